@@ -124,7 +124,7 @@ impl Conversation {
             "Merci de votre appel. Bonne journée!",
             "Thank you for calling. Goodbye!",
         )));
-        // Vapi promises no order between these two.
+        // Vapi does not guarantee an order of these two.
         if self.dice.chance(80) {
             steps.extend([Step::Status("ended"), Step::Report]);
         } else {

@@ -4,12 +4,12 @@
 
 use super::dice::Dice;
 
-/// A kind of work, in callers' words.
+/// A type of work, in callers' words.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Job {
     /// The code of the service.
     pub code: &'static str,
-    /// What an assistant may write instead.
+    /// Names that an assistant may use instead of the code.
     pub words: &'static [&'static str],
     /// The caller's sentences in French; `{m}` is replaced by metres.
     pub french: &'static [&'static str],

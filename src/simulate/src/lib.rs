@@ -1,5 +1,5 @@
-//! `ringbook simulate`: plays whole conversations against a running server, signed as Vapi signs them: a demo, a
-//! smoke test, a load test.
+//! `ringbook simulate`: plays whole conversations against a running server, signed like Vapi's. Use it as a demo, a smoke test or
+//! a load test.
 //!
 //! [`dice`] chooses, [`jobs`] has the callers, [`conversation`] makes the messages, [`play`] sends them, [`tally`]
 //! counts. The same seed plays the same calls with the same ids, so a second run sends only duplicates.
@@ -43,7 +43,7 @@ pub struct SimulateOptions {
     pub count: u64,
     /// The seed; drawn from the clock when not given, so that a new run brings new calls.
     pub seed: Option<u64>,
-    /// The most concurrent calls.
+    /// Maximum number of concurrent calls.
     pub concurrency: usize,
     /// When the calls take place; by default now.
     pub at: Option<DateTime<Utc>>,
@@ -56,7 +56,7 @@ pub struct SimulateOptions {
 /// Plays until all calls are done or Ctrl-C is pressed.
 ///
 /// # Errors
-/// When the address or the secret cannot be used. The server's errors are in the summary.
+/// If the address or the secret cannot be used. The server's errors are in the summary.
 pub async fn run(options: SimulateOptions) -> anyhow::Result<Summary> {
     let stop = async {
         // Without a handler for the signal there is nothing to wait for.
@@ -70,7 +70,7 @@ pub async fn run(options: SimulateOptions) -> anyhow::Result<Summary> {
 /// Plays until all calls are done or `stop` is ready.
 ///
 /// # Errors
-/// When the address or the secret cannot be used.
+/// If the address or the secret cannot be used.
 pub async fn run_until(
     options: SimulateOptions,
     clock: Clock,
@@ -92,7 +92,7 @@ pub async fn run_until(
     Ok(tally.summary(seed, began.elapsed(), interrupted))
 }
 
-/// Dropping this future ends the calls in progress.
+/// Plays all calls. Dropping this future ends the calls in progress.
 async fn play_all(options: &SimulateOptions, seed: u64, began: Instant, player: &Arc<Player>, bar: &ProgressBar) {
     let places = Arc::new(Semaphore::new(options.concurrency.max(1)));
     let interval = (options.rate.is_finite() && options.rate > 0.0)

@@ -29,12 +29,12 @@ pub(super) struct Player {
     tally: Arc<Mutex<Tally>>,
 }
 
-/// The webhook's URL: an address without a path gets that of `rulebook`.
+/// The webhook's URL. An address without a path gets the path of `rulebook`.
 ///
 /// # Errors
-/// When it is not an http or https address.
+/// If it is not an http or https address.
 pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url> {
-    // An address and a port, as typed by hand.
+    // An address and a port without a scheme.
     let bare = !address.contains("://")
         && address
             .rsplit_once(':')
@@ -66,7 +66,7 @@ impl Player {
     pub(super) fn new(options: &SimulateOptions, clock: Clock, tally: Arc<Mutex<Tally>>) -> anyhow::Result<Self> {
         anyhow::ensure!(!options.secret.is_empty(), "the webhook secret is empty");
         Ok(Self {
-            // As long as Vapi waits for a tool.
+            // Vapi's timeout for a tool.
             client: http_client::builder(Duration::from_secs(20))
                 .pool_max_idle_per_host(options.concurrency.max(1))
                 .build()
@@ -82,7 +82,7 @@ impl Player {
 
     /// Plays call number `index` from its first ring to its report.
     pub(super) async fn play(&self, seed: u64, index: u64) {
-        // A call plays in an instant but covers minutes: it began early enough to end before now.
+        // A call plays in an instant but covers minutes: start it early enough that it ends before now.
         let started = self.at.unwrap_or_else(|| self.clock.now() - TimeDelta::minutes(3));
         let dice = Dice::new(seed, index);
         let mut call = if index == 0 {
@@ -103,7 +103,7 @@ impl Player {
         self.tally().call();
     }
 
-    /// The response's body if it was 2xx.
+    /// Sends a message. The result is the response's body if the status is 2xx.
     async fn send(&self, step: &Step, body: &Value) -> Option<Vec<u8>> {
         let body = body.to_string().into_bytes();
         let payload = Payload {
@@ -112,7 +112,7 @@ impl Player {
             body: &body,
             ..Payload::default()
         };
-        // Only an empty secret cannot sign, and `new` rejected that.
+        // Only an empty secret cannot sign, and `new` rejects that.
         let headers = sign(&self.scheme, &self.secret, payload, self.clock.now()).unwrap_or_default();
         let mut request = self
             .client
@@ -148,7 +148,7 @@ impl Player {
     }
 }
 
-/// What Vapi would use of a tool response: the entry with exactly our id.
+/// The part of a tool response that Vapi would use: the entry with this exact id.
 fn tool_result(answer: &[u8], id: &str) -> Result<String, String> {
     let answer: Value = serde_json::from_slice(answer).map_err(|_| "the answer is not JSON".to_owned())?;
     let entry = answer

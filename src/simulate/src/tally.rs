@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-/// How many entries of a list are printed; the JSON has all.
+/// Maximum number of printed entries of a list; the JSON has all.
 const MOST_SHOWN: usize = 10;
 
 /// Counts while a simulation runs.
@@ -50,7 +50,7 @@ pub struct Summary {
 /// The latencies of one type of message, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Latency {
-    /// How many.
+    /// The number of messages.
     pub count: u64,
     /// The median.
     pub p50_us: u64,
@@ -68,13 +68,13 @@ impl Tally {
         self.calls += 1;
     }
 
-    /// A message got 2xx.
+    /// A message got a 2xx response.
     pub fn answered(&mut self, type_name: &'static str, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.latencies_us.entry(type_name).or_default().push(micros);
     }
 
-    /// A message did not get 2xx.
+    /// A message did not get a 2xx response.
     pub fn failed(&mut self, why: String) {
         *self.failures.entry(why).or_default() += 1;
     }
@@ -95,7 +95,7 @@ impl Tally {
         }
     }
 
-    /// The figures so far.
+    /// The result so far.
     pub fn summary(&mut self, seed: u64, took: Duration, interrupted: bool) -> Summary {
         let latency: BTreeMap<String, Latency> = self
             .latencies_us
@@ -119,7 +119,7 @@ impl Tally {
 }
 
 impl Latency {
-    /// The nearest-rank percentiles, so that each figure was measured.
+    /// The nearest-rank percentiles, so that each value was measured.
     fn of(sample: &mut [u64]) -> Self {
         sample.sort_unstable();
         let at = |percent: usize| {
@@ -153,7 +153,7 @@ fn priority_of(value: &Value) -> Option<String> {
     Some(text.to_owned()).filter(|text| text.len() == 2 && text.starts_with('P'))
 }
 
-/// `from` and `to`, with any prefix.
+/// The price range in the fields `from` and `to`, with any prefix.
 fn price_of(value: &Value) -> Option<String> {
     let plain = |name: &str| match value.get(name)? {
         Value::String(text) => Some(text.clone()),
@@ -207,7 +207,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The most frequent with their counts, and how many others there are.
+/// The most frequent entries with their counts, and the number of the others.
 fn most_frequent(counts: &BTreeMap<String, u64>) -> String {
     let mut sorted: Vec<(&String, &u64)> = counts.iter().collect();
     sorted.sort_by_key(|(_, count)| Reverse(**count));

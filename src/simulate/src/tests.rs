@@ -23,7 +23,7 @@ const SECRET: &str = "a secret for tests";
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<(String, String)>>>);
 
-/// Answers like Ringbook; 401 to a bad signature, and 503 to `classifyPriority` so that a failure shows.
+/// Responds like Ringbook. A bad signature gets 401, and `classifyPriority` gets 503 to test a failure.
 #[handler]
 async fn stand_in(request: &Request, body: Body, seen: Data<&Seen>) -> poem::Response {
     let status = |code: u16| StatusCode::from_u16(code).expect("a status");
@@ -109,7 +109,7 @@ async fn every_message_of_every_call_arrives_signed_and_is_counted() {
     assert_eq!(types["assistant-request"], 12);
     assert_eq!(types["end-of-call-report"], 12);
     assert_eq!(types["status-update"], 48);
-    // One of each call's tool calls is refused by the stand-in.
+    // The stand-in refuses one tool call of each call.
     assert_eq!(summary.failures, BTreeMap::from([("503".to_owned(), 12)]));
     assert_eq!(summary.latency["tool-calls"].count, types["tool-calls"] - 12);
     assert_eq!(
@@ -117,7 +117,7 @@ async fn every_message_of_every_call_arrives_signed_and_is_counted() {
         BTreeMap::from([("P2".to_owned(), types["tool-calls"] - 12)])
     );
     assert_eq!(summary.prices.keys().collect::<Vec<_>>(), ["350.00 to 650.00"]);
-    // No two messages are the same thing.
+    // No two messages have the same key.
     let keys: std::collections::HashSet<&String> = seen.iter().map(|(_, key)| key).collect();
     assert_eq!(keys.len(), seen.len());
     let text = summary.to_string();

@@ -1,4 +1,4 @@
-//! Whose Twilio account a text goes through. In: a rulebook. Out: its account, none, or that this cannot be known now.
+//! Twilio accounts of rulebooks. In: a rulebook. Out: its account, `None`, or an error if it cannot be determined now.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,19 +10,19 @@ use uuid::Uuid;
 
 use super::OutboxError;
 
-/// What the recipient sees as the sender.
+/// The sender that the recipient sees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Sender {
-    /// A number of the account's.
+    /// A phone number of the account.
     From(String),
-    /// A messaging service's sid.
+    /// The SID of a messaging service.
     MessagingService(String),
 }
 
 /// A Twilio account and its sender.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TwilioAccount {
-    /// The account's sid.
+    /// The account's SID.
     pub sid: String,
     /// Its auth token.
     pub token: String,
@@ -31,7 +31,7 @@ pub struct TwilioAccount {
 }
 
 impl fmt::Debug for TwilioAccount {
-    /// The token never shows.
+    /// Prints everything except the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TwilioAccount").finish_non_exhaustive()
     }
@@ -43,7 +43,7 @@ pub type Owned = Vec<(Uuid, TwilioAccount)>;
 type All = Pin<Box<dyn Future<Output = Result<Owned, OutboxError>> + Send>>;
 type Found = Pin<Box<dyn Future<Output = Result<Option<TwilioAccount>, OutboxError>> + Send>>;
 
-/// Finds a rulebook's account. Cloning is cheap.
+/// Looks up a rulebook's account. Cloning is cheap.
 #[derive(Clone)]
 pub struct Accounts {
     look_up: Arc<dyn Fn(Uuid) -> Found + Send + Sync>,
@@ -57,8 +57,8 @@ impl fmt::Debug for Accounts {
 }
 
 impl Accounts {
-    /// Accounts that a function finds. An error leaves the texts queued, as does `Ok(None)`, but where the rulebook is
-    /// simulated until it has an account.
+    /// Looks accounts up with a function. On an error or `Ok(None)` the SMS messages stay queued, except that on `Ok(None)` a
+    /// rulebook that simulates until it has an account simulates them.
     pub fn new<F, Fut>(look_up: F) -> Self
     where
         F: Fn(Uuid) -> Fut + Send + Sync + 'static,
@@ -70,7 +70,7 @@ impl Accounts {
         }
     }
 
-    /// The same, with a way to find the accounts of all rulebooks at once. Those that cannot be read are left out.
+    /// Adds a function that looks up the accounts of all rulebooks in one call. It omits accounts that cannot be read.
     #[must_use]
     pub fn with_all<F, Fut>(self, all: F) -> Self
     where
@@ -83,10 +83,10 @@ impl Accounts {
         }
     }
 
-    /// The accounts of all these rulebooks that have one which can be read.
+    /// The accounts of these rulebooks, without rulebooks that have none or whose account cannot be read.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn all(&self, rulebooks: &[(Uuid, String)]) -> Result<Owned, OutboxError> {
         if let Some(all) = &self.all {
             return all().await;
@@ -104,7 +104,7 @@ impl Accounts {
         Ok(owned)
     }
 
-    /// Accounts that never change.
+    /// Fixed accounts.
     #[must_use]
     pub fn fixed(accounts: HashMap<Uuid, TwilioAccount>) -> Self {
         let accounts = Arc::new(accounts);

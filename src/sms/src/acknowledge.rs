@@ -1,11 +1,12 @@
-//! Somebody answers. In: a text from a phone. Out: who took which call, and what to answer them.
+//! Replies of contacts. In: an SMS message from a phone. Out: who acknowledged which call, and the response to the contact.
 //!
-//! The contact is found by the number, among the contacts at the head. A reply that names a message takes its call; any other
-//! takes the one P1 that the contact was told of and nobody has taken; where there are several, it must name one. Of two that
-//! reply at once one takes it, and the other is told who did.
+//! The contact is looked up by number, among the contacts of the head revision. A reply with a reference acknowledges the call of
+//! that message. A reply without one acknowledges the open P1 about which the contact was notified; if there are several, it must
+//! name one. If two contacts reply at the same time, one acknowledges the call and the other learns who did.
 //!
-//! A sender's number can be forged, and Twilio's signature proves no more than what the carrier says. So the others who know
-//! of a P1 or are on call are told who took it by a reply, and a reply `0` of any contact opens it again and hands it on.
+//! A sender's number can be forged, and Twilio's signature only proves what the carrier says. So after an acknowledgement by
+//! reply, the other contacts who know of the P1 or are on call learn who acknowledged it. A reply `0` of any contact reopens the
+//! P1 and continues its escalation.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait as _};
@@ -22,52 +23,52 @@ use store::escalations::{self, BY_REPLY, CONTESTED, Model, Taker};
 use store::notices::{self, Notice, Severity};
 use store::sms_messages;
 
-/// For how long a P1 that nobody took can be taken by a reply without reference.
+/// How long a P1 that nobody acknowledged can be acknowledged by a reply.
 const OPEN_FOR: TimeDelta = TimeDelta::days(3);
-/// For how long a reply is answered with who took it.
+/// How long after an acknowledgement a reply still gets the name of the contact who made it.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
-/// How many are looked at.
+/// Maximum number of escalations to read.
 const MOST: u64 = 200;
-/// How many open P1s an answer names.
+/// Maximum number of open P1s in a response.
 const MAX_NAMED: usize = 3;
 
-/// What a reply came to.
+/// The outcome of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The call is theirs.
+    /// The contact acknowledged the call.
     Taken,
-    /// Somebody was first, perhaps they themselves.
+    /// The call was acknowledged before, perhaps by the same contact.
     TakenAlready,
-    /// There is nothing to take.
+    /// There is no call to acknowledge.
     NothingOpen,
-    /// There is something to take, and the reply is no clear yes.
+    /// There is a call to acknowledge, but the reply is not a clear yes.
     NotUnderstood,
-    /// There are several to take, and the reply names none.
+    /// There are several calls to acknowledge, and the reply has no reference.
     NotNamed,
-    /// What somebody took by a reply is open again.
+    /// An acknowledgement by reply was revoked; the call is open again.
     Reopened,
 }
 
-/// What became of a contact's reply.
+/// The result of a contact's reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acknowledged {
-    /// What it came to.
+    /// The outcome.
     pub outcome: Outcome,
     /// The contact's code.
     pub contact: String,
-    /// The call that it is about.
+    /// The call that was acknowledged, reopened or named.
     pub call_id: Option<String>,
-    /// What to answer, in the contact's language.
+    /// The response, in the contact's language.
     pub answer: String,
-    /// Whether messages to others were queued.
+    /// Whether SMS messages to others were queued.
     pub texts: bool,
 }
 
-/// Reads a reply, a number and what it wrote, and writes what it does. None when the number is no contact's, or when a contact
-/// writes something else while there is nothing to take.
+/// Applies a reply, given the number and the body. `None` if the number does not belong to a contact, or if there is no call to
+/// acknowledge and the reply is not a yes.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn by_reply(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -75,7 +76,7 @@ pub async fn by_reply(
     clock: &Clock,
 ) -> Result<Option<Acknowledged>, DbErr> {
     let now = clock.now();
-    // No text in PostgreSQL holds a NUL, and it refuses a question with one.
+    // PostgreSQL rejects a string with a NUL.
     if from_number.contains('\0') {
         return Ok(None);
     }
@@ -134,11 +135,11 @@ pub async fn by_reply(
     }
 }
 
-/// What a reference names.
+/// What a reference refers to.
 enum Named {
-    /// A call that is handed on.
+    /// A call with an escalation.
     Escalation(Box<Model>),
-    /// A text about a call that is not.
+    /// An SMS message about a call without an escalation.
     Call(Box<sms_messages::Model>),
 }
 
@@ -179,14 +180,15 @@ async fn take(
             ..taken(contact, row.call_id.clone())
         });
     }
-    // Read again: somebody was first.
+    // Another contact was first: read the row again.
     let by_now = escalations::Entity::find_by_id((row.rulebook_id, row.id))
         .one(tx)
         .await?;
     already(tx, by_now.as_ref().unwrap_or(row), contact, now).await
 }
 
-/// Tells those who know of a P1 and those on call who took it, and how to object. Out: whether there is anybody to tell.
+/// Notifies the contacts who know of a P1 and those on call who acknowledged it, and how to object. Out: whether there is anybody
+/// to notify.
 async fn tell_others(
     tx: &DatabaseTransaction,
     row: &Model,
@@ -215,7 +217,7 @@ async fn tell_others(
             call_id: row.call_id.clone(),
             decision_id: row.decision_id,
             contact: other.contact.code,
-            // Whoever takes it after an objection is told of anew.
+            // A unique template, so that the acknowledgement after an objection is sent too.
             template: format!("p1_taken_{}", now.timestamp()),
             priority: Priority::P2.name().to_owned(),
             to_number: other.phone.clone(),
@@ -231,7 +233,7 @@ async fn tell_others(
     Ok(phones.len() > 1)
 }
 
-/// Opens a P1 again that a reply took: the one that is named, else the last one. None where there is none.
+/// Reopens a P1 that a reply acknowledged: the one with the reference, else the last one. `None` if there is none.
 async fn object(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -281,7 +283,7 @@ async fn object(
     }))
 }
 
-/// Several are open: which one?
+/// Asks which of several open P1s the reply means.
 async fn not_named(
     tx: &DatabaseTransaction,
     open: &[(Model, Found)],
@@ -312,7 +314,7 @@ async fn not_named(
     })
 }
 
-/// Takes a call that is not being handed on.
+/// Acknowledges a call without an escalation.
 async fn take_call(
     tx: &DatabaseTransaction,
     text: &sms_messages::Model,
@@ -322,7 +324,7 @@ async fn take_call(
     let Some(call_id) = text.call_id.as_deref() else {
         return Ok(nothing(contact));
     };
-    // The row takes the id of the text that was answered.
+    // The new row has the id of the SMS message to which the contact replied.
     let key = (text.rulebook_id, text.id);
     if escalations::take_call(tx, key, call_id, &taker(contact), now).await? {
         return Ok(taken(contact.clone(), Some(call_id.to_owned())));

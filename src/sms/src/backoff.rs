@@ -1,33 +1,34 @@
-//! When to try again. In: the number of the attempt, what the provider asked for and a random number. Out: how long to
-//! wait, or that it has been tried long enough (pure; the random number is drawn by the caller).
+//! Exponential backoff with jitter. In: the attempt number, the delay that the provider asked for and a random number. Out: the
+//! delay before the next attempt (pure; the caller draws the random number).
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use store::fault_points::or_shorter;
 
-/// How patiently a text is tried.
+/// The retry policy of SMS messages.
 #[derive(Clone, Debug)]
 pub struct Patience {
-    /// The first wait is at most this long; each further one at most twice the one before.
+    /// Maximum delay after the first attempt; it doubles with each further attempt.
     pub base: TimeDelta,
-    /// No wait that we choose is longer than this.
+    /// Maximum delay of the exponential backoff.
     pub cap: TimeDelta,
-    /// No wait that the provider asks for is honoured beyond this.
+    /// Maximum delay that the provider may ask for.
     pub longest_asked: TimeDelta,
-    /// The wait when a sender's queue or daily allowance is full.
+    /// Delay if a sender's queue or daily allowance is full.
     pub capacity_wait: TimeDelta,
-    /// The least wait before a text that was not delivered is sent again.
+    /// Minimum delay before an undelivered SMS message is sent again.
     pub undelivered_wait: TimeDelta,
-    /// How long after an unclear outcome the provider's list is asked.
+    /// Delay between an ambiguous outcome and the search in the provider's list.
     pub ambiguous_wait: TimeDelta,
-    /// How long after an unclear outcome an unreachable list counts as not found.
+    /// How long after an ambiguous outcome the list may be unreadable before the SMS message counts as not found.
     pub ambiguous_limit: TimeDelta,
-    /// How often a text whose fate is unknown and that cannot be found is sent again, where its priority allows it.
+    /// How often an SMS message with an ambiguous outcome is sent again if it is not in the list and its priority allows a
+    /// resend.
     pub resends: u64,
-    /// Attempts after which a text is given up. Those that never left the machine do not count: while Twilio cannot be
-    /// reached, a text is given up by its age alone.
+    /// Maximum number of attempts. Attempts that never left the machine do not count: while Twilio is unreachable, only the age
+    /// limits an SMS message.
     pub max_attempts: i64,
-    /// Age at which a text is given up: a stale alert is worse than a notice. The provider is told the same.
+    /// Maximum age: a stale alert is worse than a notice. The provider gets the same limit.
     pub max_age: TimeDelta,
 }
 
@@ -49,8 +50,8 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// The wait after attempt number `attempt` (from 1): anything from nothing up to the exponential bound ("full
-    /// jitter"), so that texts that failed together are not tried together; never less than the provider asked for.
+    /// The delay after attempt number `attempt` (from 1): a random time up to the exponential bound ("full jitter"), so that SMS
+    /// messages that failed together are not retried together. Never less than the provider asked for.
     #[must_use]
     pub fn wait(&self, attempt: i64, asked: Option<TimeDelta>, random: u64) -> TimeDelta {
         let doublings = u32::try_from(attempt.saturating_sub(1).clamp(0, 30)).unwrap_or(30);
@@ -64,20 +65,20 @@ impl Patience {
         asked.map_or(drawn, |asked| drawn.max(asked.min(self.longest_asked)))
     }
 
-    /// Whether a text that waits since `since` is too old to be sent at `at`.
+    /// Whether an SMS message created at `since` is too old to be sent at `at`.
     #[must_use]
     pub fn is_stale(&self, since: DateTime<Utc>, at: DateTime<Utc>) -> bool {
         at - since >= self.max_age
     }
 
-    /// What the provider is told about how long the text is worth delivering: seconds, 1 to 36,000.
+    /// The validity period for the provider, in seconds: 1 to 36,000.
     #[must_use]
     pub fn validity_seconds(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
         (self.max_age - (now - since)).num_seconds().clamp(1, 36_000)
     }
 }
 
-/// Reads a `Retry-After` header: seconds, or an HTTP date. None when it is neither.
+/// Parses a `Retry-After` header: seconds, or an HTTP date. `None` if it is neither.
 #[must_use]
 pub fn retry_after(header: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
     let header = header.trim();

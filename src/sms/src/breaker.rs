@@ -1,20 +1,20 @@
-//! A breaker for one account. In: how each send went, and the time. Out: whether another may go (pure).
+//! Circuit breaker of one account. In: the result of each send, and the time. Out: whether another send may start (pure).
 //!
-//! Closed: all go. Open: none goes, until a pause has passed. Half open: one goes, and decides. It lives in memory:
-//! an instance that starts anew finds out by itself.
+//! Closed: all sends may start. Open: none may, until a pause has passed. Half open: one probe may, and its result decides. The
+//! state is in memory: an instance that restarts begins closed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// When a breaker opens and for how long.
+/// When the breaker opens, and for how long.
 #[derive(Clone, Debug)]
 pub struct BreakerPolicy {
-    /// Failures of the provider in a row that open it.
+    /// Number of consecutive provider failures that open it.
     pub failures: u32,
-    /// How long it stays open before a probe.
+    /// Pause before a probe after failures.
     pub pause: TimeDelta,
-    /// How long it stays open before a probe when the credentials were refused.
+    /// Pause before a probe after refused credentials.
     pub credentials_pause: TimeDelta,
-    /// After this long a probe that never reported is forgotten.
+    /// How long to wait for the result of a probe before another may start.
     pub probe_limit: TimeDelta,
 }
 
@@ -29,36 +29,36 @@ impl Default for BreakerPolicy {
     }
 }
 
-/// Whether a send may go.
+/// Whether a send may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// All may go.
+    /// Any number may start.
     Open,
-    /// One may go, to find out.
+    /// One may start, as a probe.
     OneProbe,
-    /// None may go.
+    /// None may start.
     Shut,
 }
 
-/// How a send went, as far as the provider is concerned.
+/// The result of a send, concerning the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// The provider answered.
+    /// The provider responded.
     Well,
-    /// The provider failed or could not be reached.
+    /// The provider failed or was unreachable.
     Failing,
-    /// The provider refuses the credentials.
+    /// The provider refused the credentials.
     Refused,
 }
 
-/// What a report changed.
+/// The effect of a result on the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Nothing that a person need know.
+    /// No change that is worth a notice.
     Unchanged,
     /// Sending has stopped.
     Stopped,
-    /// Sending goes on again.
+    /// Sending has resumed.
     Resumed,
 }
 
@@ -85,7 +85,7 @@ impl Breaker {
         }
     }
 
-    /// Tells that the probe has gone.
+    /// Records that the probe has started.
     pub fn probe(&mut self, now: DateTime<Utc>) {
         self.probing_since = Some(now);
     }
@@ -96,7 +96,7 @@ impl Breaker {
         self.shut_until.is_some()
     }
 
-    /// Takes in how a send went.
+    /// Records the result of a send.
     pub fn report(&mut self, policy: &BreakerPolicy, health: Health, now: DateTime<Utc>) -> Turn {
         let was_stopped = self.is_stopped();
         self.probing_since = None;
@@ -109,7 +109,7 @@ impl Breaker {
             Health::Failing => {
                 self.failures = self.failures.saturating_add(1);
                 if self.failures >= policy.failures || was_stopped {
-                    // A send that left before the stop must not shorten a longer one.
+                    // A send that started before the stop must not shorten a longer pause.
                     self.shut_until = self.shut_until.max(Some(now + policy.pause));
                 }
             }

@@ -1,5 +1,5 @@
-//! What Twilio says of a text by itself. In: the text's id and a status, proven to be Twilio's. Out: the status kept, and
-//! the text as far as that makes it, in one transaction.
+//! Status callbacks. In: an SMS message's id and an authenticated status. Out: the stored status and the updated SMS message, in
+//! one transaction.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -14,19 +14,19 @@ use store::sms_attempts::Finish;
 use store::sms_messages::{ACCEPTED, DELIVERED, Model, SENDING};
 use store::{begin, rulebooks, sms_attempts, sms_messages, sms_status_callbacks};
 
-/// What became of a status.
+/// The effect of a status callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Noted {
-    /// The text is further.
+    /// The SMS message was updated.
     Step,
-    /// It was kept and changed nothing.
+    /// The status was stored and changed nothing.
     Kept,
-    /// There is no such text.
+    /// There is no such SMS message.
     Unknown,
 }
 
 impl Outbox {
-    /// The rulebook of a text.
+    /// The rulebook of an SMS message.
     pub async fn owner(&self, id: Uuid) -> Result<Option<Uuid>, OutboxError> {
         Ok(sms_messages::rulebook_of(&self.shared().db, id).await?)
     }
@@ -42,7 +42,7 @@ impl Outbox {
         &self.shared().accounts
     }
 
-    /// Takes a status in. To be run in a task of its own.
+    /// Records a status. Run it in a separate task: cancelling it would interrupt a transaction.
     pub async fn note_status(&self, rulebook_id: Uuid, id: Uuid, report: &Report) -> Result<Noted, OutboxError> {
         let shared = self.shared();
         let tx = begin(&shared.db).await?;
@@ -57,7 +57,7 @@ impl Outbox {
     }
 }
 
-/// Keeps a status and takes the step that follows from it.
+/// Stores a status and updates the SMS message.
 async fn note(
     shared: &Shared,
     tx: &DatabaseTransaction,
@@ -83,7 +83,7 @@ async fn note(
         sms_attempts::finish(tx, after.rulebook_id, after.id, after.attempts, how).await?;
         metrics::sms_attempt(how.outcome);
     }
-    // Whoever sends it or looks for it at this moment must not write what they find.
+    // The new fencing token keeps a worker that sends or searches right now from writing its result.
     after.fence += 1;
     note_opt_out(shared, tx, &after, report.error_code, now).await?;
     match turnout {
@@ -99,7 +99,7 @@ async fn note(
     Ok(Noted::Step)
 }
 
-/// What is known of a text besides its row; of the message `sid`, how far it is.
+/// What is known of an SMS message besides its row. The rank is that of the message `sid`.
 pub(super) async fn known(
     tx: &DatabaseTransaction,
     row: &Model,
@@ -120,7 +120,7 @@ pub(super) async fn known(
     })
 }
 
-/// Keeps a status, also one that changes nothing.
+/// Stores a status, even if it changes nothing.
 pub(super) async fn keep(
     tx: &DatabaseTransaction,
     row: &Model,

@@ -1,6 +1,6 @@
-//! Taking what is due. In: the time and how many may go. Out: texts that this worker holds, `sending` committed before
-//! anything leaves the machine; and the texts that others left behind put in order. Each rulebook in a transaction of its own,
-//! in its turn: what one of them has waiting holds up no other.
+//! Claims due SMS messages. In: the time and the maximum number. Out: SMS messages leased to this worker, whose state `sending`
+//! is committed before any request. It also cleans up after other workers. Each rulebook has a separate transaction and its turn,
+//! so a backlog of one rulebook does not delay the others.
 
 use std::sync::PoisonError;
 
@@ -25,35 +25,35 @@ use store::sms_attempts::Finish;
 use store::sms_messages::{AMBIGUOUS, DEAD, DueRulebook, Model, QUEUED, SENDING};
 use store::{begin, contacts, notices, sms_attempts, sms_messages, sms_suppressions};
 
-/// Texts put in order in one transaction.
+/// Maximum number of SMS messages cleaned up in one transaction.
 const TIDY_BATCH: u64 = 100;
-/// The most transactions in a row for one rulebook: what is left then waits for the next time.
+/// Maximum number of consecutive transactions for one rulebook: the rest waits for the next cleanup.
 const TIDY_ROUNDS: usize = 50;
-/// A text that is older than this is asked for its contact's present number before it goes.
+/// Before sending an SMS message that is older than this, the worker reads its contact's current number.
 const FRESH: TimeDelta = TimeDelta::seconds(5);
-/// How long a due text is left to other instances before a person hears that nobody sends it.
+/// How long a due SMS message is left to other instances before a notice is raised.
 const OTHERS_SEND_WITHIN: TimeDelta = TimeDelta::seconds(15);
 
-/// What is to be done with a text that this worker holds.
+/// The action for a claimed SMS message.
 #[derive(Clone)]
 pub(super) enum Errand {
     /// Send it.
     Send(TwilioAccount),
-    /// It may have been sent: look for it.
+    /// Search for it at the provider: it may have been sent.
     Look(TwilioAccount),
-    /// The rulebook simulates: record that it would have been sent.
+    /// Record that it would have been sent: the rulebook simulates.
     Simulate,
 }
 
-/// A text that this worker holds until its lease runs out, with the fencing number in its row.
+/// An SMS message leased to this worker, with the fencing token in its row.
 pub(super) struct Claimed {
     pub(super) row: Model,
     pub(super) errand: Errand,
-    /// Its place among the texts on their way.
+    /// Its slot among the concurrent sends.
     pub(super) place: Place,
 }
 
-/// Where a rulebook's texts may go now.
+/// Through which account a rulebook's SMS messages may be sent now.
 enum Road {
     Account(TwilioAccount),
     OneProbe(TwilioAccount),
@@ -69,7 +69,7 @@ impl Road {
     }
 }
 
-/// Claims up to `limit` texts: of the rulebooks in their turn, of each the most urgent first, an equal share of each.
+/// Claims up to `limit` SMS messages: an equal share for each rulebook in turn, the most urgent first.
 pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>, OutboxError> {
     let limits = shared.settings.concurrency;
     let due = sms_messages::due_rulebooks(&shared.db, shared.now()).await?;
@@ -111,13 +111,13 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
         }
     }
     match failed {
-        // What was claimed is this worker's to send, whatever became of the others.
+        // This worker must send what it has claimed, even if claims of other rulebooks failed.
         Some(error) if claimed.is_empty() => Err(error),
         _ => Ok(claimed),
     }
 }
 
-/// Claims up to `many` texts of a rulebook; one where it is to find out whether an account works. Out: how many.
+/// Claims up to `many` SMS messages of a rulebook, or one if it is a probe of an account. Out: how many were claimed.
 async fn claim_of(
     shared: &Shared,
     rulebook_id: Uuid,
@@ -127,7 +127,7 @@ async fn claim_of(
 ) -> Result<usize, OutboxError> {
     let now = shared.now();
     let tx = begin(&shared.db).await?;
-    // An account may have become known meanwhile: what is not simulated any more waits for the next round.
+    // An account may have become known meanwhile: if the rulebook no longer simulates, its SMS messages wait for the next round.
     if matches!(road, Road::Nowhere) && !still_simulates(&tx, rulebook_id).await? {
         tx.rollback().await?;
         return Ok(0);
@@ -140,7 +140,7 @@ async fn claim_of(
     let suppressed = sms_suppressions::among(&*tx, &recipients).await?;
     let mut taken = Vec::with_capacity(due.len());
     for mut row in due {
-        // One that may have been sent already is looked for all the same.
+        // A suppressed number does not prevent the search for a message that may have been sent.
         if row.state == QUEUED && suppressed.contains(&(row.rulebook_id, row.to_number.clone())) {
             let held = row.fence;
             row.fence += 1;
@@ -156,7 +156,7 @@ async fn claim_of(
         let held = row.fence;
         row.fence += 1;
         if account.is_none() && row.state == AMBIGUOUS {
-            // Its rulebook simulates by now, so nobody looks any more.
+            // The rulebook simulates now, so there is no account to search with.
             row.state = DEAD.into();
             row.updated_at = now;
             write_off(shared, &tx, held, &mut row, GivenUp::Unknown, now).await?;
@@ -170,7 +170,7 @@ async fn claim_of(
             Some(account) => Errand::Send(account),
             None => Errand::Simulate,
         };
-        // Looking is no attempt: the text stays ambiguous, and whoever comes after a crash looks again.
+        // A search is not an attempt: the state stays ambiguous, so after a crash another worker searches again.
         if !matches!(errand, Errand::Look(_)) {
             row.state = SENDING.into();
             row.attempts += 1;
@@ -194,8 +194,8 @@ async fn claim_of(
     Ok(count)
 }
 
-/// Where a rulebook's texts may go, or none when they wait. Only the database says that they are simulated: an instance
-/// that lacks the account leaves them to those that have it.
+/// The account for a rulebook's SMS messages, or `None` if they must wait. Only the database decides whether a rulebook
+/// simulates: an instance without the account leaves the SMS messages to other instances.
 async fn road(shared: &Shared, due: &DueRulebook) -> Result<Option<Road>, OutboxError> {
     if due.sms_delivery == SIMULATED {
         return Ok(Some(Road::Nowhere));
@@ -209,7 +209,7 @@ async fn road(shared: &Shared, due: &DueRulebook) -> Result<Option<Road>, Outbox
                 due,
                 "this instance has no Twilio account for it; an instance that has one sends them",
             );
-            // The default rulebook's account may be in the settings of another instance: it is given a moment to send.
+            // Another instance may have the default rulebook's account in its settings: give it time to send.
             if due.code != DEFAULT || shared.now() - due.oldest >= OTHERS_SEND_WITHIN {
                 tell_waiting(shared, notice::no_account(due.id, &due.code)).await;
             }
@@ -239,8 +239,8 @@ async fn road(shared: &Shared, due: &DueRulebook) -> Result<Option<Road>, Outbox
     )
 }
 
-/// Gives a text that has waited its contact's present number: a number that was corrected meanwhile is the right one. One
-/// that may have been sent is looked for under the number that it was sent to.
+/// Updates the number of a queued SMS message to the contact's current one, in case it was corrected. A message that may have
+/// been sent keeps the number to which it was sent, because it is searched for by that number.
 async fn readdress(shared: &Shared, tx: &DatabaseTransaction, row: &mut Model) -> Result<(), DbErr> {
     if row.state != QUEUED || (row.attempts == 0 && shared.now() - row.created_at < FRESH) {
         return Ok(());
@@ -260,7 +260,7 @@ async fn readdress(shared: &Shared, tx: &DatabaseTransaction, row: &mut Model) -
     Ok(())
 }
 
-/// Logs why a rulebook's texts wait: once, until the reason changes.
+/// Logs why a rulebook's SMS messages wait: once, until the reason changes.
 fn waits(shared: &Shared, due: &DueRulebook, why: &str) {
     let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let before = waiting.insert(due.id, why.to_owned());
@@ -285,7 +285,7 @@ fn sends_again(shared: &Shared, due: &DueRulebook) {
     }
 }
 
-/// Raises a notice about texts that wait: once, however often they are looked at.
+/// Raises a notice about waiting SMS messages, unless the same notice is already open.
 async fn tell_waiting(shared: &Shared, notice: notices::Notice) {
     let work = async {
         let said = notices::said(&shared.db, notice.rulebook_id, notice.code, &notice.subject).await?;
@@ -302,8 +302,8 @@ async fn tell_waiting(shared: &Shared, notice: notices::Notice) {
     }
 }
 
-/// Puts in order what others left behind: a text whose sender died on the way is ambiguous, and one that has waited too
-/// long is given up.
+/// Cleans up after other workers: an SMS message whose worker died while sending becomes ambiguous, and one that is too old is
+/// given up.
 pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
     let now = shared.now();
     let made_before = now - shared.settings.patience.max_age;
@@ -323,13 +323,13 @@ pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
     failed.map_or(Ok(()), Err)
 }
 
-/// The same for some texts of one rulebook. Out: whether there may be more.
+/// Same as [`tidy`], for one batch of one rulebook. Out: whether there may be more.
 async fn tidy_of(shared: &Shared, rulebook_id: Uuid, now: DateTime<Utc>) -> Result<bool, OutboxError> {
     let patience = &shared.settings.patience;
     let tx = begin(&shared.db).await?;
     let lapsed = sms_messages::lock_lapsed(&tx, now, rulebook_id, TIDY_BATCH).await?;
     let stale = sms_messages::lock_stale(&tx, now - patience.max_age, rulebook_id, TIDY_BATCH).await?;
-    // None where another worker holds them.
+    // Rows locked by another worker are skipped.
     let batch = usize::try_from(TIDY_BATCH).unwrap_or(usize::MAX);
     let more = lapsed.len() == batch || stale.len() == batch;
     for row in lapsed {
@@ -343,7 +343,7 @@ async fn tidy_of(shared: &Shared, rulebook_id: Uuid, now: DateTime<Utc>) -> Resu
         sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
         let held = row.fence;
         let (mut row, _) = after_attempt(row, &Outcome::Ambiguous, 0, patience, now, 0);
-        // Its worker may only be slow: the new number keeps it from settling.
+        // The worker may only be slow: the new fencing token keeps it from writing its result.
         row.fence += 1;
         row.error = Some(how.detail.to_owned());
         if sms_messages::save(&tx, held, &row).await? {

@@ -1,67 +1,67 @@
-//! What an answer from Twilio means. In: the HTTP status and Twilio's own code, or how the transport failed. Out: what
-//! became of the text (pure; the tables below are the whole of it).
+//! Classifies Twilio's responses. In: the HTTP status and Twilio's error code, or the transport error. Out: the outcome for the
+//! SMS message (pure; the tables below are complete).
 
 use chrono::TimeDelta;
 
 use super::codes::{Class, code_rule};
 
-/// What came back from a POST to Twilio.
+/// The result of a POST to Twilio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// An HTTP answer was read.
+    /// An HTTP response was read.
     Http(HttpAnswer),
-    /// The request never left the machine: no name, no connection, no TLS.
+    /// The request never left the machine: DNS, connection or TLS failed.
     NotSent,
-    /// The request may have been taken in: timeout, or a reset after bytes were sent.
+    /// The request may have been processed: a timeout, or a reset after bytes were sent.
     Unknown,
 }
 
-/// The parts of an HTTP answer that matter.
+/// The relevant parts of an HTTP response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// Twilio's error code, when the body has one.
+    /// Twilio's error code, if the body has one.
     pub code: Option<i64>,
-    /// The message's sid, when the body has one.
+    /// The message's SID, if the body has one.
     pub sid: Option<String>,
-    /// The message's status at the provider, when the body has one.
+    /// The message's status at the provider, if the body has one.
     pub message_status: Option<String>,
-    /// How long the provider asks us to wait.
+    /// The delay that the provider asks for.
     pub retry_after: Option<TimeDelta>,
 }
 
-/// What became of the text.
+/// The outcome for the SMS message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Twilio has it.
+    /// Twilio accepted it.
     Accepted {
-        /// Twilio's id of the message.
+        /// Twilio's SID of the message.
         sid: String,
-        /// Its status there.
+        /// Its status at Twilio.
         status: Option<String>,
     },
-    /// Nobody was asked: there are no credentials.
+    /// No request was sent: the rulebook simulates.
     Simulated,
-    /// It never left the machine: try again, however often.
+    /// It never left the machine: retry without a limit on attempts.
     NotSent,
-    /// It was not processed: try again, not before `after` has passed.
+    /// It was not processed: retry after `after` at the earliest.
     Retry {
-        /// What the provider asked for.
+        /// The delay that the provider asked for.
         after: Option<TimeDelta>,
     },
-    /// It was not processed because a queue or an allowance is full: wait long.
+    /// It was not processed because a queue or an allowance is full: retry after a long delay.
     Capacity,
-    /// It may have been processed, and a repeat may text twice: look for it first.
+    /// It may have been processed, and a retry could send it twice: search for it first.
     Ambiguous,
-    /// It will never be taken like this.
+    /// It was refused for good.
     Permanent,
-    /// The account's credentials are refused: none of its texts will go.
+    /// The account's credentials are refused: no SMS message of the account can be sent.
     Credentials,
 }
 
 impl Outcome {
-    /// The word kept with the attempt and used in metrics.
+    /// The name stored with the attempt and used in metrics.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Outcome {
     }
 }
 
-/// What became of the text.
+/// Classifies a response.
 #[must_use]
 pub fn classify(answer: &Answer) -> Outcome {
     let http = match answer {
@@ -100,9 +100,9 @@ pub fn classify(answer: &Answer) -> Outcome {
         return retry;
     }
     match http.status {
-        // A redirect is not followed, so nothing was made of the text.
+        // Redirects are not followed, so the message was not processed.
         429 | 300..=399 => retry,
-        // A server error says nothing certain, whatever its body says.
+        // A server error is ambiguous, whatever its body says.
         408 | 500.. | ..200 => Outcome::Ambiguous,
         401 => Outcome::Credentials,
         _ => match class {
@@ -114,7 +114,7 @@ pub fn classify(answer: &Answer) -> Outcome {
     }
 }
 
-/// Whether the answer says that the provider itself, not this text, is in trouble: what the breaker counts.
+/// Whether the response shows a failure of the provider and not of this message: the circuit breaker counts these.
 #[must_use]
 pub fn provider_is_failing(answer: &Answer) -> bool {
     match answer {
@@ -123,7 +123,7 @@ pub fn provider_is_failing(answer: &Answer) -> bool {
     }
 }
 
-/// What happened, in our own words: no number, no text, nothing the provider wrote.
+/// The description stored with the attempt: no number, no content, no text from the provider.
 #[must_use]
 pub fn meaning(answer: &Answer) -> &'static str {
     let http = match answer {

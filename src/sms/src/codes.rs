@@ -1,41 +1,41 @@
-//! Twilio's error codes as one table. In: a code. Out: what it stands for in an answer, what it stands for in a status
-//! callback, and what a person is told (pure).
+//! Table of Twilio's error codes. In: a code. Out: its meaning in a response, its meaning in a status callback, and the text for
+//! people (pure).
 
-/// What one of Twilio's codes stands for in the answer to a POST.
+/// The meaning of an error code in the response to a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Not processed: try again.
+    /// Not processed: retry.
     NotProcessed,
     /// Perhaps processed.
     Ambiguous,
-    /// Not processed, and not soon.
+    /// Not processed; retry after a long delay.
     Capacity,
     /// The credentials are refused.
     Credentials,
-    /// Never.
+    /// Refused for good.
     Permanent,
 }
 
-/// Whether a text that Twilio took and could not deliver is worth sending again, where its priority allows that.
+/// Whether to resend an SMS message that Twilio accepted and could not deliver, if its priority allows a resend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Later {
-    /// It may help.
+    /// A resend may help.
     Perhaps,
-    /// One more at most: nobody knows why.
+    /// At most one resend: the cause is unknown.
     Once,
-    /// No.
+    /// No resend.
     Never,
 }
 
-/// A line of the table of codes: for people, what it means and what to do. Twilio's own sentence is never kept: it can
-/// hold the number.
+/// One row of the table. `meaning` and `what_to_do` are for people. Twilio's own message is never stored, because it can contain
+/// the phone number.
 #[derive(Clone, Copy, Debug)]
 pub struct CodeRule {
     /// Twilio's code.
     pub code: i64,
-    /// What it stands for in an answer.
+    /// Its meaning in a response.
     pub class: Class,
-    /// What it stands for in a status callback.
+    /// Its meaning in a status callback.
     pub later: Later,
     /// What happened.
     pub meaning: &'static str,
@@ -65,7 +65,7 @@ const NOTHING: &str = "Nothing: the text is tried again by itself.";
 const REACH: &str = "Reach the contact another way if it still matters, then send the text again.";
 const ASK_TWILIO: &str = "Look at the account's messages in Twilio's console: it says why, and what Twilio asks for.";
 
-/// Twilio's codes, one a line: in an answer, in a status callback, what happened, what to do.
+/// Twilio's codes, one per line: meaning in a response, in a status callback, what happened, what to do.
 #[rustfmt::skip]
 pub const CODES: &[CodeRule] = &[
     rule(20003, Class::Credentials,  Later::Never,   "Twilio refuses the account's credentials", FIX_CREDENTIALS),
@@ -99,17 +99,17 @@ pub const CODES: &[CodeRule] = &[
 
 /// The recipient has opted out.
 pub const OPTED_OUT: i64 = 21610;
-/// The account has sent as much today as it may.
+/// The account's daily limit is reached.
 pub const DAILY_CAP: i64 = 63038;
 
-/// The line for one of Twilio's codes.
+/// The row of a code, if it is in the table.
 #[must_use]
 pub fn code_rule(code: Option<i64>) -> Option<&'static CodeRule> {
     code.and_then(|code| CODES.iter().find(|rule| rule.code == code))
 }
 
-/// Whether a text that failed on its way with this code is worth sending again. A code that is not in the table says no:
-/// most of those that Twilio adds are about senders that must register.
+/// Whether to resend an SMS message that failed with this code. A code missing from the table means no: most codes that Twilio
+/// adds are about unregistered senders.
 #[must_use]
 pub fn worth_sending_again(code: Option<i64>) -> Later {
     code_rule(code).map_or(Later::Never, |rule| rule.later)

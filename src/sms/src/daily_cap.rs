@@ -1,5 +1,5 @@
-//! The daily cap. In: texts that were just queued. Out: those beyond the cap are dead letters with the reason, their lead
-//! is marked, and a person hears of it, before the cap bites and when it does. A P1 is counted and always goes.
+//! The daily cap. In: SMS messages that were just queued. Out: those above the cap are dead letters with a reason and their leads
+//! are marked. A notice is raised before the cap is reached and when it is. A P1 is counted but always sent.
 
 use std::collections::BTreeSet;
 
@@ -13,45 +13,45 @@ use store::notices::{self, Notice, Severity};
 use store::sms_messages::DEAD;
 use store::{leads, sms_days, sms_messages};
 
-/// The cap of a rulebook that has none of its own; it holds for P2 to P4.
+/// The cap of a rulebook without its own; it applies to P2 to P4.
 pub const DEFAULT_CAP: i64 = 1_000;
 
-/// The cap is near.
+/// Code of the notice that the cap is nearly reached.
 const NEAR: &str = "sms_cap_near";
-/// The cap is reached.
+/// Code of the notice that the cap is reached.
 const REACHED: &str = "sms_cap_reached";
-/// What both are about.
+/// Subject of both notices.
 const SUBJECT: &str = "daily_sms_cap";
-/// What is kept with a text that did not go.
+/// The reason stored with an SMS message above the cap.
 pub(super) const REASON: &str = "the daily cap of texts is reached";
 
-/// How many texts a rulebook may send in a day.
+/// The daily cap of a rulebook.
 pub struct Cap {
-    /// So many.
+    /// Maximum number of SMS messages.
     pub texts: i64,
     /// The day, in the rulebook's time zone.
     pub day: String,
 }
 
-/// What was queued in this transaction.
+/// The SMS messages queued in this transaction.
 pub struct Queued<'a> {
-    /// Whose texts.
+    /// Their rulebook.
     pub rulebook_id: Uuid,
-    /// They, in their order.
+    /// The SMS messages, in their order.
     pub texts: &'a [QueuedText<'a>],
 }
 
-/// One of them.
+/// One queued SMS message.
 pub struct QueuedText<'a> {
     /// Its id.
     pub id: Uuid,
-    /// About which call.
+    /// The call that it is about.
     pub call_id: Option<&'a str>,
     /// Whether it is about a P1.
     pub always_goes: bool,
 }
 
-/// Holds texts that were just queued to the cap: those beyond it do not go.
+/// Applies the cap to SMS messages that were just queued.
 pub async fn hold(
     tx: &DatabaseTransaction,
     cap: &Cap,
@@ -67,7 +67,7 @@ pub async fn hold(
     let after = sms_days::add(tx, rulebook_id, &cap.day, many).await?;
     let before = after - many;
     if before == 0 {
-        // A new day.
+        // First SMS messages of a new day.
         notices::resolve(tx, rulebook_id, NEAR, SUBJECT, now).await?;
         notices::resolve(tx, rulebook_id, REACHED, SUBJECT, now).await?;
     }

@@ -1,5 +1,5 @@
-//! A text is promised. In: what to say to whom, inside the transaction that decided it. Out: a queued row, once per call,
-//! contact and template.
+//! Queues SMS messages. In: recipient and body, inside the transaction that decided it. Out: a queued row, once per call, contact
+//! and template.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -10,19 +10,19 @@ use base::telemetry::metrics;
 use rules::segments::cheapest;
 use store::sms_messages::{self, Model, QUEUED, SIMULATED};
 
-/// The longest body that Twilio takes, in characters.
+/// Maximum length of a body at Twilio, in characters.
 pub const BODY_LIMIT: usize = 1_600;
 
-/// A text to be sent. It has no `Debug`: it holds a phone number and what is said to its owner.
+/// An SMS message to queue. It has no `Debug`, because it contains a phone number and a body.
 #[derive(Clone)]
 pub struct NewSms {
-    /// Whose text it is.
+    /// Its rulebook.
     pub rulebook_id: Uuid,
-    /// Its id, new.
+    /// A new id.
     pub id: Uuid,
-    /// The call it is about; a text without one is never a duplicate of another.
+    /// The call that it is about. Without a call it is never a duplicate.
     pub call_id: Option<String>,
-    /// The decision that asked for it.
+    /// The decision that requested it.
     pub decision_id: Option<Uuid>,
     /// The contact's code.
     pub contact: String,
@@ -30,38 +30,38 @@ pub struct NewSms {
     pub template: String,
     /// P1 to P4.
     pub priority: String,
-    /// Where it goes.
+    /// The recipient's number.
     pub to_number: String,
-    /// What it says. The reference is added at the end where the caller has not put it.
+    /// The body. The reference is appended unless the body contains it.
     pub body: String,
-    /// When it is promised, and due.
+    /// When it was created, and when it is due.
     pub now: DateTime<Utc>,
-    /// The priority rule that asked for it.
+    /// The priority rule that requested it.
     pub rule: Option<String>,
-    /// Until when quiet hours hold it.
+    /// The end of the quiet hours that hold it.
     pub held_until: Option<DateTime<Utc>>,
-    /// Whether it is about a call that was only played: it is recorded and never sent.
+    /// Whether it is about a simulated call: then it is recorded and never sent.
     pub simulated: bool,
 }
 
-/// What became of the promise.
+/// The result of queueing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enqueued {
     /// It is queued; wake the worker after the commit.
     Queued,
-    /// One that waited in its place, less urgent, goes now and says what this one says.
+    /// A less urgent one with the same key was waiting: it is due now, with the new body.
     Hastened,
-    /// The call's contact has had this template's text already.
+    /// The contact already has an SMS message with this template for the call.
     AlreadyThere,
 }
 
-/// Queues a text inside the caller's transaction.
+/// Queues an SMS message inside the caller's transaction.
 pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueued, DbErr> {
     let became = enqueue_each(tx, vec![message]).await?;
     Ok(became.first().map_or(Enqueued::AlreadyThere, |(_, became)| *became))
 }
 
-/// Queues texts inside the caller's transaction. Returns what became of each, by its id, in their order.
+/// Queues SMS messages inside the caller's transaction. Returns the id and result of each, in their order.
 pub async fn enqueue_each(tx: &DatabaseTransaction, messages: Vec<NewSms>) -> Result<Vec<(Uuid, Enqueued)>, DbErr> {
     let rows: Vec<Model> = messages.into_iter().map(row).collect();
     let inserted = sms_messages::insert_each_once(tx, rows.clone()).await?;
@@ -70,7 +70,7 @@ pub async fn enqueue_each(tx: &DatabaseTransaction, messages: Vec<NewSms>) -> Re
         let became = if inserted.contains(&row.id) {
             metrics::sms(if row.state == SIMULATED { SIMULATED } else { QUEUED });
             Enqueued::Queued
-        // One template can be asked for twice in a call: what waits for the morning must not stand in an emergency's way.
+        // A call can request one template twice: an SMS message held until the morning must not block an emergency.
         } else if row.held_until.is_none() && sms_messages::hasten(tx, &row, daily_cap::REASON).await? {
             Enqueued::Hastened
         } else {
@@ -114,8 +114,8 @@ fn row(message: NewSms) -> Model {
     }
 }
 
-/// The short code that stands in a text, so that a person can name it and the worker can find it at the provider: `RB-`
-/// and six characters that are not mistaken for one another, from the random end of the id.
+/// The reference in an SMS message, with which a contact can name it and the worker can find it at the provider. It is `RB-` and
+/// six unambiguous characters from the random end of the id.
 #[must_use]
 pub fn reference_of(id: Uuid) -> String {
     const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -128,13 +128,13 @@ pub fn reference_of(id: Uuid) -> String {
     reference
 }
 
-/// A body as it is sent: with its reference, and in the spelling that takes the fewest parts.
+/// The body to send: with its reference, and spelled so that it needs the fewest segments.
 #[must_use]
 pub fn as_sent(body: &str, reference: &str) -> String {
     cheapest(body_with(body, reference))
 }
 
-/// One text per call, contact and template. The parts are kept apart by their lengths, so that no two keys can meet.
+/// The key for one SMS message per call, contact and template. The lengths of the parts keep the key unambiguous.
 fn dedupe_key(message: &NewSms) -> String {
     let NewSms {
         call_id,
@@ -149,7 +149,7 @@ fn dedupe_key(message: &NewSms) -> String {
     }
 }
 
-/// The body within the limit, with the reference in it.
+/// The body, cut to the limit and including the reference.
 fn body_with(body: &str, reference: &str) -> String {
     let cut = |limit: usize| match body.char_indices().nth(limit) {
         Some((end, _)) => &body[..end],

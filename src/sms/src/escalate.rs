@@ -1,9 +1,9 @@
-//! A P1 that nobody takes goes on. In: the time, and a token that says stop. Out: texts to the next contact, then to all
-//! others, then a notice that nobody took it.
+//! Escalates P1 calls that nobody acknowledges. In: the time, and a cancellation token. Out: SMS messages to the next contact,
+//! then to all others, then a notice.
 //!
-//! How far a call is stands in its row of `escalations`. A step is one transaction that holds the row: it goes on from
-//! where it was after a restart, once, however many instances run, and not at all when somebody took the call meanwhile.
-//! Whom a step tells is decided by the head at that moment: who changed the rota in between is heeded.
+//! The state of an escalation is its row in `escalations`. A step is one transaction that locks the row. So after a restart and
+//! with several instances each step runs once, and it does not run if somebody acknowledged the call meanwhile. A step notifies
+//! contacts by the current head revision, so changes to the rota take effect.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,16 +31,16 @@ use store::fault_points::{self, Step, or_shorter};
 use store::notices::{self, Notice, Severity};
 use store::{decisions, leads, rulebooks};
 
-/// Seconds until a P1 goes on, where neither rule nor settings say.
+/// Default number of seconds until a P1 escalates, if neither the rule nor the settings have one.
 pub const ESCALATE_AFTER_S: i64 = 300;
-/// The longest time between two looks.
+/// Maximum time between two polls.
 const POLL: Duration = Duration::from_secs(1);
-/// The shortest, so that one that cannot go on does not keep the processor busy.
+/// Minimum time between two polls, so that an escalation that fails repeatedly does not use the processor fully.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// How many are taken at a time.
+/// Maximum number of escalations per poll.
 const MOST: u64 = 50;
 
-/// Hands on what nobody takes. Cloning is cheap.
+/// Runs due escalations. Cloning is cheap.
 #[derive(Clone)]
 pub struct Escalator {
     db: DatabaseConnection,
@@ -49,7 +49,7 @@ pub struct Escalator {
     outbox: Outbox,
 }
 
-/// Why a call did not go on.
+/// Why an escalation step failed.
 #[derive(Debug, thiserror::Error)]
 enum EscalateError {
     #[error(transparent)]
@@ -58,17 +58,17 @@ enum EscalateError {
     Database(#[from] DbErr),
 }
 
-/// What a call's next step is.
+/// The next step of an escalation.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next<'a> {
-    /// These are told.
+    /// Notify these contacts.
     Tell(i64, Vec<&'a Contact>),
-    /// Nobody is left.
+    /// Nobody is left to notify.
     NobodyLeft,
 }
 
 impl Escalator {
-    /// Over the primary database.
+    /// Uses the primary database.
     #[must_use]
     pub fn new(db: DatabaseConnection, current: Current, clock: Clock, outbox: Outbox) -> Self {
         Self {
@@ -79,15 +79,15 @@ impl Escalator {
         }
     }
 
-    /// Hands on what is due until it is told to stop. To be run in a task of its own and ended through the token only.
+    /// Runs due escalations until cancelled. Run it in a separate task and stop it with the token only.
     pub async fn run(&self, stop: CancellationToken) {
         looks::run("escalation", POLL, &stop, self, async |this| this.look().await).await;
     }
 
-    /// Hands on what is due by the clock. Out: how many went on here.
+    /// Runs the escalations that are due by the clock. Out: how many steps ran here.
     ///
     /// # Errors
-    /// When the database cannot be asked what is due.
+    /// If the database cannot list the due escalations.
     pub async fn escalate_due(&self) -> Result<usize, DbErr> {
         let mut done = 0;
         for (rulebook_id, id) in escalations::due(&self.db, self.clock.now(), MOST).await? {
@@ -106,7 +106,7 @@ impl Escalator {
         Ok(done)
     }
 
-    /// Does what is due. Out: how long to sleep.
+    /// Runs due escalations. Out: how long to sleep.
     async fn look(&self) -> Result<Duration, DbErr> {
         self.escalate_due().await?;
         let (running, next) = escalations::running(&self.db).await?;
@@ -115,7 +115,7 @@ impl Escalator {
         Ok(pause.unwrap_or(POLL).clamp(SHORTEST, POLL))
     }
 
-    /// One step of one call, in a transaction of its own. Out: whether it was done here.
+    /// Runs one step of one escalation, in a separate transaction. Out: whether it ran here.
     async fn go_on(&self, rulebook_id: Uuid, id: Uuid) -> Result<bool, EscalateError> {
         let head = self.head(rulebook_id).await?;
         let tx = store::begin(&self.db).await?;
@@ -134,7 +134,7 @@ impl Escalator {
         Ok(true)
     }
 
-    /// The row after its next step, what it tells written.
+    /// Runs the next step and queues its SMS messages. Returns the updated row.
     async fn step(
         &self,
         tx: &DatabaseTransaction,
@@ -153,7 +153,7 @@ impl Escalator {
             return self.nobody_left(tx, row, now).await;
         };
         if stored.extracted["erased"] == true {
-            // There is nobody to call back any more.
+            // The caller was erased, so there is nobody to call back.
             return Ok(row);
         }
         let read = (
@@ -171,7 +171,7 @@ impl Escalator {
             Some(call_id) => leads::of_call(tx, row.rulebook_id, call_id).await?,
             None => None,
         };
-        // Before the report a lead has no more than what was booked.
+        // A lead without a report contains only the booking.
         if let Some(lead) = lead.as_ref().filter(|lead| lead.quote_decision_id.is_some()) {
             lead.settle(&mut decision);
         }
@@ -179,7 +179,7 @@ impl Escalator {
         let mut queued = Vec::new();
         for contact in &contacts {
             let Some(text) = self.text(&row, (&decision, &extracted, &known), contact, head, &template, now) else {
-                // The template is gone.
+                // The template was deleted.
                 return self.nobody_left(tx, row, now).await;
             };
             let id = text.id;
@@ -187,7 +187,7 @@ impl Escalator {
                 queued.push(id);
             }
         }
-        // Without a cap of its own a rulebook's P1s are not counted: the count is a row that is held.
+        // Without a cap of its own, a rulebook's P1s are not counted, because counting locks a row.
         if let Some(texts) = head.settings().daily_sms_cap {
             let cap = Cap {
                 texts,
@@ -251,7 +251,7 @@ impl Escalator {
         })
     }
 
-    /// Everybody was told and nobody took it, or it cannot be handed on: a person should know.
+    /// Ends an escalation that nobody acknowledged, or that cannot continue, with a notice.
     async fn nobody_left(&self, tx: &DatabaseTransaction, row: Model, now: DateTime<Utc>) -> Result<Model, DbErr> {
         let row = row.with_step(Told {
             step: NOBODY_LEFT,
@@ -267,7 +267,7 @@ impl Escalator {
         Ok(row)
     }
 
-    /// The rulebook at its head; none when its rows do not work.
+    /// The rulebook at its head revision; `None` if it cannot be loaded because of its rows.
     async fn head(&self, rulebook_id: Uuid) -> Result<Option<Arc<Rulebook>>, EscalateError> {
         let found = rulebooks::Entity::find_by_id(rulebook_id).one(&self.db).await?;
         let Some(found) = found else { return Ok(None) };
@@ -282,13 +282,13 @@ impl Escalator {
     }
 }
 
-/// How long a P1 waits for somebody to take it, from its seconds.
+/// The delay before an escalation step, from its seconds.
 #[must_use]
 pub fn pause(seconds: i64) -> TimeDelta {
     or_shorter(TimeDelta::try_seconds(seconds).unwrap_or_default())
 }
 
-/// A text about a decision, with how to answer it where it is a P1 and can be answered.
+/// The body of an SMS message about a decision. For a P1 it includes how to reply, if replies are possible.
 pub fn worded(
     rulebook: &Rulebook,
     template: &str,

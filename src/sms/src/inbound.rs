@@ -1,5 +1,5 @@
-//! What people text to us. In: a text, proven to be from Twilio, and whose it is. Out: the text kept, once; a number that
-//! wants no more texts suppressed, one that wants them again let go; anything else is read as a contact's answer to a P1.
+//! Inbound SMS messages. In: an authenticated SMS message and its rulebook. Out: the stored message, once. STOP suppresses its
+//! number and START removes the suppression. Any other message is read as a contact's reply about a P1.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -13,10 +13,10 @@ use rules::words::fold;
 use store::sms_suppressions::{self, REPLY};
 use store::{begin, contacts, escalations, inbound_sms_messages, notices, sms_messages};
 
-/// The longest body that is kept, in characters.
+/// Maximum length of a stored body, in characters.
 const BODY_LIMIT: usize = 1_600;
 
-/// The words that end SMS messages, folded and without spaces. Twilio knows the English ones and stops sending by itself.
+/// Opt-out words, folded and without spaces. Twilio knows the English ones and stops sending by itself.
 const STOP: [&str; 12] = [
     "stop",
     "stopall",
@@ -31,37 +31,37 @@ const STOP: [&str; 12] = [
     "arreter",
     "desabonner",
 ];
-/// The words that let them begin again.
+/// Opt-in words.
 const START: [&str; 2] = ["start", "unstop"];
-/// Words that let them begin again where they have ended; from any other number they are an answer.
+/// Opt-in words if the number has opted out; from any other number they are a reply.
 const YES: [&str; 2] = ["yes", "oui"];
 
-/// A text as it came. It has no `Debug`: it holds a phone number and what its owner wrote.
+/// An inbound SMS message. It has no `Debug`, because it contains a phone number and a body.
 #[derive(Clone)]
 pub struct InboundText {
-    /// Twilio's id of it.
+    /// Twilio's SID of it.
     pub sid: String,
-    /// Who wrote it.
+    /// The sender's number.
     pub from_number: String,
-    /// To which of our numbers.
+    /// Our number.
     pub to_number: String,
-    /// What they wrote.
+    /// The body.
     pub body: String,
-    /// What Twilio took it for, where the account has its opt-out words set: `STOP`, `START` or `HELP`.
+    /// Twilio's classification, if the account has opt-out words configured: `STOP`, `START` or `HELP`.
     pub opt_out_type: Option<String>,
 }
 
-/// What a text means by itself.
+/// The opt-out meaning of an SMS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// No more texts to this number.
+    /// Opt out: no more SMS messages to this number.
     Stop,
-    /// Texts to this number again.
+    /// Opt in: SMS messages to this number again.
     Start,
 }
 
 impl Meaning {
-    /// The word in the table.
+    /// The name in the database.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -70,8 +70,8 @@ impl Meaning {
         }
     }
 
-    /// What a text means: the whole text is one of the words, whatever its case, its accents, the spaces in it and the marks
-    /// around it. `is_stopped` is whether its number wants no more texts.
+    /// The meaning of a body, if the whole body is one of the words, regardless of case, accents, spaces and surrounding
+    /// punctuation. `is_stopped` is whether the number has opted out.
     #[must_use]
     pub fn of(text: &InboundText, is_stopped: bool) -> Option<Self> {
         let body: String = text.body.chars().take(BODY_LIMIT).collect();
@@ -88,17 +88,17 @@ impl Meaning {
     }
 }
 
-/// What became of a text.
+/// The result for an inbound SMS message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
-    /// Whether it came for the first time.
+    /// Whether it was received for the first time.
     pub is_new: bool,
-    /// What is to be answered, where there is something to say.
+    /// The response, if there is one.
     pub answer: Option<String>,
 }
 
 impl Outbox {
-    /// Takes a text in. To be run in a task of its own.
+    /// Records an inbound SMS message. Run it in a separate task: cancelling it would interrupt a transaction.
     pub async fn hear(&self, rulebook_id: Uuid, text: &InboundText) -> Result<Heard, OutboxError> {
         let shared = self.shared();
         let tx = begin(&shared.db).await?;
@@ -155,7 +155,7 @@ async fn stop(
 ) -> Result<(), DbErr> {
     let id = shared.clock.new_id();
     let new = sms_suppressions::add(tx, rulebook_id, number, REPLY, now, id).await?;
-    // Whose number it is, the texts that went to it tell.
+    // The last SMS message to the number shows whose number it is.
     let last = sms_messages::newest_to(tx, rulebook_id, number).await?;
     if !new {
         return Ok(());
@@ -168,7 +168,7 @@ async fn stop(
     for contact in &people {
         let notice = notice::contact_opted_out(rulebook_id, &contact.code, last.as_ref());
         tell(shared, tx, notice, now).await?;
-        // What is queued for them is written off when it is due; what was sent and nobody took need not wait for them.
+        // Queued SMS messages to the contact are given up when they are due. Escalations need not wait for this contact.
         escalations::pass_on(tx, rulebook_id, &contact.code, now).await?;
     }
     if let Some(last) = last.filter(|last| people.iter().all(|contact| contact.code != last.contact)) {

@@ -1,17 +1,16 @@
-//! Promises are kept: texts that a transaction queued go to Twilio, each once if it can be known, and a person hears of
-//! those that did not go.
+//! The SMS outbox: SMS messages queued in a transaction are sent through Twilio, each once if that can be ensured, and a notice
+//! reports those that were not sent.
 //!
-//! A text's way: [`enqueue`] puts it into the caller's transaction · `claim` takes what is due and commits `sending`
-//! before anything leaves the machine, each rulebook in its turn ([`turns`]) · [`twilio`] posts it outside any transaction · [`classify`] says, with the table
-//! in [`codes`], what the answer means · `transition` says what the text becomes and when it is tried again
-//! ([`backoff`]) · `settle` writes that, with the attempt and the notice, if the worker still holds the fencing number ·
-//! `look` searches Twilio's list for a text whose fate is unknown. [`breaker`] stops an account whose provider is down
-//! or refuses it. [`worker`] turns the wheel. What comes from outside: [`callback`] takes what Twilio says of a text by
-//! itself, [`status`] says what that makes of the text, [`inbound`] takes what people answer. [`operator`] has urgent
-//! notices texted to who runs the server.
+//! The path of an SMS message: [`enqueue`] inserts it in the caller's transaction · `claim` leases due messages and commits
+//! `sending` before any request, each rulebook in its turn ([`turns`]) · [`twilio`] posts it outside any transaction ·
+//! [`classify`] maps the response to an outcome, with the table in [`codes`] · `transition` computes the next state and the time
+//! of a retry ([`backoff`]) · `settle` writes it, with the attempt and the notice, if the worker still holds the fencing token ·
+//! `look` searches Twilio's list for a message with an ambiguous outcome. [`breaker`] stops an account whose provider is down or
+//! refuses it. [`worker`] runs the loop. [`callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`]
+//! records replies. [`operator`] sends urgent notices to the operator of the server.
 //!
-//! Somebody answers: [`escalate`] hands a P1 that nobody took to the next contact, then to all, and [`acknowledge`] reads
-//! what a contact answers ([`reply`]). [`daily_cap`] keeps a rulebook from texting without end.
+//! [`escalate`] escalates a P1 that nobody acknowledged to the next contact, then to all. [`acknowledge`] applies a contact's
+//! [`reply`]. [`daily_cap`] limits the SMS messages of a rulebook.
 
 pub mod accounts;
 pub mod acknowledge;
@@ -54,46 +53,46 @@ use base::clock::Clock;
 use base::looks::Unfinished;
 use store::fault_points::or_shorter;
 
-/// What can go wrong here. A text that cannot be sent is no error: it is an outcome.
+/// Errors of the outbox. An SMS message that cannot be sent is an outcome and not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
-    /// The database did not do what was asked.
+    /// The database failed.
     #[error("the outbox could not use the database")]
     Database(#[from] DbErr),
-    /// What it did has no end.
+    /// An operation did not end in time.
     #[error("the outbox waits for the database")]
     Unfinished(#[from] Unfinished),
-    /// The HTTP client could not be made.
+    /// The HTTP client could not be created.
     #[error("the HTTP client for Twilio could not be made")]
     Client(#[source] reqwest::Error),
     /// A rulebook's account could not be read.
     #[error("the Twilio account of a rulebook could not be read: {0}")]
     Account(String),
-    /// A rulebook has some of its account's secrets, and not all.
+    /// A rulebook has only some of its account's secrets.
     #[error("the Twilio account of a rulebook is incomplete: it has no {0}")]
     Incomplete(String),
 }
 
-/// How the outbox works.
+/// The settings of the outbox.
 #[derive(Clone, Debug)]
 pub struct OutboxSettings {
-    /// Where Twilio is, without a slash at the end.
+    /// Twilio's base URL, without a trailing slash.
     pub twilio_base_url: String,
-    /// Where Twilio reaches us, without a slash at the end; without it there are no status callbacks.
+    /// Our public base URL, without a trailing slash. Without it there are no status callbacks.
     pub public_url: Option<String>,
-    /// How many texts are on their way at once, of all rulebooks, of an account and of a rulebook.
+    /// Maximum number of concurrent sends: in total, per account and per rulebook.
     pub concurrency: turns::Limits,
-    /// How long the worker sleeps at most.
+    /// Maximum sleep of the worker.
     pub poll: std::time::Duration,
-    /// How long a request to Twilio may take as a whole.
+    /// Timeout of a whole request to Twilio.
     pub request_timeout: std::time::Duration,
-    /// How long a worker holds what it claimed; much longer than a request may take.
+    /// How long a claim is leased; much longer than a request may take.
     pub lease: chrono::TimeDelta,
-    /// How patiently a text is tried.
+    /// The retry policy.
     pub patience: backoff::Patience,
     /// When an account is stopped.
     pub breaker: breaker::BreakerPolicy,
-    /// Who is texted about urgent notices.
+    /// The recipient of urgent notices.
     pub operator: Option<operator::Operator>,
 }
 
@@ -117,7 +116,7 @@ impl Default for OutboxSettings {
     }
 }
 
-/// What every step of the outbox needs.
+/// The state that every step of the outbox needs.
 struct Shared {
     db: DatabaseConnection,
     clock: Clock,
@@ -127,7 +126,7 @@ struct Shared {
     breakers: Mutex<std::collections::HashMap<TwilioAccount, breaker::Breaker>>,
     turns: turns::Turns,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// Why a rulebook's texts wait, as it was logged last: it is logged again only when it changes.
+    /// For each rulebook, the last logged reason why its SMS messages wait; only a change is logged.
     waiting: Mutex<std::collections::HashMap<uuid::Uuid, String>>,
 }
 
@@ -136,7 +135,7 @@ impl Shared {
         self.clock.now()
     }
 
-    /// Does something with an account's breaker. New credentials are a new account, and begin with a closed one.
+    /// Accesses the breaker of an account. New credentials count as a new account with a closed breaker.
     fn breaker<T>(&self, account: &TwilioAccount, with: impl FnOnce(&mut breaker::Breaker) -> T) -> T {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         with(breakers.entry(account.clone()).or_default())

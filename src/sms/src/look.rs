@@ -1,8 +1,8 @@
-//! Looking for a text whose fate is unknown. In: its row, held by this worker. Out: accepted when the provider has it;
-//! else sent again where its priority allows that, or given to a person.
+//! Searches for an SMS message with an ambiguous outcome. In: its row, leased to this worker. Out: accepted if the provider has
+//! it. Otherwise it is sent again if its priority allows that, or given up with a notice.
 //!
-//! The provider's list may lag behind, so it is asked only some time after the attempt. A list that cannot be read is
-//! asked again until a limit, after which the text counts as not found.
+//! The provider's list may lag behind, so it is read only some time after the attempt. An unreadable list is read again until a
+//! time limit; after that the message counts as not found.
 
 use sea_orm::DbErr;
 
@@ -20,7 +20,7 @@ use store::fault_points::{self, Step};
 use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, DELIVERED, Model};
 use store::{begin, sms_attempts, sms_messages, sms_status_callbacks};
 
-/// Looks for a text, and writes what follows.
+/// Searches for an SMS message, and writes the result.
 pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) -> Result<(), OutboxError> {
     let attempts = sms_attempts::of_message(&shared.db, row.rulebook_id, row.id).await?;
     let since = attempts.first().map_or(row.created_at, |attempt| attempt.started_at);
@@ -96,7 +96,7 @@ async fn conclude(
         Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
         None => sms_messages::save(&tx, held, &after).await?,
     };
-    // Where somebody knew more meanwhile, what the list says is older than that, and must not hide what comes.
+    // If the row changed meanwhile, the list is older than that change and must not hide later statuses.
     if let Listed::Found(report) = listed
         && written
     {

@@ -1,4 +1,4 @@
-//! What people are told about texts. In: a text's row and what became of it. Out: notices, without number and body (pure).
+//! Notices about SMS messages. In: a row and what happened to it. Out: notices without number and body (pure).
 
 use uuid::Uuid;
 
@@ -8,22 +8,22 @@ use store::notices::{self, Notice, Severity};
 use store::rulebooks::DEFAULT;
 use store::sms_messages::Model;
 
-/// The provider fails or cannot be reached, and an account's texts wait.
+/// The provider fails or is unreachable, so an account's SMS messages wait.
 pub(super) const PROVIDER_DOWN: &str = "sms_provider_down";
-/// The provider refuses an account's credentials, and its texts wait.
+/// The provider refuses an account's credentials, so its SMS messages wait.
 pub(super) const CREDENTIALS: &str = "sms_credentials_refused";
-/// The account has sent as much today as it may, and its texts wait.
+/// The account's daily limit is reached, so its SMS messages wait.
 pub(super) const CAPPED: &str = "sms_account_capped";
-/// The account lacks a secret, and its texts wait.
+/// The account lacks a secret, so its SMS messages wait.
 pub(super) const INCOMPLETE: &str = "sms_account_incomplete";
-/// There is no account at all, and its texts wait.
+/// There is no account, so the SMS messages wait.
 pub(super) const NO_ACCOUNT: &str = "sms_no_account";
-/// Each says that a worker has looked at a rulebook's texts and why they wait: that is no sign that nobody sends.
+/// Each of these shows that a worker handles a rulebook's SMS messages and why they wait: no sign of a missing worker.
 pub const HELD_BACK: [&str; 5] = [PROVIDER_DOWN, CREDENTIALS, CAPPED, INCOMPLETE, NO_ACCOUNT];
-/// What they are about.
+/// Subject of these notices.
 pub(super) const PROVIDER: &str = "twilio";
 
-/// How soon to look at something about a text.
+/// The severity of a notice about an SMS message.
 fn severity_of(row: &Model) -> Severity {
     if matches!(row.priority.as_str(), "P1" | "P2") {
         Severity::Urgent
@@ -32,11 +32,11 @@ fn severity_of(row: &Model) -> Severity {
     }
 }
 
-/// What to do about a contact who wants no texts.
+/// Advice about a contact who has opted out.
 const OPTED_OUT_ADVICE: &str = "Ask the contact to reply START to the sender, or put another contact in their place. An admin \
     can lift it under /admin/v1/sms-suppressions; then send the text again.";
 
-/// A contact does not want texts any more. `row` is the last text to them.
+/// A contact has opted out. `row` is the last SMS message to the contact.
 pub(super) fn opted_out(row: &Model) -> Notice {
     Notice {
         rulebook_id: row.rulebook_id,
@@ -51,8 +51,8 @@ pub(super) fn opted_out(row: &Model) -> Notice {
     }
 }
 
-/// Somebody who is told of emergencies wants no texts any more, or somebody says so from their number. `row` is the last text to
-/// them, if there was any.
+/// A contact for emergencies has opted out, or somebody did so from their number. `row` is the last SMS message to the contact,
+/// if there is one.
 pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&Model>) -> Notice {
     let last = row.map_or_else(String::new, |row| {
         format!(" The last text to them was a {}.", row.priority)
@@ -69,7 +69,7 @@ pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&M
     }
 }
 
-/// The account's daily cap is reached.
+/// The account's daily limit is reached.
 pub(super) fn capped(rulebook_id: Uuid) -> Notice {
     Notice {
         rulebook_id,
@@ -84,7 +84,7 @@ pub(super) fn capped(rulebook_id: Uuid) -> Notice {
     }
 }
 
-/// An account lacks what is `missing`: names of secrets.
+/// An account lacks the secrets named in `missing`.
 pub(super) fn incomplete(rulebook_id: Uuid, code: &str, missing: &str) -> Notice {
     Notice {
         rulebook_id,
@@ -98,7 +98,7 @@ pub(super) fn incomplete(rulebook_id: Uuid, code: &str, missing: &str) -> Notice
     }
 }
 
-/// A rulebook that is to send has no account.
+/// A rulebook that does not simulate has no account.
 pub(super) fn no_account(rulebook_id: Uuid, code: &str) -> Notice {
     let (where_to, or_else) = (
         "Set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM on an instance that runs the worker `outbox`",
@@ -125,7 +125,7 @@ pub(super) fn no_account(rulebook_id: Uuid, code: &str) -> Notice {
     }
 }
 
-/// A text was given up.
+/// An SMS message was given up.
 pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
     let (code, fate) = match why {
         GivenUp::Refused => ("sms_refused", "was not sent"),
@@ -167,7 +167,7 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
     }
 }
 
-/// An account's texts are held back.
+/// An account's SMS messages are held back.
 pub(super) fn stopped(rulebook_id: Uuid, refused: bool) -> Notice {
     let (code, text, what_to_do) = if refused {
         (

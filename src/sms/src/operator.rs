@@ -1,8 +1,8 @@
-//! Urgent notices texted to the operator. In: notices that nobody was texted about. Out: a queued text for each, through
-//! the default rulebook's account, at most a few an hour about each rulebook and in all: what one of them has to say keeps
-//! nothing of another from being said.
+//! Sends urgent notices to the operator by SMS. In: notices that were not sent yet. Out: a queued SMS message for each, through
+//! the default rulebook's account. The number per hour is limited, per rulebook and in total, so that one rulebook's notices do
+//! not crowd out another's.
 //!
-//! What is said of the operator's own texts is never texted, nor that the account that would send it is stopped.
+//! Notices about the operator's own SMS messages, or about the account that would send them, are never sent.
 
 use chrono::TimeDelta;
 use sea_orm::DbErr;
@@ -15,34 +15,34 @@ use rules::segments::{outside_gsm7, respelt, segments};
 use store::notices::{self, Unsaid};
 use store::{begin, leads, rulebooks, sms_messages};
 
-/// The contact in the rows of texts to the operator; no code of a contact can be like it.
+/// The contact in the rows of SMS messages to the operator; no contact can have this code.
 pub const OPERATOR: &str = "@operator";
-/// What is sent to the operator about one rulebook within an hour at most: the first ones are worth reading.
+/// Maximum number of SMS messages about one rulebook within an hour: the first ones are the most useful.
 const MOST_OF_A_RULEBOOK: u64 = 6;
-/// What is sent within an hour about all of them at most.
+/// Maximum number of SMS messages about all rulebooks within an hour.
 const MOST_IN_ALL: u64 = 60;
-/// The most parts of a text to the operator.
+/// Maximum number of segments of an SMS message to the operator.
 const MOST_PARTS: usize = 2;
-/// What a caller said of their problem, in characters at most.
+/// Maximum length of the caller's problem, in characters.
 const MOST_OF_A_PROBLEM: usize = 70;
 
-/// Who is texted about urgent notices.
+/// The recipient of urgent notices.
 #[derive(Clone)]
 pub struct Operator {
     /// The rulebook whose account sends.
     pub rulebook: &'static str,
-    /// Where to.
+    /// The phone number.
     pub number: String,
 }
 
 impl std::fmt::Debug for Operator {
-    /// The number never shows.
+    /// Prints everything except the number.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Operator").finish_non_exhaustive()
     }
 }
 
-/// Queues a text about each urgent notice that the operator has not heard of.
+/// Queues an SMS message about each urgent notice that was not sent to the operator yet.
 pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
     let Some(operator) = &shared.settings.operator else {
         return Ok(());
@@ -62,7 +62,7 @@ pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
     }
     let mut told = notices::told_since(&shared.db, now - TimeDelta::hours(1)).await?;
     loop {
-        // Those of whom the operator has heard least come first.
+        // Rulebooks with the fewest SMS messages come first.
         let of = |about: &Uuid| told.get(about).copied().unwrap_or_default();
         waiting.sort_by_key(|about| (of(about), *about));
         let (Some(about), all) = (waiting.first().copied(), told.values().sum()) else {
@@ -76,13 +76,13 @@ pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
             continue;
         };
         *told.entry(about).or_default() += 1;
-        // This row belongs to the default rulebook, whose keys may read it: what another rulebook's caller said is not theirs.
+        // The row belongs to the default rulebook, whose keys can read it: do not include callers of other rulebooks.
         let caller = if notice.rulebook_id == rulebook_id {
             caller_of(shared, &notice).await?
         } else {
             None
         };
-        // With the call, so that it is erased together with its caller.
+        // With the call id, so that an erasure of the caller erases it too.
         let call_id = caller.as_ref().map(|lead| lead.call_id.clone());
         let body = worded(&notice, caller.as_ref(), shared.settings.public_url.as_deref());
         let tx = begin(&shared.db).await?;
@@ -112,8 +112,8 @@ pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
     Ok(())
 }
 
-/// How much may be said about one rulebook within an hour when so much was said about all of them: the more there was, the
-/// less, so that the last places are for those of whom nothing was said.
+/// Maximum number of SMS messages about one rulebook within an hour, given the number about all of them. It shrinks as that
+/// number grows, so that the last ones are left for rulebooks without any.
 fn allowance(all: u64) -> u64 {
     match all {
         0..18 => MOST_OF_A_RULEBOOK,
@@ -123,7 +123,7 @@ fn allowance(all: u64) -> u64 {
     }
 }
 
-/// The caller whom a notice is about: that of its call, or of the SMS message whose reference it names.
+/// The caller that a notice is about: that of its call, or of the SMS message whose reference is in its text.
 async fn caller_of(shared: &Shared, notice: &notices::Model) -> Result<Option<leads::Model>, DbErr> {
     let rulebook_id = notice.rulebook_id;
     let call_id = match notice.subject.strip_prefix("call ") {
@@ -139,8 +139,8 @@ async fn caller_of(shared: &Shared, notice: &notices::Model) -> Result<Option<le
     }
 }
 
-/// A text that can be acted on by itself: what happened, who called, from where and why, and where to go on. It is in the
-/// GSM alphabet and has two parts at most; what does not fit is left out from the end of the advice.
+/// The body of a notice as an SMS message: what happened, the caller's name, address and problem, and a link. It uses the GSM
+/// alphabet and has at most two segments; advice that does not fit is cut at the end.
 fn worded(notice: &notices::Model, caller: Option<&leads::Model>, public_url: Option<&str>) -> String {
     let mut text = format!("Ringbook: {}", notice.text);
     if let Some(lead) = caller.filter(|lead| lead.erased_at.is_none()) {
@@ -176,7 +176,7 @@ fn worded(notice: &notices::Model, caller: Option<&leads::Model>, public_url: Op
             .filter(|c| outside_gsm7(c.encode_utf8(&mut [0; 4])).is_empty())
             .collect()
     };
-    // The reference comes after it.
+    // The reference is appended later.
     let fits = |text: &str| segments(&format!("{text}{link} RB-234567")).count <= MOST_PARTS;
     let mut body = clean(&text);
     while !fits(&body) && body.pop().is_some() {}
@@ -244,7 +244,7 @@ mod tests {
             );
             assert_eq!(body.ends_with("/docs#/leads/acknowledge_lead"), url.is_some(), "{body}");
         }
-        // No word of the advice is cut in two.
+        // The advice is cut between words.
         let body = worded(&notice("x", "It is full.", &"abcdefghi ".repeat(60)), None, None);
         assert!(body.ends_with(" abcdefghi"), "{body}");
     }

@@ -1,13 +1,13 @@
-//! Answers to texts. In: what a contact wrote. Out: whether it takes the call, and which text it names; and what a text
-//! says about how to answer it (pure).
+//! Parses replies. In: a contact's reply. Out: whether it acknowledges the call, and its reference. It also words how to reply
+//! (pure).
 //!
-//! Only what says nothing but yes is a yes: "ok, but I cannot" must not stop an emergency from going to the next contact.
+//! Only a plain yes acknowledges a call: "ok, but I cannot" must not stop the escalation of an emergency.
 
 use rules::segments::segments;
 use rules::wording::how_to_reply;
 use rules::words::fold;
 
-/// What says yes, as it is folded: without accents, apostrophes and hyphens as spaces.
+/// Words for yes, folded: without accents, with apostrophes and hyphens as spaces.
 const YES: &[&str] = &[
     "1",
     "ok",
@@ -47,9 +47,9 @@ const YES: &[&str] = &[
     "i got it",
     "coming",
 ];
-/// What objects to what another reply said.
+/// The reply that objects to another contact's reply.
 const OBJECTION: &str = "0";
-/// What may stand beside a yes.
+/// Words allowed next to a yes.
 const POLITE: &[&str] = &[
     "merci",
     "thanks",
@@ -60,23 +60,23 @@ const POLITE: &[&str] = &[
     "maintenant",
     "tout de suite",
 ];
-/// A yes without words.
+/// Emoji for yes.
 const SIGNS: [char; 4] = ['👍', '✅', '👌', '✔'];
-/// The letters of a reference.
+/// Number of letters of a reference.
 const REFERENCE_LENGTH: usize = 6;
 
-/// An answer, read.
+/// A parsed reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
-    /// The reference that it names, as it stands in the text.
+    /// The reference in the reply, as it is stored with the SMS message.
     pub(super) reference: Option<String>,
-    /// Whether it says yes and nothing else.
+    /// Whether it is a plain yes.
     pub(super) takes: bool,
-    /// Whether it says that nobody has taken the call after all.
+    /// Whether it objects to an acknowledgement.
     pub(super) objects: bool,
 }
 
-/// Reads an answer.
+/// Parses a reply.
 pub(super) fn read(body: &str) -> Reply {
     let folded = fold(body);
     let mut words: Vec<&str> = folded
@@ -87,13 +87,13 @@ pub(super) fn read(body: &str) -> Reply {
     let signed = words.is_empty() && body.contains(SIGNS);
     Reply {
         reference,
-        // "Taken?" asks.
+        // "Taken?" is a question.
         takes: !body.contains('?') && (signed || only_yes(&words)),
         objects: words == [OBJECTION],
     }
 }
 
-/// Takes the first reference out of the words: `rb 7k2m4q` or `rb7k2m4q`.
+/// Removes the first reference from the words: `rb 7k2m4q` or `rb7k2m4q`.
 fn take_reference(words: &mut Vec<&str>) -> Option<String> {
     let is_tail = |word: &str| word.len() == REFERENCE_LENGTH && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
     for place in 0..words.len() {
@@ -111,7 +111,7 @@ fn take_reference(words: &mut Vec<&str>) -> Option<String> {
     None
 }
 
-/// Whether the words are some that say yes, and nothing but polite ones beside them.
+/// Whether the words are one of [`YES`], with only polite words next to it.
 fn only_yes(words: &[&str]) -> bool {
     let mut rest = words;
     let mut yes = false;
@@ -137,7 +137,7 @@ fn only_yes(words: &[&str]) -> bool {
     yes
 }
 
-/// A text with how to answer it at its end, in few letters where the words would cost another part.
+/// Appends how to reply to a body, in short form if the long one would need another segment.
 pub fn inviting(body: &str, language: &str) -> String {
     let with = |hint: &str| format!("{} {hint}", body.trim_end());
     let long = with(how_to_reply(language, false));
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(inviting("Flood", "en"), "Flood Reply 1 to take it.");
         let full = "a".repeat(150);
         assert_eq!(inviting(&full, "fr"), format!("{full} 1=OK"));
-        // One letter that turned the text to UCS-2 leaves less room.
+        // A single letter outside the GSM alphabet changes the encoding to UCS-2, which leaves less room.
         let wide = format!("ê{}", "a".repeat(60));
         assert_eq!(segments(&inviting(&wide, "fr")).count, 1);
     }

@@ -1,5 +1,5 @@
-//! Writing down what became of a text. In: the row as claimed and the provider's answer. Out: row, attempt and notices in
-//! one transaction, if this worker still holds the fencing number; otherwise nothing.
+//! Writes the outcome of an attempt. In: the row as claimed and the provider's response. Out: row, attempt and notices in one
+//! transaction if this worker still holds the fencing token, else nothing.
 
 use std::time::Duration;
 
@@ -21,18 +21,18 @@ use store::sms_attempts::Finish;
 use store::sms_messages::{ACCEPTED, Model};
 use store::{begin, escalations, notices, sms_attempts, sms_messages, sms_suppressions};
 
-/// How an attempt went, ready to be written.
+/// The result of an attempt, ready to be written.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
     pub(super) outcome: Outcome,
     pub(super) http_status: Option<i64>,
     pub(super) error_code: Option<i64>,
     pub(super) detail: &'static str,
-    /// What the answer did to the account's breaker.
+    /// The effect of the response on the account's breaker.
     pub(super) turn: Turn,
 }
 
-/// Nobody was asked.
+/// The result of a simulated send.
 pub(super) fn simulated() -> Verdict {
     Verdict {
         outcome: Outcome::Simulated,
@@ -43,7 +43,7 @@ pub(super) fn simulated() -> Verdict {
     }
 }
 
-/// Reads an answer to a POST, and tells the account's breaker.
+/// Classifies the response to a POST, and reports it to the account's breaker.
 pub(super) fn judge(shared: &Shared, account: &TwilioAccount, answer: &Answer) -> Verdict {
     let outcome = classify(answer);
     let (http_status, error_code) = match answer {
@@ -60,7 +60,7 @@ pub(super) fn judge(shared: &Shared, account: &TwilioAccount, answer: &Answer) -
     }
 }
 
-/// Tells an account's breaker how its provider answered.
+/// Reports a response to the account's breaker.
 pub(super) fn report(shared: &Shared, account: &TwilioAccount, answer: &Answer, outcome: &Outcome) -> Turn {
     let health = if *outcome == Outcome::Credentials {
         Health::Refused
@@ -73,8 +73,8 @@ pub(super) fn report(shared: &Shared, account: &TwilioAccount, answer: &Answer, 
     shared.breaker(account, |breaker| breaker.report(&shared.settings.breaker, health, now))
 }
 
-/// Writes an attempt's verdict. Out: whether this worker was still the one to write it. A database that is away is tried
-/// again for a while; after that the lease runs out and the text is looked for.
+/// Writes the result of an attempt. Out: whether this worker still held the fencing token. If the database is away, it retries
+/// for a while; after that the lease expires and the SMS message is searched for.
 pub(super) async fn settle(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<bool, OutboxError> {
     let mut pause = Duration::from_millis(100);
     for _ in 0..6 {
@@ -138,7 +138,7 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     } else if after.state == ACCEPTED || verdict.turn == Turn::Resumed {
         resumed(&tx, row, now).await?;
     } else if verdict.outcome == Outcome::Simulated {
-        // The rulebook simulates by now.
+        // The rulebook simulates now.
         for code in [INCOMPLETE, NO_ACCOUNT] {
             notices::resolve(&tx, row.rulebook_id, code, PROVIDER, now).await?;
         }
@@ -160,7 +160,7 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     Ok(written)
 }
 
-/// How many earlier tries never left the machine: asked only where that decides whether there is another.
+/// The number of earlier attempts that never left the machine. It is read only if it decides about another attempt.
 pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, patience: &Patience) -> Result<i64, DbErr> {
     if row.tries() < patience.max_attempts {
         return Ok(0);
@@ -168,12 +168,12 @@ pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, patience: &Pa
     sms_attempts::count_unsent(db, row.rulebook_id, row.id, row.series_from).await
 }
 
-/// Counts a text that came to a state.
+/// Counts a new state in the metrics.
 pub(super) fn count_state(row: &Model) {
     metrics::sms(&row.state);
 }
 
-/// The account works: what was said of its standing still is over.
+/// The account works again: resolves the notices that hold its SMS messages back.
 pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
     for code in HELD_BACK {
         notices::resolve(tx, row.rulebook_id, code, PROVIDER, now).await?;
@@ -181,7 +181,7 @@ pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime
     Ok(())
 }
 
-/// A text that somebody sent again was taken: what was said of the contact's lost texts is over when it was the last.
+/// A manually resent message was accepted: resolves the contact's delivery notices if no dead message is left.
 pub(super) async fn contact_is_served(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
     if row.resent_at.is_none() || sms_messages::count_dead(tx, row.rulebook_id, &row.contact).await? > 0 {
         return Ok(());
@@ -193,7 +193,7 @@ pub(super) async fn contact_is_served(tx: &DatabaseTransaction, row: &Model, now
     Ok(())
 }
 
-/// Where Twilio says that the recipient has opted out, no other text goes to that number.
+/// Suppresses the recipient's number if Twilio says that the recipient has opted out.
 pub(super) async fn note_opt_out(
     shared: &Shared,
     tx: &DatabaseTransaction,
@@ -209,7 +209,7 @@ pub(super) async fn note_opt_out(
     Ok(())
 }
 
-/// Writes a text that this worker gives up, with the notice. Out: whether it was written.
+/// Gives up an SMS message of this worker, with a notice. Out: whether it was written.
 pub(super) async fn write_off(
     shared: &Shared,
     tx: &DatabaseTransaction,
@@ -226,7 +226,7 @@ pub(super) async fn write_off(
     Ok(written)
 }
 
-/// The same for a text that this transaction holds.
+/// Same as [`write_off`], for an SMS message that this transaction has locked.
 pub(super) async fn give_up(
     shared: &Shared,
     tx: &DatabaseTransaction,
@@ -239,7 +239,7 @@ pub(super) async fn give_up(
     mourn(shared, tx, row, why, now).await
 }
 
-/// Keeps the reason with the text.
+/// Sets the reason in the row.
 fn explain(row: &mut Model, why: GivenUp) {
     row.error = Some(match row.error.take() {
         Some(last) if matches!(why, GivenUp::Refused | GivenUp::Undelivered) => last,
@@ -248,7 +248,7 @@ fn explain(row: &mut Model, why: GivenUp) {
     });
 }
 
-/// Tells of a text that was given up.
+/// Raises the notice about a given-up SMS message.
 async fn mourn(
     shared: &Shared,
     tx: &DatabaseTransaction,
@@ -258,7 +258,7 @@ async fn mourn(
 ) -> Result<(), DbErr> {
     count_state(row);
     if let Some(call_id) = row.call_id.as_deref().filter(|_| row.priority == "P1") {
-        // Where nobody of those whose turn it is will read it, the next ones need not wait.
+        // If every contact of the current step is unreachable, the next step need not wait.
         escalations::hurry(tx, row.rulebook_id, call_id, &row.contact, now).await?;
     }
     tell(shared, tx, notice::given_up(row, why), now).await?;

@@ -1,8 +1,8 @@
-//! What Twilio says of a text after it took it. In: the text's row, a status and what is known already. Out: the row as
-//! it is to be written (pure).
+//! Applies Twilio's statuses. In: the SMS message's row, a status and what is known already. Out: the row to write (pure).
 //!
-//! Statuses come in any order, twice, before the answer to our own POST, and about a message that a later one has
-//! replaced. So they are ranked: what is not more than what is known is no step, and nothing follows an end.
+//! Statuses arrive in any order, duplicated, before the response to our own POST, or about a message that a later one has
+//! replaced. So they are ranked: a status is ignored unless its rank is higher than the known one. Nothing follows a final
+//! status.
 
 use chrono::{DateTime, Utc};
 
@@ -11,18 +11,18 @@ use super::codes::{Later, code_rule, worth_sending_again};
 use super::transition::{GivenUp, accept, may_resend, requeue};
 use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, DELIVERED, Model, QUEUED, SENDING, SIMULATED};
 
-/// What one of Twilio's statuses stands for.
+/// The meaning of a Twilio status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Twilio has it.
+    /// Accepted, not final.
     OnItsWay,
-    /// It arrived.
+    /// Delivered.
     Arrived,
-    /// It did not and will not.
+    /// Not delivered, final.
     Failed,
 }
 
-/// Twilio's statuses, one a line: the word, how far it is, what it stands for.
+/// Twilio's statuses, one per line: name, rank, meaning.
 #[rustfmt::skip]
 pub const STATUSES: &[(&str, u8, Kind)] = &[
     ("scheduled",   1, Kind::OnItsWay),
@@ -37,47 +37,47 @@ pub const STATUSES: &[(&str, u8, Kind)] = &[
     ("canceled",    END, Kind::Failed),
 ];
 
-/// The rank of what nothing follows.
+/// The rank of a final status.
 pub const END: u8 = 5;
 
-/// A status as it came.
+/// A status as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Twilio's id of the message that it is about.
+    /// Twilio's SID of the message.
     pub sid: String,
-    /// Twilio's word.
+    /// Twilio's name of the status.
     pub status: String,
-    /// Why it failed.
+    /// The error code of a failure.
     pub error_code: Option<i64>,
 }
 
-/// What is known of a text besides its row.
+/// What is known of an SMS message besides its row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known {
-    /// How far the message that the report is about is known to be; 0 when nothing is known of it.
+    /// The highest known rank of the message in the report; 0 if nothing is known.
     pub rank: u8,
-    /// How often the provider took the text, or may have, since it waits.
+    /// How often the provider accepted the SMS message, or may have, in the current series of attempts.
     pub sends: u64,
-    /// How many messages of this text failed on their way before.
+    /// How many earlier messages of this SMS message failed after they were accepted.
     pub failures: u64,
-    /// How many of its tries, since it waits, never left the machine.
+    /// How many attempts of the current series never left the machine.
     pub unsent: i64,
 }
 
-/// What a status changes.
+/// The effect of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turnout {
-    /// Nothing: it is older than what is known, or about a message that no longer counts.
+    /// None: it is older than what is known, or about a replaced message.
     NoStep,
-    /// The text is further, or known to be at Twilio.
+    /// The SMS message was updated.
     Step,
-    /// The text is to be sent again.
+    /// The SMS message is sent again.
     Again,
-    /// The text is given up.
+    /// The SMS message is given up.
     GivenUp(GivenUp),
 }
 
-/// How far a status is, and what it stands for; none when the word is new to us.
+/// Rank and meaning of a status; `None` if the name is unknown.
 #[must_use]
 pub fn of_word(word: &str) -> Option<(u8, Kind)> {
     STATUSES
@@ -86,7 +86,7 @@ pub fn of_word(word: &str) -> Option<(u8, Kind)> {
         .map(|(_, rank, kind)| (*rank, *kind))
 }
 
-/// How far a status is; 0 when the word is new to us.
+/// Rank of a status; 0 if the name is unknown.
 #[must_use]
 pub fn rank_of(word: &str) -> u8 {
     of_word(word).map_or(0, |(rank, _)| rank)
@@ -110,7 +110,7 @@ pub(super) fn after_report(
         _ => known.rank,
     };
     let over = row.state == DELIVERED || row.state == SIMULATED;
-    // Another message is the one that counts: of this one only that it arrived matters.
+    // This message was replaced: only its delivery matters.
     let replaced = row.provider_id.is_some() && !same;
     if over || rank <= known_rank || (replaced && kind != Kind::Arrived) {
         return (row, Turnout::NoStep);
@@ -122,7 +122,7 @@ pub(super) fn after_report(
             row.state = DELIVERED.into();
             (row, Turnout::Step)
         }
-        // A text that was given up before anyone knew that Twilio has it is taken back, too.
+        // This also revives an SMS message that was given up before Twilio was known to have it.
         Kind::OnItsWay => {
             accept(&mut row, &report.sid, Some(&report.status));
             (row, Turnout::Step)
@@ -131,7 +131,7 @@ pub(super) fn after_report(
     }
 }
 
-/// The row of a text that did not arrive: sent again where its priority and the reason allow it, else given up.
+/// The row of an undelivered SMS message: queued again if its priority and the reason allow it, else given up.
 fn failed(
     mut row: Model,
     report: &Report,
@@ -163,7 +163,7 @@ fn failed(
         row.state = DEAD.into();
         return (row, Turnout::GivenUp(GivenUp::Undelivered));
     }
-    // What comes of this message no longer matters: the next one counts.
+    // Further statuses of this message no longer matter: the next message counts.
     row.provider_id = None;
     row.provider_status = None;
     let again_at = now + patience.wait(row.tries(), Some(patience.undelivered_wait), random);

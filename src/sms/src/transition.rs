@@ -1,5 +1,5 @@
-//! What a text becomes. In: its row as claimed, the outcome, the time and a random number. Out: the row as it is to be
-//! written (pure).
+//! State transitions of an SMS message. In: its row as claimed, the outcome, the time and a random number. Out: the row to write
+//! (pure).
 
 use chrono::{DateTime, Utc};
 
@@ -7,25 +7,25 @@ use super::backoff::Patience;
 use super::classify::Outcome;
 use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED, SIMULATED};
 
-/// Why a text was given up.
+/// Why an SMS message was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GivenUp {
-    /// The provider will never take it like this.
+    /// The provider refused it for good.
     Refused,
-    /// It was tried as often as is allowed.
+    /// The maximum number of attempts is reached.
     TriedOften,
-    /// It was too old to be of use.
+    /// It is too old.
     Stale,
-    /// It may have been sent, and its priority does not allow another.
+    /// It may have been sent, and its priority does not allow a resend.
     Unknown,
-    /// The provider took it and could not deliver it.
+    /// The provider accepted it and could not deliver it.
     Undelivered,
-    /// Its recipient does not want texts.
+    /// The recipient has opted out.
     Suppressed,
 }
 
 impl GivenUp {
-    /// What is kept with the text where the provider gave no reason.
+    /// The reason stored with the SMS message if the provider gave none.
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::Refused => "Twilio refuses the text",
@@ -38,7 +38,7 @@ impl GivenUp {
     }
 }
 
-/// The row after an attempt; `unsent` earlier ones never left the machine.
+/// The row after an attempt; `unsent` earlier attempts never left the machine.
 pub(super) fn after_attempt(
     mut row: Model,
     outcome: &Outcome,
@@ -67,7 +67,7 @@ pub(super) fn after_attempt(
             row.state = DEAD.into();
             return (row, Some(GivenUp::Refused));
         }
-        // The breaker holds the account's texts back; this one is first when it lets go.
+        // The breaker holds the account's messages back; this one is first when it closes.
         Outcome::Credentials => now,
         Outcome::NotSent => {
             unsent += 1;
@@ -79,8 +79,8 @@ pub(super) fn after_attempt(
     requeue(row, unsent, again_at, patience)
 }
 
-/// The row queued again, unless it was tried often enough or would be too old. Of its tries, `unsent` never left the
-/// machine.
+/// Queues the row again, unless it has reached the maximum number of attempts or would be too old. `unsent` of its attempts never
+/// left the machine.
 pub(super) fn requeue(
     mut row: Model,
     unsent: i64,
@@ -104,7 +104,7 @@ pub(super) fn requeue(
     (row, given_up)
 }
 
-/// The provider has it.
+/// Sets the row to accepted.
 pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
     row.state = ACCEPTED.into();
     row.lease_until = None;
@@ -114,8 +114,8 @@ pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
     row.error_code = None;
 }
 
-/// Whether a text that was sent `sends` times, as far as anyone knows, is sent again rather than given to a person: an
-/// alert that comes twice is better than one that never comes, and nothing else is.
+/// Whether an SMS message that was sent `sends` times, as far as known, is sent again instead of given up. Only for P1 and P2 is
+/// a duplicate better than a missing alert.
 pub(super) fn may_resend(priority: &str, sends: u64, patience: &Patience) -> bool {
     matches!(priority, "P1" | "P2") && sends <= patience.resends
 }

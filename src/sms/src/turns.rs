@@ -1,8 +1,8 @@
-//! Whose texts go next, and how many at once, so that no rulebook keeps another one's texts waiting (pure, in memory).
+//! Order and concurrency of sends, so that no rulebook delays the SMS messages of another (pure, in memory).
 //!
-//! In: the rulebooks that have something due, and how each send ends. Out: their order, and how many places each may take. A
-//! rulebook is one of many: the more places are taken, the fewer more any of them gets, so that one with nothing on its way
-//! always finds a place while less than all are taken.
+//! In: the rulebooks with due SMS messages, and the end of each send. Out: their order, and the number of slots each may use. The
+//! more slots are used, the fewer more any rulebook gets. So a rulebook without running sends always gets a slot, unless all are
+//! used.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,19 +11,19 @@ use uuid::Uuid;
 
 use super::accounts::TwilioAccount;
 
-/// How many texts may be on their way.
+/// Limits of concurrent sends.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// In all.
+    /// In total.
     pub total: usize,
-    /// Of one account, which several rulebooks may share.
+    /// Per account, which several rulebooks may share.
     pub account: usize,
-    /// Of one rulebook.
+    /// Per rulebook.
     pub rulebook: usize,
 }
 
 impl Limits {
-    /// How many a holder with the usual limit `usual` may have while `taken` places of all are taken.
+    /// The limit of a rulebook or account whose normal limit is `usual`, while `taken` slots are used in total.
     fn at(self, usual: usize, taken: usize) -> usize {
         if taken < self.total / 2 {
             usual
@@ -35,7 +35,7 @@ impl Limits {
     }
 }
 
-/// What is on its way, and who was served when. Clones are the same.
+/// The running sends, and when each rulebook was served. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Turns(Arc<Mutex<State>>);
 
@@ -48,7 +48,7 @@ struct State {
     turn: u64,
 }
 
-/// A place among the texts on their way, given back when it is dropped.
+/// A slot for a send, released on drop.
 #[derive(Debug)]
 pub struct Place {
     turns: Turns,
@@ -57,7 +57,7 @@ pub struct Place {
 }
 
 impl Turns {
-    /// The rulebooks in their order: the most urgent text first, then who was served longest ago.
+    /// The rulebooks in their order: the most urgent SMS message first, then the one served longest ago.
     pub fn in_order(&self, mut due: Vec<(Uuid, String)>) -> Vec<Uuid> {
         let state = self.lock();
         due.sort_by_key(|(rulebook_id, priority)| {
@@ -67,7 +67,7 @@ impl Turns {
         due.into_iter().map(|(rulebook_id, _)| rulebook_id).collect()
     }
 
-    /// How many more of a rulebook's texts may go now.
+    /// How many more of a rulebook's SMS messages may be sent now.
     pub fn room(&self, limits: Limits, rulebook_id: Uuid, account: Option<&TwilioAccount>) -> usize {
         let state = self.lock();
         let own = state.by_rulebook.get(&rulebook_id).copied().unwrap_or_default();
@@ -81,7 +81,7 @@ impl Turns {
         .min(limits.total.saturating_sub(state.taken))
     }
 
-    /// Takes a place for a text that goes.
+    /// Takes a slot for a send.
     pub fn take(&self, rulebook_id: Uuid, account: Option<TwilioAccount>) -> Place {
         let mut state = self.lock();
         state.taken += 1;
@@ -147,7 +147,7 @@ mod tests {
         Uuid::from_u128(number as u128 + 1)
     }
 
-    /// Takes as many as may go.
+    /// Takes as many slots as allowed.
     fn fill(turns: &Turns, number: usize, account: &TwilioAccount) -> Vec<Place> {
         let mut places = Vec::new();
         while turns.room(LIMITS, rulebook(number), Some(account)) > 0 {

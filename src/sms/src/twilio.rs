@@ -1,5 +1,5 @@
-//! Twilio's Messages API over HTTP. In: an account and a text. Out: an [`Answer`] for the table to read, or what the list
-//! of messages knows of a text. Nothing of a text, its number or the provider's words goes to the log.
+//! Client of Twilio's Messages API. In: an account and an SMS message. Out: an [`Answer`] to classify, or the result of a search
+//! in the list of messages. No message content, number or provider text is logged.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use super::status::{Kind, Report, of_word};
 use super::{OutboxError, OutboxSettings};
 use base::http_client;
 
-/// More than this of an answer to a POST is not read.
+/// Maximum size of the response to a POST, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
-/// More than this of a page of the list is not read.
+/// Maximum size of a page of the list, in bytes.
 const LIST_LIMIT: usize = 1024 * 1024;
-/// Messages on a page of the list: those to one number since one day.
+/// Page size of the list. A page covers the messages to one number since one day.
 const LIST_PAGE: &str = "200";
 
-/// A client of Twilio's. Cloning is cheap.
+/// A client for Twilio. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct TwilioClient {
     http: Client,
@@ -30,31 +30,31 @@ pub struct TwilioClient {
     public_url: Option<String>,
 }
 
-/// What the provider needs to know of a text. It has no `Debug`: it holds a phone number.
+/// An SMS message to post. It has no `Debug`, because it contains a phone number.
 #[derive(Clone, Copy)]
 pub struct Outgoing<'a> {
-    /// Our id, which comes back in the status callback's URL.
+    /// Our id, which Twilio returns in the status callback's URL.
     pub id: Uuid,
-    /// Where it goes.
+    /// The recipient's number.
     pub to: &'a str,
-    /// What it says.
+    /// The body.
     pub body: &'a str,
-    /// How long it is worth delivering.
+    /// The validity period.
     pub validity_seconds: i64,
 }
 
-/// What the list of messages says.
+/// The result of a search in the list of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// Twilio has it.
     Found(Report),
     /// Twilio does not have it.
     Missing,
-    /// The list could not be read; the answer says how.
+    /// The list could not be read; the response shows why.
     Unreadable(Answer),
 }
 
-/// The fields that matter of a message, an error or a page: each may be missing.
+/// The relevant fields of a message, an error or a page. Each may be missing.
 #[derive(Default, Deserialize)]
 struct Fields {
     sid: Option<String>,
@@ -67,11 +67,11 @@ struct Fields {
 }
 
 impl TwilioClient {
-    /// A client that follows no redirect and waits no longer than it is told.
+    /// Creates a client that follows no redirects and uses the configured timeout.
     pub fn new(settings: &OutboxSettings) -> Result<Self, OutboxError> {
         let http = http_client::builder(settings.request_timeout)
             .connect_timeout(settings.request_timeout.min(Duration::from_secs(5)))
-            // A connection that the other side has closed meanwhile makes an outcome ambiguous for nothing.
+            // Reusing a connection that Twilio has closed would make an outcome ambiguous needlessly.
             .pool_idle_timeout(Duration::from_secs(15))
             .user_agent(concat!("ringbook/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -84,7 +84,7 @@ impl TwilioClient {
         })
     }
 
-    /// Posts a text.
+    /// Posts an SMS message.
     pub async fn post(&self, account: &TwilioAccount, text: Outgoing<'_>, now: DateTime<Utc>) -> Answer {
         let mut form = vec![
             ("To", text.to.to_owned()),
@@ -117,8 +117,8 @@ impl TwilioClient {
         Answer::Http(answer)
     }
 
-    /// Looks for a text by its recipient, the day of its first attempt and the reference in its body; of several, the one
-    /// that got furthest. Messages that are `known` to have failed are not meant.
+    /// Searches for an SMS message by its recipient, the day of its first attempt and the reference in its body. Of several
+    /// matches it returns the one with the highest status rank. It skips the messages in `known`, which have failed.
     pub async fn find(
         &self,
         account: &TwilioAccount,
@@ -145,7 +145,7 @@ impl TwilioClient {
         let ours = messages.into_iter().filter_map(|message| {
             let holds_it = message.body.is_some_and(|body| body.contains(reference));
             let sid = message.sid.filter(|sid| holds_it && !known.contains(sid))?;
-            // Twilio has it, whatever it says of it.
+            // Twilio has it, whatever its status.
             let status = message.status.as_ref().and_then(|status| status.as_str());
             let status = status
                 .filter(|status| of_word(status).is_some())
@@ -169,7 +169,7 @@ impl TwilioClient {
     }
 }
 
-/// Sends a request and reads its answer: the head, and the body's fields when it is JSON within the limit.
+/// Sends a request and reads the response: the head, and the body's fields if it is JSON within the limit.
 async fn exchange(
     request: RequestBuilder,
     account: &TwilioAccount,
@@ -194,7 +194,7 @@ async fn exchange(
         retry_after: asked.and_then(|value| retry_after(value, now)),
         ..HttpAnswer::default()
     };
-    // A body that breaks off is an unreadable one: the status still counts.
+    // A truncated body counts as unreadable; the status is still used.
     let body = read_bounded(response, limit).await;
     Ok((answer, body.and_then(|body| serde_json::from_slice(&body).ok())))
 }

@@ -1,7 +1,7 @@
-//! The worker. In: a hint that something was queued, the time, and a token that says stop. Out: texts on their way.
+//! The outbox worker. In: wake-ups after a queued SMS message, the time, and a cancellation token. Out: sent SMS messages.
 //!
-//! The hint is only a hint: the database is asked at least once a poll, and whatever goes wrong there ends no worker. What
-//! waits for an answer that never comes is left to itself: its texts are put in order when their lease runs out.
+//! A wake-up is only a hint: the worker polls the database anyway, and no error stops it. A send that hangs is abandoned: its SMS
+//! message is cleaned up when its lease expires.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,18 +24,18 @@ use base::telemetry::{self, metrics, scrub};
 use store::fault_points::{self, Step};
 use store::sms_messages::{self, Model};
 
-/// The shortest sleep, so that a text that is always due soon does not keep the processor busy.
+/// Minimum sleep, so that an SMS message that is always due soon does not use the processor fully.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
-/// The rest between two looks for due texts. Under load each text's hint and each settled text would ask for one: the
-/// message path then paid a third of its throughput for them.
+/// Minimum pause between two polls. Under load, each wake-up and each finished send would cause a poll, which cost the message
+/// path a third of its throughput.
 const BREATH: Duration = Duration::from_millis(20);
-/// The longest sleep while the database is away.
+/// Maximum sleep while the database is away.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// Texts on their way.
+/// The running sends.
 type Sends = JoinSet<Result<(), Unfinished>>;
 
-/// The outbox of this process. Cloning is cheap, and clones are the same outbox.
+/// The outbox of this process. Cloning is cheap; clones share it.
 #[derive(Clone)]
 pub struct Outbox {
     shared: Arc<Shared>,
@@ -49,18 +49,18 @@ impl std::fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    /// An outbox over a database, not yet running.
+    /// Creates an outbox for a database, without starting it.
     pub fn new(
         db: DatabaseConnection,
         clock: Clock,
         accounts: Accounts,
         settings: OutboxSettings,
     ) -> Result<Self, OutboxError> {
-        // Without randomness the longest wait is the safe one.
+        // If no randomness is available, the longest delay is the safe one.
         Self::with_random(db, clock, accounts, settings, || getrandom::u64().unwrap_or(u64::MAX))
     }
 
-    /// The same with the source of the backoff's random numbers.
+    /// Same as [`Outbox::new`], with the source of random numbers for the backoff.
     pub fn with_random(
         db: DatabaseConnection,
         clock: Clock,
@@ -86,28 +86,28 @@ impl Outbox {
         })
     }
 
-    /// Hints that a text was queued. To be called after the commit; a hint that is lost costs one poll.
+    /// Wakes the worker after an SMS message was queued. Call it after the commit; a lost wake-up costs one poll.
     pub fn wake(&self) {
         self.hint.notify_one();
     }
 
-    /// Whether contacts can answer a text: Twilio must reach us.
+    /// Whether contacts can reply to SMS messages: Twilio must be able to reach us.
     #[must_use]
     pub fn takes_replies(&self) -> bool {
         self.shared.settings.public_url.is_some()
     }
 
-    /// Sends what is due until it is told to stop; then takes nothing more and returns when what is on its way is settled.
-    /// To be run in a task of its own and ended through the token only: dropped half-way, it would cut off transactions.
+    /// Sends due SMS messages until cancelled; then it claims no more and returns when the running sends are done. Run it in a
+    /// separate task and stop it with the token only: dropping it would interrupt transactions.
     pub async fn run(&self, stop: CancellationToken) {
         let mut sends = Sends::new();
         let mut failures: u32 = 0;
         let mut tidied: Option<Instant> = None;
         let mut oldest = None;
         while !stop.is_cancelled() {
-            // Never inside the select below: a transaction that begins there could be cut off.
+            // Never inside the select below, which could interrupt a transaction.
             let filled = self.fill(&mut sends, &mut tidied).await;
-            // Asked whatever became of that: that nothing goes out is what this is there to show.
+            // Measure it even after an error: the metric must show that nothing is sent.
             let next = self.note_age(&mut oldest).await;
             let pause = match filled.and(next) {
                 Ok(pause) => {
@@ -137,7 +137,7 @@ impl Outbox {
         }
     }
 
-    /// Sends until nothing is due by the clock. Out: how many texts were handled. For tests and for a command that sends
+    /// Sends until nothing is due by the clock. Out: how many SMS messages were handled. For tests, and for a command that sends
     /// once.
     pub async fn drain_once(&self) -> Result<usize, OutboxError> {
         let mut handled = 0;
@@ -159,9 +159,9 @@ impl Outbox {
         }
     }
 
-    /// Puts in order what others left behind, from time to time, and sets off as many texts as may go.
+    /// Cleans up after other workers periodically, and starts as many sends as allowed.
     async fn fill(&self, sends: &mut Sends, tidied: &mut Option<Instant>) -> Result<(), OutboxError> {
-        // What others left behind has waited for a lease already: it can wait for a poll.
+        // What needs cleanup has waited for a lease already, so it can wait for a poll.
         let mut tidying = Ok(());
         if tidied.is_none_or(|at| at.elapsed() >= self.poll()) {
             let work = |shared: Arc<Shared>| async move {
@@ -184,8 +184,8 @@ impl Outbox {
         tidying
     }
 
-    /// Shows how long the oldest text that is due has waited; while the database cannot be asked, the one that was known last.
-    /// Out: how long to sleep.
+    /// Updates the metric of the age of the oldest due SMS message. If the database is away, it uses the last known one. Out: how
+    /// long to sleep.
     async fn note_age(&self, known: &mut Option<DateTime<Utc>>) -> Result<Duration, OutboxError> {
         let now = self.shared.now();
         let asking = |shared: Arc<Shared>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };
@@ -210,7 +210,7 @@ impl Outbox {
         Ok(until_next.clamp(SHORTEST_SLEEP, self.poll().max(SHORTEST_SLEEP)))
     }
 
-    /// What waits for the database, no longer than a look may take.
+    /// Runs database work with a timeout.
     async fn within_patience<T, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, OutboxError>
     where
         T: Send + 'static,
@@ -223,7 +223,7 @@ impl Outbox {
         let Claimed { row, errand, place } = claimed;
         let delivering = looks::within(PATIENCE, deliver(Arc::clone(&self.shared), row, errand));
         sends.spawn(async move {
-            // Held no longer than it is waited for: one without an end must not cost its rulebook a place for good.
+            // The slot is released at the timeout too: a send that hangs must not use it for good.
             let _place = place;
             delivering.await
         });
@@ -238,7 +238,7 @@ impl Outbox {
     }
 }
 
-/// Runs one errand to its end. Whatever it could not write, the lease's end puts in order.
+/// Sends, simulates or searches for one SMS message. If a result cannot be written, a cleanup follows when the lease expires.
 pub(super) async fn deliver(shared: Arc<Shared>, row: Model, errand: Errand) {
     let done = match &errand {
         Errand::Simulate => settle(&shared, &row, &simulated()).await.map(|_| ()),

@@ -1,7 +1,7 @@
-//! A strict parser of `application/x-www-form-urlencoded` (pure). A lenient one could verify something else than what
-//! was signed. A name stands once: the signature does not tell two fields from one whose value holds the second.
+//! A strict parser of `application/x-www-form-urlencoded` (pure). A lenient parser could accept other fields than those signed.
+//! Duplicate names are rejected: the signature does not distinguish two fields from one whose value contains the second.
 
-/// The most fields of a callback.
+/// Maximum number of fields in a callback.
 const MOST_FIELDS: usize = 200;
 
 /// The fields of a form, in order.

@@ -19,7 +19,7 @@ use web::problem::Problem;
 
 /// Empty TwiML: Twilio sends no response to the sender.
 const NOTHING: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
-/// The longest number; it may also be a sender name.
+/// Maximum length of a number, which may also be a sender name.
 const LONGEST_NUMBER: usize = 64;
 
 /// Handles a reply to the number of any rulebook.
@@ -90,7 +90,7 @@ fn unavailable(error: &OutboxError) -> Problem {
     Problem::unavailable(error, RETRY_AFTER_S)
 }
 
-/// The rulebook of a code, if its account signed the request.
+/// The rulebook with this code, if its account signed the request.
 async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str) -> Result<Option<Uuid>, Problem> {
     let all = callbacks
         .outbox
@@ -122,7 +122,7 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
         .map_err(|error| unavailable(&error))?;
     let mut found = signer(request, callbacks, form, recent.of(sid));
     if found.is_none() {
-        // A new account or token.
+        // The account or token may be new.
         let newer = callbacks
             .directory
             .newer(outbox)
@@ -131,14 +131,13 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
         found = signer(request, callbacks, form, newer.of(sid));
     }
     let Some(id) = found else { return Ok(None) };
-    // A token that was retired a moment ago proves nothing.
+    // Read the account again: the token may have been retired meanwhile.
     let account = outbox.accounts().of(id).await.map_err(|error| unavailable(&error))?;
     let still = account.is_some_and(|account| account.sid == sid && callbacks.is_signed(request, form, &account));
     Ok(still.then_some(id))
 }
 
-/// The best of an account's rulebooks whose token signed the request. Rulebooks may share a token, which is tried
-/// once.
+/// The best of an account's rulebooks whose token signed the request. A token shared by several rulebooks is tried once.
 fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner]) -> Option<Uuid> {
     let to = form.get("To").unwrap_or_default();
     let mut tried: HashMap<&str, bool> = HashMap::new();
@@ -162,8 +161,8 @@ fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner
     best.map(|(_, id)| id)
 }
 
-/// A number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or the name of a sender. A number ends with
-/// its digits: the signature does not say where a value ends, so the next field could be its end.
+/// A number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or a sender name. A number must end with a digit:
+/// the signature does not mark the end of a value, so the next field could be part of it.
 fn is_number(text: &str) -> bool {
     let number = text.split_once(':').map_or(text, |(_, number)| number);
     match number.strip_prefix('+') {

@@ -1,9 +1,8 @@
 //! Twilio's callbacks: statuses of SMS messages, and replies.
 //!
-//! A request passes, in this order: a bounded body, [`form`] (400 if it is invalid), the account that it is about,
-//! [`signature`] (403, even if the account is unknown), and the account's rate limit. Only then the database is
-//! written, in its own task, so that a disconnecting client interrupts nothing. [`status`] and [`inbound`] are the
-//! two routes.
+//! A request passes these checks in order: a bounded body, [`form`] (400 if invalid), its account, [`signature`] (403, even if
+//! the account is unknown), and the account's rate limit. Only then is the database written, in a separate task that a
+//! disconnecting client does not interrupt. [`status`] and [`inbound`] are the two routes.
 
 pub mod directory;
 pub mod form;
@@ -28,13 +27,13 @@ use web::connections::Connection;
 use web::problem::{Code, Problem};
 use web::{ClientAddress, RateLimiter, bodies, body};
 
-/// The most bytes of a callback; Twilio's have a few kilobytes.
+/// Maximum size of a callback in bytes; Twilio's have a few kilobytes.
 const LIMIT: usize = 256 * 1024;
 /// How long a callback may wait for the database.
 const DATABASE_BUDGET: Duration = Duration::from_secs(2);
 /// The Retry-After of a callback that could not be recorded.
 const RETRY_AFTER_S: u32 = 2;
-/// Log lines of rejected callbacks: 50 at once, then five a second.
+/// Log lines about rejected callbacks: 50 immediately, then five per second.
 static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
 const SIGNATURE: &str = "x-twilio-signature";
 
@@ -42,7 +41,7 @@ const SIGNATURE: &str = "x-twilio-signature";
 #[derive(Clone)]
 pub struct Callbacks {
     pub outbox: Outbox,
-    /// The rate limit per address.
+    /// The rate limit of each client address.
     pub limiter: Arc<RateLimiter>,
     /// The public URL, which Twilio's signatures cover.
     pub public_url: Option<String>,
@@ -67,10 +66,10 @@ enum TakeError {
 }
 
 impl Callbacks {
-    /// The form of a request.
+    /// Parses the form of a request.
     async fn form(&self, request: &Request, body: poem::Body) -> Result<Form, Problem> {
         body::check_length(request, LIMIT)?;
-        // A small form is parsed before authentication, so that whoever configures callbacks learns what is wrong.
+        // A small form is parsed before authentication, so that an administrator who configures callbacks learns what is wrong.
         let is_small = body::declared_length(request).is_none_or(|length| length <= bodies::FREE)
             && !request.headers().contains_key(header::TRANSFER_ENCODING);
         if request.header(SIGNATURE).is_none() && !is_small {
@@ -100,7 +99,7 @@ impl Callbacks {
             public.trim_end_matches('/'),
             path.map_or("/", |path| path.as_str())
         );
-        // One with two signatures is refused: a proxy may have read the other.
+        // A request with two signatures is refused: a proxy may have checked the other one.
         let mut sent = request.headers().get_all(SIGNATURE).iter();
         let (Some(given), None) = (sent.next(), sent.next()) else {
             return false;
@@ -147,7 +146,7 @@ impl Callbacks {
         }
     }
 
-    /// Runs it in its own task, within the time limit.
+    /// Runs a transaction in a separate task, within the time limit.
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, OutboxError>> + Send + 'static,
@@ -167,8 +166,8 @@ fn bad_field(name: &str, what: &str) -> Problem {
     Problem::new(Code::BadRequest, format!("The field `{name}` must be {what}."))
 }
 
-/// A message's id: `SM` or `MM` and hexadecimal digits. Nothing else may stand in it, because Twilio's signature does not
-/// say where a value ends: the next field's name and value could be its end.
+/// A message SID: `SM` or `MM` and hexadecimal digits. Other characters are rejected, because Twilio's signature does not mark
+/// the end of a value: the next field could be part of it.
 fn sid<'a>(form: &'a Form, name: &str) -> Result<&'a str, Problem> {
     let given = form.get(name).unwrap_or_default();
     let digits = given.strip_prefix("SM").or_else(|| given.strip_prefix("MM"));

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::form::Form;
 
-/// Whether `given` is the signature of a form that was posted to `url`.
+/// Whether `given` is the signature of a form posted to `url`.
 #[must_use]
 pub fn verify(token: &str, url: &str, form: &Form, given: &str) -> bool {
     let Ok(given) = BASE64.decode(given.trim()) else {

@@ -1,5 +1,4 @@
-//! `POST /webhooks/twilio/status/{sms_message_id}`: status callbacks. Ringbook gives Twilio this address with each
-//! message.
+//! `POST /webhooks/twilio/status/{sms_message_id}`: status callbacks. Ringbook passes this URL to Twilio with each message.
 
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
@@ -12,7 +11,7 @@ use crate::callback::Noted;
 use crate::status::Report;
 use web::problem::Problem;
 
-/// What a callback with an unknown id is about.
+/// Name of the unknown object in the response to an unknown id.
 const UNKNOWN: &str = "SMS message of this id";
 
 /// Handles a status. 204 even if it changes nothing, because a retry would change nothing either.

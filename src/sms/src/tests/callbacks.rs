@@ -1,4 +1,4 @@
-//! What Twilio says by itself: before its own answer, after silence, too late, and that a text did not arrive.
+//! Status callbacks: before the response to the POST, after no response, too late, and about an undelivered SMS message.
 
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
@@ -19,7 +19,7 @@ async fn say(world: &World, outbox: &Outbox, id: uuid::Uuid, sid: &str, status: 
     outbox.note_status(world.rulebook_id, id, &report).await.unwrap()
 }
 
-/// The id that the stand-in gives the message of this number.
+/// The SID that the stand-in gives to the message with this number.
 fn sid(number: u32) -> String {
     format!("SM{number:032x}")
 }
@@ -117,7 +117,7 @@ async fn an_alert_that_does_not_arrive_is_sent_three_times_and_then_given_to_a_p
                 say(&world, &outbox, id, &sid(number), "undelivered", Some(30003)).await,
                 Noted::Step
             );
-            // Nothing that is said of a message that failed brings it back.
+            // A later status of a failed message does not revive it.
             assert_eq!(say(&world, &outbox, id, &sid(number), "sent", None).await, Noted::Kept);
             world
                 .after(patience().undelivered_wait - TimeDelta::seconds(1), &outbox)

@@ -1,4 +1,4 @@
-//! What Twilio takes, what it refuses, and what is never asked.
+//! SMS messages that Twilio accepts, that it refuses, and that are never sent to it.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ async fn after_429_twice_one_text_is_accepted_and_three_attempts_are_on_record()
 
         outbox.drain_once().await.unwrap();
         assert_eq!(world.story(id).await, ("queued".to_owned(), vec!["retry".to_owned()]));
-        // Not asked to wait: the longest first wait is two seconds.
+        // Without a Retry-After the longest first delay is two seconds.
         world.after(TimeDelta::milliseconds(1_999), &outbox).await;
         assert_eq!(world.twilio.posted().len(), 1);
         world.after(TimeDelta::milliseconds(1), &outbox).await;
         assert_eq!(world.twilio.posted().len(), 2);
-        // Asked to wait half a minute.
+        // With a Retry-After of half a minute.
         world.after(TimeDelta::seconds(29), &outbox).await;
         assert_eq!(world.twilio.posted().len(), 2);
         world.after(TimeDelta::seconds(1), &outbox).await;
@@ -102,7 +102,7 @@ async fn a_refused_number_is_tried_once_and_becomes_a_dead_letter_with_a_notice(
             "{}",
             notice.what_to_do
         );
-        // The same again is told once and counted.
+        // A repeated notice is raised once and counted.
         world.queue("on_call", "P3").await;
         outbox.drain_once().await.unwrap();
         assert_eq!(world.notices().await, [("sms_refused".to_owned(), 2, true)]);
@@ -115,7 +115,7 @@ async fn only_what_the_database_says_is_simulated() {
         let world = World::new(database, StandIn::start([], Step::Accept).await).await;
         let without = world.outbox_with(Accounts::none(), world.settings());
         let id = world.queue("on_call", "P1").await;
-        // The account may be in another instance's settings: the message is left to it, and soon a person hears.
+        // Another instance may have the account in its settings: leave the message to it, and raise a notice soon.
         assert_eq!(without.drain_once().await.unwrap(), 0);
         assert_eq!(world.notices().await, []);
         for _ in 0..3 {
@@ -134,7 +134,7 @@ async fn only_what_the_database_says_is_simulated() {
             world.story(id).await,
             ("simulated".to_owned(), vec!["simulated".to_owned()])
         );
-        // An account ends that for good.
+        // A known account ends the simulation for good.
         let id = world.queue("third", "P1").await;
         world.outbox().drain_once().await.unwrap();
         assert_eq!(world.row(id).await.state, "accepted");
@@ -165,7 +165,7 @@ async fn a_text_of_unknown_fate_is_left_to_an_instance_that_can_look() {
         let without = world.outbox_with(Accounts::none(), world.settings());
         world.after(TimeDelta::minutes(5), &without).await;
         assert_eq!(world.row(id).await.state, "ambiguous");
-        // Where nobody can for so long that it is of no use any more, a person decides.
+        // After the maximum age it is given up with a notice.
         world.after(patience().max_age, &without).await;
         assert_eq!(world.row(id).await.state, "dead");
         assert!(world.notices().await.contains(&("sms_unknown".to_owned(), 1, true)));
@@ -220,7 +220,7 @@ async fn what_waits_for_the_morning_does_not_stand_in_an_emergency_s_way() {
         sms_messages::withhold(&tx, world.rulebook_id, &ids[1..2], "the daily cap of texts is reached")
             .await
             .unwrap();
-        // A P2 is not held either, but the cap is for it too.
+        // A P2 is not held in quiet hours either, but the cap applies to it.
         let p2 = |contact| text(contact, "P2", "Water on the floor");
         assert_eq!(enqueue(&tx, p2("held")).await.unwrap(), Enqueued::Hastened);
         assert_eq!(enqueue(&tx, p2("capped")).await.unwrap(), Enqueued::AlreadyThere);

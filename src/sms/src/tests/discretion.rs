@@ -1,4 +1,4 @@
-//! What must not be told: no number, no word of a text and no token in a log line or in the record of an attempt.
+//! Secrecy: no number, no content of an SMS message and no token in a log line or in the record of an attempt.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

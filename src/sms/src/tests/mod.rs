@@ -1,4 +1,4 @@
-//! The whole way of a text, against a stand-in for Twilio on loopback and on real databases. Time is the test's.
+//! End-to-end tests of SMS messages, against a stand-in for Twilio on loopback and with real databases. Tests set the time.
 
 mod callbacks;
 mod delivery;

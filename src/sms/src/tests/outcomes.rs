@@ -1,7 +1,7 @@
-//! Many texts through a Twilio that has every bad day at once, with workers that die on the way and statuses that come
-//! early, twice and out of order. At the end its log and our records tell the same story, and nothing is lost.
+//! Many SMS messages through a Twilio with all kinds of failures, with workers that die during a send and statuses that come
+//! early, twice and out of order. At the end Twilio's log and our records agree, and nothing is lost.
 //!
-//! RINGBOOK_TEST_OUTCOMES says how many texts (60), RINGBOOK_TEST_SEED which story.
+//! RINGBOOK_TEST_OUTCOMES sets the number of SMS messages (60), RINGBOOK_TEST_SEED the seed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::twilio::Outgoing;
 use crate::{Outbox, enqueue};
 use store::{begin, notices, sms_attempts, sms_messages, sms_status_callbacks};
 
-/// More rounds than this mean that something never ends.
+/// Maximum number of rounds: more mean that something never ends.
 const ROUNDS: usize = 4_000;
 
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
@@ -56,7 +56,7 @@ async fn no_alert_is_lost_and_nothing_else_is_sent_twice() {
         let told = tokio::spawn(telling);
         let mut dice = Dice::new(seed + 2);
         let texts = queue(&world, count, &mut dice).await;
-        // A status may make a text go again: it is over when Twilio has said all of what it took.
+        // A status may cause a resend: continue until Twilio has sent all statuses.
         loop {
             run(&world, &outbox, &mut dice).await;
             let before = twilio.log().len();
@@ -70,7 +70,7 @@ async fn no_alert_is_lost_and_nothing_else_is_sent_twice() {
     }
 }
 
-/// A text each to a contact of its own, so that each has its own notices.
+/// Queues an SMS message to each of `count` contacts, so that each has its own notices.
 async fn queue(world: &World, count: u64, dice: &mut Dice) -> HashMap<Uuid, String> {
     let mut texts = HashMap::new();
     for number in 0..count {
@@ -102,7 +102,7 @@ async fn wait_for(holds: impl Fn() -> bool) {
     }
 }
 
-/// Sends until nothing is left to do; now and then a worker dies with what it holds.
+/// Sends until nothing is left to do. Now and then a worker dies with its claims.
 async fn run(world: &World, outbox: &Outbox, dice: &mut Dice) {
     for round in 0..ROUNDS {
         if round < 20 && dice.roll(4) == 0 {
@@ -129,7 +129,7 @@ async fn run(world: &World, outbox: &Outbox, dice: &mut Dice) {
     panic!("texts are still on their way after {ROUNDS} rounds");
 }
 
-/// Says what becomes of each message as soon as it is taken, so now and then before the answer to the POST.
+/// Sends the statuses of each message as soon as it is accepted, so now and then before the response to the POST.
 async fn tell(
     outbox: Outbox,
     twilio: Rough,
@@ -159,7 +159,7 @@ async fn tell(
                 status: (*status).to_owned(),
                 error_code: code,
             };
-            // In a task of its own: it is never cut off in the middle of a transaction.
+            // In a separate task: it is never interrupted during a transaction.
             let outbox = outbox.clone();
             let id = message.id;
             let noted = tokio::spawn(async move { outbox.note_status(rulebook_id, id, &report).await });
@@ -195,7 +195,7 @@ async fn check(world: &World, twilio: &Rough, texts: &HashMap<Uuid, String>) {
             .map(|said| &said.provider_id)
             .collect();
         let story = format!("{row:?}\n{own:?}\n{tried:?}");
-        // What Twilio knows of a text is what we sent.
+        // Twilio's data about an SMS message equals what we sent.
         assert!(
             own.iter()
                 .all(|taken| taken.to == row.to_number && taken.body.contains(&row.reference)),
@@ -212,7 +212,7 @@ async fn check(world: &World, twilio: &Rough, texts: &HashMap<Uuid, String>) {
             i64::try_from(answered).unwrap() <= posted,
             "answered more often than posted: {story}"
         );
-        // I5, and how often anybody may be texted.
+        // Invariant I5, and the maximum number of messages to one contact.
         assert!(own.len() <= 1 + outcome("ambiguous") + failed.len(), "{story}");
         let alert = ["P1", "P2"].contains(&row.priority.as_str());
         assert!(
@@ -235,7 +235,7 @@ async fn check(world: &World, twilio: &Rough, texts: &HashMap<Uuid, String>) {
             "dead" => {
                 assert!(told, "nobody was told: {story}");
                 assert!(row.error.is_some(), "no reason: {story}");
-                // What was given up for sure did not arrive.
+                // A message that was certainly given up was not delivered.
                 let arrived = own.iter().any(|taken| taken.status == "delivered");
                 assert!(!arrived, "it arrived: {story}");
                 assert!(

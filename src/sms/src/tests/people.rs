@@ -1,4 +1,4 @@
-//! People who want no texts, the operator who wants to know, and accounts that do not stop each other.
+//! Contacts who opt out, notices for the operator, and accounts that do not stop each other.
 
 use std::collections::HashMap;
 

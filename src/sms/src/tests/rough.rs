@@ -1,5 +1,5 @@
-//! A Twilio that has every bad day at once, over real HTTP: it answers late, half, wrongly or not at all, and keeps its own
-//! log of what it took. In: a seed. Out: that log, and each message it takes told at once, before its own answer.
+//! A stand-in for Twilio with all kinds of failures, over real HTTP: responses are late, truncated, wrong or missing, and it
+//! keeps a log of accepted messages. In: a seed. Out: that log, and an event for each accepted message before the response.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-/// A message that was taken.
+/// An accepted message.
 #[derive(Clone, Debug)]
 pub(super) struct Taken {
     pub(super) sid: String,
@@ -20,7 +20,7 @@ pub(super) struct Taken {
     pub(super) id: uuid::Uuid,
 }
 
-/// Numbers that look random and come again with the seed.
+/// Pseudorandom numbers, reproducible from the seed.
 #[derive(Clone, Debug)]
 pub(super) struct Dice(u64);
 
@@ -45,7 +45,7 @@ struct State {
     outcomes: HashMap<&'static str, usize>,
 }
 
-/// The server; it stops with the test's runtime.
+/// The server. It stops with the test's runtime.
 #[derive(Clone)]
 pub(super) struct Rough {
     pub(super) url: String,
@@ -53,7 +53,7 @@ pub(super) struct Rough {
     told: mpsc::UnboundedSender<Taken>,
 }
 
-/// How long it says nothing when it hangs: longer than anybody waits.
+/// How long it does not respond when it hangs: longer than any timeout.
 const SILENCE: Duration = Duration::from_secs(30);
 
 impl Rough {
@@ -81,7 +81,7 @@ impl Rough {
         (server, taken)
     }
 
-    /// One request a connection.
+    /// Handles one request per connection.
     async fn serve(&self, mut stream: TcpStream) {
         let Some((head, body)) = request(&mut stream).await else {
             return;
@@ -152,7 +152,7 @@ impl Rough {
         let _ = stream.write_all(whole.as_bytes()).await;
     }
 
-    /// Takes a message, tells it, and gives the answer that says so.
+    /// Accepts a message, sends the event, and returns the success response.
     fn take(&self, id: uuid::Uuid, to: String, body: String) -> String {
         let mut state = self.state.lock().unwrap();
         let taken = Taken {
@@ -170,7 +170,7 @@ impl Rough {
         answer
     }
 
-    /// The list of messages: mostly right, now and then failing or behind.
+    /// The list of messages: mostly correct, now and then failing or behind.
     fn list(&self, head: &str) -> String {
         let mut state = self.state.lock().unwrap();
         let mood = state.dice.roll(20);
@@ -186,30 +186,30 @@ impl Rough {
         answer("200 OK", "", &serde_json::json!({"messages": messages}).to_string())
     }
 
-    /// What becomes of a message.
+    /// Sets the status of a message.
     pub(super) fn becomes(&self, sid: &str, status: &'static str, code: Option<i64>) {
         let mut state = self.state.lock().unwrap();
         let taken = state.log.iter_mut().find(|taken| taken.sid == sid).unwrap();
         (taken.status, taken.code) = (status, code);
     }
 
-    /// Everything that it took.
+    /// All accepted messages.
     pub(super) fn log(&self) -> Vec<Taken> {
         self.state.lock().unwrap().log.clone()
     }
 
-    /// How often each text was posted.
+    /// How often each SMS message was posted.
     pub(super) fn posts(&self) -> HashMap<uuid::Uuid, i64> {
         self.state.lock().unwrap().posts.clone()
     }
 
-    /// How often it behaved in each way.
+    /// How often each behaviour occurred.
     pub(super) fn outcomes(&self) -> HashMap<&'static str, usize> {
         self.state.lock().unwrap().outcomes.clone()
     }
 }
 
-/// Its ways, and of a hundred posts how many meet each.
+/// The names of its behaviours, and how many of a hundred posts get each.
 pub(super) const NAMES: [&str; 17] = [
     "201",
     "permanent",
@@ -242,7 +242,7 @@ fn name_of(outcome: u64) -> usize {
     unreachable!("the shares are a hundred")
 }
 
-/// Makes the end of a connection a reset.
+/// Makes the connection end with a reset.
 fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
@@ -260,7 +260,7 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// The head and the body of a request; none when the client went away.
+/// The head and the body of a request; `None` if the client disconnected.
 async fn request(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];

@@ -1,5 +1,5 @@
-//! A stand-in for Twilio on loopback. In: what to answer to each POST, in turn. Out: what was posted, and a list of
-//! messages that agrees with it.
+//! A stand-in for Twilio on loopback. In: the responses to POSTs, in order. Out: what was posted, and a matching list of
+//! messages.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,26 +11,26 @@ use poem::{Body, Endpoint, Request, Response, Server, endpoint::make};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-/// What the stand-in does with a POST.
+/// The behaviour for a POST.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// Takes the text and says so.
+    /// Accepts the message and responds with success.
     Accept,
-    /// Answers with a status and an error code.
+    /// Responds with a status and an error code.
     Error(u16, i64),
-    /// Answers 429 and asks to wait for so many seconds.
+    /// Responds with 429 and this Retry-After, in seconds.
     Busy(u32),
-    /// Takes the text, then answers 500.
+    /// Accepts the message, then responds with 500.
     AcceptThenFail,
-    /// Never answers.
+    /// Never responds.
     Hang,
-    /// Answers with a status, a header and a body as they are.
+    /// Responds with this status, header and body.
     Raw(u16, Option<(&'static str, &'static str)>, String),
-    /// Takes the text when the test says so.
+    /// Accepts the message when the test calls [`StandIn::let_go`].
     AcceptWhenLetGo,
 }
 
-/// A POST as it arrived.
+/// A POST as received.
 #[derive(Clone, Debug)]
 pub(super) struct Posted {
     pub(super) path: String,
@@ -57,7 +57,7 @@ struct State {
     list_fails: bool,
 }
 
-/// The stand-in; it stops with the test's runtime.
+/// The stand-in. It stops with the test's runtime.
 #[derive(Clone)]
 pub(super) struct StandIn {
     pub(super) url: String,
@@ -67,7 +67,7 @@ pub(super) struct StandIn {
 }
 
 impl StandIn {
-    /// Starts one that answers `steps` in turn, and then always `afterwards`.
+    /// Starts a stand-in that uses `steps` in order, and then always `afterwards`.
     pub(super) async fn start(steps: impl IntoIterator<Item = Step>, afterwards: Step) -> Self {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
@@ -175,17 +175,17 @@ impl StandIn {
         Response::builder().body(Body::from_json(json!({"messages": messages, "page": 0})).unwrap())
     }
 
-    /// What was posted so far.
+    /// All POSTs so far.
     pub(super) fn posted(&self) -> Vec<Posted> {
         self.state.lock().unwrap().posted.clone()
     }
 
-    /// How often the list was asked for.
+    /// How often the list was requested.
     pub(super) fn lists(&self) -> usize {
         self.state.lock().unwrap().lists
     }
 
-    /// What it does from now on.
+    /// Sets the behaviour from now on.
     pub(super) fn always(&self, step: Step) {
         let mut state = self.state.lock().unwrap();
         state.steps.clear();
@@ -197,19 +197,19 @@ impl StandIn {
         self.state.lock().unwrap().list_fails = true;
     }
 
-    /// What it says from now on of a message that it took.
+    /// Sets the status of an accepted message.
     pub(super) fn set_status(&self, index: usize, status: &str, error_code: i64) {
         let mut state = self.state.lock().unwrap();
         state.taken[index]["status"] = status.into();
         state.taken[index]["error_code"] = error_code.into();
     }
 
-    /// Waits until so many more texts have arrived.
+    /// Waits until `count` more messages have arrived.
     pub(super) async fn wait_for_arrivals(&self, count: u32) {
         self.arrived.acquire_many(count).await.unwrap().forget();
     }
 
-    /// Lets so many held texts go.
+    /// Accepts `count` of the held messages.
     pub(super) fn let_go(&self, count: usize) {
         self.let_go.add_permits(count);
     }
@@ -217,7 +217,7 @@ impl StandIn {
 
 fn error(status: u16, code: i64) -> Response {
     let status = StatusCode::from_u16(status).unwrap();
-    // As the real one does, the sentence names the number, which must appear nowhere.
+    // Like Twilio's own, the error message contains the number, which must never be stored or logged.
     let body = json!({"code": code, "message": "The number +15145550111 …", "status": status.as_u16(), "more_info": "https://…"});
     Response::builder().status(status).body(Body::from_json(body).unwrap())
 }

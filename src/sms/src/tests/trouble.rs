@@ -1,4 +1,4 @@
-//! A provider that is down or refuses us: texts wait, people hear of it, and sending starts again by itself.
+//! A provider that is down or refuses the credentials: SMS messages wait, notices are raised, and sending resumes by itself.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,7 +22,7 @@ async fn a_refused_connection_is_tried_again() {
             world.row(id).await.next_attempt_at,
             world.clock.now() + TimeDelta::seconds(2)
         );
-        // Another process reaches it.
+        // Another process can reach it.
         world.after(TimeDelta::seconds(2), &world.outbox()).await;
         assert_eq!(world.story(id).await.1.join(" "), "retry accepted");
     }
@@ -199,7 +199,7 @@ async fn while_twilio_cannot_be_reached_only_its_age_ends_a_text() {
         let world = World::new(database, StandIn::start([], Step::Busy(0)).await).await;
         let cut_off = world.cut_off().await;
         let (one, other) = (world.queue("on_call", "P1").await, world.queue("second", "P1").await);
-        // While the breaker is open one of them goes at a time, to find out.
+        // While the breaker is open, one message is sent at a time as a probe.
         for _ in 0..60 {
             world.after(patience().cap, &cut_off).await;
         }

@@ -1,4 +1,4 @@
-//! Texts of which nobody knows whether they were sent: looked for, and sent again only where that is right.
+//! SMS messages with an ambiguous outcome: searched for, and sent again only if that is right.
 
 use std::time::Duration;
 

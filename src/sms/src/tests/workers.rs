@@ -1,4 +1,4 @@
-//! Several workers, slow ones, dead ones, and ones that are told to stop.
+//! Several workers, including slow ones, dead ones, and ones that are cancelled.
 
 use std::time::Duration;
 
@@ -65,10 +65,10 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
         assert_eq!(world.row(id).await, before);
         assert_eq!(world.notices().await, []);
 
-        // Nothing of it reached the provider: it is looked for, not found, and sent.
+        // Nothing of it reached the provider: it is searched for, not found, and sent.
         world.after(patience().ambiguous_wait, &other).await;
         assert_eq!(world.story(id).await.1.join(" "), "ambiguous accepted");
-        // And even then the paused worker changes nothing.
+        // Even then the paused worker cannot change anything.
         assert!(!settle(paused.shared(), &claimed.row, &verdict).await.unwrap());
         assert_eq!(world.row(id).await.state, "accepted");
     }

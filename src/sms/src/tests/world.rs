@@ -1,5 +1,5 @@
-//! A world for a test: a migrated database of its own with one rulebook, a clock that stands still, a stand-in for Twilio.
-//! SQLite always; PostgreSQL too where TEST_POSTGRES_URL names a server.
+//! The environment of a test: its own migrated database with one rulebook, a fixed clock, a stand-in for Twilio. Always SQLite;
+//! PostgreSQL too if TEST_POSTGRES_URL names a server.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) struct World {
     _folder: tempfile::TempDir,
 }
 
-/// The databases that tests run on: each test goes through all of them.
+/// The databases on which each test runs.
 pub(super) async fn databases() -> Vec<(DatabaseConnection, tempfile::TempDir)> {
     let mut all = Vec::new();
     let folder = tempfile::tempdir().unwrap();
@@ -107,12 +107,12 @@ impl World {
         }
     }
 
-    /// An outbox whose waits are the longest that the backoff may draw.
+    /// An outbox that always uses the maximum backoff.
     pub(super) fn outbox(&self) -> Outbox {
         self.outbox_with(self.accounts(), self.settings())
     }
 
-    /// An outbox that cannot reach the provider: nobody listens there.
+    /// An outbox that cannot reach the provider: no server listens there.
     pub(super) async fn cut_off(&self) -> Outbox {
         let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut settings = self.settings();
@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    /// A call that texts can be about.
+    /// Creates a call for SMS messages.
     pub(super) async fn call(&self, id: &str) {
         let now = self.clock.now();
         let call = store::calls::ActiveModel {
@@ -158,7 +158,7 @@ impl World {
         made.await.unwrap();
     }
 
-    /// Where the rulebook's SMS messages go.
+    /// Sets the rulebook's `sms_delivery`.
     pub(super) async fn deliver(&self, delivery: &str) {
         rulebooks::Entity::update_many()
             .col_expr(rulebooks::Column::SmsDelivery, delivery.into())
@@ -167,7 +167,7 @@ impl World {
             .unwrap();
     }
 
-    /// Queues a text and commits.
+    /// Queues an SMS message and commits.
     pub(super) async fn queue(&self, contact: &str, priority: &str) -> Uuid {
         let text = self.text(contact, priority);
         let id = text.id;
@@ -185,7 +185,7 @@ impl World {
             .unwrap()
     }
 
-    /// A text's state and the outcomes of its attempts.
+    /// An SMS message's state and the outcomes of its attempts.
     pub(super) async fn story(&self, id: Uuid) -> (String, Vec<String>) {
         let attempts = sms_attempts::of_message(&self.db, self.rulebook_id, id).await.unwrap();
         let outcomes = attempts
@@ -194,7 +194,7 @@ impl World {
         (self.row(id).await.state, outcomes.collect())
     }
 
-    /// The notices: code, how often, whether open.
+    /// The notices: code, count, whether open.
     pub(super) async fn notices(&self) -> Vec<(String, i64, bool)> {
         let rows = notices::Entity::find()
             .order_by_asc(notices::Column::Id)
@@ -210,7 +210,7 @@ impl World {
             .collect()
     }
 
-    /// Moves the clock on and sends what is due.
+    /// Advances the clock and sends what is due.
     pub(super) async fn after(&self, wait: TimeDelta, outbox: &Outbox) {
         self.clock.step(wait);
         outbox.drain_once().await.unwrap();
