@@ -1,5 +1,4 @@
-//! Whose Twilio account sends a rulebook's texts, and with which key Vapi is asked for its calls: the default rulebook's
-//! from the settings, any other's from its own sealed secrets.
+//! Twilio accounts and Vapi keys of rulebooks: the default rulebook's from the settings, all others from their encrypted secrets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,7 +42,7 @@ pub fn accounts(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> 
     })
 }
 
-/// The accounts of all rulebooks, in two queries however many there are.
+/// The accounts of all rulebooks, in two queries in total.
 async fn everywhere(
     db: &DatabaseConnection,
     key: &SecretKey,
@@ -58,7 +57,7 @@ async fn everywhere(
         telemetry::rulebooks::note(rulebook_id, &code);
         let stored = match account_of(key, rulebook_id, rows.remove(&rulebook_id).unwrap_or_default()) {
             Ok(stored) => stored,
-            // It must not keep the others' texts out.
+            // An unreadable account must not prevent access to the others.
             Err(error) => {
                 tracing::debug!(rulebook = code, %error, "the account of a rulebook cannot be read");
                 continue;
@@ -70,14 +69,14 @@ async fn everywhere(
     Ok(owned)
 }
 
-/// Every rulebook with a key to Vapi, the default one first.
+/// Every rulebook with a Vapi key, the default one first.
 #[must_use]
 pub fn vapi_keys(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> FindKeys {
     let of_default = settings.vapi_api_key.as_ref().map(|key| key.expose().clone());
     Arc::new(move || {
         let (db, key, of_default) = (db.clone(), key.clone(), of_default.clone());
         Box::pin(async move {
-            // An archived one takes no reports.
+            // An archived rulebook accepts no reports.
             let all = rulebooks::Entity::find()
                 .filter(rulebooks::Column::ArchivedAt.is_null())
                 .order_by_asc(rulebooks::Column::Code);
@@ -124,7 +123,7 @@ async fn stored(
     account_of(key, rulebook_id, secrets::active(db, rulebook_id, &PURPOSES).await?)
 }
 
-/// The account that these secrets are, oldest first.
+/// The account in these secrets, which are sorted oldest first.
 fn account_of(
     key: &SecretKey,
     rulebook_id: Uuid,
@@ -141,7 +140,7 @@ fn account_of(
         }
     }
     let [sid, token, from, service] = values;
-    // Stored before it was checked: it would become part of an address.
+    // It was stored before validation existed, and it would become part of a URL.
     let sound = [
         (sid.as_deref().is_none_or(secrets::is_account_sid), "twilio_account_sid"),
         (from.as_deref().is_none_or(secrets::is_number), "twilio_from"),
@@ -159,8 +158,8 @@ fn account_of(
     whole(sid, token, sender)
 }
 
-/// The account of which these are the parts; none where there is no part. One that lacks a part is an error: a secret that
-/// is being changed is away for a moment, and what falls due meanwhile must wait for it.
+/// The account with these parts; `None` if it has no part. An account with only some parts is an error: while a secret is being
+/// replaced it is missing for a moment, and due SMS messages must wait for it.
 fn whole(
     sid: Option<String>,
     token: Option<String>,

@@ -1,7 +1,7 @@
-//! The composition root: what exists in a running server, and which address leads where.
+//! The composition root: the parts of a running server, and its routes.
 //!
-//! In: the settings and a clock. Out: an [`App`] with its pools open and its schema current, whose [`routes`] are the
-//! whole map of addresses on one page, served by [`App::serve`] until it is told to stop.
+//! In: the settings and a clock. Out: an [`App`] with open pools and a migrated schema. Its [`routes`] list all URLs on one page,
+//! and [`App::serve`] serves them until it is stopped.
 
 mod checks;
 mod routes;
@@ -68,16 +68,16 @@ use web::{
     server,
 };
 
-/// How long requests and tasks may take to end once the server is told to stop.
+/// How long requests and tasks may take to end at shutdown.
 const LAST_ORDERS: Duration = Duration::from_secs(5);
-/// How long the worker's sends may take to end: longer than a request to Twilio may, so that none is left of which nobody
-/// knows whether it was sent.
+/// How long sends may take to end at shutdown: longer than a request to Twilio may, so that no send ends with an ambiguous
+/// outcome.
 const LAST_SENDS: Duration = Duration::from_secs(20);
 
-/// How long the server waits before its first connection until the default rulebook is compiled and has decided once.
+/// Maximum time before the first connection for compiling the default rulebook and making one decision.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// How many connections an address has that only has pages for operators.
+/// Maximum number of connections of an address that serves only pages for operators.
 const PAGES_CONNECTIONS: usize = 64;
 
 /// The server cannot start or run.
@@ -86,105 +86,105 @@ pub enum AppError {
     /// The database cannot be opened.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The schema cannot be brought up to date.
+    /// The schema cannot be migrated.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
-    /// The key that seals secrets cannot be used.
+    /// The encryption key of secrets cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// What a first start makes could not be made.
+    /// The first start failed.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
-    /// The database does not do what a start needs: look where the outbox is, begin the audit chain.
+    /// The database cannot be prepared: check for a restore, or start the audit chain.
     #[error("the database cannot be made ready")]
     Database(#[from] DbErr),
-    /// The outbox cannot work.
+    /// The outbox cannot be created.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
-    /// A command was given a database that no server has prepared.
+    /// A command needs a database that a server has prepared.
     #[error("no server was ever started on this database (DATABASE_URL): run `ringbook` first")]
     NeverStarted,
-    /// Vapi cannot be asked.
+    /// The Vapi client cannot be created.
     #[error(transparent)]
     Vapi(#[from] VapiError),
-    /// The address is taken or not ours.
+    /// The address is in use, or not an address of this machine.
     #[error("cannot listen on {address} (RINGBOOK_LISTEN)")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// The server broke.
+    /// The server failed.
     #[error("the server stopped")]
     Serve(#[source] std::io::Error),
 }
 
-/// What a running server shares. Cloning is cheap.
+/// The shared state of a running server. Cloning is cheap.
 #[derive(Clone)]
 pub struct App {
-    /// How it was set up.
+    /// The settings.
     pub settings: Arc<Settings>,
-    /// The time, and new ids.
+    /// Time and new ids.
     pub clock: Clock,
-    /// For messages and edits, inside transactions from [`store::begin`].
+    /// The pool for messages and edits, in transactions from [`store::begin`].
     pub db: DatabaseConnection,
-    /// For the reads of the admin API: maybe a replica.
+    /// The pool for reads of the admin API, perhaps of a replica.
     pub read: DatabaseConnection,
-    /// The same replica, while it can be used.
+    /// The replica, if there is one, and its state.
     pub replica: Replica,
-    /// For all else that only reads: messages and texts must not hang on a replica.
+    /// The pool for all other reads: messages and SMS messages must not depend on a replica.
     pub primary: DatabaseConnection,
-    /// How the pools were opened.
+    /// The sizes of the pools.
     pub connections: PoolPlan,
     /// Compiled rulebooks.
     pub current: Current,
-    /// Makes revisions.
+    /// Publishes revisions.
     pub publisher: Publisher,
-    /// Texts on their way.
+    /// The outbox of SMS messages.
     pub outbox: Outbox,
-    /// Hands on what nobody takes.
+    /// Escalates P1 calls that nobody acknowledges.
     pub escalator: Escalator,
-    /// Publishes what was scheduled.
+    /// Publishes scheduled change sets.
     pub scheduler: Scheduler,
-    /// Of all instances, one does a piece of background work.
+    /// Leases, so that only one instance does a background job.
     pub leases: Leases,
-    /// Takes out what need not be kept any longer.
+    /// Deletes expired data.
     pub purge: Purge,
-    /// Takes in messages that nobody posts.
+    /// Reinjects messages.
     pub feed: Feed,
-    /// Asks Vapi for calls of which no report came.
+    /// Finds calls without a report at Vapi.
     pub reconciler: Arc<Reconciler>,
-    /// Who may speak for which rulebook.
+    /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
-    /// Takes messages in, with the database or without.
+    /// Records messages, with or without the database.
     pub take_in: Arc<TakeIn>,
-    /// How often each row of a rulebook takes part in a decision.
+    /// Counts how often each row takes part in a decision.
     pub hits: RuleHits,
     /// Runs backtests.
     pub backtests: Backtests,
-    /// Seals stored secrets.
+    /// Encrypts stored secrets.
     pub key: SecretKey,
-    /// Secrets that this start made, to be shown this once.
+    /// Secrets created by this start, which are shown once.
     pub new_secrets: Arc<NewSecrets>,
-    /// What one address may send.
+    /// The rate limits of each client address.
     pub limiter: Arc<RateLimiter>,
-    /// The memory for bodies.
+    /// The memory limit for bodies.
     pub bodies: Arc<Bodies>,
-    /// What must hold before traffic is welcome.
+    /// The readiness checks.
     pub checks: Checks,
-    /// Every task that must end before the process does: spawn with `app.tasks.spawn`.
+    /// Tasks that must end before the process does: spawn with `app.tasks.spawn`.
     pub tasks: TaskTracker,
-    /// Cancelled when the server is told to stop; workers watch it.
+    /// Cancelled at shutdown; workers watch it.
     pub stop: CancellationToken,
 }
 
 impl App {
-    /// Opens the database, brings its schema up to date and builds what is shared.
+    /// Opens the database, migrates its schema and builds the shared state.
     ///
     /// # Errors
-    /// When the database cannot be opened or belongs to a newer program.
+    /// If the database cannot be opened or belongs to a newer program.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         install_tls_provider();
         metrics::install();
@@ -284,10 +284,10 @@ impl App {
         })
     }
 
-    /// The same for a command, which must find what a first start has made: it would make keys that nobody gets to see.
+    /// Same as [`App::start`], for a command. It requires a first start: otherwise it would create keys that nobody sees.
     ///
     /// # Errors
-    /// As [`App::start`], and when the database was never started on.
+    /// Same as [`App::start`], and if no server was ever started on the database.
     pub async fn over_what_is(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         migrate::up(&settings.database).await?;
         let db = connect::open(&settings.database, None).await?;
@@ -302,7 +302,7 @@ impl App {
         }
     }
 
-    /// Closes what a command has opened.
+    /// Closes what a command opened.
     pub async fn close(self) {
         self.stop.cancel();
         self.tasks.close();
@@ -317,15 +317,15 @@ impl App {
         }
     }
 
-    /// Takes the address from the settings.
+    /// Listens on the address in the settings.
     ///
     /// # Errors
-    /// When it is taken or not ours.
+    /// If the address is in use, or not an address of this machine.
     pub async fn listen(&self) -> Result<TcpListener, AppError> {
         listen(self.settings.listen).await
     }
 
-    /// Where pages are served that are not at the usual address.
+    /// The separate addresses of pages.
     fn addresses_of_pages(&self) -> BTreeSet<SocketAddr> {
         let places = [self.settings.docs, self.settings.metrics].into_iter();
         let addresses = places.filter_map(|place| match place {
@@ -335,7 +335,7 @@ impl App {
         addresses.collect()
     }
 
-    /// As many connections as are set, and no more than the limit of open files leaves beside everything else.
+    /// The connection limits in the settings, reduced if the limit of open files is lower.
     fn connection_limits(&self) -> Limits {
         let limit = descriptors::raise_limit();
         let room = descriptors::room_for_clients(limit, self.settings.database_connections);
@@ -350,8 +350,8 @@ impl App {
         Limits::of_total(wanted.min(room))
     }
 
-    /// Compiles the default rulebook and decides once, so that the first message does not wait for it. Takes two seconds at
-    /// most.
+    /// Compiles the default rulebook and makes one decision, so that the first message does not wait for it. Takes at most two
+    /// seconds.
     pub async fn warm_up(&self) {
         let decided = async {
             let head = self.current.head(DEFAULT_RULEBOOK).await?;
@@ -366,16 +366,16 @@ impl App {
         };
         match tokio::time::timeout(WARM_UP, decided).await {
             Ok(Ok(())) => {}
-            // What is wrong shows in the readiness, and in the first message's decision.
+            // The readiness check and the first message will report the fault.
             Ok(Err(error)) => tracing::debug!(%error, "the default rulebook is not ready before the first message"),
             Err(_) => tracing::debug!("the default rulebook takes long to be ready"),
         }
     }
 
-    /// Serves until `stop` resolves, then lets requests and tasks end and closes the database.
+    /// Serves until `stop` resolves. Then it lets requests and tasks end and closes the database.
     ///
     /// # Errors
-    /// When the listener breaks.
+    /// If the listener fails.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let proxies = &self.settings.trusted_proxies;
         let closing = CancellationToken::new();
@@ -383,7 +383,7 @@ impl App {
         for address in self.addresses_of_pages() {
             let pages = routes(&self, Pages::at(&self.settings, address));
             let (listener, closing) = (listen(address).await?, closing.clone());
-            // Places of their own, which strangers elsewhere cannot take.
+            // With a separate limit, which clients of other addresses cannot use up.
             let connections = Connections::new(Limits::of_total(PAGES_CONNECTIONS), proxies.clone());
             let served = server::serve(listener, pages, connections, closing.cancelled_owned(), LAST_ORDERS);
             self.tasks.spawn(async move {
@@ -405,14 +405,14 @@ impl App {
                 "stopping while some work has not ended; it is taken up again"
             );
         }
-        // When the last message has been taken in.
+        // After the last message was recorded.
         let counted = self.hits.flush(&self.db, self.clock.now());
         if !matches!(tokio::time::timeout(LAST_ORDERS, counted).await, Ok(Ok(()))) {
             tracing::warn!("the last rule hits could not be written");
         }
         self.take_in.refuge.spool.close().await;
         for db in [self.take_in.lane.db(), self.db, self.read] {
-            // A connection that hangs is not waited for.
+            // Do not wait for a connection that hangs.
             match tokio::time::timeout(LAST_ORDERS, db.close()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "a database pool did not close"),
@@ -423,17 +423,17 @@ impl App {
     }
 }
 
-/// Takes an address.
+/// Listens on an address.
 ///
 /// # Errors
-/// When it is taken or not ours.
+/// If the address is in use, or not an address of this machine.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| AppError::Listen { address, source })
 }
 
-/// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts beside the stored ones.
+/// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts in addition to the stored secrets.
 fn webhook_secret(settings: &Settings) -> Option<Secret> {
     let secret = settings.vapi_secret.as_ref();
     secret.map(|secret| Secret::new("RINGBOOK_VAPI_SECRET", secret.expose().as_bytes()))
@@ -451,8 +451,8 @@ fn outbox_settings(settings: &Settings) -> OutboxSettings {
     }
 }
 
-/// One TLS provider for the whole process; a second call changes nothing.
+/// Installs the TLS provider of the process; a second call has no effect.
 fn install_tls_provider() {
-    // An error means that it is installed already, as in tests that start several servers.
+    // It fails if it is installed already, for example in tests that start several servers.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

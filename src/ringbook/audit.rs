@@ -1,5 +1,5 @@
-//! Starts the audit chain and logs its head regularly, so that a cut-off end is detected even if the head was cut off
-//! with it: `ringbook audit verify --head SEQ:MAC`.
+//! Starts the audit chain and logs its head regularly. So a truncation of the log is detected even if its head was removed too:
+//! `ringbook audit verify --head SEQ:MAC`.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use store::audit_log::AuditKey;
 use store::audit_verify::NotedHead;
 use store::{audit_head, audit_log};
 
-/// The interval of logging the head.
+/// Interval between two log lines with the head.
 pub const EVERY: Duration = Duration::from_hours(1);
 
-/// Begins the chain on an empty log. Existing entries without a head are reported as broken.
+/// Starts the chain on an empty log. Existing entries without a head are reported as broken.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr> {
     if let Some(head) = audit_head::read(db).await? {
         if !head.fits(key) {
@@ -36,7 +36,7 @@ pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr>
     Ok(())
 }
 
-/// Logs the head at start and at shutdown. In between, one instance does it every hour.
+/// Logs the head at start and at shutdown. In between, one of the instances logs it every hour.
 pub async fn tell_at_both_ends(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
     tell(&db, &key).await;
     stop.cancelled().await;

@@ -1,7 +1,7 @@
-//! What a first start makes: the default rulebook with the sample's rows, the first admin key, the webhook secret.
+//! First start: creates the default rulebook with the sample's rows, the first admin key and the webhook secret.
 //!
-//! In: the settings and an empty database, or one that has been started before. Out: the secrets that were made, to be
-//! shown this once. What the settings bring is not stored in clear and not shown.
+//! In: the settings and a database, empty or started before. Out: the new secrets, which are shown once. Secrets from the
+//! settings are neither stored in clear nor shown.
 
 use std::path::{Path, PathBuf};
 
@@ -23,36 +23,36 @@ use revisions::publish::{Author, NewBook, PublishError, Publisher};
 use rules::sample;
 use store::{api_keys, rulebooks, secrets};
 
-/// The key file, when `RINGBOOK_SECRET_KEY` is not set.
+/// The key file, if `RINGBOOK_SECRET_KEY` is not set.
 const KEY_FILE: &str = "ringbook.key";
 
-/// The name of the admin key that the settings brought.
+/// The name of the admin key from the settings.
 const SET_KEY: &str = "RINGBOOK_ADMIN_KEY";
 
-/// Why a first start cannot be made.
+/// Why a first start failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
-    /// A key cannot be read or made.
+    /// A key cannot be read or created.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// No admin key could be made.
+    /// The admin key could not be created.
     #[error(transparent)]
     AdminKey(#[from] NoRandomness),
-    /// The link to the console could not be made.
+    /// The link to the console could not be created.
     #[error(transparent)]
     Link(#[from] console::LinkError),
-    /// `RINGBOOK_ADMIN_KEY` is no key.
+    /// `RINGBOOK_ADMIN_KEY` is not a valid key.
     #[error("RINGBOOK_ADMIN_KEY must be 16 to 256 printable ASCII characters without spaces")]
     UnusableAdminKey,
-    /// The sample was not taken.
+    /// The sample could not be loaded.
     #[error("the sample rulebook could not be loaded")]
     Sample(#[from] PublishError),
-    /// The database did not take it.
+    /// The database failed.
     #[error("the database could not be set up")]
     Database(#[from] DbErr),
 }
 
-/// The key that seals secrets: from the settings, else from the file beside the database.
+/// The encryption key of secrets: from the settings, else from the file next to the database.
 pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
     match &settings.secret_key {
         Some(key) => Ok(SecretKey::new(key.expose())),
@@ -60,7 +60,7 @@ pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
     }
 }
 
-/// Where that file is.
+/// The path of the key file.
 pub fn key_file(settings: &Settings) -> PathBuf {
     let folder = settings
         .database
@@ -70,7 +70,7 @@ pub fn key_file(settings: &Settings) -> PathBuf {
     folder.join(KEY_FILE)
 }
 
-/// Makes what is missing.
+/// Creates what is missing.
 pub async fn first_start(
     settings: &Settings,
     db: &DatabaseConnection,
@@ -80,9 +80,9 @@ pub async fn first_start(
 ) -> Result<NewSecrets, BootstrapError> {
     let rulebook_id = default_rulebook(settings, db, publisher).await?;
     let tx = store::begin(db).await?;
-    // Instances that start together come here one after the other; whoever is interrupted leaves nothing behind.
+    // This lock serializes instances that start at the same time. An interrupted instance leaves nothing behind.
     rulebooks::locked_head(&tx, rulebook_id).await?;
-    // Also where this instance sends nothing itself: others without an account must not simulate beside it.
+    // Even if this instance sends nothing itself: instances without an account must not simulate.
     if settings.twilio.is_some() && rulebooks::account_known(&*tx, rulebook_id).await? {
         tracing::info!("an account is known: SMS messages are sent from now on");
     }
@@ -100,13 +100,13 @@ pub async fn first_start(
     Ok(new)
 }
 
-/// How a new rulebook's webhooks are verified until somebody narrows it.
+/// The default webhook settings of a new rulebook.
 #[must_use]
 pub fn default_webhook_auth() -> Value {
     serde_json::to_value(WebhookAuth::default()).unwrap_or_default()
 }
 
-/// Whether a first start has made everything.
+/// Whether a first start is complete.
 pub async fn is_started(settings: &Settings, db: &DatabaseConnection) -> Result<bool, DbErr> {
     let Some(rulebook_id) = find(db).await? else {
         return Ok(false);
@@ -121,7 +121,7 @@ async fn default_rulebook(
     db: &DatabaseConnection,
     publisher: &Publisher,
 ) -> Result<Uuid, BootstrapError> {
-    // A first start without an account is a trial: its SMS messages are recorded, until there is one.
+    // Without an account, SMS messages are recorded but not sent until there is one.
     let sms_delivery = if settings.twilio.is_some() {
         rulebooks::TWILIO
     } else {
@@ -158,7 +158,7 @@ async fn find(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
     Ok(found.map(|rulebook| rulebook.id))
 }
 
-/// Stores the admin key of the settings, else makes the first one. Returns the id and the text of one that was made.
+/// Stores the admin key of the settings, else creates the first one. Returns the id and text of a new key.
 async fn admin_key(
     settings: &Settings,
     tx: &DatabaseTransaction,
@@ -195,8 +195,8 @@ async fn admin_key(
         .exec_without_returning(tx)
         .await?;
     if inserted == 1 && !shown {
-        // Whoever changes the setting wants the key before it gone. Only when the value is new, or an instance that still
-        // has the old one would take this one's key away when it starts.
+        // A changed setting revokes the previous key. Only if the value is new: otherwise an instance with the old value would
+        // revoke this key when it starts.
         api_keys::revoke_others(tx, SET_KEY, &key.hash, clock.now()).await?;
     }
     Ok(shown.then(|| (id, Secret::new(key.text))))
@@ -210,7 +210,7 @@ async fn webhook_secret(
     rulebook_id: Uuid,
 ) -> Result<Option<Secret>, BootstrapError> {
     let stored = secrets::active(tx, rulebook_id, &[secrets::WEBHOOK]).await?;
-    // Better said now than with every message: another key sealed them.
+    // Fail now instead of with every message: the secrets were encrypted with another key.
     for row in &stored {
         key.open(rulebook_id, row.id, &row.sealed)?;
     }

@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! In: the arguments. Out: the command run to its end. Each command is one line in [`Command`] and one function, or a file
-//! in `cli/`; what a command prints for people goes to standard output here, logs go to standard error.
+//! In: the arguments. Out: the result of the command. Each command is one line in [`Command`] and one function, or a file in
+//! `cli/`. Commands print to standard output, logs go to standard error.
 
 mod backtest;
 mod backtest_table;
@@ -44,11 +44,11 @@ use store::{
 
 pub use self::rules::Rules;
 
-/// The rulebook behind a business's phone: prices, priorities and texts for Vapi calls, from rules in the database.
+/// The rulebook behind a business's phone: prices, priorities and SMS messages for Vapi calls, from rules in the database.
 #[derive(Debug, Parser)]
 #[command(name = "ringbook", version = fault_points::VERSION, after_help = "`ringbook serve --help` lists every setting of the server.", max_term_width = 120)]
 pub struct Cli {
-    /// What to do; without a command it serves.
+    /// The command; `serve` if missing.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The settings given as flags.
@@ -59,58 +59,58 @@ pub struct Cli {
 /// What `ringbook` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Answer calls until told to stop (the default). Creates and migrates the database first
+    /// Answer calls until stopped (the default). Creates and migrates the database first
     #[command(after_help = flags::help_on_settings())]
     Serve,
-    /// Bring the database's schema up to date, or back
+    /// Migrate the database's schema up or down
     Migrate {
-        /// Which way.
+        /// The direction.
         #[command(subcommand)]
         way: Migrate,
     },
-    /// Move a rulebook between the database and files, compare, check and publish
+    /// Export, import, compare, check and publish a rulebook
     Rules {
-        /// Which way.
+        /// The action.
         #[command(subcommand)]
         way: Rules,
     },
-    /// Prove that the audit log is as it was written
+    /// Verify that the audit log was not altered
     Audit {
-        /// What to do
+        /// The action
         #[command(subcommand)]
         what: Audit,
     },
     /// Play realistic signed calls against a running server: a demo, a smoke test, a load test
     Simulate(Simulate),
-    /// Try a change on the calls that were: which quotes, priorities and texts would be different
+    /// Try a change on past calls: which quotes, priorities and SMS messages would differ
     Backtest(backtest::Backtest),
-    /// Make stored decisions again and compare them, byte for byte; fails when one comes out otherwise
+    /// Repeat stored decisions and compare the results byte by byte; fails if one differs
     Replay(replay::Replay),
-    /// Measure how well a rulebook hears labelled calls: emergencies, services, areas and prices, by kind of call
+    /// Measure how well a rulebook understands labelled calls: emergencies, services, areas and prices, by type of call
     Hear(hear::Hear),
     /// Learn the weights of a folder's classifiers from labelled calls
     Learn(learn::Learn),
-    /// Ask Vapi for ended calls of which no report came, and take their reports in
+    /// Find ended calls without a report at Vapi, and record their reports
     Reconcile(reconcile::Reconcile),
-    /// Check the set-up: settings, database, public address, Vapi, Twilio; fails when something does not work
+    /// Check the set-up: settings, database, public address, Vapi, Twilio; fails if something does not work
     Doctor(doctor::Doctor),
-    /// Copy the database while servers work on it: a file for SQLite, a dump for PostgreSQL
+    /// Back up the database while servers use it: a file for SQLite, a dump for PostgreSQL
     Backup(backup::Backup),
-    /// Bring a backup back; what it had not yet texted is not sent by itself
+    /// Restore a backup; SMS messages that were unsent in it are not sent automatically
     Restore(backup::Restore),
     /// Print the API's OpenAPI document
     Openapi,
 }
 
 impl Command {
-    /// Whether it works on what a server has made: in a wrong folder it must not make another database and then tell of that.
+    /// Whether the command needs an existing database: in a wrong folder it must not create a new one and report on that.
     fn needs_a_database(&self) -> bool {
         match self {
             Self::Migrate { way } => !matches!(way, Migrate::Up),
             Self::Rules { way } => way.needs_a_database(),
             Self::Hear(how) => how.needs_a_database(),
             Self::Audit { .. } | Self::Backtest(_) | Self::Replay(_) | Self::Reconcile(_) | Self::Backup(_) => true,
-            // The doctor looks by itself and tells.
+            // The doctor checks the database itself.
             Self::Serve | Self::Simulate(_) | Self::Doctor(_) | Self::Restore(_) | Self::Openapi | Self::Learn(_) => {
                 false
             }
@@ -118,12 +118,12 @@ impl Command {
     }
 }
 
-/// What can be done with the audit log.
+/// Actions on the audit log.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Find any entry that was altered, removed, added or moved, and name the first; fails when there is one
+    /// Find entries that were altered, removed, added or moved, and name the first; fails if there is one
     Verify {
-        /// A head that the server wrote to its log, as SEQ:MAC: whether it is still in the chain
+        /// Also check that this head, which the server wrote to its log as SEQ:MAC, is still in the chain
         #[arg(long)]
         head: Option<NotedHead>,
         /// No progress bar
@@ -132,34 +132,34 @@ pub enum Audit {
     },
 }
 
-/// How calls are played.
+/// The options of a simulation.
 #[derive(Debug, clap::Args)]
 pub struct Simulate {
     /// The server's address; without a scheme it is http
     #[arg(long, default_value = "http://127.0.0.1:8080", value_parser = server_address)]
     url: String,
-    /// The webhook secret; RINGBOOK_VAPI_SECRET when not given
+    /// The webhook secret; RINGBOOK_VAPI_SECRET by default
     #[arg(long)]
     secret: Option<String>,
     /// The rulebook's code
     #[arg(long, default_value = DEFAULT_RULEBOOK)]
     rulebook: String,
-    /// Calls started in a second; 0 is as fast as the concurrency allows
+    /// Calls started per second; 0 means as fast as the concurrency allows
     #[arg(long, default_value_t = 5.0)]
     rate: f64,
-    /// How many calls
+    /// Number of calls
     #[arg(long, default_value_t = 20)]
     count: u64,
-    /// How many calls may go on at once
+    /// Maximum number of concurrent calls
     #[arg(long, default_value_t = 16)]
     concurrency: usize,
     /// The same seed plays the same calls
     #[arg(long)]
     seed: Option<u64>,
-    /// When the calls are said to take place, RFC 3339; now when not given
+    /// The time of the calls, RFC 3339; now by default
     #[arg(long)]
     at: Option<DateTime<Utc>>,
-    /// Take out what simulated calls have left in the database of this folder (DATABASE_URL), instead of playing any
+    /// Delete the data of simulated calls from the database of this folder (DATABASE_URL), instead of playing calls
     #[arg(long, conflicts_with_all = ["count", "rate", "seed", "at", "concurrency", "url", "secret"])]
     clean: bool,
     /// No progress bar
@@ -170,25 +170,25 @@ pub struct Simulate {
     json: bool,
 }
 
-/// Which way the schema goes.
+/// The direction of a migration.
 #[derive(Debug, Subcommand)]
 pub enum Migrate {
-    /// Apply every migration that is missing
+    /// Apply all missing migrations
     Up,
-    /// Take back the last migrations; their tables and what is in them are gone
+    /// Revert the last migrations; their tables and data are deleted
     Down {
-        /// How many
+        /// Number of migrations
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         steps: u32,
     },
-    /// List every migration and whether it has been applied
+    /// List all migrations and whether they have been applied
     Status,
 }
 
-/// Runs the command that was asked for.
+/// Runs the command.
 ///
 /// # Errors
-/// With a text that says what to do about it.
+/// The message says what to do.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     let settings = Settings::load(&cli.flags)?;
     telemetry::start(settings.log());
@@ -219,7 +219,7 @@ async fn serve(settings: Settings) -> Result<()> {
     for warning in first_start::warnings(&settings) {
         tracing::warn!("{warning}");
     }
-    // The address before anything else: a first start that cannot have it must not make keys that nobody gets to see.
+    // Listen first: a first start without an address must not create keys that nobody sees.
     let listener = app::listen(settings.listen).await?;
     let app = tokio::select! {
         app = App::start(settings, Clock::system()) => app?,
@@ -238,7 +238,7 @@ async fn serve(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-/// Where the secrets of a first start are, unless a terminal shows them.
+/// The file with the secrets of a first start, unless a terminal shows them.
 fn secrets_file(settings: &Settings, new: &first_start::NewSecrets, listening: SocketAddr) -> Result<Option<PathBuf>> {
     if new.is_empty() || std::io::stdout().is_terminal() {
         return Ok(None);
@@ -278,7 +278,7 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
     print(&lines.join("\n"))
 }
 
-/// What reads and publishes rules. Not a whole [`App`], which would make the first start's keys where nobody sees them.
+/// Loads and publishes rules. Not a whole [`App`], which would create the first start's keys where nobody sees them.
 async fn rules_of(settings: &Settings) -> Result<(Current, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;
@@ -310,7 +310,7 @@ async fn audit(settings: &Settings, Audit::Verify { head, quiet }: Audit) -> Res
     }
 }
 
-/// Takes out what simulated calls left behind, a few at a time, so that a server goes on beside it.
+/// Deletes the data of simulated calls in small batches, so that a running server is not blocked.
 async fn clean(settings: &Settings, rulebook: &str, json: bool) -> Result<()> {
     connect::open_existing(&settings.database).await?.close().await?;
     migrate::up(&settings.database).await?;
@@ -365,7 +365,7 @@ async fn simulate(settings: &Settings, how: Simulate) -> Result<()> {
     unanswered(&summary, &url).map_or(Ok(()), |text| Err(anyhow!(text)))
 }
 
-/// What to look at when messages were not answered: a smoke test that saw none of its answers has failed.
+/// Advice if messages were not answered, which makes the command fail; `None` if all were answered.
 fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     let lost: u64 = summary.failures.values().sum();
     let (why, _) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
@@ -382,7 +382,7 @@ fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     ))
 }
 
-/// The address of a server, as people type it.
+/// Parses a server address as typed by hand.
 fn server_address(text: &str) -> Result<String, String> {
     let whole = if text.contains("://") {
         text.to_owned()
@@ -398,12 +398,12 @@ fn server_address(text: &str) -> Result<String, String> {
     }
 }
 
-/// Says on standard error what went wrong.
+/// Prints an error to standard error.
 fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "ringbook: {text}");
 }
 
-/// Prints for people. A closed pipe is no reason to stop serving.
+/// Prints to standard output. A closed pipe must not stop the server.
 fn print(text: &str) -> Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("cannot print"),
@@ -411,14 +411,13 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Resolves when the process is told to stop: Ctrl-C, SIGTERM or SIGHUP. Listens from the moment it is called, so that a signal
-/// during the start is not lost.
+/// Resolves on Ctrl-C, SIGTERM or SIGHUP. It listens from the call on, so that a signal during the start is not lost.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     let mut interrupt =
         signal::unix::signal(signal::unix::SignalKind::interrupt()).context("cannot listen to signals")?;
     let mut terminate =
         signal::unix::signal(signal::unix::SignalKind::terminate()).context("cannot listen to signals")?;
-    // A terminal that is closed sends this one; by default it ends a process in the middle of everything.
+    // A closed terminal sends SIGHUP, which would kill the process by default.
     let mut hangup = signal::unix::signal(signal::unix::SignalKind::hangup()).context("cannot listen to signals")?;
     Ok(async move {
         tokio::select! {

@@ -1,8 +1,8 @@
-//! What a person reads when the server starts.
+//! Messages for people at the start of the server.
 //!
-//! In: the address, and at the first start the secrets that were just made. Out: a few lines with where everything is
-//! and one command to try. A secret is shown once and never again, and on a terminal only: what a service prints stays in a
-//! journal that many can read, so there it goes into a file that only its owner can. One that was set is not shown at all.
+//! In: the address, and at the first start the new secrets. Out: a few lines with all URLs and one command to try. A secret is
+//! shown once, and only on a terminal. A service's output goes to a journal that many can read, so its secrets are written to a
+//! file that only its owner can read. Secrets from the settings are never shown.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,33 +13,33 @@ use std::path::{Path, PathBuf};
 use crate::settings::Settings;
 use base::secret::Secret;
 
-/// The file of the secrets, without its ending.
+/// The file of the secrets, without its extension.
 const SECRETS_FILE: &str = "ringbook-first-start";
-/// So many first starts in one folder and no more.
+/// Maximum number of such files in a folder.
 const MAX_FILES: u32 = 100;
 
-/// Secrets made at the first start; those that the settings brought are not among them.
+/// Secrets created at the first start, without those from the settings.
 #[derive(Debug, Default)]
 pub struct NewSecrets {
     /// The first admin key.
     pub admin_key: Option<Secret>,
-    /// The token of the link that signs in to the console once.
+    /// The token of a one-time link that signs in to the console.
     pub login_link: Option<Secret>,
     /// The default rulebook's webhook secret.
     pub vapi_secret: Option<Secret>,
 }
 
 impl NewSecrets {
-    /// Whether the start made any.
+    /// Whether the start created no secrets.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.admin_key.is_none() && self.vapi_secret.is_none()
     }
 
-    /// Writes them to a new file in a folder, which only its owner can read. Returns which file.
+    /// Writes the secrets to a new file in a folder, readable by its owner only. Returns its path.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If the file cannot be written.
     pub fn write(&self, folder: &Path, listening: SocketAddr) -> std::io::Result<PathBuf> {
         let mut text =
             "Made at the first start of Ringbook, and written nowhere else. Keep them, and delete this file.\n\n"
@@ -52,7 +52,7 @@ impl NewSecrets {
         if let Some(link) = self.login_address(listening) {
             let _ = writeln!(text, "{:<15} {link}", "Console, once");
         }
-        // A file that is there belongs to another first start, or to somebody who waits for this one.
+        // An existing file belongs to another first start, or to an attacker who waits for this one.
         let names = std::iter::once(format!("{SECRETS_FILE}.txt"))
             .chain((2..MAX_FILES).map(|n| format!("{SECRETS_FILE}-{n}.txt")));
         let mut last = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
@@ -75,7 +75,7 @@ impl NewSecrets {
         Err(last)
     }
 
-    /// The address that signs in to the console once.
+    /// The one-time URL that signs in to the console.
     fn login_address(&self, listening: SocketAddr) -> Option<String> {
         let token = self.login_link.as_ref()?;
         Some(format!(
@@ -86,7 +86,7 @@ impl NewSecrets {
     }
 }
 
-/// The lines for the terminal; `written` is where the secrets are, when they are not for the terminal.
+/// The lines for the terminal. `written` is the file with the secrets, if they are not for the terminal.
 #[must_use]
 pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, written: Option<&Path>) -> String {
     let local = local_url(listening);
@@ -133,7 +133,7 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, wri
     text
 }
 
-/// What cannot work as the server is set up, said at every start.
+/// Problems of the set-up, shown at every start.
 #[must_use]
 pub fn warnings(settings: &Settings) -> Vec<&'static str> {
     let mut warnings = Vec::new();
@@ -154,7 +154,7 @@ pub fn warnings(settings: &Settings) -> Vec<&'static str> {
     warnings
 }
 
-/// The address as one would type it here.
+/// The URL for a browser on this machine.
 fn local_url(listening: SocketAddr) -> String {
     if listening.ip().is_unspecified() {
         format!("http://127.0.0.1:{}", listening.port())

@@ -1,8 +1,8 @@
-//! Whether this instance is alive, and whether it should get traffic.
+//! Liveness and readiness of this instance.
 //!
-//! In: `GET /health/live`, `/health/ready`, `/metrics`. Out: 200 or 503 with each check by name, and Prometheus' text.
-//! A check answers within a second or counts as failed. It never writes, and it logs only when its result changes. What it
-//! says is for the operator and holds no data.
+//! In: `GET /health/live`, `/health/ready`, `/metrics`. Out: 200 or 503 with each check by name, and metrics in Prometheus'
+//! format. A check without a result after one second counts as failed. It never writes, and it logs only a changed result. Its
+//! text is for the operator and contains no data.
 
 use std::{
     collections::BTreeMap,
@@ -25,25 +25,25 @@ use serde::Serialize;
 use base::telemetry::{self, metrics, scrub};
 use store::migrate;
 
-/// How long a check may take.
+/// Timeout of a check.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 type Outcome = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 type Check = Arc<dyn Fn() -> Outcome + Send + Sync>;
 
-/// Whether messages can be answered without the database, and what there is to say of the spool.
+/// Whether messages can be answered without the database, and the state of the spool.
 type Refuge = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
 
 /// Why a check failed.
 struct Fault {
-    /// For whoever asks.
+    /// For the response.
     told: String,
     /// For the log.
     cause: String,
 }
 
 impl Fault {
-    /// The cause goes to the log, a fixed text to whoever asks.
+    /// The cause is for the log; the response has a fixed text.
     fn of_database(cause: &DbErr) -> Self {
         Self {
             told: "the database does not answer; the log says why".to_owned(),
@@ -61,21 +61,21 @@ impl From<String> for Fault {
     }
 }
 
-/// What must hold before traffic is welcome, each with its name.
+/// The readiness checks, by name.
 #[derive(Clone, Default)]
 pub struct Checks {
     checks: Vec<(&'static str, Check)>,
-    /// Checks of which a failure loses messages, whatever could be spooled.
+    /// Checks whose failure loses messages even with a spool.
     vital: Vec<&'static str>,
-    /// Checks whose failure is reported, and does not make the server unready.
+    /// Checks whose failure is reported but does not make the server unready.
     lesser: Vec<&'static str>,
     refuge: Option<Refuge>,
-    /// What the log said of each check that fails: whoever asks every second must not fill the log.
+    /// The last logged fault of each failing check: frequent requests must not fill the log.
     logged: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
 
 impl Checks {
-    /// The same with a check: it says in a sentence what is wrong.
+    /// Adds a check; its error is a sentence.
     #[must_use]
     pub fn with<F, R, E>(self, name: &'static str, check: F) -> Self
     where
@@ -89,7 +89,7 @@ impl Checks {
         })
     }
 
-    /// The same with a check without which nothing helps: messages would be taken and lost.
+    /// Adds a check whose failure means that messages would be accepted and lost.
     #[must_use]
     pub fn with_vital<F, R, E>(mut self, name: &'static str, check: F) -> Self
     where
@@ -101,7 +101,7 @@ impl Checks {
         self.with(name, check)
     }
 
-    /// The same with a check whose failure makes the server degraded, never unready: all it does is done another way.
+    /// Adds a check whose failure makes the server degraded, never unready, because there is a fallback for it.
     #[must_use]
     pub fn with_lesser<F, R, E>(mut self, name: &'static str, check: F) -> Self
     where
@@ -118,17 +118,17 @@ impl Checks {
         self
     }
 
-    /// The same with what answers messages without the database: while it can, traffic is welcome all the same.
+    /// Adds the fallback without the database: while it works, the server accepts traffic.
     #[must_use]
     pub fn with_refuge(mut self, refuge: impl Fn() -> (bool, Option<String>) + Send + Sync + 'static) -> Self {
         self.refuge = Some(Arc::new(refuge));
         self
     }
 
-    /// The checks that every instance has: its database answers and takes writes, and has the schema of this program.
+    /// The check of every instance: the database responds and accepts writes.
     #[must_use]
     pub fn of_database(write: &DatabaseConnection, read: &DatabaseConnection) -> Self {
-        // On SQLite the one writer may be busy with a message for a moment: the readers know as much.
+        // On SQLite the single writer may be busy with a message for a moment; a reader is just as good.
         let db = if write.get_database_backend() == DbBackend::Sqlite {
             read.clone()
         } else {
@@ -148,7 +148,7 @@ impl Checks {
         })
     }
 
-    /// The same with a check that the schema is this program's.
+    /// Adds the check that the schema matches this program.
     #[must_use]
     pub fn with_migrations(self, db: &DatabaseConnection) -> Self {
         let db = db.clone();
@@ -164,7 +164,7 @@ impl Checks {
         })
     }
 
-    /// Runs all of them at once.
+    /// Runs all checks concurrently.
     pub async fn run(&self) -> Report {
         let checks = self.checks.iter().map(|(name, check)| async move {
             let outcome = tokio::time::timeout(PATIENCE, check()).await;
@@ -187,14 +187,14 @@ impl Checks {
         };
         if let Some(refuge) = &self.refuge {
             let (can, detail) = refuge();
-            // A server that nobody asks any more loses every message; one that can answer and spool loses none.
+            // Without traffic the server would lose every message; if it can answer and spool, it loses none.
             let lost = checks.iter().any(|check| !check.ok && self.vital.contains(&check.name));
             if !lost && ((well && detail.is_some()) || (!well && can)) {
                 status = "degraded";
             }
             checks.push(CheckReport {
                 name: "spool",
-                // What makes the whole `degraded` is no check that says ok.
+                // A check that degrades the server must not be reported as ok.
                 ok: detail.is_none(),
                 detail,
             });
@@ -202,7 +202,7 @@ impl Checks {
         Report { status, checks }
     }
 
-    /// Logs that a check began to fail, fails for another reason or holds again.
+    /// Logs if a check begins to fail, fails for another reason or succeeds again.
     fn log(&self, name: &'static str, fault: Option<&Fault>) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(fault) = fault else {
@@ -212,7 +212,7 @@ impl Checks {
             return;
         };
         let cause = scrub(&fault.cause);
-        // How long something takes already is no other reason.
+        // A different duration is not another reason.
         let reason: String = cause.chars().filter(|letter| !letter.is_ascii_digit()).collect();
         if logged.get(name) != Some(&reason) {
             tracing::warn!(check = name, cause, "the readiness check `{name}` fails");
@@ -221,7 +221,7 @@ impl Checks {
     }
 }
 
-/// Whether the database answers and takes writes; it is not written to.
+/// Whether the database responds and accepts writes. Nothing is written.
 async fn is_writable(db: &DatabaseConnection) -> Result<bool, DbErr> {
     if db.get_database_backend() != DbBackend::Postgres {
         db.execute_unprepared("SELECT 1").await?;
@@ -232,47 +232,47 @@ async fn is_writable(db: &DatabaseConnection) -> Result<bool, DbErr> {
     row.map_or(Ok(false), |row| Ok(row.try_get_by_index::<String>(0)? == "off"))
 }
 
-/// What the checks found.
+/// The results of the checks.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// `ready`, `degraded` (messages are taken in, but wait in the spool; or the replica is away) or `not ready`.
+    /// `ready`, `degraded` (messages are accepted but wait in the spool, or the replica is away) or `not ready`.
     pub status: &'static str,
-    /// Each check.
+    /// The result of each check.
     pub checks: Vec<CheckReport>,
 }
 
 impl Report {
-    /// Whether traffic is welcome.
+    /// Whether the server accepts traffic.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.status != "not ready"
     }
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 pub struct CheckReport {
     /// Its name.
     pub name: &'static str,
-    /// Whether all is well.
+    /// Whether it succeeded.
     pub ok: bool,
-    /// What is wrong.
+    /// The fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// The pools whose size `/metrics` shows.
+/// The pools whose sizes `/metrics` shows.
 #[derive(Clone)]
 pub struct Pools {
-    /// For messages: as it is now.
+    /// For messages: the current pool.
     pub messages: Arc<dyn Fn() -> DatabaseConnection + Send + Sync>,
-    /// For edits and workers, on SQLite for messages too.
+    /// For edits and workers; on SQLite also for messages.
     pub write: DatabaseConnection,
     /// For reads.
     pub read: DatabaseConnection,
 }
 
-/// `/health` below its prefix.
+/// The routes below `/health`.
 pub fn routes(checks: Checks) -> impl Endpoint<Output = Response> {
     Route::new()
         .at("/live", get(live))
@@ -291,14 +291,14 @@ fn live() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "live" }))
 }
 
-/// What the checks found within the last second: however often strangers ask, the database is asked once a second.
+/// Caches the results for one second: the database is queried once a second, however many requests there are.
 #[derive(Clone)]
 struct Recent {
     checks: Checks,
     last: Arc<tokio::sync::Mutex<Option<Dated>>>,
 }
 
-/// A report and when it was made.
+/// A report and its time.
 type Dated = (Instant, Arc<Report>);
 
 impl Recent {

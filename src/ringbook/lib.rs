@@ -1,7 +1,7 @@
 //! Ringbook: the rulebook behind a business's phone.
 //!
-//! A message meets `web`, then `intake`, which asks `rules` and leaves a text with `sms`; people meet `admin`.
-//! [`app`] puts it all together, [`cli`] is the way in.
+//! A message passes `web` and `intake`, which uses `rules` to decide and `sms` to send. People use `admin`. [`app`] connects all
+//! parts, and [`cli`] is the entry point.
 
 pub mod accounts;
 pub mod app;

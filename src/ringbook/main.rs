@@ -1,4 +1,4 @@
-//! The command line's door: parse, run, and say in one line what went wrong.
+//! The entry point: parses the command line, runs the command, and prints an error in one line.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -9,7 +9,7 @@ use ringbook::{
     core_dumps,
 };
 
-/// Decisions and JSON take many small pieces of memory, for which jemalloc is faster than the C library.
+/// Decisions and JSON make many small allocations, for which jemalloc is faster than the C library.
 #[global_allocator]
 static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

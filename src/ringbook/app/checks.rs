@@ -1,4 +1,4 @@
-//! What must hold before traffic is welcome: what `/health/ready` asks besides the database itself.
+//! Readiness checks: what `/health/ready` checks besides the database itself.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -18,11 +18,11 @@ use sms::notice::HELD_BACK;
 use store::replica::Replica;
 use store::sms_messages;
 
-/// A text that is due for longer than this is a sign that nobody sends.
+/// Age of a due SMS message that shows that no worker sends.
 const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
 
-/// That the SQLite file that is open is still the one that its path names: a file that was moved away or replaced takes every
-/// write with it, and nothing else tells.
+/// Checks that the open SQLite file still has its path. If the file was moved or replaced, all writes go to the old file, and no
+/// other check detects that.
 pub(super) fn database_file_check(settings: &Settings) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
     let file = settings.database.file().map(Path::to_owned);
     let number = |file: &Path| std::fs::metadata(file).ok().map(|found| (found.dev(), found.ino()));
@@ -45,7 +45,7 @@ pub(super) fn database_file_check(settings: &Settings) -> impl Fn() -> BoxFuture
     }
 }
 
-/// That the default rulebook's head can decide.
+/// Checks that the default rulebook's head revision can be loaded.
 pub(super) fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
     let current = current.clone();
     move || {
@@ -60,7 +60,7 @@ pub(super) fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'stati
     }
 }
 
-/// Adds the check of the replica, where there is one.
+/// Adds the check of the replica, if there is one.
 pub(super) fn with_replica_check(checks: Checks, replica: &Replica) -> Checks {
     if replica.exists() {
         checks.with_lesser("replica", replica_check(replica))
@@ -69,7 +69,7 @@ pub(super) fn with_replica_check(checks: Checks, replica: &Replica) -> Checks {
     }
 }
 
-/// That the replica answers, where there is one.
+/// Checks that the replica responds, if there is one.
 fn replica_check(replica: &Replica) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
     let replica = replica.clone();
     move || {
@@ -82,7 +82,7 @@ fn replica_check(replica: &Replica) -> impl Fn() -> BoxFuture<'static, Result<()
     }
 }
 
-/// That no text has waited too long.
+/// Checks that no SMS message has waited too long.
 pub(super) fn outbox_check(
     db: &DatabaseConnection,
     clock: &Clock,
@@ -92,8 +92,8 @@ pub(super) fn outbox_check(
         let (db, clock) = (db.clone(), clock.clone());
         Box::pin(async move {
             let now = clock.now();
-            // A rulebook whose account is missing, stopped or refused has a notice, and must not take the server away from
-            // all others: what counts is whether a worker looks.
+            // A rulebook whose account is missing, stopped or refused has a notice. It must not make the server unready for all
+            // others: the check only counts rulebooks that no worker handles.
             let oldest = sms_messages::oldest_neglected(&db, now, &HELD_BACK).await;
             let oldest = oldest.map_err(|_| "the outbox cannot be read".to_owned())?;
             match oldest.map(|due| now - due) {
@@ -107,7 +107,7 @@ pub(super) fn outbox_check(
     }
 }
 
-/// Whether messages can be answered and kept without the database, and what waits.
+/// Reports whether messages can be answered and spooled without the database, and how many wait.
 pub(super) fn refuge_report(
     spool: &Spool,
     last_good: &LastGood,

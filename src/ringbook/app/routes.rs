@@ -1,4 +1,4 @@
-//! The whole map of addresses, on one page. In: what the server shares. Out: one endpoint.
+//! All routes on one page. In: the shared state of the server. Out: one endpoint.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,10 +32,10 @@ use web::guesses::Guesses;
 use web::problem::{FieldFault, Problem, pages as problem_pages};
 use web::{AllowedMethods, Surroundings};
 
-/// When to try again, for a stored message that could not be taken in.
+/// Retry-After for a stored message that could not be reinjected.
 const RETRY_AFTER_S: u32 = 2;
 
-/// What is served at an address besides the rest: pages that need no key.
+/// The parts served at an address. The pages need no key.
 #[derive(Clone, Copy, Debug)]
 pub struct Pages {
     /// Webhooks and the admin API.
@@ -47,7 +47,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Those of the usual address.
+    /// The parts at the main address.
     #[must_use]
     pub fn public(settings: &Settings) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Pages {
         }
     }
 
-    /// Those of an address of their own; `/docs` tries operations out where it is.
+    /// The parts at a separate address. `/docs` can send requests to the API if it is served there.
     #[must_use]
     pub fn at(settings: &Settings, address: SocketAddr) -> Self {
         let docs = settings.web && settings.docs == Place::At(address);
@@ -69,7 +69,7 @@ impl Pages {
     }
 }
 
-/// Every address, on one page.
+/// All routes, on one page.
 pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use<> {
     if !pages.web {
         return around(app, pages, Route::new(), AllowedMethods::default());
@@ -107,7 +107,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         app.backtests.clone(),
         Guesses::new(Arc::clone(&app.limiter)),
     );
-    // The console calls the same endpoint, in this process.
+    // The console calls the same endpoint inside this process.
     let api = Arc::new(
         admin::service(state.clone(), pages.docs)
             .into_endpoint()
@@ -154,7 +154,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
     around(app, pages, routes, allowed)
 }
 
-/// What every process answers, also one that does background work alone; and what stands around every route.
+/// Routes of every process, including background workers, and the middleware around all routes.
 fn around(
     app: &App,
     pages: Pages,
@@ -176,7 +176,7 @@ fn around(
         .nest("/problems", problem_pages::routes())
         .nest("/health", health::routes(app.checks.clone()))
         .map_to_response()
-        // poem's routes give `/` to what is nested there.
+        // poem's routes pass `/` to the nested endpoint.
         .around(move |inner, request| {
             let start = Arc::clone(&start);
             async move {
@@ -204,15 +204,15 @@ fn around(
     web::around(routes, surroundings)
 }
 
-/// Whether browsers reach the server by https.
+/// Whether browsers reach the server over https.
 fn is_https(app: &App) -> bool {
     let public_url = app.settings.public_url.as_ref();
     public_url.is_some_and(|url| url.starts_with("https://"))
 }
 
-/// The text of an SMS message as the outbox sends it.
+/// The body of an SMS message as the outbox sends it.
 fn word_sms(takes_replies: bool) -> WordSms {
-    // Each message has a reference of its own; this one stands for it.
+    // Each message has its own reference; this is an example.
     const REFERENCE: &str = "RB-7K2M4Q";
     Arc::new(move |rulebook, template, contact, decision, extracted| {
         let about = (decision, extracted, &Facts::new());
@@ -221,7 +221,7 @@ fn word_sms(takes_replies: bool) -> WordSms {
     })
 }
 
-/// How the admin API takes a stored message in again.
+/// Reinjects a stored message for the admin API.
 fn take_again(feed: &Feed) -> TakeAgain {
     let feed = feed.clone();
     Arc::new(move |rulebook, event| {
@@ -233,7 +233,7 @@ fn take_again(feed: &Feed) -> TakeAgain {
     })
 }
 
-/// How the running server checks its set-up.
+/// Checks the set-up of the running server.
 fn check_setup(app: &App) -> CheckSetup {
     let own = Running {
         settings: Arc::clone(&app.settings),
@@ -273,7 +273,7 @@ fn check_setup(app: &App) -> CheckSetup {
     })
 }
 
-/// A rulebook's webhook settings as the webhook takes them, each default spelt out.
+/// A rulebook's webhook settings as the webhook reads them, with all defaults.
 fn read_auth(settings: Value) -> Result<Value, Problem> {
     let auth: WebhookAuth = admin::body::read(settings)?;
     let faults = auth_settings::faults(&auth);

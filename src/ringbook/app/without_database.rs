@@ -1,5 +1,5 @@
-//! A start while the database is away. In: how the schema could be brought up to date. Out: the pools all the same, the spool,
-//! and what is to be done when the database comes back.
+//! Starts while the database is away. In: the result of the migration. Out: connection pools, the spool, and the setup to run
+//! when the database is back.
 
 use std::sync::Arc;
 
@@ -22,14 +22,14 @@ use store::connect::{self, ConnectError, Connections};
 use store::migrate::{self, MigrateError};
 use store::restored;
 
-/// Whether the database was there at the start.
+/// Whether the database was available at the start.
 pub(super) enum Reached {
     Yes,
     No(MigrateError),
 }
 
 impl Reached {
-    /// By whether its schema could be brought up to date; an error when that is none that passes by itself.
+    /// Derived from the result of the migration. A permanent error is returned.
     pub(super) fn by(migrated: Result<Vec<String>, MigrateError>) -> Result<Self, MigrateError> {
         match migrated {
             Ok(_) => Ok(Self::Yes),
@@ -49,7 +49,7 @@ impl Reached {
     }
 }
 
-/// What a start does with a database that it has reached.
+/// The setup of a database at the start.
 #[derive(Clone)]
 pub(super) struct MakeReady {
     pub settings: Arc<Settings>,
@@ -61,15 +61,15 @@ pub(super) struct MakeReady {
 }
 
 impl MakeReady {
-    /// Now. Out: the secrets that were made.
+    /// Runs the setup now. Out: the new secrets.
     pub async fn now(&self) -> Result<NewSecrets, AppError> {
         restored::look_at_start(&self.db, self.clock.now(), || self.clock.new_id()).await?;
         audit::begin(&self.db, &self.audit).await?;
         Ok(bootstrap::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
     }
 
-    /// The messages' own way to the database, and the secrets that were made: a database that is away is made ready when it
-    /// comes back, which only helps where messages can be answered without it.
+    /// The database gate of the messages, and the new secrets. If the database is away, the setup runs when it is back. That
+    /// requires snapshots, with which messages can be answered meanwhile; without any the start fails.
     pub async fn lane(
         self,
         reached: Reached,
@@ -90,7 +90,7 @@ impl MakeReady {
         }
     }
 
-    /// When it comes back, its schema included.
+    /// The migration and setup to run when the database is back.
     pub fn later(self) -> Prepare {
         Arc::new(move || {
             let start = self.clone();
@@ -112,7 +112,7 @@ pub(super) fn spool_bytes(settings: &Settings) -> u64 {
     u64::from(settings.spool_size_mb) << 20
 }
 
-/// The spool, or none where it is switched off or cannot be had: the server is of use without it too.
+/// The spool. It is off if it is disabled or cannot be opened: the server works without it.
 pub(super) async fn open_spool(settings: &Settings, key: &SecretKey) -> Spool {
     if settings.spool_size_mb == 0 {
         return Spool::off();

@@ -1,4 +1,4 @@
-//! What runs beside the requests, each in a task that ends when the server stops.
+//! Background work, each in a task that ends when the server stops.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use revisions::quarantine;
 use store::audit_log::AuditKey;
 use store::{last_runs, notices, purges};
 
-/// How often the small chores are done.
+/// Interval of the small background jobs.
 const CHORES: Duration = Duration::from_secs(5);
 
-/// Background work, each in a task that ends when the server stops.
+/// Starts the background work.
 pub(super) fn start_workers(app: &App) {
     let (lane, stop) = (app.take_in.lane.clone(), app.stop.clone());
     app.tasks.spawn(async move { lane.watch(stop).await });
@@ -112,7 +112,7 @@ pub(super) fn start_workers(app: &App) {
     });
 }
 
-/// Work that one of all instances does every so often.
+/// Runs a job periodically, on one of all instances.
 fn spawn_periodic<W, F>(app: &App, name: &'static str, every: Duration, work: W)
 where
     W: Fn(periodic::Turn) -> F + Send + Sync + 'static,
@@ -122,7 +122,7 @@ where
     app.tasks.spawn(periodic::run(leases, name, every, stop, work));
 }
 
-/// Fails when no rulebook could be reconciled. A single rulebook that fails has its own notice.
+/// An error if no rulebook could be reconciled. A single failure has its own notice.
 fn error_if_all_failed(tallies: &[Tally]) -> Result<(), ReconcileError> {
     let last = tallies.iter().rev().find_map(|tally| tally.error.clone());
     match last {
@@ -131,7 +131,7 @@ fn error_if_all_failed(tallies: &[Tally]) -> Result<(), ReconcileError> {
     }
 }
 
-/// Learns which scripts other instances sent into quarantine, and ends what is over.
+/// Loads the script quarantines of other instances, and removes those that have ended.
 async fn watch_quarantines(app: App) {
     let mut looks = tokio::time::interval(quarantine::EVERY);
     while app.stop.run_until_cancelled(looks.tick()).await.is_some() {

@@ -29,7 +29,7 @@ pub fn make(path: &Path) -> Result<File, BackupError> {
     })
 }
 
-/// The name of a file beside `path`: the same with `ending` added.
+/// A file name next to `path`: the same name with `ending` appended.
 #[must_use]
 pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -37,8 +37,8 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// The target of a backup: a file named after the time in the folder `to`, which is created if missing; or the file
-/// `to`, if its name has an extension and it is not a folder. The same `--to` must work every night.
+/// The target of a backup. A folder `to` is created if missing, and the file in it is named after the time. If `to` has an
+/// extension and is not a folder, it is the file. So the same `--to` works every night.
 pub fn target(to: &Path, stamp: &str, ending: &str) -> Result<PathBuf, BackupError> {
     let slash = to.as_os_str().to_string_lossy().ends_with('/');
     let is_file = !slash && !to.is_dir() && (to.is_file() || to.extension().is_some());
@@ -97,7 +97,7 @@ pub fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |file| file.len())
 }
 
-/// Deletes an incomplete file of ours.
+/// Deletes an incomplete file that we created.
 pub fn discard(path: &Path) {
     for ending in ["", "-wal", "-shm", "-journal"] {
         let _ = std::fs::remove_file(beside(path, ending));
@@ -145,7 +145,7 @@ mod tests {
         let nowhere = folder.path().join("no/such/x.db");
         let error = target(&nowhere, "x", "db").unwrap_err().to_string();
         assert!(error.contains("no/such"), "{error}");
-        // What is a file already is overwritten by nothing, and never taken for a folder.
+        // An existing file is never overwritten, and never used as a folder.
         std::fs::write(folder.path().join("plain"), "x").unwrap();
         assert_eq!(at(&folder.path().join("plain"), "x"), folder.path().join("plain"));
     }

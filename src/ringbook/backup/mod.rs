@@ -1,8 +1,7 @@
 //! Backs up a running database, and restores it.
 //!
-//! A backup is complete, verified and readable by its owner only. [`sqlite`] and [`postgres`] do it; [`files`]
-//! handles the files. Unsent messages in a backup are given up ([`store::restored`]), because they may have
-//! been sent since.
+//! A backup is complete, verified and readable by its owner only. [`sqlite`] and [`postgres`] implement it; [`files`] handles the
+//! files. Unsent SMS messages in a backup are given up ([`store::restored`]), because they may have been sent since.
 
 pub mod files;
 pub mod postgres;
@@ -31,7 +30,7 @@ pub enum BackupError {
     #[error("{} is not a backup of {expected} database", path.display())]
     OtherKind {
         path: PathBuf,
-        /// The database of DATABASE_URL.
+        /// The kind of database in DATABASE_URL.
         expected: &'static str,
     },
     #[error("{} is damaged: {fault}", path.display())]
@@ -95,7 +94,7 @@ pub struct Copied {
 /// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// Where the previous content is kept.
+    /// Where the previous content was moved.
     pub put_aside: Option<String>,
     /// SMS messages that were given up, because they may have been sent since.
     pub given_up: i64,

@@ -40,7 +40,7 @@ pub async fn back_up(database: &Database, to: &Path, how: How<'_>) -> Result<Cop
         .with("--format=custom")
         .with(format!("--file={}", part.display()));
     let copied = async {
-        // A dump is compressed, so its size is not known beforehand.
+        // A dump is compressed, so its size is unknown in advance.
         dump.run(how.path, || (how.progress)(files::size(&part), None)).await?;
         readable(&part, how).await?;
         files::rename(&part, to)?;
@@ -105,7 +105,7 @@ async fn onto(
     }
     let filled = fill(db, from, database, clock, how).await;
     if filled.is_err() {
-        // Put the previous state back, whatever happened.
+        // Restore the previous state after any failure.
         const DROP: &str = "DROP SCHEMA public CASCADE";
         if there {
             let back = format!("ALTER SCHEMA {aside} RENAME TO public");
@@ -141,15 +141,15 @@ async fn fill(
     {
         return Err(BackupError::NotOurs(from.to_owned()));
     }
-    // Not a schema that this program does not know.
+    // Reject a schema that this program does not know.
     migrate::status(database).await?;
     let tx = begin(db).await?;
     let known = "The database was restored from a backup.";
     let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
-    // So that the next start does not do it again.
+    // The next start must not detect the restore again.
     restored::moved(&tx).await?;
     tx.commit().await?;
-    // A dump has no statistics: until there are some, reading decisions by page would sort all of them for each page.
+    // A dump has no statistics. Without them, reading a page of decisions would sort all of them.
     db.execute_unprepared("ANALYZE").await?;
     Ok(given_up)
 }
@@ -157,7 +157,7 @@ async fn fill(
 const NEW_SCHEMA: &str = "CREATE SCHEMA public";
 const OPEN_SCHEMA: &str = "GRANT USAGE ON SCHEMA public TO PUBLIC";
 
-/// Executes statements one by one, all or none.
+/// Executes statements in one transaction.
 async fn together(db: &DatabaseConnection, statements: &[&str]) -> Result<(), DbErr> {
     let tx = begin(db).await?;
     for statement in statements {

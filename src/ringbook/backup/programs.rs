@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use super::BackupError;
 
-/// Where Debian and its derivatives install what is not in the PATH.
+/// Where Debian and its derivatives install programs that are not in the PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// Parameters of sqlx that libpq rejects.
 const NOT_LIBPQ: [&str; 2] = ["statement-cache-capacity", "statement_cache_capacity"];
@@ -29,7 +29,7 @@ pub fn find(program: &str, path: &str) -> Option<PathBuf> {
     if let Some(found) = on_path.filter(|file| file.is_absolute()).find(|file| file.is_file()) {
         return Some(found);
     }
-    // The newest: it can read older servers, not the other way round.
+    // The newest version: it can read older servers, but not the reverse.
     let versions = std::fs::read_dir(DEBIAN).ok()?.filter_map(Result::ok);
     let versions = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let newest = versions.filter(|version| there(*version, program).is_file()).max()?;
@@ -40,7 +40,7 @@ fn there(version: u32, program: &str) -> PathBuf {
     Path::new(DEBIAN).join(version.to_string()).join("bin").join(program)
 }
 
-/// An address without its password, and the password.
+/// Splits a URL into the URL without its password, and the password.
 #[must_use]
 pub fn apart(url: &str) -> (String, Option<String>) {
     let (address, options) = url
@@ -96,7 +96,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The call of a program, and how a person would type it.
+/// A call of a program, and its command line as a person would type it.
 pub struct Call {
     program: &'static str,
     arguments: Vec<String>,
@@ -104,7 +104,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call on a database.
+    /// A call with a database.
     #[must_use]
     pub fn new(program: &'static str, url: &str, arguments: &[&str]) -> Self {
         let (address, password) = apart(url);
@@ -117,7 +117,7 @@ impl Call {
         }
     }
 
-    /// A call on a file.
+    /// A call with a file.
     #[must_use]
     pub fn without_database(program: &'static str, arguments: &[&str]) -> Self {
         Self {
@@ -134,7 +134,7 @@ impl Call {
         self
     }
 
-    /// As a person would type it; the program asks for the password.
+    /// The command line as a person would type it; the program asks for the password.
     #[must_use]
     pub fn shown(&self) -> String {
         let quoted = self
@@ -144,7 +144,7 @@ impl Call {
         format!("{} {}", self.program, quoted.collect::<Vec<_>>().join(" "))
     }
 
-    /// Runs it to its end and calls `meanwhile` repeatedly.
+    /// Runs the program to its end and calls `meanwhile` repeatedly.
     pub async fn run(&self, path: &str, meanwhile: impl Fn()) -> Result<(), BackupError> {
         let program = find(self.program, path).ok_or_else(|| BackupError::NoProgram {
             program: self.program,

@@ -1,7 +1,7 @@
 //! SQLite backups with `VACUUM INTO`, in one read transaction.
 //!
-//! The copy's unsent messages are given up in the copy, so that no way of restoring it sends them again. A restore
-//! works on a copy, which gets the target's name at the very end.
+//! Unsent SMS messages are given up in the copy, so that no kind of restore sends them again. A restore works on a copy, which is
+//! renamed to the target at the very end.
 
 use std::path::Path;
 use std::time::Duration;
@@ -75,7 +75,7 @@ pub async fn restore(
     let restored = async {
         copy(from, &part, progress).await?;
         settled(&part, "The database was restored from a backup.", clock).await?;
-        // Most were given up in the copy when it was made.
+        // Most were given up when the copy was created.
         let given_up = waiting(&part).await?;
         let aside = files::beside(
             file,
@@ -119,7 +119,7 @@ async fn vacuum(file: &Path, part: &Path, progress: Progress<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Copies a backup's bytes into a file that is not the database yet.
+/// Copies a backup into a file that is not the database yet.
 async fn copy(from: &Path, part: &Path, progress: Progress<'_>) -> Result<(), BackupError> {
     let mut target = files::make(part)?;
     let (source, all) = (from.to_owned(), files::size(from));
@@ -134,7 +134,7 @@ async fn copy(from: &Path, part: &Path, progress: Progress<'_>) -> Result<(), Ba
     done.map(drop).map_err(files::failed(from))
 }
 
-/// Verifies a copy, gives up its unsent messages and makes it one file. Returns how many messages.
+/// Verifies a copy, gives up its unsent SMS messages and merges its write-ahead log. Returns the number of those messages.
 async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupError> {
     let db = open(part).await?;
     let done = async {
@@ -154,7 +154,7 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
         if number(&db, ours).await? != 2 {
             return Err(BackupError::NotOurs(part.to_owned()));
         }
-        // Not a schema that this program does not know.
+        // Reject a schema that this program does not know.
         migrate::status(&address(part)).await?;
         let tx = begin(&db).await?;
         let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
@@ -164,7 +164,7 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
     .await;
     db.close().await?;
     let done = done?;
-    // A backup is one file, without a write-ahead log beside it.
+    // A backup is one file, without a write-ahead log next to it.
     let db = open(part).await?;
     let single = db.execute_unprepared("PRAGMA journal_mode = DELETE").await;
     db.close().await?;
@@ -172,7 +172,7 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
     Ok(done)
 }
 
-/// How many messages were given up because of a backup.
+/// The number of SMS messages that were given up because of a backup.
 async fn waiting(part: &Path) -> Result<i64, BackupError> {
     let db = open(part).await?;
     let waiting = restored::given_up(&db).await;
@@ -182,13 +182,13 @@ async fn waiting(part: &Path) -> Result<i64, BackupError> {
     Ok(waiting?)
 }
 
-/// Renames the file at `file`. Returns whether it existed. Refuses while a server uses it.
+/// Renames the database at `file`. Returns whether it existed. Fails while a server uses it.
 async fn put_aside(file: &Path, aside: &Path) -> Result<bool, BackupError> {
     let there = files::size(file) > 0;
-    // A broken database is the very case for a restore, and no server uses it.
+    // Do not check a corrupt database: a restore must replace it, and no server uses it.
     if there && files::kind(file)? == Kind::Sqlite {
         let db = open(file).await?;
-        // Only an exclusive user can leave the write-ahead log; then everything is in the one file.
+        // Only an exclusive user can leave the WAL mode; then all data is in the one file.
         let alone = words(&db, "PRAGMA journal_mode = DELETE").await;
         db.close().await?;
         if !alone.is_ok_and(|mode| mode == "delete") {
@@ -198,7 +198,7 @@ async fn put_aside(file: &Path, aside: &Path) -> Result<bool, BackupError> {
     if there {
         files::rename(file, aside)?;
     }
-    // A log without its database would be applied to the file that takes its name.
+    // SQLite would apply a leftover log to the new file of that name.
     for ending in ["-wal", "-journal"] {
         let companion = files::beside(file, ending);
         if companion.exists() {

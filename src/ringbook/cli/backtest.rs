@@ -1,7 +1,7 @@
-//! `ringbook backtest`: a change over the calls that were, before anybody publishes it.
+//! `ringbook backtest`: tries a change on past calls, before it is published.
 //!
-//! In: a revision or a folder of rules, and a number of days. Out: a table for people, or JSON. It reads the database
-//! only; the server need not run, and does not notice.
+//! In: a revision or a folder of rules, and a number of days. Out: a table, or JSON. It only reads the database; the server need
+//! not run and is not affected.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use rules::{Rulebook, compile};
 use store::connect;
 use store::decisions::past::Span;
 
-/// What is tried, and on which calls.
+/// The change to try, and the calls.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(group(clap::ArgGroup::new("candidate").required(true).args(["change_set", "revision", "folder"])))]
@@ -37,36 +37,36 @@ pub struct Backtest {
     /// The rulebook's code
     #[arg(long, default_value = DEFAULT_RULEBOOK)]
     rulebook: String,
-    /// The calls of so many days up to now
+    /// The calls of this number of days up to now
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
-    /// At most so many calls, the newest
+    /// At most this many calls, the newest
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Try a change set that is not published yet
     #[arg(long, value_name = "ID")]
     change_set: Option<Uuid>,
-    /// Try a revision in place of the head
+    /// Try a revision instead of the head
     #[arg(long)]
     revision: Option<i64>,
     /// Try the rules in a folder
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Look at the prices too that tools were asked for during calls
+    /// Also compare the prices in tool calls
     #[arg(long)]
     tool_quotes: bool,
-    /// Also the calls that `ringbook simulate` played
+    /// Include calls of `ringbook simulate`
     #[arg(long)]
     simulated: bool,
     /// No progress bar
     #[arg(long)]
     quiet: bool,
-    /// What was found, as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Runs it.
+/// Runs the backtest.
 pub(super) async fn backtest(settings: &Settings, how: Backtest) -> Result<()> {
     let (current, publisher) = rules_of(settings).await?;
     let db = connect::open(&settings.database, settings.read_database.as_ref()).await?;
@@ -161,7 +161,7 @@ async fn watch(mut seen: watch::Receiver<Progress>, bar: ProgressBar, began: Ins
     }
 }
 
-/// Calls a second.
+/// Calls per second.
 pub(super) fn per_second(calls: u64, took: Duration) -> u64 {
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
     calls.saturating_mul(1000) / millis

@@ -1,4 +1,4 @@
-//! What a backtest found, as a table for a terminal. In: the result. Out: text.
+//! The result of a backtest as a table for a terminal. In: the result. Out: text.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use super::backtest::per_second;
 use authoring::backtest::{BacktestResult, ChangedCall, MoneyChange, Side};
 use rules::money::Money;
 
-/// How many calls are named after a number.
+/// Maximum number of call ids after a count.
 const NAMED: usize = 5;
 
-/// A backtest that ran.
+/// The result of a backtest.
 pub(super) struct Ran {
     pub days: u16,
     pub base: i64,
@@ -18,7 +18,7 @@ pub(super) struct Ran {
     pub result: BacktestResult,
 }
 
-/// All of it.
+/// The whole table.
 pub(super) fn table(ran: &Ran) -> String {
     let found = &ran.result;
     let mut text = format!(
@@ -158,7 +158,7 @@ fn changed(text: &mut String, call: &ChangedCall) {
     let _ = writeln!(text, "  {name}");
     let _ = writeln!(text, "    before  {}", side(&call.before));
     let _ = writeln!(text, "    after   {}", side(&call.after));
-    // Where the prices before tax are the same, nothing above tells them apart.
+    // If the prices before tax are equal, the lines above look the same.
     let before_tax = |side: &Side| (side.from, side.to);
     if before_tax(&call.before) == before_tax(&call.after)
         && let (Some(was), Some(is)) = (with_taxes(&call.before), with_taxes(&call.after))

@@ -1,5 +1,5 @@
-//! `ringbook backup` and `ringbook restore`. In: where to, or from where. Out: a copy made while servers work, or the database
-//! as it was then; and what a person needs to know: which key belongs to it, and which texts are not sent again.
+//! `ringbook backup` and `ringbook restore`. In: the target or the source. Out: a copy made while servers run, or the restored
+//! database. Both print which key belongs to it and which SMS messages are not sent again.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +14,13 @@ use base::clock::Clock;
 use base::telemetry::scrub;
 use store::{connect, last_runs};
 
-/// Where a backup goes.
+/// The options of a backup.
 #[derive(Debug, clap::Args)]
 pub struct Backup {
-    /// A folder for a file named after the time, made where it is missing; or a file that does not exist, whose name has an ending
+    /// A folder (created if missing) for a file named after the time, or a new file whose name has an extension
     #[arg(long, default_value = ".")]
     to: PathBuf,
-    /// Put the key that opens the stored secrets beside it, as FILE.key: then whoever has both has the secrets
+    /// Also copy the encryption key of the stored secrets next to it, as FILE.key: both together reveal the secrets
     #[arg(long)]
     with_key: bool,
     /// No progress bar
@@ -28,12 +28,12 @@ pub struct Backup {
     quiet: bool,
 }
 
-/// Where a backup comes from.
+/// The options of a restore.
 #[derive(Debug, clap::Args)]
 pub struct Restore {
     /// The backup
     file: PathBuf,
-    /// Also where the database is not empty: what is there is kept under another name
+    /// Restore even if the database is not empty; its content is kept under another name
     #[arg(long)]
     force: bool,
     /// No progress bar
@@ -41,7 +41,7 @@ pub struct Restore {
     quiet: bool,
 }
 
-/// Makes one.
+/// Creates a backup.
 pub(super) async fn back_up(settings: &Settings, how: Backup) -> Result<()> {
     let clock = Clock::system();
     let stamp = clock.now().format("%Y%m%dT%H%M%SZ").to_string();
@@ -81,7 +81,7 @@ pub(super) async fn back_up(settings: &Settings, how: Backup) -> Result<()> {
     print(&text)
 }
 
-/// Notes in the database that a backup succeeded, for `/metrics` of the servers on it. The backup is whole without that.
+/// Records in the database that a backup succeeded, for the servers' `/metrics`. The backup is complete without it.
 async fn note_success(settings: &Settings, clock: &Clock) {
     let noted = async {
         let db = connect::open_for_migration(&settings.database).await?;
@@ -96,7 +96,7 @@ async fn note_success(settings: &Settings, clock: &Clock) {
     }
 }
 
-/// Brings one back.
+/// Restores a backup.
 pub(super) async fn restore(settings: &Settings, how: Restore) -> Result<()> {
     let clock = Clock::system();
     let bar = bar(how.quiet);
@@ -158,7 +158,7 @@ fn refuse_taken_key(to: &Path, with_key: bool) -> Result<()> {
     Ok(())
 }
 
-/// The key as 64 hexadecimal digits, as its file has it.
+/// The key as 64 hexadecimal digits, as in its file.
 fn key_text(settings: &Settings) -> Result<String> {
     if let Some(key) = &settings.secret_key {
         return Ok(hex::encode(key.expose()));
@@ -181,7 +181,7 @@ fn write_key(settings: &Settings, backup: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Puts the backup's key to where it is looked for, when there is none.
+/// Copies the backup's key to the path of the key file, if there is none.
 fn bring_key(settings: &Settings, backup: &Path) -> Result<String> {
     use std::io::Write as _;
     let (kept, wanted) = (files::beside(backup, ".key"), bootstrap::key_file(settings));

@@ -1,5 +1,5 @@
-//! `ringbook doctor`: checks the installation that the settings describe. It prints a line for each finding with what to do
-//! about it, then what to configure at Vapi. It fails when something does not work.
+//! `ringbook doctor`: checks the installation that the settings describe. It prints a line for each finding with what to do, then
+//! what to configure at Vapi. It fails if something does not work.
 
 use std::process::ExitCode;
 
@@ -14,10 +14,10 @@ use crate::settings::Settings;
 use base::clock::Clock;
 use intake::access::DEFAULT_RULEBOOK;
 
-/// How the findings are told.
+/// The options of the check.
 #[derive(Debug, clap::Args)]
 pub struct Doctor {
-    /// Also ask a running server at this address what it says of itself; without a scheme it is http
+    /// Also query a running server at this address; without a scheme it is http
     #[arg(long, value_parser = super::server_address)]
     url: Option<String>,
     /// As JSON
@@ -25,7 +25,7 @@ pub struct Doctor {
     json: bool,
 }
 
-/// Looks, and prints what was found.
+/// Runs the checks and prints the findings.
 pub async fn doctor(settings: &Settings, how: &Doctor) -> Result<ExitCode> {
     let report = doctor::examine(settings, how.url.as_deref(), &Clock::system()).await;
     let found = report.findings;

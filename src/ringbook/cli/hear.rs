@@ -1,4 +1,4 @@
-//! `ringbook hear`: how well a rulebook hears labelled calls, as a table. Touches no database where a folder is given.
+//! `ringbook hear`: measures how well a rulebook understands labelled calls. With a folder it uses no database.
 
 use std::path::PathBuf;
 
@@ -13,34 +13,34 @@ use revisions::current::Current;
 use rules::compile;
 use store::connect;
 
-/// Which calls, and with which rules.
+/// The calls and the rules.
 #[derive(Debug, clap::Args)]
 pub struct Hear {
-    /// Files of labelled calls, one JSON object a line (docs/hearing.md)
+    /// Files of labelled calls, one JSON object per line (docs/hearing.md)
     #[arg(required = true)]
     calls: Vec<PathBuf>,
-    /// A folder of rules; the head of the rulebook in the database when not given
+    /// A folder of rules; by default the head of the rulebook in the database
     #[arg(long)]
     rules: Option<PathBuf>,
     /// The rulebook's code
     #[arg(long, default_value = DEFAULT_RULEBOOK)]
     rulebook: String,
-    /// Name the calls that were not decided as labelled
+    /// List the calls that were not decided as labelled
     #[arg(long)]
     ids: bool,
-    /// Only the calls of these ids, with what was heard in them
+    /// Only the calls with these ids, with what was understood in them
     #[arg(long, value_delimiter = ',')]
     explain: Vec<String>,
 }
 
 impl Hear {
-    /// Whether it reads the rules of a database.
+    /// Whether it reads rules from a database.
     pub(super) const fn needs_a_database(&self) -> bool {
         self.rules.is_none()
     }
 }
 
-/// Runs it.
+/// Runs the measurement.
 pub(super) async fn hear(settings: &Settings, how: Hear) -> Result<()> {
     let rulebook = match &how.rules {
         Some(folder) => {

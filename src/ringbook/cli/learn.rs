@@ -1,4 +1,4 @@
-//! `ringbook learn`: weights for a folder's classifiers, from labelled calls. Touches no database.
+//! `ringbook learn`: learns weights of a folder's classifiers from labelled calls. It uses no database.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,24 +11,24 @@ use crate::labelled::{self, learn::Examples};
 use rules::compile;
 use rules::rows::Classifier;
 
-/// The file of a folder that is written.
+/// The file in the folder that is rewritten.
 const FILE: &str = "classifiers.toml";
 
-/// From which calls, and where to.
+/// The calls and the target.
 #[derive(Debug, clap::Args)]
 pub struct Learn {
-    /// Files of labelled calls, one JSON object a line (docs/hearing.md)
+    /// Files of labelled calls, one JSON object per line (docs/hearing.md)
     #[arg(required = true)]
     calls: Vec<PathBuf>,
-    /// The folder of rules whose classifiers.toml is written anew
+    /// The folder of rules whose classifiers.toml is rewritten
     #[arg(long)]
     rules: PathBuf,
-    /// Leave out the calls whose id begins so: learn from the others, then measure with `hear` on these
+    /// Leave out calls whose id has this prefix: learn from the others, then measure these with `hear`
     #[arg(long)]
     without: Vec<String>,
 }
 
-/// Runs it.
+/// Learns the weights.
 pub(super) fn learn(how: &Learn) -> Result<()> {
     let (_, rows) = read(&how.rules)?;
     ensure!(
@@ -64,7 +64,7 @@ pub(super) fn learn(how: &Learn) -> Result<()> {
     Ok(())
 }
 
-/// The file: its first lines of comment as they are, then each classifier with a weight a line.
+/// The content of the file: its leading comment, then each classifier with one weight per line.
 fn written(before: &str, learnt: &[Classifier]) -> String {
     let mut text = String::new();
     for line in before.lines().take_while(|line| line.starts_with('#')) {
@@ -77,7 +77,7 @@ fn written(before: &str, learnt: &[Classifier]) -> String {
             row.code, row.learns, row.bias
         );
         for weight in &row.weights {
-            // Features are words without quotes or backslashes.
+            // Features are words without quotes and backslashes.
             let _ = writeln!(text, "    \"{weight}\",");
         }
         text.push_str("]\n");

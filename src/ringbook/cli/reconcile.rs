@@ -1,5 +1,5 @@
-//! `ringbook reconcile`: asks Vapi for calls of which no report came. In: how far back, and of which rulebook. Out: a line
-//! per rulebook with what was found and what became of it; an error when Vapi's list could not be read to the end.
+//! `ringbook reconcile`: finds calls without a report at Vapi. In: a period and a rulebook. Out: one line per rulebook with the
+//! result; an error if Vapi's list could not be read to the end.
 
 use anyhow::{Context as _, Result, anyhow};
 use chrono::TimeDelta;
@@ -13,13 +13,13 @@ use base::clock::Clock;
 use intake::reconcile::{Ask, Tally};
 use store::last_runs;
 
-/// Which calls.
+/// The options of a run.
 #[derive(Debug, clap::Args)]
 pub struct Reconcile {
-    /// Calls that were changed in this time up to now, as 90m, 24h or 7d
+    /// Calls updated within this time up to now, such as 90m, 24h or 7d
     #[arg(long, default_value = "24h", value_parser = time)]
     since: TimeDelta,
-    /// Only those of this rulebook; else of every one that has a Vapi key
+    /// Only calls of this rulebook; by default of all rulebooks with a Vapi key
     #[arg(long)]
     rulebook: Option<String>,
     /// Only count them
@@ -33,7 +33,7 @@ pub struct Reconcile {
     json: bool,
 }
 
-/// A time with its unit.
+/// Parses a duration with its unit.
 fn time(text: &str) -> Result<TimeDelta, String> {
     let expected = "a whole number with its unit, as 90m, 24h or 7d, of at most 365d";
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(expected)?;
@@ -48,11 +48,11 @@ fn time(text: &str) -> Result<TimeDelta, String> {
     fits.ok_or_else(|| expected.to_owned())
 }
 
-/// Asks, and prints what was found.
+/// Finds the calls, and prints the result.
 pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
-    // Texts that come of it are sent by whoever runs the outbox.
+    // Another process with an outbox sends the SMS messages.
     settings.workers = Vec::<Worker>::new();
-    // A server beside it has a spool; what a command cannot take in now is asked for again.
+    // The spool belongs to a running server. A report that cannot be recorded now is found again by a later run.
     settings.spool_size_mb = 0;
     let app = App::over_what_is(settings, Clock::system()).await?;
     let bar = if how.quiet {
@@ -102,7 +102,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
     ))
 }
 
-/// What was found, for people.
+/// The result as a table.
 fn table(tallies: &[Tally], dry_run: bool) -> String {
     let mut lines = vec![format!(
         "{:<24} {:>8} {:>8} {:>10} {:>8} {:>8}  what became of the rest",

@@ -1,5 +1,5 @@
-//! `ringbook replay`: stored decisions made again. In: a decision's id, or a number of days. Out: how many come out the
-//! same, byte for byte; an error when one does not.
+//! `ringbook replay`: repeats stored decisions. In: a decision's id, or a number of days. Out: how many are identical, byte by
+//! byte; an error if one differs.
 
 use anyhow::{Context as _, Result, anyhow};
 use chrono::TimeDelta;
@@ -16,7 +16,7 @@ use revisions::current::Current;
 use store::decisions::past::Span;
 use store::{connect, decisions, migrate};
 
-/// Which decisions.
+/// The decisions.
 #[derive(Debug, clap::Args)]
 pub struct Replay {
     /// The rulebook's code
@@ -25,18 +25,18 @@ pub struct Replay {
     /// One decision, by its id
     #[arg(long, conflicts_with = "days")]
     decision: Option<Uuid>,
-    /// The decisions of so many days up to now
+    /// The decisions of this number of days up to now
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
     /// No progress bar
     #[arg(long)]
     quiet: bool,
-    /// What came of it, as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Runs it.
+/// Repeats the decisions.
 pub(super) async fn replay(settings: &Settings, how: Replay) -> Result<()> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, settings.read_database.as_ref()).await?;

@@ -1,7 +1,7 @@
-//! `ringbook rules`: a rulebook as files, and back.
+//! `ringbook rules`: exports a rulebook to files, and imports it.
 //!
-//! In: a folder or a sheet, and what shall be done. Out: files, a difference, an open change set or a revision; or every
-//! fault with file, line and column. Whatever changes a rulebook shows the difference first and asks.
+//! In: a folder or a sheet, and an action. Out: files, a difference, an open change set or a revision; or all faults with file,
+//! line and column. Every action that changes a rulebook shows the difference first and asks.
 
 mod change;
 mod sheets;
@@ -35,32 +35,32 @@ use rules::{
     vocabulary::did_you_mean,
 };
 
-/// So many faults are told: nobody reads more, and a folder may come from a stranger.
+/// Maximum number of faults to print: nobody reads more, and a folder may come from a stranger.
 const MAX_FAULTS: usize = 1_000;
 
-/// Which way a rulebook goes.
+/// The actions on a rulebook.
 #[derive(Debug, Subcommand)]
 pub enum Rules {
-    /// Write a rulebook to a folder: one TOML file per resource, one Rhai file per script. Where the folder exists, only
-    /// what changed is touched, and comments stay
+    /// Write a rulebook to a folder: one TOML file per resource, one Rhai file per script. In an existing folder only changed
+    /// parts are written, and comments are kept
     Export {
-        /// The folder; made when missing
+        /// The folder; created if missing
         #[arg(required_unless_present = "csv")]
         folder: Option<PathBuf>,
-        /// An older revision; the head when not given
+        /// An older revision; the head by default
         #[arg(long)]
         revision: Option<i64>,
         /// One resource as a spreadsheet instead, to this file
         #[arg(long, value_name = "FILE", requires = "resource", conflicts_with = "folder")]
         csv: Option<PathBuf>,
-        /// Which resource, as `services`
+        /// The resource, such as `services`
         #[arg(long, value_parser = resource, requires = "csv")]
         resource: Option<Resource>,
-        /// Which rulebook
+        /// The rulebook
         #[command(flatten)]
         of: Of,
     },
-    /// Show what a folder or a sheet would change and open a change set with it; a rulebook that is missing is made
+    /// Show what a folder or a sheet would change, and open a change set with it; creates the rulebook if it is missing
     Import {
         /// The folder
         #[arg(required_unless_present = "csv")]
@@ -68,33 +68,33 @@ pub enum Rules {
         /// One resource from a spreadsheet instead: this file
         #[arg(long, value_name = "FILE", requires = "resource", conflicts_with = "folder")]
         csv: Option<PathBuf>,
-        /// Which resource, as `services`
+        /// The resource, such as `services`
         #[arg(long, value_parser = resource, requires = "csv")]
         resource: Option<Resource>,
-        /// Delete the rows that the sheet does not have
+        /// Delete rows that the sheet does not contain
         #[arg(long, requires = "csv")]
         delete_missing: bool,
-        /// Publish it at once instead of leaving a change set open
+        /// Publish the change immediately instead of opening a change set
         #[arg(long)]
         publish: bool,
-        /// Why, and whether to ask
+        /// The comment, and whether to ask
         #[command(flatten)]
         how: How,
-        /// Which rulebook
+        /// The rulebook
         #[command(flatten)]
         of: Of,
     },
-    /// Show what is different between two of: a folder, a revision's number, `head`. Answers 0 when nothing is, 1 when
-    /// something is, 2 when they cannot be compared
+    /// Compare two of: a folder, a revision's number, `head`. Exits with 0 if they are equal, 1 if they differ, 2 if they cannot
+    /// be compared
     Diff {
-        /// One side; compared with the head when it is the only one
+        /// One side; compared with the head if it is the only one
         one: String,
         /// The other side
         other: Option<String>,
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// Which rulebook
+        /// The rulebook
         #[command(flatten)]
         of: Of,
     },
@@ -110,17 +110,17 @@ pub enum Rules {
     Publish {
         /// The folder, or the change set's id
         what: String,
-        /// Why, and whether to ask
+        /// The comment, and whether to ask
         #[command(flatten)]
         how: How,
-        /// Which rulebook
+        /// The rulebook
         #[command(flatten)]
         of: Of,
     },
 }
 
 impl Rules {
-    /// Whether it works on what a server has made. A difference says so itself: its errors have a number of their own.
+    /// Whether the action needs an existing database. `diff` checks that itself, because its errors have their own exit code.
     pub(super) fn needs_a_database(&self) -> bool {
         match self {
             Self::Export { .. } => true,
@@ -130,7 +130,7 @@ impl Rules {
     }
 }
 
-/// Which rulebook.
+/// The rulebook.
 #[derive(Debug, Args)]
 pub struct Of {
     /// The rulebook's code
@@ -138,10 +138,10 @@ pub struct Of {
     rulebook: String,
 }
 
-/// How a change is made.
+/// The options of a change.
 #[derive(Debug, Args)]
 pub struct How {
-    /// Why, for those who read the history
+    /// The reason, for the history
     #[arg(long)]
     comment: Option<String>,
     /// Do not ask
@@ -159,7 +159,7 @@ fn resource(name: &str) -> Result<Resource, String> {
     })
 }
 
-/// Runs one of them.
+/// Runs an action.
 pub(super) async fn run(settings: Settings, way: Rules) -> Result<ExitCode> {
     match way {
         Rules::Diff { one, other, json, of } => {
@@ -235,7 +235,7 @@ fn check(folder: &Path, deny_warnings: bool) -> Result<()> {
     let (texts, rows) = read(folder)?;
     let rulebook = compiled(&texts, &rows)?;
     let cases = rulebook.rows().cases.len();
-    // The instant decides which adjustments have ended.
+    // The current time decides which adjustments have ended.
     let found = lint::lint(&rulebook, base::clock::Clock::system().now());
     let places = Places::of(&texts);
     let told: Vec<FileFault> = found
@@ -258,14 +258,14 @@ fn check(folder: &Path, deny_warnings: bool) -> Result<()> {
     print(&format!("no faults; {cases} cases pass{warnings}"))
 }
 
-/// A folder's texts and rows.
+/// Reads a folder's files and rows.
 pub(super) fn read(folder: &Path) -> Result<(Files, RowSet)> {
     let texts = files::read_texts(folder).map_err(|faults| anyhow!(listed(&faults)))?;
     let rows = files::parse(&texts).map_err(|faults| anyhow!(listed(&faults)))?;
     Ok((texts, rows))
 }
 
-/// The rows compiled and every case green, or every fault with its place in the files.
+/// Compiles the rows and runs all cases. An error lists every fault with its position in the files.
 fn compiled(texts: &Files, rows: &RowSet) -> Result<Rulebook> {
     let rulebook = compile(1, rows, None).map_err(|faults| anyhow!(listed(&located(texts, &faults))))?;
     let failed: Vec<CaseResult> = rulebook.run_cases().into_iter().filter(|case| !case.passed).collect();
@@ -287,7 +287,7 @@ fn located(texts: &Files, faults: &[Fault]) -> Vec<FileFault> {
         .collect()
 }
 
-/// A finding at its place.
+/// A finding with its position in the files.
 fn placed(places: &Places<'_>, finding: &Finding) -> FileFault {
     let severity = match finding.severity {
         Severity::Warning => "warning",
@@ -307,7 +307,7 @@ fn placed(places: &Places<'_>, finding: &Finding) -> FileFault {
     placed
 }
 
-/// Red cases, a line per place that differs.
+/// Failed cases, with one line per difference.
 fn red(cases: &[CaseResult], line: impl Fn(&str, &str, &str) -> String) -> String {
     let plural = if cases.len() == 1 { " fails" } else { "s fail" };
     let mut text = format!("{} case{plural}:", cases.len());
@@ -323,7 +323,7 @@ fn red(cases: &[CaseResult], line: impl Fn(&str, &str, &str) -> String) -> Strin
     text
 }
 
-/// A name that no address could say would make a rulebook that nobody reaches.
+/// Rejects a code that a URL cannot contain: nobody could reach that rulebook.
 fn checked_code(rulebook: &str) -> Result<()> {
     is_rulebook_code(rulebook).then_some(()).with_context(|| {
         format!(
@@ -332,14 +332,14 @@ fn checked_code(rulebook: &str) -> Result<()> {
     })
 }
 
-/// Every fault on a line of its own.
+/// The faults, one per line.
 pub(super) fn listed(faults: &[impl std::fmt::Display]) -> String {
     let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
     let plural = if faults.len() == 1 { "" } else { "s" };
     format!("the rules have {} fault{plural}:{}", faults.len(), lines.concat())
 }
 
-/// Why the rules were not taken.
+/// Why the rules were refused.
 pub(super) fn refusal(error: &PublishError) -> String {
     match error {
         PublishError::Faults(faults) => listed(faults),
@@ -359,7 +359,7 @@ pub(super) fn refusal(error: &PublishError) -> String {
     }
 }
 
-/// What would change, and how much of it.
+/// The difference and its size.
 fn shown(rows: &[diff::RowDiff]) -> String {
     format!("{}\n{}", diff::text(rows), diff::summary(rows))
 }

@@ -1,27 +1,27 @@
-//! What to configure at Vapi for a rulebook's voice agent: a structured output, and lines for the assistant's prompt. They are
-//! made from the rulebook's rows, so that the model's values and the caller's words can be compared.
+//! Recommends what to configure at Vapi for a rulebook's voice agent: a structured output, and lines for the assistant's prompt.
+//! They are generated from the rulebook's rows, so that the model's values match those of the rules.
 
 use serde_json::{Map, Value, json};
 
 use rules::rows::{FactKind, FactMapping, RowSet};
 use rules::services::SERVICE_TEXT;
 
-/// The address at which Vapi takes new structured outputs, with POST.
+/// The Vapi path for creating structured outputs with POST.
 pub const VAPI_PATH: &str = "/structured-output";
 
-/// What to give the assistants of a rulebook.
+/// The recommended configuration of a rulebook's assistants.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Recommended {
     /// The rulebook's code.
     pub rulebook: String,
-    /// The body of `POST /structured-output` at Vapi; null when no fact mapping reads a structured output by its name.
+    /// The body of `POST /structured-output` at Vapi; null if no fact mapping reads a structured output by its name.
     pub structured_output: Value,
     /// Lines to add to the assistant's prompt.
     pub prompt: Vec<String>,
 }
 
 impl Recommended {
-    /// From the rows of a rulebook.
+    /// Generates the recommendation from a rulebook's rows.
     #[must_use]
     pub fn from_rows(rulebook: &str, rows: &RowSet) -> Self {
         let mappings = || rows.fact_mappings.values().map(|stored| &stored.row);
@@ -45,7 +45,7 @@ impl Recommended {
         }
     }
 
-    /// For people who read a terminal.
+    /// The recommendation as text for a terminal.
     #[must_use]
     pub fn text(&self) -> String {
         let mut parts = vec![format!("For the assistants of the rulebook `{}`:", self.rulebook)];
@@ -60,7 +60,7 @@ impl Recommended {
     }
 }
 
-/// The name of the structured output that a mapping reads first, and the field.
+/// The name of the first structured output that a mapping reads by name, and the field in it.
 fn field(row: &FactMapping) -> Option<(&str, &str)> {
     row.pointers.iter().find_map(|pointer| {
         let (name, field) = pointer.strip_prefix("/structuredOutputs/")?.split_once('/')?;

@@ -1,4 +1,4 @@
-//! The database and what stands in it. In: the settings. Out: findings, and the connection for what comes after.
+//! Checks the database and its contents. In: the settings. Out: findings, and the connection for later checks.
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, EntityTrait as _, QueryOrder as _, Statement};
 
@@ -13,10 +13,10 @@ use store::migrate::Unknown;
 use store::replica::Replica;
 use store::{connect, migrate, rulebooks, secrets};
 
-/// The oldest PostgreSQL that is tested.
+/// The oldest tested version of PostgreSQL.
 const OLDEST: i64 = 150_000;
 
-/// Looks at the database.
+/// Checks the database.
 pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut Findings) -> Option<DatabaseConnection> {
     const CHECK: &str = "database";
     if settings.database.file().is_some_and(|file| !file.exists()) {
@@ -44,13 +44,13 @@ pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut F
     look(settings, &db, key, (used, &current), found).await.then_some(db)
 }
 
-/// The same of a running server, on its own connections.
+/// Checks the database of a running server, on its own connections.
 pub async fn examine_running(own: &Running, found: &mut Findings) {
     let how = (own.connections, &own.current);
     look(&own.settings, &own.db, Some(&own.key), how, found).await;
 }
 
-/// Looks at an open database; whether its tables can be used.
+/// Checks an open database. Returns whether its tables can be used.
 async fn look(
     settings: &Settings,
     db: &DatabaseConnection,
@@ -184,7 +184,7 @@ async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
             );
             return false;
         }
-        // An error is told below.
+        // An error is reported below.
         Ok(None) | Err(_) => {}
     }
     match migrate::missing(db).await {
@@ -269,7 +269,7 @@ async fn contents(
     Ok(())
 }
 
-/// The one text that a question answers.
+/// The single string that a query returns.
 async fn one(db: &DatabaseConnection, sql: &str) -> Result<String, DbErr> {
     let row = db
         .query_one_raw(Statement::from_string(db.get_database_backend(), sql))

@@ -1,5 +1,4 @@
-//! What lies on this machine: the key that seals secrets, and a SQLite database. In: the settings. Out: findings, and the
-//! key.
+//! Checks files on this machine: the encryption key and a SQLite database. In: the settings. Out: findings, and the key.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,12 +9,12 @@ use crate::bootstrap;
 use crate::settings::Settings;
 use base::keys::SecretKey;
 
-/// Less than this on the disk is a warning.
+/// Free disk space below this is a warning.
 const LITTLE: u64 = 1024 * 1024 * 1024;
-/// Less than this soon stops everything.
+/// Free disk space below this is an error: the server soon stops working.
 const TOO_LITTLE: u64 = 64 * 1024 * 1024;
 
-/// Looks at files and the disk.
+/// Checks files and disk space.
 pub fn examine(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
     let key = secret_key(settings, found);
     if let Some(file) = settings.database.file() {
@@ -25,7 +24,7 @@ pub fn examine(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
     key
 }
 
-/// Where messages wait while the database is away.
+/// Checks the spool folder.
 fn spool(settings: &Settings, found: &mut Findings) {
     const CHECK: &str = "spool";
     if settings.spool_size_mb == 0 {
@@ -103,7 +102,7 @@ fn database(file: &Path, found: &mut Findings) {
     writable(folder.unwrap_or_else(|| Path::new(".")), "database file", found);
 }
 
-/// Whether a folder can be written to. Tells whether it has room.
+/// Whether a folder is writable. Also reports its free space.
 fn writable(folder: &Path, check: &'static str, found: &mut Findings) -> bool {
     let shown = folder.display();
     let Ok(room) = rustix::fs::statvfs(folder) else {
@@ -125,7 +124,7 @@ fn writable(folder: &Path, check: &'static str, found: &mut Findings) -> bool {
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let megabytes = free / (1024 * 1024);
     let text = format!("{megabytes} MB are free in {shown}");
-    // Database and spool are mostly on the same disk: it is told once.
+    // Report each disk once: the database and the spool are mostly on the same one.
     if !found.first_of_disk(rustix::fs::stat(folder).map_or(0, |stat| stat.st_dev)) {
         return may;
     }

@@ -1,8 +1,9 @@
-//! Checks a set-up. In: the settings. Out: findings, each with what to do. Nothing is changed: no database is made or
-//! migrated, no key is made, no text is sent.
+//! Checks a set-up. In: the settings. Out: findings, each with what to do. Nothing is changed: no database is created or
+//! migrated, no key is created, no SMS message is sent.
 //!
-//! [`server`] asks a running server, [`files`] looks at this machine, [`database`] at the database and what stands in it, [`web`] at the public address, and
-//! [`vapi`] and [`twilio`] at what the two know of us. [`assistant`] says what to give the voice agent.
+//! [`server`] queries a running server, [`files`] checks this machine, [`database`] the database and its contents, [`web`] the
+//! public address, and [`vapi`] and [`twilio`] our configuration at these services. [`assistant`] recommends what to configure
+//! for the voice agent.
 
 pub mod assistant;
 pub mod database;
@@ -34,31 +35,31 @@ use intake::access::DEFAULT_RULEBOOK;
 use revisions::current::Current;
 use rules::sample;
 
-/// How long somebody else's server may take to answer.
+/// Timeout of requests to other servers.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A clock that is further off makes times in the record wrong.
+/// A larger clock difference makes recorded times wrong.
 const NOTICED_SKEW: TimeDelta = TimeDelta::seconds(10);
-/// A clock that is further off makes signed messages too old, or not yet made.
+/// A larger clock difference makes signed messages too old, or in the future.
 const TOO_MUCH_SKEW: TimeDelta = TimeDelta::seconds(120);
 
-/// How it stands with something.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
+    /// No problem.
     Ok,
-    /// It works, and something is missing or at risk.
+    /// It works, but something is missing or at risk.
     Warning,
     /// It does not work.
     Wrong,
 }
 
-/// What was found.
+/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// The name of the check.
     pub check: &'static str,
-    /// How it stands with it.
+    /// The severity.
     pub level: Level,
     /// What was found.
     pub text: String,
@@ -67,36 +68,36 @@ pub struct Finding {
     pub what_to_do: Option<String>,
 }
 
-/// What was found, and what is recommended.
+/// The findings and recommendations.
 #[derive(Debug)]
 pub struct Report {
-    /// How each thing stands.
+    /// The findings.
     pub findings: Vec<Finding>,
-    /// For the assistants of each rulebook; of the sample where no rulebook can be read.
+    /// The recommendations for each rulebook; for the sample if no rulebook can be read.
     pub assistants: Vec<Recommended>,
 }
 
-/// Everything that was found so far.
+/// The findings so far.
 #[derive(Debug, Default)]
 pub struct Findings {
     all: Vec<Finding>,
-    /// The disks of which something was said.
+    /// The disks that were already reported.
     disks: Vec<u64>,
     assistants: Vec<Recommended>,
 }
 
 impl Findings {
-    /// As it should be.
+    /// Adds a finding without a problem.
     pub fn ok(&mut self, check: &'static str, text: impl Into<String>) {
         self.push(check, Level::Ok, text.into(), None);
     }
 
-    /// It works, and something is missing or at risk.
+    /// Adds a warning.
     pub fn warning(&mut self, check: &'static str, text: impl Into<String>, what_to_do: impl Into<String>) {
         self.push(check, Level::Warning, text.into(), Some(what_to_do.into()));
     }
 
-    /// It does not work.
+    /// Adds an error.
     pub fn wrong(&mut self, check: &'static str, text: impl Into<String>, what_to_do: impl Into<String>) {
         self.push(check, Level::Wrong, text.into(), Some(what_to_do.into()));
     }
@@ -112,7 +113,7 @@ impl Findings {
         }
     }
 
-    /// Whether nothing was said of this disk yet.
+    /// Whether this disk was not reported yet.
     fn first_of_disk(&mut self, device: u64) -> bool {
         let is_first = !self.disks.contains(&device);
         self.disks.push(device);
@@ -128,10 +129,10 @@ impl Findings {
         });
     }
 
-    /// Tells, once for each server, whether its clock and ours agree.
+    /// Reports, once for each server, whether its clock and ours agree.
     fn clock(&mut self, whose: &str, theirs: Option<DateTime<Utc>>, clock: &Clock) {
         let Some(theirs) = theirs else { return };
-        // A header tells seconds, and the answer took its time.
+        // The header has a resolution of one second, and the response took time.
         let off = (clock.now() - theirs).abs();
         let text = format!("this machine's clock and {whose}'s are {} s apart", off.num_seconds());
         if off > TOO_MUCH_SKEW {
@@ -148,7 +149,7 @@ impl Findings {
     }
 }
 
-/// Looks at everything, and at the server that runs at `url`.
+/// Runs all checks, including those of the server at `url`.
 pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> Report {
     let mut found = Findings::default();
     found.ok("settings", whose(settings));
@@ -166,19 +167,19 @@ pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> R
     found.report()
 }
 
-/// What a running server checks itself with.
+/// The parts of a running server that its own check uses.
 #[derive(Clone)]
 pub struct Running {
     pub settings: Arc<Settings>,
     pub db: DatabaseConnection,
-    /// How many connections it opens at most.
+    /// Maximum number of its connections.
     pub connections: u32,
     pub current: Current,
     pub key: SecretKey,
     pub clock: Clock,
 }
 
-/// What a running server finds of itself: with its own settings, key, connections and compiled rulebooks.
+/// Checks a running server, with its own settings, key, connections and compiled rulebooks.
 pub async fn examine_running(own: &Running) -> Report {
     let (settings, mut found) = (&*own.settings, Findings::default());
     for warning in first_start::warnings(settings) {
@@ -191,7 +192,7 @@ pub async fn examine_running(own: &Running) -> Report {
     found.report()
 }
 
-/// Asks the public address, Vapi and Twilio.
+/// Checks the public address, Vapi and Twilio.
 async fn outside(
     settings: &Settings,
     url: Option<&str>,
@@ -223,7 +224,7 @@ async fn outside(
     }
 }
 
-/// Which settings are looked at: a service that is started elsewhere may have others.
+/// The source of the checked settings: a service that is started elsewhere may have others.
 fn whose(settings: &Settings) -> String {
     let folder =
         std::env::current_dir().map_or_else(|_| "this folder".to_owned(), |folder| folder.display().to_string());
@@ -241,14 +242,14 @@ fn whose(settings: &Settings) -> String {
     )
 }
 
-/// An answer in JSON.
+/// A JSON response.
 struct Answered {
     status: u16,
     date: Option<DateTime<Utc>>,
     json: Value,
 }
 
-/// Sends a request once; why there is no answer, in words without the address.
+/// Sends a request once. The error says why there is no response, without the URL.
 async fn ask(request: RequestBuilder) -> Result<Answered, &'static str> {
     let response = request.send().await.map_err(|error| {
         if error.is_timeout() {
@@ -270,12 +271,12 @@ async fn ask(request: RequestBuilder) -> Result<Answered, &'static str> {
     })
 }
 
-/// A GET that no redirect is followed from.
+/// A GET request that follows no redirects.
 fn get(http: &Client, url: &str) -> RequestBuilder {
     http.get(url)
 }
 
-/// The key's file, where there is one.
+/// The path of the key file, if there is one.
 fn key_file(settings: &Settings) -> Option<std::path::PathBuf> {
     settings.secret_key.is_none().then(|| bootstrap::key_file(settings))
 }

@@ -1,5 +1,4 @@
-//! A running server, by what its health checks say. It may have other settings than this shell, so it is asked rather than
-//! guessed at.
+//! Checks a running server by its health checks. Its settings may differ from those of this shell, so it is queried.
 
 use reqwest::Client;
 
@@ -8,7 +7,7 @@ use base::clock::Clock;
 
 const CHECK: &str = "server";
 
-/// Asks the server at `url` about each of its checks.
+/// Queries each check of the server at `url`.
 pub async fn examine(url: &str, http: &Client, clock: &Clock, found: &mut Findings) {
     let answered = match ask(get(http, &format!("{url}/health/ready"))).await {
         Ok(answered) => answered,

@@ -1,5 +1,5 @@
-//! What Twilio knows of us. In: each rulebook's account. Out: whether it is accepted and active, and whether the number or
-//! the messaging service can send texts and hand us the replies.
+//! Checks our configuration at Twilio. In: each rulebook's account. Out: whether it is accepted and active, and whether the
+//! number or the messaging service can send SMS messages and forwards replies to us.
 
 use reqwest::{Client, RequestBuilder};
 use sea_orm::{ColumnTrait as _, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryOrder as _};
@@ -11,11 +11,11 @@ use sms::{Accounts, Sender, TwilioAccount};
 use store::rulebooks;
 
 const CHECK: &str = "twilio";
-/// Twilio's API, whose messaging services have a host of their own.
+/// Twilio's API. Its messaging services have another host.
 const REAL: &str = "https://api.twilio.com";
 const SERVICES: &str = "https://messaging.twilio.com";
 
-/// Asks Twilio, for each rulebook that has an account.
+/// Checks each rulebook that has an account.
 pub async fn examine(
     settings: &Settings,
     db: &DatabaseConnection,
@@ -75,7 +75,7 @@ pub async fn examine(
     }
 }
 
-/// Out: the time at Twilio.
+/// Returns Twilio's time.
 async fn examine_one(
     settings: &Settings,
     http: &Client,

@@ -1,5 +1,5 @@
-//! What Vapi knows of us. In: each rulebook's key. Out: whether it is accepted, whether Vapi posts to us, and whether it
-//! posts again what we could not take.
+//! Checks our configuration at Vapi. In: each rulebook's key. Out: whether it is accepted, whether Vapi posts to us, and whether
+//! it retries messages that we could not accept.
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -12,13 +12,13 @@ use intake::reconcile::{FindKeys, Keyed};
 use intake::vapi::{VapiClient, VapiError};
 
 const CHECK: &str = "vapi";
-/// What Vapi's list of them calls it.
+/// The name of an assistant in findings.
 const ASSISTANT: &str = "assistant";
-/// The report of a call.
+/// The message type of a report.
 const REPORT: &str = "end-of-call-report";
 
-/// The server that Vapi should be given for a rulebook: it tries again for about a quarter of an hour, and not what never
-/// gets better. A 413 is tried again: a proxy may send it (nginx does above 1 MB), and the report is lost otherwise.
+/// The recommended `server` object for a rulebook at Vapi. It retries for about a quarter of an hour, except after permanent
+/// errors. A 413 is retried, because a proxy may send it (nginx does above 1 MB) and the report would be lost otherwise.
 #[must_use]
 pub fn best_server(url: &str) -> Value {
     json!({
@@ -33,7 +33,7 @@ pub fn best_server(url: &str) -> Value {
     })
 }
 
-/// The address that Vapi should post a rulebook's messages to.
+/// The URL to which Vapi should post a rulebook's messages.
 #[must_use]
 pub fn server_url(public: &str, code: &str) -> String {
     let public = public.trim_end_matches('/');
@@ -44,7 +44,7 @@ pub fn server_url(public: &str, code: &str) -> String {
     }
 }
 
-/// Asks Vapi, for each rulebook that has a key.
+/// Checks each rulebook that has a key.
 pub async fn examine(
     settings: &Settings,
     keys: &FindKeys,
@@ -137,12 +137,12 @@ fn name(item: &Value) -> &str {
     named.unwrap_or("without a name")
 }
 
-/// In which way an assistant tells what its model understood.
+/// Checks how an assistant reports what its model understood.
 fn understanding(assistant: &Value, found: &mut Findings) {
     let name = name(assistant);
     let is_list = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
     let plan = &assistant["analysisPlan"]["structuredDataPlan"];
-    // Without a schema the model names fields as it likes.
+    // Without a schema the model chooses the field names.
     let data = plan["enabled"] != false && plan["schema"].is_object();
     if is_list(&assistant["artifactPlan"]["structuredOutputIds"]) {
         found.ok(CHECK, format!("the assistant `{name}` fills in structured outputs"));
@@ -162,7 +162,7 @@ fn understanding(assistant: &Value, found: &mut Findings) {
     }
 }
 
-/// Whether anything in Vapi's lists posts to us, and how.
+/// Checks which objects at Vapi post to us, and with which settings.
 fn servers(ours: &str, code: &str, lists: &[(&str, Value)], found: &mut Findings) {
     let mut any = false;
     for (what, item) in lists {

@@ -1,4 +1,4 @@
-//! The public address. In: the settings. Out: whether Vapi and Twilio can reach this server under it.
+//! Checks the public address. In: the settings. Out: whether Vapi and Twilio can reach this server there.
 
 use reqwest::Client;
 
@@ -8,10 +8,10 @@ use base::clock::Clock;
 
 const CHECK: &str = "public address";
 const MEGABYTE: usize = 1_000_000;
-/// As large as the report of a long call; nginx lets 1 MB pass unless it is told otherwise.
+/// The size of a long call's report. By default nginx accepts 1 MB.
 const LARGE_REPORT: usize = 4 * MEGABYTE;
 
-/// Asks the server under its public address whether it is alive.
+/// Queries the server's liveness at its public address.
 pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &mut Findings) {
     let Some(url) = &settings.public_url else {
         found.warning(
@@ -48,7 +48,8 @@ pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &
     }
 }
 
-/// Whether a proxy lets a long call's report through. It is sent unsigned, so that nothing is taken in: Ringbook answers 401.
+/// Checks whether a proxy accepts a long call's report. The request is unsigned, so nothing is recorded: Ringbook responds with
+/// 401.
 async fn large_reports(url: &str, http: &Client, found: &mut Findings) {
     let request = http.post(format!("{url}/webhooks/vapi"));
     let request = request
@@ -66,7 +67,7 @@ async fn large_reports(url: &str, http: &Client, found: &mut Findings) {
         Ok(answered) if answered.status == 401 => {
             found.ok(CHECK, format!("reports of {} MB reach it", LARGE_REPORT / MEGABYTE));
         }
-        // A refusal that comes before the body is read may end the connection: that tells nothing of a proxy.
+        // The server may close the connection when it refuses before reading the body; that says nothing about a proxy.
         _ => {}
     }
 }

@@ -1,9 +1,7 @@
-//! Learns the weights of a rulebook's classifiers from labelled calls: logistic regression with a quadratic penalty, over
-//! features that are first scaled by how much more often one side has them (NB-SVM, Wang and Manning 2012). The scale is
-//! part of the weight that is written.
+//! Learns the weights of a rulebook's classifiers from labelled calls: logistic regression with an L2 penalty. Each feature is
+//! first scaled by how much more often one class has it (NB-SVM, Wang and Manning 2012). The written weight includes the scale.
 //!
-//! Deterministic: the same calls in the same order give the same weights. Runs only on request, never while a call is
-//! decided.
+//! Deterministic: the same calls in the same order give the same weights. Runs only on request, never while a call is decided.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,35 +12,35 @@ use rules::hearing::{choices, each_feature, weight_line};
 use rules::rows::Classifier;
 use rules::services::NO_SERVICE;
 
-/// A feature that fewer calls have is not learnt: it would only remember them.
+/// Minimum number of calls with a feature: learning rarer ones would be overfitting.
 const MIN_CALLS: usize = 3;
-/// A smaller weight is left out, in thousandths of log-odds. Measured: twice as many weights hear no better.
+/// Minimum absolute weight, in thousandths of log-odds. Measured: twice as many weights are not more accurate.
 const MIN_WEIGHT: i64 = 60;
-/// The same for services, which fewer words tell apart.
+/// Minimum absolute weight for services, which fewer words distinguish.
 const MIN_SERVICE_WEIGHT: i64 = 120;
-/// How weak the penalty on large weights is (the inverse of its strength).
+/// The inverse of the strength of the penalty on large weights.
 const LOOSENESS: f64 = 0.1;
-/// Added to every count of a feature, so that none is infinitely telling.
+/// Added to every count of a feature, so that no ratio is infinite.
 const SMOOTHING: f64 = 0.1;
-/// How often all calls are gone through. Stopping early is a second guard against learning by heart.
+/// Number of passes over all calls. Early stopping is a second guard against overfitting.
 const ROUNDS: usize = 100;
-/// The length of a step, before it is scaled by how much a weight has moved (AdaGrad).
+/// The step size, before AdaGrad scales it.
 const STEP: f64 = 0.2;
 
 /// The features of labelled calls.
 #[derive(Debug)]
 pub struct Examples<'a> {
     calls: &'a [LabelledCall],
-    /// By call, the places of its features in `names`.
+    /// For each call, the indices of its features in `names`.
     features: Vec<Vec<u32>>,
     names: Vec<String>,
 }
 
 impl<'a> Examples<'a> {
-    /// Listens to each call as the rulebook does.
+    /// Extracts the features of each call like the rulebook does.
     ///
     /// # Errors
-    /// When a call cannot be made a message, which says which.
+    /// If a call cannot be converted to a message; the error names the call.
     pub fn new(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Self, String> {
         let choices = choices(rulebook.rows());
         let mut written: Vec<Vec<String>> = Vec::with_capacity(calls.len());
@@ -64,7 +62,7 @@ impl<'a> Examples<'a> {
         }
         let names: Vec<String> = counts
             .into_iter()
-            // Numbers are addresses and prices.
+            // Numbers are addresses and prices, so they are excluded.
             .filter(|(name, count)| *count >= MIN_CALLS && !name.contains(|c: char| c.is_ascii_digit()))
             .map(|(name, _)| name)
             .collect();
@@ -80,7 +78,7 @@ impl<'a> Examples<'a> {
         Ok(Self { calls, features, names })
     }
 
-    /// A classifier's row with the weights that tell its label best.
+    /// A classifier's row with the learnt weights.
     #[must_use]
     pub fn learn(&self, row: &Classifier) -> Classifier {
         let labelled: Vec<(&[u32], bool)> = self
@@ -112,7 +110,7 @@ impl<'a> Examples<'a> {
     }
 }
 
-/// Whether a call bears a label; `None` where its own label leaves that open.
+/// Whether a call has a label; `None` if its labels do not say.
 fn is_labelled(call: &LabelledCall, label: &str) -> Option<bool> {
     match label {
         "P1" => Some(call.expect.p1),
@@ -131,7 +129,7 @@ fn thousandths(weight: f64) -> i64 {
     (weight * 1000.0).round() as i64
 }
 
-/// Bias and weights by full-batch AdaGrad. Both sides weigh alike, however rare one is.
+/// Bias and weights by full-batch AdaGrad. Both classes have the same total weight, however rare one is.
 #[expect(clippy::cast_precision_loss, reason = "numbers of calls")]
 fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
     let (mut bias, mut weights) = (0.0_f64, vec![0.0_f64; count]);
@@ -172,7 +170,7 @@ fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
     (bias, weights)
 }
 
-/// For each feature the logarithm of how much more often the calls that bear the label have it than the others.
+/// For each feature, the logarithm of how much more often calls with the label have it than the others.
 fn log_ratios(examples: &[(&[u32], bool)], count: usize) -> Vec<f64> {
     let (mut with, mut without) = (vec![SMOOTHING; count], vec![SMOOTHING; count]);
     for (features, is) in examples {
@@ -192,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_tells_both_sides_apart_gets_the_weight() {
-        // 0 is in calls of both sides.
+        // Feature 0 is in calls of both classes.
         let examples: [(&[u32], bool); 4] = [(&[0, 1], true), (&[0, 2], false), (&[1], true), (&[2], false)];
         let (bias, weights) = fit(&examples, 3);
         assert!(weights[1] > 0.1 && weights[2] < -0.1, "{weights:?}");

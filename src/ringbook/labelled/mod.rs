@@ -1,9 +1,9 @@
-//! Labelled calls: what was said in a call, and what an attentive person would have decided. They measure how well a
-//! rulebook hears.
+//! Labelled calls: the words of a call, and the decision that an attentive person would make. They measure how well a rulebook
+//! understands calls.
 //!
-//! A file holds one JSON object a line. [`measure`] puts each call through the same steps as a Vapi report and compares
-//! the decision with the label; [`table`] says how many were right, with intervals and the ids of those that were not.
-//! Nothing here reads a database.
+//! A file has one JSON object per line. [`measure`] processes each call like a Vapi report and compares the decision with the
+//! label. [`table`] shows how many were correct, with confidence intervals and the ids of the others. Nothing here reads a
+//! database.
 
 pub mod learn;
 pub mod table;
@@ -18,17 +18,17 @@ use rules::decision::Decision;
 use rules::money::Money;
 use rules::rows::Priority;
 
-/// A call and what should be decided from it.
+/// A call and its expected decision.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelledCall {
-    /// Names the call.
+    /// The call's id.
     pub id: String,
-    /// What kind of call it is, as `denied`.
+    /// The type of call, such as `denied`.
     pub kind: String,
-    /// The language that is spoken, as `fr`; `mixed` for both.
+    /// The spoken language, such as `fr`; `mixed` for both.
     pub lang: String,
-    /// Who spoke (`agent` or `caller`) and what they said, in order.
+    /// Speaker (`agent` or `caller`) and words of each turn, in order.
     pub turns: Vec<(Who, String)>,
     /// The analysis' structured data.
     #[serde(default)]
@@ -39,17 +39,17 @@ pub struct LabelledCall {
     /// The model's summary.
     #[serde(default)]
     pub summary: Option<String>,
-    /// When the call began; a working day's morning when not given.
+    /// When the call began; the morning of a working day by default.
     #[serde(default)]
     pub at: Option<DateTime<Utc>>,
     /// The caller's number.
     #[serde(default)]
     pub number: Option<String>,
-    /// What an attentive person would decide.
+    /// The expected decision.
     pub expect: Label,
 }
 
-/// Who speaks.
+/// A speaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
@@ -59,13 +59,13 @@ pub enum Who {
     Caller,
 }
 
-/// What an attentive person would decide. What is left out is not judged; null says that there is none.
+/// The expected decision. A missing field is not judged; null means that there is none.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
-    /// Whether it is P1.
+    /// Whether the priority is P1.
     pub p1: bool,
-    /// Whether it is P2.
+    /// Whether the priority is P2.
     #[serde(default)]
     pub p2: bool,
     /// The service's code.
@@ -77,18 +77,18 @@ pub struct Label {
     /// The price before tax, from and to.
     #[serde(default, deserialize_with = "given")]
     pub price: Option<Option<(Money, Money)>>,
-    /// The language in which to answer.
+    /// The language of the answer.
     #[serde(default)]
     pub language: Option<String>,
 }
 
-/// Tells null from a field that is left out.
+/// Distinguishes null from a missing field.
 #[expect(clippy::option_option, reason = "left out is not judged, null is judged as none")]
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
 }
 
-/// A call as it was decided, beside its label.
+/// A call with its decision.
 #[derive(Debug)]
 pub struct Judged<'a> {
     /// The call.
@@ -97,10 +97,10 @@ pub struct Judged<'a> {
     pub decision: Decision,
 }
 
-/// Reads a file of labelled calls.
+/// Parses a file of labelled calls.
 ///
 /// # Errors
-/// The first line that is none, by its number, and why.
+/// The number of the first invalid line, and why.
 pub fn parse(text: &str) -> Result<Vec<LabelledCall>, String> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
@@ -111,7 +111,7 @@ pub fn parse(text: &str) -> Result<Vec<LabelledCall>, String> {
 /// Decides each call.
 ///
 /// # Errors
-/// When a call cannot be made a message, which says which.
+/// If a call cannot be converted to a message; the error names the call.
 pub fn measure<'a>(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Vec<Judged<'a>>, String> {
     calls
         .iter()
@@ -126,13 +126,13 @@ pub fn measure<'a>(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Vec
 
 impl LabelledCall {
     fn begun(&self) -> DateTime<Utc> {
-        // Tuesday, 24 November 2026, ten in the morning in Montréal.
+        // Tuesday, 24 November 2026, 10:00 in Montréal.
         self.at
             .or_else(|| DateTime::from_timestamp(1_795_532_400, 0))
             .unwrap_or_default()
     }
 
-    /// The report that Vapi would send of it.
+    /// The report that Vapi would send for the call.
     #[must_use]
     pub fn message(&self) -> Value {
         let (begun, ended) = (self.begun(), self.begun() + TimeDelta::minutes(3));
@@ -171,38 +171,38 @@ impl LabelledCall {
 }
 
 impl Judged<'_> {
-    /// Whether P1 was decided.
+    /// Whether the decision is P1.
     #[must_use]
     pub fn is_p1(&self) -> bool {
         self.decision.priority == Priority::P1
     }
 
-    /// Whether P2 was decided.
+    /// Whether the decision is P2.
     #[must_use]
     pub fn is_p2(&self) -> bool {
         self.decision.priority == Priority::P2
     }
 
-    /// Whether the service is as labelled; `None` where that is not judged.
+    /// Whether the service matches the label; `None` if it is not judged.
     #[must_use]
     pub fn service_is_right(&self) -> Option<bool> {
         Some(*self.call.expect.service.as_ref()? == self.decision.service)
     }
 
-    /// Whether the area is as labelled.
+    /// Whether the area matches the label; `None` if it is not judged.
     #[must_use]
     pub fn area_is_right(&self) -> Option<bool> {
         Some(*self.call.expect.area.as_ref()? == self.decision.area)
     }
 
-    /// Whether the price is as labelled.
+    /// Whether the price matches the label; `None` if it is not judged.
     #[must_use]
     pub fn price_is_right(&self) -> Option<bool> {
         let decided = self.decision.price.as_ref().map(|price| (price.from, price.to));
         Some(*self.call.expect.price.as_ref()? == decided)
     }
 
-    /// Whether the language is as labelled.
+    /// Whether the language matches the label; `None` if it is not judged.
     #[must_use]
     pub fn language_is_right(&self) -> Option<bool> {
         Some(*self.call.expect.language.as_ref()? == self.decision.language)

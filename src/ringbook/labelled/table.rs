@@ -1,39 +1,39 @@
-//! How many labelled calls were decided rightly, by kind, with 95 % intervals and the ids of those that were not.
+//! How many labelled calls were decided correctly, by type, with 95 % confidence intervals and the ids of the others.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Judged;
 
-/// So many of so many, and which were missed.
+/// A count out of a total, with the failures.
 #[derive(Debug, Clone, Default)]
 pub struct Share {
-    /// How many are.
+    /// The count.
     pub hits: usize,
-    /// How many could be.
+    /// The total.
     pub all: usize,
-    /// The ids of the calls that are not as they should be.
+    /// The ids of the calls with a wrong result.
     pub wrong: Vec<String>,
 }
 
-/// The measures of one kind of call, or of all.
+/// The measures of one type of call, or of all.
 #[derive(Debug, Clone, Default)]
 pub struct Measures {
-    /// Emergencies that were found.
+    /// Emergencies that were detected.
     pub p1_found: Share,
-    /// Other calls that were raised as an emergency.
+    /// Other calls that were decided as an emergency.
     pub p1_false: Share,
-    /// Municipal callers that were found.
+    /// Municipal callers that were detected.
     pub p2_found: Share,
-    /// Others that were taken for municipal callers.
+    /// Other callers that were decided as municipal.
     pub p2_false: Share,
-    /// Services that are right.
+    /// Correct services.
     pub service: Share,
-    /// Areas that are right.
+    /// Correct areas.
     pub area: Share,
-    /// Prices that are exact.
+    /// Exact prices.
     pub price: Share,
-    /// Languages that are right.
+    /// Correct languages.
     pub language: Share,
 }
 
@@ -46,7 +46,7 @@ impl Share {
         }
     }
 
-    /// The share, from 0 to 1; `None` of nothing.
+    /// The share, from 0 to 1; `None` if the total is 0.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
         let count = |n: usize| u32::try_from(n).ok().map(f64::from);
@@ -55,7 +55,7 @@ impl Share {
             .flatten()
     }
 
-    /// The 95 % interval (Wilson's) around the share.
+    /// The 95 % confidence interval (Wilson) of the share.
     #[must_use]
     pub fn interval(&self) -> Option<(f64, f64)> {
         const Z: f64 = 1.96;
@@ -118,7 +118,7 @@ impl Measures {
         }
     }
 
-    /// The name of each measure, with its share.
+    /// The measures, with their names.
     #[must_use]
     pub fn shares(&self) -> [(&'static str, &Share); 8] {
         [
@@ -134,7 +134,7 @@ impl Measures {
     }
 }
 
-/// The measures of all calls that fit.
+/// The measures of all calls that match a filter.
 #[must_use]
 pub fn of(judged: &[Judged<'_>], fits: impl Fn(&Judged<'_>) -> bool) -> Measures {
     let mut measures = Measures::default();
@@ -144,7 +144,7 @@ pub fn of(judged: &[Judged<'_>], fits: impl Fn(&Judged<'_>) -> bool) -> Measures
     measures
 }
 
-/// The table as Markdown: a row a kind, then each language, then all with intervals; with the failing ids where asked.
+/// The table as Markdown: a row per type, then per language, then all with intervals; with the ids of failures if requested.
 #[must_use]
 pub fn markdown(judged: &[Judged<'_>], with_ids: bool) -> String {
     let mut kinds: BTreeMap<&str, Measures> = BTreeMap::new();

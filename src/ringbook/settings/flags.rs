@@ -1,7 +1,7 @@
-//! The settings as flags of the command line.
+//! The settings as command-line flags.
 //!
-//! In: the table of settings. Out: clap's options (with the environment's name and the default in their help),
-//! and what was given of them.
+//! In: the table of settings. Out: clap's options (their help names the environment variable and the default), and the given
+//! values.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
@@ -12,14 +12,14 @@ use super::table::SETTINGS;
 /// The settings given on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
-    /// Another file than `ringbook.toml`.
+    /// A file to use instead of `ringbook.toml`.
     pub config: Option<PathBuf>,
     /// Values by key.
     pub values: BTreeMap<&'static str, String>,
 }
 
 impl Flags {
-    /// The same with one more value, as tests and tools set them.
+    /// Adds a value, for tests and tools.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.values.insert(key, value.into());
@@ -69,7 +69,7 @@ impl Args for Flags {
                         .long(setting.flag.unwrap_or(setting.key))
                         .value_name("VALUE")
                         .global(true)
-                        // `serve --help` lists all of them; other commands take them too, and need few.
+                        // `serve --help` lists all settings; other commands accept them too, but need few.
                         .hide(!EVERYWHERE.contains(&setting.key))
                         .help_heading("Settings")
                         .help(format!("{} [env: {}]{default}", setting.help, setting.env)),
@@ -85,7 +85,7 @@ impl Args for Flags {
 /// The settings that every command's help shows.
 const EVERYWHERE: [&str; 2] = ["database_url", "log_level"];
 
-/// What `serve --help` says about every setting that is a flag.
+/// The help of `serve` about all settings that are flags.
 #[must_use]
 pub fn help_on_settings() -> String {
     let mut help = String::from("Settings of the server, as flags, environment variables or in ringbook.toml:\n");
@@ -103,7 +103,7 @@ pub fn help_on_settings() -> String {
     format!("{help}\n{}", help_on_secrets())
 }
 
-/// What `--help` says about the settings that are not flags.
+/// The help about the settings that are not flags.
 fn help_on_secrets() -> String {
     let mut help = String::from("Settings that are no flags, because a process list shows flags:\n");
     for setting in SETTINGS.iter().filter(|setting| setting.flag.is_none()) {

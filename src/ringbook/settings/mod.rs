@@ -1,8 +1,8 @@
-//! Every setting, typed; the only reader of the environment.
+//! All settings, typed. Only this module reads the environment.
 //!
-//! In: flags, environment, `ringbook.toml` and defaults, in this order of precedence. Out: [`Settings`], or an
-//! error that names the setting, where its value came from and what was expected. [`table`] lists the settings,
-//! [`values`] knows their types, [`flags`] makes the command line's options of them.
+//! In: flags, environment, `ringbook.toml` and defaults, in this order of precedence. Out: [`Settings`], or an error that names
+//! the setting, the source of its value and what was expected. [`table`] lists the settings, [`values`] parses their types,
+//! [`flags`] makes the command-line options.
 
 pub mod flags;
 pub mod table;
@@ -62,7 +62,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How to log.
+    /// The settings for logging.
     #[must_use]
     pub fn log(&self) -> LogSettings<'_> {
         LogSettings {
@@ -72,7 +72,7 @@ impl Settings {
         }
     }
 
-    /// Where messages wait while the database is away: as set, else beside the SQLite file, else in the working folder.
+    /// The folder of the spool: as configured, else next to the SQLite file, else in the working folder.
     #[must_use]
     pub fn spool_folder(&self) -> PathBuf {
         self.spool_dir.clone().unwrap_or_else(|| {
@@ -82,7 +82,7 @@ impl Settings {
     }
 }
 
-/// The account that sends the default rulebook's texts.
+/// The Twilio account of the default rulebook.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "named as Twilio names them")]
 pub struct TwilioAccount {
@@ -91,7 +91,7 @@ pub struct TwilioAccount {
     pub from: TwilioFrom,
 }
 
-/// What a text comes from.
+/// The sender of SMS messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TwilioFrom {
     /// A number.
@@ -103,31 +103,31 @@ pub enum TwilioFrom {
 /// Where a page is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// At the address of everything else.
+    /// At the main address.
     Public,
     /// Nowhere.
     Nowhere,
-    /// At an address of its own.
+    /// At a separate address.
     At(SocketAddr),
 }
 
-/// Background work.
+/// A type of background work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worker {
-    /// Sends the texts.
+    /// Sends SMS messages.
     Outbox,
-    /// Publishes the change sets whose time has come.
+    /// Publishes scheduled change sets.
     Scheduler,
-    /// Texts the next contact while nobody has answered.
+    /// Escalates a P1 while nobody has acknowledged it.
     Escalation,
-    /// Asks Vapi for calls of which no report came.
+    /// Finds calls without a report at Vapi.
     Reconciler,
-    /// Takes out what need not be kept any longer.
+    /// Deletes expired data.
     Purge,
 }
 
 impl Worker {
-    /// Every kind.
+    /// All types.
     pub const ALL: &'static [Self] = &[
         Self::Outbox,
         Self::Scheduler,
@@ -149,30 +149,30 @@ impl Worker {
     }
 }
 
-/// A setting that cannot be used.
+/// A setting is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// A value of the wrong shape.
+    /// A value has the wrong format.
     #[error("{env} (from {source_name}) must be {expected}")]
     Value {
-        /// The environment's name of it.
+        /// The environment variable of the setting.
         env: &'static str,
         /// Where the value came from.
         source_name: String,
         /// What was expected.
         expected: Expected,
     },
-    /// A key of `ringbook.toml` that is no setting.
+    /// A key in `ringbook.toml` is not a setting.
     #[error("`{key}` in {source_name} is not a setting; did you mean `{nearest}`?")]
     Unknown {
         /// The key as written.
         key: String,
-        /// Which file.
+        /// The file.
         source_name: String,
-        /// The nearest key that exists.
+        /// The most similar key that exists.
         nearest: &'static str,
     },
-    /// Two settings that need each other.
+    /// Two settings require each other.
     #[error("{0}")]
     Incomplete(&'static str),
     /// The file cannot be read.
@@ -181,24 +181,25 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// The settings of this process: `flags` over the environment over `file` over the defaults.
+    /// Loads the settings of this process: `flags` override the environment, which overrides `file`, which overrides the
+    /// defaults.
     ///
     /// # Errors
-    /// When a value cannot be used; the text names the setting and what was expected.
+    /// If a value is invalid; the error names the setting and what was expected.
     #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
     pub fn load(flags: &Flags) -> Result<Self, SettingsError> {
         Self::load_from(flags, |name| std::env::var(name).ok(), Path::new("ringbook.toml"))
     }
 
-    /// The same with an environment and a usual file of the caller's choice.
+    /// Same as [`Settings::load`], with the given environment and default file.
     ///
     /// # Errors
-    /// As [`Settings::load`].
+    /// Same as for [`Settings::load`].
     pub fn load_from(flags: &Flags, env: impl Fn(&str) -> Option<String>, file: &Path) -> Result<Self, SettingsError> {
         let defaults = SETTINGS
             .iter()
             .filter_map(|setting| Some((setting.key, setting.default?.to_owned())));
-        // An empty variable is an unset one: that is how compose files leave a setting out.
+        // An empty variable counts as unset: compose files leave a setting out like that.
         let environment = SETTINGS.iter().filter_map(|setting| {
             env(setting.env)
                 .filter(|value| !value.trim().is_empty())
@@ -227,7 +228,7 @@ impl Settings {
     }
 }
 
-/// A layer of texts. Figment's own reader of the environment would turn `+15145550100` into a number.
+/// A layer of strings. Figment's own environment provider would turn `+15145550100` into a number.
 fn layer<'a>(name: &'static str, values: impl Iterator<Item = (&'a str, String)>) -> Figment {
     let values: BTreeMap<&str, String> = values.collect();
     Figment::from(Named {
@@ -236,7 +237,7 @@ fn layer<'a>(name: &'static str, values: impl Iterator<Item = (&'a str, String)>
     })
 }
 
-/// A provider with a name that a person recognises.
+/// A provider with a name that people recognise.
 struct Named<P> {
     name: &'static str,
     inner: P,
@@ -252,7 +253,7 @@ impl<P: figment::Provider> figment::Provider for Named<P> {
     }
 }
 
-/// The layers merged, not yet typed.
+/// The merged layers, not typed yet.
 struct Raw(Figment);
 
 impl Raw {
@@ -295,7 +296,7 @@ impl Raw {
         let number = self.optional("twilio_from", values::phone)?;
         let service = self.optional("twilio_messaging_service_sid", values::messaging_service_sid)?;
         let from = match (number, service) {
-            // A messaging service knows its numbers: it is the more precise of the two.
+            // A messaging service takes precedence, because it selects its numbers itself.
             (_, Some(service)) => Some(TwilioFrom::MessagingService(service)),
             (Some(number), None) => Some(TwilioFrom::Number(number)),
             (None, None) => None,
@@ -360,7 +361,7 @@ impl Raw {
     }
 }
 
-/// What TOML wrote as a number, a yes or a list is text to us, like everything else.
+/// Converts TOML numbers, booleans and lists to strings, like all other values.
 fn to_text(value: Value) -> Result<String, Expected> {
     match value {
         Value::String(_, text) => Ok(text),

@@ -1,7 +1,7 @@
 //! Every setting in one table: its names, its default and what it is for.
 //!
-//! In: nothing. Out: the table from which `--help`, the environment's names, the keys of `ringbook.toml` and the
-//! flags are made, so that they cannot disagree.
+//! In: nothing. Out: the table from which `--help`, the environment variables, the keys of `ringbook.toml` and the flags are
+//! generated, so that they always agree.
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -10,11 +10,11 @@ pub struct Setting {
     pub key: &'static str,
     /// The environment variable.
     pub env: &'static str,
-    /// The default as one would write it, where there is one.
+    /// The default as a user would write it, if there is one.
     pub default: Option<&'static str>,
-    /// Its flag. Secrets have none: the process list shows flags.
+    /// Its flag. Secrets have none, because the process list shows flags.
     pub flag: Option<&'static str>,
-    /// What it is for.
+    /// Its description.
     pub help: &'static str,
 }
 
@@ -34,7 +34,7 @@ const fn setting(
     }
 }
 
-/// The settings, in the order a reader meets them.
+/// The settings, in the order in which a reader needs them.
 #[rustfmt::skip] // a table reads better as one
 pub const SETTINGS: &[Setting] = &[
     setting("database_url", "DATABASE_URL", Some("sqlite://ringbook.db"), Some("database-url"), "Where everything is kept: sqlite://FILE (created when missing) or postgres://USER@HOST/NAME"),
@@ -75,7 +75,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
-/// The key nearest to a misspelt one.
+/// The key most similar to a misspelt one.
 #[must_use]
 pub fn nearest(key: &str) -> &'static str {
     let distance = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);

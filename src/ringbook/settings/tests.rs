@@ -1,4 +1,4 @@
-//! Settings come from where they should, and bad ones say what was expected.
+//! The precedence of settings, and the errors of invalid ones.
 
 use super::*;
 

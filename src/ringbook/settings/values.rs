@@ -1,7 +1,7 @@
-//! From the text of a setting to its type.
+//! Parses the values of settings.
 //!
-//! In: the text, trimmed and not empty. Out: the value, or what was expected instead (a clause that completes
-//! "must be …"). The text itself is never repeated: it may be a secret.
+//! In: the string, trimmed and not empty. Out: the value, or what was expected instead (a clause that completes "must be …"). The
+//! string is never repeated, because it may be a secret.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -28,30 +28,30 @@ pub fn boolean(value: &str) -> Result<bool, Expected> {
     }
 }
 
-/// A folder, which need not be there yet.
+/// A folder, which may be missing.
 pub fn folder(value: &str) -> Result<PathBuf, Expected> {
     Ok(PathBuf::from(value))
 }
 
-/// How many megabytes, up to a terabyte.
+/// A number of megabytes, up to a terabyte.
 pub fn megabytes(value: &str) -> Result<u32, Expected> {
     let number = value.parse().ok().filter(|number| *number <= 1_000_000);
     number.ok_or_else(|| "a whole number of megabytes, up to 1000000".into())
 }
 
-/// How many connections to a database.
+/// A number of database connections.
 pub fn connections(value: &str) -> Result<u32, Expected> {
     let number = value.parse().ok().filter(|number| (6..=1_000).contains(number));
     number.ok_or_else(|| "a whole number of connections from 6 to 1000".into())
 }
 
-/// How many, from `MIN` to `MAX`.
+/// A number from `MIN` to `MAX`.
 pub fn count<const MIN: usize, const MAX: usize>(value: &str) -> Result<usize, Expected> {
     let number = value.parse().ok().filter(|number| (MIN..=MAX).contains(number));
     number.ok_or_else(|| format!("a whole number from {MIN} to {MAX}"))
 }
 
-/// An address and a port.
+/// An IP address and a port.
 pub fn address(value: &str) -> Result<SocketAddr, Expected> {
     SocketAddr::from_str(value).map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
 }
@@ -69,7 +69,7 @@ pub fn place(value: &str) -> Result<Place, Expected> {
     }
 }
 
-/// What the parameters of a PostgreSQL address may be: those that the driver heeds.
+/// The parameters of a PostgreSQL URL that the driver supports.
 const POSTGRES_PARAMETERS: &[&str] = &[
     "sslmode",
     "ssl-mode",
@@ -91,7 +91,7 @@ const POSTGRES_PARAMETERS: &[&str] = &[
     "statement-cache-capacity",
 ];
 
-/// A database. What the driver would ignore or misunderstand is refused.
+/// A database URL. Parts that the driver would ignore or misread are rejected.
 pub fn database(value: &str) -> Result<Database, Expected> {
     const EXPECTED: &str = "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
     let database = Database::parse(value).ok_or(EXPECTED)?;
@@ -128,7 +128,7 @@ fn postgres(value: &str) -> Result<(), Expected> {
                 );
             }
             name if POSTGRES_PARAMETERS.contains(&name) || name.starts_with("options") => {}
-            // The name may hold anything, but a value never shows.
+            // The parameter's name can be printed, but its value cannot.
             name => {
                 let name: String = name
                     .chars()
@@ -143,7 +143,7 @@ fn postgres(value: &str) -> Result<(), Expected> {
     Ok(())
 }
 
-/// An address of a web server, without the slash at its end.
+/// The URL of a web server, without its trailing slash.
 pub fn url(value: &str) -> Result<String, Expected> {
     let expected = "an address such as https://ringbook.example.com";
     let uri = Uri::from_str(value).map_err(|_| expected)?;
@@ -156,7 +156,7 @@ pub fn url(value: &str) -> Result<String, Expected> {
     Ok(value.trim_end_matches('/').to_owned())
 }
 
-/// A secret of at least `N` characters that a header can carry.
+/// A secret of at least `N` characters that are valid in a header.
 pub fn secret<const N: usize>(value: &str) -> Result<Secret, Expected> {
     if value.len() < N || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!("{N} or more visible ASCII characters, without spaces"));
@@ -173,7 +173,7 @@ pub fn key(value: &str) -> Result<Secret<[u8; 32]>, Expected> {
         .ok_or_else(|| "32 bytes, as 64 hex digits or as base64".into())
 }
 
-/// A Twilio identifier that starts with `prefix`.
+/// A Twilio identifier with this prefix.
 fn sid(value: &str, prefix: &str) -> Result<String, Expected> {
     if value.starts_with(prefix) && value.len() > 2 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(value.to_owned())
@@ -182,12 +182,12 @@ fn sid(value: &str, prefix: &str) -> Result<String, Expected> {
     }
 }
 
-/// A Twilio account.
+/// A Twilio account SID.
 pub fn account_sid(value: &str) -> Result<String, Expected> {
     sid(value, "AC")
 }
 
-/// A Twilio messaging service.
+/// A SID of a Twilio messaging service.
 pub fn messaging_service_sid(value: &str) -> Result<String, Expected> {
     sid(value, "MG")
 }
@@ -202,7 +202,7 @@ pub fn phone(value: &str) -> Result<String, Expected> {
     }
 }
 
-/// Networks, with commas; a bare address is a network of one.
+/// Networks, separated by commas. A bare address is a network with one address.
 pub fn networks(value: &str) -> Result<Vec<IpNet>, Expected> {
     let network = |item: &str| {
         IpNet::from_str(item)
@@ -215,13 +215,13 @@ pub fn networks(value: &str) -> Result<Vec<IpNet>, Expected> {
         .ok_or_else(|| "addresses or networks with commas, such as 10.0.0.0/8,127.0.0.1".into())
 }
 
-/// Web origins, with commas.
+/// Web origins, separated by commas.
 pub fn origins(value: &str) -> Result<Vec<String>, Expected> {
     let parsed: Result<Vec<_>, _> = items(value).map(url).collect();
     parsed.map_err(|_| "origins with commas, such as https://admin.example.com".into())
 }
 
-/// Which background work runs here.
+/// The background work of this process.
 pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
     match value {
         "all" => Ok(Worker::ALL.to_vec()),
@@ -236,7 +236,7 @@ pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
     }
 }
 
-/// So many seconds, from `MIN` to `MAX`.
+/// A number of seconds from `MIN` to `MAX`.
 pub fn seconds<const MIN: u64, const MAX: u64>(value: &str) -> Result<Duration, Expected> {
     let seconds = value.parse().ok().filter(|seconds| (MIN..=MAX).contains(seconds));
     seconds
@@ -244,10 +244,10 @@ pub fn seconds<const MIN: u64, const MAX: u64>(value: &str) -> Result<Duration, 
         .ok_or_else(|| format!("a whole number of seconds from {MIN} to {MAX}"))
 }
 
-/// A level, or levels per module.
+/// A log level, or levels per module.
 pub fn log_level(value: &str) -> Result<String, Expected> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
-    // A bare word that is no level would be taken for the name of a module, and nothing would be logged.
+    // A bare word that is not a level would count as the name of a module, and nothing would be logged.
     let typo =
         items(value).any(|item| !item.contains(['=', '[']) && !levels.contains(&item.to_ascii_lowercase().as_str()));
     if typo || tracing_subscriber::EnvFilter::try_new(value).is_err() {
@@ -256,7 +256,7 @@ pub fn log_level(value: &str) -> Result<String, Expected> {
     Ok(value.to_owned())
 }
 
-/// How log lines look.
+/// The format of log lines.
 pub fn log_format(value: &str) -> Result<LogFormat, Expected> {
     match value {
         "json" => Ok(LogFormat::Json),

@@ -320,8 +320,8 @@ pub fn worded(
     })
 }
 
-/// Whom the next step tells: one more, first of those on call or named, then of the others, by rank, those whose turn it is
-/// first; then all who are left.
+/// The contacts of the next step. First one more: contacts on call or named before others, then contacts on shift, then by rank.
+/// After that, all who are left.
 pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now: DateTime<Utc>) -> Next<'a> {
     let told: BTreeSet<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();
     let reached: BTreeSet<&str> = told

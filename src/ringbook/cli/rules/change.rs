@@ -1,4 +1,4 @@
-//! A change from files or a change set: shown, asked about, then left open or published.
+//! A change from files or a change set: shows it, asks, then opens or publishes it.
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -18,7 +18,7 @@ use revisions::publish::{Author, NewBook, PublishError, Publisher, sets::Keep};
 use rules::rows::RowSet;
 use store::rulebooks;
 
-/// Who changes rules on the command line.
+/// The author of changes on the command line.
 fn author() -> Author {
     Author {
         name: "ringbook rules".to_owned(),
@@ -26,7 +26,7 @@ fn author() -> Author {
     }
 }
 
-/// What a folder says becomes a change set, or a revision at once.
+/// Makes a change set or a revision from a folder.
 pub(super) async fn of_folder(
     settings: &Settings,
     folder: &Path,
@@ -36,7 +36,7 @@ pub(super) async fn of_folder(
 ) -> Result<()> {
     checked_code(rulebook)?;
     let (texts, rows) = read(folder)?;
-    // Faults are told with their places in the files, before anything is asked.
+    // Report faults with their positions in the files before anything is asked.
     compiled(&texts, &rows)?;
     let (current, publisher) = rules_of(settings).await?;
     let Some(standing) = current.standing(rulebook).await? else {
@@ -53,17 +53,17 @@ pub(super) async fn of_folder(
     change.made(edits, &told, publish, how, "imported from files").await
 }
 
-/// A change of a rulebook that is there.
+/// A change of an existing rulebook.
 pub(super) struct Change<'a> {
     pub publisher: &'a Publisher,
     pub rulebook_id: Uuid,
     pub rulebook: &'a str,
-    /// The head that it is made against.
+    /// The head revision that the change is based on.
     pub revision: i64,
 }
 
 impl Change<'_> {
-    /// Shows the difference, asks, and makes it.
+    /// Shows the difference, asks, and applies the change.
     pub(super) async fn made(
         &self,
         edits: Vec<Edit>,
@@ -112,14 +112,14 @@ impl Change<'_> {
         if let Some(same) = self.publisher.same_set(&stored).await? {
             return Ok(same);
         }
-        // Nobody asks a command a second time, so there is no answer to keep.
+        // Commands have no idempotency key, so there is no response to store.
         let keep: Keep = Box::new(|_| Box::pin(async { Ok(true) }));
         self.publisher.store_set(&stored, keep, &author).await?;
         Ok(stored.set.id)
     }
 }
 
-/// An open change set becomes a revision.
+/// Publishes an open change set.
 pub(super) async fn of_set(settings: &Settings, id: Uuid, how: &How, rulebook: &str) -> Result<()> {
     let (current, publisher) = rules_of(settings).await?;
     let found = current.find(rulebook).await?;
@@ -166,7 +166,7 @@ fn of_rulebook(rulebook: &str) -> String {
     }
 }
 
-/// Asks at the terminal. Where there is none, nobody can agree.
+/// Asks at the terminal. Fails without a terminal, because nobody can agree.
 fn agreed(how: &How, question: &str) -> Result<()> {
     if how.yes {
         return Ok(());

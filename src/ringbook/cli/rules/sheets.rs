@@ -12,7 +12,7 @@ use authoring::{
 };
 use rules::rows::{Resource, with_row};
 
-/// A sheet to be read.
+/// A sheet to import.
 pub(super) struct Sheet {
     pub file: PathBuf,
     pub resource: Resource,
@@ -38,13 +38,13 @@ pub(super) async fn export(
     ))
 }
 
-/// What a sheet says becomes a change set, or a revision at once.
+/// Makes a change set or a revision from a sheet.
 pub(super) async fn import(settings: &Settings, sheet: &Sheet, publish: bool, how: &How, rulebook: &str) -> Result<()> {
     let bytes = std::fs::read(&sheet.file).with_context(|| format!("cannot read {}", sheet.file.display()))?;
     let (current, publisher) = rules_of(settings).await?;
     let standing = current.standing(rulebook).await?;
     let standing = standing.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
-    // What would be deleted is shown before it is published.
+    // Rows to delete are shown before they are published.
     let missing = if sheet.delete_missing {
         Missing::DeletedAsOf(standing.revision)
     } else {

@@ -1,4 +1,4 @@
-//! Two sides of a difference: a folder, a revision, the head.
+//! The two sides of a comparison: a folder, a revision, or the head.
 
 use std::{path::Path, sync::Arc};
 
@@ -11,10 +11,10 @@ use revisions::current::Current;
 use rules::rows::RowSet;
 use store::connect;
 
-/// Where rows are.
+/// The source of rows.
 enum Side<'a> {
     Folder(&'a Path),
-    /// None is the head.
+    /// `None` is the head.
     Revision(Option<i64>),
 }
 
@@ -39,7 +39,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Shows what is different and says whether anything is.
+/// Prints the differences. Returns whether there are any.
 pub(super) async fn diff(
     settings: &Settings,
     one: &str,
@@ -72,7 +72,7 @@ pub(super) async fn diff(
     Ok(!rows.is_empty())
 }
 
-/// The rows of a revision, or of the head, and its number.
+/// The number and rows of a revision, or of the head.
 pub(super) async fn stored(current: &Current, rulebook: &str, revision: Option<i64>) -> Result<(i64, Arc<RowSet>)> {
     let found = current.find(rulebook).await?;
     let (id, head) = found.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
