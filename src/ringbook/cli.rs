@@ -56,7 +56,7 @@ pub struct Cli {
     pub flags: Flags,
 }
 
-/// What `ringbook` can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answer calls until stopped (the default). Creates and migrates the database first

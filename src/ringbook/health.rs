@@ -36,9 +36,9 @@ type Refuge = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
 
 /// Why a check failed.
 struct Fault {
-    /// For the response.
+    /// The fault in the response.
     told: String,
-    /// For the log.
+    /// The fault in the log.
     cause: String,
 }
 
@@ -264,11 +264,11 @@ pub struct CheckReport {
 /// The pools whose sizes `/metrics` shows.
 #[derive(Clone)]
 pub struct Pools {
-    /// For messages: the current pool.
+    /// The current pool for messages.
     pub messages: Arc<dyn Fn() -> DatabaseConnection + Send + Sync>,
-    /// For edits and workers; on SQLite also for messages.
+    /// The pool for edits and workers; on SQLite also for messages.
     pub write: DatabaseConnection,
-    /// For reads.
+    /// The pool for reads.
     pub read: DatabaseConnection,
 }
 

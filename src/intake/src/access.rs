@@ -35,7 +35,7 @@ const MAX_SECRETS: usize = 5;
 /// Log lines about secrets that are shorter than today's minimum: one in ten minutes.
 static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
 
-/// What verification needs to know of a rulebook.
+/// The webhook settings and secrets of a rulebook.
 #[derive(Debug)]
 pub struct Access {
     /// Its current or former code, as in the URL of the message.
@@ -109,7 +109,7 @@ pub enum AccessError {
 pub struct Accesses {
     db: DatabaseConnection,
     key: SecretKey,
-    /// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts beside the stored ones.
+    /// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts in addition to the stored secrets.
     default_secret: Option<Arc<Secret>>,
     known: Cache<String, Arc<Access>>,
     /// Names without a rulebook, usually made up by strangers.

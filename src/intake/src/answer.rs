@@ -40,11 +40,11 @@ pub enum Answer {
     FunctionResult(ToolResult),
     /// Which assistant takes the call, and what it should know.
     Assistant(AssistantAnswer),
-    /// Where the call goes.
+    /// The destination of the call.
     Destination(Destination),
     /// A sentence that is spoken to the caller instead: a refusal or an apology.
     Spoken(String),
-    /// Who takes over.
+    /// The destination of a handoff.
     Handoff(HandoffDestination),
     /// Documents from the knowledge base.
     Documents(Vec<Document>),
@@ -99,7 +99,7 @@ pub struct Destination {
     pub description: Option<String>,
 }
 
-/// Who takes over in a handoff.
+/// The destination of a handoff: the assistant or person who takes over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandoffDestination {
     /// A saved assistant.

@@ -41,7 +41,7 @@ const RETRY_AFTER_S: u32 = 2;
 /// The response header that says how a message was handled without the database.
 const DEGRADED: &str = "x-ringbook-degraded";
 
-/// What the route needs.
+/// The state of the route.
 #[derive(Clone)]
 pub struct Webhook {
     /// The webhook settings of the rulebooks.

@@ -31,7 +31,7 @@ use store::{Database, trial};
 /// Maximum number of shared transactions at the same time on PostgreSQL. Fewer on a machine with few processors: the more
 /// messages share a transaction, the less each costs.
 const MOST_LINES: usize = 4;
-/// The same on SQLite, which has one writer.
+/// Same as [`MOST_LINES`], for SQLite, which has one writer.
 const LINES_ON_SQLITE: usize = 1;
 /// Maximum number of messages in a transaction.
 const MOST: usize = 32;

@@ -130,8 +130,8 @@ fn value(part: Part<'_>) -> Value {
     }
 }
 
-/// The value at a pointer into a result; `None` if it is null. If no key matches exactly, a key is used that differs only in
-/// case, underscores and hyphens: models write `postal_code` and `postalCode`.
+/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, a key is used that differs
+/// only in case, underscores and hyphens: models write `postal_code` and `postalCode`.
 pub(super) fn at(result: &Value, pointer: &str) -> Option<Value> {
     let mut place = result;
     for token in pointer.split('/').skip(1) {

@@ -107,7 +107,7 @@ pub(super) fn outbox_check(
     }
 }
 
-/// Reports whether messages can be answered and spooled without the database, and how many wait.
+/// Reports whether messages can be answered and spooled without the database, and the state of the spool.
 pub(super) fn refuge_report(
     spool: &Spool,
     last_good: &LastGood,

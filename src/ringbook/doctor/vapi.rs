@@ -12,7 +12,7 @@ use intake::reconcile::{FindKeys, Keyed};
 use intake::vapi::{VapiClient, VapiError};
 
 const CHECK: &str = "vapi";
-/// The name of an assistant in findings.
+/// The label of Vapi's list of assistants.
 const ASSISTANT: &str = "assistant";
 /// The message type of a report.
 const REPORT: &str = "end-of-call-report";

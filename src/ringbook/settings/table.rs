@@ -1,4 +1,4 @@
-//! Every setting in one table: its names, its default and what it is for.
+//! All settings in one table: names, default and description.
 //!
 //! In: nothing. Out: the table from which `--help`, the environment variables, the keys of `ringbook.toml` and the flags are
 //! generated, so that they always agree.

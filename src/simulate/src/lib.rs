@@ -1,8 +1,8 @@
 //! `ringbook simulate`: plays whole conversations against a running server, signed like Vapi's. Use it as a demo, a smoke test or
 //! a load test.
 //!
-//! [`dice`] chooses, [`jobs`] has the callers, [`conversation`] makes the messages, [`play`] sends them, [`tally`]
-//! counts. The same seed plays the same calls with the same ids, so a second run sends only duplicates.
+//! [`dice`] draws, [`jobs`] has the callers, [`conversation`] builds the messages, [`play`] sends them, [`tally`] counts. The
+//! same seed plays the same calls with the same ids, so a second run sends only duplicates.
 
 pub mod conversation;
 pub mod dice;
@@ -41,7 +41,7 @@ pub struct SimulateOptions {
     pub rate: f64,
     /// How many calls.
     pub count: u64,
-    /// The seed; drawn from the clock when not given, so that a new run brings new calls.
+    /// The seed; taken from the clock by default, so that each run plays new calls.
     pub seed: Option<u64>,
     /// Maximum number of concurrent calls.
     pub concurrency: usize,
@@ -49,7 +49,7 @@ pub struct SimulateOptions {
     pub at: Option<DateTime<Utc>>,
     /// No progress bar.
     pub quiet: bool,
-    /// The summary will be printed as JSON: no progress bar either.
+    /// The summary will be printed as JSON, so there is no progress bar either.
     pub json: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct SimulateOptions {
 /// If the address or the secret cannot be used. The server's errors are in the summary.
 pub async fn run(options: SimulateOptions) -> anyhow::Result<Summary> {
     let stop = async {
-        // Without a handler for the signal there is nothing to wait for.
+        // If the signal handler cannot be installed, never stop.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -36,7 +36,7 @@ pub enum Gate {
     Open,
     /// One may start, as a probe.
     OneProbe,
-    /// None may start.
+    /// No send may start.
     Shut,
 }
 

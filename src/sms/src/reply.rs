@@ -111,7 +111,7 @@ fn take_reference(words: &mut Vec<&str>) -> Option<String> {
     None
 }
 
-/// Whether the words are one of [`YES`], with only polite words next to it.
+/// Whether the words are one or more phrases of [`YES`], with only polite words next to them.
 fn only_yes(words: &[&str]) -> bool {
     let mut rest = words;
     let mut yes = false;

@@ -47,7 +47,7 @@ impl Directory {
     /// The directory from a moment ago.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn recent(&self, outbox: &Outbox) -> Result<Arc<Owners>, OutboxError> {
         let mut newest = self.0.lock().await;
         match newest.as_ref().filter(|owners| owners.read_at.elapsed() < MAX_AGE) {
@@ -59,7 +59,7 @@ impl Directory {
     /// A directory that was read after this call.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn newer(&self, outbox: &Outbox) -> Result<Arc<Owners>, OutboxError> {
         let asked = Instant::now();
         let mut newest = self.0.lock().await;
