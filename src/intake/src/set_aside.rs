@@ -32,7 +32,7 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
     attempt(intake, message, &Arc::default()).await
 }
 
-/// Same as [`transact`], but stops if the waiter timed out before the commit.
+/// Same as [`transact()`], but stops if the waiter timed out before the commit.
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,
