@@ -1,7 +1,7 @@
 //! Calls an operation of the admin API in this process, for the person who signed in.
 //!
-//! The request passes the same code as one from outside: role, masking, limits and audit log. Only the caller is known by
-//! [`SignedIn`] instead of a key.
+//! The request runs the same code as an external one: role, masking, limits and audit log. The only difference: [`SignedIn`]
+//! identifies the caller instead of a key.
 
 use std::sync::Arc;
 
@@ -17,23 +17,23 @@ use crate::refusal::Refusal;
 use crate::visit::Visit;
 
 impl Visit {
-    /// The JSON of a GET.
+    /// Sends a GET and returns the JSON of the response.
     pub async fn read(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Value, Refusal> {
         self.json(Method::GET, &format!("{path}{}", query(pairs)), None).await
     }
 
-    /// The JSON of a POST.
+    /// Sends a POST and returns the JSON of the response.
     pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
         self.json(Method::POST, path, body).await
     }
 
-    /// The JSON of any other method.
+    /// Sends a request with any method and returns the JSON of the response.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
         self.json(method, path, body).await
     }
 
-    /// Any request: its status and JSON, of a refusal the problem. Where `version` is given, it is sent as `If-Match`; what
-    /// only a signed-out person or a server in trouble gets is a refusal.
+    /// Sends any request and returns status and JSON. For 400, 409, 412, 422 and 428 the JSON is the problem; every other error
+    /// status is a [`Refusal`]. `version` is sent as `If-Match`.
     pub async fn attempt(
         &self,
         method: Method,
@@ -66,7 +66,7 @@ impl Visit {
         Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
     }
 
-    /// A GET's response as a spreadsheet.
+    /// Sends a GET and returns the response as CSV.
     pub async fn sheet(&self, path: &str, pairs: &[(&str, &str)]) -> Result<Response, Refusal> {
         let address = format!("{path}{}", query(pairs));
         let response = self.call(Method::GET, &address, "text/csv", None).await?;
@@ -76,7 +76,7 @@ impl Visit {
         Err(refused(response).await)
     }
 
-    /// The JSON of a DELETE, or nothing when it has none.
+    /// Sends a DELETE.
     pub async fn delete(&self, path: &str) -> Result<(), Refusal> {
         let response = self.call(Method::DELETE, path, "application/json", None).await?;
         if response.status().is_success() {
@@ -85,7 +85,7 @@ impl Visit {
         Err(refused(response).await)
     }
 
-    /// A stream of events.
+    /// Opens a stream of events.
     pub async fn events(&self, path: &str) -> Result<Response, Refusal> {
         let response = self.call(Method::GET, path, "text/event-stream", None).await?;
         if response.status().is_success() {
@@ -108,7 +108,7 @@ impl Visit {
         Ok(value)
     }
 
-    /// The response to a request with JSON or without a body.
+    /// Sends a request, with a JSON body or without a body.
     pub async fn call(
         &self,
         method: Method,
@@ -121,7 +121,7 @@ impl Visit {
         Ok(api.call(request).await.unwrap_or_else(answer_plain))
     }
 
-    /// The request: the address and the connection of the person's own, and nothing of its headers.
+    /// Builds the inner request. It has the client address and the connection of the person's request, but none of its headers.
     fn inner(
         &self,
         method: Method,
@@ -156,7 +156,7 @@ impl Visit {
     }
 }
 
-/// Why the API did not do what was asked.
+/// Converts an error response of the API into a [`Refusal`].
 pub async fn refused(mut response: Response) -> Refusal {
     let status = response.status();
     let wait = response.header(header::RETRY_AFTER).map(ToOwned::to_owned);
@@ -170,7 +170,7 @@ pub async fn refused(mut response: Response) -> Refusal {
     }
 }
 
-/// The places and sentences of a problem's faults.
+/// The field and the sentence of each fault of a problem.
 fn fields(problem: &Value) -> Vec<(String, String)> {
     let errors = problem["errors"].as_array().into_iter().flatten();
     let fields = errors.filter_map(|error| {

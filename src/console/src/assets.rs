@@ -1,4 +1,4 @@
-//! The styles, the scripts and the icon: the same bytes for everybody for as long as the program runs.
+//! The styles, the scripts and the icon. Their bytes do not change while the program runs, and are the same for everybody.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use poem::endpoint::make_sync;
 use poem::{Route, get};
 use web::conditional::Fixed;
 
-/// The style of all pages: the frame's and each page's.
+/// The style sheet of all pages: the frame's and each page's.
 const STYLE: &str = concat!(
     include_str!("assets/console.css"),
     include_str!("assets/feedback.css"),
@@ -22,7 +22,7 @@ const STYLE: &str = concat!(
     include_str!("assets/on_call.css"),
 );
 
-/// The paths below `/console` and what is there.
+/// The assets by their path below `/console`.
 pub static ASSETS: LazyLock<Vec<(&str, Fixed)>> = LazyLock::new(|| {
     let style = |text| Fixed::new("text/css; charset=utf-8", text);
     let script = |text| Fixed::new("text/javascript; charset=utf-8", text);
@@ -40,7 +40,7 @@ pub static ASSETS: LazyLock<Vec<(&str, Fixed)>> = LazyLock::new(|| {
     ]
 });
 
-/// These routes and those of the assets.
+/// Adds the routes of the assets to these routes.
 pub fn routes(routes: Route) -> Route {
     ASSETS.iter().fold(routes, |routes, (path, asset)| {
         routes.at(*path, get(make_sync(|request| asset.answer(&request))))

@@ -1,4 +1,4 @@
-//! The board: who waits for a call back, the most urgent first, and who took what.
+//! The board: callers who wait for a call back, the most urgent first, and the leads that somebody acknowledged.
 
 use admin::auth::Role;
 use chrono::TimeDelta;
@@ -17,11 +17,11 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/", show)];
 
-/// How many days the board looks back; what is older is in the list of leads.
+/// Days that the board shows; older leads are in the list of leads.
 const DAYS: i64 = 7;
-/// The most leads of each query.
+/// Maximum number of leads per query.
 const MAX_LEADS: &str = "100";
-/// The most leads that somebody took.
+/// Maximum number of acknowledged leads.
 const MAX_TAKEN: &str = "10";
 
 /// The board, or its main part for the script that refreshes it.
@@ -33,7 +33,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         if visit.asked("part") == "main" {
             return Ok(to_get(&Kept::of(&visit.request), Keep::Never, part).await);
         }
-        // The script asks at once whether something changed since: mostly the answer is that nothing did.
+        // The script immediately asks with this tag whether something changed. Usually nothing did.
         let part = tagged(part).await;
         let tag = part.header(header::ETAG).unwrap_or_default();
         let live = visit.link("", &[("part", "main")]);
@@ -70,14 +70,14 @@ async fn main(visit: &Visit, business: &Business) -> Result<Markup, Refusal> {
     })
 }
 
-/// A day of the business, so many days ago, as the API reads it.
+/// The date `days` days ago in the time zone of the business, in the format of the API.
 fn since(visit: &Visit, business: &Business, days: i64) -> String {
     let times = visit.times(business);
     let day = times.now.with_timezone(&times.zone).date_naive() - TimeDelta::days(days);
     day.to_string()
 }
 
-/// The leads that nobody took, P1 first and then by priority, in each the newest first.
+/// The leads that nobody acknowledged, by priority, and within a priority the newest first.
 async fn open_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, Refusal> {
     let (path, since) = (business.path("/leads"), since(visit, business, DAYS - 1));
     let usual = [("acknowledged", "false"), ("since", &since), ("limit", MAX_LEADS)];
@@ -87,7 +87,7 @@ async fn open_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, Re
     let all = visit.read(&path, &usual).await?;
     let mut leads = items(urgent);
     leads.extend(items(all).into_iter().filter(|lead| lead["priority"] != "P1"));
-    // Stable: in each priority the newest stays first.
+    // The sort is stable: within a priority the newest stays first.
     leads.sort_by_key(|lead| lead["priority"].as_str().unwrap_or("P9").to_owned());
     Ok(leads)
 }

@@ -1,4 +1,4 @@
-//! The business that a page is about: its rulebook's code, its people's names, its time zone.
+//! The business that a page is about: the code of its rulebook, the names of its contacts, its time zone.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::locale::Times;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// The rulebook that a person sees first, if they see it at all.
+/// The rulebook that a person sees first, if they may see it.
 const DEFAULT: &str = "default";
 
-/// So many open notices are counted in the navigation.
+/// Maximum number of open notices that the navigation counts.
 pub const MAX_COUNTED: usize = 20;
 
 /// A business.
@@ -26,17 +26,17 @@ pub struct Business {
     pub code: String,
     /// The businesses that the person may choose from: code and name.
     pub choices: Vec<(String, String)>,
-    /// The current rows. What of them is shown passes [`Business::shown`].
+    /// The current rows. Pages show their texts only through [`Business::shown`].
     pub rows: RowSet,
-    /// How many notices are open; more than [`MAX_COUNTED`] are not counted.
+    /// Number of open notices, up to [`MAX_COUNTED`].
     pub open_notices: usize,
     zone: Tz,
-    /// Whether the person may read no phone number.
+    /// Whether phone numbers are masked for the person.
     masked: bool,
 }
 
 impl Visit {
-    /// The business that the address names, else the first that the person sees.
+    /// The business that the address names, else the first one that the person may see.
     pub async fn business(&self) -> Result<&Business, Refusal> {
         if let Some(business) = self.business.get() {
             return Ok(business);
@@ -88,7 +88,7 @@ impl Visit {
         }
     }
 
-    /// How times are written for a business.
+    /// The format of times for a business.
     pub fn times(&self, business: &Business) -> Times {
         Times {
             words: self.words,
@@ -109,18 +109,18 @@ impl Business {
         format!("/admin/v1/rulebooks/{}{rest}", segment(&self.code))
     }
 
-    /// A text of a row as the person may see it: an owner may have written a number into any of them.
+    /// The text of a row as the person may see it. Any text of a row may contain a phone number.
     pub fn shown(&self, text: &str) -> String {
         if self.masked { scrub(text) } else { text.to_owned() }
     }
 
-    /// What people call a contact.
+    /// The name of a contact, else its code.
     pub fn contact(&self, code: &str) -> String {
         let found = self.rows.contacts.get(code);
         self.shown(found.map_or(code, |stored| stored.row.name.as_str()))
     }
 
-    /// What a row is called in a language, by its resource and code.
+    /// The name of a row in a language, by its resource and code.
     pub fn row_name(&self, resource: &str, code: &str, language: &str) -> String {
         let names = match resource {
             "services" => self.rows.services.get(code).map(|stored| &stored.row.names),
@@ -133,7 +133,7 @@ impl Business {
         names.map_or_else(|| spaced(code), |names| self.label(names, language, code))
     }
 
-    /// A label in a language, else in any, else the code.
+    /// A label in a language, else in any language, else the code.
     pub fn label(&self, labels: &BTreeMap<String, String>, language: &str, code: &str) -> String {
         let found = labels.get(language).or_else(|| labels.values().next());
         found.map_or_else(|| spaced(code), |label| self.shown(label))

@@ -1,4 +1,4 @@
-//! A call: what was said beside what was decided, and why.
+//! The page of a call: the transcript beside the decision and its reasons.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};
@@ -27,12 +27,12 @@ struct Story {
     transcript: Vec<Value>,
     tools: Vec<Value>,
     lead: Option<Value>,
-    /// The decision on the report, else the last one, with every row's part.
+    /// The decision about the report, else the last one, with the effect of every row.
     decision: Option<Value>,
-    /// The decision whose price the caller got, where it is another.
+    /// The decision whose price the caller got, if it is a different one.
     quote: Option<Value>,
     messages: Vec<Value>,
-    /// What people say of the decision.
+    /// The feedback about the decision.
     feedback: Vec<Value>,
     heard: Vec<Heard>,
 }
@@ -41,7 +41,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(page(visit, Attempt::default()))
 }
 
-/// The page about a call, with what somebody wrote into its forms and could not be stored.
+/// The page of a call, with form input that could not be stored.
 pub async fn page(visit: &Visit, attempt: Attempt) -> Answer {
     let business = visit.business().await?;
     let story = read(visit, business).await?;
@@ -183,7 +183,7 @@ fn speaker(turn: &Value, name: &str) -> Markup {
 
 fn tools(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
-    // A report has them in its transcript.
+    // If there is a report, its transcript contains them.
     let is_told = story.transcript.iter().any(|turn| turn["role"] == "tool_calls");
     html! { @if !story.tools.is_empty() && !is_told { details {
         summary { (words.count("tools", story.tools.len())) }

@@ -1,4 +1,4 @@
-//! Change sets: the list, and one of them from its differences over the backtest to its publication.
+//! Change sets: the list, and the page of one: its differences, its backtest and its publication.
 
 mod act;
 mod backtest;

@@ -1,11 +1,11 @@
-//! What a person types or pastes to try: plain lines with or without who speaks, or a Vapi message as JSON.
+//! Parses what a person types or pastes into Try: plain lines with or without the name of the speaker, or a Vapi message as JSON.
 
 use rules::hearing::AGENT_LINE;
 use serde_json::{Value, json};
 
-/// How transcripts name the agent, in small letters.
+/// Names of the agent in transcripts, in lower case.
 const AGENTS: [&str; 6] = ["agent", "assistant", "bot", "ai", "ringbook", "réceptionniste"];
-/// How they name the caller.
+/// Names of the caller in transcripts, in lower case.
 const CALLERS: [&str; 8] = [
     "caller",
     "customer",
@@ -17,19 +17,19 @@ const CALLERS: [&str; 8] = [
     "human",
 ];
 
-/// What was typed.
+/// The parsed input.
 #[derive(Debug, PartialEq)]
 pub enum Typed {
     Nothing,
-    /// As the API reads it: a line a turn, the agent's with their mark.
+    /// The conversation in the format of the API: one line per turn, the agent's lines with their prefix.
     Said(String),
     /// A Vapi message with its envelope.
     Message(Value),
-    /// It begins like JSON and is none: the line and the column at which it ends being JSON.
+    /// It begins like JSON but is not valid: line and column of the syntax error.
     BadJson(usize, usize),
 }
 
-/// Reads what was typed.
+/// Parses the input.
 pub fn read(text: &str) -> Typed {
     let text = text.trim();
     if text.is_empty() {
@@ -38,7 +38,7 @@ pub fn read(text: &str) -> Typed {
     if text.starts_with('{') {
         return match serde_json::from_str::<Value>(text) {
             Ok(message) if message["message"].is_object() => Typed::Message(message),
-            // Without its envelope, as logs show it.
+            // The message without its envelope, as in logs.
             Ok(message) => Typed::Message(json!({"message": message})),
             Err(error) => Typed::BadJson(error.line(), error.column()),
         };
@@ -60,7 +60,7 @@ fn line(line: &str) -> String {
     line.to_owned()
 }
 
-/// The turns of what was said: whether the agent speaks, and the words.
+/// The turns of the conversation: whether the agent speaks, and the words.
 pub fn turns(said: &str) -> Vec<(bool, &str)> {
     let lines = said.lines().filter(|line| !line.trim().is_empty());
     let turn = |line| match str::strip_prefix(line, AGENT_LINE) {

@@ -1,19 +1,19 @@
-//! The token that every form of a session carries: another site cannot know it.
+//! The CSRF token: every form of a session carries it, and other sites cannot know it.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-/// What the token is for, so that no other use of a session's token gives the same bytes.
+/// The purpose of the token, so that no other MAC with the session's token has the same bytes.
 const PURPOSE: &[u8] = b"ringbook console form";
 
 /// The name of the field.
 pub const FIELD: &str = "csrf";
 
-/// The token of the session with this token.
+/// The CSRF token of the session with this session token.
 #[must_use]
 pub fn token(session: &str) -> String {
-    // HMAC takes a key of any length.
+    // Cannot fail: HMAC accepts a key of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(session.as_bytes()) else {
         return String::new();
     };
@@ -21,7 +21,7 @@ pub fn token(session: &str) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// Whether a form's token is that of the session, in constant time.
+/// Whether a form's token belongs to the session, compared in constant time.
 #[must_use]
 pub fn matches(session: &str, sent: &str) -> bool {
     let own = token(session);

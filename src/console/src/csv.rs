@@ -1,4 +1,4 @@
-//! The lists as spreadsheets: what the API writes, with the filters of the page.
+//! The lists as CSV from the API, with the filters of the page.
 
 use futures_util::future::BoxFuture;
 use poem::Response;
@@ -11,12 +11,12 @@ use crate::{calls, leads};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/leads.csv", leads), Address::get("/calls.csv", calls)];
 
-/// The leads that the filters keep.
+/// The leads that match the filters.
 pub fn leads(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(sheet(visit, &leads::LIST))
 }
 
-/// The calls that the filters keep.
+/// The calls that match the filters.
 pub fn calls(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(sheet(visit, &calls::LIST))
 }

@@ -45,7 +45,7 @@ const FRENCH_MONTHS: [&str; 12] = [
     "décembre",
 ];
 
-/// The names of the weekdays, from Monday on.
+/// The names of the weekdays, starting with Monday.
 pub fn weekday_names(words: Words) -> &'static [&'static str; 7] {
     match words.0 {
         Language::English => &ENGLISH_DAYS,
@@ -67,7 +67,7 @@ pub fn month_name(words: Words, date: NaiveDate) -> &'static str {
     name(names, date.month0())
 }
 
-/// The number of a day in its month, of which French counts the first.
+/// The number of a day in its month; French writes the first as `1er`.
 pub fn number(words: Words, date: NaiveDate) -> String {
     match (words.0, date.day()) {
         (Language::French, 1) => "1er".to_owned(),
@@ -84,7 +84,7 @@ pub fn day(words: Words, date: NaiveDate) -> String {
     }
 }
 
-/// A day of a known month, with its weekday.
+/// A day with its weekday, without the month.
 pub fn short_day(words: Words, date: NaiveDate) -> String {
     let weekday = date.weekday().num_days_from_monday();
     match words.0 {
@@ -102,7 +102,7 @@ fn name(names: &[&'static str], at: u32) -> &'static str {
     names.get(at as usize).copied().unwrap_or_default()
 }
 
-/// With a capital at its beginning.
+/// The text with a capital first letter.
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters

@@ -1,4 +1,4 @@
-//! A decision as people read it: urgency, service, what was said to the caller, the price as a receipt, and why.
+//! A decision for people: urgency, service, the sentence for the caller, the price as a receipt, and the reasons.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::leads::{priority, text};
 use crate::receipt::receipt;
 use crate::visit::Visit;
 
-/// The card of a decision with its explanation. `besides` stands between the receipt and the reasons.
+/// The card of a decision with its explanation. `besides` is shown between the receipt and the reasons.
 pub fn card(visit: &Visit, business: &Business, decided: &Value, explanation: &Value, besides: &Markup) -> Markup {
     let words = visit.words;
     let rule = text(decided, "priority_rule").map_or_else(
@@ -31,7 +31,7 @@ pub fn card(visit: &Visit, business: &Business, decided: &Value, explanation: &V
     } }
 }
 
-/// The rows of an explanation, in the words of the trace.
+/// The rows of an explanation, with the texts of the trace.
 fn parts(visit: &Visit, key: &str, rows: &Value) -> Markup {
     let words = visit.words;
     let rows: Vec<&Value> = rows.as_array().into_iter().flatten().collect();

@@ -1,4 +1,4 @@
-//! Requests that a person's form makes, with what the API finds wrong in them: the fault belongs beside its field.
+//! Sends the changes of a form to the API, and returns its faults by field, so that the page can show each beside its field.
 
 use poem::http::{Method, StatusCode};
 use serde_json::Value;
@@ -8,15 +8,15 @@ use crate::api::refused;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// What a request did.
+/// A successful response.
 pub struct Done {
-    /// 202 where the change waits for a second person.
+    /// 202 if the change waits for a second person's approval.
     pub status: StatusCode,
     pub body: Value,
 }
 
 impl Refusal {
-    /// Whether a form can show it: the input is wrong, or others were faster.
+    /// Whether the form can show it: the input is wrong, or somebody else was faster.
     pub fn is_about_the_form(&self) -> bool {
         use StatusCode as S;
         matches!(
@@ -31,12 +31,12 @@ impl Refusal {
         )
     }
 
-    /// Whether what the form was made of has changed meanwhile.
+    /// Whether the data of the form has changed since the form was shown.
     pub fn is_stale(&self) -> bool {
         self.status == StatusCode::PRECONDITION_FAILED
     }
 
-    /// What is wrong with this field, in the words of the API.
+    /// The fault of this field, as the API words it.
     pub fn at(&self, field: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(place, _)| place == field);
         found.map(|(_, detail)| detail.as_str())
@@ -44,7 +44,7 @@ impl Refusal {
 }
 
 impl Visit {
-    /// Asks the API to do something.
+    /// Sends a write to the API.
     pub async fn edit(&self, method: Method, address: &str, body: &Value) -> Result<Done, Refusal> {
         let mut response = self.call(method, address, "application/json", Some(body)).await?;
         let status = response.status();

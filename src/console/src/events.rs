@@ -1,4 +1,4 @@
-//! What changes while a page is open, for the script that loads it anew.
+//! Events for an open page, so that its script reloads it after a change.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/live.events", show)];
 
-/// After so long a stream ends and the browser opens the next: whether the session still lasts is then asked again.
+/// Maximum duration of a stream. The browser then opens a new one, which checks the session again.
 const MAX_AGE: Duration = Duration::from_mins(5);
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {

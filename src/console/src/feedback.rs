@@ -1,5 +1,5 @@
-//! "This decision was wrong": what people say of a decision, beside it on the page of the call, and the forms to say it, to
-//! dismiss it and to keep a call as a case.
+//! "This decision was wrong": the feedback about a decision on the page of its call, with the forms to give feedback, to dismiss
+//! it and to store a call as a case.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -26,7 +26,7 @@ pub const ADDRESSES: &[Address] = &[
 
 const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
 
-/// A form of the page that could not be stored, and why.
+/// Why a form of the page could not be stored; at most one field is set.
 #[derive(Default)]
 pub struct Attempt {
     wrong: Option<Refusal>,
@@ -35,14 +35,14 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The status of the page that shows it.
+    /// The HTTP status of the page that shows the fault.
     pub fn status(&self) -> Option<StatusCode> {
         let refused = self.wrong.as_ref().or(self.case.as_ref()).or(self.other.as_ref());
         refused.map(|refused| refused.status)
     }
 }
 
-/// Stores what a person says of the decision.
+/// Stores feedback about the decision.
 fn note(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let mut body = json!({});
@@ -62,7 +62,7 @@ fn note(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Keeps the decision as it is as a case.
+/// Stores the call as a case that expects the decision as it is.
 fn keep(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let body = json!({"code": visit.sent("code"), "comment": visit.sent("comment")});
@@ -106,13 +106,13 @@ fn dismiss(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The page of the call, at what people say of it, with what was done.
+/// The address of the feedback on the call's page, with the action that was done.
 pub fn back(visit: &Visit, done: &str) -> String {
     let call = visit.link(&format!("/calls/{}", segment(&visit.path("id"))), &[("done", done)]);
     format!("{call}#feedback")
 }
 
-/// What people say of the decision, and the forms.
+/// The feedback about the decision, and the forms.
 pub fn section(visit: &Visit, business: &Business, feedback: &[Value], attempt: &Attempt) -> Markup {
     let words = visit.words;
     let done = match visit.asked("done") {
@@ -133,7 +133,7 @@ pub fn section(visit: &Visit, business: &Business, feedback: &[Value], attempt: 
     }
 }
 
-/// What it should have been, in a line.
+/// The right decision according to the feedback, in one line.
 pub fn should_have_been(visit: &Visit, business: &Business, one: &Value) -> Markup {
     let words = visit.words;
     let currency = business.rows.settings.values().next();
@@ -169,7 +169,7 @@ fn row(visit: &Visit, business: &Business, one: &Value) -> Markup {
     } }
 }
 
-/// What an editor does with open feedback.
+/// The buttons with which an editor resolves open feedback.
 fn resolve(visit: &Visit, one: &Value) -> Markup {
     let words = visit.words;
     let id = text(one, "id").unwrap_or_default();

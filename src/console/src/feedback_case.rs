@@ -1,4 +1,4 @@
-//! Makes a case of feedback: the page on which an editor chooses its name, its words and the change set that it waits in.
+//! Makes a case from feedback: the page on which an editor chooses its name, its words and its change set.
 
 use admin::auth::Role;
 use base::telemetry::scrub;
@@ -46,7 +46,7 @@ fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// A form's text with the line ends of a conversation.
+/// A text from a form, with CRLF replaced by LF.
 fn lines(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
@@ -74,7 +74,7 @@ async fn form(visit: &Visit, refused: Option<Refusal>) -> Answer {
     Ok(response)
 }
 
-/// The feedback of the address.
+/// The feedback that the address names.
 async fn found(visit: &Visit, business: &Business) -> Result<Value, Refusal> {
     let (call, id) = (visit.path("id"), visit.path("feedback"));
     let of_call = [("call_id", call.as_str()), ("limit", "200")];
@@ -83,7 +83,7 @@ async fn found(visit: &Visit, business: &Business) -> Result<Value, Refusal> {
     one.ok_or_else(|| Refusal::plain(StatusCode::NOT_FOUND))
 }
 
-/// What was said, as the decision has it, without phone numbers.
+/// The conversation of the decision, without phone numbers.
 async fn said(visit: &Visit, business: &Business, one: &Value) -> Result<String, Refusal> {
     let id = text(one, "decision_id").unwrap_or_default();
     let path = business.path(&format!("/decisions/{}", segment(id)));

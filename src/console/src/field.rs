@@ -1,20 +1,20 @@
-//! Pieces of forms: a fault beside its field, amounts as people type them, codes made of names.
+//! Parts of forms: a fault beside its field, amounts as people type them, codes created from names.
 
 use maud::{Markup, html};
 use rules::words::fold;
 
 use crate::words::{Language, Words};
 
-/// The longest code of a row.
+/// Maximum length of a row's code.
 const MAX_CODE: usize = 64;
 
-/// What is wrong with a field, to be named by its `aria-describedby`.
+/// The fault of a field, with the id for its `aria-describedby`.
 pub fn fault(field: &str, text: &str) -> Markup {
     html! { p.fault id={ "fault-" (field) } role="alert" { (text) } }
 }
 
-/// An amount as the API reads it, from what a person typed: `1 234,50 $` in French, `$1,234.50` in English. What is no amount
-/// stays as it is, so that the API says so.
+/// Converts an amount that a person typed (`1 234,50 $` in French, `$1,234.50` in English) to the format of the API. Other text
+/// is not changed, so that the API rejects it.
 pub fn typed_money(words: Words, typed: &str) -> String {
     let plain: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '$').collect();
     let Some((whole, rest)) = plain.rsplit_once(',') else {
@@ -28,7 +28,7 @@ pub fn typed_money(words: Words, typed: &str) -> String {
     }
 }
 
-/// A code for a row that people call this; empty where nothing is left of the name.
+/// Creates the code of a row from its name; empty if no usable character is left.
 pub fn code_of(name: &str) -> String {
     let mut code = String::new();
     for c in fold(name).chars() {

@@ -1,11 +1,11 @@
-//! What a decision heard, as a list: each quotation once, with the concepts that it speaks for and why it did not count.
+//! The mentions that a decision heard, as a list: each quotation once, with its concepts and why it did not count.
 
 use maud::{Markup, html};
 
 use crate::highlight::{self, Heard};
 use crate::words::Words;
 
-/// The list with its heading; nothing where nothing was heard.
+/// The list with its heading; empty if nothing was heard.
 pub fn heard_list(words: Words, heard: &[Heard]) -> Markup {
     if heard.is_empty() {
         return html! {};
@@ -13,7 +13,7 @@ pub fn heard_list(words: Words, heard: &[Heard]) -> Markup {
     let mut quotations: Vec<(&str, bool, &str, Vec<String>)> = Vec::new();
     for one in heard {
         let concept = one.concept.replace('_', " ");
-        // How a phrase that counts was heard matters to nobody.
+        // The reason is only interesting for phrases that do not count.
         let why = if one.counts { "" } else { one.why.as_str() };
         match quotations
             .iter_mut()

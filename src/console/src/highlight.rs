@@ -1,7 +1,7 @@
-//! Marks in a transcript the words that a decision heard: those that counted, and those that did not with the reason.
+//! Marks the words in a transcript that a decision heard: those that counted, and those that did not, with the reason.
 //!
-//! A decision's trace quotes the words and their sentence; the marks are found by these quotations. A quotation that is in
-//! no sentence of the caller marks nothing.
+//! A decision's trace quotes the words and their sentence. The marks are placed by finding these quotations. A quotation that the
+//! transcript does not contain marks nothing.
 
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ pub struct Heard {
     pub why: String,
 }
 
-/// What a trace says of the words heard.
+/// The words that a decision heard, from its trace.
 pub fn heard(trace: &Value) -> Vec<Heard> {
     let steps = trace.as_array().into_iter().flatten();
     let concepts = steps.filter(|step| step["resource"] == "concepts");
@@ -32,7 +32,7 @@ pub fn heard(trace: &Value) -> Vec<Heard> {
         .collect()
 }
 
-/// `"words" in "the sentence" (fact): how`, as the trace has it.
+/// Parses a line of the trace: `"words" in "the sentence" (fact): how`.
 fn one(concept: &str, did: &str) -> Option<Heard> {
     let (words, rest) = did.strip_prefix('"')?.split_once("\" in \"")?;
     let (end, separator) = rest.rmatch_indices("\": ").chain(rest.rmatch_indices("\" (")).next()?;
@@ -47,7 +47,7 @@ fn one(concept: &str, did: &str) -> Option<Heard> {
     })
 }
 
-/// What the caller said, with its marks.
+/// The words of the caller, with the marks.
 pub fn marked(said: &str, heard: &[Heard]) -> Markup {
     let mut at = 0;
     let mut pieces: Vec<(&str, &[&Heard])> = Vec::new();
@@ -65,7 +65,7 @@ pub fn marked(said: &str, heard: &[Heard]) -> Markup {
     } }
 }
 
-/// The class of a mark.
+/// The CSS class of a mark.
 pub fn class(counts: bool) -> &'static str {
     if counts { "counts" } else { "off" }
 }
@@ -77,7 +77,7 @@ fn reasons(all: &[&Heard]) -> String {
     reasons.collect::<Vec<_>>().join("; ")
 }
 
-/// Where the quotations are, the first first; those that overlap become one.
+/// The positions of the quotations in order. Overlapping quotations are merged.
 fn places<'a>(said: &str, heard: &'a [Heard]) -> Vec<(Range<usize>, Vec<&'a Heard>)> {
     let found = heard.iter().filter_map(|one| {
         let sentence = find(said, &one.sentence)?;
@@ -99,7 +99,7 @@ fn places<'a>(said: &str, heard: &'a [Heard]) -> Vec<(Range<usize>, Vec<&'a Hear
     places
 }
 
-/// Where a text is in another, whatever the case.
+/// The position of a text in another one, ignoring case.
 fn find(text: &str, wanted: &str) -> Option<Range<usize>> {
     if wanted.is_empty() {
         return None;

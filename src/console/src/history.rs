@@ -1,4 +1,4 @@
-//! History: revisions on a time line, any two compared, the way back, and the audit log.
+//! History: revisions on a time line, any two compared, roll back, and the audit log.
 
 mod audit;
 mod back;
@@ -28,14 +28,14 @@ pub const ADDRESSES: &[Address] = &[
     Address::post("/history/:number/roll-back", back::roll_back),
 ];
 
-/// How many revisions a page has.
+/// Number of revisions per page.
 const PAGE_SIZE: &str = "20";
-/// The most audit entries that say what the revisions of a page changed.
+/// Maximum number of audit entries that are read to summarize the revisions of a page.
 const MAX_ENTRIES: &str = "200";
-/// Of so few rows of a kind, each is named.
+/// Up to this number of rows of a kind, each is named.
 const MAX_NAMED: usize = 2;
 
-/// What each revision changed: by number, the codes of the rows of each resource.
+/// The changes of each revision: by revision number, the codes of the changed rows of each resource.
 type Changed = BTreeMap<i64, BTreeMap<String, Vec<String>>>;
 
 /// The time line, or two revisions compared.
@@ -83,7 +83,7 @@ async fn time_line(visit: &Visit, business: &Business) -> Result<Markup, Refusal
     })
 }
 
-/// What these revisions changed, by the audit log.
+/// The changes of these revisions, from the audit log.
 async fn changed(visit: &Visit, business: &Business, revisions: &[Value]) -> Result<Changed, Refusal> {
     let mut changed = Changed::new();
     let (Some(first), Some(oldest)) = (revisions.first(), revisions.last()) else {
@@ -110,14 +110,14 @@ async fn changed(visit: &Visit, business: &Business, revisions: &[Value]) -> Res
             .or_default();
         codes.push(text(&entry, "code").unwrap_or_default().to_owned());
     }
-    // Of the oldest one, not all was read.
+    // The entries of the oldest revision may be incomplete.
     if is_cut {
         changed.pop_first();
     }
     Ok(changed)
 }
 
-/// So many seconds after a revision was made.
+/// The time `seconds` after a revision was published.
 fn near(revision: &Value, seconds: i64) -> String {
     let at = text(revision, "created_at").and_then(|at| at.parse::<DateTime<Utc>>().ok());
     at.map(|at| (at + TimeDelta::seconds(seconds)).to_rfc3339())
@@ -146,7 +146,7 @@ fn compare_form(visit: &Visit, revisions: &[Value]) -> Markup {
     } }
 }
 
-/// The beginning of a text, for a choice.
+/// The beginning of a text, for an option of a select field.
 fn start(text: &str) -> String {
     text.chars().take(40).collect()
 }
@@ -171,7 +171,7 @@ fn entry(visit: &Visit, business: &Business, revision: &Value, head: i64, change
     } }
 }
 
-/// What a revision changed, in words: "One service: Camera inspection · 2 taxes".
+/// The changes of a revision in words: "One service: Camera inspection · 2 taxes".
 fn summary(visit: &Visit, business: &Business, resources: &BTreeMap<String, Vec<String>>) -> Markup {
     let words = visit.words;
     html! { @for (place, (resource, codes)) in resources.iter().enumerate() {

@@ -1,7 +1,7 @@
-//! What somebody typed into a form whose session ended: it is carried through the sign-in and offered to be sent again.
+//! Form input of a person whose session ended. It is carried through the sign-in, and the person can then send it again.
 //!
-//! The fields travel in the pages alone, as hidden fields: never in an address, a log or the database. Only a form of this
-//! server is kept: one of another site must not wait behind the sign-in for a click.
+//! The input is only in hidden fields of the pages, never in an address, a log or the database. Only forms of this server are
+//! carried: a form of another site must not wait behind the sign-in for a click.
 
 use maud::{Markup, html};
 use poem::http::{StatusCode, Uri};
@@ -11,14 +11,14 @@ use crate::visit::value;
 use crate::words::Words;
 use crate::{csrf, page, session};
 
-/// What the names of carried fields begin with.
+/// Prefix of the names of carried fields.
 const PREFIX: &str = "kept-";
 /// The field with the address that the form was sent to.
 const TO: &str = "kept_to";
-/// Forms that nobody typed into.
+/// Forms without input.
 const IDLE: [&str; 2] = ["/console/logout", "/console/language"];
 
-/// A form that was not accepted.
+/// A form that was sent without a valid session or form token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kept {
     to: String,
@@ -26,7 +26,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The form of a request, if this server made it.
+    /// The form of a request, if it is from a page of this server.
     pub fn of(request: &Request, form: &[(String, String)]) -> Option<Self> {
         Self::sent_to(request.original_uri(), request, form)
     }
@@ -42,7 +42,7 @@ impl Kept {
         (page::own_address(to) == to && !is_idle && !form.is_empty() && is_own(request, form)).then_some(kept)
     }
 
-    /// What the form for signing in carried.
+    /// The form that the sign-in form carried, if any.
     pub fn carried(form: &[(String, String)]) -> Option<Self> {
         let to = value(form, TO);
         let field = |(name, value): &(String, String)| Some((name.strip_prefix(PREFIX)?.to_owned(), value.clone()));
@@ -52,7 +52,7 @@ impl Kept {
         })
     }
 
-    /// The hidden fields that carry it.
+    /// The hidden fields that carry the form.
     pub fn hidden(&self) -> Markup {
         html! {
             input type="hidden" name=(TO) value=(self.to);
@@ -60,7 +60,7 @@ impl Kept {
         }
     }
 
-    /// The page that offers to send it with a session's form token.
+    /// The page that offers to send the form again, with the form token of the new session.
     pub fn page(&self, request: &Request, words: Words, status: StatusCode, csrf: &str) -> Response {
         let typed = |(_, value): &&(String, String)| !value.is_empty();
         let main = html! { section.card.login {
@@ -83,11 +83,11 @@ impl Kept {
     }
 }
 
-/// Whether a form is of a page of this server: a browser says so, or it has the token of the session that ended.
+/// Whether a form is from a page of this server: the browser says so, or the form has the token of the session that ended.
 fn is_own(request: &Request, form: &[(String, String)]) -> bool {
     match request.header("sec-fetch-site") {
         Some(site) => site == "same-origin",
-        // Browsers say nothing on plain http.
+        // Browsers do not send the header over plain http.
         None => session::token_of(request).is_some_and(|token| csrf::matches(&token, value(form, csrf::FIELD))),
     }
 }

@@ -24,16 +24,16 @@ pub const ADDRESSES: &[Address] = &[
 const PLACE: &str = "/keys";
 const KEYS: &str = "/admin/v1/api-keys";
 const SESSIONS: &str = "/admin/v1/console-sessions";
-/// The most keys and sessions that the page shows; all are in the API.
+/// Maximum number of keys and of sessions on the page; the API lists all of them.
 const MAX_ROWS: &str = "200";
 const ROLES: [&str; 6] = ["viewer", "dispatcher", "editor", "publisher", "owner", "admin"];
 
-/// What the form said when it was sent.
+/// The result of the form.
 #[derive(Default)]
 struct Sent {
-    /// The key that was made, shown once.
+    /// The new key, shown once.
     made: Option<String>,
-    /// The field and what is wrong with it.
+    /// The field and its fault.
     fault: Option<(String, String)>,
 }
 
@@ -41,7 +41,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move { shown(visit, StatusCode::OK, &Sent::default()).await })
 }
 
-/// Makes a key and shows it once.
+/// Creates a key and shows it once.
 pub fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let mut wanted = Map::new();
@@ -178,7 +178,7 @@ fn sessions_table(visit: &Visit, business: &Business, sessions: &[Value]) -> Mar
     } } }
 }
 
-/// A button in a row, which says to a screen reader what it is about.
+/// A button in a row, with a label for screen readers that names the row.
 fn button(visit: &Visit, path: &str, key: &str, about: &str) -> Markup {
     html! { form method="post" action=(visit.link(path, &[])) {
         (page::token(visit))

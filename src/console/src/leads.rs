@@ -1,4 +1,4 @@
-//! Leads: one as a card or a line, the list, and "I take it".
+//! Leads: cards, rows, the list, and the button "I take it".
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub const ADDRESSES: &[Address] = &[Address::get("/leads", show), Address::post(
 pub struct Sent(BTreeMap<String, Vec<(String, String)>>);
 
 impl Sent {
-    /// Those since a day.
+    /// The messages since a day.
     pub async fn of_week(visit: &Visit, business: &Business, since: &str) -> Result<Self, Refusal> {
         let pairs = [("rulebook", business.code.as_str()), ("since", since), ("limit", "200")];
         let list = visit.read("/admin/v1/sms-messages", &pairs).await?;
@@ -40,7 +40,7 @@ impl Sent {
     }
 }
 
-/// A text of a JSON object, if it is there and not empty.
+/// A string field of a JSON object; `None` if it is missing or empty.
 pub fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value[name].as_str().filter(|text| !text.is_empty())
 }
@@ -60,7 +60,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Takes a lead for the key's owner or for a contact.
+/// Acknowledges a lead for the key's owner or for a contact.
 pub fn take(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -122,7 +122,7 @@ pub fn card(visit: &Visit, business: &Business, sent: &Sent, lead: &Value, may_t
     } }
 }
 
-/// A lead that somebody took, in a line.
+/// An acknowledged lead, in one line.
 pub fn taken_line(visit: &Visit, business: &Business, lead: &Value) -> Markup {
     html! {
         (priority(lead)) " "
@@ -131,7 +131,7 @@ pub fn taken_line(visit: &Visit, business: &Business, lead: &Value) -> Markup {
     }
 }
 
-/// Who took a lead, when, how, and what they said of it.
+/// Who acknowledged a lead, when, how, and with which comment.
 pub fn taken_by(visit: &Visit, business: &Business, lead: &Value) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     let taken = &lead["acknowledgement"];
@@ -232,13 +232,13 @@ pub fn priority(lead: &Value) -> Markup {
     html! { span.priority.(priority.to_ascii_lowercase()) { (priority) } }
 }
 
-/// The caller's name, else the number, else that nobody knows.
+/// The caller's name, else the number, else a text for an unknown caller.
 pub fn who(visit: &Visit, row: &Value) -> String {
     let name = text(row, "customer_name").or_else(|| text(row, "customer_number"));
     name.map_or_else(|| visit.words.say("unknown-caller"), ToOwned::to_owned)
 }
 
-/// What else must be known of a call before somebody calls back: that it is no real one, or that its data is gone.
+/// What a person must know before they call back: the call is simulated, or its data was erased.
 pub fn tags(visit: &Visit, row: &Value) -> Markup {
     let words = visit.words;
     html! {

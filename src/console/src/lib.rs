@@ -1,8 +1,8 @@
 //! The console: pages for owners, dispatchers and technicians, in French and English.
 //!
-//! A page calls the operations of the admin API in this process ([`api`]) and renders their JSON, so that roles, masking,
-//! limits and the audit log hold alike. [`login`] exchanges an API key for a session ([`session`]); every form carries a
-//! token of that session ([`csrf`]). It must never read or write a rule, a call or a lead by a query of its own.
+//! A page calls the operations of the admin API in this process ([`api`]) and renders their JSON, so that roles, masking, limits
+//! and the audit log apply to it too. [`login`] exchanges an API key for a session ([`session`]); every form carries a token of
+//! that session ([`csrf`]). The console must never read or write a rule, a call or a lead with its own query.
 
 mod address;
 mod api;
@@ -83,7 +83,7 @@ pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
     all.map(|(path, methods)| (format!("/console{}", path.trim_end_matches('/')), methods))
 }
 
-/// The console, to be nested at `/console`. `api` is the admin API as a whole.
+/// The routes of the console, to be nested at `/console`. `api` is the whole admin API.
 pub fn routes(admin: AdminState, api: Arc<BoxEndpoint<'static, Response>>, https: bool) -> impl Endpoint {
     let console = Console { admin, api, https };
     assets::routes(pages::routes(&console))
@@ -92,7 +92,7 @@ pub fn routes(admin: AdminState, api: Arc<BoxEndpoint<'static, Response>>, https
         .around(|routes, request| async move {
             let words = Words::of(None, &request);
             match routes.call(request).await {
-                // No page has this address, or it cannot be read.
+                // The address has no page or cannot be parsed.
                 Err(error) if matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST) => {
                     let refusal = Refusal::plain(error.status());
                     Ok(page::refused_without_session(&Request::default(), words, &refusal))

@@ -1,4 +1,4 @@
-//! What the lists of leads and calls have in common: the filters, the pages, the way to the spreadsheet.
+//! Code that the lists of leads and calls share: filters, pages, and the link to the CSV.
 
 use admin::auth::Role;
 use chrono::TimeDelta;
@@ -10,12 +10,12 @@ use crate::business::Business;
 use crate::page::Frame;
 use crate::visit::{Answer, Visit};
 
-/// How many rows a page has.
+/// Number of rows per page.
 const PAGE_SIZE: &str = "30";
-/// The fewest digits by which a number is searched for.
+/// Minimum number of digits of a search for a phone number.
 const MIN_DIGITS: usize = 8;
 const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
-/// Where to search, and the keys of the names.
+/// The fields to search in, and the keys of their names.
 static PLACES: [(&str, &str); 3] = [
     ("", "search-name"),
     ("address", "search-address"),
@@ -35,13 +35,13 @@ pub struct List {
     pub path: &'static str,
     /// The key of its name.
     pub title: &'static str,
-    /// The key of what is said when it is empty.
+    /// The key of the text for an empty list.
     pub empty: &'static str,
     /// Whether it has priorities.
     pub priorities: bool,
 }
 
-/// What a person filters by, as parameters of the API.
+/// The person's filters, as parameters of the API.
 pub fn filters(visit: &Visit, business: &Business, list: &List) -> Vec<(&'static str, String)> {
     let mut filters: Vec<_> = search(visit).into_iter().collect();
     let priority = visit.asked("priority");
@@ -63,13 +63,13 @@ pub fn filters(visit: &Visit, business: &Business, list: &List) -> Vec<(&'static
     filters
 }
 
-/// What a person searches for, as a parameter of the API.
+/// The person's search, as a parameter of the API.
 pub fn search(visit: &Visit) -> Option<(&'static str, String)> {
     let search = visit.asked("q");
     (!search.is_empty()).then(|| (searched(visit, search), search.to_owned()))
 }
 
-/// The parameter of a search: a number by its digits, else what the person chose.
+/// The name of the search parameter: the phone number if the search looks like one, else the person's choice.
 fn searched(visit: &Visit, search: &str) -> &'static str {
     let digits = search.chars().filter(char::is_ascii_digit).count();
     let is_number = search.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c));
@@ -84,7 +84,7 @@ fn searched(visit: &Visit, search: &str) -> &'static str {
     }
 }
 
-/// A page of a list, each of its rows by `row`.
+/// A page of a list; `row` renders each row.
 pub async fn show(
     visit: &Visit,
     business: &Business,
@@ -109,13 +109,13 @@ pub async fn show(
     Ok(frame.page(&main))
 }
 
-/// What the address says of the filters, without the page.
+/// The filters of the address, without the page.
 fn kept(visit: &Visit) -> Vec<(&'static str, &str)> {
     let names = ["q", "in", "priority", "days", "day", "state"];
     names.into_iter().map(|name| (name, visit.asked(name))).collect()
 }
 
-/// The links to older rows, to the newest and to the spreadsheet.
+/// The links to older rows, to the newest rows and to the CSV.
 pub fn pages(visit: &Visit, list: &List, next: Option<&str>) -> Markup {
     let words = visit.words;
     let kept = kept(visit);
@@ -153,7 +153,7 @@ fn filter_form(visit: &Visit, list: &List) -> Markup {
     } }
 }
 
-/// What to search for, and where.
+/// The search field, and the choice of the field to search in.
 pub fn search_fields(visit: &Visit) -> Markup {
     let words = visit.words;
     html! {
@@ -171,7 +171,7 @@ pub fn search_fields(visit: &Visit) -> Markup {
     }
 }
 
-/// Where a person may search: what was said may contain numbers, which viewers do not read.
+/// The fields that the person may search. Transcripts may contain phone numbers, so viewers may not search them.
 fn places(visit: &Visit) -> &'static [(&'static str, &'static str)] {
     let all = if visit.may(Role::Dispatcher) || visit.may(Role::Owner) {
         3
@@ -181,7 +181,7 @@ fn places(visit: &Visit) -> &'static [(&'static str, &'static str)] {
     PLACES.get(..all).unwrap_or(&PLACES)
 }
 
-/// The other places to search, when nothing was found in one.
+/// Links to search in the other fields, if nothing was found in one.
 pub fn elsewhere(visit: &Visit, path: &str) -> Markup {
     let (words, search) = (visit.words, visit.asked("q"));
     html! { @if !search.is_empty() { p {

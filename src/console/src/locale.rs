@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::words::{Language, Words};
 
-/// A space at which a line does not break.
+/// A no-break space.
 const NO_BREAK: char = '\u{a0}';
 
 const ENGLISH_DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -19,7 +19,7 @@ const FRENCH_MONTHS: [&str; 12] = [
     "janv.", "févr.", "mars", "avr.", "mai", "juin", "juill.", "août", "sept.", "oct.", "nov.", "déc.",
 ];
 
-/// How times are written: a language, a business's time zone, and what time it is.
+/// The format of times: language, time zone of the business, and the current time.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     pub words: Words,
@@ -28,7 +28,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// An instant of the API: the clock if it is today, else the day before it.
+    /// An instant from the API: only the time of day if it is today, else with the date.
     pub fn at(&self, instant: Option<&str>) -> Markup {
         let Some(at) = instant.and_then(parsed) else {
             return html! {};
@@ -62,7 +62,7 @@ impl Times {
         }
     }
 
-    /// The clock alone, where the day is known.
+    /// Only the time of day.
     pub fn clock_at(&self, instant: Option<&str>) -> Markup {
         let Some(at) = instant.and_then(parsed) else {
             return html! {};
@@ -71,7 +71,7 @@ impl Times {
         html! { time datetime=(at.to_rfc3339()) { (self.clock(local.hour(), local.minute())) } }
     }
 
-    /// The business's day now.
+    /// Today's date in the time zone of the business.
     pub fn today(&self) -> NaiveDate {
         self.now.with_timezone(&self.zone).date_naive()
     }
@@ -87,13 +87,13 @@ impl Times {
         }
     }
 
-    /// How long ago an instant of the API is; none if it is less than a minute.
+    /// How long ago an instant is; `None` if less than a minute.
     pub fn since(&self, instant: Option<&str>) -> Option<String> {
         let passed = self.now - instant.and_then(parsed)?;
         (passed >= TimeDelta::minutes(1)).then(|| span(self.words, passed))
     }
 
-    /// How long until an instant; none if it has passed.
+    /// How long until an instant; `None` if it has passed.
     pub fn until(&self, instant: Option<&str>) -> Option<String> {
         let left = instant.and_then(parsed)? - self.now;
         (left > TimeDelta::zero()).then(|| span(self.words, left))
@@ -104,7 +104,7 @@ fn parsed(text: &str) -> Option<DateTime<Utc>> {
     text.parse().ok()
 }
 
-/// A span in the two largest units that matter.
+/// A duration in its two largest units.
 fn span(words: Words, span: TimeDelta) -> String {
     let minutes = span.num_minutes().max(0);
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
@@ -120,20 +120,20 @@ fn span(words: Words, span: TimeDelta) -> String {
     }
 }
 
-/// A length of time in milliseconds, as `1:05`.
+/// Formats a duration in milliseconds, as `1:05`.
 pub fn length(milliseconds: i64) -> String {
     let seconds = milliseconds.max(0) / 1000;
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// An amount of the API with its currency; cents only where there are some.
+/// An amount from the API with its currency; cents are shown only if they are not zero.
 pub fn money(words: Words, amount: &str, currency: &str) -> String {
     amount
         .parse()
         .map_or_else(|_| amount.to_owned(), |amount| sum(words, amount, currency))
 }
 
-/// The same of a number.
+/// Same as [`money`], for a number.
 pub fn sum(words: Words, amount: Decimal, currency: &str) -> String {
     let amount = amount.round_dp(2);
     let digits = if amount.fract().is_zero() {
@@ -166,7 +166,7 @@ pub fn sum(words: Words, amount: Decimal, currency: &str) -> String {
     }
 }
 
-/// A range of two amounts, or the one that both are.
+/// A range of two amounts; one amount if both are equal.
 pub fn range(words: Words, from: &str, to: &str, currency: &str) -> String {
     let (low, high) = (money(words, from, currency), money(words, to, currency));
     if low == high {
@@ -178,7 +178,7 @@ pub fn range(words: Words, from: &str, to: &str, currency: &str) -> String {
     }
 }
 
-/// Digits in groups of three.
+/// Digits grouped by thousands.
 fn grouped(digits: &str, separator: char) -> String {
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -17,10 +17,10 @@ use crate::visit::{self, Answer, FORM_LIMIT, Visit};
 use crate::words::{Language, Words};
 use crate::{csrf, page, session};
 
-/// The most that the form may hold, in bytes: it may carry another, whose names are longer then.
+/// Maximum size of the form in bytes. It may carry another form, with longer field names.
 const LIMIT: usize = 2 * FORM_LIMIT;
 
-/// What needs a session; the form itself needs none.
+/// The addresses that need a session. The sign-in form does not.
 pub const ADDRESSES: &[Address] = &[
     Address::post("/logout", log_out),
     Address::post("/language", choose_language),
@@ -35,7 +35,7 @@ pub fn form(console: &Console) -> impl Endpoint<Output = Response> + use<> {
     })
 }
 
-/// What the form sends.
+/// Handles the submitted form.
 pub fn submit(console: &Console) -> impl Endpoint<Output = Response> + use<> {
     let console = console.clone();
     make(move |request: Request| {
@@ -55,7 +55,7 @@ pub fn log_out(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Remembers a language and goes back to where the person was.
+/// Stores the language and redirects to the page where the person was.
 pub fn choose_language(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let Some(language) = Language::named(visit.sent("language")) else {
@@ -66,8 +66,8 @@ pub fn choose_language(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Sends somebody without a session to the form; a part of a page that a script asks for is refused instead. What
-/// somebody typed into another form is kept.
+/// Sends a person without a session to the sign-in form. A script that asks for a part of a page gets an error instead. The
+/// sign-in form carries the input of another form.
 pub fn sent_there(console: &Console, request: &Request, kept: Option<&Kept>) -> Response {
     let there = request
         .original_uri()
@@ -170,7 +170,8 @@ async fn submitted(console: &Console, mut request: Request) -> Response {
     }
 }
 
-/// A browser says whether a form is of another site; one that does not say so sends no cookie of ours from there either.
+/// Whether the browser says that the form is from another site. Browsers that do not say so do not send our cookie from another
+/// site either.
 fn is_of_another_site(request: &Request) -> bool {
     let site = request.header("sec-fetch-site");
     site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
@@ -186,7 +187,7 @@ async fn sign_in(
     session::begin(console, caller.key_id, language).await
 }
 
-/// Signs in with a link that counts once. A wrong one counts as a guess, like a wrong key.
+/// Signs in with a one-time link. A wrong link counts as a guess, like a wrong key.
 async fn sign_in_by_link(
     console: &Console,
     request: &Request,
@@ -201,7 +202,7 @@ async fn sign_in_by_link(
     session::begin(console, key.id, language).await.map(Some)
 }
 
-/// The page of a link that signs in once. Only its button uses the link: programs that look at links do not.
+/// The page of a one-time link. Only its button redeems the link, so that link previews do not.
 fn link_page(request: &Request, language: Option<Language>, link: &str) -> Response {
     let words = Words::of(language.map(Language::code), request);
     let main = html! { section.card.login {
@@ -216,7 +217,7 @@ fn link_page(request: &Request, language: Option<Language>, link: &str) -> Respo
     page::bare(request, words, StatusCode::OK, &words.say("log-in"), &main)
 }
 
-/// What the form for signing in shows and carries.
+/// The data of the sign-in form.
 #[derive(Default)]
 struct About<'a> {
     language: Option<Language>,
@@ -248,7 +249,7 @@ fn login_form(words: Words, about: &About<'_>) -> Markup {
             @if let Some(kept) = about.kept { (kept.hidden()) }
             button.main type="submit" { (words.say("log-in")) }
         }
-        // Another address would lose what is kept.
+        // A link to another address would lose the carried form.
         @if about.kept.is_none() { p.language {
             a href={ "/console/login" (there) } lang=(other.tag()) hreflang=(other.tag()) {
                 (Words(other).say("language"))

@@ -1,7 +1,7 @@
-//! Who is on: the month's shifts, holidays and gaps, and the forms that replace somebody, swap two shifts and name a holiday.
+//! Who is on: the month's shifts, holidays and gaps, with forms to replace somebody, to swap two shifts and to name a holiday.
 //!
-//! A day or a shift of the calendar is a link that fills in the forms by parameters of the address, so that all of it works
-//! without scripts. Changes are published at once, as changes of rule rows.
+//! A day or a shift in the calendar is a link whose parameters fill in the forms, so that everything works without scripts.
+//! Changes are published immediately, as changes of rule rows.
 
 mod change;
 mod dates;
@@ -43,7 +43,7 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(page(visit, Outcome::default()))
 }
 
-/// The page, with what came of a form.
+/// The page, with the result of a form.
 async fn page(visit: &Visit, outcome: Outcome) -> Answer {
     let business = visit.business().await?;
     let status = outcome.status();
@@ -71,5 +71,5 @@ async fn page(visit: &Visit, outcome: Outcome) -> Answer {
     Ok(response)
 }
 
-/// What a form that was filled in wrongly is answered with.
+/// The status of the response to a form with wrong input.
 const REFUSED: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;

@@ -9,7 +9,7 @@ use crate::leads::text;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// The most that a form offers.
+/// Maximum number of change sets that a form offers.
 const MAX_SETS: &str = "50";
 
 /// An open change set.
@@ -29,12 +29,12 @@ impl OpenSet {
         })
     }
 
-    /// As it is in a form: the id and the version that was seen.
+    /// The value of the form field: the id and the version that the person saw.
     fn value(&self) -> String {
         format!("{} {}", self.id, self.version)
     }
 
-    /// The one that a person chose; none is a new one, or none at all.
+    /// The change set that the person chose; `None` for a new one or no change set.
     pub fn chosen(visit: &Visit) -> Option<Self> {
         let (id, version) = visit.sent("set").split_once(' ')?;
         Some(Self {
@@ -45,14 +45,14 @@ impl OpenSet {
     }
 }
 
-/// The open ones, the newest first.
+/// The open change sets, the newest first.
 pub async fn open_sets(visit: &Visit, business: &Business) -> Result<Vec<OpenSet>, Refusal> {
     let pairs = [("state", "open"), ("limit", MAX_SETS)];
     let list = items(visit.read(&business.path("/change-sets"), &pairs).await?);
     Ok(list.iter().filter_map(OpenSet::of).collect())
 }
 
-/// The field in which one is chosen; `otherwise` says what happens without one.
+/// The select field for a change set; `otherwise` is the label of the empty option.
 pub fn choice(visit: &Visit, sets: &[OpenSet], otherwise: &str) -> Markup {
     let words = visit.words;
     let chosen = OpenSet::chosen(visit).map(|set| set.id);
@@ -64,7 +64,7 @@ pub fn choice(visit: &Visit, sets: &[OpenSet], otherwise: &str) -> Markup {
     } }
 }
 
-/// What people call it: its comment, else when it was made known by its id.
+/// The name of a change set: its comment, else a text with the end of its id.
 pub fn name(unnamed: &str, set: &OpenSet) -> String {
     let short: String = set
         .id

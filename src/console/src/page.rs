@@ -15,13 +15,13 @@ use crate::refusal::Refusal;
 use crate::visit::Visit;
 use crate::words::Words;
 
-/// Everything comes from this server, and nothing stands in the page itself.
+/// Content Security Policy: everything comes from this server; nothing inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-/// How often a page without scripts loads itself anew, in seconds.
+/// Seconds after which a page without scripts reloads itself.
 const RELOAD_SECONDS: &str = "15";
 
-/// The places of the day: path and the key of the name. On a phone they are always in sight.
+/// Navigation for daily work: path and key of the name. Always visible on a phone.
 const DAY: [(&str, &str); 6] = [
     ("", "board"),
     ("/today", "today"),
@@ -30,9 +30,9 @@ const DAY: [(&str, &str); 6] = [
     ("/messages", "messages"),
     (NOTICES, "notices"),
 ];
-/// The place whose word says how many wait.
+/// The link that shows the number of open notices.
 const NOTICES: &str = "/notices";
-/// The places of the rules. On a phone they open from one word.
+/// Navigation for the rules. On a phone it is a menu.
 const RULES: &[(&str, &str)] = &[
     ("/on-call", "on-call"),
     ("/prices", "prices"),
@@ -44,7 +44,7 @@ const RULES: &[(&str, &str)] = &[
     ("/setup", "setup"),
 ];
 
-/// A page of somebody who signed in.
+/// A page for a signed-in person.
 pub struct Frame<'a> {
     visit: &'a Visit,
     business: Option<&'a Business>,
@@ -55,7 +55,7 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// A page in a place of the navigation; the business is missing where it could not be opened.
+    /// A page at `place` in the navigation. `business` is `None` if it could not be read.
     pub fn new(visit: &'a Visit, business: Option<&'a Business>, title: String, place: &'a str) -> Self {
         Self {
             visit,
@@ -67,13 +67,13 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The same, whose main part is loaded anew from an address where it has this tag now.
+    /// The same page as a live page: a script reloads the main part from `address`; `tag` is its current ETag.
     pub fn live(self, address: &'a str, tag: &'a str) -> Self {
         let live = Some((address, tag));
         Self { live, ..self }
     }
 
-    /// The same, with a script of its own from an address.
+    /// The same page with its own script.
     pub fn script(self, address: &'a str) -> Self {
         let script = Some(address);
         Self { script, ..self }
@@ -182,7 +182,7 @@ pub fn bare(request: &Request, words: Words, status: StatusCode, title: &str, ma
     answer(request, status, &document(words, title, &html! {}, &body))
 }
 
-/// The page that says why something was refused.
+/// The page that explains a refusal.
 pub fn refused(visit: &Visit, refusal: &Refusal) -> Response {
     let words = visit.words;
     let frame = Frame::new(visit, visit.business.get(), words.say(refusal.message()), "-");
@@ -191,12 +191,12 @@ pub fn refused(visit: &Visit, refusal: &Refusal) -> Response {
     response
 }
 
-/// The same for a request of which no more is known.
+/// Same as [`refused`], for a request without a session.
 pub fn refused_to_stranger(request: &Request, refusal: &Refusal) -> Response {
     refused_without_session(request, Words::of(None, request), refusal)
 }
 
-/// The same in a language.
+/// Same as [`refused_to_stranger`], in a given language.
 pub fn refused_without_session(request: &Request, words: Words, refusal: &Refusal) -> Response {
     let title = words.say(refusal.message());
     let main = explained(words, refusal, "/console");
@@ -246,8 +246,8 @@ fn mark() -> Markup {
     html! { img src="/console/icon.svg" alt="" width="24" height="24"; }
 }
 
-/// A response with a page or a part of one, compressed for browsers that take it. The page holds a secret, the form
-/// token; another site cannot make the browser ask for it with the session's cookie, so compression gives nothing away.
+/// A response with a page or a part of one, compressed if the browser accepts gzip. The page contains a secret, the form token.
+/// Compression does not leak it, because another site cannot make the browser send a request with the session's cookie.
 pub fn answer(request: &Request, status: StatusCode, markup: &Markup) -> Response {
     let gzip = takes_gzip(request).then(|| compressed(markup.0.as_bytes())).flatten();
     let mut response = Response::builder()
@@ -274,7 +274,7 @@ fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-/// Sends the browser to another page of the console after a form.
+/// Redirects the browser to another page of the console after a form.
 pub fn see(address: &str) -> Response {
     let mut response = Response::builder().status(StatusCode::SEE_OTHER).finish();
     if let Ok(address) = HeaderValue::from_str(address) {
@@ -283,7 +283,7 @@ pub fn see(address: &str) -> Response {
     response
 }
 
-/// An address that a form brought, if it is a page of the console.
+/// An address from a form if it is a page of the console, else `/console`.
 pub fn own_address(address: &str) -> &str {
     let is_own = address == "/console" || address.starts_with("/console/") || address.starts_with("/console?");
     let is_plain = address.bytes().all(|byte| byte.is_ascii_graphic()) && !address.contains(['\\', '#']);

@@ -1,4 +1,4 @@
-//! All pages: each names its addresses, this collects them.
+//! Collects the addresses of all pages.
 
 use poem::Route;
 
@@ -11,7 +11,7 @@ use crate::{
 use crate::{history, notices, setup, statements, today};
 use crate::{tryout, vocabulary, vocabulary_add, vocabulary_concepts};
 
-/// The pages of each place.
+/// The addresses by page.
 const PAGES: &[&[Address]] = &[
     board::ADDRESSES,
     call::ADDRESSES,

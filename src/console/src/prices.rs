@@ -1,5 +1,5 @@
-//! The prices: services and adjustments as one table. Who may change rules types new prices into its fields; saving
-//! opens a change set or adds to one. Others read them.
+//! Prices: services and adjustments as one table. People who may change rules type new prices into its fields; saving opens a
+//! change set or adds to one. Others can only read.
 
 mod amount;
 mod fill;
@@ -32,10 +32,10 @@ pub use self::table::{signed, signed_sum};
 
 pub const ADDRESSES: &[Address] = &[Address::both("/prices", show, act)];
 
-/// How many days of calls a change is tested on.
+/// Days of past calls on which a change is tested.
 const TEST_DAYS: i64 = 30;
 
-/// What the page is about beside the rows in force.
+/// The data of the page besides the current rows.
 pub struct Ground {
     guards: Guards,
     /// The change set that the page adds to.
@@ -86,7 +86,7 @@ pub fn act(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Saves the changes and, if the person wants it, starts to test them on past calls.
+/// Saves the changes and, if the person wants it, starts a backtest.
 async fn saved(visit: &Visit, business: &Business, ground: &Ground, typed: &Typed) -> Result<String, Refusal> {
     let id = match &ground.set {
         Some(set) => save::add(visit, business, &typed.lines, set).await?,
@@ -159,7 +159,7 @@ impl Typed {
         is_idle.then(|| Note::fault("prices-nothing", 0))
     }
 
-    /// What the admin API did not accept: beside the fields where it can be, else above the table.
+    /// Faults from the admin API: beside their fields if possible, else above the table.
     fn refused(&mut self, refusal: Refusal) -> Result<(), Refusal> {
         match refusal.status {
             StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => {

@@ -9,17 +9,17 @@ use crate::leads::text;
 use crate::locale::{money, percent, range, sum};
 use crate::words::Words;
 
-/// A line: what it is, and by how much it changes both ends of the range.
+/// A line: its label, and by how much it changes both ends of the range.
 struct Line {
     label: String,
     note: String,
-    /// Whether it is the price before every change.
+    /// Whether it is the base price.
     is_base: bool,
     from: Decimal,
     to: Decimal,
 }
 
-/// The receipt of a stored decision; nothing if it has no price.
+/// The receipt of a stored decision; empty if it has no price.
 pub fn receipt(words: Words, business: &Business, decision: &Value) -> Markup {
     let price = &decision["price"];
     let Some(currency) = text(price, "currency") else {
@@ -73,7 +73,7 @@ fn line(words: Words, business: &Business, step: &Value) -> Option<Line> {
         amount("to_after")? - amount("to_before")?,
     );
     let (resource, code) = (text(step, "resource")?, text(step, "code")?);
-    // A floor that was met anyway, a sum that was round already.
+    // A row without effect, for example a floor below the price, or a sum that needs no rounding.
     if from.is_zero() && to.is_zero() {
         return None;
     }

@@ -1,27 +1,27 @@
-//! Why a page cannot be shown, as the page that says so.
+//! Why a request was refused, for the page that explains it.
 
 use poem::http::StatusCode;
 use web::problem::{Code, Problem};
 
-/// A status and the problem's sentence.
+/// A status and the texts of the problem.
 #[derive(Debug)]
 pub struct Refusal {
     pub status: StatusCode,
-    /// What happened and what to do, in the words of the admin API.
+    /// What happened and what to do, as the admin API words it.
     pub detail: String,
-    /// The fields that are wrong, without their first slash, and why, in the words of the admin API.
+    /// The invalid fields (JSON pointers without the first slash), each with the sentence of the admin API.
     pub fields: Vec<(String, String)>,
-    /// The seconds after which to try again.
+    /// The value of `Retry-After`.
     pub wait: Option<String>,
 }
 
 impl Refusal {
-    /// A form without the session's token.
+    /// A form without the session's CSRF token.
     pub fn foreign_form() -> Self {
         Self::plain(StatusCode::FORBIDDEN)
     }
 
-    /// A refusal that its status explains.
+    /// A refusal without details.
     pub fn plain(status: StatusCode) -> Self {
         Self {
             status,
@@ -34,7 +34,7 @@ impl Refusal {
     /// The key of the message that explains it.
     pub fn message(&self) -> &'static str {
         match self.status {
-            // The admin API explains why a role is not enough; only a form of another page has no words.
+            // The admin API says why a role is not enough; only [`Refusal::foreign_form`] has no detail.
             StatusCode::FORBIDDEN if self.detail.is_empty() => "refused-form",
             StatusCode::FORBIDDEN => "refused-role",
             StatusCode::NOT_FOUND => "refused-missing",

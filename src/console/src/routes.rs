@@ -1,4 +1,4 @@
-//! An address of a page: where it is, and what answers a GET and a form.
+//! An address of the console: its path, and the handlers of GET and POST.
 
 use futures_util::future::BoxFuture;
 use poem::{EndpointExt as _, RouteMethod};
@@ -10,35 +10,35 @@ use crate::visit::{Answer, Visit};
 /// A page: a function of a visit.
 pub type Page = for<'a> fn(&'a Visit) -> BoxFuture<'a, Answer>;
 
-/// An address below `/console` and what answers there.
+/// An address below `/console` with its handlers.
 #[derive(Clone, Copy)]
 pub struct Address {
-    /// As poem writes it: `/calls/:id`.
+    /// The path in poem's syntax: `/calls/:id`.
     pub path: &'static str,
     get: Option<Page>,
     post: Option<Page>,
 }
 
 impl Address {
-    /// A page to be looked at.
+    /// A page, for GET.
     pub const fn get(path: &'static str, page: Page) -> Self {
         let (get, post) = (Some(page), None);
         Self { path, get, post }
     }
 
-    /// What a form does.
+    /// The action of a form, for POST.
     pub const fn post(path: &'static str, page: Page) -> Self {
         let (get, post) = (None, Some(page));
         Self { path, get, post }
     }
 
-    /// A page whose form leads to itself.
+    /// A page whose form is sent to the same address.
     pub const fn both(path: &'static str, shown: Page, sent: Page) -> Self {
         let (get, post) = (Some(shown), Some(sent));
         Self { path, get, post }
     }
 
-    /// Its methods, as in `Allow`.
+    /// Its methods, for the header `Allow`.
     pub fn methods(&self) -> &'static str {
         match (self.get, self.post) {
             (Some(_), Some(_)) => "GET, POST",

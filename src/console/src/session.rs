@@ -1,6 +1,6 @@
-//! Sessions: a random token in a cookie that scripts cannot read and other sites cannot send.
+//! Sessions: a random token in a cookie (`HttpOnly`, `SameSite=Strict`).
 //!
-//! The database holds the token's hash. A session acts as its API key, so it is read anew with its key at each request.
+//! The database stores the token's hash. A session has the rights of its API key, so every request reads both again.
 
 use base::keys;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,24 +18,24 @@ use crate::words::Language;
 
 const COOKIE: &str = "ringbook_console";
 const TOKEN_BYTES: usize = 32;
-/// A session ends when nobody used it for so long.
+/// A session ends after this time without use.
 const IDLE_LIMIT: TimeDelta = TimeDelta::hours(12);
-/// A session ends at this age, however busy.
+/// A session ends at this age, even if it is in use.
 const ABSOLUTE_LIMIT: TimeDelta = TimeDelta::days(7);
-/// How long a link that signs in once may be used.
+/// How long a one-time sign-in link is valid.
 const LINK_LIMIT: TimeDelta = TimeDelta::hours(24);
-/// A key has so many sessions at most; a new one ends the one that was not used for the longest time.
+/// Maximum number of sessions per key. A new session ends the one that has been unused for the longest time.
 const MAX_PER_KEY: u64 = 50;
-/// How old the stored time of the last use may become.
+/// The time of the last use is updated if it is older than this.
 const COARSENESS: TimeDelta = TimeDelta::seconds(60);
 
-/// Why no link could be made.
+/// Why a link could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The operating system gave no random bytes.
     #[error(transparent)]
     Randomness(#[from] keys::KeyError),
-    /// The database did not take it.
+    /// The database returned an error.
     #[error(transparent)]
     Database(#[from] DbErr),
 }
@@ -47,7 +47,7 @@ pub struct Session {
     pub token: String,
 }
 
-/// The token that a request carries. With two cookies of the name it has none: another site may have set one.
+/// The session token of a request. `None` if there are two cookies with the name: another site may have set one.
 pub fn token_of(request: &Request) -> Option<String> {
     let lines = request.headers().get_all(header::COOKIE).iter();
     let pairs = lines
@@ -60,7 +60,7 @@ pub fn token_of(request: &Request) -> Option<String> {
     (token.len() == 2 * TOKEN_BYTES).then(|| token.to_owned())
 }
 
-/// A session that has just begun.
+/// A new session.
 pub struct Begun {
     pub token: String,
     pub cookie: String,
@@ -93,10 +93,10 @@ pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) 
     Ok(Begun { token, cookie })
 }
 
-/// Makes a link that signs in once with the rights of a key, in the caller's transaction. Returns its token.
+/// Creates a one-time sign-in link for a key, in the caller's transaction. Returns its token.
 ///
 /// # Errors
-/// When the operating system gives no random bytes or the database does not take it.
+/// The operating system returns no random bytes, or the database returns an error.
 pub async fn new_link(tx: &DatabaseTransaction, key_id: Uuid, now: DateTime<Utc>) -> Result<String, LinkError> {
     let token = hex::encode(keys::random::<TOKEN_BYTES>()?);
     let link = console_login_links::Model {
@@ -108,7 +108,8 @@ pub async fn new_link(tx: &DatabaseTransaction, key_id: Uuid, now: DateTime<Utc>
     Ok(token)
 }
 
-/// The key of a link, which counts once; none if it was used, is too old or never was.
+/// Redeems a one-time link and returns its key. `None` if the link was used, has expired or does not exist, or if its key is not
+/// valid.
 pub async fn redeem(console: &Console, token: &str) -> Result<Option<api_keys::Model>, Problem> {
     let (db, now) = (console.admin.db.clone(), console.admin.clock.now());
     let hash = hash(token);
@@ -126,7 +127,7 @@ pub async fn redeem(console: &Console, token: &str) -> Result<Option<api_keys::M
     redeemed.map_err(Problem::from)
 }
 
-/// The session of a token; none if it ended, or if its key was revoked or expired.
+/// The session of a token; `None` if it has ended, or if its key was revoked or has expired.
 pub async fn find(console: &Console, token: String) -> Result<Option<Session>, Problem> {
     let (db, now) = (console.admin.latest(), console.admin.clock.now());
     let Some(row) = console_sessions::by_hash(db, &hash(&token)).await? else {
@@ -149,7 +150,7 @@ pub async fn end(console: &Console, id: Uuid) -> Result<(), Problem> {
     write(console, move |tx| Box::pin(console_sessions::end(tx, id))).await
 }
 
-/// Remembers the language that a session's person chose.
+/// Stores the language that the person chose.
 pub async fn choose_language(console: &Console, id: Uuid, language: Language) -> Result<(), Problem> {
     write(console, move |tx| {
         Box::pin(console_sessions::choose_language(tx, id, language.code()))
@@ -157,7 +158,7 @@ pub async fn choose_language(console: &Console, id: Uuid, language: Language) ->
     .await
 }
 
-/// The cookie that takes the session's away.
+/// The cookie that deletes the session's cookie.
 pub fn no_cookie(console: &Console) -> String {
     cookie(console, "", TimeDelta::zero())
 }
@@ -176,7 +177,7 @@ fn hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
 
-/// Writes in a task of its own: a browser that goes away must not cancel a transaction halfway.
+/// Writes in a spawned task, so that a browser that disconnects does not cancel the transaction.
 async fn write<W>(console: &Console, work: W) -> Result<(), Problem>
 where
     W: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Set-up: the installation in steps with what is wrong about each, what to give Vapi, and how each business is doing.
+//! Set-up: the steps of the installation with their problems, the structured output for Vapi, and the health of each business.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -16,7 +16,7 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/setup", show)];
 
-/// A step: its name's key, the checks that belong to it, and the groups of Swagger UI where it is changed.
+/// A step: the key of its name, its checks, and the tags in Swagger UI where it can be changed.
 struct Step {
     key: &'static str,
     checks: &'static [&'static str],
@@ -62,12 +62,12 @@ const STEPS: [Step; 5] = [
     },
 ];
 
-/// What the checks found, if the person may see it.
+/// The findings of the checks, if the person may see them.
 enum Checked {
     Found(Value),
-    /// They took too long.
+    /// The checks took too long.
     Late,
-    /// Their role or their key of one business is not enough.
+    /// The person's role is not enough, or the key is limited to one business.
     Hidden,
 }
 
@@ -99,7 +99,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The set-up is that of the whole installation.
+/// The checks are about the whole installation, so a key of a single business may not see them.
 fn may_check(visit: &Visit) -> bool {
     visit.key.rulebook_id.is_none() && (visit.may(Role::Admin) || visit.may(Role::Owner))
 }
@@ -154,7 +154,7 @@ fn steps(visit: &Visit, business: &Business, found: &Value) -> Markup {
     }
 }
 
-/// The worst level among findings.
+/// The worst level of the findings.
 fn worst<'a>(findings: &[&'a Value]) -> &'a str {
     let rank = |level: &str| ["ok", "warning", "wrong"].iter().position(|known| *known == level);
     let levels = findings.iter().filter_map(|finding| text(finding, "level"));
@@ -193,7 +193,7 @@ fn card(visit: &Visit, business: &Business, step: &Step, findings: &[&Value], fo
     } }
 }
 
-/// What to give Vapi for this business, to be copied.
+/// The texts to copy to Vapi for this business.
 fn for_vapi(visit: &Visit, business: &Business, found: &Value) -> Markup {
     let words = visit.words;
     let mut all = found["vapi"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! The endpoint around every page: session, form token, language, errors.
+//! The endpoint that wraps every page: session, form token, language, errors.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use crate::visit::{Visit, form, form_limit, pairs, value};
 use crate::words::Words;
 use crate::{csrf, login, page, session};
 
-/// A page for those who signed in; others are sent to sign in.
+/// A page for signed-in people; others are sent to the sign-in form.
 pub struct Signed {
     console: Console,
     page: Page,
@@ -24,7 +24,7 @@ impl Signed {
         Self { console, page }
     }
 
-    /// The visit, or the response to a request without a session or without its form token.
+    /// The visit; the response if the request has no session or no valid form token.
     async fn visit(&self, mut request: Request) -> Result<Visit, Response> {
         let refused = |request: &Request, problem| page::refused_to_stranger(request, &Refusal::from(problem));
         let found = match session::token_of(&request) {
@@ -35,7 +35,7 @@ impl Signed {
         let limit = form_limit(&request);
         let form = form(&mut request, limit).await;
         let Some(session) = session else {
-            // Of a form that cannot be read, nothing can be kept.
+            // A form that cannot be parsed cannot be carried through the sign-in.
             let kept = Kept::of(&request, &form.unwrap_or_default());
             return Err(login::sent_there(&self.console, &request, kept.as_ref()));
         };
@@ -46,7 +46,7 @@ impl Signed {
             && *request.method() != Method::HEAD
             && !csrf::matches(&session.token, value(&form, csrf::FIELD))
         {
-            // The page is older than the session: its person signed in anew in another window.
+            // The page is older than the session: the person has signed in again in another window.
             return Err(match Kept::of(&request, &form) {
                 Some(kept) => kept.page(&request, words, StatusCode::FORBIDDEN, &csrf),
                 None => page::refused_to_stranger(&request, &Refusal::foreign_form()),
@@ -76,7 +76,7 @@ impl Endpoint for Signed {
         };
         match (self.page)(&visit).await {
             Ok(response) => Ok(response),
-            // The key was revoked while the page was made.
+            // The key was revoked while the page was rendered.
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
                 let kept = Kept::of(&visit.request, &visit.form);
                 Ok(login::sent_there(&self.console, &visit.request, kept.as_ref()))

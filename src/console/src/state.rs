@@ -1,4 +1,4 @@
-//! What every page works with.
+//! State that all pages share.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use admin::AdminState;
 use poem::Response;
 use poem::endpoint::BoxEndpoint;
 
-/// The admin API and how browsers reach it. Cloning is cheap.
+/// The admin API, and whether browsers use https. Cloning is cheap.
 #[derive(Clone)]
 pub struct Console {
     /// The state of the admin API.
     pub(crate) admin: AdminState,
     /// The admin API itself.
     pub(crate) api: Arc<BoxEndpoint<'static, Response>>,
-    /// Whether browsers reach the server by https.
+    /// Whether browsers reach the server over https.
     pub(crate) https: bool,
 }

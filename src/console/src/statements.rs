@@ -51,7 +51,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// A month as the spreadsheet that the API writes.
+/// A month as CSV from the API.
 pub fn sheet(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;

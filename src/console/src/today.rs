@@ -21,11 +21,11 @@ use crate::{dates, lists};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/today", show)];
 
-/// The most open leads at the top.
+/// Maximum number of open leads at the top.
 const MAX_OPEN: usize = 8;
 const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
 
-/// A day, and how it stands to today.
+/// The day of the page, and today.
 struct Day {
     date: NaiveDate,
     today: NaiveDate,
@@ -95,7 +95,7 @@ fn main(visit: &Visit, business: &Business, day: &Day, figures: &Value, diary: &
     }
 }
 
-/// The days before and after.
+/// Links to the previous and the next day.
 fn neighbours(visit: &Visit, day: &Day) -> Markup {
     let words = visit.words;
     let to = |date: Option<NaiveDate>| {
@@ -135,7 +135,7 @@ fn count(figures: &Value, path: &str) -> i64 {
     figures.pointer(path).and_then(Value::as_i64).unwrap_or_default()
 }
 
-/// The figures of the day, each with the way to what it counts.
+/// The figures of the day, each with a link to what it counts.
 fn figure_list(visit: &Visit, day: &Day, figures: &Value) -> Markup {
     let words = visit.words;
     let of_day =

@@ -1,7 +1,7 @@
-//! Try: what would be decided about a call that a person types or pastes, by the rules in force, by any revision or by an open
-//! change set. Nothing is stored and nobody is notified.
+//! Try: the decision about a call that a person types or pastes, with the current rules, any revision or an open change set.
+//! Nothing is stored and nobody is notified.
 //!
-//! A short try is an address that can be sent to somebody; a long one, or a message, is a form.
+//! A short input is part of the address, which can be sent to somebody. A long input or a Vapi message is sent as a form.
 
 use chrono::{DateTime, NaiveDateTime, TimeZone as _, Utc};
 use futures_util::future::BoxFuture;
@@ -115,7 +115,7 @@ async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result
     }
 }
 
-/// A time as the form has it, in the time zone of the business. Of one that exists twice, the first.
+/// Parses a time from the form, in the time zone of the business. If the local time exists twice, the first one is used.
 fn instant(visit: &Visit, business: &Business, text: &str) -> Option<DateTime<Utc>> {
     let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
     let local = forms
@@ -125,7 +125,7 @@ fn instant(visit: &Visit, business: &Business, text: &str) -> Option<DateTime<Ut
     Some(at.to_utc())
 }
 
-/// The facts beside the conversation that this rulebook knows.
+/// The facts from the form that this rulebook knows, without the conversation.
 fn facts(business: &Business, what: &Try<'_>) -> Value {
     let mut facts = json!({});
     for name in ["language", "postal_code", "city"] {
@@ -164,7 +164,7 @@ fn wrong(visit: &Visit, refused: &Refusal, has_revision: bool) -> Outcome {
     )
 }
 
-/// Where nothing was typed yet: sentences to begin with.
+/// Example sentences, if nothing was typed yet.
 fn examples(visit: &Visit) -> Markup {
     let words = visit.words;
     html! { section.card aria-labelledby="examples" {

@@ -1,16 +1,16 @@
-//! The fields of Try, in its form as in its address, and what is wrong with one.
+//! The fields of Try, from its form or its address, and their faults.
 
 use maud::{Markup, html};
 
 use crate::field::fault;
 use crate::visit::Visit;
 
-/// The fields of a try, in the form as in the address.
+/// The names of the fields, in the form and in the address.
 const FIELDS: [&str; 7] = ["said", "set", "revision", "at", "language", "postal_code", "city"];
-/// The longest address of a try; servers and mail programs cut longer ones.
+/// Maximum length of an address; servers and mail programs cut longer ones.
 const MAX_ADDRESS: usize = 1_500;
 
-/// What a person wants to try: the fields of the form or of the address.
+/// The input: the fields of the form or of the address.
 pub struct Try<'a> {
     pub visit: &'a Visit,
     pub is_form: bool,
@@ -25,7 +25,7 @@ impl Try<'_> {
         }
     }
 
-    /// The address of the same try, if it is short enough to be sent to somebody.
+    /// The address with the same input, if it is short enough.
     pub fn address(&self) -> Option<String> {
         let pairs: Vec<(&str, &str)> = FIELDS.iter().map(|name| (*name, self.field(name))).collect();
         let address = self.visit.link("/try", &pairs);
@@ -33,15 +33,15 @@ impl Try<'_> {
     }
 }
 
-/// What is wrong with a field of the form.
+/// A fault of a field.
 pub struct Wrong {
     pub field: &'static str,
     pub text: String,
-    /// Whether the text is in the words of the API, which are English.
+    /// Whether the text is from the API and therefore in English.
     pub is_english: bool,
 }
 
-/// What is wrong with a field, beside it.
+/// The fault of a field, to be shown beside it.
 pub fn beside(wrong: Option<&Wrong>, field: &str) -> Markup {
     match wrong.filter(|wrong| wrong.field == field) {
         Some(wrong) if wrong.is_english => html! { div lang="en" { (fault(field, &wrong.text)) } },

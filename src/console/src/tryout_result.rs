@@ -1,4 +1,4 @@
-//! What Try shows: what was heard beside what would be decided, and the SMS messages as they would arrive.
+//! The result of Try: the words that were heard beside the decision, and the SMS messages as they would arrive.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -82,7 +82,7 @@ fn count(value: &Value) -> usize {
     count.unwrap_or_default()
 }
 
-/// The letters that make a message dear.
+/// The characters that make a message expensive.
 fn letters(cost: &Value) -> String {
     let letters = cost["forcing_ucs2"].as_array().into_iter().flatten();
     letters.filter_map(Value::as_str).collect::<Vec<_>>().join(" ")

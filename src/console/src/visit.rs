@@ -14,12 +14,12 @@ use crate::refusal::Refusal;
 use crate::state::Console;
 use crate::words::Words;
 
-/// The most that a form may hold, in bytes: a list of prices pasted from a spreadsheet, with the prices there are.
+/// Maximum size of a form in bytes: enough for the page of prices with a list pasted from a spreadsheet.
 pub const FORM_LIMIT: usize = 64 * 1024;
-/// The same where a whole Vapi message is pasted: the report of an hour has about 300 kB.
+/// Maximum size of the form of Try in bytes: the report of an hour-long call has about 300 kB.
 const TRY_LIMIT: usize = 768 * 1024;
 
-/// What a page answers.
+/// The result of a page.
 pub type Answer = Result<Response, Refusal>;
 
 /// A request of somebody who signed in.
@@ -32,37 +32,37 @@ pub struct Visit {
     pub csrf: String,
     pub query: Vec<(String, String)>,
     pub form: Vec<(String, String)>,
-    /// The business that the page is about, once it was opened.
+    /// The business that the page is about, after [`Visit::business`] has read it.
     pub business: OnceLock<Business>,
 }
 
 impl Visit {
-    /// A parameter of the address, or nothing.
+    /// A query parameter; empty if it is missing.
     pub fn asked(&self, name: &str) -> &str {
         value(&self.query, name)
     }
 
-    /// A field of the form, or nothing.
+    /// A field of the form; empty if it is missing.
     pub fn sent(&self, name: &str) -> &str {
         value(&self.form, name)
     }
 
-    /// A part of the path.
+    /// A parameter of the path.
     pub fn path(&self, name: &str) -> String {
         self.request.raw_path_param(name).unwrap_or_default().to_owned()
     }
 
-    /// Whether the person's key may do what changes something and needs this role.
+    /// Whether the person's key may make changes that need this role.
     pub fn may(&self, least: Role) -> bool {
         Role::named(&self.key.role).is_some_and(|own| own.includes(least, false))
     }
 
-    /// Whether the person's key may read what only administrators and owners may.
+    /// Whether the person's key may read data that only admins and owners may read.
     pub fn reads_all(&self) -> bool {
         Role::named(&self.key.role).is_some_and(|own| own.includes(Role::Admin, true))
     }
 
-    /// An address of the console that stays with the business, when the person chose one.
+    /// An address of the console, with the business that the person chose.
     pub fn link(&self, path: &str, pairs: &[(&str, &str)]) -> String {
         let mut all = pairs.to_vec();
         let rulebook = self.asked("rulebook");
@@ -83,7 +83,7 @@ pub fn pairs(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).into_owned().collect()
 }
 
-/// The most bytes that the form of a page may hold.
+/// Maximum size of a page's form in bytes.
 pub fn form_limit(request: &Request) -> usize {
     match request.original_uri().path() {
         "/console/try" => TRY_LIMIT,
@@ -91,7 +91,7 @@ pub fn form_limit(request: &Request) -> usize {
     }
 }
 
-/// The fields of a request's form of at most so many bytes.
+/// Reads the fields of a request's form, which may have at most `limit` bytes.
 pub async fn form(request: &mut Request, limit: usize) -> Result<Vec<(String, String)>, Problem> {
     if *request.method() != Method::POST {
         return Ok(Vec::new());

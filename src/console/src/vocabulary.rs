@@ -1,4 +1,4 @@
-//! Words: what callers said that no rule understood, the concepts with how often they counted, and rules that no call met.
+//! Words: what callers said that no rule understood, how often each concept counted, and rules that matched no call.
 
 use std::collections::BTreeSet;
 
@@ -22,14 +22,14 @@ pub const ADDRESSES: &[Address] = &[Address::get("/words", show)];
 /// The spans of days to choose from.
 const SPANS: [&str; 3] = ["7", "30", "90"];
 const DEFAULT_SPAN: &str = "30";
-/// The most groups and single calls that are shown.
+/// Maximum number of groups and of single calls that are shown.
 const MAX_GROUPS: usize = 8;
 const MAX_SINGLES: usize = 8;
-/// The most open feedback that is shown.
+/// Maximum number of open feedback entries that are shown.
 const MAX_FEEDBACK: &str = "10";
-/// The calls of a group that are quoted.
+/// Number of calls of a group that are quoted.
 const MAX_QUOTED: usize = 3;
-/// How much of a call is quoted, in characters.
+/// Maximum length of a quotation in characters.
 const MAX_QUOTE: usize = 160;
 
 fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
@@ -72,7 +72,7 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Decisions that somebody called wrong, for an editor to look at.
+/// Decisions that somebody called wrong, for an editor.
 fn wrong(visit: &Visit, business: &Business, feedback: &[Value]) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     html! { @if !feedback.is_empty() {
@@ -161,7 +161,7 @@ fn single(visit: &Visit, call: &Value) -> Markup {
     html! { li.row.group { (quote(visit, call, None)) (actions(visit, "", language, "button small")) } }
 }
 
-/// What a caller said, as a link to the call; of what is long, the piece around the words.
+/// The words of a caller, as a link to the call. With a phrase, only the sentence that contains it is shown; long texts are cut.
 fn quote(visit: &Visit, call: &Value, phrase: Option<&str>) -> Markup {
     let said = text(call, "said").unwrap_or_default();
     let shown = piece(said, phrase);

@@ -1,4 +1,4 @@
-//! "Make a rule of this": the page on which an editor puts a phrase into the rules, after a look at the calls that have it.
+//! "Make a rule of this": the page on which an editor adds a phrase to the rules, with the past calls that contain it.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -17,7 +17,7 @@ use crate::vocabulary_save::{Unsaved, save};
 
 pub const ADDRESSES: &[Address] = &[Address::both("/words/add", show, add)];
 
-/// How far back the calls are looked at that have the phrase, in days.
+/// Days of past calls that are searched for the phrase.
 const PREVIEW_DAYS: u32 = 90;
 
 fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
@@ -66,7 +66,7 @@ async fn shown(visit: &Visit, is_form: bool, unsaved: Option<Unsaved>) -> Answer
     Ok(response)
 }
 
-/// The past calls that have the phrase, or why nothing can be listened for.
+/// The past calls that contain the phrase, or why the phrase is invalid.
 async fn matches(
     visit: &Visit,
     business: &Business,

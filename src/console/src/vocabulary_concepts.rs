@@ -1,4 +1,5 @@
-//! The concepts of a business: the list with how often each counted and which rules name it, and one with all its phrases.
+//! The concepts of a business: the list, with how often each counted and which rules name it, and the page of one, with all its
+//! phrases.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +20,17 @@ use crate::words::Words;
 
 pub const ADDRESSES: &[Address] = &[Address::get("/words/concepts/:code", show)];
 
-/// The phrases of a concept that the list shows.
+/// Number of phrases of a concept that the list shows.
 const MAX_SHOWN: usize = 3;
-/// The most phrases that the API tries at once.
+/// Maximum number of phrases per request to the API.
 const MAX_TRIED: usize = 100;
 
-/// What people call a concept.
+/// The name of a concept.
 pub fn concept_name(code: &str) -> String {
     code.replace('_', " ")
 }
 
-/// What people call a language of phrases.
+/// The name of a language of phrases.
 pub fn language_name(words: Words, code: &str) -> String {
     match code {
         "en" => words.say("vocabulary-english"),
@@ -106,7 +107,7 @@ fn used_by(visit: &Visit, business: &Business, code: &str) -> Markup {
     }
 }
 
-/// The rows that took part in no decision, by kind.
+/// The rows that had no effect on any decision, by kind.
 pub fn unused(visit: &Visit, business: &Business, dead: &[Value]) -> Markup {
     let words = visit.words;
     let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -127,7 +128,7 @@ pub fn unused(visit: &Visit, business: &Business, dead: &[Value]) -> Markup {
     }
 }
 
-/// A concept with all its phrases, and in how many calls each was said.
+/// The page of a concept: all its phrases, and in how many calls each was said.
 fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let (business, words) = (visit.business().await?, visit.words);
@@ -162,14 +163,14 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// A phrase with the calls that say it, and those in which it counts.
+/// A phrase, with the number of calls that contain it and of calls in which it counts.
 struct Counted {
     phrase: String,
     calls: usize,
     counting: usize,
 }
 
-/// The phrases with what past calls say, those of most calls first, and how many calls were looked at.
+/// The phrases with their counts in past calls, the most frequent first, and the number of calls that were searched.
 async fn counted(
     visit: &Visit,
     business: &Business,

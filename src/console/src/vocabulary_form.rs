@@ -1,4 +1,4 @@
-//! The form that puts a phrase into the rules, and the past calls that have it.
+//! The form that adds a phrase to the rules, and the past calls that contain it.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::visit::Visit;
 use crate::vocabulary_concepts::{concept_name, language_name};
 use crate::vocabulary_save::Unsaved;
 
-/// What stands in the form: as it was sent, or as the address begins it.
+/// The fields of the form: from the sent form, or from the address that opened it.
 pub struct Entry<'a> {
     pub visit: &'a Visit,
     pub is_form: bool,
@@ -29,7 +29,7 @@ impl Entry<'_> {
     }
 }
 
-/// The form. `revision` is the head that the person sees; `bad` says why the phrase cannot be listened for.
+/// The form. `revision` is the head that the person sees; `bad` says why the phrase is invalid.
 pub fn form(
     visit: &Visit,
     business: &Business,
@@ -117,7 +117,7 @@ pub fn form(
     } }
 }
 
-/// What kept the phrase from being saved, where it is not about one field.
+/// Why the phrase was not saved, if the reason is not a fault of one field.
 fn explained(visit: &Visit, unsaved: Option<&Unsaved>) -> Markup {
     let words = visit.words;
     let list = |phrases: &[String]| phrases.join(", ");
@@ -140,13 +140,13 @@ fn explained(visit: &Visit, unsaved: Option<&Unsaved>) -> Markup {
     } }
 }
 
-/// The languages that phrases can be in: those of the rulebook.
+/// The languages of phrases: those of the rulebook.
 fn languages(business: &Business) -> Vec<String> {
     let settings = business.rows.settings.values().next();
     settings.map(|stored| stored.row.languages.clone()).unwrap_or_default()
 }
 
-/// The services by name.
+/// The services sorted by name.
 fn services(visit: &Visit, business: &Business) -> Vec<(String, String)> {
     let rows = business.rows.services.iter();
     let name = |code: &str| business.row_name("services", code, visit.words.0.code());
@@ -176,7 +176,7 @@ fn targets(
     } }
 }
 
-/// The past calls that have the phrase.
+/// The past calls that contain the phrase.
 pub fn preview(visit: &Visit, business: &Business, found: Option<&Value>) -> Markup {
     let words = visit.words;
     let Some(found) = found else {
@@ -211,7 +211,7 @@ pub fn preview(visit: &Visit, business: &Business, found: Option<&Value>) -> Mar
     } }
 }
 
-/// A sentence with its words marked.
+/// A sentence with the words of the phrase marked.
 fn marked(sentence: &str, words: &str, counts: bool) -> Markup {
     let class = crate::highlight::class(counts);
     html! { @match sentence.split_once(words).filter(|_| !words.is_empty()) {

@@ -1,5 +1,5 @@
-//! Puts a phrase into the rules: into the keywords of a service, into a concept, or into a new concept. It is live at once, or
-//! waits in a change set.
+//! Adds a phrase to the rules: to the keywords of a service, to a concept, or to a new concept. It is live immediately, or part
+//! of a change set.
 
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::open_sets::OpenSet;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// Where a phrase goes.
+/// The row to which a phrase is added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     Service(String),
@@ -22,7 +22,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// As it is in the form.
+    /// Parses the value of the form field.
     pub fn read(value: &str) -> Option<Self> {
         match value.split_once(':') {
             Some(("service", code)) => Some(Self::Service(code.to_owned())),
@@ -32,13 +32,13 @@ impl Target {
     }
 }
 
-/// What kept a phrase from being saved.
+/// Why a phrase was not saved.
 pub enum Unsaved {
-    /// What is wrong with a field: its name and the key of the message.
+    /// A fault of a field: its name and the key of the message.
     Field(&'static str, &'static str),
-    /// Somebody changed the row meanwhile: the phrases that are new in it, and those that are gone.
+    /// Somebody changed the row meanwhile: the added and the removed phrases.
     Changed(Vec<String>, Vec<String>),
-    /// What the API says.
+    /// The API refused the change.
     Refused(Refusal),
 }
 
@@ -48,7 +48,7 @@ impl From<Refusal> for Unsaved {
     }
 }
 
-/// A change of one row, as a change set has it.
+/// A change of one row, in the format of a change set.
 struct Change {
     resource: &'static str,
     code: String,
@@ -68,7 +68,7 @@ impl Change {
     }
 }
 
-/// Saves what the form says. Returns the word for what became of it: `live`, `waits` or `set`.
+/// Saves the form. Returns the result: `live`, `waits` or `set`.
 pub async fn save(visit: &Visit, business: &Business) -> Result<&'static str, Unsaved> {
     let changes = changes(visit, business).await?;
     match (visit.sent("set"), OpenSet::chosen(visit)) {
@@ -99,7 +99,7 @@ async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<
     visit.edit(Method::POST, &business.path("/change-sets"), &body).await
 }
 
-/// Publishes at once: one row by itself, several together.
+/// Publishes immediately: one row with a write to it, several rows with a change set.
 async fn publish(visit: &Visit, business: &Business, changes: &[Change]) -> Result<&'static str, Unsaved> {
     let done = if let [only] = changes {
         let method = if only.method == "put" {
@@ -130,7 +130,7 @@ async fn publish(visit: &Visit, business: &Business, changes: &[Change]) -> Resu
         {
             Ok(done) => done,
             Err(refused) => {
-                // What cannot be published is not left behind; the form still has it.
+                // Discard the change set if it cannot be published; the form still has the input.
                 visit
                     .edit(Method::POST, &format!("{path}/discard{version}"), &json!({}))
                     .await?;
@@ -158,7 +158,7 @@ async fn changes(visit: &Visit, business: &Business) -> Result<Vec<Change>, Unsa
     }
 }
 
-/// A keyword more for a service.
+/// Adds a keyword to a service.
 async fn keyword(visit: &Visit, business: &Business, code: String, phrase: &str) -> Result<Change, Unsaved> {
     let path = format!("/services/{}", segment(&code));
     let row = current(visit, business, &path, |row| texts(&row["keywords"])).await?;
@@ -172,7 +172,7 @@ async fn keyword(visit: &Visit, business: &Business, code: String, phrase: &str)
     })
 }
 
-/// A phrase more for a concept.
+/// Adds a phrase to a concept.
 async fn concept(visit: &Visit, business: &Business, code: String, phrase: &str) -> Result<Change, Unsaved> {
     let language = language(visit)?;
     let path = format!("/concepts/{}", segment(&code));
@@ -187,7 +187,7 @@ async fn concept(visit: &Visit, business: &Business, code: String, phrase: &str)
     })
 }
 
-/// A new concept, and the service that is known by it.
+/// Creates a concept, and adds it to the service that it stands for.
 async fn new_concept(visit: &Visit, business: &Business, phrase: &str) -> Result<Vec<Change>, Unsaved> {
     let code = code_of(visit.sent("name"));
     if code.is_empty() {
@@ -219,7 +219,7 @@ fn language(visit: &Visit) -> Result<&str, Unsaved> {
     }
 }
 
-/// A row as it is now, or would be with the change set, unless somebody changed its phrases since the form was shown.
+/// The current row, with the chosen change set applied. Fails if somebody changed the row since the form was shown.
 async fn current(
     visit: &Visit,
     business: &Business,

@@ -1,7 +1,7 @@
-//! The messages of the console in each language, from the Fluent files in `words/`: a file for each page, with the same
+//! The messages of the console in each language, from the Fluent files in `words/`. There is a file for each page, with the same
 //! messages in the same order in each language.
 //!
-//! The tests fail when a file lacks a message that the code asks for, or has one that nobody asks for.
+//! A test fails if a file lacks a message that the code uses, or has one that it does not use.
 
 use std::sync::LazyLock;
 
@@ -53,7 +53,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Its code, as rules and sessions have it.
+    /// Its code in rules and sessions.
     pub const fn code(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -61,7 +61,7 @@ impl Language {
         }
     }
 
-    /// Its code with the country, for the page.
+    /// Its code with the country, for the HTML attribute `lang`.
     pub const fn tag(self) -> &'static str {
         match self {
             Self::English => "en-CA",
@@ -73,7 +73,7 @@ impl Language {
         [Self::English, Self::French].into_iter().find(|one| one.code() == code)
     }
 
-    /// The other one.
+    /// The other language.
     pub const fn other(self) -> Self {
         match self {
             Self::English => Self::French,
@@ -81,7 +81,7 @@ impl Language {
         }
     }
 
-    /// The one that a browser prefers; English if it names neither.
+    /// The language that the browser prefers; English if it prefers neither.
     fn accepted(request: &Request) -> Self {
         let accept = request.header(header::ACCEPT_LANGUAGE).unwrap_or_default();
         let weighed = accept.split(',').filter_map(|part| {
@@ -90,7 +90,7 @@ impl Language {
             let weight = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse::<f32>().ok());
             Some((language, weight.unwrap_or(1.0)))
         });
-        // Of two that weigh the same, the first.
+        // If both have the same weight, the first one wins.
         let best = weighed.fold(None, |best: Option<(Self, f32)>, one| match best {
             Some(best) if best.1 >= one.1 => Some(best),
             _ => Some(one),
@@ -105,7 +105,7 @@ impl Language {
 pub struct Words(pub Language);
 
 impl Words {
-    /// In the language that the person chose, else in the one that the browser prefers.
+    /// The messages in the language that the person chose, else in the browser's.
     pub fn of(chosen: Option<&str>, request: &Request) -> Self {
         Self(
             chosen
@@ -119,7 +119,7 @@ impl Words {
         self.format(key, None)
     }
 
-    /// A message about something.
+    /// A message with arguments.
     pub fn say_of(self, key: &str, values: &[(&str, &str)]) -> String {
         let mut args = FluentArgs::new();
         for (name, value) in values {
@@ -128,14 +128,14 @@ impl Words {
         self.format(key, Some(&args))
     }
 
-    /// A message about so many.
+    /// A message with a count.
     pub fn count(self, key: &str, count: usize) -> String {
         let mut args = FluentArgs::new();
         args.set("count", FluentValue::from(count));
         self.format(key, Some(&args))
     }
 
-    /// The name of a value of the API, as `state-dead`; the value itself if the console does not know it.
+    /// The name of a value of the API, from the message with a key like `state-dead`; the value itself if there is no message.
     pub fn name(self, kind: &str, value: &str) -> String {
         let key = format!("{kind}-{}", value.replace('_', "-").to_ascii_lowercase());
         if self.bundle().has_message(&key) {
@@ -145,7 +145,7 @@ impl Words {
         }
     }
 
-    /// The same about something; nothing if the console does not know the value.
+    /// Same as [`Words::name`], with arguments; `None` if there is no message.
     pub fn name_of(self, kind: &str, value: &str, values: &[(&str, &str)]) -> Option<String> {
         let key = format!("{kind}-{}", value.replace('_', "-").to_ascii_lowercase());
         self.bundle().has_message(&key).then(|| self.say_of(&key, values))
@@ -171,7 +171,7 @@ fn bundle(tag: &str, sources: &[&str]) -> Bundle {
     let mut bundle = Bundle::new_concurrent(vec![tag.parse().unwrap_or_default()]);
     bundle.set_use_isolating(false);
     for source in sources {
-        // A fault in a file fails a test; what can be read is used.
+        // A test fails for a fault in a file. Here, use the messages that can be parsed.
         let resource = FluentResource::try_new((*source).to_owned()).unwrap_or_else(|(resource, _)| resource);
         bundle.add_resource_overriding(resource);
     }
@@ -211,7 +211,7 @@ mod tests {
         "change-set-limit",
     ];
 
-    /// The keys of a language. No two files have the same.
+    /// The keys of a language; they are unique across files.
     fn keys(sources: &[&str]) -> BTreeSet<String> {
         let mut keys = BTreeSet::new();
         let lines = sources.iter().flat_map(|source| source.lines());
@@ -223,7 +223,7 @@ mod tests {
         keys
     }
 
-    /// The source files of the console, but this one.
+    /// The source files of the console except this one.
     fn sources() -> Vec<(PathBuf, String)> {
         let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
         let mut found = Vec::new();
@@ -241,7 +241,7 @@ mod tests {
         found
     }
 
-    /// The keys that the code asks for.
+    /// The keys that the code uses.
     fn asked() -> BTreeSet<String> {
         let texts = sources();
         let quoted = texts.iter().flat_map(|(_, text)| text.split('"').skip(1).step_by(2));

@@ -1,4 +1,4 @@
-//! What the buttons of a change set's page do.
+//! The actions of the buttons on a change set's page.
 
 use futures_util::future::BoxFuture;
 use poem::http::{Method, StatusCode};
@@ -24,7 +24,7 @@ pub fn act(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Why it was not done, where the page can say so.
+/// Why the action failed, if the page can show the reason.
 fn fault(refusal: Refusal) -> Result<Fault, Refusal> {
     let is_about_time = || refusal.fields.iter().any(|(place, _)| place == "at");
     let key = match refusal.status {
@@ -43,7 +43,7 @@ fn fault(refusal: Refusal) -> Result<Fault, Refusal> {
 }
 
 async fn done(visit: &Visit, business: &Business, set: &Value) -> Result<(), Refusal> {
-    // The version that the person saw: what another window did meanwhile must be seen first.
+    // The version that the person saw. Changes from another window must be seen before this action.
     let version = [("version", visit.sent("version"))];
     let path = |rest: &str, more: &[(&str, &str)]| {
         let pairs: Vec<_> = version.iter().chain(more).copied().collect();
@@ -63,7 +63,7 @@ async fn done(visit: &Visit, business: &Business, set: &Value) -> Result<(), Ref
             visit.send(Method::POST, &address, None).await
         }
         "discard" => visit.send(Method::POST, &path("/discard", &[]), None).await,
-        // Who keeps theirs takes the own changes of the row away.
+        // To keep theirs, the own changes of the row are removed.
         "remove" | "theirs" => return conflicts::remove(visit, business, set, visit.sent("version")).await,
         "mine" => return conflicts::keep_mine(visit, business, set, visit.sent("version")).await,
         "test" => test(visit, business, set).await,
@@ -76,7 +76,7 @@ async fn done(visit: &Visit, business: &Business, set: &Value) -> Result<(), Ref
     .map(|_| ())
 }
 
-/// Starts to decide past calls with the change set.
+/// Starts a backtest of the change set.
 async fn test(visit: &Visit, business: &Business, set: &Value) -> Result<Value, Refusal> {
     let days: i64 = visit
         .sent("days")

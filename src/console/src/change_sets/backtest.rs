@@ -1,4 +1,4 @@
-//! The test of a change set on past calls: started, running, and what it found.
+//! The backtest of a change set: the form that starts it, its progress, and its result.
 
 use admin::auth::Role;
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ use crate::prices::signed_sum;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// How many backtests are searched for one of the change set.
+/// Number of backtests that are searched for one of the change set.
 const SEARCHED: &str = "50";
 /// The spans of days to choose from.
 const DAYS: [&str; 4] = ["7", "30", "90", "365"];
@@ -39,7 +39,7 @@ pub async fn newest(visit: &Visit, business: &Business, set: &Value) -> Result<O
     visit.read(&business.path(&path), &[]).await.map(Some)
 }
 
-/// The part of the page about it, which a script loads anew while it runs.
+/// The part of the page about the backtest. A script reloads it while the backtest runs.
 pub fn part(visit: &Visit, business: &Business, set: &Value, backtest: Option<&Value>) -> Markup {
     let words = visit.words;
     let is_over = matches!(set["state"].as_str(), Some("published" | "discarded"));
@@ -157,7 +157,7 @@ fn tiles(visit: &Visit, result: &Value) -> Markup {
     } }
 }
 
-/// Priorities that move, and calls that lose or gain a service or a price.
+/// Changed priorities, and calls that lose or gain a service or a price.
 fn lists(visit: &Visit, result: &Value) -> Markup {
     let words = visit.words;
     let moves: Vec<&Value> = result["moves"].as_array().into_iter().flatten().collect();

@@ -1,4 +1,4 @@
-//! What a backtest changes by service, as a table with bars.
+//! The changes of a backtest by service, as a table with bars.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::visit::Visit;
 /// Half the width of a service's bars.
 const HALF_BAR: f64 = 70.0;
 
-/// By service: how many calls become dearer and cheaper, and by how much together.
+/// For each service: how many calls become dearer and cheaper, and by how much in total.
 pub fn table(visit: &Visit, business: &Business, result: &Value) -> Markup {
     let words = visit.words;
     let services: Vec<&Value> = result["services"].as_array().into_iter().flatten().collect();
@@ -53,7 +53,7 @@ fn side(visit: &Visit, service: &Value, (calls, by): (&str, &str), currency: &st
     }
 }
 
-/// Cheaper to the left, dearer to the right.
+/// A bar: cheaper to the left, dearer to the right.
 fn bar(cheaper: f64, dearer: f64) -> Markup {
     let place = |at: f64| format!("{at:.1}");
     html! { svg viewBox="0 0 142 18" width="142" height="18" aria-hidden="true" {

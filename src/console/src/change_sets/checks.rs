@@ -9,7 +9,7 @@ use crate::change_sets::parts::Story;
 use crate::leads::text;
 use crate::visit::Visit;
 
-/// The checks, while the change set is not over.
+/// The checks, unless the change set is published or discarded.
 pub fn section(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let Some(check) = &story.check else {
         return html! {};
@@ -85,7 +85,7 @@ fn failed_case(visit: &Visit, business: &Business, case: &Value) -> Markup {
     } }
 }
 
-/// Where publishing goes beyond a guard rail, in words.
+/// A sentence about a guard rail that publishing would exceed.
 fn breach_line(visit: &Visit, business: &Business, breach: &Value) -> Markup {
     let words = visit.words;
     let field = |name: &str| text(breach, name).unwrap_or_default();

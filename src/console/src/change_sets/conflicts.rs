@@ -1,4 +1,4 @@
-//! Rows that somebody else changed after the change set was made against them: theirs, yours, before, and the choice.
+//! Conflicts: rows that somebody else changed after the change set was edited. Shows theirs, yours and before, with the choice.
 
 use admin::auth::Role;
 use maud::{Markup, html};
@@ -13,7 +13,7 @@ use crate::leads::text;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// The conflicts, each with its choice.
+/// The conflicts, each with the choice between the two versions.
 pub fn section(visit: &Visit, business: &Business, set: &Value) -> Markup {
     let words = visit.words;
     let conflicts: Vec<&Value> = set["conflicts"].as_array().into_iter().flatten().collect();
@@ -62,7 +62,7 @@ fn names(value: &Value) -> (&str, &str) {
     )
 }
 
-/// The columns in which the three are not the same.
+/// The columns in which the three versions differ.
 fn different(before: &Value, theirs: &Value, yours: &Value) -> Vec<String> {
     let rows = [before, theirs, yours];
     let mut columns: Vec<&String> = rows
@@ -76,7 +76,7 @@ fn different(before: &Value, theirs: &Value, yours: &Value) -> Vec<String> {
     columns.into_iter().filter(differs).cloned().collect()
 }
 
-/// The row as the change set would have made it.
+/// The row as the change set wanted it, based on the version before.
 fn yours(set: &Value, conflict: &Value) -> Value {
     let mut row = conflict["made_against"]["row"].clone();
     for change in changes(set, names(conflict)) {
@@ -89,7 +89,7 @@ fn yours(set: &Value, conflict: &Value) -> Value {
     row
 }
 
-/// A merge patch: null takes a field away.
+/// Applies a JSON merge patch: null removes a field.
 fn merge(row: &mut Value, patch: &Value) {
     let Some(patch) = patch.as_object() else {
         *row = patch.clone();
@@ -122,7 +122,7 @@ fn chosen(visit: &Visit) -> Result<(&str, &str), Refusal> {
     row.ok_or_else(|| Refusal::plain(StatusCode::BAD_REQUEST))
 }
 
-/// Takes all changes of a row out of the change set.
+/// Removes all changes of a row from the change set.
 pub async fn remove(visit: &Visit, business: &Business, set: &Value, version: &str) -> Result<(), Refusal> {
     let numbers = changes(set, chosen(visit)?)
         .into_iter()
@@ -138,7 +138,7 @@ pub async fn remove(visit: &Visit, business: &Business, set: &Value, version: &s
     Ok(())
 }
 
-/// Makes the changes of a row in conflict again, against the row as it stands.
+/// Makes the changes of a row in conflict again, with its current version as base.
 pub async fn keep_mine(visit: &Visit, business: &Business, set: &Value, version: &str) -> Result<(), Refusal> {
     let (resource, code) = chosen(visit)?;
     let mut conflicts = set["conflicts"].as_array().into_iter().flatten();
@@ -150,7 +150,7 @@ pub async fn keep_mine(visit: &Visit, business: &Business, set: &Value, version:
     if mine.is_null() {
         change["method"] = "delete".into();
     } else if stands["row"].is_object() {
-        // Only what the person changed: what others changed elsewhere in the row stays.
+        // Only the columns that the person changed. Changes by others to other columns stay.
         let mut patch = json!({});
         for column in different(before, before, &mine) {
             patch[column.as_str()] = mine[column.as_str()].clone();

@@ -1,4 +1,4 @@
-//! What a change set changes, grouped by what it means for the business, in words.
+//! The differences of a change set in words, grouped by their meaning for the business.
 
 use admin::auth::Role;
 use maud::{Markup, html};
@@ -27,7 +27,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 /// Columns of money.
 const MONEY: [&str; 4] = ["price_from", "price_to", "amount", "rounding_step"];
-/// The longest text that stands in a line.
+/// Maximum number of characters of a text on one line.
 const LONG: usize = 400;
 
 /// The differences by group.
@@ -80,7 +80,7 @@ fn one(visit: &Visit, business: &Business, story: &Story, row: &Value) -> Markup
     } }
 }
 
-/// The changed fields and their names; of a price that is no range, its two ends as one.
+/// The changed fields and their names. The two ends of a price that is not a range are one field.
 fn merged(words: Words, row: &Value) -> Vec<(String, &Value)> {
     let changes: Vec<&Value> = row["changes"].as_array().into_iter().flatten().collect();
     let of = |column: &str| changes.iter().find(|change| change["column"] == column);
@@ -125,7 +125,7 @@ fn field(visit: &Visit, business: &Business, (resource, name): (&str, &str), cha
     }
 }
 
-/// By how many percent money changes.
+/// The change of an amount of money in percent.
 fn difference(change: &Value) -> Option<Decimal> {
     let number = |side: &str| change[side].as_str()?.parse::<Decimal>().ok();
     let is_money = MONEY.contains(&text(change, "column")?);
@@ -136,7 +136,7 @@ fn difference(change: &Value) -> Option<Decimal> {
     }
 }
 
-/// A text of several lines, line by line.
+/// The difference of a text with several lines, line by line.
 fn line_diff(business: &Business, lines: &[&Value]) -> Markup {
     html! { pre.lines { code { @for line in lines {
         @let body = business.shown(text(line, "text").unwrap_or_default().trim_end_matches('\n'));
@@ -148,7 +148,7 @@ fn line_diff(business: &Business, lines: &[&Value]) -> Markup {
     } } } }
 }
 
-/// What a row is called.
+/// The name of a row.
 pub fn row_title(visit: &Visit, business: &Business, resource: &str, code: &str) -> String {
     match resource {
         "contacts" => business.contact(code),
@@ -157,7 +157,7 @@ pub fn row_title(visit: &Visit, business: &Business, resource: &str, code: &str)
     }
 }
 
-/// What a column is called.
+/// The name of a column.
 pub fn column_name(words: Words, column: &str) -> String {
     let name = words.name("diff-column", column);
     if name == column { column.replace('_', " ") } else { name }

@@ -21,12 +21,12 @@ pub fn call_link(visit: &Visit, id: &str) -> String {
     visit.link(&format!("/calls/{}", segment(id)), &[])
 }
 
-/// Money of the result in words.
+/// An amount of money in the result, as text.
 pub fn money(visit: &Visit, value: &Value, name: &str, currency: &str) -> String {
     sum(visit.words, decimal(value, name), currency)
 }
 
-/// A number of JSON as a place in a picture.
+/// A JSON number as a coordinate of the picture.
 pub fn number(value: &Value, name: &str) -> f64 {
     let number = text(value, name).and_then(|text| text.parse::<Decimal>().ok());
     number.and_then(|number| number.to_f64()).unwrap_or_default()

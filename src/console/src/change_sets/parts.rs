@@ -1,4 +1,4 @@
-//! What the parts of a change set's page share: what is shown, and the addresses and fields of its forms.
+//! Code that the parts of a change set's page share: its data, and the addresses and fields of its forms.
 
 use maud::{Markup, html};
 use poem::http::StatusCode;
@@ -16,18 +16,18 @@ use crate::words::Words;
 pub struct Story {
     pub set: Value,
     pub diff: Value,
-    /// Whether it could be published now; none once it is over.
+    /// Whether it could be published now. `None` if it is published or discarded.
     pub check: Option<Value>,
-    /// Where publishing now would go beyond the guard rails.
+    /// The guard rails that publishing now would exceed.
     pub breaches: Vec<Value>,
-    /// The newest backtest of it.
+    /// Its newest backtest.
     pub backtest: Option<Value>,
 }
 
-/// Why something that the person asked for was not done.
+/// Why an action of the person failed.
 pub struct Fault {
     pub key: &'static str,
-    /// In the words of the admin API.
+    /// The detail from the admin API.
     pub detail: String,
     pub status: StatusCode,
 }
@@ -55,7 +55,7 @@ pub fn is_editable(set: &Value) -> bool {
     matches!(set["state"].as_str(), Some("open" | "refused"))
 }
 
-/// What people call a change set.
+/// The name of a change set: its comment.
 pub fn comment(visit: &Visit, business: &Business, set: &Value) -> String {
     text(set, "comment").map_or_else(
         || visit.words.say("change-set-unnamed"),
@@ -63,13 +63,13 @@ pub fn comment(visit: &Visit, business: &Business, set: &Value) -> String {
     )
 }
 
-/// Its state as a mark.
+/// The state of a change set as a badge.
 pub fn state(words: Words, set: &Value) -> Markup {
     let state = text(set, "state").unwrap_or_default();
     html! { span.state.set-state.(state) { (words.name("set-state", state)) } }
 }
 
-/// What every form of the page carries.
+/// The hidden fields of every form of the page.
 pub fn fields(visit: &Visit, set: &Value) -> Markup {
     html! {
         (page::token(visit))

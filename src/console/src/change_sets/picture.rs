@@ -1,6 +1,6 @@
 //! The backtest as a picture: each past call by its old and its new price.
 //!
-//! Made here as SVG without a style or a script in it. Every mark has its words, and a table says the same.
+//! Builds an SVG without styles or scripts. Every mark has a text, and a table shows the same data.
 
 use maud::{Markup, html};
 use rust_decimal::Decimal;
@@ -13,11 +13,12 @@ use crate::leads::text;
 use crate::locale::sum;
 use crate::visit::Visit;
 
-/// The distance of marks at the same place, and the angle between two that follow each other: a sunflower's.
+/// Marks with the same coordinates are arranged like the seeds of a sunflower: their distance, and the angle from one to the
+/// next.
 const SPREAD: f64 = 3.4;
 const GOLDEN_ANGLE: f64 = 2.399_963;
 
-/// What becomes of a call.
+/// How the change affects a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Dearer,
@@ -59,7 +60,7 @@ impl Fate {
         }
     }
 
-    /// Its shape around a point: colour is never alone.
+    /// The shape of the mark around a point, so that colour is not the only difference.
     fn shape(self, x: f64, y: f64) -> Markup {
         let points = |offsets: &[(f64, f64)]| {
             let points = offsets.iter().map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy));
@@ -77,7 +78,8 @@ impl Fate {
     }
 }
 
-/// Each past call, its old price against its new one. Of several currencies, the one with the most quotes is drawn.
+/// Each past call, its old price against its new one. If there are several currencies, only the one with the most quotes is
+/// drawn.
 pub fn scatter(visit: &Visit, business: &Business, result: &Value) -> Markup {
     let words = visit.words;
     let sums = result["money"]
@@ -165,7 +167,8 @@ fn axes(visit: &Visit, scale: &Scale, currency: &str) -> Markup {
     }
 }
 
-/// The marks: those that change lie above the others. The links are for the mouse; the table has them for the keyboard.
+/// The marks, with the calls that change above the others. Their links are for the mouse; the table has the same links for the
+/// keyboard.
 fn marks(visit: &Visit, business: &Business, scale: &Scale, quotes: &[&Value], currency: &str) -> Markup {
     let mut places: Vec<(f64, f64, u32)> = Vec::new();
     let mut shown = Vec::new();

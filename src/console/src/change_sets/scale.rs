@@ -2,19 +2,19 @@
 
 use rust_decimal::prelude::ToPrimitive as _;
 
-/// The size of the picture, and the room for its labels.
+/// The size of the picture, and the margins for its labels.
 pub const WIDTH: f64 = 640.0;
 pub const HEIGHT: f64 = 460.0;
 pub const LEFT: f64 = 84.0;
 pub const RIGHT: f64 = 36.0;
 pub const TOP: f64 = 34.0;
 pub const BOTTOM: f64 = 52.0;
-/// About so many lines of the grid.
+/// Approximate number of grid lines.
 const TICKS: f64 = 5.0;
-/// Prices whose highest is more than so many times the lowest are drawn on logarithmic axes.
+/// If the highest price is more than this many times the lowest, the axes are logarithmic.
 const FAR_APART: f64 = 12.0;
 
-/// The axes: both have the same scale, so that what stays is on the diagonal.
+/// The axes. Both have the same scale, so that unchanged calls are on the diagonal.
 pub struct Scale {
     pub ticks: Vec<f64>,
     is_log: bool,
@@ -57,11 +57,11 @@ impl Scale {
     }
 }
 
-/// Round numbers at the same distance, around both prices.
+/// Evenly spaced round numbers from at most the lowest to at least the highest price.
 fn linear(low: f64, high: f64) -> Vec<f64> {
     let step = nice((high - low).max(10.0) / TICKS);
     let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
-    // One price alone stands in the middle.
+    // A single price is in the middle.
     let (low, high) = if high > low {
         (low, high)
     } else {
@@ -71,7 +71,7 @@ fn linear(low: f64, high: f64) -> Vec<f64> {
     (0..=count).map(|tick| low + f64::from(tick) * step).collect()
 }
 
-/// 100, 200, 500, 1,000 …: the last that is not above the lowest price, up to the first that is not below the highest.
+/// Numbers like 100, 200, 500, 1,000: from the last one not above the lowest price to the first one not below the highest.
 fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     let mut ticks = Vec::new();
     let mut power = 10_f64.powf(low.log10().floor());
@@ -91,7 +91,7 @@ fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     ticks
 }
 
-/// The next of 1, 2, 5, 10, 20, 50 …
+/// The smallest of 1, 2, 5, 10, 20, 50 … that is not below `raw`.
 fn nice(raw: f64) -> f64 {
     let power = 10_f64.powf(raw.log10().floor());
     let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| factor * power >= raw);

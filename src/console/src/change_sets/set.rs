@@ -1,4 +1,4 @@
-//! A change set: what it changes, whether it may be published, what it would do to past calls, and the buttons.
+//! The page of a change set: its differences, whether it may be published, its effect on past calls, and the buttons.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -30,7 +30,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The page, perhaps with what went wrong.
+/// The page, with the fault of the last action if there is one.
 pub async fn shown(visit: &Visit, business: &Business, fault: Option<&Fault>) -> Answer {
     let story = read(visit, business).await?;
     let words = visit.words;
@@ -92,7 +92,7 @@ async fn read(visit: &Visit, business: &Business) -> Result<Story, Refusal> {
     })
 }
 
-/// Where the change set goes beyond the guard rails: as it is told, or as a publish would tell it now.
+/// The guard rails that the change set exceeds: as stored if it waits for approval, else as a dry run of a publish reports them.
 async fn breaches(
     visit: &Visit,
     business: &Business,
@@ -115,7 +115,7 @@ async fn breaches(
         .await
     {
         Ok(tried) => Ok(list(&tried)),
-        // The check says what prevents it, and another person may have been faster.
+        // The check shows what prevents the publish, or another person was faster.
         Err(refusal) if refusal.status.is_client_error() => Ok(Vec::new()),
         Err(refusal) => Err(refusal),
     }
@@ -135,7 +135,7 @@ fn head(visit: &Visit, business: &Business, set: &Value) -> Markup {
     }
 }
 
-/// The ways to change it or to drop it.
+/// The links and buttons to edit or discard it.
 fn edit(visit: &Visit, set: &Value) -> Markup {
     let words = visit.words;
     let id = text(set, "id").unwrap_or_default();
@@ -148,7 +148,7 @@ fn edit(visit: &Visit, set: &Value) -> Markup {
     } } }
 }
 
-/// What its state means for the person.
+/// A sentence about what its state means for the person.
 fn standing(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let (words, times, set) = (visit.words, visit.times(business), &story.set);
     match set["state"].as_str().unwrap_or_default() {

@@ -1,4 +1,4 @@
-//! The audit log: who changed what and when, and whether the log is as it was written.
+//! The audit log: who changed what and when, and the tamper check.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -14,7 +14,7 @@ use crate::page::Frame;
 use crate::visit::{Answer, Visit};
 
 const PAGE_SIZE: &str = "40";
-/// What changes can be about.
+/// The resources of the entries.
 const RESOURCES: [&str; 26] = [
     "services",
     "adjustments",
@@ -88,12 +88,12 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The chain is one for all businesses: a key of one of them cannot have it checked.
+/// All businesses share one chain, so a key of a single business may not check it.
 fn may_check(visit: &Visit) -> bool {
     visit.key.rulebook_id.is_none() && (visit.may(Role::Admin) || visit.may(Role::Owner))
 }
 
-/// From when until when, as the API reads it.
+/// The first and the last day of the filter, in the format of the API.
 fn span(visit: &Visit, business: &Business) -> (String, String) {
     let day = visit.asked("day").to_owned();
     match visit.asked("days") {
@@ -193,7 +193,7 @@ fn row(visit: &Visit, business: &Business, entry: &Value) -> Markup {
     } }
 }
 
-/// The fields that are not the same, in the order of their names.
+/// The fields that differ, sorted by name.
 fn fields<'a>(before: &'a Value, after: &'a Value) -> Vec<(&'a str, &'a Value, &'a Value)> {
     let names = |value: &'a Value| value.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
     let all: std::collections::BTreeSet<&str> = names(before).chain(names(after)).collect();

@@ -1,4 +1,4 @@
-//! Two revisions compared, and the way back to the older one.
+//! Two revisions compared, and the roll back to the older one.
 
 use admin::auth::Role;
 use maud::{Markup, html};
@@ -13,7 +13,7 @@ use crate::page;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// The comparison that the address asks for: `from` and `to`, or what `to` changed.
+/// The comparison that the address asks for: `from` with `to`, or `to` with the revision before it.
 pub async fn main(visit: &Visit, business: &Business, stale: &Stale) -> Result<Markup, Refusal> {
     let words = visit.words;
     let head = revision(visit, business, "head").await?;

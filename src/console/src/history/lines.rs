@@ -1,4 +1,4 @@
-//! How a revision and a row are called.
+//! The names of revisions and rows.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -7,12 +7,12 @@ use crate::business::Business;
 use crate::leads::text;
 use crate::visit::Visit;
 
-/// Its number.
+/// The number of a revision.
 pub fn number(revision: &Value) -> i64 {
     revision["number"].as_i64().unwrap_or_default()
 }
 
-/// Which revision it is, how it came about, who made it and when.
+/// The number of a revision, how it was made, by whom and when.
 pub fn headline(visit: &Visit, business: &Business, revision: &Value, head: i64) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     let kind = text(revision, "kind").unwrap_or_default();
@@ -28,7 +28,7 @@ pub fn headline(visit: &Visit, business: &Business, revision: &Value, head: i64)
     } }
 }
 
-/// What people call a row.
+/// The name of a row.
 pub fn name(visit: &Visit, business: &Business, resource: &str, code: &str) -> String {
     if resource == "contacts" {
         business.contact(code)

@@ -1,4 +1,4 @@
-//! The rows in which two revisions differ: by resource, each with the fields that changed.
+//! The rows in which two revisions differ, by resource, each with the changed fields.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -8,11 +8,11 @@ use crate::business::Business;
 use crate::leads::text;
 use crate::visit::Visit;
 
-/// So many rows are shown; of more, only their number.
+/// Maximum number of rows that are shown. Of the others, only the number is shown.
 const MAX_ROWS: usize = 100;
-/// Of more rows than this, those that are new or gone are named without their fields.
+/// If there are more rows than this, new and deleted rows are shown without their fields.
 const MAX_WHOLE: usize = 12;
-/// The longest value that is shown whole.
+/// Maximum number of characters of a value; longer ones are cut.
 const MAX_LETTERS: usize = 300;
 
 /// All rows of a difference.
@@ -90,7 +90,7 @@ fn line(business: &Business, line: &Value) -> Markup {
     }
 }
 
-/// A value as people write it: a list with commas, a truth as a sign, a text without quotes.
+/// A value for people: a list with commas, a boolean as a symbol, a text without quotes.
 pub fn value(business: &Business, value: &Value) -> Markup {
     let said = match value {
         Value::Null => return html! { span.quiet { "–" } },

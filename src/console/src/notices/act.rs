@@ -1,4 +1,4 @@
-//! What the buttons of notices do.
+//! The actions of the buttons of notices.
 
 use futures_util::future::BoxFuture;
 use poem::http::StatusCode;
@@ -10,10 +10,10 @@ use crate::leads::text;
 use crate::page;
 use crate::visit::{Answer, Visit};
 
-/// How many stored messages one press takes in again.
+/// Maximum number of stored messages that one press replays.
 const MAX_REPLAYED: u64 = 50;
 
-/// Says that a notice is done.
+/// Resolves a notice.
 pub fn resolve(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         visit.business().await?;
@@ -29,7 +29,8 @@ pub fn resolve(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Resends the newest message to the contact of a notice. Ringbook resolves the notice when Twilio takes the last of them.
+/// Resends the newest message to the contact of a notice. Ringbook resolves the notice when Twilio has accepted all of the
+/// contact's messages.
 pub fn resend(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         visit.business().await?;
@@ -47,13 +48,13 @@ pub fn resend(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Lets a script out of quarantine, which resolves its notice.
+/// Ends the quarantine of a script, which resolves its notice.
 pub fn release(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
         let path = business.path(&format!("/script-quarantines/{}", segment(visit.sent("script"))));
         match visit.delete(&path).await {
-            // Its ten minutes were over: it runs already.
+            // The quarantine is already over.
             Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
                 let path = format!("/admin/v1/notices/{}/resolve", segment(&visit.path("id")));
                 visit.post(&path, Some(&json!({}))).await?;
@@ -64,7 +65,7 @@ pub fn release(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Takes the stored messages of a notice in again, and resolves it when none of them failed.
+/// Replays the stored messages of a notice, and resolves the notice if none of them failed.
 pub fn replay(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;

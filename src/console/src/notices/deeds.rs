@@ -1,4 +1,4 @@
-//! The button or link of each kind of notice: what does the thing that it asks for.
+//! The button or link of each kind of notice, for the action that the notice asks for.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::page;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// Notices about messages to a contact that did not arrive.
+/// Codes of notices about undelivered messages to a contact.
 pub const UNDELIVERED: [&str; 5] = [
     "sms_refused",
     "sms_given_up",
@@ -22,20 +22,20 @@ pub const UNDELIVERED: [&str; 5] = [
     "sms_undelivered",
     "sms_suppressed",
 ];
-/// Notices about a P1 that nobody has for sure.
+/// Codes of notices about a P1 that nobody has acknowledged, or that is contested.
 const CALLS: [&str; 2] = ["p1_not_taken", "p1_contested"];
-/// The most leads that are looked up for one page.
+/// Maximum number of leads that are read for one page.
 const MAX_CALLS: usize = 20;
 
-/// What the buttons need to know.
+/// The data that the buttons need.
 pub struct Deeds {
-    /// The newest messages that were not sent, by contact.
+    /// The newest dead letters, by contact.
     dead: BTreeMap<String, Vec<Value>>,
     /// The leads of calls that notices are about.
     leads: BTreeMap<String, Value>,
 }
 
-/// What follows a word in a notice's subject.
+/// The rest of a notice's subject after a word.
 pub fn subject<'a>(notice: &'a Value, word: &str) -> Option<&'a str> {
     text(notice, "subject")?.strip_prefix(word)
 }
@@ -45,7 +45,7 @@ fn code(notice: &Value) -> &str {
 }
 
 impl Deeds {
-    /// Reads what the buttons of these notices need.
+    /// Reads the data that the buttons of these notices need.
     pub async fn read(visit: &Visit, business: &Business, notices: &[Value]) -> Result<Self, Refusal> {
         let mut dead: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         if notices.iter().any(|notice| UNDELIVERED.contains(&code(notice))) {
@@ -74,7 +74,7 @@ impl Deeds {
         Ok(Self { dead, leads })
     }
 
-    /// What to do about a notice.
+    /// The button or link of a notice.
     pub fn of(&self, visit: &Visit, business: &Business, notice: &Value) -> Markup {
         let words = visit.words;
         let go = |path: &str, pairs: &[(&str, &str)], key: &str| html! { a.deed href=(visit.link(path, pairs)) { (words.say(key)) } };
@@ -112,7 +112,7 @@ impl Deeds {
         }
     }
 
-    /// Resends a message that did not arrive, or calls its contact.
+    /// The button that resends an undelivered message, and the link that calls the contact.
     fn of_contact(&self, visit: &Visit, business: &Business, notice: &Value) -> Markup {
         let words = visit.words;
         let Some(contact) = subject(notice, "contact ") else {
@@ -154,7 +154,7 @@ impl Deeds {
         }
     }
 
-    /// Takes the P1 of a call.
+    /// The button that acknowledges the P1 of a call.
     fn of_call(&self, visit: &Visit, notice: &Value) -> Markup {
         let words = visit.words;
         let Some(call) = subject(notice, "call ") else {

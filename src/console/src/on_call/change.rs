@@ -1,4 +1,4 @@
-//! Replaces somebody, swaps two shifts, takes an override away: each is one revision.
+//! Replaces somebody, swaps two shifts, or deletes an override. Each change is one revision.
 
 use chrono::{NaiveDate, NaiveDateTime};
 use futures_util::future::BoxFuture;
@@ -16,7 +16,7 @@ use crate::page::see;
 use crate::refusal::Refusal;
 use crate::visit::{Answer, Visit};
 
-/// Back to the page, which says what was done.
+/// Redirects to the page, which says what was done.
 #[expect(clippy::unnecessary_wraps, reason = "the end of a page's work, which answers so")]
 pub fn done(visit: &Visit, date: Option<NaiveDate>, what: &str) -> Answer {
     let month = date.map(|date| Month::of(date).text());
@@ -24,7 +24,7 @@ pub fn done(visit: &Visit, date: Option<NaiveDate>, what: &str) -> Answer {
     Ok(see(&visit.link(PLACE, &[("month", month), ("done", what)])))
 }
 
-/// Puts somebody on shift in somebody else's place, or beside the others.
+/// Puts somebody on shift instead of somebody else, or in addition.
 pub fn replace(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -51,14 +51,14 @@ pub fn replace(visit: &Visit) -> BoxFuture<'_, Answer> {
         let (status, answer) = visit.attempt(Method::PUT, &path, Some(&row), None).await?;
         match status {
             StatusCode::ACCEPTED => done(visit, Some(from.date()), "waits"),
-            // The code says what it is: the same was sent before.
+            // The code contains a hash of the override, so an existing code means that the same form was sent before.
             status if status.is_success() || is_known(status) => done(visit, Some(from.date()), "replaced"),
             _ => page(visit, Outcome::refused(Form::Replace, faults_of(&answer))).await,
         }
     })
 }
 
-/// Exchanges what two people have on two days.
+/// Swaps the shifts of two people on two days.
 pub fn swap(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -112,7 +112,7 @@ pub fn swap(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Takes an override away.
+/// Deletes an override.
 pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -121,7 +121,7 @@ pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
             .attempt(Method::DELETE, &path, None, Some(visit.sent("version")))
             .await;
         let (status, answer) = match sent {
-            // Somebody else was faster.
+            // Somebody else deleted it first.
             Err(refusal) if refusal.status == StatusCode::NOT_FOUND => return done(visit, None, "removed"),
             sent => sent?,
         };
@@ -140,7 +140,7 @@ pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Whether a new row was refused because it exists.
+/// Whether a new row was rejected because it already exists.
 fn is_known(status: StatusCode) -> bool {
     matches!(
         status,
@@ -148,7 +148,7 @@ fn is_known(status: StatusCode) -> bool {
     )
 }
 
-/// An override and its code, which is the same for the same override: sent twice, it is one.
+/// An override and its code. Equal overrides have equal codes, so that a form that is sent twice creates one row.
 fn override_row(contact: &str, instead_of: &str, from: NaiveDateTime, until: NaiveDateTime) -> (String, Value) {
     let (from, until) = (wall(from), wall(until));
     let hash = Sha256::digest(format!("{contact} {instead_of} {from} {until}"));
@@ -161,7 +161,7 @@ fn override_row(contact: &str, instead_of: &str, from: NaiveDateTime, until: Nai
     (code, row)
 }
 
-/// What somebody has on a day.
+/// The shifts of a person on a day.
 async fn shifts_on(visit: &Visit, business: &Business, contact: &str, date: NaiveDate) -> Result<Vec<Piece>, Refusal> {
     let before = date.pred_opt().unwrap_or(date).to_string();
     let pairs = [("from", before.as_str()), ("until", &next_day(date).to_string())];
@@ -171,14 +171,14 @@ async fn shifts_on(visit: &Visit, business: &Business, contact: &str, date: Naiv
     Ok(all.filter(is_it).collect())
 }
 
-/// What came of a change set.
+/// The result of a change set.
 enum Published {
     Done,
     Waits,
     Refused(Vec<Fault>),
 }
 
-/// Publishes new overrides together, or none of them.
+/// Publishes new overrides in one revision: all or none.
 async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>) -> Result<Published, Refusal> {
     let changes: Vec<Value> = rows
         .into_iter()
@@ -204,14 +204,14 @@ async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>)
     if status.is_success() {
         return Ok(Published::Done);
     }
-    // Nobody looks for it again.
+    // Nobody would look for the rejected change set again.
     visit
         .attempt(Method::POST, &format!("{set_path}/discard"), None, Some(&version))
         .await?;
     Ok(Published::Refused(faults_of(&answer)))
 }
 
-/// The faults of an override as the fields of the form have them.
+/// The faults of an override by the fields of the form.
 pub fn faults_of(problem: &Value) -> Vec<Fault> {
     let errors = problem["errors"].as_array().into_iter().flatten();
     let mut faults: Vec<Fault> = errors

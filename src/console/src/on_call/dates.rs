@@ -6,7 +6,7 @@ use crate::dates::{month_name, number, weekday_name, weekday_names};
 use crate::words::{Language, Words};
 
 const NO_BREAK: char = '\u{a0}';
-/// As forms and rules write a time on the clock on the wall.
+/// The format of local wall-clock times in forms and rules.
 const WALL: &str = "%Y-%m-%dT%H:%M";
 /// The years that the calendar shows.
 const YEARS: std::ops::RangeInclusive<i32> = 2000..=2199;
@@ -16,7 +16,7 @@ const YEARS: std::ops::RangeInclusive<i32> = 2000..=2199;
 pub struct Month(NaiveDate);
 
 impl Month {
-    /// From a text as `2026-12`.
+    /// Parses a text like `2026-12`.
     pub fn read(text: &str) -> Option<Self> {
         let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()?;
         (text.len() == 7 && YEARS.contains(&first.year())).then_some(Self(first))
@@ -35,7 +35,7 @@ impl Month {
         next.and_then(|next| next.pred_opt()).unwrap_or(self.0)
     }
 
-    /// The month after it or before; itself at the end of the known years.
+    /// The next or previous month; the same month at the end of the supported years.
     pub fn beside(self, after: bool) -> Self {
         let month = Months::new(1);
         let beside = if after {
@@ -51,7 +51,7 @@ impl Month {
         self.0.format("%Y-%m").to_string()
     }
 
-    /// Its weeks from Sunday on, without the days of other months.
+    /// The weeks of the month, starting on Sunday, without the days of other months.
     pub fn weeks(self) -> Vec<[Option<NaiveDate>; 7]> {
         let mut weeks = Vec::new();
         let mut week = [None; 7];
@@ -71,7 +71,7 @@ impl Month {
     }
 }
 
-/// The names of the weekdays, from Sunday on.
+/// The names of the weekdays, starting with Sunday.
 pub fn weekdays(words: Words) -> [&'static str; 7] {
     let mut names = *weekday_names(words);
     names.rotate_right(1);
@@ -87,7 +87,7 @@ pub fn day(words: Words, date: NaiveDate) -> String {
     }
 }
 
-/// A time of day, without minutes where there are none: "5 p.m.", "17 h 30".
+/// A time of day, without minutes if they are zero: "5 p.m.", "17 h 30".
 pub fn clock(words: Words, at: NaiveDateTime) -> String {
     let (hour, minute) = (at.hour(), at.minute());
     match words.0 {
@@ -106,12 +106,12 @@ pub fn clock(words: Words, at: NaiveDateTime) -> String {
     }
 }
 
-/// A day and a time of it.
+/// A day and a time of day.
 pub fn moment(words: Words, at: NaiveDateTime) -> String {
     format!("{}, {}", day(words, at.date()), clock(words, at))
 }
 
-/// From when until when: one day or two.
+/// A span of time: beginning and end, or one day.
 pub fn span(words: Words, from: NaiveDateTime, until: NaiveDateTime) -> String {
     if is_midnight(from) && is_midnight(until) {
         let last = until.date().pred_opt().unwrap_or(until.date());
@@ -143,7 +143,7 @@ pub fn next_day(date: NaiveDate) -> NaiveDate {
     date.checked_add_days(Days::new(1)).unwrap_or(date)
 }
 
-/// As forms and rules write it, as `2026-12-24T17:00`.
+/// Formats a time for forms and rules, as `2026-12-24T17:00`.
 pub fn wall(at: NaiveDateTime) -> String {
     at.format(WALL).to_string()
 }

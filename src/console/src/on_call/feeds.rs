@@ -1,4 +1,4 @@
-//! Addresses for calendar programs: made, shown once, revoked.
+//! Addresses for calendar programs: creates, shows once and revokes them.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};
@@ -28,7 +28,7 @@ pub fn section(view: &View<'_>) -> Markup {
     } }
 }
 
-/// The address of a feed that was just made.
+/// Shows the address of a new feed.
 fn made(view: &View<'_>, address: &str) -> Markup {
     let words = view.visit.words;
     html! { div.outcome.made role="status" {
@@ -118,7 +118,7 @@ pub fn revoke(visit: &Visit) -> BoxFuture<'_, Answer> {
         let business = visit.business().await?;
         let path = business.path(&format!("/calendar-feeds/{}", segment(&visit.path("id"))));
         match visit.attempt(Method::DELETE, &path, None, None).await {
-            // Somebody else was faster.
+            // Somebody else revoked it first.
             Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {}
             sent => {
                 sent?;
@@ -128,7 +128,7 @@ pub fn revoke(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// An address on this server as other programs reach it.
+/// The absolute URL of a path on this server.
 fn address(visit: &Visit, path: &str) -> String {
     let scheme = if visit.console.https { "https" } else { "http" };
     let host = visit.request.header(header::HOST).unwrap_or_default();

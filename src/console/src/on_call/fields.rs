@@ -1,10 +1,10 @@
-//! Fields of the forms, each with its label and what is wrong with it.
+//! Fields of the forms, each with its label and its faults.
 
 use maud::{Markup, html};
 
 use super::view::{Form, View};
 
-/// A field: its form, its name, the key of its label, and what it holds.
+/// A field: its form, its name, the key of its label, and its value.
 pub struct Field<'a> {
     pub form: Form,
     pub name: &'static str,
@@ -29,7 +29,7 @@ impl Field<'_> {
         } }
     }
 
-    /// What the control says of its faults: whether there are any, and where.
+    /// The id of the field's fault for `aria-describedby`; `None` if there is no fault.
     fn wrong(&self, view: &View<'_>) -> Option<String> {
         let is_wrong = !view.faults(self.form, self.name).is_empty();
         is_wrong.then(|| format!("{}-fault", self.id()))
@@ -46,7 +46,7 @@ impl Field<'_> {
         self.around(view, &control)
     }
 
-    /// A choice of contacts; `none` is the key of what an empty choice means.
+    /// A select field for a contact; `none` is the key of the label of the empty option.
     pub fn contact(&self, view: &View<'_>, none: Option<&'static str>, required: bool) -> Markup {
         let wrong = self.wrong(view);
         let control = html! {
@@ -64,7 +64,7 @@ impl Field<'_> {
     }
 }
 
-/// What is wrong with a whole form.
+/// The faults of the whole form.
 pub fn general(view: &View<'_>, form: Form) -> Markup {
     html! { @for fault in view.faults(form, "") {
         p.fault role="alert" { (view.sentence(&fault.text)) }

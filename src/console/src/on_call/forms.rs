@@ -1,5 +1,5 @@
-//! The forms beside the calendar: replace somebody, swap two shifts, a holiday. What was chosen in the calendar fills them in;
-//! what was sent and refused stays in them.
+//! The forms beside the calendar: replace somebody, swap two shifts, name a holiday. The choice in the calendar fills them in.
+//! Rejected input stays in them.
 
 use chrono::NaiveDate;
 use maud::{Markup, html};
@@ -41,7 +41,7 @@ pub fn all(view: &View<'_>) -> Markup {
 }
 
 impl View<'_> {
-    /// What a field of a form holds: what was sent, else what the choice in the calendar says.
+    /// The value of a form's field: the input that was sent, else the value from the choice in the calendar.
     fn value(&self, form: Form, name: &str, chosen: impl FnOnce() -> String) -> String {
         if self.outcome.form == Some(form) {
             self.visit.sent(name).to_owned()
@@ -50,7 +50,7 @@ impl View<'_> {
         }
     }
 
-    /// The first contact besides one, if there are but two.
+    /// The other contact, if there are exactly two.
     fn only_other(&self, code: &str) -> String {
         let others: Vec<_> = self
             .contacts()
@@ -63,7 +63,7 @@ impl View<'_> {
         }
     }
 
-    /// Who is on shift first on a day.
+    /// The first person on shift on a day.
     fn first_of(&self, date: NaiveDate) -> Option<&str> {
         let mut of_day = self.pieces.iter().filter(|piece| piece.day() == date);
         of_day.find_map(|piece| piece.contact.as_deref())
@@ -150,7 +150,8 @@ fn holiday_form(view: &View<'_>) -> Markup {
     let form = Form::Holiday;
     let day = view.day().map(|date| date.to_string()).unwrap_or_default();
     let date = view.value(form, "date", || day);
-    // What the calendar says of the day as this page shows it: the form brings it back, so that nothing is overwritten unseen.
+    // The name of the day as this page shows it. The form sends it back, so that it does not overwrite a change that the person
+    // has not seen.
     let entry = super::dates::from_day(&date).and_then(|date| entry_of(view.business, date));
     let known = entry.map(|entry| view.business.shown(&entry.name)).unwrap_or_default();
     let name = view.value(form, "name", || known.clone());

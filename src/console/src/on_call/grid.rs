@@ -1,4 +1,5 @@
-//! The month as a table of weeks: on each day who is on shift, holidays, and the hours of nobody. On a phone it is a list by day.
+//! The month as a table of weeks. Each day shows who is on shift, holidays, and the hours in which nobody is. On a phone it is a
+//! list of days.
 
 use chrono::NaiveDate;
 use maud::{Markup, html};
@@ -10,10 +11,10 @@ use super::view::View;
 use crate::dates::{self, weekday_name};
 use crate::leads::text;
 
-/// So many shifts and gaps of a day are shown; the others when the day is chosen.
+/// Maximum number of shifts and gaps that a day shows, until the day is chosen.
 const MAX_SHOWN: usize = 5;
 
-/// The month's name between its neighbours.
+/// The month's name, with links to the previous and the next month.
 pub fn head(view: &View<'_>) -> Markup {
     let words = view.visit.words;
     let beside = |after: bool| {
@@ -66,7 +67,7 @@ fn cell(view: &View<'_>, date: NaiveDate) -> Markup {
     let words = view.visit.words;
     let is_today = date == view.today;
     let mut pieces: Vec<&Piece> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
-    // Stable: who is tried first stands first.
+    // The sort is stable: the contact who is tried first stays first.
     pieces.sort_by_key(|piece| piece.from);
     let is_chosen = view.day() == Some(date);
     let shown = if is_chosen { pieces.len() } else { MAX_SHOWN };
@@ -118,7 +119,7 @@ fn holiday_line(view: &View<'_>, holiday: &Value) -> Markup {
     } }
 }
 
-/// A shift or a gap of a day. While a shift is chosen, those of others lead to the swap.
+/// A shift or a gap of a day. While a shift is chosen, the shifts of other people are links that fill in the swap form.
 fn line(view: &View<'_>, piece: &Piece) -> Markup {
     let words = view.visit.words;
     let when = when(view, piece);

@@ -17,7 +17,7 @@ use crate::page::token;
 use crate::refusal::Refusal;
 use crate::visit::{Answer, Visit};
 
-/// What the calendar says of one date by itself: not by a rule of every year.
+/// The calendar's entry for one date, not from a yearly rule.
 pub struct Entry {
     pub name: String,
 }
@@ -34,7 +34,7 @@ fn is_on(rule: &str, date: NaiveDate) -> bool {
     rule.trim() == date.to_string()
 }
 
-/// Makes a day a holiday, or gives it its own hours.
+/// Makes a day a holiday, or sets its opening hours.
 pub fn add(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -78,7 +78,7 @@ pub fn add(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Makes a day an ordinary one again.
+/// Removes the entry of a day.
 pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -100,7 +100,7 @@ pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The button that makes a day an ordinary one again.
+/// The button that removes the entry of a day.
 pub fn remove_form(view: &View<'_>, date: &str, known: &str) -> Markup {
     html! { form.stack method="post" action=(view.action("/holiday/remove")) {
         (token(view.visit))
@@ -111,7 +111,7 @@ pub fn remove_form(view: &View<'_>, date: &str, known: &str) -> Markup {
     } }
 }
 
-/// A day that somebody else named since the page was shown.
+/// The fault if somebody else changed the day's entry since the page was shown.
 fn meanwhile(visit: &Visit, business: &Business, date: NaiveDate) -> Option<Fault> {
     let name = entry_of(business, date)
         .map(|entry| business.shown(&entry.name))
@@ -163,7 +163,7 @@ async fn write(
         .await
 }
 
-/// The calendar's single days but one date.
+/// The calendar's holidays and special days without those on `date`.
 fn without(calendar: &Calendar, date: NaiveDate) -> Value {
     let holidays: Vec<_> = calendar.holidays.iter().filter(|day| day.date != date).collect();
     let special: Vec<_> = calendar

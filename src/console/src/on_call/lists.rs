@@ -1,4 +1,4 @@
-//! The overrides, to be looked at and taken away.
+//! The list of overrides, with buttons that delete them.
 
 use maud::{Markup, html};
 use rules::rows::ShiftOverride;

@@ -1,7 +1,7 @@
-//! The shifts of the API as pieces of days: what a cell of the calendar shows, and what a swap exchanges.
+//! Splits the shifts from the API by day. A cell of the calendar shows these pieces, and a swap exchanges them.
 //!
-//! A shift of less than a day is one piece, on the day on which it begins, even if it goes on through midnight. A longer one is
-//! a piece for each day.
+//! A shift of less than 24 hours is one piece, on the day on which it begins, even if it continues after midnight. A longer shift
+//! has one piece per day.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -13,7 +13,7 @@ use crate::leads::text;
 /// A part of a shift, or of hours in which nobody is on shift.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// The contact's code; none is nobody.
+    /// The contact's code; `None` if nobody is on shift.
     pub contact: Option<String>,
     pub from: NaiveDateTime,
     pub until: NaiveDateTime,
@@ -26,18 +26,18 @@ impl Piece {
         self.from.date()
     }
 
-    /// Whether it is the whole of its day.
+    /// Whether it covers its whole day.
     pub fn is_whole_day(&self) -> bool {
         super::dates::is_midnight(self.from) && self.until == next_day(self.day()).and_time(chrono::NaiveTime::MIN)
     }
 
-    /// When it begins, as forms write it.
+    /// Its beginning, in the format of forms.
     pub fn begin(&self) -> String {
         wall(self.from)
     }
 }
 
-/// The pieces of the shifts and then of the gaps of a response, in its order.
+/// The pieces of a response: first of its shifts, then of its gaps, in the response's order.
 pub fn pieces(roster: &Value, zone: Tz) -> Vec<Piece> {
     let of = |name: &str| roster[name].as_array().into_iter().flatten();
     let all = of("shifts").chain(of("gaps")).filter_map(|one| {

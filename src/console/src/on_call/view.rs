@@ -1,4 +1,4 @@
-//! What the parts of the page share: the month, its shifts, the choice in the address, and what came of a form.
+//! The data that the parts of the page share: the month, its shifts, the choice in the address, and the result of a form.
 
 use chrono::{NaiveDate, NaiveDateTime};
 use maud::{Markup, html};
@@ -26,7 +26,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// What the ids of its fields begin with.
+    /// Prefix of the ids of its fields.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Replace => "replace",
@@ -38,7 +38,7 @@ impl Form {
     }
 }
 
-/// What is wrong with a field, or with a whole form where `field` is empty.
+/// A fault of a field, or of the whole form if `field` is empty.
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub field: &'static str,
@@ -50,9 +50,9 @@ pub struct Fault {
 pub enum Said {
     /// The key of a message.
     Key(&'static str),
-    /// A message about something.
+    /// The key of a message, and its argument.
     Of(&'static str, String),
-    /// In the words of the API, in English.
+    /// A sentence from the API, in English.
     Detail(String),
 }
 
@@ -63,12 +63,12 @@ impl Fault {
     }
 }
 
-/// What came of a form.
+/// The result of a form.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub form: Option<Form>,
     pub faults: Vec<Fault>,
-    /// The address of a calendar feed that was just made.
+    /// The address of a new calendar feed.
     pub feed: Option<String>,
 }
 
@@ -86,7 +86,7 @@ impl Outcome {
     }
 }
 
-/// The page's material.
+/// The data of the page.
 pub struct View<'a> {
     pub visit: &'a Visit,
     pub business: &'a Business,
@@ -95,7 +95,7 @@ pub struct View<'a> {
     pub today: NaiveDate,
     pub may_change: bool,
     pub outcome: Outcome,
-    /// The shifts of the API, of the month and the day before and after it.
+    /// The shifts from the API, for the month and the days before and after it.
     pub roster: Value,
     pub pieces: Vec<Piece>,
     pub feeds: Vec<Value>,
@@ -109,7 +109,7 @@ impl<'a> View<'a> {
         let month = Month::read(visit.asked("month"))
             .or(day)
             .unwrap_or_else(|| Month::of(today));
-        // A night that began on the day before the month ends on its first day.
+        // A night shift may begin on the day before the month.
         let first = month.first().pred_opt().unwrap_or_else(|| month.first());
         let (from, until) = (first.to_string(), next_day(month.last()).to_string());
         let path = business.path("/shifts");
@@ -138,7 +138,7 @@ impl<'a> View<'a> {
         self.visit.link(PLACE, &all)
     }
 
-    /// Where a form of the page is sent.
+    /// The address to which a form of the page is sent.
     pub fn action(&self, path: &str) -> String {
         let month = self.month.text();
         self.visit.link(&format!("{PLACE}{path}"), &[("month", &month)])
@@ -149,7 +149,7 @@ impl<'a> View<'a> {
         contacts(self.business)
     }
 
-    /// The class of a person's colour.
+    /// The CSS class of a person's colour.
     pub fn colour(&self, contact: &str) -> String {
         let place = self.contacts().iter().position(|one| one.code == contact);
         format!("who{}", place.unwrap_or_default() % 8)
@@ -160,7 +160,7 @@ impl<'a> View<'a> {
         self.piece(self.visit.asked("who"), self.visit.asked("at"))
     }
 
-    /// The shift that it is to be swapped with.
+    /// The shift to swap it with.
     pub fn other(&self) -> Option<&Piece> {
         self.piece(self.visit.asked("with"), self.visit.asked("with_at"))
     }
@@ -175,7 +175,7 @@ impl<'a> View<'a> {
         from_day(self.visit.asked("day"))
     }
 
-    /// The time on the clock on the wall.
+    /// The current local wall-clock time.
     pub fn now(&self) -> NaiveDateTime {
         self.times.now.with_timezone(&self.times.zone).naive_local()
     }
@@ -196,7 +196,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What was done, or what of a form without fields went wrong.
+    /// A message about the last action, or the fault of a form without fields.
     pub fn notice(&self) -> Markup {
         let words = self.visit.words;
         let done = match self.visit.asked("done") {
@@ -234,7 +234,7 @@ pub fn opening_hours(business: &Business) -> Option<(&Calendar, i64)> {
     Some((&stored.row, stored.version))
 }
 
-/// The overrides by their beginning, each with its version.
+/// The overrides sorted by their beginning, each with its version.
 pub fn overrides(business: &Business) -> Vec<(&ShiftOverride, i64)> {
     let stored = business.rows.shift_overrides.values();
     let mut all: Vec<_> = stored.map(|stored| (&stored.row, stored.version)).collect();

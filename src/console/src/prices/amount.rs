@@ -5,10 +5,10 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use crate::locale::decimal;
 use crate::words::Words;
 
-/// The most digits after the point: of money, and of a rate.
+/// Maximum number of decimals of money and of rates.
 const CENTS: u32 = 2;
 const RATE_DIGITS: u32 = 6;
-/// No price of a business is higher.
+/// Maximum price.
 const HIGHEST: i64 = 100_000_000;
 
 /// A price or a rate: both ends are the same unless it is a range.
@@ -18,7 +18,7 @@ pub struct Span {
     pub to: Decimal,
 }
 
-/// Why a typed text is not what the field needs.
+/// Why the typed text is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Missing,
@@ -46,7 +46,7 @@ impl Fault {
 }
 
 impl Span {
-    /// One number.
+    /// A span with two equal ends.
     pub const fn one(number: Decimal) -> Self {
         Self {
             from: number,
@@ -82,7 +82,7 @@ pub fn number(text: &str) -> Result<Decimal, Fault> {
     Ok(number)
 }
 
-/// With a point before the decimals and no other separator. A single comma before three digits groups thousands.
+/// Converts to a decimal point without other separators. A single comma before three digits is a thousands separator.
 fn unified(plain: &str) -> String {
     let (commas, points) = (plain.matches(',').count(), plain.matches('.').count());
     let decimals_after = |separator: char| plain.rsplit(separator).next().map_or(0, str::len);
@@ -100,7 +100,7 @@ fn unified(plain: &str) -> String {
     kept.collect()
 }
 
-/// What is typed into a field of money or of a rate. Only a single price may be a range: `350-400`.
+/// Parses the text of a field for money or a rate. Only the column `price` may have a range: `350-400`.
 pub fn span(text: &str, column: &str) -> Result<Span, Fault> {
     let ends = if column == "price" { ends(text) } else { None };
     let (from, to) = match ends {
@@ -134,7 +134,7 @@ fn ends(text: &str) -> Option<(&str, &str)> {
     let split = split
         .or_else(|| text.split_once(" à "))
         .or_else(|| text.split_once(" to "));
-    // A hyphen at the beginning is a sign.
+    // A hyphen at the beginning is a minus sign.
     let hyphen = || {
         text.rmatch_indices('-')
             .find(|(at, _)| *at > 0)
@@ -143,7 +143,7 @@ fn ends(text: &str) -> Option<(&str, &str)> {
     split.or_else(|| hyphen().and_then(|(from, to)| Some((from, to.strip_prefix('-')?))))
 }
 
-/// A number as a field shows it.
+/// A number in the format of a field.
 pub fn typed(words: Words, number: Decimal, is_money: bool) -> String {
     let text = if is_money && !number.fract().is_zero() {
         format!("{number:.2}")
@@ -153,7 +153,7 @@ pub fn typed(words: Words, number: Decimal, is_money: bool) -> String {
     decimal(words, &text)
 }
 
-/// A span as a field shows it.
+/// A span in the format of a field.
 pub fn typed_span(words: Words, span: Span, is_money: bool) -> String {
     let (from, to) = (typed(words, span.from, is_money), typed(words, span.to, is_money));
     if span.is_range() {
@@ -163,7 +163,7 @@ pub fn typed_span(words: Words, span: Span, is_money: bool) -> String {
     }
 }
 
-/// A number changed by so many percent, rounded to a step.
+/// A number changed by `percent` and rounded to a multiple of `step`.
 pub fn raised(number: Decimal, percent: Decimal, step: Decimal) -> Option<Decimal> {
     let factor = Decimal::ONE.checked_add(percent.checked_div(Decimal::ONE_HUNDRED)?)?;
     let steps = number.checked_mul(factor)?.checked_div(step)?;
@@ -171,7 +171,7 @@ pub fn raised(number: Decimal, percent: Decimal, step: Decimal) -> Option<Decima
     steps.checked_mul(step)
 }
 
-/// By how many percent a number changes, with one decimal; none from nothing.
+/// The change of a number in percent, with one decimal; `None` if `before` is zero.
 pub fn change(before: Decimal, after: Decimal) -> Option<Decimal> {
     let part = after.checked_sub(before)?.checked_div(before)?;
     let percent = part.checked_mul(Decimal::ONE_HUNDRED)?;

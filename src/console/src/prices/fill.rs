@@ -1,4 +1,4 @@
-//! Fills fields by the dozen: percent over a selection, and prices pasted from a spreadsheet.
+//! Fills many fields: a percentage on selected rows, and prices pasted from a spreadsheet.
 
 use rust_decimal::Decimal;
 
@@ -10,7 +10,8 @@ use crate::words::Words;
 /// The steps to which prices may be rounded.
 pub const STEPS: [&str; 4] = ["0.01", "1", "5", "10"];
 
-/// Which rows a percentage is for: `picked`, `services` or `adjustments`.
+/// Changes the amounts of rows by `percent`. `over` selects the rows: `picked`, `services` or `adjustments`. Returns the number
+/// of filled fields.
 pub fn raise(words: Words, lines: &mut [Line], percent: Decimal, step: Decimal, over: &str) -> usize {
     let mut filled = 0;
     for line in lines {
@@ -22,7 +23,7 @@ pub fn raise(words: Words, lines: &mut [Line], percent: Decimal, step: Decimal, 
         if !is_meant {
             continue;
         }
-        // A rate is a percentage itself.
+        // Rates are percentages already, so they are not changed.
         for field in line.fields.iter_mut().filter(|field| field.is_money()) {
             let Some(span) = field.value().ok().flatten() else {
                 continue;
@@ -37,7 +38,7 @@ pub fn raise(words: Words, lines: &mut [Line], percent: Decimal, step: Decimal, 
     filled
 }
 
-/// A pasted line that fills nothing, and the key of the message that says why.
+/// A pasted line that fills no field, and the key of the message that says why.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Miss {
     pub number: usize,
@@ -45,8 +46,8 @@ pub struct Miss {
     pub key: &'static str,
 }
 
-/// Fills the fields of the rows that the lines name, by code or by name in any language: `code<TAB>price`, with
-/// semicolons or commas as well, and perhaps the upper end of a range in a third column.
+/// Fills fields from pasted lines. A line is `code<TAB>price`, or with semicolons or commas. It may have the name of the row in
+/// any language instead of the code, and the upper end of a range in a third column.
 pub fn paste(words: Words, business: &Business, lines: &mut [Line], text: &str) -> (usize, Vec<Miss>) {
     let (mut filled, mut misses, mut seen) = (0, Vec::new(), Vec::new());
     for (number, row) in text.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
@@ -111,7 +112,7 @@ fn is_named(business: &Business, line: &Line, name: &str) -> bool {
     line.code.eq_ignore_ascii_case(name) || ["en", "fr"].into_iter().any(is_name)
 }
 
-/// A line's cells: of a spreadsheet by tabs, else by semicolons, else by the first comma; without their quotation marks.
+/// The cells of a line, separated by tabs, else by semicolons, else by the first comma, without quotation marks.
 fn cells(row: &str) -> Vec<String> {
     let cells: Vec<&str> = if row.contains('\t') {
         row.split('\t').collect()

@@ -1,4 +1,4 @@
-//! The form around the table of prices: percent over a selection, paste, what went wrong, and the buttons.
+//! The form around the table of prices: percentage on selected rows, paste, faults, and the buttons.
 
 use maud::{Markup, html};
 use poem::Response;
@@ -17,7 +17,7 @@ use crate::prices::{Ground, amount, read};
 use crate::visit::Visit;
 use crate::words::Words;
 
-/// What is said above the table.
+/// A message above the table.
 pub struct Note {
     key: &'static str,
     count: usize,
@@ -42,14 +42,14 @@ impl Note {
     }
 }
 
-/// What a person typed, and what came of it.
+/// The input of a person, and its result.
 pub struct Typed {
     pub lines: Vec<Line>,
     pub comment: String,
     pub notes: Vec<Note>,
-    /// Whether it holds what a person sent and nobody saved.
+    /// Whether it contains input that was sent but not saved.
     is_unsaved: bool,
-    /// What the admin API says of the whole.
+    /// The detail of the admin API's problem.
     pub detail: String,
     percent: String,
     percent_fault: Option<&'static str>,
@@ -89,7 +89,7 @@ impl Typed {
         }
     }
 
-    /// Raises or lowers the rows that the person picked.
+    /// Raises or lowers the selected rows by a percentage.
     pub fn raise(&mut self, words: Words) {
         if self.percent.is_empty() {
             return;
@@ -122,7 +122,7 @@ impl Typed {
         self.notes.push(Note::fault(key, 0));
     }
 
-    /// Fills the fields from what was pasted.
+    /// Fills the fields from the pasted text.
     pub fn paste(&mut self, words: Words, business: &Business) {
         let (filled, misses) = fill::paste(words, business, &mut self.lines, &self.pasted);
         self.misses = misses;
@@ -172,7 +172,7 @@ pub fn page(visit: &Visit, business: &Business, ground: &Ground, typed: &Typed) 
         .page(&main)
 }
 
-/// Which change set the page adds to, or the way to one that is open already.
+/// The change set that the page adds to, or a link to one that is already open.
 fn set_line(visit: &Visit, ground: &Ground) -> Markup {
     let words = visit.words;
     let name = |set: &Value| text(set, "comment").map_or_else(|| words.say("change-set-unnamed"), ToOwned::to_owned);

@@ -1,6 +1,6 @@
-//! The guard rails, while prices are typed: what goes beyond them will wait for a second person.
+//! Guard rail warnings while prices are typed: a change that exceeds them will wait for a second person.
 //!
-//! Publishing judges by the same limits and by more than single rows; this only warns early.
+//! This is only an early warning. Publishing checks the same limits, and not only single rows.
 
 use rust_decimal::Decimal;
 
@@ -31,7 +31,7 @@ impl Guards {
         })
     }
 
-    /// Which limits a field's new value goes beyond, in words.
+    /// Sentences about the limits that a field's new value exceeds.
     pub fn warnings(&self, words: Words, currency: &str, field: &Field) -> Vec<String> {
         let Some(after) = field.value().ok().flatten() else {
             return Vec::new();

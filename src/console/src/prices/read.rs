@@ -1,4 +1,4 @@
-//! The prices for those who may not change them.
+//! The prices, read-only, for people who may not change them.
 
 use maud::{Markup, html};
 use rules::rows::{Adjustment, Offer, Service};
@@ -20,7 +20,7 @@ pub fn tables(visit: &Visit, business: &Business, currency: &str) -> Markup {
     }
 }
 
-/// The taxes in force.
+/// The current taxes.
 pub fn taxes(visit: &Visit, business: &Business) -> Markup {
     let words = visit.words;
     html! {
@@ -32,7 +32,7 @@ pub fn taxes(visit: &Visit, business: &Business) -> Markup {
     }
 }
 
-/// What a service's price is for, and whether it is offered.
+/// The unit of a service's price, and whether the service is offered.
 pub fn about_service(visit: &Visit, business: &Business, row: &Service) -> Markup {
     let words = visit.words;
     html! {
@@ -50,7 +50,7 @@ pub fn condition(visit: &Visit, business: &Business, row: &Adjustment) -> Markup
     } }
 }
 
-/// An amount or a rate as it is in JSON.
+/// An amount or a rate as in JSON, without quotes.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }

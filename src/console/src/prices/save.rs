@@ -1,4 +1,4 @@
-//! Saves what was typed: opens a change set, or adds to the one that the page is about.
+//! Saves the input: opens a change set, or adds to the one that the page is about.
 
 use poem::http::Method;
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use crate::prices::sheet::Line;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// How many of the changed rows name a change set that got no words of its own.
+/// Number of changed rows that the default comment of a change set names.
 const NAMED: usize = 3;
 
-/// The changes, as the admin API takes them, each with the number of its line.
+/// The changes in the format of the admin API, each with the index of its line.
 pub fn changes(lines: &[Line]) -> Vec<(usize, Value)> {
     let change = |(number, line): (usize, &Line)| {
         let body = line.patch()?;
@@ -54,7 +54,7 @@ pub async fn add(visit: &Visit, business: &Business, lines: &[Line], set: &Value
     Ok(id.to_owned())
 }
 
-/// What a change set is called by default: the rows whose prices it changes.
+/// The default comment of a change set: the names of the rows whose prices it changes.
 fn described(visit: &Visit, business: &Business, lines: &[Line], changes: &[(usize, Value)]) -> String {
     let changed = changes.iter().filter_map(|(number, _)| lines.get(*number));
     let name = |line: &Line| business.row_name(line.resource, &line.code, visit.words.0.code());
@@ -65,7 +65,7 @@ fn described(visit: &Visit, business: &Business, lines: &[Line], changes: &[(usi
     text.chars().take(500).collect()
 }
 
-/// Puts what the admin API found wrong beside the fields. Returns whether each of its faults has a place.
+/// Puts the faults from the admin API beside their fields. Returns whether every fault has a field.
 pub fn place_faults(lines: &mut [Line], refusal: &Refusal) -> bool {
     let numbers: Vec<usize> = changes(lines).into_iter().map(|(number, _)| number).collect();
     let mut all = !refusal.fields.is_empty();

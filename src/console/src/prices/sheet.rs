@@ -1,4 +1,4 @@
-//! The rows of the table of prices: what stands, what the change set says, and what a person typed.
+//! The rows of the table of prices, with current values, values of the change set, and input.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ use crate::words::Words;
 pub struct Field {
     /// `price` (both ends of a service's price), `price_from`, `price_to`, `amount` or `rate`.
     pub column: &'static str,
-    /// What the rules in force say.
+    /// The value in the current rules.
     pub now: Option<Span>,
-    /// The same with the change set that the page is about.
+    /// The value with the change set that the page is about.
     pub start: Option<Span>,
-    /// What the field shows.
+    /// The text in the field.
     pub typed: String,
     pub fault: Option<Fault>,
-    /// What the admin API found wrong with it, in English.
+    /// The fault from the admin API, in English.
     pub refused: Option<String>,
 }
 
@@ -34,7 +34,7 @@ pub struct Line {
     pub version: i64,
     pub is_picked: bool,
     pub fields: Vec<Field>,
-    /// What the row had when the person saw it, if it was changed meanwhile and they changed it as well.
+    /// The values that the person saw, if both the person and somebody else changed the row since.
     pub clash: Option<Vec<Option<Span>>>,
 }
 
@@ -55,7 +55,7 @@ impl Field {
         self.column != "rate"
     }
 
-    /// What is typed; none when nothing is where nothing was.
+    /// The typed value. `None` if the field is empty and was empty before.
     pub fn value(&self) -> Result<Option<Span>, Fault> {
         if self.typed.trim().is_empty() && self.start.is_none() {
             return Ok(None);
@@ -63,7 +63,7 @@ impl Field {
         amount::span(&self.typed, self.column).map(Some)
     }
 
-    /// The new value, where it is another than that of the change set or the rules.
+    /// The new value, if it differs from the value of the change set or the rules.
     pub fn changed(&self) -> Option<Span> {
         self.value().ok().flatten().filter(|value| Some(*value) != self.start)
     }
@@ -85,7 +85,7 @@ impl Line {
         format!("{}.{}", self.resource, self.code)
     }
 
-    /// What the person sees of the row, to be sent back with what they type.
+    /// The version and values that the person sees. The form sends them back with the input.
     pub fn seen(&self) -> String {
         let values = self.fields.iter().map(|field| seen_value(field.start));
         let values: Vec<_> = values.collect();
@@ -114,7 +114,7 @@ impl Line {
             .then_some(patch)
     }
 
-    /// Takes what a form sent for this row.
+    /// Applies the form input for this row.
     fn take(&mut self, visit: &Visit) {
         let seen = value(&visit.form, &format!("was.{}", self.name()));
         let Some((version, values)) = seen.split_once('|') else {
@@ -140,7 +140,7 @@ impl Line {
                 Err(Fault::Missing) => seen.is_some(),
                 Err(_) => true,
             };
-            // Who did not touch a field wants what stands now.
+            // A field that the person did not change keeps its current value.
             if is_changed {
                 is_own = true;
             } else {
@@ -154,7 +154,7 @@ impl Line {
         }
     }
 
-    /// Faults a range whose lower end is the higher.
+    /// Adds a fault if the lower end of a range is above the upper end.
     fn crossed(&mut self) {
         let end = |column: &str| self.fields.iter().find(|field| field.column == column)?.value().ok()?;
         if let (Some(from), Some(to)) = (end("price_from"), end("price_to"))
@@ -178,10 +178,10 @@ fn parse_seen(text: &str) -> Option<Span> {
     })
 }
 
-/// What a change set says of rows: the last value of each column, by resource and code.
+/// The changes of a change set: the last value of each column, by resource and code.
 pub type Pending = BTreeMap<(String, String), serde_json::Map<String, Value>>;
 
-/// The columns that a change set's changes set.
+/// Collects the columns that a change set changes.
 pub fn pending(set: &Value) -> Pending {
     let mut pending = Pending::new();
     for change in set["changes"].as_array().into_iter().flatten() {
@@ -194,7 +194,7 @@ pub fn pending(set: &Value) -> Pending {
     pending
 }
 
-/// Every row with a price, in the order of ranks.
+/// All rows with a price, sorted by rank.
 pub fn lines(words: Words, business: &Business, pending: &Pending) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut services: Vec<_> = business.rows.services.values().collect();
@@ -230,7 +230,7 @@ pub fn lines(words: Words, business: &Business, pending: &Pending) -> Vec<Line> 
     lines
 }
 
-/// The rows with what a form sent.
+/// The rows with the form input.
 pub fn typed_lines(visit: &Visit, business: &Business, pending: &Pending) -> Vec<Line> {
     let mut lines = lines(visit.words, business, pending);
     for line in &mut lines {
@@ -271,7 +271,7 @@ fn with_pending(row: &Value, resource: &str, code: &str, pending: &Pending) -> V
     with
 }
 
-/// What a row says in a column.
+/// The value of a row's column as a span.
 fn end(row: &Value, column: &str) -> Option<Span> {
     let number = |column: &str| row[column].as_str()?.parse::<Decimal>().ok();
     if column == "price" {

@@ -12,7 +12,7 @@ use crate::prices::sheet::{Field, Line};
 use crate::visit::Visit;
 use crate::words::Words;
 
-/// What the cells need beside their row.
+/// The data that the cells need besides their row.
 pub struct Around<'a> {
     pub visit: &'a Visit,
     pub business: &'a Business,
@@ -50,7 +50,7 @@ fn group(around: &Around<'_>, lines: &[Line], resource: &str) -> Markup {
     } }
 }
 
-/// What is refused and has no price, in one row.
+/// The services without a price, which are refused, in one row.
 fn without_price(around: &Around<'_>, lines: &[&Line]) -> Markup {
     let words = around.visit.words;
     let name = |line: &&Line| around.business.row_name(line.resource, &line.code, words.0.code());
@@ -106,7 +106,7 @@ fn about(around: &Around<'_>, line: &Line) -> Markup {
     .unwrap_or_default()
 }
 
-/// What an adjustment does with its number.
+/// The kind of an adjustment, for example percent.
 fn kind(around: &Around<'_>, line: &Line) -> Option<String> {
     let stored = around
         .business
@@ -118,7 +118,7 @@ fn kind(around: &Around<'_>, line: &Line) -> Option<String> {
     Some(around.visit.words.name("kind", text(&row, "kind")?))
 }
 
-/// What the rules in force say.
+/// The values in the current rules.
 fn now(words: Words, line: &Line, currency: &str) -> Markup {
     let spans: Vec<Span> = line.fields.iter().filter_map(|field| field.now).collect();
     let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
@@ -128,7 +128,7 @@ fn now(words: Words, line: &Line, currency: &str) -> Markup {
     html! { (shown(words, Span { from: first.from, to: last.to }, is_money, currency)) }
 }
 
-/// A span for people.
+/// A span, formatted for people.
 pub fn shown(words: Words, span: Span, is_money: bool, currency: &str) -> String {
     if is_money {
         range(words, &span.from.to_string(), &span.to.to_string(), currency)
@@ -163,7 +163,7 @@ fn label(column: &str) -> &'static str {
     }
 }
 
-/// Below a field: what is wrong with it, or by how much it changes and which guard rail that goes beyond.
+/// The text below a field: its fault, or by how much it changes and which guard rails it exceeds.
 fn hint(around: &Around<'_>, line: &Line, field: &Field) -> Markup {
     let words = around.visit.words;
     let id = format!("hint.{}", line.field_name(field.column));
@@ -205,7 +205,7 @@ pub fn signed_sum(words: Words, by: rust_decimal::Decimal, currency: &str) -> St
     format!("{plus}{}", crate::locale::sum(words, by, currency))
 }
 
-/// The same row was changed meanwhile: theirs, yours, before.
+/// The conflict if the row was changed meanwhile: theirs, yours, before.
 fn clash(around: &Around<'_>, line: &Line, before: &[Option<Span>]) -> Markup {
     let words = around.visit.words;
     let all = |spans: Vec<Option<Span>>| {
@@ -237,7 +237,7 @@ pub fn currency_of(business: &Business) -> String {
     settings.map(|stored| stored.row.currency.clone()).unwrap_or_default()
 }
 
-/// The amount of a limit as a script reads it.
+/// The amount of a limit, in the format for the page's script.
 pub fn plain(limit: Option<rust_decimal::Decimal>) -> Option<String> {
     limit.map(|limit| limit.normalize().to_string())
 }

@@ -11,15 +11,15 @@ use crate::lists;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// How many entries a page has.
+/// Number of entries per page.
 const PAGE_SIZE: usize = 40;
-/// The most calls and leads of a day; of more, the newest.
+/// Maximum number of calls and of leads that are read; the newest ones.
 const MAX_ROWS: &str = "200";
 
 /// A call and its lead, or one of the two.
 pub struct Entry {
     pub call_id: String,
-    /// When Ringbook first heard of it.
+    /// When Ringbook first received a message about it.
     pub at: String,
     pub call: Option<Value>,
     pub lead: Option<Value>,
@@ -27,14 +27,14 @@ pub struct Entry {
 
 /// A day's entries.
 pub struct Diary {
-    /// The newest first; those that the search keeps.
+    /// The entries that match the search, the newest first.
     pub entries: Vec<Entry>,
-    /// The leads that nobody took, the most urgent first, then the oldest.
+    /// The leads that nobody acknowledged, the most urgent first, then the oldest.
     pub open: Vec<Value>,
     pub any_simulated: bool,
     /// Whether the day has more calls than were read.
     pub is_cut: bool,
-    /// From 1.
+    /// The number of the page, starting with 1.
     pub page: usize,
     pub pages: usize,
 }
@@ -94,7 +94,7 @@ fn joined(calls: Vec<Value>, leads: Vec<Value>) -> Vec<Entry> {
             call: Some(call),
         })
         .collect();
-    // The call began on the day before, or is not among the newest.
+    // Leads whose call began on the day before, or is not among the newest.
     entries.extend(by_call.into_iter().map(|(call_id, lead)| Entry {
         at: owned(&lead, "created_at"),
         lead: Some(lead),
