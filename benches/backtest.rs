@@ -1,9 +1,9 @@
-//! How many stored calls a backtest looks at in a second.
+//! Measures how many stored calls per second a backtest decides.
 //!
-//! In: the sample rulebook with its scripts, and a SQLite file filled with stored decisions; with TEST_POSTGRES_URL a
-//! PostgreSQL database of its own as well. Out: microseconds of one thread for a call that is in memory, and calls a
-//! second of the whole path, from the first page to the result. Run it with `cargo bench --bench backtest`, or
-//! `scripts/with-postgres.sh cargo bench --bench backtest -- --at-least 20000`.
+//! In: the sample rulebook with its scripts, and a SQLite file filled with stored decisions. With TEST_POSTGRES_URL also a new
+//! PostgreSQL database. Out: microseconds per call on one thread with the calls in memory, and calls per second of the whole
+//! path, from the first page to the result. Run it with `cargo bench --bench backtest`, or `scripts/with-postgres.sh cargo bench
+//! --bench backtest -- --at-least 20000`.
 #![expect(clippy::print_stdout, reason = "what was measured is what it is for")]
 
 use std::sync::Arc;
@@ -32,22 +32,22 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// As in the program.
+/// Same allocator as in the program.
 #[global_allocator]
 static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[derive(Parser)]
 struct Options {
-    /// Stored calls.
+    /// Number of stored calls.
     #[arg(long, default_value_t = 60_000)]
     calls: usize,
-    /// How often they are looked at.
+    /// Number of backtests over them.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Fail when the whole path looks at fewer calls a second.
+    /// Fail if the whole path decides fewer calls per second.
     #[arg(long)]
     at_least: Option<u64>,
-    /// What `cargo bench` adds.
+    /// `cargo bench` adds this argument.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -72,7 +72,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// The South Shore 20 dearer.
+/// The rulebook with the South Shore adjustment raised by 20.
 fn dearer(base: &Rulebook) -> Result<Rulebook> {
     let mut rows = base.rows().clone();
     let standing = rows.adjustments.get("south_shore").context("no south_shore")?;
@@ -85,7 +85,7 @@ fn dearer(base: &Rulebook) -> Result<Rulebook> {
     compile(2, &rows, Some(base)).map_err(|_| anyhow::anyhow!("the change does not compile"))
 }
 
-/// Callers who say as much as callers do, half of them in French, a third from the South Shore.
+/// Callers with conversations of realistic length, half of them in French, a third from the South Shore.
 fn callers() -> Vec<Extracted> {
     let wants = [
         "Bonjour, oui, mon évier de cuisine est complètement bouché depuis hier soir et l'eau ne descend plus du tout.",
@@ -131,7 +131,7 @@ fn at() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_532_400, 0).unwrap_or_default()
 }
 
-/// One thread: a call's facts as text, decided twice and counted.
+/// One thread: parses the facts of a call, decides them twice and counts the result.
 fn in_memory(test: &Backtest) -> Result<()> {
     const ROUNDS: u32 = 500;
     let texts: Vec<String> = callers().iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
@@ -232,7 +232,7 @@ async fn whole_path(what: &str, url: &str, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Stored decisions, all of one message.
+/// Fills the database with decisions that all belong to one message.
 async fn fill(
     db: &DatabaseConnection,
     rulebook_id: Uuid,
@@ -288,7 +288,7 @@ async fn fill(
         decisions::insert(&tx, new).await?;
     }
     tx.commit().await?;
-    // In service autovacuum has done this since; a restore does it at its end.
+    // In production autovacuum does this, and a restore does it at its end.
     if db.get_database_backend() == DatabaseBackend::Postgres {
         db.execute_unprepared("ANALYZE decisions").await?;
     }

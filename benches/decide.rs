@@ -1,12 +1,13 @@
-//! How long a decision takes with the sample's rows, 1,000 and 10,000, against the same rules hard-coded in Rust.
+//! Measures how long a decision takes with the sample's rows, with 1,000 and with 10,000, compared with the same rules hard-coded
+//! in Rust.
 //!
-//! Comes in: the sample rulebook without its scripts, filled up with rows of the same shapes. Before anything is
-//! measured, every way of deciding must give the same outcome for every input.
+//! In: the sample rulebook without its scripts, filled up with similar rows. Before the measurement, all implementations must
+//! give the same outcome for every input.
 //!
-//! What is hard-coded comes in three ways. Two look for words alone, with nothing of "no flooding", other forms of a word
-//! and classifiers: the few words that these inputs need, and all plain words of the sample's lists in one automaton. The
-//! third hears in context, as the rulebook does, and only prices, areas and priorities are hard-coded: what the rules
-//! themselves cost is the difference to it.
+//! There are three hard-coded implementations. Two look only for words, without "no flooding", other forms of a word, or
+//! classifiers: one for the few words that these inputs need, one for all plain words of the sample's lists in one automaton. The
+//! third hears in context, as the rulebook does, and hard-codes only prices, areas and priorities. The difference to it is the
+//! cost of the rules themselves.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark that cannot begin should stop and say why"
@@ -27,20 +28,20 @@ use rules::{Rulebook, compile, sample};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
-/// As in the program.
+/// Same allocator as in the program.
 #[global_allocator]
 static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What is compared: service, area, both prices, both totals, priority, SLA.
+/// The compared results: service, area, both prices, both totals, priority, SLA.
 type Outcome = (Option<String>, Option<String>, Option<Cents>, Priority, i64);
 
 /// Both prices and both totals, in cents.
 type Cents = [i64; 4];
 
-/// Code, words and prices of a service; no price is a refusal.
+/// Code, words and prices of a service; `None` if it is refused.
 type HardService = (&'static str, &'static [&'static str], Option<(i64, i64)>);
 
-/// Rows that take part in decisions.
+/// Number of rows that take part in decisions.
 fn size(rows: &RowSet) -> usize {
     rows.services.len() + rows.areas.len() + rows.adjustments.len() + rows.taxes.len() + rows.priority_rules.len()
 }
@@ -51,11 +52,11 @@ fn put<R: Row>(rows: &mut RowSet, row: Value) {
     R::table_mut(rows).insert(code, Arc::new(Stored { version: 1, row }));
 }
 
-/// How many of the added rows the hard-coded rules know.
+/// Number of added rows that the hard-coded rules contain.
 const FEWEST_MORE: usize = 12;
 
-/// The sample with as many more rows as it takes: services, areas, adjustments and priority rules in turn. Out: how many
-/// there are, and the rulebook.
+/// The sample with added rows up to `wanted`: services, areas, adjustments and priority rules in turn. Out: the number of rows,
+/// and the rulebook.
 fn book(wanted: usize) -> (usize, Rulebook) {
     let mut rows = sample::rows();
     rows.scripts.clear();
@@ -105,7 +106,7 @@ fn outcome(decision: &Decision) -> Outcome {
     )
 }
 
-/// Callers of every kind, at different hours.
+/// Different callers, at different hours.
 fn inputs() -> Vec<(Extracted, DateTime<Utc>)> {
     let said = [
         "Bonjour, mon drain est bouché depuis hier et l'eau ne descend plus.",
@@ -147,7 +148,7 @@ fn inputs() -> Vec<(Extracted, DateTime<Utc>)> {
     inputs
 }
 
-/// What hard-coded rules make of a text: the service, by its place in [`SERVICES`], and what the priority depends on.
+/// What hard-coded rules hear in a text: the service, by its index in [`SERVICES`], and the inputs of the priority.
 #[derive(Debug, Default)]
 struct Listened {
     service: Option<usize>,
@@ -184,7 +185,7 @@ fn few_words(said: &str) -> Listened {
     }
 }
 
-/// What a word stands for.
+/// The meaning of a word.
 #[derive(Debug, Clone, Copy)]
 enum Meaning {
     Service(usize),
@@ -196,7 +197,7 @@ enum Meaning {
 /// All plain words of the sample's lists, in one automaton.
 struct AllWords {
     automaton: AhoCorasick,
-    /// What each pattern means, and whether a word may go on behind it.
+    /// The meaning of each pattern, and whether it is only the beginning of a word.
     meanings: Vec<(Meaning, bool)>,
 }
 
@@ -267,7 +268,7 @@ impl AllWords {
     }
 }
 
-/// Hears in context, as the rulebook does: mentions, what is meant by them, and the classifiers.
+/// Hears in context, as the rulebook does: mentions, their verdicts, and the classifiers.
 struct InContext {
     book: Rulebook,
     classifiers: Classifiers,
@@ -305,7 +306,7 @@ impl InContext {
     }
 }
 
-/// A whole word, or the beginning of one when it ends in `*`.
+/// Finds a whole word, or the beginning of a word if `word` ends in `*`.
 fn hears(text: &str, word: &str) -> bool {
     let (word, prefix) = word.strip_suffix('*').map_or((word, false), |stem| (stem, true));
     text.match_indices(word).any(|(at, _)| {
@@ -410,7 +411,7 @@ const SERVICES: &[HardService] = &[
     ("service_8", &["valve model 8"], Some((100, 200))),
 ];
 
-/// The rules as somebody would write them in Rust.
+/// The rules, hard-coded in Rust.
 fn hard_coded(extracted: &Extracted, at: DateTime<Utc>, listen: impl Fn(&str) -> Listened) -> Outcome {
     let text = |name: &str| match extracted.facts.get(name) {
         Some(Fact::Text(text)) => text.as_str(),

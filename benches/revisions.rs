@@ -1,8 +1,8 @@
-//! How long it takes to read, compare, list and publish where a rulebook has many rows and many revisions.
+//! Measures how long it takes to read, compare, list and publish if a rulebook has many rows and many revisions.
 //!
-//! In: `REVISIONS_DATABASE_URL` (an empty database; a SQLite file of its own when not given), and how many rows,
-//! revisions and changes in each as `REVISIONS_SIZE=10000,10000,1`. Out: a line per question with the time of its first
-//! answer and the best of the next three, over HTTP.
+//! In: `REVISIONS_DATABASE_URL` (an empty database; default: a new SQLite file), and the number of rows, of revisions and of
+//! changes per revision, as `REVISIONS_SIZE=10000,10000,1`. Out: a line per request, with the time of its first response and the
+//! best of the next three, over HTTP.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -43,7 +43,7 @@ fn change(before: Option<Value>, after: Value) -> RowChange {
     }
 }
 
-/// Writes a history: revision 2 makes the rows, each later one changes the prices of a few.
+/// Writes a history: revision 2 creates the rows, and each later revision changes the prices of a few.
 async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
     let head = rulebooks::Entity::find().one(&app.read).await.expect("a rulebook");
     let head = head.expect("the first start makes a rulebook");
@@ -92,7 +92,7 @@ async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
     moved.update(&app.db).await.expect("the head moved");
 }
 
-/// Asks four times and prints the first and the best time.
+/// Sends a request four times; prints the first time and the best of the others.
 async fn ask(client: &Client, what: &str, method: Method, url: impl Fn(usize) -> String, body: Option<Value>) -> Value {
     let mut times = Vec::new();
     let mut last = Value::Null;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What is measured: the whole path of a report against the database alone (a private PostgreSQL that waits for the disk,
-# pgbench beside it), and a decision. Arguments go to the first: `scripts/bench.sh --rounds 5 --at-least 0.8`, `--help`.
+# Measures the whole path of a report compared with the database alone (a private, durable PostgreSQL and pgbench), and a
+# decision. Arguments are for the first benchmark: `scripts/bench.sh --rounds 5 --at-least 0.8`, `--help`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the program with every mistake of tests/faults/defects in it, and prints where it is. RINGBOOK_PLANTED_DEFECT names the
-# one that is on; each patch begins with what it does.
+# Builds the program with all patches of tests/faults/defects, and prints its path. RINGBOOK_PLANTED_DEFECT=NAME activates one
+# defect at run time. The first line of each patch says what is wrong.
 #
-# The patches are applied to a copy of the working tree. It has a target folder of its own: cargo knows the crates of a
-# workspace by their place in it, so in a common one it would take the copy's for ours.
+# The patches are applied to a copy of the working tree, with a separate target folder. Cargo identifies the crates of a workspace
+# by their path in it, so in a shared folder it would confuse the copy's crates with ours.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,12 +15,13 @@ need git git >&2
 
 rm -rf "$source"
 mkdir "$source"
-# With new times, or cargo would not see that a patch has gone. A file that was deleted and not committed is listed too.
+# Files get new modification times, or cargo would not notice that a patch was removed. The list may contain deleted files that
+# are not committed.
 git ls-files -z --cached --others --exclude-standard |
     while IFS= read -rd '' file; do if [ -e "$file" ]; then printf '%s\0' "$file"; fi; done |
     tar --create --null --files-from - | tar --extract --touch --directory "$source"
 
-# Below a repository `git apply` passes over every file that is not of its folder, without a word: it shall not look for one.
+# Inside a repository, `git apply` silently skips files outside the current folder. So it must not find a repository.
 export GIT_CEILING_DIRECTORIES=$faults
 cd "$source"
 stale=0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change is merged. Every step runs even when one before it failed; the end says
-# which did. Meant to run beside a PostgreSQL: see scripts/with-postgres.sh.
+# All checks that must pass before a change is merged. Every step runs even if an earlier one failed; the end lists the failed
+# steps. Run it with a PostgreSQL: see scripts/with-postgres.sh.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +23,8 @@ if cargo fmt --version >/dev/null 2>&1; then
 else
     skipped+=("formatting: rustfmt is not installed")
 fi
-# Each status that the document promises is seen by a test: noted by the tests, judged after them. All tests are needed for that.
+# A test must see each status that the document lists. The tests record the statuses, and this step checks them afterwards, so it
+# needs all tests.
 seen_statuses=$(mktemp -d)/seen
 step "tests" env RINGBOOK_SEEN_STATUSES="$seen_statuses" cargo test --workspace --locked --quiet --no-fail-fast
 judge_statuses() {

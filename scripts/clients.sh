@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes a TypeScript and a Python client from openapi/ringbook.json, in clients/ (which git ignores): `make clients`.
+# Generates a TypeScript and a Python client from openapi/ringbook.json, in clients/ (which git ignores): `make clients`.
 #
-# In: node 20 and python 3.11 or newer, which are installed on a bare Debian; the generators are those of tests/clients, of the
-# versions that stand there. Out: clients/typescript (fetch, no dependency) and clients/python (httpx).
+# In: node 20 and python 3.11 or newer, which the script installs on a bare Debian, and the generators of tests/clients, in the
+# versions that are pinned there. Out: clients/typescript (fetch, no dependency) and clients/python (httpx).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

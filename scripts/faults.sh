@@ -1,13 +1,11 @@
 #!/usr/bin/env bash
-# Breaks Ringbook on purpose and writes docs/fault-report.md: the campaigns of tests/faults in their long version, on SQLite
-# and on PostgreSQL, with the program as it is given to people, with a build that breaks where it is told (the cargo feature
-# `faults`, which exists in debug builds only), and with one that has mistakes in it (scripts/build_with_defects.sh). Meant to
-# run beside a durable PostgreSQL: see `make faults`.
+# Injects faults into Ringbook and writes docs/fault-report.md. It runs the campaigns of tests/faults with their full counts, on
+# SQLite and PostgreSQL, with three builds: the release build, a debug build with abort points (the cargo feature `faults`), and a
+# build with planted defects (scripts/build_with_defects.sh). Run it with a durable PostgreSQL: see `make faults`.
 #
-# Arguments are campaigns' names: then only those are run, and their rows take the place of what the report said of them.
-# RINGBOOK_FAULTS_DEFECT=NAME looks for one mistake only.
-# RINGBOOK_FAULTS_PROFILE=dev spares the release build; RINGBOOK_FAULTS_DIVIDE=10 does a tenth of everything, and what comes of
-# it is only printed.
+# Arguments are names of campaigns: then only those run, and their rows replace the former ones in the report.
+# RINGBOOK_FAULTS_DEFECT=NAME looks for one defect only. RINGBOOK_FAULTS_PROFILE=dev skips the release build.
+# RINGBOOK_FAULTS_DIVIDE=10 runs a tenth of everything; the result is only printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +15,7 @@ folder=debug
 [ "$profile" = dev ] || folder=$profile
 
 mkdir -p "$target/faults"
-# One campaign has a pooler in front of PostgreSQL; without it, it says so.
+# One campaign needs PgBouncer; without it, the campaign says that it did not run.
 . scripts/need.sh
 need pgbouncer pgbouncer || true
 RINGBOOK_FAULTS_DEFECTS_BINARY=$(scripts/build_with_defects.sh)
@@ -25,7 +23,7 @@ export RINGBOOK_FAULTS_DEFECTS_BINARY
 cargo build --locked --features faults --bin ringbook
 cp --remove-destination "$target/debug/ringbook" "$target/faults/ringbook-that-breaks"
 cargo build --locked --profile "$profile" --bin ringbook
-# A copy: the tests below put a debug build in the place of this one.
+# Copy it, because the tests below replace it with a debug build.
 cp --remove-destination "$target/$folder/ringbook" "$target/faults/ringbook"
 
 export RINGBOOK="$target/faults/ringbook"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Tells a story of tests/browser in a real browser, beside a server of its own on an empty folder: `scripts/in_browser.sh STORY`.
+# Runs a story of tests/browser in a real browser, with its own server on an empty folder: `scripts/in_browser.sh STORY`.
 #
-# In: RINGBOOK (the program), and how many CALLS are simulated beforehand; `need_browser` has been called. Out: the story's
-# exit status, a line for each step; the screenshots are left in artifacts/.
+# In: RINGBOOK (the program), and CALLS (number of calls to simulate first). The caller has run `need_browser`. Out: the story's
+# exit status, a line for each step, and screenshots in artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,4 +1,4 @@
-# To be sourced: `need PROGRAM PACKAGE …` installs with apt what is not here.
+# To be sourced: `need PROGRAM PACKAGE …` installs missing packages with apt.
 need() {
     local missing=()
     while [ $# -gt 0 ]; do
@@ -13,14 +13,14 @@ need() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# What scripts/in_browser.sh works with.
+# The programs that scripts/in_browser.sh needs.
 need_browser() {
     need node nodejs npm npm chromium chromium curl curl &&
         node -e 'process.exit(Number.parseInt(process.versions.node) < 20 ? 1 : 0)' &&
         (cd tests/browser && npm ci --no-audit --no-fund --loglevel=error)
 }
 
-# An empty database on the server of TEST_POSTGRES_URL; its address. `drop_database ADDRESS` takes it away again.
+# Creates an empty database on the server of TEST_POSTGRES_URL and prints its URL. `drop_database URL` drops it.
 own_database() {
     local name="proof_$$_$RANDOM"
     psql "$TEST_POSTGRES_URL" -qc "CREATE DATABASE $name" >&2
@@ -28,8 +28,8 @@ own_database() {
 }
 drop_database() { psql "$TEST_POSTGRES_URL" -qc "DROP DATABASE ${1##*/} WITH (FORCE)"; }
 
-# A server of RINGBOOK on an empty folder until this shell ends: `own_server WORD`. RINGBOOK_URL, RINGBOOK_ADMIN_KEY and
-# RINGBOOK_VAPI_SECRET are how to speak to it.
+# Starts a server of RINGBOOK on an empty folder until this shell ends: `own_server WORD`. Sets RINGBOOK_URL, RINGBOOK_ADMIN_KEY
+# and RINGBOOK_VAPI_SECRET, with which to call it.
 own_server() {
     own_folder=$(mktemp -d)
     local port=$((20000 + RANDOM % 20000))

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# What we build on: only from crates.io, only under licences that deny.toml allows, listed in THIRD-PARTY-NOTICES.md, without
-# what is never to come back. Installs nothing; with cargo-deny also the advisories are asked for.
+# Checks the dependencies: all are from crates.io, have a licence that deny.toml allows, and are listed in THIRD-PARTY-NOTICES.md,
+# and none is a banned crate. Installs nothing. If cargo-deny is installed, it also checks the advisories.
 #   supply_chain.sh          checks
-#   supply_chain.sh --write  writes THIRD-PARTY-NOTICES.md anew
+#   supply_chain.sh --write  rewrites THIRD-PARTY-NOTICES.md
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 notices=THIRD-PARTY-NOTICES.md
-# What is linked into the program, or runs while it is built.
+# The crates that are linked into the program or run during the build.
 crates() {
     cargo tree --workspace --locked --edges normal,build --prefix none --format '{p}|{l}|{r}' |
         sed -e 's/ (\*)$//' -e 's/ (proc-macro)|/|/' | grep -v "^ringbook\|^$" | LC_ALL=C sort -u
@@ -19,7 +19,7 @@ licence_texts() {
     while IFS='|' read -r crate _ _; do
         name=${crate% v*} version=${crate##* v}
         for file in "$registry"/*/"$name-$version"/{LICENSE,LICENCE,COPYING,NOTICE,license}*; do
-            # The text of Apache 2.0 is in LICENSE; Unicode's and the others are short.
+            # The text of Apache 2.0 is in LICENSE; the other texts are short.
             [ -f "$file" ] && ! grep -q "Apache License" "$file" && printf '%s %s %s\n' "$(sha256sum <"$file" | cut -d' ' -f1)" "$crate" "$file"
         done
     done < <(crates) | sort
@@ -50,7 +50,7 @@ write() {
     } >"$notices"
 }
 
-# Of alternatives one must be allowed, of what holds together each.
+# Of licences joined by OR, one must be allowed; of licences joined by AND, all.
 licences='
 import os, re, sys
 allowed = set(os.environ["allowed"].split("\n"))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The slower proofs: a release build, and every script in scripts/verify/ against it (RINGBOOK holds its path). Each
-# script says in its first lines what it proves.
+# The slower checks: makes a release build and runs every script in scripts/verify/ with it (RINGBOOK is its path). The first
+# lines of each script say what it proves.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 

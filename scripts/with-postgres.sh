@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs a command beside a private PostgreSQL: `scripts/with-postgres.sh COMMAND ARGUMENTS…`
+# Runs a command with a private PostgreSQL: `scripts/with-postgres.sh COMMAND ARGUMENTS…`
 #
-# In: PostgreSQL's programs, wherever they are (installed by apt on bare Debian when there are none).
-# Out: TEST_POSTGRES_URL for the command; the cluster is always stopped and removed. A TEST_POSTGRES_URL that is
-# already set is used as it is. Where no PostgreSQL can be had, the command runs with RINGBOOK_TEST_SQLITE_ONLY=1 and
-# this script says so. TEST_POSTGRES_CONTROL is a command that stops and starts it, as pg_ctl does.
-# RINGBOOK_POSTGRES_DURABLE=1 makes it wait for the disk, as in production: for benchmarks and faults.
+# In: PostgreSQL's programs (if there are none on a bare Debian, the script installs them with apt). Out: TEST_POSTGRES_URL for
+# the command; the cluster is always stopped and removed. A TEST_POSTGRES_URL that is already set is used as it is. Without
+# PostgreSQL, the command runs with RINGBOOK_TEST_SQLITE_ONLY=1 and this script says so. TEST_POSTGRES_CONTROL is a command that
+# stops and starts the cluster, like pg_ctl. RINGBOOK_POSTGRES_DURABLE=1 makes commits durable, as in production: for benchmarks
+# and faults.
 set -euo pipefail
 
 say() { printf '== %s\n' "$*" >&2; }
@@ -22,7 +22,7 @@ find_programs() {
         dirname "$(readlink -f "$initdb")"
         return
     fi
-    # Version 15 is the one that is promised; else the newest.
+    # Version 15 is the oldest supported one; without it, use the newest.
     local bin
     for bin in /usr/lib/postgresql/15/bin $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -Vr); do
         if [ -x "$bin/initdb" ]; then echo "$bin"; return; fi
@@ -40,7 +40,7 @@ install_programs() {
     say "PostgreSQL is not here: installing it with apt, as root"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 || return 1
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common >&2 || return 1
-    # We start a cluster of our own: Debian's need not run.
+    # The script starts its own cluster; Debian's need not run.
     as_root sh -c 'grep -qs "^create_main_cluster" /etc/postgresql-common/createcluster.conf && exit 0
         echo "create_main_cluster = false" >>/etc/postgresql-common/createcluster.conf' || return 1
     local package=postgresql-15
@@ -55,8 +55,8 @@ if ! bin=$(find_programs); then
     fi
 fi
 
-# -- the cluster, in a folder of its own; PostgreSQL refuses to run as root
-# (so root's own TMPDIR will not do: the other user may not enter it).
+# -- the cluster, in its own folder; PostgreSQL refuses to run as root (so root's TMPDIR does not work: the other user may not
+# enter it).
 [ "$(id -u)" = 0 ] && parent=/tmp || parent=${TMPDIR:-/tmp}
 folder=$(mktemp -d "$parent/ringbook-postgres.XXXXXX")
 as_cluster_user=()
@@ -92,10 +92,10 @@ for _ in 1 2 3 4 5 6 7 8; do
     is_free "$port" || continue
     options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=300"
     if [ "${RINGBOOK_POSTGRES_DURABLE:-0}" = 1 ]; then
-        # No checkpoint that is forced by size falls into one measurement and not into another.
+        # Avoid checkpoints that are forced by size: they would fall into one measurement and not into another.
         options="$options -c shared_buffers=256MB -c max_wal_size=4GB -c checkpoint_timeout=15min"
     else
-        # The data lives as long as the tests: nothing is won by waiting for the disk.
+        # The data only lives as long as the tests, so commits need not be durable.
         options="$options -c fsync=off -c full_page_writes=off -c shared_buffers=64MB"
     fi
     if cluster "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -o "$options" -w -t 60 start >/dev/null </dev/null; then
@@ -109,7 +109,7 @@ if [ "$started" = no ]; then
     exit 1
 fi
 
-# How a test stops and starts the cluster: `$TEST_POSTGRES_CONTROL stop -m immediate`, `... start`.
+# A test stops and starts the cluster with `$TEST_POSTGRES_CONTROL stop -m immediate` and `... start`.
 {
     echo '#!/usr/bin/env bash'
     echo "cd '$folder' || exit 1"
@@ -124,7 +124,7 @@ say "$("$bin/postgres" --version) on port $port, in $folder"
 export TEST_POSTGRES_CONTROL="$folder/control"
 export TEST_POSTGRES_URL="postgres://ringbook@127.0.0.1:$port/postgres"
 export PATH="$PATH:$bin"
-# Not `exec`: the trap must stop the cluster. In the background, so that a signal is handled at once.
+# Not `exec`, because the trap must stop the cluster. In the background, so that the shell handles a signal immediately.
 "$@" </dev/null &
 child=$!
 trap 'kill -TERM "$child" 2>/dev/null; wait "$child" 2>/dev/null; exit 143' INT TERM HUP

@@ -1,11 +1,11 @@
-//! How much time the processors have spent on whom. In: `/proc`. Out: seconds, or nothing where that cannot be read.
+//! CPU time by process. In: `/proc`. Out: seconds; 0 if `/proc` cannot be read.
 
 use std::fs;
 
-/// What one second of `/proc/PID/stat` counts as: the same on every Linux.
+/// Ticks per second in `/proc/PID/stat`, the same on every Linux.
 const TICKS: f64 = 100.0;
 
-/// Seconds spent so far, by whom.
+/// Seconds of CPU time so far, by process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu {
     /// The server under test.
@@ -17,7 +17,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// The present state; `server` and `postmaster` are process ids.
+    /// The CPU time until now; `server` and `postmaster` are process ids.
     pub fn now(server: Option<u32>, postmaster: Option<u32>) -> Self {
         let of = |pid| stat(pid).unwrap_or_default();
         Self {
@@ -27,7 +27,7 @@ impl Cpu {
         }
     }
 
-    /// What was spent since `earlier` on each of `count` things, in microseconds.
+    /// CPU time since `earlier` divided by `count`, in microseconds.
     pub fn each_since(self, earlier: Self, count: f64) -> Self {
         let each = |now: f64, then: f64| (now - then) * 1e6 / count.max(1.0);
         Self {
@@ -52,7 +52,7 @@ struct Stat {
 
 fn stat(pid: u32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before it may hold anything.
+    // The process name before it may contain any character.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
     let seconds = |index| Some(f64::from(number(index)? + number(index + 1)?) / TICKS);
@@ -63,7 +63,7 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
-/// A process and its children that still run.
+/// Seconds of a process and its running children.
 fn family(parent: u32) -> f64 {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

@@ -1,5 +1,5 @@
-//! What the database alone can do. In: the values of one stored report. Out: how many times a second pgbench runs the
-//! same statements with them, one round trip each.
+//! The floor: the throughput of the database alone. In: the values of one stored report. Out: how many times per second pgbench
+//! runs the same statements with these values, one round trip each.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,24 +14,24 @@ use super::cpu::Cpu;
 
 const STEPS: &str = include_str!("steps.sql");
 
-/// What pgbench says.
+/// The result of pgbench.
 #[derive(Clone, Copy, Debug)]
 pub struct Floor {
-    /// Transactions in a second.
+    /// Transactions per second.
     pub rate: f64,
-    /// How long one took on average, in milliseconds.
+    /// Average duration of a transaction, in milliseconds.
     pub latency_ms: f64,
-    /// How many there were.
+    /// Number of transactions.
     pub transactions: u64,
-    /// Processors' microseconds for each; the driver's is pgbench's.
+    /// Microseconds of CPU time per transaction; `driver` is pgbench.
     pub cpu_us: Cpu,
 }
 
-/// pgbench, beside the programs of the server that is first on the path, else the newest of Debian's.
+/// The path of pgbench: in the first folder of PATH that has PostgreSQL's server programs, else Debian's newest.
 #[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
 pub fn program() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    // A `pgbench` that has no `initdb` beside it is a wrapper that looks for a cluster.
+    // A `pgbench` without an `initdb` in the same folder is a wrapper that looks for a cluster.
     let beside = env::split_paths(&path).filter(|folder| folder.join("initdb").is_file());
     let mut of_debian: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()

@@ -1,7 +1,7 @@
-//! Sends requests as fast as they are answered. In: whole requests, an address, how many connections. Out: how many were
-//! answered with what, how long each took while it counted, and the processors' time.
+//! Sends requests as fast as they are answered. In: whole requests, an address, the number of connections. Out: the number of
+//! responses by status, the duration of each after the warm-up, and the CPU time.
 //!
-//! Hand-written HTTP over plain sockets on one thread: what the driver spends is taken from the server.
+//! Hand-written HTTP over plain sockets on one thread, because CPU time of the driver is not available to the server.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::cpu::Cpu;
 
-/// Longer than the server may take for anything.
+/// Timeout; the server never takes this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to send, and for how long.
@@ -29,30 +29,30 @@ pub struct Load {
     pub measured: Duration,
 }
 
-/// What came back.
+/// The responses.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// Answers by status, warm-up included.
+    /// Number of responses by status, including the warm-up.
     pub statuses: BTreeMap<u16, u64>,
-    /// Requests without a whole answer.
+    /// Errors of requests without a complete response.
     pub broken: Vec<String>,
-    /// Microseconds of each answer after the warm-up, in order of size.
+    /// Microseconds of each response after the warm-up, sorted.
     pub took_us: Vec<u32>,
-    /// Seconds after the warm-up.
+    /// Measured seconds, after the warm-up.
     pub seconds: f64,
-    /// Processors' microseconds for each answer after the warm-up.
+    /// Microseconds of CPU time per response after the warm-up.
     pub cpu_us: Cpu,
-    /// Whether there were too few requests.
+    /// Whether the prepared requests ran out.
     pub exhausted: bool,
 }
 
 impl Answers {
-    /// Answers in a second.
+    /// Responses per second.
     pub fn rate(&self) -> f64 {
         count(self.took_us.len()) / self.seconds
     }
 
-    /// The time within which `percent` of the answers came, in milliseconds.
+    /// The given percentile of the response time, in milliseconds.
     pub fn percentile(&self, percent: usize) -> f64 {
         let last = self.took_us.len().saturating_sub(1);
         let index = (self.took_us.len() * percent / 100).min(last);
@@ -60,7 +60,7 @@ impl Answers {
     }
 }
 
-/// A count as a number to divide by.
+/// A count as `f64`.
 pub fn count(items: usize) -> f64 {
     f64::from(u32::try_from(items).unwrap_or(u32::MAX))
 }
@@ -74,7 +74,7 @@ struct Shared {
     answers: RefCell<Answers>,
 }
 
-/// Sends. `cpu` tells what the processors have spent so far.
+/// Sends the requests. `cpu` returns the CPU time until now.
 pub async fn run(load: Load, cpu: impl Fn() -> Cpu) -> Result<Answers> {
     let shared = Rc::new(Shared {
         requests: load.requests,
@@ -90,7 +90,7 @@ pub async fn run(load: Load, cpu: impl Fn() -> Cpu) -> Result<Answers> {
             sleep(load.warm_up).await;
             shared.measuring.set(true);
             let (began, before) = (Instant::now(), cpu());
-            // Whatever ends first: the time or the requests.
+            // Ends when the time is over or the requests have run out.
             let all_done = async {
                 while let Some(one) = connections.join_next().await {
                     one.context("a connection's task")??;
@@ -117,7 +117,7 @@ pub async fn run(load: Load, cpu: impl Fn() -> Cpu) -> Result<Answers> {
         .await
 }
 
-/// One connection, kept alive.
+/// One keep-alive connection.
 async fn connection(address: SocketAddr, shared: Rc<Shared>) -> Result<()> {
     let mut stream = TcpStream::connect(address).await.context("no connection")?;
     stream.set_nodelay(true)?;
@@ -149,7 +149,7 @@ async fn connection(address: SocketAddr, shared: Rc<Shared>) -> Result<()> {
     Ok(())
 }
 
-/// Sends one request and reads its whole answer; its status.
+/// Sends one request, reads the whole response and returns its status.
 async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Result<u16> {
     stream.write_all(request).await?;
     buffer.clear();
@@ -170,7 +170,7 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) 
     }
 }
 
-/// Status and length of an answer.
+/// Parses the status and the body length of a response.
 fn head(bytes: &[u8]) -> Result<(u16, usize)> {
     let text = std::str::from_utf8(bytes)?;
     let mut lines = text.split("\r\n");

@@ -1,9 +1,9 @@
-//! The whole path of an end-of-call report, against what the database alone can do.
+//! Measures the whole path of an end-of-call report, compared with the database alone.
 //!
-//! In: a PostgreSQL server that waits for the disk (TEST_POSTGRES_URL; `make bench` brings one). Out: reports a second
-//! through the real server, the same statements a second by pgbench, in rounds one after the other so that whatever
-//! else the machine does hits both alike, and the ratio of the medians. Every run begins on empty tables and ends with
-//! a count of the rows: a server that answers without storing fails.
+//! In: a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). Out: reports per second through the real server,
+//! the same statements per second by pgbench, and the ratio of the medians. Server and pgbench take turns, so that other load on
+//! the machine affects both. Every run begins with empty tables and ends with a count of the rows, so that a server that responds
+//! without storing fails.
 #![expect(clippy::print_stdout, reason = "what was measured is what it is for")]
 
 mod cpu;
@@ -26,37 +26,37 @@ use load::{Answers, Load};
 use rows::Rows;
 use server::Server;
 
-/// Reports to have ready for each second: more than two processors have taken in so far.
+/// Prepared reports per second: more than two processors have ever processed.
 const MOST_A_SECOND: u64 = 2_500;
 
 #[derive(Parser)]
 struct Options {
-    /// How often server and floor take their turns.
+    /// Number of turns of server and floor.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
     rounds: u8,
     /// Seconds of each turn.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
-    /// Seconds before the server's clock starts.
+    /// Seconds of warm-up before the server is measured.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=20))]
     warm_up: u64,
     /// Connections to the server, and clients of the floor.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=64))]
     connections: u8,
-    /// RINGBOOK_WORKERS of the server; `none` leaves the texts where they are.
+    /// RINGBOOK_WORKERS of the server; `none` leaves the SMS messages in the outbox.
     #[arg(long, default_value = "all")]
     workers: String,
-    /// Fail when the ratio is smaller.
+    /// Fail if the ratio is smaller.
     #[arg(long)]
     at_least: Option<f64>,
-    /// What `cargo bench` adds.
+    /// `cargo bench` adds this argument.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    // One thread: the processors are for the server and the database.
+    // One thread, to leave the processors to the server and the database.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(measure(&options))
 }
@@ -98,10 +98,10 @@ async fn rounds(options: &Options, rows: &Rows) -> Result<()> {
     Ok(())
 }
 
-/// The server's turn, and from what it stored the floor's values and the columns it filled.
+/// The server's turn. Also returns the values for the floor and the filled columns, from the rows that it stored.
 async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample, Vec<String>)> {
     let server = Server::start(&rows.url, &options.workers).await?;
-    // The tables are there only now.
+    // The server has created the tables.
     rows.clear().await?;
     let seed = Clock::system().now().timestamp_micros().unsigned_abs();
     let count = (options.warm_up + options.seconds) * MOST_A_SECOND;
@@ -136,7 +136,7 @@ async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample,
         if answers.exhausted { ", ran out of reports" } else { "" },
     );
     let (sample, shape) = (rows.sample().await?, rows.shape().await?);
-    // Stopped before the floor's turn: its worker would send the floor's texts.
+    // Stop it before the floor's turn, or its worker would send the floor's SMS messages.
     server.stop().await?;
     Ok((answers, sample, shape))
 }
@@ -171,7 +171,7 @@ async fn floor_turn(
     Ok(floor)
 }
 
-/// Processors' time for each report.
+/// CPU time per report.
 fn spent(cpu: Cpu) -> String {
     format!(
         "cpu us each: server {:4.0}, postgres {:4.0}, driver {:3.0}",

@@ -1,6 +1,6 @@
-//! Reports to send. In: a seed, a number, a secret. Out: whole HTTP requests, signed as Vapi signs, each about another
-//! call: sixteen turns and the assistant's prompt, about ten kilobytes. Every second one is urgent, so that about half
-//! of them cause a text.
+//! Builds reports. In: a seed, a number, a secret. Out: whole HTTP requests, signed as Vapi signs. Each is about another call,
+//! with sixteen turns and the assistant's prompt, about ten kilobytes. Every second one is urgent, so that about half of them
+//! cause an SMS message.
 
 use anyhow::{Context as _, Result};
 use base::clock::Clock;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use simulate::dice::Dice;
 use simulate::jobs::Wish;
 
-/// Where reports go.
+/// The path for reports.
 const PATH: &str = "/webhooks/vapi";
 /// Turns in a report, without the prompt.
 pub const TURNS: usize = 16;
@@ -21,7 +21,7 @@ const PROMPT: &str = "Vous êtes Paul, réceptionniste virtuel d'une entreprise 
     vous donne, et rien d'autre. Ne promettez jamais une heure d'arrivée. Si l'appelant demande une personne, transférez \
     l'appel. Restez bref et poli; une question à la fois. Répétez le code postal pour le confirmer.";
 
-/// What the assistant says, in French and in English. Its words about water must not count as the caller's.
+/// The assistant's words, in French and in English. They mention water, which must not count as the caller's words.
 const ASSISTANT: [[&str; TURNS / 2]; 2] = [
     [
         "Bonjour, ici Paul, le réceptionniste virtuel. Comment puis-je vous aider aujourd'hui, et où se trouve la propriété?",
@@ -120,7 +120,7 @@ fn report(mut dice: Dice, urgent: bool, now: DateTime<Utc>) -> Value {
     }})
 }
 
-/// A caller of the wanted kind: with water in the house or calling for a town, or with neither.
+/// An urgent caller (with water in the house, or calling for a town) or one who is not urgent.
 fn caller(dice: &mut Dice, urgent: bool) -> Wish {
     loop {
         let wish = Wish::draw(dice);
@@ -141,7 +141,7 @@ fn structured(wish: &Wish) -> Value {
     structured
 }
 
-/// What the caller says, turn by turn.
+/// The caller's words, by turn.
 fn said(dice: &mut Dice, wish: &Wish) -> [String; TURNS / 2] {
     let say = |french: &str, english: &str| if wish.french { french } else { english }.to_owned();
     let days = dice.between(2, 30);

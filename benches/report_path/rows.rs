@@ -1,5 +1,5 @@
-//! The database of the benchmark. In: the address of a PostgreSQL server. Out: a database of our own on it, counts of
-//! what a run has left there, and the values of one stored report.
+//! The database of the benchmark. In: the URL of a PostgreSQL server. Out: a new database on it, the row counts after a run, and
+//! the values of one stored report.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::cpu;
 use super::messages::TURNS;
 
-/// What a report leaves rows in.
+/// The tables in which a report creates rows.
 const TABLES: [&str; 6] = [
     "webhook_events",
     "calls",
@@ -21,13 +21,13 @@ const TABLES: [&str; 6] = [
     "sms_messages",
 ];
 
-/// A database of our own.
+/// A new database for the benchmark.
 pub struct Rows {
-    /// Its address.
+    /// Its URL.
     pub url: String,
-    /// PostgreSQL's first process, where it runs on this machine.
+    /// The process id of the postmaster, if it runs on this machine.
     pub postmaster: Option<u32>,
-    /// The version and what decides whether a commit is on the disk.
+    /// The version, and the settings that decide whether a commit is durable.
     pub about: String,
     name: String,
     server: DatabaseConnection,
@@ -35,7 +35,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Makes an empty database on a server that keeps what it acknowledges.
+    /// Creates an empty database on a durable server.
     pub async fn create(server_url: &str) -> Result<Self> {
         let server = connect(server_url).await?;
         let asked = "SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync, \
@@ -64,7 +64,7 @@ impl Rows {
         Ok(Self {
             db: connect(&url).await?,
             url,
-            // Somebody else's process may have that number when the server is far away.
+            // On a remote server this id would belong to another process here.
             postmaster: address.contains("127.0.0.1").then(|| cpu::parent(backend)).flatten(),
             about: format!("PostgreSQL {version}, fsync {fsync}, synchronous_commit {synchronous_commit}"),
             name,
@@ -72,7 +72,7 @@ impl Rows {
         })
     }
 
-    /// Removes the database.
+    /// Drops the database.
     pub async fn remove(self) -> Result<()> {
         self.db.close().await?;
         self.server
@@ -81,7 +81,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Back to what it was before the first report, so that every run begins alike.
+    /// Empties the tables, so that every run begins with the same state.
     pub async fn clear(&self) -> Result<()> {
         self.db
             .execute_unprepared(&format!("TRUNCATE {} CASCADE", TABLES.join(", ")))
@@ -90,8 +90,8 @@ impl Rows {
         Ok(())
     }
 
-    /// Fails unless there is exactly what `reports` leave: one event, call, decision and lead each, the turns, and texts
-    /// for about half of them. Out: the number of texts.
+    /// Fails unless there are exactly the rows of `reports` reports: one event, call, decision and lead each, the turns, and SMS
+    /// messages for about half of them. Out: the number of SMS messages.
     pub async fn check(&self, reports: u64) -> Result<u64> {
         let mut counts = BTreeMap::new();
         for table in TABLES {
@@ -118,7 +118,7 @@ impl Rows {
         Ok(texts)
     }
 
-    /// The values of one stored report that caused a text, by the names of the variables in `steps.sql`.
+    /// The values of one stored report that caused an SMS message, by the names of the variables in `steps.sql`.
     pub async fn sample(&self) -> Result<BTreeMap<String, String>> {
         const SQL: &str = "SELECT jsonb_build_object('rulebook', e.rulebook_id, 'delivery_key', e.delivery_key, \
             'message_at', e.message_at, 'received_at', e.received_at, 'body', replace(convert_from(e.body, 'UTF8'), '\\', '\\\\'), \
@@ -140,10 +140,10 @@ impl Rows {
         Ok(object.iter().map(|(name, value)| (name.clone(), text(value))).collect())
     }
 
-    /// Which columns hold something in the row of each table that holds most: the floor must write what the server does.
+    /// For each table, the columns that are not null in its fullest row. The floor must fill the same columns as the server.
     pub async fn shape(&self) -> Result<Vec<String>> {
         let mut shape = Vec::new();
-        // A text's row changes when it is sent.
+        // The row of an SMS message changes when it is sent.
         for table in TABLES.iter().filter(|table| **table != "sms_messages") {
             let sql = format!(
                 "SELECT '{table}: ' || array_to_string(ARRAY(SELECT jsonb_object_keys(row) ORDER BY 1), ', ') AS columns \

@@ -1,5 +1,5 @@
-//! The real binary, as `cargo bench` built it. In: a database's address. Out: a server that is ready, and gone when it
-//! is dropped.
+//! Runs the binary that `cargo bench` built. In: the URL of a database. Out: a server that is ready. Dropping it kills the
+//! process.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -12,12 +12,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-/// What reports are signed with.
+/// The secret that signs the reports.
 pub const SECRET: &str = "report-path-secret-0123456789";
-/// How long a start or a stop may take.
+/// Timeout of a start or a stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server of our own.
+/// A server for the benchmark.
 pub struct Server {
     pub address: SocketAddr,
     process: Child,
@@ -70,7 +70,7 @@ impl Server {
         self.process.id()
     }
 
-    /// The end of what it has logged.
+    /// The last lines of its log.
     pub fn log(&self) -> String {
         let text = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
@@ -80,7 +80,7 @@ impl Server {
             .join("\n")
     }
 
-    /// Asks it to stop and waits until it has, in peace.
+    /// Stops it with SIGTERM and waits until it has exited with success.
     pub async fn stop(mut self) -> Result<()> {
         Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
         let began = Instant::now();
@@ -97,7 +97,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Stopped already, or something went wrong and it must not outlive us.
+        // It has already stopped, or something went wrong and it must not outlive the benchmark.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

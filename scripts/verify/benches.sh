@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Proves: a backtest looks at 20,000 stored calls a second or more on each database, and the other benchmarks still run: a
-# rulebook of 10,000 rows and 10,000 revisions, a decision, and a short turn of the report's path.
+# Proves: a backtest decides at least 20,000 stored calls per second on each database, and the other benchmarks still run: a
+# rulebook of 10,000 rows and 10,000 revisions, a decision, and a short run of the report's path.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

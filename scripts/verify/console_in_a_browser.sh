@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every task of the console by mouse and by keyboard, in both languages, on a phone and on a desk: the stories
-# tests/browser/console_*.mjs, with axe, the content policy and the click budgets. The screenshots are left in artifacts/.
+# Proves: every task of the console works by mouse and by keyboard, in both languages, on a phone and on a desktop. Runs the
+# stories tests/browser/console_*.mjs, with axe, the content policy and the click budgets. The screenshots are in artifacts/.
 #
 # In: RINGBOOK. Out: exit status, and a line for each step.
 set -uo pipefail

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Ten boards stay live under fifty messages a second for ten minutes: see tests/browser/console_live.mjs. SECONDS_LIVE shortens it.
+# Proves: ten boards stay live under fifty messages per second for ten minutes (tests/browser/console_live.mjs). SECONDS_LIVE sets
+# another duration.
 #
 # In: RINGBOOK. Out: exit status and the figures.
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Proves: more than 1,000 decisions of simulated calls over 50 revisions (prices, conditions, scripts) come out the same
-# again, byte for byte, and a backtest of the first revision over them finds what changed, on SQLite and (where
-# TEST_POSTGRES_URL says) on PostgreSQL.
+# Proves: more than 1,000 decisions of simulated calls over 50 revisions (prices, conditions, scripts) are identical, byte for
+# byte, when they are replayed, and a backtest of the first revision over them finds the changes. On SQLite, and on PostgreSQL if
+# TEST_POSTGRES_URL is set.
 set -euo pipefail
 . "$(dirname "$0")/../need.sh"
 need curl curl
@@ -45,7 +45,7 @@ try() {
     different=$(grep -o '"different": [0-9]*' replayed | cut -d' ' -f2)
     seen=$(grep -o '"revisions": [0-9]*' replayed | cut -d' ' -f2)
     echo "$name: $count decisions over $seen revisions, $different different"
-    # Each by itself: of a chain, `set -e` heeds the last alone.
+    # One command per line: in a chain, `set -e` only notices the last one.
     [ "$count" -ge 1000 ]
     [ "$seen" -ge $revisions ]
     [ "$different" = 0 ]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Proves: the TypeScript and the Python client made from openapi/ringbook.json tell the README's story against a running
-# server (the TypeScript one type-checked strictly), and Vapi's own SDKs of both languages read every answer to its messages.
+# Proves: the TypeScript and the Python client that are generated from openapi/ringbook.json can follow the README's steps against
+# a running server (the TypeScript one strictly type-checked), and Vapi's own SDKs of both languages can parse every response to
+# its messages.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Proves: of 1,000 calls whose reports Vapi's stand-in hides for an hour every one is complete, with one decision and one lead,
-# after Vapi was asked, also when two ask at the same time and Vapi posts some of the reports after all; on both databases.
+# Proves: Vapi's stand-in withholds the reports of 1,000 calls for an hour. After reconciliation every call is complete, with one
+# decision and one lead, even if two instances reconcile at the same time and Vapi posts some of the reports after all. On both
+# databases.
 set -euo pipefail
 
 [ -n "${TEST_POSTGRES_URL:-}" ] || export RINGBOOK_TEST_SQLITE_ONLY=1

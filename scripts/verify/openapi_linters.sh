@@ -8,7 +8,7 @@ need npm npm node nodejs
 cd tests/openapi
 npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 export REDOCLY_TELEMETRY=off
-# Redocly's exit status is about errors alone; its totals tell of warnings too.
+# Redocly's exit status only covers errors; its totals include warnings.
 npx redocly lint --config redocly.yaml --format json ../../openapi/ringbook.json >redocly.out
 node -e '
   const { totals, problems } = JSON.parse(require("fs").readFileSync("redocly.out", "utf8"));

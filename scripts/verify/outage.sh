@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Proves, with a PostgreSQL that is really stopped for 60 s (fast, and immediately as in a crash) under 100 messages a
-# second: each is answered 2xx within 2.5 s, each tool call with a price, all are recorded within 60 s of its return, as
-# they were answered, none twice. And that 10,000 clients that hang up while it is slow leave no connection unusable.
-# And that a full disk loses nothing that was answered (needs root, for a file system of its own).
+# Proves: PostgreSQL is stopped for 60 s (fast, and immediately as in a crash) under 100 messages per second. Each message gets a
+# 2xx response within 2.5 s, each tool call with a price. Within 60 s of the return of PostgreSQL, all messages are recorded as
+# they were answered, none twice. Also: 10,000 clients that disconnect while PostgreSQL is slow leave no connection unusable. And
+# a full disk loses nothing that was answered (needs root, for a separate file system).
 set -euo pipefail
 
 if [ -z "${TEST_POSTGRES_URL:-}" ]; then
@@ -13,7 +13,7 @@ seconds=${OUTAGE_S:-60} rate=${OUTAGE_RATE:-100}
 tests=${OUTAGE_TESTS:-cargo test --release --locked --quiet --test it --} # or a test binary that is there already
 try() { $tests --nocapture --test-threads 1 "$@"; }
 
-# -- a cluster that we may stop
+# -- a cluster that this script may stop
 bin=$(dirname "$(command -v pg_ctl || ls -d /usr/lib/postgresql/*/bin/pg_ctl | sort -V | tail -1)")
 folder=$(mktemp -d /tmp/ringbook-outage.XXXXXX)
 as=()
@@ -44,7 +44,7 @@ done
 echo "-- clients that hang up"
 RINGBOOK_TEST_HANG_UPS=${HANG_UPS:-10000} try spool::clients_that_hang_up_leave_no_connection_unusable
 
-# -- a disk that is full, and then is not: a file system of 24 MB that holds the SQLite file and the spool
+# -- a disk that is full for a while: a file system of 24 MB with the SQLite file and the spool
 if [ "$(id -u)" != 0 ] || ! mkdir -p "$folder/disk" || ! mount -t tmpfs -o size=24m tmpfs "$folder/disk"; then
     echo "NOT RUN: a full disk (needs root and a file system of its own)"
     exit 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Proves: in a real browser with a profile that stays, /docs and the pages about problems are whole at the second visit, when
-# they are reloaded, when one goes back, in a second tab and the next day; the console has no error.
+# Proves: in a real browser with a persistent profile, /docs and the pages about problems are complete at the second visit, after
+# a reload, after going back, in a second tab and the next day. The browser's console shows no error.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Proves: an admin changes a price in Swagger UI alone, in a real browser: opens a change set, reads its diff, backtests it
-# on 10,000 simulated calls, publishes, sees the next quote changed, rolls back, and finds all of it in the audit log.
-# The screenshots are left in artifacts/.
+# Proves: an admin can change a price with nothing but Swagger UI, in a real browser: opens a change set, reads its diff,
+# backtests it on 10,000 simulated calls, publishes it, sees the new price in the next quote, rolls back, and finds every step in
+# the audit log. The screenshots are in artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Proves: Schemathesis, with all its checks, at least 200 cases per operation and stateful runs along the document's
-# links, finds no failure on SQLite and on PostgreSQL; afterwards the server is still up, has logged no error, its audit
-# log is whole, and it still prices the sample's calls. Another seed than the usual one may be given as an argument.
+# Proves: Schemathesis finds no failure on SQLite and on PostgreSQL, with all its checks, at least 200 cases per operation, and
+# stateful runs along the document's links. Afterwards the server still runs, has logged no error, its audit log is valid, and it
+# still prices the sample's calls. An argument sets another seed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,7 +16,7 @@ seed=${1:-5} cases=${CASES:-200} most_seconds=${MOST_SECONDS:-5400}
 
 export RINGBOOK_ADMIN_KEY=schemathesis-proof-admin-key RINGBOOK_VAPI_SECRET=schemathesis-proof-secret-24
 export RATE_LIMIT_ENABLED=false LOG_FORMAT=json LOG_LEVEL=warn
-# Secrets are made as well, of accounts that do not exist: nobody outside is asked about them.
+# The run also creates credentials of accounts that do not exist. The server must not send requests to Vapi or Twilio with them.
 export VAPI_BASE_URL=http://127.0.0.1:9 TWILIO_BASE_URL=http://127.0.0.1:9 RINGBOOK_WORKERS=outbox,scheduler,escalation,purge
 server='' folder='' database=''
 cleanup() {
@@ -31,7 +31,7 @@ admin() {
         ${body:+-H "Content-Type: application/json" -d "$body"}
 }
 
-# One of each: what a business has after a week.
+# One row of each kind, as a business has after a week.
 fill() {
     "$RINGBOOK" simulate --url "$url" --count 40 --rate 0 --seed 7 --quiet >/dev/null
     admin POST /rulebooks '{"code": "second", "rows": "sample"}'

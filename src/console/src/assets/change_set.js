@@ -1,4 +1,4 @@
-// While a backtest runs, loads its part of the page anew. Without it, a link does.
+// Reloads the backtest's part of the page while the backtest runs. Without scripts, a link reloads the page.
 
 import './guard.js';
 

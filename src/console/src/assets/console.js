@@ -1,9 +1,9 @@
-// Keeps a live page up to date: loads its main part anew when the server says that something changed, and says when the
+// Keeps a live page up to date: reloads its main part when the server says that something changed, and shows when the
 // connection is lost. Pages work without it.
 
-// Between two loads, however much changes.
+// Minimum time between two loads.
 const GAP_MS = 400;
-// Times that run down are written by the server.
+// The server renders countdowns, so the page must reload to update them.
 const MAX_AGE_MS = 30_000;
 // How long to wait before a lost connection is tried again.
 const RETRY_MS = 2_000;
@@ -13,12 +13,12 @@ const lost = document.getElementById('lost');
 let tag = main?.dataset.tag ?? '';
 let urgent = 0;
 
-// Somebody who writes or has opened something is not disturbed.
+// Do not disturb a person who is typing or has opened something.
 const isBusy = () =>
   main.querySelector('details[open]') !== null ||
   (main.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName));
 
-// Two short tones, for those who switched the sound on.
+// Two short tones, if the person has switched the sound on.
 const SOUND = 'ringbook-sound';
 let audio;
 const beep = () => {
@@ -56,7 +56,7 @@ if (sound) {
   });
 }
 
-// The place of the focus, so that a keyboard stays where it was.
+// The focused element, so that the keyboard focus stays there after a reload.
 const focused = () => (main.contains(document.activeElement) ? document.activeElement.id : '');
 
 const load = async () => {
@@ -83,7 +83,7 @@ const load = async () => {
 let timer;
 let loaded = Date.now();
 let isLoading = false;
-// Loads soon; several calls are one.
+// Loads soon. Several calls cause one load.
 const loadSoon = (after) => {
   clearTimeout(timer);
   timer = setTimeout(again, Math.max(after, loaded + GAP_MS - Date.now()));
@@ -109,7 +109,7 @@ const listen = () => {
   const source = new EventSource(events);
   source.addEventListener('changed', () => loadSoon(0));
   source.onerror = () => {
-    // The browser opens a stream again by itself unless the server refused it.
+    // The browser reopens a stream by itself, unless the server refused it.
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
     loadSoon(0);
   };

@@ -1,4 +1,4 @@
-// Forms with `data-guard`: leaving the page asks first when something is typed and not sent, and nothing is sent while the
+// Forms with `data-guard`: the browser asks before it leaves a page with unsent input, and no form is sent while the
 // connection is lost.
 
 const forms = document.querySelectorAll('form[data-guard]');
@@ -7,7 +7,7 @@ let isSending = false;
 
 const state = (form) => new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === 'string')).toString();
 const before = new Map([...forms].map((form) => [form, state(form)]));
-// A page that came back from the server may still hold what nobody saved.
+// A page that the server returned may contain unsaved input.
 const isDirty = (form) => form.dataset.guard === 'unsaved' || state(form) !== before.get(form);
 
 addEventListener('beforeunload', (event) => {

@@ -1,5 +1,5 @@
-// Says beside a price, while it is typed, by how much it changes and which guard rail that goes beyond. The server says the
-// same when the form is sent.
+// Shows beside a price, while it is typed, by how much it changes and which guard rail it exceeds. The server shows the same
+// when the form is sent.
 
 import './guard.js';
 
@@ -9,7 +9,7 @@ const language = document.documentElement.lang;
 const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1, signDisplay: 'exceptZero' });
 const changed = document.getElementById('changed');
 
-// `1,234.50`, `1 234,50 $`, and a range where the price is one.
+// `1,234.50`, `1 234,50 $`, and a range for a price.
 const number = (text) => {
   let plain = text.replace(/[\s$%'’]|CAD/g, '').replace('−', '-');
   const comma = plain.lastIndexOf(',');
