@@ -12,7 +12,7 @@ use crate::{
 
 pub const ABOUT: &str = "three instances under webhooks, edits and texts. In each round one stands still (SIGSTOP) while the stand-in \
     is answering it, until its lease is over and others have taken over its texts, and goes on; another is killed and started \
-    again. What the stale one writes is refused by its fencing number; I1 to I8 hold. Leases are a twentieth of the usual ones";
+    again. What the stale one writes is refused by its fencing token; I1 to I8 hold. Leases are a twentieth of the usual ones";
 
 pub async fn instances(plan: &Plan, kind: Database) -> Result {
     let binary = plan.breaking()?;
