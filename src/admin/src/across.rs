@@ -53,13 +53,13 @@ impl Rulebooks {
             .map_or_else(Condition::all, |id| Condition::all().add(column.eq(id)))
     }
 
-    /// A rulebook's id.
+    /// The id of the rulebook with this code.
     #[must_use]
     pub fn id(&self, code: &str) -> Option<Uuid> {
         self.codes.iter().find(|(_, own)| *own == code).map(|(id, _)| *id)
     }
 
-    /// A rulebook's code.
+    /// The code of the rulebook with this id.
     #[must_use]
     pub fn code(&self, id: Uuid) -> String {
         self.codes.get(&id).cloned().unwrap_or_default()

@@ -1,7 +1,6 @@
-//! API keys: made once, shown once, revoked for good.
+//! API keys: created, shown once, and revoked permanently.
 //!
-//! In: requests of administrators. Out: keys without their secrets, but for the one answer that makes a key. Each
-//! change is in the audit log, in the same transaction.
+//! Only the response that creates a key contains its secret. Each change writes an audit entry in the same transaction.
 
 use std::sync::{Arc, OnceLock};
 
@@ -26,7 +25,7 @@ use super::state::AdminState;
 use store::{api_keys, audit_log, quotas};
 use web::problem::{Code, FieldFault, Problem};
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[
@@ -47,7 +46,7 @@ pub const LIST: ListSpec = ListSpec {
 /// The operations.
 pub struct ApiKeysApi(pub AdminState);
 
-/// A key, without its secret; ids rise with time.
+/// A key without its secret; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ApiKey {
@@ -55,17 +54,17 @@ pub struct ApiKey {
     id: Uuid,
     /// What people call it.
     name: String,
-    /// How its text begins, after `rb_`.
+    /// Beginning of the key, after `rb_`.
     prefix: String,
     /// What it may do.
     role: String,
-    /// The only rulebook it may see; absent is all of them.
+    /// The only rulebook it may see; absent: all rulebooks.
     rulebook: Option<String>,
-    /// The person whose it is: two keys of one person are one person where two must agree.
+    /// The key's owner: two keys of one owner count as one person for approvals.
     owner: String,
-    /// The key that made it; absent for the first ones.
+    /// The key that created it; absent for the first.
     made_by: Option<Uuid>,
-    /// When it was made.
+    /// When it was created.
     created_at: DateTime<Utc>,
     /// When it stops working.
     expires_at: Option<DateTime<Utc>>,
@@ -75,7 +74,7 @@ pub struct ApiKey {
     revoked_at: Option<DateTime<Utc>>,
 }
 
-/// A key to be made.
+/// A key to create.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewApiKey {
@@ -84,30 +83,29 @@ pub struct NewApiKey {
     name: String,
     /// What it may do.
     role: Role,
-    /// The code of the only rulebook it may see; absent is all of them.
+    /// The code of the only rulebook it may see; absent: all rulebooks.
     rulebook: Option<String>,
-    /// The person whom it is for: 1 to 100 characters; absent is its name. Who made the key, or owns the key that changed
-    /// something, cannot approve that change with it.
+    /// The key's owner: 1 to 100 characters; absent: its name. A key cannot approve changes by its owner or by its creator.
     #[serde(default)]
     #[oai(validator(min_length = 1, max_length = 100))]
     owner: Option<String>,
-    /// When it stops working; absent is never.
+    /// When it expires; absent: never.
     expires_at: Option<DateTime<Utc>>,
 }
 
-/// A key that was just made.
+/// A key that was created.
 #[derive(Debug, Object)]
 pub struct MadeApiKey {
-    /// The key itself, shown this once: send it as `Authorization: Bearer KEY`.
+    /// The key, shown only this once: send it as `Authorization: Bearer KEY`.
     key: String,
-    /// What is kept of it.
+    /// The stored key.
     api_key: ApiKey,
 }
 
-/// After a key was made.
+/// The response after a key was created.
 #[derive(ApiResponse)]
 pub enum Made {
-    /// The key, shown this once.
+    /// The key, shown only this once.
     #[oai(status = 201)]
     Created(Json<MadeApiKey>),
 }
@@ -143,7 +141,7 @@ impl ApiKeysApi {
     async fn create_api_key(
         &self,
         key: Key<Admin>,
-        /// The same request under the same key is done once, within a day; its answer is given again.
+        /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewApiKey>,
@@ -207,8 +205,8 @@ impl ApiKeysApi {
 
     /// Revoke an API key
     ///
-    /// From now on it opens nothing; it stays in the list, for those who read the audit log. A key does not revoke itself:
-    /// nobody shuts the door with the last key inside.
+    /// The next request with it is rejected; it stays in the list, for the audit log. A key cannot revoke itself: the last
+    /// one would lock everybody out.
     #[oai(path = "/:id", method = "delete")]
     async fn revoke_api_key(
         &self,

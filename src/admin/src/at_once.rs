@@ -1,8 +1,7 @@
-//! How many requests of one key are on their way at once.
+//! Limits the concurrent requests of each API key.
 //!
-//! In: the text of a key, before anything is asked of the database. Out: a place until the request is answered or its
-//! client has gone, or 429. A program that sends everything at once cannot fill what all keys share: the pools of
-//! connections and of threads.
+//! In: a key, before any database query. Out: a [`Place`] that is held until the response is sent or the client
+//! disconnects, or 429. So no single client can exhaust the connection and thread pools that all keys share.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -11,21 +10,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use web::problem::{Code, Problem};
 
-/// More than a person's browser or a careful program ever has open.
+/// Maximum concurrent requests of one key; browsers and well-behaved programs stay below it.
 const MAX_AT_ONCE: usize = 64;
 
-/// Requests on their way, by key. Cloning is cheap.
+/// Requests in progress, by key. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct AtOnce(Arc<OnTheirWay>);
 
 #[derive(Debug, Default)]
 struct OnTheirWay {
-    /// What keys are counted by: no text of a key is kept, and nobody can choose two that count as one.
+    /// Keys are counted by a randomly seeded hash: no key is stored, and nobody can construct two keys that collide.
     hasher: RandomState,
     counts: Mutex<HashMap<u64, usize>>,
 }
 
-/// A request on its way, until it is dropped.
+/// A request in progress, until this is dropped.
 #[derive(Debug)]
 pub struct Place {
     all: AtOnce,

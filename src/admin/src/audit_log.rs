@@ -1,4 +1,4 @@
-//! The audit log: who changed what, when, from what to what; and whether somebody has been at it.
+//! The audit log: who changed what and when, with the values before and after, and the check for tampering.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Query;
@@ -18,7 +18,7 @@ use store::audit_verify::{NotedHead, Tampering, Verdict, verify};
 use store::{audit_log, page};
 use web::problem::{Code, Problem};
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-at", "at"],
     filters: &[
@@ -59,81 +59,81 @@ pub const LIST: ListSpec = ListSpec {
 /// The operation.
 pub struct AuditLogApi(pub AdminState);
 
-/// A change somebody made.
+/// An audit entry.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct AuditEntry {
     /// Its id.
     id: Uuid,
-    /// Its number in the chain: 1, 2, 3 and so on, for the whole installation.
+    /// Its number in the chain, from 1, for the whole installation.
     seq: i64,
     /// When.
     at: DateTime<Utc>,
-    /// Who: the name of the key, or of the command.
+    /// The name of the key or command that made the change.
     actor: String,
-    /// With which key.
+    /// The id of that key.
     actor_key_id: Option<Uuid>,
-    /// From which address.
+    /// The client address.
     address: Option<String>,
-    /// In which request.
+    /// The id of the request.
     request_id: Option<String>,
     /// The rulebook's code.
     rulebook: Option<String>,
     /// What was done.
     action: String,
-    /// To what kind of thing.
+    /// The kind of resource.
     resource: String,
-    /// To which one.
+    /// The resource's code.
     code: String,
-    /// The revision that came of it.
+    /// The resulting revision.
     revision: Option<i64>,
-    /// What it was; numbers are masked for viewers. Of a case, which may hold what a caller said, only a digest.
+    /// The value before; numbers are masked for viewers. For a case, which may hold what a caller said, a digest.
     before: Option<Value>,
-    /// What it became; numbers are masked for viewers.
+    /// The value after; numbers are masked for viewers.
     after: Option<Value>,
 }
 
-/// What the verification of the audit log found.
+/// The result of verifying the audit log.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct AuditVerification {
-    /// Whether every entry is as it was written.
+    /// Whether every entry is unchanged.
     intact: bool,
-    /// Where the chain ends, as `SEQ:MAC`; bring it to a later verification as `head`.
+    /// The end of the chain, as `SEQ:MAC`; pass it to a later verification as `head`.
     head: Option<String>,
-    /// How many entries there are, when they are intact.
+    /// The number of entries, if they are intact.
     entries: Option<i64>,
-    /// The first place where the log is not as it was written.
+    /// The first place where the log was altered.
     first_bad: Option<FirstBadEntry>,
 }
 
-/// The first entry that is not as it was written.
+/// The first entry that was altered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct FirstBadEntry {
     /// Its number.
     seq: i64,
-    /// Its id, where there is one to be read.
+    /// Its id, if it can be read.
     id: Option<Uuid>,
     /// What was done.
     problem: AuditProblem,
-    /// The same in a sentence.
+    /// A sentence.
     text: String,
 }
 
-/// What can be done to an audit log.
+/// A kind of tampering.
 #[derive(Debug, Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum AuditProblem {
-    /// The entry is not the one that was written under this number: it was altered, moved or put in.
+    /// The entry with this number is not the original: it was altered, moved or inserted.
     Altered,
-    /// There is no entry of this number.
+    /// There is no entry with this number.
     Missing,
-    /// An entry was put in beside or beyond what was written.
+    /// An entry was added beside or after the original ones.
     Added,
-    /// The end of the chain was altered or taken away.
+    /// The end of the chain was altered or removed.
     Head,
-    /// The head that was brought is not in the chain: a tail was cut off.
+    /// The `head` of the request is not in the chain: the end was cut off.
     NotedHead,
 }
 
@@ -214,15 +214,14 @@ impl AuditLogApi {
 
     /// Verify the audit log
     ///
-    /// Every entry is chained to the one before it under a key that is not in the database: an entry that was altered,
-    /// removed, added or moved is found, and the first such place is named. A tail that was cut off together with the
-    /// head is found by a `head` that was noted before: the server writes it to its log at start, every hour and at its
-    /// end.
+    /// Each entry has a MAC that covers the previous entry. The MAC key is not in the database, so altered, removed, added
+    /// or moved entries are found; the response names the first. If the newest entries were cut off together with the head,
+    /// only an earlier `head` reveals it: the server logs its head at start, every hour and at its end.
     #[oai(path = "/verification", method = "get")]
     async fn verify_audit_log(
         &self,
         key: Key<Admin>,
-        /// A head that was noted before, as `SEQ:MAC`: whether it is still in the chain.
+        /// An earlier head, as `SEQ:MAC`, which must still be in the chain.
         head: Query<Option<String>>,
     ) -> Result<Found<AuditVerification>, Fails<Usual>> {
         if key.rulebook_id.is_some() {

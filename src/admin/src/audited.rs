@@ -1,4 +1,4 @@
-//! Writes that make no revision but have an audit entry: keys, secrets, settings. The entry is written in the same
+//! Writes that create no revision but an audit entry: keys, secrets, settings. The entry is written in the same
 //! transaction.
 
 use futures_util::future::BoxFuture;
@@ -44,8 +44,8 @@ pub fn entry(
     }
 }
 
-/// Runs `effect` and writes the entry in one transaction, in its own task so that a disconnecting client cannot
-/// interrupt it. `effect` returns whether there was anything to do; otherwise everything is rolled back.
+/// Runs `effect` and writes the entry in one transaction, in its own task so that a disconnecting client cannot interrupt
+/// it. `effect` returns whether it changed anything; if not, the transaction is rolled back.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,7 +1,7 @@
 //! Authentication and authorization by API key.
 //!
-//! An operation declares the least role by the type of its first argument, `Key<Viewer>`, `Key<Dispatcher>`,
-//! `Key<Editor>`, `Key<Publisher>` or `Key<Admin>`: the check and the document both come from there.
+//! An operation declares its minimum role by the type of its first argument: `Key<Viewer>`, `Key<Dispatcher>`,
+//! `Key<Editor>`, `Key<Publisher>` or `Key<Admin>`. The check and the document both use this type.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -23,7 +23,7 @@ use web::connections::Connection;
 use web::problem::{Code, Problem};
 use web::{ClientAddress, request_id};
 
-/// What a key may do. From `viewer` to `admin` each role includes the ones before it; `owner` stands beside them.
+/// What a key may do. From `viewer` to `admin` each role includes the previous ones; `owner` is separate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
@@ -53,7 +53,7 @@ impl Role {
         Self::Owner,
     ];
 
-    /// Whether it may do what needs `least`; `reads` says that nothing is changed.
+    /// Whether this role may run an operation that needs `least`; `reads` is true if the operation changes nothing.
     #[must_use]
     pub fn includes(self, least: Self, reads: bool) -> bool {
         match self {
@@ -117,7 +117,7 @@ pub struct Caller {
     pub key_id: Uuid,
     pub name: String,
     pub role: Role,
-    /// The only rulebook it may access; none means all.
+    /// The only rulebook it may access; `None` means all.
     pub rulebook_id: Option<Uuid>,
     /// The client address.
     pub address: String,
@@ -136,7 +136,7 @@ impl Caller {
         self.role == Role::Viewer
     }
 
-    /// As the author of a change.
+    /// The caller as the author of a change.
     #[must_use]
     pub fn author(&self) -> Author {
         Author {
@@ -148,12 +148,12 @@ impl Caller {
     }
 }
 
-/// Who signed in to the console, as an extension of a request that the console makes in this process. The key is read anew
-/// for each request. It is a type and no header: no client can send it.
+/// The API key of a console session, as an extension of a request that the console makes in this process. The key is read
+/// again for each request. It is a request extension, not a header, so no client can send it.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedIn(pub Uuid);
 
-/// The caller, who has at least the role `N`, and the request's place among those of its key.
+/// The caller, who has at least the role `N`, and the [`Place`] of the request among those of its key.
 pub struct Key<N>(
     Caller,
     #[expect(dead_code, reason = "held until the request is answered")] Place,
@@ -236,8 +236,8 @@ fn unknown_key() -> Problem {
     Problem::new(Code::Unauthorized, detail)
 }
 
-/// Finds the key by its prefix and compares its hash in constant time, even if there is none. Only an unknown key
-/// counts as a guess; an expired one was known to its sender.
+/// Finds the key by its prefix and compares its hash in constant time, even if there is none. Only an unknown key counts as
+/// a guess; the sender of an expired key knew it.
 ///
 /// # Errors
 /// 401 for an unknown, revoked or expired key, 429 for too many.
@@ -256,7 +256,7 @@ pub async fn recognise(state: &AdminState, request: &Request, text: &str) -> Res
     admitted(state, request, key)
 }
 
-/// The caller whose key was compared when they signed in.
+/// The caller of a console session, whose key was compared at sign-in.
 async fn again(state: &AdminState, request: &Request, key_id: Uuid) -> Result<Caller, Problem> {
     let found = api_keys::by_id(state.latest(), key_id).await?;
     admitted(state, request, found.ok_or_else(unknown_key)?)
@@ -294,7 +294,7 @@ pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     }
 }
 
-/// The key of this text among those with its prefix. If there is none, the same amount of work is done.
+/// The stored key with this text among those with its prefix. If there is none, the same amount of work is done.
 fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     if found.is_empty() {
         std::hint::black_box(keys::matches(&[0; 32], text));
@@ -302,7 +302,7 @@ fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     found.into_iter().find(|key| keys::matches(&key.hash, text))
 }
 
-/// The key of a request. One with two is refused: a proxy may have read the other.
+/// The API key of a request. A request with two keys is rejected, because a proxy may have read the other one.
 fn bearer(request: &Request) -> Option<&str> {
     let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
     let (first, None) = (sent.next()?, sent.next()) else {

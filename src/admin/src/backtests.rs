@@ -29,7 +29,7 @@ use store::backtests;
 use store::decisions::past::Span;
 use web::problem::{Code, Problem};
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[Filter {
@@ -42,37 +42,37 @@ pub const LIST: ListSpec = ListSpec {
 /// The default number of days.
 const DAYS: i64 = 30;
 const MOST_DAYS: i64 = 3_650;
-/// How often a stream of events polls for news.
+/// Poll interval of an event stream.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(300);
 
 pub struct BacktestsApi(pub AdminState);
 
-/// A backtest to be started: of a `change_set`, of `changes` or of a `revision`, against the head.
+/// A backtest to start: of a `change_set`, of `changes` or of a `revision`, against the head.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewBacktest {
     /// An unpublished change set.
     #[serde(default)]
     change_set: Option<Uuid>,
-    /// Changes on top of the head, as those of a change set, without opening one.
+    /// Changes to the head, as in a change set, without opening one.
     #[serde(default)]
     changes: Option<Vec<NewChange>>,
-    /// A revision, in place of the head.
+    /// A revision to compare with the head.
     #[serde(default)]
     revision: Option<i64>,
-    /// The calls of this many days up to now; 30 by default.
+    /// The calls of the last days; 30 by default.
     #[serde(default)]
     days: Option<i64>,
     /// Calls recorded at this instant or later, in place of `days`.
     #[serde(default)]
     from: Option<DateTime<Utc>>,
-    /// Calls recorded before this instant; without it up to now.
+    /// Calls recorded before this instant; by default now.
     #[serde(default)]
     until: Option<DateTime<Utc>>,
     /// At most this many calls, the newest.
     #[serde(default)]
     limit: Option<i64>,
-    /// Whether to include the prices that tools were asked for during calls.
+    /// Whether to include the prices that tools requested during calls.
     #[serde(default)]
     #[oai(default)]
     tool_quotes: bool,
@@ -86,11 +86,11 @@ pub struct NewBacktest {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Backtest {
-    /// Its id; ids rise with time.
+    /// Its id; ids are time-ordered.
     id: Uuid,
     /// `queued`, `running`, `done`, `failed`, `cancelled`, or `interrupted` when its instance stopped.
     state: String,
-    /// From 0 to 100; by time, because the calls are not counted beforehand.
+    /// From 0 to 100, estimated by time, since calls are not counted first.
     percent: i64,
     /// Calls processed so far.
     looked_at: i64,
@@ -102,9 +102,9 @@ pub struct Backtest {
     result: Option<BacktestResult>,
     /// Why it failed.
     error: Option<String>,
-    /// Who asked for it.
+    /// Who started it.
     author: String,
-    /// When it was asked for.
+    /// When it was created.
     created_at: DateTime<Utc>,
     /// When it started to run.
     started_at: Option<DateTime<Utc>>,
@@ -130,10 +130,10 @@ pub enum Taken {
 impl BacktestsApi {
     /// Test a change on past calls
     ///
-    /// Decides the stored calls of the last days with the head and with the candidate, and reports the differences:
-    /// quotes, priorities, SMS messages, calls that match nothing any more, and the calls that change most, side by
-    /// side. Service, area and calendar are derived again; if the candidate maps facts differently, the raw messages
-    /// are read again. Cases are not run. An instance runs one backtest at a time.
+    /// Decides the stored calls of the last days with the head and with the candidate, and reports the differences: quotes,
+    /// priorities, SMS messages, calls that no longer match anything, and the calls that change most, side by side.
+    /// Service, area and calendar are derived again; if the candidate maps facts differently, the raw messages are read
+    /// again. Cases are not run. An instance runs one backtest at a time.
     #[oai(path = "/", method = "post")]
     async fn start_backtest(
         &self,
@@ -150,7 +150,7 @@ impl BacktestsApi {
 
     /// List the backtests
     ///
-    /// Without results: read one for that.
+    /// Without results; read one to get them.
     #[oai(path = "/", method = "get")]
     async fn list_backtests(
         &self,
@@ -211,8 +211,8 @@ impl BacktestsApi {
 
     /// Follow a backtest
     ///
-    /// Server-sent events: `progress` whenever something changed, and one `result` at the end. The data of each is
-    /// the backtest at that time.
+    /// Server-sent events: `progress` after each change, and one `result` at the end. The data is the backtest at that
+    /// time.
     #[oai(path = "/:id/events", method = "get")]
     async fn follow_backtest(
         &self,
@@ -253,7 +253,7 @@ struct Follower {
 }
 
 impl Follower {
-    /// The next change; none after the result, when the key is no longer valid, or when this instance stops.
+    /// The next change; `None` after the result, if the key is no longer valid, or if this instance stops.
     async fn next(mut self) -> Option<(Backtest, Self)> {
         let stopping = self.api.0.backtests.stopping().clone();
         while !self.over && auth::still_may(&self.api.0, &self.caller).await {

@@ -1,8 +1,8 @@
-//! Request bodies: bounded, strict, with the place of every fault.
+//! Request bodies: limited in size, strictly parsed, every fault reported with its place.
 //!
-//! [`strict`] parses the JSON, [`conform`] validates it against the operation's schema in the document, and [`tell`]
-//! words each fault. Unknown fields are rejected, so that a typo is never ignored. Faults are answered with 400, 408,
-//! 413 or 415.
+//! [`strict`] parses the JSON, [`conform`] validates it against the operation's schema in the document, and [`tell`] writes
+//! the message of each fault. Unknown fields are rejected, so that a typo is never ignored. A faulty body gets the response
+//! 400, 408, 413 or 415.
 
 mod amounts;
 pub(super) mod conform;
@@ -24,10 +24,10 @@ use rules::rows::Row;
 use web::body::read_body;
 use web::problem::{FieldFault, Problem};
 
-/// The most that a body may hold.
+/// Maximum size of a body in bytes.
 pub const LIMIT: usize = 1024 * 1024;
 
-/// A JSON body of a type.
+/// A JSON body of the type `T`.
 pub struct Body<T>(pub T);
 
 /// A rule row and the version that the client read, if it sent one.
@@ -82,7 +82,7 @@ fn fault(pointer: &str, code: &str, detail: String) -> Problem {
     Problem::invalid_body(vec![FieldFault::new(pointer, code, detail)])
 }
 
-/// Deserializes a value, or says where it does not fit.
+/// Deserializes a value, or reports the place that does not fit.
 ///
 /// # Errors
 /// The fault with its JSON pointer.

@@ -13,7 +13,7 @@ use rules::calendar::{Calendar, Day};
 use rules::rows;
 use web::problem::Problem;
 
-/// The most days per request.
+/// Maximum number of days per request.
 const MOST_DAYS: i64 = 400;
 /// The default number of days.
 const USUAL_DAYS: u64 = 30;
@@ -36,7 +36,7 @@ pub struct CalendarDay {
     holiday: Option<String>,
     /// The special day's name, on a day with its own hours.
     special: Option<String>,
-    /// By how many minutes daylight saving changes the clock on it, forward or back.
+    /// Minutes by which daylight saving changes the clock on it, forward or back.
     clock_change_minutes: Option<i32>,
 }
 

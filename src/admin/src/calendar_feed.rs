@@ -1,6 +1,6 @@
-//! What stands at the address of a calendar feed: the shifts as iCalendar, for whoever knows the secret in the address.
+//! The endpoint of a calendar feed: the shifts as iCalendar, for anyone who knows the secret in the address.
 //!
-//! A wrong address counts as a guess, like a wrong API key. It shows names and hours, and never a phone number.
+//! A wrong address counts as a guess, like a wrong API key. A feed shows names and hours, and never a phone number.
 
 mod icalendar;
 
@@ -21,15 +21,15 @@ use web::conditional::{Keep, Kept, to_get};
 use web::connections::Connection;
 use web::problem::Problem;
 
-/// The route, as poem writes it.
+/// The route in poem's syntax.
 pub const ROUTE: &str = "/calendar/:file";
 const FOLDER: &str = "/calendar/";
 const ENDING: &str = ".ics";
-/// Bytes of a token by which it is found; not secret.
+/// Length in bytes of a token's prefix, by which it is found; not secret.
 const PREFIX_BYTES: usize = 6;
-/// Bytes of a token that are secret.
+/// Length in bytes of a token's secret part.
 const SECRET_BYTES: usize = 32;
-/// Shifts that began in the days before today show when they began.
+/// How far back shifts are computed, so that a shift in progress shows its real beginning.
 const LOOK_BACK: TimeDelta = TimeDelta::days(7);
 /// How far ahead shifts are shown.
 const AHEAD: TimeDelta = TimeDelta::days(60);
@@ -105,7 +105,7 @@ async fn find(state: &AdminState, token: &str, prefix: &str) -> Result<Option<ca
     Ok(found.into_iter().find(|feed| keys::matches(&feed.hash, token)))
 }
 
-/// The same text all day long, unless the shifts change.
+/// The iCalendar text of a feed. It stays the same all day unless the shifts change.
 fn written(book: &Rulebook, feed: &calendar_feeds::Model, now: DateTime<Utc>) -> String {
     let today = now.with_timezone(&book.time_zone()).date_naive();
     let today = book.begin_of_day(today).unwrap_or(now);

@@ -1,6 +1,7 @@
-//! Addresses at which calendar programs read the shifts: made once, shown once, revoked for good.
+//! Secret addresses at which calendar programs read the shifts: created, shown once, and revoked permanently.
 //!
-//! A calendar program cannot send an API key, so its address holds a secret. What stands at it is in [`super::calendar_feed`].
+//! A calendar program cannot send an API key, so its address contains a secret. The endpoint is in
+//! [`super::calendar_feed`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +28,7 @@ use rules::rows::Contact;
 use store::{audit_log, calendar_feeds};
 use web::problem::{Code, Problem};
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[Filter {
@@ -39,7 +40,7 @@ pub const LIST: ListSpec = ListSpec {
 
 pub struct CalendarFeedsApi(pub AdminState);
 
-/// A calendar feed, without its address; ids rise with time.
+/// A calendar feed without its address; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct CalendarFeed {
@@ -47,39 +48,39 @@ pub struct CalendarFeed {
     id: Uuid,
     /// What people call it.
     name: String,
-    /// The code of the only contact whose shifts it shows; absent is everybody.
+    /// The code of the contact whose shifts it shows; absent: everybody.
     contact: Option<String>,
-    /// When it was made.
+    /// When it was created.
     created_at: DateTime<Utc>,
     /// When it was revoked.
     revoked_at: Option<DateTime<Utc>>,
 }
 
-/// A calendar feed to be made.
+/// A calendar feed to create.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewCalendarFeed {
     /// What people call it: 1 to 100 characters.
     #[oai(validator(min_length = 1, max_length = 100))]
     name: String,
-    /// The code of the only contact whose shifts it shows; absent is everybody.
+    /// The code of the contact whose shifts it shows; absent: everybody.
     #[serde(default)]
     contact: Option<String>,
 }
 
-/// A calendar feed that was just made.
+/// A calendar feed that was created.
 #[derive(Debug, Object)]
 pub struct MadeCalendarFeed {
-    /// Its address on this server, shown this once: whoever knows it can read the shifts.
+    /// Its address on this server, shown only this once: anyone who knows it can read the shifts.
     address: String,
-    /// What is kept of it.
+    /// The stored feed.
     feed: CalendarFeed,
 }
 
-/// After a calendar feed was made.
+/// The response after a calendar feed was created.
 #[derive(ApiResponse)]
 pub enum Made {
-    /// The feed with its address, shown this once.
+    /// The feed with its address, shown only this once.
     #[oai(status = 201)]
     Created(Json<MadeCalendarFeed>),
 }
@@ -88,7 +89,7 @@ pub enum Made {
 impl CalendarFeedsApi {
     /// List the calendar feeds
     ///
-    /// Never their addresses.
+    /// Without their addresses.
     #[oai(path = "/", method = "get")]
     async fn list_calendar_feeds(
         &self,
@@ -123,7 +124,7 @@ impl CalendarFeedsApi {
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
-        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewCalendarFeed>,
@@ -189,7 +190,7 @@ impl CalendarFeedsApi {
 
     /// Revoke a calendar feed
     ///
-    /// From now on nothing is at its address.
+    /// From now on its address returns 404.
     #[oai(path = "/:id", method = "delete")]
     async fn revoke_calendar_feed(
         &self,

@@ -1,5 +1,5 @@
-//! Makes a case of a stored call. The case is published like any other row and contains no more of the caller than
-//! the decision needs (`rulebook::kept_case`).
+//! Creates a case from a stored call. The case is published like any other row and contains only the caller's data that the
+//! decision needs (`rulebook::kept_case`).
 
 use std::sync::Arc;
 
@@ -31,11 +31,11 @@ use web::problem::{Code, Problem};
 
 pub struct CallCasesApi(pub AdminState);
 
-/// A case to be made of a call.
+/// A case to create from a call.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewCase {
-    /// Names the case.
+    /// The case's code.
     code: String,
     /// What it shows.
     #[serde(default)]
@@ -44,7 +44,7 @@ pub struct NewCase {
     #[serde(default)]
     #[oai(default)]
     expect: Expect,
-    /// The change set to add the case to; by default the case is published at once.
+    /// The change set to add the case to; without one, the case is published now.
     #[serde(default)]
     change_set: Option<Uuid>,
     /// The version of the change set that you read.
@@ -66,11 +66,11 @@ pub enum Expect {
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/calls")]
 impl CallCasesApi {
-    /// Make a case of a call
+    /// Create a case from a call
     ///
-    /// The case expects the service, area, price, priority and language of the call's decision. It contains only
-    /// facts that a rule reads; of a postal code only what distinguishes areas; of what was said only the words that
-    /// rules listen for. It contains more only where the rulebook would decide otherwise without it.
+    /// The case expects the service, area, price, priority and language of the call's decision. It contains only facts that
+    /// a rule reads, the part of a postal code that distinguishes areas, and the words that rules listen for. It contains
+    /// more only if the decision would change without it.
     #[oai(path = "/:call_id/case", method = "post")]
     async fn create_case_of_call(
         &self,
@@ -105,7 +105,7 @@ impl CallCasesApi {
 /// Publishes a new case.
 ///
 /// # Errors
-/// 412 when there is one of its code, 422 when the rules decide otherwise.
+/// 412 if a case with its code exists, 422 if the rules decide otherwise.
 pub(super) async fn publish_case(
     state: &AdminState,
     caller: &Caller,
@@ -128,7 +128,7 @@ pub(super) async fn publish_case(
 /// Adds a new case to a change set at this version. Like any new row in a change set it has version 0.
 ///
 /// # Errors
-/// 409 or 412 when the change set is over or has changed, or has a case of this code.
+/// 409 or 412 if the change set is closed or has changed, or has a case with this code.
 pub(super) async fn add_to_set(
     state: &AdminState,
     caller: &Caller,
@@ -159,10 +159,10 @@ pub(super) async fn add_to_set(
     Ok(Stored { version: 0, row: case })
 }
 
-/// The decision on a call's report, or the last one that a tool requested.
+/// The decision on a call's report, else the last one that a tool requested.
 ///
 /// # Errors
-/// 404 when nothing was decided about the call.
+/// 404 if there is no decision about the call.
 pub(super) async fn decision_of_call(
     state: &AdminState,
     loaded: &Loaded,
@@ -185,7 +185,7 @@ pub(super) async fn decision_of_call(
     of_call().one(state.latest()).await?.ok_or_else(missing)
 }
 
-/// 428: without the version nobody knows which state of the change set was read.
+/// 428: the request must name the version of the change set that the client read.
 pub(super) fn version_required() -> Problem {
     Problem::new(
         Code::VersionRequired,

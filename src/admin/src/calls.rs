@@ -1,4 +1,4 @@
-//! Calls: the list, and each with what was said and which tools were used.
+//! Calls: the list, and each call with its transcript and tool calls.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -20,7 +20,7 @@ use store::erasures::telling;
 use store::{call_transcripts, calls, containment, page, search, tool_calls};
 use web::problem::Problem;
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-first_seen_at", "first_seen_at"],
     filters: &[
@@ -105,7 +105,7 @@ const COLUMNS: &[&str] = &[
 /// The operations.
 pub struct CallsApi(pub AdminState);
 
-/// A call, as far as messages have told of it.
+/// A call, as known from its messages.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Call {
@@ -113,7 +113,7 @@ pub struct Call {
     id: String,
     /// Whether `ringbook simulate` played it.
     simulated: bool,
-    /// How far it is, as `in-progress` or `ended`.
+    /// Its status, as `in-progress` or `ended`.
     status: String,
     /// When it began.
     started_at: Option<DateTime<Utc>>,
@@ -125,7 +125,7 @@ pub struct Call {
     ended_reason: Option<String>,
     /// What it was about, in a few sentences.
     summary: Option<String>,
-    /// Where the recording is.
+    /// The recording's address.
     recording_url: Option<String>,
     /// What the call cost at Vapi, in millionths of a US dollar.
     cost_micros: Option<i64>,
@@ -137,7 +137,7 @@ pub struct Call {
     phone_number: Option<String>,
     /// The assistant that answered.
     assistant_id: Option<String>,
-    /// Where the work would be.
+    /// The address of the job.
     address: Option<String>,
     /// The city.
     city: Option<String>,
@@ -147,23 +147,23 @@ pub struct Call {
     service: Option<String>,
     /// The caller's language.
     language: Option<String>,
-    /// What Vapi's analysis found, as it came.
+    /// Vapi's analysis, as received.
     analysis: Option<Value>,
-    /// The decision that made the last quote spoken in the call.
+    /// The decision behind the last quote in the call.
     quote_decision_id: Option<Uuid>,
-    /// When Ringbook first heard of it.
+    /// When its first message arrived.
     first_seen_at: DateTime<Utc>,
-    /// When it last changed here.
+    /// When it last changed.
     updated_at: DateTime<Utc>,
     /// When the caller's data was erased.
     erased_at: Option<DateTime<Utc>>,
 }
 
-/// Something said.
+/// A turn of the transcript.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Turn {
-    /// Who: `user`, `assistant`, ….
+    /// The speaker: `user`, `assistant`, ….
     role: String,
     /// The words.
     text: String,
@@ -175,17 +175,17 @@ pub struct Turn {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ToolCall {
-    /// Vapi's id of it.
+    /// Vapi's id.
     tool_call_id: String,
     /// The tool's name.
     name: String,
-    /// With what.
+    /// The arguments.
     arguments: Value,
-    /// What was answered.
+    /// The result.
     result: Option<String>,
     /// Why it failed.
     error: Option<String>,
-    /// Whether it worked.
+    /// Whether it succeeded.
     ok: bool,
     /// How long it took, in microseconds.
     duration_us: i64,
@@ -195,7 +195,7 @@ pub struct ToolCall {
     created_at: DateTime<Utc>,
 }
 
-/// A call with all that is known of it.
+/// A call with its transcript and tools.
 #[derive(Debug, Object)]
 pub struct CallDetail {
     /// The call.
@@ -210,7 +210,7 @@ pub struct CallDetail {
 impl CallsApi {
     /// List the calls
     ///
-    /// With `Accept: text/csv` everything that the filters keep, as a spreadsheet.
+    /// With `Accept: text/csv` all rows that match the filters, as a spreadsheet.
     #[oai(path = "/", method = "get")]
     async fn list_calls(
         &self,
@@ -262,7 +262,7 @@ impl CallsApi {
             .order_by_asc(tool_calls::Column::Id)
             .all(self.0.read())
             .await?;
-        // The report's turns take the place of those heard live.
+        // The report's turns replace those received live.
         let reported = turns.iter().any(|turn| turn.origin == "report");
         let transcript = turns
             .into_iter()
@@ -336,7 +336,7 @@ impl CallsApi {
     }
 }
 
-/// What a list is asked about the caller; calls and leads have the same columns for it.
+/// The conditions of the filters about the caller; calls and leads have the same columns for them.
 pub(super) fn people(listing: &Listing) -> Result<Vec<SimpleExpr>, Problem> {
     let mut found = Vec::new();
     if let Some(number) = listing.text("customer_number") {

@@ -1,4 +1,4 @@
-//! Change sets: edits that are reviewed together, then published at once or at a given time, or discarded.
+//! Change sets: edits that are reviewed together, then published immediately or at a given time, or discarded.
 //!
 //! [`incoming`] parses changes, [`at`] the time of a publish, [`view`] has the response types.
 
@@ -40,7 +40,7 @@ use store::change_sets::{self, State};
 use store::{rule_rows, trial};
 use web::problem::{Code, Problem};
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-created_at", "created_at"],
     filters: &[Filter {
@@ -52,7 +52,7 @@ pub const LIST: ListSpec = ListSpec {
 
 pub struct ChangeSetsApi(pub AdminState);
 
-/// A change set to be opened.
+/// A change set to open.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewChangeSet {
@@ -73,15 +73,15 @@ pub struct PublishRequest {
     /// The comment of the revision; by default the change set's own comment.
     #[oai(validator(max_length = 500))]
     comment: Option<String>,
-    /// When: an instant, as `2026-05-01T08:00:00-04:00`, or a time in the rulebook's time zone, as
-    /// `2026-05-01T08:00`. By default at once.
+    /// When: an instant, as `2026-05-01T08:00:00-04:00`, or a time in the rulebook's time zone, as `2026-05-01T08:00`. By
+    /// default now.
     at: Option<String>,
 }
 
-/// After a change set was opened.
+/// The response after a change set was opened.
 #[derive(ApiResponse)]
 pub enum Opened {
-    /// It is open, and changes nothing before it is published.
+    /// The open change set; it changes nothing until it is published.
     #[oai(status = 201)]
     Created(Json<ChangeSetState>, #[oai(header = "ETag")] String),
 }
@@ -114,13 +114,13 @@ impl ChangeSetsApi {
 
     /// Open a change set
     ///
-    /// Its changes are not live before it is published. With `?change_set=`, rows are read as if it were published.
+    /// Its changes go live when it is published. With `?change_set=`, rows are read as if it were published.
     #[oai(path = "/", method = "post")]
     async fn create_change_set(
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
-        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewChangeSet>,
@@ -313,9 +313,9 @@ impl ChangeSetsApi {
 
     /// Publish a change set
     ///
-    /// At once, or at a given time. A scheduled publish also happens if no server runs at that time: then as soon as
-    /// one starts. If somebody changed one of its rows meanwhile, or it does not compile or a case fails, a scheduled
-    /// publish is rejected: the change set says why and a notice is raised.
+    /// Now, or at a given time. If no server runs at that time, it is published as soon as one starts. If somebody changed
+    /// one of its rows meanwhile, or it does not compile or a case fails, a scheduled publish is rejected: the change set
+    /// says why and a notice is raised.
     #[oai(path = "/:id/publish", method = "post")]
     async fn publish_change_set(
         &self,
@@ -365,8 +365,8 @@ impl ChangeSetsApi {
     /// Approve a waiting change set
     ///
     /// It exceeds the guard rails (`breaches` says where), so another person must approve it: a key with the role
-    /// `publisher` or `admin` whose owner neither opened it nor added to it. It is published exactly as you read it,
-    /// at once or at its scheduled time.
+    /// `publisher` or `admin` whose owner neither opened it nor added to it. It is published exactly as you read it, now or
+    /// at its scheduled time.
     #[oai(path = "/:id/approve", method = "post")]
     async fn approve_change_set(
         &self,
@@ -391,7 +391,7 @@ impl ChangeSetsApi {
 
     /// Reject a waiting change set
     ///
-    /// It is not published; `refusal` says who rejected it and why. It can be changed and published again.
+    /// It is not published; `refusal` says who rejected it and why. It can be changed and submitted again.
     #[oai(path = "/:id/reject", method = "post")]
     async fn reject_change_set(
         &self,

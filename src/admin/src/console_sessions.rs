@@ -19,7 +19,7 @@ use super::fails::{Fails, Usual};
 use super::list::{ListQuery, ListSpec};
 use super::state::AdminState;
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[RULEBOOK],
@@ -40,7 +40,7 @@ pub struct ConsoleSession {
     name: String,
     /// What that key may do.
     role: String,
-    /// The only rulebook it may see; absent is all of them.
+    /// The only rulebook it may see; absent: all rulebooks.
     rulebook: Option<String>,
     /// When it was opened.
     created_at: DateTime<Utc>,

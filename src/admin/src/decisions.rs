@@ -1,4 +1,4 @@
-//! Decisions: every one with what it was made from and why.
+//! Stored decisions: each with its facts and its trace, and a replay.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
@@ -23,7 +23,7 @@ use rules::money::Money;
 use store::decisions;
 use web::problem::Problem;
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[
@@ -63,7 +63,7 @@ pub const LIST: ListSpec = ListSpec {
 /// The operations.
 pub struct DecisionsApi(pub AdminState);
 
-/// A stored decision; ids rise with time.
+/// A stored decision; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct StoredDecision {
@@ -71,57 +71,57 @@ pub struct StoredDecision {
     id: Uuid,
     /// The call it was made in.
     call_id: Option<String>,
-    /// The message that asked for it.
+    /// The message that requested it.
     event_id: Uuid,
-    /// What it was made for.
+    /// Its purpose.
     purpose: String,
     /// The revision that decided.
     revision: i64,
     /// The instant it was decided for.
     decided_for: DateTime<Utc>,
-    /// The service found.
+    /// The service.
     service: Option<String>,
-    /// The priority given.
+    /// The priority.
     priority: String,
     /// Lowest price before tax.
     price_from: Option<Money>,
     /// Highest price before tax.
     price_to: Option<Money>,
-    /// Whether something had to be left out.
+    /// Whether something was left out.
     degraded: bool,
     /// How long deciding took, in microseconds.
     duration_us: i64,
     /// When it was made.
     created_at: DateTime<Utc>,
-    /// The facts read from the message.
+    /// The facts from the message.
     extracted: Value,
     /// The whole decision with its trace.
     decision: Value,
-    /// Every row and its part in it; only where it was asked for.
+    /// Every row and its part in it; only if requested.
     explanation: Option<Explanation>,
 }
 
-/// What came of a decision made again.
+/// The result of replaying a decision.
 #[derive(Debug, Object)]
 pub struct Replay {
     /// The decision.
     id: Uuid,
-    /// The revision that decided, then and now.
+    /// The revision that decides, then and now.
     revision: i64,
-    /// Whether the same came out, byte for byte.
+    /// Whether both are equal, byte for byte.
     same: bool,
     /// Every place that differs.
     differences: Vec<ReplayDifference>,
 }
 
-/// A place in which a decision made again differs.
+/// A place in which the replayed decision differs.
 #[derive(Debug, Object)]
 pub struct ReplayDifference {
     /// The place in the decision, as a JSON pointer.
     place: String,
-    /// What is stored there; null when nothing is.
+    /// The stored value there; null if none.
     stored: Value,
-    /// What comes out now; null when nothing does.
+    /// The value now; null if none.
     now: Value,
 }
 
@@ -170,7 +170,7 @@ impl DecisionsApi {
         rulebook: InRulebook,
         /// The decision's id.
         id: Path<Uuid>,
-        /// With every row's part in it: what it did to the money, or the first term that failed.
+        /// Includes each row's effect on the price, or the first term that failed.
         explain: Query<Option<bool>>,
     ) -> Result<Found<StoredDecision>, Fails<Again>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -185,11 +185,10 @@ impl DecisionsApi {
         }))
     }
 
-    /// Make a decision again
+    /// Replay a decision
     ///
-    /// With the revision, the facts and the instant that are stored with it: the same must come out, byte for byte, where
-    /// the bytes are those of the decision as JSON with sorted keys. A script that had to be left out is left out again.
-    /// Nothing is stored.
+    /// Decides again with the stored revision, facts and instant. The result must be the same, byte for byte, as JSON with
+    /// sorted keys. A script that was left out is left out again. Nothing is stored.
     #[oai(path = "/:id/replay", method = "post")]
     async fn replay_decision(
         &self,

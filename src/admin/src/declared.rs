@@ -1,8 +1,8 @@
-//! What every operation does before and after its own work, by what the document declares of it.
+//! Middleware of every operation, driven by what the document declares for it.
 //!
-//! In: the operations. Out: the same, each of which refuses an `Accept` that it cannot serve (406), is tried when it is
-//! asked for that ([`dry_run`]), tells which bodies it takes when it was sent another (415), shows no number to call to who
-//! may not see any ([`masking`]), and does not send again what the client has ([`conditional`]).
+//! It rejects an `Accept` that the operation cannot serve (406), runs dry runs ([`dry_run`]), names the accepted media
+//! types when it rejects a body (415), masks phone numbers for viewers ([`masking`]), and answers 304 if the client has the
+//! current response ([`conditional`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ use web::conditional::{self, Keep, Kept};
 use web::problem::{Code, Problem};
 use web::{accept, catch_all};
 
-/// Of these nothing is kept by whoever asked: they are about keys.
+/// Paths whose responses clients must not cache, because they are about keys.
 const NEVER_KEPT: [&str; 4] = ["api-keys", "calendar-feeds", "secrets", "webhook-auth"];
-/// Goes on for as long as somebody listens.
+/// The media type of event streams, which have no end.
 const ENDLESS: &str = "text/event-stream";
 
-/// Operations that do what the document declares of them.
+/// Operations wrapped in this middleware.
 pub struct Declared<A>(pub A);
 
 impl<A: OpenApi> OpenApi for Declared<A> {
@@ -57,15 +57,15 @@ impl<A: OpenApi> OpenApi for Declared<A> {
     }
 }
 
-/// What the document says of an operation.
+/// What the document declares for an operation.
 #[derive(Debug, Default)]
 struct Told {
     id: String,
-    /// The media types of its answers.
+    /// The media types of its responses.
     gives: Vec<String>,
-    /// Those of its body.
+    /// The media types of its body.
     takes: String,
-    /// The schemas of its answers in JSON, by status.
+    /// The schemas of its JSON responses, by status.
     schemas: HashMap<u16, &'static Value>,
     tries: bool,
     never_kept: bool,
@@ -96,7 +96,7 @@ impl Told {
         };
         let good = responses().filter(|(status, _)| status.starts_with('2'));
         let mut gives: Vec<String> = good.flat_map(|(_, response)| kinds(&response["content"])).collect();
-        // Of two that are wanted alike, JSON.
+        // JSON first: it wins if the client has no preference.
         gives.sort_by_key(|kind| kind != "application/json");
         gives.dedup();
         let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -123,12 +123,12 @@ impl Told {
         Err(Problem::new(Code::NotAcceptable, detail))
     }
 
-    /// What the document says of this answer.
+    /// The schema that the document declares for this response.
     fn schema(&self, response: &Response) -> Option<&'static Value> {
         self.schemas.get(&response.status().as_u16()).copied()
     }
 
-    /// Which bodies are taken, as a header of an answer that refuses one.
+    /// The header that names the accepted media types, for a response that rejects a body.
     fn taking(&self, method: &Method) -> Option<(HeaderName, HeaderValue)> {
         let name = match *method {
             Method::PATCH => HeaderName::from_static("accept-patch"),

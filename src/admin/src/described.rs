@@ -1,6 +1,7 @@
-//! The document as the program itself reads it: bodies, parameters and answers are checked and masked by what it says.
+//! The OpenAPI document as the program itself uses it: to validate bodies and parameters, and to mask responses.
 //!
-//! It is handed in, because whoever makes it knows every operation, and operations need what is read here.
+//! `service` passes it in, because the code that builds it depends on every operation, and the operations depend on this
+//! module.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 static DOCUMENT: OnceLock<&'static Value> = OnceLock::new();
 
-/// Called before there is a route.
+/// Sets the document. Must be called before any route exists.
 pub fn hand_in(document: &'static Value) {
     let _ = DOCUMENT.set(document);
 }
@@ -18,7 +19,7 @@ pub fn hand_in(document: &'static Value) {
 /// The document.
 ///
 /// # Panics
-/// Never: there is no route before it was handed in.
+/// Never: [`hand_in`] is called before any route exists.
 #[must_use]
 #[expect(clippy::expect_used, reason = "`service` hands it in before it makes a route")]
 pub fn document() -> &'static Value {
@@ -27,7 +28,7 @@ pub fn document() -> &'static Value {
     DOCUMENT.get().expect("the document was handed in")
 }
 
-/// The operation at a path, a literal part before a parameter, and what the path says by the parameters' names.
+/// The operation at a path, and the values of the path's parameters by name. A literal segment wins over a parameter.
 pub fn operation(method: &Method, path: &str) -> Option<(&'static Value, BTreeMap<String, String>)> {
     let fits = |template: &str| {
         let (told, given) = (template.split('/'), path.split('/'));
@@ -52,7 +53,7 @@ pub fn operation(method: &Method, path: &str) -> Option<(&'static Value, BTreeMa
     Some((item.get(method.as_str().to_ascii_lowercase())?, named))
 }
 
-/// What a schema says, or the one that it names.
+/// The schema, or the schema that its `$ref` names.
 pub fn resolved(schema: &'static Value) -> &'static Value {
     let target = schema["$ref"]
         .as_str()

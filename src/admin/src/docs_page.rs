@@ -1,7 +1,7 @@
-//! Swagger UI at `/docs`: one page with everything in it, which loads nothing from anywhere else.
+//! Swagger UI at `/docs`: one self-contained page, which loads nothing else.
 //!
-//! In: nothing. Out: HTML, with a content policy that lets its own scripts and styles run and talk to this server only.
-//! `docs_page/page.css` is the dark and the phone, `docs_page/page.js` what makes the page quick and its operations easy to find.
+//! Its content security policy allows only its own scripts and styles, and connections to this server. `docs_page/page.css`
+//! adds the dark mode and the phone layout, `docs_page/page.js` makes the page fast and its operations easy to find.
 
 use std::sync::LazyLock;
 
@@ -14,19 +14,19 @@ use super::document::document;
 use web::conditional::Fixed;
 use web::headers::sha256;
 
-/// The page's own scripts stand in it, each named by its hash; Swagger UI makes styles as it goes; Try it out talks to this
-/// server; icons are data.
+/// The page's scripts are inline, each allowed by its hash. Swagger UI creates styles at run time, "Try it out" connects to
+/// this server, and icons are data URLs.
 const POLICY: &str = "default-src 'none'; script-src SCRIPTS; style-src 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// poem-openapi writes its own document into the page between these two.
+/// poem-openapi writes its own document into the page between these two strings.
 const BEFORE: &str = "let spec = ";
 const AFTER: &str = ";\n    let oauth2RedirectUrl;";
 
 const STYLE: &str = include_str!("docs_page/page.css");
 const PLUGIN: &str = include_str!("docs_page/page.js");
 
-/// Lists are closed until one is looked for; an operation that is open can be tried without another press.
+/// Lists are closed at first; an open operation can be tried without another click.
 const SETTINGS: &str = "filter: true, persistAuthorization: false, tryItOutEnabled: true, docExpansion: 'none', \
     defaultModelsExpandDepth: -1, plugins: [ringbook],";
 
@@ -44,7 +44,7 @@ pub fn endpoint() -> impl Endpoint<Output = Response> {
     make_sync(|request| PAGE.answer(&request))
 }
 
-/// The scripts of a page, as a browser tells them from the rest.
+/// The scripts of a page, found as a browser finds them.
 fn scripts(page: &str) -> impl Iterator<Item = &str> {
     let mut rest = page;
     std::iter::from_fn(move || {
@@ -59,11 +59,11 @@ fn scripts(page: &str) -> impl Iterator<Item = &str> {
 
 fn page() -> String {
     let html = OpenApiService::new((), "Ringbook", env!("CARGO_PKG_VERSION")).swagger_ui_html();
-    // The last one: the script before it may hold anything.
+    // The last occurrence: the script before it may contain anything.
     let place = html.rfind(BEFORE).map(|at| at + BEFORE.len());
     let place = place.and_then(|from| Some((from, from + html.get(from..)?.find(AFTER)?)));
     let Some((from, until)) = place else { return html };
-    // `</` would end the script in the middle of a text.
+    // `</` would end the script in the middle of a string.
     let spec = document().to_string().replace("</", "<\\/");
     let (head, tail) = (
         html.get(..from).unwrap_or_default(),

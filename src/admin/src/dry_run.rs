@@ -18,7 +18,7 @@ pub const READS: &[&str] = &[
     "match_phrases",
 ];
 
-/// Writes without a dry run, and why.
+/// Writes that have no dry run, each with the reason.
 pub const NO_TRIAL: &[(&str, &str)] = &[(
     "replay_webhook_events",
     "A set of messages cannot be tried: each is recorded in its own transaction, and the next one depends on it. \
@@ -28,7 +28,7 @@ pub const NO_TRIAL: &[(&str, &str)] = &[(
 /// The value of the parameter, if it is given.
 ///
 /// # Errors
-/// 400 when it is neither `true` nor `false`, or is repeated.
+/// 400 if it is neither `true` nor `false`, or is repeated.
 pub fn said(request: &Request) -> Result<Option<bool>, Problem> {
     let wrong = |code: &str, detail: &str| {
         let fault = FieldFault::new(PARAMETER, code, detail);

@@ -1,6 +1,6 @@
-//! Erases a caller by phone number or call. That there were calls, when, and their decisions stay.
+//! Erases a caller's data by phone number or call. The calls, their times and their decisions stay.
 //!
-//! The audit log says who erased how many calls, never whose.
+//! The audit log records who erased how many calls, never the caller.
 
 use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::state::{AdminState, InRulebook};
 use store::{erasures, trial};
 use web::problem::Problem;
 
-/// The longest id of a call.
+/// Maximum length of a call id.
 const LONGEST_ID: usize = 255;
 
 pub struct ErasuresApi(pub AdminState);
@@ -27,7 +27,7 @@ pub struct ErasuresApi(pub AdminState);
 pub struct NewErasure {
     /// All calls from this number, or whose lead has it. With its country code, as `+15145550100`.
     customer_number: Option<String>,
-    /// This call, by Vapi's id; it may be unknown yet: later messages about it are not stored.
+    /// This call, by Vapi's id. It may still be unknown: later messages about it are not stored.
     call_id: Option<String>,
 }
 
@@ -85,7 +85,7 @@ impl ErasuresApi {
     }
 }
 
-/// Each call in its own transaction, because a caller may have many.
+/// Erases each call in its own transaction, because a caller may have many.
 async fn erased(state: &AdminState, rulebook_id: Uuid, whom: Whom) -> Result<(u64, u64), Problem> {
     let (calls, events, replies) = match whom {
         Whom::Call(id) => (vec![id], Vec::new(), 0),

@@ -36,8 +36,8 @@ pub struct EvaluateApi(pub AdminState);
 pub struct Question {
     /// Facts by name, as a message would provide them.
     facts: Option<BTreeMap<String, Value>>,
-    /// What was said, for conditions that listen for words: a line a turn. The agent's lines begin with `> `, all others are
-    /// the caller's.
+    /// What was said, for conditions on words: one line per turn. The agent's lines begin with `> `, all others are the
+    /// caller's.
     #[serde(default)]
     #[oai(default)]
     said: String,
@@ -59,8 +59,8 @@ pub struct Evaluation {
     extracted: Value,
     /// The decision: service, price with taxes, priority, contacts to notify, what to say, and the trace.
     decision: Value,
-    /// The SMS messages that would be sent, one for each contact. A call has at most one of each template, and a message may
-    /// be held back by a cool-down or the daily cap.
+    /// The SMS messages that would be sent, one per contact. A call has at most one per template, and a cool-down or the
+    /// daily cap may hold a message back.
     messages: Vec<EvaluatedMessage>,
     /// Every row and its part in the decision; only if requested.
     explanation: Option<Explanation>,
@@ -74,7 +74,7 @@ pub struct EvaluatedMessage {
     contact: String,
     /// The code of the template.
     template: String,
-    /// The text, with a reference that stands for its own.
+    /// The text, with a placeholder reference.
     body: String,
     /// How many characters it has.
     characters: u64,
@@ -96,7 +96,7 @@ impl EvaluateApi {
         revision: Query<Option<i64>>,
         /// A change set to decide with, as if it were published.
         change_set: Query<Option<Uuid>>,
-        /// With every row's part: its effect on the price, or the first term that failed.
+        /// Includes each row's effect on the price, or the first term that failed.
         explain: Query<Option<bool>>,
         body: Body<Question>,
     ) -> Result<Found<Evaluation>, Fails<Evaluating>> {
@@ -127,7 +127,7 @@ impl EvaluateApi {
             }
         };
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
-        // A script may be slow, so not on the handler's thread.
+        // Not on the handler's thread, because a script may be slow.
         let explain = explain.0 == Some(true);
         let word = Arc::clone(&self.0.from_webhook.word_sms);
         let decide = move || {

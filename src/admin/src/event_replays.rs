@@ -26,7 +26,7 @@ use web::problem::{FieldFault, Problem};
 
 /// The default number of messages per request.
 const USUAL_REPLAYS: u64 = 50;
-/// The most messages per request.
+/// Maximum number of messages per request.
 const MOST_REPLAYS: u64 = 200;
 
 pub struct EventReplaysApi(pub AdminState);
@@ -39,9 +39,9 @@ pub struct ReplayedEvent {
     id: Uuid,
     /// The rulebook's code.
     rulebook: String,
-    /// `recorded`: it has its effect now. `duplicate`: it had its effect before, nothing was done. `amendment`: it
-    /// amends the recorded event. `unreadable` or `poisoned`: it still cannot be processed. `erased`: its body no
-    /// longer exists. `archived`: the rulebook takes no messages.
+    /// `recorded`: it has its effect now. `duplicate`: it had its effect before; nothing was done. `amendment`: it amends
+    /// the recorded event. `unreadable` or `poisoned`: it still cannot be processed. `erased`: its body no longer exists.
+    /// `archived`: the rulebook accepts no messages.
     became: String,
 }
 
@@ -61,7 +61,7 @@ pub struct ReplaySet {
     until: Option<DateTime<Utc>>,
     /// Those after this event: the `next` of the previous response.
     after: Option<Uuid>,
-    /// How many at most, the oldest first: 50 by default, never more than 200.
+    /// Maximum number, the oldest first: 1 to 200; 50 by default.
     #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
     limit: Option<u64>,
 }
@@ -70,9 +70,9 @@ pub struct ReplaySet {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ReplayedSet {
-    /// Each of them, the oldest first.
+    /// One per message, the oldest first.
     items: Vec<ReplayedEvent>,
-    /// There are more: send the same request with this as `after`.
+    /// Present if there are more: send it as `after` in the next request.
     next: Option<Uuid>,
 }
 
@@ -154,8 +154,7 @@ impl EventReplaysApi {
     }
 }
 impl EventReplaysApi {
-    /// Replays messages one after the other, in a task that no disconnecting client can interrupt, and writes the
-    /// audit entry.
+    /// Replays messages in order, in a task that a disconnecting client cannot interrupt, and writes the audit entry.
     async fn replayed(
         &self,
         caller: &Caller,
@@ -203,7 +202,7 @@ impl EventReplaysApi {
     }
 }
 
-/// How many to take in again, if the request is one that can be done.
+/// The number of messages to replay, if the request is valid.
 fn checked(set: &ReplaySet) -> Result<u64, Problem> {
     let mut faults = Vec::new();
     if set.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {

@@ -1,4 +1,4 @@
-//! What changes in a rulebook while somebody watches, as server-sent events.
+//! Server-sent events about changes in a rulebook.
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use poem::web::sse::Event;
@@ -13,7 +13,7 @@ use super::auth::{self, Caller, Key, Viewer};
 use super::fails::{Fails, Usual};
 use super::state::{AdminState, InRulebook};
 
-/// How often a stream without news says that it is still there, and whether its key is still valid is checked.
+/// Interval at which an idle stream sends a keep-alive and its key is checked again.
 const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// The operation.
@@ -23,7 +23,7 @@ pub struct EventsApi(pub AdminState);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum Changed {
-    /// A lead is new or other than before, or somebody took one.
+    /// A lead is new, was changed, or was taken.
     Leads,
     /// An SMS message.
     SmsMessages,
@@ -33,10 +33,10 @@ pub enum Changed {
     Rules,
 }
 
-/// Something changed. Read again what you show.
+/// A change: read what you show again.
 #[derive(Debug, Object)]
 pub struct ChangedEvent {
-    /// What changed since the event before. The first event of a stream names nothing: it says that the stream began.
+    /// What changed since the last event. The first event names nothing: it marks the beginning of the stream.
     changed: Vec<Changed>,
 }
 
@@ -45,7 +45,7 @@ impl EventsApi {
     /// Watch a rulebook
     ///
     /// Server-sent events of the type `changed`, within a second of a change in the newest leads, SMS messages, notices or
-    /// in the rules. An event says what changed, not how: read it anew. Several changes may come as one event.
+    /// in the rules. An event says what changed, not how: read it again. One event may report several changes.
     #[oai(path = "/", method = "get", operation_id = "watch_rulebook")]
     async fn watch_rulebook(
         &self,
@@ -81,7 +81,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// The next event; none when the key is no longer valid or this instance stops.
+    /// The next event; `None` if the key is no longer valid or this instance stops.
     async fn next(mut self) -> Option<(ChangedEvent, Self)> {
         let stopping = self.state.backtests.stopping().clone();
         while auth::still_may(&self.state, &self.caller).await {
@@ -95,7 +95,7 @@ impl Watcher {
                 return Some((ChangedEvent { changed }, self));
             }
             let news = tokio::time::timeout(KEEP_ALIVE, self.marks.changed());
-            // An elapsed time is no news; a watcher that ended is the end.
+            // A timeout is not news; if the watcher ended, the stream ends.
             if let Ok(Err(_)) = stopping.run_until_cancelled(news).await? {
                 return None;
             }

@@ -14,7 +14,7 @@ use web::problem::Problem;
 pub struct Explanation {
     /// Every row that took part, in order, and its effect on the price.
     took_part: Vec<RowStep>,
-    /// Every row that did not, and the first term that failed.
+    /// Every other row, and the first term that failed.
     left_out: Vec<RowStep>,
     /// The sentence that the agent can say, in the caller's language.
     say: String,
@@ -43,7 +43,7 @@ pub struct RowStep {
 }
 
 impl Explanation {
-    /// The explanation of a decision, with the rows that took no part.
+    /// The explanation of a decision, including the rows that took no part.
     ///
     /// # Errors
     /// 500 when an amount cannot be serialized.

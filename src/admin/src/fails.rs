@@ -1,8 +1,7 @@
-//! The errors an operation answers with, as the document tells them.
+//! The errors of an operation, as the document lists them.
 //!
-//! In: a [`Problem`]. Out: the same, under a type that lists the statuses particular to the operation. Those that
-//! follow from its shape (a key, a role, a body, a path, a list) are added to the document in one place,
-//! `document::operations`.
+//! A marker type lists the errors particular to an operation and wraps its [`Problem`]s. Errors that follow from the
+//! operation's shape (a key, a role, a body, a path, a list) are added to the document in `document::operations`.
 
 use std::marker::PhantomData;
 
@@ -13,30 +12,30 @@ use sea_orm::DbErr;
 
 use web::problem::{Code, Problem, ProblemJson};
 
-/// The statuses particular to an operation.
+/// The errors particular to an operation.
 pub trait Particular: Send + Sync + 'static {
-    /// Each with when it is answered.
+    /// Each error code with the condition for it.
     const CODES: &'static [(Code, &'static str)];
 }
 
 const TOO_MANY_REVISIONS: &str =
     "The rulebook had as many revisions within 24 hours as it may, or as many bytes in them.";
 
-/// Nothing particular.
+/// Marker: no particular errors.
 pub struct Usual;
 
 impl Particular for Usual {
     const CODES: &'static [(Code, &'static str)] = &[];
 }
 
-/// Rows as they would be with a change set.
+/// Marker: reads rows as if a change set were published.
 pub struct Seeing;
 
 impl Particular for Seeing {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
 }
 
-/// A secret that is stored, once under its `Idempotency-Key`.
+/// Marker: stores a secret, with an `Idempotency-Key`.
 pub struct SecretStored;
 
 impl Particular for SecretStored {
@@ -52,7 +51,7 @@ impl Particular for SecretStored {
     ];
 }
 
-/// An API key that is made, once under its `Idempotency-Key`.
+/// Marker: creates an API key, with an `Idempotency-Key`.
 pub struct KeyMade;
 
 impl Particular for KeyMade {
@@ -68,7 +67,7 @@ impl Particular for KeyMade {
     ];
 }
 
-/// A calendar feed that is made, once under its `Idempotency-Key`.
+/// Marker: creates a calendar feed, with an `Idempotency-Key`.
 pub struct FeedMade;
 
 impl Particular for FeedMade {
@@ -84,7 +83,7 @@ impl Particular for FeedMade {
     ];
 }
 
-/// What is about the rulebook that the body names.
+/// Marker: the body names the rulebook.
 pub struct OfRulebook;
 
 impl Particular for OfRulebook {
@@ -92,7 +91,7 @@ impl Particular for OfRulebook {
         &[(Code::NotFound, "There is no such rulebook, or not for this key.")];
 }
 
-/// Texts of the rulebook that the body names, sent again once under their `Idempotency-Key`.
+/// Marker: resends SMS messages of the rulebook that the body names, with an `Idempotency-Key`.
 pub struct ResendingMany;
 
 impl Particular for ResendingMany {
@@ -105,7 +104,7 @@ impl Particular for ResendingMany {
     ];
 }
 
-/// A text that is sent again, once under its `Idempotency-Key`.
+/// Marker: resends an SMS message, with an `Idempotency-Key`.
 pub struct Resending;
 
 impl Particular for Resending {
@@ -122,7 +121,7 @@ impl Particular for Resending {
     ];
 }
 
-/// A change set that is opened, once under its `Idempotency-Key`.
+/// Marker: opens a change set, with an `Idempotency-Key`.
 pub struct OpenedOnce;
 
 impl Particular for OpenedOnce {
@@ -143,7 +142,7 @@ impl Particular for OpenedOnce {
     ];
 }
 
-/// A write to a row that has a version.
+/// Marker: writes a row that has a version.
 pub struct VersionedWrite;
 
 impl Particular for VersionedWrite {
@@ -164,7 +163,7 @@ impl Particular for VersionedWrite {
     ];
 }
 
-/// A step in the life of a change set.
+/// Marker: changes the state of a change set.
 pub struct ChangeSetWrite;
 
 impl Particular for ChangeSetWrite {
@@ -184,14 +183,14 @@ impl Particular for ChangeSetWrite {
     ];
 }
 
-/// A change set that is checked.
+/// Marker: checks a change set.
 pub struct Checking;
 
 impl Particular for Checking {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
 }
 
-/// A decision, perhaps with a change set.
+/// Marker: evaluates a call, optionally with a change set.
 pub struct Evaluating;
 
 impl Particular for Evaluating {
@@ -208,7 +207,7 @@ impl Particular for Evaluating {
     ];
 }
 
-/// A change set becoming a revision.
+/// Marker: publishes a change set.
 pub struct Publishing;
 
 impl Particular for Publishing {
@@ -234,7 +233,7 @@ impl Particular for Publishing {
     ];
 }
 
-/// A write of settings that are in no revision.
+/// Marker: writes settings that are not part of a revision.
 pub struct AuthWrite;
 
 impl Particular for AuthWrite {
@@ -247,7 +246,7 @@ impl Particular for AuthWrite {
     ];
 }
 
-/// A write of a rulebook's guard rails.
+/// Marker: writes a rulebook's guard rails.
 pub struct SettingsWrite;
 
 impl Particular for SettingsWrite {
@@ -260,7 +259,7 @@ impl Particular for SettingsWrite {
     ];
 }
 
-/// A write of a rulebook's profile.
+/// Marker: writes a rulebook's profile.
 pub struct ProfileWrite;
 
 impl Particular for ProfileWrite {
@@ -271,7 +270,7 @@ impl Particular for ProfileWrite {
     ];
 }
 
-/// A write of a whole rulebook.
+/// Marker: creates a rulebook.
 pub struct RulebookWrite;
 
 impl Particular for RulebookWrite {
@@ -287,7 +286,7 @@ impl Particular for RulebookWrite {
     ];
 }
 
-/// A roll back, once under its `Idempotency-Key`.
+/// Marker: rolls back, with an `Idempotency-Key`.
 pub struct RollingBack;
 
 impl Particular for RollingBack {
@@ -312,7 +311,7 @@ impl Particular for RollingBack {
     ];
 }
 
-/// A key that is revoked.
+/// Marker: revokes a key.
 pub struct KeyRevoked;
 
 impl Particular for KeyRevoked {
@@ -320,7 +319,7 @@ impl Particular for KeyRevoked {
         &[(Code::Conflict, "It is the key that asks: revoke it with another.")];
 }
 
-/// A backtest, perhaps of changes that are not stored.
+/// Marker: starts a backtest, optionally of changes that are not stored.
 pub struct Backtested;
 
 impl Particular for Backtested {
@@ -341,7 +340,7 @@ impl Particular for Backtested {
     ];
 }
 
-/// A statement of a period.
+/// Marker: reads the statement of a period.
 pub struct Counting;
 
 impl Particular for Counting {
@@ -351,14 +350,14 @@ impl Particular for Counting {
     )];
 }
 
-/// A notice that is resolved.
+/// Marker: resolves a notice.
 pub struct Resolving;
 
 impl Particular for Resolving {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The notice is resolved already.")];
 }
 
-/// A case made of a call.
+/// Marker: creates a case from a call.
 pub struct KeptCall;
 
 impl Particular for KeptCall {
@@ -382,7 +381,7 @@ impl Particular for KeptCall {
     ];
 }
 
-/// Feedback about a decision.
+/// Marker: stores feedback about a decision.
 pub struct FeedbackNoted;
 
 impl Particular for FeedbackNoted {
@@ -392,14 +391,14 @@ impl Particular for FeedbackNoted {
     )];
 }
 
-/// Feedback that is resolved.
+/// Marker: resolves feedback.
 pub struct FeedbackResolved;
 
 impl Particular for FeedbackResolved {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The feedback is resolved already.")];
 }
 
-/// A case made of feedback.
+/// Marker: creates a case from feedback.
 pub struct FeedbackKept;
 
 impl Particular for FeedbackKept {
@@ -423,7 +422,7 @@ impl Particular for FeedbackKept {
     ];
 }
 
-/// A lead that is taken, once under its `Idempotency-Key`.
+/// Marker: acknowledges a lead, with an `Idempotency-Key`.
 pub struct TakenOnce;
 
 impl Particular for TakenOnce {
@@ -436,7 +435,7 @@ impl Particular for TakenOnce {
     ];
 }
 
-/// A stored decision looked at again.
+/// Marker: replays or explains a stored decision.
 pub struct Again;
 
 impl Particular for Again {

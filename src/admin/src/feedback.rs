@@ -1,5 +1,5 @@
-//! Feedback: what a decision about a call should have been. Somebody who reads a call notes it; an editor makes a case of it
-//! ([`super::feedback_cases`]) or dismisses it.
+//! Feedback: what a decision about a call should have been. Anyone who reads a call may write it; an editor creates a case
+//! from it ([`super::feedback_cases`]) or dismisses it.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -24,10 +24,10 @@ use rules::rows::Priority;
 use store::decision_feedback::{self, DISMISSED};
 use web::problem::{Code, Problem};
 
-/// The most open feedback about one call.
+/// Maximum number of open feedback entries about one call.
 const MAX_OPEN: u64 = 20;
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[
@@ -63,7 +63,7 @@ pub struct NewFeedback {
     comment: Option<String>,
 }
 
-/// What somebody says of a decision; ids rise with time.
+/// Feedback about a decision; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Feedback {
@@ -81,15 +81,15 @@ pub struct Feedback {
     total: Option<Money>,
     /// What was wrong.
     comment: Option<String>,
-    /// Who said so.
+    /// Who wrote it.
     author: String,
     /// When.
     created_at: DateTime<Utc>,
-    /// What came of it; absent while it is open.
+    /// How it was resolved; absent while it is open.
     resolution: Option<FeedbackResolution>,
 }
 
-/// What came of feedback.
+/// The resolution of feedback.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct FeedbackResolution {
@@ -103,11 +103,11 @@ pub struct FeedbackResolution {
     comment: Option<String>,
     /// The code of the case.
     case_code: Option<String>,
-    /// The change set that holds the case; absent where it was published at once.
+    /// The change set with the case; absent if it was published directly.
     change_set_id: Option<Uuid>,
 }
 
-/// Feedback to be dismissed.
+/// Dismisses feedback.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct DismissFeedback {
@@ -117,7 +117,7 @@ pub struct DismissFeedback {
     comment: Option<String>,
 }
 
-/// After feedback was stored.
+/// The response after feedback was stored.
 #[derive(ApiResponse)]
 pub enum Noted {
     /// The feedback; it changes no rule.
@@ -129,7 +129,7 @@ pub enum Noted {
 impl FeedbackApi {
     /// Say that a decision was wrong
     ///
-    /// About the decision on the call's report, else its last one. It changes no rule: an editor makes a case of it, or
+    /// About the decision on the call's report, else its last one. It changes no rule: an editor creates a case from it or
     /// dismisses it.
     #[oai(path = "/calls/:call_id/feedback", method = "post")]
     async fn create_feedback(
@@ -184,7 +184,7 @@ impl FeedbackApi {
             case_code: None,
             change_set_id: None,
         };
-        // The comment is people's own words about a caller: it stays where it can be erased.
+        // The comment is about a caller: it is stored only where it can be erased.
         let after = json!({"service": row.service, "priority": row.priority, "total": new.total.map(|total| total.to_string())});
         let what = ("create", "feedback", &*row.id.to_string());
         let entry = audited::entry(&self.0, &key, Some(row.rulebook_id), what, None, Some(after));
@@ -218,7 +218,7 @@ impl FeedbackApi {
             Some(false) => select = select.filter(decision_feedback::Column::ResolvedAt.is_null()),
             None => {}
         }
-        // Who has just written something looks for it here.
+        // On the primary, so that clients see what they have just written.
         let rows = listing
             .rows_by_id(self.0.latest(), select, decision_feedback::Column::Id)
             .await?;
@@ -255,7 +255,7 @@ impl FeedbackApi {
 /// Feedback that is still open.
 ///
 /// # Errors
-/// 404 when there is none, 409 when it is resolved.
+/// 404 if there is none, 409 if it is resolved.
 pub(super) async fn open(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<decision_feedback::Model, Problem> {
     let found = decision_feedback::Entity::find_by_id((rulebook_id, id))
         .one(state.latest())
@@ -267,10 +267,10 @@ pub(super) async fn open(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Res
     Ok(row)
 }
 
-/// Stores what came of feedback, with the time and the caller's name.
+/// Stores the resolution of feedback, with the time and the caller's name.
 ///
 /// # Errors
-/// 409 when somebody else was first.
+/// 409 if somebody else resolved it first.
 pub(super) async fn resolve(
     state: &AdminState,
     caller: &Caller,
@@ -301,7 +301,7 @@ fn over(by: Option<&str>) -> Problem {
     Problem::new(Code::Conflict, format!("The feedback was resolved already{by}."))
 }
 
-/// What somebody wrote; none where it is empty.
+/// The comment without surrounding spaces; `None` if it is empty.
 fn trimmed(comment: Option<String>) -> Option<String> {
     let comment = comment.map(|text| text.trim().to_owned());
     comment.filter(|text| !text.is_empty())

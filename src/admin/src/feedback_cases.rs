@@ -1,5 +1,5 @@
-//! Makes a case of feedback: from then on the rules must decide the call as it should have been decided. Where they do not
-//! do so yet, the case waits in a change set, for the rule that mends it.
+//! Creates a case from feedback: from then on the rules must decide the call as the feedback says. If they do not do so
+//! yet, the case waits in a change set for the rule that corrects the decision.
 
 use std::sync::Arc;
 
@@ -35,20 +35,20 @@ use web::problem::{Code, Problem};
 
 pub struct FeedbackCasesApi(pub AdminState);
 
-/// A case to be made of feedback.
+/// A case to create from feedback.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewFeedbackCase {
-    /// Names the case.
+    /// The case's code.
     code: String,
     /// What it shows.
     #[serde(default)]
     comment: Option<String>,
-    /// What the case contains of what was said, where the rules do not decide it yet: a line a turn, the agent's lines begin
-    /// with `> `. By default everything, without phone numbers.
+    /// What was said, for a case that the rules do not decide yet: one line per turn, the agent's lines begin with `> `. By
+    /// default everything, without phone numbers.
     #[serde(default)]
     said: Option<String>,
-    /// The open change set to add the case to, beside the rule that mends the decision.
+    /// The open change set to add the case to, with the rule that corrects the decision.
     #[serde(default)]
     change_set: Option<Uuid>,
     /// The version of the change set that you read.
@@ -58,13 +58,12 @@ pub struct NewFeedbackCase {
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/feedback")]
 impl FeedbackCasesApi {
-    /// Make a case of feedback
+    /// Create a case from feedback
     ///
-    /// The case expects what the decision should have been. If the rules decide so already, it is published at once. If they
-    /// do not, no publish may contain it alone: it goes into the change set that you name, else into a new one, where the rule
-    /// is added that mends the decision. The feedback is resolved and says which. The case contains only facts that a rule
-    /// reads; of what was said it contains everything, or what you send as `said`, as long as no rule listens for the words
-    /// that matter.
+    /// The case expects the corrected decision. If the rules already decide so, it is published now. If not, it cannot be
+    /// published alone: it is added to the change set that you name, else to a new one, where you add the rule that
+    /// corrects the decision. The feedback is resolved and names the case. The case contains only facts that a rule reads.
+    /// As long as no rule listens for the words that matter, it also contains everything that was said, or your `said`.
     #[oai(path = "/:id/case", method = "post")]
     async fn create_case_of_feedback(
         &self,

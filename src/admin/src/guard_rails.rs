@@ -56,12 +56,11 @@ impl GuardRailsApi {
     /// Replace a rulebook's guard rails
     ///
     /// A price change beyond them is not published: it waits as a change set until a second person with the role
-    /// `publisher` approves it. Existing rows beyond them may stay. Guard rails judge the numbers of services,
-    /// adjustments, taxes and the rounding, row by row. For everything else on which a price depends (scripts,
-    /// conditions, ranks, stacking groups), they compare the prices of examples before and after the change: the
-    /// rulebook's cases, the newest 200 decisions of the last seven days, and a grid of the facts, values, words and
-    /// times that the changed rows name. They cannot detect a price that no example produces. Send the `version` that
-    /// you read.
+    /// `publisher` approves it. Existing rows beyond them may stay. Guard rails judge the numbers of services, adjustments,
+    /// taxes and the rounding, row by row. For everything else on which a price depends (scripts, conditions, ranks,
+    /// stacking groups), they compare the prices of examples before and after the change: the rulebook's cases, the newest
+    /// 200 decisions of the last seven days, and a grid of the facts, values, words and times that the changed rows name. A
+    /// price that no example produces is not detected. Send the `version` that you read.
     #[oai(path = "/", method = "put")]
     async fn put_guard_rails(
         &self,

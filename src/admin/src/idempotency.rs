@@ -41,9 +41,9 @@ pub const HEADER: &str = "Idempotency-Key";
 pub const REPLAYED: &str = "Idempotent-Replayed";
 /// How long a response is stored.
 const KEPT: TimeDelta = TimeDelta::hours(24);
-/// The interval of deleting older ones.
+/// How often older responses are deleted.
 pub const TIDIED: std::time::Duration = std::time::Duration::from_hours(1);
-/// The longest key.
+/// Maximum length of a key.
 const LONGEST: usize = 200;
 
 /// The idempotency key of a request, if it has one.
@@ -67,7 +67,7 @@ pub enum Begun<T> {
 /// The right to do a request; must be taken in the transaction that does it.
 pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
 
-/// A response as it is stored: the id of its row, its status and its encrypted text. Nothing without an idempotency key.
+/// A response as it is stored: the id of its row, its status and its encrypted text. `None` without an idempotency key.
 pub struct Sealed(Option<(Uuid, u16, Vec<u8>)>);
 
 /// Why a response cannot be stored.
@@ -123,10 +123,10 @@ impl Once {
         Ok(Begun::Go(Claim(Some(Box::new((row, state.key.clone()))))))
     }
 
-    /// The response of a concurrent duplicate: after [`Claim::take`] returned false.
+    /// The response of a concurrent duplicate, after [`Claim::take`] returned false.
     ///
     /// # Errors
-    /// When it was another request, or the response does not exist after all: then the request may be retried.
+    /// If it was another request, or if there is no response after all; then the request may be retried.
     pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<Answered<T>, Problem> {
         let found = self.found(state, caller).await?;
         found.ok_or_else(|| {
@@ -174,7 +174,7 @@ impl Claim {
         }
     }
 
-    /// The response as it is stored.
+    /// Encrypts the response for storage.
     ///
     /// # Errors
     /// When it cannot be encrypted.
@@ -220,7 +220,7 @@ impl Claim {
     }
 }
 
-/// A response as it is sent and stored.
+/// A response in its sent and stored form.
 #[derive(Debug, Serialize, Deserialize)]
 struct Recorded {
     status: u16,

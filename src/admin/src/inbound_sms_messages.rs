@@ -1,4 +1,4 @@
-//! What people text to our numbers.
+//! Inbound SMS messages to our numbers.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi};
@@ -14,7 +14,7 @@ use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::AdminState;
 use store::inbound_sms_messages;
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[
@@ -35,7 +35,7 @@ pub const LIST: ListSpec = ListSpec {
 /// The operation.
 pub struct InboundSmsMessagesApi(pub AdminState);
 
-/// A text that came in; ids rise with time.
+/// An inbound SMS message; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct InboundSmsMessage {
@@ -45,15 +45,15 @@ pub struct InboundSmsMessage {
     rulebook: String,
     /// Twilio's id.
     provider_id: String,
-    /// Who wrote it.
+    /// The sender.
     from_number: String,
-    /// To which of our numbers.
+    /// Our number.
     to_number: String,
-    /// What they wrote.
+    /// The text.
     body: String,
-    /// `stop` or `start`, when the whole text is such a word.
+    /// `stop` or `start`, if the whole text is such a word.
     meaning: Option<String>,
-    /// When it came.
+    /// When it arrived.
     received_at: DateTime<Utc>,
 }
 
@@ -61,7 +61,7 @@ pub struct InboundSmsMessage {
 impl InboundSmsMessagesApi {
     /// List the texts that came in
     ///
-    /// What people reply to our texts, as they wrote it.
+    /// Replies to our SMS messages, unchanged.
     #[oai(path = "/", method = "get")]
     async fn list_inbound_sms_messages(
         &self,

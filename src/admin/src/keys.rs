@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The beginning of every key, by which leak scanners find it.
+/// The beginning of every key, so that leak scanners find it.
 const MARK: &str = "rb";
 /// Bytes of the prefix.
 const PREFIX_BYTES: usize = 6;
@@ -43,8 +43,8 @@ impl NewKey {
         ))
     }
 
-    /// A key that a person chose, as the first one of an installation; none if it is shorter than 16 characters,
-    /// longer than 256, or has other characters than printable ASCII.
+    /// A key that a person chose, as the first key of an installation; `None` if it is shorter than 16 characters, longer
+    /// than 256, or contains characters other than printable ASCII.
     #[must_use]
     pub fn given(text: &str) -> Option<Self> {
         let prefix = prefix_of(text)?;
@@ -57,8 +57,8 @@ impl NewKey {
     }
 }
 
-/// The part by which a key is found; none if the text cannot be a key. A key that a person chose may have another
-/// form: it is found by the beginning of its hash.
+/// The prefix by which a key is found; `None` if the text cannot be a key. A key that a person chose may have another form:
+/// it is found by the beginning of its hash.
 #[must_use]
 pub fn prefix_of(text: &str) -> Option<String> {
     if !(16..=256).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use store::api_keys;
 
-/// How old the stored time may become.
+/// The stored time is updated only if it is older than this.
 const COARSENESS: TimeDelta = TimeDelta::seconds(60);
 
-/// The keys whose time is being written now.
+/// The keys whose last use is being written now.
 #[derive(Debug, Clone, Default)]
 pub struct LastUse(Arc<Mutex<HashSet<Uuid>>>);
 

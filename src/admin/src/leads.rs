@@ -1,4 +1,4 @@
-//! Leads: what calls leave for a person to do, whom they went to, and who took them.
+//! Leads: callers to call back, the contacts that were notified, and who acknowledged them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::param::Path;
@@ -27,7 +27,7 @@ use store::escalations::{self, ALL, FIRST, NEXT, Taker};
 use store::{calls, leads, trial};
 use web::problem::{Code, Problem};
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[
@@ -132,7 +132,7 @@ const COLUMNS: &[&str] = &[
 /// The operations.
 pub struct LeadsApi(pub AdminState);
 
-/// Somebody to call back; ids rise with time.
+/// A caller to call back; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Lead {
@@ -148,13 +148,13 @@ pub struct Lead {
     customer_number: Option<String>,
     /// The caller's e-mail address.
     customer_email: Option<String>,
-    /// Where the work would be.
+    /// The address of the job.
     address: Option<String>,
     /// The city.
     city: Option<String>,
     /// The postal code.
     postal_code: Option<String>,
-    /// What is wrong, in the caller's words.
+    /// The problem, in the caller's words.
     problem: Option<String>,
     /// The code of the service.
     service: Option<String>,
@@ -162,9 +162,9 @@ pub struct Lead {
     area: Option<String>,
     /// The currency of the prices.
     currency: Option<String>,
-    /// Lowest price before tax, as it was quoted.
+    /// Lowest quoted price, before tax.
     price_from: Option<Money>,
-    /// Highest price before tax, as it was quoted.
+    /// Highest quoted price, before tax.
     price_to: Option<Money>,
     /// The revision that quoted it.
     quote_revision: Option<i64>,
@@ -172,25 +172,25 @@ pub struct Lead {
     priority: Option<String>,
     /// Seconds within which somebody should call back.
     sla_seconds: Option<i64>,
-    /// By when somebody should call back.
+    /// When the callback is due.
     due_at: Option<DateTime<Utc>>,
-    /// When the caller would like us to come.
+    /// The appointment that the caller wants.
     wanted_slot: Option<String>,
-    /// The decision made on the report.
+    /// The decision on the report.
     decision_id: Option<Uuid>,
-    /// The decision that made the quote.
+    /// The decision behind the quote.
     quote_decision_id: Option<Uuid>,
-    /// Whether the report came too late to text anyone.
+    /// Whether the report came too late to notify anyone.
     late: bool,
-    /// Whether the daily cap kept a text about it from going.
+    /// Whether the daily cap held back an SMS message about it.
     capped: bool,
-    /// Who took it; absent while nobody has.
+    /// Who took it; absent until then.
     acknowledgement: Option<Acknowledgement>,
-    /// Whether somebody took it in time.
+    /// Whether it was taken in time.
     sla: Option<Sla>,
-    /// Whom it went to, where it is a P1.
+    /// Whom a P1 was sent to.
     escalation: Option<Escalation>,
-    /// When it was made.
+    /// When it was created.
     created_at: DateTime<Utc>,
     /// When it last changed.
     updated_at: DateTime<Utc>,
@@ -206,9 +206,9 @@ pub struct Acknowledgement {
     at: DateTime<Utc>,
     /// A contact's code, or a name.
     by: String,
-    /// By answering the text (`reply`) or through this API (`api`).
+    /// By an SMS reply (`reply`) or through this API (`api`).
     how: String,
-    /// What they said of it.
+    /// Their comment.
     comment: Option<String>,
 }
 
@@ -216,46 +216,46 @@ pub struct Acknowledgement {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Sla {
-    /// By when somebody had to take it. Where `sla_seconds` is 0, that is before it went to the next contact.
+    /// When it had to be taken. If `sla_seconds` is 0: before it went to the next contact.
     due_at: DateTime<Utc>,
-    /// Whether somebody did; absent while it can still be kept.
+    /// Whether it was taken in time; absent while it still can be.
     kept: Option<bool>,
 }
 
-/// Whom a P1 went to until somebody took it.
+/// The contacts that a P1 was sent to until somebody took it.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Escalation {
-    /// Seconds after which it goes on; 0 is never.
+    /// Seconds until the next step; 0: never.
     after_s: i64,
-    /// Each step, in order.
+    /// The steps, in order.
     steps: Vec<EscalationStep>,
-    /// When it goes on; absent when it was taken or nobody is left.
+    /// When the next step is; absent if it was taken or nobody is left.
     next_at: Option<DateTime<Utc>>,
 }
 
 /// A step of an escalation.
 #[derive(Debug, Object)]
 pub struct EscalationStep {
-    /// `first`, `next`, `all`, or `nobody_left`, which is told as a notice.
+    /// `first`, `next`, `all`, or `nobody_left`, which raises a notice.
     step: String,
     /// When.
     at: DateTime<Utc>,
-    /// The codes of the contacts that were told.
+    /// The codes of the notified contacts.
     contacts: Vec<String>,
 }
 
-/// Who takes a lead.
+/// Takes a lead.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Taking {
     /// The code of the contact who takes it.
     pub contact: Option<String>,
-    /// Or a name; without either it is the name of the API key.
+    /// Or a name; by default the name of the API key.
     #[oai(validator(min_length = 1, max_length = 100))]
     pub by: Option<String>,
-    /// What is to be said of it.
+    /// A comment.
     #[oai(validator(max_length = 500))]
     pub comment: Option<String>,
 }
@@ -319,7 +319,7 @@ impl LeadsApi {
 impl LeadsApi {
     /// List the leads
     ///
-    /// With `Accept: text/csv` everything that the filters keep, as a spreadsheet.
+    /// With `Accept: text/csv` all rows that match the filters, as a spreadsheet.
     #[oai(path = "/", method = "get")]
     async fn list_leads(
         &self,
@@ -359,7 +359,7 @@ impl LeadsApi {
 
     /// Say who takes a lead
     ///
-    /// It goes to nobody else then. Whoever comes second is told who was first: 409.
+    /// The escalation stops. If somebody already took it, the response is 409 and says who.
     #[oai(path = "/:id/acknowledge", method = "post")]
     async fn acknowledge_lead(
         &self,
@@ -367,7 +367,7 @@ impl LeadsApi {
         rulebook: InRulebook,
         /// The lead's id.
         id: Path<Uuid>,
-        /// The same request under the same key is done once, within a day; its answer is given again.
+        /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<Taking>,
@@ -396,7 +396,7 @@ impl LeadsApi {
         let (kept, call_id) = (claim.seal(&answer)?, row.call_id.clone());
         let done = audited::write(&self.0, entry, move |tx| {
             Box::pin(async move {
-                // Where somebody was first, by this key or by another, it is read below who.
+                // Somebody else was first, under this key or another; who it was is read below.
                 if !claim.take(tx).await? {
                     return Ok(false);
                 }
@@ -424,11 +424,11 @@ impl LeadsApi {
 /// Whether somebody has taken a lead, as a condition on its row.
 const TAKEN: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
                      leads.call_id AND e.acknowledged_at IS NOT NULL)";
-/// The opposite.
+/// The opposite of [`TAKEN`].
 pub(super) const NOT_TAKEN: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
                          = leads.call_id AND e.acknowledged_at IS NOT NULL)";
 
-/// Who takes it, from the body or the key.
+/// The person who takes the lead, from the body or the API key.
 fn taker(body: Taking, is_contact: impl Fn(&str) -> bool, caller: &Caller) -> Result<Taker, Problem> {
     let by = match (body.contact, body.by.map(|by| by.trim().to_owned())) {
         (Some(_), Some(_)) => {
@@ -450,7 +450,7 @@ fn taker(body: Taking, is_contact: impl Fn(&str) -> bool, caller: &Caller) -> Re
     })
 }
 
-/// The escalation as it will stand once it is taken.
+/// The escalation after the lead is taken.
 fn taken(
     before: Option<escalations::Model>,
     (rulebook_id, id): (Uuid, Uuid),
@@ -481,12 +481,12 @@ fn taken_already(row: Option<&escalations::Model>) -> Problem {
     )
 }
 
-/// Whether nobody took a lead in time; false while somebody still can.
+/// Whether a lead was not taken in time; false while it still can be.
 pub(super) fn is_late(row: &leads::Model, handed_on: Option<&escalations::Model>, now: DateTime<Utc>) -> bool {
     sla(row, handed_on, now).is_some_and(|sla| sla.kept == Some(false))
 }
 
-/// By when a lead had to be taken, and whether it was. "At once" is before it went to the next contact.
+/// When a lead had to be taken, and whether it was. With an SLA of 0 seconds it is due before it goes to the next contact.
 fn sla(row: &leads::Model, handed_on: Option<&escalations::Model>, now: DateTime<Utc>) -> Option<Sla> {
     let due_at = row.due_at?;
     let grace = handed_on

@@ -1,14 +1,13 @@
-//! People change the rules: the admin API, its document and Swagger UI.
+//! The admin API, its OpenAPI document and Swagger UI.
 //!
-//! In: a request with an admin key. Out: JSON, or problem+json. [`auth`] says who may; [`body`], [`versions`] and
-//! [`list`] read requests, and [`parameters`] tells which parameters could not be read; [`idempotency`] does once what is sent
-//! twice; [`declared`] is what every operation does besides its own work: trials ([`dry_run`]), tags, `Accept`; [`rule_rows`] is
-//! the one set of operations that all kinds of rule rows share, and
-//! [`resources`] names them; the other files are one resource each; [`document`] turns what poem-openapi knows into
-//! the published document.
+//! In: a request with an admin key. Out: JSON, or problem+json. [`auth`] authenticates and authorizes. [`body`],
+//! [`versions`] and [`list`] parse requests; [`parameters`] reports parameters that cannot be parsed. [`idempotency`] runs
+//! a repeated request once. [`declared`] is the middleware of every operation: dry runs ([`dry_run`]), ETags, `Accept`.
+//! [`rule_rows`] has the operations that all kinds of rule rows share, and [`resources`] names the kinds. [`document`]
+//! turns poem-openapi's output into the published document. Each other file is one resource.
 //!
-//! Every write goes through [`revisions::publish`], in a task of its own: a client that hangs up must not
-//! cancel a transaction halfway.
+//! Every change of the rules goes through [`revisions::publish`], in its own task: a disconnecting client must not cancel a
+//! transaction halfway.
 
 mod across;
 pub mod answer;

@@ -80,7 +80,7 @@ pub struct LintReport {
     errors: usize,
     /// How many are warnings.
     warnings: usize,
-    /// All of them, in the order of the resources, then by code and column.
+    /// All findings, in the order of the resources, then by code and column.
     findings: Vec<LintFinding>,
 }
 
@@ -98,7 +98,7 @@ impl LintApi {
         rulebook: InRulebook,
         /// An older revision; by default the head.
         revision: Query<Option<i64>>,
-        /// For how many days without a match a row is reported, 1 to 400.
+        /// Reports rows without a match for this many days, 1 to 400.
         #[oai(default = "rule_hits::default_days")]
         days: Query<u32>,
     ) -> Result<Found<LintReport>, Fails<Usual>> {

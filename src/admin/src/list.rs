@@ -1,7 +1,7 @@
-//! Lists: how many, from where, in which order, which ones.
+//! Lists: page size, cursor, sort order and filters.
 //!
-//! In: the query string of a request and the list's [`ListSpec`]. Out: a [`Listing`], or 400 with the parameter that
-//! is wrong; parameters nobody knows are refused. The same spec documents the parameters.
+//! In: the query string of a request and the list's [`ListSpec`]. Out: a [`Listing`], or 400 with the invalid parameter;
+//! unknown parameters are rejected. The same spec documents the parameters.
 
 use std::collections::BTreeMap;
 
@@ -24,27 +24,27 @@ use rules::vocabulary::did_you_mean;
 use store::page;
 use web::problem::{Code, FieldFault, Problem};
 
-/// How many rows a page has when the client does not say.
+/// The default number of rows per page.
 pub const DEFAULT_LIMIT: u64 = 50;
-/// How many it has at most.
+/// Maximum number of rows per page.
 pub const MAX_LIMIT: u64 = 200;
 
-/// Filters by what is masked for viewers: who may filter by a number can find it out, digit by digit. `document::lists` has
-/// the list of all others.
+/// Filters on values that are masked for viewers: whoever can filter by a number can guess it digit by digit.
+/// `document::lists` lists all other filters.
 const MASKED_FILTERS: [&str; 4] = ["analysis", "customer_number", "from_number", "words"];
 
-/// Whether a filter tells of what is masked for viewers.
+/// Whether a filter reveals values that are masked for viewers.
 #[must_use]
 pub fn is_masked(filter: &str) -> bool {
     MASKED_FILTERS.contains(&filter)
 }
 
-/// What a list can be asked.
+/// The sort orders and filters of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct ListSpec {
-    /// What it can be sorted by; the first is the default. A leading `-` is greatest first.
+    /// The sort orders; the first is the default. A leading `-` means descending.
     pub sorts: &'static [&'static str],
-    /// What it can be filtered by.
+    /// The filters.
     pub filters: &'static [Filter],
 }
 
@@ -53,23 +53,23 @@ pub struct ListSpec {
 pub struct Filter {
     /// The parameter's name.
     pub name: &'static str,
-    /// What its value is.
+    /// The type of its value.
     pub kind: Kind,
-    /// What it keeps.
+    /// Which rows it selects, for the document.
     pub doc: &'static str,
 }
 
-/// What a filter's value is.
+/// The type of a filter's value.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// Any text.
     Text,
-    /// One of a few.
+    /// One of these values.
     Choice(&'static [&'static str]),
     /// A UUID.
     Id,
-    /// An instant, RFC 3339; or a day in the rulebook's time zone: `2026-11-28`, `today` or `yesterday`. That is its
-    /// beginning; of a filter named `until`, its end.
+    /// An instant (RFC 3339), or a day in the rulebook's time zone: `2026-11-28`, `today` or `yesterday`. A day means its
+    /// beginning, or its end for a filter named `until`.
     Time,
     /// `true` or `false`.
     Boolean,
@@ -79,7 +79,7 @@ pub enum Kind {
     Object,
 }
 
-/// A filter's value, read as its kind says.
+/// A parsed filter value.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "each holds what its kind says")]
 pub enum Wanted {
@@ -91,23 +91,23 @@ pub enum Wanted {
     Object(Value),
 }
 
-/// What a request asks of a list.
+/// The parsed query of a list request.
 #[derive(Debug)]
 pub struct Listing {
-    /// How many rows at most.
+    /// Maximum number of rows.
     pub limit: u64,
     /// The column to sort by.
     pub sort: &'static str,
-    /// Greatest first.
+    /// Whether the order is descending.
     pub descending: bool,
-    /// The sort column's value and the id of the last row seen.
+    /// The sort column's value and the id of the last row of the previous page.
     pub after: Option<(Value, String)>,
-    /// Which list it is, how it is sorted and filtered: a cursor goes on in the same one only.
+    /// A hash of the list's path, order and filters: a cursor is valid only for the same ones.
     mark: String,
     filters: BTreeMap<&'static str, Wanted>,
 }
 
-/// The query string of a request for a list, not yet read.
+/// The unparsed query string of a list request.
 pub struct ListQuery {
     pairs: Vec<(String, String)>,
     mark: String,
@@ -115,7 +115,7 @@ pub struct ListQuery {
     days: Days,
 }
 
-/// Which day it is, and where its days begin.
+/// The current date and the time zone of its days.
 #[derive(Clone, Copy, Debug)]
 struct Days {
     zone: Tz,
@@ -123,7 +123,7 @@ struct Days {
 }
 
 impl Days {
-    /// Those of the rulebook that a request is about: in its path, in its filter `rulebook`, else the default one.
+    /// The days of the rulebook in the path, or in the filter `rulebook`, else of the rulebook `default`.
     async fn of(request: &Request, pairs: &[(String, String)]) -> Self {
         let state = request.data::<AdminState>();
         let mut days = Self {
@@ -132,7 +132,7 @@ impl Days {
                 .map_or_else(|| Clock::system().now(), |state| state.clock.now())
                 .date_naive(),
         };
-        // Only who names a day pays for it.
+        // Only requests that name a day need the rulebook.
         if !pairs.iter().any(|(_, value)| date(value, days.today).is_some()) {
             return days;
         }
@@ -156,7 +156,7 @@ impl Days {
         days
     }
 
-    /// The instant of a day's beginning, or of its end.
+    /// The instant at which the day begins or ends.
     fn instant(self, value: &str, is_end: bool) -> Option<DateTime<Utc>> {
         let date = date(value, self.today)?;
         let date = if is_end { date.succ_opt()? } else { date };
@@ -164,7 +164,7 @@ impl Days {
     }
 }
 
-/// The day that a text names.
+/// Parses a day.
 fn date(value: &str, today: NaiveDate) -> Option<NaiveDate> {
     match value {
         "today" => Some(today),
@@ -209,17 +209,17 @@ fn wrong(name: &str, code: &str, detail: String) -> FieldFault {
 }
 
 impl ListQuery {
-    /// The same without parameters of the operation itself.
+    /// The query without these parameters, which the operation itself parses.
     #[must_use]
     pub fn besides(mut self, names: &[&str]) -> Self {
         self.pairs.retain(|(name, _)| !names.contains(&name.as_str()));
         self
     }
 
-    /// Reads it as the list's spec says.
+    /// Parses the query by the list's spec.
     ///
     /// # Errors
-    /// 400 with the parameter that is wrong, 403 for a filter by what is masked for the caller, 422 for another list's
+    /// 400 with the invalid parameter, 403 for a filter on a value that is masked for the caller, 422 for another list's
     /// cursor.
     pub fn read(&self, spec: &ListSpec) -> Result<Listing, Problem> {
         let default = spec.sorts.first().copied().unwrap_or_default();
@@ -271,7 +271,7 @@ impl ListQuery {
 }
 
 impl Listing {
-    /// Takes one parameter.
+    /// Parses one parameter.
     fn take(&mut self, spec: &ListSpec, name: &str, value: &str, days: Days) -> Result<(), FieldFault> {
         match name {
             "limit" => self.limit = limit(value)?,
@@ -326,7 +326,7 @@ fn wanted(filter: &Filter, value: &str, days: Days) -> Result<Wanted, FieldFault
         )
     };
     match filter.kind {
-        // PostgreSQL knows no NUL in texts: nothing stored could match.
+        // PostgreSQL stores no NUL in strings, so nothing could match.
         Kind::Text if value.contains('\0') => Err(is("a text without NUL characters")),
         Kind::Text => Ok(Wanted::Text(value.to_owned())),
         Kind::Choice(choices) if choices.contains(&value) => Ok(Wanted::Text(value.to_owned())),
@@ -364,7 +364,7 @@ fn ended(hint: &str) -> &str {
     if hint.is_empty() { "." } else { hint }
 }
 
-/// Whether it could be one: what it says is looked at when the list is known.
+/// Whether it has the form of a cursor; its content is checked once the list is known.
 fn is_cursor(text: &str) -> bool {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=2_000).contains(&text.len()) && text.bytes().all(is_base64)
@@ -391,7 +391,7 @@ pub fn too_large(name: &str) -> Problem {
 }
 
 impl Listing {
-    /// Goes on behind a page of this list.
+    /// Continues after a page of this list.
     ///
     /// # Errors
     /// 422 for another list's cursor.
@@ -400,7 +400,7 @@ impl Listing {
         Ok(())
     }
 
-    /// The text wanted by a filter.
+    /// The string value of a filter.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.filters.get(name) {
@@ -409,7 +409,7 @@ impl Listing {
         }
     }
 
-    /// The id wanted by a filter.
+    /// The id value of a filter.
     #[must_use]
     pub fn id(&self, name: &str) -> Option<Uuid> {
         match self.filters.get(name) {
@@ -418,7 +418,7 @@ impl Listing {
         }
     }
 
-    /// The instant wanted by a filter.
+    /// The instant value of a filter.
     #[must_use]
     pub fn time(&self, name: &str) -> Option<DateTime<Utc>> {
         match self.filters.get(name) {
@@ -427,7 +427,7 @@ impl Listing {
         }
     }
 
-    /// The truth wanted by a filter.
+    /// The boolean value of a filter.
     #[must_use]
     pub fn boolean(&self, name: &str) -> Option<bool> {
         match self.filters.get(name) {
@@ -436,7 +436,7 @@ impl Listing {
         }
     }
 
-    /// The number wanted by a filter.
+    /// The number value of a filter.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<i64> {
         match self.filters.get(name) {
@@ -445,7 +445,7 @@ impl Listing {
         }
     }
 
-    /// The object wanted by a filter.
+    /// The object value of a filter.
     #[must_use]
     pub fn object(&self, name: &str) -> Option<&Value> {
         match self.filters.get(name) {
@@ -454,7 +454,7 @@ impl Listing {
         }
     }
 
-    /// The last row seen of a list sorted by a time.
+    /// Sort value and id of the last row of the previous page, for a list sorted by time.
     pub fn after_time(&self) -> Result<Option<(DateTime<Utc>, String)>, Problem> {
         let read = |(by, id): &(Value, String)| {
             let at = by.as_str().and_then(|at| at.parse().ok()).ok_or_else(foreign_cursor)?;
@@ -463,7 +463,7 @@ impl Listing {
         self.after.as_ref().map(read).transpose()
     }
 
-    /// The last row seen of a list sorted by its ids.
+    /// Id of the last row of the previous page, for a list sorted by id.
     pub fn after_id(&self) -> Result<Option<Uuid>, Problem> {
         let read = self
             .after
@@ -472,7 +472,7 @@ impl Listing {
         read.transpose()
     }
 
-    /// The rows of a list sorted by its ids, of which there is one more than wanted when there is a next page.
+    /// The rows of a list sorted by id: one more than `limit` if there is a next page.
     pub async fn rows_by_id<E>(
         &self,
         db: &DatabaseConnection,
@@ -492,8 +492,8 @@ impl Listing {
         Ok(page::rows(db, select, sorting, after, self.limit).await?)
     }
 
-    /// The page made of the rows found, of which there is one more than wanted when there is a next page;
-    /// `place` names a row's place.
+    /// Builds the page from the rows, which are one more than `limit` if there is a next page; `place` returns a row's sort
+    /// value and id.
     pub fn page<M, T>(
         &self,
         mut rows: Vec<M>,
@@ -513,7 +513,7 @@ impl Listing {
         }
     }
 
-    /// The same for rows that are all in memory, each with its sort value and its code.
+    /// Same as [`Self::page`], for rows that are all in memory, each with its sort value and its code.
     pub fn page_of<T>(&self, mut rows: Vec<(Value, String, T)>) -> Page<T> {
         let order = |a: (&Value, &str), b: (&Value, &str)| {
             let order = compare(a.0, b.0).then_with(|| a.1.cmp(b.1));
@@ -526,7 +526,7 @@ impl Listing {
         self.page(rows, |row| (row.0.clone(), row.1.clone()), |row| row.2)
     }
 
-    /// Whether a row as JSON has what every filter wants: a field that equals it, or a list that holds it.
+    /// Whether a row as JSON matches every filter: its field equals the value, or is a list that contains it.
     #[must_use]
     pub fn keeps(&self, row: &Value) -> bool {
         let equals = |value: &Value, wanted: &Wanted| match (value, wanted) {
@@ -579,7 +579,7 @@ mod tests {
         ListQuery::new("/here", pairs.collect(), montreal()).read(&SPEC)
     }
 
-    /// The day on which summer time ended there.
+    /// The day on which daylight saving time ended in Montréal.
     fn montreal() -> Days {
         Days {
             zone: Tz::America__Toronto,
@@ -600,7 +600,7 @@ mod tests {
         ] {
             assert_eq!(at(name, value), instant, "{name}={value}");
         }
-        // Summer time began at midnight there.
+        // Daylight saving time began at midnight there.
         let days = Days {
             zone: Tz::America__Sao_Paulo,
             ..montreal()

@@ -1,7 +1,7 @@
-//! Lists as spreadsheets: for `Accept: text/csv`, everything that the filters of a list keep, in one answer.
+//! Lists as spreadsheets: for `Accept: text/csv`, all rows that match the filters of a list, in one response.
 //!
-//! A cell never begins a formula ([`sheet::plain_cell`]). What viewers may not see is masked here, by the schema of the rows;
-//! [`super::masking::answer`] leaves such an answer alone, since a cell alone does not say what its digits are.
+//! A cell never begins a formula ([`sheet::plain_cell`]). Values that viewers may not see are masked here, by the schema of
+//! the rows; [`super::masking::answer`] skips such a response, because a cell alone does not show what its digits are.
 
 use poem::http::header;
 use poem::{FromRequest, IntoResponse, Request, RequestBody, Response};
@@ -20,14 +20,14 @@ use authoring::sheet;
 use web::accept;
 use web::problem::Problem;
 
-/// So many rows have room in one answer; who needs more asks for one month after the other.
+/// Maximum number of rows in one response; clients that need more can read month by month.
 const MAX_ROWS: usize = 20_000;
 
 /// Whether the client wants CSV rather than JSON.
 pub struct WantsCsv(bool);
 
 impl WantsCsv {
-    /// Whether it does.
+    /// Whether the client wants CSV.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         self.0
@@ -41,7 +41,7 @@ impl<'a> FromRequest<'a> for WantsCsv {
     }
 }
 
-/// A spreadsheet whose numbers are masked already, and the name of its file.
+/// A spreadsheet with phone numbers already masked, and its file name.
 pub struct ListSheet {
     text: String,
     file: String,
@@ -69,34 +69,34 @@ impl IntoResponse for ListSheet {
     }
 }
 
-/// A piece of a list, or all of it as a spreadsheet.
+/// A page of a list, or all of it as a spreadsheet.
 #[derive(ResponseContent)]
 pub enum ListContent<T: ToJSON> {
     /// A page.
     Json(Json<Page<T>>),
-    /// Everything that the filters keep.
+    /// All rows that match the filters.
     Csv(ListSheet),
 }
 
 /// A list that was read.
 #[derive(ApiResponse)]
 pub enum ListFound<T: ToJSON> {
-    /// What was asked for. As CSV it is everything that the filters keep, at most 20,000 rows, whatever `limit` says.
+    /// The page. As CSV, all rows that match the filters, at most 20,000, whatever `limit` says.
     #[oai(status = 200)]
     Found(ListContent<T>),
 }
 
-/// Pages on their way into one answer.
+/// Collects pages into one response.
 pub struct Gathering<'a> {
     caller: &'a Caller,
     columns: &'static [&'static str],
     file: &'static str,
-    /// The lines so far, where CSV is wanted.
+    /// The lines so far; `None` if the client wants JSON.
     lines: Option<Vec<Vec<String>>>,
 }
 
 impl<'a> Gathering<'a> {
-    /// For a list of which `columns` are the JSON pointers without the first slash.
+    /// A collector for a list; `columns` are JSON pointers without the first slash.
     pub fn of(
         caller: &'a Caller,
         wants: &WantsCsv,
@@ -115,10 +115,10 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Takes a page. None while the next one, for which `listing` is moved on, is needed too.
+    /// Adds a page. Returns `None` if the next page is needed too; `listing` is then advanced to it.
     ///
     /// # Errors
-    /// 422 when there are too many rows.
+    /// 422 if there are too many rows.
     pub fn add<T: ToJSON + Type>(
         &mut self,
         listing: &mut Listing,
@@ -143,10 +143,10 @@ impl<'a> Gathering<'a> {
 }
 
 impl ListSheet {
-    /// A spreadsheet of items that are all in memory, of which `columns` are the JSON pointers without the first slash.
+    /// A spreadsheet of items that are all in memory; `columns` are JSON pointers without the first slash.
     ///
     /// # Errors
-    /// 500 when it cannot be written.
+    /// 500 if it cannot be written.
     pub fn of_items<T: ToJSON + Type>(
         caller: &Caller,
         columns: &[&str],

@@ -1,8 +1,8 @@
-//! Hides phone numbers from those who may not read them.
+//! Masks phone numbers for callers who may not read them.
 //!
-//! Views mask the numbers that they know of; [`answer`] goes over every whole answer, so that none comes through that nobody
-//! thought of. What stays as it is, the document says: ids, codes and counts where its schemas declare them, never because a
-//! field inside a caller's data has such a name.
+//! Views mask the fields that hold numbers. [`answer`] masks every response again, so that a forgotten field cannot leak
+//! one. Ids, codes and counts stay unmasked only if the document's schemas declare them, never because a field in a
+//! caller's data has such a name.
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +17,7 @@ use super::described::{document, resolved};
 use base::telemetry::{mask_phone, scrub};
 use web::problem::{Problem, payload};
 
-/// Properties of schemas by which things are found again: of these not a digit may change.
+/// Schema properties that clients use for lookups: their digits must not change.
 const LOOKUP_PROPERTIES: [&str; 8] = [
     "id",
     "code",
@@ -28,35 +28,35 @@ const LOOKUP_PROPERTIES: [&str; 8] = [
     "request_id",
     "type",
 ];
-/// Columns of a spreadsheet of which the same is true.
+/// Same as [`LOOKUP_PROPERTIES`], for columns of a spreadsheet.
 const LOOKUP_COLUMNS: [&str; 2] = ["code", "version"];
-/// A schema inside a schema inside a schema: no deeper.
+/// Maximum depth of nested `allOf`, `anyOf` and `oneOf`.
 const MAX_ALTERNATIVES_DEPTH: usize = 6;
-/// So many single digits in a list may be a number, spelled.
+/// A list of at least this many single digits may be a spelled-out phone number.
 const MIN_SPELLED_DIGITS: usize = 7;
 
-/// Whether numbers are hidden from whoever sent a request: known when its key was read.
+/// Whether numbers are masked in the response to a request; known once its key is read.
 #[derive(Debug, Clone, Default)]
 pub struct Hidden(Arc<OnceLock<bool>>);
 
 impl Hidden {
-    /// The key was read.
+    /// Records the caller, once the key is read.
     pub fn note(&self, caller: &Caller) {
         self.0.get_or_init(|| caller.is_masked());
     }
 
-    /// Whether the caller may read no number.
+    /// Whether phone numbers are masked for the caller.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.0.get().copied().unwrap_or_default()
     }
 }
 
-/// Marks an answer in which everything is masked already.
+/// Marks a response that is already masked.
 #[derive(Debug, Clone, Copy)]
 pub struct AlreadyMasked;
 
-/// A number as this caller may see it.
+/// A phone number, masked if needed for this caller.
 #[must_use]
 pub fn number(caller: &Caller, number: Option<String>) -> Option<String> {
     number.map(|number| {
@@ -68,13 +68,13 @@ pub fn number(caller: &Caller, number: Option<String>) -> Option<String> {
     })
 }
 
-/// A text as this caller may see it: numbers spoken or written in it are hidden as well.
+/// A text, masked if needed for this caller: spoken and written numbers in it are hidden.
 #[must_use]
 pub fn text(caller: &Caller, text: Option<String>) -> Option<String> {
     text.map(|text| if caller.is_masked() { scrub(&text) } else { text })
 }
 
-/// JSON of which no schema says anything, as this caller may see it.
+/// JSON without a schema, masked if needed for this caller.
 #[must_use]
 pub fn json(caller: &Caller, value: Value) -> Value {
     if caller.is_masked() {
@@ -84,7 +84,7 @@ pub fn json(caller: &Caller, value: Value) -> Value {
     }
 }
 
-/// A value of one of the document's schemas, as this caller may see it.
+/// A value of one of the document's schemas, masked if needed for this caller.
 #[must_use]
 pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
     if caller.is_masked() {
@@ -94,8 +94,8 @@ pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
     }
 }
 
-/// A whole answer as its reader may see it, a problem too: it may show the rows that it is about. `schema` is what the
-/// document says of it. What is neither JSON nor text hides its numbers itself.
+/// A whole response, masked if needed. This includes problems, which may contain rows. `schema` is the document's schema of
+/// the response. Responses that are neither JSON nor text mask their numbers themselves.
 pub async fn answer(hide: &Hidden, schema: Option<&'static Value>, mut response: Response) -> Response {
     let kind = response.content_type().unwrap_or_default().to_owned();
     let is_problem = kind.starts_with(payload::MEDIA_TYPE);
@@ -127,7 +127,7 @@ pub async fn answer(hide: &Hidden, schema: Option<&'static Value>, mut response:
     response
 }
 
-/// A spreadsheet, cell by cell: two prices beside each other are no number. None where it cannot be read.
+/// Masks a spreadsheet cell by cell, because two adjacent prices are not a phone number. `None` if it cannot be parsed.
 fn sheet(text: &str) -> Option<String> {
     let (mark, rows) = match text.strip_prefix('\u{feff}') {
         Some(rows) => ("\u{feff}", rows),
@@ -156,12 +156,12 @@ fn sheet(text: &str) -> Option<String> {
     Some(format!("{mark}{text}"))
 }
 
-/// What the document says of a place in an answer.
+/// The schemas that apply at a place in a response.
 #[derive(Debug, Default)]
 struct Place {
-    /// All that may hold of it.
+    /// All schemas that may apply.
     schemas: Vec<&'static Value>,
-    /// The name under which a schema declares it; none where a caller or an owner may have named it.
+    /// The property name that a schema declares; `None` if a caller or an owner may have chosen the name.
     declared: Option<String>,
 }
 
@@ -232,7 +232,7 @@ impl Place {
         self.declared.as_deref().is_some_and(is_lookup) || self.schemas.iter().any(has_form)
     }
 
-    /// A count, a duration, a number of a revision.
+    /// Whether a number here stays: a count, a duration, a revision number.
     fn keeps_number(&self) -> bool {
         let is_number = |kind: &Value| kind == "integer" || kind == "number";
         let only_number = |schema: &&Value| match &schema["type"] {
@@ -284,7 +284,7 @@ fn members(object: Map<String, Value>, place: &Place) -> Map<String, Value> {
     members.collect()
 }
 
-/// Whether a list may be a number of which each digit is an item.
+/// Whether a list may be a phone number with one digit per item.
 fn is_spelled(values: &[Value]) -> bool {
     let is_digit = |value: &Value| match value {
         Value::String(text) => text.trim().chars().count() == 1 && text.trim().chars().all(char::is_numeric),

@@ -1,4 +1,4 @@
-//! Notices: what a person should know, and what to do about it.
+//! Notices: problems that need a person's attention, each with what to do.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -20,7 +20,7 @@ use super::state::AdminState;
 use store::notices;
 use web::problem::{Code, Problem};
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[
@@ -46,7 +46,7 @@ pub const LIST: ListSpec = ListSpec {
 /// The operations.
 pub struct NoticesApi(pub AdminState);
 
-/// Something a person should know; ids rise with time.
+/// A notice; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Notice {
@@ -54,7 +54,7 @@ pub struct Notice {
     id: Uuid,
     /// The rulebook's code.
     rulebook: String,
-    /// What kind of notice it is.
+    /// The kind of notice.
     code: String,
     /// `info`, `warning` or `urgent`.
     severity: String,
@@ -70,17 +70,17 @@ pub struct Notice {
     first_at: DateTime<Utc>,
     /// When it happened last.
     last_at: DateTime<Utc>,
-    /// When it was over.
+    /// When it was resolved.
     resolved_at: Option<DateTime<Utc>>,
-    /// Who resolved it; nobody when it was over by itself.
+    /// Who resolved it; absent if it resolved itself.
     resolved_by: Option<String>,
-    /// What they wrote.
+    /// Their comment.
     comment: Option<String>,
-    /// When the operator was texted about it.
+    /// When the operator was notified by SMS.
     told_at: Option<DateTime<Utc>>,
 }
 
-/// A notice to be resolved.
+/// Resolves a notice.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct ResolveNotice {
@@ -131,8 +131,8 @@ impl NoticesApi {
 
     /// Resolve a notice
     ///
-    /// Say what was done about it. A notice whose fact is over by itself, as when Twilio answers again, is resolved without
-    /// you. If it happens again, there is a new notice.
+    /// Say what was done about it. A notice whose cause is gone, as when Twilio responds again, is resolved automatically.
+    /// If it happens again, there is a new notice.
     #[oai(path = "/:id/resolve", method = "post")]
     async fn resolve_notice(
         &self,
@@ -148,7 +148,7 @@ impl NoticesApi {
         if row.resolved_at.is_some() {
             return Err(over().into());
         }
-        // The comment is people's own words: it stays beside the notice, where it can be taken out.
+        // The comment is free text: it is stored only with the notice, where it can be deleted.
         let told = (Some(json!({"resolved": false})), Some(json!({"resolved": true})));
         let what = ("resolve", "notices", &*row.id.to_string());
         let entry = audited::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);
@@ -171,7 +171,7 @@ impl NoticesApi {
 }
 
 impl NoticesApi {
-    /// A notice, as far as the caller may see it.
+    /// The notice, if the caller may see it.
     async fn find(&self, caller: &Caller, id: Uuid) -> Result<notices::Model, Problem> {
         let found = notices::Entity::find()
             .filter(notices::Column::Id.eq(id))

@@ -1,4 +1,4 @@
-//! Reports unreadable parameters: all of them at once, each by name.
+//! Reports all unreadable parameters together, each by name.
 //!
 //! It runs only after an operation could not parse its path, query or headers, so authentication comes first and
 //! valid requests pay nothing.
@@ -38,7 +38,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// None if the document allows what the operation rejects: then the operation's own text is used.
+    /// `None` if the document allows what the operation rejects: then the operation's own text is used.
     fn problem(&self) -> Option<Problem> {
         let (operation, in_path) = described::operation(&self.method, self.uri.path())?;
         let query: Vec<(String, String)> = pairs(self.uri.query().unwrap_or_default());
@@ -76,7 +76,7 @@ fn fault(name: &str, parameter: &'static Value, given: Option<&str>) -> Option<F
     Some(FieldFault::new(name, fault.code, detail))
 }
 
-/// A text as the type that the schema requires, if possible.
+/// Parses a text as the type that the schema requires, if possible.
 fn read(schema: &'static Value, text: &str) -> Value {
     let kind = described::resolved(schema);
     let is = |wanted: &str| {

@@ -17,23 +17,23 @@ use rules::phrase_probe::PhraseProbe;
 use store::decisions::past::{Columns, Span};
 use web::problem::Problem;
 
-/// The most calls that are looked at.
+/// Maximum number of calls searched.
 const MAX_CALLS: u64 = 500;
-/// The most calls that are named for each phrase.
+/// Maximum number of example calls per phrase.
 const MAX_EXAMPLES: usize = 5;
-/// Days looked back when the client does not say.
+/// Default number of days to look back.
 const DEFAULT_DAYS: u32 = 30;
 
 pub struct PhraseMatchesApi(pub AdminState);
 
-/// Phrases to be tried.
+/// Phrases to try.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct PhrasesToTry {
-    /// The phrases, as a concept has them.
+    /// The phrases, as in a concept.
     #[oai(validator(min_items = 1, max_items = 100))]
     phrases: Vec<String>,
-    /// The language whose word forms they stand for, as `en`; without one, each word is itself only.
+    /// The language whose word forms they match, as `en`; without one, words match exactly.
     #[serde(default)]
     language: Option<String>,
     /// How many days to look back, 1 to 400; by default 30.
@@ -41,23 +41,23 @@ pub struct PhrasesToTry {
     days: Option<u32>,
 }
 
-/// What phrases match.
+/// The calls that phrases match.
 #[derive(Debug, Object)]
 pub struct PhraseMatches {
-    /// How many calls were looked at: the newest with a report, at most 500, without simulated ones.
+    /// How many calls were searched: the newest with a report, at most 500, without simulated ones.
     looked_at: u64,
-    /// Each phrase, in the order in which they were sent.
+    /// Each phrase, in the order of the request.
     phrases: Vec<PhraseMatch>,
 }
 
-/// What one phrase matches.
+/// The calls that one phrase matches.
 #[derive(Debug, Object)]
 pub struct PhraseMatch {
     /// The phrase.
     phrase: String,
     /// In how many calls the caller said it.
     calls: u64,
-    /// In how many of them it would count: it was not denied, past or somebody else's.
+    /// In how many of them it counts: not negated, past or about somebody else.
     counting: u64,
     /// The newest of these calls, at most 5.
     examples: Vec<PhraseExample>,
@@ -69,17 +69,17 @@ pub struct PhraseMatch {
 pub struct PhraseExample {
     /// The call.
     call_id: Option<String>,
-    /// The service that was found then.
+    /// The service found then.
     service: Option<String>,
     /// The sentence.
     sentence: String,
-    /// The words in it.
+    /// The matching words.
     words: String,
     /// Whether they would count.
     counts: bool,
 }
 
-/// A call as it is looked at.
+/// The parts of a stored call that are searched.
 struct PastCall {
     call_id: Option<String>,
     service: Option<String>,
@@ -90,8 +90,8 @@ struct PastCall {
 impl PhraseMatchesApi {
     /// Try phrases on past calls
     ///
-    /// In how many of the newest calls the caller said them, and in how many they would count, judged by the cues in force.
-    /// Changes nothing.
+    /// In how many of the newest calls the caller said them, and in how many they would count by the current cues. Changes
+    /// nothing.
     #[oai(path = "/", method = "post")]
     async fn match_phrases(
         &self,

@@ -1,7 +1,7 @@
-//! What a rulebook is called, and whether it is archived.
+//! A rulebook's code and name, and whether it is archived.
 //!
-//! A renamed rulebook still takes the messages to its former code, so that no call is lost before Vapi knows the new
-//! address. An archived one takes none; everything else about it stays.
+//! A renamed rulebook still accepts messages to its former code, so that no call is lost before Vapi knows the new address.
+//! An archived rulebook accepts none; everything else stays.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Header;
@@ -24,19 +24,19 @@ const MOST_LETTERS: usize = 100;
 
 pub struct ProfileApi(pub AdminState);
 
-/// What a rulebook is called, and whether it is archived.
+/// A rulebook's code and name, and whether it is archived.
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RulebookProfile {
-    /// Its code, which names it in paths and in `/webhooks/vapi/{rulebook}`. Another one renames it.
+    /// Its code in paths and in `/webhooks/vapi/{rulebook}`. A new code renames it.
     code: String,
     /// What people call it, such as the name of the business.
     name: Option<String>,
-    /// The code before the last renaming. Messages to it are still taken; leave it out to end that.
+    /// The code before the last rename. Messages to it are still accepted; omit it to end that.
     former_code: Option<String>,
-    /// `true`: it takes no messages from Vapi, as if it did not exist. It can be read and changed, what it has queued is
-    /// sent, and `false` brings it back.
+    /// `true`: it accepts no messages from Vapi, as if it did not exist. It can be read and changed, its queue is still
+    /// sent, and `false` restores it.
     archived: bool,
     /// Since when. Read-only.
     archived_at: Option<DateTime<Utc>>,
@@ -61,9 +61,9 @@ impl ProfileApi {
 
     /// Rename, archive or bring back a rulebook
     ///
-    /// Send the `version` that you read. Another `code` renames the rulebook: messages to the former code are still
-    /// taken, so tell Vapi the new server URL at leisure. An archived rulebook takes no messages from the next one on.
-    /// The rulebook `default` can be neither renamed nor archived, only be given a name.
+    /// Send the `version` that you read. A new `code` renames the rulebook: messages to the former code are still accepted,
+    /// so you can change the server URL at Vapi later. An archived rulebook accepts no more messages. The rulebook
+    /// `default` can get a name, but cannot be renamed or archived.
     #[oai(path = "/", method = "put")]
     async fn put_rulebook_profile(
         &self,
@@ -126,7 +126,7 @@ fn profile(row: &rulebooks::Model) -> Profile {
     }
 }
 
-/// As the audit log shows it.
+/// The profile for the audit log.
 fn audit_json(profile: &Profile) -> Value {
     json!({
         "code": profile.code,
@@ -136,10 +136,10 @@ fn audit_json(profile: &Profile) -> Value {
     })
 }
 
-/// The display name, as it is stored.
+/// The validated display name.
 ///
 /// # Errors
-/// 422 when it is none.
+/// 422 if it is not valid.
 pub fn checked_name(name: &str) -> Result<String, Problem> {
     let name = name.trim();
     let is_plain = !name.is_empty() && !name.chars().any(char::is_control);
@@ -150,7 +150,7 @@ pub fn checked_name(name: &str) -> Result<String, Problem> {
     Err(Problem::fault("/name", "invalid_value", detail))
 }
 
-/// What is to be stored in place of what is there.
+/// The validated profile that replaces `before`.
 fn checked(asked: RulebookProfile, before: &Profile, now: DateTime<Utc>) -> Result<Profile, Problem> {
     check_code(&asked.code).map_err(|problem| Problem::fault("/code", "invalid_value", problem.detail()))?;
     let is_renamed = asked.code != before.code;

@@ -1,6 +1,6 @@
-//! Changes of rules, from a request to the publisher and back.
+//! Passes rule changes from requests to the publisher.
 //!
-//! In: edits and who made them. Out: what was published, or the problem that says what was wrong and where.
+//! In: edits and their author. Out: the published revision, or a problem that says what is wrong and where.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use rules::fault::escaped;
 use store::trial;
 use web::problem::{Code, FieldFault, Problem};
 
-/// Publishes one edit, in a task of its own so that nobody hanging up can cut it in two.
+/// Publishes one edit, in its own task, so that a disconnecting client cannot interrupt it.
 ///
 /// # Errors
-/// What the publisher refused, as a problem.
+/// The publisher's error as a problem.
 pub async fn publish(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -38,10 +38,10 @@ pub async fn publish(
     made(state, rulebook_id, ChangeSet { edits, comment }, author, &about).await
 }
 
-/// The same for edits of several rows.
+/// Same as [`publish`], for edits of several rows.
 ///
 /// # Errors
-/// What the publisher refused, as a problem.
+/// The publisher's error as a problem.
 pub async fn publish_all(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -63,15 +63,15 @@ async fn made(
     held_or_finished(state, rulebook_id, task.await, about).await
 }
 
-/// What came of a publish.
+/// The outcome of a publish.
 pub enum Outcome<T> {
     /// It is live.
     Done(T),
-    /// It goes beyond the guard rails and waits.
+    /// It exceeds the guard rails and waits for approval.
     Waits(Box<StoredSet>),
 }
 
-/// A change set that waits, as it is answered: itself, its address and its ETag.
+/// The response parts for a waiting change set: the body, its address and its ETag.
 #[must_use]
 pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredSet) -> (Json<ChangeSetState>, String, String) {
     let address = format!("/admin/v1/rulebooks/{rulebook}/change-sets/{}", stored.set.id);
@@ -83,10 +83,10 @@ pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredSet) -> (Json<Chan
     )
 }
 
-/// Rolls back to an older revision; `receipt` keeps what comes of it.
+/// Rolls back to an older revision; `receipt` stores the response.
 ///
 /// # Errors
-/// What the publisher refused, as a problem.
+/// The publisher's error as a problem.
 pub async fn roll_back(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -103,7 +103,7 @@ pub async fn roll_back(
     held_or_finished(state, rulebook_id, task.await, &About::default()).await
 }
 
-/// What came of a publishing task that the guard rails may hold.
+/// The outcome of a publish task that the guard rails may hold.
 ///
 /// # Errors
 /// As for [`finished`].
@@ -119,10 +119,10 @@ pub async fn held_or_finished<T>(
     }
 }
 
-/// What came of a publishing task.
+/// The outcome of a publish task.
 ///
 /// # Errors
-/// What the publisher refused, or 500 when its task failed.
+/// The publisher's error as a problem, or 500 if its task failed.
 pub async fn finished<T>(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -135,7 +135,7 @@ pub async fn finished<T>(
     }
 }
 
-/// What the publisher refused, with the rows that moved and the cases that are red.
+/// The publisher's error as a problem, with the conflicting rows and the failed cases.
 async fn refused(state: &AdminState, rulebook_id: Uuid, error: PublishError, about: &About) -> Problem {
     let told = match state.publisher.refusal(rulebook_id, &error).await {
         Ok(told) => told,
@@ -190,7 +190,7 @@ fn problem(error: PublishError, about: &About) -> Problem {
                  repeat this on that."
             ),
         ),
-        // Its answer was there a moment ago: the request may be sent again.
+        // Its response existed a moment ago: the request may be retried.
         error @ PublishError::DoneBefore => Problem::unavailable(&error, 1),
         PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
@@ -203,7 +203,7 @@ fn problem(error: PublishError, about: &About) -> Problem {
     }
 }
 
-/// A row that is not as an edit expects.
+/// The problem for a row whose version is not the one that an edit expects.
 fn conflict(conflict: &Conflict) -> Problem {
     let what = named(conflict.resource, &conflict.code);
     match (conflict.expected, conflict.current) {
@@ -216,7 +216,7 @@ fn conflict(conflict: &Conflict) -> Problem {
     }
 }
 
-/// What a stored change set cannot do.
+/// The problem for an error of a stored change set.
 fn set_problem(error: &SetError) -> Problem {
     match error {
         SetError::Unknown => Problem::not_found("such change set"),

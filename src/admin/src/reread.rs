@@ -1,13 +1,14 @@
-//! A GET that the replica does not answer is answered from the primary: whoever reads learns nothing of its loss.
+//! Retries a GET on the primary if the replica fails, so that clients do not notice the loss of the replica.
 //!
-//! It begins anew, also when the replica goes away while it waits; so it must stand outside of whatever reads.
+//! The request is run again from the beginning, also if the replica is lost while the request waits. So this must wrap
+//! everything that reads from the database.
 
 use poem::http::{self, Method, StatusCode};
 use poem::{Body, Endpoint, Request, RequestParts, Response, Result};
 
 use store::replica::Replica;
 
-/// Answers a request, a second time when the replica failed it.
+/// Runs a request, and runs a GET a second time if the replica failed.
 pub async fn answered<E: Endpoint<Output = Response>>(
     inner: &E,
     request: Request,
@@ -33,7 +34,7 @@ pub async fn answered<E: Endpoint<Output = Response>>(
     inner.call(again).await
 }
 
-/// The same request, of which a GET has no body.
+/// A copy of the request; a GET has no body.
 fn copy(request: &Request) -> Request {
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.method = request.method().clone();

@@ -26,7 +26,7 @@ use authoring::diff::{self, RowDiff};
 use store::{page, revisions};
 use web::problem::{Code, Problem};
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-number", "number"],
     filters: &[
@@ -361,7 +361,7 @@ impl RevisionsApi {
         rulebook: InRulebook,
         /// The revision to go back to.
         number: Path<i64>,
-        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         /// The ETag of the head that you saw (`revisions/head`), if its number is not in the query.

@@ -21,7 +21,7 @@ use web::problem::Problem;
 /// Days looked back when the client does not say.
 const DEFAULT_DAYS: u32 = 90;
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["row", "-row", "-hits", "hits"],
     filters: &[

@@ -28,7 +28,7 @@ use store::secrets::{is_account_sid, is_messaging_service_sid, is_number};
 use store::{audit_log, page, secrets};
 use web::problem::{Code, Problem};
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[
@@ -183,7 +183,7 @@ impl SecretsApi {
         &self,
         key: Key<Admin>,
         rulebook: InRulebook,
-        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewSecret>,

@@ -29,7 +29,7 @@ const STATES: &[&str] = &[
     "simulated",
 ];
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[

@@ -102,7 +102,7 @@ impl SmsResendApi {
         id: Path<Uuid>,
         /// Resend even if it may have been sent.
         force: Query<Option<bool>>,
-        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
     ) -> Result<Answered<Found<SmsMessage>>, Fails<Resending>> {
@@ -149,7 +149,7 @@ impl SmsResendApi {
     async fn resend_sms_messages(
         &self,
         key: Key<Dispatcher>,
-        /// An idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<ResendMany>,

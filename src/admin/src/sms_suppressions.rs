@@ -18,7 +18,7 @@ use super::state::AdminState;
 use store::{notices, sms_messages, sms_suppressions};
 use web::problem::Problem;
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[

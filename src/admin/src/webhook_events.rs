@@ -21,7 +21,7 @@ use web::problem::Problem;
 pub const STATES: [&str; 4] = ["recorded", "amendment", "unreadable", "poisoned"];
 const ORIGINS: [&str; 4] = ["live", "drained", "reconciled", "replayed"];
 
-/// What the list can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[

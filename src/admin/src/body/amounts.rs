@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::super::described::document;
 use rules::money::{Money, Rate};
 
-/// Deeper than any of our schemas.
+/// Maximum nesting; deeper than any of our schemas.
 const DEEPEST: usize = 64;
 
 /// Converts the amounts of a body of this schema.

@@ -1,4 +1,4 @@
-//! Validates a value against a schema of the document and reports every fault at once.
+//! Validates a value against a schema of the document and reports all faults together.
 //!
 //! It uses the schemas that clients read, so that what is documented and what is rejected cannot differ.
 
@@ -14,7 +14,7 @@ use web::problem::{FieldFault, Problem};
 
 /// The base URI under which schemas reference each other.
 pub(super) const DOCUMENT: &str = "urn:ringbook:openapi";
-/// The most faults reported: a body of a megabyte may have half a million.
+/// Maximum number of faults reported: a body of a megabyte may have half a million.
 const MOST: usize = 1000;
 
 static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock::new(RwLock::default);

@@ -19,7 +19,7 @@ const WHOLE: f64 = 9_007_199_254_740_992.0;
 /// Parses a body.
 ///
 /// # Errors
-/// The fault of a text that is not JSON, with its line and column.
+/// The fault if the body is not JSON, with its line and column.
 pub fn read(bytes: &[u8]) -> Result<(Value, Vec<FieldFault>), FieldFault> {
     let faults = RefCell::default();
     let reader = Reader {

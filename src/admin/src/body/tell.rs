@@ -1,4 +1,4 @@
-//! Words the faults of a body: where, what was expected, and a similar name.
+//! Writes the messages for the faults of a body: the place, what was expected, and a similar name.
 //!
 //! It never repeats what was sent, except names of fields, because it may be a caller's data.
 
@@ -13,10 +13,10 @@ use rules::fault::escaped;
 use rules::vocabulary::did_you_mean;
 use web::problem::FieldFault;
 
-/// Longer lists of names are not listed completely.
+/// Longer lists of names are cut off in messages.
 const FEW: usize = 20;
 
-/// A longer pattern helps people less than its example.
+/// A longer pattern is left out of the message; its example helps people more.
 const LONGEST_PATTERN: usize = 40;
 
 /// The faults of one validation error.
@@ -203,7 +203,7 @@ fn not_in_list(name: &str, given: Option<&str>, options: &[&str]) -> String {
     format!("{name} must be one of `{}`{hint}", options.join("`, `"))
 }
 
-/// The end of a sentence: a similar name.
+/// The end of a sentence that suggests a similar name.
 fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
     let hint = did_you_mean(&shortened(given), names);
     if hint.is_empty() { ".".to_owned() } else { hint }

@@ -1,24 +1,24 @@
-//! Shifts as an iCalendar object (RFC 5545). Written here and not by a library: it is a dozen kinds of lines, and the known
-//! crates bring a parser and time types of their own.
+//! Shifts as an iCalendar object (RFC 5545). No library is used: the output has only a dozen kinds of lines, and the known
+//! crates bring their own parser and time types.
 
 use chrono::{DateTime, Utc};
 
-/// A line holds so many bytes; the rest goes on in the next.
+/// Maximum length of a line in bytes; longer lines are folded.
 const MAX_LINE: usize = 75;
-/// How often a program should read the calendar again.
+/// Refresh interval that is suggested to calendar programs.
 const REFRESH: &str = "PT1H";
 
 /// An event of a calendar.
 pub(super) struct Event {
-    /// Unique in the world, and the same each time.
+    /// Globally unique, and the same on every read.
     pub uid: String,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
-    /// What people read.
+    /// The title that people see.
     pub summary: String,
 }
 
-/// A calendar with a name and its events; `stamp` is when they were worked out.
+/// A calendar with a name and its events; `stamp` is the time at which they were computed.
 pub(super) fn calendar(name: &str, stamp: DateTime<Utc>, events: &[Event]) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| fold(&mut text, &format!("{name}:{value}"));
@@ -71,7 +71,7 @@ fn fold(text: &mut String, line: &str) {
     for letter in line.chars() {
         if letter.len_utf8() > room {
             text.push_str("\r\n ");
-            // The space counts.
+            // The space at the beginning counts.
             room = MAX_LINE - 1;
         }
         room -= letter.len_utf8();

@@ -7,7 +7,7 @@ use base::clock::to_micros;
 use revisions::current::Standing;
 use web::problem::Problem;
 
-/// The farthest time that can be scheduled.
+/// Maximum time ahead that a publish can be scheduled.
 const FARTHEST: TimeDelta = TimeDelta::days(5 * 366);
 
 /// The forms of a local time.
@@ -18,10 +18,10 @@ const LOCAL: [&str; 4] = [
     "%Y-%m-%d %H:%M:%S",
 ];
 
-/// The instant; none means at once.
+/// The instant of the publish; `None` means immediately.
 ///
 /// # Errors
-/// 422 when it is no time, has passed, or does not exist or exists twice in the rulebook's time zone.
+/// 422 if it is not a time, has passed, or does not exist or exists twice in the rulebook's time zone.
 pub fn read(at: Option<&str>, standing: &Standing, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Problem> {
     let Some(text) = at else { return Ok(None) };
     let settings = standing.rows().settings.values().next();

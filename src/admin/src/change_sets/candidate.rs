@@ -30,7 +30,7 @@ pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Resu
 /// A rulebook compiled as if a change set were published.
 ///
 /// # Errors
-/// As for [`would_be`]; 412 when others changed its rows, 422 when it does not compile.
+/// As for [`would_be`]; also 412 if others changed its rows, 422 if it does not compile.
 pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<Arc<Rulebook>, Problem> {
     let found = state.publisher.set(rulebook_id, id).await;
     let stored = finished(state, rulebook_id, Ok(found), &About::default()).await?;

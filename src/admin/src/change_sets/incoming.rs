@@ -22,11 +22,11 @@ pub struct NewChange {
     resource: String,
     /// The row's code.
     code: String,
-    /// What is done to it.
+    /// What to do with it.
     method: Method,
     /// The whole row for `put`; the fields to change for `patch`, null removes one; nothing for `delete`.
     body: Option<Value>,
-    /// The row's version that you read with `?change_set=`; it may also be in the body. A new row has none.
+    /// The row's version that you read with `?change_set=`; it may also be in the body. None for a new row.
     version: Option<i64>,
 }
 
@@ -43,7 +43,7 @@ pub enum Method {
     Delete,
 }
 
-/// Parses changes one after the other, each based on the result of those before.
+/// Parses changes in order, each based on the result of the previous ones.
 ///
 /// # Errors
 /// 404, 412, 422 or 428, with the place below `place`.

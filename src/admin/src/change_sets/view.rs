@@ -38,7 +38,7 @@ pub struct ChangeSetState {
     created_at: DateTime<Utc>,
     /// When it was last changed.
     updated_at: DateTime<Utc>,
-    /// Rises with every change of it. Send it when you change it.
+    /// Rises with every change. Send it when you change it.
     version: i64,
     /// The head revision when it was opened.
     base_revision: i64,
@@ -48,7 +48,7 @@ pub struct ChangeSetState {
     publish_at: Option<DateTime<Utc>>,
     /// Who scheduled it.
     publish_by: Option<String>,
-    /// The revision that it became.
+    /// The published revision.
     revision: Option<i64>,
     /// Where it exceeds the guard rails.
     breaches: Option<Vec<GuardRailBreach>>,
@@ -78,7 +78,7 @@ pub struct GuardRailBreach {
     after: Option<String>,
     /// `lowest_price`, `highest_price` or `largest_change_percent`.
     limit: String,
-    /// The same in a sentence.
+    /// A sentence.
     text: String,
 }
 
@@ -134,7 +134,7 @@ pub struct ChangeSetDiff {
     pub base_revision: i64,
     /// Every changed row, in the order in which a decision uses the resources, then by code.
     pub rows: Vec<RowDiff>,
-    /// Rows that others changed meanwhile; their changes are left out.
+    /// Rows that others changed meanwhile; these changes are left out.
     pub conflicts: Vec<Conflict>,
 }
 
@@ -168,7 +168,7 @@ pub struct Check {
     conflicts: Vec<Conflict>,
     /// Compiler faults, each with the row and the column.
     faults: Vec<FieldFault>,
-    /// How many cases were run; none if there are faults.
+    /// The number of cases run; 0 if there are faults.
     cases_run: usize,
     /// Failed cases: `mismatches` with `expected` and `got`, and the `decision` with its trace.
     cases_failed: Vec<Value>,
@@ -177,7 +177,7 @@ pub struct Check {
 }
 
 impl ChangeSetState {
-    /// Without its changes, as in a list.
+    /// The view for lists, without changes and conflicts.
     #[must_use]
     pub fn of(caller: &Caller, set: change_sets::Model) -> Self {
         Self {
@@ -205,7 +205,7 @@ impl ChangeSetState {
         }
     }
 
-    /// With its changes and conflicts.
+    /// The complete view, with changes and conflicts.
     #[must_use]
     pub fn whole(caller: &Caller, stored: StoredSet, conflicts: Vec<Conflict>) -> Self {
         let changes = stored.changes.into_iter();
@@ -240,7 +240,7 @@ fn shown(caller: &Caller, change: StoredChange) -> Change {
     }
 }
 
-/// Conflicts, as this caller may see them.
+/// The conflicts with values masked as needed for this caller.
 #[must_use]
 pub fn clashes_of(caller: &Caller, clashes: Vec<Clash>) -> Vec<Conflict> {
     let version = |version: Version| RowVersion {

@@ -30,7 +30,7 @@ pub struct Read {
 }
 
 impl ChangeSetsApi {
-    /// Reads the change set and checks that it has the version that the request sent.
+    /// Reads the change set and checks that it has the version in the request.
     pub(super) async fn read(
         &self,
         caller: &Caller,
@@ -50,7 +50,7 @@ impl ChangeSetsApi {
         Ok((read, stored))
     }
 
-    /// Changes it and responds with the result.
+    /// Changes the change set and responds with the result.
     pub(super) async fn changed<W, E>(
         &self,
         caller: &Caller,
