@@ -52,12 +52,12 @@ impl<T: ToJSON> Found<T> {
 /// A stored row with its version in the body and as its ETag.
 #[derive(ApiResponse)]
 pub enum FoundRow<T: ToJSON> {
-    /// The row; bring its version, or the ETag in `If-Match`, when you change it.
+    /// The row; send its version, or the ETag in `If-Match`, when you change it.
     #[oai(status = 200)]
     Found(Json<T>, #[oai(header = "ETag")] String),
 }
 
-/// After a `DELETE`.
+/// The response to a `DELETE`.
 #[derive(ApiResponse)]
 pub enum Gone {
     /// It is deleted.

@@ -1,4 +1,4 @@
-//! Rows, codes and comments as clients send them, checked.
+//! Validates rows, codes and comments from clients.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
     Ok(row)
 }
 
-/// The row as it will be stored.
+/// Validates a row and returns its stored form.
 ///
 /// # Errors
 /// 422 with the JSON pointer of a fault.

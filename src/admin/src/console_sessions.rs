@@ -44,9 +44,9 @@ pub struct ConsoleSession {
     rulebook: Option<String>,
     /// When it was opened.
     created_at: DateTime<Utc>,
-    /// When it was last used, to the minute. Unused for twelve hours it is over.
+    /// When it was last used, to the minute. It ends after twelve hours without use.
     last_used_at: DateTime<Utc>,
-    /// When it is over, however busy.
+    /// When it ends, even if it is in use.
     expires_at: DateTime<Utc>,
 }
 
@@ -54,7 +54,7 @@ pub struct ConsoleSession {
 impl ConsoleSessionsApi {
     /// List the console sessions
     ///
-    /// Sessions that are over are deleted when somebody signs in, at the latest.
+    /// Ended sessions may be listed until somebody signs in, which deletes them.
     #[oai(path = "/", method = "get", operation_id = "list_console_sessions")]
     async fn list_console_sessions(
         &self,

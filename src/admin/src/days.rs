@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
 use chrono_tz::Tz;
 
-/// When a day begins. Where the clock is put forward at midnight, the day begins an hour later.
+/// The beginning of a day. If daylight saving starts at midnight, the day begins an hour later.
 #[must_use]
 pub fn start_of(date: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
     let hours = (0..4).filter_map(|hour| date.and_hms_opt(hour, 0, 0));

@@ -16,7 +16,7 @@ const STYLE: &str = "html{color-scheme:light dark}body{font:16px/1.6 system-ui,s
     table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #8888;padding:.4rem;text-align:left;vertical-align:top}\
     code{font:14px ui-monospace,monospace;background:#8882;padding:.1rem .2rem}";
 
-/// A section of the page: heading, paragraph, rows of code, text and example.
+/// A section of the page: heading, paragraph, and rows of code, text and example.
 struct Section {
     heading: &'static str,
     text: &'static str,

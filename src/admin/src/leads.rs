@@ -424,7 +424,7 @@ impl LeadsApi {
 /// Whether somebody has taken a lead, as a condition on its row.
 const TAKEN: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
                      leads.call_id AND e.acknowledged_at IS NOT NULL)";
-/// The opposite of [`TAKEN`].
+/// The opposite of `TAKEN`.
 pub(super) const NOT_TAKEN: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
                          = leads.call_id AND e.acknowledged_at IS NOT NULL)";
 

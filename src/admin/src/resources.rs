@@ -1,4 +1,4 @@
-//! The kinds of rule rows in the API: the path, what the list can be asked, and what people read about each.
+//! The kinds of rule rows in the API: path, sort orders and filters, and description of each.
 
 use poem_openapi::OpenApi;
 
@@ -11,20 +11,20 @@ use rules::rows::{
     Script, Service, ShiftOverride, Tax, Template, Tool,
 };
 
-/// What the document says of a kind of row.
+/// The description of a kind of row in the document.
 #[derive(Debug, Clone, Copy)]
 pub struct Told {
     /// The last part of its path.
     pub path: &'static str,
-    /// One of it, as in `get_service`.
+    /// The singular, as in `get_service`.
     pub one: &'static str,
-    /// Several of it, as in `list_services`.
+    /// The plural, as in `list_services`.
     pub many: &'static str,
     /// Its schema.
     pub schema: &'static str,
-    /// What it is for.
+    /// Its purpose.
     pub about: &'static str,
-    /// What its list can be asked.
+    /// Sort orders and filters of its list.
     pub list: ListSpec,
 }
 
@@ -47,7 +47,7 @@ const fn choice(name: &'static str, choices: &'static [&'static str], doc: &'sta
 const BY_CODE: &[&str] = &["code", "-code"];
 const BY_RANK: &[&str] = &["code", "-code", "rank", "-rank"];
 
-/// Pairs within pairs: poem-openapi joins at most 16 of a tuple.
+/// Nests the APIs in pairs, because poem-openapi accepts tuples of at most 16.
 macro_rules! nested {
     ($last:expr) => { $last };
     ($first:expr, $($rest:expr),+) => { ($first, nested!($($rest),+)) };
@@ -61,7 +61,7 @@ macro_rules! resources {
             const LIST: ListSpec = ListSpec { sorts: $sorts, filters: &[$($filter),*] };
         })*
 
-        /// What the document says of each, in the order of work.
+        /// The descriptions of all kinds, in the order of the document's groups.
         pub const TOLD: &[Told] = &[$(Told {
             path: $path, one: $one, many: $many, schema: stringify!($row), about: $about, list: $row::LIST,
         }),*];

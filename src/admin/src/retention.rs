@@ -1,7 +1,6 @@
-//! How long a rulebook's data is kept.
+//! Retention: how long a rulebook stores data.
 //!
-//! In: requests of administrators. Out: days, with their version. They are no rule rows: they decide nothing about a call,
-//! and must hold for what was decided by every revision.
+//! Retention settings are not rule rows: they decide nothing about a call, and they apply to the data of every revision.
 
 use poem_openapi::param::Header;
 use poem_openapi::{Object, OpenApi};
@@ -18,30 +17,28 @@ use super::versions::{Precondition, expected, stale};
 use store::{leases, purges, retentions};
 use web::problem::{FieldFault, Problem};
 
-/// A hundred years.
+/// Maximum retention: a hundred years.
 const MOST_DAYS: i64 = 36_500;
 
 /// The operations.
 pub struct RetentionApi(pub AdminState);
 
-/// How long data is kept, in days; what is left out is kept for good. Prices, priorities, leads and the audit log stay.
+/// How long data is stored, in days; an omitted field means forever. Prices, priorities, leads and the audit log stay.
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Retention {
-    /// What was said in a call, its summary and analysis, and the facts that were read out of it. Replaying a decision then
-    /// says that its facts were erased.
+    /// Transcripts, summaries, analyses and extracted facts. Replaying a decision then reports that its facts were erased.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     transcripts_days: Option<i64>,
-    /// Messages as they came.
+    /// Raw messages.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     bodies_days: Option<i64>,
-    /// The events, and with them their bodies and transcripts. An event that a decision or a tool call rests on loses its
-    /// content, and its row stays with the key alone: decisions stay, and the same message never has an effect again. All
-    /// other events are deleted.
+    /// Events with their bodies and transcripts. If a decision or a tool call depends on an event, only its content is
+    /// erased and its key stays: decisions stay, and a repeated message has no effect. All other events are deleted.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     events_days: Option<i64>,
-    /// Rises with every change; 0 before the first. Bring it when you change them.
+    /// Rises with every change; 0 before the first. Send it when you change them.
     version: Option<i64>,
 }
 
@@ -57,16 +54,17 @@ impl RetentionApi {
 
     /// Replace how long a rulebook's data is kept
     ///
-    /// The purge begins within ten seconds where an instance runs it. What is deleted makes room for new rows; the files of the
-    /// database become smaller only after `VACUUM` (SQLite) or `VACUUM FULL` (PostgreSQL, which locks the tables meanwhile).
+    /// An instance that runs the purge worker starts the purge within ten seconds. Deleted rows free space for new ones;
+    /// the database files shrink only after `VACUUM` (SQLite) or `VACUUM FULL` (PostgreSQL, which locks the tables
+    /// meanwhile).
     ///
-    /// What is older goes within the hour, in small pieces. Bring the `version` that was read.
+    /// Older data is deleted within the hour, in small batches. Send the `version` that you read.
     #[oai(path = "/", method = "put")]
     async fn put_retention(
         &self,
         key: Key<Admin>,
         rulebook: InRulebook,
-        /// The ETag of what was read, when its version is not in the body.
+        /// The ETag that you read, if the version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
         body: Body<Retention>,
@@ -103,7 +101,7 @@ impl RetentionApi {
         let write = audited::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 let is_written = retentions::write(tx, written).await?;
-                // The purge need not wait for its next hour.
+                // Starts the purge now instead of at its next hourly run.
                 leases::end_rest(tx, purges::LEASE, now).await?;
                 Ok(is_written)
             })

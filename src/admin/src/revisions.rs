@@ -81,7 +81,7 @@ pub enum RevisionFound {
     Found(Json<Revision>, #[oai(header = "ETag")] String),
 }
 
-/// After a roll back.
+/// The response after a roll back.
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
@@ -349,10 +349,9 @@ impl RevisionsApi {
 
     /// Roll back to a revision
     ///
-    /// Publishes a new revision that equals the old one: history is never lost, and a roll back can be rolled back.
-    /// Send the head that you saw (`revision` of the rulebook, `number` of `revisions/head`, or its ETag), so that
-    /// nobody's newer publish is reverted unseen. Guard rails apply to an editor's roll back, never to an
-    /// administrator's.
+    /// Publishes a new revision that equals the old one: history is never lost, and a roll back can be rolled back. Send
+    /// the head that you saw (`revision` of the rulebook, `number` of `revisions/head`, or its ETag), so that you do not
+    /// revert a newer revision unseen. Guard rails apply to an editor's roll back, never to an administrator's.
     #[oai(path = "/:number/roll-back", method = "post")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn roll_back(
@@ -395,7 +394,7 @@ impl RevisionsApi {
         match publishing::roll_back(&self.0, rulebook_id, way, &key, receipt).await {
             Ok(publishing::Outcome::Done(done)) => Ok(kept.answer(Effect::Published(done.revision)).await?),
             Ok(publishing::Outcome::Waits(set)) => Ok(kept.answer(Effect::Waits(&set)).await?),
-            // If the same request was sent twice at the same time, the other one moved the head.
+            // If the same request was sent twice concurrently, the other one moved the head.
             Err(problem) => match once.found(&self.0, &key).await? {
                 Some(answer) => Ok(answer),
                 None => Err(problem.into()),
@@ -404,7 +403,7 @@ impl RevisionsApi {
     }
 }
 
-/// The expected head of a request; the publisher compares it with the head that it replaces.
+/// The head that the request expects; the publisher compares it with the head that it replaces.
 fn seen(version: Option<i64>, if_match: Option<&str>) -> Result<i64, Problem> {
     brought(version, if_match)?.ok_or_else(|| {
         Problem::new(

@@ -1,4 +1,4 @@
-//! What is wrong with a row, as a fault of the body or of another row.
+//! Converts faults of rows to faults of the request body.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use rules::Fault;
 use rules::rows::Resource;
 use web::problem::FieldFault;
 
-/// The row an edit is about, and what it expected: a fault in that row is told by its place in the body.
+/// The row of an edit: a fault in that row is reported by its place in the body.
 #[derive(Default)]
 pub struct About {
     pub row: Option<(Resource, String)>,
@@ -22,7 +22,7 @@ impl About {
     }
 }
 
-/// Things as JSON, each an object of texts, numbers and lists.
+/// Values as JSON; each is an object of strings, numbers and lists, which always serializes.
 pub fn as_json<T: Serialize>(things: &[T]) -> Vec<Value> {
     things
         .iter()
@@ -30,13 +30,13 @@ pub fn as_json<T: Serialize>(things: &[T]) -> Vec<Value> {
         .collect()
 }
 
-/// A row, in words.
+/// The name of a row in messages.
 #[must_use]
 pub fn named(resource: Resource, code: &str) -> String {
     format!("row `{}/{code}`", resource.path())
 }
 
-/// In the row being written, the place is a field of the body; elsewhere it is the other row's.
+/// A fault in the written row points to a field of the body; a fault elsewhere points to the other row.
 pub fn field_fault(fault: &Fault, about: &About) -> FieldFault {
     let own = about
         .row

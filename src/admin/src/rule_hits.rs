@@ -1,4 +1,4 @@
-//! How often each row took part in what was decided for callers, and the callers who matched nothing.
+//! How often each row took part in decisions for callers, and the calls that matched nothing.
 
 use chrono::{DateTime, Days, Utc};
 use poem_openapi::param::Query;
@@ -18,7 +18,7 @@ use store::revisions;
 use store::rule_hits::{self, Counted, KEPT_DAYS};
 use web::problem::Problem;
 
-/// Days looked back when the client does not say.
+/// Default number of days to look back.
 const DEFAULT_DAYS: u32 = 90;
 
 /// Sort orders and filters of this list.
@@ -62,46 +62,46 @@ pub struct RuleHit {
     resource: String,
     /// Its code.
     code: String,
-    /// The revision that wrote it as it is.
+    /// The revision that last changed it.
     version: i64,
-    /// In how many decisions it took part, as it is or as it was before.
+    /// In how many decisions it took part, in any version.
     hits: i64,
-    /// When last, to the second.
+    /// When it last took part, to the second.
     last_hit_at: Option<DateTime<Utc>>,
-    /// Whether it has stood all these days and never took part. Never true before counting has gone on for as long.
+    /// Whether it was unchanged all these days and never took part. False until counting has run for that long.
     unused: bool,
 }
 
-/// Callers whom no row was for.
+/// Callers who matched nothing.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Unmatched {
-    /// From this day on, in UTC.
+    /// The first day counted, in UTC.
     since: String,
-    /// The first day that is known of; none when nothing was ever counted.
+    /// The first day with counts; absent if nothing was ever counted.
     counted_since: Option<String>,
     /// How many decisions were made.
     decisions: i64,
     /// In how many no service was found.
     without_service: i64,
-    /// How many got the default priority, because no rule held.
+    /// How many got the default priority, because no rule matched.
     without_priority_rule: i64,
-    /// The last calls for which no service was found, at most 100.
+    /// The newest calls without a service, at most 100.
     calls: Vec<UnmatchedCall>,
-    /// Words that several of these calls share and calls that found a service do not; only with `said`.
+    /// Words that several of these calls share, and that calls with a service do not have; only with `said`.
     groups: Option<Vec<UnmatchedGroup>>,
 }
 
-/// Calls for which no service was found and that have words in common.
+/// Calls without a service that have words in common.
 #[derive(Debug, Object)]
 pub struct UnmatchedGroup {
-    /// The words that they share, as the first of them says them.
+    /// The words that they share, as in the first call.
     pub(super) phrase: String,
     /// The calls, the newest first; each call is in one group at most.
     pub(super) call_ids: Vec<String>,
 }
 
-/// A call for which no service was found.
+/// A call without a service.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct UnmatchedCall {
@@ -109,7 +109,7 @@ pub struct UnmatchedCall {
     pub(super) call_id: Option<String>,
     /// The decision.
     pub(super) decision_id: Uuid,
-    /// What it was made for, as `report`.
+    /// Its purpose, as `report`.
     pub(super) purpose: String,
     /// When.
     pub(super) at: DateTime<Utc>,
@@ -123,8 +123,8 @@ pub struct UnmatchedCall {
 impl RuleHitsApi {
     /// List how often each row took part
     ///
-    /// Only decisions made for callers count, not those asked for by hand. Counts are written every few seconds, so that
-    /// the last ones may be missing yet.
+    /// Only decisions for callers count, not those by `evaluate`. Counts are written every few seconds, so the newest may
+    /// be missing.
     #[oai(path = "/rule-hits", method = "get")]
     async fn list_rule_hits(
         &self,
@@ -171,7 +171,7 @@ impl RuleHitsApi {
         /// How many days to look back, 1 to 400.
         #[oai(default = "default_days")]
         days: Query<u32>,
-        /// With what was said; then only calls with a report.
+        /// Includes what was said; then only calls with a report.
         #[oai(default)]
         said: Query<bool>,
     ) -> Result<Found<Unmatched>, Fails<Usual>> {
@@ -216,10 +216,11 @@ fn hits<R: Row>(rows: &RowSet, counted: &Counted, usage: Option<&Usage>) -> Vec<
     rows.collect()
 }
 
-/// What took part over some days; none when counting has not gone on for that long, or nothing was decided.
+/// The rows that took part in the last `days` days; `None` if counting has not run for that long, or if there were no
+/// decisions.
 ///
 /// # Errors
-/// When the database does not answer.
+/// If the database fails.
 pub(super) async fn usage(state: &AdminState, rulebook_id: Uuid, days: u32) -> Result<Option<Usage>, Problem> {
     let since = first_day(state.clock.now(), days);
     let counted = rule_hits::since(state.read(), rulebook_id, &since).await?;
@@ -262,21 +263,21 @@ async fn usage_of(
     }))
 }
 
-/// The first of some days until now, in UTC.
+/// The date `days` days ago, in UTC.
 fn first_day(now: DateTime<Utc>, days: u32) -> String {
     let first = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
     first.format("%Y-%m-%d").to_string()
 }
 
-/// Days to look back when the client does not say.
+/// Default number of days to look back.
 pub(super) const fn default_days() -> u32 {
     DEFAULT_DAYS
 }
 
-/// Days that can be looked back.
+/// Validates a number of days to look back.
 ///
 /// # Errors
-/// 400 when there are too few or too many.
+/// 400 if there are too few or too many.
 pub(super) fn checked_days(days: u32) -> Result<u32, Problem> {
     days_of(Some(days.into()))
 }

@@ -263,7 +263,7 @@ pub async fn write_guarded<R: Row>(
     Ok(Outcome::Done((row, published.revision)))
 }
 
-/// Publishes a row that contains no price, so that guard rails do not apply.
+/// Publishes a row without prices, to which guard rails do not apply.
 ///
 /// # Errors
 /// As for [`write_guarded`].

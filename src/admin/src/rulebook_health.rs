@@ -1,4 +1,4 @@
-//! The health of businesses at a glance: what nobody has taken, what was not sent, when somebody last called.
+//! A health overview of all rulebooks: open P1 leads, unsent SMS messages, open notices, and the last call.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,16 @@ use super::leads::NOT_TAKEN;
 use super::state::AdminState;
 use store::{calls, leads, notices, rulebooks, sms_messages};
 
-/// How far back it looks for leads and SMS messages.
+/// How far back leads and SMS messages are counted.
 const DAYS: TimeDelta = TimeDelta::days(7);
-/// How far back it looks for the last call.
+/// How far back the last call is searched.
 const CALL_DAYS: TimeDelta = TimeDelta::days(30);
-/// A text that was given up.
+/// The state of an SMS message that was given up.
 const DEAD: &str = "dead";
 
 pub struct RulebookHealthApi(pub AdminState);
 
-/// How a business is doing.
+/// The health of a business.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RulebookHealth {
@@ -38,14 +38,14 @@ pub struct RulebookHealth {
     sms_not_sent: u64,
     /// Notices that are open.
     open_notices: u64,
-    /// When somebody last called; absent when nobody did within 30 days. Simulated calls do not count.
+    /// The last call; absent if there was none within 30 days. Simulated calls do not count.
     last_call_at: Option<DateTime<Utc>>,
 }
 
-/// The health of all businesses that the key sees.
+/// The health of all businesses that the key may see.
 #[derive(Debug, Object)]
 pub struct RulebooksHealth {
-    /// One each, by code; without archived ones.
+    /// One per rulebook, by code, except archived ones.
     items: Vec<RulebookHealth>,
 }
 
@@ -53,7 +53,7 @@ pub struct RulebooksHealth {
 impl RulebookHealthApi {
     /// Read how the businesses are doing
     ///
-    /// One row for each rulebook that the key sees: P1 leads that nobody has taken, SMS messages that were not sent, open
+    /// For each rulebook that the key may see: P1 leads that nobody has taken, SMS messages that were not sent, open
     /// notices, and the last call.
     #[oai(path = "/", method = "get")]
     async fn list_rulebook_health(&self, key: Key<Viewer>) -> Result<Found<RulebooksHealth>, Fails<Usual>> {

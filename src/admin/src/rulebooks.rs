@@ -29,7 +29,7 @@ use rules::rows::{Row, RowSet, Settings, Stored};
 use store::{page, rulebooks, trial};
 use web::problem::{Code, Problem};
 
-/// What the list of rulebooks can be asked.
+/// Sort orders and filters of this list.
 pub const LIST: ListSpec = ListSpec {
     sorts: &["code", "-code"],
     filters: &[Filter {
@@ -45,7 +45,7 @@ pub struct RulebooksApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RulebookSummary {
-    /// Names the rulebook in paths, also in `/webhooks/vapi/{rulebook}`.
+    /// Its code in paths, also in `/webhooks/vapi/{rulebook}`.
     code: String,
     /// What people call it; see `put_rulebook_profile`.
     name: Option<String>,
@@ -53,11 +53,11 @@ pub struct RulebookSummary {
     revision: i64,
     /// When it was created.
     created_at: chrono::DateTime<chrono::Utc>,
-    /// Since when it is archived and takes no messages.
+    /// Since when it is archived and accepts no messages.
     archived_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// A rulebook to be created.
+/// A rulebook to create.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewRulebook {
@@ -66,21 +66,21 @@ pub struct NewRulebook {
     code: String,
     /// What people call it, such as the name of the business.
     name: Option<String>,
-    /// `sample` begins with the rows of the sample rulebook, as by default; `empty` with the settings only.
+    /// `sample` (the default) begins with the rows of the sample rulebook, `empty` with the settings only.
     rows: Option<Beginning>,
-    /// Begins with the rows of the rulebook of this code, as its head has them: prices, contacts, scripts and all other
-    /// rules. Not with its secrets, calls, webhook settings or guard rails. Without `rows`.
+    /// Begins with the rows at the head of the rulebook with this code: prices, contacts, scripts and all other rules.
+    /// Secrets, calls, webhook settings and guard rails are not copied. Not together with `rows`.
     copy_of: Option<String>,
     /// Whether its SMS messages are sent (`twilio`: they wait for an account) or only recorded (`simulated`).
     #[serde(default)]
     #[oai(default)]
     sms_delivery: Delivery,
-    /// Its settings; by default those of the sample, or of the rulebook that it is a copy of.
+    /// Its settings; by default those of the sample, or of the copied rulebook.
     #[serde(default, deserialize_with = "without_version")]
     settings: Option<Settings>,
 }
 
-/// The settings, which may have been read from another rulebook.
+/// Reads settings without their `version`, which they have if the client read them from another rulebook.
 fn without_version<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Settings>, D::Error> {
     let Some(mut settings) = Option::<serde_json::Map<String, Value>>::deserialize(from)? else {
         return Ok(None);
@@ -105,7 +105,7 @@ pub enum Beginning {
     Empty,
 }
 
-/// After a rulebook was created.
+/// The response after a rulebook was created.
 #[derive(ApiResponse)]
 pub enum Made {
     /// The rulebook, at revision 1.
@@ -264,7 +264,7 @@ impl RulebooksApi {
 }
 
 impl RulebooksApi {
-    /// The rows of another rulebook at its head, for a copy.
+    /// The rows at the head of another rulebook, for a copy.
     async fn rows_of(&self, caller: &super::auth::Caller, code: &str) -> Result<RowSet, Problem> {
         let found = self.0.current.find_latest(code).await?;
         let Some((rulebook_id, head)) = found.filter(|(id, _)| caller.sees(*id)) else {

@@ -19,7 +19,7 @@ pub struct ScriptQuarantinesApi(pub AdminState);
 /// The quarantined scripts.
 #[derive(Debug, Object)]
 pub struct ScriptQuarantines {
-    /// One each, by code.
+    /// One per script, by code.
     items: Vec<ScriptQuarantine>,
 }
 
@@ -29,7 +29,7 @@ pub struct ScriptQuarantines {
 pub struct ScriptQuarantine {
     /// The script.
     script: String,
-    /// The revision that wrote the script or a library that it uses; a newer one runs at once.
+    /// The revision that wrote the script or a library that it uses; a newer one is not in quarantine.
     version: i64,
     /// How often it failed.
     faults: i64,
@@ -49,9 +49,9 @@ pub struct ScriptQuarantine {
 impl ScriptQuarantinesApi {
     /// List the quarantined scripts
     ///
-    /// A script that fails five times within ten minutes, in a tenth of its runs or more, is quarantined for ten
-    /// minutes; calls are decided without it, marked degraded. If the machine is too busy to run a script, that is
-    /// not a failure. A new version runs at once.
+    /// A script that fails five times within ten minutes, in a tenth of its runs or more, is quarantined for ten minutes;
+    /// calls are decided without it, marked degraded. If the machine is too busy to run a script, that is not a failure. A
+    /// new version is not in quarantine.
     #[oai(path = "/", method = "get")]
     async fn list_script_quarantines(
         &self,
@@ -81,7 +81,7 @@ impl ScriptQuarantinesApi {
 
     /// Release a script from quarantine
     ///
-    /// It runs again from the next call on, on other instances within two seconds; its faults are deleted.
+    /// It runs again from the next call, on other instances within two seconds; its faults are deleted.
     #[oai(path = "/:script", method = "delete")]
     async fn release_script(
         &self,

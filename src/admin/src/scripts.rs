@@ -29,7 +29,7 @@ use rules::script::trial::{Begin, Trial};
 use store::{page, revisions, scripts};
 use web::problem::Problem;
 
-/// What the list of versions can be asked.
+/// Sort orders and filters of the list of versions.
 pub const VERSIONS: ListSpec = ListSpec {
     sorts: &["-since", "since"],
     filters: &[],
@@ -45,11 +45,11 @@ pub struct ScriptVersion {
     since: i64,
     /// The revision that replaced or deleted it; absent while it is current.
     until: Option<i64>,
-    /// Where it ran.
+    /// The hook in which it ran.
     hook: String,
     /// The order among scripts of one hook.
     rank: i64,
-    /// Rhai.
+    /// The Rhai source.
     source: String,
     /// Who published it.
     author: String,
@@ -113,9 +113,9 @@ pub struct TestPriority {
 pub struct ScriptTried {
     /// The rulebook's revision that it ran in.
     revision: i64,
-    /// Why a call would be decided without it; absent if it did not fail.
+    /// Why a call would be decided without it; absent if it succeeded.
     fault: Option<TriedFault>,
-    /// Its steps, each with the price before and after, exact and not rounded.
+    /// Its steps, each with the exact price before and after.
     steps: Vec<Value>,
     /// The price before.
     price_before: Option<ExactPrice>,
@@ -125,11 +125,11 @@ pub struct ScriptTried {
     priority_before: Option<TestPriority>,
     /// The priority after.
     priority_after: Option<TestPriority>,
-    /// What it said to the caller.
+    /// The sentences for the caller.
     said: Vec<String>,
-    /// The result that it returned as a tool.
+    /// The result, if it is a tool.
     result: Option<Value>,
-    /// What it logged, also when it failed.
+    /// What it logged, even if it failed.
     log: Vec<String>,
     /// The CPU time, in microseconds.
     duration_us: i64,
@@ -146,11 +146,11 @@ pub struct ExactPrice {
     to: String,
 }
 
-/// What is wrong, and where.
+/// A fault and its place.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct TriedFault {
-    /// `compile` if it could not be published, `run` if a call would be decided without it.
+    /// `compile` if it cannot be published, `run` if a call would be decided without it.
     stage: String,
     /// The script, or the library that it uses.
     script: String,
@@ -168,7 +168,7 @@ pub struct TriedFault {
 impl ScriptsApi {
     /// List the versions of a script
     ///
-    /// Including a deleted one; the newest first.
+    /// The newest first; also for a deleted script.
     #[oai(path = "/:code/versions", method = "get")]
     async fn list_script_versions(
         &self,
@@ -238,7 +238,7 @@ impl ScriptsApi {
         &self,
         key: Key<Editor>,
         rulebook: InRulebook,
-        /// The script's code, of one that is published or of a new one.
+        /// The code of a published or new script.
         code: Path<String>,
         body: Body<ScriptTest>,
     ) -> Result<Found<ScriptTried>, Fails<Usual>> {

@@ -86,7 +86,7 @@ impl Purpose {
     }
 }
 
-/// A secret, without its value; ids rise with time.
+/// A secret without its value; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct StoredSecret {
@@ -100,15 +100,15 @@ pub struct StoredSecret {
     retired_at: Option<DateTime<Utc>>,
 }
 
-/// A secret to be stored.
+/// A secret to store.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewSecret {
     /// What it is for.
     purpose: Purpose,
-    /// The secret: no spaces at its ends, no control characters; a webhook secret has 24 characters or more. Omit it
-    /// for a webhook secret: one is generated, and shown in the response once. Twilio's identifiers begin with `AC`
-    /// and `MG`; its numbers are written as `+15145550100`.
+    /// The secret: no spaces at its ends, no control characters; a webhook secret has 24 characters or more. If you omit
+    /// it, a webhook secret is generated and shown once, in the response. Twilio's identifiers begin with `AC` and `MG`;
+    /// its numbers are written as `+15145550100`.
     #[serde(default)]
     #[oai(validator(min_length = 1, max_length = 500), write_only)]
     value: Option<String>,
@@ -124,11 +124,11 @@ pub struct MadeSecret {
     purpose: String,
     /// When it was stored.
     created_at: DateTime<Utc>,
-    /// The generated value, shown this once: give it to Vapi. Absent if the request had a value.
+    /// The generated value, shown only this once: give it to Vapi. Absent if the request had a value.
     value: Option<String>,
 }
 
-/// After a secret was stored.
+/// The response after a secret was stored.
 #[derive(ApiResponse)]
 pub enum Stored {
     /// The secret; the next message may use it.
@@ -140,8 +140,8 @@ pub enum Stored {
 impl SecretsApi {
     /// List the secrets of a rulebook
     ///
-    /// Never their values. `RINGBOOK_VAPI_SECRET` and the Twilio settings of the server, which the rulebook `default`
-    /// uses, are not among them.
+    /// Without their values. `RINGBOOK_VAPI_SECRET` and the server's Twilio settings, which the rulebook `default` uses,
+    /// are not listed.
     #[oai(path = "/", method = "get")]
     async fn list_secrets(
         &self,
@@ -276,7 +276,7 @@ impl SecretsApi {
 }
 
 impl SecretsApi {
-    /// The audit entry: who, and the purpose; never the value.
+    /// The audit entry: the author and the purpose, never the value.
     fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::NewEntry {
         let told = json!({"purpose": secret.purpose});
         let (before, after) = if action == "create" {
@@ -295,7 +295,7 @@ impl SecretsApi {
     }
 }
 
-/// Values from examples and placeholders: everybody knows them.
+/// Well-known values from examples and placeholders.
 const PUBLIC: &[&str] = &[
     "the secret that vapi has too",
     "webhook_secret",

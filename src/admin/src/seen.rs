@@ -28,8 +28,8 @@ impl Seen {
     /// The state that a request names, if the caller may see it.
     ///
     /// # Errors
-    /// 422 when it names two, 404 when the rulebook, revision or change set does not exist for this caller, 5xx when
-    /// the database fails.
+    /// 422 if it names two states, 404 if the rulebook, revision or change set does not exist for this caller, 5xx if the
+    /// database fails.
     pub async fn of(
         state: &AdminState,
         caller: &Caller,
@@ -60,7 +60,7 @@ impl Seen {
         }
     }
 
-    /// Its number; for a change set, that of the head.
+    /// The revision's number; for a change set, that of the head.
     #[must_use]
     pub fn revision(&self) -> i64 {
         match self {
@@ -102,7 +102,7 @@ impl Seen {
     }
 }
 
-/// 422: a request reads one state.
+/// 422: a request can read only one state.
 #[must_use]
 pub fn both_states() -> Problem {
     let detail = "Give `revision` or `change_set`, not both: a change set is based on the head.";

@@ -18,8 +18,8 @@ use web::conditional::Fixed;
 
 static DOCUMENT: LazyLock<Fixed> = LazyLock::new(|| Fixed::new("application/json", document::served()));
 
-/// The admin API under `/admin/v1` and, where they are `shown`, its document at `/openapi.json` and Swagger UI at `/docs`: to be
-/// nested at `/`.
+/// The admin API under `/admin/v1` and, if `shown`, its document at `/openapi.json` and Swagger UI at `/docs`. Nest it at
+/// `/`.
 pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 'static> {
     described::hand_in(document());
     let api = OpenApiService::new(Declared(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! Set-up: the checks of `ringbook doctor`, made by the running server, and what to give Vapi.
+//! Set-up: the checks of `ringbook doctor`, run by the server itself, and the values to configure at Vapi.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use super::state::AdminState;
 use store::trial;
 use web::problem::{Code, Problem};
 
-/// How long all checks may take.
+/// Timeout of all checks together.
 const DEADLINE: Duration = Duration::from_secs(45);
-/// When to try again after that.
+/// Seconds to wait before a retry after a timeout.
 const RETRY_AFTER_S: u32 = 60;
 
 pub struct SetupApi(pub AdminState);
@@ -23,16 +23,16 @@ pub struct SetupApi(pub AdminState);
 impl SetupApi {
     /// Check the set-up
     ///
-    /// The checks of `ringbook doctor`, made by the running server: settings, secret key, database, public address, clocks,
-    /// Vapi and Twilio, each with what to do. It changes nothing and shows no secret. It takes some seconds, since it asks
-    /// Vapi, Twilio and the public address. Within ten seconds it answers the same again.
+    /// The checks of `ringbook doctor`, run by the server itself: settings, secret key, database, public address, clocks,
+    /// Vapi and Twilio, each with what to do. It changes nothing and shows no secret. It takes some seconds, because it
+    /// calls Vapi, Twilio and the public address. The result is cached for ten seconds.
     #[oai(path = "/", method = "get")]
     async fn get_setup(&self, key: Key<Admin>) -> Result<Found<Setup>, Fails<Usual>> {
         if key.rulebook_id.is_some() {
             let detail = "This key is for one rulebook only; the set-up is that of the whole installation.";
             return Err(Problem::new(Code::Forbidden, detail).into());
         }
-        // In a task of its own: a client that hangs up must not leave connections half open.
+        // In its own task: a disconnecting client must not leave connections half open.
         let (checks, clock) = (self.0.setup.clone(), self.0.clock.clone());
         let run = trial::spawn(async move { tokio::time::timeout(DEADLINE, checks.run(&clock)).await });
         match run.await {

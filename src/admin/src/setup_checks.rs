@@ -1,5 +1,5 @@
-//! The checks of a set-up, one run at a time. The program hands them in: this crate knows neither the settings nor Vapi and
-//! Twilio.
+//! The checks of a set-up, one run at a time. The program passes them in, because this crate depends neither on the
+//! settings nor on Vapi and Twilio.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use tokio::sync::Mutex;
 
 use base::clock::Clock;
 
-/// Who asks so soon after another gets the same answer: each check asks Vapi and Twilio.
+/// How long a result is cached, because each run calls Vapi and Twilio.
 const KEPT_FOR: TimeDelta = TimeDelta::seconds(10);
 
-/// Makes the checks. Handed in by the program.
+/// Runs the checks. Passed in by the program.
 pub type CheckSetup = Arc<dyn Fn() -> BoxFuture<'static, (Vec<SetupFinding>, Vec<SetupOfVapi>)> + Send + Sync>;
 
 /// The checks, one run at a time.
@@ -31,7 +31,7 @@ impl SetupChecks {
         Self { check, last }
     }
 
-    /// What a run finds; who comes while another runs waits for that one.
+    /// The result of a run. A caller that comes during a run waits for its result.
     pub async fn run(&self, clock: &Clock) -> Setup {
         let mut last = self.last.lock().await;
         let now = clock.now();
@@ -51,27 +51,27 @@ impl SetupChecks {
     }
 }
 
-/// How it stands with something.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum SetupLevel {
-    /// As it should be.
+    /// No problem.
     Ok,
-    /// It works, and something is missing or at risk.
+    /// It works, but something is missing or at risk.
     Warning,
     /// It does not work.
     Wrong,
 }
 
-/// What a check found.
+/// A finding of a check.
 #[derive(Debug, Clone, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SetupFinding {
     /// What was checked, as `twilio`.
     pub check: String,
-    /// How it stands with it.
+    /// The check's result.
     pub level: SetupLevel,
-    /// What was found.
+    /// The finding.
     pub text: String,
     /// What to do.
     pub what_to_do: Option<String>,
@@ -83,17 +83,17 @@ pub struct SetupFinding {
 pub struct SetupOfVapi {
     /// The rulebook's code.
     pub rulebook: String,
-    /// The address for Vapi's messages; absent while `RINGBOOK_PUBLIC_URL` is not set.
+    /// The address for Vapi's messages; absent without `RINGBOOK_PUBLIC_URL`.
     pub webhook_url: Option<String>,
     /// The `server` object for assistants and phone numbers.
     pub server: Value,
-    /// The body of `POST /structured-output` at Vapi; absent when no fact mapping reads a structured output.
+    /// The body of `POST /structured-output` at Vapi; absent if no fact mapping reads a structured output.
     pub structured_output: Option<Value>,
     /// Lines to add to the assistant's prompt.
     pub prompt: Vec<String>,
 }
 
-/// How an installation is set up.
+/// The set-up of an installation.
 #[derive(Debug, Clone, Object)]
 pub struct Setup {
     /// When it was checked.

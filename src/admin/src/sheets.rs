@@ -28,9 +28,9 @@ use store::trial;
 use web::body::read_body;
 use web::problem::{Code, FieldFault, Problem};
 
-/// The largest sheet in bytes.
+/// Maximum size of a sheet in bytes.
 pub const LIMIT: usize = 8 * 1024 * 1024;
-/// The most faults reported at once.
+/// Maximum number of faults reported.
 const MOST_FAULTS: usize = 100;
 
 pub struct SheetsApi<R> {
@@ -107,7 +107,7 @@ pub struct SheetImport {
     rows: Vec<RowDiff>,
 }
 
-/// After an import.
+/// The response after an import.
 #[expect(clippy::large_enum_variant, reason = "an answer is made once and moved to the wire")]
 #[derive(ApiResponse)]
 pub enum SheetDone {

@@ -1,4 +1,4 @@
-//! Who is on shift when: the shifts of some days, the hours in which nobody is on shift, holidays, and who is on now.
+//! Shifts in a range of days, hours in which nobody is on shift, holidays, and who is on shift now.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
 use poem_openapi::param::Query;
@@ -13,18 +13,18 @@ use rules::Rulebook;
 use rules::shifts::{self, OnShift, Shift};
 use web::problem::Problem;
 
-/// The most days per request.
+/// Maximum number of days per request.
 const MAX_DAYS: i64 = 62;
 /// The default number of days after the first.
 const USUAL_DAYS: u64 = 30;
-/// The most shifts of a response.
+/// Maximum number of shifts in a response.
 const MAX_SHIFTS: usize = 10_000;
-/// For who is on now, shifts are looked at from so long ago.
+/// How far back shifts are computed to find who is on shift now.
 const LOOK_BACK: TimeDelta = TimeDelta::days(8);
 
 pub struct ShiftsApi(pub AdminState);
 
-/// Somebody on shift for one reason.
+/// A shift of a contact.
 #[derive(Debug, Object)]
 #[oai(rename = "Shift", skip_serializing_if_is_none)]
 pub struct ShiftView {
@@ -32,21 +32,21 @@ pub struct ShiftView {
     contact: String,
     /// When it begins.
     starts_at: DateTime<Utc>,
-    /// When it is over.
+    /// When it ends.
     ends_at: DateTime<Utc>,
-    /// Why: `always` (on call without a plan), `calendar`, `rotation` or `override`.
+    /// Why: `always` (on call without a schedule), `calendar`, `rotation` or `override`.
     source: String,
     /// The code of the shift override that puts them on shift.
     #[oai(rename = "override")]
     override_code: Option<String>,
 }
 
-/// Hours in which nobody of those on call is on shift: messages go to all of them.
+/// Hours in which no contact with `on_call` is on shift: messages go to all of them.
 #[derive(Debug, Object)]
 pub struct ShiftGap {
     /// When they begin.
     starts_at: DateTime<Utc>,
-    /// When they are over.
+    /// When they end.
     ends_at: DateTime<Utc>,
 }
 
@@ -76,10 +76,10 @@ pub struct OnShiftNow {
     override_code: Option<String>,
 }
 
-/// Who is on shift in some days.
+/// The shifts in a range of days.
 #[derive(Debug, Object)]
 pub struct Shifts {
-    /// The revision whose plans these are.
+    /// The revision of these schedules.
     revision: i64,
     /// The rulebook's time zone.
     time_zone: String,
@@ -87,13 +87,13 @@ pub struct Shifts {
     from: NaiveDate,
     /// The last day.
     until: NaiveDate,
-    /// Who is on shift now. Nobody means that a message goes to everybody on call.
+    /// Who is on shift now. If nobody is, messages go to all contacts with `on_call`.
     on_now: Vec<OnShiftNow>,
-    /// The shifts of others that begin next.
+    /// The next shifts of other contacts.
     next: Vec<ShiftView>,
-    /// The shifts of these days by their beginning, cut at the first and the last midnight.
+    /// The shifts of these days by their start, cut at the first and the last midnight.
     shifts: Vec<ShiftView>,
-    /// The hours of these days in which nobody of those on call is on shift.
+    /// The hours in which no contact with `on_call` is on shift.
     gaps: Vec<ShiftGap>,
     /// The holidays and special days among these days.
     holidays: Vec<ShiftHoliday>,
@@ -103,8 +103,8 @@ pub struct Shifts {
 impl ShiftsApi {
     /// List the shifts of some days
     ///
-    /// From the contacts' calendars and rotations, and from the shift overrides: the same rules by which a decision chooses its
-    /// recipients. Contacts that are neither on call nor planned are not in it.
+    /// From the contacts' calendars and rotations, and from the shift overrides, by the rules that choose the recipients of
+    /// a decision. Contacts without `on_call` and without a schedule are omitted.
     #[oai(path = "/", method = "get")]
     async fn get_shifts(
         &self,
@@ -142,13 +142,13 @@ impl ShiftsApi {
     }
 }
 
-/// A day that is so many days later; the last day that the API can write where there is none.
+/// The day that is `days` days later; if there is none, the last day that the API can represent.
 fn later(day: NaiveDate, days: u64) -> NaiveDate {
     let later = day.checked_add_days(Days::new(days));
     later.filter(|day| is_writable(*day)).unwrap_or(day)
 }
 
-/// A year of five digits is no date in the API.
+/// Whether the API can represent a day: a year with five digits is not a date in the API.
 fn is_writable(day: NaiveDate) -> bool {
     day.year() <= 9999
 }
@@ -169,7 +169,7 @@ fn found(book: &Rulebook, from: NaiveDate, until: NaiveDate, now: DateTime<Utc>)
     let holidays = days.into_iter().flatten().filter_map(|day| {
         Some(ShiftHoliday {
             date: day.date,
-            // A special day has its own hours whatever else it is.
+            // A special day has its own hours, even if it is also a holiday.
             name: day.special.or(day.holiday)?,
             open: day.open,
         })

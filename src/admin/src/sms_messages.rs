@@ -1,4 +1,4 @@
-//! SMS messages: what was to be sent, to whom, and every attempt.
+//! SMS messages: their text, recipient and attempts.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -102,7 +102,7 @@ const COLUMNS: &[&str] = &[
 /// The operations.
 pub struct SmsMessagesApi(pub AdminState);
 
-/// A text to somebody; ids rise with time.
+/// An SMS message; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsMessage {
@@ -112,7 +112,7 @@ pub struct SmsMessage {
     rulebook: String,
     /// The call it is about.
     call_id: Option<String>,
-    /// The decision that asked for it.
+    /// The decision that requested it.
     decision_id: Option<Uuid>,
     /// The contact's code.
     contact: String,
@@ -120,94 +120,94 @@ pub struct SmsMessage {
     template: String,
     /// How urgent it is.
     priority: String,
-    /// To which number; masked for viewers.
+    /// The number; masked for viewers.
     to_number: String,
-    /// What it says; numbers in it are masked for viewers.
+    /// The text; numbers in it are masked for viewers.
     body: String,
-    /// A short reference in the text by which it is found at Twilio.
+    /// A short reference in the text, to find it at Twilio.
     reference: String,
-    /// How far it is.
+    /// The state.
     state: String,
-    /// How often it was tried.
+    /// The number of attempts.
     attempts: i64,
-    /// When it is tried next, while it waits.
+    /// When the next attempt is, while it waits.
     next_attempt_at: DateTime<Utc>,
-    /// Until when quiet hours hold it, or held it.
+    /// When the quiet hours end that hold, or held, it.
     held_until: Option<DateTime<Utc>>,
-    /// The code of the priority rule that asked for it.
+    /// The code of the priority rule that requested it.
     rule: Option<String>,
     /// Twilio's id.
     provider_id: Option<String>,
-    /// What Twilio said last.
+    /// Twilio's last status.
     provider_status: Option<String>,
     /// Twilio's error code.
     error_code: Option<i64>,
-    /// What went wrong last.
+    /// The last error.
     error: Option<String>,
-    /// When it was asked for.
+    /// When it was created.
     created_at: DateTime<Utc>,
-    /// When somebody had it sent again.
+    /// When it was resent.
     resent_at: Option<DateTime<Utc>>,
     /// When it last changed.
     updated_at: DateTime<Utc>,
-    /// What it costs.
+    /// How Twilio bills it.
     billed_as: SmsCost,
 }
 
-/// How Twilio bills a text.
+/// How Twilio bills an SMS message.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsCost {
-    /// `gsm7`, with 160 characters in one part and 153 in each of several; or `ucs2`, with 70 and 67.
+    /// `gsm7`, with 160 characters in one segment or 153 in each of several; or `ucs2`, with 70 and 67.
     encoding: String,
-    /// How many parts it has; each is billed as a message.
+    /// How many segments it has; each is billed as a message.
     segments: u64,
-    /// The characters that alone make it `ucs2`, each once.
+    /// The characters that force `ucs2`, each once.
     forcing_ucs2: Option<Vec<String>>,
 }
 
-/// A try to send a text.
+/// An attempt to send an SMS message.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsAttempt {
-    /// Which one, from 1.
+    /// Its number, from 1.
     number: i64,
     /// When it began.
     started_at: DateTime<Utc>,
     /// When it ended.
     finished_at: Option<DateTime<Utc>>,
-    /// What came of it.
+    /// Its outcome.
     outcome: Option<String>,
-    /// The HTTP status of Twilio's answer.
+    /// The HTTP status of Twilio's response.
     http_status: Option<i64>,
     /// Twilio's error code.
     error_code: Option<i64>,
-    /// More about it.
+    /// Details.
     detail: Option<String>,
 }
 
-/// A text with every attempt to send it.
+/// An SMS message with its attempts.
 #[derive(Debug, Object)]
 pub struct SmsMessageDetail {
-    /// The text.
+    /// The message.
     message: SmsMessage,
     /// The attempts, in order.
     attempts: Vec<SmsAttempt>,
-    /// What Twilio said of it afterwards, the first first.
+    /// Twilio's later statuses, the oldest first.
     callbacks: Vec<SmsStatusCallback>,
 }
 
-/// What Twilio said of a text after it took it; each status of a message is kept once, also one that came too late.
+/// A status that Twilio reported after it accepted a message. Each status is stored once, even if it came late.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsStatusCallback {
-    /// Twilio's id of the message: each send has its own.
+    /// Twilio's id of the message; each attempt has its own.
     provider_id: String,
-    /// Twilio's word.
+    /// Twilio's status.
     status: String,
     /// Twilio's error code.
     error_code: Option<i64>,
-    /// When it came.
+    /// When it arrived.
     received_at: DateTime<Utc>,
 }
 
@@ -215,7 +215,7 @@ pub struct SmsStatusCallback {
 impl SmsMessagesApi {
     /// List the SMS messages
     ///
-    /// With `Accept: text/csv` everything that the filters keep, as a spreadsheet.
+    /// With `Accept: text/csv` all rows that match the filters, as a spreadsheet.
     #[oai(path = "/", method = "get")]
     async fn list_sms_messages(
         &self,

@@ -41,7 +41,7 @@ pub struct ResendMany {
     /// Only those to this contact.
     #[serde(default)]
     contact: Option<String>,
-    /// Only those made at this instant or later.
+    /// Only those created at this instant or later.
     #[serde(default)]
     since: Option<DateTime<Utc>>,
     /// Only those after this id: the `next_after` of the previous response.
@@ -73,7 +73,7 @@ pub struct ResentMany {
 /// A dead letter that was not resent.
 #[derive(Debug, Object)]
 pub struct NotResent {
-    /// The text's id.
+    /// The message's id.
     id: Uuid,
     /// The reason as a word: `may_have_been_sent`, `opted_out`, `no_contact` or `erased`.
     reason: String,
@@ -98,7 +98,7 @@ impl SmsResendApi {
     async fn resend_sms_message(
         &self,
         key: Key<Dispatcher>,
-        /// The text's id.
+        /// The message's id.
         id: Path<Uuid>,
         /// Resend even if it may have been sent.
         force: Query<Option<bool>>,
@@ -187,7 +187,7 @@ fn which(rulebook_id: Uuid, asked: &ResendMany) -> Dead {
         contact: asked.contact.clone(),
         since: asked.since.map(to_micros),
         after: asked.after,
-        // One more shows whether there are more.
+        // One more than the limit shows whether there are more.
         limit: asked.limit.unwrap_or(USUAL) + 1,
     }
 }

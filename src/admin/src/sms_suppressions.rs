@@ -93,7 +93,7 @@ impl SmsSuppressionsApi {
 
     /// Lift a suppression
     ///
-    /// Only if the number's owner wants that. Twilio may still refuse messages until the owner replies START; then
+    /// Do this only if the number's owner wants it. Twilio may still refuse messages until the owner replies START; then
     /// the number is suppressed again.
     #[oai(path = "/:id", method = "delete")]
     async fn lift_sms_suppression(

@@ -1,4 +1,4 @@
-//! What the admin API works with, and how a rulebook in a path is opened.
+//! The state of the admin API, and access to the rulebook in a path.
 
 use std::sync::Arc;
 
@@ -35,72 +35,73 @@ use web::guesses::Guesses;
 use web::problem::database::is_transient;
 use web::problem::{Code, Problem};
 
-/// Reads the facts of a whole Vapi message, exactly as the webhook does, and the instant it is about; none when it is no
-/// message. Handed in, because `admin` and `webhook` do not know each other.
+/// Reads the facts of a whole Vapi message, exactly as the webhook does, and its instant; `None` if it is not a message.
+/// Passed in, because `admin` must not depend on `webhook`.
 pub type ReadMessage = Arc<dyn Fn(&Rulebook, &Value) -> Option<(Extracted, Option<DateTime<Utc>>)> + Send + Sync>;
 
-/// Reads a rulebook's webhook settings strictly and gives them back with each default spelt out, or tells every fault.
+/// Validates a rulebook's webhook settings strictly. Returns them with all defaults filled in, or every fault.
 pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
 
-/// Takes a stored message in again and says in a word what became of it: `recorded`, `duplicate`, `amendment`,
-/// `unreadable`, `poisoned`, `erased` or `archived`.
+/// Replays a stored message and returns its new state: `recorded`, `duplicate`, `amendment`, `unreadable`, `poisoned`,
+/// `erased` or `archived`.
 pub type TakeAgain =
     Arc<dyn Fn(String, webhook_events::Model) -> BoxFuture<'static, Result<&'static str, Problem>> + Send + Sync>;
 
-/// The text of an SMS message to a contact about a decision, exactly as it would be sent; none where there is no such template.
+/// The text of an SMS message to a contact about a decision, exactly as it would be sent; `None` if the template does not
+/// exist.
 pub type WordSms = Arc<dyn Fn(&Rulebook, &str, &Contact, &Decision, &Extracted) -> Option<String> + Send + Sync>;
 
-/// What only the webhook knows.
+/// Functions of the webhook.
 #[derive(Clone)]
 pub struct FromWebhook {
-    /// How a message's facts are read.
+    /// Reads the facts of a message.
     pub read_message: ReadMessage,
-    /// How webhook settings are read.
+    /// Validates webhook settings.
     pub read_auth: ReadAuth,
-    /// How a stored message is taken in again.
+    /// Replays a stored message.
     pub take_again: TakeAgain,
-    /// How an SMS message is worded.
+    /// Writes the text of an SMS message.
     pub word_sms: WordSms,
 }
 
 /// Everything the operations need; cloning is cheap.
 #[derive(Clone)]
 pub struct AdminState {
-    /// Where writes go.
+    /// The connections for writes.
     pub db: DatabaseConnection,
-    /// Where what is committed is read.
+    /// The connections for reads from the primary.
     pub primary: DatabaseConnection,
-    /// Where lists are read instead, while it can be used.
+    /// The replica, from which lists are read while it is usable.
     pub replica: Replica,
     /// Publishes changes of rules.
     pub publisher: Arc<Publisher>,
-    /// Finds compiled rulebooks.
+    /// The compiled rulebooks.
     pub current: Arc<Current>,
-    /// The time and new ids.
+    /// The source of time and new ids.
     pub clock: Clock,
     /// The rows of the sample business, with which a new rulebook may begin.
     pub sample: Arc<RowSet>,
-    /// The key that seals secrets.
+    /// The key that encrypts secrets.
     pub key: SecretKey,
     /// The key of the audit chain.
     pub audit: AuditKey,
-    /// What only the webhook knows.
+    /// Functions of the webhook.
     pub from_webhook: FromWebhook,
     /// Checks the set-up.
     pub setup: SetupChecks,
     /// Runs backtests.
     pub backtests: Backtests,
-    /// Who sent wrong keys.
+    /// Counts wrong keys by address and by prefix.
     pub guesses: Arc<Guesses>,
     pub(super) at_once: AtOnce,
     pub(super) last_use: LastUse,
-    /// The streams of events that are open, by key.
+    /// The open event streams, by key.
     pub(super) streams: AtOnce,
     pub(super) watched: Watched,
 }
 
 impl AdminState {
-    /// Puts the parts together: `db` for writes, `primary` for reads, and `replica` for lists where there is one.
+    /// Builds the state from `db` for writes, `primary` for reads, and `replica` for lists, if there is one.
     #[must_use]
     #[expect(clippy::too_many_arguments, reason = "the parts, each named once")]
     pub fn new(
@@ -137,8 +138,8 @@ impl AdminState {
         }
     }
 
-    /// Where what was just written is already seen: not a replica. SQLite's readers see every commit, and its one
-    /// writer is better left alone.
+    /// Connections that already see the newest commit, so not the replica. SQLite's readers see every commit, so its single
+    /// writer is not used.
     #[must_use]
     pub fn latest(&self) -> &DatabaseConnection {
         match self.db.get_database_backend() {
@@ -147,7 +148,7 @@ impl AdminState {
         }
     }
 
-    /// Where lists are read.
+    /// Connections for lists.
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         self.replica.usable().unwrap_or(&self.primary)
@@ -156,7 +157,7 @@ impl AdminState {
     /// A rulebook as it is in the primary.
     ///
     /// # Errors
-    /// 404 when it is gone.
+    /// 404 if it no longer exists.
     pub async fn rulebook_row(&self, rulebook_id: Uuid) -> Result<rulebooks::Model, Problem> {
         let found = rulebooks::Entity::find_by_id(rulebook_id).one(self.latest()).await?;
         found.ok_or_else(|| Problem::not_found("such rulebook"))
@@ -165,7 +166,7 @@ impl AdminState {
     /// The rows of a revision.
     ///
     /// # Errors
-    /// 404 when there is none, 5xx when the database fails.
+    /// 404 if it does not exist, 5xx if the database fails.
     pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, Problem> {
         self.current
             .rows(rulebook_id, revision)
@@ -176,10 +177,10 @@ impl AdminState {
             })
     }
 
-    /// The rows of a rulebook at its head, whether they compile or not, as far as the caller may see it.
+    /// The rows at the head of a rulebook, even if they do not compile, if the caller may see it.
     ///
     /// # Errors
-    /// 404 when there is none for this caller, 5xx when the database fails.
+    /// 404 if it does not exist for this caller, 5xx if the database fails.
     pub async fn standing(&self, caller: &Caller, code: &str) -> Result<Standing, Problem> {
         let found = self.current.standing(code).await.map_err(unloadable)?;
         found
@@ -187,10 +188,10 @@ impl AdminState {
             .ok_or_else(|| no_rulebook(code))
     }
 
-    /// The id of a rulebook, as far as the caller may see it.
+    /// The id of a rulebook, if the caller may see it.
     ///
     /// # Errors
-    /// 404 when there is none for this caller, 5xx when the database fails.
+    /// 404 if it does not exist for this caller, 5xx if the database fails.
     pub async fn find(&self, caller: &Caller, code: &str) -> Result<Uuid, Problem> {
         let found = self.current.find(code).await?;
         found
@@ -199,10 +200,10 @@ impl AdminState {
             .ok_or_else(|| no_rulebook(code))
     }
 
-    /// A revision of a rulebook that was opened; without a number its head.
+    /// A revision of a loaded rulebook; without a number its head.
     ///
     /// # Errors
-    /// 404 when there is no such revision, 5xx when the database fails.
+    /// 404 if there is no such revision, 5xx if the database fails.
     pub async fn at(&self, loaded: &Loaded, revision: Option<i64>) -> Result<Arc<Rulebook>, Problem> {
         let Some(number) = revision else {
             return Ok(Arc::clone(&loaded.rulebook));
@@ -214,10 +215,11 @@ impl AdminState {
         })
     }
 
-    /// Does work about a rulebook that takes its time, which a handler's thread has not; it ends when the client goes.
+    /// Runs slow work for a rulebook on separate threads, because it would block a handler's thread. It ends if the client
+    /// disconnects.
     ///
     /// # Errors
-    /// 429 when too much of the rulebook waits already, 503 when the threads are busy.
+    /// 429 if too much work of this rulebook is queued, 503 if the threads are busy.
     pub async fn study<T: Send + 'static>(
         &self,
         rulebook_id: Uuid,
@@ -226,10 +228,10 @@ impl AdminState {
         self.current.pools().study(rulebook_id, work).await.map_err(busy)
     }
 
-    /// The head of a rulebook, as far as the caller may see it: another's is not there.
+    /// The head of a rulebook, if the caller may see it; others do not exist for this caller.
     ///
     /// # Errors
-    /// 404 when there is none for this caller, 5xx when the database fails.
+    /// 404 if it does not exist for this caller, 5xx if the database fails.
     pub async fn open(&self, caller: &Caller, code: &str) -> Result<Loaded, Problem> {
         self.current
             .head(code)
@@ -244,7 +246,7 @@ fn no_rulebook(code: &str) -> Problem {
     Problem::not_found(format!("rulebook `{}`", shortened(code)))
 }
 
-/// Work that the threads for it cannot do now: 429 where the rulebook itself has too much of it, else 503.
+/// The problem if the threads cannot take the work now: 429 if the rulebook itself has too much queued, else 503.
 #[must_use]
 pub fn busy(busy: Busy) -> Problem {
     match busy {
@@ -257,7 +259,8 @@ pub fn busy(busy: Busy) -> Problem {
     }
 }
 
-/// A rulebook that cannot be loaded is ours to mend, unless only the database is away or the machine has too much to do.
+/// The problem if a rulebook cannot be loaded: 500, unless the database is unavailable (503) or there is too much work
+/// ([`busy`]).
 #[must_use]
 pub fn unloadable(error: LoadError) -> Problem {
     match error {
@@ -267,7 +270,7 @@ pub fn unloadable(error: LoadError) -> Problem {
     }
 }
 
-/// A name from a request, short enough to be repeated in an error.
+/// Shortens a name from a request, so that an error can repeat it.
 #[must_use]
 pub fn shortened(text: &str) -> String {
     let mut short: String = text.chars().filter(|c| !c.is_control()).take(64).collect();
@@ -307,7 +310,7 @@ impl<'a> ApiExtractor<'a> for InRulebook {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
-        // Where it ends the path, poem-openapi names it by its number.
+        // If it is the last segment, poem-openapi names the parameter by its number.
         let named = request
             .raw_path_param("rulebook")
             .or_else(|| request.raw_path_param("param0"));

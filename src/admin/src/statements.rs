@@ -1,6 +1,6 @@
-//! Statements: what a month or a day of a business came to, in figures.
+//! Statements: the figures of a business for a month or a day.
 //!
-//! It counts what is stored and stores nothing itself.
+//! They are computed from the stored data; nothing is stored.
 
 mod count;
 
@@ -21,7 +21,7 @@ use super::state::{AdminState, InRulebook};
 use rules::money::Money;
 use web::problem::Problem;
 
-/// The columns of a statement as a spreadsheet, a line for each day.
+/// The columns of a statement as a spreadsheet, with one line per day.
 const COLUMNS: &[&str] = &[
     "date",
     "calls",
@@ -52,21 +52,21 @@ pub struct StatementsApi(pub AdminState);
 pub struct Figures {
     /// The day in the rulebook's time zone; absent in the total.
     date: Option<NaiveDate>,
-    /// Calls that Ringbook first heard of.
+    /// Calls, counted at their first message.
     calls: u64,
-    /// How long they took, in seconds. A call whose report never came has no length.
+    /// Their duration in seconds. A call without a report has none.
     seconds: i64,
-    /// What they cost at Vapi, in millionths of a US dollar, as far as their reports say it.
+    /// Their cost at Vapi, in millionths of a US dollar, as far as reported.
     cost_micros: i64,
-    /// Calls whose report names no cost.
+    /// Calls without a reported cost.
     calls_without_cost: u64,
-    /// Leads made.
+    /// Leads created.
     leads: u64,
-    /// The same by priority: `P1` to `P4`.
+    /// Leads by priority: `P1` to `P4`.
     leads_by_priority: BTreeMap<String, u64>,
-    /// Leads that nobody took within their SLA.
+    /// Leads not taken within their SLA.
     answered_late: u64,
-    /// Leads that nobody has taken yet.
+    /// Leads not taken yet.
     not_taken: u64,
     /// Leads with a price in the statement's currency.
     quoted_leads: u64,
@@ -74,17 +74,17 @@ pub struct Figures {
     quoted_from: Money,
     /// The sum of their highest prices, before tax.
     quoted_to: Money,
-    /// The currency of the sums: that of the rulebook's settings now.
+    /// The currency of the sums, from the rulebook's current settings.
     currency: String,
     /// SMS messages.
     sms_messages: u64,
-    /// The same by state, as `delivered` or `dead`.
+    /// SMS messages by state, as `delivered` or `dead`.
     sms_by_state: BTreeMap<String, u64>,
     /// The segments of the messages that Twilio accepted. Twilio bills each.
     segments: u64,
 }
 
-/// A month or a day of a business in figures.
+/// The figures of a business for a month or a day.
 #[derive(Debug, Object)]
 pub struct Statement {
     /// The month or day.
@@ -95,19 +95,19 @@ pub struct Statement {
     since: DateTime<Utc>,
     /// When it ends.
     until: DateTime<Utc>,
-    /// All of it.
+    /// The figures of the whole period.
     total: Figures,
     /// Each day that has begun, in order.
     days: Vec<Figures>,
 }
 
-/// A statement in the media type that was asked for.
+/// A statement in the requested media type.
 #[derive(ResponseContent)]
 #[expect(clippy::large_enum_variant, reason = "one an answer")]
 pub enum StatementContent {
     /// For programs.
     Json(Json<Statement>),
-    /// A line for each day.
+    /// One line per day.
     Csv(ListSheet),
 }
 
@@ -124,8 +124,8 @@ impl StatementsApi {
     /// Read the statement of a month or a day
     ///
     /// Calls, minutes, Vapi's cost, leads by priority, prices quoted, and SMS messages with their segments, for each day in
-    /// the rulebook's time zone and in total. Simulated calls do not count. With `Accept: text/csv` a spreadsheet with a line
-    /// for each day. A month with more than 20,000 calls, leads or SMS messages is refused (422): read its days.
+    /// the rulebook's time zone and in total. Simulated calls do not count. With `Accept: text/csv` a spreadsheet with one
+    /// line per day. A month with more than 20,000 calls, leads or SMS messages is rejected (422): read its days.
     #[oai(path = "/:period", method = "get")]
     async fn get_statement(
         &self,
@@ -180,7 +180,7 @@ impl StatementsApi {
     }
 }
 
-/// The first and the last day of a month, or a day twice.
+/// The first and last day of a month, or the same day twice.
 fn dates(period: &str) -> Option<(NaiveDate, NaiveDate)> {
     let is_plain = period.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     let day = |text: &str| text.parse::<NaiveDate>().ok().filter(|date| date.year() >= 1970);

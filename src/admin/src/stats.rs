@@ -1,4 +1,4 @@
-//! Numbers at a glance: how many calls, decisions by priority, texts by state, and what is open.
+//! Statistics: calls, leads, decisions by priority, SMS messages by state, and open notices.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::state::AdminState;
 use store::{calls, decisions, leads, notices, sms_messages};
 
-/// What can be asked; it is no list, so that limit, cursor and sort have no effect.
+/// The filters. This is not a list, so `limit`, `cursor` and `sort` have no effect.
 pub const LIST: ListSpec = ListSpec {
     sorts: &[],
     filters: &[
@@ -41,22 +41,22 @@ pub const LIST: ListSpec = ListSpec {
 /// The operation.
 pub struct StatsApi(pub AdminState);
 
-/// What happened since an instant, over the rulebooks asked for.
+/// Statistics since an instant, for the selected rulebooks.
 #[derive(Debug, Object)]
 pub struct Stats {
-    /// From this instant on.
+    /// The beginning.
     since: DateTime<Utc>,
-    /// Calls first heard of, each once.
+    /// New calls, each once.
     calls: u64,
-    /// Leads made: one for each call that ended with a report.
+    /// New leads: one per call that ended with a report.
     leads: u64,
-    /// The same leads by the priority that they have now.
+    /// These leads by their current priority.
     leads_by_priority: BTreeMap<String, i64>,
-    /// Prices and priorities given, by priority. A call has several: one for each tool that asked, and one for its report.
+    /// Decisions by priority. A call can have several: one per tool call that requested one, and one for its report.
     decisions: BTreeMap<String, i64>,
-    /// Texts by state.
+    /// SMS messages by state.
     sms_messages: BTreeMap<String, i64>,
-    /// Notices that are still open, whenever they began.
+    /// All open notices, whenever they began.
     open_notices: u64,
 }
 

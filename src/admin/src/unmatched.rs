@@ -1,4 +1,4 @@
-//! The calls for which no service was found, alone or with what was said, grouped by the words that they share.
+//! The calls for which no service was found, optionally with what was said and grouped by common words.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -14,14 +14,14 @@ use rules::hearing::callers_words;
 use store::{calls, decisions};
 use web::problem::Problem;
 
-/// Calls named of those that matched nothing.
+/// Maximum number of unmatched calls in a response.
 const MAX_CALLS: u64 = 100;
-/// Calls that found a service, whose words tell nothing.
+/// Maximum number of calls with a service whose words are excluded from the groups.
 const MAX_MATCHED: u64 = 100;
-/// The most that is shown of what a caller said, in characters.
+/// Maximum number of characters shown of what a caller said.
 const MAX_SAID: usize = 600;
 
-/// The newest, without what was said.
+/// The newest unmatched calls, without what was said.
 ///
 /// # Errors
 /// When the database fails.
@@ -54,7 +54,7 @@ pub(super) async fn calls(
     Ok(found.into_iter().map(call).collect())
 }
 
-/// The newest with a report, with what was said as the caller may read it, and the groups.
+/// The newest unmatched calls with a report, with what was said (masked if needed for this API caller), and the groups.
 ///
 /// # Errors
 /// When the database fails or the threads are busy.
@@ -105,7 +105,7 @@ pub(super) async fn with_words(
     Ok((shown.collect(), found))
 }
 
-/// Decisions made for callers, the newest first; those about simulated calls tell nothing.
+/// Decisions for real callers, the newest first, without simulated calls.
 fn of_callers(rulebook_id: Uuid, earliest: DateTime<Utc>) -> Select<decisions::Entity> {
     decisions::Entity::find()
         .filter(decisions::Column::RulebookId.eq(rulebook_id))
@@ -114,7 +114,7 @@ fn of_callers(rulebook_id: Uuid, earliest: DateTime<Utc>) -> Select<decisions::E
         .order_by_desc(decisions::Column::Id)
 }
 
-/// What the caller said, or nothing where it was erased.
+/// What the caller said; empty if it was erased.
 fn words(row: &decisions::Model) -> Result<String, serde_json::Error> {
     let facts = stored_facts(&row.extracted.to_string())?;
     Ok(facts.map_or_else(String::new, |facts| callers_words(&facts.said).into_owned()))

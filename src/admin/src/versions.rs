@@ -1,12 +1,12 @@
-//! Which state of a row a write is about: nobody overwrites what they have not seen.
+//! Optimistic locking: a write names the version of the row that the client read, so nobody overwrites an unseen change.
 //!
-//! In: the version in the body, `If-Match`, `If-None-Match` and what stands now. Out: what the publisher must find,
-//! or 428 when an existing row's version is missing, or 412 when it is not the one that stands.
+//! In: the version in the body, `If-Match`, `If-None-Match` and the current version. Out: the state that the publisher must
+//! find, or 428 if the version of an existing row is missing, or 412 if it is not current.
 
 use authoring::change_set::Expected;
 use web::problem::{Code, FieldFault, Problem};
 
-/// What a request said about the state it expects.
+/// The state that a request expects.
 #[derive(Debug, Clone, Default)]
 pub struct Precondition {
     /// The `version` in the body.
@@ -17,10 +17,10 @@ pub struct Precondition {
     pub if_none_match: Option<String>,
 }
 
-/// What the publisher must find for a row that stands at `current`, or does not exist.
+/// The state that the publisher must find for a row at the version `current`, or for a row that does not exist.
 ///
 /// # Errors
-/// 400, 412 or 428, each saying what to send.
+/// 400, 412 or 428, each with what to send.
 pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result<Expected, Problem> {
     let brought = brought(said.body, said.if_match.as_deref())?;
     if let Some(value) = &said.if_none_match {
@@ -34,7 +34,7 @@ pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result
         };
     }
     match (brought, current) {
-        // Version 0 is that of a row which does not exist yet.
+        // A row that does not exist yet has version 0.
         (None | Some(0), None) => Ok(Expected::Absent),
         (Some(version), None) => Err(stale(what, version, None)),
         (None, Some(_)) => Err(Problem::new(
@@ -46,7 +46,7 @@ pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result
     }
 }
 
-/// 412 with what stands now, and how to go on.
+/// 412 with the current version and what to do.
 #[must_use]
 pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
     let detail = match current {
@@ -59,10 +59,10 @@ pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
     Problem::new(Code::StaleVersion, detail)
 }
 
-/// The version that a request brings, by itself or as `If-Match`; none when it brings none.
+/// The version in the body or in `If-Match`; `None` if there is neither.
 ///
 /// # Errors
-/// 400 or 422 when that is no version, or when it brings two.
+/// 400 or 422 if it is not a version, or if the two differ.
 pub fn brought(version: Option<i64>, if_match: Option<&str>) -> Result<Option<i64>, Problem> {
     let header = if_match.map(parse).transpose()?;
     match (version, header) {
@@ -96,7 +96,7 @@ fn parse(header: &str) -> Result<i64, Problem> {
     })
 }
 
-/// The version alone of a row's tag: what follows it tells one body from another and is for `If-None-Match`.
+/// The version in a row's ETag. The rest of the tag identifies the body and matters only for `If-None-Match`.
 fn without_mark(tag: &str) -> &str {
     let is_mark = |mark: &str| {
         (1..=64).contains(&mark.len()) && mark.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

@@ -84,9 +84,9 @@ pub struct LibraryView {
 /// A limit.
 #[derive(Debug, Object)]
 pub struct LimitView {
-    /// Of what.
+    /// What it limits.
     name: String,
-    /// How much.
+    /// The maximum.
     most: i64,
 }
 

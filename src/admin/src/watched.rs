@@ -1,4 +1,4 @@
-//! The rulebooks that somebody watches. One task for each polls the database while it has a watcher, however many there are.
+//! The watched rulebooks. One task per rulebook polls the database while there is at least one watcher.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// How long after a change a watcher may learn of it, at most, when the database answers at once.
+/// Maximum delay between a change and its event, if the database responds immediately.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// The watched rulebooks. Cloning is cheap.
@@ -18,7 +18,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(300);
 pub struct Watched(Arc<Mutex<HashMap<Uuid, watch::Sender<Option<DayMarks>>>>>);
 
 impl Watched {
-    /// The marks of a rulebook, from now on; none until they were read once.
+    /// Subscribes to the marks of a rulebook; `None` until the first poll.
     pub fn marks(
         &self,
         db: &DatabaseConnection,
@@ -37,7 +37,7 @@ impl Watched {
         receiver
     }
 
-    /// Forgets a rulebook that nobody watches any more. Returns whether it was so.
+    /// Removes a rulebook if nobody watches it. Returns whether it was removed.
     fn forget(&self, rulebook_id: Uuid) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_idle = all.get(&rulebook_id).is_none_or(|marks| marks.receiver_count() == 0);
@@ -50,7 +50,7 @@ impl Watched {
 
 async fn poll(watched: Watched, db: DatabaseConnection, rulebook_id: Uuid, marks: watch::Sender<Option<DayMarks>>) {
     while marks.receiver_count() > 0 || !watched.forget(rulebook_id) {
-        // While the database does not answer there is no news; the pages that are read anew say so.
+        // While the database does not respond there is no news; the pages that clients reload say so.
         if let Ok(now) = day_marks::of(&db, rulebook_id).await {
             marks.send_if_modified(|before| {
                 let differs = before.as_ref() != Some(&now);

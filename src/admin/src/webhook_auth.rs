@@ -40,7 +40,7 @@ pub struct Shape {
     version: Option<i64>,
 }
 
-/// Vapi's own.
+/// Vapi's default replay window.
 const fn usual_window_s() -> u32 {
     300
 }
@@ -59,7 +59,7 @@ pub struct WebhookScheme {
     timestamp_header: Option<String>,
     /// `hmac`: whether a timestamp is sent and signed; without one, an attacker can replay a recorded message.
     include_timestamp: Option<bool>,
-    /// `hmac`: what is signed; `{body}` must be in it, and between two tokens a character that is no letter or digit.
+    /// `hmac`: what is signed. It must contain `{body}`, and a character that is not a letter or digit between two tokens.
     payload_format: Option<String>,
     /// `hmac`: the header that fills `{svix-id}`.
     message_id_header: Option<String>,
@@ -216,7 +216,7 @@ impl WebhookAuthApi {
     }
 }
 
-/// The settings and their version.
+/// Splits a body into the settings and their version.
 fn taken_apart(body: Value) -> Result<(Value, Option<i64>), Problem> {
     let Value::Object(mut body) = body else {
         return Err(Problem::fault("", "invalid_value", "The body must be a JSON object."));

@@ -1,4 +1,4 @@
-//! Webhook events: every authentic message, its keys and what was answered; each with its body as it came.
+//! Webhook events: every authentic message with its keys, its response and its raw body.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -17,7 +17,7 @@ use super::state::AdminState;
 use store::webhook_events;
 use web::problem::Problem;
 
-/// What becomes of a message.
+/// The states of a message.
 pub const STATES: [&str; 4] = ["recorded", "amendment", "unreadable", "poisoned"];
 const ORIGINS: [&str; 4] = ["live", "drained", "reconciled", "replayed"];
 
@@ -62,7 +62,7 @@ pub const LIST: ListSpec = ListSpec {
 /// The operations.
 pub struct WebhookEventsApi(pub AdminState);
 
-/// A message as it was taken in; ids rise with time.
+/// A received message; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct WebhookEvent {
@@ -74,21 +74,21 @@ pub struct WebhookEvent {
     r#type: String,
     /// The call it is about.
     call_id: Option<String>,
-    /// What makes it the same thing again.
+    /// The key by which duplicates are detected.
     business_key: String,
-    /// When Vapi made it.
+    /// When Vapi created it.
     message_at: Option<DateTime<Utc>>,
-    /// When it came.
+    /// When it arrived.
     received_at: DateTime<Utc>,
-    /// What became of it.
+    /// Its state.
     state: String,
     /// The event that it amends.
     amends: Option<Uuid>,
-    /// How it came: `live`, `drained` from the spool, `reconciled` with Vapi's list, or `replayed`.
+    /// Its source: `live`, `drained` from the spool, `reconciled` with Vapi's list, or `replayed`.
     origin: String,
-    /// Why it was set aside.
+    /// Why it was dead-lettered.
     set_aside: Option<String>,
-    /// What was answered.
+    /// The response.
     answer: Value,
 }
 
@@ -98,7 +98,7 @@ pub struct WebhookEvent {
 pub struct WebhookEventDetail {
     /// The event.
     event: WebhookEvent,
-    /// The body as JSON; absent when it was erased or is no JSON. Numbers are masked for viewers.
+    /// The body as JSON; absent if it was erased or is not JSON. Numbers are masked for viewers.
     body: Option<Value>,
 }
 

@@ -1,6 +1,6 @@
-//! The filter `words` of calls and leads: what was said in a call, or what its report says of it.
+//! The filter `words` of calls and leads: searches the transcript of a call and the texts of its report.
 //!
-//! There is no index of words. Therefore it reads the transcripts of a month at most.
+//! There is no full-text index, so a request searches the transcripts of a month at most.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::Condition;
@@ -17,25 +17,26 @@ pub const WORDS: Filter = Filter {
     doc: "A piece of what the caller or the agent said, or of the summary or problem, whatever its case and accents; three \
           letters or more. It searches 31 days: those before `until`, else the last ones, or those from `since` on.",
 };
-/// How many days one request may search. A day and two hours more: the days of a time zone are not all as long.
+/// Maximum period that one request may search: 31 days, and 26 hours of slack because the days of a time zone are not
+/// equally long.
 const MAX_SEARCHED: TimeDelta = TimeDelta::hours(31 * 24 + 26);
 const DEFAULT_SEARCHED: TimeDelta = TimeDelta::days(31);
 const MIN_LETTERS: usize = 3;
-/// Who speaks; the instructions of the assistant would match everything.
+/// The roles to search. The assistant's instructions are excluded, because they would match everything.
 const SPEAKERS: [&str; 3] = ["user", "assistant", "bot"];
 
-/// Words that a list is searched for.
+/// The words to search for.
 pub struct Words<'a> {
     words: &'a str,
-    /// The beginning of the days that are searched.
+    /// The beginning of the searched period.
     pub since: DateTime<Utc>,
 }
 
 impl<'a> Words<'a> {
-    /// What a request asks for.
+    /// The words of a request, if it has any.
     ///
     /// # Errors
-    /// 400 when the words are too short or the days too many.
+    /// 400 if the words are too short or the period is too long.
     pub fn of(listing: &'a Listing, now: DateTime<Utc>) -> Result<Option<Self>, Problem> {
         let Some(words) = listing.text("words").map(str::trim) else {
             return Ok(None);

@@ -6,7 +6,7 @@ use poem_openapi::types::ToJSON;
 use super::answer::Json;
 use super::change_sets::view::ChangeSetState;
 
-/// A stored row after a `PUT`.
+/// The response to a `PUT` of a row.
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
@@ -29,7 +29,7 @@ pub enum PutRow<T: ToJSON> {
     ),
 }
 
-/// A stored row that was not there before.
+/// The response after a row was created.
 #[derive(ApiResponse)]
 pub enum NewRow<T: ToJSON> {
     /// The row is new; the next call uses it.
@@ -37,7 +37,7 @@ pub enum NewRow<T: ToJSON> {
     Created(Json<T>, #[oai(header = "ETag")] String),
 }
 
-/// A stored row after a `PATCH`.
+/// The response to a `PATCH` of a row.
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
@@ -57,7 +57,7 @@ pub enum PatchedRow<T: ToJSON> {
     ),
 }
 
-/// After a `DELETE` of a row.
+/// The response to a `DELETE` of a row.
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,

@@ -14,9 +14,9 @@ use rules::segments::segments;
 use store::{calls, escalations, leads, sms_messages};
 use web::problem::Problem;
 
-/// So many rows of each kind are counted in one answer.
+/// Maximum number of rows of each kind in one statement.
 const MAX_ROWS: u64 = 20_000;
-/// So many calls are named in one query.
+/// Maximum number of call ids per query.
 const CHUNK: usize = 512;
 
 /// Id, time, milliseconds and cost.
@@ -24,7 +24,7 @@ type CallRow = (String, DateTime<Utc>, Option<i64>, Option<i64>);
 /// Call, time, state, the provider's id and the text.
 type MessageRow = (Option<String>, DateTime<Utc>, String, Option<String>, String);
 
-/// What is counted.
+/// What to count.
 pub struct Scope {
     pub rulebook_id: Uuid,
     pub since: DateTime<Utc>,
@@ -45,10 +45,10 @@ impl Scope {
     }
 }
 
-/// Adds what happened to the days.
+/// Adds the calls, leads and messages to their days.
 ///
 /// # Errors
-/// 422 when there is more than one answer counts.
+/// 422 if there are more than `MAX_ROWS` of a kind.
 pub async fn count(
     db: &DatabaseConnection,
     scope: &Scope,
