@@ -1,4 +1,4 @@
-//! The published document: what poem-openapi knows, made into valid OpenAPI 3.1 and told to people.
+//! The published document: poem-openapi's output, converted to valid OpenAPI 3.1 and completed for readers.
 //!
 //! In: the operations of [`super::service`]. Out: one JSON document, the same for every installation, served at
 //! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
@@ -44,7 +44,7 @@ use web::rate_limit::Allowance;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
-/// The same; what operations share stands once, in `components`.
+/// The document for programs: parts that operations share are defined once, in `components`.
 static SHARED: LazyLock<Value> = LazyLock::new(|| shared::shared(&DOCUMENT));
 
 static SERVED: LazyLock<String> = LazyLock::new(|| SHARED.to_string());
@@ -55,19 +55,19 @@ pub fn document() -> &'static Value {
     &DOCUMENT
 }
 
-/// The document as it is served: without what only people read a file by.
+/// The document as served, without the indentation of the committed file.
 pub(super) fn served() -> &'static str {
     &SERVED
 }
 
-/// The document as text, as it is committed.
+/// The document as text, in the form that is committed.
 #[must_use]
 pub fn document_text() -> String {
     format!("{:#}\n", *SHARED)
 }
 
 fn build() -> Value {
-    // The operations describe themselves; what they would work with is not asked for.
+    // The operations only describe themselves; the state is never used.
     let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
     let current = Current::new(Replica::default(), nowhere.clone());
     let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone(), AuditKey::new(&[0; 32]));
@@ -132,12 +132,12 @@ fn build() -> Value {
     document
 }
 
-/// How people begin, and what they find where.
+/// The introduction for readers.
 const fn guide() -> &'static str {
     include_str!("document/guide.md")
 }
 
-/// The common prefix is written for the router; the document writes parameters in braces.
+/// Converts paths from the router's syntax to the document's, with parameters in braces.
 fn named_paths(paths: Value) -> Map<String, Value> {
     match paths {
         Value::Object(paths) => paths

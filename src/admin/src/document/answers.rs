@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-/// A header as it is written, where it stands in the document, and what it holds.
+/// The name and the description of each header.
 const HEADERS: [(&str, &str); 9] = [
     (
         "X-Request-Id",
@@ -30,7 +30,7 @@ const HEADERS: [(&str, &str); 9] = [
     ),
 ];
 
-/// Adds the headers that follow from the status, and names the others as they are sent.
+/// Adds the headers that follow from the status, and gives the others the names under which they are sent.
 pub fn tell(document: &mut Value) {
     let mut used = BTreeSet::new();
     let paths = document["paths"].as_object_mut().into_iter().flatten();
@@ -63,7 +63,7 @@ pub fn tell(document: &mut Value) {
     document["components"]["headers"] = Value::Object(told.collect());
 }
 
-/// A header by its name on the wire; an unknown one stays as it is.
+/// A header's name as sent, and a reference to its definition; an unknown header stays unchanged.
 fn named(name: &str, own: &Value, used: &mut BTreeSet<&'static str>) -> (String, Value) {
     let Some((name, _)) = HEADERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
         return (name.to_owned(), own.clone());

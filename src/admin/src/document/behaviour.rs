@@ -1,5 +1,5 @@
-//! What operations have in common beyond their own work: writes can be tried, what is read has a tag, and what a client
-//! does not take is refused. What their headers hold is told by [`super::answers`].
+//! Common behaviour of operations: writes have a dry run, reads have an ETag, and an unacceptable `Accept` is rejected. The
+//! contents of their headers are in [`super::answers`].
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::super::dry_run;
 use super::operations::rows_at;
 use super::statuses;
 
-/// Says so of every operation.
+/// Documents this behaviour for every operation.
 pub fn tell(document: &mut Value) {
     let items = document["paths"].as_object_mut().into_iter().flatten();
     let operations =
@@ -32,7 +32,7 @@ fn good(operation: &mut Value) -> impl Iterator<Item = &mut Value> {
     responses.filter_map(|(status, response)| status.starts_with('2').then_some(response))
 }
 
-/// What reads a row and what writes it answer with the same, so that one response stands for all of them.
+/// Gives reads and writes of a row the same response, so that one shared response describes all of them.
 fn answer_alike(operation: &mut Value) {
     for status in ["200", "201"] {
         let Some(response) = operation["responses"].get_mut(status) else {
@@ -96,8 +96,8 @@ fn tell_trial(operation: &mut Value) {
     }
 }
 
-/// Whether an operation does what is hard to take back. A page that fills in its examples must not do it at the press of a
-/// button: it is filled in as a trial.
+/// Whether an operation is hard to undo. `/docs` fills in examples, so that one click could run it: its example is a dry
+/// run.
 fn destroys(id: &str) -> bool {
     const FIRST_WORDS: [&str; 8] = [
         "delete_", "remove_", "retire_", "revoke_", "discard_", "reject_", "lift_", "resend_",
@@ -118,8 +118,8 @@ fn destroys(id: &str) -> bool {
     FIRST_WORDS.iter().any(|word| id.starts_with(word)) || OTHERS.contains(&id)
 }
 
-/// A write that is refused without a version (428) takes it in one of two places, which no parameter's `required` can say: both
-/// say so in words.
+/// A write that is rejected without a version (428) accepts the version in one of two places. `required` cannot express
+/// that, so the descriptions of both say it.
 fn require_version(operation: &mut Value) {
     const HEADER: &str = "If-Match";
     let parameters = || operation["parameters"].as_array().into_iter().flatten();

@@ -1,11 +1,12 @@
 //! The shape of a decision, for people and generated clients.
 //!
-//! In: the document, in which a decision is whatever JSON the pure core writes: it has serde's shape, and a stored one is
-//! answered as its bytes are. Out: the schemas `Decision` and those in it, where a decision is answered.
+//! The core serializes decisions with serde, and stored ones are returned byte for byte, so poem-openapi knows no schema
+//! for them. This adds the schema `Decision` and those that it uses, and refers to them where a response contains a
+//! decision.
 
 use serde_json::{Value, json};
 
-/// Adds the schemas, and refers to them.
+/// Adds the schemas and the references to them.
 pub fn add(document: &mut Value) {
     let schemas = &mut document["components"]["schemas"];
     for (name, schema) in [
@@ -147,7 +148,7 @@ fn fact() -> Value {
     )
 }
 
-/// An object of what is listed and of amounts of money; all is always there but what is named as optional.
+/// An object schema with these properties and these amounts of money. All are required except those in `optional`.
 fn object(about: &str, amounts: &[(&str, &str)], mut properties: Value, optional: &[&str]) -> Value {
     for (name, about) in amounts {
         properties[*name] = json!({

@@ -1,4 +1,4 @@
-//! Examples that work: rows of the sample business, as the first start loads them.
+//! Working examples, from the rows of the sample business that the first start loads.
 
 pub mod answered;
 pub mod problems;
@@ -57,7 +57,7 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "post",
         taking,
     );
-    // None: one is made. What stands in an example must not become a secret.
+    // Without a value, one is generated: a value from an example must not become a secret.
     let secret = json!({"purpose": "webhook"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/secrets", "post", secret);
     let rails = json!({"lowest_price": "50.00", "highest_price": "5000.00", "largest_change_percent": "25"});
@@ -109,7 +109,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, &format!("{feedback}/dismiss"), "post", dismissed);
     let phrases = json!({"phrases": ["water heater", "chauffe-eau"], "language": "fr"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/phrase-matches", "post", phrases);
-    // The question is about the service whose price `put_service` is filled in with: the change shows in the next answer.
+    // The example asks about the service in the example of `put_service`, so a change of its price shows in the next
+    // response.
     if let Some((_, service)) = first::<rules::rows::Service>(sample) {
         let question = json!({"facts": {"service_text": service["names"]["en"]}, "at": "2026-11-24T15:00:00Z"});
         request(paths, "/admin/v1/rulebooks/{rulebook}/evaluate", "post", question);
@@ -130,7 +131,7 @@ fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
         let list = format!("/admin/v1/rulebooks/{{rulebook}}/{}", told.path);
         let one = format!("{list}/{{code}}");
         let (mut stored, mut sent) = (row, sent);
-        // A row that the sample does not have is sent as a new one.
+        // A row that is not in the sample is sent as a new one.
         if sample_has(*resource, sample) {
             stored["version"] = 1.into();
         }
@@ -161,7 +162,7 @@ fn with_few_weights(mut row: Value) -> Value {
 }
 
 fn sheets(paths: &mut Map<String, Value>, sample: &RowSet) {
-    // One shows it for all.
+    // One kind shows the format for all.
     let exported = sheet_of_one::<rules::rows::Service>(sample).unwrap_or_default();
     for told in TOLD {
         let resource = Resource::ALL.iter().find(|resource| resource.path() == told.path);
@@ -174,7 +175,7 @@ fn sheets(paths: &mut Map<String, Value>, sample: &RowSet) {
     }
 }
 
-/// What is no JSON.
+/// Examples of media types other than JSON.
 fn plain_texts(paths: &mut Map<String, Value>) {
     let rulebook = "/admin/v1/rulebooks/{rulebook}";
     let lines = "--- services/camera_inspection\n+++ services/camera_inspection\n-price_to = \"450.00\"\n+price_to = \"400.00\"\n";
@@ -229,7 +230,7 @@ fn change_sets(paths: &mut Map<String, Value>, sample: &RowSet) {
     let tried = json!({"changes": [change], "days": 30});
     request(paths, "/admin/v1/rulebooks/{rulebook}/backtests", "post", tried);
     request(paths, &format!("{all}/{{id}}/changes"), "post", raise);
-    // Without a comment, that of the change set stays.
+    // Without a comment, the change set's own is used.
     request(paths, &format!("{all}/{{id}}/publish"), "post", json!({}));
 }
 
@@ -249,10 +250,10 @@ fn named<R: Row>(row: &R) -> Option<(String, Value)> {
     Some((row.code().to_owned(), serde_json::to_value(row).ok()?))
 }
 
-/// The first row of a kind; one that would fit where the sample has none, because it would be out of date one day.
+/// The first row of a kind. Kinds whose rows would go out of date have none in the sample, so a fitting row is made up.
 fn first_row<R: Row>(sample: &RowSet) -> Option<R> {
     let row = match R::RESOURCE {
-        // Some have a hundred phrases.
+        // Some rows have a hundred phrases.
         Resource::Cues | Resource::Concepts => shortest::<R>(sample),
         _ => R::table(sample).values().next().map(|stored| stored.row.clone()),
     };
@@ -267,16 +268,16 @@ fn shortest<R: Row>(sample: &RowSet) -> Option<R> {
     rows.min_by_key(|row| json!(row).to_string().len()).cloned()
 }
 
-/// The row that a request brings: the sample's first, so that sending it changes nothing.
+/// The row for a request: the sample's first, so that sending it changes nothing.
 fn sent_row<R: Row>(sample: &RowSet) -> Option<R> {
-    // A classifier of the sample has about a thousand weights, and with fewer it would be another.
+    // A classifier of the sample has about a thousand weights, and shortening them would change it.
     if R::RESOURCE == Resource::Classifiers {
         return made::<R>();
     }
     first_row::<R>(sample)
 }
 
-/// A row that the sample does not have.
+/// A row that is not in the sample.
 fn made<R: Row>() -> Option<R> {
     let row = match R::RESOURCE {
         Resource::ShiftOverrides => json!({
@@ -304,7 +305,7 @@ fn sheet_of_one<R: Row + poem_openapi::types::Type>(sample: &RowSet) -> Option<S
     authoring::sheet::write::<R>(&rows).ok()
 }
 
-/// A change of what people change most, to what it is already: pressing Execute changes nothing.
+/// A patch of the fields that people change most, with their current values: pressing Execute changes nothing.
 fn patch(resource: Resource, stored: &Value) -> Value {
     let mut patch = json!({"version": 1});
     let fields: &[&str] = match resource {

@@ -1,5 +1,5 @@
-//! Words by which owners look for an operation at `/docs`, in English and French, where neither its summary nor its group's
-//! description says them. In: the document with its operations. Out: the same with `x-keywords`.
+//! Search words for operations at `/docs`, in English and French, if neither the summary nor the group's description
+//! contains them. They are added to the document as `x-keywords`.
 
 use serde_json::{Value, json};
 

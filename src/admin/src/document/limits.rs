@@ -1,4 +1,4 @@
-//! The limits of fields that no type expresses.
+//! Limits of fields that the Rust types do not express.
 //!
 //! Bodies are validated against the document, so these limits are enforced. A limit that depends on other rows or on
 //! the clock cannot be a schema.
@@ -21,7 +21,7 @@ pub fn never_null(schema: &str, field: &str) -> bool {
     }
 }
 
-/// The largest integer that every JSON parser keeps exactly.
+/// The largest integer that every JSON parser represents exactly.
 const WHOLE: i64 = 9_007_199_254_740_991;
 const CODE: &str = "^[a-z][a-z0-9_]{0,63}$";
 const TOOL: &str = "^[A-Za-z][A-Za-z0-9_]{0,63}$";
@@ -105,7 +105,7 @@ pub(super) fn of_rows() -> Vec<(&'static str, &'static str, Value)> {
         ("PriorityRule", "sla_seconds", whole(0, year)),
         ("PriorityRule", "cool_down_s", whole(0, week)),
         ("PriorityRule", "escalate_after_s", whole(0, week)),
-        // A viewer reads it masked; writing the masked form is rejected by the compiler.
+        // Viewers read it masked; the compiler rejects the masked form on a write.
         (
             "Contact",
             "phone",
@@ -340,7 +340,7 @@ pub(super) fn between_fields() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Exactly one of these fields is required. Written so that generated clients still see one object.
+/// Exactly one of these fields is required. In this form, generated clients still see a single object.
 fn one_of(fields: &[&str]) -> Value {
     let mut dependent = serde_json::Map::new();
     for (number, field) in fields.iter().enumerate() {
@@ -364,7 +364,7 @@ fn whole(from: i64, to: i64) -> Value {
     json!({"minimum": from, "maximum": to})
 }
 
-/// What people call a rulebook; it may be null.
+/// The schema of a rulebook's display name, which may be null.
 fn display_name() -> Value {
     json!({"pattern": PLAIN_NAME, "maxLength": 100, "examples": ["Pomp Plumbing"]})
 }

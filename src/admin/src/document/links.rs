@@ -15,7 +15,7 @@ const CODE: &str = "$response.body#/code";
 const VERSION: &str = "$response.body#/version";
 const TAG: &str = "$response.header.ETag";
 
-/// From, to, and the parameters with their sources; the rulebook is added if both have one.
+/// Source operation, target operation, and the parameters with their sources. The rulebook is added if both have one.
 type Link = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const SET: &[(&str, &str)] = &[("path.id", ID), ("query.version", VERSION)];
@@ -101,7 +101,7 @@ pub fn add(document: &mut Value) {
         let of = |verb: &str| format!("{verb}_{}", told.one);
         let list = format!("list_{}", told.many);
         for from in [&of("put"), &of("get"), &of("patch")] {
-            // All three answer with the row, so they have the same links, also to themselves.
+            // All three respond with the row, so they have the same links, also to themselves.
             for verb in ["put", "patch", "delete"] {
                 let named = [("path.code", CODE), ("header.If-Match", TAG)];
                 link(document, from, &of(verb), &named);

@@ -108,7 +108,7 @@ mod tests {
     use super::super::super::list::is_masked;
     use super::super::document;
 
-    /// Parameters of lists that reveal nothing that is masked for viewers.
+    /// List parameters that do not reveal masked values.
     const OPEN: [&str; 55] = [
         "archived",
         "effect",

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 use super::super::resources::{TOLD, Told};
 use super::{lists, statuses};
 
-/// Where a rulebook is.
+/// The path of a rulebook.
 pub const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
 
-/// The groups.
+/// The groups, as OpenAPI tags.
 pub fn tags() -> Value {
     let mut tags = vec![
         json!({"name": "rulebooks", "description": "Rulebooks and their settings."}),

@@ -19,7 +19,7 @@ pub fn limit(document: &mut Value) {
         let id = operation["operationId"].clone();
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
-            // There it is an ordinary filter.
+            // In this list it is an ordinary filter.
             if parameter["name"] == "revision" && id == "list_decisions" {
                 continue;
             }

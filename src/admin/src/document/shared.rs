@@ -15,24 +15,24 @@ use serde_json::{Map, Value, json};
 
 use super::super::dry_run;
 
-/// What occurs more than once.
+/// Counts parts of the document, to move those that occur more than once to `components`.
 #[derive(Default)]
 struct Repeated {
-    /// By its JSON text: how often, and a name for it.
+    /// By JSON text: the number of occurrences, and a name.
     counts: BTreeMap<String, (usize, String)>,
     named: BTreeMap<String, String>,
-    /// The components by name, with those that the document already has.
+    /// The components by name, including those that the document already has.
     components: Map<String, Value>,
 }
 
-/// The document in which each repeated part stands once.
+/// The document with each repeated part defined once.
 #[must_use]
 pub fn shared(document: &Value) -> Value {
     let mut document = document.clone();
     document["info"]["description"] = super::guide().into();
     schemas::shorten(&mut document);
     shorten_paths(&mut document);
-    // Responses first: what one of them alone has stays in it.
+    // Responses first: a part that only one response has stays in it.
     for kind in ["responses", "headers", "examples", "links", "parameters"] {
         let known = document["components"][kind].as_object().cloned();
         let mut repeated = Repeated {
@@ -50,7 +50,7 @@ pub fn shared(document: &Value) -> Value {
     document
 }
 
-/// What programs need of the operations.
+/// Reduces the operations to what programs need.
 fn shorten_paths(document: &mut Value) {
     without_keywords(document);
     errors::by_range(document);
@@ -60,7 +60,7 @@ fn shorten_paths(document: &mut Value) {
     parameters::of_paths(document);
 }
 
-/// The words of the search at `/docs`, which has the whole document.
+/// Removes the search words of `/docs`, which has the whole document.
 fn without_keywords(document: &mut Value) {
     let remove = |at: &mut Value| at.as_object_mut().and_then(|at| at.remove("x-keywords"));
     for tag in document["tags"].as_array_mut().into_iter().flatten() {
@@ -69,8 +69,8 @@ fn without_keywords(document: &mut Value) {
     operations(document).for_each(|operation| drop(remove(operation)));
 }
 
-/// Headers that follow from the request are told once: the request's id with the errors, for whoever reports one, that of
-/// a dry run with its parameter, and the tag of what is only read with 304.
+/// Documents headers that follow from the request only once: the request id with the errors, the dry run's header with its
+/// parameter, and the ETag of reads with 304.
 fn without_usual_headers(document: &mut Value) {
     for operation in operations(document) {
         let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
@@ -96,7 +96,7 @@ fn without_usual_headers(document: &mut Value) {
     }
 }
 
-/// Programs read it in `x-required-role`.
+/// Removes the role from descriptions; programs read it in `x-required-role`.
 fn without_roles(document: &mut Value) {
     for operation in operations(document) {
         let sentence = format!(
@@ -110,7 +110,7 @@ fn without_roles(document: &mut Value) {
     }
 }
 
-/// Takes out the components that nothing refers to any more.
+/// Removes components that are no longer referenced.
 fn without_unused(document: &mut Value) {
     let text = document.to_string();
     for kind in ["headers", "examples"] {
@@ -135,7 +135,7 @@ impl Repeated {
         }
     }
 
-    /// Of several with one name, what occurs most often gets the name without a number.
+    /// Names the repeated parts. Of several with the same name, the most frequent one gets the name without a number.
     fn name(&mut self) {
         let counts = std::mem::take(&mut self.counts).into_iter();
         let mut repeated: Vec<_> = counts.filter(|(_, (count, _))| *count > 1).collect();
@@ -159,7 +159,7 @@ impl Repeated {
     }
 }
 
-/// Calls `tell` with each part of a kind, and a name for it.
+/// Calls `tell` with the name and the value of each part of a kind.
 fn each(document: &mut Value, kind: &str, mut tell: impl FnMut(&str, &mut Value)) {
     if kind == "parameters" {
         let items = document["paths"].as_object_mut().into_iter().flatten();
@@ -230,7 +230,8 @@ fn schema_name(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.rsplit('/').next()
 }
 
-/// The examples of a body. One alone stands as `example`; only `examples` can be references.
+/// Calls `tell` with the examples of a body. A single example is written as `example`, because only `examples` can be
+/// references.
 fn each_example(body: &mut Value, tag: &str, tell: &mut impl FnMut(&str, &mut Value)) {
     let content = body.get_mut("content").and_then(Value::as_object_mut);
     for (kind, media) in content.into_iter().flatten() {
@@ -258,7 +259,7 @@ fn last(media: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// Clients read it before anything else, some on a phone, and what reads it by a model pays for each byte.
+    /// Maximum size of the document: clients load it first, some on a phone, and language models pay for each byte.
     const MOST_BYTES: usize = 500_000;
 
     #[test]
@@ -272,7 +273,7 @@ mod tests {
         let mut whole = super::super::document().clone();
         let mut short = shared(&whole);
         shorten_paths(&mut whole);
-        // Put back, it is the whole again.
+        // With all references resolved, it equals the whole document.
         let (components, known) = (short["components"].clone(), whole["components"].clone());
         for kind in ["responses", "parameters", "links", "headers", "examples"] {
             put_back(&mut short["paths"], kind, &components, &known);

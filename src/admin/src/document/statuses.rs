@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::list::is_masked;
 
-/// What they mean, alike for all operations.
+/// The meaning of each status, the same for all operations.
 pub const OF_SHAPE: [(&str, &str); 12] = [
     ("400", "The request is not valid; each fault is listed with its place."),
     ("401", "No valid key."),
@@ -37,7 +37,7 @@ pub const OF_SHAPE: [(&str, &str); 12] = [
     ),
 ];
 
-/// Operations whose body's schema says all that can be wrong with it.
+/// Operations whose body's schema expresses every possible fault.
 const TOLD_BY_SCHEMA: [&str; 4] = [
     "create_erasure",
     "dismiss_feedback",
@@ -45,7 +45,7 @@ const TOLD_BY_SCHEMA: [&str; 4] = [
     "resolve_notice",
 ];
 
-/// Adds them to an operation with this role.
+/// Adds the statuses to an operation with this role.
 pub fn add(operation: &mut Value, role: &str) {
     let body = !operation["requestBody"].is_null();
     let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
@@ -56,7 +56,7 @@ pub fn add(operation: &mut Value, role: &str) {
         .any(|parameter| parameter["in"] != "path" || parameter["schema"]["format"] == "uuid");
     let masked = parameters.iter().filter_map(|one| one["name"].as_str()).any(is_masked);
     let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
-    // What no schema can express: contradictory parts, the cursor of another list.
+    // Faults that no schema can express: contradictory parts, the cursor of another list.
     let told_by_schema = TOLD_BY_SCHEMA.iter().any(|id| operation["operationId"] == *id);
     let open = (body && !told_by_schema)
         || has("cursor")
@@ -83,13 +83,13 @@ pub fn add(operation: &mut Value, role: &str) {
     }
 }
 
-/// What a status means that follows from the shape.
+/// The meaning of a status that follows from the shape.
 pub fn about(status: &str) -> &'static str {
     let told = OF_SHAPE.iter().find(|(of, _)| *of == status);
     told.map_or("", |(_, about)| about)
 }
 
-/// The 422 of contradictory parts, beside the operation's own.
+/// Adds the 422 for contradictory parts to the operation's own.
 fn also_unprocessable(operation: &mut Value) {
     let response = &mut operation["responses"]["422"];
     if response.is_null() {

@@ -1,11 +1,11 @@
-//! Takes out of the document what says nothing: defaults that poem-openapi writes down, titles that repeat a name, and
-//! parts that are null because somebody looked for them.
+//! Removes noise from the document: defaults that poem-openapi writes, titles that repeat a name, and parts that are null
+//! because indexing into the JSON created them.
 
 use serde_json::{Map, Value, json};
 
-/// Takes it out.
+/// Removes the noise.
 pub fn tidy(document: &mut Value) {
-    // Every operation needs the same scheme; which role, its `x-required-role` says.
+    // Every operation needs the same scheme; `x-required-role` names the role.
     document["security"] = json!([{"api_key": []}]);
     let items = document["paths"].as_object_mut().into_iter().flatten();
     for operation in items.flat_map(|(_, item)| item.as_object_mut().into_iter().flat_map(Map::values_mut)) {
@@ -18,7 +18,7 @@ pub fn tidy(document: &mut Value) {
         for parameter in parameters.into_iter().flatten().filter_map(Value::as_object_mut) {
             let default = |key: &str| match key {
                 "deprecated" | "required" => Some(false),
-                // Only of lists, which none is.
+                // Matters only for lists, and no parameter is one.
                 "explode" => Some(true),
                 _ => None,
             };
@@ -39,7 +39,7 @@ mod tests {
     use super::super::document;
     use super::*;
 
-    /// What may be null where JSON stands for itself: examples and values of an `enum`.
+    /// Keys below which `null` is a valid JSON value, as in examples and in an `enum`.
     const VALUES: [&str; 7] = ["example", "examples", "value", "default", "enum", "const", "properties"];
 
     fn nulls(value: &Value, at: &str, found: &mut Vec<String>) {

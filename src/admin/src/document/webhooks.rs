@@ -1,4 +1,4 @@
-//! What others send to Ringbook: Vapi's messages ([`vapi`]) and Twilio's callbacks.
+//! Inbound webhooks: Vapi's messages ([`vapi`]) and Twilio's callbacks.
 
 pub mod vapi;
 
@@ -105,7 +105,7 @@ fn form(required: &[&str], properties: &Value) -> Value {
     }}}})
 }
 
-/// What Twilio's callbacks answer besides.
+/// Adds the error responses of Twilio's callbacks.
 fn with_problems(mut responses: Value, unknown: &str) -> Value {
     for (status, about) in [
         ("400", "The body is no form, or lacks a field."),

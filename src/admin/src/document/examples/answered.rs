@@ -1,13 +1,13 @@
 //! Examples of responses: recorded from real responses.
 //!
-//! The tests over HTTP write `answered.json` (`make examples`): by schema and status, the response that shows the most,
-//! with shortened lists. If a schema was never answered with a status, its response with another one is used.
+//! The tests over HTTP write `answered.json` (`make examples`): by schema and status, the response that shows the most
+//! fields, with shortened lists. If no response of a schema had a status, a response with another status is used.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// By schema, then by status.
+/// Recorded responses by schema, then by status.
 type Kept = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// Adds the examples.

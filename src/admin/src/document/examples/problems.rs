@@ -1,14 +1,14 @@
-//! What each operation says when it fails, by status and code, in the words in which it says it.
+//! Example problems of each operation, by status and code, with the texts that the server sends.
 
 use serde_json::{Map, Value, json};
 
 use web::problem::payload::ProblemBody;
 use web::problem::{Code, FieldFault, Problem};
 
-/// The id of the request that the examples are about.
+/// The request id in the examples.
 const REQUEST_ID: &str = "0199f0c2-7a4e-7c3b-9a53-2f1d8f0b6c11";
 
-/// Adds an example for each code of each error of each operation. Each stands once, under `components`.
+/// Adds an example for each code of each error of each operation. Each is defined once, under `components`.
 pub fn add(document: &mut Value) {
     let mut shown = Map::new();
     let items = document["paths"].as_object_mut().into_iter().flatten();
@@ -64,7 +64,7 @@ impl Asked {
             Code::InvalidParameter => self.has_parameters,
             Code::BadRequest | Code::SignatureInvalid => false,
             Code::IdempotencyKeyReused => about.contains("Idempotency-Key"),
-            // One status for both, where an operation has both.
+            // Both have the same status, if an operation has both.
             Code::RuleFault => !about.contains("Idempotency-Key") || about.contains("would not work"),
             _ => true,
         });
@@ -120,7 +120,7 @@ fn faults(is_sheet: bool) -> Vec<FieldFault> {
     ]
 }
 
-/// Whether something else than text is asked for.
+/// Whether the parameter is not a plain string, so that its value can be invalid.
 fn can_be_wrong(parameter: &Value) -> bool {
     let schema = &parameter["schema"];
     schema["format"].is_string() || schema["type"] == "integer" || schema["type"] == "boolean"

@@ -1,12 +1,12 @@
-//! The errors that follow from an operation's shape, as one response for all of a client's and one for all of the server's.
-//! What is an operation's own, as a stale version, stays with it.
+//! Merges the errors that follow from an operation's shape into two responses, `4XX` and `5XX`. An operation's own errors,
+//! as a stale version, stay with it.
 
 use serde_json::{Map, Value, json};
 
 use super::super::statuses::OF_SHAPE;
 use super::operations;
 
-/// The ranges with what they mean; the statuses follow.
+/// The ranges and their descriptions; the statuses are appended.
 const RANGES: [(&str, &str); 2] = [
     (
         "4XX",
@@ -15,8 +15,8 @@ const RANGES: [(&str, &str); 2] = [
     ("5XX", "What fails here; sending the request again may help."),
 ];
 
-/// Replaces them by references to the responses, which list them. Their statuses stand in the examples too, where
-/// programs find them.
+/// Replaces these errors with references to the two responses, which list them. Their statuses are also in the examples,
+/// where programs find them.
 pub fn by_range(document: &mut Value) {
     for (range, about) in RANGES {
         let common = taken_out(document, range);
@@ -58,7 +58,7 @@ fn taken_out(document: &mut Value, range: &str) -> Common {
 impl Common {
     fn response(mut self, range: &str, about: &str, known: &Value) -> Value {
         for (name, header) in &mut self.headers {
-            // Each but the request's id comes with some of the statuses only.
+            // Every header except the request id comes only with some statuses.
             if name != "X-Request-Id" {
                 *header = known[name].clone();
                 header["required"] = false.into();

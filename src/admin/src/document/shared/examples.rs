@@ -1,4 +1,4 @@
-//! Examples as part of their schemas: what reads a row, what writes it and what lists it show the same one.
+//! Moves examples into their schemas: reading, writing and listing a row show the same example.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ pub fn to_schemas(document: &mut Value) {
     let Some(mut schemas) = document["components"]["schemas"].as_object().cloned() else {
         return;
     };
-    // Requests first: their examples are what people send.
+    // Requests first: their examples show what people send.
     each_body(document, "requestBody", &mut |media| to_schema(media, &mut schemas));
     for of_pages in [false, true] {
         each_body(document, "responses", &mut |media| {
@@ -50,7 +50,7 @@ fn to_schema(media: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
     let Some(own) = own.filter(|_| media.contains_key("example")) else {
         return;
     };
-    // A page shows the example of what it lists.
+    // A page shows the example of its entries.
     let of_entry = entry(media, schemas).and_then(|entry| schemas.get(entry));
     let is_shown = of_entry.is_some_and(|entry| entry["examples"].is_array());
     if let (Some(schema), Some(example)) = (schemas.get_mut(&own), media.remove("example"))

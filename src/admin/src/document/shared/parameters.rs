@@ -1,8 +1,8 @@
-//! Parameters of a path, once for all its operations.
+//! Moves path parameters from the operations to their path.
 
 use serde_json::{Map, Value};
 
-/// Moves them to the path; they come before those of each operation, as they did.
+/// Moves path parameters to the path. They still come before the parameters of each operation.
 pub fn of_paths(document: &mut Value) {
     for (_, item) in document["paths"].as_object_mut().into_iter().flatten() {
         let Some(item) = item.as_object_mut() else { continue };

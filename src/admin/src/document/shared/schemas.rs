@@ -1,15 +1,15 @@
-//! Schemas in fewer words: without what repeats a field's name or says again of a patch what its row says, and with the
-//! fields that many schemas have alike in one place.
+//! Shortens schemas: removes descriptions that repeat a field's name, removes from patches what the row's schema says, and
+//! defines fields that many schemas share in one place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-/// A field is shared if it occurs at least so often, and says at least so much, in bytes of JSON.
+/// A field is shared if it occurs at least `OFTEN` times and has at least `MUCH` bytes of JSON.
 const OFTEN: usize = 10;
 const MUCH: usize = 90;
 
-/// Shortens them.
+/// Shortens all schemas.
 pub fn shorten(document: &mut Value) {
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
         return;
@@ -52,7 +52,7 @@ fn repeats(name: &str, about: &str) -> bool {
     own.replace(' ', "_") == name || (own == "When" && name.ends_with("at"))
 }
 
-/// What a field is about stands in the row's schema.
+/// Removes the descriptions from a patch's fields, because the row's schema has them.
 fn refer(row: &str, patch: &mut Value) {
     patch["description"] = format!("The fields of `{row}` to change; null removes an optional one.").into();
     for (name, field) in fields(patch) {
@@ -100,7 +100,7 @@ mod tests {
     use super::super::super::document;
     use super::*;
 
-    /// What validation sees of a schema.
+    /// Reduces a schema to what validation uses.
     fn bare(value: &mut Value, shared: &Value) {
         if let Some(name) = value["$ref"].as_str().and_then(|target| target.rsplit('/').next())
             && let Some(own) = shared.get(name)

@@ -1,6 +1,6 @@
 //! The schemas of Vapi's messages and their responses, as far as Ringbook uses them, with examples.
 //!
-//! Vapi adds fields and types at any time, so nothing is closed and only the type is required.
+//! Vapi adds fields and types at any time, so additional fields are allowed and only the type is required.
 
 use serde_json::{Map, Value, json};
 
@@ -128,7 +128,7 @@ const fn kind(schema: &'static str, types: &'static [&'static str], about: &'sta
     }
 }
 
-/// Adds the schemas of messages and answers.
+/// Adds the schemas of messages and responses.
 pub fn add_schemas(schemas: &mut Schemas) {
     let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let kinds: Vec<Value> = KINDS.iter().map(|kind| reference(kind.schema)).collect();
@@ -168,7 +168,7 @@ pub fn add_schemas(schemas: &mut Schemas) {
     }
 }
 
-/// Examples of messages, and of their answers, by the type of the message.
+/// Examples of messages and of their responses, by message type.
 pub fn examples() -> (Value, Value) {
     let (mut messages, mut answers) = (Map::new(), Map::new());
     for kind in KINDS {
