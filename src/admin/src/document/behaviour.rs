@@ -55,14 +55,14 @@ fn tell_tag(operation: &mut Value) {
         response["headers"]["ETag"] = Value::Null;
     }
     operation["responses"]["304"] = json!({
-        "description": "Nothing has changed since the answer with the tag in `If-None-Match`.",
+        "description": "Nothing has changed since the response with the tag in `If-None-Match`.",
         "headers": {"ETag": null},
     });
     add_parameter(
         operation,
         json!({
             "name": "If-None-Match", "in": "header", "required": false, "schema": {"type": "string"},
-            "description": "The `ETag`s of the answers that you have.",
+            "description": "The `ETag`s of the responses that you have.",
         }),
     );
 }
@@ -73,14 +73,14 @@ fn tell_trial(operation: &mut Value) {
         return add_to_description(operation, "Writes nothing.");
     }
     if let Some((_, why)) = dry_run::NO_TRIAL.iter().find(|(no, _)| *no == id) {
-        return add_to_description(operation, &format!("Takes no `dry_run`. {why}"));
+        return add_to_description(operation, &format!("Has no `dry_run`. {why}"));
     }
     add_parameter(
         operation,
         json!({
             "name": dry_run::PARAMETER, "in": "query", "required": false, "schema": {"type": "boolean", "default": false},
-            "description": "`true` does everything up to the end, answers as if it were done, and takes all of it back. Such an answer \
-                has `X-Ringbook-Dry-Run: true`; ids and keys in it are good for nothing.",
+            "description": "`true` executes the request, gives the usual response, and rolls everything back. The response has \
+                `X-Ringbook-Dry-Run: true`; ids and keys in it cannot be used.",
         }),
     );
     if destroys(&id)

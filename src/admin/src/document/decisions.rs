@@ -31,7 +31,7 @@ pub fn add(document: &mut Value) {
 
 fn decision() -> Value {
     object(
-        "What a call costs and how urgent it is, and why. The same revision, facts and instant give the same.",
+        "What a call costs, how urgent it is, and why. Equal revision, facts and instant give an equal decision.",
         &[],
         json!({
             "revision": {"type": "integer", "format": "int64", "description": "The revision that decided."},
@@ -41,15 +41,15 @@ fn decision() -> Value {
             "price": or_null("Price", "The price, where there is one."),
             "priority": {"$ref": "#/components/schemas/Priority", "description": "How urgent it is."},
             "sla_seconds": {"type": "integer", "format": "int64", "description": "Seconds within which somebody should call back."},
-            "priority_rule": {"type": ["string", "null"], "description": "The priority rule that matched; null is the rulebook's default."},
-            "notify": {"type": "array", "items": {"type": "string"}, "description": "Codes of the contacts to tell, in order."},
-            "template": {"type": ["string", "null"], "description": "The template to tell them with; null means nobody is texted."},
+            "priority_rule": {"type": ["string", "null"], "description": "The priority rule that matched; null: the rulebook's default."},
+            "notify": {"type": "array", "items": {"type": "string"}, "description": "Codes of the contacts to notify, in order."},
+            "template": {"type": ["string", "null"], "description": "The template for the SMS messages; null: nobody is notified."},
             "say": {"type": "string", "description": "One sentence that a voice agent can say, in `language`."},
             "language": {"type": "string", "description": "The caller's language, one of the rulebook's."},
             "dropped_scripts": {
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Codes of the scripts that failed and were left out; absent when nothing was.",
+                "description": "Codes of the scripts that failed and were left out; absent if none.",
             },
             "derived": {
                 "type": "object",
@@ -59,7 +59,7 @@ fn decision() -> Value {
             "trace": {
                 "type": "array",
                 "items": {"$ref": "#/components/schemas/DecisionStep"},
-                "description": "Every row that took part, in order, and what it did to the money.",
+                "description": "Every row that took part, in order, and its effect on the price.",
             },
         }),
         &["dropped_scripts"],
@@ -76,13 +76,13 @@ fn price() -> Value {
             ("total_to", "Highest with taxes."),
             (
                 "besides",
-                "What comes once for the whole job besides the price of one, before tax.",
+                "The part charged once for the whole job, beside the unit price, before tax.",
             ),
         ],
         json!({
             "currency": {"type": "string", "description": "The rulebook's currency.", "example": "CAD"},
-            "per": {"type": "string", "description": "What one is, in the caller's language, when the price is for one of an unknown number."},
-            "taxes": {"type": "array", "items": {"$ref": "#/components/schemas/TaxLine"}, "description": "One line a tax."},
+            "per": {"type": "string", "description": "The unit, in the caller's language, if the price is per unit and their number is unknown."},
+            "taxes": {"type": "array", "items": {"$ref": "#/components/schemas/TaxLine"}, "description": "One line per tax."},
         }),
         &["per", "besides"],
     )
@@ -108,7 +108,7 @@ fn step() -> Value {
             "resource": {"type": "string", "description": "The resource's path name.", "example": "adjustments"},
             "code": {"type": "string", "description": "The row's code."},
             "did": {"type": "string", "description": "What it did, in English.", "example": "matched postal code J4"},
-            "money": {"$ref": "#/components/schemas/MoneyStep", "description": "What it did to the money, if anything."},
+            "money": {"$ref": "#/components/schemas/MoneyStep", "description": "Its effect on the price, if any."},
         }),
         &["money"],
     )
@@ -122,7 +122,7 @@ fn money_step() -> Value {
         json!({
             "kind": {
                 "$ref": "#/components/schemas/AdjustmentKind",
-                "description": "What kind of adjustment; absent for the base price, scripts and rounding.",
+                "description": "The kind of adjustment; absent for the base price, scripts and rounding.",
             },
             "from_before": end("Lowest before."),
             "from_after": end("Lowest after."),
@@ -138,7 +138,7 @@ fn fact() -> Value {
         "A typed value that rules may read.",
         &[],
         json!({
-            "type": {"type": "string", "enum": ["boolean", "number", "text", "time"], "description": "What it is."},
+            "type": {"type": "string", "enum": ["boolean", "number", "text", "time"], "description": "The type."},
             "value": {
                 "type": ["boolean", "string"],
                 "description": "True or false, or text: a number as exact decimal text, an instant as in RFC 3339.",

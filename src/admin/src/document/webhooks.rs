@@ -11,10 +11,10 @@ pub fn all() -> Value {
         "vapi_message": {"post": {
             "operationId": "vapi_message",
             "tags": ["webhooks"],
-            "summary": "A message of Vapi's",
+            "summary": "A message from Vapi",
             "description": "Sent to `/webhooks/vapi` (the rulebook `default`) or `/webhooks/vapi/{rulebook}`, signed with the \
-                webhook secret by any of Vapi's schemes. The answer depends on the message's type: tool results, an assistant, a \
-                transfer, documents, or nothing to say. The same message again gets the same answer again.",
+                webhook secret by any of Vapi's schemes. The response depends on the message's type: tool results, an assistant, \
+                a transfer, documents, or nothing. A repeated message gets the same response.",
             "security": [],
             "requestBody": {"required": true, "content": {"application/json": {
                 "schema": {"$ref": "#/components/schemas/VapiMessage"},
@@ -22,29 +22,29 @@ pub fn all() -> Value {
             }}},
             "responses": {
                 "200": {
-                    "description": "Taken in, in one transaction.",
+                    "description": "Processed, in one transaction.",
                     "content": {"application/json": {
                         "schema": {"$ref": "#/components/schemas/VapiAnswer"},
                         "examples": answers,
                     }},
                 },
-                "400": problem("The body is no message. Or it is a `voice-request`: Ringbook makes no speech; Vapi then uses its \
-                    fallback voice."),
+                "400": problem("The body is not a message. Or it is a `voice-request`: Ringbook has no speech synthesis; Vapi then \
+                    uses its fallback voice."),
                 "401": problem("The signature is missing or wrong, or too old; or there is no such rulebook."),
                 "404": problem("There is no such rulebook, and the message is signed with a secret of the default one."),
                 "408": problem("The body did not arrive within 10 seconds."),
                 "413": problem("The body is larger than 5 MB."),
                 "429": problem("Too many requests; wait as long as Retry-After says."),
-                "503": problem("It cannot be taken in right now; send it again."),
+                "503": problem("It cannot be processed right now; send it again."),
             },
         }},
         "twilio_status": {"post": {
             "operationId": "twilio_status",
             "tags": ["webhooks"],
-            "summary": "What became of a text",
-            "description": "Sent by Twilio to `/webhooks/twilio/status/{sms_message_id}`: the address is given to Twilio with \
-                each text when `RINGBOOK_PUBLIC_URL` is set. Proven by `X-Twilio-Signature` with the auth token of the account \
-                that sent the text. A status that is older than what is known is kept and changes nothing.",
+            "summary": "The status of an SMS message",
+            "description": "Sent by Twilio to `/webhooks/twilio/status/{sms_message_id}`: Twilio gets the address with each \
+                message if `RINGBOOK_PUBLIC_URL` is set. Authenticated by `X-Twilio-Signature` with the auth token of the \
+                sending account. A status older than the known one is stored and changes nothing.",
             "security": [],
             "parameters": [signature()],
             "requestBody": form(&["MessageSid", "MessageStatus"], &json!({
@@ -52,16 +52,16 @@ pub fn all() -> Value {
                 "MessageStatus": {"type": "string", "examples": ["delivered"]},
                 "ErrorCode": {"type": "string", "examples": ["30003"]},
             })),
-            "responses": with_problems(json!({"204": {"description": "Noted."}}), "There is no such text."),
+            "responses": with_problems(json!({"204": {"description": "Stored."}}), "There is no such message."),
         }},
         "twilio_inbound": {"post": {
             "operationId": "twilio_inbound",
             "tags": ["webhooks"],
-            "summary": "A text that somebody sent to us",
+            "summary": "An inbound SMS message",
             "description": "Set as the messaging webhook of the number or the messaging service at Twilio: \
                 `/webhooks/twilio/inbound`, which finds the rulebook by account and number, or \
-                `/webhooks/twilio/inbound/{rulebook}`. Proven by `X-Twilio-Signature` with the auth token of the rulebook's \
-                account. STOP and words like it end texts to that number, START lets them begin again.",
+                `/webhooks/twilio/inbound/{rulebook}`. Authenticated by `X-Twilio-Signature` with the auth token of the \
+                rulebook's account. STOP and similar words end SMS messages to that number, START resumes them.",
             "security": [],
             "parameters": [signature()],
             "requestBody": form(&["MessageSid", "AccountSid", "From", "To"], &json!({
@@ -74,7 +74,7 @@ pub fn all() -> Value {
             })),
             "responses": with_problems(
                 json!({"200": {
-                    "description": "Taken in, with nothing to answer.",
+                    "description": "Stored; there is no reply.",
                     "content": {"text/xml": {"schema": {"type": "string"}, "example": "<Response/>"}},
                 }}),
                 "There is no such rulebook.",
@@ -108,16 +108,16 @@ fn form(required: &[&str], properties: &Value) -> Value {
 /// Adds the error responses of Twilio's callbacks.
 fn with_problems(mut responses: Value, unknown: &str) -> Value {
     for (status, about) in [
-        ("400", "The body is no form, or lacks a field."),
+        ("400", "The body is not a form, or lacks a field."),
         (
             "403",
-            "The signature is missing or wrong; or what the address names is not here.",
+            "The signature is missing or wrong, or the addressed resource does not exist.",
         ),
         ("404", unknown),
         ("408", "The body did not arrive within 10 seconds."),
         ("413", "The body is larger than 256 KiB."),
         ("429", "Too many requests; wait as long as Retry-After says."),
-        ("503", "It cannot be taken in right now; send it again."),
+        ("503", "It cannot be processed right now; send it again."),
     ] {
         responses[status] = problem(about);
     }

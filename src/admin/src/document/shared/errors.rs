@@ -8,11 +8,8 @@ use super::operations;
 
 /// The ranges and their descriptions; the statuses are appended.
 const RANGES: [(&str, &str); 2] = [
-    (
-        "4XX",
-        "What follows from what every operation has: a key, a body, parameters.",
-    ),
-    ("5XX", "What fails here; sending the request again may help."),
+    ("4XX", "Common client errors: about the key, the body or parameters."),
+    ("5XX", "Server errors; a retry may help."),
 ];
 
 /// Replaces these errors with references to the two responses, which list them. Their statuses are also in the examples,

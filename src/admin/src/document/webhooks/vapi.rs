@@ -31,7 +31,7 @@ const KINDS: &[Kind] = &[
     kind(
         "VapiToolCalls",
         &["tool-calls"],
-        "The assistant wants tools run.",
+        "The assistant requests tool calls.",
         "VapiToolResults",
     ),
     kind(
@@ -235,7 +235,7 @@ fn own_fields(schema: &str) -> Value {
         "id": text("The id of the request, which the result repeats."),
         "function": {"type": "object", "description": "What is called.", "properties": {
             "name": text("The tool's name: the `code` of a tool of the rulebook."),
-            "arguments": {"type": ["object", "string"], "description": "What the assistant gives it; a text is read as JSON."},
+            "arguments": {"type": ["object", "string"], "description": "The arguments; a string is parsed as JSON."},
         }},
     }});
     match schema {
@@ -245,10 +245,10 @@ fn own_fields(schema: &str) -> Value {
             "endedAt": text("When it ended, RFC 3339."),
             "durationMs": {"type": "number", "minimum": 0, "description": "How long it took, in milliseconds."},
             "cost": {"type": "number", "description": "What Vapi charges for the call, in US dollars."},
-            "summary": text("Vapi's summary, where `analysis` has none."),
+            "summary": text("Vapi's summary, if `analysis` has none."),
             "analysis": {"type": "object", "description": "Vapi's analysis. `structuredData` is what fact mappings read.", "properties": {
                 "summary": text("Vapi's summary."),
-                "structuredData": {"type": "object", "description": "What the assistant made of the call, by its own names."},
+                "structuredData": {"type": "object", "description": "The assistant's structured data, by its own names."},
             }},
             "artifact": {"type": "object", "description": "Transcript and recording.", "properties": {
                 "messages": turns, "transcript": text("The whole transcript as one text."),
@@ -258,7 +258,7 @@ fn own_fields(schema: &str) -> Value {
         }),
         "VapiStatusUpdate" => json!({
             "status": text("The new state: `queued`, `ringing`, `in-progress`, `forwarding`, `ended`."),
-            "endedReason": text("Why it ended, when it did."),
+            "endedReason": text("Why it ended, if it did."),
         }),
         "VapiTranscript" => json!({
             "role": text("Who spoke."),
@@ -266,7 +266,7 @@ fn own_fields(schema: &str) -> Value {
             "transcriptType": text("`final` when the text will not change any more."),
         }),
         "VapiToolCalls" => json!({
-            "toolCallList": {"type": "array", "description": "The tools that are to run.", "items": tool_call},
+            "toolCallList": {"type": "array", "description": "The tools to run.", "items": tool_call},
         }),
         "VapiHandoffDestinationRequest" => json!({
             "parameters": {"type": "object", "description": "What the model gave.", "properties": {
@@ -285,7 +285,7 @@ fn own_fields(schema: &str) -> Value {
 }
 
 fn answer(name: &str) -> Value {
-    let number = json!({"type": "object", "description": "Where the call goes; empty when nobody is there.", "properties": {
+    let number = json!({"type": "object", "description": "Where the call goes; empty if nobody is available.", "properties": {
         "type": {"type": "string", "enum": ["number", "assistant"], "description": "A number, or an assistant."},
         "number": text("The number, E.164."),
         "message": {"type": "string", "maxLength": 1000, "description": "Said to the caller before the transfer."},
