@@ -23,14 +23,14 @@ both!(
     evaluate_decides_and_stores_nothing,
 );
 
-/// A new key, made through the API.
+/// Creates a key through the API.
 async fn new_key(app: &TestApp, body: Value) -> (String, Value) {
     let (status, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&body)).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
     (made["key"].as_str().unwrap().to_owned(), made["api_key"].clone())
 }
 
-/// A case that pins a price refuses a change of it until the case is changed too.
+/// A case that expects a price blocks a change of that price until the case is changed too.
 async fn a_red_case_refuses_a_change(database: Database) {
     let app = TestApp::start(database).await;
     let case = "/admin/v1/rulebooks/default/cases/camera_fr";
@@ -559,7 +559,7 @@ async fn evaluate_decides_and_stores_nothing(database: Database) {
     app.stop().await;
 }
 
-/// Written anew by `ringbook openapi > openapi/ringbook.json`.
+/// To update the committed document: `ringbook openapi > openapi/ringbook.json`.
 #[test]
 fn the_committed_document_is_the_one_that_is_served() {
     let committed = include_str!("../../openapi/ringbook.json");

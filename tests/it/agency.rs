@@ -1,4 +1,4 @@
-//! What somebody with many customers needs of rulebooks: copies, names, other codes, and an end that can be taken back.
+//! Rulebooks for somebody with many customers: copying, naming, renaming, archiving and restoring.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn with_north(database: Database) -> TestApp {
     app
 }
 
-/// The status of a report to an address.
+/// Posts a report to the rulebook with this code and returns the status.
 async fn post(app: &TestApp, code: &str, call: &str) -> StatusCode {
     let body = serde_json::to_vec(&report(call, FLOOD)).unwrap();
     app.post_signed_to(&format!("/webhooks/vapi/{code}"), SECRET, &body)
@@ -53,7 +53,7 @@ async fn post(app: &TestApp, code: &str, call: &str) -> StatusCode {
         .0
 }
 
-/// Until so many calls are there: a busy machine answers first and records a moment later.
+/// Waits until `wanted` calls are recorded: a busy machine responds first and records a moment later.
 async fn are_recorded(app: &TestApp, code: &str, wanted: usize) {
     for _ in 0..100 {
         let (_, calls) = app.admin(Method::GET, &format!("{BOOKS}/{code}/calls"), None).await;
@@ -71,7 +71,7 @@ async fn profile(app: &TestApp, code: &str) -> Value {
     read
 }
 
-/// Changes fields of a profile as a client does: reads it, changes it, sends it.
+/// Changes fields of a profile as a client does: reads, changes and sends it.
 async fn change(app: &TestApp, code: &str, fields: Value) -> (StatusCode, Value) {
     let mut body = profile(app, code).await;
     body.as_object_mut()

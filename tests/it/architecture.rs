@@ -1,16 +1,16 @@
-//! What the shape of the source promises and no compiler holds. Which crate may use which is said by their Cargo.toml.
+//! Rules about the source's structure that no compiler checks. The Cargo.toml files say which crate may use which.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The most files of a crate that import each other in a circle.
+/// Maximum number of files in an import cycle within a crate.
 const LARGEST_CIRCLE: usize = 4;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every source file below `src` that is not test code, by its path there, without comments and test modules.
+/// Every source file below `src` that is not test code, by its path below `src`, without comments and test modules.
 fn sources() -> BTreeMap<String, String> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -38,7 +38,7 @@ fn sources() -> BTreeMap<String, String> {
     named.collect()
 }
 
-/// A task that is begun otherwise would leave a trial (`dry_run=true`), and commit.
+/// A task spawned in another way would escape a dry run (`dry_run=true`) and commit.
 #[test]
 fn what_the_admin_api_does_in_a_task_stays_within_a_trial() {
     let leaves = ["admin/src/last_use.rs", "admin/src/watched.rs"];
@@ -62,7 +62,7 @@ fn module(file: &str) -> Vec<String> {
     parts
 }
 
-/// Every path that begins with `crate` or `super`, groups in braces spelled out.
+/// Every path that begins with `crate` or `super`, with groups in braces expanded.
 fn paths(code: &str) -> Vec<Vec<String>> {
     let mut tokens = Vec::new();
     let mut rest = code;
@@ -95,7 +95,7 @@ fn paths(code: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Spells out one path from its first token; how many tokens it has.
+/// Expands one path from its first token. Returns the number of its tokens.
 fn spell(tokens: &[&str], before: &[String], found: &mut Vec<Vec<String>>) -> usize {
     let (mut path, mut at) = (before.to_vec(), 0);
     loop {
@@ -121,7 +121,7 @@ fn spell(tokens: &[&str], before: &[String], found: &mut Vec<Vec<String>>) -> us
     at
 }
 
-/// The file that a path leads to from a module: the longest beginning of it that is one.
+/// The file that a path in a module refers to: the longest prefix of the path that is a file.
 fn target<'a>(path: &[String], from: &[String], files: &'a BTreeMap<Vec<String>, String>) -> Option<&'a String> {
     let ups = path.iter().take_while(|part| *part == "super").count();
     let mut whole = if ups > 0 {
@@ -133,7 +133,7 @@ fn target<'a>(path: &[String], from: &[String], files: &'a BTreeMap<Vec<String>,
     (1..=whole.len()).rev().find_map(|length| files.get(&whole[..length]))
 }
 
-/// The files that a file imports, and those that these import.
+/// The files that a file imports directly or indirectly.
 fn reached<'a>(from: &'a String, imports: &BTreeMap<&'a String, BTreeSet<&'a String>>) -> BTreeSet<&'a String> {
     let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
     while let Some(file) = next.pop() {

@@ -1,5 +1,5 @@
-//! A message is taken in whole or not at all: each of its statements is made to fail in turn. What will fail like that again
-//! is kept raw; where not even that can be written, Vapi is asked to send it again.
+//! A message is ingested completely or not at all: each of its statements is made to fail in turn. A message that would
+//! fail again is dead-lettered. If not even that can be written, the response tells Vapi to send it again.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ both!(
 
 const FLOOD: &str = "Mon sous-sol est inondé.";
 
-/// A message, those that come before it, and the statements that it runs.
+/// A message, the messages before it, and the statements that it runs.
 struct Path {
     name: &'static str,
     before: fn(&str) -> Vec<Value>,
@@ -162,7 +162,7 @@ async fn mend(server: &TestApp, database: Database, table: &str) {
         .await;
 }
 
-/// Without the event that was set aside, and whether there was one.
+/// The rows without the dead-lettered event, and whether there was one.
 fn but_for_the_poisoned(mut all: Vec<(&'static str, Vec<Value>)>) -> (Vec<(&'static str, Vec<Value>)>, bool) {
     let mut any = false;
     for (_, rows) in &mut all {
@@ -174,7 +174,7 @@ fn but_for_the_poisoned(mut all: Vec<(&'static str, Vec<Value>)>) -> (Vec<(&'sta
     (all, any)
 }
 
-/// Posts a message; whether it was refused, as a client must hear it.
+/// Posts a message. Returns whether it was rejected with a response that makes a client retry.
 async fn refused(server: &TestApp, body: &[u8]) -> bool {
     let answer = server.send_signed("/webhooks/vapi", VAPI_SECRET, body).await;
     if answer.status() == StatusCode::OK {

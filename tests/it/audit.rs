@@ -1,4 +1,4 @@
-//! The audit log: every change once, in order, chained; nothing of what callers said; and whether it is whole.
+//! The audit log: every change once, in order and chained, nothing that callers said, and its verification.
 
 use std::{
     io::Read as _,
@@ -44,7 +44,7 @@ async fn verified(app: &TestApp) -> Value {
     found
 }
 
-/// As somebody with the database's password would.
+/// Disables the triggers that protect the log, as somebody with the database's password could.
 async fn guards_off(app: &TestApp, kind: Database) {
     match kind {
         Database::Postgres => app.sql("ALTER TABLE audit_log DISABLE TRIGGER USER").await,
@@ -213,7 +213,7 @@ async fn what_a_caller_said_is_not_in_the_log(kind: Database) {
     app.stop().await;
 }
 
-/// The first entries have no MAC, those after them have, and the log is told to be altered from the first on.
+/// The first entries have no MAC and the later ones have, so the log is reported as altered from the first entry.
 async fn only_signed_after(app: &TestApp, unsigned: usize) {
     let mut rows = app.rows("audit_log").await;
     rows.sort_by_key(|row| row["seq"].as_i64());
@@ -317,7 +317,7 @@ fn run(database: &str, secret_key: &str, arguments: &[&str]) -> Output {
     program(database, secret_key, arguments).output().unwrap()
 }
 
-/// The heads in a log.
+/// The audit heads in the server's log output.
 fn heads(log: &str) -> Vec<String> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines

@@ -1,5 +1,5 @@
-//! Whoever has the database, and not the key, alters, removes, adds and moves entries of the audit log at random: each
-//! time the verification finds it, also after the program has written again.
+//! An attacker with the database but without the key alters, removes, adds and moves audit entries at random. The
+//! verification finds it each time, also after the program has written new entries.
 
 use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,7 +20,7 @@ both!(each_of_many_random_tamperings_is_found);
 
 const ENTRIES: i64 = 12;
 
-/// A small generator: the same numbers every time.
+/// A small pseudorandom generator that yields the same numbers in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -36,7 +36,7 @@ impl Dice {
     }
 }
 
-/// Entries whose JSON each database writes its own way.
+/// Entries whose JSON the databases store differently.
 fn entries(clock: &Clock, at: DateTime<Utc>) -> Vec<NewEntry> {
     let told = [
         json!({"price": "12.50", "rank": 10, "names": {"fr": "Débouchage « é »", "en": "Unclogging"}}),
@@ -71,7 +71,7 @@ async fn run(db: &impl ConnectionTrait, sql: &str) {
     done.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
-/// What an attacker first does away with.
+/// Removes the triggers that protect the log, as an attacker would first.
 async fn without_guards(db: &DatabaseConnection) {
     let statements: &[&str] = match db.get_database_backend() {
         DatabaseBackend::Postgres => &[
@@ -93,7 +93,7 @@ async fn without_guards(db: &DatabaseConnection) {
     }
 }
 
-/// What the databases write differently.
+/// SQL fragments that differ between the databases.
 struct Words {
     some_id: &'static str,
     some_bytes: String,
@@ -128,10 +128,10 @@ fn copied(id: &str, seq: &str, n: i64) -> String {
 }
 
 const KINDS: i64 = 33;
-/// The tail and the head together, as they once were: only a noted head tells.
+/// Restores an old tail together with its head: only an earlier head from the log reveals this.
 const BROUGHT_BACK: i64 = 31;
 
-/// One tampering. Out: its statements, and the number that the verification must name, where it is certain.
+/// One way of tampering. Returns its statements, and the number that the verification must report, if it is certain.
 fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[String]) -> (Vec<String>, Option<i64>) {
     let words = words(backend, dice);
     let n = 1 + dice.below(ENTRIES);
@@ -219,7 +219,7 @@ fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[
     }
 }
 
-/// The log, entry by entry, and each head that it had, as a statement that brings it back.
+/// Writes the log entry by entry. Returns each head as a statement that restores it.
 async fn written(db: &DatabaseConnection, key: &AuditKey) -> Vec<String> {
     let (clock, backend) = (Clock::system(), db.get_database_backend());
     let bytes = |column: &str| match backend {

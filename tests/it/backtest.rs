@@ -1,4 +1,4 @@
-//! A change tried on the calls that were, over HTTP.
+//! Backtests over HTTP: the effect of a change on past calls.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ const BACKTESTS: &str = "/admin/v1/rulebooks/default/backtests";
 const SOUTH: &str = "J4K 2M6";
 const MONTREAL: &str = "H2X 1Y4";
 
-/// The report of a call from a place, with more that the analysis found.
+/// The report of a call from a postal code, with further fields of the analysis.
 fn call(id: &str, said: &str, postal_code: &str, more: &Value) -> Value {
     let mut message = report(id, said);
     let found = &mut message["message"]["analysis"]["structuredData"];
@@ -43,7 +43,8 @@ async fn post(server: &TestApp, message: &Value) {
     assert_eq!(status, StatusCode::OK, "{answer}");
 }
 
-/// Ten roots on the South Shore, ten in Montréal, five linings, five floods, one that says nothing we know.
+/// Ten calls about roots on the South Shore, ten in Montréal, five about linings, five about floods, and one that matches
+/// nothing.
 async fn some_calls(server: &TestApp) {
     for number in 0..10 {
         for (place, code) in [("south", SOUTH), ("city", MONTREAL)] {
@@ -340,7 +341,7 @@ async fn what_cannot_be_tried_is_refused_with_its_place(database: Database) {
     server.stop().await;
 }
 
-/// A backtest's row as another instance would have left it.
+/// Inserts a backtest's row as another instance would have left it.
 async fn left_behind(server: &TestApp, state: &str, seconds_ago: i64) -> String {
     let job = backtest(server, &json!({"revision": 1})).await;
     let id = job["id"].as_str().unwrap().to_owned();
@@ -407,7 +408,7 @@ async fn whoever_waits_can_be_cancelled(database: Database) {
     server.stop().await;
 }
 
-/// Decisions are read in pages of 500: none of them is left out, whichever thread is done first.
+/// Decisions are read in pages of 500. No page is lost, whichever thread finishes first.
 async fn every_page_of_calls_is_looked_at(database: Database) {
     const COPIES: usize = 1_200;
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;

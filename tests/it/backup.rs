@@ -1,5 +1,5 @@
-//! `ringbook backup` and `ringbook restore`: a copy made under load comes back whole, nothing is overwritten, and nothing is
-//! texted again, however the copy is brought back.
+//! `ringbook backup` and `ringbook restore`: a backup made under load is restored completely, nothing is overwritten, and
+//! no SMS message is sent again, however the backup is restored.
 
 use std::{
     os::unix::fs::PermissionsExt as _,
@@ -32,7 +32,7 @@ both!(
 
 const KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 
-/// The program on a database, without the server's other settings.
+/// Runs the program on a database, without the server's other settings.
 fn ringbook(url: &str, folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringbook"));
     command
@@ -71,7 +71,7 @@ async fn look(url: &str) -> DatabaseConnection {
     sea_orm::Database::connect(options).await.unwrap()
 }
 
-/// A database with nothing in it.
+/// An empty database.
 async fn empty(kind: Database) -> TestDatabase {
     let database = TestDatabase::create(kind).await;
     if kind == Database::Postgres {
@@ -84,7 +84,7 @@ async fn empty(kind: Database) -> TestDatabase {
     database
 }
 
-/// A server whose texts wait: nobody picks up.
+/// A server whose SMS messages stay queued, because Twilio's stand-in never responds.
 async fn with_waiting_texts(kind: Database) -> (TestApp, tokio::net::TcpListener) {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = TestApp::builder(kind)
@@ -105,7 +105,7 @@ async fn flood(server: &TestApp, call: &str) {
     assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
 }
 
-/// A server on a database that came back, with a stand-in that takes texts.
+/// A server on a restored database, with a Twilio stand-in that accepts messages.
 async fn on(database: TestDatabase, twilio: &StandIn) -> TestApp {
     let env = [
         ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"),
@@ -117,7 +117,7 @@ async fn on(database: TestDatabase, twilio: &StandIn) -> TestApp {
     TestApp::start_on(database, base::clock::Clock::system(), env).await
 }
 
-/// What comes after the restore is texted, and nothing else.
+/// Only messages from after the restore are sent.
 async fn texts_only_what_is_new(server: TestApp, twilio: &StandIn) {
     flood(&server, "call-after").await;
     let seen = twilio.wait_for(1).await;
@@ -194,8 +194,8 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     server.stop().await;
 }
 
-/// Whether PostgreSQL knows what the columns of a table hold. That it knows how many rows there are says nothing: making an
-/// index tells it.
+/// Whether PostgreSQL has column statistics of a table. A known row count proves nothing, because creating an index updates
+/// it.
 async fn has_statistics(db: &DatabaseConnection, table: &str) -> bool {
     let sql = format!("SELECT count(*) > 0 FROM pg_stats WHERE schemaname = 'public' AND tablename = '{table}'");
     let statement = Statement::from_string(DatabaseBackend::Postgres, sql);
@@ -203,7 +203,7 @@ async fn has_statistics(db: &DatabaseConnection, table: &str) -> bool {
     row.try_get_by_index(0).unwrap()
 }
 
-/// As somebody does who does not know of `ringbook restore`.
+/// Restores by hand, as somebody would who does not know `ringbook restore`.
 fn by_hand(copy: &Path, url: &str) {
     match url.strip_prefix("sqlite://") {
         Some(file) => drop(std::fs::copy(copy, file).unwrap()),
@@ -303,7 +303,7 @@ async fn what_is_no_backup_is_refused_and_changes_nothing(kind: Database) {
     server.stop().await;
 }
 
-/// The key goes with a backup only where it is asked for, and comes back where there is none.
+/// The key is part of a backup only on request, and is restored only if there is none.
 #[test]
 fn the_key_is_in_a_file_of_its_own_or_nowhere() {
     let folder = tempfile::tempdir().unwrap();

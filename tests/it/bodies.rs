@@ -1,4 +1,4 @@
-//! Bodies that are wrong in many ways: every fault at once, with its place, its code and what would be right.
+//! Invalid bodies: the response lists every fault with its place, its code and the expected value.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ both!(
     fifty_faults_are_told_and_the_others_counted,
 );
 
-/// Place, code and sentence of each fault.
+/// Pointer, code and message of each fault.
 fn faults(problem: &Value) -> Vec<(&str, &str, &str)> {
     let faults = problem["errors"].as_array().unwrap().iter();
     faults

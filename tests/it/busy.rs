@@ -1,4 +1,4 @@
-//! A machine with too much to do, and a tenant who asks for too much: nobody else pays for it.
+//! An overloaded machine, and a tenant with too many requests: other tenants are not affected.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ both!(
     many_large_revisions_do_not_fill_the_memory,
 );
 
-/// A key of this role for one rulebook.
+/// Creates a key with this role for one rulebook.
 async fn key(server: &TestApp, role: &str, rulebook: &str) -> String {
     let new = json!({"name": format!("{role} of {rulebook}"), "role": role, "rulebook": rulebook});
     let (status, made) = server.admin(Method::POST, "/admin/v1/api-keys", Some(&new)).await;
@@ -34,7 +34,7 @@ async fn key(server: &TestApp, role: &str, rulebook: &str) -> String {
     made["key"].as_str().unwrap().to_owned()
 }
 
-/// Takes all threads for scripts until the sender is dropped, each in the name of another rulebook.
+/// Occupies all script threads until the sender is dropped, each for another rulebook.
 async fn all_script_threads(server: &TestApp) -> mpsc::Sender<()> {
     let (end, ended) = mpsc::channel::<()>();
     let ended = Arc::new(Mutex::new(ended));
@@ -102,7 +102,7 @@ async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     server.stop().await;
 }
 
-/// The clients of these requests take as much of the machine as the server does: one database after the other.
+/// The test clients use as much CPU as the server, so the databases are tested one after the other.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Database) {
@@ -217,7 +217,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
     server.stop().await;
 }
 
-/// Publishes a case that holds so much.
+/// Publishes a case with `bytes` bytes.
 async fn publish_large(server: &TestApp, bytes: usize) -> Result<Published, PublishError> {
     let rulebook = rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap();
     let row = json!({

@@ -1,4 +1,5 @@
-//! Calendar feeds over HTTP: made by who may change rules, read by whoever knows the address, gone when revoked; never a number.
+//! Calendar feeds over HTTP: an editor creates one, anyone with the address reads it, a revoked one is gone, and none
+//! contains a phone number.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ async fn with_shifts(database: Database) -> TestApp {
     app
 }
 
-/// A feed's address and id.
+/// Creates a feed. Returns its address and id.
 async fn made(app: &TestApp, body: Value) -> (String, String) {
     let (status, made) = app.admin(Method::POST, FEEDS, Some(&body)).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
@@ -32,7 +33,7 @@ async fn made(app: &TestApp, body: Value) -> (String, String) {
     (text(&made["address"]), text(&made["feed"]["id"]))
 }
 
-/// What a calendar program gets: no key, no cookie.
+/// Reads a feed as a calendar program does, without a key or a cookie.
 async fn read(app: &TestApp, address: &str, tag: Option<&str>) -> (StatusCode, String, reqwest::header::HeaderMap) {
     let mut request = app.client.get(app.url(address));
     if let Some(tag) = tag {

@@ -1,4 +1,4 @@
-//! Calendars over HTTP: rules of days, special days, and what a calendar means day by day.
+//! Calendars over HTTP: weekly rules, special days, and the resulting days.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
-//! Change sets over HTTP: opened, changed, looked at, published or discarded; and what happens when others change the same
-//! rows meanwhile.
+//! Change sets over HTTP: open, change, read, publish and discard them, and conflicts with changes by others.
 
 use reqwest::{Method, StatusCode};
 use sea_orm::ConnectionTrait as _;
@@ -39,7 +38,7 @@ pub async fn opened(app: &TestApp, comment: &str, changes: &[Value]) -> Value {
     set
 }
 
-/// Where a step of a change set is asked for, with the version that was read.
+/// The address of an action of a change set, with the version that was read.
 pub fn step(set: &Value, step: &str) -> String {
     let (id, version) = (set["id"].as_str().unwrap(), &set["version"]);
     format!("{SETS}/{id}{step}?version={version}")

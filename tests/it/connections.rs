@@ -1,4 +1,4 @@
-//! A database that allows few connections, a pooler in front of it, and a primary that takes no writes for a moment.
+//! A database with few connections, a connection pooler in front of it, and a primary that accepts no writes for a moment.
 
 use std::time::{Duration, Instant};
 
@@ -22,10 +22,10 @@ use crate::support::{
 };
 
 const FLOOD: &str = "Mon sous-sol est inondé.";
-/// What PgBouncer needs to be told so that nothing is refused: the settings below are then lost.
+/// PgBouncer settings with which no startup parameter is rejected; the parameters are then ignored.
 const IGNORES_ALL: &str = "pool_mode = session\nignore_startup_parameters = extra_float_digits,options";
 
-/// The database, past every limit and pooler.
+/// A direct connection to the database, without limits and pooler.
 async fn past(database: &TestDatabase) -> DatabaseConnection {
     let mut options = ConnectOptions::new(database.url.clone());
     options.max_connections(1).sqlx_logging(false);
@@ -50,7 +50,7 @@ async fn eventually(what: &str, within: Duration, mut holds: impl AsyncFnMut() -
     }
 }
 
-/// A server through `url`, in which nothing happens by itself.
+/// A server that connects through `url`, without background work.
 async fn server_at(database: TestDatabase, url: String) -> Box<TestApp> {
     let env = vec![
         ("DATABASE_URL".to_owned(), url),
@@ -60,7 +60,8 @@ async fn server_at(database: TestDatabase, url: String) -> Box<TestApp> {
     Box::new(TestApp::start_on(database, Clock::system(), env).await)
 }
 
-/// Locks the table of events under messages, and proves that all of them are recorded without a restart once it is free.
+/// Locks the events table while messages arrive, and checks that all of them are recorded without a restart once the lock
+/// is released.
 async fn a_locked_table_is_survived(server: &TestApp, db: &DatabaseConnection) {
     assert_eq!(
         server.post_signed(&status("before", "ringing", 0)).await.0,

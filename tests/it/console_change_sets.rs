@@ -1,5 +1,5 @@
-//! The pages of change sets: what is changed in words, the checks, the backtest as a picture, the buttons, the guard rails,
-//! and what others changed meanwhile.
+//! The console's change set pages: changes in words, checks, the backtest chart, buttons, guard rails, and conflicts with
+//! changes by others.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn row(app: &TestApp, path: &str) -> Value {
     row
 }
 
-/// Opens a change set with patches: resource, code and the fields.
+/// Opens a change set with patches, each with resource, code and fields.
 async fn open(app: &TestApp, key: &str, changes: &[(&str, &str, Value)]) -> String {
     let mut edits = Vec::new();
     for (resource, code, body) in changes {
@@ -50,7 +50,7 @@ async fn open(app: &TestApp, key: &str, changes: &[(&str, &str, Value)]) -> Stri
     set["id"].as_str().unwrap().to_owned()
 }
 
-/// Camera inspections at this price.
+/// A change of the price of camera inspections.
 fn camera(price: &str) -> (&'static str, &'static str, Value) {
     (
         "services",
@@ -68,7 +68,7 @@ async fn press(browser: &Browser<'_>, id: &str, verb: &str) -> Shown {
     form.send(browser).await
 }
 
-/// Presses a button that works.
+/// Presses a button and expects success.
 async fn done(browser: &Browser<'_>, id: &str, verb: &str) -> Shown {
     let pressed = press(browser, id, verb).await;
     assert_eq!(pressed.status, StatusCode::SEE_OTHER, "{verb}: {}", pressed.text);

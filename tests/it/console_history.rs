@@ -1,4 +1,4 @@
-//! The history in the console: the time line, two revisions compared, the roll back and who was faster, the audit log.
+//! The console's history: time line, comparison of revisions, roll back with a concurrent change, and audit log.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -34,7 +34,7 @@ async fn patch(app: &TestApp, path: &str, mut change: serde_json::Value, comment
     assert_eq!(status, StatusCode::OK, "{answer}");
 }
 
-/// Three revisions: the sample, a dearer service, a renamed contact.
+/// A server with three revisions: the sample, a higher price of a service, and a renamed contact.
 async fn three(database: Database) -> TestApp {
     let app = TestApp::at_rest(database, noon()).await;
     patch(

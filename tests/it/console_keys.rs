@@ -1,4 +1,4 @@
-//! The console's page of keys and sessions, and the link of the first start.
+//! The console's page of keys and sessions, and the sign-in link of the first start.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};

@@ -1,4 +1,4 @@
-//! Notices in the console: the open ones first, in the reader's language, each with the button that does it.
+//! Notices in the console: the open ones first, in the reader's language, each with a button for what to do.
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
@@ -46,7 +46,7 @@ async fn raised(app: &TestApp, code: &'static str, subject: &str) -> Uuid {
     id
 }
 
-/// Every code that Ringbook raises, with a subject as it writes it.
+/// Every notice code that Ringbook raises, with an example subject.
 const CODES: [(&str, &str); 27] = [
     ("sms_refused", "contact on_call"),
     ("sms_given_up", "contact on_call"),

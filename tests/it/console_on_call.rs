@@ -1,4 +1,5 @@
-//! The page "Who is on" over HTTP: what it shows and to whom, and that its forms replace, swap, name a day and take back.
+//! The page "Who is on" over HTTP: what it shows to whom, and its forms to replace a contact, swap shifts, name a day and
+//! undo.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ async fn rows(app: &TestApp, path: &str) -> Vec<Value> {
     list["items"].as_array().unwrap().clone()
 }
 
-/// Sends a form of the page.
+/// Submits a form of the page.
 async fn sent(browser: &Browser<'_>, path: &str, fields: &[(&str, &str)]) -> crate::support::browser::Shown {
     let csrf = browser.csrf().await;
     let mut form = vec![("csrf", csrf.as_str())];

@@ -1,5 +1,5 @@
-//! The page of prices: fields for who may change them, faults beside them, percent and paste, what others changed
-//! meanwhile, guard rails, and that a session that ended loses nothing.
+//! The console's price page: fields for editors, faults beside the fields, percentage changes and pasting, conflicts with
+//! changes by others, guard rails, and that an expired session loses no input.
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
@@ -34,7 +34,7 @@ async fn form(browser: &Browser<'_>, path: &str) -> Form {
     Form::of(&browser.page(path).await, "id=\"prices\"")
 }
 
-/// The change set that a response leads to.
+/// The change set that a response redirects to.
 async fn set_of(app: &TestApp, location: &str) -> Value {
     let id = location
         .strip_prefix("/console/change-sets/")
@@ -49,7 +49,7 @@ async fn sets(app: &TestApp) -> usize {
     list["items"].as_array().unwrap().len()
 }
 
-/// Changes a service's price by the API, as somebody else.
+/// Changes a service's price through the API, as another user.
 async fn set_price(app: &TestApp, code: &str, price: &str) {
     let path = format!("{BOOK}/services/{code}");
     let (_, row) = app.admin(Method::GET, &path, None).await;

@@ -1,4 +1,4 @@
-//! The set-up in the console and the API: the checks of the doctor, made by the running server.
+//! The set-up in the console and the API: the checks of `ringbook doctor`, run by the server itself.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A day in the console: its figures, what is still open, calls and leads in order of time, and the search.
+//! The console's day page: figures, open leads and notices, calls and leads in order of time, and the search.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;

@@ -1,5 +1,5 @@
-//! Try over HTTP: a conversation or a message against the rules in force, a revision or a change set; what is wrong stands
-//! beside its field, and nothing is stored.
+//! The console's "Try" page over HTTP: a conversation or a message is evaluated with the head, a revision or a change set.
+//! Faults are shown beside their fields, and nothing is stored.
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};

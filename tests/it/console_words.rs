@@ -1,5 +1,5 @@
-//! Words over HTTP: calls that matched nothing are grouped by what they said, a phrase is tried on past calls and becomes a
-//! rule, and whoever was slower than somebody else sees what changed.
+//! The console's "Words" page over HTTP: calls that matched nothing are grouped by common words, a phrase is tried on past
+//! calls and becomes a rule, and the loser of a concurrent edit sees what changed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -27,7 +27,7 @@ fn noon() -> DateTime<Utc> {
     "2026-11-24T17:00:00Z".parse().unwrap()
 }
 
-/// Calls about a water heater, which no service knows, and one about roots.
+/// A server with calls about a water heater, which match no service, and one about roots.
 async fn with_calls(database: Database) -> TestApp {
     let app = TestApp::at_rest(database, noon()).await;
     for (call, said) in [

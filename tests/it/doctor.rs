@@ -1,5 +1,5 @@
-//! A set-up is checked: what is well is said to be, each thing that is wrong is found and says what to do, and nothing is
-//! changed by looking.
+//! `ringbook doctor`: a good set-up is reported as good, each fault is found with what to do, and the checks change
+//! nothing.
 
 use std::{path::Path, process::Command};
 
@@ -29,7 +29,7 @@ both!(
 
 const SID: &str = "AC00000000000000000000000000000001";
 
-/// The settings of a running server, as they would be in the world.
+/// The settings of a running server, as in production.
 fn settings(server: &TestApp, vapi: &Vapi, twilio: &StandIn) -> Settings {
     let mut settings = Settings::clone(&server.app.settings);
     settings.public_url = Some(server.url(""));
@@ -56,7 +56,7 @@ fn of<'a>(found: &'a [Finding], check: &str, level: Level) -> Vec<&'a Finding> {
     those.collect()
 }
 
-/// The PostgreSQL of the tests trades safety for speed, and is told so.
+/// Whether a finding is about the tests' PostgreSQL, which trades safety for speed.
 fn is_of_the_test_server(text: &str) -> bool {
     [
         "`fsync` is off",
@@ -200,7 +200,7 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     server.stop().await;
 }
 
-/// The program in a folder of its own, with these settings.
+/// Runs the program in its own folder, with these settings.
 fn run(folder: &Path, arguments: &[&str], env: &[(&str, &str)]) -> (bool, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_ringbook"))
         .args(arguments)
@@ -299,7 +299,7 @@ async fn the_commands_work_on_a_database_that_was_started_on(database: Database)
     server.stop().await;
 }
 
-/// Whatever an assistant fills in as recommended is read as it was meant.
+/// Values that an assistant fills in as recommended are read as intended.
 #[test]
 fn the_recommended_structured_output_is_read() {
     let rows = sample::rows();

@@ -1,4 +1,4 @@
-//! The links of the document lead somewhere: to an operation that there is, and into a parameter that it has.
+//! Each link of the document names an existing operation and a parameter of it.
 
 use admin::document::document;
 use serde_json::Value;

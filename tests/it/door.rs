@@ -1,4 +1,4 @@
-//! What strangers can do with connections, heads, bodies and guesses: nothing to whoever is served.
+//! Attacks with connections, request heads, bodies and guessed keys do not affect legitimate clients.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ both!(
     a_stream_ends_when_its_key_is_revoked,
 );
 
-/// A message that is good, as it must be answered at once whatever goes on.
+/// Sends a valid message, which must get a prompt response during an attack. Returns the duration.
 async fn is_served(server: &TestApp, call: &str) -> Duration {
     let began = Instant::now();
     let (status, answer) = server.post_signed(&status(call, "in-progress", 0)).await;
@@ -41,7 +41,7 @@ async fn is_served(server: &TestApp, call: &str) -> Duration {
     began.elapsed()
 }
 
-/// Sends bytes and holds the connection.
+/// Sends bytes and keeps the connection open.
 async fn send(server: &TestApp, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     // The server may have closed it already.
@@ -49,7 +49,7 @@ async fn send(server: &TestApp, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// What comes until the connection ends.
+/// Reads until the connection closes.
 async fn rest(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
@@ -66,7 +66,7 @@ fn head(server: &TestApp, path: &str, more: &str) -> String {
     )
 }
 
-/// A head whose signature only the body can decide.
+/// A request head whose signature can be checked only with the body.
 fn undecided(server: &TestApp, length: usize) -> String {
     let (signature, now) = ("0".repeat(64), server.app.clock.now().timestamp());
     let more = format!("content-length: {length}\r\nx-signature: {signature}\r\nx-timestamp: {now}\r\n");
@@ -180,7 +180,7 @@ async fn what_the_headers_decide_is_answered_before_the_body(database: Database)
     server.stop().await;
 }
 
-/// Bytes that nobody reads would make the client's system throw the answer away.
+/// If the server left bytes unread, the client's system would discard the response.
 async fn a_client_that_goes_on_sending_sees_why_it_was_refused(database: Database) {
     let server = TestApp::start(database).await;
     let path = "/admin/v1/rulebooks/default/change-sets";

@@ -1,5 +1,5 @@
-//! `dry_run=true`: each write of the document is tried and then done. The trial is answered as the real request is, and nothing
-//! of it remains.
+//! `dry_run=true`: each write of the document is run as a dry run and then for real. Both responses are equal, and the dry
+//! run leaves nothing behind.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ both!(
 );
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
-/// What writes nothing though it is no GET, and what is refused as a trial: both are told in the document.
+/// Operations that are not GET and write nothing, and operations that reject a dry run; the document lists both.
 const NO_WRITES: [&str; 5] = [
     "evaluate",
     "test_script",
@@ -33,7 +33,7 @@ async fn at_rest(database: Database) -> TestApp {
     TestApp::at_rest(database, "2026-11-24T15:02:00Z".parse().unwrap()).await
 }
 
-/// A request to be tried and done.
+/// A request to run as a dry run and then for real.
 struct Write<'a> {
     id: &'a str,
     method: Method,
@@ -42,7 +42,7 @@ struct Write<'a> {
     key: &'a str,
 }
 
-/// An answer.
+/// A response.
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
@@ -68,7 +68,7 @@ async fn send(app: &TestApp, write: &Write<'_>, trial: bool) -> Answer {
     Answer { status, headers, body }
 }
 
-/// Every row of every table. When a key was last used is noted of every request, also of a GET.
+/// Every row of every table, except when a key was last used, which every request updates, even a GET.
 async fn everything(app: &TestApp) -> Vec<(String, Vec<Value>)> {
     let mut tables = app.tables().await;
     tables.sort();
@@ -84,7 +84,7 @@ async fn everything(app: &TestApp) -> Vec<(String, Vec<Value>)> {
     all
 }
 
-/// A text without the ids and keys that are new each time.
+/// The text without ids and keys, which are new each time.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -123,7 +123,7 @@ fn alike(value: &Value) -> Value {
     }
 }
 
-/// What a client goes by besides the body; of a tag, the version.
+/// The headers that matter to a client; of an ETag, only the version.
 fn told(answer: &Answer) -> Vec<(&'static str, Option<String>)> {
     ["content-type", "etag", "location", "retry-after", "cache-control"]
         .map(|name| {
@@ -134,7 +134,7 @@ fn told(answer: &Answer) -> Vec<(&'static str, Option<String>)> {
         .to_vec()
 }
 
-/// Tries it, then does it, and compares. Out: the real answer, and what stood before it.
+/// Runs a request as a dry run, then for real, and compares. Returns the real response and the rows before it.
 async fn tried_and_done(app: &TestApp, write: Write<'_>) -> (Answer, Vec<(String, Vec<Value>)>) {
     let id = write.id;
     let before = everything(app).await;
@@ -157,14 +157,14 @@ async fn tried_and_done(app: &TestApp, write: Write<'_>) -> (Answer, Vec<(String
     (real, before)
 }
 
-/// Whoever tells the story, and what was told.
+/// Runs a sequence of writes and records which operations it covered.
 struct Story<'a> {
     app: &'a TestApp,
     told: BTreeSet<String>,
 }
 
 impl Story<'_> {
-    /// A write that is done and changes something. Out: its answer.
+    /// Runs a write that must change something. Returns its response.
     async fn tell(&mut self, id: &str, method: Method, path: &str, body: Value) -> Value {
         self.by(ADMIN_KEY, id, method, path, body).await
     }
@@ -209,7 +209,7 @@ impl Story<'_> {
         body
     }
 
-    /// The first of a list.
+    /// The first item of a list.
     async fn first(&self, path: &str) -> Value {
         self.read(path).await["items"][0].clone()
     }
@@ -534,7 +534,7 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     app.stop().await;
 }
 
-/// The write of the document's example, for the kinds of rows.
+/// A write with the document's example, for the kinds of rows.
 async fn of_its_example<'a>(
     app: &TestApp,
     id: &'a str,

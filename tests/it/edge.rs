@@ -1,4 +1,4 @@
-//! What surrounds every request, on the running server.
+//! Middleware around every request, on the running server.
 
 use std::time::Instant;
 

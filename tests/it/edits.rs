@@ -1,5 +1,5 @@
-//! Many edit at once and many ask meanwhile: no edit is lost, no decision mixes two revisions or is older than the last
-//! edit that was answered.
+//! Concurrent edits and evaluations: no edit is lost, and no decision mixes two revisions or is older than the last
+//! confirmed edit.
 //!
 //! Longer with RINGBOOK_TEST_EDITS, RINGBOOK_TEST_SECONDS and RINGBOOK_TEST_EVALUATIONS: see `scripts/verify/edits.sh`.
 
@@ -19,19 +19,19 @@ const PRICE: &str = "/admin/v1/rulebooks/default/services/camera_inspection";
 const CLIENTS: i64 = 50;
 const INSTANCES: usize = 3;
 const ASKERS: u32 = 30;
-/// How often there is a new revision.
+/// Interval between new revisions.
 const EVERY: Duration = Duration::from_millis(50);
 const MARKED: &str = "/admin/v1/rulebooks/marked";
 
 both!(of_many_who_edit_one_price_none_is_lost);
 
-/// A number from the environment, for the longer proofs.
+/// A number from the environment, for longer runs.
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
 fn number(name: &str, usual: i64) -> i64 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
 }
 
-/// What was measured, past the test harness, which would swallow a print.
+/// Prints a measurement directly, because the test harness would swallow a `println!`.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
@@ -124,7 +124,7 @@ fn marked(revision: i64, version: Option<i64>) -> Value {
     rows.into_iter().map(change).collect()
 }
 
-/// Makes the next revision through an instance.
+/// Publishes the next revision through an instance.
 async fn mark(app: &TestApp, revision: i64) {
     let version = (revision > 2).then_some(revision - 1);
     let body = json!({"changes": marked(revision, version)});
@@ -137,7 +137,7 @@ async fn mark(app: &TestApp, revision: i64) {
     assert_eq!((status, &set["revision"]), (StatusCode::OK, &json!(revision)), "{set}");
 }
 
-/// The marks in a decision, which must all be one.
+/// The mark in a decision; all its marks must be equal.
 fn mark_of(decision: &Value) -> i64 {
     let text = |place: &str| {
         decision
@@ -171,8 +171,8 @@ fn mark_of(decision: &Value) -> i64 {
     revision
 }
 
-/// Whoever comes second to the head starts anew from the new one: edits of different rows do not hinder each other, on
-/// whichever instance they are made.
+/// A publisher that loses the race plans again on the new head, so edits of different rows do not conflict, on whichever
+/// instance they run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_that_edit_different_rows_at_once_all_succeed() {
     const EDITS: i64 = 15;

@@ -1,4 +1,4 @@
-//! A deleted call: the caller's data goes, that there was a call stays.
+//! A call deleted at Vapi: the caller's data is erased, the fact that there was a call stays.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -21,11 +21,11 @@ both!(
     messages_that_meet_the_deletion_leave_nothing_personal,
 );
 
-/// The caller's words, with what identifies a caller in them.
+/// The caller's words, including personal data.
 const SAID: &str =
     "Mon sous-sol est inondé, des racines, quelle trouvaille. Rappelez Zenobie Quatremains au 4385550177.";
 
-/// A whole call, its personal data in every place where a message can have it.
+/// The messages of a whole call, with personal data in every possible place.
 pub fn conversation(call: &str) -> Vec<Value> {
     let about = json!({
         "serviceType": "racines",
@@ -83,7 +83,7 @@ fn deleted(call: &str) -> Value {
     message("call.deleted", call, 90_000, &fields)
 }
 
-/// Where in the whole database something personal stands, in plain text or in bytes.
+/// Every place in the database with personal data, as text or as bytes.
 pub async fn found(server: &TestApp) -> Vec<String> {
     let mut found = Vec::new();
     for table in server.tables().await {
@@ -106,7 +106,7 @@ pub async fn found(server: &TestApp) -> Vec<String> {
     found
 }
 
-/// As a name is written.
+/// The text with its words capitalised, as in a name.
 fn capitalised(text: &str) -> String {
     let words = text.split(' ').map(|word| match word.split_at_checked(1) {
         Some((first, rest)) if !matches!(word, "rue" | "du" | "trouvaille") => first.to_uppercase() + rest,

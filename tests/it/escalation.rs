@@ -1,4 +1,5 @@
-//! A P1 that nobody answers goes on by the clock; whoever answers first has it, and everybody can see who.
+//! Escalation: a P1 that nobody acknowledges goes to the next contact on time. The first to acknowledge takes it, and
+//! everybody can see who.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -49,7 +50,7 @@ pub fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_532_470, 0).unwrap()
 }
 
-/// A server of which only what the test asks for happens, with three contacts: one on call.
+/// A server without background work, with three contacts, one of them on call.
 async fn at_rest(database: Database) -> TestApp {
     let server = TestApp::at_rest(database, start()).await;
     let amina = json!({"name": "Amina Diallo", "phone": AMINA, "language": "en", "rank": 30, "on_call": false});
@@ -73,7 +74,7 @@ pub async fn patch(server: &TestApp, path: &str, body: &Value) {
     assert!(status.is_success(), "{answer}");
 }
 
-/// Deletes the cases that a test's rules would not pass.
+/// Deletes the cases that would fail with a test's rules.
 pub async fn drop_cases(server: &TestApp, which: impl Fn(&Value) -> bool) {
     let (_, cases) = server
         .admin(Method::GET, &format!("{BOOK}/cases?limit=200"), None)
@@ -96,13 +97,13 @@ pub async fn flood(server: &TestApp, call: &str) {
         .await;
 }
 
-/// Lets time pass and hands on what is due. Out: how many went on.
+/// Advances the clock and escalates what is due. Returns how many were escalated.
 async fn after(server: &TestApp, seconds: i64) -> usize {
     server.app.clock.step(TimeDelta::seconds(seconds));
     server.app.escalator.escalate_due().await.unwrap()
 }
 
-/// The contacts who were texted, in the order of the texts.
+/// The contacts who were sent an SMS message, in order.
 pub async fn texted(server: &TestApp) -> Vec<String> {
     let mut texts = server.rows("sms_messages").await;
     texts.sort_by_key(|text| text["id"].to_string());
@@ -619,7 +620,7 @@ fn refused() -> Answer {
     Answer::json(400, &json!({"code": 21_211, "message": "no", "status": 400}))
 }
 
-/// A server at rest whose texts go to a stand-in.
+/// A server without background work whose SMS messages go to a Twilio stand-in.
 async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let twilio = StandIn::start(answers).await;
     let server = TestApp::builder(database)
@@ -634,8 +635,8 @@ async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, Stan
     (server, twilio)
 }
 
-/// The same at the step that tells all who are left, two of them; the first two texts were taken as `SM1` and `SM2`, and
-/// what Twilio says of the others is `answers`.
+/// Same as [`with_twilio`], at the step that notifies the two remaining contacts. Twilio accepted the first two messages as
+/// `SM1` and `SM2` and responds to the others with `answers`.
 async fn all_are_told(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let taken = ["SM1", "SM2"].map(twilio_callbacks::taken).into_iter();
     let (server, twilio) = with_twilio(database, taken.chain(answers).collect()).await;

@@ -1,4 +1,4 @@
-//! The events of a rulebook: whoever watches hears of what changed within a second, and nothing of another rulebook.
+//! The event stream of a rulebook: it reports changes within a second, and nothing about other rulebooks.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Stream {
         Self(response)
     }
 
-    /// What the next event says that changed; nothing at the end of the stream.
+    /// The changes in the next event; `None` at the end of the stream.
     async fn next(&mut self) -> Option<Value> {
         let mut text = String::new();
         while !text.ends_with("\n\n") {
@@ -48,7 +48,7 @@ impl Stream {
         Some(serde_json::from_str::<Value>(data).unwrap()["changed"].clone())
     }
 
-    /// Reads until an event names this; events may name several changes, or fewer at a time.
+    /// Reads until an event names this change; one event may name one or several changes.
     async fn until(&mut self, kind: &str) {
         loop {
             let changed = self.next().await.expect("the stream goes on");

@@ -1,4 +1,5 @@
-//! "The decision was wrong": who may say so, what becomes of it, that it goes with the caller, and the page of the call.
+//! Feedback that a decision was wrong: who may give it, how it is resolved, its erasure with the caller, and the call's
+//! page in the console.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};

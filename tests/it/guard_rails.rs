@@ -35,7 +35,7 @@ async fn new_key(app: &TestApp, name: &str, role: &str) -> String {
     made["key"].as_str().unwrap().to_owned()
 }
 
-/// A key that was not made by the admin whose changes these tests publish.
+/// A key that was not created by the admin whose changes these tests publish.
 async fn independent_key(app: &TestApp, name: &str) -> String {
     let key = new_key(app, name, "publisher").await;
     app.sql(&format!("UPDATE api_keys SET made_by = NULL WHERE name = '{name}'"))
@@ -109,7 +109,7 @@ async fn limits_that_cannot_hold_are_refused(kind: Database) {
     app.stop().await;
 }
 
-/// No price changes by more than a tenth at once.
+/// Sets guard rails: no price changes by more than a tenth per publish.
 async fn narrow(app: &TestApp) {
     let rails = json!({"largest_change_percent": "10", "version": got(app, RAILS).await["version"]});
     assert_eq!(app.admin(Method::PUT, RAILS, Some(&rails)).await.0, StatusCode::OK);
@@ -124,7 +124,7 @@ async fn amount(app: &TestApp) -> Value {
     got(app, SHORE).await["amount"].clone()
 }
 
-/// The open notices that something waits.
+/// The number of open notices about waiting change sets.
 async fn notices(app: &TestApp) -> usize {
     let open = app.rows("notices").await;
     let waits = open.iter().filter(|row| row["code"] == "change_set_waits");
@@ -448,8 +448,8 @@ async fn an_import_beyond_a_limit_waits(kind: Database) {
     app.stop().await;
 }
 
-/// Scripts, conditions, ranks and stacking groups have no number: what they do to cases, to stored calls and to a grid of
-/// the facts that they name decides.
+/// Scripts, conditions, ranks and stacking groups have no number to compare. Their effect on cases, on stored calls and on
+/// a grid of the facts that they name decides.
 async fn what_no_number_tells_is_judged_by_calls(kind: Database) {
     let app = at_rest(kind).await;
     let ann = new_key(&app, "ann", "editor").await;

@@ -1,4 +1,4 @@
-//! Whoever guesses keys is slowed, and whoever has the right one is served, also from the same address.
+//! Clients that guess keys are rate limited; clients with a valid key are served, even from the same address.
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
@@ -25,7 +25,7 @@ async fn server(database: Database, limited: &str) -> TestApp {
         .await
 }
 
-/// The status, and for how long to wait.
+/// The status and `Retry-After` of a request.
 async fn from(app: &TestApp, address: &str, key: &str) -> (StatusCode, Option<u64>) {
     let request = app
         .client
@@ -40,7 +40,7 @@ async fn from(app: &TestApp, address: &str, key: &str) -> (StatusCode, Option<u6
     (response.status(), wait)
 }
 
-/// A key as we make them, with another secret.
+/// A well-formed key with the same prefix and another secret.
 fn guess(key: &str, number: usize) -> String {
     let beginning = key.rsplit_once('_').unwrap().0;
     format!("{beginning}_{number:064x}")

@@ -1,5 +1,5 @@
-//! How well the sample rulebook hears: the labelled calls of the test half against the budgets, and single calls that show
-//! each way to be heard, over HTTP.
+//! How well the sample rulebook recognises what callers say: the labelled calls of the test half against the budgets, and
+//! single calls for each method of recognition, over HTTP.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ fn folder(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Measure, the bound, and whether it is a lower one. docs/hearing-results.md has the table.
+/// Measure, bound, and whether it is a lower bound. docs/hearing-results.md has the table.
 const BUDGETS: &[(&str, f64, bool)] = &[
     ("P1 recall", 0.92, true),
     ("false P1", 0.10, false),
@@ -21,7 +21,7 @@ const BUDGETS: &[(&str, f64, bool)] = &[
     ("price", 0.93, true),
 ];
 
-/// The same for some kinds of calls together.
+/// Same as [`BUDGETS`], for groups of call kinds.
 const OF_KINDS: &[(&[&str], &str, f64, bool)] = &[
     (
         &[
@@ -70,7 +70,7 @@ fn the_sample_hears_the_test_half_within_its_budgets() {
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
-/// What is wrong where a measure does not keep its budget.
+/// An error message if a measure exceeds its budget.
 fn exceeded(measured: &table::Measures, name: &str, bound: f64, is_least: bool) -> Option<String> {
     let (_, share) = measured.shares().into_iter().find(|(known, _)| *known == name).unwrap();
     let rate = share.rate().unwrap();

@@ -1,4 +1,5 @@
-//! Authentic messages that nobody should send: never a 5xx, never half a message, and what cannot be read is kept raw.
+//! Authentic but malformed messages: the response is never a 5xx, no message is stored partially, and unreadable messages
+//! are stored raw.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -73,7 +74,7 @@ async fn what_cannot_be_read_is_kept_raw_once(database: Database) {
     server.stop().await;
 }
 
-/// Posts what can be read, and nothing else is known of it.
+/// Posts a readable message that must be accepted.
 async fn taken(server: &TestApp, what: &str, body: &[u8]) {
     let (status, answer) = server.post_signed_to("/webhooks/vapi", VAPI_SECRET, body).await;
     assert_eq!(status, StatusCode::OK, "{what}: {answer}");
@@ -218,7 +219,7 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
     server.stop().await;
 }
 
-/// Every way to put `value` in the place of one member, however deep.
+/// Every variant of `whole` with one member, at any depth, replaced by `value`.
 fn replaced(whole: &Value, value: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     let members: Vec<(String, &Value)> = match whole {

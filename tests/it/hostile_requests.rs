@@ -1,5 +1,5 @@
-//! Requests of the admin API that nobody should send: whatever stands in a parameter, a path or a header, the answer is
-//! below 500, and an error is problem+json with its request id.
+//! Malformed requests to the admin API: whatever a parameter, a path or a header contains, the status is below 500, and an
+//! error is problem+json with its request id.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ both!(
     no_header_breaks_anything,
 );
 
-/// What breaks those who trust it.
+/// Strings that break careless parsers.
 const STRANGE: &[&str] = &[
     "",
     " ",
@@ -71,7 +71,7 @@ const STRANGE: &[&str] = &[
     "WyJpZCIsZmFsc2UsbnVsbCwiJyJd",
 ];
 
-/// Whether an answer is one that a client can live with.
+/// Checks that a response is valid for a client.
 fn checked(what: &str, status: StatusCode, media_type: Option<&str>, body: &str) {
     assert!(status.as_u16() < 500, "{what}: {status} {body}");
     if status.is_client_error() {
@@ -142,7 +142,8 @@ async fn no_parameter_breaks_anything(database: Database) {
     app.stop().await;
 }
 
-/// Sends bytes as they are. Out: the status, the media type and the body; none when the connection was closed unanswered.
+/// Sends raw bytes. Returns the status, the media type and the body; `None` if the connection was closed without a
+/// response.
 async fn raw(app: &TestApp, request: &[u8]) -> Option<(StatusCode, Option<String>, String)> {
     let address = app
         .url("")
@@ -167,7 +168,8 @@ async fn raw(app: &TestApp, request: &[u8]) -> Option<(StatusCode, Option<String
     Some((status, media_type, body.to_owned()))
 }
 
-/// What the HTTP library refuses itself has no body, nor has what the client has already; everything else is told.
+/// Sends raw bytes and checks the response. Responses of the HTTP library itself and 304 may have no body; all others are
+/// checked.
 async fn sent(app: &TestApp, what: &str, request: &[u8]) {
     if let Some((status, media_type, body)) = raw(app, request).await {
         if body.is_empty() && media_type.is_none() {

@@ -1,4 +1,4 @@
-//! What is sent twice under one `Idempotency-Key` is done once, and its answer comes again.
+//! A request that is sent twice with one `Idempotency-Key` is executed once, and the response is repeated.
 
 use chrono::TimeDelta;
 use reqwest::{Response, StatusCode};
@@ -30,7 +30,7 @@ async fn post(app: &TestApp, caller: &str, path: &str, once: &str, body: &Value)
     request.json(body).send().await.unwrap()
 }
 
-/// Status, whether it was given before, and the JSON.
+/// Status, whether it is a repeated response, and the JSON.
 async fn read(response: Response) -> (StatusCode, bool, Value) {
     let again = response
         .headers()

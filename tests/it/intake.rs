@@ -1,4 +1,4 @@
-//! Who gets a message in, and who does not: signatures, addresses, sizes, rates.
+//! Which messages are accepted: signatures, addresses, sizes and rates.
 
 use reqwest::{StatusCode, header::HeaderValue};
 use serde_json::{Value, json};
@@ -272,7 +272,7 @@ async fn a_body_over_the_limit_is_refused_declared_or_chunked(database: Database
     server.stop().await;
 }
 
-/// Sends bytes as they are and reads the answer, which may come before all was sent.
+/// Sends raw bytes and reads the response, which may come before everything was sent.
 async fn exchange(server: &TestApp, head: &[u8], body: &[u8]) -> String {
     let (mut from, mut to) = TcpStream::connect(server.address).await.unwrap().into_split();
     let (head, body) = (head.to_vec(), body.to_vec());

@@ -1,4 +1,4 @@
-//! The real program, killed without warning: every message that it answered is in the database.
+//! The real program, killed with SIGKILL: every message that got a response is in the database.
 
 use std::{
     net::SocketAddr,
@@ -36,7 +36,7 @@ async fn ready(client: &reqwest::Client, address: SocketAddr) {
     }
 }
 
-/// Posts a message; whether it was answered with a 2xx.
+/// Posts a message. Returns whether the response was a 2xx.
 async fn post(client: &reqwest::Client, address: SocketAddr, message: &serde_json::Value) -> bool {
     let request = signed(client, address, message);
     request.send().await.is_ok_and(|answer| answer.status().is_success())

@@ -1,4 +1,4 @@
-//! Background work runs once across instances: leases, their numbers, and who takes over.
+//! Background work runs once across instances: leases, fencing tokens and takeover.
 
 use std::{
     sync::{
@@ -93,7 +93,7 @@ async fn whoever_was_paused_past_its_lease_writes_nothing_more(database: Databas
     server.stop().await;
 }
 
-/// An instance that counts how often it did the work.
+/// An instance that counts how often it ran the work.
 fn worker(leases: Leases, stop: &CancellationToken) -> (Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
     let count = Arc::new(AtomicUsize::new(0));
     let (counted, stop) = (count.clone(), stop.clone());

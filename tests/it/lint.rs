@@ -1,4 +1,4 @@
-//! What lint tells over HTTP.
+//! Lint over HTTP.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Prices are changed while messages arrive: what is decided after an edit's answer knows the new price.
+//! Prices change while messages arrive: decisions after the response to an edit use the new price.
 
 use std::{
     collections::BTreeMap,
@@ -18,14 +18,14 @@ use crate::{
 both!(no_decision_after_an_edits_answer_uses_the_old_price);
 
 const SERVICE: &str = "/admin/v1/rulebooks/default/services/root_removal";
-/// Ten senders with a message every 100 ms: a hundred a second.
+/// Number of senders; with one message per 100 ms each, they send a hundred per second.
 const SENDERS: usize = 10;
-/// As many messages each at least, and one more after the last edit.
+/// Minimum number of messages per sender; each sends one more after the last edit.
 const EACH: usize = 80;
 const PAUSE: Duration = Duration::from_millis(100);
 const EDITS: i64 = 5;
 
-/// An edit that was answered: when, the revision it made and the price in it.
+/// A confirmed edit: its time, revision and price.
 struct Edited {
     at: DateTime<Utc>,
     revision: i64,
@@ -74,7 +74,7 @@ async fn no_decision_after_an_edits_answer_uses_the_old_price(database: Database
     server.stop().await;
 }
 
-/// Out: how many messages were sent.
+/// Sends messages until all edits are done. Returns the number sent.
 async fn send(server: &TestApp, sender: usize, is_edited: &AtomicBool) -> usize {
     let mut pace = tokio::time::interval(PAUSE);
     let mut number = 0;

@@ -1,4 +1,5 @@
-//! The one test binary over HTTP: each test starts the real server on a database of its own, SQLite and PostgreSQL.
+//! The test binary for all tests over HTTP: each test starts the real server on its own database, on SQLite and on
+//! PostgreSQL.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! How the admin API behaves as HTTP: tags, kinds of answer, methods, other origins, headers.
+//! HTTP behaviour of the admin API: ETags, media types, methods, other origins and headers.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
@@ -22,7 +22,7 @@ const CAMERA: &str = "/admin/v1/rulebooks/default/services/camera_inspection";
 struct Seen {
     status: StatusCode,
     headers: HeaderMap,
-    /// In bytes.
+    /// The body's length in bytes.
     length: usize,
     text: String,
 }

@@ -1,4 +1,4 @@
-//! Viewers see no number to call, wherever it was written: numbers are planted, and every answer is searched for them.
+//! Viewers see no phone number: numbers are planted in many places, and every response is searched for them.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ async fn patched(app: &TestApp, path: &str, change: Value) {
     assert_eq!(status, StatusCode::OK, "{path}: {answer}");
 }
 
-/// The numbers, each with the place it was planted in.
+/// The numbers, each with its place.
 const PLANTED: [(&str, &str); 14] = [
     ("5145550201", "the comment of a revision"),
     ("5145550202", "a contact's phone"),
@@ -134,7 +134,7 @@ async fn plant(app: &TestApp) {
     }
 }
 
-/// The answer to a GET without what people write between digits, so that a number is found however it is written.
+/// The response to a GET without separators between digits, so that a number is found in any notation.
 async fn bare(app: &TestApp, key: &str, path: &str) -> (StatusCode, String) {
     let response = app.client.get(app.url(path)).bearer_auth(key).send().await.unwrap();
     let status = response.status();
@@ -264,7 +264,7 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
     app.stop().await;
 }
 
-/// Every digit of an answer, of whatever script, and the letters: what stands between two digits is left out.
+/// The digits of a response, in any script, and its letters, without separators between digits.
 fn digits_and_letters(text: &str) -> String {
     let digit = |c: char| match u32::from(c) {
         code @ 0xff10..=0xff19 => char::from_digit(code - 0xff10, 10),
@@ -339,7 +339,7 @@ async fn a_viewer_finds_no_number_in_a_callers_data_however_it_is_written(databa
     app.stop().await;
 }
 
-/// The places at which two values differ, with what the first has there.
+/// The places at which two values differ, with the first value's content there.
 fn differences(a: &Value, b: &Value, place: &str, found: &mut Vec<(String, String)>) {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
@@ -357,7 +357,7 @@ fn differences(a: &Value, b: &Value, place: &str, found: &mut Vec<(String, Strin
     }
 }
 
-/// Prices, dates, references, addresses, ids and counts are no numbers of phones.
+/// Prices, dates, references, addresses, ids and counts are not phone numbers, so they stay unmasked.
 async fn a_viewer_reads_all_but_numbers_as_an_editor_does(database: Database) {
     let app = TestApp::at_rest(database, "2026-11-24T15:02:00Z".parse().unwrap()).await;
     plant(&app).await;

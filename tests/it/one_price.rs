@@ -1,4 +1,4 @@
-//! A call has one price: what its lead, its SMS messages and the API say.
+//! A call has one price: its lead, its SMS messages and the API agree.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ async fn ask(server: &TestApp, call: &str, at: i64, tool: &str, arguments: Value
     .unwrap()
 }
 
-/// A report that says nothing of the job but the caller's words and these fields.
+/// A report with only the caller's words and these fields about the job.
 fn told(call: &str, said: &str, fields: &Value) -> Value {
     let mut report = report(call, said);
     report["message"]["analysis"] = json!({"structuredData": fields});

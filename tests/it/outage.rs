@@ -26,7 +26,7 @@ use crate::support::{
 
 const FLOOD: &str = "Mon sous-sol est inondé.";
 
-/// The program's surroundings.
+/// The environment of the program under test.
 struct World {
     database: TestDatabase,
     proxy: Proxy,
@@ -42,7 +42,7 @@ struct Client {
 }
 
 impl Client {
-    /// What `/health/ready` says, once it says anything that `fits`.
+    /// Waits until the response of `/health/ready` satisfies `fits`.
     async fn ready(&self, fits: impl Fn(&Value) -> bool) {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
@@ -67,7 +67,7 @@ impl Client {
         signed(&self.http, self.address, message).send().await.unwrap()
     }
 
-    /// Posts a message, which must be answered 200; the answer, and whether it was given without the database.
+    /// Posts a message, which must succeed. Returns the response, and whether it was given without the database.
     async fn post(&self, message: &Value) -> (Value, bool) {
         let answer = self.send(message).await;
         assert!(answer.status().is_success(), "{}", answer.status());
@@ -114,7 +114,7 @@ impl World {
         self.folder.path().join("spool")
     }
 
-    /// Until what is known of the rulebook stands beside the spool, which is a moment after the start.
+    /// Waits until the snapshot of the rulebook is written beside the spool, a moment after the start.
     async fn is_known(&self) {
         let size = || {
             let files = std::fs::read_dir(self.spool()).unwrap();
@@ -123,7 +123,7 @@ impl World {
         eventually("a snapshot is there", async || size() > 60_000).await;
     }
 
-    /// The database itself, past whatever is in the way.
+    /// A direct connection to the database, without the proxy.
     async fn db(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(self.database.url.clone());
         options.max_connections(1).sqlx_logging(false);
@@ -144,7 +144,7 @@ impl World {
     }
 }
 
-/// Runs the command that a setting names; whether there is one.
+/// Runs the command in an environment variable. Returns whether there is one.
 async fn shell(name: &str) -> bool {
     let Some(command) = setting(name) else { return false };
     let run = move || {
@@ -178,7 +178,7 @@ async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Takes in three messages of every kind, all without the database.
+/// Sends three messages of every kind, all without the database.
 async fn without_database(client: &Client, round: &str) -> Vec<(String, Value)> {
     let mut taken = Vec::new();
     for number in 0..3 {
@@ -267,7 +267,7 @@ async fn what_was_answered_without_the_database_outlives_a_kill() {
     world.database.remove().await;
 }
 
-/// One message under load.
+/// A message sent under load, and its response.
 struct Answered {
     call: String,
     kind: u64,
@@ -275,7 +275,7 @@ struct Answered {
     took: Duration,
 }
 
-/// Reports, quotes and status updates, so many a second, each of a call of its own, until `stop`.
+/// Sends `rate` reports, quotes and status updates per second, each for its own call, until `stop`.
 async fn load(client: &Client, rate: u64, stop: &Cell<bool>) -> Vec<Answered> {
     let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / rate));
     let mut sent = JoinSet::new();
@@ -381,14 +381,14 @@ async fn a_database_that_is_stopped_under_load_loses_nothing() {
     world.database.remove().await;
 }
 
-/// How a message was taken: whether it will be found, and whether without the database.
+/// The status of a message, and the header that says whether it was accepted without the database.
 async fn offered(client: &Client, message: &Value) -> (StatusCode, Option<String>) {
     let answer = client.send(message).await;
     let how = answer.headers().get("x-ringbook-degraded");
     (answer.status(), how.map(|how| how.to_str().unwrap().to_owned()))
 }
 
-/// Run by scripts/verify/outage.sh, which makes the disk.
+/// Run by scripts/verify/outage.sh, which creates the disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_is_full_loses_nothing_that_was_answered() {
     let Some(disk) = setting("RINGBOOK_TEST_SMALL_DISK") else {

@@ -1,4 +1,4 @@
-//! Pages stay whole while rows come and go: whatever was there throughout is seen once, in order.
+//! Pages stay consistent while rows are added and deleted: every row that exists throughout is listed once, in order.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn text(row: &Value, name: &str) -> String {
     row[name].as_str().unwrap().to_owned()
 }
 
-/// Numbers that look thrown, the same in every run.
+/// Pseudorandom numbers, the same in every run.
 struct Dice(u64);
 
 impl Dice {

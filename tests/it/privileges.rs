@@ -1,7 +1,7 @@
-//! Who may do what: each operation of the document, asked with each kind of key, against `tests/data/privileges.txt`.
+//! Permissions: each operation of the document, called with each kind of key, compared with `tests/data/privileges.txt`.
 //!
-//! In: the document and a line per operation with the role that it needs. Out: for every operation and every kind of key the
-//! answer is the one declared; an operation without a line fails, and so does a line without an operation.
+//! The file has a line per operation with the role that it needs. For every operation and every kind of key, the response
+//! must be the declared one. An operation without a line fails the test, and so does a line without an operation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,13 +13,13 @@ use crate::both;
 use crate::support::{Database, TestApp};
 
 const DECLARED: &str = include_str!("../data/privileges.txt");
-/// From the least on; `owner` stands beside them.
+/// In ascending order; `owner` is separate.
 const ROLES: [&str; 6] = ["viewer", "dispatcher", "editor", "publisher", "admin", "owner"];
 const NO_SUCH_ID: &str = "01900000-0000-7000-8000-000000000000";
 
 both!(every_operation_asks_for_the_key_that_is_declared);
 
-/// One operation of the document, ready to be asked.
+/// An operation of the document, ready to be called.
 struct Operation {
     id: String,
     method: Method,
@@ -46,7 +46,7 @@ fn operations(document: &Value) -> Vec<Operation> {
     found
 }
 
-/// The path with things that are not there, but for the rulebook: whoever is let in finds nothing to spoil.
+/// The path with parameters that do not exist, except the rulebook, so that an authorized call changes nothing.
 fn filled(path: &str, operation: &Value) -> String {
     let mut path = path.replace("{rulebook}", "default");
     for parameter in operation["parameters"].as_array().into_iter().flatten() {

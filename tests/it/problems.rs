@@ -1,4 +1,5 @@
-//! Every error says what, where, what would be right and under which id; and its kind is told at its own address.
+//! Every error names the fault, its place, the expected value and the request id, and its `type` is an address that
+//! explains it.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

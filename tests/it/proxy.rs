@@ -1,4 +1,4 @@
-//! The proxy that breaks things, in front of a server that says back what it hears: each fault is what it says.
+//! The fault-injecting proxy in front of an echo server: each fault behaves as documented.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,12 +11,12 @@ use tokio::{
 
 use crate::support::proxy::{Fault, Proxy};
 
-/// Long enough for any machine.
+/// A timeout that is long enough for any machine.
 const LONG: Duration = Duration::from_secs(30);
-/// Nothing comes in this time: what would come has come long before.
+/// How long nothing may arrive: anything sent would have arrived long before.
 const NOTHING: Duration = Duration::from_millis(200);
 
-/// A server that says back what it hears.
+/// An echo server.
 async fn echo() -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -40,7 +40,7 @@ async fn connect(proxy: &Proxy) -> TcpStream {
     TcpStream::connect(proxy.address()).await.unwrap()
 }
 
-/// Says `text` and hears it.
+/// Sends `text` and reads the echo.
 async fn said(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
     stream.write_all(text.as_bytes()).await?;
     let mut heard = vec![0; text.len()];
@@ -51,7 +51,7 @@ async fn said(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What comes until the end, or that it ended with a reset.
+/// Reads until the connection closes; an error if it was reset.
 async fn rest(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut heard = Vec::new();
     timeout(LONG, stream.read_to_end(&mut heard)).await.expect("no end")?;

@@ -1,5 +1,5 @@
-//! Quotas: no rulebook fills the database of all. Each limit is reached by rows written into the tables, since a test cannot make
-//! ten thousand revisions.
+//! Quotas: no rulebook can fill the shared database. Each limit is reached with rows written directly into the tables,
+//! because a test cannot publish ten thousand revisions.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -26,7 +26,7 @@ fn noon() -> DateTime<Utc> {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
-/// The answer says that a quota is reached, with its number and what to do.
+/// Checks that the response says that a quota is reached, with the limit and what to do.
 fn reached((status, answer): (StatusCode, Value), limit: impl ToString + Copy, advice: &str) {
     assert_eq!(status, StatusCode::CONFLICT, "{answer}");
     assert_eq!(answer["code"], "quota_reached", "{answer}");
@@ -233,7 +233,7 @@ async fn valid_api_keys_are_limited(database: Database) {
     app.stop().await;
 }
 
-/// The guide tells the limits that hold.
+/// The guide lists the actual limits.
 #[test]
 fn the_guide_lists_the_quotas() {
     let guide = include_str!("../../src/admin/src/document/guide.md");

@@ -1,4 +1,4 @@
-//! Calls of which no report came, found in Vapi's list: each complete once, whatever Vapi posts before, after or meanwhile.
+//! Calls without a report, found in Vapi's list: each is recorded once, whatever Vapi posts before, after or meanwhile.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use intake::reconcile::{Ask, Tally};
@@ -49,14 +49,14 @@ async fn ask(server: &TestApp, ask: &Ask) -> Vec<Tally> {
     server.app.reconciler.run(ask, None, &stop, |_| {}).await.unwrap()
 }
 
-/// From where the last time ended, of the default rulebook.
+/// Reconciles the default rulebook from where the last run ended.
 async fn reconciled(server: &TestApp) -> Tally {
     let tallies = ask(server, &Ask::default()).await;
     assert_eq!(tallies.len(), 1, "{tallies:?}");
     tallies.into_iter().next().unwrap()
 }
 
-/// A whole day, of every rulebook.
+/// A run over a whole day, for every rulebook.
 fn a_day() -> Ask {
     Ask {
         since: Some(TimeDelta::hours(24)),
@@ -130,7 +130,7 @@ async fn a_call_whose_report_never_came_is_complete(database: Database) {
     server.stop().await;
 }
 
-/// How many calls an hour has; a piece of Vapi's list holds a hundred.
+/// Number of calls in an hour; a page of Vapi's list has a hundred.
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
 fn lost_calls() -> usize {
     std::env::var("RINGBOOK_TEST_LOST_CALLS").map_or(130, |count| count.parse().unwrap())

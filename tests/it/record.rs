@@ -1,4 +1,4 @@
-//! What messages leave behind, however often and in whatever order they come.
+//! Stored data after messages that arrive repeatedly and in any order.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -29,12 +29,12 @@ both!(
 
 const FLOOD: &str = "Mon sous-sol est inondé, le drain est bouché.";
 
-/// A server that texts nobody by itself, so that what a message leaves can be compared.
+/// A server without background work, so that stored data can be compared.
 async fn quiet(database: Database) -> TestApp {
     TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await
 }
 
-/// A table's only row without what tells when and under which ids it came about.
+/// A table's only row, without timestamps and ids.
 async fn lasting(server: &TestApp, table: &str) -> Value {
     let mut row = server.only_row(table).await;
     for column in [
@@ -183,7 +183,7 @@ async fn the_same_report_twenty_times_at_once_has_one_effect(database: Database)
     server.stop().await;
 }
 
-/// Two reports of one call that tell another story.
+/// Two different reports of one call.
 fn two_stories(later_by_ms: i64) -> [Value; 2] {
     let earlier = report("call-1", FLOOD);
     let mut later = report("call-1", "Non, juste un évier lent. Des racines?");
@@ -204,7 +204,7 @@ fn two_stories(later_by_ms: i64) -> [Value; 2] {
     [earlier, later]
 }
 
-/// Everything that should not depend on the order of two reports.
+/// Everything stored that should not depend on the order of two reports.
 async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(String, String, String, i64)>) {
     for message in messages {
         assert_eq!(server.take(message).await, json!({}));
@@ -287,7 +287,7 @@ async fn reports_of_one_instant_follow_the_greater_hash(database: Database) {
     Box::pin(in_both_orders(database, stories, &stands)).await;
 }
 
-/// Every order of a few things.
+/// All permutations of a few items.
 fn orders<T: Clone>(of: &[T]) -> Vec<Vec<T>> {
     if of.is_empty() {
         return vec![Vec::new()];

@@ -1,5 +1,5 @@
-//! Each way in which an operation refuses, as the document promises it: no version, a stale one, two that differ, a set that
-//! is over, a cursor of another list, a caller who was erased. In: a table. Out: every line is answered as it says.
+//! Documented rejections of operations: no version, a stale version, two different versions, a closed change set, a cursor
+//! of another list, an erased caller. Each line of a table has a request and the expected response.
 
 use std::fmt::Write as _;
 
@@ -19,10 +19,10 @@ both!(
 );
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
-/// A version that nothing has.
+/// A version that no row has.
 const STALE: &str = "\"999\"";
 
-/// Asks, and keeps what was answered otherwise.
+/// Sends the requests of a table, and collects unexpected responses.
 struct Table<'a> {
     app: &'a TestApp,
     wrong: String,
@@ -59,7 +59,7 @@ impl Table<'_> {
         }
     }
 
-    /// A write that must bring a version: none is 428, a stale one 412, two that differ are 422.
+    /// A write that requires a version: none is 428, a stale one 412, two different ones 422.
     async fn versioned(&mut self, method: &Method, path: &str, body: &Value, place: Place) {
         self.ask(method, path, None, body, 428).await;
         self.ask(method, path, Some(STALE), body, 412).await;
@@ -75,7 +75,7 @@ impl Table<'_> {
     }
 }
 
-/// Where a version is besides `If-Match`.
+/// Where the version can be, other than in `If-Match`.
 #[derive(Clone, Copy)]
 enum Place {
     Body,

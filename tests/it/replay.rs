@@ -1,4 +1,4 @@
-//! Stored decisions made again, explained, and held as cases, over HTTP.
+//! Stored decisions over HTTP: replayed, explained, and stored as cases.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ both!(
 );
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/default";
-/// Revisions, and decisions with each; `scripts/verify/replay.sh` plays more.
+/// Number of revisions, each with decisions; `scripts/verify/replay.sh` runs more.
 const REVISIONS: i64 = 50;
 const EACH: usize = 4;
 
@@ -48,7 +48,7 @@ async fn post(server: &TestApp, message: &Value) {
     assert_eq!(status, StatusCode::OK, "{answer}");
 }
 
-/// Changes a row of the head, whatever its version.
+/// Patches a row of the head with its current version.
 async fn change(server: &TestApp, path: &str, patch: &Value) {
     let path = format!("{RULEBOOK}/{path}");
     let (_, row) = server.admin(Method::GET, &path, None).await;
@@ -65,7 +65,7 @@ async fn put(server: &TestApp, path: &str, row: &Value) {
     assert!(status.is_success(), "{path} {row}: {answer}");
 }
 
-/// The next revision: another price, condition or script.
+/// Publishes the next revision: another price, condition or script.
 async fn next_revision(server: &TestApp, number: i64) {
     match number % 4 {
         0 => {

@@ -1,4 +1,5 @@
-//! Stored messages taken in again, and messages that fail again and again: set aside, told, and put back when it is mended.
+//! Replays of stored messages, and messages that fail repeatedly: they are dead-lettered with a notice, and replayed once
+//! the cause is fixed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -30,7 +31,7 @@ fn start() -> DateTime<Utc> {
     "2026-11-24T15:02:00Z".parse().unwrap()
 }
 
-/// The database refuses, from now on, whatever is about the call `poison`.
+/// Makes the database reject all further writes about the call `poison`.
 pub async fn poison(server: &TestApp, database: Database) {
     server
         .sql(match database {

@@ -1,4 +1,4 @@
-//! The replica that people read from, lost in each way that a server is lost: what they read then comes from the primary.
+//! The read replica, lost in each way a server can be lost: reads then come from the primary.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::support::{
 const CALLS: &str = "/admin/v1/rulebooks/default/calls";
 const PROFILE: &str = "/admin/v1/rulebooks/default/profile";
 
-/// How many calls a list shows: the replica, which never receives anything, has none.
+/// The number of calls in the list; the replica never receives anything, so it has none.
 async fn calls(server: &TestApp) -> usize {
     let (status, calls) = server.admin(Method::GET, CALLS, None).await;
     assert_eq!(status, StatusCode::OK, "{calls}");

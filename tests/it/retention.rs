@@ -1,4 +1,4 @@
-//! What need not be kept goes, and a caller who asks is forgotten; what was decided and the audit log stay whole.
+//! Retention and erasure: old data is purged, a caller is erased on request, and decisions and the audit log stay complete.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};

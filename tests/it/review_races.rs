@@ -1,5 +1,4 @@
-//! What happens when two things meet: an edit and messages in flight, two bodies of one report, a message and the
-//! erasure of its caller.
+//! Races: an edit and messages in flight, two bodies of one report, a message and the erasure of its caller.
 
 use std::time::Duration;
 
@@ -34,7 +33,7 @@ async fn default_rulebook(server: &TestApp) -> Uuid {
     rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap().id
 }
 
-/// Waits until somebody waits for a lock in the server's own database.
+/// Waits until a session waits for a lock in the server's database.
 async fn somebody_waits(server: &TestApp) {
     let sql = "SELECT count(*) AS waiting FROM pg_stat_activity \
                WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -101,7 +100,7 @@ async fn ten_bodies_of_one_report_at_once_are_one_call_with_its_turns_once(datab
     server.stop().await;
 }
 
-/// Sends `message` while the erasure of its caller is under way, and lets the erasure be first.
+/// Sends `message` during the erasure of its caller; the erasure commits first.
 async fn sent_during_the_erasure(server: &TestApp, message: &Value) {
     let erasure = begin(&server.app.db).await.unwrap();
     let now = Clock::system().now();

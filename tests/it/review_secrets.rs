@@ -1,4 +1,4 @@
-//! A webhook secret that comes and goes while the server runs, and the keys that a first start makes.
+//! Adding and retiring a webhook secret while the server runs, and the keys that a first start creates.
 
 use std::{path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Revisions over HTTP: read, compared, evaluated with, exported and brought back.
+//! Revisions over HTTP: read, compare, evaluate with, export and roll back.
 
 use reqwest::{Method, StatusCode};
 use rules::{files, sample};
@@ -22,7 +22,7 @@ both!(
     a_roll_back_under_a_key_is_done_once,
 );
 
-/// Gives a row another field and says the revision.
+/// Changes a field of a row. Returns the revision.
 async fn patch(app: &TestApp, path: &str, field: &str, value: &str, comment: &str) -> i64 {
     let (_, row) = app.admin(Method::GET, path, None).await;
     let body = json!({field: value, "version": row["version"]});
@@ -37,7 +37,7 @@ async fn get(app: &TestApp, path: &str) -> (StatusCode, Value) {
     app.admin(Method::GET, &format!("{HERE}/{path}"), None).await
 }
 
-/// What is asked for as a text.
+/// Reads a path with this `Accept`. Returns the media type and the text.
 async fn text(app: &TestApp, path: &str, accept: &str) -> (String, String) {
     let request = app
         .client
@@ -205,7 +205,7 @@ async fn a_revision_is_exported_as_the_folder_that_import_reads(database: Databa
     app.stop().await;
 }
 
-/// The sample's rows as files give them.
+/// The sample's rows as read from files, without versions.
 fn unversioned() -> rules::rows::RowSet {
     files::parse(&files::write(&sample::rows())).unwrap()
 }
@@ -234,7 +234,7 @@ async fn a_roll_back_is_a_revision_equal_to_an_old_one_and_audited(database: Dat
     app.stop().await;
 }
 
-/// A roll back to revision 1, with these headers.
+/// Rolls back to revision 1, with these headers.
 async fn roll_back(app: &TestApp, query: &str, headers: &[(&str, &str)]) -> (StatusCode, bool, Value) {
     let url = app.url(&format!("{HERE}/revisions/1/roll-back{query}"));
     let mut request = app.client.post(url).bearer_auth(ADMIN_KEY);

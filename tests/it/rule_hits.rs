@@ -1,4 +1,4 @@
-//! How often rows take part in what is decided, counted without a write for each message.
+//! How often rows take part in decisions, counted without a write per message.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -36,7 +36,7 @@ async fn flush(app: &TestApp) {
     app.app.hits.flush(&app.app.db, app.app.clock.now()).await.unwrap();
 }
 
-/// Rows and how often they took part, of those that did.
+/// The rows that took part, and how often.
 async fn hits(app: &TestApp) -> Vec<(String, i64)> {
     let page = get(app, "rule-hits?limit=200").await;
     let rows = page["items"].as_array().unwrap().iter();

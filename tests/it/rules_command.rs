@@ -17,7 +17,7 @@ both!(
     a_sheet_goes_through_the_command_line,
 );
 
-/// A database and a folder to work in.
+/// A database and a working folder.
 struct Desk {
     database: TestDatabase,
     folder: tempfile::TempDir,
@@ -31,7 +31,7 @@ impl Desk {
         }
     }
 
-    /// Runs the command. Nobody is at the terminal.
+    /// Runs the command without a terminal.
     fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_ringbook"))
             .arg("rules")
@@ -45,7 +45,7 @@ impl Desk {
             .unwrap()
     }
 
-    /// What it prints, when it succeeds.
+    /// Runs the command, which must succeed. Returns its output.
     fn done(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", error(&output));
@@ -68,7 +68,7 @@ fn error(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The sample with what files could lose: quotes, line breaks, endings, what is empty and what is not there.
+/// The sample with values that files could lose: quotes, line breaks, line endings, empty and absent values.
 fn awkward() -> RowSet {
     fn change<R: Clone>(row: &mut Arc<Stored<R>>, change: impl FnOnce(&mut R)) {
         change(&mut Arc::make_mut(row).row);

@@ -1,5 +1,5 @@
-//! Change sets that are published at a time: by the clock, once, also when it came while the server was down; and refused
-//! with a notice when the ground moved meanwhile.
+//! Scheduled publishes: each happens on time and once, also if the time came while the server was down. It is rejected with
+//! a notice if a row changed meanwhile.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ both!(
     the_time_is_read_in_the_rulebooks_zone,
 );
 
-/// Two in the afternoon in Montréal, where the sample business is.
+/// Two in the afternoon in Montréal, the sample business's time zone.
 fn start() -> DateTime<Utc> {
     "2026-05-04T18:00:00Z".parse().unwrap()
 }

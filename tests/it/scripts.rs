@@ -1,4 +1,4 @@
-//! Scripts over HTTP: tried, listed by version, shared as libraries, left out when they fail again and again.
+//! Scripts over HTTP: test runs, versions, libraries, and quarantine after repeated failures.
 
 use authoring::change_set::{ChangeSet, Edit, Expected};
 use chrono::TimeDelta;
@@ -542,7 +542,7 @@ async fn libraries_travel_in_files(database: Database) {
     server.stop().await;
 }
 
-/// The slowest of the best 99 % of so many reports of a call each, one after the other.
+/// The 99th percentile of the response time of reports, each of its own call, sent one after the other.
 async fn p99(server: &TestApp, secret: &str, round: &str) -> std::time::Duration {
     let mut took = Vec::new();
     for call in 0..100 {

@@ -1,4 +1,4 @@
-//! Messages that come together share a transaction, and nobody can tell from what is recorded.
+//! Concurrent messages share a transaction, and the stored data is the same as with separate transactions.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ both!(
 const FLOOD: &str = "Mon sous-sol est inondé, des racines.";
 const CAMERA: &str = "Je voudrais une inspection par caméra.";
 
-/// What differs from run to run: ids in texts, how long it took, and what the outbox worker has done meanwhile.
+/// Fields that differ from run to run: ids in texts, durations, and the progress of the outbox worker.
 const DIFFERS: [&str; 14] = [
     "reference",
     "degraded",
@@ -40,7 +40,7 @@ const DIFFERS: [&str; 14] = [
     "error_code",
 ];
 
-/// Reports of many calls, some with what came before them.
+/// Reports of many calls, some with earlier messages.
 fn messages() -> Vec<Value> {
     let mut all = Vec::new();
     for number in 0..24 {
@@ -54,7 +54,8 @@ fn messages() -> Vec<Value> {
     all
 }
 
-/// Sends messages at once while the database takes none for a moment, so that they wait together; their answers.
+/// Sends messages at the same time while the database accepts no writes for a moment, so that they wait together. Returns
+/// the responses.
 async fn send_together(server: &TestApp, database: Database, messages: &[Value]) -> Vec<(StatusCode, Value)> {
     let held = store::begin(&server.app.db).await.unwrap();
     if database == Database::Postgres {
@@ -72,7 +73,7 @@ async fn send_together(server: &TestApp, database: Database, messages: &[Value])
     answers
 }
 
-/// What a call left, without what differs from run to run.
+/// The stored data of a call, without [`DIFFERS`].
 async fn left(server: &TestApp, call: &str) -> Vec<(&'static str, Vec<Value>)> {
     let mut all = server.everything_of(call).await;
     for (_, rows) in &mut all {

@@ -1,5 +1,5 @@
-//! Shift overrides over HTTP: who is notified inside and outside their span, in summer and in winter, that stored decisions come
-//! out the same again, and what the API says of shifts, gaps and holidays.
+//! Shift overrides over HTTP: who is notified inside and outside their period, in summer and in winter, that replays of
+//! stored decisions stay equal, and the API's shifts, gaps and holidays.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -40,7 +40,7 @@ async fn patch(app: &TestApp, path: &str, change: &Value) {
     assert_eq!(status, StatusCode::OK, "{path}: {told}");
 }
 
-/// Mario and Sarah alternate by the week from Monday, the 23rd of November 2026, at 08:00; it is Mario's week.
+/// Mario and Sarah alternate weekly from Monday, 23 November 2026, at 08:00; it is Mario's week.
 pub async fn two_alternate(app: &TestApp) {
     patch(app, "", &json!({"rotation_from": "2026-11-23T08:00"})).await;
     let week = |week: i64| json!({"on_call": true, "rotation_week": week, "rotation_of": 2});
@@ -84,7 +84,7 @@ async fn an_override_decides_who_is_notified_in_winter_and_in_summer(database: D
     app.stop().await;
 }
 
-/// A report of a call at 10:10 in Montréal: the cases of the sample are about 10:00, and hold who is notified then.
+/// A report of a call at 10:10 in Montréal: the cases of the sample are about 10:00 and expect who is notified then.
 fn later_report(call: &str) -> Value {
     let mut message = report(call, FLOOD);
     let (at, message_in) = (json!("2026-11-24T15:10:00Z"), &mut message["message"]);

@@ -1,4 +1,4 @@
-//! Calls that are only played: marked, silent, out of every figure, and gone when asked.
+//! Simulated calls: they are marked, notify nobody, are excluded from all figures, and can be deleted.
 
 use reqwest::Method;
 use serde_json::{Value, json};

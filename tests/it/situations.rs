@@ -1,4 +1,4 @@
-//! Situations in which similar systems failed their callers.
+//! Situations in which similar systems have failed their callers.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The database goes away: every message is answered all the same, and recorded once as it was answered.
+//! Database outages: every message still gets a response, and is later recorded once with that response.
 
 use std::{
     sync::Arc,
@@ -38,16 +38,16 @@ const FLOOD: &str = "Mon sous-sol est inondé.";
 /// A server whose database can be taken away.
 struct World {
     server: Box<TestApp>,
-    /// Past whatever is in the way.
+    /// A direct connection to the database.
     db: DatabaseConnection,
     away: Away,
 }
 
 /// How a database is taken away.
 enum Away {
-    /// By what stands in front of PostgreSQL.
+    /// By a proxy in front of PostgreSQL.
     Proxy(Proxy),
-    /// By somebody who holds SQLite's one writer.
+    /// By a connection that holds SQLite's write lock.
     Lock(DatabaseConnection),
 }
 
@@ -78,7 +78,7 @@ impl World {
         Self { server, db, away }
     }
 
-    /// Takes the database away; new connections are refused, and those that stand break.
+    /// Takes the database away: new connections are refused, and open ones are closed.
     async fn goes(&self) {
         match &self.away {
             Away::Proxy(proxy) => {
@@ -100,7 +100,7 @@ impl World {
         }
     }
 
-    /// Until nothing waits any more.
+    /// Waits until the spool is empty.
     async fn drained(&self) {
         eventually("the spool is drained", async || {
             self.server.app.take_in.refuge.spool.state().waiting == 0
@@ -121,14 +121,14 @@ impl World {
     }
 }
 
-/// One message of a campaign, and how it was answered.
+/// A message of a campaign, and its response.
 struct Sent {
     message: Value,
     answer: Value,
     degraded: Option<String>,
 }
 
-/// Reports, quotes and status updates in turn, each of a call of its own.
+/// Reports, quotes and status updates in turn, each of its own call.
 fn mixed(number: usize) -> Value {
     let call = format!("call-{number}");
     match number % 3 {
@@ -146,7 +146,7 @@ fn is_quote(message: &Value) -> bool {
     message["message"]["type"] == "tool-calls"
 }
 
-/// Sends a message, which must be answered with 200, and a quote with a price.
+/// Sends a message, which must get a 200; the response to a quote must have a price.
 async fn send(server: &TestApp, message: Value) -> Sent {
     let body = serde_json::to_vec(&message).unwrap();
     let response = server.send_signed("/webhooks/vapi", VAPI_SECRET, &body).await;
@@ -171,7 +171,7 @@ fn degraded(response: &Response) -> Option<String> {
     Some(how.to_str().unwrap().to_owned())
 }
 
-/// Sends many, `at_once` of them under way.
+/// Sends messages, `at_once` of them concurrently.
 async fn send_all(server: &TestApp, messages: impl Iterator<Item = Value>, at_once: usize) -> Vec<Sent> {
     let sent = stream::iter(messages).map(|message| send(server, message));
     sent.buffer_unordered(at_once).collect().await
@@ -197,7 +197,7 @@ pub fn server_of(url: &str) -> std::net::SocketAddr {
     rest.split('/').next().unwrap().parse().unwrap()
 }
 
-/// Each message is there once, with the answer that was given, however it was taken.
+/// Checks that each message is stored once with its response, however it was accepted.
 async fn are_recorded_once(db: &DatabaseConnection, sent: &[Sent]) {
     let (events, decisions) = (rows(db, "webhook_events").await, rows(db, "decisions").await);
     for one in sent {
@@ -287,7 +287,7 @@ async fn what_waits_for_too_long_texts_nobody(kind: Database) {
     world.end().await;
 }
 
-/// What an instance that is gone has left is recorded by another, which goes on with its own.
+/// The spool of a dead instance is drained by another instance, which also continues with its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_another_instance_left_behind_is_recorded_too() {
     if !postgres_is_tested() {
@@ -424,7 +424,7 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
     world.end().await;
 }
 
-/// Only PostgreSQL has rows to lock, connections to run out of, and a way to it that can be slow.
+/// Only PostgreSQL has row locks, a connection limit and a network that can be slow.
 async fn on_postgres() -> Option<World> {
     if !postgres_is_tested() {
         return None;
@@ -480,7 +480,7 @@ async fn whatever_hangs_messages_are_answered() {
     world.end().await;
 }
 
-/// Like [`are_recorded_once`], where nobody can say of each message whether its transaction made it in the end.
+/// Same as [`are_recorded_once`], if the outcome of some transactions is unknown.
 async fn are_recorded_once_with_their_answers(db: &DatabaseConnection, sent: &[Sent]) {
     let events = rows(db, "webhook_events").await;
     for one in sent {

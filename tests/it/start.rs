@@ -1,4 +1,4 @@
-//! How the server starts and stops, and what it does with its database's schema.
+//! How the server starts and stops, and migrates its database's schema.
 
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ async fn a_transaction_dropped_leaves_nothing(kind: Database) {
     test.remove().await;
 }
 
-/// Whatever the database's own default is: what a message reads must be the newest head, also in its second statement.
+/// Whatever isolation level the database defaults to, a message must read the newest head, also in its second statement.
 async fn transactions_read_what_is_committed(kind: Database) {
     let (test, database) = empty(kind).await;
     if matches!(kind, Database::Postgres) {

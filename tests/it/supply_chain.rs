@@ -1,8 +1,8 @@
-//! What comes along with our dependencies and must stay unreachable.
+//! Code in our dependencies that must stay unreachable.
 
 use serde_json::Value;
 
-/// poem-openapi brings readers of XML and YAML that have known faults (deny.toml): no operation asks them for anything.
+/// poem-openapi brings XML and YAML parsers with known vulnerabilities (deny.toml): no operation uses them.
 #[test]
 fn no_operation_takes_xml_or_yaml() {
     fn media_types(value: &Value, found: &mut Vec<String>) {

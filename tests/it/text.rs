@@ -1,4 +1,4 @@
-//! From a report to a text on somebody's phone, through the whole server, with a stand-in for Twilio.
+//! From a report to an SMS message, through the whole server, with a stand-in for Twilio.
 
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ async fn flood(server: &TestApp, call: &str) {
     assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
 }
 
-/// The only text, once it is settled; time passes for the server while it waits to try again.
+/// The only SMS message, once it is in a final state; the clock advances while it waits for a retry.
 async fn settled(server: &TestApp) -> Value {
     let deadline = Instant::now() + Duration::from_secs(15);
     loop {

@@ -1,4 +1,4 @@
-//! Which texts go, and when: quiet hours, a rule's cool-down, the daily cap, and the rota.
+//! Which SMS messages are sent when: quiet hours, a rule's cool-down, the daily cap, and the on-call rotation.
 
 use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,7 +28,7 @@ both!(
     who_is_on_call_is_texted,
 );
 
-/// Half past ten in the evening of 24 November in Montréal.
+/// 24 November, 22:30 in Montréal.
 fn evening() -> DateTime<Utc> {
     "2026-11-25T03:30:00Z".parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Which tool calls are the same again, and in which forms they come.
+//! Which tool calls count as duplicates, and the forms in which they arrive.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn service(name: &str) -> Value {
     json!({"serviceType": name})
 }
 
-/// The lowest price that each result tells, an empty text where it tells none.
+/// The lowest price in each result; an empty string if there is none.
 fn prices(answer: &Value) -> Vec<String> {
     let results = answer["results"].as_array().unwrap_or_else(|| panic!("{answer}"));
     results.iter().map(|one| price(&one["result"])).collect()

@@ -1,4 +1,4 @@
-//! What the assistant's tools answer and leave behind.
+//! The results and stored data of the assistant's tools.
 
 use std::time::Instant;
 
@@ -32,14 +32,14 @@ async fn quiet(database: Database) -> TestApp {
     TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await
 }
 
-/// What each tool call of a message came to.
+/// The results of all tool calls of a message.
 async fn results(server: &TestApp, message: &Value) -> Vec<Value> {
     let (status, answer) = server.post_signed(message).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     answer["results"].as_array().unwrap().clone()
 }
 
-/// The one result of a message, read as JSON.
+/// The only result of a message, parsed as JSON.
 async fn result(server: &TestApp, message: &Value) -> Value {
     let results = results(server, message).await;
     assert_eq!(results.len(), 1);

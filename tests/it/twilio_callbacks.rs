@@ -1,4 +1,4 @@
-//! Twilio speaks to us: statuses and replies over HTTP, signed or not, and what a person does with what they leave.
+//! Twilio's callbacks: statuses and replies over HTTP, signed or not, and what people can do with them.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ const PUBLIC: &str = "https://ringbook.example.invalid";
 /// The sample's on-call contact.
 const ON_CALL: &str = "+15145550101";
 
-/// A server whose sends are made by hand, with a stand-in for Twilio.
+/// A server that sends only when the test asks for it, with a stand-in for Twilio.
 pub async fn start(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let twilio = StandIn::start(answers).await;
     let server = TestApp::builder(database)
@@ -56,7 +56,7 @@ fn refused(code: i64) -> Answer {
     Answer::json(400, &json!({"code": code, "message": "no", "status": 400}))
 }
 
-/// Signing written anew from Twilio's documentation, so that a mistake in the server's own is seen.
+/// Signing, implemented again from Twilio's documentation, to reveal mistakes in the server's implementation.
 fn sign(token: &str, url: &str, fields: &[(&str, &str)]) -> String {
     let sorted: BTreeSet<(&str, &str)> = fields.iter().copied().collect();
     let text = sorted
@@ -74,7 +74,7 @@ pub async fn post(server: &TestApp, path: &str, token: &str, fields: &[(&str, &s
     (answer.status(), answer.text().await.unwrap())
 }
 
-/// A report that texts the on-call contact, and the text's id.
+/// Sends a report that notifies the on-call contact. Returns the SMS message's id.
 async fn alert(server: &TestApp, call: &str) -> String {
     let known = ids(server).await;
     let message = report(call, "Mon sous-sol est inondé, des racines.");
@@ -429,7 +429,8 @@ async fn a_text_waits_for_a_secret_that_is_missing(database: Database) {
     server.stop().await;
 }
 
-/// A sender's number can be forged: that a contact went silent is urgent, and their emergency goes to the next one.
+/// A sender's number can be forged, so a contact's STOP is reported as urgent, and their emergency goes to the next
+/// contact.
 async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Database) {
     let (server, _twilio) = start(database, vec![taken("SM1"), taken("SM2")]).await;
     alert(&server, "call-1").await;

@@ -1,4 +1,4 @@
-//! Secrets and webhook settings through the admin API: what goes in counts at once, and no value comes out.
+//! Secrets and webhook settings through the admin API: changes apply immediately, and no secret value is returned.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ async fn a_second_rulebook_gets_a_secret_and_loses_it(database: Database) {
     app.stop().await;
 }
 
-/// However many messages of strangers are refused at the same time.
+/// Holds even while many unauthenticated messages are rejected.
 async fn a_new_secret_is_accepted_from_the_next_message_on(database: Database) {
     let app = TestApp::builder(database)
         .set("RATE_LIMIT_ENABLED", "false")

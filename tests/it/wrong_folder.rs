@@ -1,4 +1,4 @@
-//! Commands in a folder in which no server was ever started: they say so and leave it as it is.
+//! Commands in a folder in which no server was ever started: they report this and change nothing.
 
 use std::process::{Command, Output};
 

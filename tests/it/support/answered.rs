@@ -1,29 +1,29 @@
-//! Keeps real answers as the document's examples (`make examples`).
+//! Records real responses as the document's examples (`make examples`).
 //!
-//! In: RINGBOOK_KEEP_ANSWERS, a file; every answer of the admin API that the tests get. Out: in that file, by schema and
-//! status, the answer that shows the most fields and is not long.
+//! In: the file RINGBOOK_KEEP_ANSWERS, and every response of the admin API in the tests. Out: in that file, by schema and
+//! status, the response with the most fields that is not too long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
 
 use serde_json::Value;
 
-/// Of a list so many are shown, or one if it is long, in characters.
+/// Maximum number of list entries in an example; a long list shows one.
 const ENTRIES: usize = 2;
 const LONG_ENTRY: usize = 150;
 
-/// So many entries of an object whose entries are alike, as facts by their name.
+/// Maximum number of entries of a map with uniform entries, as facts by name.
 const ALIKE: usize = 3;
 
-/// A text that is longer is shown by its first two lines.
+/// A text with more characters is cut to its first two lines.
 const LONG_TEXT: usize = 200;
 
-/// An example is no longer than this, in characters.
+/// Maximum length of an example, in characters.
 const LONGEST: usize = 2_000;
 
 static KEPT: LazyLock<Mutex<BTreeMap<String, BTreeMap<String, Value>>>> = LazyLock::new(Mutex::default);
 
-/// Keeps an answer if it shows more than what is kept.
+/// Records a response if it shows more than the recorded one.
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
 pub fn keep(status: &str, schema: &Value, body: &Value) {
     let (Some(file), Some(schema)) = (std::env::var_os("RINGBOOK_KEEP_ANSWERS"), schema["$ref"].as_str()) else {
@@ -78,7 +78,7 @@ fn shorten(value: &mut Value) {
     }
 }
 
-/// How many fields it shows; of two that show the same the shorter.
+/// The rank of an example: more fields first, then the shorter one.
 fn worth(value: &Value) -> (usize, i64) {
     let mut fields = BTreeSet::new();
     collect(value, String::new(), &mut fields);

@@ -1,7 +1,7 @@
 //! The real server, in this process.
 //!
-//! In: which database, and settings that differ from the usual. Out: a server on a port of its own with a known admin
-//! key and webhook secret. [`TestApp::stop`] proves at the end that it leaves in peace with no work left over.
+//! In: the database, and settings that differ from the usual ones. Out: a server on its own port with a known admin key and
+//! webhook secret. [`TestApp::stop`] checks at the end that it shuts down cleanly without unfinished work.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -22,7 +22,7 @@ pub const VAPI_SECRET: &str = "test-vapi-secret-0123456789";
 /// A server under test.
 pub struct TestApp {
     pub address: SocketAddr,
-    /// What the server shares: its clock, its pools.
+    /// The server's shared parts: its clock and its pools.
     pub app: App,
     pub client: Client,
     database: TestDatabase,
@@ -31,7 +31,7 @@ pub struct TestApp {
     served: JoinHandle<Result<(), AppError>>,
 }
 
-/// A server to be started.
+/// Starts a server.
 pub struct Builder {
     kind: Database,
     clock: Clock,
@@ -39,13 +39,13 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The same with a setting, by its environment name.
+    /// Adds a setting, by its environment name.
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The same with a clock that stands at `at` until `app.clock.step` moves it.
+    /// Sets a clock that stands at `at` until `app.clock.step` moves it.
     pub fn at(mut self, at: DateTime<Utc>) -> Self {
         self.clock = Clock::fixed(at);
         self
@@ -63,7 +63,7 @@ impl TestApp {
         Self::builder(kind).start().await
     }
 
-    /// A server whose clock stands at `at` and in which nothing happens by itself.
+    /// A server whose clock stands at `at`, without background work.
     pub async fn at_rest(kind: Database, at: DateTime<Utc>) -> Self {
         Self::builder(kind).set("RINGBOOK_WORKERS", "none").at(at).start().await
     }
@@ -127,27 +127,27 @@ impl TestApp {
         }
     }
 
-    /// Where its database is.
+    /// The URL of its database.
     pub fn database_url(&self) -> &str {
         &self.database.url
     }
 
-    /// The address of `path`.
+    /// The URL of `path`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Another instance on the same database, with the same clock and settings. To be stopped before this one.
+    /// Another instance on the same database, with the same clock and settings. Stop it before this one.
     pub async fn another(&self) -> Self {
         Self::start_on(self.database.shared(), self.app.clock.clone(), self.env.clone()).await
     }
 
-    /// The same with other settings than this one's.
+    /// Same as [`Self::another`], with other settings.
     pub async fn another_with(&self, env: Vec<(String, String)>) -> Self {
         Self::start_on(self.database.shared(), self.app.clock.clone(), env).await
     }
 
-    /// Stops the server in peace; while it is down, `meanwhile`; then another starts on the same database.
+    /// Stops the server cleanly, runs `meanwhile` while it is down, then starts another on the same database.
     pub async fn restart_after(self, meanwhile: impl FnOnce(&Clock)) -> Self {
         drop(self.stop);
         self.served.await.unwrap().unwrap();
@@ -155,21 +155,21 @@ impl TestApp {
         Self::start_on(self.database, self.app.clock.clone(), self.env).await
     }
 
-    /// Stops the server in peace and starts another on the same database, with the same clock and settings.
+    /// Stops the server cleanly and starts another on the same database, with the same clock and settings.
     pub async fn restart(self) -> Self {
         drop(self.stop);
         self.served.await.unwrap().unwrap();
         Self::start_on(self.database, self.app.clock.clone(), self.env).await
     }
 
-    /// Stops the server in peace; its database stays, for whoever comes next.
+    /// Stops the server cleanly and returns its database for the next server.
     pub async fn leave(self) -> TestDatabase {
         drop(self.stop);
         self.served.await.unwrap().unwrap();
         self.database
     }
 
-    /// Stops the server and proves that it left in peace: no error, no task left over.
+    /// Stops the server and checks that it shut down cleanly: no error and no remaining task.
     pub async fn stop(self) {
         drop(self.stop);
         self.served.await.unwrap().unwrap();

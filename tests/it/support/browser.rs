@@ -1,4 +1,4 @@
-//! A browser without a screen for the tests of the console: it keeps its cookie, follows nothing, and runs no script.
+//! A headless browser for the console's tests: it stores its cookie, follows no redirects, and runs no scripts.
 
 use reqwest::header::{HeaderMap, SET_COOKIE};
 use reqwest::{Method, StatusCode};
@@ -15,7 +15,7 @@ pub fn pages() -> Vec<String> {
     pages
 }
 
-/// What a browser shows, and what the answer says beside it.
+/// The page that a browser shows, and the rest of the response.
 pub struct Shown {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -41,7 +41,7 @@ impl Shown {
     }
 }
 
-/// A browser: it keeps a cookie and follows nothing.
+/// A browser that stores a cookie and follows no redirects.
 pub struct Browser<'a> {
     pub app: &'a TestApp,
     pub client: reqwest::Client,
@@ -60,7 +60,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// A browser that has signed in.
+    /// A browser that is signed in with this key.
     pub async fn with(app: &'a TestApp, key: &str) -> Self {
         let mut browser = Self::new(app);
         let shown = browser.sign_in(key).await;
@@ -112,7 +112,7 @@ impl<'a> Browser<'a> {
         self.send(Method::POST, path, Some(form)).await
     }
 
-    /// A page that must be there.
+    /// Reads a page, which must exist.
     pub async fn page(&self, path: &str) -> Shown {
         let shown = self.get(path).await;
         assert_eq!(shown.status, StatusCode::OK, "{path}: {}", shown.text);
@@ -124,7 +124,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-/// A key made with this body: its text and its id.
+/// Creates a key with this body. Returns its text and its id.
 pub async fn key(app: &TestApp, body: Value) -> (String, String) {
     let (status, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&body)).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");

@@ -1,4 +1,4 @@
-//! A client whose every answer from the admin API is compared with the document: see [`super::contract`].
+//! An HTTP client that checks every response of the admin API against the document; see [`super::contract`].
 
 use std::ops::Deref;
 
@@ -8,19 +8,19 @@ use serde::Serialize;
 
 use super::contract;
 
-/// A body of more bytes may be refused before it is read.
+/// A body with more bytes may be rejected before it is read.
 const ALWAYS_READ: usize = 1024 * 1024;
-/// How often a refusal may be missed.
+/// How often a request is retried if its rejection was not received.
 const MISSED: usize = 10;
 
-/// What tests send requests with.
+/// The client of the tests.
 #[derive(Clone)]
 pub struct Client(pub reqwest::Client);
 
-/// A request to be sent.
+/// A request to send.
 pub struct Request(RequestBuilder);
 
-/// Whatever else the plain client can do.
+/// All other methods of the plain client.
 impl Deref for Client {
     type Target = reqwest::Client;
 
@@ -86,7 +86,7 @@ impl Request {
         Self(self.0.timeout(after))
     }
 
-    /// Sends it; an answer that the document does not know fails the test.
+    /// Sends the request; a response that is not in the document fails the test.
     pub async fn send(self) -> reqwest::Result<Response> {
         let (client, request) = self.0.build_split();
         let request = request?;
@@ -99,8 +99,8 @@ impl Request {
     }
 }
 
-/// Executes a request. The server refuses a body that is too large before it has read it, and closes: a client that is still
-/// writing then may find the connection broken before it finds the answer, and asks again.
+/// Executes a request. The server rejects a body that is too large before it has read it, and closes the connection. A
+/// client that is still writing may see the closed connection before the response, so it retries.
 async fn execute(client: &reqwest::Client, mut request: reqwest::Request) -> reqwest::Result<Response> {
     let body = request.body().and_then(reqwest::Body::as_bytes);
     let mut tries = if body.is_some_and(|body| body.len() > ALWAYS_READ) {

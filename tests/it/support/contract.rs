@@ -1,5 +1,5 @@
-//! What the document promises of an answer: its status, its media type, and a body that is what its schema says, with no
-//! field that the schema does not name.
+//! The contract of a response: its status and media type are documented, and its body conforms to the schema, without
+//! additional fields.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const DOCUMENT: &str = "urn:ringbook:answers";
 
-/// The document, its answers closed to fields that it does not name.
+/// The document with response schemas that forbid additional fields.
 static CLOSED: LazyLock<Value> = LazyLock::new(|| {
     let mut document = admin::document().clone();
     for schema in document["components"]["schemas"].as_object_mut().unwrap().values_mut() {
@@ -27,10 +27,10 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// The answer of an operation that the document knows, when it is one that the document promises.
+/// Returns the response if it conforms to the document, or if the document has no such operation.
 ///
 /// # Panics
-/// When it is not.
+/// If the response does not conform.
 pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::Result<Response> {
     let Some(operation) = operation(method, path) else {
         return Ok(response);
@@ -72,7 +72,7 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
     Ok(rebuilt.into())
 }
 
-/// What a schema of the document finds wrong with a body.
+/// The faults of a body by a schema of the document.
 pub fn faults(schema: &Value, body: &Value) -> Vec<String> {
     let mut known = VALIDATORS.lock().unwrap();
     let validator = known.entry(schema.to_string()).or_insert_with(|| {
@@ -98,7 +98,7 @@ pub fn faults(schema: &Value, body: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The operation at a path; a literal part goes before a parameter.
+/// The operation at a path; a literal segment wins over a parameter.
 pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     let fits = |template: &str| {
         let (told, given) = (template.split('/'), path.split('/'));

@@ -1,7 +1,7 @@
 //! A database for each test.
 //!
-//! In: nothing for SQLite, TEST_POSTGRES_URL for PostgreSQL. Out: the address of an empty, migrated database: a file in
-//! a folder of its own, or a copy of a template that is migrated once in a process.
+//! In: nothing for SQLite, TEST_POSTGRES_URL for PostgreSQL. Out: the address of an empty, migrated database: a file in its
+//! own folder, or a copy of a template that is migrated once per process.
 
 use std::{
     io::Write as _,
@@ -22,13 +22,13 @@ pub enum Database {
     Postgres,
 }
 
-/// A database that is gone when the test is over.
+/// A database that is deleted after the test.
 pub struct TestDatabase {
     pub url: String,
     /// The name on the server, to be dropped.
     name: Option<String>,
     _folder: Option<TempDir>,
-    /// Where messages wait while it is away; of all instances.
+    /// The spool folder of all instances.
     pub spool: Arc<TempDir>,
 }
 
@@ -72,7 +72,7 @@ impl TestDatabase {
         }
     }
 
-    /// An empty PostgreSQL database whose owner may have so many connections; and its address as that owner.
+    /// An empty PostgreSQL database whose owner may have `limit` connections, and its address as that owner.
     pub async fn with_few_connections(limit: u32) -> (Self, String) {
         let name = unique("few");
         let server = connect_to_server().await;
@@ -101,7 +101,7 @@ impl TestDatabase {
         }
     }
 
-    /// Removes what a server would keep.
+    /// Drops the database on the server.
     pub async fn remove(self) {
         if let Some(name) = &self.name {
             let server = connect_to_server().await;
@@ -114,8 +114,8 @@ impl TestDatabase {
     }
 }
 
-/// Makes every UPDATE fail that names `rulebook_id` in its SET, whatever the value: a database that distributes its rows by
-/// that column, as Citus does, refuses such statements. So each test on PostgreSQL proves that there is none.
+/// Makes every UPDATE that sets `rulebook_id` fail, even to the same value. A database that distributes its rows by that
+/// column, like Citus, rejects such statements. So each test on PostgreSQL proves that there is none.
 async fn guard_keys(url: &str) {
     let mut options = ConnectOptions::new(url.to_owned());
     options.max_connections(1).sqlx_logging(false);
@@ -160,7 +160,7 @@ pub fn postgres_is_tested() -> bool {
     false
 }
 
-/// A name that no other test process on the same server takes.
+/// A name that no other test process on the same server uses.
 fn unique(kind: &str) -> String {
     format!("ringbook_{kind}_{}", Clock::system().new_id().simple())
 }

@@ -34,7 +34,7 @@ impl Form {
         &found.unwrap_or_else(|| panic!("no field {name}: {:?}", self.fields)).1
     }
 
-    /// The same with a field filled in.
+    /// Fills in a field.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         match self.fields.iter_mut().find(|(own, _)| own == name) {
             Some((_, own)) => value.clone_into(own),
@@ -43,7 +43,7 @@ impl Form {
         self
     }
 
-    /// The same with one more field of a name that may stand there several times.
+    /// Adds a field whose name may occur several times.
     pub fn and(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.to_owned(), value.to_owned()));
         self

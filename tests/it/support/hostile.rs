@@ -1,9 +1,9 @@
-//! Hostile scripts, for campaigns: a list written by hand, and any number made up from a seed.
+//! Hostile scripts for test campaigns: a list written by hand, and any number generated from a seed.
 //!
-//! In: a seed and a number. Out: sources. Every campaign tries the same ones: the unit tests, the tests over HTTP and the
-//! measurement of time and memory.
+//! In: a seed and a number. Out: sources. The unit tests, the tests over HTTP, and the time and memory measurements use the
+//! same ones.
 
-/// Those that somebody thought of: each is known to have hurt an engine with less around it.
+/// Scripts written by hand: each is known to harm a less protected engine.
 #[must_use]
 pub fn by_hand() -> Vec<String> {
     let mut all: Vec<String> = BY_HAND.iter().map(|source| (*source).to_owned()).collect();
@@ -202,14 +202,14 @@ const BY_HAND: &[&str] = &[
     "=>",
 ];
 
-/// So many more, put together at random; the same for the same seed.
+/// `count` random scripts, the same for the same seed.
 #[must_use]
 pub fn made_up(seed: u64, count: usize) -> Vec<String> {
     let mut dice = Dice(seed.max(1));
     (0..count).map(|_| source(&mut dice)).collect()
 }
 
-/// Xorshift: good enough to make things up, and the same everywhere.
+/// An xorshift generator: random enough, and the same on every platform.
 struct Dice(u64);
 
 impl Dice {

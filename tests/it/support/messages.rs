@@ -1,16 +1,16 @@
 //! Messages as Vapi writes them.
 //!
 //! In: a call's id, what is said, when (in milliseconds from the start of the call). Out: the JSON of a message. The
-//! samples are whole messages of every type; the builders make small ones whose every field a test can name.
+//! samples are complete messages of every type; the builders create small ones with known fields.
 
 use serde_json::{Value, json};
 
-/// When every built call starts: a Tuesday, ten in the morning in Montréal, neither evening nor holiday.
+/// The start of every built call: a Tuesday, ten in the morning in Montréal, neither evening nor holiday.
 pub const STARTED_AT: &str = "2026-11-24T15:00:00Z";
-/// The same in milliseconds.
+/// Same as [`STARTED_AT`], in milliseconds since 1970.
 pub const STARTED_MS: i64 = 1_795_532_400_000;
 
-/// What a built report says of its caller, and nothing else does.
+/// Personal data of the caller that only a built report contains.
 pub const PERSONAL: [&str; 6] = [
     "Zenobie Quatremains",
     "4385550177",
@@ -97,7 +97,7 @@ pub fn report_of(call: &str, turns: &Value) -> Value {
     message("end-of-call-report", call, 70_000, &fields)
 }
 
-/// The call moved to a state.
+/// A status update of a call.
 pub fn status(call: &str, status: &str, at_ms: i64) -> Value {
     let mut fields = json!({"status": status});
     if status == "ended" {
@@ -106,13 +106,13 @@ pub fn status(call: &str, status: &str, at_ms: i64) -> Value {
     message("status-update", call, at_ms, &fields)
 }
 
-/// Something was said, for good.
+/// A final transcript of one utterance.
 pub fn heard(call: &str, role: &str, text: &str, at_ms: i64) -> Value {
     let fields = json!({"role": role, "transcriptType": "final", "transcript": text});
     message("transcript", call, at_ms, &fields)
 }
 
-/// The assistant wants tools run: id, name and arguments of each.
+/// A tool call message, with id, name and arguments of each tool call.
 pub fn tool_calls(call: &str, at_ms: i64, tools: &[(&str, &str, Value)]) -> Value {
     let list = tools
         .iter()

@@ -1,8 +1,8 @@
-//! What tests stand on: a running server ([`app`]) or the real program ([`program`]), its databases ([`database`]), requests as Vapi and an admin send
-//! them ([`requests`]), the messages themselves ([`messages`]), what stands in the tables ([`tables`]), a stand-in for
-//! other people's servers ([`stand_in`], [`vapi`]) a proxy that breaks the way to them ([`proxy`]) and a connection pooler ([`pooler`]). Every answer of an
-//! admin operation is held against the document ([`client`], [`contract`]) and may become one of its examples ([`answered`]);
-//! [`walk`] is every GET of it. [`browser`] visits the console.
+//! Test support: a running server ([`app`]) or the real program ([`program`]), databases ([`database`]), requests as Vapi
+//! and an admin send them ([`requests`]), Vapi's messages ([`messages`]), the contents of tables ([`tables`]), stand-ins
+//! for external servers ([`stand_in`], [`vapi`]), a fault-injecting proxy ([`proxy`]) and a connection pooler ([`pooler`]).
+//! Every response of an admin operation is checked against the document ([`client`], [`contract`]) and may become one of
+//! its examples ([`answered`]). [`walk`] lists every GET of the document. [`browser`] visits the console.
 
 pub mod answered;
 pub mod app;
@@ -30,7 +30,7 @@ pub use self::{
     vapi::Vapi,
 };
 
-/// Makes two tests of each `async fn name(database: Database)`: one on SQLite, one on PostgreSQL.
+/// Creates two tests from each `async fn name(database: Database)`: one on SQLite, one on PostgreSQL.
 #[macro_export]
 macro_rules! both {
     ($($name:ident),+ $(,)?) => { $(

@@ -1,7 +1,7 @@
 //! PgBouncer in front of the tests' PostgreSQL.
 //!
-//! In: the database's address and the lines of its settings. Out: an address through it; nothing, and a line that says so, where
-//! PgBouncer is not installed.
+//! In: the database's address and PgBouncer settings. Out: an address through PgBouncer, or `None` and a printed line if it
+//! is not installed.
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
@@ -13,7 +13,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A pooler that ends with the test.
+/// A pooler that stops with the test.
 pub struct Pooler {
     child: Child,
     address: SocketAddr,
@@ -71,7 +71,7 @@ impl Pooler {
         Some(pooler)
     }
 
-    /// The same address through the pooler.
+    /// The database's URL through the pooler.
     pub fn in_url(&self, database_url: &str) -> String {
         let (before, after) = database_url.split_once('@').unwrap();
         let (_, path) = after.split_once('/').unwrap();

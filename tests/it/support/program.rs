@@ -1,4 +1,4 @@
-//! The real program in a process of its own, which does not outlive the test.
+//! The real program in its own process, which does not outlive the test.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -15,7 +15,7 @@ use super::{app::VAPI_SECRET, requests::sign};
 pub struct Program(Child);
 
 impl Program {
-    /// Starts it in `folder`, with the usual settings and those that are given.
+    /// Starts the program in `folder`, with the usual settings and these.
     pub fn start(database_url: &str, address: SocketAddr, folder: &Path, settings: &[(&str, &Path)]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_ringbook"))
             .arg("serve")
@@ -35,7 +35,7 @@ impl Program {
         Self(child)
     }
 
-    /// SIGKILL: nothing is finished, nothing is closed.
+    /// Sends SIGKILL: nothing is finished or closed.
     pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -49,7 +49,7 @@ impl Drop for Program {
     }
 }
 
-/// An address that was free a moment ago: the program must get the same one after a kill.
+/// An address that is free now: after a kill the program must get the same one.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

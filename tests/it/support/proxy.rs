@@ -1,9 +1,9 @@
-//! A TCP proxy that breaks what is between a program and its server.
+//! A TCP proxy that injects network faults between a program and its server.
 //!
-//! In: an address to forward to, and the fault to make ([`Proxy::set`]). Out: an address that stays the same whatever the
-//! fault is, and counts. It knows nothing of what it carries: it stands in front of PostgreSQL as of an HTTP server.
+//! In: an address to forward to, and the fault to make ([`Proxy::set`]). Out: an address that stays the same with every
+//! fault, and counters. It is protocol-agnostic: it works in front of PostgreSQL and of an HTTP server.
 //!
-//! A fault holds for connections that come and for those that are there already: each looks at it before every chunk.
+//! A fault applies to new and to open connections: each checks the current fault before every chunk.
 
 use std::{
     net::SocketAddr,
@@ -24,35 +24,36 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-/// How many connections may wait to be taken.
+/// The listen backlog.
 const BACKLOG: u32 = 1024;
 
 /// What the proxy does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: every byte goes through.
+    /// No fault: every byte goes through.
     #[default]
     None,
-    /// Nobody listens: new connections are refused by the system. Those that stand go on.
+    /// Nobody listens: the system refuses new connections. Open connections continue.
     Refuse,
-    /// Connections are made, and then nothing comes through; what stands stalls. Nothing is lost: it goes on afterwards.
+    /// Connections are accepted, but nothing comes through; open ones stall. Nothing is lost: the bytes are forwarded
+    /// afterwards.
     BlackHole,
-    /// Each chunk, in each direction, waits first.
+    /// Each chunk is delayed, in both directions.
     Slow(Duration),
-    /// After this many bytes of answers on a connection, counted from when the fault was set, it is reset.
+    /// A connection is reset after this many bytes from the server, counted from when the fault was set.
     CutAnswerAfter(u64),
-    /// Requests go through and no answer comes back: the server does what it is asked, and nobody learns of it.
+    /// Requests go through, but responses do not come back: the server executes them without the client's knowledge.
     SwallowAnswers,
-    /// A new connection is reset as soon as it is made. Those that stand go on.
+    /// A new connection is reset immediately. Open connections continue.
     ResetNew,
 }
 
-/// What has happened so far.
+/// The counters so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections taken, whatever became of them.
+    /// Connections accepted, whatever happened to them.
     pub connections: u64,
-    /// Connections that stand now.
+    /// Connections that are open now.
     pub open: u64,
     /// Connections that the proxy reset.
     pub reset: u64,
@@ -64,7 +65,7 @@ pub struct Counts {
     pub swallowed: u64,
 }
 
-/// The proxy. Dropped, it closes everything.
+/// The proxy. It closes all connections when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
@@ -89,7 +90,7 @@ struct State {
 }
 
 impl Proxy {
-    /// In front of `target`, on a port of its own, forwarding.
+    /// Starts a proxy in front of `target`, on its own port, without a fault.
     #[expect(clippy::unused_async, reason = "it needs a runtime around it")]
     pub async fn start(target: SocketAddr) -> Self {
         let port = bound("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -111,12 +112,12 @@ impl Proxy {
         Self { address, state, server }
     }
 
-    /// Where clients connect to; the same for as long as the proxy lives.
+    /// The address for clients; it stays the same while the proxy lives.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The same as a base URL for HTTP.
+    /// The address as a base URL for HTTP.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -129,7 +130,7 @@ impl Proxy {
         through
     }
 
-    /// Makes a fault, or ends it; when this returns, it holds.
+    /// Sets a fault, or ends it; it is in effect when this returns.
     pub async fn set(&self, fault: Fault) {
         self.state.fault.send_modify(|(now, times)| {
             *now = fault;
@@ -139,17 +140,17 @@ impl Proxy {
         let _ = listens.wait_for(|listens| *listens == (fault != Fault::Refuse)).await;
     }
 
-    /// Resets every connection that stands.
+    /// Resets every open connection.
     pub fn reset_all(&self) {
         self.state.resets.send_modify(|times| *times += 1);
     }
 
-    /// New connections go to another server.
+    /// Sends new connections to another server.
     pub fn retarget(&self, target: SocketAddr) {
         *self.state.target.lock().unwrap() = target;
     }
 
-    /// What has happened so far.
+    /// The counters so far.
     pub fn counts(&self) -> Counts {
         let read = |count: &AtomicU64| count.load(Ordering::SeqCst);
         Counts {
@@ -169,7 +170,7 @@ impl Drop for Proxy {
     }
 }
 
-/// A socket on `address`, which several of ours may share as long as one of them listens.
+/// A socket on `address`, which several sockets of this proxy may share as long as only one of them listens.
 fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -177,8 +178,8 @@ fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Takes connections, and does not listen at all while they are to be refused. Meanwhile `port`, which is bound and never
-/// listens, keeps anybody else from getting the port.
+/// Accepts connections, and does not listen while they are to be refused. Meanwhile `port`, which is bound but never
+/// listens, reserves the port.
 async fn accept(port: TcpSocket, listener: TcpListener, state: Arc<State>) {
     let mut listener = Some(listener);
     let mut fault = state.fault.subscribe();
@@ -210,7 +211,7 @@ async fn accept(port: TcpSocket, listener: TcpListener, state: Arc<State>) {
     }
 }
 
-/// One that stands, counted for as long as it does.
+/// An open connection, counted until it is dropped.
 struct Open(Arc<State>);
 
 impl Open {
@@ -239,7 +240,7 @@ async fn carry(mut client: TcpStream, state: Arc<State>) {
     }
 }
 
-/// Carries what both sides say until one of them is gone. Out: whether the client is to be reset.
+/// Forwards bytes both ways until one side closes. Returns whether to reset the client.
 async fn both_ways(client: &mut TcpStream, state: &State) -> bool {
     if state.fault.borrow().0 == Fault::ResetNew {
         return true;
@@ -271,18 +272,18 @@ async fn both_ways(client: &mut TcpStream, state: &State) -> bool {
     broken
 }
 
-/// The next close is a reset, not a farewell.
+/// Makes the next close a reset (RST) instead of a FIN.
 fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-/// Waits while nothing goes through.
+/// Waits while a fault lets nothing through.
 async fn through(state: &State) {
     let mut fault = state.fault.subscribe();
     let _ = fault.wait_for(|(fault, _)| *fault != Fault::BlackHole).await;
 }
 
-/// Carries bytes one way until their source ends. Out: whether the connection is to be reset.
+/// Forwards bytes one way until the source closes. Returns whether to reset the connection.
 async fn pump(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, state: &State, answers: bool) -> bool {
     let mut buffer = vec![0; 16 * 1024];
     let mut cut_since = (0, 0);

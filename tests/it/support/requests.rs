@@ -1,7 +1,7 @@
 //! Requests as Vapi and an admin send them.
 //!
-//! In: a message, or what an admin wants. Out: the status and the JSON of the answer. Signing is written anew here, from
-//! Vapi's documentation, so that a mistake in the server's own is seen.
+//! In: a message or an admin request. Out: the status and the JSON of the response. Signing is implemented again here from
+//! Vapi's documentation, to reveal mistakes in the server's implementation.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Method, Response, StatusCode};
@@ -17,7 +17,7 @@ impl TestApp {
             .await
     }
 
-    /// The same of a message that must be answered with 200. Out: the answer.
+    /// Same as [`Self::post_signed`], for a message that must get a 200. Returns the response.
     pub async fn take(&self, message: &Value) -> Value {
         let (status, answer) = self.post_signed(message).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
@@ -29,7 +29,7 @@ impl TestApp {
         read(self.send_signed(path, secret, body).await).await
     }
 
-    /// The same with the whole answer.
+    /// Same as [`Self::post_signed_to`], with the whole response.
     pub async fn send_signed(&self, path: &str, secret: &str, body: &[u8]) -> Response {
         let timestamp = self.app.clock.now().timestamp().to_string();
         let request = self
@@ -42,12 +42,12 @@ impl TestApp {
         request.send().await.unwrap()
     }
 
-    /// An admin request; `body` where there is one.
+    /// Sends an admin request, with `body` if there is one.
     pub async fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         self.admin_with(ADMIN_KEY, method, path, body).await
     }
 
-    /// The same with another key.
+    /// Same as [`Self::admin`], with another key.
     pub async fn admin_with(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         let request = self.client.request(method, self.url(path)).bearer_auth(key);
         let request = if let Some(body) = body {
@@ -58,7 +58,7 @@ impl TestApp {
         read(request.send().await.unwrap()).await
     }
 
-    /// A plain GET.
+    /// A GET without a key.
     pub async fn get(&self, path: &str) -> (StatusCode, Value) {
         read(self.client.get(self.url(path)).send().await.unwrap()).await
     }
@@ -73,7 +73,7 @@ pub fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// Status and JSON; a body that is no JSON comes as a string.
+/// Status and JSON; a body that is not JSON is returned as a string.
 pub async fn read(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let text = response.text().await.unwrap();

@@ -1,4 +1,4 @@
-//! Keeps which statuses each operation was seen to answer, for the judgement in `tests/released/statuses.rs`.
+//! Records the observed statuses of each operation, for the check in `tests/released/statuses.rs`.
 //!
 //! RINGBOOK_SEEN_STATUSES names the file; each line is an operation and a status.
 
@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex};
 
 static SEEN: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
 
-/// Notes that an operation was answered so.
+/// Records a status of an operation.
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
 pub fn note(operation: &str, status: &str) {
     let Some(file) = std::env::var_os("RINGBOOK_SEEN_STATUSES") else {

@@ -1,6 +1,6 @@
-//! A stand-in for somebody else's server.
+//! A stand-in for an external server.
 //!
-//! In: the answers to give, in order; the last one is repeated. Out: an address, and every request that came.
+//! In: the responses in order; the last one is repeated. Out: an address, and every request received.
 
 use std::{
     collections::VecDeque,
@@ -13,7 +13,7 @@ use poem::{Endpoint, Request, Response, Server, http::StatusCode, listener::TcpA
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-/// An answer to give.
+/// A response to send.
 #[derive(Clone, Debug)]
 pub struct Answer {
     status: StatusCode,
@@ -37,7 +37,7 @@ impl Answer {
     }
 }
 
-/// A request that came.
+/// A request that was received.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub method: String,
@@ -92,7 +92,7 @@ impl StandIn {
         self.state.seen.lock().unwrap().clone()
     }
 
-    /// Waits until `count` requests have come; fails after ten seconds.
+    /// Waits until `count` requests were received; fails after ten seconds.
     pub async fn wait_for(&self, count: usize) -> Vec<Seen> {
         let mut counter = self.count.clone();
         let waited = tokio::time::timeout(Duration::from_secs(10), counter.wait_for(|seen| *seen >= count)).await;

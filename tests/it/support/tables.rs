@@ -1,6 +1,6 @@
-//! What stands in the tables, the same to look at on both databases.
+//! The contents of tables, in the same form for both databases.
 //!
-//! In: a table's name. Out: its rows as JSON objects, bytes as hexadecimal digits, JSON columns opened.
+//! In: a table's name. Out: its rows as JSON objects, with bytes as hexadecimal digits and JSON columns parsed.
 
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, Statement};
 use serde_json::Value;
@@ -26,7 +26,7 @@ impl TestApp {
         rows(&self.app.read, table).await
     }
 
-    /// The one row of a table.
+    /// The only row of a table.
     pub async fn only_row(&self, table: &str) -> Value {
         let rows = self.rows(table).await;
         assert_eq!(rows.len(), 1, "{table}: {rows:#?}");
@@ -42,7 +42,7 @@ impl TestApp {
         counts
     }
 
-    /// Everything that messages left behind.
+    /// All rows that messages write.
     pub async fn everything(&self) -> Vec<(&'static str, Vec<Value>)> {
         let mut all = Vec::new();
         for table in OF_A_MESSAGE {
@@ -53,7 +53,7 @@ impl TestApp {
         all
     }
 
-    /// Everything that messages about one call left behind.
+    /// All rows that messages about one call write.
     pub async fn everything_of(&self, call: &str) -> Vec<(&'static str, Vec<Value>)> {
         let mut all = Vec::new();
         for table in OF_A_MESSAGE.into_iter().filter(|table| *table != "notices") {
@@ -65,7 +65,7 @@ impl TestApp {
         all
     }
 
-    /// Runs statements outside the server's knowledge.
+    /// Runs statements directly on the database.
     pub async fn sql(&self, sql: &str) {
         self.app.db.execute_unprepared(sql).await.unwrap();
     }
@@ -82,7 +82,7 @@ impl TestApp {
     }
 }
 
-/// The rows of a table, which may come with the name `t` and a condition.
+/// The rows of a table; `table` may include the alias `t` and a condition.
 pub async fn rows(db: &DatabaseConnection, table: &str) -> Vec<Value> {
     let (name, rest) = table.split_once(' ').unwrap_or((table, "t"));
     let sql = if db.get_database_backend() == DatabaseBackend::Postgres {
@@ -105,12 +105,12 @@ pub async fn rows(db: &DatabaseConnection, table: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Whether a column says yes.
+/// Whether a boolean column is true.
 pub fn yes(value: &Value) -> bool {
     value.as_bool().unwrap_or_else(|| value.as_i64() == Some(1))
 }
 
-/// The rows whose column has a value.
+/// The rows whose column has this value.
 pub fn having(rows: &[Value], column: &str, value: impl Into<Value>) -> Vec<Value> {
     let value = value.into();
     rows.iter().filter(|row| row[column] == value).cloned().collect()
@@ -122,7 +122,7 @@ async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }
 
-/// The same with the raw body as it came.
+/// The row with its raw body decompressed.
 fn unpacked(mut row: Value) -> Value {
     if let Some(stored) = row["body"].as_str().map(|hex| hex::decode(hex).unwrap()) {
         row["body"] = hex::encode(store::packed::unpack(stored).unwrap()).into();
@@ -130,7 +130,7 @@ fn unpacked(mut row: Value) -> Value {
     row
 }
 
-/// What one database keeps as JSON and the other as its text becomes the same.
+/// Parses columns that one database stores as JSON and the other as text.
 fn opened(mut row: Value) -> Value {
     for value in row.as_object_mut().unwrap().values_mut() {
         let Some(text) = value.as_str() else { continue };

@@ -1,7 +1,7 @@
 //! A stand-in for Vapi's API: its list of calls, as documented.
 //!
-//! In: the calls that Vapi is to know. Out: an address that answers `GET /call` by the times asked for, never more than the
-//! limit, the newest first, and only to whoever has the key.
+//! In: the calls that Vapi knows. Out: an address that serves `GET /call`, filtered by time, up to the limit, the newest
+//! first, and only with the key.
 
 use std::{
     net::SocketAddr,
@@ -27,9 +27,9 @@ pub struct Vapi {
 #[derive(Default)]
 struct State {
     calls: Mutex<Vec<Value>>,
-    /// Statuses to answer before anything else.
+    /// Statuses of the next responses.
     failures: Mutex<Vec<u16>>,
-    /// Answers to other paths.
+    /// Responses to other paths.
     others: Mutex<Vec<(String, Value)>>,
     asked: Mutex<Vec<String>>,
 }
@@ -51,24 +51,24 @@ impl Vapi {
         format!("http://{}", self.address)
     }
 
-    /// Vapi comes to know a call, or another state of it.
+    /// Adds a call, or a new state of it.
     pub fn knows(&self, call: Value) {
         let mut calls = self.state.calls.lock().unwrap();
         calls.retain(|known| known["id"] != call["id"]);
         calls.push(call);
     }
 
-    /// The next requests are answered with these statuses.
+    /// Makes the next requests fail with these statuses.
     pub fn fails(&self, statuses: &[u16]) {
         self.state.failures.lock().unwrap().extend_from_slice(statuses);
     }
 
-    /// What another path answers.
+    /// Sets the response of another path.
     pub fn answers(&self, path: &str, answer: Value) {
         self.state.others.lock().unwrap().push((path.to_owned(), answer));
     }
 
-    /// The queries that came.
+    /// The queries received.
     pub fn asked(&self) -> Vec<String> {
         self.state.asked.lock().unwrap().clone()
     }

@@ -1,17 +1,16 @@
-//! Every GET of the document, with things that are there.
+//! Every GET of the document, with existing resources.
 //!
-//! In: a server on which something has happened. Out: the operations and the address of each, filled in from what its lists
-//! hold.
+//! In: a server with data. Out: the operations and the address of each, filled in from the items of its lists.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::app::TestApp;
 
-/// Go on for as long as somebody listens.
+/// Operations whose responses have no end.
 const ENDLESS: [&str; 2] = ["follow_backtest", "watch_rulebook"];
 
-/// A GET, ready to be asked.
+/// A GET, ready to be sent.
 pub struct Get {
     pub id: String,
     pub path: String,
@@ -19,7 +18,7 @@ pub struct Get {
 }
 
 impl TestApp {
-    /// All of them, but for what would never end.
+    /// Every GET, except those of [`ENDLESS`].
     pub async fn every_get(&self) -> Vec<Get> {
         // The sample has none, because it would be out of date one day.
         let stands_in = json!({"contact": "second", "instead_of": "on_call", "from": "2031-12-24T17:00", "until": "2031-12-27T08:00"});
