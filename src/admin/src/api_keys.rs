@@ -52,11 +52,11 @@ pub struct ApiKeysApi(pub AdminState);
 pub struct ApiKey {
     /// Its id.
     id: Uuid,
-    /// What people call it.
+    /// Its display name.
     name: String,
     /// Beginning of the key, after `rb_`.
     prefix: String,
-    /// What it may do.
+    /// Its role.
     role: String,
     /// The only rulebook it may see; absent: all rulebooks.
     rulebook: Option<String>,
@@ -66,7 +66,7 @@ pub struct ApiKey {
     made_by: Option<Uuid>,
     /// When it was created.
     created_at: DateTime<Utc>,
-    /// When it stops working.
+    /// When it expires.
     expires_at: Option<DateTime<Utc>>,
     /// When it was last used, to the minute.
     last_used_at: Option<DateTime<Utc>>,
@@ -78,10 +78,10 @@ pub struct ApiKey {
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewApiKey {
-    /// What people call it: 1 to 100 characters.
+    /// Its display name: 1 to 100 characters.
     #[oai(validator(min_length = 1, max_length = 100))]
     name: String,
-    /// What it may do.
+    /// Its role.
     role: Role,
     /// The code of the only rulebook it may see; absent: all rulebooks.
     rulebook: Option<String>,
@@ -260,7 +260,7 @@ impl ApiKeysApi {
     }
 }
 
-/// The rulebook of the new key; a key bound to one makes keys for that one only.
+/// The rulebook of the new key; a key bound to one can create keys only for that one.
 fn checked(new: &NewApiKey, caller: &Caller, seen: &Rulebooks, now: DateTime<Utc>) -> Result<Option<Uuid>, Problem> {
     let mut faults = Vec::new();
     for (field, text) in [("name", Some(&new.name)), ("owner", new.owner.as_ref())] {

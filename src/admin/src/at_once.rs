@@ -35,7 +35,7 @@ impl AtOnce {
     /// A place for a request with this key.
     ///
     /// # Errors
-    /// 429 when the key has too many already.
+    /// 429 if the key has too many already.
     pub fn enter(&self, key: &str) -> Result<Place, Problem> {
         let key = self.0.hasher.hash_one(key);
         let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -48,7 +48,7 @@ pub fn entry(
 /// it. `effect` returns whether it changed anything; if not, the transaction is rolled back.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn write<F>(state: &AdminState, entry: audit_log::NewEntry, effect: F) -> Result<bool, Problem>
 where
     F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send + 'static,

@@ -229,7 +229,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
     }
 }
 
-/// 401: says what to send, never what was wrong.
+/// 401: it says what to send, never what was wrong with the key.
 fn unknown_key() -> Problem {
     let detail = "Send `Authorization: Bearer KEY` with an admin key that is neither revoked nor expired; in Swagger UI, \
                   press Authorize and paste the key.";

@@ -81,7 +81,7 @@ impl CalendarDaysApi {
         };
         let until = match &until.0 {
             Some(text) => day("until", text)?,
-            // A year of five digits is no date in the API.
+            // A year with five digits is not a date in the API.
             None => from
                 .checked_add_days(Days::new(USUAL_DAYS))
                 .filter(|day| day.year() <= 9999)

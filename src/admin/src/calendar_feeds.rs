@@ -46,7 +46,7 @@ pub struct CalendarFeedsApi(pub AdminState);
 pub struct CalendarFeed {
     /// Its id.
     id: Uuid,
-    /// What people call it.
+    /// Its display name.
     name: String,
     /// The code of the contact whose shifts it shows; absent: everybody.
     contact: Option<String>,
@@ -60,7 +60,7 @@ pub struct CalendarFeed {
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewCalendarFeed {
-    /// What people call it: 1 to 100 characters.
+    /// Its display name: 1 to 100 characters.
     #[oai(validator(min_length = 1, max_length = 100))]
     name: String,
     /// The code of the contact whose shifts it shows; absent: everybody.

@@ -37,7 +37,7 @@ pub struct CallCasesApi(pub AdminState);
 pub struct NewCase {
     /// The case's code.
     code: String,
-    /// What it shows.
+    /// A comment.
     #[serde(default)]
     comment: Option<String>,
     /// What the case expects.

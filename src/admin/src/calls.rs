@@ -123,7 +123,7 @@ pub struct Call {
     duration_ms: Option<i64>,
     /// Why it ended, in Vapi's words.
     ended_reason: Option<String>,
-    /// What it was about, in a few sentences.
+    /// A summary in a few sentences.
     summary: Option<String>,
     /// The recording's address.
     recording_url: Option<String>,
@@ -200,7 +200,7 @@ pub struct ToolCall {
 pub struct CallDetail {
     /// The call.
     call: Call,
-    /// What was said, in order.
+    /// The transcript, in order.
     transcript: Vec<Turn>,
     /// The tools that were called, in order.
     tool_calls: Vec<ToolCall>,

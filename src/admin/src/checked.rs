@@ -62,7 +62,7 @@ pub fn check_code(code: &str) -> Result<(), Problem> {
 /// The comment, for the list of revisions.
 ///
 /// # Errors
-/// 400 when it is too long.
+/// 400 if it is too long.
 pub fn checked_comment(comment: Option<String>) -> Result<String, Problem> {
     let comment = comment.unwrap_or_default();
     if comment.chars().count() <= 500 && !comment.contains('\0') {

@@ -36,7 +36,7 @@ pub struct ConsoleSession {
     id: Uuid,
     /// The API key that opened it.
     api_key: Uuid,
-    /// What people call that key.
+    /// The display name of that key.
     name: String,
     /// What that key may do.
     role: String,

@@ -91,7 +91,7 @@ pub struct StoredDecision {
     degraded: bool,
     /// How long deciding took, in microseconds.
     duration_us: i64,
-    /// When it was made.
+    /// When it was created.
     created_at: DateTime<Utc>,
     /// The facts from the message.
     extracted: Value,
@@ -110,7 +110,7 @@ pub struct Replay {
     revision: i64,
     /// Whether both are equal, byte for byte.
     same: bool,
-    /// Every place that differs.
+    /// Every difference.
     differences: Vec<ReplayDifference>,
 }
 

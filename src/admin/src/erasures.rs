@@ -51,10 +51,9 @@ enum Whom {
 impl ErasuresApi {
     /// Erase a caller
     ///
-    /// Erases what calls say of the caller: transcripts, raw messages, facts, leads, SMS messages. This cannot be
-    /// undone. Prices and priorities stay; replaying them reports that their facts were erased. Erasing an unknown
-    /// caller finds nothing. Later calls are new. You must erase the caller from your backups and logs, and at Vapi,
-    /// yourself.
+    /// Erases what calls say of the caller: transcripts, raw messages, facts, leads, SMS messages. This cannot be undone.
+    /// Prices and priorities stay; replaying them reports that their facts were erased. Erasing an unknown caller finds
+    /// nothing. Later calls are stored again. You must erase the caller from your backups and logs, and at Vapi, yourself.
     #[oai(path = "/", method = "post")]
     async fn create_erasure(
         &self,

@@ -76,7 +76,7 @@ pub struct EvaluatedMessage {
     template: String,
     /// The text, with a placeholder reference.
     body: String,
-    /// How many characters it has.
+    /// Its length in characters.
     characters: u64,
     /// How Twilio would bill it.
     billed_as: SmsCost,

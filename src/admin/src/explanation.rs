@@ -46,7 +46,7 @@ impl Explanation {
     /// The explanation of a decision, including the rows that took no part.
     ///
     /// # Errors
-    /// 500 when an amount cannot be serialized.
+    /// 500 if an amount cannot be serialized.
     pub fn new(
         caller: &Caller,
         rulebook: &str,

@@ -59,7 +59,7 @@ impl<'a> FromRequest<'a> for WantsText {
 /// bytes: no time, no owner.
 ///
 /// # Errors
-/// When a name does not fit into an archive.
+/// If a name does not fit into an archive.
 pub fn archive(rows: &RowSet, folder: &str, hide: bool) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, text) in files::write(rows) {

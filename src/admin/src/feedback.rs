@@ -129,8 +129,8 @@ pub enum Noted {
 impl FeedbackApi {
     /// Say that a decision was wrong
     ///
-    /// About the decision on the call's report, else its last one. It changes no rule: an editor creates a case from it or
-    /// dismisses it.
+    /// It is about the decision on the call's report, else its last one. It changes no rule: an editor creates a case from
+    /// it or dismisses it.
     #[oai(path = "/calls/:call_id/feedback", method = "post")]
     async fn create_feedback(
         &self,

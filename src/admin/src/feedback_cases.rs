@@ -41,7 +41,7 @@ pub struct FeedbackCasesApi(pub AdminState);
 pub struct NewFeedbackCase {
     /// The case's code.
     code: String,
-    /// What it shows.
+    /// A comment.
     #[serde(default)]
     comment: Option<String>,
     /// What was said, for a case that the rules do not decide yet: one line per turn, the agent's lines begin with `> `. By

@@ -97,7 +97,7 @@ impl Once {
     /// Whether the request was done before.
     ///
     /// # Errors
-    /// When another request was done under this key, or the database fails.
+    /// If another request was done under this key, or the database fails.
     pub async fn begin<T>(
         &self,
         state: &AdminState,
@@ -138,7 +138,7 @@ impl Once {
     /// The stored response of the key, if there is one.
     ///
     /// # Errors
-    /// When another request was done under this key, or the database fails.
+    /// If another request was done under this key, or the database fails.
     pub async fn found<T>(&self, state: &AdminState, caller: &Caller) -> Result<Option<Answered<T>>, Problem> {
         let Some(asked) = &self.0 else { return Ok(None) };
         let since = state.clock.now() - KEPT;
@@ -166,7 +166,7 @@ impl Claim {
     /// [`Once::again`].
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn take(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         match self.0.as_deref() {
             Some((row, _)) => idempotency_keys::take(tx, row.clone(), row.created_at - KEPT).await,
@@ -177,7 +177,7 @@ impl Claim {
     /// Encrypts the response for storage.
     ///
     /// # Errors
-    /// When it cannot be encrypted.
+    /// If it cannot be encrypted.
     pub fn seal<T>(&self, answer: &Answered<T>) -> Result<Sealed, AnswerError> {
         let Some((row, key)) = self.0.as_deref() else {
             return Ok(Sealed(None));
@@ -192,7 +192,7 @@ impl Sealed {
     /// Writes the response, in the transaction of the effect.
     ///
     /// # Errors
-    /// When the database fails.
+    /// If the database fails.
     pub async fn write(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         match self.0 {
             Some((id, status, sealed)) => idempotency_keys::settle(tx, id, status, sealed).await,
@@ -205,7 +205,7 @@ impl Claim {
     /// Takes the key and writes the response, if the response is known before the effect.
     ///
     /// # Errors
-    /// When it cannot be encrypted.
+    /// If it cannot be encrypted.
     pub fn keeping<T>(self, answer: &Answered<T>) -> Result<Keep, AnswerError> {
         let kept = self.seal(answer)?;
         Ok(Box::new(move |tx| {
@@ -239,7 +239,7 @@ impl<T: IntoResponse> Answered<T> {
     /// A response that can be stored and sent.
     ///
     /// # Errors
-    /// When it is not text, which a JSON response always is.
+    /// If it is not text, which a JSON response always is.
     pub async fn new(answer: T) -> Result<Self, AnswerError> {
         let (parts, body) = answer.into_response().into_parts();
         let headers = parts.headers.iter();
@@ -356,7 +356,7 @@ impl<'a> ApiExtractor<'a> for Once {
 /// Deletes keys that are older than a day.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn tidy(db: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
     let count = forget(db, clock.now() - KEPT).await?;
     if count > 0 {
@@ -368,7 +368,7 @@ pub async fn tidy(db: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
 /// Deletes keys from `until` or earlier. Returns how many.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn forget(db: &DatabaseConnection, until: DateTime<Utc>) -> Result<u64, DbErr> {
     let tx = store::begin(db).await?;
     let count = idempotency_keys::forget(&tx, until).await?;

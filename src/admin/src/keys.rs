@@ -31,7 +31,7 @@ impl NewKey {
     /// A new key from the operating system's random generator.
     ///
     /// # Errors
-    /// When the operating system provides none.
+    /// If the operating system provides none.
     pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0u8; PREFIX_BYTES + SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(NoRandomness)?;

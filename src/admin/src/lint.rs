@@ -34,7 +34,7 @@ pub struct RowName {
 /// A rule that cannot work as intended.
 #[derive(Debug, Object)]
 pub struct LintFinding {
-    /// How bad it is.
+    /// The severity.
     severity: Severity,
     /// The kind of row, as in paths: `priority-rules`.
     resource: String,

@@ -31,7 +31,7 @@ pub struct ProfileApi(pub AdminState);
 pub struct RulebookProfile {
     /// Its code in paths and in `/webhooks/vapi/{rulebook}`. A new code renames it.
     code: String,
-    /// What people call it, such as the name of the business.
+    /// Its display name, such as the name of the business.
     name: Option<String>,
     /// The code before the last rename. Messages to it are still accepted; omit it to end that.
     former_code: Option<String>,

@@ -30,7 +30,7 @@ pub struct RulebookHealthApi(pub AdminState);
 pub struct RulebookHealth {
     /// The rulebook's code.
     rulebook: String,
-    /// What people call it.
+    /// Its display name.
     name: Option<String>,
     /// P1 leads of the last seven days that nobody has taken.
     open_p1: u64,

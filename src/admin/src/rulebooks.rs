@@ -47,7 +47,7 @@ pub struct RulebooksApi(pub AdminState);
 pub struct RulebookSummary {
     /// Its code in paths, also in `/webhooks/vapi/{rulebook}`.
     code: String,
-    /// What people call it; see `put_rulebook_profile`.
+    /// Its display name; see `put_rulebook_profile`.
     name: Option<String>,
     /// The head revision, which the next call uses.
     revision: i64,
@@ -64,7 +64,7 @@ pub struct NewRulebook {
     /// Its code: 1 to 64 letters, digits, `_`, `-` or `.`.
     #[oai(validator(min_length = 1, max_length = 64))]
     code: String,
-    /// What people call it, such as the name of the business.
+    /// Its display name, such as the name of the business.
     name: Option<String>,
     /// `sample` (the default) begins with the rows of the sample rulebook, `empty` with the settings only.
     rows: Option<Beginning>,

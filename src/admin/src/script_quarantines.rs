@@ -61,7 +61,7 @@ impl ScriptQuarantinesApi {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let now = self.0.clock.now();
         let rows = script_quarantines::of_rulebook(self.0.latest(), loaded.rulebook_id, now).await?;
-        // A script that was changed meanwhile runs again.
+        // A script that was changed meanwhile is no longer in quarantine.
         let stands = |row: &script_quarantines::Model| {
             let script = loaded.rulebook.script(&row.code);
             script.is_some_and(|script| script.version() == row.version)

@@ -101,7 +101,7 @@ pub struct TestPrice {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct TestPriority {
-    /// How urgent.
+    /// The priority.
     level: Priority,
     /// Seconds within which somebody should call back.
     sla_seconds: i64,

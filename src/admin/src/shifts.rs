@@ -67,7 +67,7 @@ pub struct ShiftHoliday {
 pub struct OnShiftNow {
     /// The contact's code.
     contact: String,
-    /// When they go off shift; absent when that is more than 62 days away.
+    /// When they go off shift; absent if that is more than 62 days away.
     ends_at: Option<DateTime<Utc>>,
     /// Why: `always`, `calendar`, `rotation` or `override`.
     source: String,

@@ -24,7 +24,7 @@ const MAX_SAID: usize = 600;
 /// The newest unmatched calls, without what was said.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub(super) async fn calls(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -57,7 +57,7 @@ pub(super) async fn calls(
 /// The newest unmatched calls with a report, with what was said (masked if needed for this API caller), and the groups.
 ///
 /// # Errors
-/// When the database fails or the threads are busy.
+/// If the database fails or the threads are busy.
 pub(super) async fn with_words(
     state: &AdminState,
     caller: &Caller,

@@ -22,7 +22,7 @@ static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock:
 /// Every fault of a value, in the order of their places.
 ///
 /// # Errors
-/// 500 when the document has no such schema.
+/// 500 if the document has no such schema.
 pub fn faults(schema: &str, value: &Value) -> Result<Vec<FieldFault>, Problem> {
     let validator = validator(schema)?;
     let root = &document()["components"]["schemas"][schema];
@@ -61,7 +61,7 @@ fn validator(schema: &str) -> Result<Arc<Validator>, Problem> {
 /// The first fault of a value by a schema elsewhere in the document, for rare checks.
 ///
 /// # Errors
-/// 500 when the schema is invalid.
+/// 500 if the schema is invalid.
 pub fn one(schema: &'static Value, value: &Value) -> Result<Option<FieldFault>, Problem> {
     let text = schema.to_string().replace("\"#/", &format!("\"{DOCUMENT}#/"));
     let absolute: Value = serde_json::from_str(&text).map_err(|error| Problem::internal(&error))?;

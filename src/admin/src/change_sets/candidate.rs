@@ -19,7 +19,7 @@ use web::problem::{Code, Problem};
 /// A rulebook's rows as if a change set were published.
 ///
 /// # Errors
-/// 404 when it does not exist, 409 when it was published or discarded.
+/// 404 if it does not exist, 409 if it was published or discarded.
 pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Result<RowSet, Problem> {
     let found = state.publisher.set(standing.rulebook_id, id).await;
     let stored = finished(state, standing.rulebook_id, Ok(found), &About::default()).await?;
@@ -41,7 +41,7 @@ pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Resul
 /// A rulebook compiled as if edits were published.
 ///
 /// # Errors
-/// 412 when others changed their rows, 422 when it does not compile.
+/// 412 if others changed their rows, 422 if it does not compile.
 pub async fn planned(state: &AdminState, rulebook_id: Uuid, edits: &[Edit]) -> Result<Arc<Rulebook>, Problem> {
     let planned = state.publisher.plan(rulebook_id, edits).await;
     let rulebook = planned.and_then(|planned| planned.rulebook.map_err(PublishError::Faults));
