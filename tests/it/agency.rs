@@ -221,7 +221,7 @@ async fn an_archived_rulebook_takes_no_message_and_comes_back(database: Database
     for (app, call) in [(&app, "call-4"), (&other, "call-5")] {
         assert_eq!(post(app, "north", call).await, StatusCode::OK);
     }
-    let audit = having(&app.rows("audit_log").await, "resource", "profile");
+    let audit = having(&app.rows("audit_log t ORDER BY seq").await, "resource", "profile");
     let told: Vec<_> = audit.iter().map(|entry| entry["after"]["archived"].clone()).collect();
     assert_eq!(told, [json!(true), json!(false)]);
     other.stop().await;

@@ -58,7 +58,7 @@ async fn guards_off(app: &TestApp, kind: Database) {
 
 async fn changes_made_at_once_make_one_chain_and_a_change_of_it_is_named(kind: Database) {
     let app = TestApp::start(kind).await;
-    let before = app.rows("audit_log").await.len();
+    let before = app.rows("audit_log t ORDER BY seq").await.len();
     assert!(before > 10, "the first start is in the log");
     let keys = (0..24).map(|n| new_key_owned(&app, n));
     futures_util::future::join_all(keys).await;
@@ -103,7 +103,7 @@ async fn new_key_owned(app: &TestApp, n: usize) {
 
 async fn the_applications_own_sql_cannot_change_the_log(kind: Database) {
     let app = TestApp::start(kind).await;
-    let before = app.rows("audit_log").await;
+    let before = app.rows("audit_log t ORDER BY seq").await;
     let mut statements = vec![
         "UPDATE audit_log SET actor = 'x'",
         "UPDATE audit_log SET mac = NULL WHERE seq = 1",
@@ -119,7 +119,7 @@ async fn the_applications_own_sql_cannot_change_the_log(kind: Database) {
         let error = app.app.db.execute_unprepared(statement).await.unwrap_err();
         assert!(error.to_string().contains("append-only"), "{statement}: {error}");
     }
-    assert_eq!(app.rows("audit_log").await, before);
+    assert_eq!(app.rows("audit_log t ORDER BY seq").await, before);
     assert_eq!(verified(&app).await["intact"], true);
     app.stop().await;
 }
@@ -170,7 +170,10 @@ async fn a_head_that_does_not_fit_stops_nobody_and_stays_told(kind: Database) {
     app.sql(&format!("UPDATE audit_head SET seq = {}", last - 1)).await;
     new_key(&app, json!({"name": "one", "role": "viewer"})).await;
     new_key(&app, json!({"name": "two", "role": "viewer"})).await;
-    assert_eq!(app.rows("audit_log").await.len(), usize::try_from(last).unwrap() + 1);
+    assert_eq!(
+        app.rows("audit_log t ORDER BY seq").await.len(),
+        usize::try_from(last).unwrap() + 1
+    );
     let found = verified(&app).await;
     assert_eq!(
         (&found["intact"], &found["first_bad"]["seq"]),
@@ -204,7 +207,7 @@ async fn what_a_caller_said_is_not_in_the_log(kind: Database) {
         "the same row, the same digest"
     );
     assert_eq!(entries[0]["before"]["sha256"].as_str().unwrap().len(), 64);
-    let all = json!(app.rows("audit_log").await).to_string();
+    let all = json!(app.rows("audit_log t ORDER BY seq").await).to_string();
     assert!(
         PERSONAL.iter().all(|said| !all.contains(said)),
         "the log holds what a caller said"
@@ -215,7 +218,7 @@ async fn what_a_caller_said_is_not_in_the_log(kind: Database) {
 
 /// The first entries have no MAC and the later ones have, so the log is reported as altered from the first entry.
 async fn only_signed_after(app: &TestApp, unsigned: usize) {
-    let mut rows = app.rows("audit_log").await;
+    let mut rows = app.rows("audit_log t ORDER BY seq").await;
     rows.sort_by_key(|row| row["seq"].as_i64());
     let (before, after) = rows.split_at(unsigned);
     assert!(before.iter().all(|row| row["mac"].is_null()), "an entry was signed");
@@ -234,7 +237,7 @@ async fn only_signed_after(app: &TestApp, unsigned: usize) {
 
 async fn an_altered_log_without_macs_and_head_is_never_signed(kind: Database) {
     let app = TestApp::start(kind).await;
-    let before = app.rows("audit_log").await.len();
+    let before = app.rows("audit_log t ORDER BY seq").await.len();
     guards_off(&app, kind).await;
     app.sql("UPDATE audit_log SET actor = 'somebody else' WHERE seq = 3")
         .await;

@@ -87,7 +87,7 @@ async fn of_many_who_edit_one_price_none_is_lost(database: Database) {
         }
     }
     assert_eq!(stored, by_version);
-    let audited = app.rows("audit_log").await;
+    let audited = app.rows("audit_log t ORDER BY seq").await;
     let audited = audited
         .iter()
         .filter(|entry| entry["code"] == "camera_inspection" && entry["action"] == "update");

@@ -145,7 +145,7 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
         json!(second)
     );
     // The audit log has what was said to be right, and nobody's own words.
-    let log = app.rows("audit_log").await;
+    let log = app.rows("audit_log t ORDER BY seq").await;
     let log = format!("{log:?}");
     assert!(
         log.contains("402.41") && !log.contains("555-0199") && !log.contains("It was right"),

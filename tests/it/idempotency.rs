@@ -63,7 +63,7 @@ async fn a_second_request_under_a_key_gets_the_first_answer(kind: Database) {
     let second = read(post(&app, ADMIN_KEY, secrets, "two", &secret).await).await;
     assert_eq!((first.2["id"].clone(), true), (second.2["id"].clone(), second.1));
     assert_eq!(app.counts(["secrets", "api_keys", "idempotency_keys"]).await, [1, 2, 2]);
-    let entries = app.rows("audit_log").await;
+    let entries = app.rows("audit_log t ORDER BY seq").await;
     assert_eq!(
         entries.iter().filter(|entry| entry["resource"] == "api-keys").count(),
         1

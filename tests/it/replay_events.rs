@@ -94,7 +94,7 @@ async fn what_had_its_effect_has_no_second_one(database: Database) {
         }
     }
     assert_eq!(after, before);
-    let log = having(&server.rows("audit_log").await, "action", "replay");
+    let log = having(&server.rows("audit_log t ORDER BY seq").await, "action", "replay");
     assert_eq!((log.len(), &log[0]["after"]), (4, &json!({"duplicate": 1})));
     server.stop().await;
 }
@@ -224,7 +224,7 @@ async fn a_set_is_taken_in_again_piece_by_piece(database: Database) {
         .collect();
     assert_eq!(became, ["recorded", "duplicate", "duplicate", "duplicate", "recorded"]);
     assert_eq!(server.counts(["leads", "decisions", "calls"]).await, [5, 5, 5]);
-    let log = having(&server.rows("audit_log").await, "action", "replay");
+    let log = having(&server.rows("audit_log t ORDER BY seq").await, "action", "replay");
     assert_eq!(
         (log.len(), &log[2]["code"], &log[2]["after"]),
         (3, &json!("set"), &json!({"duplicate": 3, "recorded": 2}))
@@ -314,7 +314,7 @@ async fn only_an_admin_of_the_rulebook_may_and_bad_requests_change_nothing(datab
         .await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(
-        having(&server.rows("audit_log").await, "action", "replay"),
+        having(&server.rows("audit_log t ORDER BY seq").await, "action", "replay"),
         Vec::<Value>::new()
     );
     server.stop().await;

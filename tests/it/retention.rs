@@ -260,7 +260,7 @@ async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Datab
     keep(&server, &json!({"bodies_days": 31, "version": 1})).await;
     let again = server.app.leases.try_hold("purge", TimeDelta::hours(1)).await.unwrap();
     assert!(again.is_some_and(|again| again.fence() == held.unwrap().fence() + 1));
-    let log = having(&server.rows("audit_log").await, "resource", "retention");
+    let log = having(&server.rows("audit_log t ORDER BY seq").await, "resource", "retention");
     assert_eq!(log.len(), 2);
     assert_eq!(log[0]["after"]["bodies_days"], 30);
     server.stop().await;
@@ -317,7 +317,7 @@ async fn a_caller_is_erased_by_number(database: Database) {
     let calls = server.rows("calls").await;
     assert_eq!(having(&calls, "id", "other")[0]["customer_name"], "Autre Personne");
     // The log tells that somebody was erased, and never who.
-    let log = having(&server.rows("audit_log").await, "action", "erase");
+    let log = having(&server.rows("audit_log t ORDER BY seq").await, "action", "erase");
     assert_eq!((log.len(), &log[1]["after"]), (3, &json!({"calls": 2, "messages": 3})));
     assert!(!format!("{log:?}").contains("5550177"));
     audit_is_whole(&server).await;

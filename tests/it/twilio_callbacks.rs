@@ -590,7 +590,7 @@ async fn a_dead_letter_is_sent_again_once(database: Database) {
         StatusCode::CONFLICT,
         "Twilio has it"
     );
-    let entries = server.rows("audit_log").await;
+    let entries = server.rows("audit_log t ORDER BY seq").await;
     let told = having(&entries, "action", "resend");
     assert_eq!((told.len(), &told[0]["code"]), (1, &json!(id)), "{told:?}");
     let nobody = format!("/admin/v1/sms-messages/{}/resend", server.app.clock.new_id());
@@ -662,7 +662,10 @@ async fn dead_letters_are_sent_again_by_filter(database: Database) {
         .admin(Method::GET, "/admin/v1/sms-messages?state=accepted", None)
         .await;
     assert_eq!(left["items"].as_array().unwrap().len(), 5, "{left}");
-    assert_eq!(having(&server.rows("audit_log").await, "action", "resend").len(), 5);
+    assert_eq!(
+        having(&server.rows("audit_log t ORDER BY seq").await, "action", "resend").len(),
+        5
+    );
     server.stop().await;
 }
 
@@ -710,7 +713,7 @@ async fn a_notice_is_read_and_resolved_with_a_comment(database: Database) {
     );
     let (_, seen) = server.admin_with(&viewer, Method::GET, &path, None).await;
     assert!(!seen.to_string().contains("4385550177"), "{seen}");
-    let told = having(&server.rows("audit_log").await, "action", "resolve");
+    let told = having(&server.rows("audit_log t ORDER BY seq").await, "action", "resolve");
     assert_eq!(told.len(), 1);
     assert!(!told[0].to_string().contains("Zenobie"), "{told:?}");
     let nobody = format!("/admin/v1/notices/{}", server.app.clock.new_id());
