@@ -18,6 +18,9 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
+. scripts/need.sh
+# A test checks that the patches of tests/faults/defects still apply.
+need git git >/dev/null || skipped+=("git cannot be had: the patches of planted defects cannot be checked")
 if cargo fmt --version >/dev/null 2>&1; then
     step "formatting" cargo fmt --all --check
 else
@@ -42,7 +45,6 @@ else
     skipped+=("lints: clippy is not installed")
 fi
 step "dependencies" scripts/supply_chain.sh
-. scripts/need.sh
 if need_browser >/dev/null; then
     step "the first story in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh first_story
     step "the console in a browser" env CALLS=60 RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh console

@@ -16,7 +16,7 @@ both!(
 );
 
 const BOOKS: &str = "/admin/v1/rulebooks";
-const SECRET: &str = "the-secret-of-the-north-0123456789";
+pub const SECRET: &str = "the-secret-of-the-north-0123456789";
 const FLOOD: &str = "Mon sous-sol est inondé.";
 
 async fn created(app: &TestApp, body: Value) -> (StatusCode, Value) {
@@ -24,7 +24,7 @@ async fn created(app: &TestApp, body: Value) -> (StatusCode, Value) {
 }
 
 /// A server with the rulebook `north`, whose messages are signed with [`SECRET`].
-async fn with_north(database: Database) -> TestApp {
+pub async fn with_north(database: Database) -> TestApp {
     let app = TestApp::builder(database)
         .set("RINGBOOK_WORKERS", "none")
         .set("RATE_LIMIT_ENABLED", "false")

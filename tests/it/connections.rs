@@ -155,6 +155,7 @@ async fn it_runs_behind_a_pooler_as_it_comes_and_behind_one_that_ignores_what_it
         tx.rollback().await.unwrap();
         let tx = begin(&server.app.take_in.lane.db()).await.unwrap();
         assert_eq!(one(&*tx, "SHOW statement_timeout").await, "1800ms");
+        assert_eq!(one(&*tx, "SHOW enable_seqscan").await, "off");
         tx.rollback().await.unwrap();
         a_locked_table_is_survived(&server, &db).await;
         // No lock is left behind: the schema can be looked after again at once.

@@ -1,5 +1,6 @@
 //! Concurrent messages share a transaction, and the stored data is the same as with separate transactions.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -7,9 +8,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    both,
+    agency, both,
     support::{
         Database, TestApp,
+        app::VAPI_SECRET,
         messages::{heard, report, status},
     },
 };
@@ -17,6 +19,7 @@ use crate::{
 both!(
     messages_that_share_a_transaction_leave_what_they_would_leave_alone,
     one_that_cannot_be_recorded_takes_no_other_with_it,
+    messages_of_two_rulebooks_share_a_transaction,
 );
 
 const FLOOD: &str = "Mon sous-sol est inondé, des racines.";
@@ -57,6 +60,15 @@ fn messages() -> Vec<Value> {
 /// Sends messages at the same time while the database accepts no writes for a moment, so that they wait together. Returns
 /// the responses.
 async fn send_together(server: &TestApp, database: Database, messages: &[Value]) -> Vec<(StatusCode, Value)> {
+    let sent = messages.iter().map(|message| server.post_signed(message));
+    all_together(server, database, sent).await
+}
+
+async fn all_together(
+    server: &TestApp,
+    database: Database,
+    sent: impl Iterator<Item = impl Future<Output = (StatusCode, Value)>>,
+) -> Vec<(StatusCode, Value)> {
     let held = store::begin(&server.app.db).await.unwrap();
     if database == Database::Postgres {
         use sea_orm::ConnectionTrait as _;
@@ -64,7 +76,7 @@ async fn send_together(server: &TestApp, database: Database, messages: &[Value])
             .await
             .unwrap();
     }
-    let sent = join_all(messages.iter().map(|message| server.post_signed(message)));
+    let sent = join_all(sent);
     let release = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         held.rollback().await.unwrap();
@@ -145,5 +157,40 @@ async fn one_that_cannot_be_recorded_takes_no_other_with_it(database: Database) 
     let events = server.rows("webhook_events").await;
     let in_state = |state: &str| events.iter().filter(|event| event["state"] == json!(state)).count();
     assert_eq!((in_state("recorded"), in_state("poisoned"), events.len()), (17, 2, 19));
+    server.stop().await;
+}
+
+async fn messages_of_two_rulebooks_share_a_transaction(database: Database) {
+    let server = agency::with_north(database).await;
+    let post = async |code: &str, call: &str| {
+        let body = serde_json::to_vec(&report(call, FLOOD)).unwrap();
+        let (path, north) = (format!("/webhooks/vapi/{code}"), code == "north");
+        let secret = if north { agency::SECRET } else { VAPI_SECRET };
+        server.post_signed_to(&path, secret, &body).await
+    };
+    // Messages can share a transaction only once their rulebook is in memory.
+    for code in ["default", "north"] {
+        assert_eq!(post(code, "first").await.0, StatusCode::OK);
+    }
+    let calls: Vec<String> = (0..12).map(|number| format!("call-{number:02}")).collect();
+    let sent = calls
+        .iter()
+        .flat_map(|call| [post("default", call), post("north", call)]);
+    for (status, answer) in all_together(&server, database, sent).await {
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+    assert!(server.app.take_in.sharing.shared() > 10);
+    for table in ["leads", "decisions", "sms_messages", "escalations"] {
+        let mut counts = BTreeMap::<String, usize>::new();
+        for row in server.rows(table).await {
+            *counts.entry(row["rulebook_id"].to_string()).or_default() += 1;
+        }
+        let counts: Vec<usize> = counts.into_values().collect();
+        // The same rules, the same calls: each rulebook has the same rows, a multiple of its 13 calls.
+        assert!(
+            matches!(counts[..], [one, other] if one == other && one % 13 == 0 && one > 0),
+            "{table}: {counts:?}"
+        );
+    }
     server.stop().await;
 }

@@ -45,7 +45,7 @@ pub(super) async fn write<'a>(
     let asked: Vec<(usize, &Step<'_>, String, Value)> = steps
         .iter()
         .enumerate()
-        .filter_map(|(place, step)| Some((place, step, step.message.event.event_key(), answer_of(step)?)))
+        .filter_map(|(place, step)| Some((place, step, step.message.event.event_key(), response_to(step)?)))
         .collect();
     let events: Vec<_> = asked
         .iter()
@@ -61,7 +61,7 @@ pub(super) async fn write<'a>(
     }
     let is_new = |place: &usize| written[*place].is_some();
     let new: Vec<usize> = (0..steps.len()).filter(is_new).collect();
-    tell_calls(tx, steps, &new).await?;
+    update_calls(tx, steps, &new).await?;
     let reported: Vec<Reported<'a>> = new
         .iter()
         .filter_map(|place| reported(*place, &steps[*place]))
@@ -74,37 +74,26 @@ pub(super) async fn write<'a>(
     Ok(written)
 }
 
-/// Queues the SMS messages. The result says for each message whether it has any.
+/// Queues the SMS messages for messages of one rulebook. The result says for each message whether it has any.
 ///
 /// # Errors
 /// If the database fails.
-pub(super) async fn text(
+pub(super) async fn queue_sms(
     tx: &DatabaseTransaction,
-    steps: &[Step<'_>],
     written: Vec<Option<Written<'_>>>,
 ) -> Result<Vec<bool>, TransactError> {
-    let mut texted = vec![false; steps.len()];
+    let mut queued = vec![false; written.len()];
     let waiting = written.into_iter().enumerate();
     let waiting = waiting.filter_map(|(place, written)| Some((place, written?.texts?)));
-    let (places, mut outgoing): (Vec<usize>, Vec<Outgoing<'_>>) = waiting.unzip();
-    let mut sent = Vec::with_capacity(outgoing.len());
-    while let Some(first) = outgoing.first() {
-        let rulebook_id = first.step.message.access.rulebook_id;
-        let others = outgoing
-            .iter()
-            .position(|one| one.step.message.access.rulebook_id != rulebook_id);
-        let rest = outgoing.split_off(others.unwrap_or(outgoing.len()));
-        sent.extend(texts::send_each(tx, outgoing).await?);
-        outgoing = rest;
+    let (places, outgoing): (Vec<usize>, Vec<Outgoing<'_>>) = waiting.unzip();
+    for (place, any) in places.into_iter().zip(texts::send_each(tx, outgoing).await?) {
+        queued[place] = any;
     }
-    for (place, sent) in places.into_iter().zip(sent) {
-        texted[place] = sent;
-    }
-    Ok(texted)
+    Ok(queued)
 }
 
 /// The response to a new message; `None` for a message that is not handled here.
-fn answer_of(step: &Step<'_>) -> Option<Value> {
+fn response_to(step: &Step<'_>) -> Option<Value> {
     let event = &step.message.event;
     match &event.payload {
         Payload::Report(_) => {
@@ -118,18 +107,18 @@ fn answer_of(step: &Step<'_>) -> Option<Value> {
 }
 
 /// Writes call data from status updates and transcripts.
-async fn tell_calls(tx: &DatabaseTransaction, steps: &[Step<'_>], new: &[usize]) -> Result<(), TransactError> {
+async fn update_calls(tx: &DatabaseTransaction, steps: &[Step<'_>], new: &[usize]) -> Result<(), TransactError> {
     let nothing = CallPart::default();
     let mut touched = Vec::new();
     let mut turns = Vec::new();
     for step in new.iter().map(|place| &steps[*place]) {
         let event = &step.message.event;
-        let tells = matches!(event.payload, Payload::StatusUpdate { .. } | Payload::Transcript { .. });
-        let Some(call_id) = event.call_id().filter(|_| tells) else {
+        let updates = matches!(event.payload, Payload::StatusUpdate { .. } | Payload::Transcript { .. });
+        let Some(call_id) = event.call_id().filter(|_| updates) else {
             continue;
         };
         let part = event.call.as_ref().unwrap_or(&nothing);
-        touched.push((record::told_of_call(event, part, call_id), step.message.received_at));
+        touched.push((record::call_update(event, part, call_id), step.message.received_at));
         turns.extend(record::live_turn(event, part, call_id));
     }
     let Some(rulebook_id) = steps.first().map(|step| step.message.access.rulebook_id) else {

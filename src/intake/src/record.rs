@@ -238,7 +238,7 @@ pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<()
     match &event.payload {
         Payload::CallDeleted => erasures::erase_call(tx, rulebook_id, call_id, now).await?,
         _ => {
-            known(tx, rulebook_id, &told_of_call(event, &part, call_id), now).await?;
+            known(tx, rulebook_id, &call_update(event, &part, call_id), now).await?;
             let turn = live_turn(event, &part, call_id);
             call_transcripts::add_live(tx, rulebook_id, turn.as_slice()).await?;
         }
@@ -247,7 +247,7 @@ pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<()
 }
 
 /// The call data in a message other than a report.
-pub(super) fn told_of_call<'a>(event: &'a Event, part: &'a CallPart, call_id: &'a str) -> CallTouch<'a> {
+pub(super) fn call_update<'a>(event: &'a Event, part: &'a CallPart, call_id: &'a str) -> CallTouch<'a> {
     let touched = touch(part, call_id);
     let Payload::StatusUpdate { status, ended_reason } = &event.payload else {
         return touched;

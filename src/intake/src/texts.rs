@@ -171,18 +171,18 @@ impl<'a> Outgoing<'a> {
 /// Queues the SMS messages for messages of one rulebook. Out: for each message, whether the worker has something to do.
 pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) -> Result<Vec<bool>, DbErr> {
     let mut any = vec![false; all.len()];
-    let (mut places, mut together, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut places, mut together, mut notified) = (Vec::new(), Vec::new(), Vec::new());
     for (place, one) in all.into_iter().enumerate() {
         if is_simulated(one.step.message.event.call_id()) || one.cools_down() {
             // Queue them one by one: the SMS messages of one may start the cool-down for the next.
             any[place] = send(tx, one).await?;
         } else {
             places.push(place);
-            told.push(one.contacts());
+            notified.push(one.contacts());
             together.push(one);
         }
     }
-    for (place, queued) in places.into_iter().zip(queue(tx, together, told).await?) {
+    for (place, queued) in places.into_iter().zip(queue(tx, together, notified).await?) {
         any[place] = queued;
     }
     Ok(any)
@@ -196,24 +196,28 @@ async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, D
         sms::enqueue_each(tx, one.texts).await?;
         return Ok(false);
     }
-    let told = one.contacts();
+    let notified = one.contacts();
     one.texts = without_cooling(tx, &one).await?;
-    let any = queue(tx, vec![one], vec![told]).await?;
+    let any = queue(tx, vec![one], vec![notified]).await?;
     Ok(any.contains(&true))
 }
 
-/// Queues SMS messages, applies the daily cap, and starts the escalation of each P1, with its contacts in `told`.
-async fn queue(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>, told: Vec<Vec<String>>) -> Result<Vec<bool>, DbErr> {
+/// Queues SMS messages, applies the daily cap, and starts the escalation of each P1, with its contacts in `notified`.
+async fn queue(
+    tx: &DatabaseTransaction,
+    all: Vec<Outgoing<'_>>,
+    notified: Vec<Vec<String>>,
+) -> Result<Vec<bool>, DbErr> {
     let Some(step) = all.first().map(|one| one.step) else {
         return Ok(Vec::new());
     };
     let (clock, now) = (&step.intake.clock, step.intake.clock.now());
     let own_cap = step.rulebook.settings().daily_sms_cap;
     let (mut texts, mut owners, mut any, mut escalated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (one, told) in all.into_iter().zip(told) {
+    for (one, notified) in all.into_iter().zip(notified) {
         any.push(!one.texts.is_empty());
         if one.is_p1() {
-            escalated.push(first_step(&one, told, now));
+            escalated.push(first_step(&one, notified, now));
         }
         owners.extend(
             one.texts
@@ -224,7 +228,7 @@ async fn queue(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>, told: Vec<Vec<S
     }
     let became = sms::enqueue_each(tx, texts).await?;
     let queued = became.into_iter().zip(owners);
-    // Without a cap of its own a rulebook's P1s are not counted: the count is a row that is held.
+    // If a rulebook has no cap of its own, its P1s are not counted: counting locks a row.
     let counted =
         queued.filter(|((_, became), (_, is_p1))| *became == Enqueued::Queued && (own_cap.is_some() || !is_p1));
     let counted: Vec<QueuedText<'_>> = counted
@@ -281,14 +285,14 @@ async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result
 }
 
 /// The first step of a P1's escalation; due immediately if there was no contact to notify.
-fn first_step(one: &Outgoing<'_>, told: Vec<String>, now: DateTime<Utc>) -> escalations::Model {
+fn first_step(one: &Outgoing<'_>, notified: Vec<String>, now: DateTime<Utc>) -> escalations::Model {
     let step = one.step;
     let rule = one.rule().filter(|rule| rule.priority == Priority::P1);
     let after_s = rule
         .and_then(|rule| rule.escalate_after_s)
         .or(step.rulebook.settings().escalate_after_s)
         .unwrap_or(ESCALATE_AFTER_S);
-    let wait = if told.is_empty() { 0 } else { after_s };
+    let wait = if notified.is_empty() { 0 } else { after_s };
     let next_at = now.checked_add_signed(pause(wait));
     escalations::Model {
         rulebook_id: step.message.access.rulebook_id,
@@ -301,7 +305,7 @@ fn first_step(one: &Outgoing<'_>, told: Vec<String>, now: DateTime<Utc>) -> esca
         told: json!([Told {
             step: FIRST,
             at: now,
-            contacts: told
+            contacts: notified
         }]),
         started_at: now,
         next_at: next_at.filter(|_| after_s > 0),

@@ -72,18 +72,13 @@ pub(super) async fn together(items: &[Item], writes: Writes) -> Result<Vec<Fate>
     let mut fates: Vec<Fate> = items.iter().map(|_| Fate::Alone).collect();
     let ready = prepare(&tx, items, &mut fates).await?;
     let steps: Vec<Step<'_>> = ready.iter().map(Ready::step).collect();
-    let mut written: Vec<Option<Written<'_>>> = steps.iter().map(|_| None).collect();
+    let mut written: Vec<Option<Written<'_>>> = Vec::with_capacity(steps.len());
     if writes == Writes::AllAtOnce {
-        let mut begin = 0;
-        for steps in steps.chunk_by(|one, other| one.message.access.rulebook_id == other.message.access.rulebook_id) {
-            for (written, new) in written[begin..]
-                .iter_mut()
-                .zip(batch::write(&tx, steps).await.map_err(by_some)?)
-            {
-                *written = new;
-            }
-            begin += steps.len();
+        for steps in steps.chunk_by(of_one_rulebook) {
+            written.append(&mut batch::write(&tx, steps).await.map_err(by_some)?);
         }
+    } else {
+        written.resize_with(steps.len(), || None);
     }
     let mut outcomes = Vec::with_capacity(steps.len());
     for ((one, step), written) in ready.iter().zip(&steps).zip(&written) {
@@ -101,9 +96,16 @@ pub(super) async fn together(items: &[Item], writes: Writes) -> Result<Vec<Fate>
             revision: step.head.revision,
         });
     }
-    let mut texted = batch::text(&tx, &steps, written).await.map_err(by_some)?;
-    for ((one, step), texted) in ready.iter().zip(&steps).zip(&mut texted) {
-        *texted |= step.text_now(&tx).await.map_err(|error| by(one.place, error.into()))?;
+    // Rulebook by rulebook: the daily count of SMS messages is a locked row, and all transactions lock these in one order.
+    let mut texted = Vec::with_capacity(steps.len());
+    let (mut written, mut places) = (written.into_iter(), ready.iter().map(|one| one.place));
+    for steps in steps.chunk_by(of_one_rulebook) {
+        let batch = written.by_ref().take(steps.len()).collect();
+        let mut queued = batch::queue_sms(&tx, batch).await.map_err(by_some)?;
+        for ((step, place), queued) in steps.iter().zip(places.by_ref()).zip(&mut queued) {
+            *queued |= step.text_now(&tx).await.map_err(|error| by(place, error.into()))?;
+        }
+        texted.append(&mut queued);
     }
     fault_points::reach(fault_points::Step::BatchBeforeCommit).map_err(all)?;
     for (one, outcome) in ready.iter().zip(&outcomes) {
@@ -148,6 +150,10 @@ async fn prepare<'a>(tx: &store::Transaction, items: &'a [Item], fates: &mut [Fa
         begin += group.len();
     }
     Ok(ready)
+}
+
+fn of_one_rulebook(one: &Step<'_>, other: &Step<'_>) -> bool {
+    one.message.access.rulebook_id == other.message.access.rulebook_id
 }
 
 fn set(fates: &mut [Fate], place: usize, fate: Fate) {

@@ -103,7 +103,7 @@ pub struct LiveTurn<'a> {
 /// When the database fails.
 pub async fn add_live(tx: &DatabaseTransaction, rulebook_id: Uuid, turns: &[LiveTurn<'_>]) -> Result<(), DbErr> {
     const POSTGRES: &str = "jsonb_to_recordset($2) AS t (call_id text, seq bigint, role text, text text, offset_ms bigint) \
-        CROSS JOIN LATERAL (SELECT * FROM calls WHERE rulebook_id = $1 AND id = t.call_id LIMIT 1) AS c";
+        CROSS JOIN LATERAL (SELECT rulebook_id, id, report_at, erased_at FROM calls WHERE rulebook_id = $1 AND id = t.call_id LIMIT 1) AS c";
     const SQLITE: &str = "(SELECT value ->> 'call_id' AS call_id, value ->> 'seq' AS seq, value ->> 'role' AS role, \
         value ->> 'text' AS text, value ->> 'offset_ms' AS offset_ms FROM json_each($2)) AS t \
         JOIN calls c ON c.rulebook_id = $1 AND c.id = t.call_id";
