@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use authoring::backtest::{Backtest, Said, StoredCall, StoredOutcome, Tally, stored_facts};
+use authoring::backtest::{Backtest, BacktestTally, StoredCall, StoredCallFacts, StoredOutcome, stored_facts};
 use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use jobs::history::run::{Plan, Progress, run};
-use revisions::current::Current;
-use revisions::publish::{Author, NewBook, Publisher};
-use rules::facts::{Extracted, Fact};
-use rules::rows::{Adjustment, Stored};
+use revisions::current::RulebookCache;
+use revisions::publish::{Author, Publisher, RulebookToCreate};
+use rules::facts::{ExtractedFacts, Fact};
+use rules::rows::{Adjustment, StoredRow};
 use rules::{Rulebook, compile, sample};
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection};
 use serde_json::json;
@@ -81,12 +81,12 @@ fn dearer(base: &Rulebook) -> Result<Rulebook> {
         ..standing.row.clone()
     };
     rows.adjustments
-        .insert(row.code.clone(), Arc::new(Stored { version: 2, row }));
+        .insert(row.code.clone(), Arc::new(StoredRow { version: 2, row }));
     compile(2, &rows, Some(base)).map_err(|_| anyhow::anyhow!("the change does not compile"))
 }
 
 /// Callers with conversations of realistic length, half of them in French, a third from the South Shore.
-fn callers() -> Vec<Extracted> {
+fn callers() -> Vec<ExtractedFacts> {
     let wants = [
         "Bonjour, oui, mon évier de cuisine est complètement bouché depuis hier soir et l'eau ne descend plus du tout.",
         "Hello, there are tree roots in the main pipe again, somebody came two years ago, can you come this week?",
@@ -116,10 +116,10 @@ fn callers() -> Vec<Extracted> {
                     .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                     .into();
                 facts.insert("call_seconds".to_owned(), Fact::Number(65.into()));
-                callers.push(Extracted {
+                callers.push(ExtractedFacts {
                     facts,
                     said: format!("{want}\n{more}\n{more}"),
-                    ..Extracted::default()
+                    ..ExtractedFacts::default()
                 });
             }
         }
@@ -135,7 +135,7 @@ fn at() -> DateTime<Utc> {
 fn in_memory(test: &Backtest) -> Result<()> {
     const ROUNDS: u32 = 500;
     let texts: Vec<String> = callers().iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
-    let mut tally = Tally::new(false);
+    let mut tally = BacktestTally::new(false);
     let began = Instant::now();
     for _ in 0..ROUNDS {
         for text in &texts {
@@ -144,7 +144,7 @@ fn in_memory(test: &Backtest) -> Result<()> {
                 call_id: None,
                 at: at(),
                 stored: StoredOutcome::default(),
-                said: Said::Stored(stored_facts(text)?.context("these facts were not erased")?),
+                said: StoredCallFacts::Stored(stored_facts(text)?.context("these facts were not erased")?),
             };
             test.look(call, &mut tally);
         }
@@ -175,7 +175,7 @@ async fn whole_path(what: &str, url: &str, options: &Options) -> Result<()> {
     let database = Database::parse(url).context("that is no address of a database")?;
     migrate::up(&database).await?;
     let db = connect::open(&database, None).await?;
-    let current = Current::new(db.replica.clone(), db.read.clone());
+    let current = RulebookCache::new(db.replica.clone(), db.read.clone());
     let clock = Clock::system();
     let publisher = Publisher::new(
         db.write.clone(),
@@ -183,7 +183,7 @@ async fn whole_path(what: &str, url: &str, options: &Options) -> Result<()> {
         clock.clone(),
         AuditKey::new(&[0; 32]),
     );
-    let new = NewBook {
+    let new = RulebookToCreate {
         code: "bench",
         name: None,
         webhook_auth: json!({}),

@@ -20,9 +20,9 @@ use aho_corasick::AhoCorasick;
 use chrono::{DateTime, Datelike, Timelike, Utc, Weekday};
 use criterion::{Criterion, criterion_group, criterion_main};
 use rules::decision::Decision;
-use rules::facts::{Extracted, Fact, Facts};
+use rules::facts::{ExtractedFacts, Fact, Facts};
 use rules::hearing::Classifiers;
-use rules::rows::{Priority, Row, RowSet, Stored};
+use rules::rows::{Priority, Row, RowSet, StoredRow};
 use rules::words::fold;
 use rules::{Rulebook, compile, sample};
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -49,7 +49,7 @@ fn size(rows: &RowSet) -> usize {
 fn put<R: Row>(rows: &mut RowSet, row: Value) {
     let row: R = serde_json::from_value(row).expect("a row of the bench");
     let code = row.code().to_owned();
-    R::table_mut(rows).insert(code, Arc::new(Stored { version: 1, row }));
+    R::table_mut(rows).insert(code, Arc::new(StoredRow { version: 1, row }));
 }
 
 /// Number of added rows that the hard-coded rules contain.
@@ -107,7 +107,7 @@ fn outcome(decision: &Decision) -> Outcome {
 }
 
 /// Different callers, at different hours.
-fn inputs() -> Vec<(Extracted, DateTime<Utc>)> {
+fn inputs() -> Vec<(ExtractedFacts, DateTime<Utc>)> {
     let said = [
         "Bonjour, mon drain est bouché depuis hier et l'eau ne descend plus.",
         "Hello, there are roots in the pipe and it is blocked again, can you come this week?",
@@ -136,10 +136,10 @@ fn inputs() -> Vec<(Extracted, DateTime<Utc>)> {
                 if n % 5 == 0 || said.contains("French drain") {
                     facts.insert("metres".to_owned(), Fact::Number(Decimal::from(12)));
                 }
-                let extracted = Extracted {
+                let extracted = ExtractedFacts {
                     facts,
                     said: (*said).to_owned(),
-                    ..Extracted::default()
+                    ..ExtractedFacts::default()
                 };
                 inputs.push((extracted, at.parse().expect("an instant of the bench")));
             }
@@ -283,7 +283,7 @@ impl InContext {
         Self { book, classifiers }
     }
 
-    fn listen(&self, extracted: &Extracted, said: &str) -> Listened {
+    fn listen(&self, extracted: &ExtractedFacts, said: &str) -> Listened {
         let heard = self.book.listen(extracted);
         let likelihoods = self.classifiers.judge(&heard, &extracted.facts);
         let percent = |code: &str| {
@@ -412,7 +412,7 @@ const SERVICES: &[HardService] = &[
 ];
 
 /// The rules, hard-coded in Rust.
-fn hard_coded(extracted: &Extracted, at: DateTime<Utc>, listen: impl Fn(&str) -> Listened) -> Outcome {
+fn hard_coded(extracted: &ExtractedFacts, at: DateTime<Utc>, listen: impl Fn(&str) -> Listened) -> Outcome {
     let text = |name: &str| match extracted.facts.get(name) {
         Some(Fact::Text(text)) => text.as_str(),
         _ => "",

@@ -13,7 +13,7 @@
 
 use std::time::{Duration, Instant};
 
-use rules::facts::{Extracted, Fact, Facts};
+use rules::facts::{ExtractedFacts, Fact, Facts};
 use rules::rows::{Hook, Priority, Script};
 use rules::script::trial::Begin;
 use rules::{Rulebook, compile, sample};
@@ -40,22 +40,22 @@ fn kib(line: &str) -> Option<u64> {
 }
 
 /// What callers and assistants send can be hostile too.
-fn facts() -> (Extracted, Value) {
+fn facts() -> (ExtractedFacts, Value) {
     let text = |length: usize| Fact::Text("égout bouché ".repeat(length));
     let facts = Facts::from([("problem".to_owned(), text(400)), ("city".to_owned(), text(1))]);
     let args = json!({"rooms": vec![json!("x".repeat(100)); 50], "many": vec![1; 5_000], "long": "y".repeat(500_000)});
     let said = "I have a leak in the kitchen. ".repeat(100);
     (
-        Extracted {
+        ExtractedFacts {
             facts,
             said,
-            ..Extracted::default()
+            ..ExtractedFacts::default()
         },
         args,
     )
 }
 
-fn attempt(book: &Rulebook, source: &str, hook: Hook, extracted: &Extracted, args: &Value) -> &'static str {
+fn attempt(book: &Rulebook, source: &str, hook: Hook, extracted: &ExtractedFacts, args: &Value) -> &'static str {
     let script = Script {
         code: "hostile".to_owned(),
         hook,

@@ -10,8 +10,8 @@ use crate::settings::{self, Settings};
 use base::keys::SecretKey;
 use base::telemetry;
 use intake::access::DEFAULT_RULEBOOK;
-use intake::reconcile::{FindKeys, Keyed, ReconcileError};
-use sms::{Accounts, OutboxError, Owned, Sender, TwilioAccount};
+use intake::reconcile::{FindKeys, ReconcileError, RulebookWithKey};
+use sms::{Accounts, OutboxError, RulebookAccounts, Sender, TwilioAccount};
 use store::{rulebooks, secrets};
 
 const PURPOSES: [&str; 4] = [
@@ -47,12 +47,12 @@ async fn everywhere(
     db: &DatabaseConnection,
     key: &SecretKey,
     of_default: Option<TwilioAccount>,
-) -> Result<Owned, OutboxError> {
+) -> Result<RulebookAccounts, OutboxError> {
     let mut rows: BTreeMap<Uuid, Vec<secrets::Model>> = BTreeMap::new();
     for row in secrets::active_everywhere(db, &PURPOSES).await? {
         rows.entry(row.rulebook_id).or_default().push(row);
     }
-    let mut owned = Owned::new();
+    let mut owned = RulebookAccounts::new();
     for (rulebook_id, code) in rulebooks::all_codes(db).await? {
         telemetry::rulebooks::note(rulebook_id, &code);
         let stored = match account_of(key, rulebook_id, rows.remove(&rulebook_id).unwrap_or_default()) {
@@ -88,7 +88,7 @@ pub fn vapi_keys(settings: &Settings, db: DatabaseConnection, key: SecretKey) ->
                     None if rulebook.code == DEFAULT_RULEBOOK => of_default.clone(),
                     None => None,
                 };
-                keyed.extend(found.map(|key| Keyed {
+                keyed.extend(found.map(|key| RulebookWithKey {
                     rulebook_id: rulebook.id,
                     code: rulebook.code,
                     created_at: rulebook.created_at,

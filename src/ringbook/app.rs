@@ -16,14 +16,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::checks::{database_file_check, outbox_check, refuge_report, rulebook_check, with_replica_check};
 pub use self::routes::{Pages, routes};
-use self::without_database::{MakeReady, Reached, open_spool};
+use self::without_database::{DatabaseAtStart, MakeReady, open_spool};
 use self::workers::start_workers;
 use crate::{
     accounts::{accounts, vapi_keys},
     bootstrap::{self, BootstrapError},
     first_start::NewSecrets,
     health::Checks,
-    settings::{Place, Settings},
+    settings::{PageAddress, Settings},
 };
 use base::{
     clock::Clock,
@@ -34,23 +34,23 @@ use intake::{
     access::{Accesses, DEFAULT_RULEBOOK},
     degraded::Refuge,
     facts,
-    feed::Feed,
+    feed::Reinjector,
     hits::RuleHits,
-    last_good::LastGood,
+    last_good::Snapshots,
     message::Intake,
     reconcile::Reconciler,
     secret::Secret,
     share::Sharing,
     spool::drain::Drain,
-    take_in::TakeIn,
+    take_in::Deadline,
     vapi::{VapiClient, VapiError},
 };
 use jobs::{Leases, Purge, Scheduler, history::queue::Backtests};
 use revisions::{
-    current::{Current, LoadError, Loaded},
+    current::{LoadError, LoadedRulebook, RulebookCache},
     publish::Publisher,
 };
-use rules::facts::Extracted;
+use rules::facts::ExtractedFacts;
 use sms::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator};
 use store::{
     audit_log::AuditKey,
@@ -62,7 +62,7 @@ use store::{
 use web::{
     RateLimiter,
     bodies::Bodies,
-    connections::{Connections, Limits},
+    connections::{ConnectionLimits, Connections},
     descriptors,
     rate_limit::Allowance,
     server,
@@ -139,7 +139,7 @@ pub struct App {
     /// The sizes of the pools.
     pub connections: PoolPlan,
     /// Compiled rulebooks.
-    pub current: Current,
+    pub current: RulebookCache,
     /// Publishes revisions.
     pub publisher: Publisher,
     /// The outbox of SMS messages.
@@ -153,13 +153,13 @@ pub struct App {
     /// Deletes expired data.
     pub purge: Purge,
     /// Reinjects messages.
-    pub feed: Feed,
+    pub feed: Reinjector,
     /// Finds calls without a report at Vapi.
     pub reconciler: Arc<Reconciler>,
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
     /// Records messages, with or without the database.
-    pub take_in: Arc<TakeIn>,
+    pub take_in: Arc<Deadline>,
     /// Counts how often each row takes part in a decision.
     pub hits: RuleHits,
     /// Runs backtests.
@@ -188,7 +188,7 @@ impl App {
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         install_tls_provider();
         metrics::install();
-        let reached = Reached::by(migrate::up(&settings.database).await)?;
+        let reached = DatabaseAtStart::by(migrate::up(&settings.database).await)?;
         let key = bootstrap::secret_key(&settings)?;
         let spool = open_spool(&settings, &key).await;
         let connections = reached.connect(&settings).await?;
@@ -196,11 +196,11 @@ impl App {
         let db = connections.write.clone();
         let checks = Checks::of_database(&db, &primary).with_migrations(&primary);
         let limiter = RateLimiter::new(settings.rate_limit_enabled, Allowance::default());
-        let current = Current::new(connections.replica.clone(), primary.clone());
+        let current = RulebookCache::new(connections.replica.clone(), primary.clone());
         let audit = AuditKey::new(&key.of_audit_chain());
         let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit.clone());
         let accesses = Accesses::new(db.clone(), key.clone(), webhook_secret(&settings));
-        let last_good = LastGood::new(current.clone(), accesses.clone(), spool.clone());
+        let last_good = Snapshots::new(current.clone(), accesses.clone(), spool.clone());
         let settings = Arc::new(settings);
         let ready = MakeReady {
             settings: Arc::clone(&settings),
@@ -223,7 +223,7 @@ impl App {
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         let leases = Leases::new(db.clone(), clock.clone());
         let hits = RuleHits::default();
-        let feed = Feed {
+        let feed = Reinjector {
             accesses: accesses.clone(),
             intake: Intake {
                 db: db.clone(),
@@ -245,7 +245,7 @@ impl App {
             stop.clone(),
         );
         let intake = feed.intake.clone();
-        let take_in = TakeIn {
+        let take_in = Deadline {
             drain: Drain::new(spool.clone(), intake.clone(), lane.clone(), tasks.clone()),
             refuge: Refuge { spool, last_good },
             intake,
@@ -329,14 +329,14 @@ impl App {
     fn addresses_of_pages(&self) -> BTreeSet<SocketAddr> {
         let places = [self.settings.docs, self.settings.metrics].into_iter();
         let addresses = places.filter_map(|place| match place {
-            Place::At(address) => Some(address),
+            PageAddress::At(address) => Some(address),
             _ => None,
         });
         addresses.collect()
     }
 
     /// The connection limits in the settings, reduced if the limit of open files is lower.
-    fn connection_limits(&self) -> Limits {
+    fn connection_limits(&self) -> ConnectionLimits {
         let limit = descriptors::raise_limit();
         let room = descriptors::room_for_clients(limit, self.settings.database_connections);
         let wanted = self.settings.max_connections;
@@ -347,7 +347,7 @@ impl App {
                 "the limit of open files leaves room for fewer connections than RINGBOOK_MAX_CONNECTIONS"
             );
         }
-        Limits::of_total(wanted.min(room))
+        ConnectionLimits::of_total(wanted.min(room))
     }
 
     /// Compiles the default rulebook and makes one decision, so that the first message does not wait for it. Takes at most two
@@ -355,12 +355,12 @@ impl App {
     pub async fn warm_up(&self) {
         let decided = async {
             let head = self.current.head(DEFAULT_RULEBOOK).await?;
-            let Some(Loaded { rulebook_id, rulebook }) = head else {
+            let Some(LoadedRulebook { rulebook_id, rulebook }) = head else {
                 return Ok(());
             };
             self.current.saw(rulebook_id, &rulebook).await;
             let now = self.clock.now();
-            let decide = move || drop(rulebook.decide(&Extracted::default(), now));
+            let decide = move || drop(rulebook.decide(&ExtractedFacts::default(), now));
             self.current.pools().run_scripts(rulebook_id, decide).await?;
             Ok::<_, LoadError>(())
         };
@@ -384,7 +384,7 @@ impl App {
             let pages = routes(&self, Pages::at(&self.settings, address));
             let (listener, closing) = (listen(address).await?, closing.clone());
             // With a separate limit, which clients of other addresses cannot use up.
-            let connections = Connections::new(Limits::of_total(PAGES_CONNECTIONS), proxies.clone());
+            let connections = Connections::new(ConnectionLimits::of_total(PAGES_CONNECTIONS), proxies.clone());
             let served = server::serve(listener, pages, connections, closing.cancelled_owned(), LAST_ORDERS);
             self.tasks.spawn(async move {
                 if let Err(error) = served.await {

@@ -19,7 +19,7 @@ use base::keys::{self, KeyError, SecretKey};
 use base::secret::Secret;
 use intake::access::DEFAULT_RULEBOOK;
 use intake::scheme::WebhookAuth;
-use revisions::publish::{Author, NewBook, PublishError, Publisher};
+use revisions::publish::{Author, PublishError, Publisher, RulebookToCreate};
 use rules::sample;
 use store::{api_keys, rulebooks, secrets};
 
@@ -134,7 +134,7 @@ async fn default_rulebook(
     if let Some(found) = find(db).await? {
         return Ok(found);
     }
-    let new = NewBook {
+    let new = RulebookToCreate {
         code: DEFAULT_RULEBOOK,
         name: None,
         webhook_auth: default_webhook_auth(),

@@ -34,11 +34,11 @@ use crate::{
 };
 use base::{clock::Clock, telemetry};
 use intake::access::DEFAULT_RULEBOOK;
-use revisions::{current::Current, publish::Publisher};
+use revisions::{current::RulebookCache, publish::Publisher};
 use simulate::{SimulateOptions, Summary};
 use store::{
     audit_log::AuditKey,
-    audit_verify::{NotedHead, Verdict, verify},
+    audit_verify::{AuditVerdict, NotedHead, verify},
     connect, fault_points, migrate, rulebooks, simulated_calls,
 };
 
@@ -279,10 +279,10 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
 }
 
 /// Loads and publishes rules. Not a whole [`App`], which would create the first start's keys where nobody sees them.
-async fn rules_of(settings: &Settings) -> Result<(Current, Publisher)> {
+async fn rules_of(settings: &Settings) -> Result<(RulebookCache, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;
-    let current = Current::new(db.replica, db.read);
+    let current = RulebookCache::new(db.replica, db.read);
     let audit = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
     let publisher = Publisher::new(db.write, current.clone(), Clock::system(), audit);
     Ok((current, publisher))
@@ -305,8 +305,8 @@ async fn audit(settings: &Settings, Audit::Verify { head, quiet }: Audit) -> Res
     let verdict = verify(&db, &key, head.as_ref(), progress).await;
     bar.finish_and_clear();
     match verdict.context("the audit log cannot be read")? {
-        Verdict::Intact { head } => print(&format!("the audit log is whole: {} entries, head {head}", head.seq)),
-        Verdict::Broken(bad) => Err(anyhow!("the audit log is broken: {bad}")),
+        AuditVerdict::Intact { head } => print(&format!("the audit log is whole: {} entries, head {head}", head.seq)),
+        AuditVerdict::Broken(bad) => Err(anyhow!("the audit log is broken: {bad}")),
     }
 }
 

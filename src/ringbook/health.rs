@@ -28,8 +28,8 @@ use store::migrate;
 /// Timeout of a check.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-type Outcome = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
-type Check = Arc<dyn Fn() -> Outcome + Send + Sync>;
+type CheckResult = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+type Check = Arc<dyn Fn() -> CheckResult + Send + Sync>;
 
 /// Whether messages can be answered without the database, and the state of the spool.
 type Refuge = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
@@ -113,7 +113,7 @@ impl Checks {
         self.with(name, check)
     }
 
-    fn with_check(mut self, name: &'static str, check: impl Fn() -> Outcome + Send + Sync + 'static) -> Self {
+    fn with_check(mut self, name: &'static str, check: impl Fn() -> CheckResult + Send + Sync + 'static) -> Self {
         self.checks.push((name, Arc::new(check)));
         self
     }
@@ -277,7 +277,7 @@ pub fn routes(checks: Checks) -> impl Endpoint<Output = Response> {
     Route::new()
         .at("/live", get(live))
         .at("/ready", get(ready))
-        .data(Recent::new(checks))
+        .data(CachedReport::new(checks))
         .map_to_response()
 }
 
@@ -293,15 +293,15 @@ fn live() -> Json<serde_json::Value> {
 
 /// Caches the results for one second: the database is queried once a second, however many requests there are.
 #[derive(Clone)]
-struct Recent {
+struct CachedReport {
     checks: Checks,
-    last: Arc<tokio::sync::Mutex<Option<Dated>>>,
+    last: Arc<tokio::sync::Mutex<Option<TimedReport>>>,
 }
 
 /// A report and its time.
-type Dated = (Instant, Arc<Report>);
+type TimedReport = (Instant, Arc<Report>);
 
-impl Recent {
+impl CachedReport {
     fn new(checks: Checks) -> Self {
         Self {
             checks,
@@ -324,7 +324,7 @@ impl Recent {
 }
 
 #[handler]
-async fn ready(Data(recent): Data<&Recent>) -> Response {
+async fn ready(Data(recent): Data<&CachedReport>) -> Response {
     let report = recent.report().await;
     let status = if report.is_ready() {
         StatusCode::OK
@@ -385,7 +385,7 @@ mod tests {
             counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             async { Ok::<(), String>(()) }
         });
-        let recent = Recent::new(checks);
+        let recent = CachedReport::new(checks);
         join_all((0..100).map(|_| recent.report())).await;
         assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 1);
         tokio::time::sleep(PATIENCE).await;

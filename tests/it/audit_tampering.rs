@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 use serde_json::json;
 use store::{
     audit_log::{AuditKey, NewEntry, append, begin_chain},
-    audit_verify::{Tampering, Verdict, verify},
+    audit_verify::{AuditVerdict, Tampering, verify},
     begin, connect, migrate,
 };
 
@@ -253,7 +253,7 @@ async fn each_of_many_random_tamperings_is_found(kind: Database) {
     let (key, backend) = (AuditKey::new(&[5; 32]), db.get_database_backend());
     let old_heads = written(&db, &key).await;
     let verdict = verify(&db, &key, None, |_, _| ()).await.unwrap();
-    let Verdict::Intact { head: noted } = verdict else {
+    let AuditVerdict::Intact { head: noted } = verdict else {
         panic!("an untouched log is broken: {verdict:?}");
     };
     assert_eq!(noted.seq, ENTRIES);
@@ -279,7 +279,7 @@ async fn each_of_many_random_tamperings_is_found(kind: Database) {
         append(&tx, &key, next).await.unwrap();
         let later = verify(&*tx, &key, head, |_, _| ()).await.unwrap();
         tx.rollback().await.unwrap();
-        let (Verdict::Broken(bad), Verdict::Broken(_)) = (verdict, later) else {
+        let (AuditVerdict::Broken(bad), AuditVerdict::Broken(_)) = (verdict, later) else {
             panic!("not found: {statements:?}");
         };
         assert!(!bad.to_string().is_empty());
@@ -288,8 +288,8 @@ async fn each_of_many_random_tamperings_is_found(kind: Database) {
         }
     }
     let verdict = verify(&db, &key, Some(&noted), |_, _| ()).await.unwrap();
-    assert_eq!(verdict, Verdict::Intact { head: noted });
-    let Verdict::Broken(bad) = verify(&db, &AuditKey::new(&[6; 32]), None, |_, _| ()).await.unwrap() else {
+    assert_eq!(verdict, AuditVerdict::Intact { head: noted });
+    let AuditVerdict::Broken(bad) = verify(&db, &AuditKey::new(&[6; 32]), None, |_, _| ()).await.unwrap() else {
         panic!("another key finds nothing");
     };
     assert_eq!((bad.seq, bad.problem), (1, Tampering::Altered));

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use authoring::change_set::{ChangeSet, Edit, Expected};
+use authoring::change_set::{ChangeSet, Edit, ExpectedVersion};
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
-use revisions::publish::{Author, PublishError, Published};
+use revisions::publish::{Author, PublishError, PublishedRevision};
 use rules::fair_pool::{Busy, processors};
 use rules::rows::Resource;
 use rules::weight::MAX_ROW_BYTES;
@@ -218,7 +218,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
 }
 
 /// Publishes a case with `bytes` bytes.
-async fn publish_large(server: &TestApp, bytes: usize) -> Result<Published, PublishError> {
+async fn publish_large(server: &TestApp, bytes: usize) -> Result<PublishedRevision, PublishError> {
     let rulebook = rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap();
     let row = json!({
         "code": "large", "comment": "x".repeat(bytes), "at": "2026-11-24T15:00:00Z", "facts": {},
@@ -228,7 +228,7 @@ async fn publish_large(server: &TestApp, bytes: usize) -> Result<Published, Publ
         resource: Resource::Cases,
         code: "large".to_owned(),
         row,
-        expected: Expected::Any,
+        expected: ExpectedVersion::Any,
     };
     let change = ChangeSet {
         edits: vec![edit],

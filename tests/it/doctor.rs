@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use intake::facts::read_message;
 use reqwest::{Method, StatusCode};
 use ringbook::{
-    doctor::{self, Finding, Level, assistant::Recommended},
+    doctor::{self, Finding, Level, assistant::RecommendedAssistant},
     labelled,
     settings::{Settings, TwilioAccount, TwilioFrom},
 };
@@ -304,7 +304,7 @@ async fn the_commands_work_on_a_database_that_was_started_on(database: Database)
 fn the_recommended_structured_output_is_read() {
     let rows = sample::rows();
     let book = compile(1, &rows, None).unwrap();
-    let recommended = Recommended::from_rows("default", &rows);
+    let recommended = RecommendedAssistant::from_rows("default", &rows);
     let output = &recommended.structured_output;
     let properties = output["schema"]["properties"].as_object().unwrap();
     let read = |field: &str, value: &Value| {

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
-use sms::acknowledge::{Acknowledged, Outcome, by_reply};
+use sms::acknowledge::{ReplyOutcome, ReplyResult, by_reply};
 use sms::status::Report;
 
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ async fn rulebook_id(server: &TestApp) -> Uuid {
     server.app.current.find("default").await.unwrap().unwrap().0
 }
 
-async fn reply(server: &TestApp, from: &str, body: &str) -> Option<Acknowledged> {
+async fn reply(server: &TestApp, from: &str, body: &str) -> Option<ReplyResult> {
     let id = rulebook_id(server).await;
     let tx = store::begin(&server.app.db).await.unwrap();
     let answer = by_reply(&tx, id, (from, body), &server.app.clock).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_p1_that_nobody_answers_goes_to_the_next_then_to_all_then_to_a_person(
     );
     // Late is better than never, and the notice is over.
     let answer = reply(&server, AMINA, "yes").await.unwrap();
-    assert_eq!(answer.outcome, Outcome::Taken);
+    assert_eq!(answer.outcome, ReplyOutcome::Taken);
     assert!(server.only_row("notices").await["resolved_at"].is_string());
     server.stop().await;
 }
@@ -198,7 +198,10 @@ async fn the_reply_1_stops_it(database: Database) {
     flood(&server, "call-1").await;
     server.app.clock.step(TimeDelta::seconds(60));
     let answer = reply(&server, MARIO, "1").await.unwrap();
-    assert_eq!((answer.outcome, answer.contact.as_str()), (Outcome::Taken, "on_call"));
+    assert_eq!(
+        (answer.outcome, answer.contact.as_str()),
+        (ReplyOutcome::Taken, "on_call")
+    );
     assert_eq!(answer.call_id.as_deref(), Some("call-1"));
     assert_eq!(answer.answer, "C'est noté: l'appel est à vous.");
     assert_eq!(after(&server, 100_000).await, 0);
@@ -224,7 +227,7 @@ async fn the_reply_1_stops_it(database: Database) {
         .unwrap()
         .to_owned();
     let answer = reply(&server, MARIO, "J'arrive!").await.unwrap();
-    assert_eq!((answer.outcome, answer.call_id), (Outcome::NotNamed, None));
+    assert_eq!((answer.outcome, answer.call_id), (ReplyOutcome::NotNamed, None));
     let wanted = "3 urgences attendent: répondez 1 avec la référence: 1 RB-";
     assert!(answer.answer.starts_with(wanted), "{}", answer.answer);
     assert!(
@@ -237,7 +240,7 @@ async fn the_reply_1_stops_it(database: Database) {
         .unwrap();
     assert_eq!(
         (answer.outcome, answer.call_id.as_deref()),
-        (Outcome::Taken, Some("call-2"))
+        (ReplyOutcome::Taken, Some("call-2"))
     );
     assert_eq!(after(&server, 301).await, 2);
     server.stop().await;
@@ -247,7 +250,7 @@ async fn only_a_clear_yes_of_a_contact_takes_it(database: Database) {
     let server = at_rest(database).await;
     let outcome = async |from: &str, body: &str| reply(&server, from, body).await.map(|answer| answer.outcome);
     // Nothing is open: a neutral answer.
-    assert_eq!(outcome(MARIO, "1").await, Some(Outcome::NothingOpen));
+    assert_eq!(outcome(MARIO, "1").await, Some(ReplyOutcome::NothingOpen));
     assert_eq!(outcome(MARIO, "merci").await, None);
     flood(&server, "call-1").await;
     let reference = server.only_row("sms_messages").await["reference"]
@@ -259,29 +262,29 @@ async fn only_a_clear_yes_of_a_contact_takes_it(database: Database) {
     assert_eq!(outcome("+14385550177", &format!("1 {reference}")).await, None);
     assert_eq!(outcome("+1514\0", "1").await, None);
     // A contact who was not told of it, and one who says something else.
-    assert_eq!(outcome(SARAH, "1").await, Some(Outcome::NothingOpen));
+    assert_eq!(outcome(SARAH, "1").await, Some(ReplyOutcome::NothingOpen));
     for body in ["ok mais demain", "qui?", "2", ""] {
-        assert_eq!(outcome(MARIO, body).await, Some(Outcome::NotUnderstood), "{body}");
+        assert_eq!(outcome(MARIO, body).await, Some(ReplyOutcome::NotUnderstood), "{body}");
     }
-    assert_eq!(outcome(MARIO, "1 RB-ZZZZZZ").await, Some(Outcome::NothingOpen));
+    assert_eq!(outcome(MARIO, "1 RB-ZZZZZZ").await, Some(ReplyOutcome::NothingOpen));
     // It went on meanwhile: to the next, then to all.
     assert_eq!(after(&server, 300).await, 1);
     assert_eq!(after(&server, 300).await, 1);
     let taken = reply(&server, AMINA, "Yes").await.unwrap();
     assert_eq!(
         (taken.outcome, taken.answer.as_str()),
-        (Outcome::Taken, "Noted: the call is yours.")
+        (ReplyOutcome::Taken, "Noted: the call is yours.")
     );
     server.app.clock.step(TimeDelta::minutes(2));
     let second = reply(&server, MARIO, "1").await.unwrap();
     assert_eq!(
         (second.outcome, second.answer.as_str()),
-        (Outcome::TakenAlready, "Déjà pris par Amina Diallo, il y a 2 min.")
+        (ReplyOutcome::TakenAlready, "Déjà pris par Amina Diallo, il y a 2 min.")
     );
     let again = reply(&server, AMINA, "1").await.unwrap();
     assert_eq!(
         (again.outcome, again.answer.as_str()),
-        (Outcome::TakenAlready, "The call is yours already.")
+        (ReplyOutcome::TakenAlready, "The call is yours already.")
     );
     assert_eq!(lead(&server, "call-1").await["acknowledgement"]["by"], json!("amina"));
     server.stop().await;
@@ -294,12 +297,15 @@ async fn of_two_who_reply_at_once_one_takes_it_and_the_other_is_told_who(databas
         flood(&server, &format!("call-{round}")).await;
         let (one, two) = tokio::join!(reply(&server, MARIO, "1"), reply(&server, SARAH, "1"));
         let (one, two) = (one.unwrap(), two.unwrap());
-        let (winner, other) = if one.outcome == Outcome::Taken {
+        let (winner, other) = if one.outcome == ReplyOutcome::Taken {
             (one, two)
         } else {
             (two, one)
         };
-        assert_eq!((winner.outcome, other.outcome), (Outcome::Taken, Outcome::TakenAlready));
+        assert_eq!(
+            (winner.outcome, other.outcome),
+            (ReplyOutcome::Taken, ReplyOutcome::TakenAlready)
+        );
         let name = if winner.contact == "on_call" {
             "Mario Bélanger"
         } else {
@@ -319,7 +325,7 @@ async fn a_reply_while_the_next_step_is_on_its_way_ends_it(database: Database) {
         server.app.clock.step(TimeDelta::seconds(300));
         let (step, taken) = tokio::join!(server.app.escalator.escalate_due(), reply(&server, MARIO, "1"));
         let (step, taken) = (step.unwrap(), taken.unwrap());
-        assert_eq!(taken.outcome, Outcome::Taken);
+        assert_eq!(taken.outcome, ReplyOutcome::Taken);
         let lead = lead(&server, &call).await;
         assert_eq!(lead["acknowledgement"]["by"], json!("on_call"));
         let steps = lead["escalation"]["steps"].as_array().unwrap().len();
@@ -759,7 +765,7 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
     flood(&server, "call-1").await;
     // A forged "1" in Mario's name: the other who is on call learns of it, and Amina, who is not, does not.
     let taken = reply(&server, MARIO, "1").await.unwrap();
-    assert_eq!((taken.outcome, taken.texts), (Outcome::Taken, true));
+    assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
     let texts = server.rows("sms_messages").await;
     let told: Vec<&Value> = texts
         .iter()
@@ -785,7 +791,7 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
     let objection = reply(&server, SARAH, &format!("0 {reference}")).await.unwrap();
     assert_eq!(
         (objection.outcome, objection.answer.as_str()),
-        (Outcome::Reopened, "Noted: the call goes to the next contact.")
+        (ReplyOutcome::Reopened, "Noted: the call goes to the next contact.")
     );
     let notice = server.only_row("notices").await;
     assert_eq!(
@@ -797,10 +803,10 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
     assert_eq!(after(&server, 0).await, 1);
     assert_eq!(texted(&server).await.last().map(String::as_str), Some("amina"));
     let taken = reply(&server, AMINA, "1").await.unwrap();
-    assert_eq!((taken.outcome, taken.texts), (Outcome::Taken, true));
+    assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
     assert!(!server.only_row("notices").await["resolved_at"].is_null());
     // Her own word counts too: the answer went to her phone.
     let objection = reply(&server, AMINA, "0").await.unwrap();
-    assert_eq!(objection.outcome, Outcome::Reopened);
+    assert_eq!(objection.outcome, ReplyOutcome::Reopened);
     server.stop().await;
 }

@@ -11,7 +11,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::{
     Leases,
-    periodic::{self, Turn},
+    periodic::{self, RunContext},
 };
 use reqwest::StatusCode;
 use store::leases;
@@ -102,7 +102,7 @@ fn worker(leases: Leases, stop: &CancellationToken) -> (Arc<AtomicUsize>, tokio:
         "work",
         Duration::from_mins(10),
         stop,
-        move |_: Turn| {
+        move |_: RunContext| {
             counted.fetch_add(1, Ordering::SeqCst);
             async { Ok(()) }
         },

@@ -1,7 +1,7 @@
 //! Calls without a report, found in Vapi's list: each is recorded once, whatever Vapi posts before, after or meanwhile.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use intake::reconcile::{Ask, Tally};
+use intake::reconcile::{Ask, ReconcileTally};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -44,13 +44,13 @@ async fn asking(database: Database, vapi: &Vapi) -> TestApp {
         .await
 }
 
-async fn ask(server: &TestApp, ask: &Ask) -> Vec<Tally> {
+async fn ask(server: &TestApp, ask: &Ask) -> Vec<ReconcileTally> {
     let stop = CancellationToken::new();
     server.app.reconciler.run(ask, None, &stop, |_| {}).await.unwrap()
 }
 
 /// Reconciles the default rulebook from where the last run ended.
-async fn reconciled(server: &TestApp) -> Tally {
+async fn reconciled(server: &TestApp) -> ReconcileTally {
     let tallies = ask(server, &Ask::default()).await;
     assert_eq!(tallies.len(), 1, "{tallies:?}");
     tallies.into_iter().next().unwrap()
@@ -64,7 +64,7 @@ fn a_day() -> Ask {
     }
 }
 
-fn became(tally: &Tally, word: &str) -> u64 {
+fn became(tally: &ReconcileTally, word: &str) -> u64 {
     tally.became.get(word).copied().unwrap_or_default()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authoring::change_set::{ChangeSet, Edit, Expected};
+use authoring::change_set::{ChangeSet, Edit, ExpectedVersion};
 use base::clock::Clock;
 use reqwest::StatusCode;
 use revisions::publish::Author;
@@ -62,7 +62,7 @@ async fn an_edit_does_not_wait_for_messages_in_flight() {
     let edit = Edit::Delete {
         resource: Resource::FactMappings,
         code: "customer_email".to_owned(),
-        expected: Expected::Any,
+        expected: ExpectedVersion::Any,
     };
     let change = ChangeSet {
         edits: vec![edit],

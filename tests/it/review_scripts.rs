@@ -1,6 +1,6 @@
 //! A script that fails while calls come in.
 
-use authoring::change_set::{ChangeSet, Edit, Expected};
+use authoring::change_set::{ChangeSet, Edit, ExpectedVersion};
 use reqwest::StatusCode;
 use revisions::publish::Author;
 use rules::rows::Resource;
@@ -24,7 +24,7 @@ fn put(resource: Resource, row: Value) -> Edit {
         resource,
         code: row["code"].as_str().unwrap().to_owned(),
         row,
-        expected: Expected::Absent,
+        expected: ExpectedVersion::Absent,
     }
 }
 

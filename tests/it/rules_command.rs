@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use rules::rows::{RowSet, Stored};
+use rules::rows::{RowSet, StoredRow};
 use rules::{files, sample};
 
 use crate::both;
@@ -70,7 +70,7 @@ fn error(output: &Output) -> String {
 
 /// The sample with values that files could lose: quotes, line breaks, line endings, empty and absent values.
 fn awkward() -> RowSet {
-    fn change<R: Clone>(row: &mut Arc<Stored<R>>, change: impl FnOnce(&mut R)) {
+    fn change<R: Clone>(row: &mut Arc<StoredRow<R>>, change: impl FnOnce(&mut R)) {
         change(&mut Arc::make_mut(row).row);
     }
     let mut rows = sample::rows();

@@ -1,6 +1,6 @@
 //! Scripts over HTTP: test runs, versions, libraries, and quarantine after repeated failures.
 
-use authoring::change_set::{ChangeSet, Edit, Expected};
+use authoring::change_set::{ChangeSet, Edit, ExpectedVersion};
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use revisions::{publish::Author, quarantine};
@@ -446,7 +446,7 @@ async fn hostile_scripts_lose_no_message(database: Database) {
     let edits = cases["items"].as_array().unwrap().iter().map(|case| Edit::Delete {
         resource: Resource::Cases,
         code: case["code"].as_str().unwrap().to_owned(),
-        expected: Expected::Any,
+        expected: ExpectedVersion::Any,
     });
     let change = ChangeSet {
         edits: edits.collect(),

@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::auth::Caller;
-use super::list::{Filter, Kind, Listing};
+use super::list::{Filter, FilterType, Listing};
 use super::state::AdminState;
 use store::rulebooks;
 use web::problem::Problem;
@@ -14,7 +14,7 @@ use web::problem::Problem;
 /// The filter that every list across rulebooks has.
 pub const RULEBOOK: Filter = Filter {
     name: "rulebook",
-    kind: Kind::Text,
+    kind: FilterType::Text,
     doc: "Those of the rulebook with this code.",
 };
 

@@ -9,7 +9,7 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use serde_json::Value;
 
-use rules::rows::{Row, Stored};
+use rules::rows::{Row, StoredRow};
 
 /// A JSON response.
 #[derive(Debug)]
@@ -37,13 +37,13 @@ impl<T: ToJSON> IntoResponse for Json<T> {
 
 /// A resource that was read.
 #[derive(ApiResponse)]
-pub enum Found<T: ToJSON> {
+pub enum ReadResponse<T: ToJSON> {
     /// The resource.
     #[oai(status = 200)]
     Found(Json<T>),
 }
 
-impl<T: ToJSON> Found<T> {
+impl<T: ToJSON> ReadResponse<T> {
     pub const fn new(thing: T) -> Self {
         Self::Found(Json(thing))
     }
@@ -59,7 +59,7 @@ pub enum FoundRow<T: ToJSON> {
 
 /// The response to a `DELETE`.
 #[derive(ApiResponse)]
-pub enum Gone {
+pub enum DeleteResponse {
     /// It is deleted.
     #[oai(status = 204)]
     Gone,
@@ -73,11 +73,11 @@ pub fn etag(version: i64) -> String {
 
 /// A row and its version, as one JSON object.
 #[derive(Debug)]
-pub struct Versioned<R>(Value, std::marker::PhantomData<fn() -> R>);
+pub struct RowWithVersion<R>(Value, std::marker::PhantomData<fn() -> R>);
 
-impl<R: Row> Versioned<R> {
+impl<R: Row> RowWithVersion<R> {
     #[must_use]
-    pub fn of(stored: &Stored<R>) -> Self {
+    pub fn of(stored: &StoredRow<R>) -> Self {
         // A row is an object of strings, numbers and lists, which always serializes.
         let mut value = serde_json::to_value(&stored.row).unwrap_or_default();
         if let Value::Object(object) = &mut value {
@@ -101,7 +101,7 @@ impl<R: Row> Versioned<R> {
     }
 }
 
-impl<R: Row + Type> Type for Versioned<R> {
+impl<R: Row + Type> Type for RowWithVersion<R> {
     const IS_REQUIRED: bool = true;
 
     type RawValueType = Self;
@@ -128,7 +128,7 @@ impl<R: Row + Type> Type for Versioned<R> {
     }
 }
 
-impl<R: Row + Type> ToJSON for Versioned<R> {
+impl<R: Row + Type> ToJSON for RowWithVersion<R> {
     fn to_json(&self) -> Option<Value> {
         Some(self.0.clone())
     }

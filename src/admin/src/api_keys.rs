@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::across::{RULEBOOK, Rulebooks, rulebooks};
-use super::answer::{Found, Gone, Json, Page};
+use super::answer::{DeleteResponse, Json, Page, ReadResponse};
 use super::audited;
 use super::auth::{Admin, Caller, Key, Role};
 use super::body::Body;
-use super::fails::{Fails, KeyMade, KeyRevoked, Usual};
-use super::idempotency::{Answered, Begun, Once};
+use super::fails::{CreatesKey, Fails, NoExtraErrors, RevokesKey};
+use super::idempotency::{Begun, IdempotentResponse, Once};
 use super::keys::NewKey;
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::state::AdminState;
 use store::{api_keys, audit_log, quotas};
 use web::problem::{Code, FieldFault, Problem};
@@ -32,12 +32,12 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "role",
-            kind: Kind::Choice(&["viewer", "dispatcher", "editor", "publisher", "admin", "owner"]),
+            kind: FilterType::Choice(&["viewer", "dispatcher", "editor", "publisher", "admin", "owner"]),
             doc: "What it may do.",
         },
         Filter {
             name: "revoked",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether it was revoked.",
         },
     ],
@@ -104,7 +104,7 @@ pub struct MadeApiKey {
 
 /// The response after a key was created.
 #[derive(ApiResponse)]
-pub enum Made {
+pub enum CreateKeyResponse {
     /// The key, shown only this once.
     #[oai(status = 201)]
     Created(Json<MadeApiKey>),
@@ -114,7 +114,11 @@ pub enum Made {
 impl ApiKeysApi {
     /// List the API keys
     #[oai(path = "/", method = "get")]
-    async fn list_api_keys(&self, key: Key<Admin>, query: ListQuery) -> Result<Found<Page<ApiKey>>, Fails<Usual>> {
+    async fn list_api_keys(
+        &self,
+        key: Key<Admin>,
+        query: ListQuery,
+    ) -> Result<ReadResponse<Page<ApiKey>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
         let mut select = api_keys::Entity::find().filter(seen.filter(api_keys::Column::RulebookId));
@@ -129,7 +133,7 @@ impl ApiKeysApi {
         let rows = listing
             .rows_by_id(self.0.latest(), select, api_keys::Column::Id)
             .await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             |row| view(&seen, row),
@@ -145,7 +149,7 @@ impl ApiKeysApi {
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewApiKey>,
-    ) -> Result<Answered<Made>, Fails<KeyMade>> {
+    ) -> Result<IdempotentResponse<CreateKeyResponse>, Fails<CreatesKey>> {
         let claim = match once.begin(&self.0, &key, None).await? {
             Begun::Go(claim) => claim,
             Begun::Again(answer) => return Ok(answer),
@@ -173,11 +177,11 @@ impl ApiKeysApi {
             "owner": row.owner(), "made_by": key.key_id, "maker": key.name,
         });
         let entry = self.entry(&key, &row, "create", None, Some(after));
-        let made = Made::Created(Json(MadeApiKey {
+        let made = CreateKeyResponse::Created(Json(MadeApiKey {
             key: new.text,
             api_key: view(&seen, row.clone()),
         }));
-        let answer = Answered::new(made).await?;
+        let answer = IdempotentResponse::new(made).await?;
         let kept = claim.seal(&answer)?;
         let reached = Arc::new(OnceLock::new());
         let told = Arc::clone(&reached);
@@ -213,7 +217,7 @@ impl ApiKeysApi {
         key: Key<Admin>,
         /// The key's id.
         id: Path<Uuid>,
-    ) -> Result<Gone, Fails<KeyRevoked>> {
+    ) -> Result<DeleteResponse, Fails<RevokesKey>> {
         if id.0 == key.key_id {
             let detail = "A key does not revoke itself; do it with another key.";
             return Err(Problem::new(Code::Conflict, detail).into());
@@ -235,7 +239,7 @@ impl ApiKeysApi {
             Box::pin(async move { api_keys::revoke(tx, row.id, now).await })
         });
         revoke.await?;
-        Ok(Gone::Gone)
+        Ok(DeleteResponse::Gone)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Limits the concurrent requests of each API key.
 //!
-//! In: a key, before any database query. Out: a [`Place`] that is held until the response is sent or the client
+//! In: a key, before any database query. Out: a [`RequestSlot`] that is held until the response is sent or the client
 //! disconnects, or 429. So no single client can exhaust the connection and thread pools that all keys share.
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ struct OnTheirWay {
 
 /// A request in progress, until this is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct RequestSlot {
     all: AtOnce,
     key: u64,
 }
@@ -36,7 +36,7 @@ impl AtOnce {
     ///
     /// # Errors
     /// 429 if the key has too many already.
-    pub fn enter(&self, key: &str) -> Result<Place, Problem> {
+    pub fn enter(&self, key: &str) -> Result<RequestSlot, Problem> {
         let key = self.0.hasher.hash_one(key);
         let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(key).or_default();
@@ -47,11 +47,11 @@ impl AtOnce {
             return Err(Problem::new(Code::RateLimited, detail).with_retry_after(1));
         }
         *count += 1;
-        Ok(Place { all: self.clone(), key })
+        Ok(RequestSlot { all: self.clone(), key })
     }
 }
 
-impl Drop for Place {
+impl Drop for RequestSlot {
     fn drop(&mut self) {
         let mut counts = self.all.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.key) {
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_key_has_so_many_places_and_takes_none_of_another() {
         let all = AtOnce::default();
-        let mut places: Vec<Place> = (0..MAX_AT_ONCE).map(|_| all.enter("one").unwrap()).collect();
+        let mut places: Vec<RequestSlot> = (0..MAX_AT_ONCE).map(|_| all.enter("one").unwrap()).collect();
         let refused = all.enter("one").unwrap_err();
         assert_eq!(refused.code(), Code::RateLimited);
         assert!(all.enter("another").is_ok());

@@ -8,13 +8,13 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::across::{RULEBOOK, rulebooks};
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::auth::{Admin, Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
-use store::audit_verify::{NotedHead, Tampering, Verdict, verify};
+use store::audit_verify::{AuditVerdict, NotedHead, Tampering, verify};
 use store::{audit_log, page};
 use web::problem::{Code, Problem};
 
@@ -25,32 +25,32 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "resource",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "What kind of thing was changed, as `services`.",
         },
         Filter {
             name: "code",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "Which one.",
         },
         Filter {
             name: "action",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "What was done, as `update`.",
         },
         Filter {
             name: "actor",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The name of the key that did it.",
         },
         Filter {
             name: "since",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "At this instant or later.",
         },
         Filter {
             name: "until",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Before this instant.",
         },
     ],
@@ -157,7 +157,7 @@ impl AuditLogApi {
         &self,
         key: Key<Viewer>,
         query: ListQuery,
-    ) -> Result<Found<Page<AuditEntry>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<AuditEntry>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
         let mut select = audit_log::Entity::find().filter(seen.filter(audit_log::Column::RulebookId));
@@ -205,7 +205,7 @@ impl AuditLogApi {
             before: row.before.map(|value| masking::json(&key, value)),
             after: row.after.map(|value| masking::json(&key, value)),
         };
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (row.at.to_rfc3339().into(), row.id.to_string()),
             view,
@@ -223,7 +223,7 @@ impl AuditLogApi {
         key: Key<Admin>,
         /// An earlier head, as `SEQ:MAC`, which must still be in the chain.
         head: Query<Option<String>>,
-    ) -> Result<Found<AuditVerification>, Fails<Usual>> {
+    ) -> Result<ReadResponse<AuditVerification>, Fails<NoExtraErrors>> {
         if key.rulebook_id.is_some() {
             let detail = "This key is for one rulebook only; the audit log is one chain for all of them.";
             return Err(Problem::new(Code::Forbidden, detail).into());
@@ -235,14 +235,14 @@ impl AuditLogApi {
             .transpose()
             .map_err(|error| Problem::invalid_parameter("head", format!("{error}.")))?;
         let verdict = verify(self.0.read(), &self.0.audit, noted.as_ref(), |_, _| ()).await?;
-        Ok(Found::new(match verdict {
-            Verdict::Intact { head } => AuditVerification {
+        Ok(ReadResponse::new(match verdict {
+            AuditVerdict::Intact { head } => AuditVerification {
                 intact: true,
                 entries: Some(head.seq),
                 head: Some(head.to_string()),
                 first_bad: None,
             },
-            Verdict::Broken(bad) => AuditVerification {
+            AuditVerdict::Broken(bad) => AuditVerification {
                 intact: false,
                 head: None,
                 entries: None,

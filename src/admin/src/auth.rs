@@ -13,9 +13,9 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions};
 use sea_orm::EntityTrait as _;
 use uuid::Uuid;
 
-use super::at_once::Place;
+use super::at_once::RequestSlot;
 use super::keys;
-use super::masking::Hidden;
+use super::masking::HideNumbers;
 use super::state::AdminState;
 use revisions::publish::Author;
 use store::api_keys;
@@ -153,10 +153,10 @@ impl Caller {
 #[derive(Debug, Clone, Copy)]
 pub struct SignedIn(pub Uuid);
 
-/// The caller, who has at least the role `N`, and the [`Place`] of the request among those of its key.
+/// The caller, who has at least the role `N`, and the [`RequestSlot`] of the request among those of its key.
 pub struct Key<N>(
     Caller,
-    #[expect(dead_code, reason = "held until the request is answered")] Place,
+    #[expect(dead_code, reason = "held until the request is answered")] RequestSlot,
     PhantomData<N>,
 );
 
@@ -212,7 +212,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
                 (place, recognise(state, request, text).await?)
             }
         };
-        if let Some(hide) = request.data::<Hidden>() {
+        if let Some(hide) = request.data::<HideNumbers>() {
             hide.note(&caller);
         }
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);

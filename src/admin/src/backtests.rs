@@ -14,16 +14,16 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Found, Json, Page};
+use super::answer::{Json, Page, ReadResponse};
 use super::auth::{self, Caller, Editor, Key, Viewer};
 use super::body::Body;
 use super::change_sets::{self, NewChange};
-use super::fails::{Backtested, Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors, StartsBacktest};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
-use super::state::{AdminState, InRulebook, unloadable};
+use super::state::{AdminState, RulebookInPath, unloadable};
 use authoring::backtest::{Backtest as Comparison, BacktestResult};
-use jobs::history::queue::{self, AskError, Asked};
+use jobs::history::queue::{self, AskError, BacktestRequest};
 use revisions::current::{LoadError, Standing};
 use store::backtests;
 use store::decisions::past::Span;
@@ -34,7 +34,7 @@ pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[Filter {
         name: "state",
-        kind: Kind::Choice(&["queued", "running", "done", "failed", "cancelled", "interrupted"]),
+        kind: FilterType::Choice(&["queued", "running", "done", "failed", "cancelled", "interrupted"]),
         doc: "The state.",
     }],
 };
@@ -120,7 +120,7 @@ impl Backtest {
 
 /// A backtest that was accepted.
 #[derive(ApiResponse)]
-pub enum Taken {
+pub enum StartBacktestResponse {
     /// It is queued; poll it at `Location`, or follow its `events`.
     #[oai(status = 202)]
     Taken(Json<Backtest>, #[oai(header = "Location")] String),
@@ -138,14 +138,14 @@ impl BacktestsApi {
     async fn start_backtest(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         body: Body<NewBacktest>,
-    ) -> Result<Taken, Fails<Backtested>> {
+    ) -> Result<StartBacktestResponse, Fails<StartsBacktest>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let asked = self.asked(standing, body.0, &key).await?;
         let row = self.0.backtests.ask(asked).await.map_err(refused)?;
         let location = format!("/admin/v1/rulebooks/{}/backtests/{}", rulebook.0, row.id);
-        Ok(Taken::Taken(Json(self.view(&key, row)), location))
+        Ok(StartBacktestResponse::Taken(Json(self.view(&key, row)), location))
     }
 
     /// List the backtests
@@ -155,9 +155,9 @@ impl BacktestsApi {
     async fn list_backtests(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
-    ) -> Result<Found<Page<Backtest>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<Backtest>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let mut select = backtests::Entity::find().filter(backtests::Column::RulebookId.eq(rulebook_id));
@@ -167,7 +167,7 @@ impl BacktestsApi {
         let rows = listing
             .rows_by_id(self.0.latest(), select, backtests::Column::Id)
             .await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             |row| {
@@ -182,13 +182,13 @@ impl BacktestsApi {
     async fn get_backtest(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The backtest's id.
         id: Path<Uuid>,
-    ) -> Result<Found<Backtest>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Backtest>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = self.find((rulebook_id, id.0)).await?;
-        Ok(Found::new(self.view(&key, row)))
+        Ok(ReadResponse::new(self.view(&key, row)))
     }
 
     /// Cancel a backtest
@@ -198,15 +198,15 @@ impl BacktestsApi {
     async fn cancel_backtest(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The backtest's id.
         id: Path<Uuid>,
-    ) -> Result<Found<Backtest>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Backtest>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let one = (rulebook_id, id.0);
         let cancelled = self.0.backtests.cancel(one).await.map_err(refused)?;
         let row = cancelled.ok_or_else(|| missing(one))?;
-        Ok(Found::new(self.view(&key, row)))
+        Ok(ReadResponse::new(self.view(&key, row)))
     }
 
     /// Follow a backtest
@@ -217,10 +217,10 @@ impl BacktestsApi {
     async fn follow_backtest(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The backtest's id.
         id: Path<Uuid>,
-    ) -> Result<EventStream<BoxStream<'static, Backtest>>, Fails<Usual>> {
+    ) -> Result<EventStream<BoxStream<'static, Backtest>>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let one = (rulebook_id, id.0);
         self.find(one).await?;
@@ -283,7 +283,12 @@ impl BacktestsApi {
         found.ok_or_else(|| missing(one))
     }
 
-    async fn asked(&self, standing: Standing, wanted: NewBacktest, caller: &Caller) -> Result<Asked, Problem> {
+    async fn asked(
+        &self,
+        standing: Standing,
+        wanted: NewBacktest,
+        caller: &Caller,
+    ) -> Result<BacktestRequest, Problem> {
         let rulebook_id = standing.rulebook_id;
         let now = self.0.clock.now();
         let until = wanted.until.unwrap_or(now);
@@ -339,7 +344,7 @@ impl BacktestsApi {
             .at_for_people(rulebook_id, base)
             .await
             .map_err(unloadable)?;
-        Ok(Asked {
+        Ok(BacktestRequest {
             test: Comparison::new(base, candidate),
             wanted: without_nulls(told),
             span: Span {

@@ -4,11 +4,11 @@ use chrono::{Datelike as _, Days, NaiveDate};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, NoExtraErrors};
 use super::rule_rows::missing;
-use super::state::{AdminState, InRulebook};
+use super::state::{AdminState, RulebookInPath};
 use rules::calendar::{Calendar, Day};
 use rules::rows;
 use web::problem::Problem;
@@ -60,7 +60,7 @@ impl CalendarDaysApi {
     async fn get_calendar_days(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The calendar's code.
         code: Path<String>,
         /// The first day, as `2026-12-01`; by default today in the rulebook's time zone.
@@ -69,7 +69,7 @@ impl CalendarDaysApi {
         until: Query<Option<String>>,
         /// An older revision; by default the head.
         revision: Query<Option<i64>>,
-    ) -> Result<Found<CalendarDays>, Fails<Usual>> {
+    ) -> Result<ReadResponse<CalendarDays>, Fails<NoExtraErrors>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let rulebook = self.0.at(&loaded, revision.0).await?;
         let stored = rulebook.rows().calendars.get(&code.0);
@@ -94,7 +94,7 @@ impl CalendarDaysApi {
         // A stored calendar has compiled, so there can be no fault.
         let calendar = Calendar::new(&stored.row, &mut Vec::new());
         let days = calendar.days(from, until, zone).into_iter().map(CalendarDay::from);
-        Ok(Found::new(CalendarDays {
+        Ok(ReadResponse::new(CalendarDays {
             revision: rulebook.revision(),
             time_zone: zone.name().to_owned(),
             days: days.collect(),

@@ -17,7 +17,7 @@ use base::telemetry::scrub;
 use rules::Rulebook;
 use store::calendar_feeds;
 use web::ClientAddress;
-use web::conditional::{Keep, Kept, to_get};
+use web::conditional::{CachedTags, Keep, to_get};
 use web::connections::Connection;
 use web::problem::Problem;
 
@@ -89,7 +89,7 @@ async fn shown(state: &AdminState, request: &Request) -> Result<Response, Proble
         .content_type("text/calendar; charset=utf-8")
         .header(header::CONTENT_DISPOSITION, "inline; filename=\"shifts.ics\"")
         .body(text);
-    Ok(to_get(&Kept::of(request), Keep::Privately, response).await)
+    Ok(to_get(&CachedTags::of(request), Keep::Privately, response).await)
 }
 
 /// The feed of a token: found by its prefix, its hash compared in constant time, even if there is none.

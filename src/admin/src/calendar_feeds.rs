@@ -14,16 +14,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{Found, Gone, Json, Page};
+use super::answer::{DeleteResponse, Json, Page, ReadResponse};
 use super::audited;
 use super::auth::{Caller, Editor, Key, Viewer};
 use super::body::Body;
 use super::calendar_feed::{FeedToken, address_of};
-use super::fails::{Fails, FeedMade, Usual};
-use super::idempotency::{Answered, Begun, Once};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{CreatesFeed, Fails, NoExtraErrors};
+use super::idempotency::{Begun, IdempotentResponse, Once};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::rule_rows::missing;
-use super::state::{AdminState, InRulebook};
+use super::state::{AdminState, RulebookInPath};
 use rules::rows::Contact;
 use store::{audit_log, calendar_feeds};
 use web::problem::{Code, Problem};
@@ -33,7 +33,7 @@ pub const LIST: ListSpec = ListSpec {
     sorts: &["-id", "id"],
     filters: &[Filter {
         name: "revoked",
-        kind: Kind::Boolean,
+        kind: FilterType::Boolean,
         doc: "Whether it was revoked.",
     }],
 };
@@ -70,7 +70,7 @@ pub struct NewCalendarFeed {
 
 /// A calendar feed that was created.
 #[derive(Debug, Object)]
-pub struct MadeCalendarFeed {
+pub struct CreatedCalendarFeed {
     /// Its address on this server, shown only this once: anyone who knows it can read the shifts.
     address: String,
     /// The stored feed.
@@ -79,10 +79,10 @@ pub struct MadeCalendarFeed {
 
 /// The response after a calendar feed was created.
 #[derive(ApiResponse)]
-pub enum Made {
+pub enum CreateFeedResponse {
     /// The feed with its address, shown only this once.
     #[oai(status = 201)]
-    Created(Json<MadeCalendarFeed>),
+    Created(Json<CreatedCalendarFeed>),
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/calendar-feeds")]
@@ -94,9 +94,9 @@ impl CalendarFeedsApi {
     async fn list_calendar_feeds(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
-    ) -> Result<Found<Page<CalendarFeed>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<CalendarFeed>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let mut select = calendar_feeds::Entity::find().filter(calendar_feeds::Column::RulebookId.eq(rulebook_id));
@@ -108,7 +108,7 @@ impl CalendarFeedsApi {
         let rows = listing
             .rows_by_id(self.0.latest(), select, calendar_feeds::Column::Id)
             .await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             view,
@@ -123,12 +123,12 @@ impl CalendarFeedsApi {
     async fn create_calendar_feed(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewCalendarFeed>,
-    ) -> Result<Answered<Made>, Fails<FeedMade>> {
+    ) -> Result<IdempotentResponse<CreateFeedResponse>, Fails<CreatesFeed>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let rulebook_id = standing.rulebook_id;
         let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
@@ -155,7 +155,7 @@ impl CalendarFeedsApi {
             revoked_at: None,
         };
         let entry = self.entry(&key, &row, "create", None, Some(audited_as(&row)));
-        let answer = Answered::new(Made::Created(Json(MadeCalendarFeed {
+        let answer = IdempotentResponse::new(CreateFeedResponse::Created(Json(CreatedCalendarFeed {
             address: address_of(&token.text),
             feed: view(row.clone()),
         })))
@@ -195,10 +195,10 @@ impl CalendarFeedsApi {
     async fn revoke_calendar_feed(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The feed's id.
         id: Path<Uuid>,
-    ) -> Result<Gone, Fails<Usual>> {
+    ) -> Result<DeleteResponse, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let missing = || Problem::not_found(format!("calendar feed `{}` that is not revoked", id.0));
         let found = calendar_feeds::active(self.0.latest(), rulebook_id, id.0).await?;
@@ -209,7 +209,7 @@ impl CalendarFeedsApi {
             Box::pin(async move { calendar_feeds::revoke(tx, row.id, now).await })
         });
         if revoke.await? {
-            Ok(Gone::Gone)
+            Ok(DeleteResponse::Gone)
         } else {
             Err(missing().into())
         }

@@ -9,23 +9,23 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answer::{Json, Versioned, etag};
+use super::answer::{Json, RowWithVersion, etag};
 use super::auth::{Caller, Editor, Key};
 use super::body::Body;
 use super::change_sets::candidate::would_be;
 use super::checked::{check_code, checked_comment};
 use super::fails::{Fails, KeptCall};
 use super::publishing;
-use super::row_faults::About;
+use super::row_faults::EditedRow;
 use super::rule_rows::write;
-use super::state::{AdminState, InRulebook, shortened};
+use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::Precondition;
 use super::written::NewRow;
 use authoring::backtest::stored_facts;
-use authoring::change_set::{Edit, Expected};
-use revisions::current::Loaded;
+use authoring::change_set::{Edit, ExpectedVersion};
+use revisions::current::LoadedRulebook;
 use rules::kept_case::ToKeep;
-use rules::rows::{Case, Resource, Stored};
+use rules::rows::{Case, Resource, StoredRow};
 use store::{decisions, trial};
 use web::problem::{Code, Problem};
 
@@ -75,11 +75,11 @@ impl CallCasesApi {
     async fn create_case_of_call(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Vapi's id of the call.
         call_id: Path<String>,
         body: Body<NewCase>,
-    ) -> Result<NewRow<Versioned<Case>>, Fails<KeptCall>> {
+    ) -> Result<NewRow<RowWithVersion<Case>>, Fails<KeptCall>> {
         let NewCase {
             code,
             comment,
@@ -94,11 +94,11 @@ impl CallCasesApi {
         if let Some(set) = change_set {
             let version = change_set_version.ok_or_else(version_required)?;
             let case = add_to_set(&self.0, &key, &rulebook.0, (set, version), case).await?;
-            return Ok(NewRow::Created(Json(Versioned::of(&case)), etag(case.version)));
+            return Ok(NewRow::Created(Json(RowWithVersion::of(&case)), etag(case.version)));
         }
         let comment = format!("case of the call {}", call_id.0);
         let stored = publish_case(&self.0, &key, &loaded, &case, comment).await?;
-        Ok(NewRow::Created(Json(Versioned::of(&stored)), etag(stored.version)))
+        Ok(NewRow::Created(Json(RowWithVersion::of(&stored)), etag(stored.version)))
     }
 }
 
@@ -109,10 +109,10 @@ impl CallCasesApi {
 pub(super) async fn publish_case(
     state: &AdminState,
     caller: &Caller,
-    loaded: &Loaded,
+    loaded: &LoadedRulebook,
     case: &Case,
     comment: String,
-) -> Result<Arc<Stored<Case>>, Problem> {
+) -> Result<Arc<StoredRow<Case>>, Problem> {
     let cases = &loaded.rulebook.rows().cases;
     let standing = cases.get(&case.code).map(|stored| stored.version);
     let value = serde_json::to_value(case).map_err(|error| Problem::internal(&error))?;
@@ -135,7 +135,7 @@ pub(super) async fn add_to_set(
     rulebook: &str,
     (set, version): (Uuid, i64),
     case: Case,
-) -> Result<Stored<Case>, Problem> {
+) -> Result<StoredRow<Case>, Problem> {
     let standing = state.standing(caller, rulebook).await?;
     let rows = would_be(state, &standing, set).await?;
     check_code(&case.code)?;
@@ -147,7 +147,7 @@ pub(super) async fn add_to_set(
         resource: Resource::Cases,
         code: case.code.clone(),
         row: serde_json::to_value(&case).map_err(|error| Problem::internal(&error))?,
-        expected: Expected::Absent,
+        expected: ExpectedVersion::Absent,
     };
     let (publisher, author, rulebook_id) = (Arc::clone(&state.publisher), caller.author(), standing.rulebook_id);
     let adding = trial::spawn(async move {
@@ -155,8 +155,8 @@ pub(super) async fn add_to_set(
             .add_changes(rulebook_id, set, version, vec![edit], &author)
             .await
     });
-    publishing::finished(state, rulebook_id, adding.await, &About::default()).await?;
-    Ok(Stored { version: 0, row: case })
+    publishing::finished(state, rulebook_id, adding.await, &EditedRow::default()).await?;
+    Ok(StoredRow { version: 0, row: case })
 }
 
 /// The decision on a call's report, else the last one that a tool requested.
@@ -165,7 +165,7 @@ pub(super) async fn add_to_set(
 /// 404 if there is no decision about the call.
 pub(super) async fn decision_of_call(
     state: &AdminState,
-    loaded: &Loaded,
+    loaded: &LoadedRulebook,
     call_id: &str,
 ) -> Result<decisions::Model, Problem> {
     let missing = || Problem::not_found(format!("decision about the call `{}`", shortened(call_id)));
@@ -196,7 +196,7 @@ pub(super) fn version_required() -> Problem {
 /// Builds the case on another thread, because scripts may be slow.
 async fn made(
     state: &AdminState,
-    loaded: Loaded,
+    loaded: LoadedRulebook,
     row: decisions::Model,
     code: String,
     comment: String,

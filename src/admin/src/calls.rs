@@ -8,13 +8,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::auth::{Caller, Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec, Listing, too_large};
-use super::list_csv::{Gathering, ListFound, WantsCsv};
+use super::fails::{Fails, NoExtraErrors};
+use super::list::{Filter, FilterType, ListQuery, ListSpec, Listing, too_large};
+use super::list_csv::{Gathering, ListResponse, WantsCsv};
 use super::masking;
-use super::state::{AdminState, InRulebook, shortened};
+use super::state::{AdminState, RulebookInPath, shortened};
 use super::words::{WORDS, Words};
 use store::erasures::telling;
 use store::{call_transcripts, calls, containment, page, search, tool_calls};
@@ -26,53 +26,53 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[
         Filter {
             name: "analysis",
-            kind: Kind::Object,
+            kind: FilterType::Object,
             doc: "Calls whose analysis contains this JSON.",
         },
         Filter {
             name: "status",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The state of the call, as `ended`.",
         },
         Filter {
             name: "service",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The code of the service.",
         },
         Filter {
             name: "language",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The caller's language.",
         },
         Filter {
             name: "simulated",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether `ringbook simulate` played the call.",
         },
         Filter {
             name: "customer_number",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The caller's number, in any notation: eight digits or more.",
         },
         Filter {
             name: "customer_name",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "A piece of the caller's name, whatever its case and accents.",
         },
         Filter {
             name: "address",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "A piece of the address, the city or the postal code.",
         },
         WORDS,
         Filter {
             name: "since",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "First heard of at this instant or later.",
         },
         Filter {
             name: "until",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "First heard of before this instant.",
         },
     ],
@@ -215,10 +215,10 @@ impl CallsApi {
     async fn list_calls(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
         wants: WantsCsv,
-    ) -> Result<ListFound<Call>, Fails<Usual>> {
+    ) -> Result<ListResponse<Call>, Fails<NoExtraErrors>> {
         let mut listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let mut gathering = Gathering::of(&key, &wants, &mut listing, "calls", COLUMNS);
@@ -235,10 +235,10 @@ impl CallsApi {
     async fn get_call(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Vapi's id of the call.
         call_id: Path<String>,
-    ) -> Result<Found<CallDetail>, Fails<Usual>> {
+    ) -> Result<ReadResponse<CallDetail>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let missing = || Problem::not_found(format!("call `{}`", shortened(&call_id.0)));
         if call_id.0.contains('\0') {
@@ -283,7 +283,7 @@ impl CallsApi {
             decision_id: tool.decision_id,
             created_at: tool.created_at,
         });
-        Ok(Found::new(CallDetail {
+        Ok(ReadResponse::new(CallDetail {
             transcript: transcript.collect(),
             tool_calls: tool_calls.collect(),
             call: view(&key, call),

@@ -20,23 +20,23 @@ use uuid::Uuid;
 use self::candidate::alive;
 pub use self::candidate::{candidate, planned};
 pub use self::incoming::{NewChange, read as read_changes};
-use self::view::{ChangeSetDiff, ChangeSetState, Check, SetDiff, SetDiffFound};
+use self::view::{ChangeSetDiff, ChangeSetDiffResponse, ChangeSetState, Check, SetDiff};
 use self::work::{Read, body_comment};
-use super::answer::{Found, FoundRow, Json, Page, etag};
+use super::answer::{FoundRow, Json, Page, ReadResponse, etag};
 use super::auth::{Editor, Key, Publisher, Viewer};
 use super::body::Body;
 use super::checked::checked_comment;
 use super::export::{Text, WantsText};
-use super::fails::{ChangeSetWrite, Checking, Fails, OpenedOnce, Publishing, Usual};
-use super::idempotency::{Answered, Begun, Once};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
-use super::publishing::{Outcome, finished, held_or_finished, waiting};
+use super::fails::{ChangesChangeSet, ChecksChangeSet, Fails, NoExtraErrors, OpensChangeSet, Publishing};
+use super::idempotency::{Begun, IdempotentResponse, Once};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::publishing::{PublishOutcome, finished, held_or_finished, waiting};
 use super::revisions::DiffFormat;
-use super::row_faults::About;
-use super::state::{AdminState, InRulebook, busy};
+use super::row_faults::EditedRow;
+use super::state::{AdminState, RulebookInPath, busy};
 use super::written::PatchedRow;
 use authoring::diff::diff;
-use store::change_sets::{self, State};
+use store::change_sets::{self, ChangeSetStatus};
 use store::{rule_rows, trial};
 use web::problem::{Code, Problem};
 
@@ -45,7 +45,7 @@ pub const LIST: ListSpec = ListSpec {
     sorts: &["-created_at", "created_at"],
     filters: &[Filter {
         name: "state",
-        kind: Kind::Choice(&["open", "scheduled", "waiting", "published", "refused", "discarded"]),
+        kind: FilterType::Choice(&["open", "scheduled", "waiting", "published", "refused", "discarded"]),
         doc: "The state.",
     }],
 };
@@ -80,7 +80,7 @@ pub struct PublishRequest {
 
 /// The response after a change set was opened.
 #[derive(ApiResponse)]
-pub enum Opened {
+pub enum OpenChangeSetResponse {
     /// The open change set; it changes nothing until it is published.
     #[oai(status = 201)]
     Created(Json<ChangeSetState>, #[oai(header = "ETag")] String),
@@ -93,9 +93,9 @@ impl ChangeSetsApi {
     async fn list_change_sets(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
-    ) -> Result<Found<Page<ChangeSetState>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<ChangeSetState>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let mut select = change_sets::Entity::find().filter(change_sets::Column::RulebookId.eq(rulebook_id));
@@ -105,7 +105,7 @@ impl ChangeSetsApi {
         let rows = listing
             .rows_by_id(self.0.latest(), select, change_sets::Column::Id)
             .await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             |row| ChangeSetState::of(&key, row),
@@ -119,12 +119,12 @@ impl ChangeSetsApi {
     async fn create_change_set(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewChangeSet>,
-    ) -> Result<Answered<Opened>, Fails<OpenedOnce>> {
+    ) -> Result<IdempotentResponse<OpenChangeSetResponse>, Fails<OpensChangeSet>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let claim = match once.begin(&self.0, &key, Some(standing.rulebook_id)).await? {
             Begun::Go(claim) => claim,
@@ -135,10 +135,10 @@ impl ChangeSetsApi {
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
         let rulebook_id = standing.rulebook_id;
         let opened = publisher.open_set(rulebook_id, &comment, edits, &author).await;
-        let opened = finished(&self.0, rulebook_id, Ok(opened), &About::default()).await?;
+        let opened = finished(&self.0, rulebook_id, Ok(opened), &EditedRow::default()).await?;
         let version = etag(opened.set.version);
         let view = ChangeSetState::whole(&key, opened.clone(), Vec::new());
-        let answer = Answered::new(Opened::Created(Json(view), version)).await?;
+        let answer = IdempotentResponse::new(OpenChangeSetResponse::Created(Json(view), version)).await?;
         let keep = claim.keeping(&answer)?;
         let stored = self
             .in_a_task(
@@ -160,10 +160,10 @@ impl ChangeSetsApi {
     async fn get_change_set(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
-    ) -> Result<FoundRow<ChangeSetState>, Fails<Usual>> {
+    ) -> Result<FoundRow<ChangeSetState>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let stored = self.stored(rulebook_id, id.0).await?;
         self.answer(&key, stored).await.map_err(Into::into)
@@ -177,7 +177,7 @@ impl ChangeSetsApi {
     async fn add_change(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
         /// The ETag of the change set that you read, if its version is not in the query.
@@ -186,7 +186,7 @@ impl ChangeSetsApi {
         /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
         body: Body<NewChange>,
-    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let rulebook_id = standing.rulebook_id;
         let (read, stored) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
@@ -205,7 +205,7 @@ impl ChangeSetsApi {
     async fn remove_change(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
         /// The change's number.
@@ -215,7 +215,7 @@ impl ChangeSetsApi {
         if_match: Header<Option<String>>,
         /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
-    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let work = move |read: Read| async move {
@@ -235,13 +235,13 @@ impl ChangeSetsApi {
     async fn diff_change_set(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
         /// The format of the difference.
         format: Query<Option<DiffFormat>>,
         wants_text: WantsText,
-    ) -> Result<SetDiffFound, Fails<Usual>> {
+    ) -> Result<ChangeSetDiffResponse, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let stored = self.stored(rulebook_id, id.0).await?;
         let (base_revision, before, after, conflicts) = match stored.set.revision {
@@ -277,7 +277,7 @@ impl ChangeSetsApi {
             }
         };
         let diff = self.0.study(rulebook_id, compare).await?;
-        Ok(SetDiffFound::Found(diff))
+        Ok(ChangeSetDiffResponse::Found(diff))
     }
 
     /// Check a change set
@@ -289,10 +289,10 @@ impl ChangeSetsApi {
     async fn check_change_set(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
-    ) -> Result<Found<Check>, Fails<Checking>> {
+    ) -> Result<ReadResponse<Check>, Fails<ChecksChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let stored = self.stored(rulebook_id, id.0).await?;
         alive(&stored)?;
@@ -308,7 +308,7 @@ impl ChangeSetsApi {
             Err(faults) => (faults, 0, Vec::new(), Vec::new()),
         };
         let check = Check::of(&key, draft.base_revision, changed, clashes, &faults, cases, &failed);
-        Ok(Found::new(check.with_findings(findings)))
+        Ok(ReadResponse::new(check.with_findings(findings)))
     }
 
     /// Publish a change set
@@ -320,7 +320,7 @@ impl ChangeSetsApi {
     async fn publish_change_set(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
         /// The ETag of the change set that you read, if its version is not in the query.
@@ -350,12 +350,12 @@ impl ChangeSetsApi {
                 }
             }
         });
-        match held_or_finished(&self.0, rulebook_id, task.await, &About::default()).await? {
-            Outcome::Done(stored) => {
+        match held_or_finished(&self.0, rulebook_id, task.await, &EditedRow::default()).await? {
+            PublishOutcome::Done(stored) => {
                 let version = etag(stored.set.version);
                 Ok(PatchedRow::Changed(Json(self.shown(&key, stored).await?), version))
             }
-            Outcome::Waits(set) => {
+            PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
                 Ok(PatchedRow::Waits(set, address, version))
             }
@@ -371,7 +371,7 @@ impl ChangeSetsApi {
     async fn approve_change_set(
         &self,
         key: Key<Publisher>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
         /// The ETag of the change set that you read, if its version is not in the query.
@@ -396,7 +396,7 @@ impl ChangeSetsApi {
     async fn reject_change_set(
         &self,
         key: Key<Publisher>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
         /// The ETag of the change set that you read, if its version is not in the query.
@@ -406,7 +406,7 @@ impl ChangeSetsApi {
         version: Query<Option<i64>>,
         /// The reason, for its author.
         comment: Query<Option<String>>,
-    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let comment = checked_comment(comment.0)?;
@@ -426,7 +426,7 @@ impl ChangeSetsApi {
     async fn cancel_schedule(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
         /// The ETag of the change set that you read, if its version is not in the query.
@@ -434,10 +434,10 @@ impl ChangeSetsApi {
         if_match: Header<Option<String>>,
         /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
-    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let (read, stored) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
-        if !stored.set.is_in(&[State::Scheduled]) {
+        if !stored.set.is_in(&[ChangeSetStatus::Scheduled]) {
             let detail = format!(
                 "The change set is {}: there is no schedule to cancel.",
                 stored.set.state
@@ -460,7 +460,7 @@ impl ChangeSetsApi {
     async fn discard_change_set(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The change set's id.
         id: Path<Uuid>,
         /// The ETag of the change set that you read, if its version is not in the query.
@@ -468,7 +468,7 @@ impl ChangeSetsApi {
         if_match: Header<Option<String>>,
         /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
-    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangeSetWrite>> {
+    ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let work = move |read: Read| async move {

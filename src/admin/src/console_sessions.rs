@@ -12,10 +12,10 @@ use uuid::Uuid;
 use web::problem::Problem;
 
 use super::across::{RULEBOOK, rulebooks};
-use super::answer::{Found, Gone, Page};
+use super::answer::{DeleteResponse, Page, ReadResponse};
 use super::audited;
 use super::auth::{Admin, Caller, Key};
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, NoExtraErrors};
 use super::list::{ListQuery, ListSpec};
 use super::state::AdminState;
 
@@ -60,7 +60,7 @@ impl ConsoleSessionsApi {
         &self,
         key: Key<Admin>,
         query: ListQuery,
-    ) -> Result<Found<Page<ConsoleSession>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<ConsoleSession>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
         let keys = api_keys::Entity::find().filter(seen.filter(api_keys::Column::RulebookId));
@@ -75,7 +75,7 @@ impl ConsoleSessionsApi {
             .into_iter()
             .map(|key| (key.id, key))
             .collect();
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             |row| {
@@ -103,7 +103,7 @@ impl ConsoleSessionsApi {
         key: Key<Admin>,
         /// The session's id.
         id: Path<Uuid>,
-    ) -> Result<Gone, Fails<Usual>> {
+    ) -> Result<DeleteResponse, Fails<NoExtraErrors>> {
         let missing = || Problem::not_found(format!("console session `{}`", id.0));
         let (db, caller) = (self.0.latest(), Caller::clone(&key));
         let row = console_sessions::by_id(db, id.0).await?.ok_or_else(missing)?;
@@ -122,6 +122,6 @@ impl ConsoleSessionsApi {
             })
         })
         .await?;
-        Ok(Gone::Gone)
+        Ok(DeleteResponse::Gone)
     }
 }

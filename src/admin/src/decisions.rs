@@ -7,14 +7,14 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::auth::{Caller, Key, Viewer};
 use super::call_cases::erased;
 use super::explanation::Explanation;
-use super::fails::{Again, Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Again, Fails, NoExtraErrors};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
-use super::state::{AdminState, InRulebook, unloadable};
+use super::state::{AdminState, RulebookInPath, unloadable};
 use authoring::backtest::stored_facts;
 use jobs::history::HistoryError;
 use jobs::history::replay::{self, ReplayError};
@@ -29,32 +29,32 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[
         Filter {
             name: "call_id",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "Those of one call.",
         },
         Filter {
             name: "priority",
-            kind: Kind::Choice(&["P1", "P2", "P3", "P4"]),
+            kind: FilterType::Choice(&["P1", "P2", "P3", "P4"]),
             doc: "The priority given.",
         },
         Filter {
             name: "service",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The code of the service found.",
         },
         Filter {
             name: "purpose",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "What it was made for, as `report`.",
         },
         Filter {
             name: "revision",
-            kind: Kind::Number,
+            kind: FilterType::Number,
             doc: "The revision that decided.",
         },
         Filter {
             name: "degraded",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether something had to be left out.",
         },
     ],
@@ -132,9 +132,9 @@ impl DecisionsApi {
     async fn list_decisions(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
-    ) -> Result<Found<Page<StoredDecision>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<StoredDecision>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let mut select = decisions::Entity::find().filter(decisions::Column::RulebookId.eq(rulebook_id));
@@ -155,7 +155,7 @@ impl DecisionsApi {
             select = select.filter(decisions::Column::Degraded.eq(degraded));
         }
         let rows = listing.rows_by_id(self.0.read(), select, decisions::Column::Id).await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             |row| view(&key, row),
@@ -167,19 +167,19 @@ impl DecisionsApi {
     async fn get_decision(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The decision's id.
         id: Path<Uuid>,
         /// Includes each row's effect on the price, or the first term that failed.
         explain: Query<Option<bool>>,
-    ) -> Result<Found<StoredDecision>, Fails<Again>> {
+    ) -> Result<ReadResponse<StoredDecision>, Fails<Again>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = self.find(rulebook_id, id.0).await?;
         let explanation = match explain.0 {
             Some(true) => Some(self.explanation(&key, &rulebook.0, &row).await?),
             _ => None,
         };
-        Ok(Found::new(StoredDecision {
+        Ok(ReadResponse::new(StoredDecision {
             explanation,
             ..view(&key, row)
         }))
@@ -193,10 +193,10 @@ impl DecisionsApi {
     async fn replay_decision(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The decision's id.
         id: Path<Uuid>,
-    ) -> Result<Found<Replay>, Fails<Again>> {
+    ) -> Result<ReadResponse<Replay>, Fails<Again>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = self.find(rulebook_id, id.0).await?;
         let facts = row.extracted.to_string();
@@ -220,7 +220,7 @@ impl DecisionsApi {
             now: masking::json(&key, difference.now),
         });
         let differences: Vec<_> = differences.collect();
-        Ok(Found::new(Replay {
+        Ok(ReadResponse::new(Replay {
             id: row.id,
             revision: row.revision,
             same: differences.is_empty(),

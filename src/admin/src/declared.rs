@@ -16,23 +16,23 @@ use serde_json::Value;
 
 use super::described::document;
 use super::dry_run;
-use super::masking::{self, Hidden};
+use super::masking::{self, HideNumbers};
 use super::parameters;
 use super::state::AdminState;
 use store::trial;
-use web::conditional::{self, Keep, Kept};
+use web::conditional::{self, CachedTags, Keep};
 use web::problem::{Code, Problem};
 use web::{accept, catch_all};
 
 /// Paths whose responses clients must not cache, because they are about keys.
-const NEVER_KEPT: [&str; 4] = ["api-keys", "calendar-feeds", "secrets", "webhook-auth"];
+const NEVER_CACHED: [&str; 4] = ["api-keys", "calendar-feeds", "secrets", "webhook-auth"];
 /// The media type of event streams, which have no end.
-const ENDLESS: &str = "text/event-stream";
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// Operations wrapped in this middleware.
-pub struct Declared<A>(pub A);
+pub struct WithMiddleware<A>(pub A);
 
-impl<A: OpenApi> OpenApi for Declared<A> {
+impl<A: OpenApi> OpenApi for WithMiddleware<A> {
     fn meta() -> Vec<MetaApi> {
         A::meta()
     }
@@ -44,13 +44,13 @@ impl<A: OpenApi> OpenApi for Declared<A> {
     fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
         let mut own = HashMap::new();
         self.0.add_routes(&mut own);
-        let told = all_told(document());
+        let told = declared_operations(document());
         for (path, methods) in own {
             let place = catch_all::without_names(&path);
             let around = methods.into_iter().map(|(method, inner)| {
                 let told = told.get(&(place.clone(), method.clone())).cloned().unwrap_or_default();
                 let inner = inner.around(parameters::told).boxed();
-                (method, Around { inner, told }.boxed())
+                (method, OperationMiddleware { inner, told }.boxed())
             });
             routes.entry(path).or_default().extend(around);
         }
@@ -59,7 +59,7 @@ impl<A: OpenApi> OpenApi for Declared<A> {
 
 /// What the document declares for an operation.
 #[derive(Debug, Default)]
-struct Told {
+struct DeclaredOperation {
     id: String,
     /// The media types of its responses.
     gives: Vec<String>,
@@ -71,20 +71,23 @@ struct Told {
     never_kept: bool,
 }
 
-fn all_told(document: &'static Value) -> HashMap<(String, Method), Arc<Told>> {
+fn declared_operations(document: &'static Value) -> HashMap<(String, Method), Arc<DeclaredOperation>> {
     let mut all = HashMap::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
             let Ok(method) = method.to_ascii_uppercase().parse::<Method>() else {
                 continue;
             };
-            all.insert((catch_all::without_names(path), method), Arc::new(Told::of(operation)));
+            all.insert(
+                (catch_all::without_names(path), method),
+                Arc::new(DeclaredOperation::of(operation)),
+            );
         }
     }
     all
 }
 
-impl Told {
+impl DeclaredOperation {
     fn of(operation: &'static Value) -> Self {
         let kinds = |content: &Value| -> Vec<String> {
             let content = content.as_object().into_iter().flatten();
@@ -107,7 +110,7 @@ impl Told {
             takes: kinds(&operation["requestBody"]["content"]).join(", "),
             schemas: responses().filter_map(schema).collect(),
             tries: parameters.into_iter().any(|one| one["name"] == dry_run::PARAMETER),
-            never_kept: NEVER_KEPT.contains(&tag),
+            never_kept: NEVER_CACHED.contains(&tag),
         }
     }
 
@@ -139,24 +142,24 @@ impl Told {
     }
 }
 
-struct Around {
+struct OperationMiddleware {
     inner: BoxEndpoint<'static>,
-    told: Arc<Told>,
+    told: Arc<DeclaredOperation>,
 }
 
-impl Endpoint for Around {
+impl Endpoint for OperationMiddleware {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        let (told, hide) = (&self.told, Hidden::default());
+        let (told, hide) = (&self.told, HideNumbers::default());
         told.check_accept(&request)?;
         request.set_data(hide.clone());
         let method = request.method().clone();
         if method == Method::GET {
-            let kept = Kept::of(&request);
+            let kept = CachedTags::of(&request);
             let response = self.inner.call(request).await.unwrap_or_else(catch_all::answer_plain);
             let response = masking::answer(&hide, told.schema(&response), response).await;
-            if response.content_type() == Some(ENDLESS) {
+            if response.content_type() == Some(EVENT_STREAM) {
                 return Ok(response);
             }
             let keep = if told.never_kept { Keep::Never } else { Keep::Privately };

@@ -11,7 +11,7 @@ use poem::{Endpoint, Response};
 use poem_openapi::OpenApiService;
 
 use super::document::document;
-use web::conditional::Fixed;
+use web::conditional::ConstantResponse;
 use web::headers::sha256;
 
 /// The page's scripts are inline, each allowed by its hash. Swagger UI creates styles at run time, "Try it out" connects to
@@ -30,13 +30,13 @@ const PLUGIN: &str = include_str!("docs_page/page.js");
 const SETTINGS: &str = "filter: true, persistAuthorization: false, tryItOutEnabled: true, docExpansion: 'none', \
     defaultModelsExpandDepth: -1, plugins: [ringbook],";
 
-static PAGE: LazyLock<Fixed> = LazyLock::new(|| {
+static PAGE: LazyLock<ConstantResponse> = LazyLock::new(|| {
     let page = page();
     let hashes: Vec<_> = scripts(&page)
         .map(|script| format!("'sha256-{}'", sha256(script)))
         .collect();
     let policy = HeaderValue::from_str(&POLICY.replace("SCRIPTS", &hashes.join(" "))).ok();
-    Fixed::new("text/html; charset=utf-8", page).with_policy(policy)
+    ConstantResponse::new("text/html; charset=utf-8", page).with_policy(policy)
 });
 
 /// The page.

@@ -9,7 +9,7 @@ use poem::{Endpoint, Response};
 use rules::script::functions::FUNCTIONS;
 use rules::script::{LIMITS, Limit};
 use rules::vocabulary::{CONDITIONS, DERIVED, GIVEN, about};
-use web::conditional::Fixed;
+use web::conditional::ConstantResponse;
 use web::headers;
 
 const STYLE: &str = "html{color-scheme:light dark}body{font:16px/1.6 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
@@ -69,7 +69,7 @@ fn sections() -> Vec<Section> {
 }
 
 pub fn endpoint() -> impl Endpoint<Output = Response> {
-    let page = Fixed::new("text/html; charset=utf-8", html()).with_policy(headers::page_policy(STYLE));
+    let page = ConstantResponse::new("text/html; charset=utf-8", html()).with_policy(headers::page_policy(STYLE));
     make_sync(move |request| page.answer(&request))
 }
 

@@ -34,7 +34,7 @@ use super::state::{AdminState, FromWebhook};
 use base::clock::Clock;
 use base::keys::SecretKey;
 use jobs::history::queue::Backtests;
-use revisions::current::Current;
+use revisions::current::RulebookCache;
 use revisions::publish::Publisher;
 use store::audit_log::AuditKey;
 use store::replica::Replica;
@@ -69,7 +69,7 @@ pub fn document_text() -> String {
 fn build() -> Value {
     // The operations only describe themselves; the state is never used.
     let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
-    let current = Current::new(Replica::default(), nowhere.clone());
+    let current = RulebookCache::new(Replica::default(), nowhere.clone());
     let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone(), AuditKey::new(&[0; 32]));
     let from_webhook = FromWebhook {
         read_message: Arc::new(|_, _| None),

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::audited;
 use super::auth::{Admin, Key};
 use super::body::Body;
-use super::fails::{Fails, Usual};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors};
+use super::state::{AdminState, RulebookInPath};
 use store::{erasures, trial};
 use web::problem::Problem;
 
@@ -58,9 +58,9 @@ impl ErasuresApi {
     async fn create_erasure(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         body: Body<NewErasure>,
-    ) -> Result<Found<Erasure>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Erasure>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let whom = checked(body.0)?;
         let id = self.0.clock.new_id();
@@ -80,7 +80,9 @@ impl ErasuresApi {
             audited::write(&state, entry, |_| Box::pin(async { Ok(true) })).await?;
             Ok::<_, Problem>(Erasure { id, calls, messages })
         });
-        Ok(Found::new(task.await.map_err(|error| Problem::internal(&error))??))
+        Ok(ReadResponse::new(
+            task.await.map_err(|error| Problem::internal(&error))??,
+        ))
     }
 }
 

@@ -10,20 +10,20 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Caller, Key, Viewer};
 use super::body::Body;
 use super::change_sets;
 use super::explanation::Explanation;
-use super::fails::{Evaluating, Fails};
+use super::fails::{EvaluatesCall, Fails};
 use super::masking;
 use super::seen::both_states;
 use super::sms_messages::{SmsCost, cost};
-use super::state::{AdminState, InRulebook, WordSms, unloadable};
+use super::state::{AdminState, RulebookInPath, WordSms, unloadable};
 use revisions::current::LoadError;
 use rules::Rulebook;
 use rules::decision::Decision;
-use rules::facts::Extracted;
+use rules::facts::ExtractedFacts;
 use rules::fault::escaped;
 use rules::rows::Priority;
 use web::problem::{FieldFault, Problem};
@@ -33,7 +33,7 @@ pub struct EvaluateApi(pub AdminState);
 /// What to evaluate: `facts` or `message`.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct EvaluateRequest {
     /// Facts by name, as a message would provide them.
     facts: Option<BTreeMap<String, Value>>,
     /// What was said, for conditions on words: one line per turn. The agent's lines begin with `> `, all others are the
@@ -91,15 +91,15 @@ impl EvaluateApi {
     async fn evaluate(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// An older revision to decide with; by default the head.
         revision: Query<Option<i64>>,
         /// A change set to decide with, as if it were published.
         change_set: Query<Option<Uuid>>,
         /// Includes each row's effect on the price, or the first term that failed.
         explain: Query<Option<bool>>,
-        body: Body<Question>,
-    ) -> Result<Found<Evaluation>, Fails<Evaluating>> {
+        body: Body<EvaluateRequest>,
+    ) -> Result<ReadResponse<Evaluation>, Fails<EvaluatesCall>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let (rulebook_id, head) = (standing.rulebook_id, standing.revision);
         let book = match (revision.0, change_set.0) {
@@ -146,7 +146,7 @@ impl EvaluateApi {
         let (extracted, whole, decision, left_out, messages) = decided.map_err(|error| Problem::internal(&error))?;
         let revision = decision.revision;
         let explanation = left_out.map(|left_out| Explanation::new(&key, &rulebook.0, decision, left_out, head));
-        Ok(Found::new(Evaluation {
+        Ok(ReadResponse::new(Evaluation {
             revision,
             at,
             extracted,
@@ -162,7 +162,7 @@ fn messages(
     book: &Rulebook,
     word: &WordSms,
     decision: &Decision,
-    extracted: &Extracted,
+    extracted: &ExtractedFacts,
     at: DateTime<Utc>,
 ) -> Vec<EvaluatedMessage> {
     let Some(template) = &decision.template else {
@@ -202,7 +202,7 @@ pub(super) fn named_facts(
     book: &Rulebook,
     facts: &BTreeMap<String, Value>,
     said: String,
-) -> Result<Extracted, Problem> {
+) -> Result<ExtractedFacts, Problem> {
     book.extract_named(facts, said).map_err(|faults| {
         let fault = |(name, text): (String, String)| {
             FieldFault::new(format!("/facts/{}", escaped(&name)), "invalid_fact", text)

@@ -14,11 +14,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::across::{Rulebooks, rulebooks};
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::audited;
 use super::auth::{Admin, Caller, Key};
 use super::body::Body;
-use super::fails::{Fails, OfRulebook, Usual};
+use super::fails::{Fails, NamesRulebook, NoExtraErrors};
 use super::state::{AdminState, shortened};
 use super::webhook_events::STATES;
 use store::{trial, webhook_events};
@@ -48,7 +48,7 @@ pub struct ReplayedEvent {
 /// Which messages to replay; an omitted field does not restrict.
 #[derive(Debug, Default, Deserialize, Object)]
 #[serde(deny_unknown_fields, default)]
-pub struct ReplaySet {
+pub struct ReplayFilter {
     /// Those of the rulebook with this code.
     rulebook: Option<String>,
     /// Those in this state: `recorded`, `amendment`, `unreadable` or `poisoned`.
@@ -69,7 +69,7 @@ pub struct ReplaySet {
 /// The results of replaying messages.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
-pub struct ReplayedSet {
+pub struct ReplayResults {
     /// One per message, the oldest first.
     items: Vec<ReplayedEvent>,
     /// Present if there are more: send it as `after` in the next request.
@@ -89,7 +89,7 @@ impl EventReplaysApi {
         key: Key<Admin>,
         /// The event's id.
         id: Path<Uuid>,
-    ) -> Result<Found<ReplayedEvent>, Fails<Usual>> {
+    ) -> Result<ReadResponse<ReplayedEvent>, Fails<NoExtraErrors>> {
         let seen = rulebooks(&self.0, &key, None).await?;
         let found = webhook_events::Entity::find()
             .filter(webhook_events::Column::Id.eq(id.0))
@@ -100,7 +100,7 @@ impl EventReplaysApi {
         let (rulebook_id, code) = (Some(row.rulebook_id), id.0.to_string());
         let mut replayed = self.replayed(&key, rulebook_id, &code, vec![row], &seen).await?;
         let replayed = replayed.pop();
-        Ok(Found::new(replayed.ok_or_else(|| {
+        Ok(ReadResponse::new(replayed.ok_or_else(|| {
             Problem::not_found(format!("webhook event `{}`", id.0))
         })?))
     }
@@ -112,8 +112,8 @@ impl EventReplaysApi {
     async fn replay_webhook_events(
         &self,
         key: Key<Admin>,
-        body: Body<ReplaySet>,
-    ) -> Result<Found<ReplayedSet>, Fails<OfRulebook>> {
+        body: Body<ReplayFilter>,
+    ) -> Result<ReadResponse<ReplayResults>, Fails<NamesRulebook>> {
         let set = body.0;
         let seen = rulebooks(&self.0, &key, None).await?;
         let limit = checked(&set)?;
@@ -150,7 +150,7 @@ impl EventReplaysApi {
         }
         let next = rows.last().map(|row| row.id).filter(|_| more);
         let items = self.replayed(&key, rulebook_id, "set", rows, &seen).await?;
-        Ok(Found::new(ReplayedSet { items, next }))
+        Ok(ReadResponse::new(ReplayResults { items, next }))
     }
 }
 impl EventReplaysApi {
@@ -203,7 +203,7 @@ impl EventReplaysApi {
 }
 
 /// The number of messages to replay, if the request is valid.
-fn checked(set: &ReplaySet) -> Result<u64, Problem> {
+fn checked(set: &ReplayFilter) -> Result<u64, Problem> {
     let mut faults = Vec::new();
     if set.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
         let known = STATES.join("`, `");

@@ -8,10 +8,10 @@ use poem_openapi::{Enum, Object, OpenApi};
 use store::day_marks::DayMarks;
 use tokio::sync::watch;
 
-use super::at_once::Place;
+use super::at_once::RequestSlot;
 use super::auth::{self, Caller, Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors};
+use super::state::{AdminState, RulebookInPath};
 
 /// Interval at which an idle stream sends a keep-alive and its key is checked again.
 const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(15);
@@ -22,7 +22,7 @@ pub struct EventsApi(pub AdminState);
 /// What changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
-pub enum Changed {
+pub enum ChangeTopic {
     /// A lead is new, was changed, or was taken.
     Leads,
     /// An SMS message.
@@ -37,7 +37,7 @@ pub enum Changed {
 #[derive(Debug, Object)]
 pub struct ChangedEvent {
     /// What changed since the last event. The first event names nothing: it marks the beginning of the stream.
-    changed: Vec<Changed>,
+    changed: Vec<ChangeTopic>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/events")]
@@ -50,8 +50,8 @@ impl EventsApi {
     async fn watch_rulebook(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
-    ) -> Result<EventStream<BoxStream<'static, ChangedEvent>>, Fails<Usual>> {
+        rulebook: RulebookInPath,
+    ) -> Result<EventStream<BoxStream<'static, ChangedEvent>>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let watcher = Watcher {
             place: self.0.streams.enter(&key.key_id.to_string())?,
@@ -77,7 +77,7 @@ struct Watcher {
     marks: watch::Receiver<Option<DayMarks>>,
     seen: Option<DayMarks>,
     #[expect(dead_code, reason = "held for as long as the stream lives")]
-    place: Place,
+    place: RequestSlot,
 }
 
 impl Watcher {
@@ -104,12 +104,12 @@ impl Watcher {
     }
 }
 
-fn difference(before: &DayMarks, now: &DayMarks) -> Vec<Changed> {
+fn difference(before: &DayMarks, now: &DayMarks) -> Vec<ChangeTopic> {
     let kinds = [
-        (Changed::Leads, before.leads != now.leads),
-        (Changed::SmsMessages, before.sms_messages != now.sms_messages),
-        (Changed::Notices, before.notices != now.notices),
-        (Changed::Rules, before.rules != now.rules),
+        (ChangeTopic::Leads, before.leads != now.leads),
+        (ChangeTopic::SmsMessages, before.sms_messages != now.sms_messages),
+        (ChangeTopic::Notices, before.notices != now.notices),
+        (ChangeTopic::Rules, before.rules != now.rules),
     ];
     kinds
         .into_iter()

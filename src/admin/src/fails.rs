@@ -22,23 +22,23 @@ const TOO_MANY_REVISIONS: &str =
     "The rulebook had as many revisions within 24 hours as it may, or as many bytes in them.";
 
 /// Marker: no particular errors.
-pub struct Usual;
+pub struct NoExtraErrors;
 
-impl Particular for Usual {
+impl Particular for NoExtraErrors {
     const CODES: &'static [(Code, &'static str)] = &[];
 }
 
 /// Marker: reads rows as if a change set were published.
-pub struct Seeing;
+pub struct ReadsChangeSet;
 
-impl Particular for Seeing {
+impl Particular for ReadsChangeSet {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
 }
 
 /// Marker: stores a secret, with an `Idempotency-Key`.
-pub struct SecretStored;
+pub struct StoresSecret;
 
-impl Particular for SecretStored {
+impl Particular for StoresSecret {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
@@ -52,9 +52,9 @@ impl Particular for SecretStored {
 }
 
 /// Marker: creates an API key, with an `Idempotency-Key`.
-pub struct KeyMade;
+pub struct CreatesKey;
 
-impl Particular for KeyMade {
+impl Particular for CreatesKey {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::QuotaReached,
@@ -68,9 +68,9 @@ impl Particular for KeyMade {
 }
 
 /// Marker: creates a calendar feed, with an `Idempotency-Key`.
-pub struct FeedMade;
+pub struct CreatesFeed;
 
-impl Particular for FeedMade {
+impl Particular for CreatesFeed {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
@@ -84,17 +84,17 @@ impl Particular for FeedMade {
 }
 
 /// Marker: the body names the rulebook.
-pub struct OfRulebook;
+pub struct NamesRulebook;
 
-impl Particular for OfRulebook {
+impl Particular for NamesRulebook {
     const CODES: &'static [(Code, &'static str)] =
         &[(Code::NotFound, "There is no such rulebook, or not for this key.")];
 }
 
 /// Marker: resends SMS messages of the rulebook that the body names, with an `Idempotency-Key`.
-pub struct ResendingMany;
+pub struct ResendsMany;
 
-impl Particular for ResendingMany {
+impl Particular for ResendsMany {
     const CODES: &'static [(Code, &'static str)] = &[
         (Code::NotFound, "There is no such rulebook, or not for this key."),
         (
@@ -105,9 +105,9 @@ impl Particular for ResendingMany {
 }
 
 /// Marker: resends an SMS message, with an `Idempotency-Key`.
-pub struct Resending;
+pub struct ResendsOne;
 
-impl Particular for Resending {
+impl Particular for ResendsOne {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
@@ -122,9 +122,9 @@ impl Particular for Resending {
 }
 
 /// Marker: opens a change set, with an `Idempotency-Key`.
-pub struct OpenedOnce;
+pub struct OpensChangeSet;
 
-impl Particular for OpenedOnce {
+impl Particular for OpensChangeSet {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::QuotaReached,
@@ -143,9 +143,9 @@ impl Particular for OpenedOnce {
 }
 
 /// Marker: writes a row that has a version.
-pub struct VersionedWrite;
+pub struct WritesVersion;
 
-impl Particular for VersionedWrite {
+impl Particular for WritesVersion {
     const CODES: &'static [(Code, &'static str)] = &[
         (Code::QuotaReached, TOO_MANY_REVISIONS),
         (
@@ -164,9 +164,9 @@ impl Particular for VersionedWrite {
 }
 
 /// Marker: changes the state of a change set.
-pub struct ChangeSetWrite;
+pub struct ChangesChangeSet;
 
-impl Particular for ChangeSetWrite {
+impl Particular for ChangesChangeSet {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
@@ -184,16 +184,16 @@ impl Particular for ChangeSetWrite {
 }
 
 /// Marker: checks a change set.
-pub struct Checking;
+pub struct ChecksChangeSet;
 
-impl Particular for Checking {
+impl Particular for ChecksChangeSet {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
 }
 
 /// Marker: evaluates a call, optionally with a change set.
-pub struct Evaluating;
+pub struct EvaluatesCall;
 
-impl Particular for Evaluating {
+impl Particular for EvaluatesCall {
     const CODES: &'static [(Code, &'static str)] = &[
         (Code::Conflict, "The change set was published or discarded."),
         (
@@ -312,17 +312,17 @@ impl Particular for RollingBack {
 }
 
 /// Marker: revokes a key.
-pub struct KeyRevoked;
+pub struct RevokesKey;
 
-impl Particular for KeyRevoked {
+impl Particular for RevokesKey {
     const CODES: &'static [(Code, &'static str)] =
         &[(Code::Conflict, "It is the key that asks: revoke it with another.")];
 }
 
 /// Marker: starts a backtest, optionally of changes that are not stored.
-pub struct Backtested;
+pub struct StartsBacktest;
 
-impl Particular for Backtested {
+impl Particular for StartsBacktest {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
@@ -382,9 +382,9 @@ impl Particular for KeptCall {
 }
 
 /// Marker: stores feedback about a decision.
-pub struct FeedbackNoted;
+pub struct StoresFeedback;
 
-impl Particular for FeedbackNoted {
+impl Particular for StoresFeedback {
     const CODES: &'static [(Code, &'static str)] = &[(
         Code::Conflict,
         "The caller was erased, so that no facts are left; or the call has 20 open feedbacks.",
@@ -392,16 +392,16 @@ impl Particular for FeedbackNoted {
 }
 
 /// Marker: resolves feedback.
-pub struct FeedbackResolved;
+pub struct ResolvesFeedback;
 
-impl Particular for FeedbackResolved {
+impl Particular for ResolvesFeedback {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The feedback is resolved already.")];
 }
 
 /// Marker: creates a case from feedback.
-pub struct FeedbackKept;
+pub struct CreatesFeedbackCase;
 
-impl Particular for FeedbackKept {
+impl Particular for CreatesFeedbackCase {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,

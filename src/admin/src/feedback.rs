@@ -9,15 +9,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{Found, Json, Page};
+use super::answer::{Json, Page, ReadResponse};
 use super::audited;
 use super::auth::{Caller, Dispatcher, Editor, Key, Viewer};
 use super::body::Body;
 use super::call_cases::{decision_of_call, erased};
-use super::fails::{Fails, FeedbackNoted, FeedbackResolved, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors, ResolvesFeedback, StoresFeedback};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
-use super::state::{AdminState, InRulebook, shortened};
+use super::state::{AdminState, RulebookInPath, shortened};
 use authoring::backtest::stored_facts;
 use rules::money::Money;
 use rules::rows::Priority;
@@ -33,12 +33,12 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[
         Filter {
             name: "call_id",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "That of one call.",
         },
         Filter {
             name: "resolved",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether it became a case or was dismissed.",
         },
     ],
@@ -119,7 +119,7 @@ pub struct DismissFeedback {
 
 /// The response after feedback was stored.
 #[derive(ApiResponse)]
-pub enum Noted {
+pub enum FeedbackResponse {
     /// The feedback; it changes no rule.
     #[oai(status = 201)]
     Created(Json<Feedback>),
@@ -135,11 +135,11 @@ impl FeedbackApi {
     async fn create_feedback(
         &self,
         key: Key<Dispatcher>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Vapi's id of the call.
         call_id: Path<String>,
         body: Body<NewFeedback>,
-    ) -> Result<Noted, Fails<FeedbackNoted>> {
+    ) -> Result<FeedbackResponse, Fails<StoresFeedback>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let new = body.0;
         let comment = trimmed(new.comment);
@@ -195,7 +195,7 @@ impl FeedbackApi {
         if !write.await? {
             return Err(erased(None).into());
         }
-        Ok(Noted::Created(Json(view(&key, row))))
+        Ok(FeedbackResponse::Created(Json(view(&key, row))))
     }
 
     /// List the feedback
@@ -203,9 +203,9 @@ impl FeedbackApi {
     async fn list_feedback(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
-    ) -> Result<Found<Page<Feedback>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<Feedback>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let mut select =
@@ -222,7 +222,7 @@ impl FeedbackApi {
         let rows = listing
             .rows_by_id(self.0.latest(), select, decision_feedback::Column::Id)
             .await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             |row| view(&key, row),
@@ -236,11 +236,11 @@ impl FeedbackApi {
     async fn dismiss_feedback(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The feedback's id.
         id: Path<Uuid>,
         body: Body<DismissFeedback>,
-    ) -> Result<Found<Feedback>, Fails<FeedbackResolved>> {
+    ) -> Result<ReadResponse<Feedback>, Fails<ResolvesFeedback>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = open(&self.0, rulebook_id, id.0).await?;
         let resolved = decision_feedback::Model {
@@ -248,7 +248,7 @@ impl FeedbackApi {
             resolution_comment: trimmed(body.0.comment),
             ..row
         };
-        Ok(Found::new(resolve(&self.0, &key, resolved).await?))
+        Ok(ReadResponse::new(resolve(&self.0, &key, resolved).await?))
     }
 }
 

@@ -9,21 +9,21 @@ use sea_orm::EntityTrait;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Caller, Editor, Key};
 use super::body::Body;
 use super::call_cases::{add_to_set, erased, publish_case, version_required};
 use super::change_sets::candidate;
 use super::checked::{check_code, checked_comment};
-use super::fails::{Fails, FeedbackKept};
+use super::fails::{CreatesFeedbackCase, Fails};
 use super::feedback::{self, Feedback};
 use super::publishing::finished;
-use super::row_faults::About;
-use super::state::{AdminState, InRulebook};
+use super::row_faults::EditedRow;
+use super::state::{AdminState, RulebookInPath};
 use authoring::backtest::stored_facts;
-use authoring::change_set::{Edit, Expected};
+use authoring::change_set::{Edit, ExpectedVersion};
 use base::telemetry::scrub;
-use revisions::current::Loaded;
+use revisions::current::LoadedRulebook;
 use revisions::publish::sets::Keep;
 use rules::Rulebook;
 use rules::kept_case::{Correction, ToKeep};
@@ -68,11 +68,11 @@ impl FeedbackCasesApi {
     async fn create_case_of_feedback(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The feedback's id.
         id: Path<Uuid>,
         body: Body<NewFeedbackCase>,
-    ) -> Result<Found<Feedback>, Fails<FeedbackKept>> {
+    ) -> Result<ReadResponse<Feedback>, Fails<CreatesFeedbackCase>> {
         let new = body.0;
         let loaded = self.0.open(&key, &rulebook.0).await?;
         check_code(&new.code)?;
@@ -103,7 +103,7 @@ impl FeedbackCasesApi {
             change_set_id,
             ..row
         };
-        Ok(Found::new(feedback::resolve(&self.0, &key, resolved).await?))
+        Ok(ReadResponse::new(feedback::resolve(&self.0, &key, resolved).await?))
     }
 }
 
@@ -112,7 +112,7 @@ impl FeedbackCasesApi {
     async fn in_new_set(
         &self,
         caller: &Caller,
-        loaded: &Loaded,
+        loaded: &LoadedRulebook,
         row: &decision_feedback::Model,
         case: &Case,
     ) -> Result<Uuid, Problem> {
@@ -124,17 +124,17 @@ impl FeedbackCasesApi {
             resource: Resource::Cases,
             code: case.code.clone(),
             row: serde_json::to_value(case).map_err(|error| Problem::internal(&error))?,
-            expected: Expected::Absent,
+            expected: ExpectedVersion::Absent,
         };
         let comment = format!("Mend what was wrong about the call {}", row.call_id);
         let (rulebook_id, author) = (loaded.rulebook_id, caller.author());
         let publisher = Arc::clone(&self.0.publisher);
         let opened = publisher.open_set(rulebook_id, &comment, vec![edit], &author).await;
-        let opened = finished(&self.0, rulebook_id, Ok(opened), &About::default()).await?;
+        let opened = finished(&self.0, rulebook_id, Ok(opened), &EditedRow::default()).await?;
         let id = opened.set.id;
         let nothing: Keep = Box::new(|_| Box::pin(async { Ok(true) }));
         let storing = trial::spawn(async move { publisher.store_set(&opened, nothing, &author).await });
-        finished(&self.0, rulebook_id, storing.await, &About::default()).await?;
+        finished(&self.0, rulebook_id, storing.await, &EditedRow::default()).await?;
         Ok(id)
     }
 }
@@ -142,7 +142,7 @@ impl FeedbackCasesApi {
 /// Builds the case on another thread, because scripts may be slow. Returns whether the rulebook decides so.
 async fn made(
     state: &AdminState,
-    loaded: &Loaded,
+    loaded: &LoadedRulebook,
     book: Arc<Rulebook>,
     row: &decision_feedback::Model,
     (code, comment, said): (String, String, Option<String>),

@@ -11,8 +11,8 @@ use super::answer::{FoundRow, Json, etag};
 use super::audited;
 use super::auth::{Admin, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, SettingsWrite, Usual};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors, SettingsWrite};
+use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
 use rules::guard_rails::GuardRails as Limits;
 use rules::money::{Money, Rate};
@@ -43,8 +43,8 @@ impl GuardRailsApi {
     async fn get_guard_rails(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
-    ) -> Result<FoundRow<GuardRails>, Fails<Usual>> {
+        rulebook: RulebookInPath,
+    ) -> Result<FoundRow<GuardRails>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = guard_rails::read(self.0.latest(), rulebook_id).await?;
         Ok(match row {
@@ -65,7 +65,7 @@ impl GuardRailsApi {
     async fn put_guard_rails(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The ETag of the guard rails that you read, if their version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,

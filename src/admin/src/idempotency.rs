@@ -47,10 +47,10 @@ pub const TIDIED: std::time::Duration = std::time::Duration::from_hours(1);
 const LONGEST: usize = 200;
 
 /// The idempotency key of a request, if it has one.
-pub struct Once(Option<Asked>);
+pub struct Once(Option<KeyedRequest>);
 
 /// A key and the hash of its request.
-struct Asked {
+struct KeyedRequest {
     key: String,
     /// The hash of method, address and body.
     hash: Vec<u8>,
@@ -61,14 +61,14 @@ pub enum Begun<T> {
     /// It is new.
     Go(Claim),
     /// It was done before: its response.
-    Again(Answered<T>),
+    Again(IdempotentResponse<T>),
 }
 
 /// The right to do a request; must be taken in the transaction that does it.
 pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
 
 /// A response as it is stored: the id of its row, its status and its encrypted text. `None` without an idempotency key.
-pub struct Sealed(Option<(Uuid, u16, Vec<u8>)>);
+pub struct SealedResponse(Option<(Uuid, u16, Vec<u8>)>);
 
 /// Why a response cannot be stored.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +127,7 @@ impl Once {
     ///
     /// # Errors
     /// If it was another request, or if there is no response after all; then the request may be retried.
-    pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<Answered<T>, Problem> {
+    pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<IdempotentResponse<T>, Problem> {
         let found = self.found(state, caller).await?;
         found.ok_or_else(|| {
             let gone = DbErr::RecordNotFound("the answer to an idempotency key".to_owned());
@@ -139,7 +139,11 @@ impl Once {
     ///
     /// # Errors
     /// If another request was done under this key, or the database fails.
-    pub async fn found<T>(&self, state: &AdminState, caller: &Caller) -> Result<Option<Answered<T>>, Problem> {
+    pub async fn found<T>(
+        &self,
+        state: &AdminState,
+        caller: &Caller,
+    ) -> Result<Option<IdempotentResponse<T>>, Problem> {
         let Some(asked) = &self.0 else { return Ok(None) };
         let since = state.clock.now() - KEPT;
         let found = idempotency_keys::find(state.latest(), caller.key_id, &asked.key, since).await?;
@@ -153,7 +157,7 @@ impl Once {
         let opened = state.key.open(Uuid::nil(), found.id, &sealed);
         let opened = opened.map_err(|error| Problem::internal(&error))?;
         let recorded = serde_json::from_slice(&opened).map_err(|error| Problem::internal(&error))?;
-        Ok(Some(Answered {
+        Ok(Some(IdempotentResponse {
             recorded,
             again: true,
             of: PhantomData,
@@ -178,17 +182,17 @@ impl Claim {
     ///
     /// # Errors
     /// If it cannot be encrypted.
-    pub fn seal<T>(&self, answer: &Answered<T>) -> Result<Sealed, AnswerError> {
+    pub fn seal<T>(&self, answer: &IdempotentResponse<T>) -> Result<SealedResponse, AnswerError> {
         let Some((row, key)) = self.0.as_deref() else {
-            return Ok(Sealed(None));
+            return Ok(SealedResponse(None));
         };
         let text = serde_json::to_vec(&answer.recorded)?;
         let sealed = key.seal(Uuid::nil(), row.id, &text)?;
-        Ok(Sealed(Some((row.id, answer.recorded.status, sealed))))
+        Ok(SealedResponse(Some((row.id, answer.recorded.status, sealed))))
     }
 }
 
-impl Sealed {
+impl SealedResponse {
     /// Writes the response, in the transaction of the effect.
     ///
     /// # Errors
@@ -206,7 +210,7 @@ impl Claim {
     ///
     /// # Errors
     /// If it cannot be encrypted.
-    pub fn keeping<T>(self, answer: &Answered<T>) -> Result<Keep, AnswerError> {
+    pub fn keeping<T>(self, answer: &IdempotentResponse<T>) -> Result<Keep, AnswerError> {
         let kept = self.seal(answer)?;
         Ok(Box::new(move |tx| {
             Box::pin(async move {
@@ -222,20 +226,20 @@ impl Claim {
 
 /// A response in its sent and stored form.
 #[derive(Debug, Serialize, Deserialize)]
-struct Recorded {
+struct RecordedResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
 }
 
 /// The response `T`, new or repeated.
-pub struct Answered<T> {
-    recorded: Recorded,
+pub struct IdempotentResponse<T> {
+    recorded: RecordedResponse,
     again: bool,
     of: PhantomData<fn() -> T>,
 }
 
-impl<T: IntoResponse> Answered<T> {
+impl<T: IntoResponse> IdempotentResponse<T> {
     /// A response that can be stored and sent.
     ///
     /// # Errors
@@ -244,7 +248,7 @@ impl<T: IntoResponse> Answered<T> {
         let (parts, body) = answer.into_response().into_parts();
         let headers = parts.headers.iter();
         let headers = headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-        let recorded = Recorded {
+        let recorded = RecordedResponse {
             status: parts.status.as_u16(),
             headers: headers.collect(),
             body: body.into_string().await?,
@@ -257,7 +261,7 @@ impl<T: IntoResponse> Answered<T> {
     }
 }
 
-impl<T> IntoResponse for Answered<T> {
+impl<T> IntoResponse for IdempotentResponse<T> {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.recorded.status).unwrap_or(StatusCode::OK);
         let mut response = Response::builder().status(status);
@@ -271,7 +275,7 @@ impl<T> IntoResponse for Answered<T> {
     }
 }
 
-impl<T: ApiResponse> ApiResponse for Answered<T> {
+impl<T: ApiResponse> ApiResponse for IdempotentResponse<T> {
     fn meta() -> MetaResponses {
         let mut meta = T::meta();
         for response in &mut meta.responses {
@@ -346,7 +350,7 @@ impl<'a> ApiExtractor<'a> for Once {
             hash.update(&bytes);
             *body = RequestBody::new(bytes.into());
         }
-        Ok(Self(Some(Asked {
+        Ok(Self(Some(KeyedRequest {
             key: key.to_owned(),
             hash: hash.finalize().to_vec(),
         })))

@@ -7,10 +7,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::across::{RULEBOOK, rulebooks};
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::auth::{Dispatcher, Key};
-use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::state::AdminState;
 use store::inbound_sms_messages;
 
@@ -21,12 +21,12 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "from_number",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "Those from one number.",
         },
         Filter {
             name: "meaning",
-            kind: Kind::Choice(&["stop", "start"]),
+            kind: FilterType::Choice(&["stop", "start"]),
             doc: "Those that end or begin texts to their number.",
         },
     ],
@@ -67,7 +67,7 @@ impl InboundSmsMessagesApi {
         &self,
         key: Key<Dispatcher>,
         query: ListQuery,
-    ) -> Result<Found<Page<InboundSmsMessage>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<InboundSmsMessage>>, Fails<NoExtraErrors>> {
         use inbound_sms_messages::Column;
         let listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
@@ -88,7 +88,7 @@ impl InboundSmsMessagesApi {
             meaning: row.meaning,
             received_at: row.received_at,
         };
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             view,

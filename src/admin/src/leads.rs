@@ -9,17 +9,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::audited;
 use super::auth::{Caller, Dispatcher, Key, Viewer};
 use super::body::Body;
 use super::calls::people;
-use super::fails::{Fails, TakenOnce, Usual};
-use super::idempotency::{Answered, Begun, Once};
-use super::list::{Filter, Kind, ListQuery, ListSpec, Listing};
-use super::list_csv::{Gathering, ListFound, WantsCsv};
+use super::fails::{Fails, NoExtraErrors, TakenOnce};
+use super::idempotency::{Begun, IdempotentResponse, Once};
+use super::list::{Filter, FilterType, ListQuery, ListSpec, Listing};
+use super::list_csv::{Gathering, ListResponse, WantsCsv};
 use super::masking;
-use super::state::{AdminState, InRulebook, shortened};
+use super::state::{AdminState, RulebookInPath, shortened};
 use super::words::{WORDS, Words};
 use base::telemetry::metrics;
 use rules::money::Money;
@@ -33,68 +33,68 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[
         Filter {
             name: "call_id",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "That of one call.",
         },
         Filter {
             name: "priority",
-            kind: Kind::Choice(&["P1", "P2", "P3", "P4"]),
+            kind: FilterType::Choice(&["P1", "P2", "P3", "P4"]),
             doc: "The priority given.",
         },
         Filter {
             name: "service",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The code of the service asked for.",
         },
         Filter {
             name: "area",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The code of the service area.",
         },
         Filter {
             name: "customer_number",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The caller's number, in any notation: eight digits or more.",
         },
         Filter {
             name: "customer_name",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "A piece of the caller's name, whatever its case and accents.",
         },
         Filter {
             name: "address",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "A piece of the address, the city or the postal code.",
         },
         WORDS,
         Filter {
             name: "since",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Made at this instant or later.",
         },
         Filter {
             name: "until",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Made before this instant.",
         },
         Filter {
             name: "simulated",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether `ringbook simulate` played the call.",
         },
         Filter {
             name: "late",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether the report came too late to text anyone.",
         },
         Filter {
             name: "capped",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether the daily cap kept a text about it from going.",
         },
         Filter {
             name: "acknowledged",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether somebody has taken it.",
         },
     ],
@@ -324,10 +324,10 @@ impl LeadsApi {
     async fn list_leads(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
         wants: WantsCsv,
-    ) -> Result<ListFound<Lead>, Fails<Usual>> {
+    ) -> Result<ListResponse<Lead>, Fails<NoExtraErrors>> {
         let mut listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let mut gathering = Gathering::of(&key, &wants, &mut listing, "leads", COLUMNS);
@@ -344,17 +344,17 @@ impl LeadsApi {
     async fn get_lead(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The lead's id.
         id: Path<Uuid>,
-    ) -> Result<Found<Lead>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Lead>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let found = leads::Entity::find_by_id((rulebook_id, id.0))
             .one(self.0.read())
             .await?;
         let row = found.ok_or_else(|| Problem::not_found(format!("lead `{}`", id.0)))?;
         let handed_on = escalations::of_call(self.0.read(), rulebook_id, &row.call_id).await?;
-        Ok(Found::new(view(&key, row, handed_on, self.0.clock.now())))
+        Ok(ReadResponse::new(view(&key, row, handed_on, self.0.clock.now())))
     }
 
     /// Say who takes a lead
@@ -364,14 +364,14 @@ impl LeadsApi {
     async fn acknowledge_lead(
         &self,
         key: Key<Dispatcher>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The lead's id.
         id: Path<Uuid>,
         /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<Taking>,
-    ) -> Result<Answered<Found<Lead>>, Fails<TakenOnce>> {
+    ) -> Result<IdempotentResponse<ReadResponse<Lead>>, Fails<TakenOnce>> {
         let loaded = self.0.standing(&key, &rulebook.0).await?;
         let rulebook_id = loaded.rulebook_id;
         let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
@@ -388,7 +388,7 @@ impl LeadsApi {
         let started_at = before.as_ref().map(|before| before.started_at);
         let new_id = self.0.clock.new_id();
         let as_taken = taken(before, (rulebook_id, new_id), &row.call_id, &taker, now);
-        let answer = Answered::new(Found::new(view(&key, row.clone(), Some(as_taken), now))).await?;
+        let answer = IdempotentResponse::new(ReadResponse::new(view(&key, row.clone(), Some(as_taken), now))).await?;
         let code = id.0.to_string();
         let what = ("acknowledge", "leads", code.as_str());
         let after = json!({"acknowledged_by": taker.by});

@@ -3,11 +3,11 @@
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, NoExtraErrors};
 use super::rule_hits::{self, checked_days};
-use super::state::{AdminState, InRulebook};
+use super::state::{AdminState, RulebookInPath};
 use authoring::lint::{self, Finding, lint_with_usage};
 
 pub struct LintApi(pub AdminState);
@@ -95,13 +95,13 @@ impl LintApi {
     async fn lint_rulebook(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// An older revision; by default the head.
         revision: Query<Option<i64>>,
         /// Reports rows without a match for this many days, 1 to 400.
         #[oai(default = "rule_hits::default_days")]
         days: Query<u32>,
-    ) -> Result<Found<LintReport>, Fails<Usual>> {
+    ) -> Result<ReadResponse<LintReport>, Fails<NoExtraErrors>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let days = checked_days(days.0)?;
         let rulebook = self.0.at(&loaded, revision.0).await?;
@@ -121,7 +121,7 @@ impl LintApi {
             .iter()
             .filter(|found| found.severity == lint::Severity::Error)
             .count();
-        Ok(Found::new(LintReport {
+        Ok(ReadResponse::new(LintReport {
             revision: number,
             errors,
             warnings: found.len() - errors,

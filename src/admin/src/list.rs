@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::answer::Page;
 use super::days;
-use super::masking::Hidden;
+use super::masking::HideNumbers;
 use super::state::{AdminState, shortened};
 use base::clock::Clock;
 use rules::vocabulary::did_you_mean;
@@ -54,14 +54,14 @@ pub struct Filter {
     /// The parameter's name.
     pub name: &'static str,
     /// The type of its value.
-    pub kind: Kind,
+    pub kind: FilterType,
     /// Which rows it selects, for the document.
     pub doc: &'static str,
 }
 
 /// The type of a filter's value.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum FilterType {
     /// Any text.
     Text,
     /// One of these values.
@@ -82,7 +82,7 @@ pub enum Kind {
 /// A parsed filter value.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "each holds what its kind says")]
-pub enum Wanted {
+pub enum FilterValue {
     Text(String),
     Id(Uuid),
     Time(DateTime<Utc>),
@@ -104,14 +104,14 @@ pub struct Listing {
     pub after: Option<(Value, String)>,
     /// A hash of the list's path, order and filters: a cursor is valid only for the same ones.
     mark: String,
-    filters: BTreeMap<&'static str, Wanted>,
+    filters: BTreeMap<&'static str, FilterValue>,
 }
 
 /// The unparsed query string of a list request.
 pub struct ListQuery {
     pairs: Vec<(String, String)>,
     mark: String,
-    hide: Hidden,
+    hide: HideNumbers,
     days: Days,
 }
 
@@ -186,7 +186,7 @@ impl ListQuery {
         Self {
             pairs,
             mark,
-            hide: Hidden::default(),
+            hide: HideNumbers::default(),
             days,
         }
     }
@@ -199,7 +199,7 @@ impl<'a> FromRequest<'a> for ListQuery {
             .map_err(|_| Problem::new(Code::InvalidParameter, "The query string cannot be read."))?;
         let days = Days::of(request, &pairs).await;
         let mut query = Self::new(request.original_uri().path(), pairs, days);
-        query.hide = request.data::<Hidden>().cloned().unwrap_or_default();
+        query.hide = request.data::<HideNumbers>().cloned().unwrap_or_default();
         Ok(query)
     }
 }
@@ -317,7 +317,7 @@ fn limit(value: &str) -> Result<u64, FieldFault> {
         })
 }
 
-fn wanted(filter: &Filter, value: &str, days: Days) -> Result<Wanted, FieldFault> {
+fn wanted(filter: &Filter, value: &str, days: Days) -> Result<FilterValue, FieldFault> {
     let is = |what: &str| {
         wrong(
             filter.name,
@@ -327,10 +327,10 @@ fn wanted(filter: &Filter, value: &str, days: Days) -> Result<Wanted, FieldFault
     };
     match filter.kind {
         // PostgreSQL stores no NUL in strings, so nothing could match.
-        Kind::Text if value.contains('\0') => Err(is("a text without NUL characters")),
-        Kind::Text => Ok(Wanted::Text(value.to_owned())),
-        Kind::Choice(choices) if choices.contains(&value) => Ok(Wanted::Text(value.to_owned())),
-        Kind::Choice(choices) => {
+        FilterType::Text if value.contains('\0') => Err(is("a text without NUL characters")),
+        FilterType::Text => Ok(FilterValue::Text(value.to_owned())),
+        FilterType::Choice(choices) if choices.contains(&value) => Ok(FilterValue::Text(value.to_owned())),
+        FilterType::Choice(choices) => {
             let hint = did_you_mean(value, choices.iter().copied());
             let detail = format!(
                 "`{}` must be one of: {}{}",
@@ -340,21 +340,24 @@ fn wanted(filter: &Filter, value: &str, days: Days) -> Result<Wanted, FieldFault
             );
             Err(wrong(filter.name, "invalid_value", detail))
         }
-        Kind::Id => value.parse().map(Wanted::Id).map_err(|_| is("a UUID")),
-        Kind::Time => value
+        FilterType::Id => value.parse().map(FilterValue::Id).map_err(|_| is("a UUID")),
+        FilterType::Time => value
             .parse::<DateTime<Utc>>()
             .ok()
             .or_else(|| days.instant(value, filter.name == "until"))
             .filter(|at| (0..=9999).contains(&chrono::Datelike::year(at)))
-            .map(|at| Wanted::Time(base::clock::to_micros(at)))
+            .map(|at| FilterValue::Time(base::clock::to_micros(at)))
             .ok_or_else(|| is("an instant, as `2026-05-01T12:00:00Z`, or a day: `2026-05-01`, `today` or `yesterday`")),
-        Kind::Boolean => value.parse().map(Wanted::Boolean).map_err(|_| is("`true` or `false`")),
-        Kind::Number => value.parse().map(Wanted::Number).map_err(|_| is("a whole number")),
-        Kind::Object => serde_json::from_str(value)
+        FilterType::Boolean => value
+            .parse()
+            .map(FilterValue::Boolean)
+            .map_err(|_| is("`true` or `false`")),
+        FilterType::Number => value.parse().map(FilterValue::Number).map_err(|_| is("a whole number")),
+        FilterType::Object => serde_json::from_str(value)
             .ok()
             .filter(Value::is_object)
             .filter(|_| !value.contains("\\u0000"))
-            .map(Wanted::Object)
+            .map(FilterValue::Object)
             .ok_or_else(|| is("a JSON object, as `{\"successEvaluation\":\"true\"}`")),
     }
 }
@@ -404,7 +407,7 @@ impl Listing {
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.filters.get(name) {
-            Some(Wanted::Text(text)) => Some(text),
+            Some(FilterValue::Text(text)) => Some(text),
             _ => None,
         }
     }
@@ -413,7 +416,7 @@ impl Listing {
     #[must_use]
     pub fn id(&self, name: &str) -> Option<Uuid> {
         match self.filters.get(name) {
-            Some(Wanted::Id(id)) => Some(*id),
+            Some(FilterValue::Id(id)) => Some(*id),
             _ => None,
         }
     }
@@ -422,7 +425,7 @@ impl Listing {
     #[must_use]
     pub fn time(&self, name: &str) -> Option<DateTime<Utc>> {
         match self.filters.get(name) {
-            Some(Wanted::Time(at)) => Some(*at),
+            Some(FilterValue::Time(at)) => Some(*at),
             _ => None,
         }
     }
@@ -431,7 +434,7 @@ impl Listing {
     #[must_use]
     pub fn boolean(&self, name: &str) -> Option<bool> {
         match self.filters.get(name) {
-            Some(Wanted::Boolean(value)) => Some(*value),
+            Some(FilterValue::Boolean(value)) => Some(*value),
             _ => None,
         }
     }
@@ -440,7 +443,7 @@ impl Listing {
     #[must_use]
     pub fn number(&self, name: &str) -> Option<i64> {
         match self.filters.get(name) {
-            Some(Wanted::Number(number)) => Some(*number),
+            Some(FilterValue::Number(number)) => Some(*number),
             _ => None,
         }
     }
@@ -449,7 +452,7 @@ impl Listing {
     #[must_use]
     pub fn object(&self, name: &str) -> Option<&Value> {
         match self.filters.get(name) {
-            Some(Wanted::Object(object)) => Some(object),
+            Some(FilterValue::Object(object)) => Some(object),
             _ => None,
         }
     }
@@ -529,10 +532,10 @@ impl Listing {
     /// Whether a row as JSON matches every filter: its field equals the value, or is a list that contains it.
     #[must_use]
     pub fn keeps(&self, row: &Value) -> bool {
-        let equals = |value: &Value, wanted: &Wanted| match (value, wanted) {
-            (Value::String(value), Wanted::Text(wanted)) => value == wanted,
-            (Value::Bool(value), Wanted::Boolean(wanted)) => value == wanted,
-            (Value::Number(value), Wanted::Number(wanted)) => value.as_i64() == Some(*wanted),
+        let equals = |value: &Value, wanted: &FilterValue| match (value, wanted) {
+            (Value::String(value), FilterValue::Text(wanted)) => value == wanted,
+            (Value::Bool(value), FilterValue::Boolean(wanted)) => value == wanted,
+            (Value::Number(value), FilterValue::Number(wanted)) => value.as_i64() == Some(*wanted),
             _ => false,
         };
         self.filters.iter().all(|(name, wanted)| match &row[*name] {
@@ -558,17 +561,17 @@ mod tests {
         filters: &[
             Filter {
                 name: "offer",
-                kind: Kind::Choice(&["offered", "refused"]),
+                kind: FilterType::Choice(&["offered", "refused"]),
                 doc: "",
             },
             Filter {
                 name: "since",
-                kind: Kind::Time,
+                kind: FilterType::Time,
                 doc: "",
             },
             Filter {
                 name: "until",
-                kind: Kind::Time,
+                kind: FilterType::Time,
                 doc: "",
             },
         ],

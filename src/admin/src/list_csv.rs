@@ -80,7 +80,7 @@ pub enum ListContent<T: ToJSON> {
 
 /// A list that was read.
 #[derive(ApiResponse)]
-pub enum ListFound<T: ToJSON> {
+pub enum ListResponse<T: ToJSON> {
     /// The page. As CSV, all rows that match the filters, at most 20,000, whatever `limit` says.
     #[oai(status = 200)]
     Found(ListContent<T>),
@@ -123,9 +123,9 @@ impl<'a> Gathering<'a> {
         &mut self,
         listing: &mut Listing,
         page: Page<T>,
-    ) -> Result<Option<ListFound<T>>, Problem> {
+    ) -> Result<Option<ListResponse<T>>, Problem> {
         let Some(lines) = &mut self.lines else {
-            return Ok(Some(ListFound::Found(ListContent::Json(Json(page)))));
+            return Ok(Some(ListResponse::Found(ListContent::Json(Json(page)))));
         };
         lines.extend(lines_of(self.caller, self.columns, &page.items));
         if lines.len() > MAX_ROWS {
@@ -138,7 +138,7 @@ impl<'a> Gathering<'a> {
             return Ok(None);
         }
         let sheet = ListSheet::of(self.columns, std::mem::take(lines), self.file.to_owned())?;
-        Ok(Some(ListFound::Found(ListContent::Csv(sheet))))
+        Ok(Some(ListResponse::Found(ListContent::Csv(sheet))))
     }
 }
 

@@ -37,9 +37,9 @@ const MIN_SPELLED_DIGITS: usize = 7;
 
 /// Whether numbers are masked in the response to a request; known once its key is read.
 #[derive(Debug, Clone, Default)]
-pub struct Hidden(Arc<OnceLock<bool>>);
+pub struct HideNumbers(Arc<OnceLock<bool>>);
 
-impl Hidden {
+impl HideNumbers {
     /// Records the caller, once the key is read.
     pub fn note(&self, caller: &Caller) {
         self.0.get_or_init(|| caller.is_masked());
@@ -78,7 +78,7 @@ pub fn text(caller: &Caller, text: Option<String>) -> Option<String> {
 #[must_use]
 pub fn json(caller: &Caller, value: Value) -> Value {
     if caller.is_masked() {
-        hidden(value, &Place::free())
+        hidden(value, &ResponsePlace::free())
     } else {
         value
     }
@@ -88,7 +88,7 @@ pub fn json(caller: &Caller, value: Value) -> Value {
 #[must_use]
 pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
     if caller.is_masked() {
-        hidden(value, &Place::of(&document()["components"]["schemas"][schema]))
+        hidden(value, &ResponsePlace::of(&document()["components"]["schemas"][schema]))
     } else {
         value
     }
@@ -96,7 +96,7 @@ pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
 
 /// A whole response, masked if needed. This includes problems, which may contain rows. `schema` is the document's schema of
 /// the response. Responses that are neither JSON nor text mask their numbers themselves.
-pub async fn answer(hide: &Hidden, schema: Option<&'static Value>, mut response: Response) -> Response {
+pub async fn answer(hide: &HideNumbers, schema: Option<&'static Value>, mut response: Response) -> Response {
     let kind = response.content_type().unwrap_or_default().to_owned();
     let is_problem = kind.starts_with(payload::MEDIA_TYPE);
     let is_json = kind.starts_with("application/json") || is_problem;
@@ -110,9 +110,9 @@ pub async fn answer(hide: &Hidden, schema: Option<&'static Value>, mut response:
     };
     let text = if is_json {
         let place = match schema {
-            _ if is_problem => Place::of(&document()["components"]["schemas"]["Problem"]),
-            Some(schema) => Place::of(schema),
-            None => Place::free(),
+            _ if is_problem => ResponsePlace::of(&document()["components"]["schemas"]["Problem"]),
+            Some(schema) => ResponsePlace::of(schema),
+            None => ResponsePlace::free(),
         };
         match serde_json::from_str(&text) {
             Ok(value) => hidden(value, &place).to_string(),
@@ -158,14 +158,14 @@ fn sheet(text: &str) -> Option<String> {
 
 /// The schemas that apply at a place in a response.
 #[derive(Debug, Default)]
-struct Place {
+struct ResponsePlace {
     /// All schemas that may apply.
     schemas: Vec<&'static Value>,
     /// The property name that a schema declares; `None` if a caller or an owner may have chosen the name.
     declared: Option<String>,
 }
 
-impl Place {
+impl ResponsePlace {
     const fn free() -> Self {
         Self {
             schemas: Vec::new(),
@@ -243,7 +243,7 @@ impl Place {
     }
 }
 
-fn hidden(value: Value, place: &Place) -> Value {
+fn hidden(value: Value, place: &ResponsePlace) -> Value {
     match value {
         Value::String(text) if place.keeps_text(&text) => Value::String(text),
         Value::String(text) => Value::String(scrub(&text)),
@@ -267,7 +267,7 @@ fn hidden(value: Value, place: &Place) -> Value {
     }
 }
 
-fn members(object: Map<String, Value>, place: &Place) -> Map<String, Value> {
+fn members(object: Map<String, Value>, place: &ResponsePlace) -> Map<String, Value> {
     let mut names = HashSet::new();
     let members = object.into_iter().map(|(name, value)| {
         let member = place.property(&name);
@@ -302,7 +302,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_hides_the_numbers_of_the_rows_that_it_shows() {
-        let hide = Hidden(Arc::new(OnceLock::from(true)));
+        let hide = HideNumbers(Arc::new(OnceLock::from(true)));
         let row = json!({"resource": "contacts", "current": {"phone": "+15145550101"}});
         let problem = Problem::new(web::problem::Code::StaleVersion, "Rows were changed.").with_conflicts(vec![row]);
         let shown = answer(&hide, None, problem.into_response())
@@ -324,7 +324,7 @@ mod tests {
                 "phone": 5_145_550_109_i64, "list": ["514\u{a0}555\u{2013}0110"],
                 "set": "01937c4e-6f00-7000-8000-000000000001", "price": "350.00", "prices": "350.00-1000.00", "count": 12,
             }),
-            &Place::free(),
+            &ResponsePlace::free(),
         );
         assert_eq!(
             seen,
@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn what_schemas_declare_is_kept_at_their_places_alone() {
         let schemas = &document()["components"]["schemas"];
-        let call = Place::of(&schemas["Call"]);
+        let call = ResponsePlace::of(&schemas["Call"]);
         let seen = hidden(
             json!({
                 "id": "c-123456789012", "cost_micros": 123_456_789, "quote_decision_id": "01937c4e-6f00-7000-8000-000000000001",

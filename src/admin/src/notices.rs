@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::across::{RULEBOOK, Rulebooks, rulebooks};
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::audited;
 use super::auth::{Caller, Dispatcher, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, Resolving, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors, Resolving};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
 use store::notices;
@@ -27,17 +27,17 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "code",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "Those of one kind.",
         },
         Filter {
             name: "severity",
-            kind: Kind::Choice(&["info", "warning", "urgent"]),
+            kind: FilterType::Choice(&["info", "warning", "urgent"]),
             doc: "How bad it is.",
         },
         Filter {
             name: "resolved",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether it is over.",
         },
     ],
@@ -94,7 +94,11 @@ pub struct ResolveNotice {
 impl NoticesApi {
     /// List the notices
     #[oai(path = "/", method = "get")]
-    async fn list_notices(&self, key: Key<Viewer>, query: ListQuery) -> Result<Found<Page<Notice>>, Fails<Usual>> {
+    async fn list_notices(
+        &self,
+        key: Key<Viewer>,
+        query: ListQuery,
+    ) -> Result<ReadResponse<Page<Notice>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
         let mut select = notices::Entity::find().filter(seen.filter(notices::Column::RulebookId));
@@ -109,7 +113,7 @@ impl NoticesApi {
             None => {}
         }
         let rows = listing.rows_by_id(self.0.read(), select, notices::Column::Id).await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             |row| view(&key, &seen, row),
@@ -123,10 +127,10 @@ impl NoticesApi {
         key: Key<Viewer>,
         /// The notice's id.
         id: Path<Uuid>,
-    ) -> Result<Found<Notice>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Notice>, Fails<NoExtraErrors>> {
         let row = self.find(&key, id.0).await?;
         let seen = rulebooks(&self.0, &key, None).await?;
-        Ok(Found::new(view(&key, &seen, row)))
+        Ok(ReadResponse::new(view(&key, &seen, row)))
     }
 
     /// Resolve a notice
@@ -140,7 +144,7 @@ impl NoticesApi {
         /// The notice's id.
         id: Path<Uuid>,
         body: Body<ResolveNotice>,
-    ) -> Result<Found<Notice>, Fails<Resolving>> {
+    ) -> Result<ReadResponse<Notice>, Fails<Resolving>> {
         let comment = body.0.comment.map(|text| text.trim().to_owned());
         let comment = comment.filter(|text| !text.is_empty());
         let row = self.find(&key, id.0).await?;
@@ -166,7 +170,7 @@ impl NoticesApi {
             return Err(over().into());
         }
         let seen = rulebooks(&self.0, &key, None).await?;
-        Ok(Found::new(view(&key, &seen, resolved)))
+        Ok(ReadResponse::new(view(&key, &seen, resolved)))
     }
 }
 

@@ -17,7 +17,7 @@ pub async fn told<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> Res
 where
     E::Output: poem::IntoResponse,
 {
-    let asked = Asked {
+    let asked = RequestParts {
         method: request.method().clone(),
         uri: request.original_uri().clone(),
         headers: request.headers().clone(),
@@ -31,13 +31,13 @@ where
     }
 }
 
-struct Asked {
+struct RequestParts {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
 }
 
-impl Asked {
+impl RequestParts {
     /// `None` if the document allows what the operation rejects: then the operation's own text is used.
     fn problem(&self) -> Option<Problem> {
         let (operation, in_path) = described::operation(&self.method, self.uri.path())?;

@@ -6,12 +6,12 @@ use sea_orm::DbErr;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Caller, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, NoExtraErrors};
 use super::masking;
-use super::state::{AdminState, InRulebook};
+use super::state::{AdminState, RulebookInPath};
 use authoring::backtest::stored_facts;
 use rules::phrase_probe::PhraseProbe;
 use store::decisions::past::{Columns, Span};
@@ -96,9 +96,9 @@ impl PhraseMatchesApi {
     async fn match_phrases(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         body: Body<PhrasesToTry>,
-    ) -> Result<Found<PhraseMatches>, Fails<Usual>> {
+    ) -> Result<ReadResponse<PhraseMatches>, Fails<NoExtraErrors>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let PhrasesToTry {
             phrases,
@@ -118,7 +118,7 @@ impl PhraseMatchesApi {
             matches(&caller, &probe, phrases, &calls)
         };
         let found = self.0.study(loaded.rulebook_id, work).await??;
-        Ok(Found::new(found))
+        Ok(ReadResponse::new(found))
     }
 }
 

@@ -14,10 +14,10 @@ use super::audited;
 use super::auth::{Admin, Key, Viewer};
 use super::body::Body;
 use super::checked::check_code;
-use super::fails::{Fails, ProfileWrite, Usual};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors, ProfileWrite};
+use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
-use store::rulebooks::{self, DEFAULT, Profile, ProfileSet};
+use store::rulebooks::{self, DEFAULT, Profile, ProfileUpdate};
 use web::problem::{Code, Problem};
 
 const MOST_LETTERS: usize = 100;
@@ -51,8 +51,8 @@ impl ProfileApi {
     async fn get_rulebook_profile(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
-    ) -> Result<FoundRow<RulebookProfile>, Fails<Usual>> {
+        rulebook: RulebookInPath,
+    ) -> Result<FoundRow<RulebookProfile>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = self.0.rulebook_row(rulebook_id).await?;
         let version = row.profile_version;
@@ -68,7 +68,7 @@ impl ProfileApi {
     async fn put_rulebook_profile(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The ETag that you read, if the version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
@@ -102,7 +102,7 @@ impl ProfileApi {
         let set = audited::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 let set = rulebooks::set_profile(tx, rulebook_id, version, &wanted).await?;
-                Ok(set == ProfileSet::Done)
+                Ok(set == ProfileUpdate::Done)
             })
         });
         if set.await? {

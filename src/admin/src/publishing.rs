@@ -10,13 +10,13 @@ use uuid::Uuid;
 use super::answer::{Json, etag};
 use super::auth::{Caller, Role};
 use super::change_sets::view::ChangeSetState;
-use super::row_faults::{About, as_json, field_fault, named};
+use super::row_faults::{EditedRow, as_json, field_fault, named};
 use super::state::{AdminState, busy, unloadable};
 use super::versions;
-use authoring::change_set::{ChangeSet, Conflict, Edit, Expected};
+use authoring::change_set::{ChangeSet, Conflict, Edit, ExpectedVersion};
 use revisions::publish::receipt::{Receipt, ReceiptError};
-use revisions::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredSet};
-use revisions::publish::{Author, PublishError, Published, WayBack};
+use revisions::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredChangeSet};
+use revisions::publish::{Author, PublishError, PublishedRevision, WayBack};
 use rules::cases::{CaseResult, Mismatch};
 use rules::fault::escaped;
 use store::trial;
@@ -32,8 +32,8 @@ pub async fn publish(
     edit: Edit,
     comment: String,
     author: Author,
-) -> Result<Outcome<Published>, Problem> {
-    let about = About::of(&edit);
+) -> Result<PublishOutcome<PublishedRevision>, Problem> {
+    let about = EditedRow::of(&edit);
     let edits = vec![edit];
     made(state, rulebook_id, ChangeSet { edits, comment }, author, &about).await
 }
@@ -47,8 +47,8 @@ pub async fn publish_all(
     rulebook_id: Uuid,
     change: ChangeSet,
     author: Author,
-) -> Result<Outcome<Published>, Problem> {
-    made(state, rulebook_id, change, author, &About::default()).await
+) -> Result<PublishOutcome<PublishedRevision>, Problem> {
+    made(state, rulebook_id, change, author, &EditedRow::default()).await
 }
 
 async fn made(
@@ -56,24 +56,24 @@ async fn made(
     rulebook_id: Uuid,
     change: ChangeSet,
     author: Author,
-    about: &About,
-) -> Result<Outcome<Published>, Problem> {
+    about: &EditedRow,
+) -> Result<PublishOutcome<PublishedRevision>, Problem> {
     let publisher = Arc::clone(&state.publisher);
     let task = trial::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
     held_or_finished(state, rulebook_id, task.await, about).await
 }
 
 /// The outcome of a publish.
-pub enum Outcome<T> {
+pub enum PublishOutcome<T> {
     /// It is live.
     Done(T),
     /// It exceeds the guard rails and waits for approval.
-    Waits(Box<StoredSet>),
+    Waits(Box<StoredChangeSet>),
 }
 
 /// The response parts for a waiting change set: the body, its address and its ETag.
 #[must_use]
-pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredSet) -> (Json<ChangeSetState>, String, String) {
+pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredChangeSet) -> (Json<ChangeSetState>, String, String) {
     let address = format!("/admin/v1/rulebooks/{rulebook}/change-sets/{}", stored.set.id);
     let version = etag(stored.set.version);
     (
@@ -93,14 +93,14 @@ pub async fn roll_back(
     way: WayBack,
     caller: &Caller,
     receipt: Arc<dyn Receipt>,
-) -> Result<Outcome<Published>, Problem> {
+) -> Result<PublishOutcome<PublishedRevision>, Problem> {
     let publisher = Arc::clone(&state.publisher);
     let (author, is_admin) = (caller.author(), caller.role == Role::Admin);
     let task = trial::spawn(async move {
         let receipt = receipt.as_ref();
         publisher.roll_back(rulebook_id, &way, &author, is_admin, receipt).await
     });
-    held_or_finished(state, rulebook_id, task.await, &About::default()).await
+    held_or_finished(state, rulebook_id, task.await, &EditedRow::default()).await
 }
 
 /// The outcome of a publish task that the guard rails may hold.
@@ -111,11 +111,13 @@ pub async fn held_or_finished<T>(
     state: &AdminState,
     rulebook_id: Uuid,
     outcome: Result<Result<T, PublishError>, JoinError>,
-    about: &About,
-) -> Result<Outcome<T>, Problem> {
+    about: &EditedRow,
+) -> Result<PublishOutcome<T>, Problem> {
     match outcome {
-        Ok(Err(PublishError::Waits(stored))) => Ok(Outcome::Waits(stored)),
-        outcome => finished(state, rulebook_id, outcome, about).await.map(Outcome::Done),
+        Ok(Err(PublishError::Waits(stored))) => Ok(PublishOutcome::Waits(stored)),
+        outcome => finished(state, rulebook_id, outcome, about)
+            .await
+            .map(PublishOutcome::Done),
     }
 }
 
@@ -127,7 +129,7 @@ pub async fn finished<T>(
     state: &AdminState,
     rulebook_id: Uuid,
     outcome: Result<Result<T, PublishError>, JoinError>,
-    about: &About,
+    about: &EditedRow,
 ) -> Result<T, Problem> {
     match outcome.map_err(|error| Problem::internal(&error))? {
         Ok(done) => Ok(done),
@@ -136,7 +138,7 @@ pub async fn finished<T>(
 }
 
 /// The publisher's error as a problem, with the conflicting rows and the failed cases.
-async fn refused(state: &AdminState, rulebook_id: Uuid, error: PublishError, about: &About) -> Problem {
+async fn refused(state: &AdminState, rulebook_id: Uuid, error: PublishError, about: &EditedRow) -> Problem {
     let told = match state.publisher.refusal(rulebook_id, &error).await {
         Ok(told) => told,
         Err(error) => return problem(error, about),
@@ -150,7 +152,7 @@ async fn refused(state: &AdminState, rulebook_id: Uuid, error: PublishError, abo
     }
 }
 
-fn problem(error: PublishError, about: &About) -> Problem {
+fn problem(error: PublishError, about: &EditedRow) -> Problem {
     match error {
         PublishError::UnknownRulebook => Problem::not_found("such rulebook"),
         PublishError::Conflicts(conflicts) => match (conflicts.as_slice(), &about.row) {
@@ -207,7 +209,7 @@ fn problem(error: PublishError, about: &About) -> Problem {
 fn conflict(conflict: &Conflict) -> Problem {
     let what = named(conflict.resource, &conflict.code);
     match (conflict.expected, conflict.current) {
-        (Expected::Version(version), current) => versions::stale(&what, version, current),
+        (ExpectedVersion::Version(version), current) => versions::stale(&what, version, current),
         (_, Some(version)) => Problem::new(
             Code::StaleVersion,
             format!("The {what} was made by somebody else in the meantime, at version {version}."),

@@ -2,7 +2,7 @@
 
 use poem_openapi::OpenApi;
 
-use super::list::{Filter, Kind, ListSpec};
+use super::list::{Filter, FilterType, ListSpec};
 use super::rule_rows::{AdminRow, RowsApi};
 use super::sheets::SheetsApi;
 use super::state::AdminState;
@@ -13,7 +13,7 @@ use rules::rows::{
 
 /// The description of a kind of row in the document.
 #[derive(Debug, Clone, Copy)]
-pub struct Told {
+pub struct ResourceDescription {
     /// The last part of its path.
     pub path: &'static str,
     /// The singular, as in `get_service`.
@@ -31,7 +31,7 @@ pub struct Told {
 const fn text(name: &'static str, doc: &'static str) -> Filter {
     Filter {
         name,
-        kind: Kind::Text,
+        kind: FilterType::Text,
         doc,
     }
 }
@@ -39,7 +39,7 @@ const fn text(name: &'static str, doc: &'static str) -> Filter {
 const fn choice(name: &'static str, choices: &'static [&'static str], doc: &'static str) -> Filter {
     Filter {
         name,
-        kind: Kind::Choice(choices),
+        kind: FilterType::Choice(choices),
         doc,
     }
 }
@@ -62,7 +62,7 @@ macro_rules! resources {
         })*
 
         /// The descriptions of all kinds, in the order of the document's groups.
-        pub const TOLD: &[Told] = &[$(Told {
+        pub const TOLD: &[ResourceDescription] = &[$(ResourceDescription {
             path: $path, one: $one, many: $many, schema: stringify!($row), about: $about, list: $row::LIST,
         }),*];
 
@@ -93,7 +93,7 @@ resources! {
         "What rows cannot say, in Rhai; a `library` holds functions for the others.";
     Template "templates" "template" "templates" BY_CODE, [], "What a text message says, by language.";
     Contact "contacts" "contact" "contacts" BY_RANK,
-        [Filter { name: "on_call", kind: Kind::Boolean, doc: "Whether they are told when no rule names anyone." },
+        [Filter { name: "on_call", kind: FilterType::Boolean, doc: "Whether they are told when no rule names anyone." },
          text("language", "Contacts who read this language.")],
         "People to text and to transfer to.";
     ShiftOverride "shift-overrides" "shift_override" "shift_overrides" BY_CODE,

@@ -11,8 +11,8 @@ use super::answer::{FoundRow, Json, etag};
 use super::audited;
 use super::auth::{Admin, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, SettingsWrite, Usual};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors, SettingsWrite};
+use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
 use store::{leases, purges, retentions};
 use web::problem::{FieldFault, Problem};
@@ -46,7 +46,11 @@ pub struct Retention {
 impl RetentionApi {
     /// Read how long a rulebook's data is kept
     #[oai(path = "/", method = "get")]
-    async fn get_retention(&self, key: Key<Viewer>, rulebook: InRulebook) -> Result<FoundRow<Retention>, Fails<Usual>> {
+    async fn get_retention(
+        &self,
+        key: Key<Viewer>,
+        rulebook: RulebookInPath,
+    ) -> Result<FoundRow<Retention>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = retentions::read(self.0.latest(), rulebook_id).await?;
         Ok(answer(row.as_ref()))
@@ -63,7 +67,7 @@ impl RetentionApi {
     async fn put_retention(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The ETag that you read, if the version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,

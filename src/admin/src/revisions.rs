@@ -8,16 +8,16 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, ResponseContent};
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 
-use super::answer::{Found, Json, Page, etag};
+use super::answer::{Json, Page, ReadResponse, etag};
 use super::auth::{Caller, Editor, Key, Viewer};
 use super::change_sets::view::ChangeSetState;
 use super::checked::checked_comment;
 use super::export::{self, Tar, Text, WantsText};
-use super::fails::{Fails, RollingBack, Usual};
-use super::idempotency::{AnswerError, Answered, Begun, Claim, Once};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors, RollingBack};
+use super::idempotency::{AnswerError, Begun, Claim, IdempotentResponse, Once};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::publishing;
-use super::state::{AdminState, InRulebook, shortened};
+use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::brought;
 use ::revisions::current::Standing;
 use ::revisions::publish::WayBack;
@@ -32,22 +32,22 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[
         Filter {
             name: "kind",
-            kind: Kind::Choice(&["publish", "roll_back", "import"]),
+            kind: FilterType::Choice(&["publish", "roll_back", "import"]),
             doc: "How it came about.",
         },
         Filter {
             name: "author",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The name of the key that published it.",
         },
         Filter {
             name: "since",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Published at this instant or later.",
         },
         Filter {
             name: "until",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Published before this instant.",
         },
     ],
@@ -75,7 +75,7 @@ pub struct Revision {
 
 /// A revision that was read.
 #[derive(ApiResponse)]
-pub enum RevisionFound {
+pub enum RevisionResponse {
     /// The revision. Send the number of the head, or its ETag in `If-Match`, when you roll back.
     #[oai(status = 200)]
     Found(Json<Revision>, #[oai(header = "ETag")] String),
@@ -111,15 +111,15 @@ pub struct RolledBack {
 }
 
 /// Stores the response of a roll back, under the idempotency key of its request.
-struct Kept {
+struct StoreRollbackResponse {
     claim: Claim,
     caller: Caller,
     rulebook: String,
     equals: i64,
 }
 
-impl Kept {
-    async fn answer(&self, effect: Effect<'_>) -> Result<Answered<RolledBackOrWaits>, AnswerError> {
+impl StoreRollbackResponse {
+    async fn answer(&self, effect: Effect<'_>) -> Result<IdempotentResponse<RolledBackOrWaits>, AnswerError> {
         let answer = match effect {
             Effect::Published(revision) => RolledBackOrWaits::RolledBack(Json(RolledBack {
                 revision,
@@ -130,11 +130,11 @@ impl Kept {
                 RolledBackOrWaits::Waits(set, address, version)
             }
         };
-        Answered::new(answer).await
+        IdempotentResponse::new(answer).await
     }
 }
 
-impl Receipt for Kept {
+impl Receipt for StoreRollbackResponse {
     fn take<'a>(&'a self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> {
         Box::pin(self.claim.take(tx))
     }
@@ -197,7 +197,7 @@ pub enum DiffContent {
 
 /// A difference.
 #[derive(ApiResponse)]
-pub enum DiffFound {
+pub enum DiffResponse {
     /// The differences.
     #[oai(status = 200)]
     Found(DiffContent),
@@ -205,7 +205,7 @@ pub enum DiffFound {
 
 /// A revision as files.
 #[derive(ApiResponse)]
-pub enum Exported {
+pub enum ExportResponse {
     /// The archive.
     #[oai(status = 200)]
     Found(Tar, #[oai(header = "Content-Disposition")] String),
@@ -227,9 +227,9 @@ impl RevisionsApi {
     async fn list_revisions(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
-    ) -> Result<Found<Page<Revision>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<Revision>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let mut select = revisions::Entity::find().filter(revisions::Column::RulebookId.eq(rulebook_id));
@@ -257,7 +257,7 @@ impl RevisionsApi {
             .and_then(|(by, _)| by.as_i64())
             .map(|number| (number.into(), number.into()));
         let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (row.number.into(), String::new()),
             Revision::of,
@@ -269,17 +269,17 @@ impl RevisionsApi {
     async fn get_revision(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Its number, or `head`.
         number: Path<String>,
-    ) -> Result<RevisionFound, Fails<Usual>> {
+    ) -> Result<RevisionResponse, Fails<NoExtraErrors>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let number = number_of(&number.0, &standing)?;
         let found = revisions::Entity::find_by_id((standing.rulebook_id, number))
             .one(self.0.latest())
             .await?;
         let found = found.ok_or_else(|| Problem::not_found(format!("revision {number}")))?;
-        Ok(RevisionFound::Found(Json(Revision::of(found)), etag(number)))
+        Ok(RevisionResponse::Found(Json(Revision::of(found)), etag(number)))
     }
 
     /// Compare a revision
@@ -290,7 +290,7 @@ impl RevisionsApi {
     async fn diff_revision(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Its number, or `head`.
         number: Path<String>,
         /// The revision to compare it with: a number, or `head`.
@@ -298,7 +298,7 @@ impl RevisionsApi {
         /// The format of the difference.
         format: Query<Option<DiffFormat>>,
         wants_text: WantsText,
-    ) -> Result<DiffFound, Fails<Usual>> {
+    ) -> Result<DiffResponse, Fails<NoExtraErrors>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let number = number_of(&number.0, &standing)?;
         let (from, to) = match to.0 {
@@ -320,7 +320,7 @@ impl RevisionsApi {
                 DiffContent::Json(Json(RevisionDiff { from, to, rows }))
             }
         };
-        Ok(DiffFound::Found(self.0.study(standing.rulebook_id, compare).await?))
+        Ok(DiffResponse::Found(self.0.study(standing.rulebook_id, compare).await?))
     }
 
     /// Export a revision as files
@@ -331,10 +331,10 @@ impl RevisionsApi {
     async fn export_revision(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Its number, or `head`.
         number: Path<String>,
-    ) -> Result<Exported, Fails<Usual>> {
+    ) -> Result<ExportResponse, Fails<NoExtraErrors>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let number = number_of(&number.0, &standing)?;
         let rows = self.0.rows(standing.rulebook_id, number).await?;
@@ -344,7 +344,7 @@ impl RevisionsApi {
         let bytes = self.0.study(standing.rulebook_id, write).await?;
         let bytes = bytes.map_err(|error| Problem::internal(&error))?;
         let disposition = format!("attachment; filename=\"{name}.tar\"");
-        Ok(Exported::Found(Tar(bytes), disposition))
+        Ok(ExportResponse::Found(Tar(bytes), disposition))
     }
 
     /// Roll back to a revision
@@ -357,7 +357,7 @@ impl RevisionsApi {
     async fn roll_back(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The revision to go back to.
         number: Path<i64>,
         /// Idempotency key: the same request within a day is done once and gets the first response again.
@@ -370,7 +370,7 @@ impl RevisionsApi {
         version: Query<Option<i64>>,
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
-    ) -> Result<Answered<RolledBackOrWaits>, Fails<RollingBack>> {
+    ) -> Result<IdempotentResponse<RolledBackOrWaits>, Fails<RollingBack>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         if number.0 < 1 {
             return Err(Problem::not_found(format!("revision {}", number.0)).into());
@@ -384,7 +384,7 @@ impl RevisionsApi {
             seen: seen(version.0, if_match.0.as_deref())?,
             comment: checked_comment(comment.0)?,
         };
-        let kept = Arc::new(Kept {
+        let kept = Arc::new(StoreRollbackResponse {
             claim,
             caller: Caller::clone(&key),
             rulebook: rulebook.0,
@@ -392,8 +392,8 @@ impl RevisionsApi {
         });
         let receipt: Arc<dyn Receipt> = kept.clone();
         match publishing::roll_back(&self.0, rulebook_id, way, &key, receipt).await {
-            Ok(publishing::Outcome::Done(done)) => Ok(kept.answer(Effect::Published(done.revision)).await?),
-            Ok(publishing::Outcome::Waits(set)) => Ok(kept.answer(Effect::Waits(&set)).await?),
+            Ok(publishing::PublishOutcome::Done(done)) => Ok(kept.answer(Effect::Published(done.revision)).await?),
+            Ok(publishing::PublishOutcome::Waits(set)) => Ok(kept.answer(Effect::Waits(&set)).await?),
             // If the same request was sent twice concurrently, the other one moved the head.
             Err(problem) => match once.found(&self.0, &key).await? {
                 Some(answer) => Ok(answer),

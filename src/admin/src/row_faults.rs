@@ -10,11 +10,11 @@ use web::problem::FieldFault;
 
 /// The row of an edit: a fault in that row is reported by its place in the body.
 #[derive(Default)]
-pub struct About {
+pub struct EditedRow {
     pub row: Option<(Resource, String)>,
 }
 
-impl About {
+impl EditedRow {
     pub fn of(edit: &Edit) -> Self {
         Self {
             row: Some((edit.resource(), edit.code().to_owned())),
@@ -37,7 +37,7 @@ pub fn named(resource: Resource, code: &str) -> String {
 }
 
 /// A fault in the written row points to a field of the body; a fault elsewhere points to the other row.
-pub fn field_fault(fault: &Fault, about: &About) -> FieldFault {
+pub fn field_fault(fault: &Fault, about: &EditedRow) -> FieldFault {
     let own = about
         .row
         .as_ref()

@@ -6,16 +6,16 @@ use poem_openapi::{Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::state::{AdminState, RulebookInPath};
 use super::unmatched;
 use authoring::lint::hits::{COUNTED, Usage};
 use rules::rows::{Resource, Row, RowSet, with_row};
 use store::revisions;
-use store::rule_hits::{self, Counted, KEPT_DAYS};
+use store::rule_hits::{self, HitCounts, KEPT_DAYS};
 use web::problem::Problem;
 
 /// Default number of days to look back.
@@ -27,12 +27,12 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[
         Filter {
             name: "days",
-            kind: Kind::Number,
+            kind: FilterType::Number,
             doc: "How many days to look back, 1 to 400; else 90.",
         },
         Filter {
             name: "resource",
-            kind: Kind::Choice(&[
+            kind: FilterType::Choice(&[
                 "services",
                 "areas",
                 "adjustments",
@@ -45,7 +45,7 @@ pub const LIST: ListSpec = ListSpec {
         },
         Filter {
             name: "unused",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Rows that have stood all these days and never took part, or the others.",
         },
     ],
@@ -129,9 +129,9 @@ impl RuleHitsApi {
     async fn list_rule_hits(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
-    ) -> Result<Found<Page<RuleHit>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<RuleHit>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let days = days_of(listing.number("days"))?;
         let loaded = self.0.open(&key, &rulebook.0).await?;
@@ -157,7 +157,7 @@ impl RuleHitsApi {
             };
             (by, place, row)
         });
-        Ok(Found::new(listing.page_of(rows.collect())))
+        Ok(ReadResponse::new(listing.page_of(rows.collect())))
     }
 
     /// Read how many callers matched nothing
@@ -167,14 +167,14 @@ impl RuleHitsApi {
     async fn get_unmatched_calls(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// How many days to look back, 1 to 400.
         #[oai(default = "default_days")]
         days: Query<u32>,
         /// Includes what was said; then only calls with a report.
         #[oai(default)]
         said: Query<bool>,
-    ) -> Result<Found<Unmatched>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Unmatched>, Fails<NoExtraErrors>> {
         let days = checked_days(days.0)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let now = self.0.clock.now();
@@ -188,7 +188,7 @@ impl RuleHitsApi {
         } else {
             (unmatched::calls(&self.0, rulebook_id, earliest).await?, None)
         };
-        Ok(Found::new(Unmatched {
+        Ok(ReadResponse::new(Unmatched {
             decisions: counted.decisions(),
             without_service: none(Resource::Services),
             without_priority_rule: none(Resource::PriorityRules),
@@ -200,7 +200,7 @@ impl RuleHitsApi {
     }
 }
 
-fn hits<R: Row>(rows: &RowSet, counted: &Counted, usage: Option<&Usage>) -> Vec<RuleHit> {
+fn hits<R: Row>(rows: &RowSet, counted: &HitCounts, usage: Option<&Usage>) -> Vec<RuleHit> {
     let rows = R::table(rows).values();
     let rows = rows.map(|stored| {
         let hits = counted.of(R::RESOURCE, stored.row.code());
@@ -231,7 +231,7 @@ async fn usage_of(
     state: &AdminState,
     rulebook_id: Uuid,
     days: u32,
-    counted: &Counted,
+    counted: &HitCounts,
     since: &str,
 ) -> Result<Option<Usage>, Problem> {
     let long_enough = counted.first_day.as_deref().is_some_and(|first| first <= since);

@@ -11,21 +11,21 @@ use poem_openapi::{OpenApi, Tags};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Found, FoundRow, Page, Versioned, etag};
+use super::answer::{FoundRow, Page, ReadResponse, RowWithVersion, etag};
 use super::auth::{Editor, Key, Viewer};
 use super::body::{self, RowBody, RowPatch};
 use super::checked::{canonical, check_code, checked_comment, with_code};
-use super::fails::{Fails, Seeing, VersionedWrite};
+use super::fails::{Fails, ReadsChangeSet, WritesVersion};
 use super::list::{ListQuery, ListSpec};
-use super::publishing::{self, Outcome, waiting};
+use super::publishing::{self, PublishOutcome, waiting};
 use super::row_faults::named;
-use super::seen::Seen;
-use super::state::{AdminState, InRulebook, shortened};
+use super::seen::RowsAtState;
+use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::{Precondition, expected};
 use super::written::{DeletedRow, PatchedRow, PutRow};
 use authoring::change_set::Edit;
-use revisions::publish::Published;
-use rules::rows::{Row, RowSet, Stored};
+use revisions::publish::PublishedRevision;
+use rules::rows::{Row, RowSet, StoredRow};
 use web::problem::{Code, Problem};
 
 pub trait AdminRow: Row + Type {
@@ -64,21 +64,21 @@ impl<R: AdminRow> RowsApi<R> {
     async fn list(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// An older revision; by default the head.
         revision: Query<Option<i64>>,
         /// Reads the rows as if this change set were published; `version` is that of the head's row, 0 for a new one.
         change_set: Query<Option<Uuid>>,
         query: ListQuery,
-    ) -> Result<Found<Page<Versioned<R>>>, Fails<Seeing>> {
+    ) -> Result<ReadResponse<Page<RowWithVersion<R>>>, Fails<ReadsChangeSet>> {
         let listing = query.besides(&["revision", "change_set"]).read(&R::LIST)?;
-        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
+        let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
         let rows = seen.all::<R>();
         let rows = rows.filter(|row| listing.keeps(row.value())).map(|row| {
             let code = row.value()["code"].as_str().unwrap_or_default().to_owned();
             (row.value()[listing.sort].clone(), code, row)
         });
-        Ok(Found::new(listing.page_of(rows.collect())))
+        Ok(ReadResponse::new(listing.page_of(rows.collect())))
     }
 
     /// Read
@@ -86,15 +86,15 @@ impl<R: AdminRow> RowsApi<R> {
     async fn get(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The row's code.
         code: Path<String>,
         /// An older revision; by default the head.
         revision: Query<Option<i64>>,
         /// Reads the row as if this change set were published; `version` is that of the head's row, 0 for a new one.
         change_set: Query<Option<Uuid>>,
-    ) -> Result<FoundRow<Versioned<R>>, Fails<Seeing>> {
-        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
+    ) -> Result<FoundRow<RowWithVersion<R>>, Fails<ReadsChangeSet>> {
+        let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
         let (row, version) = seen.one::<R>(&code.0).ok_or_else(|| missing::<R>(&code.0))?;
         Ok(FoundRow::Found(super::answer::Json(row), etag(version)))
     }
@@ -105,7 +105,7 @@ impl<R: AdminRow> RowsApi<R> {
     async fn put(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The row's code.
         code: Path<String>,
         /// The ETag of the row that you read, if its version is not in the body.
@@ -117,7 +117,7 @@ impl<R: AdminRow> RowsApi<R> {
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: RowBody<R>,
-    ) -> Result<PutRow<Versioned<R>>, Fails<VersionedWrite>> {
+    ) -> Result<PutRow<RowWithVersion<R>>, Fails<WritesVersion>> {
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let row = with_code(body.row, &code.0)?;
         let row = canonical::<R>(row)?;
@@ -133,14 +133,14 @@ impl<R: AdminRow> RowsApi<R> {
         }
         let (state, id) = (&self.state, standing.rulebook_id);
         let stored = match write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await? {
-            Outcome::Done((stored, _)) => stored,
-            Outcome::Waits(set) => {
+            PublishOutcome::Done((stored, _)) => stored,
+            PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
                 return Ok(PutRow::Waits(set, address, version));
             }
         };
         let answer = (
-            super::answer::Json(Versioned::of(stored.as_ref())),
+            super::answer::Json(RowWithVersion::of(stored.as_ref())),
             etag(stored.version),
         );
         Ok(match current {
@@ -154,7 +154,7 @@ impl<R: AdminRow> RowsApi<R> {
     async fn patch(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The row's code.
         code: Path<String>,
         /// The ETag of the row that you read, if its version is not in the body.
@@ -163,7 +163,7 @@ impl<R: AdminRow> RowsApi<R> {
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: RowPatch<R>,
-    ) -> Result<PatchedRow<Versioned<R>>, Fails<VersionedWrite>> {
+    ) -> Result<PatchedRow<RowWithVersion<R>>, Fails<WritesVersion>> {
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
         let mut row = serde_json::to_value(&stored.row).map_err(|error| Problem::internal(&error))?;
@@ -179,14 +179,14 @@ impl<R: AdminRow> RowsApi<R> {
         let (state, id) = (&self.state, standing.rulebook_id);
         let written = write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await?;
         let stored = match written {
-            Outcome::Done((stored, _)) => stored,
-            Outcome::Waits(set) => {
+            PublishOutcome::Done((stored, _)) => stored,
+            PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
                 return Ok(PatchedRow::Waits(set, address, version));
             }
         };
         Ok(PatchedRow::Changed(
-            super::answer::Json(Versioned::of(stored.as_ref())),
+            super::answer::Json(RowWithVersion::of(stored.as_ref())),
             etag(stored.version),
         ))
     }
@@ -196,7 +196,7 @@ impl<R: AdminRow> RowsApi<R> {
     async fn delete(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The row's code.
         code: Path<String>,
         /// The ETag of the row that you read, if its version is not in the query.
@@ -206,7 +206,7 @@ impl<R: AdminRow> RowsApi<R> {
         version: Query<Option<i64>>,
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
-    ) -> Result<DeletedRow, Fails<VersionedWrite>> {
+    ) -> Result<DeletedRow, Fails<WritesVersion>> {
         let standing = self.state.standing(&key, &rulebook.0).await?;
         let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
         let said = Precondition {
@@ -223,8 +223,8 @@ impl<R: AdminRow> RowsApi<R> {
         let comment = checked_comment(comment.0)?;
         let state = &self.state;
         match publishing::publish(state, standing.rulebook_id, edit, comment, key.author()).await? {
-            Outcome::Done(_) => Ok(DeletedRow::Gone),
-            Outcome::Waits(set) => {
+            PublishOutcome::Done(_) => Ok(DeletedRow::Gone),
+            PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
                 Ok(DeletedRow::Waits(set, address, version))
             }
@@ -246,7 +246,7 @@ pub async fn write_guarded<R: Row>(
     said: &Precondition,
     current: Option<i64>,
     comment: String,
-) -> Result<Outcome<(Arc<Stored<R>>, i64)>, Problem> {
+) -> Result<PublishOutcome<(Arc<StoredRow<R>>, i64)>, Problem> {
     let expected = expected(said, current, &named(R::RESOURCE, code))?;
     let edit = Edit::Put {
         resource: R::RESOURCE,
@@ -254,13 +254,14 @@ pub async fn write_guarded<R: Row>(
         row,
         expected,
     };
-    let published: Published = match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
-        Outcome::Done(published) => published,
-        Outcome::Waits(set) => return Ok(Outcome::Waits(set)),
-    };
+    let published: PublishedRevision =
+        match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
+            PublishOutcome::Done(published) => published,
+            PublishOutcome::Waits(set) => return Ok(PublishOutcome::Waits(set)),
+        };
     let row = R::table(published.rulebook.rows()).get(code).cloned();
     let row = row.ok_or_else(|| missing::<R>(code))?;
-    Ok(Outcome::Done((row, published.revision)))
+    Ok(PublishOutcome::Done((row, published.revision)))
 }
 
 /// Publishes a row without prices, to which guard rails do not apply.
@@ -277,17 +278,17 @@ pub async fn write<R: Row>(
     said: &Precondition,
     current: Option<i64>,
     comment: String,
-) -> Result<(Arc<Stored<R>>, i64), Problem> {
+) -> Result<(Arc<StoredRow<R>>, i64), Problem> {
     match write_guarded(state, caller, rulebook_id, code, row, said, current, comment).await? {
-        Outcome::Done(written) => Ok(written),
-        Outcome::Waits(set) => {
+        PublishOutcome::Done(written) => Ok(written),
+        PublishOutcome::Waits(set) => {
             let detail = format!("It waits for a second person, as change set {}.", set.set.id);
             Err(Problem::new(Code::Conflict, detail))
         }
     }
 }
 
-fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a Stored<R>> {
+fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a StoredRow<R>> {
     R::table(rows).get(code).map(Arc::as_ref)
 }
 

@@ -8,9 +8,9 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder as _, QuerySelect as _};
 use uuid::Uuid;
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, NoExtraErrors};
 use super::leads::NOT_TAKEN;
 use super::state::AdminState;
 use store::{calls, leads, notices, rulebooks, sms_messages};
@@ -56,7 +56,10 @@ impl RulebookHealthApi {
     /// For each rulebook that the key may see: P1 leads that nobody has taken, SMS messages that were not sent, open
     /// notices, and the last call.
     #[oai(path = "/", method = "get")]
-    async fn list_rulebook_health(&self, key: Key<Viewer>) -> Result<Found<RulebooksHealth>, Fails<Usual>> {
+    async fn list_rulebook_health(
+        &self,
+        key: Key<Viewer>,
+    ) -> Result<ReadResponse<RulebooksHealth>, Fails<NoExtraErrors>> {
         let (db, now) = (self.0.read(), self.0.clock.now());
         let mut all = rulebooks::Entity::find().filter(rulebooks::Column::ArchivedAt.is_null());
         if let Some(own) = key.rulebook_id {
@@ -115,7 +118,7 @@ impl RulebookHealthApi {
             rulebook: row.code,
             name: row.name,
         });
-        Ok(Found::new(RulebooksHealth { items: items.collect() }))
+        Ok(ReadResponse::new(RulebooksHealth { items: items.collect() }))
     }
 }
 

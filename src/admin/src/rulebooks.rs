@@ -10,22 +10,22 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Found, FoundRow, Json, Page, Versioned, etag};
+use super::answer::{FoundRow, Json, Page, ReadResponse, RowWithVersion, etag};
 use super::auth::{Admin, Editor, Key, Viewer};
 use super::body::{self, Body, RowBody, RowPatch};
 use super::checked::{canonical, check_code, checked_comment, with_code};
-use super::fails::{Fails, RulebookWrite, Usual, VersionedWrite};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors, RulebookWrite, WritesVersion};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::profile::checked_name;
 use super::publishing;
-use super::row_faults::About;
+use super::row_faults::EditedRow;
 use super::rule_rows::write;
 use super::sms_delivery::Delivery;
-use super::state::{AdminState, InRulebook, shortened};
+use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::Precondition;
 use revisions::current::Standing;
-use revisions::publish::NewBook;
-use rules::rows::{Row, RowSet, Settings, Stored};
+use revisions::publish::RulebookToCreate;
+use rules::rows::{Row, RowSet, Settings, StoredRow};
 use store::{page, rulebooks, trial};
 use web::problem::{Code, Problem};
 
@@ -34,7 +34,7 @@ pub const LIST: ListSpec = ListSpec {
     sorts: &["code", "-code"],
     filters: &[Filter {
         name: "archived",
-        kind: Kind::Boolean,
+        kind: FilterType::Boolean,
         doc: "Those that are archived, or those that are not.",
     }],
 };
@@ -107,7 +107,7 @@ pub enum Beginning {
 
 /// The response after a rulebook was created.
 #[derive(ApiResponse)]
-pub enum Made {
+pub enum CreateRulebookResponse {
     /// The rulebook, at revision 1.
     #[oai(status = 201)]
     Created(Json<RulebookSummary>),
@@ -121,7 +121,7 @@ impl RulebooksApi {
         &self,
         key: Key<Viewer>,
         query: ListQuery,
-    ) -> Result<Found<Page<RulebookSummary>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<RulebookSummary>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let mut select = rulebooks::Entity::find();
         if let Some(own) = key.rulebook_id {
@@ -141,7 +141,7 @@ impl RulebooksApi {
             .as_ref()
             .map(|(_, code)| (code.clone().into(), code.clone().into()));
         let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.code.clone()),
             |row| RulebookSummary {
@@ -156,7 +156,11 @@ impl RulebooksApi {
 
     /// Create a rulebook
     #[oai(path = "/", method = "post")]
-    async fn create_rulebook(&self, key: Key<Admin>, body: Body<NewRulebook>) -> Result<Made, Fails<RulebookWrite>> {
+    async fn create_rulebook(
+        &self,
+        key: Key<Admin>,
+        body: Body<NewRulebook>,
+    ) -> Result<CreateRulebookResponse, Fails<RulebookWrite>> {
         let new = body.0;
         if key.rulebook_id.is_some() {
             return Err(Problem::new(
@@ -181,13 +185,13 @@ impl RulebooksApi {
         };
         if let Some(row) = new.settings {
             rows.settings
-                .insert(row.code.clone(), Arc::new(Stored { version: 1, row }));
+                .insert(row.code.clone(), Arc::new(StoredRow { version: 1, row }));
         }
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
         let (code, delivery) = (new.code.clone(), new.sms_delivery.word());
         let called = name.clone();
         let task = trial::spawn(async move {
-            let new = NewBook {
+            let new = RulebookToCreate {
                 code: &code,
                 name: called,
                 webhook_auth: serde_json::json!({}),
@@ -196,8 +200,8 @@ impl RulebooksApi {
             publisher.create(new, rows, &author).await
         });
         let outcome = task.await.map(|made| made.map(|(_, published)| published));
-        let published = publishing::finished(&self.0, Uuid::nil(), outcome, &About::default()).await?;
-        Ok(Made::Created(Json(RulebookSummary {
+        let published = publishing::finished(&self.0, Uuid::nil(), outcome, &EditedRow::default()).await?;
+        Ok(CreateRulebookResponse::Created(Json(RulebookSummary {
             code: new.code,
             name,
             revision: published.revision,
@@ -211,8 +215,8 @@ impl RulebooksApi {
     async fn get_rulebook(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
-    ) -> Result<FoundRow<Versioned<Settings>>, Fails<Usual>> {
+        rulebook: RulebookInPath,
+    ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<NoExtraErrors>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let stored = settings(&standing)?;
         Ok(answer(stored, standing.revision))
@@ -223,14 +227,14 @@ impl RulebooksApi {
     async fn put_rulebook(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The ETag of the settings that you read, if their version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: RowBody<Settings>,
-    ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+    ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<WritesVersion>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let mut row = body.row;
         if let Value::Object(row) = &mut row {
@@ -245,14 +249,14 @@ impl RulebooksApi {
     async fn patch_rulebook(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The ETag of the settings that you read, if their version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: RowPatch<Settings>,
-    ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+    ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<WritesVersion>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let mut row = serde_json::to_value(&settings(&standing)?.row).map_err(|error| Problem::internal(&error))?;
         let mut patch = body.patch;
@@ -283,7 +287,7 @@ impl RulebooksApi {
         version: Option<i64>,
         if_match: Option<String>,
         comment: Option<String>,
-    ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+    ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<WritesVersion>> {
         let stands = settings(standing)?;
         let row = canonical::<Settings>(with_code(row, stands.row.code())?)?;
         let said = Precondition {
@@ -308,21 +312,21 @@ impl RulebooksApi {
     }
 }
 
-fn answer(stored: &Stored<Settings>, revision: i64) -> FoundRow<Versioned<Settings>> {
+fn answer(stored: &StoredRow<Settings>, revision: i64) -> FoundRow<RowWithVersion<Settings>> {
     FoundRow::Found(
-        Json(Versioned::of(stored).with("revision", revision.into())),
+        Json(RowWithVersion::of(stored).with("revision", revision.into())),
         etag(stored.version),
     )
 }
 
-fn settings(standing: &Standing) -> Result<&Stored<Settings>, Problem> {
+fn settings(standing: &Standing) -> Result<&StoredRow<Settings>, Problem> {
     let row = standing.rows().settings.values().next();
     row.map(Arc::as_ref).ok_or_else(|| Problem::not_found("settings row"))
 }
 
 /// Removes the name of a calendar that does not exist.
 fn without_calendar(rows: &RowSet) -> rules::rows::Table<Settings> {
-    let bare = |stored: &Arc<Stored<Settings>>| Stored {
+    let bare = |stored: &Arc<StoredRow<Settings>>| StoredRow {
         version: stored.version,
         row: Settings {
             calendar: None,

@@ -5,11 +5,11 @@ use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 use serde_json::json;
 
-use super::answer::{Found, Gone};
+use super::answer::{DeleteResponse, ReadResponse};
 use super::audited;
 use super::auth::{Editor, Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::state::{AdminState, InRulebook, shortened};
+use super::fails::{Fails, NoExtraErrors};
+use super::state::{AdminState, RulebookInPath, shortened};
 use revisions::quarantine;
 use store::{script_quarantines, trial};
 use web::problem::Problem;
@@ -56,8 +56,8 @@ impl ScriptQuarantinesApi {
     async fn list_script_quarantines(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
-    ) -> Result<Found<ScriptQuarantines>, Fails<Usual>> {
+        rulebook: RulebookInPath,
+    ) -> Result<ReadResponse<ScriptQuarantines>, Fails<NoExtraErrors>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let now = self.0.clock.now();
         let rows = script_quarantines::of_rulebook(self.0.latest(), loaded.rulebook_id, now).await?;
@@ -76,7 +76,7 @@ impl ScriptQuarantinesApi {
             since: row.since,
             until: row.until,
         });
-        Ok(Found::new(ScriptQuarantines { items: items.collect() }))
+        Ok(ReadResponse::new(ScriptQuarantines { items: items.collect() }))
     }
 
     /// Release a script from quarantine
@@ -86,10 +86,10 @@ impl ScriptQuarantinesApi {
     async fn release_script(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The script's code.
         script: Path<String>,
-    ) -> Result<Gone, Fails<Usual>> {
+    ) -> Result<DeleteResponse, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let code = script.0;
         let missing = || Problem::not_found(format!("script `{}` in quarantine", shortened(&code)));
@@ -111,6 +111,6 @@ impl ScriptQuarantinesApi {
         if !trial::is_on() {
             self.0.current.quarantines().remove(rulebook_id, &code);
         }
-        Ok(Gone::Gone)
+        Ok(DeleteResponse::Gone)
     }
 }

@@ -13,14 +13,14 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::auth::{Editor, Key, Viewer};
 use super::body::Body;
 use super::checked::check_code;
 use super::evaluate::named_facts;
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, NoExtraErrors};
 use super::list::{ListQuery, ListSpec};
-use super::state::{AdminState, InRulebook, busy, shortened};
+use super::state::{AdminState, RulebookInPath, busy, shortened};
 use rules::Rulebook;
 use rules::fault::Fault;
 use rules::money::Money;
@@ -110,7 +110,7 @@ pub struct TestPriority {
 /// The result of a test run.
 #[derive(Debug, Default, Object)]
 #[oai(skip_serializing_if_is_none)]
-pub struct ScriptTried {
+pub struct ScriptTestResult {
     /// The rulebook's revision that it ran in.
     revision: i64,
     /// Why a call would be decided without it; absent if it succeeded.
@@ -173,11 +173,11 @@ impl ScriptsApi {
     async fn list_script_versions(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The script's code.
         code: Path<String>,
         query: ListQuery,
-    ) -> Result<Found<Page<ScriptVersion>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<ScriptVersion>>, Fails<NoExtraErrors>> {
         let listing = query.read(&VERSIONS)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         check_code(&code.0)?;
@@ -206,7 +206,7 @@ impl ScriptsApi {
             .into_iter()
             .map(|revision| (revision.number, revision))
             .collect();
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (row.since_revision.into(), String::new()),
             |row| {
@@ -237,11 +237,11 @@ impl ScriptsApi {
     async fn test_script(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The code of a published or new script.
         code: Path<String>,
         body: Body<ScriptTest>,
-    ) -> Result<Found<ScriptTried>, Fails<Usual>> {
+    ) -> Result<ReadResponse<ScriptTestResult>, Fails<NoExtraErrors>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let book = loaded.rulebook;
         check_code(&code.0)?;
@@ -257,16 +257,16 @@ impl ScriptsApi {
         let script = match compiled.map_err(busy)? {
             Ok(script) => script,
             Err(faults) => {
-                return Ok(Found::new(ScriptTried {
+                return Ok(ReadResponse::new(ScriptTestResult {
                     revision,
                     fault: faults.into_iter().next().map(not_compiled),
-                    ..ScriptTried::default()
+                    ..ScriptTestResult::default()
                 }));
             }
         };
         let run = move || book.try_script(&script, &extracted, at, begin);
         let trial = self.0.study(loaded.rulebook_id, run).await?;
-        Ok(Found::new(told(revision, trial)?))
+        Ok(ReadResponse::new(told(revision, trial)?))
     }
 }
 
@@ -329,7 +329,7 @@ fn not_compiled(fault: Fault) -> TriedFault {
     }
 }
 
-fn told(revision: i64, trial: Trial) -> Result<ScriptTried, Problem> {
+fn told(revision: i64, trial: Trial) -> Result<ScriptTestResult, Problem> {
     let price = |range: Option<(Decimal, Decimal)>| {
         range.map(|(from, to)| ExactPrice {
             from: from.to_string(),
@@ -339,7 +339,7 @@ fn told(revision: i64, trial: Trial) -> Result<ScriptTried, Problem> {
     let priority =
         |priority: Option<(Priority, i64)>| priority.map(|(level, sla_seconds)| TestPriority { level, sla_seconds });
     let steps: Result<Vec<Value>, _> = trial.steps.iter().map(serde_json::to_value).collect();
-    Ok(ScriptTried {
+    Ok(ScriptTestResult {
         revision,
         fault: trial.fault.map(|fault| TriedFault {
             stage: "run".to_owned(),

@@ -15,14 +15,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{Found, Gone, Json, Page};
+use super::answer::{DeleteResponse, Json, Page, ReadResponse};
 use super::audited;
 use super::auth::{Admin, Caller, Key};
 use super::body::Body;
-use super::fails::{Fails, SecretStored, Usual};
-use super::idempotency::{Answered, Begun, Once};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors, StoresSecret};
+use super::idempotency::{Begun, IdempotentResponse, Once};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::state::{AdminState, RulebookInPath};
 use base::keys::random;
 use store::secrets::{is_account_sid, is_messaging_service_sid, is_number};
 use store::{audit_log, page, secrets};
@@ -34,7 +34,7 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[
         Filter {
             name: "purpose",
-            kind: Kind::Choice(&[
+            kind: FilterType::Choice(&[
                 "webhook",
                 "twilio_account_sid",
                 "twilio_auth_token",
@@ -46,7 +46,7 @@ pub const LIST: ListSpec = ListSpec {
         },
         Filter {
             name: "retired",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether it was retired.",
         },
     ],
@@ -117,7 +117,7 @@ pub struct NewSecret {
 /// A secret that was stored, with its value if it was generated.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
-pub struct MadeSecret {
+pub struct CreatedSecret {
     /// Its id.
     id: Uuid,
     /// What it is for.
@@ -130,10 +130,10 @@ pub struct MadeSecret {
 
 /// The response after a secret was stored.
 #[derive(ApiResponse)]
-pub enum Stored {
+pub enum StoreSecretResponse {
     /// The secret; the next message may use it.
     #[oai(status = 201)]
-    Created(Json<MadeSecret>),
+    Created(Json<CreatedSecret>),
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/secrets")]
@@ -146,9 +146,9 @@ impl SecretsApi {
     async fn list_secrets(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         query: ListQuery,
-    ) -> Result<Found<Page<StoredSecret>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<StoredSecret>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let mut select = secrets::Entity::find().filter(secrets::Column::RulebookId.eq(rulebook_id));
@@ -167,7 +167,7 @@ impl SecretsApi {
         };
         let after = listing.after_id()?.map(|id| (id.into(), id.into()));
         let rows = page::rows(self.0.latest(), select, sorting, after, listing.limit).await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             view,
@@ -182,12 +182,12 @@ impl SecretsApi {
     async fn create_secret(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewSecret>,
-    ) -> Result<Answered<Stored>, Fails<SecretStored>> {
+    ) -> Result<IdempotentResponse<StoreSecretResponse>, Fails<StoresSecret>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
             Begun::Go(claim) => claim,
@@ -211,7 +211,7 @@ impl SecretsApi {
             retired_at: None,
         };
         let entry = self.entry(&key, &row, "create");
-        let answer = Answered::new(Stored::Created(Json(MadeSecret {
+        let answer = IdempotentResponse::new(StoreSecretResponse::Created(Json(CreatedSecret {
             id,
             purpose: row.purpose.clone(),
             created_at: row.created_at,
@@ -256,10 +256,10 @@ impl SecretsApi {
     async fn retire_secret(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The secret's id.
         id: Path<Uuid>,
-    ) -> Result<Gone, Fails<Usual>> {
+    ) -> Result<DeleteResponse, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let found = secrets::Entity::find_by_id((rulebook_id, id.0))
             .one(self.0.latest())
@@ -271,7 +271,7 @@ impl SecretsApi {
             Box::pin(async move { secrets::retire(tx, row.rulebook_id, row.id, now).await })
         });
         retire.await?;
-        Ok(Gone::Gone)
+        Ok(DeleteResponse::Gone)
     }
 }
 

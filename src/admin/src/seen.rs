@@ -5,17 +5,17 @@ use std::sync::Arc;
 use poem_openapi::types::Type;
 use uuid::Uuid;
 
-use super::answer::Versioned;
+use super::answer::RowWithVersion;
 use super::auth::Caller;
 use super::change_sets::candidate::would_be;
 use super::state::AdminState;
 use revisions::current::Standing;
-use rules::rows::{Row, RowSet, Stored};
+use rules::rows::{Row, RowSet, StoredRow};
 use web::problem::Problem;
 
 /// The rows of one state of a rulebook.
 #[expect(clippy::large_enum_variant, reason = "one for each request, and never kept")]
-pub enum Seen {
+pub enum RowsAtState {
     /// The head.
     Head(Standing),
     /// An older revision.
@@ -24,7 +24,7 @@ pub enum Seen {
     WouldBe(Standing, RowSet),
 }
 
-impl Seen {
+impl RowsAtState {
     /// The state that a request names, if the caller may see it.
     ///
     /// # Errors
@@ -79,19 +79,19 @@ impl Seen {
     }
 
     #[must_use]
-    pub fn one<R: Row + Type>(&self, code: &str) -> Option<(Versioned<R>, i64)> {
+    pub fn one<R: Row + Type>(&self, code: &str) -> Option<(RowWithVersion<R>, i64)> {
         let stored = R::table(self.rows()).get(code)?;
         Some(self.told(code, stored))
     }
 
-    pub fn all<R: Row + Type>(&self) -> impl Iterator<Item = Versioned<R>> {
+    pub fn all<R: Row + Type>(&self) -> impl Iterator<Item = RowWithVersion<R>> {
         let rows = R::table(self.rows()).iter();
         rows.map(|(code, stored)| self.told(code, stored).0)
     }
 
     /// In a change set, a row has the version of the head's row: the base version of its next change.
-    fn told<R: Row + Type>(&self, code: &str, stored: &Stored<R>) -> (Versioned<R>, i64) {
-        let row = Versioned::of(stored);
+    fn told<R: Row + Type>(&self, code: &str, stored: &StoredRow<R>) -> (RowWithVersion<R>, i64) {
+        let row = RowWithVersion::of(stored);
         match self {
             Self::WouldBe(standing, _) => {
                 let stands = R::table(standing.rows()).get(code).map_or(0, |row| row.version);

@@ -7,22 +7,23 @@ use poem::{EndpointExt, IntoEndpoint, Route};
 use poem_openapi::OpenApiService;
 
 use super::apis::apis;
-use super::declared::Declared;
+use super::declared::WithMiddleware;
 use super::described;
 use super::docs_page;
 use super::docs_scripting;
 use super::document;
 use super::reread;
 use super::state::AdminState;
-use web::conditional::Fixed;
+use web::conditional::ConstantResponse;
 
-static DOCUMENT: LazyLock<Fixed> = LazyLock::new(|| Fixed::new("application/json", document::served()));
+static DOCUMENT: LazyLock<ConstantResponse> =
+    LazyLock::new(|| ConstantResponse::new("application/json", document::served()));
 
 /// The admin API under `/admin/v1` and, if `shown`, its document at `/openapi.json` and Swagger UI at `/docs`. Nest it at
 /// `/`.
 pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 'static> {
     described::hand_in(document());
-    let api = OpenApiService::new(Declared(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));
+    let api = OpenApiService::new(WithMiddleware(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut routes = Route::new();
     if shown {
         let document = make_sync(|request| DOCUMENT.answer(&request));

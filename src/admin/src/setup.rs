@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use poem_openapi::OpenApi;
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Admin, Key};
-use super::fails::{Fails, Usual};
+use super::fails::{Fails, NoExtraErrors};
 use super::setup_checks::Setup;
 use super::state::AdminState;
 use store::trial;
@@ -27,7 +27,7 @@ impl SetupApi {
     /// Vapi and Twilio, each with what to do. It changes nothing and shows no secret. It takes some seconds, because it
     /// calls Vapi, Twilio and the public address. The result is cached for ten seconds.
     #[oai(path = "/", method = "get")]
-    async fn get_setup(&self, key: Key<Admin>) -> Result<Found<Setup>, Fails<Usual>> {
+    async fn get_setup(&self, key: Key<Admin>) -> Result<ReadResponse<Setup>, Fails<NoExtraErrors>> {
         if key.rulebook_id.is_some() {
             let detail = "This key is for one rulebook only; the set-up is that of the whole installation.";
             return Err(Problem::new(Code::Forbidden, detail).into());
@@ -36,7 +36,7 @@ impl SetupApi {
         let (checks, clock) = (self.0.setup.clone(), self.0.clock.clone());
         let run = trial::spawn(async move { tokio::time::timeout(DEADLINE, checks.run(&clock)).await });
         match run.await {
-            Ok(Ok(found)) => Ok(Found::new(found)),
+            Ok(Ok(found)) => Ok(ReadResponse::new(found)),
             Ok(Err(too_long)) => Err(Problem::unavailable(&too_long, RETRY_AFTER_S).into()),
             Err(error) => Err(Problem::internal(&error).into()),
         }

@@ -14,12 +14,12 @@ use super::answer::{Json, etag};
 use super::auth::{Editor, Key, Viewer};
 use super::change_sets::view::ChangeSetState;
 use super::checked::checked_comment;
-use super::fails::{Fails, Usual, VersionedWrite};
-use super::publishing::{Outcome, finished, publish_all, waiting};
-use super::row_faults::About;
+use super::fails::{Fails, NoExtraErrors, WritesVersion};
+use super::publishing::{PublishOutcome, finished, publish_all, waiting};
+use super::row_faults::EditedRow;
 use super::rule_rows::AdminRow;
-use super::seen::Seen;
-use super::state::{AdminState, InRulebook};
+use super::seen::RowsAtState;
+use super::state::{AdminState, RulebookInPath};
 use super::versions::brought;
 use authoring::change_set::{ChangeSet, Edit};
 use authoring::diff::{self, RowDiff};
@@ -83,7 +83,7 @@ impl_apirequest_for_payload!(Csv<Vec<u8>>);
 
 /// A sheet.
 #[derive(ApiResponse)]
-pub enum SheetFound {
+pub enum SheetResponse {
     /// UTF-8 with a byte order mark for Excel, commas and CRLF.
     #[oai(status = 200)]
     Found(
@@ -110,7 +110,7 @@ pub struct SheetImport {
 /// The response after an import.
 #[expect(clippy::large_enum_variant, reason = "an answer is made once and moved to the wire")]
 #[derive(ApiResponse)]
-pub enum SheetDone {
+pub enum ImportSheetResponse {
     /// The changes, or the changes of a dry run.
     #[oai(status = 200)]
     Done(Json<SheetImport>),
@@ -131,11 +131,11 @@ impl<R: AdminRow> SheetsApi<R> {
     async fn export_sheet(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// An older revision; by default the head.
         revision: Query<Option<i64>>,
-    ) -> Result<SheetFound, Fails<Usual>> {
-        let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
+    ) -> Result<SheetResponse, Fails<NoExtraErrors>> {
+        let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
         let (tag, rulebook_id) = (etag(seen.revision()), seen.rulebook_id());
         // Writing thousands of rows takes a while.
         let text = self
@@ -144,7 +144,7 @@ impl<R: AdminRow> SheetsApi<R> {
             .await?;
         let text = text.map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
         let name = format!("attachment; filename=\"{}-{}.csv\"", rulebook.0, R::RESOURCE.path());
-        Ok(SheetFound::Found(Csv(text), name, tag))
+        Ok(SheetResponse::Found(Csv(text), name, tag))
     }
 
     /// Import
@@ -153,7 +153,7 @@ impl<R: AdminRow> SheetsApi<R> {
     async fn import_sheet(
         &self,
         key: Key<Editor>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// Deletes the rows that the sheet does not have. It requires the sheet's revision: rows that were written
         /// later are reported, not deleted.
         #[oai(default)]
@@ -168,7 +168,7 @@ impl<R: AdminRow> SheetsApi<R> {
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
         body: Csv<Vec<u8>>,
-    ) -> Result<SheetDone, Fails<VersionedWrite>> {
+    ) -> Result<ImportSheetResponse, Fails<WritesVersion>> {
         let comment = checked_comment(comment.0)?;
         let missing = what_is_missing(delete_missing.0, revision.0, if_match.0.as_deref())?;
         let standing = self.state.standing(&key, &rulebook.0).await?;
@@ -180,7 +180,7 @@ impl<R: AdminRow> SheetsApi<R> {
             .await?
             .map_err(|faults| told(&faults))?;
         let planned = self.state.publisher.plan(rulebook_id, &edits).await;
-        let planned = finished(&self.state, rulebook_id, Ok(planned), &About::default()).await?;
+        let planned = finished(&self.state, rulebook_id, Ok(planned), &EditedRow::default()).await?;
         let rows = diff::diff(&planned.base, &planned.rows);
         let mut import = SheetImport {
             revision: None,
@@ -192,14 +192,14 @@ impl<R: AdminRow> SheetsApi<R> {
         } else {
             let change = ChangeSet { edits, comment };
             match publish_all(&self.state, rulebook_id, change, key.author()).await? {
-                Outcome::Done(published) => import.revision = Some(published.revision),
-                Outcome::Waits(set) => {
+                PublishOutcome::Done(published) => import.revision = Some(published.revision),
+                PublishOutcome::Waits(set) => {
                     let (set, address, version) = waiting(&key, &rulebook.0, *set);
-                    return Ok(SheetDone::Waits(set, address, version));
+                    return Ok(ImportSheetResponse::Waits(set, address, version));
                 }
             }
         }
-        Ok(SheetDone::Done(Json(import)))
+        Ok(ImportSheetResponse::Done(Json(import)))
     }
 }
 
@@ -217,7 +217,7 @@ impl<R: AdminRow> SheetsApi<R> {
             let version = publisher.set(rulebook_id, id).await?.set.version;
             publisher.add_changes(rulebook_id, id, version, edits, &author).await
         });
-        finished(&self.state, rulebook_id, task.await, &About::default()).await?;
+        finished(&self.state, rulebook_id, task.await, &EditedRow::default()).await?;
         Ok(())
     }
 }

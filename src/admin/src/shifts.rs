@@ -4,11 +4,11 @@ use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
 use poem_openapi::param::Query;
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
 use super::calendar_days::day;
-use super::fails::{Fails, Usual};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors};
+use super::state::{AdminState, RulebookInPath};
 use rules::Rulebook;
 use rules::shifts::{self, OnShift, Shift};
 use web::problem::Problem;
@@ -109,14 +109,14 @@ impl ShiftsApi {
     async fn get_shifts(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The first day, as `2026-12-01`; by default today in the rulebook's time zone.
         from: Query<Option<String>>,
         /// The last day, at most 61 days later; by default 30 days later.
         until: Query<Option<String>>,
         /// An older revision; by default the head.
         revision: Query<Option<i64>>,
-    ) -> Result<Found<Shifts>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Shifts>, Fails<NoExtraErrors>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let book = self.0.at(&loaded, revision.0).await?;
         let now = self.0.clock.now();
@@ -138,7 +138,7 @@ impl ShiftsApi {
             let detail = format!("These days have more than {MAX_SHIFTS} shifts: ask for fewer days.");
             return Err(Problem::fault("until", "invalid_value", detail).into());
         }
-        Ok(Found::new(found))
+        Ok(ReadResponse::new(found))
     }
 }
 

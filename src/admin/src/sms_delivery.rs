@@ -11,8 +11,8 @@ use super::answer::{FoundRow, Json, etag};
 use super::audited;
 use super::auth::{Admin, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, SettingsWrite, Usual};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors, SettingsWrite};
+use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
 use store::rulebooks;
 
@@ -69,8 +69,8 @@ impl SmsDeliveryApi {
     async fn get_sms_delivery(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
-    ) -> Result<FoundRow<SmsDelivery>, Fails<Usual>> {
+        rulebook: RulebookInPath,
+    ) -> Result<FoundRow<SmsDelivery>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = self.0.rulebook_row(rulebook_id).await?;
         Ok(answer(Delivery::of(&row.sms_delivery), row.sms_delivery_version))
@@ -84,7 +84,7 @@ impl SmsDeliveryApi {
     async fn put_sms_delivery(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The ETag that you read, if the version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,

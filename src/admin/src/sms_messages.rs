@@ -8,11 +8,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::across::{RULEBOOK, Rulebooks, rulebooks};
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::auth::{Caller, Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec, Listing};
-use super::list_csv::{Gathering, ListFound, WantsCsv};
+use super::fails::{Fails, NoExtraErrors};
+use super::list::{Filter, FilterType, ListQuery, ListSpec, Listing};
+use super::list_csv::{Gathering, ListResponse, WantsCsv};
 use super::masking;
 use super::state::AdminState;
 use rules::segments::{Encoding, outside_gsm7, segments};
@@ -36,42 +36,42 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "state",
-            kind: Kind::Choice(STATES),
+            kind: FilterType::Choice(STATES),
             doc: "How far it is; `dead` is the dead letters, each with its reason in `error`.",
         },
         Filter {
             name: "call_id",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "Those of one call.",
         },
         Filter {
             name: "since",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Made at this instant or later.",
         },
         Filter {
             name: "until",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Made before this instant.",
         },
         Filter {
             name: "simulated",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether `ringbook simulate` played the call that it is about.",
         },
         Filter {
             name: "contact",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "Those to one contact.",
         },
         Filter {
             name: "error_code",
-            kind: Kind::Number,
+            kind: FilterType::Number,
             doc: "Those with one of Twilio's error codes.",
         },
         Filter {
             name: "priority",
-            kind: Kind::Choice(&["P1", "P2", "P3", "P4"]),
+            kind: FilterType::Choice(&["P1", "P2", "P3", "P4"]),
             doc: "How urgent.",
         },
     ],
@@ -222,7 +222,7 @@ impl SmsMessagesApi {
         key: Key<Viewer>,
         query: ListQuery,
         wants: WantsCsv,
-    ) -> Result<ListFound<SmsMessage>, Fails<Usual>> {
+    ) -> Result<ListResponse<SmsMessage>, Fails<NoExtraErrors>> {
         let mut listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
         let mut gathering = Gathering::of(&key, &wants, &mut listing, "sms-messages", COLUMNS);
@@ -241,7 +241,7 @@ impl SmsMessagesApi {
         key: Key<Viewer>,
         /// The message's id.
         id: Path<Uuid>,
-    ) -> Result<Found<SmsMessageDetail>, Fails<Usual>> {
+    ) -> Result<ReadResponse<SmsMessageDetail>, Fails<NoExtraErrors>> {
         let seen = rulebooks(&self.0, &key, None).await?;
         let found = sms_messages::Entity::find()
             .filter(sms_messages::Column::Id.eq(id.0))
@@ -271,7 +271,7 @@ impl SmsMessagesApi {
             error_code: row.error_code,
             received_at: row.received_at,
         });
-        Ok(Found::new(SmsMessageDetail {
+        Ok(ReadResponse::new(SmsMessageDetail {
             attempts: attempts.collect(),
             callbacks: said.collect(),
             message: view(&key, &seen, row),

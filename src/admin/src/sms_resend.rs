@@ -11,12 +11,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::across::rulebooks;
-use super::answer::{Found, Json};
+use super::answer::{Json, ReadResponse};
 use super::audited;
 use super::auth::{Caller, Dispatcher, Key};
 use super::body::Body;
-use super::fails::{Fails, Resending, ResendingMany};
-use super::idempotency::{Answered, Begun, Once};
+use super::fails::{Fails, ResendsMany, ResendsOne};
+use super::idempotency::{Begun, IdempotentResponse, Once};
 use super::sms_messages::{SmsMessage, view};
 use super::state::AdminState;
 use base::clock::to_micros;
@@ -65,14 +65,14 @@ pub struct ResentMany {
     /// Which ones.
     resent: Vec<Uuid>,
     /// Those that were not resent, each with the reason.
-    not_resent: Vec<NotResent>,
+    not_resent: Vec<SkippedMessage>,
     /// Where to continue, if there are more.
     next_after: Option<Uuid>,
 }
 
 /// A dead letter that was not resent.
 #[derive(Debug, Object)]
-pub struct NotResent {
+pub struct SkippedMessage {
     /// The message's id.
     id: Uuid,
     /// The reason as a word: `may_have_been_sent`, `opted_out`, `no_contact` or `erased`.
@@ -82,7 +82,7 @@ pub struct NotResent {
 }
 
 /// Whether a transaction did something.
-enum Done<T> {
+enum Completion<T> {
     Yes(T),
     /// A concurrent duplicate is doing it.
     Elsewhere,
@@ -105,7 +105,7 @@ impl SmsResendApi {
         /// Idempotency key: the same request within a day is done once and gets the first response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
-    ) -> Result<Answered<Found<SmsMessage>>, Fails<Resending>> {
+    ) -> Result<IdempotentResponse<ReadResponse<SmsMessage>>, Fails<ResendsOne>> {
         let missing = || Problem::not_found(format!("SMS message `{}`", id.0));
         let rulebook_id = rulebook_of(self.0.latest(), id.0).await?;
         let rulebook_id = rulebook_id.filter(|id| key.sees(*id)).ok_or_else(missing)?;
@@ -124,20 +124,20 @@ impl SmsResendApi {
         let done = trial::spawn(async move {
             let tx = store::begin(&state.db).await?;
             if !claim.take(&tx).await? {
-                return Ok::<_, Problem>(Done::Elsewhere);
+                return Ok::<_, Problem>(Completion::Elsewhere);
             }
             let row = locked(&tx, rulebook_id, id).await?;
             let row = row.ok_or_else(|| Problem::not_found(format!("SMS message `{id}`")))?;
             let row = send_again(&tx, row, force, now).await?;
             let row = row.map_err(|not| Problem::new(Code::Conflict, not.sentence()))?;
-            let answer = Answered::new(Found::Found(Json(view(&caller, &seen, row)))).await?;
+            let answer = IdempotentResponse::new(ReadResponse::Found(Json(view(&caller, &seen, row)))).await?;
             claim.seal(&answer)?.write(&tx).await?;
             finish(&state, tx, vec![entry]).await?;
-            Ok(Done::Yes(answer))
+            Ok(Completion::Yes(answer))
         });
         match done.await.map_err(|error| Problem::internal(&error))?? {
-            Done::Yes(answer) => Ok(answer),
-            Done::Elsewhere => Ok(once.again(&self.0, &key).await?),
+            Completion::Yes(answer) => Ok(answer),
+            Completion::Elsewhere => Ok(once.again(&self.0, &key).await?),
         }
     }
 
@@ -153,7 +153,7 @@ impl SmsResendApi {
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<ResendMany>,
-    ) -> Result<Answered<Found<ResentMany>>, Fails<ResendingMany>> {
+    ) -> Result<IdempotentResponse<ReadResponse<ResentMany>>, Fails<ResendsMany>> {
         let asked = body.0;
         let rulebook_id = self.0.find(&key, &asked.rulebook).await?;
         let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
@@ -165,17 +165,17 @@ impl SmsResendApi {
         let done = trial::spawn(async move {
             let tx = store::begin(&state.db).await?;
             if !claim.take(&tx).await? {
-                return Ok::<_, Problem>(Done::Elsewhere);
+                return Ok::<_, Problem>(Completion::Elsewhere);
             }
             let (found, entries) = resend(&tx, &state, &caller, &which, asked.force, now).await?;
-            let answer = Answered::new(Found::new(found)).await?;
+            let answer = IdempotentResponse::new(ReadResponse::new(found)).await?;
             claim.seal(&answer)?.write(&tx).await?;
             finish(&state, tx, entries).await?;
-            Ok(Done::Yes(answer))
+            Ok(Completion::Yes(answer))
         });
         match done.await.map_err(|error| Problem::internal(&error))?? {
-            Done::Yes(answer) => Ok(answer),
-            Done::Elsewhere => Ok(once.again(&self.0, &key).await?),
+            Completion::Yes(answer) => Ok(answer),
+            Completion::Elsewhere => Ok(once.again(&self.0, &key).await?),
         }
     }
 }
@@ -213,7 +213,7 @@ async fn resend(
                 entries.push(entry(state, caller, which.rulebook_id, id, force));
                 resent.push(id);
             }
-            Err(not) => not_resent.push(NotResent {
+            Err(not) => not_resent.push(SkippedMessage {
                 id,
                 reason: not.word().to_owned(),
                 detail: not.sentence().to_owned(),

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::across::{RULEBOOK, rulebooks};
-use super::answer::{Found, Gone, Page};
+use super::answer::{DeleteResponse, Page, ReadResponse};
 use super::audited;
 use super::auth::{Admin, Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
 use store::{notices, sms_messages, sms_suppressions};
@@ -25,7 +25,7 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "lifted",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "Whether it was lifted.",
         },
     ],
@@ -63,7 +63,7 @@ impl SmsSuppressionsApi {
         &self,
         key: Key<Viewer>,
         query: ListQuery,
-    ) -> Result<Found<Page<SmsSuppression>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<SmsSuppression>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
         let mut select = sms_suppressions::Entity::find().filter(seen.filter(sms_suppressions::Column::RulebookId));
@@ -84,7 +84,7 @@ impl SmsSuppressionsApi {
             lifted_at: row.lifted_at,
             lifted_by: row.lifted_by,
         };
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             view,
@@ -101,7 +101,7 @@ impl SmsSuppressionsApi {
         key: Key<Admin>,
         /// The suppression's id.
         id: Path<Uuid>,
-    ) -> Result<Gone, Fails<Usual>> {
+    ) -> Result<DeleteResponse, Fails<NoExtraErrors>> {
         let missing = || Problem::not_found(format!("SMS suppression `{}` that is in force", id.0));
         let found = sms_suppressions::Entity::find()
             .filter(sms_suppressions::Column::Id.eq(id.0))
@@ -126,7 +126,7 @@ impl SmsSuppressionsApi {
             })
         });
         if lift.await? {
-            Ok(Gone::Gone)
+            Ok(DeleteResponse::Gone)
         } else {
             Err(missing().into())
         }

@@ -16,14 +16,14 @@ use super::at_once::AtOnce;
 use super::auth::Caller;
 use super::last_use::LastUse;
 use super::setup_checks::SetupChecks;
-use super::watched::Watched;
+use super::watched::WatchedRulebooks;
 use base::clock::Clock;
 use base::keys::SecretKey;
 use jobs::history::queue::Backtests;
-use revisions::current::{Current, LoadError, Loaded, Standing};
+use revisions::current::{LoadError, LoadedRulebook, RulebookCache, Standing};
 use revisions::publish::Publisher;
 use rules::decision::Decision;
-use rules::facts::Extracted;
+use rules::facts::ExtractedFacts;
 use rules::fair_pool::Busy;
 use rules::rows::{Contact, RowSet};
 use rules::{Rulebook, sample};
@@ -37,7 +37,7 @@ use web::problem::{Code, Problem};
 
 /// Reads the facts of a whole Vapi message, exactly as the webhook does, and its instant; `None` if it is not a message.
 /// Passed in, because `admin` must not depend on `webhook`.
-pub type ReadMessage = Arc<dyn Fn(&Rulebook, &Value) -> Option<(Extracted, Option<DateTime<Utc>>)> + Send + Sync>;
+pub type ReadMessage = Arc<dyn Fn(&Rulebook, &Value) -> Option<(ExtractedFacts, Option<DateTime<Utc>>)> + Send + Sync>;
 
 /// Validates a rulebook's webhook settings strictly. Returns them with all defaults filled in, or every fault.
 pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
@@ -49,7 +49,7 @@ pub type TakeAgain =
 
 /// The text of an SMS message to a contact about a decision, exactly as it would be sent; `None` if the template does not
 /// exist.
-pub type WordSms = Arc<dyn Fn(&Rulebook, &str, &Contact, &Decision, &Extracted) -> Option<String> + Send + Sync>;
+pub type WordSms = Arc<dyn Fn(&Rulebook, &str, &Contact, &Decision, &ExtractedFacts) -> Option<String> + Send + Sync>;
 
 /// Functions of the webhook.
 #[derive(Clone)]
@@ -76,7 +76,7 @@ pub struct AdminState {
     /// Publishes changes of rules.
     pub publisher: Arc<Publisher>,
     /// The compiled rulebooks.
-    pub current: Arc<Current>,
+    pub current: Arc<RulebookCache>,
     /// The source of time and new ids.
     pub clock: Clock,
     /// The rows of the sample business, with which a new rulebook may begin.
@@ -97,7 +97,7 @@ pub struct AdminState {
     pub(super) last_use: LastUse,
     /// The open event streams, by key.
     pub(super) streams: AtOnce,
-    pub(super) watched: Watched,
+    pub(super) watched: WatchedRulebooks,
 }
 
 impl AdminState {
@@ -109,7 +109,7 @@ impl AdminState {
         primary: DatabaseConnection,
         replica: Replica,
         publisher: Arc<Publisher>,
-        current: Arc<Current>,
+        current: Arc<RulebookCache>,
         clock: Clock,
         key: SecretKey,
         from_webhook: FromWebhook,
@@ -134,7 +134,7 @@ impl AdminState {
             at_once: AtOnce::default(),
             last_use: LastUse::default(),
             streams: AtOnce::default(),
-            watched: Watched::default(),
+            watched: WatchedRulebooks::default(),
         }
     }
 
@@ -204,7 +204,7 @@ impl AdminState {
     ///
     /// # Errors
     /// 404 if there is no such revision, 5xx if the database fails.
-    pub async fn at(&self, loaded: &Loaded, revision: Option<i64>) -> Result<Arc<Rulebook>, Problem> {
+    pub async fn at(&self, loaded: &LoadedRulebook, revision: Option<i64>) -> Result<Arc<Rulebook>, Problem> {
         let Some(number) = revision else {
             return Ok(Arc::clone(&loaded.rulebook));
         };
@@ -232,7 +232,7 @@ impl AdminState {
     ///
     /// # Errors
     /// 404 if it does not exist for this caller, 5xx if the database fails.
-    pub async fn open(&self, caller: &Caller, code: &str) -> Result<Loaded, Problem> {
+    pub async fn open(&self, caller: &Caller, code: &str) -> Result<LoadedRulebook, Problem> {
         self.current
             .head(code)
             .await
@@ -281,9 +281,9 @@ pub fn shortened(text: &str) -> String {
 }
 
 /// The code of a rulebook, from the path; the resources' common prefix names it `:rulebook`.
-pub struct InRulebook(pub String);
+pub struct RulebookInPath(pub String);
 
-impl<'a> ApiExtractor<'a> for InRulebook {
+impl<'a> ApiExtractor<'a> for RulebookInPath {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
     const PARAM_IS_REQUIRED: bool = true;
 

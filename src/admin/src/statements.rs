@@ -17,7 +17,7 @@ use super::auth::{Key, Viewer};
 use super::days;
 use super::fails::{Counting, Fails};
 use super::list_csv::{ListSheet, WantsCsv};
-use super::state::{AdminState, InRulebook};
+use super::state::{AdminState, RulebookInPath};
 use rules::money::Money;
 use web::problem::Problem;
 
@@ -113,7 +113,7 @@ pub enum StatementContent {
 
 /// A statement.
 #[derive(ApiResponse)]
-pub enum StatementFound {
+pub enum StatementResponse {
     /// The figures.
     #[oai(status = 200)]
     Found(StatementContent),
@@ -130,13 +130,13 @@ impl StatementsApi {
     async fn get_statement(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// A month, as `2026-11`, or a day, as `2026-11-28`.
         period: Path<String>,
         /// `true` also counts what `ringbook simulate` has played.
         simulated: Query<Option<bool>>,
         wants: WantsCsv,
-    ) -> Result<StatementFound, Fails<Counting>> {
+    ) -> Result<StatementResponse, Fails<Counting>> {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let settings = standing.rows().settings.values().next();
         let zone = settings.and_then(|stored| stored.row.time_zone.parse().ok());
@@ -165,11 +165,11 @@ impl StatementsApi {
         if wants.is_on() {
             let name = format!("{}-{}", rulebook.0, period.0);
             let sheet = ListSheet::of_items(&key, COLUMNS, &days, name)?;
-            return Ok(StatementFound::Found(StatementContent::Csv(sheet)));
+            return Ok(StatementResponse::Found(StatementContent::Csv(sheet)));
         }
         let nothing = Figures::of(None, currency.as_deref().unwrap_or_default());
         let total = days.iter().fold(nothing, Figures::plus);
-        Ok(StatementFound::Found(StatementContent::Json(Json(Statement {
+        Ok(StatementResponse::Found(StatementContent::Json(Json(Statement {
             period: period.0,
             time_zone: zone.name().to_owned(),
             since,

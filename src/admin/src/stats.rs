@@ -8,10 +8,10 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
 use super::across::{RULEBOOK, rulebooks};
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::state::AdminState;
 use store::{calls, decisions, leads, notices, sms_messages};
 
@@ -22,17 +22,17 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "since",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "From this instant on; else the last 24 hours.",
         },
         Filter {
             name: "until",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Before this instant; else up to now.",
         },
         Filter {
             name: "simulated",
-            kind: Kind::Boolean,
+            kind: FilterType::Boolean,
             doc: "`true` also counts what `ringbook simulate` has played.",
         },
     ],
@@ -64,7 +64,7 @@ pub struct Stats {
 impl StatsApi {
     /// Read the numbers at a glance
     #[oai(path = "/", method = "get")]
-    async fn get_stats(&self, key: Key<Viewer>, query: ListQuery) -> Result<Found<Stats>, Fails<Usual>> {
+    async fn get_stats(&self, key: Key<Viewer>, query: ListQuery) -> Result<ReadResponse<Stats>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
         let since = listing
@@ -131,7 +131,7 @@ impl StatsApi {
             .into_tuple::<(String, i64)>()
             .all(db)
             .await?;
-        Ok(Found::new(Stats {
+        Ok(ReadResponse::new(Stats {
             since,
             calls,
             leads,

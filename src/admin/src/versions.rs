@@ -3,7 +3,7 @@
 //! In: the version in the body, `If-Match`, `If-None-Match` and the current version. Out: the state that the publisher must
 //! find, or 428 if the version of an existing row is missing, or 412 if it is not current.
 
-use authoring::change_set::Expected;
+use authoring::change_set::ExpectedVersion;
 use web::problem::{Code, FieldFault, Problem};
 
 /// The state that a request expects.
@@ -21,7 +21,7 @@ pub struct Precondition {
 ///
 /// # Errors
 /// 400, 412 or 428, each with what to send.
-pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result<Expected, Problem> {
+pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result<ExpectedVersion, Problem> {
     let brought = brought(said.body, said.if_match.as_deref())?;
     if let Some(value) = &said.if_none_match {
         if value.trim() != "*" {
@@ -29,19 +29,19 @@ pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result
             return Err(Problem::invalid_parameter("If-None-Match", detail));
         }
         return match current {
-            None if brought.is_none() => Ok(Expected::Absent),
+            None if brought.is_none() => Ok(ExpectedVersion::Absent),
             _ => Err(Problem::new(Code::StaleVersion, format!("The {what} exists already."))),
         };
     }
     match (brought, current) {
         // A row that does not exist yet has version 0.
-        (None | Some(0), None) => Ok(Expected::Absent),
+        (None | Some(0), None) => Ok(ExpectedVersion::Absent),
         (Some(version), None) => Err(stale(what, version, None)),
         (None, Some(_)) => Err(Problem::new(
             Code::VersionRequired,
             format!("The {what} exists: bring the `version` that was read, in the body or as `If-Match: \"version\"`."),
         )),
-        (Some(version), Some(current)) if version == current => Ok(Expected::Version(version)),
+        (Some(version), Some(current)) if version == current => Ok(ExpectedVersion::Version(version)),
         (Some(version), current) => Err(stale(what, version, current)),
     }
 }
@@ -119,15 +119,15 @@ mod tests {
         }
     }
 
-    fn code(said: &Precondition, current: Option<i64>) -> Result<Expected, Code> {
+    fn code(said: &Precondition, current: Option<i64>) -> Result<ExpectedVersion, Code> {
         expected(said, current, "row").map_err(|problem| problem.code())
     }
 
     #[test]
     fn a_new_row_needs_no_version_and_an_existing_one_does() {
-        assert_eq!(code(&said(None, None, None), None), Ok(Expected::Absent));
-        assert_eq!(code(&said(Some(0), None, None), None), Ok(Expected::Absent));
-        assert_eq!(code(&said(None, None, Some("*")), None), Ok(Expected::Absent));
+        assert_eq!(code(&said(None, None, None), None), Ok(ExpectedVersion::Absent));
+        assert_eq!(code(&said(Some(0), None, None), None), Ok(ExpectedVersion::Absent));
+        assert_eq!(code(&said(None, None, Some("*")), None), Ok(ExpectedVersion::Absent));
         assert_eq!(code(&said(None, None, None), Some(3)), Err(Code::VersionRequired));
         assert_eq!(code(&said(None, Some("*"), None), Some(3)), Err(Code::InvalidParameter));
     }
@@ -140,7 +140,7 @@ mod tests {
             said(Some(3), Some("W/\"3\""), None),
             said(None, Some("\"3.0f1e2d\""), None),
         ] {
-            assert_eq!(code(&good, Some(3)), Ok(Expected::Version(3)));
+            assert_eq!(code(&good, Some(3)), Ok(ExpectedVersion::Version(3)));
             assert_eq!(code(&good, Some(4)), Err(Code::StaleVersion));
             assert_eq!(code(&good, None), Err(Code::StaleVersion));
         }

@@ -2,14 +2,14 @@
 
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::Found;
+use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::state::{AdminState, InRulebook};
+use super::fails::{Fails, NoExtraErrors};
+use super::state::{AdminState, RulebookInPath};
 use rules::Rulebook;
 use rules::rows::{FactKind, Hook};
 use rules::script::functions::FUNCTIONS;
-use rules::script::{Compiled, LIMITS, Limit};
+use rules::script::{CompiledScript, LIMITS, Limit};
 use rules::vocabulary::{CONDITIONS, DERIVED, GIVEN, about};
 
 pub struct VocabularyApi(pub AdminState);
@@ -97,10 +97,10 @@ impl VocabularyApi {
     async fn get_vocabulary(
         &self,
         key: Key<Viewer>,
-        rulebook: InRulebook,
-    ) -> Result<Found<VocabularyView>, Fails<Usual>> {
+        rulebook: RulebookInPath,
+    ) -> Result<ReadResponse<VocabularyView>, Fails<NoExtraErrors>> {
         let loaded = self.0.open(&key, &rulebook.0).await?;
-        Ok(Found::new(view(&loaded.rulebook)))
+        Ok(ReadResponse::new(view(&loaded.rulebook)))
     }
 }
 
@@ -138,7 +138,10 @@ fn view(book: &Rulebook) -> VocabularyView {
         .map(|row| LibraryView {
             code: row.code.clone(),
             import: format!("import \"{0}\" as {0};", row.code),
-            functions: book.script(&row.code).map(Compiled::signatures).unwrap_or_default(),
+            functions: book
+                .script(&row.code)
+                .map(CompiledScript::signatures)
+                .unwrap_or_default(),
         });
     VocabularyView {
         revision: book.revision(),

@@ -15,9 +15,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// The watched rulebooks. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
-pub struct Watched(Arc<Mutex<HashMap<Uuid, watch::Sender<Option<DayMarks>>>>>);
+pub struct WatchedRulebooks(Arc<Mutex<HashMap<Uuid, watch::Sender<Option<DayMarks>>>>>);
 
-impl Watched {
+impl WatchedRulebooks {
     /// Subscribes to the marks of a rulebook; `None` until the first poll.
     pub fn marks(
         &self,
@@ -48,7 +48,12 @@ impl Watched {
     }
 }
 
-async fn poll(watched: Watched, db: DatabaseConnection, rulebook_id: Uuid, marks: watch::Sender<Option<DayMarks>>) {
+async fn poll(
+    watched: WatchedRulebooks,
+    db: DatabaseConnection,
+    rulebook_id: Uuid,
+    marks: watch::Sender<Option<DayMarks>>,
+) {
     while marks.receiver_count() > 0 || !watched.forget(rulebook_id) {
         // While the database does not respond there is no news; the pages that clients reload say so.
         if let Ok(now) = day_marks::of(&db, rulebook_id).await {

@@ -15,8 +15,8 @@ use super::answer::{FoundRow, Json, etag};
 use super::audited;
 use super::auth::{Admin, Key};
 use super::body::Body;
-use super::fails::{AuthWrite, Fails, Usual};
-use super::state::{AdminState, InRulebook};
+use super::fails::{AuthWrite, Fails, NoExtraErrors};
+use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
 use store::rulebooks;
 use web::problem::Problem;
@@ -26,7 +26,7 @@ pub struct WebhookAuthApi(pub AdminState);
 /// How webhooks are verified.
 #[derive(Debug, Object)]
 #[oai(rename = "WebhookAuth")]
-pub struct Shape {
+pub struct WebhookVerification {
     /// The accepted schemes; a message must satisfy one.
     #[oai(validator(min_items = 1, max_items = 10))]
     schemes: Vec<WebhookScheme>,
@@ -111,7 +111,7 @@ pub enum Encoding {
     Base64,
 }
 
-/// The settings as JSON, documented as [`Shape`].
+/// The settings as JSON, documented as [`WebhookVerification`].
 #[derive(Debug)]
 pub struct WebhookAuth(Value);
 
@@ -128,15 +128,15 @@ impl Type for WebhookAuth {
     type RawElementValueType = Self;
 
     fn name() -> Cow<'static, str> {
-        Shape::name()
+        WebhookVerification::name()
     }
 
     fn schema_ref() -> MetaSchemaRef {
-        Shape::schema_ref()
+        WebhookVerification::schema_ref()
     }
 
     fn register(registry: &mut Registry) {
-        Shape::register(registry);
+        WebhookVerification::register(registry);
     }
 
     fn as_raw_value(&self) -> Option<&Self> {
@@ -161,8 +161,8 @@ impl WebhookAuthApi {
     async fn get_webhook_auth(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
-    ) -> Result<FoundRow<WebhookAuth>, Fails<Usual>> {
+        rulebook: RulebookInPath,
+    ) -> Result<FoundRow<WebhookAuth>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = self.0.rulebook_row(rulebook_id).await?;
         Ok(answer(
@@ -179,7 +179,7 @@ impl WebhookAuthApi {
     async fn put_webhook_auth(
         &self,
         key: Key<Admin>,
-        rulebook: InRulebook,
+        rulebook: RulebookInPath,
         /// The ETag of the settings that you read, if their version is not in the body.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,

@@ -8,10 +8,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::across::{RULEBOOK, Rulebooks, rulebooks};
-use super::answer::{Found, Page};
+use super::answer::{Page, ReadResponse};
 use super::auth::{Caller, Key, Viewer};
-use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::fails::{Fails, NoExtraErrors};
+use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
 use super::state::AdminState;
 use store::webhook_events;
@@ -28,32 +28,32 @@ pub const LIST: ListSpec = ListSpec {
         RULEBOOK,
         Filter {
             name: "type",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "The message's type, as `end-of-call-report`.",
         },
         Filter {
             name: "call_id",
-            kind: Kind::Text,
+            kind: FilterType::Text,
             doc: "Those of one call.",
         },
         Filter {
             name: "state",
-            kind: Kind::Choice(&STATES),
+            kind: FilterType::Choice(&STATES),
             doc: "What became of it: `unreadable` and `poisoned` ones are kept raw, and had no effect.",
         },
         Filter {
             name: "origin",
-            kind: Kind::Choice(&ORIGINS),
+            kind: FilterType::Choice(&ORIGINS),
             doc: "How it came: `reconciled` was made of Vapi's list of calls, because no report came.",
         },
         Filter {
             name: "since",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Those that came at this instant or later.",
         },
         Filter {
             name: "until",
-            kind: Kind::Time,
+            kind: FilterType::Time,
             doc: "Those that came before this instant.",
         },
     ],
@@ -110,7 +110,7 @@ impl WebhookEventsApi {
         &self,
         key: Key<Viewer>,
         query: ListQuery,
-    ) -> Result<Found<Page<WebhookEvent>>, Fails<Usual>> {
+    ) -> Result<ReadResponse<Page<WebhookEvent>>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
         let seen = rulebooks(&self.0, &key, Some(&listing)).await?;
         let mut select = webhook_events::Entity::find().filter(seen.filter(webhook_events::Column::RulebookId));
@@ -133,7 +133,7 @@ impl WebhookEventsApi {
         let rows = listing
             .rows_by_id(self.0.read(), select, webhook_events::Column::Id)
             .await?;
-        Ok(Found::new(listing.page(
+        Ok(ReadResponse::new(listing.page(
             rows,
             |row| (Value::Null, row.id.to_string()),
             |row| view(&key, &seen, row),
@@ -147,7 +147,7 @@ impl WebhookEventsApi {
         key: Key<Viewer>,
         /// The event's id.
         id: Path<Uuid>,
-    ) -> Result<Found<WebhookEventDetail>, Fails<Usual>> {
+    ) -> Result<ReadResponse<WebhookEventDetail>, Fails<NoExtraErrors>> {
         let seen = rulebooks(&self.0, &key, None).await?;
         let found = webhook_events::Entity::find()
             .filter(webhook_events::Column::Id.eq(id.0))
@@ -156,7 +156,7 @@ impl WebhookEventsApi {
             .await?;
         let mut row = found.ok_or_else(|| Problem::not_found(format!("webhook event `{}`", id.0)))?;
         let body = row.raw_body()?.and_then(|body| serde_json::from_slice(&body).ok());
-        Ok(Found::new(WebhookEventDetail {
+        Ok(ReadResponse::new(WebhookEventDetail {
             body: body.map(|body| masking::json(&key, body)),
             event: view(&key, &seen, row),
         }))

@@ -6,14 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::Condition;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 
-use super::list::{Filter, Kind, Listing};
+use super::list::{Filter, FilterType, Listing};
 use store::{call_transcripts, search};
 use web::problem::Problem;
 
 /// The filter, for the specs of the lists.
 pub const WORDS: Filter = Filter {
     name: "words",
-    kind: Kind::Text,
+    kind: FilterType::Text,
     doc: "A piece of what the caller or the agent said, or of the summary or problem, whatever its case and accents; three \
           letters or more. It searches 31 days: those before `until`, else the last ones, or those from `since` on.",
 };

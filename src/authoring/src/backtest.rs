@@ -1,7 +1,7 @@
 //! Decides stored calls again under another state of the rulebook: what would have changed in prices and priorities?
 //!
-//! In: two compiled rulebooks, the base and the candidate, and stored calls. Out: a [`Tally`] of the changes, which
-//! [`Tally::result`] turns into a [`BacktestResult`]. Extracted facts are stored separately from derived ones, so
+//! In: two compiled rulebooks, the base and the candidate, and stored calls. Out: a [`BacktestTally`] of the changes, which
+//! [`BacktestTally::result`] turns into a [`BacktestResult`]. Extracted facts are stored separately from derived ones, so
 //! service, area and calendar are derived again under both rulebooks. The base also decides again, so that only the
 //! change between the two rulebooks counts. Calls whose stored decision differs from the base's are counted separately:
 //! an older change caused that. Pure: reading the calls and choosing the batch size is up to the caller.
@@ -17,11 +17,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 pub use self::outcome::*;
-pub use self::tally::Tally;
+pub use self::tally::BacktestTally;
 use super::both;
 use rules::compile::Rulebook;
 use rules::decision::{Decision, Step};
-use rules::facts::{Extracted, Facts, Note};
+use rules::facts::{ExtractedFacts, Facts, Note};
 use rules::rows::{self, FactMapping, Resource, Row, with_row};
 
 /// The parts of a stored decision that a backtest needs.
@@ -36,7 +36,7 @@ pub struct StoredCall {
     /// The stored outcome.
     pub stored: StoredOutcome,
     /// The facts of the message.
-    pub said: Said,
+    pub said: StoredCallFacts,
 }
 
 /// The outcome of a stored decision, from its columns.
@@ -54,20 +54,20 @@ pub struct StoredOutcome {
 
 /// The facts of a stored call.
 #[derive(Debug, Clone)]
-pub enum Said {
+pub enum StoredCallFacts {
     /// The facts stored with the decision, the same for base and candidate.
-    Stored(Extracted),
+    Stored(ExtractedFacts),
     /// Extracted again from the original message, because the two rulebooks map facts differently.
     Anew {
         /// Extracted with the base's fact mappings.
-        base: Extracted,
+        base: ExtractedFacts,
         /// Extracted with the candidate's fact mappings.
-        candidate: Extracted,
+        candidate: ExtractedFacts,
     },
 }
 
-impl Said {
-    fn both(&self) -> [&Extracted; 2] {
+impl StoredCallFacts {
+    fn both(&self) -> [&ExtractedFacts; 2] {
         match self {
             Self::Stored(extracted) => [extracted, extracted],
             Self::Anew { base, candidate } => [base, candidate],
@@ -77,7 +77,7 @@ impl Said {
 
 /// The stored facts of a decision, or a mark that they were erased.
 #[derive(Debug, Deserialize)]
-struct Kept {
+struct StoredFactsJson {
     facts: Facts,
     #[serde(default)]
     said: String,
@@ -91,14 +91,14 @@ struct Kept {
 ///
 /// # Errors
 /// When `json` is not in the format in which decisions are stored.
-pub fn stored_facts(json: &str) -> Result<Option<Extracted>, serde_json::Error> {
-    let Kept {
+pub fn stored_facts(json: &str) -> Result<Option<ExtractedFacts>, serde_json::Error> {
+    let StoredFactsJson {
         facts,
         said,
         notes,
         erased,
     } = serde_json::from_str(json)?;
-    Ok((!erased).then_some(Extracted { facts, said, notes }))
+    Ok((!erased).then_some(ExtractedFacts { facts, said, notes }))
 }
 
 /// Two states of a rulebook that are compared.
@@ -134,13 +134,13 @@ impl Backtest {
     }
 
     /// Decides a stored call with both rulebooks and counts the differences.
-    pub fn look(&self, call: StoredCall, tally: &mut Tally) {
+    pub fn look(&self, call: StoredCall, tally: &mut BacktestTally) {
         let [before, after] = self.decided(&call);
         tally.add(self, call, before, after);
     }
 
     /// Same as [`Self::look`], for a price that a tool was asked for during a call.
-    pub fn look_at_quote(&self, call: &StoredCall, tally: &mut Tally) {
+    pub fn look_at_quote(&self, call: &StoredCall, tally: &mut BacktestTally) {
         let [before, after] = self.decided(call);
         tally.add_quote(call, &before, &after);
     }
@@ -209,7 +209,7 @@ fn texts(book: &Rulebook, decision: &Decision) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change_set::{Edit, Expected, applied};
+    use crate::change_set::{Edit, ExpectedVersion, applied};
     use rules::facts::Fact;
     use rules::rows::Priority;
     use rules::{compile, sample};
@@ -225,7 +225,7 @@ mod tests {
                 resource,
                 code: code.to_owned(),
                 row,
-                expected: Expected::Any,
+                expected: ExpectedVersion::Any,
             }
         };
         let edits = [
@@ -252,10 +252,10 @@ mod tests {
             call_id: Some(format!("call-{number}")),
             at: "2026-11-24T15:00:00Z".parse().unwrap(),
             stored: StoredOutcome::default(),
-            said: Said::Stored(Extracted {
+            said: StoredCallFacts::Stored(ExtractedFacts {
                 facts: Facts::from([("postal_code".to_owned(), Fact::Text(postal_code.to_owned()))]),
                 said: said.to_owned(),
-                ..Extracted::default()
+                ..ExtractedFacts::default()
             }),
         }
     }
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn what_a_change_does_is_counted_and_explained() {
         let test = comparison();
-        let mut tally = Tally::new(false);
+        let mut tally = BacktestTally::new(false);
         for call in calls() {
             test.look(call, &mut tally);
         }
@@ -349,12 +349,12 @@ mod tests {
             resource: Resource::Taxes,
             code: code.clone(),
             row,
-            expected: Expected::Any,
+            expected: ExpectedVersion::Any,
         };
         let rows = applied(base.rows(), 2, &[edit]).rows;
         let candidate = compile(2, &rows, Some(&base)).unwrap();
         let test = Backtest::new(Arc::new(base), Arc::new(candidate));
-        let mut tally = Tally::new(false);
+        let mut tally = BacktestTally::new(false);
         for call in calls() {
             test.look(call, &mut tally);
         }
@@ -379,7 +379,7 @@ mod tests {
         shore.row.amount = Some("120.00".parse().unwrap());
         let found = |candidate| {
             let test = Backtest::new(Arc::new(base.clone()), Arc::new(candidate));
-            let mut tally = Tally::new(false);
+            let mut tally = BacktestTally::new(false);
             for call in calls() {
                 test.look(call, &mut tally);
             }
@@ -396,13 +396,13 @@ mod tests {
     fn counted_in_parts_it_is_the_same() {
         let test = comparison();
         let count = |calls: &[StoredCall]| {
-            let mut tally = Tally::new(false);
+            let mut tally = BacktestTally::new(false);
             for call in calls {
                 test.look(call.clone(), &mut tally);
             }
             tally
         };
-        let (calls, mut parts) = (calls(), Tally::new(false));
+        let (calls, mut parts) = (calls(), BacktestTally::new(false));
         for part in calls.chunks(7) {
             parts.merge(count(part));
         }

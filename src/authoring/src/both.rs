@@ -5,14 +5,14 @@ use chrono::{DateTime, Utc};
 
 use rules::compile::Rulebook;
 use rules::decision::Decision;
-use rules::facts::Extracted;
-use rules::lookups::Listened;
+use rules::facts::ExtractedFacts;
+use rules::lookups::HeardCall;
 
 /// Number of retries if a script was left out: a timeout on a busy machine is not a property of the rules.
 const RETRIES: usize = 2;
 
 /// The decisions of the first and the second rulebook about a call, each on its own facts.
-pub fn decide(books: [&Rulebook; 2], facts: [&Extracted; 2], at: DateTime<Utc>) -> [Decision; 2] {
+pub fn decide(books: [&Rulebook; 2], facts: [&ExtractedFacts; 2], at: DateTime<Utc>) -> [Decision; 2] {
     let [first, second] = books;
     let heard = first.listened(facts[0]);
     let again = if first.hears_like(second) && (std::ptr::eq(facts[0], facts[1]) || facts[0] == facts[1]) {
@@ -26,7 +26,7 @@ pub fn decide(books: [&Rulebook; 2], facts: [&Extracted; 2], at: DateTime<Utc>) 
     ]
 }
 
-fn settled(book: &Rulebook, extracted: &Extracted, at: DateTime<Utc>, heard: &Listened) -> Decision {
+fn settled(book: &Rulebook, extracted: &ExtractedFacts, at: DateTime<Utc>, heard: &HeardCall) -> Decision {
     let mut decision = book.decide_listened(extracted, at, heard);
     for _ in 0..RETRIES {
         if !decision.is_degraded() {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use rules::fault::Fault;
-use rules::rows::{Resource, Row, RowSet, Stored, with_row};
+use rules::rows::{Resource, Row, RowSet, StoredRow, with_row};
 
 /// One edit of a row, in the form in which it is stored until it is published.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub enum Edit {
         /// The whole row.
         row: Value,
         /// The version that the editor expects.
-        expected: Expected,
+        expected: ExpectedVersion,
     },
     /// Changes some fields of the row: a merge patch (RFC 7396).
     Patch {
@@ -37,7 +37,7 @@ pub enum Edit {
         /// The fields to change; null removes a field.
         patch: Value,
         /// The version that the editor expects.
-        expected: Expected,
+        expected: ExpectedVersion,
     },
     /// Deletes the row.
     Delete {
@@ -46,7 +46,7 @@ pub enum Edit {
         /// The code of the row.
         code: String,
         /// The version that the editor expects.
-        expected: Expected,
+        expected: ExpectedVersion,
     },
 }
 
@@ -67,7 +67,7 @@ impl Edit {
 
     /// The version that the editor expects.
     #[must_use]
-    pub const fn expected(&self) -> Expected {
+    pub const fn expected(&self) -> ExpectedVersion {
         let (Self::Put { expected, .. } | Self::Patch { expected, .. } | Self::Delete { expected, .. }) = self;
         *expected
     }
@@ -82,7 +82,7 @@ impl Edit {
 /// The version of the row that the author of an edit expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Expected {
+pub enum ExpectedVersion {
     /// The row does not exist.
     Absent,
     /// The row has this version.
@@ -108,14 +108,14 @@ pub struct Conflict {
     /// The code of the row.
     pub code: String,
     /// The version that the edit expects.
-    pub expected: Expected,
+    pub expected: ExpectedVersion,
     /// The current version; `None` if there is no such row.
     pub current: Option<i64>,
 }
 
 /// The result of applying edits.
 #[derive(Debug, Clone, Default)]
-pub struct Applied {
+pub struct AppliedEdits {
     /// The rows after all edits that do not conflict.
     pub rows: RowSet,
     /// The rows whose edits conflict; those edits are left out.
@@ -126,7 +126,7 @@ pub struct Applied {
 
 /// Applies the edits. Rows without edits are shared, not copied.
 #[must_use]
-pub fn applied(base: &RowSet, revision: i64, edits: &[Edit]) -> Applied {
+pub fn applied(base: &RowSet, revision: i64, edits: &[Edit]) -> AppliedEdits {
     let mut bench = Bench::new(base, revision);
     for edit in edits {
         bench.push(edit);
@@ -139,23 +139,23 @@ pub fn applied(base: &RowSet, revision: i64, edits: &[Edit]) -> Applied {
 pub struct Bench<'a> {
     base: &'a RowSet,
     revision: i64,
-    out: Applied,
+    out: AppliedEdits,
 }
 
 impl<'a> Bench<'a> {
     /// Starts from the current rows; edited rows get this revision as their version.
     #[must_use]
     pub fn new(base: &'a RowSet, revision: i64) -> Self {
-        let out = Applied {
+        let out = AppliedEdits {
             rows: base.clone(),
-            ..Applied::default()
+            ..AppliedEdits::default()
         };
         Self { base, revision, out }
     }
 
     /// The result of the edits so far.
     #[must_use]
-    pub const fn out(&self) -> &Applied {
+    pub const fn out(&self) -> &AppliedEdits {
         &self.out
     }
 
@@ -169,9 +169,9 @@ impl<'a> Bench<'a> {
         let stands = R::table(self.base).get(code);
         let current = stands.map(|stored| stored.version);
         let fits = match expected {
-            Expected::Any => true,
-            Expected::Absent => current.is_none(),
-            Expected::Version(version) => current == Some(version),
+            ExpectedVersion::Any => true,
+            ExpectedVersion::Absent => current.is_none(),
+            ExpectedVersion::Version(version) => current == Some(version),
         };
         let is_of_row = |conflict: &Conflict| conflict.resource == R::RESOURCE && conflict.code == code;
         if fits {
@@ -212,7 +212,7 @@ impl<'a> Bench<'a> {
             Ok(row) if row.code() == code => {
                 let kept = stands.filter(|stored| stored.row == row).cloned();
                 let version = self.revision;
-                let row = kept.unwrap_or_else(|| Arc::new(Stored { version, row }));
+                let row = kept.unwrap_or_else(|| Arc::new(StoredRow { version, row }));
                 R::table_mut(&mut self.out.rows).insert(code.to_owned(), row);
             }
             Ok(_) => {
@@ -266,7 +266,7 @@ pub fn brought_back(now: &RowSet, wanted: &RowSet, revision: i64) -> RowSet {
         with_row!(resource, R => {
             for (code, stored) in R::table(wanted) {
                 let kept = R::table(now).get(code).filter(|standing| standing.row == stored.row).cloned();
-                let row = kept.unwrap_or_else(|| Arc::new(Stored { version: revision, row: stored.row.clone() }));
+                let row = kept.unwrap_or_else(|| Arc::new(StoredRow { version: revision, row: stored.row.clone() }));
                 R::table_mut(&mut next).insert(code.clone(), row);
             }
         });
@@ -289,11 +289,11 @@ mod tests {
     fn base() -> RowSet {
         let mut rows = RowSet::default();
         let row = serde_json::from_value(tax("1")).unwrap();
-        rows.taxes.insert("eco".into(), Arc::new(Stored { version: 3, row }));
+        rows.taxes.insert("eco".into(), Arc::new(StoredRow { version: 3, row }));
         rows
     }
 
-    fn put(row: Value, expected: Expected) -> Edit {
+    fn put(row: Value, expected: ExpectedVersion) -> Edit {
         let code = row["code"].as_str().unwrap().to_owned();
         Edit::Put {
             resource: TAX,
@@ -303,7 +303,7 @@ mod tests {
         }
     }
 
-    fn patch(patch: Value, expected: Expected) -> Edit {
+    fn patch(patch: Value, expected: ExpectedVersion) -> Edit {
         Edit::Patch {
             resource: TAX,
             code: "eco".into(),
@@ -312,7 +312,7 @@ mod tests {
         }
     }
 
-    fn delete(expected: Expected) -> Edit {
+    fn delete(expected: ExpectedVersion) -> Edit {
         Edit::Delete {
             resource: TAX,
             code: "eco".into(),
@@ -320,14 +320,14 @@ mod tests {
         }
     }
 
-    fn rate(applied: &Applied) -> Option<(String, i64)> {
+    fn rate(applied: &AppliedEdits) -> Option<(String, i64)> {
         let stored = applied.rows.taxes.get("eco")?;
         Some((stored.row.rate.to_string(), stored.version))
     }
 
     #[test]
     fn edits_of_one_row_follow_each_other_on_one_ground() {
-        let ground = Expected::Version(3);
+        let ground = ExpectedVersion::Version(3);
         let edits = [
             put(tax("2"), ground),
             patch(json!({"rate": "4", "rank": 7}), ground),
@@ -347,8 +347,8 @@ mod tests {
     fn all_edits_of_a_row_whose_ground_moved_are_left_out_and_others_stand() {
         let mut other = tax("5");
         other["code"] = json!("other");
-        let old = Expected::Version(2);
-        let edits = [put(tax("2"), old), put(other, Expected::Absent), delete(old)];
+        let old = ExpectedVersion::Version(2);
+        let edits = [put(tax("2"), old), put(other, ExpectedVersion::Absent), delete(old)];
         let out = applied(&base(), 9, &edits);
         assert_eq!(rate(&out), Some(("1".into(), 3)));
         assert_eq!(out.rows.taxes["other"].version, 9);
@@ -360,20 +360,24 @@ mod tests {
         };
         assert_eq!(out.conflicts, [conflict]);
         for edit in [
-            put(tax("2"), Expected::Absent),
+            put(tax("2"), ExpectedVersion::Absent),
             put(tax("2"), old),
-            delete(Expected::Absent),
+            delete(ExpectedVersion::Absent),
         ] {
             assert_eq!(applied(&base(), 9, &[edit]).conflicts[0].current, Some(3));
         }
-        for edit in [delete(Expected::Any), patch(json!({}), Expected::Any), delete(old)] {
+        for edit in [
+            delete(ExpectedVersion::Any),
+            patch(json!({}), ExpectedVersion::Any),
+            delete(old),
+        ] {
             assert_eq!(applied(&RowSet::default(), 9, &[edit]).conflicts[0].current, None);
         }
     }
 
     #[test]
     fn what_makes_no_row_is_told_and_left_out() {
-        let ground = Expected::Version(3);
+        let ground = ExpectedVersion::Version(3);
         let out = applied(&base(), 9, &[patch(json!({"rate": null}), ground)]);
         assert_eq!(rate(&out), Some(("1".into(), 3)));
         assert!(out.malformed[0].text.contains("rate"), "{}", out.malformed[0].text);
@@ -384,9 +388,9 @@ mod tests {
     #[test]
     fn an_edit_is_kept_as_json_and_read_again() {
         for edit in [
-            put(tax("2"), Expected::Absent),
-            patch(json!({"rank": null}), Expected::Version(7)),
-            delete(Expected::Any),
+            put(tax("2"), ExpectedVersion::Absent),
+            patch(json!({"rank": null}), ExpectedVersion::Version(7)),
+            delete(ExpectedVersion::Any),
         ] {
             let kept = serde_json::to_value(&edit).unwrap();
             assert_eq!(kept["resource"], "taxes");

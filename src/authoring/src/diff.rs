@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
 
-use rules::rows::{Resource, Row, RowSet, Stored, changed, with_row};
+use rules::rows::{Resource, Row, RowSet, StoredRow, changed, with_row};
 
 /// Context lines shown around a changed line.
 const CONTEXT: usize = 3;
@@ -96,7 +96,7 @@ pub fn diff(before: &RowSet, after: &RowSet) -> Vec<RowDiff> {
 }
 
 fn table<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowDiff>) {
-    let whole = |stored: Option<&Arc<Stored<R>>>| stored.map(|stored| fields(&stored.row)).unwrap_or_default();
+    let whole = |stored: Option<&Arc<StoredRow<R>>>| stored.map(|stored| fields(&stored.row)).unwrap_or_default();
     for (code, was, is) in changed::<R>(before, after) {
         let what = match (was, is) {
             (None, _) => What::Added,
@@ -370,7 +370,7 @@ mod tests {
             row[key] = value.clone();
         }
         let row: R = serde_json::from_value(row).unwrap();
-        table.insert(code.to_owned(), Arc::new(Stored { version: 2, row }));
+        table.insert(code.to_owned(), Arc::new(StoredRow { version: 2, row }));
     }
 
     #[test]

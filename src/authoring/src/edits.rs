@@ -1,7 +1,7 @@
 //! The edits that turn one set of rows into another. In: the current rows and the wanted rows. Out: the edits, each
 //! with the current version as its base version, so that no concurrent change is lost.
 
-use super::change_set::{Edit, Expected};
+use super::change_set::{Edit, ExpectedVersion};
 use rules::rows::{Resource, Row, RowSet, changed, with_row};
 
 /// The edits from `before` to `after`, in the order of the resources, then by code.
@@ -17,7 +17,9 @@ pub fn between(before: &RowSet, after: &RowSet) -> Vec<Edit> {
 fn of_one<R: Row>(before: &RowSet, after: &RowSet, edits: &mut Vec<Edit>) {
     for (code, standing, wanted) in changed::<R>(before, after) {
         let (resource, code) = (R::RESOURCE, code.clone());
-        let expected = standing.map_or(Expected::Absent, |standing| Expected::Version(standing.version));
+        let expected = standing.map_or(ExpectedVersion::Absent, |standing| {
+            ExpectedVersion::Version(standing.version)
+        });
         edits.push(match wanted {
             Some(wanted) => Edit::Put {
                 resource,

@@ -15,7 +15,7 @@ use serde::Serialize;
 use rules::guard_rails::GuardRails;
 use rules::money::{Money, Rate};
 use rules::price;
-use rules::rows::{Adjustment, AdjustmentKind, Resource, Rounding, RowSet, Service, Settings, Stored, Tax, changed};
+use rules::rows::{Adjustment, AdjustmentKind, Resource, Rounding, RowSet, Service, Settings, StoredRow, Tax, changed};
 
 /// Maximum number of services named in a list.
 const MOST_NAMED: usize = 10;
@@ -77,7 +77,7 @@ pub fn breaches(guards: &GuardRails, before: &RowSet, after: &RowSet) -> Vec<Bre
     found
 }
 
-fn row<R>(stored: Option<&Arc<Stored<R>>>) -> Option<&R> {
+fn row<R>(stored: Option<&Arc<StoredRow<R>>>) -> Option<&R> {
     stored.map(|stored| &stored.row)
 }
 
@@ -474,8 +474,8 @@ mod tests {
         }
     }
 
-    fn stored<R: Row>(row: Value) -> Arc<Stored<R>> {
-        Arc::new(Stored {
+    fn stored<R: Row>(row: Value) -> Arc<StoredRow<R>> {
+        Arc::new(StoredRow {
             version: 2,
             row: serde_json::from_value(row).unwrap(),
         })

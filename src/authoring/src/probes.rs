@@ -17,7 +17,7 @@ use super::guard::{Breach, Limit};
 use rules::compile::Rulebook;
 use rules::decision::Decision;
 use rules::derive::{CITY, LANGUAGE, POSTAL_CODE, SERVICE_TEXT};
-use rules::facts::{Extracted, Fact, Facts};
+use rules::facts::{ExtractedFacts, Fact, Facts};
 use rules::guard_rails::GuardRails;
 use rules::money::Money;
 use rules::rows::{
@@ -31,9 +31,9 @@ pub struct Probe {
     /// A phrase that identifies the call in a sentence: "in the case `flood`".
     pub about: String,
     /// The facts as the base reads them.
-    pub base: Extracted,
+    pub base: ExtractedFacts,
     /// The facts as the candidate reads them.
-    pub candidate: Extracted,
+    pub candidate: ExtractedFacts,
     /// The instant of the call.
     pub at: DateTime<Utc>,
 }
@@ -41,7 +41,7 @@ pub struct Probe {
 impl Probe {
     /// A call with known facts.
     #[must_use]
-    pub fn stored(about: String, extracted: Extracted, at: DateTime<Utc>) -> Self {
+    pub fn stored(about: String, extracted: ExtractedFacts, at: DateTime<Utc>) -> Self {
         Self {
             about,
             base: extracted.clone(),
@@ -264,7 +264,7 @@ fn changed_rows(before: &RowSet, after: &RowSet) -> Vec<ChangedRow> {
 
 fn rows_of<R: Row>(before: &RowSet, after: &RowSet, rows: &mut Vec<ChangedRow>) {
     for (code, old, new) in changed::<R>(before, after) {
-        let json = |stored: Option<&std::sync::Arc<rules::rows::Stored<R>>>| {
+        let json = |stored: Option<&std::sync::Arc<rules::rows::StoredRow<R>>>| {
             stored
                 .and_then(|stored| serde_json::to_value(&stored.row).ok())
                 .unwrap_or_default()
@@ -307,11 +307,11 @@ enum Token {
 
 /// The names and values that a condition or a script contains.
 #[derive(Debug, Default)]
-struct Named {
+struct NamedValues {
     tokens: Vec<Token>,
 }
 
-impl Named {
+impl NamedValues {
     fn of(text: &str) -> Self {
         let mut tokens = Vec::new();
         let mut rest = text;
@@ -380,7 +380,7 @@ fn texts_in(tokens: &[Token]) -> impl Iterator<Item = &String> {
 
 /// One part of a call: facts, spoken words or the instant.
 #[derive(Debug, Clone)]
-enum Part {
+enum ProbePart {
     Facts(Vec<(&'static str, Fact)>),
     Fact(String, Option<Fact>),
     Said(String),
@@ -399,11 +399,11 @@ fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe>
     let both = (base, candidate);
     let mut probes = Vec::new();
     for service in &services {
-        probes.push(probe(both, service, &[&Part::At(now)], now));
+        probes.push(probe(both, service, &[&ProbePart::At(now)], now));
     }
     let share = (MAX_GRID / texts.len().max(1)).max(16);
     for text in texts.iter().filter(|_| !services.is_empty()) {
-        let named = Named::of(text);
+        let named = NamedValues::of(text);
         let is_named = |service: &&&Service| named.texts().any(|text| *text == service.code);
         let wanted: Vec<&Service> = services.iter().filter(is_named).copied().collect();
         // One value at a time, for every service.
@@ -422,7 +422,7 @@ fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe>
             }
         }
         // Combinations: each fact with the values next to it, or with all values if there are few.
-        let near: BTreeMap<String, Named> = facts_of(candidate.rows())
+        let near: BTreeMap<String, NamedValues> = facts_of(candidate.rows())
             .filter(|(name, _)| named.has(name))
             .map(|(name, _)| (name.to_owned(), named.beside(name)))
             .collect();
@@ -444,14 +444,14 @@ fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe>
     probes
 }
 
-fn combinations(axes: &[Vec<Part>]) -> usize {
+fn combinations(axes: &[Vec<ProbePart>]) -> usize {
     axes.iter().fold(1, |all: usize, axis| all.saturating_mul(axis.len()))
 }
 
 /// The combination with this index.
-fn combination(axes: &[Vec<Part>], index: usize) -> Vec<&Part> {
+fn combination(axes: &[Vec<ProbePart>], index: usize) -> Vec<&ProbePart> {
     let mut place = index;
-    let part = |axis: &Vec<Part>| {
+    let part = |axis: &Vec<ProbePart>| {
         let own = place % axis.len().max(1);
         place /= axis.len().max(1);
         own
@@ -464,7 +464,7 @@ fn combination(axes: &[Vec<Part>], index: usize) -> Vec<&Part> {
 }
 
 /// The combination with this number in which only one axis differs from its first value.
-fn single(axes: &[Vec<Part>], number: usize) -> Option<Vec<&Part>> {
+fn single(axes: &[Vec<ProbePart>], number: usize) -> Option<Vec<&ProbePart>> {
     let mut left = number;
     for (own, axis) in axes.iter().enumerate() {
         if left < axis.len() {
@@ -477,34 +477,39 @@ fn single(axes: &[Vec<Part>], number: usize) -> Option<Vec<&Part>> {
     None
 }
 
-fn probe((base, candidate): (&Rulebook, &Rulebook), service: &Service, parts: &[&Part], now: DateTime<Utc>) -> Probe {
+fn probe(
+    (base, candidate): (&Rulebook, &Rulebook),
+    service: &Service,
+    parts: &[&ProbePart],
+    now: DateTime<Utc>,
+) -> Probe {
     let mut facts = Facts::new();
     facts.insert(SERVICE_TEXT.to_owned(), Fact::Text(service.code.clone()));
     let (mut said, mut at) = (String::new(), now);
     let mut told = Vec::new();
     for part in parts {
         match part {
-            Part::Facts(all) => {
+            ProbePart::Facts(all) => {
                 for (name, fact) in all {
                     told.push(format!("{name} {}", shown(fact)));
                     facts.insert((*name).to_owned(), fact.clone());
                 }
             }
-            Part::Fact(name, Some(fact)) => {
+            ProbePart::Fact(name, Some(fact)) => {
                 told.push(format!("{name} {}", shown(fact)));
                 facts.insert(name.clone(), fact.clone());
             }
-            Part::Said(word) => {
+            ProbePart::Said(word) => {
                 told.push(format!("\"{word}\" said"));
                 said.clone_from(word);
             }
-            Part::At(instant) => {
+            ProbePart::At(instant) => {
                 if *instant != now {
                     told.push(format!("at {}", instant.format("%Y-%m-%dT%H:%MZ")));
                 }
                 at = *instant;
             }
-            Part::Fact(_, None) | Part::Nothing => {}
+            ProbePart::Fact(_, None) | ProbePart::Nothing => {}
         }
     }
     let with = if told.is_empty() {
@@ -521,7 +526,7 @@ fn probe((base, candidate): (&Rulebook, &Rulebook), service: &Service, parts: &[
 }
 
 /// The facts that a rulebook extracts if nothing else is known: with its defaults.
-fn with_defaults(rulebook: &Rulebook, facts: &Facts, said: &str) -> Extracted {
+fn with_defaults(rulebook: &Rulebook, facts: &Facts, said: &str) -> ExtractedFacts {
     let mut extracted = rulebook
         .extract_named(&BTreeMap::new(), said.to_owned())
         .unwrap_or_default();
@@ -589,13 +594,13 @@ fn facts_of(rows: &RowSet) -> impl Iterator<Item = (&str, FactKind)> {
 /// fact.
 fn axes<'n>(
     (base, rulebook): (&Rulebook, &Rulebook),
-    named: &Named,
-    literals: &dyn Fn(&str) -> &'n Named,
+    named: &NamedValues,
+    literals: &dyn Fn(&str) -> &'n NamedValues,
     now: DateTime<Utc>,
-) -> Vec<Vec<Part>> {
+) -> Vec<Vec<ProbePart>> {
     let rows = rulebook.rows();
     let mut axes = Vec::new();
-    let mut add = |mut values: Vec<Part>| {
+    let mut add = |mut values: Vec<ProbePart>| {
         values.truncate(MAX_VALUES + 1);
         axes.push(values);
     };
@@ -625,45 +630,47 @@ fn axes<'n>(
                 texts.into_iter().map(|text| Fact::Text(text.clone())).collect()
             }
         };
-        let values = values.into_iter().map(|value| Part::Fact(name.to_owned(), Some(value)));
-        add(std::iter::once(Part::Fact(name.to_owned(), None))
+        let values = values
+            .into_iter()
+            .map(|value| ProbePart::Fact(name.to_owned(), Some(value)));
+        add(std::iter::once(ProbePart::Fact(name.to_owned(), None))
             .chain(values)
             .collect());
     }
     if named.has("area") {
         let place = |area: &Area| match (area.postal_prefixes.first(), area.cities.first()) {
-            (Some(prefix), _) => Some(Part::Facts(vec![(POSTAL_CODE, Fact::Text(prefix.clone()))])),
-            (None, Some(city)) => Some(Part::Facts(vec![(CITY, Fact::Text(city.clone()))])),
+            (Some(prefix), _) => Some(ProbePart::Facts(vec![(POSTAL_CODE, Fact::Text(prefix.clone()))])),
+            (None, Some(city)) => Some(ProbePart::Facts(vec![(CITY, Fact::Text(city.clone()))])),
             (None, None) => None,
         };
         let mut areas: Vec<&Area> = rows.areas.values().map(|stored| &stored.row).collect();
         // Named areas come first.
         areas.sort_by_key(|area| !named.texts().any(|text| *text == area.code));
-        add(std::iter::once(Part::Nothing)
+        add(std::iter::once(ProbePart::Nothing)
             .chain(areas.into_iter().filter_map(place))
             .collect());
     }
     if named.has("language") {
         let languages = rulebook.settings().languages.iter();
-        let spoken = languages.map(|code| Part::Facts(vec![(LANGUAGE, Fact::Text(code.clone()))]));
-        add(std::iter::once(Part::Nothing).chain(spoken).collect());
+        let spoken = languages.map(|code| ProbePart::Facts(vec![(LANGUAGE, Fact::Text(code.clone()))]));
+        add(std::iter::once(ProbePart::Nothing).chain(spoken).collect());
     }
     if named.has("says") {
         let said = named.beside("says");
         let words = said
             .texts()
-            .map(|word| Part::Said(word.trim_end_matches('*').to_owned()));
-        add(std::iter::once(Part::Nothing).chain(words).collect());
+            .map(|word| ProbePart::Said(word.trim_end_matches('*').to_owned()));
+        add(std::iter::once(ProbePart::Nothing).chain(words).collect());
     }
     let mut instants = instants(rows, base.rows(), named, now);
     instants.sort_unstable();
     instants.dedup();
-    axes.push(std::iter::once(now).chain(instants).map(Part::At).collect());
+    axes.push(std::iter::once(now).chain(instants).map(ProbePart::At).collect());
     axes
 }
 
 /// Instants at which rules may differ: the ends of validity periods, and times of day if a rule names the clock.
-fn instants(rows: &RowSet, before: &RowSet, named: &Named, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+fn instants(rows: &RowSet, before: &RowSet, named: &NamedValues, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
     let mut instants = Vec::new();
     for (_, old, new) in changed::<Adjustment>(before, rows) {
         for adjustment in [old, new].into_iter().flatten().map(|stored| &stored.row) {

@@ -31,7 +31,7 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// A value as a cell for display only: no string begins a formula.
 #[must_use]
 pub fn plain_cell(value: &Value) -> String {
-    cell::of(value, Shape::Text, true)
+    cell::of(value, CellShape::Text, true)
 }
 
 /// Lines of cells as CSV for all spreadsheets: UTF-8 with a byte order mark, commas, CRLF.
@@ -52,7 +52,7 @@ pub fn csv_text(lines: impl IntoIterator<Item = Vec<String>>) -> Result<String, 
 
 /// The type of a field, as far as cells are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum CellShape {
     Text,
     /// Money and rates: strings that are numbers to a spreadsheet.
     Number,
@@ -70,7 +70,7 @@ enum Shape {
 #[derive(Debug, Clone)]
 struct Field {
     name: &'static str,
-    shape: Shape,
+    shape: CellShape,
     /// Whether an empty cell means an empty value; otherwise it means no value.
     required: bool,
 }
@@ -92,23 +92,23 @@ fn fields<R: Row + Type>() -> Vec<Field> {
         .collect()
 }
 
-fn shape(registry: &Registry, schema: &MetaSchemaRef) -> Shape {
+fn shape(registry: &Registry, schema: &MetaSchemaRef) -> CellShape {
     let Some(schema) = resolved(registry, schema) else {
-        return Shape::Json;
+        return CellShape::Json;
     };
     let below = |schema: &Option<Box<MetaSchemaRef>>| schema.as_ref().map(|schema| shape(registry, schema));
     match schema.ty {
-        "string" if matches!(schema.format, Some("money" | "rate")) => Shape::Number,
-        "string" => Shape::Text,
-        "integer" => Shape::Integer,
-        "boolean" => Shape::Boolean,
-        "array" if below(&schema.items) == Some(Shape::Text) => Shape::Texts,
+        "string" if matches!(schema.format, Some("money" | "rate")) => CellShape::Number,
+        "string" => CellShape::Text,
+        "integer" => CellShape::Integer,
+        "boolean" => CellShape::Boolean,
+        "array" if below(&schema.items) == Some(CellShape::Text) => CellShape::Texts,
         "object" => match below(&schema.additional_properties) {
-            Some(Shape::Text) => Shape::TextMap,
-            Some(Shape::Texts) => Shape::TextsMap,
-            _ => Shape::Json,
+            Some(CellShape::Text) => CellShape::TextMap,
+            Some(CellShape::Texts) => CellShape::TextsMap,
+            _ => CellShape::Json,
         },
-        _ => Shape::Json,
+        _ => CellShape::Json,
     }
 }
 

@@ -19,7 +19,7 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Why work did not finish.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfinished {
+pub enum WorkError {
     /// It is still running, or waits forever.
     #[error("it had no end within {} s and is left to itself", .0.as_secs())]
     TooLong(Duration),
@@ -37,11 +37,11 @@ pub enum Unfinished {
 pub async fn within<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, Unfinished> {
+) -> Result<T, WorkError> {
     match tokio::time::timeout(limit, tokio::spawn(work)).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(Unfinished::Panicked(error)),
-        Err(_) => Err(Unfinished::TooLong(limit)),
+        Ok(Err(error)) => Err(WorkError::Panicked(error)),
+        Err(_) => Err(WorkError::TooLong(limit)),
     }
 }
 

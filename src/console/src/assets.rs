@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use poem::endpoint::make_sync;
 use poem::{Route, get};
-use web::conditional::Fixed;
+use web::conditional::ConstantResponse;
 
 /// The style sheet of all pages: the frame's and each page's.
 const STYLE: &str = concat!(
@@ -23,9 +23,9 @@ const STYLE: &str = concat!(
 );
 
 /// The assets by their path below `/console`.
-pub static ASSETS: LazyLock<Vec<(&str, Fixed)>> = LazyLock::new(|| {
-    let style = |text| Fixed::new("text/css; charset=utf-8", text);
-    let script = |text| Fixed::new("text/javascript; charset=utf-8", text);
+pub static ASSETS: LazyLock<Vec<(&str, ConstantResponse)>> = LazyLock::new(|| {
+    let style = |text| ConstantResponse::new("text/css; charset=utf-8", text);
+    let script = |text| ConstantResponse::new("text/javascript; charset=utf-8", text);
     vec![
         ("/console.css", style(STYLE)),
         ("/console.js", script(include_str!("assets/console.js"))),
@@ -35,7 +35,7 @@ pub static ASSETS: LazyLock<Vec<(&str, Fixed)>> = LazyLock::new(|| {
         ("/on_call.js", script(include_str!("assets/on_call.js"))),
         (
             "/icon.svg",
-            Fixed::new("image/svg+xml", include_str!("assets/icon.svg")),
+            ConstantResponse::new("image/svg+xml", include_str!("assets/icon.svg")),
         ),
     ]
 });

@@ -6,10 +6,10 @@ use futures_util::future::BoxFuture;
 use maud::{Markup, html};
 use poem::http::{StatusCode, header};
 use serde_json::Value;
-use web::conditional::{Keep, Kept, tagged, to_get};
+use web::conditional::{CachedTags, Keep, tagged, to_get};
 
 use crate::business::Business;
-use crate::leads::{self, Sent};
+use crate::leads::{self, RecentSms};
 use crate::page::{self, Frame};
 use crate::refusal::Refusal;
 use crate::routes::Address;
@@ -31,7 +31,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         let main = main(visit, business).await?;
         let part = page::answer(&visit.request, StatusCode::OK, &main);
         if visit.asked("part") == "main" {
-            return Ok(to_get(&Kept::of(&visit.request), Keep::Never, part).await);
+            return Ok(to_get(&CachedTags::of(&visit.request), Keep::Never, part).await);
         }
         // The script immediately asks with this tag whether something changed. Usually nothing did.
         let part = tagged(part).await;
@@ -46,7 +46,7 @@ async fn main(visit: &Visit, business: &Business) -> Result<Markup, Refusal> {
     let words = visit.words;
     let open = open_leads(visit, business).await?;
     let taken = taken_leads(visit, business).await?;
-    let sent = Sent::of_week(visit, business, &since(visit, business, DAYS - 1)).await?;
+    let sent = RecentSms::of_week(visit, business, &since(visit, business, DAYS - 1)).await?;
     let urgent = open.iter().filter(|lead| lead["priority"] == "P1").count();
     let rest = open.len() - urgent;
     let may_take = visit.may(Role::Dispatcher);

@@ -10,7 +10,7 @@ use crate::business::Business;
 use crate::decided;
 use crate::feedback::{self, Attempt};
 use crate::heard_list::heard_list;
-use crate::highlight::{self, Heard};
+use crate::highlight::{self, HeardWords};
 use crate::leads::{self, phone, priority, tags, text, who};
 use crate::locale::length;
 use crate::page::Frame;
@@ -34,7 +34,7 @@ struct Story {
     messages: Vec<Value>,
     /// The feedback about the decision.
     feedback: Vec<Value>,
-    heard: Vec<Heard>,
+    heard: Vec<HeardWords>,
 }
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {

@@ -19,7 +19,7 @@ const CALLERS: [&str; 8] = [
 
 /// The parsed input.
 #[derive(Debug, PartialEq)]
-pub enum Typed {
+pub enum ConversationInput {
     Nothing,
     /// The conversation in the format of the API: one line per turn, the agent's lines with their prefix.
     Said(String),
@@ -30,21 +30,21 @@ pub enum Typed {
 }
 
 /// Parses the input.
-pub fn read(text: &str) -> Typed {
+pub fn read(text: &str) -> ConversationInput {
     let text = text.trim();
     if text.is_empty() {
-        return Typed::Nothing;
+        return ConversationInput::Nothing;
     }
     if text.starts_with('{') {
         return match serde_json::from_str::<Value>(text) {
-            Ok(message) if message["message"].is_object() => Typed::Message(message),
+            Ok(message) if message["message"].is_object() => ConversationInput::Message(message),
             // The message without its envelope, as in logs.
-            Ok(message) => Typed::Message(json!({"message": message})),
-            Err(error) => Typed::BadJson(error.line(), error.column()),
+            Ok(message) => ConversationInput::Message(json!({"message": message})),
+            Err(error) => ConversationInput::BadJson(error.line(), error.column()),
         };
     }
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    Typed::Said(lines.map(line).collect::<Vec<_>>().join("\n"))
+    ConversationInput::Said(lines.map(line).collect::<Vec<_>>().join("\n"))
 }
 
 fn line(line: &str) -> String {
@@ -78,16 +78,16 @@ mod tests {
     fn lines_are_the_callers_unless_they_say_otherwise() {
         let typed = "Agent: Is it flooding?\r\nCaller:  No: just slow.\n\nAI: Okay.\nMon adresse : 12 rue X\n> Merci.";
         let said = "> Is it flooding?\nNo: just slow.\n> Okay.\nMon adresse : 12 rue X\n> Merci.";
-        assert_eq!(read(typed), Typed::Said(said.to_owned()));
+        assert_eq!(read(typed), ConversationInput::Said(said.to_owned()));
         assert_eq!(turns(said)[..2], [(true, "Is it flooding?"), (false, "No: just slow.")]);
-        assert_eq!(read(" \n"), Typed::Nothing);
+        assert_eq!(read(" \n"), ConversationInput::Nothing);
     }
 
     #[test]
     fn a_message_is_read_with_and_without_its_envelope() {
         let whole = json!({"message": {"type": "end-of-call-report"}});
-        assert_eq!(read(&whole.to_string()), Typed::Message(whole.clone()));
-        assert_eq!(read(&whole["message"].to_string()), Typed::Message(whole));
-        assert_eq!(read("{\"message\":\n oops"), Typed::BadJson(2, 2));
+        assert_eq!(read(&whole.to_string()), ConversationInput::Message(whole.clone()));
+        assert_eq!(read(&whole["message"].to_string()), ConversationInput::Message(whole));
+        assert_eq!(read("{\"message\":\n oops"), ConversationInput::BadJson(2, 2));
     }
 }

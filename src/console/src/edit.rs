@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::visit::Visit;
 
 /// A successful response.
-pub struct Done {
+pub struct EditResponse {
     /// 202 if the change waits for a second person's approval.
     pub status: StatusCode,
     pub body: Value,
@@ -45,7 +45,7 @@ impl Refusal {
 
 impl Visit {
     /// Sends a write to the API.
-    pub async fn edit(&self, method: Method, address: &str, body: &Value) -> Result<Done, Refusal> {
+    pub async fn edit(&self, method: Method, address: &str, body: &Value) -> Result<EditResponse, Refusal> {
         let mut response = self.call(method, address, "application/json", Some(body)).await?;
         let status = response.status();
         if !status.is_success() {
@@ -58,6 +58,6 @@ impl Visit {
         } else {
             serde_json::from_slice(&bytes).map_err(|error| Problem::internal(&error))?
         };
-        Ok(Done { status, body })
+        Ok(EditResponse { status, body })
     }
 }

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::highlight::{self, Heard};
+use crate::highlight::{self, HeardWords};
 use crate::words::Words;
 
 /// The list with its heading; empty if nothing was heard.
-pub fn heard_list(words: Words, heard: &[Heard]) -> Markup {
+pub fn heard_list(words: Words, heard: &[HeardWords]) -> Markup {
     if heard.is_empty() {
         return html! {};
     }

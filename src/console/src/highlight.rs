@@ -12,7 +12,7 @@ use crate::leads::text;
 
 /// Words that a decision heard.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct HeardWords {
     /// The words as the caller said them.
     pub words: String,
     sentence: String,
@@ -24,7 +24,7 @@ pub struct Heard {
 }
 
 /// The words that a decision heard, from its trace.
-pub fn heard(trace: &Value) -> Vec<Heard> {
+pub fn heard(trace: &Value) -> Vec<HeardWords> {
     let steps = trace.as_array().into_iter().flatten();
     let concepts = steps.filter(|step| step["resource"] == "concepts");
     concepts
@@ -33,12 +33,12 @@ pub fn heard(trace: &Value) -> Vec<Heard> {
 }
 
 /// Parses a line of the trace: `"words" in "the sentence" (fact): how`.
-fn one(concept: &str, did: &str) -> Option<Heard> {
+fn one(concept: &str, did: &str) -> Option<HeardWords> {
     let (words, rest) = did.strip_prefix('"')?.split_once("\" in \"")?;
     let (end, separator) = rest.rmatch_indices("\": ").chain(rest.rmatch_indices("\" (")).next()?;
     let why = rest.get(end + separator.len()..)?;
     let why = why.rsplit_once("): ").map_or(why, |(_, why)| why);
-    Some(Heard {
+    Some(HeardWords {
         words: words.to_owned(),
         sentence: rest.get(..end)?.trim_end_matches(" …").to_owned(),
         concept: concept.to_owned(),
@@ -48,9 +48,9 @@ fn one(concept: &str, did: &str) -> Option<Heard> {
 }
 
 /// The words of the caller, with the marks.
-pub fn marked(said: &str, heard: &[Heard]) -> Markup {
+pub fn marked(said: &str, heard: &[HeardWords]) -> Markup {
     let mut at = 0;
-    let mut pieces: Vec<(&str, &[&Heard])> = Vec::new();
+    let mut pieces: Vec<(&str, &[&HeardWords])> = Vec::new();
     let places = places(said, heard);
     for (range, all) in &places {
         pieces.push((said.get(at..range.start).unwrap_or_default(), &[]));
@@ -70,7 +70,7 @@ pub fn class(counts: bool) -> &'static str {
     if counts { "counts" } else { "off" }
 }
 
-fn reasons(all: &[&Heard]) -> String {
+fn reasons(all: &[&HeardWords]) -> String {
     let reasons = all
         .iter()
         .map(|one| format!("{}: {}", one.concept.replace('_', " "), one.why));
@@ -78,7 +78,7 @@ fn reasons(all: &[&Heard]) -> String {
 }
 
 /// The positions of the quotations in order. Overlapping quotations are merged.
-fn places<'a>(said: &str, heard: &'a [Heard]) -> Vec<(Range<usize>, Vec<&'a Heard>)> {
+fn places<'a>(said: &str, heard: &'a [HeardWords]) -> Vec<(Range<usize>, Vec<&'a HeardWords>)> {
     let found = heard.iter().filter_map(|one| {
         let sentence = find(said, &one.sentence)?;
         let within = find(said.get(sentence.clone())?, &one.words)?;
@@ -86,7 +86,7 @@ fn places<'a>(said: &str, heard: &'a [Heard]) -> Vec<(Range<usize>, Vec<&'a Hear
     });
     let mut found: Vec<_> = found.collect();
     found.sort_by_key(|(range, _)| (range.start, range.end));
-    let mut places: Vec<(Range<usize>, Vec<&Heard>)> = Vec::new();
+    let mut places: Vec<(Range<usize>, Vec<&HeardWords>)> = Vec::new();
     for (range, one) in found {
         match places.last_mut() {
             Some((last, all)) if range.start < last.end => {

@@ -36,7 +36,7 @@ const MAX_ENTRIES: &str = "200";
 const MAX_NAMED: usize = 2;
 
 /// The changes of each revision: by revision number, the codes of the changed rows of each resource.
-type Changed = BTreeMap<i64, BTreeMap<String, Vec<String>>>;
+type ChangesByRevision = BTreeMap<i64, BTreeMap<String, Vec<String>>>;
 
 /// The time line, or two revisions compared.
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
@@ -84,8 +84,8 @@ async fn time_line(visit: &Visit, business: &Business) -> Result<Markup, Refusal
 }
 
 /// The changes of these revisions, from the audit log.
-async fn changed(visit: &Visit, business: &Business, revisions: &[Value]) -> Result<Changed, Refusal> {
-    let mut changed = Changed::new();
+async fn changed(visit: &Visit, business: &Business, revisions: &[Value]) -> Result<ChangesByRevision, Refusal> {
+    let mut changed = ChangesByRevision::new();
     let (Some(first), Some(oldest)) = (revisions.first(), revisions.last()) else {
         return Ok(changed);
     };
@@ -151,7 +151,7 @@ fn start(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-fn entry(visit: &Visit, business: &Business, revision: &Value, head: i64, changed: &Changed) -> Markup {
+fn entry(visit: &Visit, business: &Business, revision: &Value, head: i64, changed: &ChangesByRevision) -> Markup {
     let words = visit.words;
     let number = number(revision);
     let text_of = number.to_string();

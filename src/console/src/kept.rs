@@ -20,12 +20,12 @@ const IDLE: [&str; 2] = ["/console/logout", "/console/language"];
 
 /// A form that was sent without a valid session or form token.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct PendingForm {
     to: String,
     fields: Vec<(String, String)>,
 }
 
-impl Kept {
+impl PendingForm {
     /// The form of a request, if it is from a page of this server.
     pub fn of(request: &Request, form: &[(String, String)]) -> Option<Self> {
         Self::sent_to(request.original_uri(), request, form)
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use poem::http::Method;
 
-    fn sent(to: &str, site: Option<&str>, token: &str) -> Option<Kept> {
+    fn sent(to: &str, site: Option<&str>, token: &str) -> Option<PendingForm> {
         let session = "a".repeat(64);
         let cookie = format!("ringbook_console={session}");
         let mut request = Request::builder().method(Method::POST).header("cookie", cookie);
@@ -106,7 +106,7 @@ mod tests {
         }
         let request = request.finish();
         let form = [("csrf", token), ("note", "<b>")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Kept::sent_to(&to.parse().unwrap(), &request, &form)
+        PendingForm::sent_to(&to.parse().unwrap(), &request, &form)
     }
 
     #[test]
@@ -129,7 +129,7 @@ mod tests {
         assert!(html.contains("name=\"kept-note\" value=\"&lt;b&gt;\""), "{html}");
         let form = [("kept_to", "/console/prices"), ("kept-note", "<b>"), ("key", "secret")];
         let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(Kept::carried(&form), Some(kept));
-        assert_eq!(Kept::carried(&[(TO.to_owned(), "//evil".to_owned())]), None);
+        assert_eq!(PendingForm::carried(&form), Some(kept));
+        assert_eq!(PendingForm::carried(&[(TO.to_owned(), "//evil".to_owned())]), None);
     }
 }

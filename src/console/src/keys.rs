@@ -30,7 +30,7 @@ const ROLES: [&str; 6] = ["viewer", "dispatcher", "editor", "publisher", "owner"
 
 /// The result of the form.
 #[derive(Default)]
-struct Sent {
+struct FormResult {
     /// The new key, shown once.
     made: Option<String>,
     /// The field and its fault.
@@ -38,7 +38,7 @@ struct Sent {
 }
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
-    Box::pin(async move { shown(visit, StatusCode::OK, &Sent::default()).await })
+    Box::pin(async move { shown(visit, StatusCode::OK, &FormResult::default()).await })
 }
 
 /// Creates a key and shows it once.
@@ -55,11 +55,16 @@ pub fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
             Ok(mut made) => {
                 let key = made["key"].take();
                 let made = key.as_str().map(ToOwned::to_owned);
-                shown(visit, StatusCode::OK, &Sent { made, fault: None }).await
+                shown(visit, StatusCode::OK, &FormResult { made, fault: None }).await
             }
             Err(refusal) if !refusal.fields.is_empty() => {
                 let fault = refusal.fields.into_iter().next();
-                shown(visit, StatusCode::UNPROCESSABLE_ENTITY, &Sent { made: None, fault }).await
+                shown(
+                    visit,
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    &FormResult { made: None, fault },
+                )
+                .await
             }
             Err(refusal) => Err(refusal),
         }
@@ -84,7 +89,7 @@ pub fn end(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-async fn shown(visit: &Visit, status: StatusCode, sent: &Sent) -> Answer {
+async fn shown(visit: &Visit, status: StatusCode, sent: &FormResult) -> Answer {
     let (business, words) = (visit.business().await?, visit.words);
     let main = html! {
         h1 { (words.say("keys")) }
@@ -186,7 +191,7 @@ fn button(visit: &Visit, path: &str, key: &str, about: &str) -> Markup {
     } }
 }
 
-fn new_key(visit: &Visit, business: &Business, sent: &Sent) -> Markup {
+fn new_key(visit: &Visit, business: &Business, sent: &FormResult) -> Markup {
     let words = visit.words;
     let kept = |name| if sent.fault.is_some() { visit.sent(name) } else { "" };
     html! {
@@ -219,7 +224,7 @@ fn new_key(visit: &Visit, business: &Business, sent: &Sent) -> Markup {
     }
 }
 
-fn field(visit: &Visit, sent: &Sent, name: &str, kept: &str, required: bool) -> Markup {
+fn field(visit: &Visit, sent: &FormResult, name: &str, kept: &str, required: bool) -> Markup {
     let words = visit.words;
     let fault = sent.fault.as_ref().filter(|(field, _)| field == name);
     let about = format!("{name}-fault");

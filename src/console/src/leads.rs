@@ -19,9 +19,9 @@ use crate::visit::{Answer, Visit};
 pub const ADDRESSES: &[Address] = &[Address::get("/leads", show), Address::post("/leads/:id/take", take)];
 
 /// The SMS messages of recent calls: contact and state, by call.
-pub struct Sent(BTreeMap<String, Vec<(String, String)>>);
+pub struct RecentSms(BTreeMap<String, Vec<(String, String)>>);
 
-impl Sent {
+impl RecentSms {
     /// The messages since a day.
     pub async fn of_week(visit: &Visit, business: &Business, since: &str) -> Result<Self, Refusal> {
         let pairs = [("rulebook", business.code.as_str()), ("since", since), ("limit", "200")];
@@ -99,7 +99,7 @@ fn row(visit: &Visit, business: &Business, lead: &Value) -> Markup {
 }
 
 /// A lead on the board.
-pub fn card(visit: &Visit, business: &Business, sent: &Sent, lead: &Value, may_take: bool) -> Markup {
+pub fn card(visit: &Visit, business: &Business, sent: &RecentSms, lead: &Value, may_take: bool) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     let class = text(lead, "priority").unwrap_or("P4").to_ascii_lowercase();
     html! { article.card.lead.(class) {
@@ -191,7 +191,7 @@ fn due(visit: &Visit, business: &Business, lead: &Value) -> Markup {
     }
 }
 
-fn notified(visit: &Visit, business: &Business, sent: &Sent, lead: &Value) -> Markup {
+fn notified(visit: &Visit, business: &Business, sent: &RecentSms, lead: &Value) -> Markup {
     let words = visit.words;
     let messages = sent.of(text(lead, "call_id").unwrap_or_default());
     html! {

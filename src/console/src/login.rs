@@ -9,7 +9,7 @@ use poem::{Endpoint, Request, Response};
 use web::ClientAddress;
 use web::problem::{Code, Problem};
 
-use crate::kept::Kept;
+use crate::kept::PendingForm;
 use crate::refusal::Refusal;
 use crate::routes::Address;
 use crate::state::Console;
@@ -68,7 +68,7 @@ pub fn choose_language(visit: &Visit) -> BoxFuture<'_, Answer> {
 
 /// Sends a person without a session to the sign-in form. A script that asks for a part of a page gets an error instead. The
 /// sign-in form carries the input of another form.
-pub fn sent_there(console: &Console, request: &Request, kept: Option<&Kept>) -> Response {
+pub fn sent_there(console: &Console, request: &Request, kept: Option<&PendingForm>) -> Response {
     let there = request
         .original_uri()
         .path_and_query()
@@ -79,9 +79,9 @@ pub fn sent_there(console: &Console, request: &Request, kept: Option<&Kept>) -> 
     let response = if is_part {
         Response::builder().status(StatusCode::UNAUTHORIZED).finish()
     } else if kept.is_some() {
-        let about = About {
+        let about = SignInForm {
             kept,
-            ..About::default()
+            ..SignInForm::default()
         };
         login_page(request, StatusCode::UNAUTHORIZED, &about)
     } else if *request.method() == Method::GET && page::own_address(there) == there {
@@ -113,10 +113,10 @@ async fn shown(console: &Console, request: &Request) -> Response {
     if !asked("link").is_empty() {
         return link_page(request, language, asked("link"));
     }
-    let about = About {
+    let about = SignInForm {
         language,
         next: asked("next"),
-        ..About::default()
+        ..SignInForm::default()
     };
     login_page(request, StatusCode::OK, &about)
 }
@@ -130,8 +130,8 @@ async fn submitted(console: &Console, mut request: Request) -> Response {
     if is_of_another_site(&request) {
         return page::refused_to_stranger(&request, &Refusal::foreign_form());
     }
-    let (language, kept) = (Language::named(sent("lang")), Kept::carried(&form));
-    let about = |fault| About {
+    let (language, kept) = (Language::named(sent("lang")), PendingForm::carried(&form));
+    let about = |fault| SignInForm {
         language,
         next: sent("next"),
         fault: Some(fault),
@@ -219,19 +219,19 @@ fn link_page(request: &Request, language: Option<Language>, link: &str) -> Respo
 
 /// The data of the sign-in form.
 #[derive(Default)]
-struct About<'a> {
+struct SignInForm<'a> {
     language: Option<Language>,
     next: &'a str,
     fault: Option<&'a str>,
-    kept: Option<&'a Kept>,
+    kept: Option<&'a PendingForm>,
 }
 
-fn login_page(request: &Request, status: StatusCode, about: &About<'_>) -> Response {
+fn login_page(request: &Request, status: StatusCode, about: &SignInForm<'_>) -> Response {
     let words = Words::of(about.language.map(Language::code), request);
     page::bare(request, words, status, &words.say("log-in"), &login_form(words, about))
 }
 
-fn login_form(words: Words, about: &About<'_>) -> Markup {
+fn login_form(words: Words, about: &SignInForm<'_>) -> Markup {
     let other = words.0.other();
     let there = crate::address::query(&[("lang", other.code()), ("next", about.next)]);
     html! { section.card.login {

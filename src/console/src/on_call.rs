@@ -23,7 +23,7 @@ use crate::page::Frame;
 use crate::routes::Address;
 use crate::visit::{Answer, Visit};
 
-use self::view::{Outcome, View};
+use self::view::{FormOutcome, View};
 
 pub const ADDRESSES: &[Address] = &[
     Address::get("/on-call", show),
@@ -40,11 +40,11 @@ pub const ADDRESSES: &[Address] = &[
 const PLACE: &str = "/on-call";
 
 fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
-    Box::pin(page(visit, Outcome::default()))
+    Box::pin(page(visit, FormOutcome::default()))
 }
 
 /// The page, with the result of a form.
-async fn page(visit: &Visit, outcome: Outcome) -> Answer {
+async fn page(visit: &Visit, outcome: FormOutcome) -> Answer {
     let business = visit.business().await?;
     let status = outcome.status();
     let view = View::open(visit, business, outcome).await?;

@@ -20,9 +20,9 @@ use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
 use crate::page::{self, Frame};
-use crate::prices::form::{Note, Typed};
+use crate::prices::form::{Note, PriceInput};
 use crate::prices::guards::Guards;
-use crate::prices::sheet::{Line, lines, pending, typed_lines};
+use crate::prices::sheet::{PriceRow, lines, pending, typed_lines};
 use crate::refusal::Refusal;
 use crate::routes::Address;
 use crate::visit::{Answer, Visit};
@@ -36,7 +36,7 @@ pub const ADDRESSES: &[Address] = &[Address::both("/prices", show, act)];
 const TEST_DAYS: i64 = 30;
 
 /// The data of the page besides the current rows.
-pub struct Ground {
+pub struct PriceContext {
     guards: Guards,
     /// The change set that the page adds to.
     set: Option<Value>,
@@ -53,7 +53,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         let ground = ground(visit, business).await?;
         let pending = ground.set.as_ref().map(pending).unwrap_or_default();
         let lines = lines(visit.words, business, &pending);
-        Ok(form::page(visit, business, &ground, &Typed::new(lines)))
+        Ok(form::page(visit, business, &ground, &PriceInput::new(lines)))
     })
 }
 
@@ -63,7 +63,7 @@ pub fn act(visit: &Visit) -> BoxFuture<'_, Answer> {
         let business = visit.business().await?;
         let ground = ground(visit, business).await?;
         let pending = ground.set.as_ref().map(pending).unwrap_or_default();
-        let mut typed = Typed::of(visit, typed_lines(visit, business, &pending));
+        let mut typed = PriceInput::of(visit, typed_lines(visit, business, &pending));
         match visit.sent("do") {
             "save" | "try" => {
                 if let Some(problem) = typed.problem() {
@@ -87,7 +87,12 @@ pub fn act(visit: &Visit) -> BoxFuture<'_, Answer> {
 }
 
 /// Saves the changes and, if the person wants it, starts a backtest.
-async fn saved(visit: &Visit, business: &Business, ground: &Ground, typed: &Typed) -> Result<String, Refusal> {
+async fn saved(
+    visit: &Visit,
+    business: &Business,
+    ground: &PriceContext,
+    typed: &PriceInput,
+) -> Result<String, Refusal> {
     let id = match &ground.set {
         Some(set) => save::add(visit, business, &typed.lines, set).await?,
         None => save::open(visit, business, &typed.lines, &typed.comment).await?,
@@ -104,7 +109,7 @@ async fn saved(visit: &Visit, business: &Business, ground: &Ground, typed: &Type
     Ok(id)
 }
 
-async fn ground(visit: &Visit, business: &Business) -> Result<Ground, Refusal> {
+async fn ground(visit: &Visit, business: &Business) -> Result<PriceContext, Refusal> {
     let chosen = visit.asked("change_set");
     let set = if chosen.is_empty() {
         None
@@ -124,7 +129,7 @@ async fn ground(visit: &Visit, business: &Business) -> Result<Ground, Refusal> {
         open.into_iter().find(|set| set["author"] == visit.key.name.as_str())
     };
     let guards = Guards::of(visit, business).await?;
-    Ok(Ground { guards, set, own })
+    Ok(PriceContext { guards, set, own })
 }
 
 fn readable(visit: &Visit, business: &Business) -> poem::Response {
@@ -139,7 +144,7 @@ fn readable(visit: &Visit, business: &Business) -> poem::Response {
     Frame::new(visit, Some(business), words.say("prices"), "/prices").page(&main)
 }
 
-impl Typed {
+impl PriceInput {
     /// Why nothing can be saved yet.
     fn problem(&self) -> Option<Note> {
         let faults = self
@@ -155,7 +160,7 @@ impl Typed {
         if clashes > 0 {
             return Some(Note::fault("prices-clashes", clashes));
         }
-        let is_idle = self.lines.iter().all(|line: &Line| line.patch().is_none());
+        let is_idle = self.lines.iter().all(|line: &PriceRow| line.patch().is_none());
         is_idle.then(|| Note::fault("prices-nothing", 0))
     }
 

@@ -10,7 +10,7 @@ use crate::locale::{money, percent, range, sum};
 use crate::words::Words;
 
 /// A line: its label, and by how much it changes both ends of the range.
-struct Line {
+struct ReceiptLine {
     label: String,
     note: String,
     /// Whether it is the base price.
@@ -61,12 +61,12 @@ pub fn receipt(words: Words, business: &Business, decision: &Value) -> Markup {
     } }
 }
 
-fn lines(words: Words, business: &Business, trace: &Value) -> Vec<Line> {
+fn lines(words: Words, business: &Business, trace: &Value) -> Vec<ReceiptLine> {
     let steps = trace.as_array().into_iter().flatten();
     steps.filter_map(|step| line(words, business, step)).collect()
 }
 
-fn line(words: Words, business: &Business, step: &Value) -> Option<Line> {
+fn line(words: Words, business: &Business, step: &Value) -> Option<ReceiptLine> {
     let amount = |name: &str| text(&step["money"], name)?.parse::<Decimal>().ok();
     let (from, to) = (
         amount("from_after")? - amount("from_before")?,
@@ -81,7 +81,7 @@ fn line(words: Words, business: &Business, step: &Value) -> Option<Line> {
         "settings" => words.say("rounding"),
         _ => business.row_name(resource, code, words.0.code()),
     };
-    Some(Line {
+    Some(ReceiptLine {
         label,
         is_base: resource == "services",
         note: text(step, "did").unwrap_or_default().to_owned(),
@@ -90,7 +90,7 @@ fn line(words: Words, business: &Business, step: &Value) -> Option<Line> {
     })
 }
 
-fn change(words: Words, line: &Line, currency: &str) -> String {
+fn change(words: Words, line: &ReceiptLine, currency: &str) -> String {
     if line.is_base {
         return range(words, &line.from.to_string(), &line.to.to_string(), currency);
     }

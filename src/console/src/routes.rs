@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use poem::{EndpointExt as _, RouteMethod};
 
-use crate::signed::Signed;
+use crate::signed::SignedInPage;
 use crate::state::Console;
 use crate::visit::{Answer, Visit};
 
@@ -51,10 +51,10 @@ impl Address {
     pub fn route(&self, console: &Console) -> RouteMethod {
         let mut methods = RouteMethod::new();
         if let Some(page) = self.get {
-            methods = methods.get(Signed::new(console.clone(), page).boxed());
+            methods = methods.get(SignedInPage::new(console.clone(), page).boxed());
         }
         if let Some(page) = self.post {
-            methods = methods.post(Signed::new(console.clone(), page).boxed());
+            methods = methods.post(SignedInPage::new(console.clone(), page).boxed());
         }
         methods
     }

@@ -17,14 +17,14 @@ use crate::visit::{Answer, Visit};
 pub const ADDRESSES: &[Address] = &[Address::get("/setup", show)];
 
 /// A step: the key of its name, its checks, and the tags in Swagger UI where it can be changed.
-struct Step {
+struct SetupStep {
     key: &'static str,
     checks: &'static [&'static str],
     groups: &'static [&'static str],
 }
 
-const STEPS: [Step; 5] = [
-    Step {
+const STEPS: [SetupStep; 5] = [
+    SetupStep {
         key: "setup-server",
         checks: &[
             "settings",
@@ -40,22 +40,22 @@ const STEPS: [Step; 5] = [
         ],
         groups: &[],
     },
-    Step {
+    SetupStep {
         key: "setup-address",
         checks: &["public address"],
         groups: &[],
     },
-    Step {
+    SetupStep {
         key: "setup-keys",
         checks: &["rulebook", "webhook secret"],
         groups: &["secrets", "webhook-auth"],
     },
-    Step {
+    SetupStep {
         key: "setup-vapi",
         checks: &["vapi"],
         groups: &["secrets"],
     },
-    Step {
+    SetupStep {
         key: "setup-twilio",
         checks: &["twilio"],
         groups: &["secrets", "sms-delivery"],
@@ -63,7 +63,7 @@ const STEPS: [Step; 5] = [
 ];
 
 /// The findings of the checks, if the person may see them.
-enum Checked {
+enum SetupFindings {
     Found(Value),
     /// The checks took too long.
     Late,
@@ -77,22 +77,22 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         let health = items(visit.read("/admin/v1/rulebook-health", &[]).await?);
         let checked = if may_check(visit) {
             match visit.read("/admin/v1/setup", &[]).await {
-                Ok(found) => Checked::Found(found),
-                Err(refusal) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => Checked::Late,
+                Ok(found) => SetupFindings::Found(found),
+                Err(refusal) if refusal.status == StatusCode::SERVICE_UNAVAILABLE => SetupFindings::Late,
                 Err(refusal) => return Err(refusal),
             }
         } else {
-            Checked::Hidden
+            SetupFindings::Hidden
         };
         let main = html! {
             h1 { (words.say("setup")) }
             (businesses(visit, business, &health))
             @match &checked {
-                Checked::Found(found) => (steps(visit, business, found)),
-                Checked::Late => p.card.fault role="alert" {
+                SetupFindings::Found(found) => (steps(visit, business, found)),
+                SetupFindings::Late => p.card.fault role="alert" {
                     (words.say("setup-late")) " " a href=(visit.link("/setup", &[])) { (words.say("setup-again")) }
                 },
-                Checked::Hidden => p.card.empty { (words.say("setup-hidden")) },
+                SetupFindings::Hidden => p.card.empty { (words.say("setup-hidden")) },
             }
         };
         Ok(Frame::new(visit, Some(business), words.say("setup"), "/setup").page(&main))
@@ -161,7 +161,7 @@ fn worst<'a>(findings: &[&'a Value]) -> &'a str {
     levels.max_by_key(|level| rank(level)).unwrap_or("ok")
 }
 
-fn card(visit: &Visit, business: &Business, step: &Step, findings: &[&Value], found: &Value) -> Markup {
+fn card(visit: &Visit, business: &Business, step: &SetupStep, findings: &[&Value], found: &Value) -> Markup {
     let words = visit.words;
     let level = worst(findings);
     let (good, bad): (Vec<&Value>, Vec<&Value>) = findings

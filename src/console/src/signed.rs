@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use poem::http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 
-use crate::kept::Kept;
+use crate::kept::PendingForm;
 use crate::refusal::Refusal;
 use crate::routes::Page;
 use crate::state::Console;
@@ -14,12 +14,12 @@ use crate::words::Words;
 use crate::{csrf, login, page, session};
 
 /// A page for signed-in people; others are sent to the sign-in form.
-pub struct Signed {
+pub struct SignedInPage {
     console: Console,
     page: Page,
 }
 
-impl Signed {
+impl SignedInPage {
     pub fn new(console: Console, page: Page) -> Self {
         Self { console, page }
     }
@@ -36,7 +36,7 @@ impl Signed {
         let form = form(&mut request, limit).await;
         let Some(session) = session else {
             // A form that cannot be parsed cannot be carried through the sign-in.
-            let kept = Kept::of(&request, &form.unwrap_or_default());
+            let kept = PendingForm::of(&request, &form.unwrap_or_default());
             return Err(login::sent_there(&self.console, &request, kept.as_ref()));
         };
         let form = form.map_err(|problem| refused(&request, problem))?;
@@ -47,7 +47,7 @@ impl Signed {
             && !csrf::matches(&session.token, value(&form, csrf::FIELD))
         {
             // The page is older than the session: the person has signed in again in another window.
-            return Err(match Kept::of(&request, &form) {
+            return Err(match PendingForm::of(&request, &form) {
                 Some(kept) => kept.page(&request, words, StatusCode::FORBIDDEN, &csrf),
                 None => page::refused_to_stranger(&request, &Refusal::foreign_form()),
             });
@@ -66,7 +66,7 @@ impl Signed {
     }
 }
 
-impl Endpoint for Signed {
+impl Endpoint for SignedInPage {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
@@ -78,7 +78,7 @@ impl Endpoint for Signed {
             Ok(response) => Ok(response),
             // The key was revoked while the page was rendered.
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
-                let kept = Kept::of(&visit.request, &visit.form);
+                let kept = PendingForm::of(&visit.request, &visit.form);
                 Ok(login::sent_there(&self.console, &visit.request, kept.as_ref()))
             }
             Err(refusal) => Ok(page::refused(&visit, &refusal)),

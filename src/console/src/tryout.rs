@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::address::query;
 use crate::business::Business;
-use crate::conversation::{self, Typed};
+use crate::conversation::{self, ConversationInput};
 use crate::open_sets::open_sets;
 use crate::page::Frame;
 use crate::refusal::Refusal;
@@ -37,7 +37,7 @@ async fn show(visit: &Visit, is_form: bool) -> Answer {
     let sets = open_sets(visit, business).await?;
     let outcome = evaluated(visit, business, &what).await?;
     let (wrong, status) = match &outcome {
-        Outcome::Wrong(wrong, status) => (Some(wrong), Some(*status)),
+        TryoutOutcome::Wrong(wrong, status) => (Some(wrong), Some(*status)),
         _ => (None, None),
     };
     let main = html! {
@@ -45,9 +45,9 @@ async fn show(visit: &Visit, is_form: bool) -> Answer {
         p.quiet { (words.say("try-about")) }
         (form(visit, business, &what, &sets, wrong))
         @match &outcome {
-            Outcome::Decided(evaluation) => (result(visit, business, &what, evaluation)),
-            Outcome::Nothing => (examples(visit)),
-            Outcome::Wrong(..) => {},
+            TryoutOutcome::Decided(evaluation) => (result(visit, business, &what, evaluation)),
+            TryoutOutcome::Nothing => (examples(visit)),
+            TryoutOutcome::Wrong(..) => {},
         }
     };
     let mut response = Frame::new(visit, Some(business), words.say("try"), "/try").page(&main);
@@ -57,18 +57,18 @@ async fn show(visit: &Visit, is_form: bool) -> Answer {
     Ok(response)
 }
 
-enum Outcome {
+enum TryoutOutcome {
     Nothing,
     Decided(Value),
     Wrong(Wrong, StatusCode),
 }
 
-async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result<Outcome, Refusal> {
+async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result<TryoutOutcome, Refusal> {
     let words = visit.words;
     let own = |field, key: &str| {
         let text = words.say(key);
         let is_english = false;
-        Outcome::Wrong(
+        TryoutOutcome::Wrong(
             Wrong {
                 field,
                 text,
@@ -78,9 +78,9 @@ async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result
         )
     };
     let mut question = match conversation::read(what.field("said")) {
-        Typed::Nothing if what.is_form => return Ok(own("said", "try-fault-empty")),
-        Typed::Nothing => return Ok(Outcome::Nothing),
-        Typed::BadJson(line, column) => {
+        ConversationInput::Nothing if what.is_form => return Ok(own("said", "try-fault-empty")),
+        ConversationInput::Nothing => return Ok(TryoutOutcome::Nothing),
+        ConversationInput::BadJson(line, column) => {
             let (line, column) = (line.to_string(), column.to_string());
             let text = words.say_of("try-fault-json", &[("line", &line), ("column", &column)]);
             let wrong = Wrong {
@@ -88,10 +88,10 @@ async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result
                 text,
                 is_english: false,
             };
-            return Ok(Outcome::Wrong(wrong, StatusCode::UNPROCESSABLE_ENTITY));
+            return Ok(TryoutOutcome::Wrong(wrong, StatusCode::UNPROCESSABLE_ENTITY));
         }
-        Typed::Message(message) => json!({"message": message}),
-        Typed::Said(said) => json!({"said": said, "facts": facts(business, what)}),
+        ConversationInput::Message(message) => json!({"message": message}),
+        ConversationInput::Said(said) => json!({"said": said, "facts": facts(business, what)}),
     };
     if !what.field("at").is_empty() {
         match instant(visit, business, what.field("at")) {
@@ -109,7 +109,7 @@ async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result
     let pairs = [("explain", "true"), ("change_set", set), ("revision", revision)];
     let address = format!("{}{}", business.path("/evaluate"), query(&pairs));
     match visit.edit(Method::POST, &address, &question).await {
-        Ok(done) => Ok(Outcome::Decided(done.body)),
+        Ok(done) => Ok(TryoutOutcome::Decided(done.body)),
         Err(refused) if refused.is_about_the_form() => Ok(wrong(visit, &refused, !revision.is_empty())),
         Err(refused) => Err(refused),
     }
@@ -136,7 +136,7 @@ fn facts(business: &Business, what: &Try<'_>) -> Value {
     facts
 }
 
-fn wrong(visit: &Visit, refused: &Refusal, has_revision: bool) -> Outcome {
+fn wrong(visit: &Visit, refused: &Refusal, has_revision: bool) -> TryoutOutcome {
     let status = refused.status;
     let is_missing = status == StatusCode::NOT_FOUND;
     let about_rules = is_missing || status == StatusCode::CONFLICT || refused.is_stale();
@@ -154,7 +154,7 @@ fn wrong(visit: &Visit, refused: &Refusal, has_revision: bool) -> Outcome {
     };
     let text = own.map_or_else(|| refused.detail.clone(), |key| visit.words.say(key));
     let is_english = own.is_none();
-    Outcome::Wrong(
+    TryoutOutcome::Wrong(
         Wrong {
             field,
             text,

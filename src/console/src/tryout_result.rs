@@ -7,7 +7,7 @@ use crate::business::Business;
 use crate::conversation::turns;
 use crate::decided;
 use crate::heard_list::heard_list;
-use crate::highlight::{self, Heard};
+use crate::highlight::{self, HeardWords};
 use crate::leads::text;
 use crate::tryout_fields::Try;
 use crate::visit::Visit;
@@ -38,7 +38,7 @@ pub fn result(visit: &Visit, business: &Business, what: &Try<'_>, evaluation: &V
     }
 }
 
-fn conversation(visit: &Visit, said: &str, heard: &[Heard]) -> Markup {
+fn conversation(visit: &Visit, said: &str, heard: &[HeardWords]) -> Markup {
     let words = visit.words;
     html! { @if !said.is_empty() {
         h2 { (words.say("transcript")) }

@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 use crate::routes::Address;
 use crate::visit::{Answer, Visit};
 use crate::vocabulary_form::{Entry, form, preview};
-use crate::vocabulary_save::{Unsaved, save};
+use crate::vocabulary_save::{SaveError, save};
 
 pub const ADDRESSES: &[Address] = &[Address::both("/words/add", show, add)];
 
@@ -32,13 +32,13 @@ fn add(visit: &Visit) -> BoxFuture<'_, Answer> {
         }
         match save(visit, business).await {
             Ok(done) => Ok(page::see(&visit.link("/words", &[("done", done)]))),
-            Err(Unsaved::Refused(refused)) if !refused.is_about_the_form() => Err(refused),
+            Err(SaveError::Refused(refused)) if !refused.is_about_the_form() => Err(refused),
             Err(unsaved) => shown(visit, true, Some(unsaved)).await,
         }
     })
 }
 
-async fn shown(visit: &Visit, is_form: bool, unsaved: Option<Unsaved>) -> Answer {
+async fn shown(visit: &Visit, is_form: bool, unsaved: Option<SaveError>) -> Answer {
     let (business, words) = (visit.business().await?, visit.words);
     let entry = Entry { visit, is_form };
     let sets = open_sets(visit, business).await?;
@@ -58,9 +58,9 @@ async fn shown(visit: &Visit, is_form: bool, unsaved: Option<Unsaved>) -> Answer
     };
     let mut response = Frame::new(visit, Some(business), words.say("vocabulary-add"), "/words").page(&main);
     match &unsaved {
-        Some(Unsaved::Refused(refused)) => response.set_status(refused.status),
-        Some(Unsaved::Changed(..)) => response.set_status(StatusCode::PRECONDITION_FAILED),
-        Some(Unsaved::Field(..)) => response.set_status(StatusCode::UNPROCESSABLE_ENTITY),
+        Some(SaveError::Refused(refused)) => response.set_status(refused.status),
+        Some(SaveError::Changed(..)) => response.set_status(StatusCode::PRECONDITION_FAILED),
+        Some(SaveError::Field(..)) => response.set_status(StatusCode::UNPROCESSABLE_ENTITY),
         None => {}
     }
     Ok(response)

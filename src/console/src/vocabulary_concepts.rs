@@ -164,7 +164,7 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
 }
 
 /// A phrase, with the number of calls that contain it and of calls in which it counts.
-struct Counted {
+struct PhraseCount {
     phrase: String,
     calls: usize,
     counting: usize,
@@ -176,7 +176,7 @@ async fn counted(
     business: &Business,
     language: &str,
     phrases: &[String],
-) -> Result<(Vec<Counted>, usize), Refusal> {
+) -> Result<(Vec<PhraseCount>, usize), Refusal> {
     let address = business.path("/phrase-matches");
     let number = |value: &Value| {
         value
@@ -196,7 +196,7 @@ async fn counted(
         looked_at = looked_at.max(number(&found["looked_at"]));
         counted.extend(some.iter().enumerate().map(|(place, phrase)| {
             let one = &found["phrases"][place];
-            Counted {
+            PhraseCount {
                 phrase: phrase.clone(),
                 calls: number(&one["calls"]),
                 counting: number(&one["counting"]),
@@ -207,7 +207,7 @@ async fn counted(
     Ok((counted, looked_at))
 }
 
-fn phrase_table(visit: &Visit, business: &Business, language: &str, phrases: &[Counted]) -> Markup {
+fn phrase_table(visit: &Visit, business: &Business, language: &str, phrases: &[PhraseCount]) -> Markup {
     let words = visit.words;
     let heading = language_name(words, language);
     html! {

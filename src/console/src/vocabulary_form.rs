@@ -11,7 +11,7 @@ use crate::open_sets::{OpenSet, name};
 use crate::page;
 use crate::visit::Visit;
 use crate::vocabulary_concepts::{concept_name, language_name};
-use crate::vocabulary_save::Unsaved;
+use crate::vocabulary_save::SaveError;
 
 /// The fields of the form: from the sent form, or from the address that opened it.
 pub struct Entry<'a> {
@@ -36,12 +36,12 @@ pub fn form(
     entry: &Entry<'_>,
     sets: &[OpenSet],
     revision: &str,
-    unsaved: Option<&Unsaved>,
+    unsaved: Option<&SaveError>,
     bad: Option<&str>,
 ) -> Markup {
     let words = visit.words;
     let own = |field: &str| match unsaved {
-        Some(Unsaved::Field(wrong, key)) if *wrong == field => Some(words.say(key)),
+        Some(SaveError::Field(wrong, key)) if *wrong == field => Some(words.say(key)),
         _ => None,
     };
     let beside = |field: &str| html! { @if let Some(text) = own(field) { (fault(field, &text)) } };
@@ -118,17 +118,17 @@ pub fn form(
 }
 
 /// Why the phrase was not saved, if the reason is not a fault of one field.
-fn explained(visit: &Visit, unsaved: Option<&Unsaved>) -> Markup {
+fn explained(visit: &Visit, unsaved: Option<&SaveError>) -> Markup {
     let words = visit.words;
     let list = |phrases: &[String]| phrases.join(", ");
     html! { @match unsaved {
-        Some(Unsaved::Changed(added, removed)) => div.fault role="alert" {
+        Some(SaveError::Changed(added, removed)) => div.fault role="alert" {
             p { (words.say("vocabulary-changed")) }
             @if !added.is_empty() { p { (words.say_of("vocabulary-changed-added", &[("phrases", &list(added))])) } }
             @if !removed.is_empty() { p { (words.say_of("vocabulary-changed-removed", &[("phrases", &list(removed))])) } }
             p { (words.say("vocabulary-changed-do")) }
         },
-        Some(Unsaved::Refused(refused)) => div.fault role="alert" {
+        Some(SaveError::Refused(refused)) => div.fault role="alert" {
             @if refused.is_stale() { p { (words.say("vocabulary-changed")) " " (words.say("vocabulary-changed-do")) } }
             @else { p { (words.say("vocabulary-refused")) } }
             p lang="en" { (refused.detail) }

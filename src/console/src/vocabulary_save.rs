@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::address::{query, segment};
 use crate::business::Business;
-use crate::edit::Done;
+use crate::edit::EditResponse;
 use crate::field::code_of;
 use crate::leads::text;
 use crate::open_sets::OpenSet;
@@ -33,7 +33,7 @@ impl Target {
 }
 
 /// Why a phrase was not saved.
-pub enum Unsaved {
+pub enum SaveError {
     /// A fault of a field: its name and the key of the message.
     Field(&'static str, &'static str),
     /// Somebody changed the row meanwhile: the added and the removed phrases.
@@ -42,7 +42,7 @@ pub enum Unsaved {
     Refused(Refusal),
 }
 
-impl From<Refusal> for Unsaved {
+impl From<Refusal> for SaveError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
@@ -69,7 +69,7 @@ impl Change {
 }
 
 /// Saves the form. Returns the result: `live`, `waits` or `set`.
-pub async fn save(visit: &Visit, business: &Business) -> Result<&'static str, Unsaved> {
+pub async fn save(visit: &Visit, business: &Business) -> Result<&'static str, SaveError> {
     let changes = changes(visit, business).await?;
     match (visit.sent("set"), OpenSet::chosen(visit)) {
         ("new", _) => {
@@ -90,7 +90,7 @@ pub async fn save(visit: &Visit, business: &Business) -> Result<&'static str, Un
     }
 }
 
-async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<Done, Refusal> {
+async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<EditResponse, Refusal> {
     let comment = visit
         .words
         .say_of("vocabulary-comment", &[("phrase", visit.sent("phrase"))]);
@@ -100,7 +100,7 @@ async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<
 }
 
 /// Publishes immediately: one row with a write to it, several rows with a change set.
-async fn publish(visit: &Visit, business: &Business, changes: &[Change]) -> Result<&'static str, Unsaved> {
+async fn publish(visit: &Visit, business: &Business, changes: &[Change]) -> Result<&'static str, SaveError> {
     let done = if let [only] = changes {
         let method = if only.method == "put" {
             Method::PUT
@@ -145,13 +145,13 @@ async fn publish(visit: &Visit, business: &Business, changes: &[Change]) -> Resu
     })
 }
 
-async fn changes(visit: &Visit, business: &Business) -> Result<Vec<Change>, Unsaved> {
+async fn changes(visit: &Visit, business: &Business) -> Result<Vec<Change>, SaveError> {
     let phrase = visit.sent("phrase");
     if phrase.is_empty() {
-        return Err(Unsaved::Field("phrase", "vocabulary-fault-phrase"));
+        return Err(SaveError::Field("phrase", "vocabulary-fault-phrase"));
     }
     match Target::read(visit.sent("target")) {
-        None => Err(Unsaved::Field("target", "vocabulary-fault-target")),
+        None => Err(SaveError::Field("target", "vocabulary-fault-target")),
         Some(Target::Service(code)) => Ok(vec![keyword(visit, business, code, phrase).await?]),
         Some(Target::Concept(code)) => Ok(vec![concept(visit, business, code, phrase).await?]),
         Some(Target::New) => new_concept(visit, business, phrase).await,
@@ -159,7 +159,7 @@ async fn changes(visit: &Visit, business: &Business) -> Result<Vec<Change>, Unsa
 }
 
 /// Adds a keyword to a service.
-async fn keyword(visit: &Visit, business: &Business, code: String, phrase: &str) -> Result<Change, Unsaved> {
+async fn keyword(visit: &Visit, business: &Business, code: String, phrase: &str) -> Result<Change, SaveError> {
     let path = format!("/services/{}", segment(&code));
     let row = current(visit, business, &path, |row| texts(&row["keywords"])).await?;
     let keywords = with(texts(&row["keywords"]), phrase)?;
@@ -173,7 +173,7 @@ async fn keyword(visit: &Visit, business: &Business, code: String, phrase: &str)
 }
 
 /// Adds a phrase to a concept.
-async fn concept(visit: &Visit, business: &Business, code: String, phrase: &str) -> Result<Change, Unsaved> {
+async fn concept(visit: &Visit, business: &Business, code: String, phrase: &str) -> Result<Change, SaveError> {
     let language = language(visit)?;
     let path = format!("/concepts/{}", segment(&code));
     let row = current(visit, business, &path, |row| texts(&row["phrases"][language])).await?;
@@ -188,13 +188,13 @@ async fn concept(visit: &Visit, business: &Business, code: String, phrase: &str)
 }
 
 /// Creates a concept, and adds it to the service that it stands for.
-async fn new_concept(visit: &Visit, business: &Business, phrase: &str) -> Result<Vec<Change>, Unsaved> {
+async fn new_concept(visit: &Visit, business: &Business, phrase: &str) -> Result<Vec<Change>, SaveError> {
     let code = code_of(visit.sent("name"));
     if code.is_empty() {
-        return Err(Unsaved::Field("name", "vocabulary-fault-name"));
+        return Err(SaveError::Field("name", "vocabulary-fault-name"));
     }
     if business.rows.concepts.contains_key(&code) {
-        return Err(Unsaved::Field("name", "vocabulary-fault-name-taken"));
+        return Err(SaveError::Field("name", "vocabulary-fault-name-taken"));
     }
     let language = language(visit)?;
     let concept = Change {
@@ -212,9 +212,9 @@ async fn new_concept(visit: &Visit, business: &Business, phrase: &str) -> Result
     Ok(changes)
 }
 
-fn language(visit: &Visit) -> Result<&str, Unsaved> {
+fn language(visit: &Visit) -> Result<&str, SaveError> {
     match visit.sent("language") {
-        "" => Err(Unsaved::Field("language", "vocabulary-fault-language")),
+        "" => Err(SaveError::Field("language", "vocabulary-fault-language")),
         language => Ok(language),
     }
 }
@@ -225,11 +225,11 @@ async fn current(
     business: &Business,
     path: &str,
     phrases: impl Fn(&Value) -> Vec<String>,
-) -> Result<Value, Unsaved> {
+) -> Result<Value, SaveError> {
     let set = OpenSet::chosen(visit).map(|set| set.id).unwrap_or_default();
     let row = visit.read(&business.path(path), &[("change_set", &set)]).await;
     let row = row.map_err(|refusal| match refusal.status {
-        StatusCode::NOT_FOUND => Unsaved::Field("target", "vocabulary-fault-target-gone"),
+        StatusCode::NOT_FOUND => SaveError::Field("target", "vocabulary-fault-target-gone"),
         _ => refusal.into(),
     })?;
     let seen = visit.sent("seen");
@@ -238,7 +238,7 @@ async fn current(
         let before = visit.read(&business.path(path), &[("revision", seen)]).await?;
         let (before, now) = (phrases(&before), phrases(&row));
         let missing = |all: &[String], from: &[String]| all.iter().filter(|one| !from.contains(one)).cloned().collect();
-        return Err(Unsaved::Changed(missing(&now, &before), missing(&before, &now)));
+        return Err(SaveError::Changed(missing(&now, &before), missing(&before, &now)));
     }
     Ok(row)
 }
@@ -248,9 +248,9 @@ fn texts(value: &Value) -> Vec<String> {
     texts.filter_map(Value::as_str).map(ToOwned::to_owned).collect()
 }
 
-fn with(mut phrases: Vec<String>, phrase: &str) -> Result<Vec<String>, Unsaved> {
+fn with(mut phrases: Vec<String>, phrase: &str) -> Result<Vec<String>, SaveError> {
     if phrases.iter().any(|known| known == phrase) {
-        return Err(Unsaved::Field("phrase", "vocabulary-fault-known"));
+        return Err(SaveError::Field("phrase", "vocabulary-fault-known"));
     }
     phrases.push(phrase.to_owned());
     Ok(phrases)

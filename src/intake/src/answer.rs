@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::event::{Event, Kind};
+use super::event::{Event, MessageType};
 
 /// Vapi's maximum length of a sentence in a transfer's message.
 const SENTENCE_LIMIT: usize = 1000;
@@ -134,21 +134,23 @@ pub struct Document {
 
 /// The response that leaves a call as it would be without Ringbook, for a request without rules.
 #[must_use]
-pub fn neutral(kind: Kind) -> Answer {
+pub fn neutral(kind: MessageType) -> Answer {
     match kind {
-        Kind::ToolCalls => Answer::ToolResults(Vec::new()),
-        Kind::AssistantRequest => {
+        MessageType::ToolCalls => Answer::ToolResults(Vec::new()),
+        MessageType::AssistantRequest => {
             Answer::Spoken("We cannot take this call right now. Please call again later.".to_owned())
         }
-        Kind::TransferDestinationRequest => Answer::Spoken("There is nobody to transfer this call to.".to_owned()),
-        Kind::HandoffDestinationRequest => Answer::Handoff(HandoffDestination::Nobody {
+        MessageType::TransferDestinationRequest => {
+            Answer::Spoken("There is nobody to transfer this call to.".to_owned())
+        }
+        MessageType::HandoffDestinationRequest => Answer::Handoff(HandoffDestination::Nobody {
             error: "There is nobody to hand this call over to.".to_owned(),
         }),
-        Kind::KnowledgeBaseRequest => Answer::Documents(Vec::new()),
+        MessageType::KnowledgeBaseRequest => Answer::Documents(Vec::new()),
         // Vapi's own default is about half a second.
-        Kind::CallEndpointingRequest => Answer::Endpointing { timeout_tenths: 5 },
-        Kind::CampaignPredial => Answer::Predial { eligible: true },
-        Kind::VoiceRequest => {
+        MessageType::CallEndpointingRequest => Answer::Endpointing { timeout_tenths: 5 },
+        MessageType::CampaignPredial => Answer::Predial { eligible: true },
+        MessageType::VoiceRequest => {
             Answer::NotOurs("Ringbook makes no speech: point the voice's server URL at a voice provider")
         }
         _ => Answer::Neutral,

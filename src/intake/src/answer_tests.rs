@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::answer::*;
-use super::event::Kind;
+use super::event::MessageType;
 
 fn schema() -> Value {
     let path = concat!(
@@ -138,20 +138,20 @@ fn the_other_requests_get_what_they_ask_for() {
 
 #[test]
 fn a_type_that_nobody_has_rules_for_gets_a_valid_neutral_answer() {
-    for kind in Kind::ALL {
+    for kind in MessageType::ALL {
         let definition = match kind {
-            Kind::ToolCalls => "ServerMessageResponseToolCalls",
-            Kind::HandoffDestinationRequest => "ServerMessageResponseHandoffDestinationRequest",
-            Kind::KnowledgeBaseRequest => "ServerMessageResponseKnowledgeBaseRequest",
-            Kind::CallEndpointingRequest => "ServerMessageResponseCallEndpointingRequest",
-            Kind::CampaignPredial => "ServerMessageResponseCampaignPredial",
-            Kind::TransferDestinationRequest => "ServerMessageResponseTransferDestinationRequest",
+            MessageType::ToolCalls => "ServerMessageResponseToolCalls",
+            MessageType::HandoffDestinationRequest => "ServerMessageResponseHandoffDestinationRequest",
+            MessageType::KnowledgeBaseRequest => "ServerMessageResponseKnowledgeBaseRequest",
+            MessageType::CallEndpointingRequest => "ServerMessageResponseCallEndpointingRequest",
+            MessageType::CampaignPredial => "ServerMessageResponseCampaignPredial",
+            MessageType::TransferDestinationRequest => "ServerMessageResponseTransferDestinationRequest",
             _ => "ServerMessageResponseAssistantRequest",
         };
         assert_valid(definition, &neutral(*kind));
     }
-    assert_eq!(neutral(Kind::Hang).to_bytes(), b"{}");
-    assert_eq!(neutral(Kind::Unknown), Answer::Neutral);
-    let voice = neutral(Kind::VoiceRequest).to_json();
+    assert_eq!(neutral(MessageType::Hang).to_bytes(), b"{}");
+    assert_eq!(neutral(MessageType::Unknown), Answer::Neutral);
+    let voice = neutral(MessageType::VoiceRequest).to_json();
     assert!(voice["error"].as_str().is_some_and(|text| text.contains("no speech")));
 }

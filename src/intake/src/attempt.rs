@@ -9,18 +9,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decided::Ahead;
+use super::decided::Precomputed;
 
 /// A response that was given, and the decision behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Given {
+pub struct RecordedResponse {
     /// The revision that decided; 0 if no rulebook was known.
     pub revision: i64,
     /// The response body.
     pub answer: Value,
     /// The decision behind it.
     #[serde(with = "shared")]
-    pub found: Arc<Ahead>,
+    pub found: Arc<Precomputed>,
 }
 
 /// Serializes an `Arc` as its content.
@@ -40,7 +40,7 @@ mod shared {
 
 /// Progress of one message, shared by its transaction and its waiter.
 #[derive(Debug, Default)]
-pub struct Attempt(Mutex<Stage>);
+pub struct CommitRace(Mutex<Stage>);
 
 #[derive(Debug, Default)]
 enum Stage {
@@ -48,27 +48,27 @@ enum Stage {
     #[default]
     Begun,
     /// Decided, not committed.
-    WorkedOut(Arc<Ahead>),
+    WorkedOut(Arc<Precomputed>),
     /// The commit runs or is done.
-    Committing(Arc<Given>),
+    Committing(Arc<RecordedResponse>),
     /// The waiter timed out: the transaction must not commit.
     GivenUp,
 }
 
 /// What the transaction leaves to the fallback after a timeout.
 #[derive(Debug, Clone)]
-pub enum Left {
+pub enum Partial {
     /// Nothing.
     Nothing,
     /// Its decision; the transaction will not commit.
-    WorkedOut(Arc<Ahead>),
+    WorkedOut(Arc<Precomputed>),
     /// The response that it commits or has committed: this one must be given.
-    Committing(Arc<Given>),
+    Committing(Arc<RecordedResponse>),
 }
 
-impl Attempt {
+impl CommitRace {
     /// Stores the decision.
-    pub(super) fn worked_out(&self, ahead: Ahead) -> Arc<Ahead> {
+    pub(super) fn worked_out(&self, ahead: Precomputed) -> Arc<Precomputed> {
         let ahead = Arc::new(ahead);
         let mut stage = self.lock();
         if matches!(*stage, Stage::Begun | Stage::WorkedOut(_)) {
@@ -78,7 +78,7 @@ impl Attempt {
     }
 
     /// The stored decision.
-    pub(super) fn ahead(&self) -> Option<Arc<Ahead>> {
+    pub(super) fn ahead(&self) -> Option<Arc<Precomputed>> {
         match &*self.lock() {
             Stage::WorkedOut(ahead) => Some(Arc::clone(ahead)),
             Stage::Begun | Stage::Committing(_) | Stage::GivenUp => None,
@@ -91,7 +91,7 @@ impl Attempt {
     }
 
     /// Whether the transaction may commit. If so, it must commit immediately.
-    pub(super) fn commits(&self, given: Given) -> bool {
+    pub(super) fn commits(&self, given: RecordedResponse) -> bool {
         let mut stage = self.lock();
         if matches!(*stage, Stage::GivenUp) {
             return false;
@@ -101,14 +101,14 @@ impl Attempt {
     }
 
     /// Stops the transaction, unless its commit already runs.
-    pub(super) fn give_up(&self) -> Left {
+    pub(super) fn give_up(&self) -> Partial {
         let mut stage = self.lock();
         match std::mem::replace(&mut *stage, Stage::GivenUp) {
-            Stage::Begun | Stage::GivenUp => Left::Nothing,
-            Stage::WorkedOut(ahead) => Left::WorkedOut(ahead),
+            Stage::Begun | Stage::GivenUp => Partial::Nothing,
+            Stage::WorkedOut(ahead) => Partial::WorkedOut(ahead),
             Stage::Committing(given) => {
                 *stage = Stage::Committing(Arc::clone(&given));
-                Left::Committing(given)
+                Partial::Committing(given)
             }
         }
     }
@@ -123,17 +123,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::decided::Found;
+    use crate::decided::MessageDecisions;
 
-    fn ahead() -> Ahead {
-        Ahead {
+    fn ahead() -> Precomputed {
+        Precomputed {
             revision: 3,
-            found: Found::Answer(json!({})),
+            found: MessageDecisions::Answer(json!({})),
         }
     }
 
-    fn given() -> Given {
-        Given {
+    fn given() -> RecordedResponse {
+        RecordedResponse {
             revision: 3,
             answer: json!({"one": 1}),
             found: Arc::new(ahead()),
@@ -142,20 +142,20 @@ mod tests {
 
     #[test]
     fn a_transaction_that_was_given_up_on_does_not_commit() {
-        let attempt = Attempt::default();
+        let attempt = CommitRace::default();
         attempt.worked_out(ahead());
-        assert!(matches!(attempt.give_up(), Left::WorkedOut(_)));
+        assert!(matches!(attempt.give_up(), Partial::WorkedOut(_)));
         assert!(!attempt.commits(given()));
-        assert!(matches!(attempt.give_up(), Left::Nothing));
+        assert!(matches!(attempt.give_up(), Partial::Nothing));
     }
 
     #[test]
     fn a_commit_that_is_under_way_is_what_is_answered() {
-        let attempt = Attempt::default();
+        let attempt = CommitRace::default();
         attempt.worked_out(ahead());
         assert!(attempt.commits(given()));
         for _ in 0..2 {
-            let Left::Committing(left) = attempt.give_up() else {
+            let Partial::Committing(left) = attempt.give_up() else {
                 panic!()
             };
             assert_eq!(left.answer, json!({"one": 1}));
@@ -165,13 +165,13 @@ mod tests {
     #[test]
     fn of_the_two_exactly_one_wins() {
         for _ in 0..1_000 {
-            let attempt = Attempt::default();
+            let attempt = CommitRace::default();
             let (committed, left) = std::thread::scope(|scope| {
                 let transaction = scope.spawn(|| attempt.commits(given()));
                 let left = attempt.give_up();
                 (transaction.join().unwrap(), left)
             });
-            assert_eq!(committed, matches!(left, Left::Committing(_)));
+            assert_eq!(committed, matches!(left, Partial::Committing(_)));
         }
     }
 }

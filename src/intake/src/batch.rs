@@ -1,7 +1,7 @@
 //! Writes the messages of one rulebook that share a transaction, with one statement per table for all of them.
 //!
 //! In: their steps, of different calls. Out: what was written for each. Handles only new messages of a call without an earlier
-//! report. Duplicates, amendments and other cases go through [`Step::run`] in the same transaction.
+//! report. Duplicates, amendments and other cases go through [`MessageWrite::run`] in the same transaction.
 
 use std::collections::HashMap;
 
@@ -9,18 +9,18 @@ use sea_orm::DatabaseTransaction;
 use serde_json::{Map, Value};
 
 use super::answer;
-use super::decided::Found;
+use super::decided::MessageDecisions;
 use super::event::{CallPart, Payload};
 use super::job::Job;
-use super::message::TransactError;
+use super::message::IngestError;
 use super::record::{self, Recording};
-use super::step::Step;
+use super::step::MessageWrite;
 use super::texts::{self, Outgoing};
 use store::leads::{self, NewLead};
 use store::{call_transcripts, calls, decisions, fault_points, webhook_events};
 
 /// What was written for a message.
-pub(super) struct Written<'a> {
+pub(super) struct WrittenMessage<'a> {
     /// The response.
     pub answer: Value,
     /// Its SMS messages. They are queued last, because they lock rows that many calls share.
@@ -28,7 +28,7 @@ pub(super) struct Written<'a> {
 }
 
 /// A new report and its call.
-struct Reported<'a> {
+struct NewReport<'a> {
     place: usize,
     call_id: &'a str,
     recording: Recording<'a, 'a>,
@@ -40,9 +40,9 @@ struct Reported<'a> {
 /// If the database fails, or a caller was erased meanwhile.
 pub(super) async fn write<'a>(
     tx: &DatabaseTransaction,
-    steps: &'a [Step<'a>],
-) -> Result<Vec<Option<Written<'a>>>, TransactError> {
-    let asked: Vec<(usize, &Step<'_>, String, Value)> = steps
+    steps: &'a [MessageWrite<'a>],
+) -> Result<Vec<Option<WrittenMessage<'a>>>, IngestError> {
+    let asked: Vec<(usize, &MessageWrite<'_>, String, Value)> = steps
         .iter()
         .enumerate()
         .filter_map(|(place, step)| Some((place, step, step.message.event.event_key(), response_to(step)?)))
@@ -53,16 +53,16 @@ pub(super) async fn write<'a>(
         .collect();
     let new = webhook_events::insert_each(tx, &events).await?;
     fault_points::reach(fault_points::Step::MessageEventInserted)?;
-    let mut written: Vec<Option<Written<'a>>> = steps.iter().map(|_| None).collect();
+    let mut written: Vec<Option<WrittenMessage<'a>>> = steps.iter().map(|_| None).collect();
     for (place, step, _, answer) in asked {
         if new.contains(&step.event_id) {
-            written[place] = Some(Written { answer, texts: None });
+            written[place] = Some(WrittenMessage { answer, texts: None });
         }
     }
     let is_new = |place: &usize| written[*place].is_some();
     let new: Vec<usize> = (0..steps.len()).filter(is_new).collect();
     update_calls(tx, steps, &new).await?;
-    let reported: Vec<Reported<'a>> = new
+    let reported: Vec<NewReport<'a>> = new
         .iter()
         .filter_map(|place| reported(*place, &steps[*place]))
         .collect();
@@ -80,8 +80,8 @@ pub(super) async fn write<'a>(
 /// If the database fails.
 pub(super) async fn queue_sms(
     tx: &DatabaseTransaction,
-    written: Vec<Option<Written<'_>>>,
-) -> Result<Vec<bool>, TransactError> {
+    written: Vec<Option<WrittenMessage<'_>>>,
+) -> Result<Vec<bool>, IngestError> {
     let mut queued = vec![false; written.len()];
     let waiting = written.into_iter().enumerate();
     let waiting = waiting.filter_map(|(place, written)| Some((place, written?.texts?)));
@@ -93,7 +93,7 @@ pub(super) async fn queue_sms(
 }
 
 /// The response to a new message; `None` for a message that is not handled here.
-fn response_to(step: &Step<'_>) -> Option<Value> {
+fn response_to(step: &MessageWrite<'_>) -> Option<Value> {
     let event = &step.message.event;
     match &event.payload {
         Payload::Report(_) => {
@@ -107,7 +107,7 @@ fn response_to(step: &Step<'_>) -> Option<Value> {
 }
 
 /// Writes call data from status updates and transcripts.
-async fn update_calls(tx: &DatabaseTransaction, steps: &[Step<'_>], new: &[usize]) -> Result<(), TransactError> {
+async fn update_calls(tx: &DatabaseTransaction, steps: &[MessageWrite<'_>], new: &[usize]) -> Result<(), IngestError> {
     let nothing = CallPart::default();
     let mut touched = Vec::new();
     let mut turns = Vec::new();
@@ -126,18 +126,18 @@ async fn update_calls(tx: &DatabaseTransaction, steps: &[Step<'_>], new: &[usize
     };
     let calls: Vec<_> = touched.iter().map(|(touch, now)| (touch, *now)).collect();
     if calls::touch_each(tx, rulebook_id, &calls).await? < calls.len() {
-        return Err(TransactError::CallErased);
+        return Err(IngestError::CallErased);
     }
     call_transcripts::add_live(tx, rulebook_id, &turns).await?;
     Ok(())
 }
 
-fn reported<'a>(place: usize, step: &'a Step<'a>) -> Option<Reported<'a>> {
-    let (Payload::Report(report), Found::Report(decided)) = (&step.message.event.payload, step.found) else {
+fn reported<'a>(place: usize, step: &'a MessageWrite<'a>) -> Option<NewReport<'a>> {
+    let (Payload::Report(report), MessageDecisions::Report(decided)) = (&step.message.event.payload, step.found) else {
         return None;
     };
     let recording = Recording { step, report, decided };
-    Some(Reported {
+    Some(NewReport {
         place,
         call_id: step.message.event.call_id()?,
         recording,
@@ -147,8 +147,8 @@ fn reported<'a>(place: usize, step: &'a Step<'a>) -> Option<Reported<'a>> {
 /// Writes the calls, turns, decisions and leads of reports. Out: the SMS messages to queue.
 async fn report<'a>(
     tx: &DatabaseTransaction,
-    reports: &[Reported<'a>],
-) -> Result<Vec<(usize, Outgoing<'a>)>, TransactError> {
+    reports: &[NewReport<'a>],
+) -> Result<Vec<(usize, Outgoing<'a>)>, IngestError> {
     let Some(first) = reports.first() else {
         return Ok(Vec::new());
     };
@@ -159,7 +159,7 @@ async fn report<'a>(
         .collect();
     let calls: Vec<_> = calls.iter().map(|(call, now)| (call, *now)).collect();
     if calls::record_reports(tx, rulebook_id, &calls).await? < calls.len() {
-        return Err(TransactError::CallErased);
+        return Err(IngestError::CallErased);
     }
     let turns = reports.iter().map(|one| one.recording.turns(one.call_id)).collect();
     call_transcripts::replace(tx, rulebook_id, turns).await?;
@@ -192,7 +192,7 @@ async fn report<'a>(
     Ok(texts.collect())
 }
 
-impl<'a> Reported<'a> {
+impl<'a> NewReport<'a> {
     fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.recording.step.message.received_at
     }

@@ -20,16 +20,16 @@ use base::clock::Clock;
 use base::telemetry;
 use rules::compile::Rulebook;
 use rules::decision::Decision;
-use rules::facts::Extracted;
+use rules::facts::ExtractedFacts;
 use rules::script::{ScriptVersion, Skips};
 
 /// A decision to be stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Decided {
+pub struct DecisionRecord {
     /// Its id.
     pub id: Uuid,
     /// The facts of the message.
-    pub extracted: Extracted,
+    pub extracted: ExtractedFacts,
     /// The instant that the facts are about.
     pub at: DateTime<Utc>,
     /// The decision.
@@ -45,7 +45,7 @@ pub struct Decided {
 }
 
 /// The input of a decision: the decision depends on these four values only.
-pub(super) struct Question<'a> {
+pub(super) struct EvaluationInput<'a> {
     pub rulebook: &'a Rulebook,
     pub message: &'a Message,
     pub clock: &'a Clock,
@@ -54,28 +54,28 @@ pub(super) struct Question<'a> {
 
 /// The decisions for a message, by one revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ahead {
+pub struct Precomputed {
     /// The revision.
     pub revision: i64,
     /// The decisions.
-    pub found: Found,
+    pub found: MessageDecisions,
 }
 
 /// The decisions for a message, by its type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Found {
+pub enum MessageDecisions {
     /// The decision about a report.
-    Report(Box<Decided>),
+    Report(Box<DecisionRecord>),
     /// The result of every tool call.
-    Tools(Vec<tools::Ran>),
+    Tools(Vec<tools::ToolRun>),
     /// The response to any other message.
     Answer(Value),
 }
 
-impl Question<'_> {
+impl EvaluationInput<'_> {
     /// Decides about the message, with the arguments of a tool if there is one.
-    pub(super) fn decide(&self, arguments: Option<&Value>) -> Decided {
+    pub(super) fn decide(&self, arguments: Option<&Value>) -> DecisionRecord {
         let started = Instant::now();
         let event = &self.message.event;
         let extracted = facts::extract(self.rulebook, event, arguments);
@@ -83,7 +83,7 @@ impl Question<'_> {
         let decided = self.rulebook.decide_without(&extracted, at, self.skips.clone());
         let (decision, took) = (decided.decision, started.elapsed());
         telemetry::metrics::decision(decision.priority.name(), decision.is_degraded(), took);
-        Decided {
+        DecisionRecord {
             id: self.clock.new_id(),
             extracted,
             at,
@@ -95,25 +95,25 @@ impl Question<'_> {
     }
 
     /// Makes all decisions that the message needs.
-    pub(super) fn work_out(&self) -> Ahead {
+    pub(super) fn work_out(&self) -> Precomputed {
         let found = match &self.message.event.payload {
-            Payload::Report(_) => Found::Report(Box::new(self.decide(None))),
+            Payload::Report(_) => MessageDecisions::Report(Box::new(self.decide(None))),
             Payload::ToolCalls(requests) => {
-                Found::Tools(requests.iter().map(|request| tools::run(self, request)).collect())
+                MessageDecisions::Tools(requests.iter().map(|request| tools::run(self, request)).collect())
             }
             _ => {
                 let answer = requests::answer(self).unwrap_or_else(|| answer::neutral(self.message.event.kind));
-                Found::Answer(answer.to_json())
+                MessageDecisions::Answer(answer.to_json())
             }
         };
-        Ahead {
+        Precomputed {
             revision: self.rulebook.revision(),
             found,
         }
     }
 }
 
-impl Found {
+impl MessageDecisions {
     /// The response to the message, if no part of it was answered before.
     #[must_use]
     pub fn answer(&self, event: &Event) -> Value {
@@ -144,7 +144,7 @@ impl Found {
     pub fn priority(&self) -> Option<&'static str> {
         match self {
             Self::Report(decided) => Some(decided.decision.priority.name()),
-            Self::Tools(ran) => ran.iter().filter_map(tools::Ran::priority).min(),
+            Self::Tools(ran) => ran.iter().filter_map(tools::ToolRun::priority).min(),
             Self::Answer(_) => None,
         }
     }
@@ -160,7 +160,7 @@ pub(super) fn runs_scripts(rulebook: &Rulebook, message: &Message) -> bool {
 }
 
 /// Decides about a message on the script threads. If they are busy, it is decided without scripts.
-pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Ahead {
+pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
     let rulebook_id = message.access.rulebook_id;
     let skips = intake
         .current
@@ -168,7 +168,7 @@ pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Ar
         .skips(rulebook_id, rulebook, message.received_at);
     let (book, asked, clock) = (Arc::clone(rulebook), Arc::clone(message), intake.clock.clone());
     let work = move || {
-        let question = Question {
+        let question = EvaluationInput {
             rulebook: &book,
             message: &asked,
             clock: &clock,
@@ -181,7 +181,7 @@ pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Ar
         Err(busy) => {
             // Not the fault of a script: decide this message without scripts and record no script failure.
             telemetry::metrics::scripts_busy();
-            let question = Question {
+            let question = EvaluationInput {
                 rulebook,
                 message,
                 clock: &intake.clock,

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-use super::document::{Document, Part};
-pub use super::event::{CallPart, Event, Kind, Payload, Report, ToolRequest, status_rank};
+use super::document::{JsonPart, LazyJson};
+pub use super::event::{CallPart, Event, MessageType, Payload, Report, ToolRequest, status_rank};
 pub use super::turns::Turn;
 use super::{tool_requests, turns};
 
@@ -48,7 +48,7 @@ pub fn decode(body: &[u8]) -> Result<Event, Unreadable> {
     if too_deep(body) {
         return Err(Unreadable::TooDeep);
     }
-    let document = Document::member(without_nul(text.to_owned()), "message")
+    let document = LazyJson::member(without_nul(text.to_owned()), "message")
         .map_err(|error| {
             if error.is_data() {
                 Unreadable::NoMessage
@@ -64,16 +64,16 @@ pub fn decode(body: &[u8]) -> Result<Event, Unreadable> {
     Ok(read(document, Sha256::digest(body).into()))
 }
 
-fn read(document: Document, body_hash: [u8; 32]) -> Event {
+fn read(document: LazyJson, body_hash: [u8; 32]) -> Event {
     let message = document.root();
-    let type_name = message.get("type").and_then(Part::text).unwrap_or_default();
-    let kind = Kind::of(&type_name);
+    let type_name = message.get("type").and_then(JsonPart::text).unwrap_or_default();
+    let kind = MessageType::of(&type_name);
     let call = call(message);
     let payload = payload(kind, &type_name, message, call.as_ref());
     Event {
         kind,
         type_name: type_name.chars().take(100).collect(),
-        at: message.get("timestamp").and_then(Part::instant),
+        at: message.get("timestamp").and_then(JsonPart::instant),
         call,
         body_hash,
         payload,
@@ -83,20 +83,20 @@ fn read(document: Document, body_hash: [u8; 32]) -> Event {
     }
 }
 
-fn call(message: Part<'_>) -> Option<CallPart> {
+fn call(message: JsonPart<'_>) -> Option<CallPart> {
     let call = message.get("call").filter(|call| call.is_object())?;
     let either = |path: &[&str]| {
         [message, call]
             .iter()
-            .find_map(|part| part.at(path).and_then(Part::text))
+            .find_map(|part| part.at(path).and_then(JsonPart::text))
     };
     Some(CallPart {
         id: bounded(call.get("id"), ID_LIMIT),
-        status: call.get("status").and_then(Part::text),
-        call_type: call.get("type").and_then(Part::text),
-        created_at: call.get("createdAt").and_then(Part::instant),
-        started_at: call.get("startedAt").and_then(Part::instant),
-        ended_at: call.get("endedAt").and_then(Part::instant),
+        status: call.get("status").and_then(JsonPart::text),
+        call_type: call.get("type").and_then(JsonPart::text),
+        created_at: call.get("createdAt").and_then(JsonPart::instant),
+        started_at: call.get("startedAt").and_then(JsonPart::instant),
+        ended_at: call.get("endedAt").and_then(JsonPart::instant),
         customer_number: either(&["customer", "number"]),
         customer_name: either(&["customer", "name"]),
         phone_number: either(&["phoneNumber", "number"]),
@@ -105,43 +105,43 @@ fn call(message: Part<'_>) -> Option<CallPart> {
     })
 }
 
-fn payload(kind: Kind, type_name: &str, message: Part<'_>, call: Option<&CallPart>) -> Payload {
-    let text = |name: &str| message.get(name).and_then(Part::text);
+fn payload(kind: MessageType, type_name: &str, message: JsonPart<'_>, call: Option<&CallPart>) -> Payload {
+    let text = |name: &str| message.get(name).and_then(JsonPart::text);
     match kind {
-        Kind::EndOfCallReport => Payload::Report(Box::new(report(message, call))),
-        Kind::StatusUpdate => Payload::StatusUpdate {
+        MessageType::EndOfCallReport => Payload::Report(Box::new(report(message, call))),
+        MessageType::StatusUpdate => Payload::StatusUpdate {
             status: text("status").or_else(|| call?.status.clone()).unwrap_or_default(),
             ended_reason: text("endedReason"),
         },
-        Kind::ToolCalls => Payload::ToolCalls(tool_requests::read(message)),
-        Kind::Transcript => Payload::Transcript {
+        MessageType::ToolCalls => Payload::ToolCalls(tool_requests::read(message)),
+        MessageType::Transcript => Payload::Transcript {
             role: turns::role(text("role").unwrap_or_default()),
             text: text("transcript").unwrap_or_default(),
             is_final: type_name.contains("\"final\"") || text("transcriptType").as_deref() == Some("final"),
         },
-        Kind::CallDeleted => Payload::CallDeleted,
-        Kind::AssistantRequest => Payload::AssistantRequest,
-        Kind::TransferDestinationRequest => Payload::TransferDestination,
-        Kind::HandoffDestinationRequest => {
-            let given = |name: &str| message.at(&["parameters", name]).and_then(Part::text);
+        MessageType::CallDeleted => Payload::CallDeleted,
+        MessageType::AssistantRequest => Payload::AssistantRequest,
+        MessageType::TransferDestinationRequest => Payload::TransferDestination,
+        MessageType::HandoffDestinationRequest => {
+            let given = |name: &str| message.at(&["parameters", name]).and_then(JsonPart::text);
             Payload::Handoff {
                 destination: given("destination"),
                 reason: given("reason"),
                 parameters: message
                     .get("parameters")
-                    .and_then(Part::object)
+                    .and_then(JsonPart::object)
                     .unwrap_or_else(|| serde_json::json!({})),
             }
         }
-        Kind::KnowledgeBaseRequest => Payload::KnowledgeBase {
+        MessageType::KnowledgeBaseRequest => Payload::KnowledgeBase {
             query: turns::last_said(&turns::read(message)).unwrap_or_default().to_owned(),
         },
-        Kind::CallEndpointingRequest => Payload::Endpointing,
-        Kind::CampaignPredial => {
+        MessageType::CallEndpointingRequest => Payload::Endpointing,
+        MessageType::CampaignPredial => {
             let either = |name: &str| {
                 ["contact", "customer"]
                     .iter()
-                    .find_map(|whom| message.at(&[whom, name]).and_then(Part::text))
+                    .find_map(|whom| message.at(&[whom, name]).and_then(JsonPart::text))
             };
             Payload::Predial {
                 campaign_id: bounded(message.get("campaignId"), ID_LIMIT),
@@ -149,20 +149,20 @@ fn payload(kind: Kind, type_name: &str, message: Part<'_>, call: Option<&CallPar
                 name: either("name"),
             }
         }
-        Kind::VoiceRequest => Payload::VoiceRequest,
+        MessageType::VoiceRequest => Payload::VoiceRequest,
         _ => Payload::Other,
     }
 }
 
-fn report(message: Part<'_>, call: Option<&CallPart>) -> Report {
+fn report(message: JsonPart<'_>, call: Option<&CallPart>) -> Report {
     let analysis = message.get("analysis");
     let started_at = message
         .get("startedAt")
-        .and_then(Part::instant)
+        .and_then(JsonPart::instant)
         .or_else(|| call?.started_at);
     let ended_at = message
         .get("endedAt")
-        .and_then(Part::instant)
+        .and_then(JsonPart::instant)
         .or_else(|| call?.ended_at);
     let spoken_ms = [
         ("durationMs", 1),
@@ -173,30 +173,30 @@ fn report(message: Part<'_>, call: Option<&CallPart>) -> Report {
     .find_map(|(name, factor)| message.get(name)?.scaled(factor));
     let between = || Some((ended_at? - started_at?).num_milliseconds());
     Report {
-        ended_reason: message.get("endedReason").and_then(Part::text),
+        ended_reason: message.get("endedReason").and_then(JsonPart::text),
         started_at,
         ended_at,
         duration_ms: spoken_ms.or_else(between).filter(|ms| *ms >= 0),
         summary: analysis
             .and_then(|analysis| analysis.get("summary"))
-            .and_then(Part::text)
-            .or_else(|| message.get("summary").and_then(Part::text)),
+            .and_then(JsonPart::text)
+            .or_else(|| message.get("summary").and_then(JsonPart::text)),
         recording_url: recording_url(message),
         cost_micros: message
             .get("cost")
             .or_else(|| message.at(&["costBreakdown", "total"]))
             .and_then(|cost| cost.scaled(1_000_000)),
-        analysis: analysis.and_then(Part::object),
+        analysis: analysis.and_then(JsonPart::object),
         structured_outputs: message
             .at(&["artifact", "structuredOutputs"])
             .or_else(|| message.at(&["call", "artifact", "structuredOutputs"]))
-            .and_then(Part::object),
+            .and_then(JsonPart::object),
         turns: turns::read(message),
     }
 }
 
 /// The URL of the mono recording, the same on each delivery. Never a presigned URL, which expires.
-fn recording_url(message: Part<'_>) -> Option<String> {
+fn recording_url(message: JsonPart<'_>) -> Option<String> {
     const PLACES: [&[&str]; 5] = [
         &["artifact", "recording", "mono", "combinedUrl"],
         &["artifact", "recordingUrl"],
@@ -204,11 +204,13 @@ fn recording_url(message: Part<'_>) -> Option<String> {
         &["artifact", "recording", "stereoUrl"],
         &["artifact", "stereoRecordingUrl"],
     ];
-    PLACES.iter().find_map(|place| message.at(place).and_then(Part::text))
+    PLACES
+        .iter()
+        .find_map(|place| message.at(place).and_then(JsonPart::text))
 }
 
 /// A string of 1 to `limit` bytes.
-pub(super) fn bounded(part: Option<Part<'_>>, limit: usize) -> Option<String> {
+pub(super) fn bounded(part: Option<JsonPart<'_>>, limit: usize) -> Option<String> {
     part?.text().filter(|text| !text.is_empty() && text.len() <= limit)
 }
 

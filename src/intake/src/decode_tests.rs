@@ -35,19 +35,19 @@ pub(super) fn tools(event: &Event) -> &[ToolRequest] {
 #[test]
 fn every_sample_has_its_kind_and_one_stable_key() {
     let mut keys = std::collections::HashSet::new();
-    for kind in Kind::ALL {
+    for kind in MessageType::ALL {
         let body = sample(kind.as_str());
         let event = decode(&body).expect("a sample");
         assert_eq!(event.kind, *kind);
         assert!(event.at.is_some(), "{kind:?}");
         let has_call = !matches!(
             kind,
-            Kind::CampaignPredial
-                | Kind::ChatCreated
-                | Kind::ChatDeleted
-                | Kind::SessionCreated
-                | Kind::SessionUpdated
-                | Kind::SessionDeleted
+            MessageType::CampaignPredial
+                | MessageType::ChatCreated
+                | MessageType::ChatDeleted
+                | MessageType::SessionCreated
+                | MessageType::SessionUpdated
+                | MessageType::SessionDeleted
         );
         assert_eq!(event.call_id().is_some(), has_call, "{kind:?}");
         let again = decode(&body).expect("a sample");
@@ -56,7 +56,7 @@ fn every_sample_has_its_kind_and_one_stable_key() {
         assert!(key.len() < 512 && key.is_ascii(), "{key}");
         assert!(keys.insert(key), "{kind:?}");
     }
-    assert_eq!(Kind::ALL.len(), 29);
+    assert_eq!(MessageType::ALL.len(), 29);
 }
 
 #[test]

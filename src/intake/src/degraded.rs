@@ -11,12 +11,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::answer;
-use super::attempt::{Given, Left};
-use super::decided::{self, Ahead, Found, Question};
-use super::event::{Kind, Payload};
-use super::last_good::LastGood;
-use super::message::{Intake, Message, Outcome, Taken};
-use super::spool::{About, Entry, Keys, Spool, SpoolError};
+use super::attempt::{Partial, RecordedResponse};
+use super::decided::{self, EvaluationInput, MessageDecisions, Precomputed};
+use super::event::{MessageType, Payload};
+use super::last_good::Snapshots;
+use super::message::{Disposition, Intake, Message, MessageOutcome};
+use super::spool::{Entry, EntryHeader, Keys, Spool, SpoolError};
 use super::tools;
 use rules::compile::Rulebook;
 use rules::script::Skips;
@@ -30,7 +30,7 @@ pub struct Refuge {
     /// The spool for messages.
     pub spool: Spool,
     /// The cached rulebooks.
-    pub last_good: LastGood,
+    pub last_good: Snapshots,
 }
 
 impl Refuge {
@@ -38,9 +38,14 @@ impl Refuge {
     ///
     /// # Errors
     /// If the spool fails and the message does not wait for an answer.
-    pub async fn take_in(&self, intake: &Intake, message: &Arc<Message>, left: Left) -> Result<Outcome, SpoolError> {
+    pub async fn take_in(
+        &self,
+        intake: &Intake,
+        message: &Arc<Message>,
+        left: Partial,
+    ) -> Result<MessageOutcome, SpoolError> {
         let keys = Keys::of(message.access.rulebook_id, &message.event);
-        let committing = matches!(left, Left::Committing(_));
+        let committing = matches!(left, Partial::Committing(_));
         let before = if committing { None } else { self.before(keys).await };
         // A response that may be committed or is already in the spool must be given, even if this message cannot be stored.
         let stands = committing || before.is_some();
@@ -53,7 +58,7 @@ impl Refuge {
         let entry = Entry {
             id: intake.clock.new_id(),
             rulebook_id: message.access.rulebook_id,
-            about: About {
+            about: EntryHeader {
                 code: message.access.code.clone(),
                 delivery_key: message.delivery_key.clone(),
                 received_at: message.received_at,
@@ -62,7 +67,7 @@ impl Refuge {
             body: message.body.clone(),
         };
         let taken = match self.spool.keep(&entry, keys).await {
-            Ok(()) => Taken::Spooled,
+            Ok(()) => Disposition::Spooled,
             Err(error) if !waits_for_an_answer(message.event.kind) => return Err(error),
             Err(error) => {
                 tracing::error!(%error, kind = message.event.kind.as_str(), "a message is answered, but not recorded");
@@ -70,10 +75,10 @@ impl Refuge {
                 if let Some(honest) = given.and_then(|given| given.found.found.answer_unkept(&message.event)) {
                     answer = honest;
                 }
-                Taken::Unrecorded
+                Disposition::Unrecorded
             }
         };
-        Ok(Outcome {
+        Ok(MessageOutcome {
             answer,
             taken,
             revision,
@@ -89,12 +94,18 @@ impl Refuge {
     }
 
     /// The response; `None` if no rulebook is known, the message needs a decision and nobody waits for the answer.
-    async fn given(&self, intake: &Intake, message: &Arc<Message>, before: Option<Entry>, left: Left) -> Option<Given> {
+    async fn given(
+        &self,
+        intake: &Intake,
+        message: &Arc<Message>,
+        before: Option<Entry>,
+        left: Partial,
+    ) -> Option<RecordedResponse> {
         let ahead = match left {
             // The transaction may have committed, so its response must be given.
-            Left::Committing(given) => return Some(Given::clone(&given)),
-            Left::WorkedOut(ahead) => Some(ahead),
-            Left::Nothing => None,
+            Partial::Committing(given) => return Some(RecordedResponse::clone(&given)),
+            Partial::WorkedOut(ahead) => Some(ahead),
+            Partial::Nothing => None,
         };
         let before = before.and_then(|entry| entry.about.given);
         let ahead = match (ahead, &before) {
@@ -106,7 +117,7 @@ impl Refuge {
             },
         };
         let answer = before.map_or_else(|| ahead.found.answer(&message.event), |before| before.answer.clone());
-        Some(Given {
+        Some(RecordedResponse {
             revision: ahead.revision,
             answer,
             found: ahead,
@@ -115,9 +126,9 @@ impl Refuge {
 }
 
 /// Decides by the cached rulebook, without its scripts if they would take too long.
-async fn worked_out(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Ahead {
+async fn worked_out(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
     let in_place = |skips| {
-        let question = Question {
+        let question = EvaluationInput {
             rulebook,
             message,
             clock: &intake.clock,
@@ -135,18 +146,20 @@ async fn worked_out(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rule
 }
 
 /// The decision without any rules: somebody will call back. A report is decided when it is recorded.
-fn nothing_known(message: &Message) -> Option<Ahead> {
+fn nothing_known(message: &Message) -> Option<Precomputed> {
     let found = match &message.event.payload {
         Payload::Report(_) => return None,
-        Payload::ToolCalls(requests) => Found::Tools(requests.iter().map(|_| tools::Ran::out_of_order()).collect()),
-        _ => Found::Answer(answer::neutral(message.event.kind).to_json()),
+        Payload::ToolCalls(requests) => {
+            MessageDecisions::Tools(requests.iter().map(|_| tools::ToolRun::out_of_order()).collect())
+        }
+        _ => MessageDecisions::Answer(answer::neutral(message.event.kind).to_json()),
     };
-    Some(Ahead { revision: 0, found })
+    Some(Precomputed { revision: 0, found })
 }
 
 /// Whether the caller would notice a missing answer.
 #[must_use]
-pub fn waits_for_an_answer(kind: Kind) -> bool {
+pub fn waits_for_an_answer(kind: MessageType) -> bool {
     answer::neutral(kind).to_json() != Value::Object(serde_json::Map::new())
 }
 
@@ -156,7 +169,7 @@ mod tests {
 
     #[test]
     fn whoever_is_asked_answers() {
-        let waiting: Vec<_> = Kind::ALL
+        let waiting: Vec<_> = MessageType::ALL
             .iter()
             .filter(|kind| waits_for_an_answer(**kind))
             .map(|kind| kind.as_str())

@@ -1,6 +1,6 @@
 //! A lazily parsed JSON text. In: the text of a message. Out: its parts, by name, each parsed once and only on request.
 //!
-//! A message can have 100 kB, of which a decision reads a few hundred bytes. So unread values are never built: a [`Document`]
+//! A message can have 100 kB, of which a decision reads a few hundred bytes. So unread values are never built: a [`LazyJson`]
 //! holds the text and, for each object or array that was read, the positions of its children. Readers are tolerant: absent,
 //! mistyped or out-of-range values read as `None`.
 
@@ -21,7 +21,7 @@ const YEAR_10000: i64 = 253_402_300_800_000_000;
 
 /// A validated JSON text, with the positions of the parts that were read.
 #[derive(Debug)]
-pub struct Document {
+pub struct LazyJson {
     text: Box<str>,
     root: Node,
 }
@@ -33,14 +33,14 @@ struct Node {
     children: OnceLock<Vec<Node>>,
 }
 
-/// One value within a [`Document`].
+/// One value within a [`LazyJson`].
 #[derive(Clone, Copy)]
-pub struct Part<'a> {
+pub struct JsonPart<'a> {
     text: &'a str,
     node: &'a Node,
 }
 
-impl Document {
+impl LazyJson {
     /// Takes the text of one JSON object and makes its member `name` (the last of that name) the root.
     ///
     /// # Errors
@@ -60,8 +60,8 @@ impl Document {
 
     /// The root value.
     #[must_use]
-    pub fn root(&self) -> Part<'_> {
-        Part {
+    pub fn root(&self) -> JsonPart<'_> {
+        JsonPart {
             text: &self.text,
             node: &self.root,
         }
@@ -81,7 +81,7 @@ impl Node {
     }
 }
 
-impl<'a> Part<'a> {
+impl<'a> JsonPart<'a> {
     /// The JSON text of the value.
     #[must_use]
     pub fn raw(self) -> &'a str {
@@ -108,14 +108,14 @@ impl<'a> Part<'a> {
 
     /// The members of an object or the elements of an array, in their order; empty for other values.
     #[must_use]
-    pub fn children(self) -> impl DoubleEndedIterator<Item = Part<'a>> {
+    pub fn children(self) -> impl DoubleEndedIterator<Item = JsonPart<'a>> {
         let text = self.text;
-        self.nodes().iter().map(move |node| Part { text, node })
+        self.nodes().iter().map(move |node| JsonPart { text, node })
     }
 
     /// The member `name` of an object; the last one if the name is duplicated.
     #[must_use]
-    pub fn get(self, name: &str) -> Option<Part<'a>> {
+    pub fn get(self, name: &str) -> Option<JsonPart<'a>> {
         if !self.is_object() {
             return None;
         }
@@ -124,13 +124,13 @@ impl<'a> Part<'a> {
 
     /// Follows a path of names.
     #[must_use]
-    pub fn at(self, path: &[&str]) -> Option<Part<'a>> {
+    pub fn at(self, path: &[&str]) -> Option<JsonPart<'a>> {
         path.iter().try_fold(self, |part, name| part.get(name))
     }
 
     /// Follows an RFC 6901 pointer.
     #[must_use]
-    pub fn pointer(self, pointer: &str) -> Option<Part<'a>> {
+    pub fn pointer(self, pointer: &str) -> Option<JsonPart<'a>> {
         if pointer.is_empty() {
             return Some(self);
         }
@@ -213,7 +213,7 @@ impl<'a> Part<'a> {
                 .map(|child| (child.name().to_owned(), child.value()))
                 .collect()
         } else if self.is_array() {
-            self.children().map(Part::value).collect()
+            self.children().map(JsonPart::value).collect()
         } else {
             Value::Null
         }
@@ -236,7 +236,7 @@ impl<'a> Part<'a> {
     }
 }
 
-impl fmt::Debug for Part<'_> {
+impl fmt::Debug for JsonPart<'_> {
     /// Prints only the position: the text is the caller's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Part({:?})", self.node.span)
@@ -254,9 +254,9 @@ pub(super) fn without_vast_numbers(value: &mut Value) {
     }
 }
 
-type Named<'a> = (Cow<'a, str>, &'a RawValue);
+type NamedParts<'a> = (Cow<'a, str>, &'a RawValue);
 
-fn split(raw: &str) -> Option<Vec<Named<'_>>> {
+fn split(raw: &str) -> Option<Vec<NamedParts<'_>>> {
     match raw.as_bytes().first()? {
         b'{' => serde_json::from_str::<Members<'_>>(raw).ok().map(|members| members.0),
         b'[' => serde_json::from_str::<Elements<'_>>(raw)
@@ -266,8 +266,8 @@ fn split(raw: &str) -> Option<Vec<Named<'_>>> {
     }
 }
 
-struct Members<'a>(Vec<Named<'a>>);
-struct Elements<'a>(Vec<Named<'a>>);
+struct Members<'a>(Vec<NamedParts<'a>>);
+struct Elements<'a>(Vec<NamedParts<'a>>);
 
 /// A member's name, borrowed unless it has escapes.
 struct Name<'a>(Cow<'a, str>);

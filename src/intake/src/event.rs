@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::decode::{ID_LIMIT, bounded};
-use super::document::{Document, Part};
+use super::document::{JsonPart, LazyJson};
 use super::structured::{self, Structured};
 use super::turns::{self, Turn};
 use rules::hearing::AGENT_LINE;
@@ -18,22 +18,22 @@ macro_rules! kinds {
     ($($variant:ident = $text:literal),+ $(,)?) => {
         /// Vapi's message types, and `Unknown` for those it adds.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Kind {
+        pub enum MessageType {
             $(#[doc = concat!("`", $text, "`")] $variant,)+
             /// A type without a published schema.
             Unknown,
         }
 
-        impl Kind {
+        impl MessageType {
             /// Every published type.
-            pub const ALL: &'static [Kind] = &[$(Kind::$variant),+];
+            pub const ALL: &'static [MessageType] = &[$(MessageType::$variant),+];
 
             /// The type's name on the wire; `unknown` for the others.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $(Kind::$variant => $text,)+
-                    Kind::Unknown => "unknown",
+                    $(MessageType::$variant => $text,)+
+                    MessageType::Unknown => "unknown",
                 }
             }
 
@@ -41,10 +41,10 @@ macro_rules! kinds {
             #[must_use]
             pub fn of(type_name: &str) -> Self {
                 match type_name {
-                    $($text => Kind::$variant,)+
-                    name if name.starts_with("transcript[") => Kind::Transcript,
-                    FUNCTION_CALL => Kind::ToolCalls,
-                    _ => Kind::Unknown,
+                    $($text => MessageType::$variant,)+
+                    name if name.starts_with("transcript[") => MessageType::Transcript,
+                    FUNCTION_CALL => MessageType::ToolCalls,
+                    _ => MessageType::Unknown,
                 }
             }
         }
@@ -87,7 +87,7 @@ kinds! {
 #[derive(Debug)]
 pub struct Event {
     /// Its type.
-    pub kind: Kind,
+    pub kind: MessageType,
     /// The type as received, at most 100 characters; empty if missing.
     pub type_name: String,
     /// When Vapi created the message.
@@ -98,7 +98,7 @@ pub struct Event {
     pub body_hash: [u8; 32],
     /// The type-specific content.
     pub payload: Payload,
-    pub(super) document: Document,
+    pub(super) document: LazyJson,
     pub(super) turns: OnceLock<Vec<Turn>>,
     pub(super) structured: OnceLock<Structured>,
 }
@@ -310,7 +310,7 @@ impl Event {
             if let Some(found) = structured.at(pointer) {
                 return found;
             }
-            self.message().pointer(pointer).map(Part::value)
+            self.message().pointer(pointer).map(JsonPart::value)
         };
         found.filter(|value| !value.is_null()).into_iter().collect()
     }
@@ -323,7 +323,7 @@ impl Event {
 
     /// The whole message, for reading other fields.
     #[must_use]
-    pub fn message(&self) -> Part<'_> {
+    pub fn message(&self) -> JsonPart<'_> {
         self.document.root()
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::event::{Event, Payload};
 use rules::compile::Rulebook;
-use rules::facts::{Extracted, Fact, Lookup};
+use rules::facts::{ExtractedFacts, Fact, Lookup};
 
 struct InMessage<'a> {
     event: &'a Event,
@@ -25,7 +25,7 @@ impl Lookup for InMessage<'_> {
 
 /// The facts of a message: those that the rulebook maps, the caller and the duration of the call.
 #[must_use]
-pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) -> Extracted {
+pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) -> ExtractedFacts {
     let mut extracted = rulebook.extract(&InMessage { event, arguments }, event.conversation());
     if let Some(caller) = event.call.as_ref().and_then(|call| call.customer_number.clone()) {
         let caller = rulebook.caller_number(caller);
@@ -53,7 +53,7 @@ pub fn instant(event: &Event, received_at: DateTime<Utc>) -> DateTime<Utc> {
 
 /// A text fact.
 #[must_use]
-pub fn text<'a>(extracted: &'a Extracted, name: &str) -> Option<&'a str> {
+pub fn text<'a>(extracted: &'a ExtractedFacts, name: &str) -> Option<&'a str> {
     match extracted.facts.get(name) {
         Some(Fact::Text(text)) if !text.is_empty() => Some(text),
         _ => None,
@@ -63,7 +63,7 @@ pub fn text<'a>(extracted: &'a Extracted, name: &str) -> Option<&'a str> {
 /// The facts of a whole Vapi message given as JSON, and the instant that they are about, if the message contains one. `None` if
 /// the message cannot be read.
 #[must_use]
-pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(Extracted, Option<DateTime<Utc>>)> {
+pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(ExtractedFacts, Option<DateTime<Utc>>)> {
     let event = super::decode::decode(message.to_string().as_bytes()).ok()?;
     let arguments = match &event.payload {
         Payload::ToolCalls(requests) => requests.first().map(|request| request.arguments.clone()),
@@ -78,7 +78,7 @@ pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(Extracted, 
 
 /// The facts of a raw message under each of several rulebooks; `None` if it cannot be read.
 #[must_use]
-pub fn read_body(rulebooks: &[&Rulebook], body: &[u8]) -> Option<Vec<Extracted>> {
+pub fn read_body(rulebooks: &[&Rulebook], body: &[u8]) -> Option<Vec<ExtractedFacts>> {
     let event = super::decode::decode(body).ok()?;
     Some(
         rulebooks

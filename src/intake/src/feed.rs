@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::access::{AccessError, Accesses};
 use super::decode;
 use super::late::Origin;
-use super::message::{Intake, Message, StoredBody, Taken, TransactError};
+use super::message::{Disposition, IngestError, Intake, Message, StoredBody};
 use super::set_aside;
 use super::unreadable;
 use store::{trial, webhook_events};
@@ -20,7 +20,7 @@ const MOST_TRIES: u32 = 3;
 
 /// Reinjects messages that Vapi did not post. Cloning is cheap.
 #[derive(Clone)]
-pub struct Feed {
+pub struct Reinjector {
     /// The rulebooks.
     pub accesses: Accesses,
     /// The message path.
@@ -29,7 +29,7 @@ pub struct Feed {
 
 /// A message to reinject.
 #[derive(Clone, Debug)]
-pub struct Fed {
+pub struct ReinjectedMessage {
     /// The rulebook's code.
     pub rulebook: String,
     /// The message as Vapi wrote it, or would have written it.
@@ -44,14 +44,14 @@ pub struct Fed {
 
 /// The result for a reinjected message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Became {
+pub enum ReinjectResult {
     /// The same result as for a posted message.
-    Taken(Taken),
+    Taken(Disposition),
     /// The message cannot be read; the raw body is stored.
     Unreadable,
 }
 
-impl Became {
+impl ReinjectResult {
     /// The name of the result.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -64,7 +64,7 @@ impl Became {
 
 /// Why a message could not be recorded now; a later attempt may succeed.
 #[derive(Debug, thiserror::Error)]
-pub enum FeedError {
+pub enum ReinjectError {
     /// There is no such rulebook, or it is archived.
     #[error("there is no such rulebook, or it is archived")]
     NoRulebook,
@@ -73,24 +73,28 @@ pub enum FeedError {
     Access(#[from] AccessError),
     /// The message path refused it.
     #[error(transparent)]
-    Transact(#[from] TransactError),
+    Transact(#[from] IngestError),
 }
 
-impl Feed {
+impl Reinjector {
     /// Records a message. Runs in a separate task, so that a cancelled caller cannot interrupt it.
-    pub async fn take(&self, fed: Fed) -> Result<Became, FeedError> {
+    pub async fn take(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
         let feed = self.clone();
         let task = trial::spawn(async move { feed.taken(fed).await });
-        task.await.map_err(|ended| TransactError::Stopped(ended.to_string()))?
+        task.await.map_err(|ended| IngestError::Stopped(ended.to_string()))?
     }
 
     /// Reinjects a stored event. Out: the name of the result.
-    pub async fn again(&self, rulebook: String, mut event: webhook_events::Model) -> Result<&'static str, FeedError> {
-        let Some(body) = event.raw_body().map_err(TransactError::from)? else {
+    pub async fn again(
+        &self,
+        rulebook: String,
+        mut event: webhook_events::Model,
+    ) -> Result<&'static str, ReinjectError> {
+        let Some(body) = event.raw_body().map_err(IngestError::from)? else {
             return Ok("erased");
         };
         let set_aside = matches!(event.state.as_str(), "unreadable" | "poisoned");
-        let fed = Fed {
+        let fed = ReinjectedMessage {
             rulebook,
             body: Bytes::from(body),
             received_at: event.received_at,
@@ -99,14 +103,14 @@ impl Feed {
         };
         match self.take(fed).await {
             Ok(became) => Ok(became.word()),
-            Err(FeedError::NoRulebook) => Ok("archived"),
+            Err(ReinjectError::NoRulebook) => Ok("archived"),
             Err(error) => Err(error),
         }
     }
 
-    async fn taken(&self, fed: Fed) -> Result<Became, FeedError> {
+    async fn taken(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
         let access = self.accesses.get(&fed.rulebook).await?;
-        let mut access = access.ok_or(FeedError::NoRulebook)?;
+        let mut access = access.ok_or(ReinjectError::NoRulebook)?;
         for _ in 0..MOST_TRIES {
             let failed = match decode::decode(&fed.body) {
                 Ok(event) => {
@@ -121,29 +125,29 @@ impl Feed {
                         stands_for: fed.stands_for,
                     };
                     match set_aside::transact(&self.intake, &Arc::new(message)).await {
-                        Ok(outcome) => return Ok(Became::Taken(outcome.taken)),
+                        Ok(outcome) => return Ok(ReinjectResult::Taken(outcome.taken)),
                         Err(error) => error,
                     }
                 }
                 // The event is stored already.
-                Err(_) if fed.stands_for.is_some() => return Ok(Became::Unreadable),
+                Err(_) if fed.stands_for.is_some() => return Ok(ReinjectResult::Unreadable),
                 Err(_) => {
                     let (intake, body) = (self.intake.clone(), fed.body.clone());
                     match unreadable::keep(intake, Arc::clone(&access), body, fed.received_at, fed.origin).await {
-                        Ok(()) => return Ok(Became::Unreadable),
+                        Ok(()) => return Ok(ReinjectResult::Unreadable),
                         Err(error) => error,
                     }
                 }
             };
             match failed {
-                TransactError::AccessChanged => {
+                IngestError::AccessChanged => {
                     let reloaded = self.accesses.reload(&fed.rulebook).await?;
-                    access = reloaded.ok_or(FeedError::NoRulebook)?;
+                    access = reloaded.ok_or(ReinjectError::NoRulebook)?;
                 }
-                TransactError::CallErased => {}
+                IngestError::CallErased => {}
                 error => return Err(error.into()),
             }
         }
-        Err(TransactError::AccessChanged.into())
+        Err(IngestError::AccessChanged.into())
     }
 }

@@ -38,10 +38,10 @@ pub enum HitsError {
 
 /// The counts of this process. Cloning shares them.
 #[derive(Clone, Default)]
-pub struct RuleHits(Arc<Mutex<Kept>>);
+pub struct RuleHits(Arc<Mutex<PendingCounts>>);
 
 #[derive(Default)]
-struct Kept {
+struct PendingCounts {
     counts: HashMap<HitKey, Hits>,
     /// The day of the last deletion of old counts.
     tidied: Option<String>,
@@ -49,12 +49,12 @@ struct Kept {
 
 /// The rows that took part in one decision, as `(resource, code)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Took {
+pub struct RuleUsage {
     revision: i64,
     rows: Vec<(&'static str, String)>,
 }
 
-impl Took {
+impl RuleUsage {
     /// The rows that took part in a decision. A missing service or priority rule is counted too, with an empty code.
     #[must_use]
     pub fn part_in(decision: &Decision) -> Self {
@@ -96,7 +96,7 @@ impl Took {
 
 impl RuleHits {
     /// Counts a decision that was committed at this instant.
-    pub fn count(&self, rulebook_id: Uuid, at: DateTime<Utc>, took: Vec<Took>) {
+    pub fn count(&self, rulebook_id: Uuid, at: DateTime<Utc>, took: Vec<RuleUsage>) {
         if took.is_empty() {
             return;
         }
@@ -172,12 +172,12 @@ impl RuleHits {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, PendingCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl PendingCounts {
     fn add(&mut self, key: HitKey, new: Hits) {
         if let Some(known) = self.counts.get_mut(&key) {
             known.hits += new.hits;
@@ -204,17 +204,17 @@ async fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rules::facts::Extracted;
+    use rules::facts::ExtractedFacts;
     use rules::{compile, sample};
 
     fn took(said: &str, at: &str) -> Vec<String> {
         let book = compile(7, &sample::rows(), None).unwrap();
-        let extracted = Extracted {
+        let extracted = ExtractedFacts {
             said: said.to_owned(),
-            ..Extracted::default()
+            ..ExtractedFacts::default()
         };
         let decision = book.decide(&extracted, at.parse().unwrap());
-        let took = Took::part_in(&decision);
+        let took = RuleUsage::part_in(&decision);
         assert_eq!(took.revision, 7);
         took.rows
             .iter()
@@ -255,7 +255,7 @@ mod tests {
         let hits = RuleHits::default();
         let rulebook = Uuid::from_u128(1);
         let at: DateTime<Utc> = "2026-11-24T15:00:00.7Z".parse().unwrap();
-        let of = |revision, code: String| Took {
+        let of = |revision, code: String| RuleUsage {
             revision,
             rows: vec![("services", code)],
         };

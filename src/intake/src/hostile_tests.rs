@@ -65,7 +65,7 @@ fn unreadable_bodies_say_why() {
     }
     // Brackets inside strings do not count as depth.
     let flat = format!(r#"{{"message":{{"type":"hang","x":"{}\"["}}}}"#, "[".repeat(500));
-    assert_eq!(decode(flat.as_bytes()).expect("flat").kind, Kind::Hang);
+    assert_eq!(decode(flat.as_bytes()).expect("flat").kind, MessageType::Hang);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn wrong_types_everywhere_never_panic() {
         json!([[]]),
         json!({"a": {}}),
     ];
-    for kind in Kind::ALL {
+    for kind in MessageType::ALL {
         let body: Value = serde_json::from_slice(&sample(kind.as_str())).expect("JSON");
         let names: Vec<String> = body["message"]
             .as_object()
@@ -194,9 +194,9 @@ proptest! {
     fn any_message_is_read(message in any_json(), kind in 0_usize..29) {
         let mut message = message;
         if message.is_object() {
-            message["type"] = json!(Kind::ALL[kind].as_str());
+            message["type"] = json!(MessageType::ALL[kind].as_str());
             let event = event(&message);
-            prop_assert_eq!(event.kind, Kind::ALL[kind]);
+            prop_assert_eq!(event.kind, MessageType::ALL[kind]);
             // A lookup finds the same value as in a plain tree.
             for (name, value) in message.as_object().expect("an object") {
                 let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
-use super::decided::Decided;
+use super::decided::DecisionRecord;
 use super::event::Payload;
-use super::step::Step;
+use super::step::MessageWrite;
 use rules::compile::Rulebook;
 use rules::decision::{Decision, Price};
-use rules::facts::{Extracted, Fact, Facts};
+use rules::facts::{ExtractedFacts, Fact, Facts};
 use rules::rows::{FactKind, Offer, Resource};
 use rules::words::fold;
 use store::decisions::{self, SpokenDecision};
@@ -40,7 +40,7 @@ struct Basis<'a> {
 struct Earlier {
     id: Uuid,
     is_booking: bool,
-    extracted: Extracted,
+    extracted: ExtractedFacts,
     decision: Decision,
 }
 
@@ -65,7 +65,11 @@ impl Earlier {
 
 impl Job {
     /// The job that a decision about a call leads to. The caller holds the lock on the call's row.
-    pub(super) async fn of(step: &Step<'_>, tx: &DatabaseTransaction, decided: &Decided) -> Result<Self, DbErr> {
+    pub(super) async fn of(
+        step: &MessageWrite<'_>,
+        tx: &DatabaseTransaction,
+        decided: &DecisionRecord,
+    ) -> Result<Self, DbErr> {
         let event = &step.message.event;
         // A call without a row has no quotes, unless this message creates some.
         let may_have = step.head.call.is_some() || matches!(event.payload, Payload::ToolCalls(_));
@@ -75,13 +79,13 @@ impl Job {
     }
 
     /// Same as [`Job::of`], with the quotes and bookings of the call given, the newest first.
-    pub(super) fn among(step: &Step<'_>, decided: &Decided, spoken: Vec<SpokenDecision>) -> Self {
+    pub(super) fn among(step: &MessageWrite<'_>, decided: &DecisionRecord, spoken: Vec<SpokenDecision>) -> Self {
         let earlier: Vec<Earlier> = spoken.into_iter().filter_map(Earlier::read).collect();
         Self::agreed(step.rulebook, decided, &earlier)
     }
 
     /// `earlier` are the quotes and bookings of the call, the newest first.
-    fn agreed(rulebook: &Rulebook, decided: &Decided, earlier: &[Earlier]) -> Self {
+    fn agreed(rulebook: &Rulebook, decided: &DecisionRecord, earlier: &[Earlier]) -> Self {
         let current = Basis {
             id: decided.id,
             facts: &decided.extracted.facts,

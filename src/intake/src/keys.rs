@@ -13,8 +13,8 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::document::Part;
-use super::event::{Event, Kind, Payload, ToolRequest};
+use super::document::JsonPart;
+use super::event::{Event, MessageType, Payload, ToolRequest};
 
 /// Fields that all types share, or that change from delivery to delivery.
 const NOT_OWN: [&str; 9] = [
@@ -34,7 +34,7 @@ impl Event {
     #[must_use]
     pub fn event_key(&self) -> String {
         let kind = match self.kind {
-            Kind::Unknown => component(&self.type_name),
+            MessageType::Unknown => component(&self.type_name),
             kind => kind.as_str().to_owned(),
         };
         match (self.call_id(), &self.payload) {
@@ -83,7 +83,7 @@ impl Event {
     /// SHA-256 of the type's own fields, in the order of their names, without the URLs in them.
     #[must_use]
     pub fn own_hash(&self) -> [u8; 32] {
-        let mut fields: Vec<Part<'_>> = self
+        let mut fields: Vec<JsonPart<'_>> = self
             .message()
             .children()
             .filter(|field| {

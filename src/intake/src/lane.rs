@@ -47,7 +47,7 @@ pub type Prepare = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send
 
 /// The gate to the database. Cloning is cheap.
 #[derive(Clone)]
-pub struct Lane(Arc<Inner>);
+pub struct DatabaseGate(Arc<Inner>);
 
 struct Inner {
     database: Database,
@@ -82,14 +82,14 @@ impl Way {
     }
 }
 
-impl Lane {
+impl DatabaseGate {
     /// A gate to the pool for messages.
     #[must_use]
     pub fn new(database: Database, pools: &Connections) -> Self {
         Self::with(database, pools, None)
     }
 
-    /// Same as [`Lane::new`], for a start without the database: it counts as away until it responds and `prepare` succeeds.
+    /// Same as [`DatabaseGate::new`], for a start without the database: it counts as away until it responds and `prepare` succeeds.
     #[must_use]
     pub fn away(database: Database, pools: &Connections, prepare: Prepare) -> Self {
         Self::with(database, pools, Some(prepare))
@@ -218,7 +218,7 @@ impl Lane {
 
     /// Returns when the database responds.
     async fn wait(&self) {
-        let mut told = Told::default();
+        let mut told = OutageLog::default();
         loop {
             tokio::time::sleep(AGAIN).await;
             let fresh = match self.reach().await {
@@ -328,9 +328,9 @@ fn most_in_flight(database: &Database, plan: PoolPlan) -> usize {
 
 /// Logs why the database cannot be reached: once, again if the reason changes, and again after [`REMIND`].
 #[derive(Default)]
-struct Told(Option<(Unreachable, Instant)>);
+struct OutageLog(Option<(Unreachable, Instant)>);
 
-impl Told {
+impl OutageLog {
     fn tell(&mut self, why: &Unreachable) {
         let known = |(said, at): &(Unreachable, Instant)| said == why && at.elapsed() < REMIND;
         if self.0.as_ref().is_some_and(known) {

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::access::{Access, AccessError, Accesses};
-use super::lane::Lane;
+use super::lane::DatabaseGate;
 use super::scheme::WebhookAuth;
 use super::secret::Secret;
 use super::spool::{Spool, SpoolError};
-use revisions::current::{Current, LoadError};
+use revisions::current::{LoadError, RulebookCache};
 use rules::compile::Rulebook;
 use rules::keep_rows;
 use store::rulebooks;
@@ -33,7 +33,7 @@ const MOST: u64 = 2_000;
 
 /// The snapshot of one rulebook.
 #[derive(Debug, Clone)]
-pub struct Good {
+pub struct Snapshot {
     /// Its webhook settings.
     pub access: Arc<Access>,
     /// Its rules.
@@ -46,16 +46,16 @@ pub struct Good {
 
 /// The snapshots of all rulebooks. Cloning is cheap.
 #[derive(Clone)]
-pub struct LastGood {
-    known: Arc<RwLock<HashMap<String, Good>>>,
-    current: Current,
+pub struct Snapshots {
+    known: Arc<RwLock<HashMap<String, Snapshot>>>,
+    current: RulebookCache,
     accesses: Accesses,
     spool: Spool,
 }
 
 /// A snapshot as stored beside the spool.
 #[derive(Serialize, Deserialize)]
-struct Snapshot {
+struct StoredSnapshot {
     code: String,
     rulebook_id: Uuid,
     #[serde(default)]
@@ -91,10 +91,10 @@ pub enum SnapshotError {
     DoesNotCompile,
 }
 
-impl LastGood {
+impl Snapshots {
     /// Without any snapshots.
     #[must_use]
-    pub fn new(current: Current, accesses: Accesses, spool: Spool) -> Self {
+    pub fn new(current: RulebookCache, accesses: Accesses, spool: Spool) -> Self {
         Self {
             known: Arc::default(),
             current,
@@ -105,7 +105,7 @@ impl LastGood {
 
     /// The snapshot of the rulebook with this current or former code.
     #[must_use]
-    pub fn of(&self, code: &str) -> Option<Good> {
+    pub fn of(&self, code: &str) -> Option<Snapshot> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let had = || known.values().find(|good| good.former_code.as_deref() == Some(code));
         known.get(code).or_else(had).cloned()
@@ -140,7 +140,7 @@ impl LastGood {
     }
 
     /// Polls the database every two seconds until cancelled.
-    pub async fn watch(&self, db: DatabaseConnection, lane: Lane, stop: CancellationToken) {
+    pub async fn watch(&self, db: DatabaseConnection, lane: DatabaseGate, stop: CancellationToken) {
         if self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
             && let Err(error) = self.load().await
         {
@@ -170,7 +170,7 @@ impl LastGood {
             .await?;
         self.forget_all_but(&rows).await;
         let is_news = |row: &rulebooks::Model| {
-            let same = |good: &Good| {
+            let same = |good: &Snapshot| {
                 good.kept
                     && good.access.rulebook_id == row.id
                     && good.access.auth_version == row.auth_version
@@ -193,9 +193,9 @@ impl LastGood {
     async fn forget_all_but(&self, rows: &[rulebooks::Model]) {
         let codes: HashSet<&str> = rows.iter().map(|row| row.code.as_str()).collect();
         let former: HashSet<&str> = rows.iter().filter_map(|row| row.former_code.as_deref()).collect();
-        let gone: Vec<Good> = {
+        let gone: Vec<Snapshot> = {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            let mut gone: Vec<Good> = Vec::new();
+            let mut gone: Vec<Snapshot> = Vec::new();
             known.retain(|code, good| {
                 let is_there = codes.contains(code.as_str());
                 if !is_there {
@@ -233,7 +233,7 @@ impl LastGood {
             self.accesses.forget(&dropped).await;
         }
         let rulebook = self.current.at(rulebook_id, head).await?;
-        let snapshot = Snapshot {
+        let snapshot = StoredSnapshot {
             code: code.to_owned(),
             rulebook_id,
             former_code: row.former_code.clone(),
@@ -248,7 +248,7 @@ impl LastGood {
             rows: keep_rows::to_json(rulebook.rows())?,
         };
         // Update the memory first: a full disk must not prevent the use of the newest rules.
-        let mut good = Good {
+        let mut good = Snapshot {
             access,
             rulebook,
             former_code: row.former_code.clone(),
@@ -262,8 +262,8 @@ impl LastGood {
         Ok(())
     }
 
-    async fn revived(&self, text: &[u8]) -> Result<Good, SnapshotError> {
-        let snapshot: Snapshot = serde_json::from_slice(text)?;
+    async fn revived(&self, text: &[u8]) -> Result<Snapshot, SnapshotError> {
+        let snapshot: StoredSnapshot = serde_json::from_slice(text)?;
         let rows = keep_rows::from_json(snapshot.rows)?;
         let revision = snapshot.revision;
         let pools = self.current.pools();
@@ -284,7 +284,7 @@ impl LastGood {
             auth: snapshot.auth,
             read_at: Instant::now(),
         };
-        Ok(Good {
+        Ok(Snapshot {
             access: Arc::new(access),
             rulebook,
             former_code: snapshot.former_code,
@@ -292,7 +292,7 @@ impl LastGood {
         })
     }
 
-    fn learn(&self, good: Good, replaces: bool) {
+    fn learn(&self, good: Snapshot, replaces: bool) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if replaces || !known.contains_key(&good.access.code) {
             known.insert(good.access.code.clone(), good);

@@ -13,7 +13,7 @@ use super::event::{Event, Payload};
 use super::hits::RuleHits;
 use super::late::Origin;
 use base::clock::Clock;
-use revisions::current::{Current, LoadError};
+use revisions::current::{LoadError, RulebookCache};
 use sms::Outbox;
 use store::{packed, restored};
 use web::problem::database::is_transient;
@@ -24,7 +24,7 @@ pub struct Intake {
     /// The primary database.
     pub db: DatabaseConnection,
     /// Compiled rulebooks.
-    pub current: Current,
+    pub current: RulebookCache,
     /// The queue of SMS messages.
     pub outbox: Outbox,
     /// The time.
@@ -80,18 +80,18 @@ impl Message {
 
 /// The result for a message.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct MessageOutcome {
     /// The response to Vapi.
     pub answer: Value,
     /// How it was recorded.
-    pub taken: Taken,
+    pub taken: Disposition,
     /// The revision that decided.
     pub revision: i64,
 }
 
 /// How a message was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum Disposition {
     /// New.
     Recorded,
     /// A repeat with the same body.
@@ -106,7 +106,7 @@ pub enum Taken {
     Poisoned,
 }
 
-impl Taken {
+impl Disposition {
     /// The name in logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -123,7 +123,7 @@ impl Taken {
 
 /// Why a message was not recorded; nothing of it was written.
 #[derive(Debug, thiserror::Error)]
-pub enum TransactError {
+pub enum IngestError {
     /// The webhook settings or secrets changed after the verification: verify again.
     #[error("the webhook settings changed")]
     AccessChanged,
@@ -144,7 +144,7 @@ pub enum TransactError {
     Stopped(String),
 }
 
-impl TransactError {
+impl IngestError {
     /// Whether a later attempt may succeed without any repair.
     pub(super) fn passes(&self) -> bool {
         match self {

@@ -17,14 +17,14 @@ use tokio_util::bytes::Bytes;
 use super::access::{Access, AccessError, Accesses, DEFAULT_RULEBOOK};
 use super::answer;
 use super::decode;
-use super::event::Kind;
+use super::event::MessageType;
 use super::late::Origin;
-use super::message::{Message, Outcome, StoredBody, Taken};
-use super::take_in::{NotTaken, TakeIn};
+use super::message::{Disposition, Message, MessageOutcome, StoredBody};
+use super::take_in::{Deadline, NotRecorded};
 use super::verify::{self, Incoming, Refusal, Scheme};
 use base::telemetry::sampled::Sampler;
 use base::telemetry::{self, metrics};
-use rules::fair_pool::{FairPool, Limits};
+use rules::fair_pool::{FairPool, PoolLimits};
 use web::body::{self, WEBHOOK_LIMIT};
 use web::connections::Connection;
 use web::problem::{Code, Problem};
@@ -47,7 +47,7 @@ pub struct Webhook {
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
     /// The message path.
-    pub take_in: Arc<TakeIn>,
+    pub take_in: Arc<Deadline>,
     /// The rate limits of each client address.
     pub limiter: Arc<RateLimiter>,
     /// The public URL that Vapi calls, for signatures over it.
@@ -60,7 +60,7 @@ pub struct Webhook {
 /// not delay the messages of other rulebooks.
 #[must_use]
 pub fn large_bodies() -> FairPool {
-    FairPool::new(Limits {
+    FairPool::new(PoolLimits {
         name: "large bodies",
         threads: 2,
         queue: 64,
@@ -131,7 +131,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         Ok(event) => event,
         Err(reason) => {
             let mut kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
-            if matches!(kept, Err(NotTaken::AccessChanged)) {
+            if matches!(kept, Err(NotRecorded::AccessChanged)) {
                 let access = readmitted(request, &bytes, webhook, code, address).await?;
                 kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
             }
@@ -163,9 +163,9 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
                 took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                 "message taken in"
             );
-            let degraded = matches!(outcome.taken, Taken::Spooled | Taken::Unrecorded);
+            let degraded = matches!(outcome.taken, Disposition::Spooled | Disposition::Unrecorded);
             let mut response = json(&outcome.answer, degraded.then(|| outcome.taken.as_str()));
-            if kind == Kind::VoiceRequest {
+            if kind == MessageType::VoiceRequest {
                 // Vapi takes the body of a 200 for audio. On an error it uses the next voice of its fallback plan.
                 response.set_status(StatusCode::BAD_REQUEST);
             }
@@ -185,19 +185,19 @@ async fn taken(
     message: Message,
     address: ClientAddress,
     arrived: Instant,
-) -> Result<Outcome, Problem> {
+) -> Result<MessageOutcome, Problem> {
     let mut message = Arc::new(message);
     for _ in 0..3 {
         match webhook.take_in.message(&message, arrived).await {
-            Err(NotTaken::AccessChanged) => {
+            Err(NotRecorded::AccessChanged) => {
                 let code = message.access.code.clone();
                 let access = readmitted(request, &message.body, webhook, &code, address).await?;
                 let Some(known) = Arc::into_inner(message) else {
-                    return Err(refused(&NotTaken::AccessChanged));
+                    return Err(refused(&NotRecorded::AccessChanged));
                 };
                 message = Arc::new(Message { access, ..known });
             }
-            Err(NotTaken::CallErased) => {}
+            Err(NotRecorded::CallErased) => {}
             other => return other.map_err(|error| refused(&error)),
         }
     }
@@ -321,7 +321,7 @@ async fn verified(
     })
 }
 
-fn refused(error: &NotTaken) -> Problem {
+fn refused(error: &NotRecorded) -> Problem {
     Problem::unavailable(error, RETRY_AFTER_S)
 }
 

@@ -16,9 +16,9 @@ use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::feed::{Became, Fed, Feed, FeedError};
+use super::feed::{ReinjectError, ReinjectResult, ReinjectedMessage, Reinjector};
 use super::late::Origin;
-use super::message::Taken;
+use super::message::Disposition;
 use crate::vapi::{Call, Span, VapiClient, VapiError, report};
 use base::clock::Clock;
 use base::telemetry::{self, metrics};
@@ -47,7 +47,7 @@ const SUBJECT: &str = "Vapi";
 
 /// A rulebook with its Vapi key. It has no `Debug`, so that the key is never printed.
 #[derive(Clone)]
-pub struct Keyed {
+pub struct RulebookWithKey {
     /// The rulebook.
     pub rulebook_id: Uuid,
     /// Its code.
@@ -59,12 +59,12 @@ pub struct Keyed {
 }
 
 /// Loads every rulebook that has a key, the default one first.
-pub type FindKeys = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<Keyed>, ReconcileError>> + Send + Sync>;
+pub type FindKeys = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<RulebookWithKey>, ReconcileError>> + Send + Sync>;
 
 /// Finds calls without a report. Cloning is cheap.
 #[derive(Clone)]
 pub struct Reconciler {
-    feed: Feed,
+    feed: Reinjector,
     vapi: VapiClient,
     keys: FindKeys,
     db: DatabaseConnection,
@@ -84,7 +84,7 @@ pub struct Ask {
 
 /// The result for one rulebook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub struct ReconcileTally {
     /// Its code.
     pub rulebook: String,
     /// Calls in Vapi's list.
@@ -113,7 +113,7 @@ pub enum ReconcileError {
     Vapi(#[from] VapiError),
     /// A report could not be recorded.
     #[error(transparent)]
-    Feed(#[from] FeedError),
+    Feed(#[from] ReinjectError),
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DbErr),
@@ -134,7 +134,7 @@ pub enum ReconcileError {
 impl Reconciler {
     /// Creates a reconciler.
     #[must_use]
-    pub fn new(feed: Feed, vapi: VapiClient, keys: FindKeys) -> Self {
+    pub fn new(feed: Reinjector, vapi: VapiClient, keys: FindKeys) -> Self {
         let (db, clock) = (feed.intake.db.clone(), feed.intake.clock.clone());
         Self {
             feed,
@@ -155,8 +155,8 @@ impl Reconciler {
         ask: &Ask,
         lease: Option<&Lease>,
         stop: &CancellationToken,
-        mut told: impl FnMut(&Tally),
-    ) -> Result<Vec<Tally>, ReconcileError> {
+        mut told: impl FnMut(&ReconcileTally),
+    ) -> Result<Vec<ReconcileTally>, ReconcileError> {
         let mut keyed = (self.keys)().await?;
         if let Some(code) = &ask.rulebook {
             keyed.retain(|one| one.code == *code);
@@ -166,9 +166,9 @@ impl Reconciler {
         }
         let (mut tallies, mut keys) = (Vec::new(), HashSet::new());
         for one in &keyed {
-            let mut tally = Tally {
+            let mut tally = ReconcileTally {
                 rulebook: one.code.clone(),
-                ..Tally::default()
+                ..ReconcileTally::default()
             };
             let asked = if keys.insert(one.key.as_str()) {
                 self.ask(one, ask, lease, stop, &mut tally, &mut told).await
@@ -198,12 +198,12 @@ impl Reconciler {
 
     async fn ask(
         &self,
-        one: &Keyed,
+        one: &RulebookWithKey,
         ask: &Ask,
         lease: Option<&Lease>,
         stop: &CancellationToken,
-        tally: &mut Tally,
-        told: &mut impl FnMut(&Tally),
+        tally: &mut ReconcileTally,
+        told: &mut impl FnMut(&ReconcileTally),
     ) -> Result<(), ReconcileError> {
         let now = self.clock.now();
         let from = match ask.since {
@@ -233,12 +233,12 @@ impl Reconciler {
     /// Records reports for the calls of a batch that have none.
     async fn piece(
         &self,
-        one: &Keyed,
+        one: &RulebookWithKey,
         ask: &Ask,
         calls: &[Call],
         now: DateTime<Utc>,
         stop: &CancellationToken,
-        tally: &mut Tally,
+        tally: &mut ReconcileTally,
     ) -> Result<(), ReconcileError> {
         let ids: Vec<String> = calls.iter().map(|call| call.id.clone()).collect();
         let settled = calls::settled(&self.db, one.rulebook_id, &ids).await?;
@@ -260,7 +260,7 @@ impl Reconciler {
             } else if stop.is_cancelled() {
                 return Err(VapiError::Stopped.into());
             } else if let Some(body) = report::body(call) {
-                let fed = Fed {
+                let fed = ReinjectedMessage {
                     rulebook: one.code.clone(),
                     body: Bytes::from(body),
                     received_at: self.clock.now(),
@@ -270,7 +270,7 @@ impl Reconciler {
                 let became = self.feed.take(fed).await?;
                 metrics::reconciled(became.word());
                 *tally.became.entry(became.word()).or_default() += 1;
-                if became == Became::Taken(Taken::Recorded) {
+                if became == ReinjectResult::Taken(Disposition::Recorded) {
                     telemetry::about_call(Some(&call.id), &one.code);
                     tracing::info!(
                         call_id = call.id,
@@ -284,7 +284,12 @@ impl Reconciler {
     }
 
     /// Stores how far the list was read.
-    async fn seen(&self, one: &Keyed, lease: Option<&Lease>, until: DateTime<Utc>) -> Result<(), ReconcileError> {
+    async fn seen(
+        &self,
+        one: &RulebookWithKey,
+        lease: Option<&Lease>,
+        until: DateTime<Utc>,
+    ) -> Result<(), ReconcileError> {
         let now = self.clock.now();
         let tx = store::begin(&self.db).await?;
         if let Some(lease) = lease
@@ -307,7 +312,12 @@ impl Reconciler {
     }
 
     /// Counts a failure. Raises a notice if the key was refused, or after [`FAILURES`] consecutive failures.
-    async fn failed(&self, one: &Keyed, lease: Option<&Lease>, error: &ReconcileError) -> Result<(), ReconcileError> {
+    async fn failed(
+        &self,
+        one: &RulebookWithKey,
+        lease: Option<&Lease>,
+        error: &ReconcileError,
+    ) -> Result<(), ReconcileError> {
         if lease.is_none() {
             return Ok(());
         }
@@ -336,7 +346,12 @@ impl Reconciler {
     }
 
     /// Raises a notice, unless the run was started by hand (without a lease).
-    async fn tell(&self, one: &Keyed, lease: Option<&Lease>, notice: Option<Notice>) -> Result<(), ReconcileError> {
+    async fn tell(
+        &self,
+        one: &RulebookWithKey,
+        lease: Option<&Lease>,
+        notice: Option<Notice>,
+    ) -> Result<(), ReconcileError> {
         let (Some(notice), Some(_)) = (notice, lease) else {
             return Ok(());
         };

@@ -7,12 +7,12 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::decided::Decided;
+use super::decided::DecisionRecord;
 use super::event::{CallPart, Event, Payload, Report, status_rank};
 use super::facts;
 use super::job::Job;
-use super::message::TransactError;
-use super::step::Step;
+use super::message::IngestError;
+use super::step::MessageWrite;
 use store::call_transcripts::{LiveTurn, Turns};
 use store::calls::{self, CallTouch, ReportedCall};
 use store::leads::{self, LeadPart};
@@ -20,14 +20,14 @@ use store::{call_transcripts, erasures};
 
 /// A report, and the decision about it.
 pub(super) struct Recording<'a, 'b> {
-    pub step: &'a Step<'b>,
+    pub step: &'a MessageWrite<'b>,
     pub report: &'a Report,
-    pub decided: &'a Decided,
+    pub decided: &'a DecisionRecord,
 }
 
 impl Recording<'_, '_> {
     /// Records the first report of a call: call, turns, decision, lead, SMS messages. Returns whether there are SMS messages.
-    pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<bool, TransactError> {
+    pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
             // Turns and a lead need a call. The decision and the SMS messages are recorded without one.
@@ -37,14 +37,14 @@ impl Recording<'_, '_> {
         };
         // The first report is always current, unless the caller was erased.
         if !self.record_call(tx, call_id).await? {
-            return Err(TransactError::CallErased);
+            return Err(IngestError::CallErased);
         }
         self.decide(tx, call_id, &self.who(), true).await
     }
 
     /// Records another body under the same key: the call and its turns follow the later report. The decision stays, unless this
     /// report is more urgent or has the missing service. So no priority stays too low and no SMS message is missed.
-    pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<bool, TransactError> {
+    pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
             return Ok(false);
@@ -84,7 +84,7 @@ impl Recording<'_, '_> {
         call_id: &str,
         who: &LeadPart<'_>,
         is_urgent: bool,
-    ) -> Result<bool, TransactError> {
+    ) -> Result<bool, IngestError> {
         let step = self.step;
         let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
         self.decided.save(step, tx, "report").await?;
@@ -125,7 +125,7 @@ impl Recording<'_, '_> {
     }
 
     /// Writes the call and its turns. Returns whether this report is the current one.
-    async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, TransactError> {
+    async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, IngestError> {
         let step = self.step;
         let rulebook_id = step.message.access.rulebook_id;
         let reported = self.reported_call(call_id);
@@ -212,7 +212,7 @@ pub(super) fn with_job<'a>(lead: &LeadPart<'a>, job: &'a Job) -> LeadPart<'a> {
 }
 
 /// The caller's contact data, address and problem.
-pub(super) fn who<'a>(event: &'a Event, decided: &'a Decided) -> LeadPart<'a> {
+pub(super) fn who<'a>(event: &'a Event, decided: &'a DecisionRecord) -> LeadPart<'a> {
     let fact = |name| facts::text(&decided.extracted, name);
     let call = event.call.as_ref();
     LeadPart {
@@ -230,7 +230,7 @@ pub(super) fn who<'a>(event: &'a Event, decided: &'a Decided) -> LeadPart<'a> {
 }
 
 /// Records status updates, transcripts, assistant requests and deletions.
-pub(super) async fn told(step: &Step<'_>, tx: &DatabaseTransaction) -> Result<(), TransactError> {
+pub(super) async fn told(step: &MessageWrite<'_>, tx: &DatabaseTransaction) -> Result<(), IngestError> {
     let event = &step.message.event;
     let Some(call_id) = event.call_id() else { return Ok(()) };
     let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);
@@ -286,11 +286,11 @@ pub(super) async fn known(
     rulebook_id: Uuid,
     touch: &CallTouch<'_>,
     now: DateTime<Utc>,
-) -> Result<(), TransactError> {
+) -> Result<(), IngestError> {
     if calls::touch(tx, rulebook_id, touch, now).await? {
         Ok(())
     } else {
-        Err(TransactError::CallErased)
+        Err(IngestError::CallErased)
     }
 }
 

@@ -6,19 +6,19 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::answer::{Answer, AssistantAnswer, Destination, Document, HandoffDestination};
-use super::decided::Question;
+use super::decided::EvaluationInput;
 use super::event::{Event, Payload};
 use super::facts;
 use rules::compile::Rulebook;
 use rules::rows::{self, Contact, Labels, Offer, Service};
-use rules::sentences::{Part, sentence};
+use rules::sentences::{SentenceValue, sentence};
 
 /// Maximum number of documents in an answer.
 const MOST_DOCUMENTS: usize = 20;
 
 /// The answer to a request; `None` if no rule applies.
 #[must_use]
-pub(super) fn answer(question: &Question<'_>) -> Option<Answer> {
+pub(super) fn answer(question: &EvaluationInput<'_>) -> Option<Answer> {
     let (rulebook, event, received_at) = (question.rulebook, &question.message.event, question.message.received_at);
     match &event.payload {
         Payload::AssistantRequest => assistant(rulebook, event, received_at),
@@ -89,7 +89,7 @@ fn variables(rulebook: &Rulebook, at: DateTime<Utc>) -> BTreeMap<String, String>
 }
 
 /// The contact requested by code or name, else the first one that the decision about this call would notify.
-fn destination(question: &Question<'_>, wanted: Option<&str>) -> Option<Destination> {
+fn destination(question: &EvaluationInput<'_>, wanted: Option<&str>) -> Option<Destination> {
     let rulebook = question.rulebook;
     let extracted = facts::extract(rulebook, &question.message.event, None);
     let at = facts::instant(&question.message.event, question.message.received_at);
@@ -102,7 +102,11 @@ fn destination(question: &Question<'_>, wanted: Option<&str>) -> Option<Destinat
         Some(contact) => contact,
         None => decision.notify.iter().find_map(|code| rulebook.contact(code))?,
     };
-    let message = sentence(&decision.language, "transfer", &[("name", Part::Text(&contact.name))]);
+    let message = sentence(
+        &decision.language,
+        "transfer",
+        &[("name", SentenceValue::Text(&contact.name))],
+    );
     Some(Destination {
         number: contact.phone.clone(),
         message: Some(message),

@@ -5,16 +5,21 @@ use std::sync::PoisonError;
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
-use super::decided::Decided;
-use super::step::Step;
+use super::decided::DecisionRecord;
+use super::step::MessageWrite;
 use base::telemetry;
 use rules::script::ScriptVersion;
 use store::decisions::{self, NewDecision};
 use store::notices::{self, Notice, Severity};
 
-impl Decided {
+impl DecisionRecord {
     /// Stores the decision, and raises a notice about the scripts that were dropped.
-    pub(super) async fn save(&self, step: &Step<'_>, tx: &DatabaseTransaction, purpose: &str) -> Result<(), DbErr> {
+    pub(super) async fn save(
+        &self,
+        step: &MessageWrite<'_>,
+        tx: &DatabaseTransaction,
+        purpose: &str,
+    ) -> Result<(), DbErr> {
         decisions::insert(tx, self.new_row(step, purpose)?).await?;
         self.counts(step);
         for faulted in &self.faulted {
@@ -24,7 +29,11 @@ impl Decided {
     }
 
     /// The decision as a row.
-    pub(super) fn new_row<'a>(&'a self, step: &'a Step<'_>, purpose: &'a str) -> Result<NewDecision<'a>, DbErr> {
+    pub(super) fn new_row<'a>(
+        &'a self,
+        step: &'a MessageWrite<'_>,
+        purpose: &'a str,
+    ) -> Result<NewDecision<'a>, DbErr> {
         let message = step.message;
         let decision = &self.decision;
         let price = decision.price.as_ref();
@@ -50,7 +59,7 @@ impl Decided {
     }
 
     /// Counts the rows and scripts that took part in the decision.
-    pub(super) fn counts(&self, step: &Step<'_>) {
+    pub(super) fn counts(&self, step: &MessageWrite<'_>) {
         step.counts(&self.decision);
         let quarantines = step.intake.current.quarantines();
         for ran in &self.ran {
@@ -62,7 +71,7 @@ impl Decided {
 /// Handles a script that failed while a call was decided. The decision was made without the script, a notice is raised, and a
 /// script that fails repeatedly is quarantined.
 pub(super) async fn script_failed(
-    step: &Step<'_>,
+    step: &MessageWrite<'_>,
     tx: &DatabaseTransaction,
     faulted: &ScriptVersion,
 ) -> Result<(), DbErr> {

@@ -7,11 +7,11 @@ use super::answer::{Answer, ToolResult};
 use super::event::ToolRequest;
 use super::facts;
 use super::job::Job;
-use super::message::{Taken, TransactError};
+use super::message::{Disposition, IngestError};
 use super::record;
 use super::save_decision::script_failed;
-use super::step::Step;
-use super::tools::{Ran, alert_template};
+use super::step::MessageWrite;
+use super::tools::{ToolRun, alert_template};
 use rules::rows::ToolKind;
 use store::calls;
 use store::leads::{self, LeadPart};
@@ -19,11 +19,11 @@ use store::tool_calls::{self, NewToolCall};
 
 /// Records each tool call once and returns the results of all. A tool call that was recorded before gets its earlier result.
 pub(super) async fn answered(
-    step: &Step<'_>,
+    step: &MessageWrite<'_>,
     tx: &DatabaseTransaction,
     requests: &[ToolRequest],
-    ran: &[Ran],
-) -> Result<(Taken, Value, bool), TransactError> {
+    ran: &[ToolRun],
+) -> Result<(Disposition, Value, bool), IngestError> {
     let message = step.message;
     let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
     if let Some(call_id) = call_id {
@@ -59,14 +59,14 @@ pub(super) async fn answered(
     for (request, ran, result, key) in &new {
         texted |= save(step, tx, (request, key), ran, result).await?;
     }
-    Ok((Taken::Recorded, answer, texted))
+    Ok((Disposition::Recorded, answer, texted))
 }
 
 async fn save(
-    step: &Step<'_>,
+    step: &MessageWrite<'_>,
     tx: &DatabaseTransaction,
     (request, key): (&ToolRequest, &str),
-    ran: &Ran,
+    ran: &ToolRun,
     result: &ToolResult,
 ) -> Result<bool, DbErr> {
     let message = step.message;

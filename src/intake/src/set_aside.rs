@@ -11,10 +11,10 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::answer::{self, Answer, ToolResult};
-use super::attempt::{Attempt, Given};
-use super::decided::{Ahead, Found};
+use super::attempt::{CommitRace, RecordedResponse};
+use super::decided::{MessageDecisions, Precomputed};
 use super::event::Payload;
-use super::message::{Intake, Message, Outcome, Taken, TransactError};
+use super::message::{Disposition, IngestError, Intake, Message, MessageOutcome};
 use super::transact;
 use base::telemetry;
 use store::notices::{self, Notice, Severity};
@@ -28,7 +28,7 @@ const TRIES: u32 = 3;
 pub const NOTICE: &str = "message_set_aside";
 
 /// Records a message and returns the response, or dead-letters it.
-pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
+pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
     attempt(intake, message, &Arc::default()).await
 }
 
@@ -36,8 +36,8 @@ pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,
-    attempt: &Arc<Attempt>,
-) -> Result<Outcome, TransactError> {
+    attempt: &Arc<CommitRace>,
+) -> Result<MessageOutcome, IngestError> {
     for tries in 1.. {
         let (with, asked, asking) = (intake.clone(), Arc::clone(message), Arc::clone(attempt));
         // A panic ends only this task.
@@ -45,7 +45,7 @@ pub(super) async fn attempt(
         let failed = match task.await {
             Ok(Ok(outcome)) => return Ok(outcome),
             Ok(Err(error)) => error,
-            Err(ended) => TransactError::Stopped(ended.to_string()),
+            Err(ended) => IngestError::Stopped(ended.to_string()),
         };
         if !is_its_own(&failed) {
             return Err(failed);
@@ -55,18 +55,18 @@ pub(super) async fn attempt(
             return poisoned(intake, message, &failed, attempt).await;
         }
     }
-    Err(TransactError::TooSlow)
+    Err(IngestError::TooSlow)
 }
 
 /// Whether the error is permanent.
-fn is_its_own(error: &TransactError) -> bool {
-    matches!(error, TransactError::Database(_) | TransactError::Stopped(_)) && !error.passes()
+fn is_its_own(error: &IngestError) -> bool {
+    matches!(error, IngestError::Database(_) | IngestError::Stopped(_)) && !error.passes()
 }
 
 /// The reason, without any content of the message.
-fn reason(error: &TransactError) -> &'static str {
+fn reason(error: &IngestError) -> &'static str {
     match error {
-        TransactError::Stopped(_) => "the program failed on it",
+        IngestError::Stopped(_) => "the program failed on it",
         _ => "the database refused what it would write",
     }
 }
@@ -75,15 +75,15 @@ fn reason(error: &TransactError) -> &'static str {
 async fn poisoned(
     intake: &Intake,
     message: &Message,
-    error: &TransactError,
-    attempt: &Attempt,
-) -> Result<Outcome, TransactError> {
+    error: &IngestError,
+    attempt: &CommitRace,
+) -> Result<MessageOutcome, IngestError> {
     let answer = unable(message).to_json();
     let tx = store::begin(&intake.db).await?;
     let rulebook_id = message.access.rulebook_id;
     let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
     if head.auth_version != message.access.auth_version {
-        return Err(TransactError::AccessChanged);
+        return Err(IngestError::AccessChanged);
     }
     let erased = head.call.as_ref().is_some_and(|call| call.erased);
     if !erased && keep(intake, &tx, message, &answer, reason(error)).await? {
@@ -103,22 +103,22 @@ async fn poisoned(
         };
         notices::raise(&tx, notice, intake.clock.now(), intake.clock.new_id()).await?;
     }
-    let given = Given {
+    let given = RecordedResponse {
         revision: head.revision,
         answer: answer.clone(),
-        found: Arc::new(Ahead {
+        found: Arc::new(Precomputed {
             revision: head.revision,
-            found: Found::Answer(answer.clone()),
+            found: MessageDecisions::Answer(answer.clone()),
         }),
     };
     if !attempt.commits(given) {
         tx.rollback().await?;
-        return Err(TransactError::TooSlow);
+        return Err(IngestError::TooSlow);
     }
     tx.commit().await?;
-    Ok(Outcome {
+    Ok(MessageOutcome {
         answer,
-        taken: Taken::Poisoned,
+        taken: Disposition::Poisoned,
         revision: head.revision,
     })
 }
@@ -130,7 +130,7 @@ async fn keep(
     message: &Message,
     answer: &Value,
     why: &str,
-) -> Result<bool, TransactError> {
+) -> Result<bool, IngestError> {
     if message.stands_for.is_some() {
         return Ok(false);
     }

@@ -5,7 +5,7 @@
 //! each is answered after the commit. If one of them cannot be recorded, the others share a new transaction without it, and
 //! [`set_aside`] tries it separately.
 //!
-//! Messages of one call wait in the same [`Line`]. A transaction contains at most one message of each call, in the order of the
+//! Messages of one call wait in the same [`CommitQueue`]. A transaction contains at most one message of each call, in the order of the
 //! calls. It writes rows that many calls share (SMS messages and their daily count) last. So no two transactions wait for each
 //! other's rows.
 
@@ -19,24 +19,24 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::attempt::Attempt;
+use super::attempt::CommitRace;
 use super::event::Payload;
-use super::message::{Intake, Message, Outcome, TransactError};
+use super::message::{IngestError, Intake, Message, MessageOutcome};
 use super::set_aside;
-use super::together::{Broken, Fate, Item, Writes, together};
+use super::together::{GroupError, GroupMessage, GroupOutcome, Writes, together};
 use super::transact;
 use base::telemetry::{self, metrics};
 use store::{Database, trial};
 
 /// Maximum number of shared transactions at the same time on PostgreSQL. Fewer on a machine with few processors: the more
 /// messages share a transaction, the less each costs.
-const MOST_LINES: usize = 4;
-/// Same as [`MOST_LINES`], for SQLite, which has one writer.
-const LINES_ON_SQLITE: usize = 1;
+const MAX_QUEUES: usize = 4;
+/// Same as [`MAX_QUEUES`], for SQLite, which has one writer.
+const QUEUES_ON_SQLITE: usize = 1;
 /// Maximum number of messages in a transaction.
-const MOST: usize = 32;
+const MAX_MESSAGES: usize = 32;
 /// Messages with larger bodies have their own transaction, so that they do not delay others.
-const LARGEST_BODY: usize = 256 * 1024;
+const MAX_SHARED_BODY: usize = 256 * 1024;
 /// How often a transaction is retried without a message that cannot be recorded. After that, each message has its own
 /// transaction.
 const MOST_LEFT_OUT: usize = 3;
@@ -44,22 +44,22 @@ const MOST_LEFT_OUT: usize = 3;
 /// The queues in which messages wait for a transaction. Cloning shares them.
 #[derive(Clone)]
 pub struct Sharing {
-    lines: Arc<[Mutex<Line>]>,
+    lines: Arc<[Mutex<CommitQueue>]>,
     shared: Arc<AtomicU64>,
     tasks: TaskTracker,
 }
 
 #[derive(Default)]
-struct Line {
+struct CommitQueue {
     /// Whether a transaction of this line is running.
     busy: bool,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<QueuedMessage>,
 }
 
 /// A waiting message. The answer `None` tells its task to use a separate transaction.
-struct Waiting {
-    item: Item,
-    answer: oneshot::Sender<Option<Result<Outcome, TransactError>>>,
+struct QueuedMessage {
+    item: GroupMessage,
+    answer: oneshot::Sender<Option<Result<MessageOutcome, IngestError>>>,
 }
 
 /// Two messages with the same key cannot share a transaction. The key is the rulebook and the call, or the event if there is no
@@ -71,8 +71,8 @@ impl Sharing {
     #[must_use]
     pub fn new(database: &Database, tasks: TaskTracker) -> Self {
         let count = match database {
-            Database::Sqlite(_) => LINES_ON_SQLITE,
-            Database::Postgres(_) => (processors() / 2).clamp(1, MOST_LINES),
+            Database::Sqlite(_) => QUEUES_ON_SQLITE,
+            Database::Postgres(_) => (processors() / 2).clamp(1, MAX_QUEUES),
         };
         Self {
             lines: (0..count).map(|_| Mutex::default()).collect(),
@@ -95,13 +95,13 @@ impl Sharing {
         &self,
         intake: Intake,
         message: &Arc<Message>,
-        attempt: &Arc<Attempt>,
-    ) -> Result<Outcome, TransactError> {
+        attempt: &Arc<CommitRace>,
+    ) -> Result<MessageOutcome, IngestError> {
         if !may_share(message) {
             return set_aside::attempt(&intake, message, attempt).await;
         }
         let place = self.place(&key(message));
-        let item = Item {
+        let item = GroupMessage {
             intake,
             message: Arc::clone(message),
             attempt: Arc::clone(attempt),
@@ -110,33 +110,33 @@ impl Sharing {
         transact::work_out_now(&item.intake, message, attempt).await;
         message.stored_body();
         match self.enter(place, &item) {
-            Entered::First(turn) => {
+            QueuePlace::First(turn) => {
                 let outcome = set_aside::attempt(&item.intake, message, attempt).await;
                 drop(turn);
                 outcome
             }
-            Entered::Waits(answered) => match answered.await {
+            QueuePlace::Waits(answered) => match answered.await {
                 Ok(Some(outcome)) => outcome,
                 Ok(None) | Err(_) => set_aside::attempt(&item.intake, message, attempt).await,
             },
         }
     }
 
-    fn enter(&self, place: usize, item: &Item) -> Entered {
+    fn enter(&self, place: usize, item: &GroupMessage) -> QueuePlace {
         let mut line = self.line(place);
         if !line.busy {
             line.busy = true;
-            return Entered::First(Turn {
+            return QueuePlace::First(CommitTurn {
                 sharing: self.clone(),
                 place,
             });
         }
         let (answer, answered) = oneshot::channel();
-        line.waiting.push_back(Waiting {
+        line.waiting.push_back(QueuedMessage {
             item: item.clone(),
             answer,
         });
-        Entered::Waits(answered)
+        QueuePlace::Waits(answered)
     }
 
     fn place(&self, key: &Key) -> usize {
@@ -146,7 +146,7 @@ impl Sharing {
         usize::try_from(hasher.finish() % count).unwrap_or_default()
     }
 
-    fn line(&self, place: usize) -> MutexGuard<'_, Line> {
+    fn line(&self, place: usize) -> MutexGuard<'_, CommitQueue> {
         // `place` is less than the number of lines.
         #[expect(clippy::indexing_slicing, reason = "see above")]
         self.lines[place].lock().unwrap_or_else(PoisonError::into_inner)
@@ -157,19 +157,19 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-enum Entered {
+enum QueuePlace {
     /// The line was idle.
-    First(Turn),
-    Waits(oneshot::Receiver<Option<Result<Outcome, TransactError>>>),
+    First(CommitTurn),
+    Waits(oneshot::Receiver<Option<Result<MessageOutcome, IngestError>>>),
 }
 
 /// The right to run a transaction of a line. When it is dropped, the messages that arrived meanwhile get the next transaction.
-struct Turn {
+struct CommitTurn {
     sharing: Sharing,
     place: usize,
 }
 
-impl Drop for Turn {
+impl Drop for CommitTurn {
     fn drop(&mut self) {
         let next = {
             let mut line = self.sharing.line(self.place);
@@ -196,14 +196,14 @@ impl Drop for Turn {
     }
 }
 
-impl Line {
+impl CommitQueue {
     /// The messages of the next transaction, in the order of their calls.
-    fn take(&mut self) -> Vec<Waiting> {
+    fn take(&mut self) -> Vec<QueuedMessage> {
         let mut keys = HashSet::new();
         let (mut taken, mut left) = (Vec::new(), VecDeque::new());
         for waiting in self.waiting.drain(..) {
             let key = key(&waiting.item.message);
-            if taken.len() < MOST && keys.insert(key.clone()) {
+            if taken.len() < MAX_MESSAGES && keys.insert(key.clone()) {
                 taken.push((key, waiting));
             } else {
                 left.push_back(waiting);
@@ -216,19 +216,19 @@ impl Line {
 }
 
 /// Records messages in one transaction and answers each. Returns how many shared it.
-async fn record(mut waiting: Vec<Waiting>) -> u64 {
+async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
     let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
     while left_out <= MOST_LEFT_OUT {
         // A message whose waiter timed out was answered from the spool; it would roll back the transaction of all.
         let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
         waiting = rest;
         for one in late {
-            let _ = one.answer.send(Some(Err(TransactError::TooSlow)));
+            let _ = one.answer.send(Some(Err(IngestError::TooSlow)));
         }
         if waiting.len() < 2 {
             break;
         }
-        let items: Vec<Item> = waiting.iter().map(|one| one.item.clone()).collect();
+        let items: Vec<GroupMessage> = waiting.iter().map(|one| one.item.clone()).collect();
         // A panic ends only this task: then each message has its own transaction.
         let ended = tokio::spawn(async move { together(&items, writes).await }.in_current_span()).await;
         match ended {
@@ -236,28 +236,28 @@ async fn record(mut waiting: Vec<Waiting>) -> u64 {
                 let mut shared = 0;
                 for (one, fate) in waiting.into_iter().zip(fates) {
                     let reply = match fate {
-                        Fate::Recorded(outcome) => {
+                        GroupOutcome::Recorded(outcome) => {
                             shared += 1;
                             Some(Ok(outcome))
                         }
-                        Fate::Refused(error) => Some(Err(error)),
-                        Fate::Alone => None,
+                        GroupOutcome::Refused(error) => Some(Err(error)),
+                        GroupOutcome::Alone => None,
                     };
                     // A waiter that timed out does not receive it.
                     let _ = one.answer.send(reply);
                 }
                 return shared;
             }
-            Ok(Err(Broken::BySome(error))) => {
+            Ok(Err(GroupError::BySome(error))) => {
                 telemetry::log_cause("messages_one_by_one", &error);
                 writes = Writes::OneByOne;
             }
-            Ok(Err(Broken::By(place, error))) => {
+            Ok(Err(GroupError::By(place, error))) => {
                 telemetry::log_cause("message_left_out", &error);
                 let _ = waiting.remove(place).answer.send(None);
                 (writes, left_out) = (Writes::AllAtOnce, left_out + 1);
             }
-            Ok(Err(Broken::All(error))) => {
+            Ok(Err(GroupError::All(error))) => {
                 telemetry::log_cause("messages_not_shared", &error);
                 break;
             }
@@ -277,7 +277,7 @@ fn may_share(message: &Message) -> bool {
         Payload::Report(_) | Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::Other
     );
     nobody_waits
-        && message.body.len() <= LARGEST_BODY
+        && message.body.len() <= MAX_SHARED_BODY
         && message.stands_for.is_none()
         && message.origin == super::late::Origin::Live
         && !trial::is_on()

@@ -16,10 +16,10 @@ use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-pub use self::entry::{About, Entry, Keys};
+pub use self::entry::{Entry, EntryHeader, Keys};
 use base::keys::{KeyError, SecretKey};
 use base::telemetry::metrics;
-use store::spool::{Sealed, SpoolFile, SpoolFileError, Waiting};
+use store::spool::{SealedEntry, SpoolFile, SpoolFileError, WaitingMessage};
 
 /// Timeout for storing a message. A working disk needs milliseconds, and a late response is better than none.
 pub const PATIENCE: Duration = Duration::from_secs(3);
@@ -68,14 +68,14 @@ struct Inner {
     file: SpoolFile,
     key: SecretKey,
     most_bytes: u64,
-    queue: mpsc::Sender<Put>,
-    state: Mutex<State>,
+    queue: mpsc::Sender<PendingInsert>,
+    state: Mutex<SpoolContents>,
     news: Notify,
 }
 
 /// The contents of the spool.
 #[derive(Debug, Clone, Default)]
-pub struct State {
+pub struct SpoolContents {
     /// Messages that wait to be recorded.
     pub waiting: u64,
     /// Dead-lettered messages.
@@ -89,8 +89,8 @@ pub struct State {
     families: HashMap<[u8; 32], u32>,
 }
 
-struct Put {
-    entry: Waiting,
+struct PendingInsert {
+    entry: WaitingMessage,
     done: oneshot::Sender<Result<(), DbErr>>,
 }
 
@@ -155,7 +155,7 @@ impl Spool {
         let put = async {
             inner
                 .queue
-                .send(Put { entry, done })
+                .send(PendingInsert { entry, done })
                 .await
                 .map_err(|_| SpoolError::Full)?;
             kept.await.map_err(|_| SpoolError::TooSlow)?.map_err(SpoolError::from)
@@ -188,10 +188,10 @@ impl Spool {
 
     /// The contents of the spool.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> SpoolContents {
         let state = |inner: &Arc<Inner>| {
             let state = inner.lock();
-            State {
+            SpoolContents {
                 families: HashMap::new(),
                 waiting: state.waiting,
                 aside: state.aside,
@@ -252,15 +252,15 @@ impl Spool {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SpoolContents> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(&self, sealed: &Sealed) -> Result<Entry, SpoolError> {
+    fn open(&self, sealed: &SealedEntry) -> Result<Entry, SpoolError> {
         Entry::open(&self.key, sealed)
     }
 
-    fn kept(&self, entry: &Waiting) {
+    fn kept(&self, entry: &WaitingMessage) {
         let mut state = self.lock();
         state.waiting += 1;
         state.bytes += entry.sealed.len() as u64;
@@ -294,11 +294,11 @@ impl Inner {
 }
 
 /// Writes queued messages in batches, one transaction each, until the spool is dropped.
-async fn write(inner: std::sync::Weak<Inner>, mut puts: mpsc::Receiver<Put>) {
+async fn write(inner: std::sync::Weak<Inner>, mut puts: mpsc::Receiver<PendingInsert>) {
     let mut batch = Vec::with_capacity(TOGETHER);
     while puts.recv_many(&mut batch, TOGETHER).await > 0 {
         let Some(inner) = inner.upgrade() else { return };
-        let entries: Vec<Waiting> = batch.iter().map(|put| put.entry.clone()).collect();
+        let entries: Vec<WaitingMessage> = batch.iter().map(|put| put.entry.clone()).collect();
         let together = inner.file.keep(&entries).await;
         if let Err(error) = &together {
             tracing::error!(%error, messages = entries.len(), "the spool did not take messages");

@@ -6,12 +6,12 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::attempt::Given;
-use super::decided::Found;
-use super::hits::Took;
+use super::attempt::RecordedResponse;
+use super::decided::MessageDecisions;
+use super::hits::RuleUsage;
 use super::job::Job;
 use super::late::Origin;
-use super::message::{Intake, Message, Taken};
+use super::message::{Disposition, Intake, Message};
 use rules::compile::Rulebook;
 use rules::decision::Decision;
 use store::fault_points;
@@ -20,34 +20,38 @@ use store::script_quarantines;
 use store::webhook_events::{self, NewEvent, StoredEvent};
 
 /// One message in its transaction.
-pub(super) struct Step<'a> {
+pub(super) struct MessageWrite<'a> {
     pub intake: &'a Intake,
     pub message: &'a Message,
     pub rulebook: &'a Rulebook,
     pub head: &'a Head,
-    pub found: &'a Found,
+    pub found: &'a MessageDecisions,
     /// The response that was already given, if the message comes from the spool.
-    pub given: Option<&'a Given>,
+    pub given: Option<&'a RecordedResponse>,
     pub event_id: Uuid,
     /// Whether the message is too old for SMS messages.
     pub late: bool,
     /// Scripts that this message quarantined.
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
     /// The rows that took part in stored decisions; counted after the commit.
-    pub(super) took: Mutex<Vec<Took>>,
+    pub(super) took: Mutex<Vec<RuleUsage>>,
     /// Where several messages share a transaction: the job and template of the SMS messages, which are queued after all other
     /// writes.
     pub texts: Option<Mutex<Option<(Job, String)>>>,
 }
 
-impl Step<'_> {
+impl MessageWrite<'_> {
     /// The response that was already given, if the message comes from the spool.
     pub(super) fn given_answer(&self) -> Option<Value> {
         self.given.map(|given| given.answer.clone())
     }
 
     /// Stores the event. Returns `None` if the event is new, else the type of repeat and the first response.
-    pub(super) async fn keep(&self, tx: &DatabaseTransaction, answer: &Value) -> Result<Option<(Taken, Value)>, DbErr> {
+    pub(super) async fn keep(
+        &self,
+        tx: &DatabaseTransaction,
+        answer: &Value,
+    ) -> Result<Option<(Disposition, Value)>, DbErr> {
         let (event, message) = (&self.message.event, self.message);
         let key = event.event_key();
         let new = self.new_event(&key, answer);
@@ -59,7 +63,7 @@ impl Step<'_> {
         // What was made of Vapi's list has nothing to add to what Vapi itself has posted.
         if stored.body_hash == event.body_hash || message.origin == Origin::Reconciled {
             self.become_copy(tx, &new, &stored).await?;
-            return Ok(Some((Taken::Duplicate, stored.answer)));
+            return Ok(Some((Disposition::Duplicate, stored.answer)));
         }
         let amended_key = format!("{key}#{}", hex::encode(event.body_hash));
         let amendment = NewEvent {
@@ -74,7 +78,11 @@ impl Step<'_> {
             self.become_copy(tx, &new, &stored).await?;
         }
         Ok(Some((
-            if first_time { Taken::Amendment } else { Taken::Duplicate },
+            if first_time {
+                Disposition::Amendment
+            } else {
+                Disposition::Duplicate
+            },
             stored.answer,
         )))
     }
@@ -134,7 +142,7 @@ impl Step<'_> {
     /// Notes the rows that took part in a stored decision.
     pub(super) fn counts(&self, decision: &Decision) {
         let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
-        took.push(Took::part_in(decision));
+        took.push(RuleUsage::part_in(decision));
     }
 }
 

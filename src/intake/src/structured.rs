@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::decode::without_nul;
-use super::document::{Part, without_vast_numbers};
+use super::document::{JsonPart, without_vast_numbers};
 
 /// The pointer to structured outputs by name.
 pub const OUTPUTS: &str = "/structuredOutputs";
@@ -34,7 +34,7 @@ struct Output {
 impl Structured {
     /// Reads a message.
     #[must_use]
-    pub fn read(message: Part<'_>) -> Self {
+    pub fn read(message: JsonPart<'_>) -> Self {
         const OUTPUTS_AT: [&[&str]; 4] = [
             &["artifact", "structuredOutputs"],
             &["call", "artifact", "structuredOutputs"],
@@ -101,11 +101,11 @@ fn unescaped(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
 }
 
-fn output(part: Part<'_>) -> Output {
+fn output(part: JsonPart<'_>) -> Output {
     let id = part.name().to_owned();
     match part.get("result") {
         Some(result) => Output {
-            name: part.get("name").and_then(Part::text).unwrap_or_else(|| id.clone()),
+            name: part.get("name").and_then(JsonPart::text).unwrap_or_else(|| id.clone()),
             id,
             result: value(result),
         },
@@ -119,7 +119,7 @@ fn output(part: Part<'_>) -> Output {
 }
 
 /// The part as a JSON value. JSON inside a string is parsed too.
-fn value(part: Part<'_>) -> Value {
+fn value(part: JsonPart<'_>) -> Value {
     match part.text() {
         Some(text) if text.trim_start().starts_with(['{', '[']) => {
             let mut inner = serde_json::from_str(&without_nul(text.clone())).unwrap_or(Value::String(text));

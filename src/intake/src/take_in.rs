@@ -14,14 +14,14 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::access::Access;
-use super::attempt::{Attempt, Left};
+use super::attempt::{CommitRace, Partial};
 use super::degraded::Refuge;
-use super::lane::Lane;
+use super::lane::DatabaseGate;
 use super::late::Origin;
-use super::message::{Intake, Message, Outcome, TransactError};
+use super::message::{IngestError, Intake, Message, MessageOutcome};
 use super::share::Sharing;
 use super::spool::drain::Drain;
-use super::spool::{About, Entry, Keys, SpoolError};
+use super::spool::{Entry, EntryHeader, Keys, SpoolError};
 use super::unreadable;
 use base::telemetry;
 
@@ -34,7 +34,7 @@ const BRING_IN: Duration = Duration::from_secs(1);
 
 /// Why a message was not recorded.
 #[derive(Debug, thiserror::Error)]
-pub enum NotTaken {
+pub enum NotRecorded {
     /// The webhook settings or secrets changed after the verification: verify again.
     #[error("the webhook settings changed")]
     AccessChanged,
@@ -50,11 +50,11 @@ pub enum NotTaken {
 }
 
 /// Records messages, with or without the database.
-pub struct TakeIn {
+pub struct Deadline {
     /// The services that recording a message needs.
     pub intake: Intake,
     /// The database gate.
-    pub lane: Lane,
+    pub lane: DatabaseGate,
     /// The fallback without the database.
     pub refuge: Refuge,
     /// Records what the fallback answered.
@@ -65,27 +65,31 @@ pub struct TakeIn {
     pub tasks: TaskTracker,
 }
 
-impl TakeIn {
+impl Deadline {
     /// Records a message that arrived at `began`.
-    pub async fn message(self: &Arc<Self>, message: &Arc<Message>, began: Instant) -> Result<Outcome, NotTaken> {
+    pub async fn message(
+        self: &Arc<Self>,
+        message: &Arc<Message>,
+        began: Instant,
+    ) -> Result<MessageOutcome, NotRecorded> {
         let (this, message) = (Arc::clone(self), Arc::clone(message));
-        let work = async move { this.taken_in(&message, began).await };
+        let work = async move { this.record_or_fall_back(&message, began).await };
         let task = self.tasks.spawn(work.in_current_span());
         task.await
-            .unwrap_or_else(|stopped| Err(NotTaken::Stopped(stopped.to_string())))
+            .unwrap_or_else(|stopped| Err(NotRecorded::Stopped(stopped.to_string())))
     }
 
     /// Answers a message with the fallback.
-    pub async fn without_database(&self, message: &Arc<Message>) -> Result<Outcome, NotTaken> {
-        Ok(self.refuge.take_in(&self.intake, message, Left::Nothing).await?)
+    pub async fn without_database(&self, message: &Arc<Message>) -> Result<MessageOutcome, NotRecorded> {
+        Ok(self.refuge.take_in(&self.intake, message, Partial::Nothing).await?)
     }
 
-    async fn taken_in(&self, message: &Arc<Message>, began: Instant) -> Result<Outcome, NotTaken> {
+    async fn record_or_fall_back(&self, message: &Arc<Message>, began: Instant) -> Result<MessageOutcome, NotRecorded> {
         self.bring_in(message, began).await;
         let Some((db, permit)) = self.lane.enter().await else {
             return self.without_database(message).await;
         };
-        let attempt = Arc::new(Attempt::default());
+        let attempt = Arc::new(CommitRace::default());
         let mut task = {
             let (intake, message, attempt) = (self.over(db), Arc::clone(message), Arc::clone(&attempt));
             let sharing = self.sharing.clone();
@@ -97,15 +101,15 @@ impl TakeIn {
         };
         let error = match timeout_at((began + BUDGET).into(), &mut task).await {
             Ok(Ok(Ok(outcome))) => return Ok(outcome),
-            Ok(Ok(Err(TransactError::AccessChanged))) => return Err(NotTaken::AccessChanged),
-            Ok(Ok(Err(TransactError::CallErased))) => return Err(NotTaken::CallErased),
+            Ok(Ok(Err(IngestError::AccessChanged))) => return Err(NotRecorded::AccessChanged),
+            Ok(Ok(Err(IngestError::CallErased))) => return Err(NotRecorded::CallErased),
             Ok(Ok(Err(error))) => error,
-            Ok(Err(stopped)) => TransactError::Stopped(stopped.to_string()),
-            Err(_) => TransactError::TooSlow,
+            Ok(Err(stopped)) => IngestError::Stopped(stopped.to_string()),
+            Err(_) => IngestError::TooSlow,
         };
         let left = attempt.give_up();
         // A running commit cannot be cancelled, and may finish in a moment.
-        if matches!((&left, &error), (Left::Committing(_), TransactError::TooSlow))
+        if matches!((&left, &error), (Partial::Committing(_), IngestError::TooSlow))
             && let Ok(Ok(Ok(outcome))) = timeout_at((began + COMMIT).into(), task).await
         {
             return Ok(outcome);
@@ -121,7 +125,7 @@ impl TakeIn {
         body: &Bytes,
         received_at: DateTime<Utc>,
         began: Instant,
-    ) -> Result<(), NotTaken> {
+    ) -> Result<(), NotRecorded> {
         if let Some((db, permit)) = self.lane.enter().await {
             let (intake, access, body) = (self.over(db), Arc::clone(access), body.clone());
             let work = async move {
@@ -131,16 +135,16 @@ impl TakeIn {
             let task = self.tasks.spawn(work.in_current_span());
             match timeout_at((began + BUDGET).into(), task).await {
                 Ok(Ok(Ok(()))) => return Ok(()),
-                Ok(Ok(Err(TransactError::AccessChanged))) => return Err(NotTaken::AccessChanged),
+                Ok(Ok(Err(IngestError::AccessChanged))) => return Err(NotRecorded::AccessChanged),
                 Ok(Ok(Err(error))) => self.note(&error),
-                Ok(Err(stopped)) => self.note(&TransactError::Stopped(stopped.to_string())),
-                Err(_) => self.note(&TransactError::TooSlow),
+                Ok(Err(stopped)) => self.note(&IngestError::Stopped(stopped.to_string())),
+                Err(_) => self.note(&IngestError::TooSlow),
             }
         }
         let entry = Entry {
             id: self.intake.clock.new_id(),
             rulebook_id: access.rulebook_id,
-            about: About {
+            about: EntryHeader {
                 code: access.code.clone(),
                 delivery_key: String::new(),
                 received_at,
@@ -175,12 +179,12 @@ impl TakeIn {
     }
 
     /// Logs why the database did not record a message, and triggers a health check.
-    fn note(&self, error: &TransactError) {
-        if let TransactError::Rulebook(revisions::current::LoadError::Faults { revision, faults }) = error {
+    fn note(&self, error: &IngestError) {
+        if let IngestError::Rulebook(revisions::current::LoadError::Faults { revision, faults }) = error {
             tracing::error!(revision, faults = faults.len(), "the head revision does not compile");
         }
         telemetry::log_cause("message_not_recorded", error);
-        if matches!(error, TransactError::Database(DbErr::ConnectionAcquire(_))) {
+        if matches!(error, IngestError::Database(DbErr::ConnectionAcquire(_))) {
             self.lane.crowded();
         } else {
             self.lane.suspect();

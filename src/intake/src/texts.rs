@@ -10,31 +10,31 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::json;
 
-use super::decided::{Decided, Found};
+use super::decided::{DecisionRecord, MessageDecisions};
 use super::job::Job;
 use super::late;
 use super::record;
-use super::step::Step;
+use super::step::MessageWrite;
 use base::telemetry::metrics;
 use rules::facts::{Fact, Facts};
 use rules::rows::{Priority, PriorityRule, Row as _};
-use sms::daily_cap::{self, Cap, DEFAULT_CAP, Queued, QueuedText};
+use sms::daily_cap::{self, Cap, DEFAULT_CAP, QueuedInTransaction, QueuedText};
 use sms::escalate::{self, ESCALATE_AFTER_S, pause};
-use sms::{Enqueued, NewSms};
+use sms::{EnqueueResult, NewSms};
 use store::calls::is_simulated;
-use store::escalations::{self, FIRST, Told};
+use store::escalations::{self, FIRST, NotifiedStep};
 use store::leads::{self, LeadPart};
 use store::{notices, sms_messages};
 
 /// Metric label of an SMS message that a cool-down prevented.
 const COOLED_DOWN: &str = "cooled_down";
 
-impl Step<'_> {
+impl MessageWrite<'_> {
     /// Queues the SMS messages of a decision. Returns whether there are any.
     pub(super) async fn text(
         &self,
         tx: &DatabaseTransaction,
-        decided: &Decided,
+        decided: &DecisionRecord,
         job: &Job,
         template: Option<&str>,
     ) -> Result<bool, DbErr> {
@@ -51,12 +51,18 @@ impl Step<'_> {
         let waiting = self.texts.as_ref();
         let waiting = waiting.and_then(|later| later.lock().unwrap_or_else(PoisonError::into_inner).take());
         match (waiting, self.found) {
-            (Some((job, template)), Found::Report(decided)) => self.put(tx, decided, &job, &template).await,
+            (Some((job, template)), MessageDecisions::Report(decided)) => self.put(tx, decided, &job, &template).await,
             _ => Ok(false),
         }
     }
 
-    async fn put(&self, tx: &DatabaseTransaction, decided: &Decided, job: &Job, template: &str) -> Result<bool, DbErr> {
+    async fn put(
+        &self,
+        tx: &DatabaseTransaction,
+        decided: &DecisionRecord,
+        job: &Job,
+        template: &str,
+    ) -> Result<bool, DbErr> {
         let lead = match self.message.event.call_id() {
             Some(call_id) => leads::of_call(tx, self.message.access.rulebook_id, call_id).await?,
             None => None,
@@ -82,9 +88,9 @@ impl Step<'_> {
 
 /// The SMS messages about a decision: one for each contact of its `notify`.
 pub(super) fn about(
-    step: &Step<'_>,
+    step: &MessageWrite<'_>,
     lead: Option<&leads::Model>,
-    decided: &Decided,
+    decided: &DecisionRecord,
     job: &Job,
     template: &str,
 ) -> Vec<NewSms> {
@@ -142,8 +148,8 @@ fn known_of(lead: Option<&leads::Model>, who: &LeadPart<'_>) -> Facts {
 
 /// SMS messages about a decision, not queued yet.
 pub(super) struct Outgoing<'a> {
-    pub step: &'a Step<'a>,
-    pub decided: &'a Decided,
+    pub step: &'a MessageWrite<'a>,
+    pub decided: &'a DecisionRecord,
     pub template: &'a str,
     pub texts: Vec<NewSms>,
 }
@@ -230,7 +236,7 @@ async fn queue(
     let queued = became.into_iter().zip(owners);
     // If a rulebook has no cap of its own, its P1s are not counted: counting locks a row.
     let counted =
-        queued.filter(|((_, became), (_, is_p1))| *became == Enqueued::Queued && (own_cap.is_some() || !is_p1));
+        queued.filter(|((_, became), (_, is_p1))| *became == EnqueueResult::Queued && (own_cap.is_some() || !is_p1));
     let counted: Vec<QueuedText<'_>> = counted
         .map(|((id, _), (call_id, is_p1))| QueuedText {
             id,
@@ -242,7 +248,7 @@ async fn queue(
         texts: own_cap.unwrap_or(DEFAULT_CAP),
         day: step.rulebook.day(now),
     };
-    let queued = Queued {
+    let queued = QueuedInTransaction {
         rulebook_id: step.message.access.rulebook_id,
         texts: &counted,
     };
@@ -302,7 +308,7 @@ fn first_step(one: &Outgoing<'_>, notified: Vec<String>, now: DateTime<Utc>) -> 
         template: Some(one.template.to_owned()),
         after_s,
         step: FIRST,
-        told: json!([Told {
+        told: json!([NotifiedStep {
             step: FIRST,
             at: now,
             contacts: notified

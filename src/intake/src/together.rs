@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
 
-use super::attempt::{Attempt, Given};
-use super::batch::{self, Written};
-use super::decided::Ahead;
-use super::message::{Intake, Message, Outcome, Taken, TransactError};
-use super::step::{Step, is_erased};
+use super::attempt::{CommitRace, RecordedResponse};
+use super::batch::{self, WrittenMessage};
+use super::decided::Precomputed;
+use super::message::{Disposition, IngestError, Intake, Message, MessageOutcome};
+use super::step::{MessageWrite, is_erased};
 use super::transact::done;
 use rules::compile::Rulebook;
 use store::fault_points;
@@ -16,17 +16,17 @@ use store::message_head::{self, Head};
 
 /// A message with the services to record it.
 #[derive(Clone)]
-pub(super) struct Item {
+pub(super) struct GroupMessage {
     pub intake: Intake,
     pub message: Arc<Message>,
-    pub attempt: Arc<Attempt>,
+    pub attempt: Arc<CommitRace>,
 }
 
 /// The result for a message of a committed transaction.
-pub(super) enum Fate {
-    Recorded(Outcome),
+pub(super) enum GroupOutcome {
+    Recorded(MessageOutcome),
     /// It cannot be recorded with the settings under which it was verified.
-    Refused(TransactError),
+    Refused(IngestError),
     /// It needs its own transaction.
     Alone,
 }
@@ -41,38 +41,38 @@ pub(super) enum Writes {
 }
 
 /// Why nothing was recorded.
-pub(super) enum Broken {
+pub(super) enum GroupError {
     /// The message at this index cannot be recorded; the others can.
-    By(usize, TransactError),
+    By(usize, IngestError),
     /// One of them cannot be recorded, and it is unknown which one.
-    BySome(TransactError),
+    BySome(IngestError),
     /// A reason that is not specific to a message.
-    All(TransactError),
+    All(IngestError),
 }
 
 /// A message that is ready to be written.
 struct Ready<'a> {
     place: usize,
-    item: &'a Item,
+    item: &'a GroupMessage,
     head: Head,
     rulebook: Arc<Rulebook>,
-    found: Arc<Ahead>,
+    found: Arc<Precomputed>,
 }
 
 /// Records messages of different calls. The messages must be in the order of their calls.
 ///
 /// # Errors
-/// [`Broken`]: nothing was recorded.
-pub(super) async fn together(items: &[Item], writes: Writes) -> Result<Vec<Fate>, Broken> {
+/// [`GroupError`]: nothing was recorded.
+pub(super) async fn together(items: &[GroupMessage], writes: Writes) -> Result<Vec<GroupOutcome>, GroupError> {
     let Some(first) = items.first() else {
         return Ok(Vec::new());
     };
     fault_points::reach(fault_points::Step::MessageLetIn).map_err(all)?;
     let tx = store::begin(&first.intake.db).await.map_err(all)?;
-    let mut fates: Vec<Fate> = items.iter().map(|_| Fate::Alone).collect();
+    let mut fates: Vec<GroupOutcome> = items.iter().map(|_| GroupOutcome::Alone).collect();
     let ready = prepare(&tx, items, &mut fates).await?;
-    let steps: Vec<Step<'_>> = ready.iter().map(Ready::step).collect();
-    let mut written: Vec<Option<Written<'_>>> = Vec::with_capacity(steps.len());
+    let steps: Vec<MessageWrite<'_>> = ready.iter().map(Ready::step).collect();
+    let mut written: Vec<Option<WrittenMessage<'_>>> = Vec::with_capacity(steps.len());
     if writes == Writes::AllAtOnce {
         for steps in steps.chunk_by(of_one_rulebook) {
             written.append(&mut batch::write(&tx, steps).await.map_err(by_some)?);
@@ -83,14 +83,14 @@ pub(super) async fn together(items: &[Item], writes: Writes) -> Result<Vec<Fate>
     let mut outcomes = Vec::with_capacity(steps.len());
     for ((one, step), written) in ready.iter().zip(&steps).zip(&written) {
         let (taken, answer) = match written {
-            Some(written) => (Taken::Recorded, written.answer.clone()),
+            Some(written) => (Disposition::Recorded, written.answer.clone()),
             None => {
                 let (taken, answer, _) = step.run(&tx).await.map_err(|error| by(one.place, error))?;
                 (taken, answer)
             }
         };
         fault_points::reach(fault_points::Step::BatchMessageWritten).map_err(all)?;
-        outcomes.push(Outcome {
+        outcomes.push(MessageOutcome {
             answer,
             taken,
             revision: step.head.revision,
@@ -109,27 +109,31 @@ pub(super) async fn together(items: &[Item], writes: Writes) -> Result<Vec<Fate>
     }
     fault_points::reach(fault_points::Step::BatchBeforeCommit).map_err(all)?;
     for (one, outcome) in ready.iter().zip(&outcomes) {
-        let given = Given {
+        let given = RecordedResponse {
             revision: one.head.revision,
             answer: outcome.answer.clone(),
             found: Arc::clone(&one.found),
         };
         if !one.item.attempt.commits(given) {
             // The fallback answered it meanwhile, and the spool records it later.
-            return Err(Broken::By(one.place, TransactError::TooSlow));
+            return Err(GroupError::By(one.place, IngestError::TooSlow));
         }
     }
     tx.commit().await.map_err(all)?;
     fault_points::reach(fault_points::Step::BatchAfterCommit).map_err(all)?;
     for (((one, step), outcome), texted) in ready.iter().zip(steps).zip(outcomes).zip(texted) {
         done(step, texted);
-        set(&mut fates, one.place, Fate::Recorded(outcome));
+        set(&mut fates, one.place, GroupOutcome::Recorded(outcome));
     }
     Ok(fates)
 }
 
 /// Reads the heads of all messages and returns the messages that can be recorded here.
-async fn prepare<'a>(tx: &store::Transaction, items: &'a [Item], fates: &mut [Fate]) -> Result<Vec<Ready<'a>>, Broken> {
+async fn prepare<'a>(
+    tx: &store::Transaction,
+    items: &'a [GroupMessage],
+    fates: &mut [GroupOutcome],
+) -> Result<Vec<Ready<'a>>, GroupError> {
     let mut ready = Vec::with_capacity(items.len());
     let mut begin = 0;
     for group in items.chunk_by(|one, other| one.rulebook_id() == other.rulebook_id()) {
@@ -144,7 +148,7 @@ async fn prepare<'a>(tx: &store::Transaction, items: &'a [Item], fates: &mut [Fa
             match item.ready(place, heads.of(item.message.event.call_id())) {
                 Ok(Some(one)) => ready.push(one),
                 Ok(None) => {}
-                Err(error) => set(fates, place, Fate::Refused(error)),
+                Err(error) => set(fates, place, GroupOutcome::Refused(error)),
             }
         }
         begin += group.len();
@@ -152,48 +156,48 @@ async fn prepare<'a>(tx: &store::Transaction, items: &'a [Item], fates: &mut [Fa
     Ok(ready)
 }
 
-fn of_one_rulebook(one: &Step<'_>, other: &Step<'_>) -> bool {
+fn of_one_rulebook(one: &MessageWrite<'_>, other: &MessageWrite<'_>) -> bool {
     one.message.access.rulebook_id == other.message.access.rulebook_id
 }
 
-fn set(fates: &mut [Fate], place: usize, fate: Fate) {
+fn set(fates: &mut [GroupOutcome], place: usize, fate: GroupOutcome) {
     if let Some(one) = fates.get_mut(place) {
         *one = fate;
     }
 }
 
-fn all(error: impl Into<TransactError>) -> Broken {
-    Broken::All(error.into())
+fn all(error: impl Into<IngestError>) -> GroupError {
+    GroupError::All(error.into())
 }
 
 /// The error of one message. If the database is away or busy, it is not specific to that message.
-fn by(place: usize, error: TransactError) -> Broken {
+fn by(place: usize, error: IngestError) -> GroupError {
     match error {
-        TransactError::CallErased => Broken::By(place, error),
-        error if error.passes() => Broken::All(error),
-        error => Broken::By(place, error),
+        IngestError::CallErased => GroupError::By(place, error),
+        error if error.passes() => GroupError::All(error),
+        error => GroupError::By(place, error),
     }
 }
 
 /// The error of a statement for all messages.
-fn by_some(error: TransactError) -> Broken {
+fn by_some(error: IngestError) -> GroupError {
     match by(0, error) {
-        Broken::By(_, error) | Broken::BySome(error) => Broken::BySome(error),
-        Broken::All(error) => Broken::All(error),
+        GroupError::By(_, error) | GroupError::BySome(error) => GroupError::BySome(error),
+        GroupError::All(error) => GroupError::All(error),
     }
 }
 
-impl Item {
+impl GroupMessage {
     fn rulebook_id(&self) -> Uuid {
         self.message.access.rulebook_id
     }
 
     /// The message with its head and its decision. `None` if it needs its own transaction: another revision decided, the caller
     /// was erased, or a script failed.
-    fn ready(&self, place: usize, head: Head) -> Result<Option<Ready<'_>>, TransactError> {
+    fn ready(&self, place: usize, head: Head) -> Result<Option<Ready<'_>>, IngestError> {
         let message = &self.message;
         if head.auth_version != message.access.auth_version {
-            return Err(TransactError::AccessChanged);
+            return Err(IngestError::AccessChanged);
         }
         let seen = self.intake.current.last_seen(self.rulebook_id());
         let Some(rulebook) = seen.filter(|seen| seen.revision() == head.revision && !is_erased(&head)) else {
@@ -213,8 +217,8 @@ impl Item {
 }
 
 impl Ready<'_> {
-    fn step(&self) -> Step<'_> {
-        Step {
+    fn step(&self) -> MessageWrite<'_> {
+        MessageWrite {
             intake: &self.item.intake,
             message: &self.item.message,
             rulebook: &self.rulebook,

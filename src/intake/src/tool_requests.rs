@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::decode::{ID_LIMIT, bounded, without_nul};
-use super::document::{Part, without_vast_numbers};
+use super::document::{JsonPart, without_vast_numbers};
 use super::event::ToolRequest;
 
 /// Maximum number of tool calls in a message: far more than a model makes at a time, few enough for one transaction.
@@ -17,8 +17,8 @@ const MAX_ENCODED: usize = 3;
 
 /// The union of all lists, at most [`MOST`] requests. A list that repeats a request of another list only fills in its missing
 /// fields. Within a list, two calls are duplicates only if id, name and arguments are equal.
-pub(super) fn read(message: Part<'_>) -> Vec<ToolRequest> {
-    let listed = |name| message.get(name).into_iter().flat_map(Part::children);
+pub(super) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
+    let listed = |name| message.get(name).into_iter().flat_map(JsonPart::children);
     let lists: [Vec<ToolRequest>; 4] = [
         listed("toolCallList").filter_map(|call| one(call, None)).collect(),
         listed("toolCalls").filter_map(|call| one(call, None)).collect(),
@@ -77,18 +77,18 @@ impl ToolRequest {
 }
 
 /// A tool with its call in a field; the name may be in either.
-fn nested(tool: Part<'_>) -> Option<ToolRequest> {
+fn nested(tool: JsonPart<'_>) -> Option<ToolRequest> {
     one(tool.get("toolCall")?, name(tool))
 }
 
-fn name(part: Part<'_>) -> Option<String> {
+fn name(part: JsonPart<'_>) -> Option<String> {
     let function = part.get("function").and_then(|function| function.get("name"));
-    let name = function.or_else(|| part.get("name")).and_then(Part::text)?;
+    let name = function.or_else(|| part.get("name")).and_then(JsonPart::text)?;
     Some(name.chars().take(NAME_LIMIT).collect())
 }
 
 /// One call. The id or the name may be missing, but not both.
-fn one(call: Part<'_>, beside: Option<String>) -> Option<ToolRequest> {
+fn one(call: JsonPart<'_>, beside: Option<String>) -> Option<ToolRequest> {
     if !call.is_object() {
         return None;
     }
@@ -113,7 +113,7 @@ fn one(call: Part<'_>, beside: Option<String>) -> Option<ToolRequest> {
 }
 
 /// The id as a string; a number as its digits.
-fn id(call: Part<'_>) -> Option<String> {
+fn id(call: JsonPart<'_>) -> Option<String> {
     let id = call.get("id").or_else(|| call.get("toolCallId"))?;
     let is_number = id.raw().starts_with(|c: char| c == '-' || c.is_ascii_digit());
     if is_number {
@@ -122,7 +122,7 @@ fn id(call: Part<'_>) -> Option<String> {
     bounded(Some(id), ID_LIMIT)
 }
 
-fn arguments(part: Part<'_>) -> Option<Value> {
+fn arguments(part: JsonPart<'_>) -> Option<Value> {
     if part.is_object() {
         return part.object();
     }

@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ToolResult};
-use super::decided::{Decided, Question};
+use super::decided::{DecisionRecord, EvaluationInput};
 use super::event::{Event, ToolRequest};
 use super::facts;
 use rules::decision::Decision;
 use rules::rows::{Offer, Tool, ToolKind};
 use rules::script::ScriptVersion;
-use rules::sentences::{Part, sentence};
+use rules::sentences::{SentenceValue, sentence};
 
 /// The result of a tool call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ran {
+pub struct ToolRun {
     pub(super) result: Result<Value, String>,
-    pub(super) decided: Option<Decided>,
+    pub(super) decided: Option<DecisionRecord>,
     pub(super) tool: Option<Tool>,
     /// The tool's own script, if it ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub struct Ran {
     pub(super) duration_us: i64,
 }
 
-impl Ran {
+impl ToolRun {
     /// The priority of the decision for the tool call.
     pub(super) fn priority(&self) -> Option<&'static str> {
         self.decided.as_ref().map(|decided| decided.decision.priority.name())
@@ -77,22 +77,22 @@ impl Ran {
 }
 
 /// The response with the results of the tools.
-pub(super) fn answer(event: &Event, requests: &[ToolRequest], ran: &[Ran]) -> Answer {
+pub(super) fn answer(event: &Event, requests: &[ToolRequest], ran: &[ToolRun]) -> Answer {
     let results = requests.iter().zip(ran).map(|(request, ran)| ran.told(request));
     Answer::of_tools(event, results.collect())
 }
 
 /// The response if nothing could be stored: it promises no SMS message and no booking.
-pub(super) fn answer_unkept(event: &Event, requests: &[ToolRequest], ran: &[Ran]) -> Answer {
+pub(super) fn answer_unkept(event: &Event, requests: &[ToolRequest], ran: &[ToolRun]) -> Answer {
     let results = requests.iter().zip(ran).map(|(request, ran)| ran.told_unkept(request));
     Answer::of_tools(event, results.collect())
 }
 
 /// Runs one tool.
-pub(super) fn run(question: &Question<'_>, request: &ToolRequest) -> Ran {
+pub(super) fn run(question: &EvaluationInput<'_>, request: &ToolRequest) -> ToolRun {
     let started = Instant::now();
     let Some(tool) = question.rulebook.tool(&request.name).cloned() else {
-        return Ran {
+        return ToolRun {
             result: Err(format!(
                 "There is no tool named {}. Tell the caller that somebody will call back.",
                 short(&request.name)
@@ -116,7 +116,7 @@ pub(super) fn run(question: &Question<'_>, request: &ToolRequest) -> Ran {
         ToolKind::Script => script(question, &tool, request, &decided, (&mut script_ran, &mut faulted)),
     };
     let duration_us = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
-    Ran {
+    ToolRun {
         result,
         decided: Some(decided),
         tool: Some(tool),
@@ -148,7 +148,7 @@ fn service_check(decision: &Decision) -> Value {
     })
 }
 
-fn scheduling(question: &Question<'_>, decided: &Decided) -> Value {
+fn scheduling(question: &EvaluationInput<'_>, decided: &DecisionRecord) -> Value {
     let decision = &decided.decision;
     let service = decision
         .service
@@ -166,7 +166,7 @@ fn scheduling(question: &Question<'_>, decided: &Decided) -> Value {
             sentence(
                 &decision.language,
                 key,
-                &[("from", Part::Text(&from)), ("to", Part::Text(&to))],
+                &[("from", SentenceValue::Text(&from)), ("to", SentenceValue::Text(&to))],
             )
         }
         None => sentence(&decision.language, "visit-unknown", &[]),
@@ -180,7 +180,7 @@ fn scheduling(question: &Question<'_>, decided: &Decided) -> Value {
     })
 }
 
-fn alert(question: &Question<'_>, tool: &Tool, decided: &Decided) -> Result<Value, String> {
+fn alert(question: &EvaluationInput<'_>, tool: &Tool, decided: &DecisionRecord) -> Result<Value, String> {
     if alert_template(tool, decided).is_none() {
         return Err("No text is set up for this alert. Tell the caller that somebody will call back.".to_owned());
     }
@@ -197,7 +197,7 @@ fn alert(question: &Question<'_>, tool: &Tool, decided: &Decided) -> Result<Valu
     Ok(json!({"alerted": names, "priority": decided.decision.priority.name()}))
 }
 
-fn booking(decided: &Decided) -> Value {
+fn booking(decided: &DecisionRecord) -> Value {
     let slot = facts::text(&decided.extracted, "wanted_slot");
     let say = sentence(&decided.decision.language, "booking-noted", &[]);
     json!({"requested": true, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
@@ -208,17 +208,17 @@ fn not_alerted(decision: &Decision) -> Value {
     json!({"alerted": [], "priority": decision.priority.name(), "say": say})
 }
 
-fn not_noted(decided: &Decided) -> Value {
+fn not_noted(decided: &DecisionRecord) -> Value {
     let slot = facts::text(&decided.extracted, "wanted_slot");
     let say = sentence(&decided.decision.language, "booking-not-noted", &[]);
     json!({"requested": false, "confirmed": false, "wantedSlot": slot, "service": decided.decision.service, "say": say})
 }
 
 fn script(
-    question: &Question<'_>,
+    question: &EvaluationInput<'_>,
     tool: &Tool,
     request: &ToolRequest,
-    decided: &Decided,
+    decided: &DecisionRecord,
     (ran, faulted): (&mut Option<ScriptVersion>, &mut Option<ScriptVersion>),
 ) -> Result<Value, String> {
     let code = tool.script.as_deref().unwrap_or_default();
@@ -255,6 +255,6 @@ fn short(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
-pub(super) fn alert_template<'a>(tool: &'a Tool, decided: &'a Decided) -> Option<&'a str> {
+pub(super) fn alert_template<'a>(tool: &'a Tool, decided: &'a DecisionRecord) -> Option<&'a str> {
     tool.template.as_deref().or(decided.decision.template.as_deref())
 }

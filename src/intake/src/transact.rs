@@ -10,13 +10,13 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
 
 use super::answer;
-use super::attempt::{Attempt, Given};
-use super::decided::{self, Ahead, Decided, Found, Question};
-use super::event::{Kind, Payload};
-use super::message::{Intake, Message, Outcome, Taken, TransactError};
+use super::attempt::{CommitRace, RecordedResponse};
+use super::decided::{self, DecisionRecord, EvaluationInput, MessageDecisions, Precomputed};
+use super::event::{MessageType, Payload};
+use super::message::{Disposition, IngestError, Intake, Message, MessageOutcome};
 use super::record::{self, Recording};
 use super::save_tools;
-use super::step::{Step, is_erased};
+use super::step::{MessageWrite, is_erased};
 use super::tools;
 use rules::compile::Rulebook;
 use rules::script::Skips;
@@ -27,16 +27,16 @@ use store::{fault_points, message_head, trial};
 const MOST_TRIES: u32 = 3;
 
 /// Records a message and returns the response.
-pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<Outcome, TransactError> {
-    attempt(intake, message, &Attempt::default()).await
+pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
+    attempt(intake, message, &CommitRace::default()).await
 }
 
 /// Same as [`transact`], but stops if the waiter timed out before the commit.
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,
-    attempt: &Attempt,
-) -> Result<Outcome, TransactError> {
+    attempt: &CommitRace,
+) -> Result<MessageOutcome, IngestError> {
     let rulebook_id = message.access.rulebook_id;
     fault_points::reach(fault_points::Step::MessageLetIn)?;
     let mut ahead = work_out(intake, message, attempt).await;
@@ -47,7 +47,7 @@ pub(super) async fn attempt(
         let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
         if head.auth_version != message.access.auth_version {
             tx.rollback().await?;
-            return Err(TransactError::AccessChanged);
+            return Err(IngestError::AccessChanged);
         }
         let rulebook = intake.current.at(rulebook_id, head.revision).await?;
         intake.current.saw(rulebook_id, &rulebook).await;
@@ -66,15 +66,15 @@ pub(super) async fn attempt(
         }
     };
     let found = match ahead {
-        _ if is_erased(&head) => Arc::new(Ahead {
+        _ if is_erased(&head) => Arc::new(Precomputed {
             revision: head.revision,
-            found: Found::Answer(answer::neutral(message.event.kind).to_json()),
+            found: MessageDecisions::Answer(answer::neutral(message.event.kind).to_json()),
         }),
         Some(ahead) => ahead,
         // Decide without scripts, by the revision that the transaction read.
         None => attempt.worked_out(in_place(intake, message, &rulebook).work_out()),
     };
-    let step = Step {
+    let step = MessageWrite {
         intake,
         message,
         rulebook: &rulebook,
@@ -89,7 +89,7 @@ pub(super) async fn attempt(
     };
     let (taken, answer, texted) = step.run(&tx).await?;
     fault_points::reach(fault_points::Step::MessageBeforeCommit)?;
-    let given = Given {
+    let given = RecordedResponse {
         revision: head.revision,
         answer: answer.clone(),
         found: Arc::clone(&found),
@@ -97,12 +97,12 @@ pub(super) async fn attempt(
     if !attempt.commits(given) {
         // The fallback answered meanwhile, and the spool records the message later.
         tx.rollback().await?;
-        return Err(TransactError::TooSlow);
+        return Err(IngestError::TooSlow);
     }
     tx.commit().await?;
     fault_points::reach(fault_points::Step::MessageAfterCommit)?;
     done(step, texted);
-    Ok(Outcome {
+    Ok(MessageOutcome {
         answer,
         taken,
         revision: head.revision,
@@ -110,7 +110,11 @@ pub(super) async fn attempt(
 }
 
 /// The decision by scripts, made before the transaction begins. `None` if no script runs.
-pub(super) async fn work_out(intake: &Intake, message: &Arc<Message>, attempt: &Attempt) -> Option<Arc<Ahead>> {
+pub(super) async fn work_out(
+    intake: &Intake,
+    message: &Arc<Message>,
+    attempt: &CommitRace,
+) -> Option<Arc<Precomputed>> {
     let known = attempt.ahead();
     if known.is_some() {
         return known;
@@ -124,7 +128,7 @@ pub(super) async fn work_out(intake: &Intake, message: &Arc<Message>, attempt: &
 }
 
 /// Same as [`work_out`], but also decides if no script runs.
-pub(super) async fn work_out_now(intake: &Intake, message: &Arc<Message>, attempt: &Attempt) {
+pub(super) async fn work_out_now(intake: &Intake, message: &Arc<Message>, attempt: &CommitRace) {
     if work_out(intake, message, attempt).await.is_some() {
         return;
     }
@@ -135,7 +139,11 @@ pub(super) async fn work_out_now(intake: &Intake, message: &Arc<Message>, attemp
 
 /// Records a message as the fallback decided and answered it; nothing is decided again. If it was recorded meanwhile, nothing is
 /// left to do.
-pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Given) -> Result<Taken, TransactError> {
+pub(super) async fn record(
+    intake: &Intake,
+    message: &Arc<Message>,
+    given: &RecordedResponse,
+) -> Result<Disposition, IngestError> {
     let rulebook_id = message.access.rulebook_id;
     message.stored_body();
     let tx = store::begin(&intake.db).await?;
@@ -147,7 +155,7 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
         given.revision
     };
     let rulebook = intake.current.at(rulebook_id, revision).await?;
-    let step = Step {
+    let step = MessageWrite {
         intake,
         message,
         rulebook: &rulebook,
@@ -167,8 +175,8 @@ pub(super) async fn record(intake: &Intake, message: &Arc<Message>, given: &Give
 }
 
 /// The input of a decision made in place: without scripts.
-pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> Question<'a> {
-    Question {
+pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> EvaluationInput<'a> {
+    EvaluationInput {
         rulebook,
         message,
         clock: &intake.clock,
@@ -177,7 +185,7 @@ pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &
 }
 
 /// Actions after a commit: counts, quarantines and the wake-up of the outbox. A dry run has none.
-pub(super) fn done(step: Step<'_>, texted: bool) {
+pub(super) fn done(step: MessageWrite<'_>, texted: bool) {
     if trial::is_on() {
         return;
     }
@@ -196,8 +204,8 @@ pub(super) fn done(step: Step<'_>, texted: bool) {
     }
 }
 
-impl Step<'_> {
-    pub(super) async fn run(&self, tx: &DatabaseTransaction) -> Result<(Taken, Value, bool), TransactError> {
+impl MessageWrite<'_> {
+    pub(super) async fn run(&self, tx: &DatabaseTransaction) -> Result<(Disposition, Value, bool), IngestError> {
         let event = &self.message.event;
         match &event.payload {
             // The earlier response was erased with the caller.
@@ -208,7 +216,7 @@ impl Step<'_> {
             }
             Payload::Report(report) => {
                 let fresh;
-                let decided: &Decided = if let Found::Report(decided) = self.found {
+                let decided: &DecisionRecord = if let MessageDecisions::Report(decided) = self.found {
                     decided
                 } else {
                     fresh = in_place(self.intake, self.message, self.rulebook).decide(None);
@@ -222,14 +230,14 @@ impl Step<'_> {
                 };
                 let Some(amended) = taken else {
                     let texted = recording.first(tx).await?;
-                    return Ok((Taken::Recorded, Value::Object(serde_json::Map::new()), texted));
+                    return Ok((Disposition::Recorded, Value::Object(serde_json::Map::new()), texted));
                 };
-                let texted = amended.0 == Taken::Amendment && recording.amended(tx).await?;
+                let texted = amended.0 == Disposition::Amendment && recording.amended(tx).await?;
                 Ok((amended.0, amended.1, texted))
             }
             Payload::ToolCalls(requests) => {
                 let fresh;
-                let ran: &[tools::Ran] = if let Found::Tools(ran) = self.found {
+                let ran: &[tools::ToolRun] = if let MessageDecisions::Tools(ran) = self.found {
                     ran
                 } else {
                     let question = in_place(self.intake, self.message, self.rulebook);
@@ -246,14 +254,14 @@ impl Step<'_> {
                 let taken = self.keep(tx, &answer).await?;
                 // These updates give the same result in any order, so a repeat does no harm.
                 record::told(self, tx).await?;
-                Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
+                Ok(taken.map_or((Disposition::Recorded, answer, false), |(taken, answer)| {
                     (taken, answer, false)
                 }))
             }
             _ => {
                 let answer = self.given_answer().unwrap_or_else(|| self.found.answer(event));
                 let kept = self.keep_only(tx, answer).await?;
-                if event.kind == Kind::AssistantRequest {
+                if event.kind == MessageType::AssistantRequest {
                     record::told(self, tx).await?;
                 }
                 Ok(kept)
@@ -261,9 +269,9 @@ impl Step<'_> {
         }
     }
 
-    async fn keep_only(&self, tx: &DatabaseTransaction, answer: Value) -> Result<(Taken, Value, bool), DbErr> {
+    async fn keep_only(&self, tx: &DatabaseTransaction, answer: Value) -> Result<(Disposition, Value, bool), DbErr> {
         let taken = self.keep(tx, &answer).await?;
-        Ok(taken.map_or((Taken::Recorded, answer, false), |(taken, answer)| {
+        Ok(taken.map_or((Disposition::Recorded, answer, false), |(taken, answer)| {
             (taken, answer, false)
         }))
     }

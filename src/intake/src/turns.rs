@@ -1,6 +1,6 @@
 //! The turns of a call. In: a message. Out: its turns, in order, without the assistant's prompt.
 
-use super::document::Part;
+use super::document::JsonPart;
 
 /// One turn of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub fn role(role: String) -> String {
 
 /// The turns from the best source that has any: the artifact's messages, the message's own, the `OpenAI` format, and last the
 /// lines of the transcript.
-pub(super) fn read(message: Part<'_>) -> Vec<Turn> {
+pub(super) fn read(message: JsonPart<'_>) -> Vec<Turn> {
     const PLACES: [&[&str]; 5] = [
         &["artifact", "messages"],
         &["messages"],
@@ -40,7 +40,7 @@ pub(super) fn read(message: Part<'_>) -> Vec<Turn> {
     let transcript = message
         .at(&["artifact", "transcript"])
         .or_else(|| message.get("transcript").filter(|_| message.get("role").is_none()))
-        .and_then(Part::text);
+        .and_then(JsonPart::text);
     transcript.map_or_else(Vec::new, |text| transcript_turns(&text))
 }
 
@@ -52,8 +52,8 @@ pub(super) fn last_said(turns: &[Turn]) -> Option<&str> {
         .map(|turn| turn.text.as_str())
 }
 
-fn turn(part: Part<'_>) -> Option<Turn> {
-    let role = role(part.get("role").and_then(Part::text)?);
+fn turn(part: JsonPart<'_>) -> Option<Turn> {
+    let role = role(part.get("role").and_then(JsonPart::text)?);
     // The prompt is not part of the call, and it is most of the bytes.
     if role == "system" || role == "developer" {
         return None;
@@ -76,7 +76,7 @@ fn turn(part: Part<'_>) -> Option<Turn> {
 }
 
 /// A string, or the strings of content parts (`[{"type": "text", "text": "…"}]`).
-fn words(part: Part<'_>) -> Option<String> {
+fn words(part: JsonPart<'_>) -> Option<String> {
     if !part.is_array() {
         return part.text();
     }

@@ -9,7 +9,7 @@ use tokio_util::bytes::Bytes;
 use super::access::Access;
 use super::answer::Answer;
 use super::late::Origin;
-use super::message::{Intake, TransactError};
+use super::message::{IngestError, Intake};
 
 use store::webhook_events::{self, NewEvent};
 use store::{message_head, packed};
@@ -21,13 +21,13 @@ pub async fn keep(
     body: Bytes,
     received_at: DateTime<Utc>,
     origin: Origin,
-) -> Result<(), TransactError> {
+) -> Result<(), IngestError> {
     let body_hash: [u8; 32] = Sha256::digest(&body).into();
     let key = hex::encode(body_hash);
     let tx = store::begin(&intake.db).await?;
     let head = message_head::read(&tx, access.rulebook_id, None).await?;
     if origin != Origin::Drained && head.auth_version != access.auth_version {
-        return Err(TransactError::AccessChanged);
+        return Err(IngestError::AccessChanged);
     }
     let event = NewEvent {
         rulebook_id: access.rulebook_id,

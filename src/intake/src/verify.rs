@@ -30,7 +30,7 @@ pub struct Incoming<'a> {
 
 /// The proof of an authentic message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct Authentication {
     /// The id of the secret that matched.
     pub secret_id: String,
     /// The name of the scheme that matched.
@@ -125,7 +125,7 @@ pub fn verify(
     auth: &WebhookAuth,
     secrets: &[Secret],
     now: DateTime<Utc>,
-) -> Result<Verified, Refusal> {
+) -> Result<Authentication, Refusal> {
     let mut macs = Macs {
         incoming,
         secrets,
@@ -137,7 +137,7 @@ pub fn verify(
             FromHeaders::Signed(signed) => macs.find(&signed).ok_or(Refusal::Mismatch { scheme: scheme.name() }),
         }
     });
-    matched.map(|(secret_id, scheme)| Verified { secret_id, scheme })
+    matched.map(|(secret_id, scheme)| Authentication { secret_id, scheme })
 }
 
 /// Checks only the headers: a secret in a header must match, a signature must be well-formed, and its timestamp must be fresh. So
@@ -187,11 +187,11 @@ enum FromHeaders<'a> {
     /// The id of the matching secret.
     Matched(String),
     /// A signature, to be checked against the body.
-    Signed(Signed<'a>),
+    Signed(SignedParts<'a>),
 }
 
 /// A signature, and its parameters other than the body.
-struct Signed<'a> {
+struct SignedParts<'a> {
     given: Vec<u8>,
     covers: Covers<'a>,
 }
@@ -215,7 +215,7 @@ struct Macs<'a> {
 
 impl<'a> Macs<'a> {
     /// The secret that made a signature.
-    fn find(&mut self, signed: &Signed<'a>) -> Option<String> {
+    fn find(&mut self, signed: &SignedParts<'a>) -> Option<String> {
         let macs = self.of(signed.covers)?;
         let given = &signed.given;
         let matches = |mac: &Option<Vec<u8>>| mac.as_ref().map_or(Choice::from(0), |mac| mac.ct_eq(given));
@@ -280,7 +280,7 @@ fn try_headers<'a>(
                 timestamp,
                 message_id,
             };
-            return Ok(FromHeaders::Signed(Signed { given, covers }));
+            return Ok(FromHeaders::Signed(SignedParts { given, covers }));
         }
         Scheme::XVapiSignature {} => {
             let text = header(headers, X_VAPI_SIGNATURE)?.ok_or(Refusal::NoCredentials)?;
@@ -295,7 +295,7 @@ fn try_headers<'a>(
                 timestamp: "",
                 message_id: "",
             };
-            return Ok(FromHeaders::Signed(Signed { given, covers }));
+            return Ok(FromHeaders::Signed(SignedParts { given, covers }));
         }
         Scheme::Bearer(settings) => {
             let text = header(headers, &settings.header)?.ok_or(Refusal::NoCredentials)?;

@@ -55,7 +55,7 @@ pub(super) fn check(
     auth: &WebhookAuth,
     secrets: &[Secret],
     at: DateTime<Utc>,
-) -> Result<Verified, Refusal> {
+) -> Result<Authentication, Refusal> {
     let incoming = Incoming {
         method: "POST",
         url: URL,

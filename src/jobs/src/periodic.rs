@@ -23,11 +23,11 @@ const LONGEST: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// The error of a job. The job is tried again at its next run.
-pub type Failed = Box<dyn Error + Send + Sync>;
+pub type JobError = Box<dyn Error + Send + Sync>;
 
 /// The input of a run.
 #[derive(Clone)]
-pub struct Turn {
+pub struct RunContext {
     /// The lease under which the job writes.
     pub lease: Lease,
     /// Cancelled when the server stops or another instance has taken over. The job then ends at the next safe point.
@@ -37,8 +37,8 @@ pub struct Turn {
 /// Runs the job periodically until `stop` is cancelled. Run it in its own task, and end it only through the token.
 pub async fn run<W, F>(leases: Leases, name: &'static str, every: Duration, stop: CancellationToken, work: W)
 where
-    W: Fn(Turn) -> F,
-    F: Future<Output = Result<(), Failed>>,
+    W: Fn(RunContext) -> F,
+    F: Future<Output = Result<(), JobError>>,
 {
     let pause = (every / 5).clamp(SHORTEST, LONGEST);
     let mut held = None;
@@ -62,11 +62,11 @@ where
 /// Runs the job once. Returns the lease, unless another instance has taken it.
 async fn do_it<W, F>(held: Held, every: Duration, stop: &CancellationToken, work: &W) -> Option<Held>
 where
-    W: Fn(Turn) -> F,
-    F: Future<Output = Result<(), Failed>>,
+    W: Fn(RunContext) -> F,
+    F: Future<Output = Result<(), JobError>>,
 {
     let name = held.lease().name;
-    let turn = Turn {
+    let turn = RunContext {
         lease: held.lease().clone(),
         stop: stop.child_token(),
     };

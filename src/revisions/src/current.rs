@@ -34,7 +34,7 @@ const FAULTY_FOR: Duration = Duration::from_secs(30);
 
 /// A compiled rulebook at its head.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct LoadedRulebook {
     /// The rulebook's id.
     pub rulebook_id: Uuid,
     /// Compiled.
@@ -126,7 +126,7 @@ enum For {
 
 /// Compiled rulebooks by revision.
 #[derive(Clone)]
-pub struct Current {
+pub struct RulebookCache {
     replica: Replica,
     primary: DatabaseConnection,
     /// Revisions that are not known to be a head. Entries are weighed by their size, so that many edits, or many
@@ -145,7 +145,7 @@ pub struct Current {
     quarantines: Quarantines,
 }
 
-impl Current {
+impl RulebookCache {
     /// Creates the cache. People read from `replica` if there is one. `primary` is for decisions, and for what the
     /// replica has not received or fails to return.
     #[must_use]
@@ -224,12 +224,12 @@ impl Current {
     ///
     /// # Errors
     /// When its rows cannot be read or compiled.
-    pub async fn head(&self, code: &str) -> Result<Option<Loaded>, LoadError> {
+    pub async fn head(&self, code: &str) -> Result<Option<LoadedRulebook>, LoadError> {
         let Some((rulebook_id, revision)) = head_in(self.primary.clone(), code).await? else {
             return Ok(None);
         };
         let rulebook = self.at(rulebook_id, revision).await?;
-        Ok(Some(Loaded { rulebook_id, rulebook }))
+        Ok(Some(LoadedRulebook { rulebook_id, rulebook }))
     }
 
     /// The rows at the head of the rulebook with this code. `None` if there is no such rulebook.
@@ -256,7 +256,7 @@ impl Current {
         self.for_people(|db| head_in(db, code)).await
     }
 
-    /// Same as [`Current::find`], but always from the primary.
+    /// Same as [`RulebookCache::find`], but always from the primary.
     ///
     /// # Errors
     /// When the database fails.
@@ -291,10 +291,10 @@ impl Current {
         }
     }
 
-    /// Same as [`Current::at`], for a reader: it uses the queue for people, not the queue for messages.
+    /// Same as [`RulebookCache::at`], for a reader: it uses the queue for people, not the queue for messages.
     ///
     /// # Errors
-    /// As for [`Current::at`], and when too many requests for the rulebook are waiting already.
+    /// As for [`RulebookCache::at`], and when too many requests for the rulebook are waiting already.
     pub async fn at_for_people(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         self.found(rulebook_id, revision, For::People).await
     }

@@ -22,11 +22,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use self::plan::{Draft, Planned};
+pub use self::plan::{Draft, PublishPlan};
 use self::plan::{apply, beyond, checked, head, meant};
 use self::receipt::{Effect, Receipt, ReceiptError};
-use self::sets::{Claim, SetError, StoredSet};
-use super::current::{Current, LoadError};
+use self::sets::{Claim, SetError, StoredChangeSet};
+use super::current::{LoadError, RulebookCache};
 use authoring::change_set::{ChangeSet, Conflict, brought_back};
 use authoring::edits;
 use base::clock::Clock;
@@ -63,18 +63,18 @@ pub struct Author {
 
 /// A new revision, or the current one if nothing changed.
 #[derive(Debug, Clone)]
-pub struct Published {
+pub struct PublishedRevision {
     /// The number of the revision.
     pub revision: i64,
     /// The compiled revision.
     pub rulebook: Arc<Rulebook>,
     /// The stored change set that was published, in its current version.
-    pub set: Option<StoredSet>,
+    pub set: Option<StoredChangeSet>,
 }
 
 /// A rulebook to be created, without its rows.
 #[derive(Debug, Clone)]
-pub struct NewBook<'a> {
+pub struct RulebookToCreate<'a> {
     /// The code of the rulebook.
     pub code: &'a str,
     /// The display name.
@@ -130,7 +130,7 @@ pub enum PublishError {
     CasesFailed(Vec<CaseResult>),
     /// The change exceeds the guard rails, and waits for a second person.
     #[error("it goes beyond the guard rails and waits for a second person, as change set {}", .0.set.id)]
-    Waits(Box<StoredSet>),
+    Waits(Box<StoredChangeSet>),
     /// The stored change set does not allow this.
     #[error(transparent)]
     Set(#[from] SetError),
@@ -153,7 +153,7 @@ pub enum PublishError {
 
 /// A planned move of the head: the columns of the revision that are known before it is created.
 #[derive(Clone, Copy)]
-struct Step<'a> {
+struct HeadMove<'a> {
     kind: &'static str,
     equals: Option<i64>,
     comment: &'a str,
@@ -171,7 +171,7 @@ struct Step<'a> {
     receipt: Option<&'a dyn Receipt>,
 }
 
-impl<'a> Step<'a> {
+impl<'a> HeadMove<'a> {
     /// A step of the author's own change, subject to the guard rails, without a stored change set.
     const fn new(kind: &'static str, comment: &'a str, author: &'a Author) -> Self {
         Self {
@@ -208,7 +208,7 @@ impl<'a> Step<'a> {
 #[derive(Clone)]
 pub struct Publisher {
     db: DatabaseConnection,
-    current: Current,
+    current: RulebookCache,
     clock: Clock,
     audit_key: AuditKey,
     turns: OwnTurns,
@@ -217,7 +217,7 @@ pub struct Publisher {
 impl Publisher {
     /// `db` must be the primary database.
     #[must_use]
-    pub fn new(db: DatabaseConnection, current: Current, clock: Clock, audit_key: AuditKey) -> Self {
+    pub fn new(db: DatabaseConnection, current: RulebookCache, clock: Clock, audit_key: AuditKey) -> Self {
         Self {
             db,
             current,
@@ -237,8 +237,8 @@ impl Publisher {
         rulebook_id: Uuid,
         change: ChangeSet,
         author: &Author,
-    ) -> Result<Published, PublishError> {
-        let step = Step::new("publish", &change.comment, author);
+    ) -> Result<PublishedRevision, PublishError> {
+        let step = HeadMove::new("publish", &change.comment, author);
         let plan = |base: &RowSet, next| apply(base, next, &change.edits);
         self.advance(rulebook_id, step, plan).await
     }
@@ -256,18 +256,18 @@ impl Publisher {
         author: &Author,
         is_admin: bool,
         receipt: &dyn Receipt,
-    ) -> Result<Published, PublishError> {
+    ) -> Result<PublishedRevision, PublishError> {
         let to = way.to;
         let old = match self.current.base(rulebook_id, to).await {
             Err(LoadError::Unknown(_)) => return Err(PublishError::UnknownRevision(to)),
             other => other?,
         };
-        let step = Step {
+        let step = HeadMove {
             equals: Some(to),
             free: is_admin,
             seen: Some(way.seen),
             receipt: Some(receipt),
-            ..Step::new("roll_back", &way.comment, author)
+            ..HeadMove::new("roll_back", &way.comment, author)
         };
         let plan = |base: &RowSet, next| Ok(brought_back(base, old.rows(), next));
         self.advance(rulebook_id, step, plan).await
@@ -283,8 +283,8 @@ impl Publisher {
         rows: RowSet,
         comment: &str,
         author: &Author,
-    ) -> Result<Published, PublishError> {
-        let step = Step::new("import", comment, author);
+    ) -> Result<PublishedRevision, PublishError> {
+        let step = HeadMove::new("import", comment, author);
         let plan = |base: &RowSet, next| Ok(brought_back(base, &rows, next));
         self.advance(rulebook_id, step, plan).await
     }
@@ -295,11 +295,11 @@ impl Publisher {
     /// When a rulebook with this code exists, or as for [`Publisher::publish`].
     pub async fn create(
         &self,
-        new: NewBook<'_>,
+        new: RulebookToCreate<'_>,
         rows: RowSet,
         author: &Author,
-    ) -> Result<(Uuid, Published), PublishError> {
-        let NewBook {
+    ) -> Result<(Uuid, PublishedRevision), PublishError> {
+        let RulebookToCreate {
             code,
             name,
             webhook_auth,
@@ -341,13 +341,13 @@ impl Publisher {
         if inserted == 0 {
             return Err(PublishError::RulebookExists);
         }
-        let step = Step::new("import", "first revision", author);
+        let step = HeadMove::new("import", "first revision", author);
         let changes = rule_rows::changes(&RowSet::default(), rulebook.rows());
         let mut entries = vec![self.entry(author, write::Entry::rulebook_made(id, code))];
         entries.extend(self.write(&tx, id, step, &changes, 1).await?);
         self.audit_all(&tx, entries).await?;
         tx.commit().await?;
-        let published = Published {
+        let published = PublishedRevision {
             revision: 1,
             rulebook,
             set: None,
@@ -360,9 +360,9 @@ impl Publisher {
     async fn advance(
         &self,
         rulebook_id: Uuid,
-        step: Step<'_>,
+        step: HeadMove<'_>,
         plan: impl Fn(&RowSet, i64) -> Result<RowSet, PublishError>,
-    ) -> Result<Published, PublishError> {
+    ) -> Result<PublishedRevision, PublishError> {
         let turn = self.turns.take(rulebook_id).await;
         let _turn = turn.ok_or(PublishError::Busy(Busy::Queue("publishing")))?;
         let mut tries = 0;
@@ -388,7 +388,7 @@ impl Publisher {
                 }
                 if let Some(standing) = base.compiled() {
                     self.left_alone(held, step, head).await?;
-                    return Ok(Published {
+                    return Ok(PublishedRevision {
                         revision: head,
                         rulebook: Arc::clone(standing),
                         set: None,
@@ -451,7 +451,7 @@ impl Publisher {
             fault_points::reach(FaultStep::PublishBeforeCommit)?;
             tx.commit().await?;
             fault_points::reach(FaultStep::PublishAfterCommit)?;
-            let published = Published {
+            let published = PublishedRevision {
                 revision: head + 1,
                 rulebook,
                 set,
@@ -461,7 +461,7 @@ impl Publisher {
     }
 
     /// Begins a transaction. If the request is idempotent, the transaction claims it first.
-    async fn begun(&self, step: Step<'_>) -> Result<Transaction, PublishError> {
+    async fn begun(&self, step: HeadMove<'_>) -> Result<Transaction, PublishError> {
         let tx = store::begin(&self.db).await?;
         if let Some(receipt) = step.receipt
             && !receipt.take(&tx).await?
@@ -473,7 +473,7 @@ impl Publisher {
     }
 
     /// Stores the result if nothing changed. Otherwise a repeated request would fail because the head moved.
-    async fn left_alone(&self, held: Option<Transaction>, step: Step<'_>, head: i64) -> Result<(), PublishError> {
+    async fn left_alone(&self, held: Option<Transaction>, step: HeadMove<'_>, head: i64) -> Result<(), PublishError> {
         if step.receipt.is_none() {
             return Ok(());
         }
@@ -487,7 +487,7 @@ impl Publisher {
 
     /// After the commit: caches the revision for the next reader. A dry run caches nothing, because another revision
     /// may get its number.
-    async fn made(&self, rulebook_id: Uuid, published: Published) -> Published {
+    async fn made(&self, rulebook_id: Uuid, published: PublishedRevision) -> PublishedRevision {
         if !trial::is_on() {
             self.current.saw(rulebook_id, &published.rulebook).await;
         }

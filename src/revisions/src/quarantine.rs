@@ -22,10 +22,10 @@ use rules::compile::Rulebook;
 use rules::script::{ScriptVersion, Skips};
 
 use store::notices::{self, Notice, Severity};
-use store::script_quarantines::{self, Limits, Model};
+use store::script_quarantines::{self, Model, QuarantineLimits};
 
 /// A script with this many faults in this time, if they are a large part of its runs, is skipped for this long.
-pub const LIMITS: Limits = Limits {
+pub const LIMITS: QuarantineLimits = QuarantineLimits {
     faults: 5,
     one_in: 10,
     within: TimeDelta::minutes(10),

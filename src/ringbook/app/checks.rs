@@ -11,9 +11,9 @@ use crate::health::Checks;
 use crate::settings::Settings;
 use base::clock::Clock;
 use intake::access::DEFAULT_RULEBOOK;
-use intake::last_good::LastGood;
+use intake::last_good::Snapshots;
 use intake::spool::Spool;
-use revisions::current::Current;
+use revisions::current::RulebookCache;
 use sms::notice::HELD_BACK;
 use store::replica::Replica;
 use store::sms_messages;
@@ -46,7 +46,7 @@ pub(super) fn database_file_check(settings: &Settings) -> impl Fn() -> BoxFuture
 }
 
 /// Checks that the default rulebook's head revision can be loaded.
-pub(super) fn rulebook_check(current: &Current) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
+pub(super) fn rulebook_check(current: &RulebookCache) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
     let current = current.clone();
     move || {
         let current = current.clone();
@@ -110,7 +110,7 @@ pub(super) fn outbox_check(
 /// Reports whether messages can be answered and spooled without the database, and the state of the spool.
 pub(super) fn refuge_report(
     spool: &Spool,
-    last_good: &LastGood,
+    last_good: &Snapshots,
     clock: &Clock,
 ) -> impl Fn() -> (bool, Option<String>) + use<> {
     let (spool, last_good, clock) = (spool.clone(), last_good.clone(), clock.clone());

@@ -12,13 +12,13 @@ use super::App;
 use crate::doctor::vapi::{best_server, server_url};
 use crate::doctor::{self, Level, Running};
 use crate::health::{self, Pools};
-use crate::settings::{Place, Settings};
+use crate::settings::{PageAddress, Settings};
 use admin::{
     AdminState, CheckSetup, FromWebhook, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi, TakeAgain, WordSms,
     calendar_feed,
 };
 use intake::access::DEFAULT_RULEBOOK;
-use intake::feed::Feed;
+use intake::feed::Reinjector;
 use intake::receive::{Webhook, large_bodies, receive_default, receive_for};
 use intake::scheme::WebhookAuth;
 use intake::{auth_settings, facts};
@@ -52,19 +52,19 @@ impl Pages {
     pub fn public(settings: &Settings) -> Self {
         Self {
             web: settings.web,
-            docs: settings.docs == Place::Public,
-            metrics: settings.metrics == Place::Public,
+            docs: settings.docs == PageAddress::Public,
+            metrics: settings.metrics == PageAddress::Public,
         }
     }
 
     /// The parts at a separate address. `/docs` can send requests to the API if it is served there.
     #[must_use]
     pub fn at(settings: &Settings, address: SocketAddr) -> Self {
-        let docs = settings.web && settings.docs == Place::At(address);
+        let docs = settings.web && settings.docs == PageAddress::At(address);
         Self {
             web: docs,
             docs,
-            metrics: settings.metrics == Place::At(address),
+            metrics: settings.metrics == PageAddress::At(address),
         }
     }
 }
@@ -222,7 +222,7 @@ fn word_sms(takes_replies: bool) -> WordSms {
 }
 
 /// Reinjects a stored message for the admin API.
-fn take_again(feed: &Feed) -> TakeAgain {
+fn take_again(feed: &Reinjector) -> TakeAgain {
     let feed = feed.clone();
     Arc::new(move |rulebook, event| {
         let feed = feed.clone();

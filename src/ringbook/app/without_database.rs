@@ -13,8 +13,8 @@ use crate::settings::Settings;
 use base::clock::Clock;
 use base::keys::SecretKey;
 use base::telemetry;
-use intake::lane::{Lane, Prepare};
-use intake::last_good::LastGood;
+use intake::lane::{DatabaseGate, Prepare};
+use intake::last_good::Snapshots;
 use intake::spool::Spool;
 use revisions::publish::Publisher;
 use store::audit_log::AuditKey;
@@ -23,12 +23,12 @@ use store::migrate::{self, MigrateError};
 use store::restored;
 
 /// Whether the database was available at the start.
-pub(super) enum Reached {
+pub(super) enum DatabaseAtStart {
     Yes,
     No(MigrateError),
 }
 
-impl Reached {
+impl DatabaseAtStart {
     /// Derived from the result of the migration. A permanent error is returned.
     pub(super) fn by(migrated: Result<Vec<String>, MigrateError>) -> Result<Self, MigrateError> {
         match migrated {
@@ -72,20 +72,20 @@ impl MakeReady {
     /// requires snapshots, with which messages can be answered meanwhile; without any the start fails.
     pub async fn lane(
         self,
-        reached: Reached,
+        reached: DatabaseAtStart,
         pools: &Connections,
-        last_good: &LastGood,
-    ) -> Result<(Lane, NewSecrets), AppError> {
+        last_good: &Snapshots,
+    ) -> Result<(DatabaseGate, NewSecrets), AppError> {
         let database = self.settings.database.clone();
         match reached {
-            Reached::Yes => Ok((Lane::new(database, pools), self.now().await?)),
-            Reached::No(error) => {
+            DatabaseAtStart::Yes => Ok((DatabaseGate::new(database, pools), self.now().await?)),
+            DatabaseAtStart::No(error) => {
                 if !last_good.load().await.is_ok_and(|known| known > 0) {
                     return Err(error.into());
                 }
                 telemetry::log_cause("start_without_database", &error);
                 tracing::error!("starting without the database: messages are answered from what is beside the spool");
-                Ok((Lane::away(database, pools, self.later()), NewSecrets::default()))
+                Ok((DatabaseGate::away(database, pools, self.later()), NewSecrets::default()))
             }
         }
     }

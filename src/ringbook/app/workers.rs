@@ -8,7 +8,7 @@ use super::without_database::spool_bytes;
 use crate::audit;
 use crate::settings::Worker;
 use base::telemetry::metrics;
-use intake::reconcile::{Ask, ReconcileError, Tally};
+use intake::reconcile::{Ask, ReconcileError, ReconcileTally};
 use jobs::{periodic, purge};
 use revisions::quarantine;
 use store::audit_log::AuditKey;
@@ -115,15 +115,15 @@ pub(super) fn start_workers(app: &App) {
 /// Runs a job periodically, on one of all instances.
 fn spawn_periodic<W, F>(app: &App, name: &'static str, every: Duration, work: W)
 where
-    W: Fn(periodic::Turn) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), periodic::Failed>> + Send + 'static,
+    W: Fn(periodic::RunContext) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), periodic::JobError>> + Send + 'static,
 {
     let (leases, stop) = (app.leases.clone(), app.stop.clone());
     app.tasks.spawn(periodic::run(leases, name, every, stop, work));
 }
 
 /// An error if no rulebook could be reconciled. A single failure has its own notice.
-fn error_if_all_failed(tallies: &[Tally]) -> Result<(), ReconcileError> {
+fn error_if_all_failed(tallies: &[ReconcileTally]) -> Result<(), ReconcileError> {
     let last = tallies.iter().rev().find_map(|tally| tally.error.clone());
     match last {
         Some(error) if tallies.iter().all(|tally| tally.error.is_some()) => Err(ReconcileError::AllFailed(error)),

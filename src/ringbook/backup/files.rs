@@ -9,7 +9,7 @@ use super::BackupError;
 
 /// The format of a file, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum BackupFormat {
     /// A SQLite database.
     Sqlite,
     /// A PostgreSQL dump in the custom format.
@@ -57,16 +57,16 @@ pub fn target(to: &Path, stamp: &str, ending: &str) -> Result<PathBuf, BackupErr
 }
 
 /// The format of a backup file.
-pub fn kind(path: &Path) -> Result<Kind, BackupError> {
+pub fn kind(path: &Path) -> Result<BackupFormat, BackupError> {
     let mut head = Vec::new();
     let file = File::open(path).map_err(failed(path))?;
     file.take(16).read_to_end(&mut head).map_err(failed(path))?;
     Ok(if head == b"SQLite format 3\0" {
-        Kind::Sqlite
+        BackupFormat::Sqlite
     } else if head.starts_with(b"PGDMP") {
-        Kind::Postgres
+        BackupFormat::Postgres
     } else {
-        Kind::Other
+        BackupFormat::Other
     })
 }
 

@@ -84,7 +84,7 @@ pub enum BackupError {
 
 /// The result of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied {
+pub struct BackupResult {
     pub file: PathBuf,
     pub bytes: u64,
     /// SMS messages that were unsent when the copy was made.
@@ -93,7 +93,7 @@ pub struct Copied {
 
 /// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Restored {
+pub struct RestoreResult {
     /// Where the previous content was moved.
     pub put_aside: Option<String>,
     /// SMS messages that were given up, because they may have been sent since.

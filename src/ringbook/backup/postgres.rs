@@ -6,9 +6,9 @@ use std::path::Path;
 
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DbErr, Statement};
 
-use super::files::{self, Kind};
+use super::files::{self, BackupFormat};
 use super::programs::Call;
-use super::{BackupError, Copied, Progress, Restored};
+use super::{BackupError, BackupResult, Progress, RestoreResult};
 use base::clock::Clock;
 use store::Database;
 use store::{begin, connect, migrate, restored};
@@ -24,7 +24,7 @@ pub struct How<'a> {
 }
 
 /// Copies the database to `to`, which must not exist.
-pub async fn back_up(database: &Database, to: &Path, how: How<'_>) -> Result<Copied, BackupError> {
+pub async fn back_up(database: &Database, to: &Path, how: How<'_>) -> Result<BackupResult, BackupError> {
     let db = connect::open_for_migration(database).await?;
     let waiting = "SELECT count(*) FROM sms_messages WHERE state IN ('queued', 'sending', 'ambiguous')";
     let waiting = number(&db, waiting).await;
@@ -51,7 +51,7 @@ pub async fn back_up(database: &Database, to: &Path, how: How<'_>) -> Result<Cop
         files::discard(&part);
         return Err(error);
     }
-    Ok(Copied {
+    Ok(BackupResult {
         file: to.to_owned(),
         bytes: files::size(to),
         waiting_texts,
@@ -65,8 +65,8 @@ pub async fn restore(
     force: bool,
     clock: &Clock,
     how: How<'_>,
-) -> Result<Restored, BackupError> {
-    if files::kind(from)? != Kind::Postgres {
+) -> Result<RestoreResult, BackupError> {
+    if files::kind(from)? != BackupFormat::Postgres {
         return Err(BackupError::OtherKind {
             path: from.to_owned(),
             expected: "a PostgreSQL",
@@ -86,7 +86,7 @@ async fn onto(
     force: bool,
     clock: &Clock,
     how: How<'_>,
-) -> Result<Restored, BackupError> {
+) -> Result<RestoreResult, BackupError> {
     let name = words(db, "SELECT current_database()::text").await?;
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
         AND application_name = 'ringbook'";
@@ -114,7 +114,7 @@ async fn onto(
             together(db, &[DROP, NEW_SCHEMA, OPEN_SCHEMA]).await?;
         }
     }
-    Ok(Restored {
+    Ok(RestoreResult {
         put_aside: there.then(|| format!("schema {aside} of database {name}")),
         given_up: filled?,
     })

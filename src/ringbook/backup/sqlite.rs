@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DbErr, Statement};
 
-use super::files::{self, Kind};
-use super::{BackupError, Copied, Progress, Restored};
+use super::files::{self, BackupFormat};
+use super::{BackupError, BackupResult, Progress, RestoreResult};
 use base::clock::Clock;
 use base::secret::Secret;
 use store::Database;
@@ -19,7 +19,12 @@ use store::{begin, connect, migrate, restored};
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Copies the database in `file` to `to`, which must not exist.
-pub async fn back_up(file: &Path, to: &Path, clock: &Clock, progress: Progress<'_>) -> Result<Copied, BackupError> {
+pub async fn back_up(
+    file: &Path,
+    to: &Path,
+    clock: &Clock,
+    progress: Progress<'_>,
+) -> Result<BackupResult, BackupError> {
     if files::size(file) == 0 {
         return Err(BackupError::NoDatabase(file.to_owned()));
     }
@@ -39,7 +44,7 @@ pub async fn back_up(file: &Path, to: &Path, clock: &Clock, progress: Progress<'
         .await?;
         files::rename(&part, to)?;
         files::keep(to)?;
-        Ok(Copied {
+        Ok(BackupResult {
             file: to.to_owned(),
             bytes: files::size(to),
             waiting_texts,
@@ -59,8 +64,8 @@ pub async fn restore(
     force: bool,
     clock: &Clock,
     progress: Progress<'_>,
-) -> Result<Restored, BackupError> {
-    if files::kind(from)? != Kind::Sqlite {
+) -> Result<RestoreResult, BackupError> {
+    if files::kind(from)? != BackupFormat::Sqlite {
         return Err(BackupError::OtherKind {
             path: from.to_owned(),
             expected: "a SQLite",
@@ -84,7 +89,7 @@ pub async fn restore(
         let put_aside = put_aside(file, &aside).await?;
         files::rename(&part, file)?;
         files::keep(file)?;
-        Ok(Restored {
+        Ok(RestoreResult {
             put_aside: put_aside.then(|| aside.display().to_string()),
             given_up,
         })
@@ -186,7 +191,7 @@ async fn waiting(part: &Path) -> Result<i64, BackupError> {
 async fn put_aside(file: &Path, aside: &Path) -> Result<bool, BackupError> {
     let there = files::size(file) > 0;
     // Do not check a corrupt database: a restore must replace it, and no server uses it.
-    if there && files::kind(file)? == Kind::Sqlite {
+    if there && files::kind(file)? == BackupFormat::Sqlite {
         let db = open(file).await?;
         // Only an exclusive user can leave the WAL mode; then all data is in the one file.
         let alone = words(&db, "PRAGMA journal_mode = DELETE").await;

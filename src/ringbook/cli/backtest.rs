@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::backtest_table::{Ran, table};
+use super::backtest_table::{BacktestRun, table};
 use super::rules::{listed, read, refusal};
 use super::{print, rules_of};
 use crate::settings::Settings;
@@ -23,7 +23,7 @@ use base::clock::Clock;
 use intake::access::DEFAULT_RULEBOOK;
 use intake::facts;
 use jobs::history::run::{self, Plan, Progress};
-use revisions::current::{Current, LoadError};
+use revisions::current::{LoadError, RulebookCache};
 use revisions::publish::{PublishError, Publisher};
 use rules::{Rulebook, compile};
 use store::connect;
@@ -95,7 +95,7 @@ pub(super) async fn backtest(settings: &Settings, how: Backtest) -> Result<()> {
     drop(progress);
     watching.await.context("the progress bar broke")?;
     bar.finish_and_clear();
-    let ran = Ran {
+    let ran = BacktestRun {
         days: how.days,
         base: head.rulebook.revision(),
         took: began.elapsed(),
@@ -110,7 +110,7 @@ pub(super) async fn backtest(settings: &Settings, how: Backtest) -> Result<()> {
 
 async fn candidate_of(
     how: &Backtest,
-    current: &Current,
+    current: &RulebookCache,
     publisher: &Publisher,
     rulebook_id: Uuid,
     head: &Arc<Rulebook>,

@@ -11,7 +11,7 @@ use rules::money::Money;
 const NAMED: usize = 5;
 
 /// The result of a backtest.
-pub(super) struct Ran {
+pub(super) struct BacktestRun {
     pub days: u16,
     pub base: i64,
     pub took: Duration,
@@ -19,7 +19,7 @@ pub(super) struct Ran {
 }
 
 /// The whole table.
-pub(super) fn table(ran: &Ran) -> String {
+pub(super) fn table(ran: &BacktestRun) -> String {
     let found = &ran.result;
     let mut text = format!(
         "{} calls of the last {} days, against revision {}: {} change ({:.1} s, {} calls/s)\n",
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn an_empty_result_is_a_short_table() {
-        let ran = Ran {
+        let ran = BacktestRun {
             days: 30,
             base: 1,
             took: Duration::from_secs(1),

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use super::print;
-use crate::backup::{Copied, files, postgres, sqlite};
+use crate::backup::{BackupResult, files, postgres, sqlite};
 use crate::bootstrap;
 use crate::settings::Settings;
 use base::clock::Clock;
@@ -129,7 +129,7 @@ pub(super) async fn restore(settings: &Settings, how: Restore) -> Result<()> {
     print(&text)
 }
 
-fn about_texts(copied: &Copied) -> String {
+fn about_texts(copied: &BackupResult) -> String {
     if copied.waiting_texts == 0 {
         return String::new();
     }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::print;
-use crate::doctor::assistant::Recommended;
+use crate::doctor::assistant::RecommendedAssistant;
 use crate::doctor::vapi::{best_server, server_url};
 use crate::doctor::{self, Finding, Level};
 use crate::settings::Settings;
@@ -42,7 +42,7 @@ pub async fn doctor(settings: &Settings, how: &Doctor) -> Result<ExitCode> {
             "The `server` to give Vapi's assistants or phone numbers:\n{server:#}"
         ));
         let shown = report.assistants.iter().find(|one| one.rulebook == DEFAULT_RULEBOOK);
-        parts.extend(shown.or(report.assistants.first()).map(Recommended::text));
+        parts.extend(shown.or(report.assistants.first()).map(RecommendedAssistant::text));
         if report.assistants.len() > 1 {
             parts.push("`--json` has those of the other rulebooks.".to_owned());
         }

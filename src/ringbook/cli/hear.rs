@@ -9,7 +9,7 @@ use super::rules::{listed, read};
 use crate::labelled::{self, table};
 use crate::settings::Settings;
 use intake::access::DEFAULT_RULEBOOK;
-use revisions::current::Current;
+use revisions::current::RulebookCache;
 use rules::compile;
 use store::connect;
 
@@ -49,7 +49,7 @@ pub(super) async fn hear(settings: &Settings, how: Hear) -> Result<()> {
         }
         None => {
             let db = connect::open(&settings.database, settings.read_database.as_ref()).await?;
-            let current = Current::new(db.replica, db.read);
+            let current = RulebookCache::new(db.replica, db.read);
             let head = current.head(&how.rulebook).await?;
             head.with_context(|| format!("there is no rulebook `{}`", how.rulebook))?
                 .rulebook

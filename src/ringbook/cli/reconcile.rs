@@ -10,7 +10,7 @@ use super::print;
 use crate::app::App;
 use crate::settings::{Settings, Worker};
 use base::clock::Clock;
-use intake::reconcile::{Ask, Tally};
+use intake::reconcile::{Ask, ReconcileTally};
 use store::last_runs;
 
 /// The options of a run.
@@ -65,7 +65,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
         since: Some(how.since),
         dry_run: how.dry_run,
     };
-    let told = |tally: &Tally| {
+    let told = |tally: &ReconcileTally| {
         bar.tick();
         bar.set_message(format!("{}: {} calls in Vapi's list", tally.rulebook, tally.listed));
     };
@@ -103,7 +103,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
 }
 
 /// The result as a table.
-fn table(tallies: &[Tally], dry_run: bool) -> String {
+fn table(tallies: &[ReconcileTally], dry_run: bool) -> String {
     let mut lines = vec![format!(
         "{:<24} {:>8} {:>8} {:>10} {:>8} {:>8}  what became of the rest",
         "rulebook", "listed", "running", "just ended", "others'", "known"

@@ -11,8 +11,8 @@ use super::print;
 use crate::settings::Settings;
 use base::clock::Clock;
 use intake::access::DEFAULT_RULEBOOK;
-use jobs::history::replay::{self, Different, Replays};
-use revisions::current::Current;
+use jobs::history::replay::{self, DifferingDecision, Replays};
+use revisions::current::RulebookCache;
 use store::decisions::past::Span;
 use store::{connect, decisions, migrate};
 
@@ -41,7 +41,7 @@ pub(super) async fn replay(settings: &Settings, how: Replay) -> Result<()> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, settings.read_database.as_ref()).await?;
     let read = db.for_people();
-    let current = Current::new(db.replica, db.read);
+    let current = RulebookCache::new(db.replica, db.read);
     let head = current.head(&how.rulebook).await?;
     let head = head.with_context(|| format!("there is no rulebook `{}`", how.rulebook))?;
     let replays = if let Some(id) = how.decision {
@@ -73,7 +73,7 @@ pub(super) async fn replay(settings: &Settings, how: Replay) -> Result<()> {
     }
 }
 
-async fn one(current: &Current, row: decisions::Model) -> Result<Replays> {
+async fn one(current: &RulebookCache, row: decisions::Model) -> Result<Replays> {
     let facts = row.extracted.to_string();
     let again = replay::one(
         current,
@@ -106,7 +106,7 @@ fn told(replays: &Replays) -> String {
             replays.erased
         ));
     }
-    for Different {
+    for DifferingDecision {
         decision_id,
         revision,
         places,

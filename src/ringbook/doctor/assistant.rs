@@ -11,7 +11,7 @@ pub const VAPI_PATH: &str = "/structured-output";
 
 /// The recommended configuration of a rulebook's assistants.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Recommended {
+pub struct RecommendedAssistant {
     /// The rulebook's code.
     pub rulebook: String,
     /// The body of `POST /structured-output` at Vapi; null if no fact mapping reads a structured output by its name.
@@ -20,7 +20,7 @@ pub struct Recommended {
     pub prompt: Vec<String>,
 }
 
-impl Recommended {
+impl RecommendedAssistant {
     /// Generates the recommendation from a rulebook's rows.
     #[must_use]
     pub fn from_rows(rulebook: &str, rows: &RowSet) -> Self {

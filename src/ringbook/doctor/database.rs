@@ -2,12 +2,12 @@
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, EntityTrait as _, QueryOrder as _, Statement};
 
-use super::assistant::Recommended;
+use super::assistant::RecommendedAssistant;
 use super::{Findings, Running};
 use crate::settings::Settings;
 use base::keys::SecretKey;
 use intake::access::DEFAULT_RULEBOOK;
-use revisions::current::{Current, LoadError};
+use revisions::current::{LoadError, RulebookCache};
 use store::Database;
 use store::migrate::Unknown;
 use store::replica::Replica;
@@ -40,7 +40,7 @@ pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut F
     }
     let used = opened.plan.sizes.total();
     let db = opened.write;
-    let current = Current::new(Replica::default(), db.clone());
+    let current = RulebookCache::new(Replica::default(), db.clone());
     look(settings, &db, key, (used, &current), found).await.then_some(db)
 }
 
@@ -55,7 +55,7 @@ async fn look(
     settings: &Settings,
     db: &DatabaseConnection,
     key: Option<&SecretKey>,
-    (used, current): (u32, &Current),
+    (used, current): (u32, &RulebookCache),
     found: &mut Findings,
 ) -> bool {
     const CHECK: &str = "database";
@@ -213,7 +213,7 @@ async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
 
 async fn contents(
     settings: &Settings,
-    (db, current): (&DatabaseConnection, &Current),
+    (db, current): (&DatabaseConnection, &RulebookCache),
     key: Option<&SecretKey>,
     found: &mut Findings,
 ) -> Result<(), DbErr> {
@@ -233,7 +233,7 @@ async fn contents(
         match current.head(code).await {
             Ok(Some(head)) => {
                 found.ok("rulebook", format!("`{code}` compiles, revision {}", head.rulebook.revision()));
-                found.assistants.push(Recommended::from_rows(code, head.rulebook.rows()));
+                found.assistants.push(RecommendedAssistant::from_rows(code, head.rulebook.rows()));
             }
             Ok(None) => {}
             Err(LoadError::Faults { revision, faults }) => found.wrong(

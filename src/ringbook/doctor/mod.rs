@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use self::assistant::Recommended;
+use self::assistant::RecommendedAssistant;
 use crate::accounts::{accounts, vapi_keys};
 use crate::bootstrap;
 use crate::first_start;
@@ -32,7 +32,7 @@ use base::clock::Clock;
 use base::http_client;
 use base::keys::SecretKey;
 use intake::access::DEFAULT_RULEBOOK;
-use revisions::current::Current;
+use revisions::current::RulebookCache;
 use rules::sample;
 
 /// Timeout of requests to other servers.
@@ -74,7 +74,7 @@ pub struct Report {
     /// The findings.
     pub findings: Vec<Finding>,
     /// The recommendations for each rulebook; for the sample if no rulebook can be read.
-    pub assistants: Vec<Recommended>,
+    pub assistants: Vec<RecommendedAssistant>,
 }
 
 /// The findings so far.
@@ -83,7 +83,7 @@ pub struct Findings {
     all: Vec<Finding>,
     /// The disks that were already reported.
     disks: Vec<u64>,
-    assistants: Vec<Recommended>,
+    assistants: Vec<RecommendedAssistant>,
 }
 
 impl Findings {
@@ -104,7 +104,7 @@ impl Findings {
 
     fn report(mut self) -> Report {
         if self.assistants.is_empty() {
-            let sample = Recommended::from_rows(DEFAULT_RULEBOOK, &sample::rows());
+            let sample = RecommendedAssistant::from_rows(DEFAULT_RULEBOOK, &sample::rows());
             self.assistants.push(sample);
         }
         Report {
@@ -174,7 +174,7 @@ pub struct Running {
     pub db: DatabaseConnection,
     /// Maximum number of its connections.
     pub connections: u32,
-    pub current: Current,
+    pub current: RulebookCache,
     pub key: SecretKey,
     pub clock: Clock,
 }
@@ -243,14 +243,14 @@ fn whose(settings: &Settings) -> String {
 }
 
 /// A JSON response.
-struct Answered {
+struct JsonResponse {
     status: u16,
     date: Option<DateTime<Utc>>,
     json: Value,
 }
 
 /// Sends a request once. The error says why there is no response, without the URL.
-async fn ask(request: RequestBuilder) -> Result<Answered, &'static str> {
+async fn ask(request: RequestBuilder) -> Result<JsonResponse, &'static str> {
     let response = request.send().await.map_err(|error| {
         if error.is_timeout() {
             "it took too long"
@@ -264,7 +264,7 @@ async fn ask(request: RequestBuilder) -> Result<Answered, &'static str> {
     let date = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
     let status = response.status().as_u16();
     let text = response.text().await.unwrap_or_default();
-    Ok(Answered {
+    Ok(JsonResponse {
         status,
         date: date.map(|date| date.to_utc()),
         json: serde_json::from_str(&text).unwrap_or(Value::Null),

@@ -4,7 +4,7 @@
 use reqwest::{Client, RequestBuilder};
 use sea_orm::{ColumnTrait as _, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
-use super::{Answered, Findings, ask, get};
+use super::{Findings, JsonResponse, ask, get};
 use crate::settings::Settings;
 use base::clock::Clock;
 use sms::{Accounts, Sender, TwilioAccount};
@@ -151,7 +151,7 @@ async fn examine_one(
     date
 }
 
-fn number_of(settings: &Settings, answered: &Answered, code: &str, found: &mut Findings) {
+fn number_of(settings: &Settings, answered: &JsonResponse, code: &str, found: &mut Findings) {
     let Some(number) = answered.json["incoming_phone_numbers"].get(0) else {
         found.wrong(
             CHECK,
@@ -181,7 +181,7 @@ fn number_of(settings: &Settings, answered: &Answered, code: &str, found: &mut F
     }
 }
 
-fn service_of(answered: &Answered, code: &str, found: &mut Findings) {
+fn service_of(answered: &JsonResponse, code: &str, found: &mut Findings) {
     if answered.status == 200 {
         found.ok(CHECK, format!("`{code}`: the messaging service is the account's"));
     } else {

@@ -8,7 +8,7 @@ use super::Findings;
 use crate::settings::Settings;
 use base::clock::Clock;
 use intake::access::DEFAULT_RULEBOOK;
-use intake::reconcile::{FindKeys, Keyed};
+use intake::reconcile::{FindKeys, RulebookWithKey};
 use intake::vapi::{VapiClient, VapiError};
 
 const CHECK: &str = "vapi";
@@ -90,7 +90,7 @@ pub async fn examine(
 async fn examine_one(
     settings: &Settings,
     client: &VapiClient,
-    one: &Keyed,
+    one: &RulebookWithKey,
     (clock, first): (&Clock, bool),
     stop: &CancellationToken,
     found: &mut Findings,

@@ -90,7 +90,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Opti
 
 /// A call with its decision.
 #[derive(Debug)]
-pub struct Judged<'a> {
+pub struct DecidedCall<'a> {
     /// The call.
     pub call: &'a LabelledCall,
     /// The decision.
@@ -112,14 +112,14 @@ pub fn parse(text: &str) -> Result<Vec<LabelledCall>, String> {
 ///
 /// # Errors
 /// If a call cannot be converted to a message; the error names the call.
-pub fn measure<'a>(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Vec<Judged<'a>>, String> {
+pub fn measure<'a>(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Vec<DecidedCall<'a>>, String> {
     calls
         .iter()
         .map(|call| {
             let (extracted, at) = read_message(rulebook, &call.message())
                 .ok_or_else(|| format!("{} is no call that can be read", call.id))?;
             let decision = rulebook.decide(&extracted, at.unwrap_or_else(|| call.begun()));
-            Ok(Judged { call, decision })
+            Ok(DecidedCall { call, decision })
         })
         .collect()
 }
@@ -170,7 +170,7 @@ impl LabelledCall {
     }
 }
 
-impl Judged<'_> {
+impl DecidedCall<'_> {
     /// Whether the decision is P1.
     #[must_use]
     pub fn is_p1(&self) -> bool {

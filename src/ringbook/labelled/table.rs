@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Judged;
+use super::DecidedCall;
 
 /// A count out of a total, with the failures.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +93,7 @@ impl Share {
 }
 
 impl Measures {
-    fn add(&mut self, judged: &Judged<'_>) {
+    fn add(&mut self, judged: &DecidedCall<'_>) {
         let (id, label) = (judged.call.id.as_str(), &judged.call.expect);
         let (is_p1, is_p2) = (judged.is_p1(), judged.is_p2());
         if label.p1 {
@@ -136,7 +136,7 @@ impl Measures {
 
 /// The measures of all calls that match a filter.
 #[must_use]
-pub fn of(judged: &[Judged<'_>], fits: impl Fn(&Judged<'_>) -> bool) -> Measures {
+pub fn of(judged: &[DecidedCall<'_>], fits: impl Fn(&DecidedCall<'_>) -> bool) -> Measures {
     let mut measures = Measures::default();
     for one in judged.iter().filter(|one| fits(one)) {
         measures.add(one);
@@ -146,7 +146,7 @@ pub fn of(judged: &[Judged<'_>], fits: impl Fn(&Judged<'_>) -> bool) -> Measures
 
 /// The table as Markdown: a row per type, then per language, then all with intervals; with the ids of failures if requested.
 #[must_use]
-pub fn markdown(judged: &[Judged<'_>], with_ids: bool) -> String {
+pub fn markdown(judged: &[DecidedCall<'_>], with_ids: bool) -> String {
     let mut kinds: BTreeMap<&str, Measures> = BTreeMap::new();
     for one in judged {
         kinds.entry(&one.call.kind).or_default().add(one);

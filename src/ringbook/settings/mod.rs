@@ -23,7 +23,7 @@ use figment::{
 use ipnet::IpNet;
 
 pub use self::flags::Flags;
-use self::{table::SETTINGS, values::Expected};
+use self::{table::SETTINGS, values::ExpectedClause};
 use base::secret::Secret;
 use base::telemetry::{LogFormat, LogSettings};
 use store::{Database, secrets::WEBHOOK_LENGTH};
@@ -47,8 +47,8 @@ pub struct Settings {
     pub vapi_base_url: String,
     pub trusted_proxies: Vec<IpNet>,
     pub cors_origins: Vec<String>,
-    pub docs: Place,
-    pub metrics: Place,
+    pub docs: PageAddress,
+    pub metrics: PageAddress,
     pub workers: Vec<Worker>,
     pub web: bool,
     pub reconcile_every: Duration,
@@ -102,7 +102,7 @@ pub enum TwilioFrom {
 
 /// Where a page is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PageAddress {
     /// At the main address.
     Public,
     /// Nowhere.
@@ -160,7 +160,7 @@ pub enum SettingsError {
         /// Where the value came from.
         source_name: String,
         /// What was expected.
-        expected: Expected,
+        expected: ExpectedClause,
     },
     /// A key in `ringbook.toml` is not a setting.
     #[error("`{key}` in {source_name} is not a setting; did you mean `{nearest}`?")]
@@ -231,19 +231,19 @@ impl Settings {
 /// A layer of strings. Figment's own environment provider would turn `+15145550100` into a number.
 fn layer<'a>(name: &'static str, values: impl Iterator<Item = (&'a str, String)>) -> Figment {
     let values: BTreeMap<&str, String> = values.collect();
-    Figment::from(Named {
+    Figment::from(NamedProvider {
         name,
         inner: Serialized::defaults(values),
     })
 }
 
 /// A provider with a name that people recognise.
-struct Named<P> {
+struct NamedProvider<P> {
     name: &'static str,
     inner: P,
 }
 
-impl<P: figment::Provider> figment::Provider for Named<P> {
+impl<P: figment::Provider> figment::Provider for NamedProvider<P> {
     fn metadata(&self) -> figment::Metadata {
         figment::Metadata::named(self.name)
     }
@@ -335,7 +335,11 @@ impl Raw {
         }
     }
 
-    fn optional<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Expected>) -> Result<Option<T>, SettingsError> {
+    fn optional<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, ExpectedClause>,
+    ) -> Result<Option<T>, SettingsError> {
         let Some(text) = self.0.find_value(key).ok().map(to_text) else {
             return Ok(None);
         };
@@ -347,7 +351,7 @@ impl Raw {
         })
     }
 
-    fn required<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, Expected>) -> Result<T, SettingsError> {
+    fn required<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, ExpectedClause>) -> Result<T, SettingsError> {
         self.optional(key, parse)?
             .ok_or(SettingsError::Incomplete("a setting lost its default"))
     }
@@ -362,7 +366,7 @@ impl Raw {
 }
 
 /// Converts TOML numbers, booleans and lists to strings, like all other values.
-fn to_text(value: Value) -> Result<String, Expected> {
+fn to_text(value: Value) -> Result<String, ExpectedClause> {
     match value {
         Value::String(_, text) => Ok(text),
         Value::Bool(_, yes) => Ok(yes.to_string()),

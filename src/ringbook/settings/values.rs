@@ -14,13 +14,13 @@ use base64::Engine as _;
 use ipnet::IpNet;
 use poem::http::Uri;
 
-use super::{Database, LogFormat, Place, Secret, Worker};
+use super::{Database, LogFormat, PageAddress, Secret, Worker};
 
 /// What was expected, as a clause.
-pub type Expected = String;
+pub type ExpectedClause = String;
 
 /// Yes or no.
-pub fn boolean(value: &str) -> Result<bool, Expected> {
+pub fn boolean(value: &str) -> Result<bool, ExpectedClause> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
@@ -29,42 +29,42 @@ pub fn boolean(value: &str) -> Result<bool, Expected> {
 }
 
 /// A folder, which may be missing.
-pub fn folder(value: &str) -> Result<PathBuf, Expected> {
+pub fn folder(value: &str) -> Result<PathBuf, ExpectedClause> {
     Ok(PathBuf::from(value))
 }
 
 /// A number of megabytes, up to a terabyte.
-pub fn megabytes(value: &str) -> Result<u32, Expected> {
+pub fn megabytes(value: &str) -> Result<u32, ExpectedClause> {
     let number = value.parse().ok().filter(|number| *number <= 1_000_000);
     number.ok_or_else(|| "a whole number of megabytes, up to 1000000".into())
 }
 
 /// A number of database connections.
-pub fn connections(value: &str) -> Result<u32, Expected> {
+pub fn connections(value: &str) -> Result<u32, ExpectedClause> {
     let number = value.parse().ok().filter(|number| (6..=1_000).contains(number));
     number.ok_or_else(|| "a whole number of connections from 6 to 1000".into())
 }
 
 /// A number from `MIN` to `MAX`.
-pub fn count<const MIN: usize, const MAX: usize>(value: &str) -> Result<usize, Expected> {
+pub fn count<const MIN: usize, const MAX: usize>(value: &str) -> Result<usize, ExpectedClause> {
     let number = value.parse().ok().filter(|number| (MIN..=MAX).contains(number));
     number.ok_or_else(|| format!("a whole number from {MIN} to {MAX}"))
 }
 
 /// An IP address and a port.
-pub fn address(value: &str) -> Result<SocketAddr, Expected> {
+pub fn address(value: &str) -> Result<SocketAddr, ExpectedClause> {
     SocketAddr::from_str(value).map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
 }
 
 /// Where a page is served.
-pub fn place(value: &str) -> Result<Place, Expected> {
+pub fn place(value: &str) -> Result<PageAddress, ExpectedClause> {
     match value {
-        "on" | "true" => Ok(Place::Public),
-        "off" | "false" => Ok(Place::Nowhere),
+        "on" | "true" => Ok(PageAddress::Public),
+        "off" | "false" => Ok(PageAddress::Nowhere),
         value => {
             let address =
                 SocketAddr::from_str(value).map_err(|_| "on, off, or an address and a port such as 127.0.0.1:9090");
-            Ok(Place::At(address?))
+            Ok(PageAddress::At(address?))
         }
     }
 }
@@ -92,7 +92,7 @@ const POSTGRES_PARAMETERS: &[&str] = &[
 ];
 
 /// A database URL. Parts that the driver would ignore or misread are rejected.
-pub fn database(value: &str) -> Result<Database, Expected> {
+pub fn database(value: &str) -> Result<Database, ExpectedClause> {
     const EXPECTED: &str = "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
     let database = Database::parse(value).ok_or(EXPECTED)?;
     if matches!(database, Database::Postgres(_)) {
@@ -101,7 +101,7 @@ pub fn database(value: &str) -> Result<Database, Expected> {
     Ok(database)
 }
 
-fn postgres(value: &str) -> Result<(), Expected> {
+fn postgres(value: &str) -> Result<(), ExpectedClause> {
     let several = "the address of one server: for several hosts, put HAProxy, a virtual address or a name that follows the \
                    primary in front of them";
     let rest = value.split_once("://").map_or("", |(_, rest)| rest);
@@ -144,7 +144,7 @@ fn postgres(value: &str) -> Result<(), Expected> {
 }
 
 /// The URL of a web server, without its trailing slash.
-pub fn url(value: &str) -> Result<String, Expected> {
+pub fn url(value: &str) -> Result<String, ExpectedClause> {
     let expected = "an address such as https://ringbook.example.com";
     let uri = Uri::from_str(value).map_err(|_| expected)?;
     if !matches!(uri.scheme_str(), Some("http" | "https"))
@@ -157,7 +157,7 @@ pub fn url(value: &str) -> Result<String, Expected> {
 }
 
 /// A secret of at least `N` characters that are valid in a header.
-pub fn secret<const N: usize>(value: &str) -> Result<Secret, Expected> {
+pub fn secret<const N: usize>(value: &str) -> Result<Secret, ExpectedClause> {
     if value.len() < N || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!("{N} or more visible ASCII characters, without spaces"));
     }
@@ -165,7 +165,7 @@ pub fn secret<const N: usize>(value: &str) -> Result<Secret, Expected> {
 }
 
 /// A key of 32 bytes.
-pub fn key(value: &str) -> Result<Secret<[u8; 32]>, Expected> {
+pub fn key(value: &str) -> Result<Secret<[u8; 32]>, ExpectedClause> {
     let hex = hex::decode(value).ok();
     let bytes = hex.or_else(|| base64::engine::general_purpose::STANDARD.decode(value).ok());
     let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
@@ -174,7 +174,7 @@ pub fn key(value: &str) -> Result<Secret<[u8; 32]>, Expected> {
 }
 
 /// A Twilio identifier with this prefix.
-fn sid(value: &str, prefix: &str) -> Result<String, Expected> {
+fn sid(value: &str, prefix: &str) -> Result<String, ExpectedClause> {
     if value.starts_with(prefix) && value.len() > 2 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(value.to_owned())
     } else {
@@ -183,17 +183,17 @@ fn sid(value: &str, prefix: &str) -> Result<String, Expected> {
 }
 
 /// A Twilio account SID.
-pub fn account_sid(value: &str) -> Result<String, Expected> {
+pub fn account_sid(value: &str) -> Result<String, ExpectedClause> {
     sid(value, "AC")
 }
 
 /// A SID of a Twilio messaging service.
-pub fn messaging_service_sid(value: &str) -> Result<String, Expected> {
+pub fn messaging_service_sid(value: &str) -> Result<String, ExpectedClause> {
     sid(value, "MG")
 }
 
 /// A phone number with its country code.
-pub fn phone(value: &str) -> Result<String, Expected> {
+pub fn phone(value: &str) -> Result<String, ExpectedClause> {
     let digits = value.strip_prefix('+').unwrap_or_default();
     if (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(value.to_owned())
@@ -203,7 +203,7 @@ pub fn phone(value: &str) -> Result<String, Expected> {
 }
 
 /// Networks, separated by commas. A bare address is a network with one address.
-pub fn networks(value: &str) -> Result<Vec<IpNet>, Expected> {
+pub fn networks(value: &str) -> Result<Vec<IpNet>, ExpectedClause> {
     let network = |item: &str| {
         IpNet::from_str(item)
             .or_else(|_| item.parse::<IpAddr>().map(IpNet::from))
@@ -216,13 +216,13 @@ pub fn networks(value: &str) -> Result<Vec<IpNet>, Expected> {
 }
 
 /// Web origins, separated by commas.
-pub fn origins(value: &str) -> Result<Vec<String>, Expected> {
+pub fn origins(value: &str) -> Result<Vec<String>, ExpectedClause> {
     let parsed: Result<Vec<_>, _> = items(value).map(url).collect();
     parsed.map_err(|_| "origins with commas, such as https://admin.example.com".into())
 }
 
 /// The background work of this process.
-pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
+pub fn workers(value: &str) -> Result<Vec<Worker>, ExpectedClause> {
     match value {
         "all" => Ok(Worker::ALL.to_vec()),
         "none" => Ok(Vec::new()),
@@ -237,7 +237,7 @@ pub fn workers(value: &str) -> Result<Vec<Worker>, Expected> {
 }
 
 /// A number of seconds from `MIN` to `MAX`.
-pub fn seconds<const MIN: u64, const MAX: u64>(value: &str) -> Result<Duration, Expected> {
+pub fn seconds<const MIN: u64, const MAX: u64>(value: &str) -> Result<Duration, ExpectedClause> {
     let seconds = value.parse().ok().filter(|seconds| (MIN..=MAX).contains(seconds));
     seconds
         .map(Duration::from_secs)
@@ -245,7 +245,7 @@ pub fn seconds<const MIN: u64, const MAX: u64>(value: &str) -> Result<Duration, 
 }
 
 /// A log level, or levels per module.
-pub fn log_level(value: &str) -> Result<String, Expected> {
+pub fn log_level(value: &str) -> Result<String, ExpectedClause> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     // A bare word that is not a level would count as the name of a module, and nothing would be logged.
     let typo =
@@ -257,7 +257,7 @@ pub fn log_level(value: &str) -> Result<String, Expected> {
 }
 
 /// The format of log lines.
-pub fn log_format(value: &str) -> Result<LogFormat, Expected> {
+pub fn log_format(value: &str) -> Result<LogFormat, ExpectedClause> {
     match value {
         "json" => Ok(LogFormat::Json),
         "pretty" => Ok(LogFormat::Pretty),

@@ -7,7 +7,7 @@ use super::compile::SETTINGS;
 use super::extract;
 use super::fault::Fault;
 use super::hearing::parse_phrase;
-use super::kinds::{self, Reader};
+use super::kinds::{self, ValueReader};
 use super::rows::{
     Adjustment, AdjustmentKind, Case, Classifier, FactMapping, Labels, Offer, Resource, Row, RowSet, Service, Settings,
     ShiftOverride, Table, Template, Tool, with_row,
@@ -32,7 +32,7 @@ pub fn rows(rows: &RowSet) -> Vec<Fault> {
         rows,
         faults: Vec::new(),
         hints: MOST_HINTS,
-        reader: Reader::new(rows),
+        reader: ValueReader::new(rows),
         languages: rows
             .settings
             .get(SETTINGS)
@@ -62,7 +62,7 @@ pub(super) struct Check<'a> {
     /// Remaining number of name suggestions.
     hints: usize,
     languages: Vec<String>,
-    reader: Reader,
+    reader: ValueReader,
 }
 
 /// Whether a code is valid for a row: a lower-case letter, then at most 63 letters, digits and underscores.

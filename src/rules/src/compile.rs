@@ -14,7 +14,7 @@ use super::check;
 use super::condition::Test;
 use super::derive::{self, Areas};
 use super::extract::Mappings;
-use super::facts::{Extracted, Fact, Lookup};
+use super::facts::{ExtractedFacts, Fact, Lookup};
 use super::fair_pool::is_abandoned;
 use super::fault::Fault;
 use super::hearing::{Classifiers, Ears, LexiconBuilder, are_same_classifiers};
@@ -23,9 +23,10 @@ use super::listening;
 use super::on_call::Plans;
 use super::parse::Conditions;
 use super::rows::{
-    Adjustment, AssistantRule, Contact, Hook, PriorityRule, Resource, Row, RowSet, Service, Settings, Stored, Tax, Tool,
+    Adjustment, AssistantRule, Contact, Hook, PriorityRule, Resource, Row, RowSet, Service, Settings, StoredRow, Tax,
+    Tool,
 };
-use super::script::{Compiled, isolate, library};
+use super::script::{CompiledScript, isolate, library};
 use super::services::Services;
 use super::shift_overrides::Overrides;
 use super::vocabulary::{self, Env, Slot, Vocabulary};
@@ -55,20 +56,20 @@ pub struct Rulebook {
     pub plans: Plans,
     pub(super) overrides: Overrides,
     pub mappings: Mappings,
-    scripts: Vec<Arc<Compiled>>,
+    scripts: Vec<Arc<CompiledScript>>,
     row_bytes: usize,
 }
 
 /// Rules of one kind in rank order, with their conditions and the index over them.
 #[derive(Debug, Clone)]
 pub struct Rules<R> {
-    rows: Vec<Arc<Stored<R>>>,
+    rows: Vec<Arc<StoredRow<R>>>,
     tests: Vec<Test>,
     index: Index,
 }
 
 impl<R> Rules<R> {
-    fn new(rules: Vec<(Arc<Stored<R>>, Test)>) -> Self {
+    fn new(rules: Vec<(Arc<StoredRow<R>>, Test)>) -> Self {
         let (rows, tests): (Vec<_>, Vec<_>) = rules.into_iter().unzip();
         let index = Index::new(&tests.iter().collect::<Vec<_>>());
         Self { rows, tests, index }
@@ -246,7 +247,7 @@ impl RuleCompiler<'_, '_> {
         &mut self,
         parts: impl Fn(&R) -> (i64, &String, &[String]),
         hidden: &[Slot],
-    ) -> Vec<(Arc<Stored<R>>, Test)> {
+    ) -> Vec<(Arc<StoredRow<R>>, Test)> {
         let mut rules = Vec::new();
         for stored in R::table(self.rows).values() {
             if is_abandoned() {
@@ -337,7 +338,7 @@ impl Rulebook {
 
     /// Extracts the facts of a message.
     #[must_use]
-    pub fn extract(&self, lookup: &dyn Lookup, said: String) -> Extracted {
+    pub fn extract(&self, lookup: &dyn Lookup, said: String) -> ExtractedFacts {
         self.mappings.extract(lookup, said)
     }
 
@@ -349,7 +350,7 @@ impl Rulebook {
         &self,
         facts: &BTreeMap<String, serde_json::Value>,
         said: String,
-    ) -> Result<Extracted, Vec<(String, String)>> {
+    ) -> Result<ExtractedFacts, Vec<(String, String)>> {
         self.mappings.named(facts, vocabulary::GIVEN, said)
     }
 
@@ -451,20 +452,20 @@ impl Rulebook {
         self.scripts(Hook::Price).next().is_some()
     }
 
-    pub(super) fn scripts(&self, hook: Hook) -> impl Iterator<Item = &Compiled> {
+    pub(super) fn scripts(&self, hook: Hook) -> impl Iterator<Item = &CompiledScript> {
         self.scripts
             .iter()
             .map(Arc::as_ref)
             .filter(move |script| script.row().hook == hook)
     }
 
-    pub(super) fn compiled_scripts(&self) -> &[Arc<Compiled>] {
+    pub(super) fn compiled_scripts(&self) -> &[Arc<CompiledScript>] {
         &self.scripts
     }
 
     /// A script by code.
     #[must_use]
-    pub fn script(&self, code: &str) -> Option<&Compiled> {
+    pub fn script(&self, code: &str) -> Option<&CompiledScript> {
         self.scripts
             .iter()
             .map(Arc::as_ref)

@@ -12,26 +12,26 @@ use rust_decimal::Decimal;
 use super::compile::Rulebook;
 use super::decision::{Decision, MoneyStep, Price, Step};
 use super::derive;
-use super::facts::{Extracted, Fact, Facts};
-use super::hearing::Heard;
+use super::facts::{ExtractedFacts, Fact, Facts};
+use super::hearing::HearingResult;
 use super::language;
-use super::lookups::Listened;
+use super::lookups::HeardCall;
 use super::money::{Money, Rate};
 use super::price::{self, Effect, Running};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
 use super::say;
-use super::script::{self, Budget, Compiled, Run, ScriptVersion, Skips};
+use super::script::{self, Budget, CompiledScript, Run, ScriptVersion, Skips};
 use super::vocabulary::Env;
 
 /// Scripts that a stored decision left out, each with the reason from its trace.
-pub type LeftOut = BTreeMap<String, String>;
+pub type SkippedScripts = BTreeMap<String, String>;
 
 /// A decision in progress.
 pub(super) struct Deciding<'a> {
     book: &'a Rulebook,
-    extracted: &'a Extracted,
+    extracted: &'a ExtractedFacts,
     at: DateTime<Utc>,
-    heard: Arc<Heard>,
+    heard: Arc<HearingResult>,
     pub(super) env: Env<'a>,
     derived: Facts,
     language: String,
@@ -47,7 +47,7 @@ pub(super) struct Deciding<'a> {
 
 /// A decision, with the data to count script faults.
 #[derive(Debug)]
-pub struct Decided {
+pub struct CountedDecision {
     /// The decision.
     pub decision: Decision,
     /// The scripts that ran, including those that failed.
@@ -77,19 +77,19 @@ pub struct ToolAnswer {
 impl Rulebook {
     /// Decides. `at` is the instant of the facts, never the present.
     #[must_use]
-    pub fn decide(&self, extracted: &Extracted, at: DateTime<Utc>) -> Decision {
+    pub fn decide(&self, extracted: &ExtractedFacts, at: DateTime<Utc>) -> Decision {
         self.decide_without(extracted, at, Skips::none()).decision
     }
 
     /// Same as [`Self::decide`], with words that were already heard by this rulebook or by one that hears the same.
     #[must_use]
-    pub fn decide_listened(&self, extracted: &Extracted, at: DateTime<Utc>, listened: &Listened) -> Decision {
+    pub fn decide_listened(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, listened: &HeardCall) -> Decision {
         Deciding::of(self, extracted, at, listened.clone()).decided().decision
     }
 
     /// Decides without some scripts: they are in quarantine, or a stored decision left them out.
     #[must_use]
-    pub fn decide_without(&self, extracted: &Extracted, at: DateTime<Utc>, skips: Skips) -> Decided {
+    pub fn decide_without(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, skips: Skips) -> CountedDecision {
         let mut deciding = Deciding::new(self, extracted, at);
         deciding.skips = skips;
         deciding.decided()
@@ -97,7 +97,7 @@ impl Rulebook {
 
     /// The first assistant rule whose condition holds.
     #[must_use]
-    pub fn assistant_rule(&self, extracted: &Extracted, at: DateTime<Utc>) -> Option<&AssistantRule> {
+    pub fn assistant_rule(&self, extracted: &ExtractedFacts, at: DateTime<Utc>) -> Option<&AssistantRule> {
         let deciding = Deciding::new(self, extracted, at);
         self.assistants.matching(&deciding.env).next()
     }
@@ -110,7 +110,7 @@ impl Rulebook {
         &self,
         code: &str,
         args: &serde_json::Value,
-        extracted: &Extracted,
+        extracted: &ExtractedFacts,
         at: DateTime<Utc>,
         skips: &Skips,
     ) -> Result<ToolAnswer, ToolFault> {
@@ -177,12 +177,12 @@ impl Rulebook {
 
 impl<'a> Deciding<'a> {
     /// Listens to the words, and derives the facts that do not depend on rules.
-    pub(super) fn new(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>) -> Self {
+    pub(super) fn new(book: &'a Rulebook, extracted: &'a ExtractedFacts, at: DateTime<Utc>) -> Self {
         Self::of(book, extracted, at, book.listened(extracted))
     }
 
-    fn of(book: &'a Rulebook, extracted: &'a Extracted, at: DateTime<Utc>, listened: Listened) -> Self {
-        let Listened { heard, likelihoods } = listened;
+    fn of(book: &'a Rulebook, extracted: &'a ExtractedFacts, at: DateTime<Utc>, listened: HeardCall) -> Self {
+        let HeardCall { heard, likelihoods } = listened;
         let mut env = book.vocabulary.env(&extracted.facts, heard.said.clone());
         env.mentioned.clone_from(&heard.mentioned);
         env.denied.clone_from(&heard.denied);
@@ -249,7 +249,7 @@ impl<'a> Deciding<'a> {
     }
 
     /// Checks safety rules first, then price and priority.
-    fn decided(mut self) -> Decided {
+    fn decided(mut self) -> CountedDecision {
         if let Some(rule) = self.danger() {
             return self.warn(rule);
         }
@@ -270,7 +270,7 @@ impl<'a> Deciding<'a> {
     }
 
     /// The decision of a safety rule, made before anything is quoted.
-    fn warn(mut self, rule: &'a PriorityRule) -> Decided {
+    fn warn(mut self, rule: &'a PriorityRule) -> CountedDecision {
         let did = format!("danger, before everything else: {}", rule.condition);
         self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
         let say = say::label(&rule.say, &self.language, self.book.settings())
@@ -286,7 +286,7 @@ impl<'a> Deciding<'a> {
         (priority, sla_seconds): (Priority, i64),
         rule: Option<&'a PriorityRule>,
         say: String,
-    ) -> Decided {
+    ) -> CountedDecision {
         let book = self.book;
         let (notify, turns) = book.notify(self.service, rule, self.at);
         self.trace.extend(turns);
@@ -311,7 +311,7 @@ impl<'a> Deciding<'a> {
             derived: self.derived,
             trace: self.trace,
         };
-        Decided {
+        CountedDecision {
             decision,
             ran: self.ran,
             faulted: self.faulted,
@@ -429,7 +429,7 @@ impl<'a> Deciding<'a> {
     }
 
     /// Runs a script unless it is left out. Returns its effects, or records that it was dropped.
-    fn run(&mut self, script: &Compiled, run: Run) -> Option<Run> {
+    fn run(&mut self, script: &CompiledScript, run: Run) -> Option<Run> {
         let code = &script.row().code;
         if let Some(why) = self.skips.why(code).map(str::to_owned) {
             self.leave_out(code, why);

@@ -8,25 +8,25 @@ use rust_decimal::Decimal;
 
 use super::compile::{Rulebook, compile};
 use super::decision::Decision;
-use super::facts::{Extracted, Fact, Facts};
-use super::rows::{Hook, Priority, Row, RowSet, Script, Stored};
-use super::wording::About;
+use super::facts::{ExtractedFacts, Fact, Facts};
+use super::rows::{Hook, Priority, Row, RowSet, Script, StoredRow};
+use super::wording::SmsSubject;
 use super::{sample, script};
 
 fn at() -> DateTime<Utc> {
     "2026-11-24T15:00:00Z".parse().unwrap()
 }
 
-fn asked(service: &str) -> Extracted {
-    Extracted {
+fn asked(service: &str) -> ExtractedFacts {
+    ExtractedFacts {
         facts: Facts::from([("service_text".to_owned(), Fact::Text(service.to_owned()))]),
-        ..Extracted::default()
+        ..ExtractedFacts::default()
     }
 }
 
 fn put<R: Row>(rows: &mut RowSet, row: R) {
     let code = row.code().to_owned();
-    R::table_mut(rows).insert(code, Arc::new(Stored { version: 2, row }));
+    R::table_mut(rows).insert(code, Arc::new(StoredRow { version: 2, row }));
 }
 
 fn scripted(code: &str, hook: Hook, source: &str) -> Script {
@@ -42,9 +42,9 @@ fn scripted(code: &str, hook: Hook, source: &str) -> Script {
 fn the_agents_question_makes_no_emergency() {
     let book = compile(1, &sample::rows(), None).unwrap();
     // The agent asked "is it flooding?"; only the caller's reply counts.
-    let extracted = Extracted {
+    let extracted = ExtractedFacts {
         said: "no, just a slow sink".to_owned(),
-        ..Extracted::default()
+        ..ExtractedFacts::default()
     };
     let decision = book.decide(&extracted, at());
     assert_eq!((decision.priority, decision.sla_seconds), (Priority::P4, 1800));
@@ -57,7 +57,7 @@ fn what_the_caller_takes_back_is_out_whatever_was_filled_in() {
     let said =
         "I need a camera inspection. No wait, actually the toilet is blocked, I need it unblocked, not the camera";
     for filled_in in ["camera_inspection", "camera"] {
-        let extracted = Extracted {
+        let extracted = ExtractedFacts {
             said: said.to_owned(),
             ..asked(filled_in)
         };
@@ -65,7 +65,7 @@ fn what_the_caller_takes_back_is_out_whatever_was_filled_in() {
         assert_eq!(service.as_deref(), Some("drain_unblocking_camera"), "{filled_in}");
     }
     // The caller names no other service, so it stays.
-    let extracted = Extracted {
+    let extracted = ExtractedFacts {
         said: "Not right now, no wait, yes".to_owned(),
         ..asked("camera_inspection")
     };
@@ -78,13 +78,13 @@ fn what_the_caller_takes_back_is_out_whatever_was_filled_in() {
 #[test]
 fn a_text_leaves_out_what_is_not_known() {
     let book = compile(1, &sample::rows(), None).unwrap();
-    let extracted = Extracted {
+    let extracted = ExtractedFacts {
         said: "There is a strong smell of gas in my basement, please help, it is really strong".to_owned(),
-        ..Extracted::default()
+        ..ExtractedFacts::default()
     };
     let decision = book.decide(&extracted, at());
     let (contact, nothing) = (book.contact("second").unwrap(), Facts::new());
-    let about = About {
+    let about = SmsSubject {
         decision: &decision,
         extracted: &extracted,
         known: &nothing,
@@ -188,7 +188,7 @@ fn a_tool_script_answers_from_its_arguments() {
         .run_tool_script(
             "estimate_metres",
             &args,
-            &Extracted::default(),
+            &ExtractedFacts::default(),
             at(),
             &script::Skips::none(),
         )
@@ -198,7 +198,7 @@ fn a_tool_script_answers_from_its_arguments() {
         book.run_tool_script(
             "spring_promotion",
             &args,
-            &Extracted::default(),
+            &ExtractedFacts::default(),
             at(),
             &script::Skips::none()
         )

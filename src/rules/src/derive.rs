@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::calendar::{Calendar, DAYS};
 use super::facts::{Fact, Facts};
 use super::kinds::place::{self, Cities};
-use super::rows::{Area, RowSet, Stored};
+use super::rows::{Area, RowSet, StoredRow};
 
 pub use super::language::LANGUAGE;
 pub use super::services::SERVICE_TEXT;
@@ -25,7 +25,7 @@ pub const CITY: &str = "city";
 /// Service areas, by postal prefix and by city.
 #[derive(Debug, Clone, Default)]
 pub struct Areas {
-    ranked: Vec<Arc<Stored<Area>>>,
+    ranked: Vec<Arc<StoredRow<Area>>>,
     by_prefix: HashMap<String, usize>,
     by_city: HashMap<String, usize>,
     cities: Cities,

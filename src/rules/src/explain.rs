@@ -7,7 +7,7 @@ use super::compile::{Rulebook, Rules};
 use super::condition::{Op, Test};
 use super::decide::Deciding;
 use super::decision::{Decision, Step};
-use super::facts::{Extracted, Fact};
+use super::facts::{ExtractedFacts, Fact};
 use super::hearing::WordId;
 use super::rows::{Adjustment, Hook, Resource, Row, Service};
 use super::vocabulary::{Env, Slot};
@@ -15,14 +15,14 @@ use super::vocabulary::{Env, Slot};
 impl Rulebook {
     /// The reason for each row that a decision about these facts leaves out.
     #[must_use]
-    pub fn explain(&self, extracted: &Extracted, at: DateTime<Utc>) -> Vec<Step> {
+    pub fn explain(&self, extracted: &ExtractedFacts, at: DateTime<Utc>) -> Vec<Step> {
         self.explain_decision(extracted, at, &self.decide(extracted, at))
     }
 
     /// The reason for each service, area, adjustment, tax, priority rule and script without a step in the decision's
     /// trace, in the order of the decision. It is computed only on request; a decision itself does not contain it.
     #[must_use]
-    pub fn explain_decision(&self, extracted: &Extracted, at: DateTime<Utc>, decision: &Decision) -> Vec<Step> {
+    pub fn explain_decision(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, decision: &Decision) -> Vec<Step> {
         let mut deciding = Deciding::new(self, extracted, at);
         let mut steps = self.other_services(extracted, decision);
         steps.extend(self.other_areas(extracted, decision));
@@ -54,7 +54,7 @@ impl Rulebook {
         steps
     }
 
-    fn other_services(&self, extracted: &Extracted, decision: &Decision) -> Vec<Step> {
+    fn other_services(&self, extracted: &ExtractedFacts, decision: &Decision) -> Vec<Step> {
         let heard = self.listen(extracted);
         let why = |service: &Service| match (self.services.why_not(service, &heard), &decision.service) {
             (Some(why), Some(first)) if !why.contains(", but ") => format!("{why}, but {first} came first"),
@@ -67,7 +67,7 @@ impl Rulebook {
             .collect()
     }
 
-    fn other_areas(&self, extracted: &Extracted, decision: &Decision) -> Vec<Step> {
+    fn other_areas(&self, extracted: &ExtractedFacts, decision: &Decision) -> Vec<Step> {
         let known = ["postal_code", "city"]
             .iter()
             .any(|name| extracted.facts.contains_key(*name));
@@ -236,12 +236,12 @@ mod tests {
     #[test]
     fn every_rule_that_does_not_hold_names_its_first_failing_term() {
         let book = compile(1, &sample::rows(), None).unwrap();
-        let extracted = Extracted {
+        let extracted = ExtractedFacts {
             facts: [("urgency", "urgent"), ("service_text", "racines")]
                 .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                 .into(),
             said: "merci".to_owned(),
-            ..Extracted::default()
+            ..ExtractedFacts::default()
         };
         let steps = book.explain(&extracted, "2026-11-24T15:00:00Z".parse().unwrap());
         let why = |code: &str| {

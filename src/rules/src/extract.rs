@@ -1,6 +1,6 @@
 //! Extracts facts from a message: fact mappings are tried in order, and each value is read as the kind of its mapping.
 //!
-//! In: a message to look into and the caller's words. Out: [`Extracted`]. A value that its kind cannot read is skipped
+//! In: a message to look into and the caller's words. Out: [`ExtractedFacts`]. A value that its kind cannot read is skipped
 //! with a note; the next pointer, the default or no value takes its place, so that odd data never stops a call.
 
 use std::collections::BTreeMap;
@@ -9,13 +9,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::derive::PROBLEM;
-use super::facts::{Extracted, Fact, Facts, Lookup, Note};
+use super::facts::{ExtractedFacts, Fact, Facts, Lookup, Note};
 use super::hearing::callers_words;
 use super::kinds::choice::Choices;
 use super::kinds::number::Plain;
 use super::kinds::speech::Speech;
-use super::kinds::{self, Reader};
-use super::rows::{FactKind, FactMapping, RowSet, Stored};
+use super::kinds::{self, ValueReader};
+use super::rows::{FactKind, FactMapping, RowSet, StoredRow};
 
 /// The pointer to the caller's words.
 pub const SAID: &str = "/said";
@@ -26,19 +26,19 @@ const MAX_NOTES: usize = 50;
 #[derive(Debug, Clone)]
 pub struct Mappings {
     mappings: Vec<Mapping>,
-    reader: Reader,
+    reader: ValueReader,
 }
 
 #[derive(Debug, Clone)]
 struct Mapping {
-    stored: Arc<Stored<FactMapping>>,
+    stored: Arc<StoredRow<FactMapping>>,
     choices: Option<Choices>,
     /// Whether any mapping reads the caller's words.
     listens: bool,
 }
 
 impl Mapping {
-    fn new(stored: &Arc<Stored<FactMapping>>) -> Self {
+    fn new(stored: &Arc<StoredRow<FactMapping>>) -> Self {
         Self {
             choices: Choices::of(&stored.row),
             listens: stored.row.pointers.iter().any(|pointer| pointer == SAID),
@@ -57,7 +57,7 @@ impl Mappings {
     pub fn new(rows: &RowSet) -> Self {
         Self {
             mappings: rows.fact_mappings.values().map(Mapping::new).collect(),
-            reader: Reader::new(rows),
+            reader: ValueReader::new(rows),
         }
     }
 
@@ -77,7 +77,7 @@ impl Mappings {
     }
 
     /// Reads the facts of a message.
-    pub fn extract(&self, lookup: &dyn Lookup, said: String) -> Extracted {
+    pub fn extract(&self, lookup: &dyn Lookup, said: String) -> ExtractedFacts {
         let (mut facts, mut notes) = (Facts::new(), Vec::new());
         let own = callers_words(&said);
         let plain = Plain::new(&own);
@@ -88,7 +88,7 @@ impl Mappings {
             }
         }
         self.complete(&mut facts, &own, &said);
-        Extracted { facts, said, notes }
+        ExtractedFacts { facts, said, notes }
     }
 
     /// The first readable value of a mapping.
@@ -164,7 +164,7 @@ impl Mappings {
         named: &BTreeMap<String, Value>,
         given: &[(&str, FactKind)],
         said: String,
-    ) -> Result<Extracted, Vec<(String, String)>> {
+    ) -> Result<ExtractedFacts, Vec<(String, String)>> {
         let (mut facts, mut notes, mut faults) = (Facts::new(), Vec::new(), Vec::new());
         for (name, value) in named.iter().filter(|(_, value)| !value.is_null()) {
             let mapping = self.mappings.iter().find(|mapping| mapping.row().code == *name);
@@ -203,7 +203,7 @@ impl Mappings {
         let plain = Plain::new(&own);
         self.complete(&mut facts, &Speech::of(&own, &plain), &said);
         if faults.is_empty() {
-            Ok(Extracted { facts, said, notes })
+            Ok(ExtractedFacts { facts, said, notes })
         } else {
             Err(faults)
         }
@@ -228,7 +228,7 @@ fn note(notes: &mut Vec<Note>, mapping: &FactMapping, why: String) {
 
 /// Whether a mapping's default is a value of its kind.
 #[must_use]
-pub fn has_sound_default(mapping: &FactMapping, reader: &Reader) -> bool {
+pub fn has_sound_default(mapping: &FactMapping, reader: &ValueReader) -> bool {
     let default = mapping.default_value.as_ref();
     let choices = Choices::of(mapping);
     default.is_none_or(|text| {

@@ -24,7 +24,7 @@ pub type Facts = BTreeMap<String, Fact>;
 
 /// The facts of a message, stored separately from derived facts, so that a later revision can derive them again.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Extracted {
+pub struct ExtractedFacts {
     /// Facts read through the rulebook's fact mappings.
     pub facts: Facts,
     /// The transcript, one turn per line; the agent's lines begin with `> `.

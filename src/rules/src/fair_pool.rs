@@ -31,7 +31,7 @@ pub enum Busy {
 
 /// The limits of a pool.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct PoolLimits {
     /// The purpose of its threads, in one word; also their name.
     pub name: &'static str,
     /// Number of threads, at least two.
@@ -57,13 +57,13 @@ type Work = Box<dyn FnOnce() + Send>;
 /// A pool. Its threads start with the first work and end when the last handle is dropped.
 #[derive(Clone)]
 pub struct FairPool {
-    shared: Arc<Shared>,
+    shared: Arc<PoolQueue>,
     /// Dropped with the last handle: the threads hold only `shared`.
-    _open: Arc<Open>,
+    _open: Arc<CloseOnDrop>,
 }
 
-struct Shared {
-    limits: Limits,
+struct PoolQueue {
+    limits: PoolLimits,
     queue: Mutex<Queue>,
     changed: Condvar,
 }
@@ -78,9 +78,9 @@ struct Queue {
     closed: bool,
 }
 
-struct Open(Arc<Shared>);
+struct CloseOnDrop(Arc<PoolQueue>);
 
-impl Drop for Open {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         self.0.lock().closed = true;
         self.0.changed.notify_all();
@@ -100,9 +100,9 @@ pub fn is_abandoned() -> bool {
 }
 
 /// Dropped with the caller's future.
-struct Waiting(Arc<AtomicBool>);
+struct WaitGuard(Arc<AtomicBool>);
 
-impl Drop for Waiting {
+impl Drop for WaitGuard {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -111,9 +111,9 @@ impl Drop for Waiting {
 impl FairPool {
     /// A pool of at least two threads.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        let shared = Arc::new(Shared {
-            limits: Limits {
+    pub fn new(limits: PoolLimits) -> Self {
+        let shared = Arc::new(PoolQueue {
+            limits: PoolLimits {
                 threads: limits.threads.max(2),
                 ..limits
             },
@@ -121,7 +121,7 @@ impl FairPool {
             changed: Condvar::new(),
         });
         Self {
-            _open: Arc::new(Open(Arc::clone(&shared))),
+            _open: Arc::new(CloseOnDrop(Arc::clone(&shared))),
             shared,
         }
     }
@@ -137,7 +137,7 @@ impl FairPool {
     ) -> Result<T, Busy> {
         let (done, result) = oneshot::channel();
         let abandoned = Arc::new(AtomicBool::new(false));
-        let _waiting = Waiting(Arc::clone(&abandoned));
+        let _waiting = WaitGuard(Arc::clone(&abandoned));
         let work = move || {
             if abandoned.load(Ordering::Relaxed) {
                 return;
@@ -153,7 +153,7 @@ impl FairPool {
     }
 }
 
-impl Shared {
+impl PoolQueue {
     const fn busy(&self) -> Busy {
         Busy::Threads(self.limits.name)
     }
@@ -268,7 +268,7 @@ mod tests {
     const QUEUE: usize = 16;
 
     fn two_threads() -> FairPool {
-        FairPool::new(Limits {
+        FairPool::new(PoolLimits {
             name: "tests",
             threads: 2,
             queue: QUEUE,

@@ -17,7 +17,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-pub use folder::{Written, read_folder, read_texts, write_folder};
+pub use folder::{WriteSummary, read_folder, read_texts, write_folder};
 pub use locate::Places;
 pub use read::parse;
 pub use write::write;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::rows::{Resource, Row, RowSet, Stored, with_row};
+use super::rows::{Resource, Row, RowSet, StoredRow, with_row};
 
 /// The rows by the path name of their resource, each with its version.
 ///
@@ -49,7 +49,7 @@ fn read<R: Row>(list: Value, rows: &mut RowSet) -> Result<(), serde_json::Error>
     let list: Option<Vec<One>> = serde_json::from_value(list)?;
     for one in list.unwrap_or_default() {
         let row: R = serde_json::from_value(one.row)?;
-        let stored = Stored {
+        let stored = StoredRow {
             version: one.version,
             row,
         };

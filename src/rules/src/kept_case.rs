@@ -14,7 +14,7 @@ use super::compile::{Rulebook, Rules};
 use super::condition::Test;
 use super::decision::Decision;
 use super::derive;
-use super::facts::{Extracted, Fact, Facts};
+use super::facts::{ExtractedFacts, Fact, Facts};
 use super::hearing::AGENT_LINE;
 use super::money::Money;
 use super::rows::{Case, Hook, Priority, Row};
@@ -39,7 +39,7 @@ pub struct ToKeep<'a> {
     /// A description of what it shows.
     pub comment: &'a str,
     /// The facts of the message.
-    pub extracted: &'a Extracted,
+    pub extracted: &'a ExtractedFacts,
     /// The instant of the decision.
     pub at: DateTime<Utc>,
     /// The decision that the case checks, as JSON.
@@ -193,7 +193,7 @@ impl Rulebook {
     }
 
     /// The words that rules listen for, separated so that they form no new phrase.
-    fn words_of(&self, extracted: &Extracted) -> String {
+    fn words_of(&self, extracted: &ExtractedFacts) -> String {
         let heard = self.listen(extracted);
         let mut words: Vec<&str> = Vec::new();
         for mention in &heard.mentions {
@@ -268,7 +268,7 @@ mod tests {
 
     const SAID: &str = "Bonjour, ici Zenobie Quatremains.\nJ'ai des racines dans le drain, au 77 rue du Hibou.";
 
-    fn extracted() -> Extracted {
+    fn extracted() -> ExtractedFacts {
         let texts = [
             ("customer_name", "Zenobie Quatremains"),
             ("customer_phone", "+14385550177"),
@@ -278,12 +278,12 @@ mod tests {
             ("urgency", "urgent"),
             ("caller", "+14385550177"),
         ];
-        Extracted {
+        ExtractedFacts {
             facts: texts
                 .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                 .into(),
             said: SAID.to_owned(),
-            ..Extracted::default()
+            ..ExtractedFacts::default()
         }
     }
 

@@ -33,14 +33,14 @@ pub type Refusal = &'static str;
 
 /// Reads values as facts, with the settings and areas of the rulebook.
 #[derive(Debug, Clone, Default)]
-pub struct Reader {
+pub struct ValueReader {
     region: Option<Id>,
     postal: Postal,
     zone: Tz,
     cities: Cities,
 }
 
-impl Reader {
+impl ValueReader {
     /// Builds the reader from a rulebook's settings and areas.
     #[must_use]
     pub fn new(rows: &RowSet) -> Self {
@@ -434,7 +434,7 @@ mod tests {
                 FactKind::Email,
             ] {
                 assert!(
-                    Reader::default().typed(kind, &json!(text)).is_err(),
+                    ValueReader::default().typed(kind, &json!(text)).is_err(),
                     "{text:?} as {kind:?}"
                 );
             }
@@ -465,7 +465,7 @@ mod tests {
         )
         .unwrap();
         let choices = Choices::of(&mapping);
-        let read = |text: &str| Reader::default().read(mapping.kind, choices.as_ref(), &json!(text));
+        let read = |text: &str| ValueReader::default().read(mapping.kind, choices.as_ref(), &json!(text));
         assert_eq!(read("None"), Ok(Fact::Text("none".to_owned())));
         assert_eq!(read("no flooding"), Err("it names none of the values"));
         assert_eq!(read("flooding"), Ok(Fact::Text("flooding".to_owned())));
@@ -507,9 +507,9 @@ mod tests {
 
     #[test]
     fn an_instant_without_a_zone_is_local() {
-        let reader = Reader {
+        let reader = ValueReader {
             zone: Tz::America__Toronto,
-            ..Reader::default()
+            ..ValueReader::default()
         };
         let read = |value: Value| reader.time(&value).map(|time| time.to_rfc3339());
         assert_eq!(
@@ -526,7 +526,7 @@ mod tests {
 
     #[test]
     fn what_the_caller_said_tells_a_bare_number_its_unit() {
-        let reader = Reader::default();
+        let reader = ValueReader::default();
         let read = |value: Value, said: &str| {
             let plain = number::Plain::new(said);
             reader.said_otherwise(FactKind::Length, &value, &Speech::of(said, &plain))

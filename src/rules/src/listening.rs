@@ -1,9 +1,9 @@
 //! Compiles rows of concepts and cues into [`Ears`], and selects the words to listen to.
 
 use super::derive::PROBLEM;
-use super::facts::{Extracted, Fact};
+use super::facts::{ExtractedFacts, Fact};
 use super::fault::Fault;
-use super::hearing::{CueRule, Ears, Heard, LexiconBuilder};
+use super::hearing::{CueRule, Ears, HearingResult, LexiconBuilder};
 use super::rows::{Concept, Cue, CueEffect, Resource, RowSet, Settings, Trust};
 
 /// Maximum reach of a cue, in words.
@@ -107,7 +107,7 @@ pub fn fault(resource: Resource, code: &str, column: String, problem: &'static s
 
 /// Listens to the caller's words and to the facts that the settings name.
 #[must_use]
-pub fn listen(ears: &Ears, settings: &Settings, extracted: &Extracted) -> Heard {
+pub fn listen(ears: &Ears, settings: &Settings, extracted: &ExtractedFacts) -> HearingResult {
     let text = |name: &str| match extracted.facts.get(name) {
         Some(Fact::Text(text)) => Some(text.as_str()),
         _ => None,

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::compile::{Rulebook, compile};
 use super::facts::Lookup;
-use super::rows::{Concept, Row as _, RowSet, Stored};
+use super::rows::{Concept, Row as _, RowSet, StoredRow};
 use super::sample;
 
 /// Initial length of a text in bytes, and the factor by which it grows.
@@ -35,7 +35,7 @@ fn rows() -> RowSet {
         phrases: [("en".to_owned(), phrases)].into(),
         except: vec!["a a".to_owned(), "water leak".to_owned()],
     };
-    let stored = Arc::new(Stored {
+    let stored = Arc::new(StoredRow {
         version: 1,
         row: concept,
     });

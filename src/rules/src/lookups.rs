@@ -7,32 +7,32 @@ use chrono::{DateTime, Utc};
 
 use super::compile::Rulebook;
 use super::derive;
-use super::facts::Extracted;
-use super::hearing::{Heard, Likelihood};
+use super::facts::ExtractedFacts;
+use super::hearing::{HearingResult, Likelihood};
 use super::rows::Service;
 use super::words;
 use super::{language, listening};
 
 /// What was heard, with the likelihoods from the classifiers; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Listened {
-    pub(super) heard: Arc<Heard>,
+pub struct HeardCall {
+    pub(super) heard: Arc<HearingResult>,
     pub(super) likelihoods: Vec<Likelihood>,
 }
 
 impl Rulebook {
     /// Listens to the caller's words and a model's facts with this rulebook's phrases and cues.
     #[must_use]
-    pub fn listen(&self, extracted: &Extracted) -> Heard {
+    pub fn listen(&self, extracted: &ExtractedFacts) -> HearingResult {
         listening::listen(&self.ears, self.settings(), extracted)
     }
 
     /// Same as [`Self::listen`], with the likelihoods from the classifiers.
     #[must_use]
-    pub fn listened(&self, extracted: &Extracted) -> Listened {
+    pub fn listened(&self, extracted: &ExtractedFacts) -> HeardCall {
         let heard = self.listen(extracted);
         let likelihoods = self.classifiers.judge(&heard, &extracted.facts);
-        Listened {
+        HeardCall {
             heard: Arc::new(heard),
             likelihoods,
         }
@@ -54,7 +54,7 @@ impl Rulebook {
 
     /// The language for replies to a caller.
     #[must_use]
-    pub fn language(&self, extracted: &Extracted) -> String {
+    pub fn language(&self, extracted: &ExtractedFacts) -> String {
         language::language(
             &self.settings().languages,
             &extracted.facts,

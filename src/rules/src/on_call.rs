@@ -32,12 +32,12 @@ pub struct Plans(BTreeMap<String, Plan>);
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub calendar: Option<(String, Arc<Calendar>)>,
-    pub turn: Option<Turn>,
+    pub turn: Option<RotationWeek>,
 }
 
 /// A week of a rotation.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Turn {
+pub(super) struct RotationWeek {
     week: i64,
     of: i64,
     /// The local time at which week 1 began.
@@ -48,7 +48,7 @@ impl Plan {
     /// Whether the schedule puts its contact on shift.
     pub fn is_up(&self, local: NaiveDateTime) -> bool {
         let open = self.calendar.as_ref().is_none_or(|(_, calendar)| calendar.open(local));
-        let is_week = |turn: Turn| turn.week == week(turn.from, local, turn.of);
+        let is_week = |turn: RotationWeek| turn.week == week(turn.from, local, turn.of);
         open && self.turn.is_none_or(is_week)
     }
 }
@@ -70,7 +70,7 @@ impl Plans {
                 Some((code.to_owned(), calendar))
             });
             let turn = contact.rotation_week.zip(contact.rotation_of).zip(from);
-            let turn = turn.map(|((week, of), from)| Turn { week, of, from });
+            let turn = turn.map(|((week, of), from)| RotationWeek { week, of, from });
             if calendar.is_some() || turn.is_some() {
                 plans.insert(contact.code.clone(), Plan { calendar, turn });
             }
@@ -172,7 +172,7 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::facts::Extracted;
+    use crate::facts::ExtractedFacts;
     use crate::rows::Row;
     use crate::{compile, sample};
 
@@ -186,7 +186,7 @@ pub(crate) mod tests {
 
     fn put<R: Row>(rows: &mut RowSet, row: Value) {
         let row: R = serde_json::from_value(row).unwrap();
-        let stored = crate::rows::Stored { version: 1, row };
+        let stored = crate::rows::StoredRow { version: 1, row };
         R::table_mut(rows).insert(stored.row.code().to_owned(), Arc::new(stored));
     }
 
@@ -233,7 +233,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn told(book: &Rulebook, at: &str) -> Vec<String> {
-        book.decide(&Extracted::default(), at.parse().unwrap()).notify
+        book.decide(&ExtractedFacts::default(), at.parse().unwrap()).notify
     }
 
     #[test]
@@ -309,7 +309,7 @@ pub(crate) mod tests {
         assert_eq!(told(&book, "2026-01-06T03:00:00Z"), ["both", "always"]);
         assert_eq!(told(&book, "2026-01-13T03:00:00Z"), ["always"]);
         assert_eq!(told(&book, "2026-01-06T15:00:00Z"), ["always"]);
-        let decision = book.decide(&Extracted::default(), "2026-01-06T15:00:00Z".parse().unwrap());
+        let decision = book.decide(&ExtractedFacts::default(), "2026-01-06T15:00:00Z".parse().unwrap());
         let steps: Vec<_> = decision
             .trace
             .iter()

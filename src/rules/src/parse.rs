@@ -109,7 +109,7 @@ fn too_rich(at: Position, what: &str) -> TextFault {
 }
 
 /// One side of a comparison.
-enum Side {
+enum Operand {
     Fact(Slot, FactKind),
     Literal(Fact, Position),
 }
@@ -199,7 +199,7 @@ impl Compiler<'_, '_> {
     }
 
     fn membership(&mut self, list: &Expr, item: &Expr) -> Result<Test, TextFault> {
-        let Side::Fact(slot, kind) = self.side(item)? else {
+        let Operand::Fact(slot, kind) = self.side(item)? else {
             return Err(fault(
                 item.position(),
                 "wrong_type",
@@ -227,9 +227,11 @@ impl Compiler<'_, '_> {
 
     fn comparison(&mut self, left: &Expr, op: Op, right: &Expr, at: Position) -> Result<Test, TextFault> {
         let (slot, kind, op, value, value_at) = match (self.side(left)?, self.side(right)?) {
-            (Side::Fact(slot, kind), Side::Literal(value, value_at)) => (slot, kind, op, value, value_at),
-            (Side::Literal(value, value_at), Side::Fact(slot, kind)) => (slot, kind, op.flipped(), value, value_at),
-            (Side::Fact(left, left_kind), Side::Fact(right, right_kind)) => {
+            (Operand::Fact(slot, kind), Operand::Literal(value, value_at)) => (slot, kind, op, value, value_at),
+            (Operand::Literal(value, value_at), Operand::Fact(slot, kind)) => {
+                (slot, kind, op.flipped(), value, value_at)
+            }
+            (Operand::Fact(left, left_kind), Operand::Fact(right, right_kind)) => {
                 if left_kind != right_kind {
                     let text = format!("{} cannot be compared with {}", a_kind(left_kind), a_kind(right_kind));
                     return Err(fault(at, "wrong_type", text));
@@ -237,7 +239,7 @@ impl Compiler<'_, '_> {
                 ordered(op, left_kind, at)?;
                 return Ok(Test::CompareFacts(left, op, right));
             }
-            (Side::Literal(..), Side::Literal(..)) => {
+            (Operand::Literal(..), Operand::Literal(..)) => {
                 return Err(fault(at, "no_fact", "a comparison needs a fact on one side".to_owned()));
             }
         };
@@ -246,10 +248,10 @@ impl Compiler<'_, '_> {
         Ok(Test::Compare(slot, op, value))
     }
 
-    fn side(&mut self, expr: &Expr) -> Result<Side, TextFault> {
+    fn side(&mut self, expr: &Expr) -> Result<Operand, TextFault> {
         match expr {
-            Expr::Variable(..) => self.fact(expr).map(|(slot, kind)| Side::Fact(slot, kind)),
-            _ => literal(expr).map(|(value, at)| Side::Literal(value, at)),
+            Expr::Variable(..) => self.fact(expr).map(|(slot, kind)| Operand::Fact(slot, kind)),
+            _ => literal(expr).map(|(value, at)| Operand::Literal(value, at)),
         }
     }
 

@@ -21,7 +21,7 @@ pub struct BadPhrase {
 
 /// A phrase found in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct PhraseHit {
     /// The index of the phrase in the list.
     pub phrase: usize,
     /// Whether it would count.
@@ -64,13 +64,13 @@ impl PhraseProbe {
 
     /// The phrases found in a conversation, each once: a mention that counts, if there is one.
     #[must_use]
-    pub fn find(&self, said: &str) -> Vec<Found> {
+    pub fn find(&self, said: &str) -> Vec<PhraseHit> {
         let heard = self.ears.hear(said, &[]);
-        let mut found: Vec<Found> = Vec::new();
+        let mut found: Vec<PhraseHit> = Vec::new();
         for mention in &heard.mentions {
             let places = self.ids.iter().enumerate().filter(|(_, id)| **id == mention.phrase);
             for (phrase, _) in places {
-                let new = Found {
+                let new = PhraseHit {
                     phrase,
                     counts: mention.counts(),
                     words: mention.words.clone(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::compile::{Rulebook, compile_here};
-use super::fair_pool::{Busy, FairPool, Limits, processors};
+use super::fair_pool::{Busy, FairPool, PoolLimits, processors};
 use super::fault::Fault;
 use super::rows::RowSet;
 
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Pools {
 impl Default for Pools {
     fn default() -> Self {
         let pool = |name, threads, queue, queues, patience, niceness| {
-            FairPool::new(Limits {
+            FairPool::new(PoolLimits {
                 name,
                 threads,
                 queue,

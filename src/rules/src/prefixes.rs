@@ -12,7 +12,7 @@ pub struct Prefixes {
 
 /// A position in the trie: the letters matched so far. The default is the root.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Place(usize);
+pub struct TriePosition(usize);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Node {
@@ -56,7 +56,7 @@ impl Prefixes {
 
     /// Calls `tell` for each prefix of a word, shortest first, with its length in bytes and its number.
     pub fn each(&self, word: &str, mut tell: impl FnMut(usize, u32)) {
-        let mut place = Place::default();
+        let mut place = TriePosition::default();
         for (length, letter) in word.bytes().enumerate() {
             if let Some(number) = self.number(place) {
                 tell(length, number);
@@ -73,7 +73,7 @@ impl Prefixes {
 
     /// The position after more letters; `None` if no prefix continues this way.
     #[must_use]
-    pub fn behind(&self, place: Place, letters: &str) -> Option<Place> {
+    pub fn behind(&self, place: TriePosition, letters: &str) -> Option<TriePosition> {
         letters
             .bytes()
             .try_fold(place, |place, letter| self.step(place, letter))
@@ -82,20 +82,20 @@ impl Prefixes {
     /// The number of the prefix that equals the whole word.
     #[must_use]
     pub fn whole(&self, word: &str) -> Option<u32> {
-        self.number(self.behind(Place::default(), word)?)
+        self.number(self.behind(TriePosition::default(), word)?)
     }
 
     /// The number of the prefix that ends at a position.
     #[must_use]
-    pub fn number(&self, place: Place) -> Option<u32> {
+    pub fn number(&self, place: TriePosition) -> Option<u32> {
         self.nodes.get(place.0)?.ends
     }
 
-    fn step(&self, place: Place, letter: u8) -> Option<Place> {
+    fn step(&self, place: TriePosition, letter: u8) -> Option<TriePosition> {
         let (begin, end) = self.nodes.get(place.0)?.children;
         let children = self.letters.get(begin as usize..end as usize)?;
         let child = children.iter().position(|child| *child == letter)?;
-        Some(Place(begin as usize + child))
+        Some(TriePosition(begin as usize + child))
     }
 }
 

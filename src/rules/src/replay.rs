@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::compile::Rulebook;
-use super::decide::LeftOut;
+use super::decide::SkippedScripts;
 use super::decision::Decision;
-use super::facts::Extracted;
+use super::facts::ExtractedFacts;
 use super::fault::escaped;
 use super::rows::Resource;
 use super::script::Skips;
@@ -34,14 +34,14 @@ pub struct Difference {
 
 /// The result of a replay.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replayed {
+pub struct ReplayResult {
     /// Every place that differs; empty if the bytes are the same.
     pub differences: Vec<Difference>,
     /// The new decision.
     pub decision: Value,
 }
 
-impl Replayed {
+impl ReplayResult {
     /// Whether the bytes are the same.
     #[must_use]
     pub fn is_same(&self) -> bool {
@@ -65,10 +65,10 @@ impl Rulebook {
     /// When the decision cannot be converted to JSON.
     pub fn replay(
         &self,
-        extracted: &Extracted,
+        extracted: &ExtractedFacts,
         at: DateTime<Utc>,
         stored: &Value,
-    ) -> Result<Replayed, serde_json::Error> {
+    ) -> Result<ReplayResult, serde_json::Error> {
         let left_out = left_out(stored);
         let mut decision = self.again(extracted, at, &left_out);
         for _ in 0..RETRIES {
@@ -82,20 +82,20 @@ impl Rulebook {
         if canonical(stored)? != canonical(&now)? {
             compare(String::new(), stored, &now, &mut differences);
         }
-        Ok(Replayed {
+        Ok(ReplayResult {
             differences,
             decision: now,
         })
     }
 
-    fn again(&self, extracted: &Extracted, at: DateTime<Utc>, left_out: &LeftOut) -> Decision {
+    fn again(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, left_out: &SkippedScripts) -> Decision {
         self.decide_without(extracted, at, Skips::from(left_out.clone()))
             .decision
     }
 }
 
 /// The scripts that a stored decision left out, each with the reason from its trace.
-fn left_out(stored: &Value) -> LeftOut {
+fn left_out(stored: &Value) -> SkippedScripts {
     let dropped = stored["dropped_scripts"].as_array().into_iter().flatten();
     let steps = || stored["trace"].as_array().into_iter().flatten();
     let said = |code: &str| {
@@ -145,18 +145,18 @@ fn compare(place: String, stored: &Value, now: &Value, differences: &mut Vec<Dif
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Extracted, Fact};
-    use crate::rows::{Hook, Script, Stored};
+    use crate::facts::{ExtractedFacts, Fact};
+    use crate::rows::{Hook, Script, StoredRow};
     use crate::{compile, sample};
     use serde_json::json;
 
-    fn facts() -> Extracted {
-        Extracted {
+    fn facts() -> ExtractedFacts {
+        ExtractedFacts {
             facts: [("postal_code", "J4K 2M6"), ("urgency", "urgent")]
                 .map(|(name, text)| (name.to_owned(), Fact::Text(text.to_owned())))
                 .into(),
             said: "Bonjour, j'ai des racines dans le drain.".to_owned(),
-            ..Extracted::default()
+            ..ExtractedFacts::default()
         }
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let mut book = |source: &str| {
             let row = script(source);
             rows.scripts
-                .insert("late".to_owned(), std::sync::Arc::new(Stored { version: 1, row }));
+                .insert("late".to_owned(), std::sync::Arc::new(StoredRow { version: 1, row }));
             compile(1, &rows, None).unwrap()
         };
         let at = "2026-11-24T15:00:00Z".parse().unwrap();

@@ -24,7 +24,7 @@ pub type Labels = BTreeMap<String, String>;
 
 /// A row and its `version`: the revision that last changed it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stored<R> {
+pub struct StoredRow<R> {
     /// The revision that last wrote the row; never decreases.
     pub version: i64,
     /// The row.
@@ -32,7 +32,7 @@ pub struct Stored<R> {
 }
 
 /// All rows of one resource by code.
-pub type Table<R> = BTreeMap<String, Arc<Stored<R>>>;
+pub type Table<R> = BTreeMap<String, Arc<StoredRow<R>>>;
 
 /// The common properties of all rows.
 pub trait Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {
@@ -48,20 +48,20 @@ pub trait Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 
 
 /// Whether two rows have the same content, regardless of the revision that wrote them.
 #[must_use]
-pub fn same<R: Row>(one: &Arc<Stored<R>>, other: &Arc<Stored<R>>) -> bool {
+pub fn same<R: Row>(one: &Arc<StoredRow<R>>, other: &Arc<StoredRow<R>>) -> bool {
     Arc::ptr_eq(one, other) || one.row == other.row
 }
 
 /// A row's code, the row before and the row after; `None` if it did not exist yet, or no longer exists.
-pub type Changed<'a, R> = (&'a String, Option<&'a Arc<Stored<R>>>, Option<&'a Arc<Stored<R>>>);
+pub type RowChange<'a, R> = (&'a String, Option<&'a Arc<StoredRow<R>>>, Option<&'a Arc<StoredRow<R>>>);
 
 /// The rows of one resource whose content differs between two states, by code.
 #[must_use]
-pub fn changed<'a, R: Row>(before: &'a RowSet, after: &'a RowSet) -> Vec<Changed<'a, R>> {
+pub fn changed<'a, R: Row>(before: &'a RowSet, after: &'a RowSet) -> Vec<RowChange<'a, R>> {
     let (old, new) = (R::table(before), R::table(after));
     let codes: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let pairs = codes.into_iter().map(|code| (code, old.get(code), new.get(code)));
-    let differ = |(_, was, is): &Changed<'a, R>| !was.zip(*is).is_some_and(|(was, is)| same(was, is));
+    let differ = |(_, was, is): &RowChange<'a, R>| !was.zip(*is).is_some_and(|(was, is)| same(was, is));
     pairs.filter(differ).collect()
 }
 

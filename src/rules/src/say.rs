@@ -3,7 +3,7 @@
 use super::decision::Price;
 use super::money::Money;
 use super::rows::{Labels, Offer, Service, Settings};
-use super::sentences::{Part, sentence as words};
+use super::sentences::{SentenceValue, sentence as words};
 
 /// A label in a language, else in the rulebook's first language, else in any.
 #[must_use]
@@ -42,18 +42,18 @@ pub fn sentence(settings: &Settings, service: Option<&Service>, price: Option<&P
 
 fn priced(price: &Price, service: &Service, language: &str) -> String {
     let currency = currency(&price.currency, language);
-    let currency = Part::Text(&currency);
+    let currency = SentenceValue::Text(&currency);
     let (from, to) = (amount(price.from, language), amount(price.to, language));
     let mut text = if price.from == price.to {
         words(
             language,
             "price",
-            &[("amount", Part::Text(&from)), ("currency", currency)],
+            &[("amount", SentenceValue::Text(&from)), ("currency", currency)],
         )
     } else {
         let parts = [
-            ("from", Part::Text(&from)),
-            ("to", Part::Text(&to)),
+            ("from", SentenceValue::Text(&from)),
+            ("to", SentenceValue::Text(&to)),
             ("currency", currency),
         ];
         words(language, "price-range", &parts)
@@ -68,7 +68,7 @@ fn priced(price: &Price, service: &Service, language: &str) -> String {
         text.push_str(&words(
             language,
             key,
-            &[("amount", Part::Text(&amount)), ("currency", currency)],
+            &[("amount", SentenceValue::Text(&amount)), ("currency", currency)],
         ));
     }
     if !price.taxes.is_empty() {
@@ -121,6 +121,9 @@ fn lead(service: &Service, language: &str) -> Option<String> {
         (false, false, true) => "lead-days",
         (false, false, false) => "lead-days-range",
     };
-    let parts = [("from", Part::Number(least)), ("days", Part::Number(most))];
+    let parts = [
+        ("from", SentenceValue::Number(least)),
+        ("days", SentenceValue::Number(most)),
+    ];
     Some(words(language, key, &parts))
 }

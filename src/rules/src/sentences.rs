@@ -25,7 +25,7 @@ static BUNDLES: LazyLock<Vec<(&str, Bundle)>> = LazyLock::new(|| {
 
 /// A value in a sentence: a string, or a number that selects singular or plural.
 #[derive(Debug, Clone, Copy)]
-pub enum Part<'a> {
+pub enum SentenceValue<'a> {
     Text(&'a str),
     Number(i64),
 }
@@ -33,7 +33,7 @@ pub enum Part<'a> {
 /// A sentence in a language, or in the first one if the language has no file. `parts` are the values of its
 /// placeholders.
 #[must_use]
-pub fn sentence(language: &str, key: &str, parts: &[(&str, Part<'_>)]) -> String {
+pub fn sentence(language: &str, key: &str, parts: &[(&str, SentenceValue<'_>)]) -> String {
     let bundle = bundle_of(language);
     let Some(pattern) = bundle.and_then(|bundle| bundle.get_message(key)?.value()) else {
         return String::new();
@@ -41,8 +41,8 @@ pub fn sentence(language: &str, key: &str, parts: &[(&str, Part<'_>)]) -> String
     let mut args = FluentArgs::with_capacity(parts.len());
     for (name, part) in parts {
         match part {
-            Part::Text(text) => args.set(*name, FluentValue::from(*text)),
-            Part::Number(number) => args.set(*name, FluentValue::from(*number)),
+            SentenceValue::Text(text) => args.set(*name, FluentValue::from(*text)),
+            SentenceValue::Number(number) => args.set(*name, FluentValue::from(*number)),
         }
     }
     // A fault in a file makes a test fail.
@@ -92,7 +92,10 @@ mod tests {
             };
             assert_eq!(names(source), names(first), "{code}");
             for key in keys(source) {
-                let parts: Vec<_> = names(source).into_iter().map(|name| (name, Part::Number(2))).collect();
+                let parts: Vec<_> = names(source)
+                    .into_iter()
+                    .map(|name| (name, SentenceValue::Number(2)))
+                    .collect();
                 assert!(!sentence(code, key, &parts).contains(['{', '$']), "{code}: {key}");
                 assert!(!sentence(code, key, &parts).is_empty(), "{code}: {key}");
             }
@@ -101,7 +104,7 @@ mod tests {
 
     #[test]
     fn numbers_choose_the_form_and_an_unknown_language_is_the_first() {
-        let weeks = |language, days| sentence(language, "lead-weeks", &[("days", Part::Number(days))]);
+        let weeks = |language, days| sentence(language, "lead-weeks", &[("days", SentenceValue::Number(days))]);
         assert_eq!(
             (weeks("en", 1), weeks("en", 2)),
             ("1 week".to_owned(), "2 weeks".to_owned())
@@ -115,7 +118,10 @@ mod tests {
             sentence(
                 "fr",
                 "besides",
-                &[("amount", Part::Text("5")), ("currency", Part::Text("euros"))]
+                &[
+                    ("amount", SentenceValue::Text("5")),
+                    ("currency", SentenceValue::Text("euros"))
+                ]
             ),
             ", plus 5 euros pour les travaux"
         );

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::facts::{Fact, Facts};
-use super::hearing::{Heard, LexiconBuilder, Likelihood, Mention, Source, Verdict, WordId};
-use super::rows::{Offer, RowSet, Service, Stored};
+use super::hearing::{HearingResult, LexiconBuilder, Likelihood, Mention, MentionSense, Source, WordId};
+use super::rows::{Offer, RowSet, Service, StoredRow};
 use super::words::fold;
 
 /// The mapped fact that names the wanted service.
@@ -27,7 +27,7 @@ const SOUNDS_UNLIKE: i64 = 50;
 /// Services by rank, with their names and keywords.
 #[derive(Debug, Clone, Default)]
 pub struct Services {
-    ranked: Vec<Arc<Stored<Service>>>,
+    ranked: Vec<Arc<StoredRow<Service>>>,
     by_name: HashMap<String, usize>,
     by_word: HashMap<WordId, usize>,
     by_weak_word: HashMap<WordId, usize>,
@@ -73,7 +73,7 @@ impl Services {
     }
 
     /// The requested service, and how it was found.
-    pub fn find(&self, facts: &Facts, heard: &Heard, likelihoods: &[Likelihood]) -> Option<(&Service, String)> {
+    pub fn find(&self, facts: &Facts, heard: &HearingResult, likelihoods: &[Likelihood]) -> Option<(&Service, String)> {
         let since = self.last_correction(heard);
         let taken_back = self.taken_back(heard, since);
         if let Some(Fact::Text(wanted)) = facts.get(SERVICE_TEXT)
@@ -105,7 +105,7 @@ impl Services {
 
     /// The services, by index, that the caller took back for another one: "a camera inspection, no wait, the toilet is
     /// blocked". The call is about none of these, whatever a model filled in or the classifiers say.
-    fn taken_back(&self, heard: &Heard, since: usize) -> Vec<usize> {
+    fn taken_back(&self, heard: &HearingResult, since: usize) -> Vec<usize> {
         let (mut taken_back, mut wanted, mut is_instead) = (Vec::new(), Vec::new(), false);
         let of_the_caller = |mention: &&Mention| !matches!(mention.source, Source::Fact(_));
         for mention in heard.mentions.iter().filter(of_the_caller) {
@@ -116,7 +116,7 @@ impl Services {
                     is_instead |= find_in(&self.by_word, mention).is_some();
                 }
                 Some(_) if mention.place < since => taken_back.push(place),
-                None if mention.verdict != Verdict::OtherSense => taken_back.push(place),
+                None if mention.verdict != MentionSense::OtherSense => taken_back.push(place),
                 _ => {}
             }
         }
@@ -185,7 +185,7 @@ impl Services {
 
     /// Why a service was not found although one of its keywords was heard.
     #[must_use]
-    pub fn why_not(&self, service: &Service, heard: &Heard) -> Option<String> {
+    pub fn why_not(&self, service: &Service, heard: &HearingResult) -> Option<String> {
         let own = |mention: &&Mention| {
             self.place(mention)
                 .is_some_and(|place| self.ranked[place].row.code == service.code)
@@ -193,12 +193,14 @@ impl Services {
         let mention = heard.mentions.iter().find(own)?;
         let word = &mention.words;
         Some(match mention.verdict {
-            Verdict::Denied | Verdict::AnsweredNo => format!("heard \"{word}\", but it is denied"),
-            Verdict::OtherSense => format!("heard \"{word}\" in another sense"),
-            Verdict::Past | Verdict::Over => format!("heard \"{word}\", but it is past"),
-            Verdict::SomeoneElse => format!("heard \"{word}\", but it is somebody else's"),
-            Verdict::Place => format!("heard \"{word}\", but it only says where something is"),
-            Verdict::Counts | Verdict::AgreedTo | Verdict::Hypothetical | Verdict::Asked => format!("heard \"{word}\""),
+            MentionSense::Denied | MentionSense::AnsweredNo => format!("heard \"{word}\", but it is denied"),
+            MentionSense::OtherSense => format!("heard \"{word}\" in another sense"),
+            MentionSense::Past | MentionSense::Over => format!("heard \"{word}\", but it is past"),
+            MentionSense::SomeoneElse => format!("heard \"{word}\", but it is somebody else's"),
+            MentionSense::Place => format!("heard \"{word}\", but it only says where something is"),
+            MentionSense::Counts | MentionSense::AgreedTo | MentionSense::Hypothetical | MentionSense::Asked => {
+                format!("heard \"{word}\"")
+            }
         })
     }
 
@@ -208,13 +210,13 @@ impl Services {
     }
 
     /// The word index of the last correction before the caller named a service: earlier words do not count.
-    fn last_correction(&self, heard: &Heard) -> usize {
+    fn last_correction(&self, heard: &HearingResult) -> usize {
         let named = heard.mentions.iter().filter(|mention| {
             mention.source == Source::Said
                 && self.place(mention).is_some()
                 && matches!(
                     mention.verdict,
-                    Verdict::Counts | Verdict::Hypothetical | Verdict::Asked
+                    MentionSense::Counts | MentionSense::Hypothetical | MentionSense::Asked
                 )
         });
         let Some(last) = named.map(|mention| mention.place).max() else {
@@ -238,7 +240,7 @@ fn find_in(services: &HashMap<WordId, usize>, mention: &Mention) -> Option<usize
 }
 
 /// The strength of a mention as evidence; `None` if it is none.
-fn weight(mention: &Mention, heard: &Heard, since: usize) -> Option<Weight> {
+fn weight(mention: &Mention, heard: &HearingResult, since: usize) -> Option<Weight> {
     if heard.denied.binary_search(&mention.phrase).is_ok() {
         return None;
     }
@@ -248,14 +250,16 @@ fn weight(mention: &Mention, heard: &Heard, since: usize) -> Option<Weight> {
         _ => Weight::Wanted,
     };
     match mention.verdict {
-        Verdict::Denied | Verdict::AnsweredNo | Verdict::OtherSense => None,
+        MentionSense::Denied | MentionSense::AnsweredNo | MentionSense::OtherSense => None,
         _ if !is_fact && mention.place < since => Some(Weight::Told),
-        Verdict::Counts | Verdict::AgreedTo | Verdict::Hypothetical | Verdict::Asked => Some(wanted),
-        Verdict::Past | Verdict::Over | Verdict::SomeoneElse | Verdict::Place => Some(Weight::Told),
+        MentionSense::Counts | MentionSense::AgreedTo | MentionSense::Hypothetical | MentionSense::Asked => {
+            Some(wanted)
+        }
+        MentionSense::Past | MentionSense::Over | MentionSense::SomeoneElse | MentionSense::Place => Some(Weight::Told),
     }
 }
 
-fn why(mention: &Mention, heard: &Heard) -> String {
+fn why(mention: &Mention, heard: &HearingResult) -> String {
     let word = heard.lexicon().name(mention.phrase);
     match &mention.source {
         Source::Said => format!("heard \"{word}\""),

@@ -17,7 +17,7 @@ const MEMORY_PER_ROW: usize = 1024;
 /// The size of all rows as JSON, in bytes.
 #[must_use]
 pub fn row_bytes(rows: &RowSet) -> usize {
-    let mut counted = Counted(0);
+    let mut counted = ByteCounter(0);
     for resource in Resource::ALL {
         // Classifiers are the longest rows, and every revision is measured: their size is calculated without
         // serialising them.
@@ -44,7 +44,7 @@ pub fn in_memory(rows: &RowSet, row_bytes: usize) -> usize {
         .saturating_add(rows.count().saturating_mul(MEMORY_PER_ROW))
 }
 
-fn count<R: Row>(rows: &RowSet, counted: &mut Counted) {
+fn count<R: Row>(rows: &RowSet, counted: &mut ByteCounter) {
     for stored in R::table(rows).values() {
         // A row that cannot be written as JSON can never be published.
         let _ = serde_json::to_writer(&mut *counted, &stored.row);
@@ -52,9 +52,9 @@ fn count<R: Row>(rows: &RowSet, counted: &mut Counted) {
 }
 
 /// A writer that counts bytes.
-struct Counted(usize);
+struct ByteCounter(usize);
 
-impl Write for Counted {
+impl Write for ByteCounter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0 += bytes.len();
         Ok(bytes.len())

@@ -4,18 +4,18 @@
 use super::caller_words;
 use super::compile::Rulebook;
 use super::decision::Decision;
-use super::facts::{Extracted, Fact, Facts};
+use super::facts::{ExtractedFacts, Fact, Facts};
 use super::rows::{Contact, Labels};
 
 /// Maximum length of a fact in a message, in characters.
 const MOST_OF_A_FACT: usize = 120;
 
 /// The subject of a message.
-pub struct About<'a> {
+pub struct SmsSubject<'a> {
     /// The decision.
     pub decision: &'a Decision,
     /// The facts of the message from Vapi.
-    pub extracted: &'a Extracted,
+    pub extracted: &'a ExtractedFacts,
     /// Other facts known about the caller.
     pub known: &'a Facts,
     /// The short reference of the SMS message.
@@ -28,15 +28,15 @@ impl Rulebook {
     /// The template with its placeholders filled. An unknown value becomes a dash, and a part in brackets with an
     /// unknown value is left out. `None` if there is no such template.
     #[must_use]
-    pub fn worded(&self, template: &str, contact: &Contact, about: &About<'_>) -> Option<String> {
+    pub fn worded(&self, template: &str, contact: &Contact, about: &SmsSubject<'_>) -> Option<String> {
         let template = self.template_text(template, &contact.language)?;
         let mut text = String::with_capacity(template.len() + 80);
         for part in parts(template) {
             match part {
-                Part::Always(part) => {
+                TemplatePart::Always(part) => {
                     self.fill(&mut text, part, contact, about);
                 }
-                Part::WhenKnown(part) => {
+                TemplatePart::WhenKnown(part) => {
                     let before = text.len();
                     if !self.fill(&mut text, part, contact, about) {
                         text.truncate(before);
@@ -48,7 +48,7 @@ impl Rulebook {
     }
 
     /// Appends a part with its placeholders filled. Returns whether all their values are known.
-    fn fill(&self, text: &mut String, part: &str, contact: &Contact, about: &About<'_>) -> bool {
+    fn fill(&self, text: &mut String, part: &str, contact: &Contact, about: &SmsSubject<'_>) -> bool {
         let mut all_known = true;
         let mut rest = part;
         while let Some((before, name, after)) = next_placeholder(rest) {
@@ -71,7 +71,7 @@ impl Rulebook {
         all_known
     }
 
-    fn placeholder(&self, name: &str, contact: &Contact, about: &About<'_>) -> Option<String> {
+    fn placeholder(&self, name: &str, contact: &Contact, about: &SmsSubject<'_>) -> Option<String> {
         let decision = about.decision;
         let text_of = |facts: &Facts, name: &str| match facts.get(name) {
             Some(Fact::Text(text)) if !text.is_empty() => Some(text.clone()),
@@ -106,7 +106,7 @@ impl Rulebook {
 
 /// A part of a template.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Part<'a> {
+pub enum TemplatePart<'a> {
     /// Always included.
     Always(&'a str),
     /// In brackets: included if all values of its placeholders are known.
@@ -114,7 +114,7 @@ pub enum Part<'a> {
 }
 
 /// The parts of a template, in order. Brackets without a placeholder between them are ordinary characters.
-pub fn parts(template: &str) -> Vec<Part<'_>> {
+pub fn parts(template: &str) -> Vec<TemplatePart<'_>> {
     let mut parts = Vec::new();
     let (mut from, mut searched) = (0, 0);
     while let Some(open) = template[searched..].find('[').map(|at| searched + at) {
@@ -124,12 +124,12 @@ pub fn parts(template: &str) -> Vec<Part<'_>> {
         let within = &template[open + 1..close];
         searched = close + 1;
         if next_placeholder(within).is_some() {
-            parts.push(Part::Always(&template[from..open]));
-            parts.push(Part::WhenKnown(within));
+            parts.push(TemplatePart::Always(&template[from..open]));
+            parts.push(TemplatePart::WhenKnown(within));
             from = searched;
         }
     }
-    parts.push(Part::Always(&template[from..]));
+    parts.push(TemplatePart::Always(&template[from..]));
     parts
 }
 
@@ -161,7 +161,7 @@ pub fn how_to_reply(language: &str, short: bool) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::Part::{Always, WhenKnown};
+    use super::TemplatePart::{Always, WhenKnown};
     use super::parts;
 
     #[test]

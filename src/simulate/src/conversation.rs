@@ -9,7 +9,7 @@ use intake::SIMULATED_PREFIX;
 
 /// A step of a call.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum CallStep {
     /// The call moves to a state.
     Status(&'static str),
     /// An assistant request.
@@ -24,7 +24,7 @@ pub enum Step {
     Report,
 }
 
-impl Step {
+impl CallStep {
     /// The message's type.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
@@ -81,71 +81,71 @@ impl Conversation {
     }
 
     /// All steps, chosen by the dice.
-    pub fn steps(&mut self) -> Vec<Step> {
+    pub fn steps(&mut self) -> Vec<CallStep> {
         let wish = self.wish.clone();
         let say = |french: &str, english: &str| if wish.french { french } else { english }.to_owned();
         let mut steps = vec![
-            Step::Status("queued"),
-            Step::AssistantRequest,
-            Step::Status("ringing"),
-            Step::Status("in-progress"),
-            Step::Agent("Bonjour, ici Paul, comment puis-je vous aider? / Hello, how can I help?".to_owned()),
-            Step::Caller(wish.problem.clone()),
+            CallStep::Status("queued"),
+            CallStep::AssistantRequest,
+            CallStep::Status("ringing"),
+            CallStep::Status("in-progress"),
+            CallStep::Agent("Bonjour, ici Paul, comment puis-je vous aider? / Hello, how can I help?".to_owned()),
+            CallStep::Caller(wish.problem.clone()),
             // The agent's words about water must never count as the caller's.
-            Step::Agent(say("Est-ce qu'il y a une inondation?", "Is it flooding?")),
-            Step::Caller(if wish.job.flood {
+            CallStep::Agent(say("Est-ce qu'il y a une inondation?", "Is it flooding?")),
+            CallStep::Caller(if wish.job.flood {
                 say("Oui, il y a deux pouces d'eau.", "Yes, there are two inches of water.")
             } else {
                 say("Non, rien ne presse.", "No, there is no rush.")
             }),
-            Step::Tool("validateServiceRequest"),
-            Step::Agent(say("À quelle adresse?", "At which address?")),
-            Step::Caller(format!("{}, {}, {}", wish.address, wish.city, wish.postal_code)),
-            Step::Tool("classifyPriority"),
-            Step::Tool("calculateQuote"),
-            Step::Agent(say("Voici notre estimation.", "Here is our estimate.")),
+            CallStep::Tool("validateServiceRequest"),
+            CallStep::Agent(say("À quelle adresse?", "At which address?")),
+            CallStep::Caller(format!("{}, {}, {}", wish.address, wish.city, wish.postal_code)),
+            CallStep::Tool("classifyPriority"),
+            CallStep::Tool("calculateQuote"),
+            CallStep::Agent(say("Voici notre estimation.", "Here is our estimate.")),
         ];
         if wish.job.flood || self.dice.chance(70) {
             steps.extend([
-                Step::Tool("evaluateScheduling"),
-                Step::Caller(say(
+                CallStep::Tool("evaluateScheduling"),
+                CallStep::Caller(say(
                     "Parfait, je prends ce rendez-vous.",
                     "Fine, I take that appointment.",
                 )),
-                Step::Tool("bookAppointment"),
+                CallStep::Tool("bookAppointment"),
             ]);
         } else {
-            steps.push(Step::Caller(say(
+            steps.push(CallStep::Caller(say(
                 "Merci, je vais y penser.",
                 "Thanks, I will think about it.",
             )));
         }
-        steps.push(Step::Agent(say(
+        steps.push(CallStep::Agent(say(
             "Merci de votre appel. Bonne journée!",
             "Thank you for calling. Goodbye!",
         )));
         // Vapi does not guarantee an order of these two.
         if self.dice.chance(80) {
-            steps.extend([Step::Status("ended"), Step::Report]);
+            steps.extend([CallStep::Status("ended"), CallStep::Report]);
         } else {
-            steps.extend([Step::Report, Step::Status("ended")]);
+            steps.extend([CallStep::Report, CallStep::Status("ended")]);
         }
         steps
     }
 
     /// The body of a step, and the id of its tool call if it is one. Advances the call's time.
-    pub fn body(&mut self, step: &Step) -> (Value, Option<String>) {
+    pub fn body(&mut self, step: &CallStep) -> (Value, Option<String>) {
         self.elapsed_ms += self.dice.between(400, 6000);
         let mut tool_call_id = None;
         let mut own = match step {
-            Step::Status(status) => {
+            CallStep::Status(status) => {
                 self.status = status;
                 json!({"status": status})
             }
-            Step::AssistantRequest => json!({}),
-            Step::Agent(text) => self.said("assistant", text),
-            Step::Caller(text) => self.said("user", text),
-            Step::Tool(name) => {
+            CallStep::AssistantRequest => json!({}),
+            CallStep::Agent(text) => self.said("assistant", text),
+            CallStep::Caller(text) => self.said("user", text),
+            CallStep::Tool(name) => {
                 let id = format!("call_{}", self.dice.id().replace('-', "").get(..24).unwrap_or("0"));
                 let call = self.tool_call(&id, name);
                 tool_call_id = Some(id);
@@ -153,7 +153,7 @@ impl Conversation {
                     {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}},
                      "server": {"timeoutSeconds": 20}, "messages": [], "toolCall": call}]})
             }
-            Step::Report => self.report(),
+            CallStep::Report => self.report(),
         };
         if let Some(own) = own.as_object_mut() {
             self.envelope(step.type_name(), own);

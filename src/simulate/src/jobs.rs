@@ -121,50 +121,50 @@ pub const JOBS: &[Job] = &[
 ];
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+struct JobPlace {
     city: &'static str,
     postal_code: &'static str,
     street: &'static str,
 }
 
 /// Montréal, its north and its South Shore.
-const PLACES: &[Place] = &[
-    Place {
+const PLACES: &[JobPlace] = &[
+    JobPlace {
         city: "Montréal",
         postal_code: "H2X 1Y4",
         street: "rue Saint-Denis",
     },
-    Place {
+    JobPlace {
         city: "Montréal",
         postal_code: "H4G 2B7",
         street: "rue de Verdun",
     },
-    Place {
+    JobPlace {
         city: "Westmount",
         postal_code: "H3Z 1Y5",
         street: "Sherbrooke Street West",
     },
-    Place {
+    JobPlace {
         city: "Laval",
         postal_code: "H7N 5Y5",
         street: "boul. des Laurentides",
     },
-    Place {
+    JobPlace {
         city: "Repentigny",
         postal_code: "J5Y 2M6",
         street: "rang Saint-François",
     },
-    Place {
+    JobPlace {
         city: "Longueuil",
         postal_code: "J4L 5K1",
         street: "chemin de Chambly",
     },
-    Place {
+    JobPlace {
         city: "Brossard",
         postal_code: "J4W 3T8",
         street: "boul. Taschereau",
     },
-    Place {
+    JobPlace {
         city: "Saint-Lambert",
         postal_code: "J4P 2K3",
         street: "avenue Victoria",

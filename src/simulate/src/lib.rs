@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep_until};
 use base::clock::Clock;
 use play::Player;
 pub use play::webhook_url;
-use tally::Tally;
+use tally::SimulationTally;
 pub use tally::{Latency, Summary};
 
 /// The options of a run.
@@ -79,7 +79,7 @@ pub async fn run_until(
     let seed = options
         .seed
         .unwrap_or_else(|| clock.now().timestamp_micros().unsigned_abs());
-    let tally = Arc::new(Mutex::new(Tally::default()));
+    let tally = Arc::new(Mutex::new(SimulationTally::default()));
     let player = Arc::new(Player::new(&options, clock, Arc::clone(&tally)).context("simulate cannot start")?);
     let bar = bar(&options);
     let began = Instant::now();

@@ -11,9 +11,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::SimulateOptions;
-use super::conversation::{Conversation, Step};
+use super::conversation::{CallStep, Conversation};
 use super::dice::Dice;
-use super::tally::Tally;
+use super::tally::SimulationTally;
 use base::clock::Clock;
 use base::http_client;
 use intake::verify::{HmacSettings, Payload, Scheme, Secret, sign};
@@ -26,7 +26,7 @@ pub(super) struct Player {
     secret: Secret,
     clock: Clock,
     at: Option<DateTime<Utc>>,
-    tally: Arc<Mutex<Tally>>,
+    tally: Arc<Mutex<SimulationTally>>,
 }
 
 /// The webhook's URL. An address without a path gets the path of `rulebook`.
@@ -63,7 +63,11 @@ fn is_port(text: &str) -> bool {
 }
 
 impl Player {
-    pub(super) fn new(options: &SimulateOptions, clock: Clock, tally: Arc<Mutex<Tally>>) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        options: &SimulateOptions,
+        clock: Clock,
+        tally: Arc<Mutex<SimulationTally>>,
+    ) -> anyhow::Result<Self> {
         anyhow::ensure!(!options.secret.is_empty(), "the webhook secret is empty");
         Ok(Self {
             // Vapi's timeout for a tool.
@@ -93,7 +97,7 @@ impl Player {
         for step in call.steps() {
             let (body, tool_call_id) = call.body(&step);
             let answer = self.send(&step, &body).await;
-            if let (Step::Tool(name), Some(id), Some(answer)) = (&step, tool_call_id, answer) {
+            if let (CallStep::Tool(name), Some(id), Some(answer)) = (&step, tool_call_id, answer) {
                 let result = tool_result(&answer, &id);
                 self.tally().tool(&result);
                 let (Ok(text) | Err(text)) = result;
@@ -104,7 +108,7 @@ impl Player {
     }
 
     /// Sends a message. The result is the response's body if the status is 2xx.
-    async fn send(&self, step: &Step, body: &Value) -> Option<Vec<u8>> {
+    async fn send(&self, step: &CallStep, body: &Value) -> Option<Vec<u8>> {
         let body = body.to_string().into_bytes();
         let payload = Payload {
             method: "POST",
@@ -143,7 +147,7 @@ impl Player {
         }
     }
 
-    fn tally(&self) -> MutexGuard<'_, Tally> {
+    fn tally(&self) -> MutexGuard<'_, SimulationTally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ const MOST_SHOWN: usize = 10;
 
 /// Counts while a simulation runs.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct SimulationTally {
     calls: u64,
     latencies_us: BTreeMap<&'static str, Vec<u64>>,
     priorities: BTreeMap<String, u64>,
@@ -62,7 +62,7 @@ pub struct Latency {
     pub max_us: u64,
 }
 
-impl Tally {
+impl SimulationTally {
     /// A call was completed.
     pub fn call(&mut self) {
         self.calls += 1;

@@ -21,11 +21,11 @@ use intake::verify::{Incoming, Secret, WebhookAuth, verify};
 const SECRET: &str = "a secret for tests";
 
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(String, String)>>>);
+struct SeenRequests(Arc<Mutex<Vec<(String, String)>>>);
 
 /// Responds like Ringbook. A bad signature gets 401, and `classifyPriority` gets 503 to test a failure.
 #[handler]
-async fn stand_in(request: &Request, body: Body, seen: Data<&Seen>) -> poem::Response {
+async fn stand_in(request: &Request, body: Body, seen: Data<&SeenRequests>) -> poem::Response {
     let status = |code: u16| StatusCode::from_u16(code).expect("a status");
     let bytes = body.into_vec().await.expect("a body");
     let incoming = Incoming {
@@ -61,7 +61,7 @@ async fn stand_in(request: &Request, body: Body, seen: Data<&Seen>) -> poem::Res
         .body(answer.to_bytes())
 }
 
-async fn serve(seen: Seen) -> String {
+async fn serve(seen: SeenRequests) -> String {
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a port");
     let address = acceptor.local_addr()[0]
         .as_socket_addr()
@@ -92,7 +92,7 @@ fn options(url: String) -> SimulateOptions {
 
 #[tokio::test]
 async fn every_message_of_every_call_arrives_signed_and_is_counted() {
-    let seen = Seen::default();
+    let seen = SeenRequests::default();
     let address = serve(seen.clone()).await;
     let mut options = options(format!("http://{address}"));
     options.rulebook = Some("other".to_owned());
@@ -129,7 +129,7 @@ async fn every_message_of_every_call_arrives_signed_and_is_counted() {
 
 #[tokio::test]
 async fn a_wrong_secret_and_a_closed_port_are_counted_not_hidden() {
-    let address = serve(Seen::default()).await;
+    let address = serve(SeenRequests::default()).await;
     let mut wrong = options(format!("http://{address}/webhooks/vapi"));
     (wrong.secret, wrong.count) = ("wrong".to_owned(), 1);
     let summary = run_until(wrong, Clock::system(), std::future::pending())
@@ -147,7 +147,7 @@ async fn a_wrong_secret_and_a_closed_port_are_counted_not_hidden() {
 
 #[tokio::test]
 async fn a_stop_gives_the_summary_so_far() {
-    let address = serve(Seen::default()).await;
+    let address = serve(SeenRequests::default()).await;
     let mut slow = options(format!("http://{address}"));
     (slow.rate, slow.count) = (0.001, 1000);
     let summary = run_until(slow, Clock::system(), std::future::ready(()))

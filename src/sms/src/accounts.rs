@@ -38,15 +38,15 @@ impl fmt::Debug for TwilioAccount {
 }
 
 /// Rulebooks with their accounts.
-pub type Owned = Vec<(Uuid, TwilioAccount)>;
+pub type RulebookAccounts = Vec<(Uuid, TwilioAccount)>;
 
-type All = Pin<Box<dyn Future<Output = Result<Owned, OutboxError>> + Send>>;
-type Found = Pin<Box<dyn Future<Output = Result<Option<TwilioAccount>, OutboxError>> + Send>>;
+type All = Pin<Box<dyn Future<Output = Result<RulebookAccounts, OutboxError>> + Send>>;
+type AccountLookup = Pin<Box<dyn Future<Output = Result<Option<TwilioAccount>, OutboxError>> + Send>>;
 
 /// Looks up a rulebook's account. Cloning is cheap.
 #[derive(Clone)]
 pub struct Accounts {
-    look_up: Arc<dyn Fn(Uuid) -> Found + Send + Sync>,
+    look_up: Arc<dyn Fn(Uuid) -> AccountLookup + Send + Sync>,
     all: Option<Arc<dyn Fn() -> All + Send + Sync>>,
 }
 
@@ -75,7 +75,7 @@ impl Accounts {
     pub fn with_all<F, Fut>(self, all: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Owned, OutboxError>> + Send + 'static,
+        Fut: Future<Output = Result<RulebookAccounts, OutboxError>> + Send + 'static,
     {
         Self {
             all: Some(Arc::new(move || Box::pin(all()))),
@@ -87,11 +87,11 @@ impl Accounts {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn all(&self, rulebooks: &[(Uuid, String)]) -> Result<Owned, OutboxError> {
+    pub async fn all(&self, rulebooks: &[(Uuid, String)]) -> Result<RulebookAccounts, OutboxError> {
         if let Some(all) = &self.all {
             return all().await;
         }
-        let mut owned = Owned::new();
+        let mut owned = RulebookAccounts::new();
         for (id, code) in rulebooks {
             match self.of(*id).await {
                 Ok(account) => owned.extend(account.map(|account| (*id, account))),

@@ -17,8 +17,8 @@ use super::{NewSms, enqueue, reference_of};
 use base::clock::Clock;
 use base::telemetry::metrics;
 use rules::rows::Priority;
-use rules::sentences::{Part, sentence};
-use store::contacts::{self, Found};
+use rules::sentences::{SentenceValue, sentence};
+use store::contacts::{self, SmsContact};
 use store::escalations::{self, BY_REPLY, CONTESTED, Model, Taker};
 use store::notices::{self, Notice, Severity};
 use store::sms_messages;
@@ -34,7 +34,7 @@ const MAX_NAMED: usize = 3;
 
 /// The outcome of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ReplyOutcome {
     /// The contact acknowledged the call.
     Taken,
     /// The call was acknowledged before, perhaps by the same contact.
@@ -51,9 +51,9 @@ pub enum Outcome {
 
 /// The result of a contact's reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acknowledged {
+pub struct ReplyResult {
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: ReplyOutcome,
     /// The contact's code.
     pub contact: String,
     /// The call that was acknowledged, reopened or named.
@@ -74,7 +74,7 @@ pub async fn by_reply(
     rulebook_id: Uuid,
     (from_number, body): (&str, &str),
     clock: &Clock,
-) -> Result<Option<Acknowledged>, DbErr> {
+) -> Result<Option<ReplyResult>, DbErr> {
     let now = clock.now();
     // PostgreSQL rejects a string with a NUL.
     if from_number.contains('\0') {
@@ -85,17 +85,17 @@ pub async fn by_reply(
     let reply = reply::read(body);
     let told = |row: &Model| {
         let steps = row.steps();
-        let told = |found: &&Found| steps.iter().any(|step| step.contacts.contains(&found.code));
+        let told = |found: &&SmsContact| steps.iter().any(|step| step.contacts.contains(&found.code));
         people.iter().find(told).cloned()
     };
     if let (Reply { takes: true, .. }, Some(reference)) = (&reply, &reply.reference) {
         let named = named(tx, rulebook_id, reference, now).await?;
         return match named {
-            Some(Named::Escalation(row)) => {
+            Some(ReferenceTarget::Escalation(row)) => {
                 let contact = told(&row).unwrap_or_else(|| first.clone());
                 take(tx, &row, contact, from_number, clock).await.map(Some)
             }
-            Some(Named::Call(text)) => take_call(tx, &text, first, now).await.map(Some),
+            Some(ReferenceTarget::Call(text)) => take_call(tx, &text, first, now).await.map(Some),
             None => Ok(Some(nothing(first))),
         };
     }
@@ -105,7 +105,7 @@ pub async fn by_reply(
         return Ok(Some(reopened));
     }
     let open = escalations::open(tx, rulebook_id, now - OPEN_FOR, MOST).await?;
-    let open: Vec<(Model, Found)> = open
+    let open: Vec<(Model, SmsContact)> = open
         .into_iter()
         .filter_map(|row| told(&row).map(|contact| (row, contact)))
         .collect();
@@ -114,8 +114,8 @@ pub async fn by_reply(
     }
     match (open.into_iter().next(), reply.takes) {
         (Some((row, contact)), true) => take(tx, &row, contact, from_number, clock).await.map(Some),
-        (Some((row, contact)), false) => Ok(Some(Acknowledged {
-            outcome: Outcome::NotUnderstood,
+        (Some((row, contact)), false) => Ok(Some(ReplyResult {
+            outcome: ReplyOutcome::NotUnderstood,
             answer: sentence(&contact.language, "reply-how", &[]),
             contact: contact.code,
             call_id: row.call_id,
@@ -136,7 +136,7 @@ pub async fn by_reply(
 }
 
 /// What a reference refers to.
-enum Named {
+enum ReferenceTarget {
     /// A call with an escalation.
     Escalation(Box<Model>),
     /// An SMS message about a call without an escalation.
@@ -148,34 +148,37 @@ async fn named(
     rulebook_id: Uuid,
     reference: &str,
     now: DateTime<Utc>,
-) -> Result<Option<Named>, DbErr> {
+) -> Result<Option<ReferenceTarget>, DbErr> {
     let Some(text) = sms_messages::with_reference(tx, rulebook_id, reference, now - OPEN_FOR).await? else {
         return Ok(None);
     };
     if let Some(call_id) = &text.call_id {
         let row = escalations::of_call(tx, rulebook_id, call_id).await?;
         return Ok(Some(match row {
-            Some(row) => Named::Escalation(Box::new(row)),
-            None => Named::Call(Box::new(text)),
+            Some(row) => ReferenceTarget::Escalation(Box::new(row)),
+            None => ReferenceTarget::Call(Box::new(text)),
         }));
     }
     let open = escalations::open(tx, rulebook_id, now - OPEN_FOR, MOST).await?;
     let same = |row: &Model| row.decision_id.is_some() && row.decision_id == text.decision_id;
-    Ok(open.into_iter().find(same).map(|row| Named::Escalation(Box::new(row))))
+    Ok(open
+        .into_iter()
+        .find(same)
+        .map(|row| ReferenceTarget::Escalation(Box::new(row))))
 }
 
 async fn take(
     tx: &DatabaseTransaction,
     row: &Model,
-    contact: Found,
+    contact: SmsContact,
     from_number: &str,
     clock: &Clock,
-) -> Result<Acknowledged, DbErr> {
+) -> Result<ReplyResult, DbErr> {
     let now = clock.now();
     if escalations::take(tx, row, &taker(&contact), now).await? {
         metrics::acknowledged(now - row.started_at);
         let texts = tell_others(tx, row, &contact, from_number, clock).await?;
-        return Ok(Acknowledged {
+        return Ok(ReplyResult {
             texts,
             ..taken(contact, row.call_id.clone())
         });
@@ -192,7 +195,7 @@ async fn take(
 async fn tell_others(
     tx: &DatabaseTransaction,
     row: &Model,
-    taker: &Found,
+    taker: &SmsContact,
     from_number: &str,
     clock: &Clock,
 ) -> Result<bool, DbErr> {
@@ -209,7 +212,10 @@ async fn tell_others(
         let body = sentence(
             &other.contact.language,
             "others-taken",
-            &[("name", Part::Text(name)), ("reference", Part::Text(&reference))],
+            &[
+                ("name", SentenceValue::Text(name)),
+                ("reference", SentenceValue::Text(&reference)),
+            ],
         );
         let text = NewSms {
             rulebook_id: row.rulebook_id,
@@ -238,13 +244,13 @@ async fn object(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     reply: &Reply,
-    by: &Found,
+    by: &SmsContact,
     clock: &Clock,
-) -> Result<Option<Acknowledged>, DbErr> {
+) -> Result<Option<ReplyResult>, DbErr> {
     let now = clock.now();
     let row = match &reply.reference {
         Some(reference) => match named(tx, rulebook_id, reference, now).await? {
-            Some(Named::Escalation(row)) => Some(*row),
+            Some(ReferenceTarget::Escalation(row)) => Some(*row),
             _ => None,
         },
         None => {
@@ -274,8 +280,8 @@ async fn object(
                 .to_owned(),
     };
     notices::raise(tx, notice, now, clock.new_id()).await?;
-    Ok(Some(Acknowledged {
-        outcome: Outcome::Reopened,
+    Ok(Some(ReplyResult {
+        outcome: ReplyOutcome::Reopened,
         contact: by.code.clone(),
         call_id: row.call_id,
         answer: sentence(&by.language, "reply-reopened", &[]),
@@ -286,10 +292,10 @@ async fn object(
 /// Asks which of several open P1s the reply means.
 async fn not_named(
     tx: &DatabaseTransaction,
-    open: &[(Model, Found)],
-    contact: &Found,
+    open: &[(Model, SmsContact)],
+    contact: &SmsContact,
     now: DateTime<Utc>,
-) -> Result<Acknowledged, DbErr> {
+) -> Result<ReplyResult, DbErr> {
     let mut named = Vec::new();
     for (row, contact) in open.iter().take(MAX_NAMED) {
         let minutes = (now - row.started_at).num_minutes();
@@ -301,12 +307,15 @@ async fn not_named(
         }
     }
     let (count, named) = (open.len().to_string(), named.join(", "));
-    Ok(Acknowledged {
-        outcome: Outcome::NotNamed,
+    Ok(ReplyResult {
+        outcome: ReplyOutcome::NotNamed,
         answer: sentence(
             &contact.language,
             "reply-several-open",
-            &[("count", Part::Text(&count)), ("references", Part::Text(&named))],
+            &[
+                ("count", SentenceValue::Text(&count)),
+                ("references", SentenceValue::Text(&named)),
+            ],
         ),
         contact: contact.code.clone(),
         call_id: None,
@@ -318,9 +327,9 @@ async fn not_named(
 async fn take_call(
     tx: &DatabaseTransaction,
     text: &sms_messages::Model,
-    contact: &Found,
+    contact: &SmsContact,
     now: DateTime<Utc>,
-) -> Result<Acknowledged, DbErr> {
+) -> Result<ReplyResult, DbErr> {
     let Some(call_id) = text.call_id.as_deref() else {
         return Ok(nothing(contact));
     };
@@ -335,7 +344,7 @@ async fn take_call(
     }
 }
 
-fn taker(contact: &Found) -> Taker {
+fn taker(contact: &SmsContact) -> Taker {
     Taker {
         by: contact.code.clone(),
         how: BY_REPLY,
@@ -343,10 +352,10 @@ fn taker(contact: &Found) -> Taker {
     }
 }
 
-fn taken(contact: Found, call_id: Option<String>) -> Acknowledged {
+fn taken(contact: SmsContact, call_id: Option<String>) -> ReplyResult {
     let answer = sentence(&contact.language, "reply-taken", &[]);
-    Acknowledged {
-        outcome: Outcome::Taken,
+    ReplyResult {
+        outcome: ReplyOutcome::Taken,
         contact: contact.code,
         call_id,
         answer,
@@ -357,9 +366,9 @@ fn taken(contact: Found, call_id: Option<String>) -> Acknowledged {
 async fn already(
     tx: &DatabaseTransaction,
     row: &Model,
-    contact: Found,
+    contact: SmsContact,
     now: DateTime<Utc>,
-) -> Result<Acknowledged, DbErr> {
+) -> Result<ReplyResult, DbErr> {
     let by = row.acknowledged_by.as_deref().unwrap_or_default();
     let minutes = row.acknowledged_at.map_or(0, |at| (now - at).num_minutes());
     let answer = if by == contact.code {
@@ -371,13 +380,13 @@ async fn already(
             &contact.language,
             "reply-taken-by-other",
             &[
-                ("name", Part::Text(&name)),
-                ("minutes", Part::Text(&minutes.to_string())),
+                ("name", SentenceValue::Text(&name)),
+                ("minutes", SentenceValue::Text(&minutes.to_string())),
             ],
         )
     };
-    Ok(Acknowledged {
-        outcome: Outcome::TakenAlready,
+    Ok(ReplyResult {
+        outcome: ReplyOutcome::TakenAlready,
         contact: contact.code,
         call_id: row.call_id.clone(),
         answer,
@@ -385,9 +394,9 @@ async fn already(
     })
 }
 
-fn nothing(contact: &Found) -> Acknowledged {
-    Acknowledged {
-        outcome: Outcome::NothingOpen,
+fn nothing(contact: &SmsContact) -> ReplyResult {
+    ReplyResult {
+        outcome: ReplyOutcome::NothingOpen,
         contact: contact.code.clone(),
         call_id: None,
         texts: false,

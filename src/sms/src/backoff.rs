@@ -7,7 +7,7 @@ use store::fault_points::or_shorter;
 
 /// The retry policy of SMS messages.
 #[derive(Clone, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// Maximum delay after the first attempt; it doubles with each further attempt.
     pub base: TimeDelta,
     /// Maximum delay of the exponential backoff.
@@ -32,7 +32,7 @@ pub struct Patience {
     pub max_age: TimeDelta,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             base: TimeDelta::seconds(2),
@@ -49,7 +49,7 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
+impl RetryPolicy {
     /// The delay after attempt number `attempt` (from 1): a random time up to the exponential bound ("full jitter"), so that SMS
     /// messages that failed together are not retried together. Never less than the provider asked for.
     #[must_use]
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap_and_are_drawn_from_nothing_upwards() {
-        let patience = Patience::default();
+        let patience = RetryPolicy::default();
         let most: Vec<i64> = (1..=10)
             .map(|attempt| patience.wait(attempt, None, u64::MAX).num_seconds())
             .collect();
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_the_provider_asks_is_honoured_within_bounds() {
-        let patience = Patience::default();
+        let patience = RetryPolicy::default();
         assert_eq!(
             patience.wait(1, Some(TimeDelta::seconds(30)), u64::MAX),
             TimeDelta::seconds(30)
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_provider_is_told_how_long_the_text_is_worth_delivering() {
-        let patience = Patience::default();
+        let patience = RetryPolicy::default();
         let made: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
         assert_eq!(patience.validity_seconds(made, made), 21_600);
         assert_eq!(patience.validity_seconds(made, made + TimeDelta::hours(9)), 1);

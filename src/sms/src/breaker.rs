@@ -53,7 +53,7 @@ pub enum Health {
 
 /// The effect of a result on the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum BreakerChange {
     /// No change that is worth a notice.
     Unchanged,
     /// Sending has stopped.
@@ -97,13 +97,17 @@ impl Breaker {
     }
 
     /// Records the result of a send.
-    pub fn report(&mut self, policy: &BreakerPolicy, health: Health, now: DateTime<Utc>) -> Turn {
+    pub fn report(&mut self, policy: &BreakerPolicy, health: Health, now: DateTime<Utc>) -> BreakerChange {
         let was_stopped = self.is_stopped();
         self.probing_since = None;
         match health {
             Health::Well => {
                 *self = Self::default();
-                return if was_stopped { Turn::Resumed } else { Turn::Unchanged };
+                return if was_stopped {
+                    BreakerChange::Resumed
+                } else {
+                    BreakerChange::Unchanged
+                };
             }
             Health::Refused => self.shut_until = Some(now + policy.credentials_pause),
             Health::Failing => {
@@ -115,9 +119,9 @@ impl Breaker {
             }
         }
         if !was_stopped && self.is_stopped() {
-            Turn::Stopped
+            BreakerChange::Stopped
         } else {
-            Turn::Unchanged
+            BreakerChange::Unchanged
         }
     }
 }
@@ -132,24 +136,24 @@ mod tests {
         let mut now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
         let mut breaker = Breaker::default();
         for _ in 0..4 {
-            assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Unchanged);
+            assert_eq!(breaker.report(&policy, Health::Failing, now), BreakerChange::Unchanged);
         }
-        assert_eq!(breaker.report(&policy, Health::Well, now), Turn::Unchanged);
+        assert_eq!(breaker.report(&policy, Health::Well, now), BreakerChange::Unchanged);
         for _ in 0..4 {
-            assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Unchanged);
+            assert_eq!(breaker.report(&policy, Health::Failing, now), BreakerChange::Unchanged);
         }
         assert_eq!(breaker.gate(&policy, now), Gate::Open);
-        assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Stopped);
+        assert_eq!(breaker.report(&policy, Health::Failing, now), BreakerChange::Stopped);
         assert_eq!(breaker.gate(&policy, now), Gate::Shut);
         now += policy.pause;
         assert_eq!(breaker.gate(&policy, now), Gate::OneProbe);
         breaker.probe(now);
         assert_eq!(breaker.gate(&policy, now), Gate::Shut);
-        assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Unchanged);
+        assert_eq!(breaker.report(&policy, Health::Failing, now), BreakerChange::Unchanged);
         assert_eq!(breaker.gate(&policy, now), Gate::Shut);
         now += policy.pause;
         breaker.probe(now);
-        assert_eq!(breaker.report(&policy, Health::Well, now), Turn::Resumed);
+        assert_eq!(breaker.report(&policy, Health::Well, now), BreakerChange::Resumed);
         assert_eq!(breaker.gate(&policy, now), Gate::Open);
     }
 
@@ -158,8 +162,8 @@ mod tests {
         let policy = BreakerPolicy::default();
         let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
         let mut breaker = Breaker::default();
-        assert_eq!(breaker.report(&policy, Health::Refused, now), Turn::Stopped);
-        assert_eq!(breaker.report(&policy, Health::Failing, now), Turn::Unchanged);
+        assert_eq!(breaker.report(&policy, Health::Refused, now), BreakerChange::Stopped);
+        assert_eq!(breaker.report(&policy, Health::Failing, now), BreakerChange::Unchanged);
         assert_eq!(breaker.gate(&policy, now + policy.pause), Gate::Shut);
         assert_eq!(breaker.gate(&policy, now + policy.credentials_pause), Gate::OneProbe);
     }

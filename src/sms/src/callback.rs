@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
-use super::backoff::Patience;
+use super::backoff::RetryPolicy;
 use super::settle::{contact_is_served, count_state, give_up, note_opt_out, unsent};
-use super::status::{Kind, Known, Report, Turnout, after_report, of_word, rank_of};
-use super::{Accounts, Outbox, OutboxError, Shared};
+use super::status::{KnownStatuses, Report, StatusEffect, StatusMeaning, after_report, of_word, rank_of};
+use super::{Accounts, Outbox, OutboxError, OutboxState};
 use base::telemetry::metrics;
 use store::sms_attempts::Finish;
 use store::sms_messages::{ACCEPTED, DELIVERED, Model, SENDING};
@@ -16,7 +16,7 @@ use store::{begin, rulebooks, sms_attempts, sms_messages, sms_status_callbacks};
 
 /// The effect of a status callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Noted {
+pub enum CallbackEffect {
     /// The SMS message was updated.
     Step,
     /// The status was stored and changed nothing.
@@ -43,15 +43,20 @@ impl Outbox {
     }
 
     /// Records a status. Run it in a separate task: cancelling it would interrupt a transaction.
-    pub async fn note_status(&self, rulebook_id: Uuid, id: Uuid, report: &Report) -> Result<Noted, OutboxError> {
+    pub async fn note_status(
+        &self,
+        rulebook_id: Uuid,
+        id: Uuid,
+        report: &Report,
+    ) -> Result<CallbackEffect, OutboxError> {
         let shared = self.shared();
         let tx = begin(&shared.db).await?;
         let Some(row) = sms_messages::locked(&tx, rulebook_id, id).await? else {
-            return Ok(Noted::Unknown);
+            return Ok(CallbackEffect::Unknown);
         };
         let noted = note(shared, &tx, row, report, shared.now()).await?;
         tx.commit().await?;
-        tracing::info!(sms = %id, status = report.status, error_code = report.error_code, step = noted == Noted::Step,
+        tracing::info!(sms = %id, status = report.status, error_code = report.error_code, step = noted == CallbackEffect::Step,
             "Twilio says of text {id}: {}", report.status);
         Ok(noted)
     }
@@ -59,18 +64,18 @@ impl Outbox {
 
 /// Stores a status and updates the SMS message.
 async fn note(
-    shared: &Shared,
+    shared: &OutboxState,
     tx: &DatabaseTransaction,
     row: Model,
     report: &Report,
     now: DateTime<Utc>,
-) -> Result<Noted, DbErr> {
+) -> Result<CallbackEffect, DbErr> {
     let known = known(tx, &row, Some(&report.sid), &shared.settings.patience).await?;
     keep(tx, &row, report, now).await?;
     let was = row.state.clone();
     let (mut after, turnout) = after_report(row, report, known, &shared.settings.patience, now, (shared.random)());
-    if turnout == Turnout::NoStep {
-        return Ok(Noted::Kept);
+    if turnout == StatusEffect::NoStep {
+        return Ok(CallbackEffect::Kept);
     }
     if was == SENDING {
         let how = Finish {
@@ -87,16 +92,16 @@ async fn note(
     after.fence += 1;
     note_opt_out(shared, tx, &after, report.error_code, now).await?;
     match turnout {
-        Turnout::GivenUp(why) => give_up(shared, tx, &mut after, why, now).await?,
+        StatusEffect::GivenUp(why) => give_up(shared, tx, &mut after, why, now).await?,
         _ => sms_messages::record(tx, &after).await?,
     }
     if after.state == ACCEPTED || after.state == DELIVERED {
         contact_is_served(tx, &after, now).await?;
     }
-    if after.state != was && !matches!(turnout, Turnout::GivenUp(_)) {
+    if after.state != was && !matches!(turnout, StatusEffect::GivenUp(_)) {
         count_state(&after);
     }
-    Ok(Noted::Step)
+    Ok(CallbackEffect::Step)
 }
 
 /// What is known of an SMS message besides its row. The rank is that of the message `sid`.
@@ -104,15 +109,15 @@ pub(super) async fn known(
     tx: &DatabaseTransaction,
     row: &Model,
     sid: Option<&str>,
-    patience: &Patience,
-) -> Result<Known, DbErr> {
+    patience: &RetryPolicy,
+) -> Result<KnownStatuses, DbErr> {
     let said = sms_status_callbacks::of_message(tx, row.rulebook_id, row.id).await?;
     let of_sid = said.iter().filter(|said| Some(said.provider_id.as_str()) == sid);
     let failed = said.iter().filter(|said| {
-        let ended = matches!(of_word(&said.status), Some((_, Kind::Failed)));
+        let ended = matches!(of_word(&said.status), Some((_, StatusMeaning::Failed)));
         ended && Some(said.provider_id.as_str()) != sid && said.received_at >= row.since()
     });
-    Ok(Known {
+    Ok(KnownStatuses {
         rank: of_sid.map(|said| rank_of(&said.status)).max().unwrap_or(0),
         sends: sms_attempts::count_sends(tx, row.rulebook_id, row.id, row.series_from).await?,
         unsent: unsent(tx, row, patience).await?,

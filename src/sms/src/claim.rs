@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::accounts::TwilioAccount;
 use super::breaker::Gate;
-use super::classify::Outcome;
+use super::classify::SendOutcome;
 use super::notice;
 use super::operator::OPERATOR;
 use super::settle::{count_state, tell, write_off};
 use super::transition::{GivenUp, after_attempt};
-use super::turns::Place;
-use super::{OutboxError, Shared};
+use super::turns::SendSlot;
+use super::{OutboxError, OutboxState};
 use base::telemetry::rulebooks::named;
 use base::telemetry::{self, metrics};
 use store::fault_points::{self, Step};
@@ -36,7 +36,7 @@ const OTHERS_SEND_WITHIN: TimeDelta = TimeDelta::seconds(15);
 
 /// The action for a claimed SMS message.
 #[derive(Clone)]
-pub(super) enum Errand {
+pub(super) enum ClaimAction {
     /// Send it.
     Send(TwilioAccount),
     /// Search for it at the provider: it may have been sent.
@@ -46,21 +46,21 @@ pub(super) enum Errand {
 }
 
 /// An SMS message leased to this worker, with the fencing token in its row.
-pub(super) struct Claimed {
+pub(super) struct ClaimedSms {
     pub(super) row: Model,
-    pub(super) errand: Errand,
+    pub(super) errand: ClaimAction,
     /// Its slot among the concurrent sends.
-    pub(super) place: Place,
+    pub(super) place: SendSlot,
 }
 
 /// Through which account a rulebook's SMS messages may be sent now.
-enum Road {
+enum SendRoute {
     Account(TwilioAccount),
     OneProbe(TwilioAccount),
     Nowhere,
 }
 
-impl Road {
+impl SendRoute {
     fn account(&self) -> Option<&TwilioAccount> {
         match self {
             Self::Account(account) | Self::OneProbe(account) => Some(account),
@@ -70,7 +70,7 @@ impl Road {
 }
 
 /// Claims up to `limit` SMS messages: an equal share for each rulebook in turn, the most urgent first.
-pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>, OutboxError> {
+pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Vec<ClaimedSms>, OutboxError> {
     let limits = shared.settings.concurrency;
     let due = sms_messages::due_rulebooks(&shared.db, shared.now()).await?;
     let order = shared
@@ -99,7 +99,7 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
         match claim_of(shared, rulebook_id, &road, many, &mut claimed).await {
             Ok(0) => {}
             Ok(_) => {
-                if let Road::OneProbe(account) = road {
+                if let SendRoute::OneProbe(account) = road {
                     probed.push(account);
                 }
             }
@@ -119,16 +119,16 @@ pub(super) async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Claimed>,
 
 /// Claims up to `many` SMS messages of a rulebook, or one if it is a probe of an account. Out: how many were claimed.
 async fn claim_of(
-    shared: &Shared,
+    shared: &OutboxState,
     rulebook_id: Uuid,
-    road: &Road,
+    road: &SendRoute,
     many: usize,
-    claimed: &mut Vec<Claimed>,
+    claimed: &mut Vec<ClaimedSms>,
 ) -> Result<usize, OutboxError> {
     let now = shared.now();
     let tx = begin(&shared.db).await?;
     // An account may have become known meanwhile: if the rulebook no longer simulates, its SMS messages wait for the next round.
-    if matches!(road, Road::Nowhere) && !still_simulates(&tx, rulebook_id).await? {
+    if matches!(road, SendRoute::Nowhere) && !still_simulates(&tx, rulebook_id).await? {
         tx.rollback().await?;
         return Ok(0);
     }
@@ -149,7 +149,7 @@ async fn claim_of(
             write_off(shared, &tx, held, &mut row, GivenUp::Suppressed, now).await?;
             continue;
         }
-        if matches!(road, Road::OneProbe(_)) && !taken.is_empty() {
+        if matches!(road, SendRoute::OneProbe(_)) && !taken.is_empty() {
             break;
         }
         let account = road.account().cloned();
@@ -166,25 +166,25 @@ async fn claim_of(
         row.next_attempt_at = now + shared.settings.lease;
         row.updated_at = now;
         let errand = match account.clone() {
-            Some(account) if row.state == AMBIGUOUS => Errand::Look(account),
-            Some(account) => Errand::Send(account),
-            None => Errand::Simulate,
+            Some(account) if row.state == AMBIGUOUS => ClaimAction::Look(account),
+            Some(account) => ClaimAction::Send(account),
+            None => ClaimAction::Simulate,
         };
         // A search is not an attempt: the state stays ambiguous, so after a crash another worker searches again.
-        if !matches!(errand, Errand::Look(_)) {
+        if !matches!(errand, ClaimAction::Look(_)) {
             row.state = SENDING.into();
             row.attempts += 1;
             sms_attempts::start(&tx, row.rulebook_id, row.id, row.attempts, now).await?;
         }
         if sms_messages::save(&tx, held, &row).await? {
             let place = shared.turns.take(rulebook_id, account);
-            taken.push(Claimed { row, errand, place });
+            taken.push(ClaimedSms { row, errand, place });
         }
     }
     fault_points::reach(Step::ClaimBeforeCommit)?;
     tx.commit().await?;
     fault_points::reach(Step::ClaimAfterCommit)?;
-    if let Road::OneProbe(account) = road
+    if let SendRoute::OneProbe(account) = road
         && !taken.is_empty()
     {
         shared.breaker(account, |breaker| breaker.probe(now));
@@ -196,13 +196,13 @@ async fn claim_of(
 
 /// The account for a rulebook's SMS messages, or `None` if they must wait. Only the database decides whether a rulebook
 /// simulates: an instance without the account leaves the SMS messages to other instances.
-async fn road(shared: &Shared, due: &DueRulebook) -> Result<Option<Road>, OutboxError> {
+async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRoute>, OutboxError> {
     if due.sms_delivery == SIMULATED {
-        return Ok(Some(Road::Nowhere));
+        return Ok(Some(SendRoute::Nowhere));
     }
     let account = match shared.accounts.of(due.id).await {
         Ok(Some(account)) => account,
-        Ok(None) if due.sms_delivery == UNTIL_ACCOUNT => return Ok(Some(Road::Nowhere)),
+        Ok(None) if due.sms_delivery == UNTIL_ACCOUNT => return Ok(Some(SendRoute::Nowhere)),
         Ok(None) => {
             waits(
                 shared,
@@ -232,8 +232,8 @@ async fn road(shared: &Shared, due: &DueRulebook) -> Result<Option<Road>, Outbox
     sends_again(shared, due);
     Ok(
         match shared.breaker(&account, |breaker| breaker.gate(&shared.settings.breaker, shared.now())) {
-            Gate::Open => Some(Road::Account(account)),
-            Gate::OneProbe => Some(Road::OneProbe(account)),
+            Gate::Open => Some(SendRoute::Account(account)),
+            Gate::OneProbe => Some(SendRoute::OneProbe(account)),
             Gate::Shut => None,
         },
     )
@@ -241,7 +241,7 @@ async fn road(shared: &Shared, due: &DueRulebook) -> Result<Option<Road>, Outbox
 
 /// Updates the number of a queued SMS message to the contact's current one, in case it was corrected. A message that may have
 /// been sent keeps the number to which it was sent, because it is searched for by that number.
-async fn readdress(shared: &Shared, tx: &DatabaseTransaction, row: &mut Model) -> Result<(), DbErr> {
+async fn readdress(shared: &OutboxState, tx: &DatabaseTransaction, row: &mut Model) -> Result<(), DbErr> {
     if row.state != QUEUED || (row.attempts == 0 && shared.now() - row.created_at < FRESH) {
         return Ok(());
     }
@@ -261,7 +261,7 @@ async fn readdress(shared: &Shared, tx: &DatabaseTransaction, row: &mut Model) -
 }
 
 /// Logs why a rulebook's SMS messages wait: once, until the reason changes.
-fn waits(shared: &Shared, due: &DueRulebook, why: &str) {
+fn waits(shared: &OutboxState, due: &DueRulebook, why: &str) {
     let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let before = waiting.insert(due.id, why.to_owned());
     if before.as_deref() != Some(why) {
@@ -274,7 +274,7 @@ fn waits(shared: &Shared, due: &DueRulebook, why: &str) {
     }
 }
 
-fn sends_again(shared: &Shared, due: &DueRulebook) {
+fn sends_again(shared: &OutboxState, due: &DueRulebook) {
     let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     if waiting.remove(&due.id).is_some() {
         tracing::info!(
@@ -286,7 +286,7 @@ fn sends_again(shared: &Shared, due: &DueRulebook) {
 }
 
 /// Raises a notice about waiting SMS messages, unless the same notice is already open.
-async fn tell_waiting(shared: &Shared, notice: notices::Notice) {
+async fn tell_waiting(shared: &OutboxState, notice: notices::Notice) {
     let work = async {
         let said = notices::said(&shared.db, notice.rulebook_id, notice.code, &notice.subject).await?;
         if said.as_ref() == Some(&notice.text) {
@@ -304,7 +304,7 @@ async fn tell_waiting(shared: &Shared, notice: notices::Notice) {
 
 /// Cleans up after other workers: an SMS message whose worker died while sending becomes ambiguous, and one that is too old is
 /// given up.
-pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
+pub(super) async fn tidy(shared: &OutboxState) -> Result<(), OutboxError> {
     let now = shared.now();
     let made_before = now - shared.settings.patience.max_age;
     let mut failed = None;
@@ -324,7 +324,7 @@ pub(super) async fn tidy(shared: &Shared) -> Result<(), OutboxError> {
 }
 
 /// Same as [`tidy`], for one batch of one rulebook. Out: whether there may be more.
-async fn tidy_of(shared: &Shared, rulebook_id: Uuid, now: DateTime<Utc>) -> Result<bool, OutboxError> {
+async fn tidy_of(shared: &OutboxState, rulebook_id: Uuid, now: DateTime<Utc>) -> Result<bool, OutboxError> {
     let patience = &shared.settings.patience;
     let tx = begin(&shared.db).await?;
     let lapsed = sms_messages::lock_lapsed(&tx, now, rulebook_id, TIDY_BATCH).await?;
@@ -334,7 +334,7 @@ async fn tidy_of(shared: &Shared, rulebook_id: Uuid, now: DateTime<Utc>) -> Resu
     let more = lapsed.len() == batch || stale.len() == batch;
     for row in lapsed {
         let how = Finish {
-            outcome: Outcome::Ambiguous.word(),
+            outcome: SendOutcome::Ambiguous.word(),
             http_status: None,
             error_code: None,
             detail: "the worker stopped before it heard the answer",
@@ -342,7 +342,7 @@ async fn tidy_of(shared: &Shared, rulebook_id: Uuid, now: DateTime<Utc>) -> Resu
         };
         sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
         let held = row.fence;
-        let (mut row, _) = after_attempt(row, &Outcome::Ambiguous, 0, patience, now, 0);
+        let (mut row, _) = after_attempt(row, &SendOutcome::Ambiguous, 0, patience, now, 0);
         // The worker may only be slow: the new fencing token keeps it from writing its result.
         row.fence += 1;
         row.error = Some(how.detail.to_owned());

@@ -33,7 +33,7 @@ pub struct HttpAnswer {
 
 /// The outcome for the SMS message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SendOutcome {
     /// Twilio accepted it.
     Accepted {
         /// Twilio's SID of the message.
@@ -60,7 +60,7 @@ pub enum Outcome {
     Credentials,
 }
 
-impl Outcome {
+impl SendOutcome {
     /// The name stored with the attempt and used in metrics.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -77,22 +77,22 @@ impl Outcome {
 
 /// Classifies a response.
 #[must_use]
-pub fn classify(answer: &Answer) -> Outcome {
+pub fn classify(answer: &Answer) -> SendOutcome {
     let http = match answer {
-        Answer::NotSent => return Outcome::NotSent,
-        Answer::Unknown => return Outcome::Ambiguous,
+        Answer::NotSent => return SendOutcome::NotSent,
+        Answer::Unknown => return SendOutcome::Ambiguous,
         Answer::Http(http) => http,
     };
-    let retry = Outcome::Retry {
+    let retry = SendOutcome::Retry {
         after: http.retry_after,
     };
     if (200..300).contains(&http.status) {
         return match &http.sid {
-            Some(sid) => Outcome::Accepted {
+            Some(sid) => SendOutcome::Accepted {
                 sid: sid.clone(),
                 status: http.message_status.clone(),
             },
-            None => Outcome::Ambiguous,
+            None => SendOutcome::Ambiguous,
         };
     }
     let class = code_rule(http.code).map(|rule| rule.class);
@@ -103,13 +103,13 @@ pub fn classify(answer: &Answer) -> Outcome {
         // Redirects are not followed, so the message was not processed.
         429 | 300..=399 => retry,
         // A server error is ambiguous, whatever its body says.
-        408 | 500.. | ..200 => Outcome::Ambiguous,
-        401 => Outcome::Credentials,
+        408 | 500.. | ..200 => SendOutcome::Ambiguous,
+        401 => SendOutcome::Credentials,
         _ => match class {
-            Some(Class::Capacity) => Outcome::Capacity,
-            Some(Class::Credentials) => Outcome::Credentials,
-            Some(Class::Ambiguous) => Outcome::Ambiguous,
-            _ => Outcome::Permanent,
+            Some(Class::Capacity) => SendOutcome::Capacity,
+            Some(Class::Credentials) => SendOutcome::Credentials,
+            Some(Class::Ambiguous) => SendOutcome::Ambiguous,
+            _ => SendOutcome::Permanent,
         },
     }
 }
@@ -159,30 +159,30 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table_is_what_it_says() {
-        let retry = Outcome::Retry { after: None };
+        let retry = SendOutcome::Retry { after: None };
         let table = [
-            (Answer::NotSent, Outcome::NotSent),
-            (Answer::Unknown, Outcome::Ambiguous),
+            (Answer::NotSent, SendOutcome::NotSent),
+            (Answer::Unknown, SendOutcome::Ambiguous),
             (http(429, None), retry.clone()),
             (http(429, Some(20429)), retry.clone()),
             (http(400, Some(20429)), retry.clone()),
             (http(302, None), retry.clone()),
             (http(307, None), retry),
-            (http(500, None), Outcome::Ambiguous),
-            (http(500, Some(21211)), Outcome::Ambiguous),
-            (http(503, Some(20500)), Outcome::Ambiguous),
-            (http(201, None), Outcome::Ambiguous),
-            (http(200, None), Outcome::Ambiguous),
-            (http(408, None), Outcome::Ambiguous),
-            (http(401, None), Outcome::Credentials),
-            (http(401, Some(20003)), Outcome::Credentials),
-            (http(403, Some(20003)), Outcome::Credentials),
-            (http(400, Some(21611)), Outcome::Capacity),
-            (http(400, Some(30001)), Outcome::Capacity),
-            (http(400, Some(63038)), Outcome::Capacity),
-            (http(400, None), Outcome::Permanent),
-            (http(404, Some(20404)), Outcome::Permanent),
-            (http(422, Some(99999)), Outcome::Permanent),
+            (http(500, None), SendOutcome::Ambiguous),
+            (http(500, Some(21211)), SendOutcome::Ambiguous),
+            (http(503, Some(20500)), SendOutcome::Ambiguous),
+            (http(201, None), SendOutcome::Ambiguous),
+            (http(200, None), SendOutcome::Ambiguous),
+            (http(408, None), SendOutcome::Ambiguous),
+            (http(401, None), SendOutcome::Credentials),
+            (http(401, Some(20003)), SendOutcome::Credentials),
+            (http(403, Some(20003)), SendOutcome::Credentials),
+            (http(400, Some(21611)), SendOutcome::Capacity),
+            (http(400, Some(30001)), SendOutcome::Capacity),
+            (http(400, Some(63038)), SendOutcome::Capacity),
+            (http(400, None), SendOutcome::Permanent),
+            (http(404, Some(20404)), SendOutcome::Permanent),
+            (http(422, Some(99999)), SendOutcome::Permanent),
         ];
         for (answer, expected) in table {
             assert_eq!(classify(&answer), expected, "{answer:?}");
@@ -190,7 +190,7 @@ mod tests {
         for code in [
             21211, 21212, 21408, 21602, 21603, 21604, 21606, 21608, 21610, 21612, 21614, 21617, 90007,
         ] {
-            assert_eq!(classify(&http(400, Some(code))), Outcome::Permanent, "{code}");
+            assert_eq!(classify(&http(400, Some(code))), SendOutcome::Permanent, "{code}");
             assert!(code_rule(Some(code)).is_some(), "{code} has advice");
         }
     }
@@ -203,7 +203,7 @@ mod tests {
             message_status: Some("queued".to_owned()),
             ..HttpAnswer::default()
         });
-        let expected = Outcome::Accepted {
+        let expected = SendOutcome::Accepted {
             sid: "SM1".to_owned(),
             status: Some("queued".to_owned()),
         };

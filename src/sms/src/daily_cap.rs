@@ -34,7 +34,7 @@ pub struct Cap {
 }
 
 /// The SMS messages queued in this transaction.
-pub struct Queued<'a> {
+pub struct QueuedInTransaction<'a> {
     /// Their rulebook.
     pub rulebook_id: Uuid,
     /// The SMS messages, in their order.
@@ -55,7 +55,7 @@ pub struct QueuedText<'a> {
 pub async fn hold(
     tx: &DatabaseTransaction,
     cap: &Cap,
-    queued: &Queued<'_>,
+    queued: &QueuedInTransaction<'_>,
     now: DateTime<Utc>,
     clock: &Clock,
 ) -> Result<(), DbErr> {

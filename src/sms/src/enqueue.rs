@@ -46,7 +46,7 @@ pub struct NewSms {
 
 /// The result of queueing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enqueued {
+pub enum EnqueueResult {
     /// It is queued; wake the worker after the commit.
     Queued,
     /// A less urgent one with the same key was waiting: it is due now, with the new body.
@@ -56,25 +56,30 @@ pub enum Enqueued {
 }
 
 /// Queues an SMS message inside the caller's transaction.
-pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueued, DbErr> {
+pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<EnqueueResult, DbErr> {
     let became = enqueue_each(tx, vec![message]).await?;
-    Ok(became.first().map_or(Enqueued::AlreadyThere, |(_, became)| *became))
+    Ok(became
+        .first()
+        .map_or(EnqueueResult::AlreadyThere, |(_, became)| *became))
 }
 
 /// Queues SMS messages inside the caller's transaction. Returns the id and result of each, in their order.
-pub async fn enqueue_each(tx: &DatabaseTransaction, messages: Vec<NewSms>) -> Result<Vec<(Uuid, Enqueued)>, DbErr> {
+pub async fn enqueue_each(
+    tx: &DatabaseTransaction,
+    messages: Vec<NewSms>,
+) -> Result<Vec<(Uuid, EnqueueResult)>, DbErr> {
     let rows: Vec<Model> = messages.into_iter().map(row).collect();
     let inserted = sms_messages::insert_each_once(tx, rows.clone()).await?;
     let mut all = Vec::with_capacity(rows.len());
     for row in rows {
         let became = if inserted.contains(&row.id) {
             metrics::sms(if row.state == SIMULATED { SIMULATED } else { QUEUED });
-            Enqueued::Queued
+            EnqueueResult::Queued
         // A call can request one template twice: an SMS message held until the morning must not block an emergency.
         } else if row.held_until.is_none() && sms_messages::hasten(tx, &row, daily_cap::REASON).await? {
-            Enqueued::Hastened
+            EnqueueResult::Hastened
         } else {
-            Enqueued::AlreadyThere
+            EnqueueResult::AlreadyThere
         };
         all.push((row.id, became));
     }

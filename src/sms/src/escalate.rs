@@ -14,19 +14,19 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait as _};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::daily_cap::{self, Cap, Queued, QueuedText};
-use super::{Enqueued, NewSms, Outbox, enqueue, inviting, reference_of};
+use super::daily_cap::{self, Cap, QueuedInTransaction, QueuedText};
+use super::{EnqueueResult, NewSms, Outbox, enqueue, inviting, reference_of};
 use base::clock::Clock;
 use base::looks;
 use base::telemetry::rulebooks::named;
 use base::telemetry::{chain, metrics, scrub};
-use revisions::current::{Current, LoadError};
+use revisions::current::{LoadError, RulebookCache};
 use rules::Rulebook;
 use rules::decision::Decision;
-use rules::facts::{Extracted, Facts};
+use rules::facts::{ExtractedFacts, Facts};
 use rules::rows::{Contact, Priority};
-use rules::wording::{About, how_to_reply};
-use store::escalations::{self, ALL, FIRST, Model, NEXT, NOBODY_LEFT, NOT_TAKEN, Told};
+use rules::wording::{SmsSubject, how_to_reply};
+use store::escalations::{self, ALL, FIRST, Model, NEXT, NOBODY_LEFT, NOT_TAKEN, NotifiedStep};
 use store::fault_points::{self, Step, or_shorter};
 use store::notices::{self, Notice, Severity};
 use store::{decisions, leads, rulebooks};
@@ -44,7 +44,7 @@ const MOST: u64 = 50;
 #[derive(Clone)]
 pub struct Escalator {
     db: DatabaseConnection,
-    current: Current,
+    current: RulebookCache,
     clock: Clock,
     outbox: Outbox,
 }
@@ -70,7 +70,7 @@ pub(super) enum Next<'a> {
 impl Escalator {
     /// Uses the primary database.
     #[must_use]
-    pub fn new(db: DatabaseConnection, current: Current, clock: Clock, outbox: Outbox) -> Self {
+    pub fn new(db: DatabaseConnection, current: RulebookCache, clock: Clock, outbox: Outbox) -> Self {
         Self {
             db,
             current,
@@ -157,7 +157,7 @@ impl Escalator {
             return Ok(row);
         }
         let read = (
-            serde_json::from_value::<Extracted>(stored.extracted),
+            serde_json::from_value::<ExtractedFacts>(stored.extracted),
             serde_json::from_value::<Decision>(stored.result),
         );
         let (Ok(extracted), Ok(mut decision)) = read else {
@@ -183,7 +183,7 @@ impl Escalator {
                 return self.nobody_left(tx, row, now).await;
             };
             let id = text.id;
-            if enqueue(tx, text).await? == Enqueued::Queued {
+            if enqueue(tx, text).await? == EnqueueResult::Queued {
                 queued.push(id);
             }
         }
@@ -201,7 +201,7 @@ impl Escalator {
                     always_goes: true,
                 })
                 .collect();
-            let queued = Queued {
+            let queued = QueuedInTransaction {
                 rulebook_id: row.rulebook_id,
                 texts: &texts,
             };
@@ -209,7 +209,7 @@ impl Escalator {
         }
         row.next_at = now.checked_add_signed(pause(row.after_s));
         let contacts = contacts.iter().map(|contact| contact.code.clone()).collect();
-        Ok(row.with_step(Told {
+        Ok(row.with_step(NotifiedStep {
             step,
             at: now,
             contacts,
@@ -219,7 +219,7 @@ impl Escalator {
     fn text(
         &self,
         row: &Model,
-        about: (&Decision, &Extracted, &Facts),
+        about: (&Decision, &ExtractedFacts, &Facts),
         contact: &Contact,
         head: &Rulebook,
         template: &str,
@@ -253,7 +253,7 @@ impl Escalator {
 
     /// Ends an escalation that nobody acknowledged, or that cannot continue, with a notice.
     async fn nobody_left(&self, tx: &DatabaseTransaction, row: Model, now: DateTime<Utc>) -> Result<Model, DbErr> {
-        let row = row.with_step(Told {
+        let row = row.with_step(NotifiedStep {
             step: NOBODY_LEFT,
             at: now,
             contacts: Vec::new(),
@@ -293,7 +293,7 @@ pub fn worded(
     rulebook: &Rulebook,
     template: &str,
     contact: &Contact,
-    (decision, extracted, known): (&Decision, &Extracted, &Facts),
+    (decision, extracted, known): (&Decision, &ExtractedFacts, &Facts),
     reference: &str,
     takes_replies: bool,
 ) -> Option<String> {
@@ -301,7 +301,7 @@ pub fn worded(
     let says_how = rulebook
         .template_text(template, &contact.language)
         .is_some_and(|text| text.contains("{reply}"));
-    let about = About {
+    let about = SmsSubject {
         decision,
         extracted,
         known,

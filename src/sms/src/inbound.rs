@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
-use super::acknowledge::{Acknowledged, by_reply};
+use super::acknowledge::{ReplyResult, by_reply};
 use super::settle::tell;
-use super::{Outbox, OutboxError, Shared, notice};
+use super::{Outbox, OutboxError, OutboxState, notice};
 use base::telemetry::rulebooks::named;
 use rules::words::fold;
 use store::sms_suppressions::{self, REPLY};
@@ -53,14 +53,14 @@ pub struct InboundText {
 
 /// The opt-out meaning of an SMS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
+pub enum OptOutMeaning {
     /// Opt out: no more SMS messages to this number.
     Stop,
     /// Opt in: SMS messages to this number again.
     Start,
 }
 
-impl Meaning {
+impl OptOutMeaning {
     /// The name in the database.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -90,7 +90,7 @@ impl Meaning {
 
 /// The result for an inbound SMS message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct InboundResult {
     /// Whether it was received for the first time.
     pub is_new: bool,
     /// The response, if there is one.
@@ -99,12 +99,12 @@ pub struct Heard {
 
 impl Outbox {
     /// Records an inbound SMS message. Run it in a separate task: cancelling it would interrupt a transaction.
-    pub async fn hear(&self, rulebook_id: Uuid, text: &InboundText) -> Result<Heard, OutboxError> {
+    pub async fn hear(&self, rulebook_id: Uuid, text: &InboundText) -> Result<InboundResult, OutboxError> {
         let shared = self.shared();
         let tx = begin(&shared.db).await?;
         let number = &text.from_number;
         let is_stopped = !number.contains('\0') && sms_suppressions::is_current(&tx, rulebook_id, number).await?;
-        let (now, meaning) = (shared.now(), Meaning::of(text, is_stopped));
+        let (now, meaning) = (shared.now(), OptOutMeaning::of(text, is_stopped));
         let row = inbound_sms_messages::Model {
             rulebook_id,
             id: shared.clock.new_id(),
@@ -117,20 +117,20 @@ impl Outbox {
         };
         let id = row.id;
         if !inbound_sms_messages::keep(&tx, row).await? {
-            return Ok(Heard::default());
+            return Ok(InboundResult::default());
         }
         let mut answered = None;
         match meaning {
-            Some(Meaning::Stop) => stop(shared, &tx, rulebook_id, &text.from_number, now).await?,
-            Some(Meaning::Start) => start(&tx, rulebook_id, &text.from_number, now).await?,
+            Some(OptOutMeaning::Stop) => stop(shared, &tx, rulebook_id, &text.from_number, now).await?,
+            Some(OptOutMeaning::Start) => start(&tx, rulebook_id, &text.from_number, now).await?,
             None => answered = by_reply(&tx, rulebook_id, (&text.from_number, &text.body), &shared.clock).await?,
         }
         tx.commit().await?;
-        tracing::info!(inbound_sms = %id, rulebook = %named(rulebook_id), meaning = meaning.map(Meaning::word), "a text came in");
+        tracing::info!(inbound_sms = %id, rulebook = %named(rulebook_id), meaning = meaning.map(OptOutMeaning::word), "a text came in");
         if answered.as_ref().is_some_and(|answered| answered.texts) {
             self.wake();
         }
-        if let Some(Acknowledged {
+        if let Some(ReplyResult {
             outcome,
             contact,
             call_id,
@@ -139,7 +139,7 @@ impl Outbox {
         {
             tracing::info!(rulebook = %named(rulebook_id), contact, call = call_id, ?outcome, "a contact answered");
         }
-        Ok(Heard {
+        Ok(InboundResult {
             is_new: true,
             answer: answered.map(|answered| answered.answer),
         })
@@ -147,7 +147,7 @@ impl Outbox {
 }
 
 async fn stop(
-    shared: &Shared,
+    shared: &OutboxState,
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     number: &str,
@@ -230,27 +230,38 @@ mod tests {
         ] {
             for is_stopped in [false, true] {
                 assert_eq!(
-                    Meaning::of(&text(body, None), is_stopped),
-                    Some(Meaning::Stop),
+                    OptOutMeaning::of(&text(body, None), is_stopped),
+                    Some(OptOutMeaning::Stop),
                     "{body}"
                 );
             }
         }
         for body in ["START", "unstop", "Start."] {
-            assert_eq!(Meaning::of(&text(body, None), false), Some(Meaning::Start), "{body}");
+            assert_eq!(
+                OptOutMeaning::of(&text(body, None), false),
+                Some(OptOutMeaning::Start),
+                "{body}"
+            );
         }
         for body in ["", "1", "stop the water", "Don't stop", "OK", "Oui, j'arrive", "out"] {
-            assert_eq!(Meaning::of(&text(body, None), true), None, "{body}");
+            assert_eq!(OptOutMeaning::of(&text(body, None), true), None, "{body}");
         }
         for body in ["YES", "oui!", "Yes"] {
-            assert_eq!(Meaning::of(&text(body, None), true), Some(Meaning::Start), "{body}");
             assert_eq!(
-                Meaning::of(&text(body, None), false),
+                OptOutMeaning::of(&text(body, None), true),
+                Some(OptOutMeaning::Start),
+                "{body}"
+            );
+            assert_eq!(
+                OptOutMeaning::of(&text(body, None), false),
                 None,
                 "a contact takes a call: {body}"
             );
         }
-        assert_eq!(Meaning::of(&text("ne plus", Some("STOP")), false), Some(Meaning::Stop));
-        assert_eq!(Meaning::of(&text("help", Some("HELP")), true), None);
+        assert_eq!(
+            OptOutMeaning::of(&text("ne plus", Some("STOP")), false),
+            Some(OptOutMeaning::Stop)
+        );
+        assert_eq!(OptOutMeaning::of(&text("help", Some("HELP")), true), None);
     }
 }

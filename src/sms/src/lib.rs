@@ -43,14 +43,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, DbErr};
 
-pub use accounts::{Accounts, Owned, Sender, TwilioAccount};
-pub use enqueue::{Enqueued, NewSms, as_sent, enqueue, enqueue_each, reference_of};
+pub use accounts::{Accounts, RulebookAccounts, Sender, TwilioAccount};
+pub use enqueue::{EnqueueResult, NewSms, as_sent, enqueue, enqueue_each, reference_of};
 pub use escalate::Escalator;
 pub use reply::inviting;
 pub use worker::Outbox;
 
 use base::clock::Clock;
-use base::looks::Unfinished;
+use base::looks::WorkError;
 use store::fault_points::or_shorter;
 
 /// Errors of the outbox. An SMS message that cannot be sent is an outcome and not an error.
@@ -61,7 +61,7 @@ pub enum OutboxError {
     Database(#[from] DbErr),
     /// An operation did not end in time.
     #[error("the outbox waits for the database")]
-    Unfinished(#[from] Unfinished),
+    Unfinished(#[from] WorkError),
     /// The HTTP client could not be created.
     #[error("the HTTP client for Twilio could not be made")]
     Client(#[source] reqwest::Error),
@@ -81,7 +81,7 @@ pub struct OutboxSettings {
     /// Our public base URL, without a trailing slash. Without it there are no status callbacks.
     pub public_url: Option<String>,
     /// Maximum number of concurrent sends: in total, per account and per rulebook.
-    pub concurrency: turns::Limits,
+    pub concurrency: turns::SendLimits,
     /// Maximum sleep of the worker.
     pub poll: std::time::Duration,
     /// Timeout of a whole request to Twilio.
@@ -89,7 +89,7 @@ pub struct OutboxSettings {
     /// How long a claim is leased; much longer than a request may take.
     pub lease: chrono::TimeDelta,
     /// The retry policy.
-    pub patience: backoff::Patience,
+    pub patience: backoff::RetryPolicy,
     /// When an account is stopped.
     pub breaker: breaker::BreakerPolicy,
     /// The recipient of urgent notices.
@@ -101,7 +101,7 @@ impl Default for OutboxSettings {
         Self {
             twilio_base_url: "https://api.twilio.com".to_owned(),
             public_url: None,
-            concurrency: turns::Limits {
+            concurrency: turns::SendLimits {
                 total: 128,
                 account: 12,
                 rulebook: 8,
@@ -109,7 +109,7 @@ impl Default for OutboxSettings {
             poll: std::time::Duration::from_secs(1),
             request_timeout: std::time::Duration::from_secs(15),
             lease: or_shorter(chrono::TimeDelta::seconds(60)),
-            patience: backoff::Patience::default(),
+            patience: backoff::RetryPolicy::default(),
             breaker: breaker::BreakerPolicy::default(),
             operator: None,
         }
@@ -117,20 +117,20 @@ impl Default for OutboxSettings {
 }
 
 /// The state that every step of the outbox needs.
-struct Shared {
+struct OutboxState {
     db: DatabaseConnection,
     clock: Clock,
     accounts: Accounts,
     client: twilio::TwilioClient,
     settings: OutboxSettings,
     breakers: Mutex<std::collections::HashMap<TwilioAccount, breaker::Breaker>>,
-    turns: turns::Turns,
+    turns: turns::FairSlots,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// For each rulebook, the last logged reason why its SMS messages wait; only a change is logged.
     waiting: Mutex<std::collections::HashMap<uuid::Uuid, String>>,
 }
 
-impl Shared {
+impl OutboxState {
     fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }

@@ -7,21 +7,25 @@
 use sea_orm::DbErr;
 
 use super::accounts::TwilioAccount;
-use super::breaker::Turn;
+use super::breaker::BreakerChange;
 use super::callback::{keep, known};
 use super::classify::classify;
 use super::notice;
 use super::settle::{contact_is_served, count_state, report, resumed, tell, write_off};
-use super::status::{Kind, Turnout, after_report, of_word};
+use super::status::{StatusEffect, StatusMeaning, after_report, of_word};
 use super::transition::{GivenUp, may_resend, requeue};
-use super::twilio::Listed;
-use super::{OutboxError, Shared};
+use super::twilio::MessageSearch;
+use super::{OutboxError, OutboxState};
 use store::fault_points::{self, Step};
 use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, DELIVERED, Model};
 use store::{begin, sms_attempts, sms_messages, sms_status_callbacks};
 
 /// Searches for an SMS message, and writes the result.
-pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) -> Result<(), OutboxError> {
+pub(super) async fn reconcile_send(
+    shared: &OutboxState,
+    row: &Model,
+    account: &TwilioAccount,
+) -> Result<(), OutboxError> {
     let attempts = sms_attempts::of_message(&shared.db, row.rulebook_id, row.id).await?;
     let since = attempts.first().map_or(row.created_at, |attempt| attempt.started_at);
     let known_since = attempts
@@ -31,7 +35,7 @@ pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) 
     let said = sms_status_callbacks::of_message(&shared.db, row.rulebook_id, row.id).await?;
     let failed = said
         .into_iter()
-        .filter(|said| matches!(of_word(&said.status), Some((_, Kind::Failed))));
+        .filter(|said| matches!(of_word(&said.status), Some((_, StatusMeaning::Failed))));
     let failed: Vec<String> = failed.map(|said| said.provider_id).collect();
     let listed = shared
         .client
@@ -39,14 +43,14 @@ pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) 
         .await;
     fault_points::reach(Step::LookAnswered)?;
     let (turn, refused) = match &listed {
-        Listed::Unreadable(answer) => {
+        MessageSearch::Unreadable(answer) => {
             let outcome = classify(answer);
             (
                 report(shared, account, answer, &outcome),
-                outcome == super::classify::Outcome::Credentials,
+                outcome == super::classify::SendOutcome::Credentials,
             )
         }
-        Listed::Found(_) | Listed::Missing => {
+        MessageSearch::Found(_) | MessageSearch::Missing => {
             let now = shared.now();
             let well = super::breaker::Health::Well;
             (
@@ -60,11 +64,11 @@ pub(super) async fn look(shared: &Shared, row: &Model, account: &TwilioAccount) 
 }
 
 async fn conclude(
-    shared: &Shared,
+    shared: &OutboxState,
     row: &Model,
-    listed: &Listed,
+    listed: &MessageSearch,
     known_since: chrono::DateTime<chrono::Utc>,
-    turn: Turn,
+    turn: BreakerChange,
     refused: bool,
 ) -> Result<(), DbErr> {
     let now = shared.now();
@@ -74,13 +78,13 @@ async fn conclude(
     let mut after = row.clone();
     after.lease_until = None;
     after.updated_at = now;
-    let unreadable = matches!(listed, Listed::Unreadable(_));
+    let unreadable = matches!(listed, MessageSearch::Unreadable(_));
     let mut given_up = None;
     let known = known(&tx, row, None, patience).await?;
-    if let Listed::Found(report) = listed {
+    if let MessageSearch::Found(report) = listed {
         let turnout;
         (after, turnout) = after_report(after, report, known, patience, now, (shared.random)());
-        if let Turnout::GivenUp(why) = turnout {
+        if let StatusEffect::GivenUp(why) = turnout {
             given_up = Some(why);
         }
     } else if unreadable && now - known_since < patience.ambiguous_limit {
@@ -97,7 +101,7 @@ async fn conclude(
         None => sms_messages::save(&tx, held, &after).await?,
     };
     // If the row changed meanwhile, the list is older than that change and must not hide later statuses.
-    if let Listed::Found(report) = listed
+    if let MessageSearch::Found(report) = listed
         && written
     {
         keep(&tx, row, report, now).await?;
@@ -105,7 +109,7 @@ async fn conclude(
     if written && [ACCEPTED, DELIVERED].contains(&after.state.as_str()) {
         contact_is_served(&tx, &after, now).await?;
     }
-    if refused || turn == Turn::Stopped {
+    if refused || turn == BreakerChange::Stopped {
         tell(shared, &tx, notice::stopped(row.rulebook_id, refused), now).await?;
     } else if !unreadable {
         resumed(&tx, row, now).await?;

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::enqueue::{NewSms, enqueue};
 use super::notice::{CREDENTIALS, INCOMPLETE, NO_ACCOUNT, PROVIDER_DOWN};
-use super::{OutboxError, Shared};
+use super::{OutboxError, OutboxState};
 use rules::segments::{outside_gsm7, respelt, segments};
-use store::notices::{self, Unsaid};
+use store::notices::{self, SilentNotices};
 use store::{begin, leads, rulebooks, sms_messages};
 
 /// The contact in the rows of SMS messages to the operator; no contact can have this code.
@@ -43,7 +43,7 @@ impl std::fmt::Debug for Operator {
 }
 
 /// Queues an SMS message about each urgent notice that was not sent to the operator yet.
-pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
+pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxError> {
     let Some(operator) = &shared.settings.operator else {
         return Ok(());
     };
@@ -51,7 +51,7 @@ pub(super) async fn tell_operator(shared: &Shared) -> Result<(), OutboxError> {
         return Ok(());
     };
     let now = shared.now();
-    let unsaid = Unsaid {
+    let unsaid = SilentNotices {
         rulebook_id,
         subject: notices::of_contact(OPERATOR),
         codes: &[PROVIDER_DOWN, CREDENTIALS, INCOMPLETE, NO_ACCOUNT],
@@ -124,7 +124,7 @@ fn allowance(all: u64) -> u64 {
 }
 
 /// The caller that a notice is about: that of its call, or of the SMS message whose reference is in its text.
-async fn caller_of(shared: &Shared, notice: &notices::Model) -> Result<Option<leads::Model>, DbErr> {
+async fn caller_of(shared: &OutboxState, notice: &notices::Model) -> Result<Option<leads::Model>, DbErr> {
     let rulebook_id = notice.rulebook_id;
     let call_id = match notice.subject.strip_prefix("call ") {
         Some(call_id) => Some(call_id.to_owned()),

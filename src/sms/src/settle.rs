@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 
 use super::accounts::TwilioAccount;
-use super::backoff::Patience;
-use super::breaker::{Health, Turn};
-use super::classify::{Answer, Outcome, classify, meaning, provider_is_failing};
+use super::backoff::RetryPolicy;
+use super::breaker::{BreakerChange, Health};
+use super::classify::{Answer, SendOutcome, classify, meaning, provider_is_failing};
 use super::codes::{DAILY_CAP, OPTED_OUT};
 use super::notice::{self, HELD_BACK, INCOMPLETE, NO_ACCOUNT, PROVIDER};
 use super::transition::{GivenUp, after_attempt};
-use super::{OutboxError, Shared};
+use super::{OutboxError, OutboxState};
 use base::telemetry::metrics;
 use base::telemetry::rulebooks::named;
 use store::fault_points::{self, Step};
@@ -23,35 +23,35 @@ use store::{begin, escalations, notices, sms_attempts, sms_messages, sms_suppres
 
 /// The result of an attempt, ready to be written.
 #[derive(Clone, Debug)]
-pub(super) struct Verdict {
-    pub(super) outcome: Outcome,
+pub(super) struct AttemptResult {
+    pub(super) outcome: SendOutcome,
     pub(super) http_status: Option<i64>,
     pub(super) error_code: Option<i64>,
     pub(super) detail: &'static str,
     /// The effect of the response on the account's breaker.
-    pub(super) turn: Turn,
+    pub(super) turn: BreakerChange,
 }
 
 /// The result of a simulated send.
-pub(super) fn simulated() -> Verdict {
-    Verdict {
-        outcome: Outcome::Simulated,
+pub(super) fn simulated() -> AttemptResult {
+    AttemptResult {
+        outcome: SendOutcome::Simulated,
         http_status: None,
         error_code: None,
         detail: "the rulebook simulates its SMS messages",
-        turn: Turn::Unchanged,
+        turn: BreakerChange::Unchanged,
     }
 }
 
 /// Classifies the response to a POST, and reports it to the account's breaker.
-pub(super) fn judge(shared: &Shared, account: &TwilioAccount, answer: &Answer) -> Verdict {
+pub(super) fn judge(shared: &OutboxState, account: &TwilioAccount, answer: &Answer) -> AttemptResult {
     let outcome = classify(answer);
     let (http_status, error_code) = match answer {
         Answer::Http(http) => (Some(i64::from(http.status)), http.code),
         Answer::NotSent | Answer::Unknown => (None, None),
     };
     let turn = report(shared, account, answer, &outcome);
-    Verdict {
+    AttemptResult {
         outcome,
         http_status,
         error_code,
@@ -61,8 +61,13 @@ pub(super) fn judge(shared: &Shared, account: &TwilioAccount, answer: &Answer) -
 }
 
 /// Reports a response to the account's breaker.
-pub(super) fn report(shared: &Shared, account: &TwilioAccount, answer: &Answer, outcome: &Outcome) -> Turn {
-    let health = if *outcome == Outcome::Credentials {
+pub(super) fn report(
+    shared: &OutboxState,
+    account: &TwilioAccount,
+    answer: &Answer,
+    outcome: &SendOutcome,
+) -> BreakerChange {
+    let health = if *outcome == SendOutcome::Credentials {
         Health::Refused
     } else if provider_is_failing(answer) {
         Health::Failing
@@ -75,10 +80,14 @@ pub(super) fn report(shared: &Shared, account: &TwilioAccount, answer: &Answer, 
 
 /// Writes the result of an attempt. Out: whether this worker still held the fencing token. If the database is away, it retries
 /// for a while; after that the lease expires and the SMS message is searched for.
-pub(super) async fn settle(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<bool, OutboxError> {
+pub(super) async fn record_result(
+    shared: &OutboxState,
+    row: &Model,
+    verdict: &AttemptResult,
+) -> Result<bool, OutboxError> {
     let mut pause = Duration::from_millis(100);
     for _ in 0..6 {
-        match settle_once(shared, row, verdict).await {
+        match record_result_once(shared, row, verdict).await {
             Ok(written) => return Ok(written),
             Err(error) => {
                 tracing::warn!(sms = %row.id, error = %error, "text {} could not be settled, trying again", row.id);
@@ -87,10 +96,10 @@ pub(super) async fn settle(shared: &Shared, row: &Model, verdict: &Verdict) -> R
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
-    Ok(settle_once(shared, row, verdict).await?)
+    Ok(record_result_once(shared, row, verdict).await?)
 }
 
-async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<bool, DbErr> {
+async fn record_result_once(shared: &OutboxState, row: &Model, verdict: &AttemptResult) -> Result<bool, DbErr> {
     let now = shared.now();
     let held = row.fence;
     let unsent = unsent(&shared.db, row, &shared.settings.patience).await?;
@@ -131,13 +140,13 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
     if verdict.error_code == Some(DAILY_CAP) {
         tell(shared, &tx, notice::capped(row.rulebook_id), now).await?;
     }
-    if verdict.outcome == Outcome::Credentials {
+    if verdict.outcome == SendOutcome::Credentials {
         tell(shared, &tx, notice::stopped(row.rulebook_id, true), now).await?;
-    } else if verdict.turn == Turn::Stopped {
+    } else if verdict.turn == BreakerChange::Stopped {
         tell(shared, &tx, notice::stopped(row.rulebook_id, false), now).await?;
-    } else if after.state == ACCEPTED || verdict.turn == Turn::Resumed {
+    } else if after.state == ACCEPTED || verdict.turn == BreakerChange::Resumed {
         resumed(&tx, row, now).await?;
-    } else if verdict.outcome == Outcome::Simulated {
+    } else if verdict.outcome == SendOutcome::Simulated {
         // The rulebook simulates now.
         for code in [INCOMPLETE, NO_ACCOUNT] {
             notices::resolve(&tx, row.rulebook_id, code, PROVIDER, now).await?;
@@ -161,7 +170,7 @@ async fn settle_once(shared: &Shared, row: &Model, verdict: &Verdict) -> Result<
 }
 
 /// The number of earlier attempts that never left the machine. It is read only if it decides about another attempt.
-pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, patience: &Patience) -> Result<i64, DbErr> {
+pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, patience: &RetryPolicy) -> Result<i64, DbErr> {
     if row.tries() < patience.max_attempts {
         return Ok(0);
     }
@@ -195,7 +204,7 @@ pub(super) async fn contact_is_served(tx: &DatabaseTransaction, row: &Model, now
 
 /// Suppresses the recipient's number if Twilio says that the recipient has opted out.
 pub(super) async fn note_opt_out(
-    shared: &Shared,
+    shared: &OutboxState,
     tx: &DatabaseTransaction,
     row: &Model,
     error_code: Option<i64>,
@@ -211,7 +220,7 @@ pub(super) async fn note_opt_out(
 
 /// Gives up an SMS message of this worker, with a notice. Out: whether it was written.
 pub(super) async fn write_off(
-    shared: &Shared,
+    shared: &OutboxState,
     tx: &DatabaseTransaction,
     held: i64,
     row: &mut Model,
@@ -221,14 +230,14 @@ pub(super) async fn write_off(
     explain(row, why);
     let written = sms_messages::save(tx, held, row).await?;
     if written {
-        mourn(shared, tx, row, why, now).await?;
+        notify_given_up(shared, tx, row, why, now).await?;
     }
     Ok(written)
 }
 
 /// Same as [`write_off`], for an SMS message that this transaction has locked.
 pub(super) async fn give_up(
-    shared: &Shared,
+    shared: &OutboxState,
     tx: &DatabaseTransaction,
     row: &mut Model,
     why: GivenUp,
@@ -236,7 +245,7 @@ pub(super) async fn give_up(
 ) -> Result<(), DbErr> {
     explain(row, why);
     sms_messages::record(tx, row).await?;
-    mourn(shared, tx, row, why, now).await
+    notify_given_up(shared, tx, row, why, now).await
 }
 
 /// Sets the reason in the row.
@@ -249,8 +258,8 @@ fn explain(row: &mut Model, why: GivenUp) {
 }
 
 /// Raises the notice about a given-up SMS message.
-async fn mourn(
-    shared: &Shared,
+async fn notify_given_up(
+    shared: &OutboxState,
     tx: &DatabaseTransaction,
     row: &Model,
     why: GivenUp,
@@ -268,7 +277,7 @@ async fn mourn(
 
 /// Raises a notice.
 pub(super) async fn tell(
-    shared: &Shared,
+    shared: &OutboxState,
     tx: &DatabaseTransaction,
     notice: notices::Notice,
     now: DateTime<Utc>,

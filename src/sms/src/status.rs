@@ -6,14 +6,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::backoff::Patience;
+use super::backoff::RetryPolicy;
 use super::codes::{Later, code_rule, worth_sending_again};
 use super::transition::{GivenUp, accept, may_resend, requeue};
 use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, DELIVERED, Model, QUEUED, SENDING, SIMULATED};
 
 /// The meaning of a Twilio status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum StatusMeaning {
     /// Accepted, not final.
     OnItsWay,
     /// Delivered.
@@ -24,17 +24,17 @@ pub enum Kind {
 
 /// Twilio's statuses, one per line: name, rank, meaning.
 #[rustfmt::skip]
-pub const STATUSES: &[(&str, u8, Kind)] = &[
-    ("scheduled",   1, Kind::OnItsWay),
-    ("accepted",    1, Kind::OnItsWay),
-    ("queued",      2, Kind::OnItsWay),
-    ("sending",     3, Kind::OnItsWay),
-    ("sent",        4, Kind::OnItsWay),
-    ("delivered",   END, Kind::Arrived),
-    ("read",        END, Kind::Arrived),
-    ("undelivered", END, Kind::Failed),
-    ("failed",      END, Kind::Failed),
-    ("canceled",    END, Kind::Failed),
+pub const STATUSES: &[(&str, u8, StatusMeaning)] = &[
+    ("scheduled",   1, StatusMeaning::OnItsWay),
+    ("accepted",    1, StatusMeaning::OnItsWay),
+    ("queued",      2, StatusMeaning::OnItsWay),
+    ("sending",     3, StatusMeaning::OnItsWay),
+    ("sent",        4, StatusMeaning::OnItsWay),
+    ("delivered",   END, StatusMeaning::Arrived),
+    ("read",        END, StatusMeaning::Arrived),
+    ("undelivered", END, StatusMeaning::Failed),
+    ("failed",      END, StatusMeaning::Failed),
+    ("canceled",    END, StatusMeaning::Failed),
 ];
 
 /// The rank of a final status.
@@ -53,7 +53,7 @@ pub struct Report {
 
 /// What is known of an SMS message besides its row.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Known {
+pub struct KnownStatuses {
     /// The highest known rank of the message in the report; 0 if nothing is known.
     pub rank: u8,
     /// How often the provider accepted the SMS message, or may have, in the current series of attempts.
@@ -66,7 +66,7 @@ pub struct Known {
 
 /// The effect of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turnout {
+pub(super) enum StatusEffect {
     /// None: it is older than what is known, or about a replaced message.
     NoStep,
     /// The SMS message was updated.
@@ -79,7 +79,7 @@ pub(super) enum Turnout {
 
 /// Rank and meaning of a status; `None` if the name is unknown.
 #[must_use]
-pub fn of_word(word: &str) -> Option<(u8, Kind)> {
+pub fn of_word(word: &str) -> Option<(u8, StatusMeaning)> {
     STATUSES
         .iter()
         .find(|(known, ..)| *known == word)
@@ -96,13 +96,13 @@ pub fn rank_of(word: &str) -> u8 {
 pub(super) fn after_report(
     mut row: Model,
     report: &Report,
-    known: Known,
-    patience: &Patience,
+    known: KnownStatuses,
+    patience: &RetryPolicy,
     now: DateTime<Utc>,
     random: u64,
-) -> (Model, Turnout) {
+) -> (Model, StatusEffect) {
     let Some((rank, kind)) = of_word(&report.status) else {
-        return (row, Turnout::NoStep);
+        return (row, StatusEffect::NoStep);
     };
     let same = row.provider_id.as_deref() == Some(report.sid.as_str());
     let known_rank = match &row.provider_status {
@@ -112,22 +112,22 @@ pub(super) fn after_report(
     let over = row.state == DELIVERED || row.state == SIMULATED;
     // This message was replaced: only its delivery matters.
     let replaced = row.provider_id.is_some() && !same;
-    if over || rank <= known_rank || (replaced && kind != Kind::Arrived) {
-        return (row, Turnout::NoStep);
+    if over || rank <= known_rank || (replaced && kind != StatusMeaning::Arrived) {
+        return (row, StatusEffect::NoStep);
     }
     row.updated_at = now;
     match kind {
-        Kind::Arrived => {
+        StatusMeaning::Arrived => {
             accept(&mut row, &report.sid, Some(&report.status));
             row.state = DELIVERED.into();
-            (row, Turnout::Step)
+            (row, StatusEffect::Step)
         }
         // This also revives an SMS message that was given up before Twilio was known to have it.
-        Kind::OnItsWay => {
+        StatusMeaning::OnItsWay => {
             accept(&mut row, &report.sid, Some(&report.status));
-            (row, Turnout::Step)
+            (row, StatusEffect::Step)
         }
-        Kind::Failed => failed(row, report, known, patience, now, random),
+        StatusMeaning::Failed => failed(row, report, known, patience, now, random),
     }
 }
 
@@ -135,11 +135,11 @@ pub(super) fn after_report(
 fn failed(
     mut row: Model,
     report: &Report,
-    known: Known,
-    patience: &Patience,
+    known: KnownStatuses,
+    patience: &RetryPolicy,
     now: DateTime<Utc>,
     random: u64,
-) -> (Model, Turnout) {
+) -> (Model, StatusEffect) {
     let was_dead = row.state == DEAD;
     row.lease_until = None;
     row.provider_id = Some(report.sid.clone());
@@ -151,7 +151,7 @@ fn failed(
             .into(),
     );
     if was_dead {
-        return (row, Turnout::Step);
+        return (row, StatusEffect::Step);
     }
     debug_assert!([QUEUED, SENDING, AMBIGUOUS, ACCEPTED].contains(&row.state.as_str()));
     let worth = match worth_sending_again(report.error_code) {
@@ -161,14 +161,14 @@ fn failed(
     };
     if !worth || !may_resend(&row.priority, known.sends, patience) {
         row.state = DEAD.into();
-        return (row, Turnout::GivenUp(GivenUp::Undelivered));
+        return (row, StatusEffect::GivenUp(GivenUp::Undelivered));
     }
     // Further statuses of this message no longer matter: the next message counts.
     row.provider_id = None;
     row.provider_status = None;
     let again_at = now + patience.wait(row.tries(), Some(patience.undelivered_wait), random);
     let (row, given_up) = requeue(row, known.unsent, again_at, patience);
-    (row, given_up.map_or(Turnout::Again, Turnout::GivenUp))
+    (row, given_up.map_or(StatusEffect::Again, StatusEffect::GivenUp))
 }
 
 #[cfg(test)]
@@ -220,8 +220,8 @@ mod tests {
         }
     }
 
-    fn known(rank: u8, sends: u64, failures: u64) -> Known {
-        Known {
+    fn known(rank: u8, sends: u64, failures: u64) -> KnownStatuses {
+        KnownStatuses {
             rank,
             sends,
             failures,
@@ -229,8 +229,8 @@ mod tests {
         }
     }
 
-    fn step(before: Model, said: &Report, known: Known) -> (Model, Turnout) {
-        after_report(before, said, known, &Patience::default(), at(), u64::MAX)
+    fn step(before: Model, said: &Report, known: KnownStatuses) -> (Model, StatusEffect) {
+        after_report(before, said, known, &RetryPolicy::default(), at(), u64::MAX)
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
                 let before = one.clone();
                 let (two, turnout) = step(one, &report("SM1", second, None), known(rank_of(first), 1, 0));
                 let forward = rank_of(second) > rank_of(first) && rank_of(second) > rank_of("queued");
-                assert_eq!(turnout != Turnout::NoStep, forward, "{first}, then {second}");
+                assert_eq!(turnout != StatusEffect::NoStep, forward, "{first}, then {second}");
                 if !forward {
                     assert_eq!(two, before, "{first}, then {second}");
                 }
@@ -257,14 +257,21 @@ mod tests {
             &report("SM1", "pondering", None),
             known(0, 1, 0),
         );
-        assert_eq!((turnout, same), (Turnout::NoStep, row(ACCEPTED, Some("SM1"), "P1")));
+        assert_eq!(
+            (turnout, same),
+            (StatusEffect::NoStep, row(ACCEPTED, Some("SM1"), "P1"))
+        );
     }
 
     #[test]
     fn a_status_settles_what_nobody_knew() {
         for state in [SENDING, AMBIGUOUS, QUEUED, DEAD] {
             let (after, turnout) = step(row(state, None, "P3"), &report("SM1", "sent", None), known(0, 1, 0));
-            assert_eq!((after.state.as_str(), turnout), (ACCEPTED, Turnout::Step), "{state}");
+            assert_eq!(
+                (after.state.as_str(), turnout),
+                (ACCEPTED, StatusEffect::Step),
+                "{state}"
+            );
             assert_eq!((after.provider_id.as_deref(), after.lease_until), (Some("SM1"), None));
             let (after, _) = step(
                 row(state, None, "P3"),
@@ -280,7 +287,7 @@ mod tests {
         let two = || row(ACCEPTED, Some("SM2"), "P1");
         for status in ["sent", "undelivered", "failed"] {
             let (after, turnout) = step(two(), &report("SM1", status, Some(30003)), known(0, 2, 0));
-            assert_eq!((after, turnout), (two(), Turnout::NoStep), "{status}");
+            assert_eq!((after, turnout), (two(), StatusEffect::NoStep), "{status}");
         }
         let (after, _) = step(two(), &report("SM1", "delivered", None), known(4, 2, 0));
         assert_eq!(
@@ -296,8 +303,8 @@ mod tests {
             let (after, turnout) = step(row(ACCEPTED, Some("SM1"), priority), &said, known(4, sends, failures));
             (after.state, turnout)
         };
-        let again = (QUEUED.to_owned(), Turnout::Again);
-        let dead = (DEAD.to_owned(), Turnout::GivenUp(GivenUp::Undelivered));
+        let again = (QUEUED.to_owned(), StatusEffect::Again);
+        let dead = (DEAD.to_owned(), StatusEffect::GivenUp(GivenUp::Undelivered));
         for code in [30001, 30003, 30036] {
             assert_eq!(fate("P1", Some(code), 1, 0), again, "{code}");
             assert_eq!(fate("P2", Some(code), 2, 1), again, "{code}");
@@ -318,14 +325,14 @@ mod tests {
         assert_eq!(after.provider_id, None);
         assert_eq!(
             after.next_attempt_at,
-            at() + Patience::default().undelivered_wait.max(TimeDelta::seconds(2))
+            at() + RetryPolicy::default().undelivered_wait.max(TimeDelta::seconds(2))
         );
         let mut old = row(ACCEPTED, Some("SM1"), "P1");
         old.created_at = at() - TimeDelta::hours(6);
         let (after, turnout) = step(old, &report("SM1", "undelivered", Some(30036)), known(0, 1, 0));
         assert_eq!(
             (after.state.as_str(), turnout),
-            (DEAD, Turnout::GivenUp(GivenUp::Stale))
+            (DEAD, StatusEffect::GivenUp(GivenUp::Stale))
         );
     }
 }

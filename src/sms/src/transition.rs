@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::backoff::Patience;
-use super::classify::Outcome;
+use super::backoff::RetryPolicy;
+use super::classify::SendOutcome;
 use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED, SIMULATED};
 
 /// Why an SMS message was given up.
@@ -41,40 +41,40 @@ impl GivenUp {
 /// The row after an attempt; `unsent` earlier attempts never left the machine.
 pub(super) fn after_attempt(
     mut row: Model,
-    outcome: &Outcome,
+    outcome: &SendOutcome,
     mut unsent: i64,
-    patience: &Patience,
+    patience: &RetryPolicy,
     now: DateTime<Utc>,
     random: u64,
 ) -> (Model, Option<GivenUp>) {
     row.lease_until = None;
     row.updated_at = now;
     let again_at = match outcome {
-        Outcome::Accepted { sid, status } => {
+        SendOutcome::Accepted { sid, status } => {
             accept(&mut row, sid, status.as_deref());
             return (row, None);
         }
-        Outcome::Simulated => {
+        SendOutcome::Simulated => {
             row.state = SIMULATED.into();
             return (row, None);
         }
-        Outcome::Ambiguous => {
+        SendOutcome::Ambiguous => {
             row.state = AMBIGUOUS.into();
             row.next_attempt_at = now + patience.ambiguous_wait;
             return (row, None);
         }
-        Outcome::Permanent => {
+        SendOutcome::Permanent => {
             row.state = DEAD.into();
             return (row, Some(GivenUp::Refused));
         }
         // The breaker holds the account's messages back; this one is first when it closes.
-        Outcome::Credentials => now,
-        Outcome::NotSent => {
+        SendOutcome::Credentials => now,
+        SendOutcome::NotSent => {
             unsent += 1;
             now + patience.wait(row.tries(), None, random)
         }
-        Outcome::Retry { after } => now + patience.wait(row.tries(), *after, random),
-        Outcome::Capacity => now + patience.wait(row.tries(), Some(patience.capacity_wait), random),
+        SendOutcome::Retry { after } => now + patience.wait(row.tries(), *after, random),
+        SendOutcome::Capacity => now + patience.wait(row.tries(), Some(patience.capacity_wait), random),
     };
     requeue(row, unsent, again_at, patience)
 }
@@ -85,7 +85,7 @@ pub(super) fn requeue(
     mut row: Model,
     unsent: i64,
     again_at: DateTime<Utc>,
-    patience: &Patience,
+    patience: &RetryPolicy,
 ) -> (Model, Option<GivenUp>) {
     row.lease_until = None;
     let given_up = if row.tries() - unsent >= patience.max_attempts {
@@ -116,6 +116,6 @@ pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
 
 /// Whether an SMS message that was sent `sends` times, as far as known, is sent again instead of given up. Only for P1 and P2 is
 /// a duplicate better than a missing alert.
-pub(super) fn may_resend(priority: &str, sends: u64, patience: &Patience) -> bool {
+pub(super) fn may_resend(priority: &str, sends: u64, patience: &RetryPolicy) -> bool {
     matches!(priority, "P1" | "P2") && sends <= patience.resends
 }

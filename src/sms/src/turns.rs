@@ -13,7 +13,7 @@ use super::accounts::TwilioAccount;
 
 /// Limits of concurrent sends.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct SendLimits {
     /// In total.
     pub total: usize,
     /// Per account, which several rulebooks may share.
@@ -22,7 +22,7 @@ pub struct Limits {
     pub rulebook: usize,
 }
 
-impl Limits {
+impl SendLimits {
     /// The limit of a rulebook or account whose normal limit is `usual`, while `taken` slots are used in total.
     fn at(self, usual: usize, taken: usize) -> usize {
         if taken < self.total / 2 {
@@ -37,10 +37,10 @@ impl Limits {
 
 /// The running sends, and when each rulebook was served. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Turns(Arc<Mutex<State>>);
+pub struct FairSlots(Arc<Mutex<SlotsInUse>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct SlotsInUse {
     taken: usize,
     by_rulebook: HashMap<Uuid, usize>,
     by_account: HashMap<TwilioAccount, usize>,
@@ -50,13 +50,13 @@ struct State {
 
 /// A slot for a send, released on drop.
 #[derive(Debug)]
-pub struct Place {
-    turns: Turns,
+pub struct SendSlot {
+    turns: FairSlots,
     rulebook_id: Uuid,
     account: Option<TwilioAccount>,
 }
 
-impl Turns {
+impl FairSlots {
     /// The rulebooks in their order: the most urgent SMS message first, then the one served longest ago.
     pub fn in_order(&self, mut due: Vec<(Uuid, String)>) -> Vec<Uuid> {
         let state = self.lock();
@@ -68,7 +68,7 @@ impl Turns {
     }
 
     /// How many more of a rulebook's SMS messages may be sent now.
-    pub fn room(&self, limits: Limits, rulebook_id: Uuid, account: Option<&TwilioAccount>) -> usize {
+    pub fn room(&self, limits: SendLimits, rulebook_id: Uuid, account: Option<&TwilioAccount>) -> usize {
         let state = self.lock();
         let own = state.by_rulebook.get(&rulebook_id).copied().unwrap_or_default();
         let of_account = account.and_then(|account| state.by_account.get(account)).copied();
@@ -82,7 +82,7 @@ impl Turns {
     }
 
     /// Takes a slot for a send.
-    pub fn take(&self, rulebook_id: Uuid, account: Option<TwilioAccount>) -> Place {
+    pub fn take(&self, rulebook_id: Uuid, account: Option<TwilioAccount>) -> SendSlot {
         let mut state = self.lock();
         state.taken += 1;
         *state.by_rulebook.entry(rulebook_id).or_default() += 1;
@@ -92,19 +92,19 @@ impl Turns {
         state.turn += 1;
         let turn = state.turn;
         state.served.insert(rulebook_id, turn);
-        Place {
+        SendSlot {
             turns: self.clone(),
             rulebook_id,
             account,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SlotsInUse> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
+impl Drop for SendSlot {
     fn drop(&mut self) {
         let mut state = self.turns.lock();
         state.taken = state.taken.saturating_sub(1);
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::Sender;
 
-    const LIMITS: Limits = Limits {
+    const LIMITS: SendLimits = SendLimits {
         total: 128,
         account: 12,
         rulebook: 8,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     /// Takes as many slots as allowed.
-    fn fill(turns: &Turns, number: usize, account: &TwilioAccount) -> Vec<Place> {
+    fn fill(turns: &FairSlots, number: usize, account: &TwilioAccount) -> Vec<SendSlot> {
         let mut places = Vec::new();
         while turns.room(LIMITS, rulebook(number), Some(account)) > 0 {
             places.push(turns.take(rulebook(number), Some(account.clone())));
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn forty_rulebooks_that_take_all_they_can_leave_room_for_one_more() {
-        let turns = Turns::default();
+        let turns = FairSlots::default();
         let held: Vec<_> = (0..40).map(|number| fill(&turns, number, &account(number))).collect();
         assert!(held.iter().all(|places| !places.is_empty()), "each has one");
         assert_eq!(held[0].len(), 8);
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn rulebooks_of_one_account_share_its_places_and_none_has_them_all() {
-        let (turns, shared) = (Turns::default(), account(1));
+        let (turns, shared) = (FairSlots::default(), account(1));
         let first = fill(&turns, 1, &shared);
         let second = fill(&turns, 2, &shared);
         assert_eq!((first.len(), second.len()), (8, 4));
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_most_urgent_comes_first_and_of_those_who_waited_longest() {
-        let turns = Turns::default();
+        let turns = FairSlots::default();
         let due = |urgent: usize| {
             let priority = |number| if number == urgent { "P1" } else { "P3" };
             let due = (0..3).map(|number| (rulebook(number), priority(number).to_owned()));

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::accounts::{Sender, TwilioAccount};
 use super::backoff::retry_after;
 use super::classify::{Answer, HttpAnswer};
-use super::status::{Kind, Report, of_word};
+use super::status::{Report, StatusMeaning, of_word};
 use super::{OutboxError, OutboxSettings};
 use base::http_client;
 
@@ -45,7 +45,7 @@ pub struct Outgoing<'a> {
 
 /// The result of a search in the list of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listed {
+pub enum MessageSearch {
     /// Twilio has it.
     Found(Report),
     /// Twilio does not have it.
@@ -127,20 +127,20 @@ impl TwilioClient {
         reference: &str,
         known: &[String],
         now: DateTime<Utc>,
-    ) -> Listed {
+    ) -> MessageSearch {
         let day = since.format("%Y-%m-%d").to_string();
         let query = [("To", to), ("DateSent>", day.as_str()), ("PageSize", LIST_PAGE)];
         let Ok(url) = reqwest::Url::parse_with_params(&self.messages_url(account), query) else {
-            return Listed::Unreadable(Answer::NotSent);
+            return MessageSearch::Unreadable(Answer::NotSent);
         };
         let (mut answer, fields) = match exchange(self.http.get(url), account, LIST_LIMIT, now).await {
             Ok(read) => read,
-            Err(answer) => return Listed::Unreadable(answer),
+            Err(answer) => return MessageSearch::Unreadable(answer),
         };
         let fields = fields.unwrap_or_default();
         let (200, Some(messages)) = (answer.status, fields.messages) else {
             answer.code = fields.code;
-            return Listed::Unreadable(Answer::Http(answer));
+            return MessageSearch::Unreadable(Answer::Http(answer));
         };
         let ours = messages.into_iter().filter_map(|message| {
             let holds_it = message.body.is_some_and(|body| body.contains(reference));
@@ -158,10 +158,10 @@ impl TwilioClient {
             })
         });
         let furthest = ours.max_by_key(|report| match of_word(&report.status) {
-            Some((rank, kind)) => (kind != Kind::Failed, rank),
+            Some((rank, kind)) => (kind != StatusMeaning::Failed, rank),
             None => (true, 0),
         });
-        furthest.map_or(Listed::Missing, Listed::Found)
+        furthest.map_or(MessageSearch::Missing, MessageSearch::Found)
     }
 
     fn messages_url(&self, account: &TwilioAccount) -> String {

@@ -12,14 +12,14 @@ use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::claim::{Claimed, Errand, claim, tidy};
-use super::look::look;
+use super::claim::{ClaimAction, ClaimedSms, claim, tidy};
+use super::look::reconcile_send;
 use super::operator::tell_operator;
-use super::settle::{judge, settle, simulated};
+use super::settle::{judge, record_result, simulated};
 use super::twilio::{Outgoing, TwilioClient};
-use super::{Accounts, OutboxError, OutboxSettings, Shared};
+use super::{Accounts, OutboxError, OutboxSettings, OutboxState};
 use base::clock::Clock;
-use base::looks::{self, PATIENCE, Unfinished};
+use base::looks::{self, PATIENCE, WorkError};
 use base::telemetry::{self, metrics, scrub};
 use store::fault_points::{self, Step};
 use store::sms_messages::{self, Model};
@@ -33,12 +33,12 @@ const BREATH: Duration = Duration::from_millis(20);
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// The running sends.
-type Sends = JoinSet<Result<(), Unfinished>>;
+type Sends = JoinSet<Result<(), WorkError>>;
 
 /// The outbox of this process. Cloning is cheap; clones share it.
 #[derive(Clone)]
 pub struct Outbox {
-    shared: Arc<Shared>,
+    shared: Arc<OutboxState>,
     hint: Arc<Notify>,
 }
 
@@ -69,14 +69,14 @@ impl Outbox {
         random: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Result<Self, OutboxError> {
         let client = TwilioClient::new(&settings)?;
-        let shared = Shared {
+        let shared = OutboxState {
             db,
             clock,
             accounts,
             client,
             settings,
             breakers: std::sync::Mutex::default(),
-            turns: super::turns::Turns::default(),
+            turns: super::turns::FairSlots::default(),
             random: Arc::new(random),
             waiting: std::sync::Mutex::default(),
         };
@@ -164,7 +164,7 @@ impl Outbox {
         // What needs cleanup has waited for a lease already, so it can wait for a poll.
         let mut tidying = Ok(());
         if tidied.is_none_or(|at| at.elapsed() >= self.poll()) {
-            let work = |shared: Arc<Shared>| async move {
+            let work = |shared: Arc<OutboxState>| async move {
                 tidy(&shared).await?;
                 tell_operator(&shared).await
             };
@@ -176,7 +176,7 @@ impl Outbox {
         }
         let free = self.shared.settings.concurrency.total.saturating_sub(sends.len());
         if free > 0 {
-            let claiming = |shared: Arc<Shared>| async move { claim(&shared, free).await };
+            let claiming = |shared: Arc<OutboxState>| async move { claim(&shared, free).await };
             for claimed in self.within_patience(claiming).await? {
                 self.set_off(sends, claimed);
             }
@@ -188,7 +188,7 @@ impl Outbox {
     /// long to sleep.
     async fn note_age(&self, known: &mut Option<DateTime<Utc>>) -> Result<Duration, OutboxError> {
         let now = self.shared.now();
-        let asking = |shared: Arc<Shared>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };
+        let asking = |shared: Arc<OutboxState>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };
         let times = self.within_patience(asking).await;
         if let Ok((oldest, _)) = &times {
             *known = *oldest;
@@ -211,7 +211,7 @@ impl Outbox {
     }
 
     /// Runs database work with a timeout.
-    async fn within_patience<T, F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<T, OutboxError>
+    async fn within_patience<T, F>(&self, work: impl FnOnce(Arc<OutboxState>) -> F) -> Result<T, OutboxError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, OutboxError>> + Send + 'static,
@@ -219,8 +219,8 @@ impl Outbox {
         looks::within(PATIENCE, work(Arc::clone(&self.shared))).await?
     }
 
-    fn set_off(&self, sends: &mut Sends, claimed: Claimed) {
-        let Claimed { row, errand, place } = claimed;
+    fn set_off(&self, sends: &mut Sends, claimed: ClaimedSms) {
+        let ClaimedSms { row, errand, place } = claimed;
         let delivering = looks::within(PATIENCE, deliver(Arc::clone(&self.shared), row, errand));
         sends.spawn(async move {
             // The slot is released at the timeout too: a send that hangs must not use it for good.
@@ -229,7 +229,7 @@ impl Outbox {
         });
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &OutboxState {
         &self.shared
     }
 
@@ -239,11 +239,11 @@ impl Outbox {
 }
 
 /// Sends, simulates or searches for one SMS message. If a result cannot be written, a cleanup follows when the lease expires.
-pub(super) async fn deliver(shared: Arc<Shared>, row: Model, errand: Errand) {
+pub(super) async fn deliver(shared: Arc<OutboxState>, row: Model, errand: ClaimAction) {
     let done = match &errand {
-        Errand::Simulate => settle(&shared, &row, &simulated()).await.map(|_| ()),
-        Errand::Look(account) => look(&shared, &row, account).await,
-        Errand::Send(account) => {
+        ClaimAction::Simulate => record_result(&shared, &row, &simulated()).await.map(|_| ()),
+        ClaimAction::Look(account) => reconcile_send(&shared, &row, account).await,
+        ClaimAction::Send(account) => {
             let now = shared.now();
             let text = Outgoing {
                 id: row.id,
@@ -256,7 +256,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, row: Model, errand: Errand) {
                 return;
             }
             let verdict = judge(&shared, account, &answer);
-            settle(&shared, &row, &verdict).await.map(|_| ())
+            record_result(&shared, &row, &verdict).await.map(|_| ())
         }
     };
     if let Err(error) = done {
@@ -265,8 +265,8 @@ pub(super) async fn deliver(shared: Arc<Shared>, row: Model, errand: Errand) {
     }
 }
 
-fn note_end(sent: Result<Result<(), Unfinished>, JoinError>) {
-    if let Err(error) = sent.map_err(Unfinished::Panicked).flatten() {
+fn note_end(sent: Result<Result<(), WorkError>, JoinError>) {
+    if let Err(error) = sent.map_err(WorkError::Panicked).flatten() {
         let cause = telemetry::chain(&error);
         tracing::error!(
             cause,

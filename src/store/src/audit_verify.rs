@@ -47,7 +47,7 @@ impl std::str::FromStr for NotedHead {
 
 /// The result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AuditVerdict {
     Intact {
         /// The end of the chain.
         head: NotedHead,
@@ -108,14 +108,14 @@ impl std::fmt::Display for FirstBad {
 /// Verifies the whole log. Calls `progress` with the number of entries read and the total.
 ///
 /// # Errors
-/// When the database fails. Tampering is a [`Verdict`], not an error.
+/// When the database fails. Tampering is a [`AuditVerdict`], not an error.
 pub async fn verify<C: ConnectionTrait>(
     db: &C,
     key: &AuditKey,
     noted: Option<&NotedHead>,
     mut progress: impl FnMut(i64, i64),
-) -> Result<Verdict, DbErr> {
-    let broken = |seq, id, problem| Ok(Verdict::Broken(FirstBad { seq, id, problem }));
+) -> Result<AuditVerdict, DbErr> {
+    let broken = |seq, id, problem| Ok(AuditVerdict::Broken(FirstBad { seq, id, problem }));
     let mut seen_end = None;
     let mut walk = Walk {
         seq: 0,
@@ -128,7 +128,7 @@ pub async fn verify<C: ConnectionTrait>(
         for row in &page {
             match walk.step(key, row, noted) {
                 Ok(at) => last = Some(at),
-                Err(bad) => return Ok(Verdict::Broken(bad)),
+                Err(bad) => return Ok(AuditVerdict::Broken(bad)),
             }
         }
         // Entries and head in one statement, so that both are from the same instant.
@@ -161,7 +161,7 @@ pub async fn verify<C: ConnectionTrait>(
     if let (Some(noted), false) = (noted, walk.noted_is_there) {
         return broken(noted.seq, None, Tampering::NotedHead);
     }
-    Ok(Verdict::Intact {
+    Ok(AuditVerdict::Intact {
         head: NotedHead {
             seq: walk.seq,
             mac: walk.mac,

@@ -52,7 +52,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Lifecycle state of a change set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ChangeSetStatus {
     /// Edits can be added.
     Open,
     /// It is published at its scheduled time.
@@ -67,7 +67,7 @@ pub enum State {
     Discarded,
 }
 
-impl State {
+impl ChangeSetStatus {
     /// Every state.
     pub const ALL: [Self; 6] = [
         Self::Open,
@@ -95,7 +95,7 @@ impl State {
 impl Model {
     /// Whether the change set is in one of these states. A CHECK restricts the column to known states.
     #[must_use]
-    pub fn is_in(&self, states: &[State]) -> bool {
+    pub fn is_in(&self, states: &[ChangeSetStatus]) -> bool {
         states.iter().any(|state| state.word() == self.state)
     }
 }
@@ -104,7 +104,7 @@ impl Model {
 pub async fn open_of(db: &DatabaseConnection, rulebook_id: Uuid, author: &str, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
-        .filter(Column::State.eq(State::Open.word()))
+        .filter(Column::State.eq(ChangeSetStatus::Open.word()))
         .filter(Column::Author.eq(author))
         .order_by_desc(Column::Id)
         .limit(most)
@@ -149,7 +149,7 @@ pub async fn save(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
 /// Scheduled change sets that are due, in the order of their times.
 pub async fn due(db: &DatabaseConnection, now: DateTimeUtc, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Column::State.eq(State::Scheduled.word()))
+        .filter(Column::State.eq(ChangeSetStatus::Scheduled.word()))
         .filter(Column::PublishAt.lte(now))
         .order_by_asc(Column::PublishAt)
         .order_by_asc(Column::Id)
@@ -163,7 +163,7 @@ pub async fn next_due(db: &DatabaseConnection) -> Result<Option<DateTimeUtc>, Db
     let next = Entity::find()
         .select_only()
         .column(Column::PublishAt)
-        .filter(Column::State.eq(State::Scheduled.word()))
+        .filter(Column::State.eq(ChangeSetStatus::Scheduled.word()))
         .order_by_asc(Column::PublishAt)
         .into_tuple::<Option<DateTimeUtc>>()
         .one(db)

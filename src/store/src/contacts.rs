@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 /// A contact who can get SMS messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct SmsContact {
     /// The contact's code.
     pub code: String,
     /// The contact's name.
@@ -15,12 +15,12 @@ pub struct Found {
 }
 
 /// Contacts with this phone number, in the order in which they are tried.
-pub async fn with_phone(tx: &DatabaseTransaction, rulebook_id: Uuid, phone: &str) -> Result<Vec<Found>, DbErr> {
+pub async fn with_phone(tx: &DatabaseTransaction, rulebook_id: Uuid, phone: &str) -> Result<Vec<SmsContact>, DbErr> {
     find(tx, rulebook_id, "phone", phone).await
 }
 
 /// The contact with this code.
-pub async fn with_code(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<Option<Found>, DbErr> {
+pub async fn with_code(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<Option<SmsContact>, DbErr> {
     Ok(find(tx, rulebook_id, "code", code).await?.into_iter().next())
 }
 
@@ -28,7 +28,7 @@ pub async fn with_code(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) 
 #[derive(Clone)]
 pub struct Reachable {
     /// The contact.
-    pub contact: Found,
+    pub contact: SmsContact,
     /// The contact's phone number.
     pub phone: String,
     /// Whether the contact is on call.
@@ -43,7 +43,7 @@ pub async fn all(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Vec<Reac
     let rows = tx.query_all_raw(statement).await?;
     let rows = rows.iter().map(|row| {
         Ok(Reachable {
-            contact: Found {
+            contact: SmsContact {
                 code: row.try_get("", "code")?,
                 name: row.try_get("", "name")?,
                 language: row.try_get("", "language")?,
@@ -68,7 +68,7 @@ async fn find(
     rulebook_id: Uuid,
     column: &'static str,
     value: &str,
-) -> Result<Vec<Found>, DbErr> {
+) -> Result<Vec<SmsContact>, DbErr> {
     let sql = format!(
         "SELECT code, name, language FROM contacts WHERE rulebook_id = $1 AND until_revision IS NULL AND {column} = $2 \
          ORDER BY rank, code"
@@ -77,7 +77,7 @@ async fn find(
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
     let rows = tx.query_all_raw(statement).await?;
     let rows = rows.iter().map(|row| {
-        Ok(Found {
+        Ok(SmsContact {
             code: row.try_get("", "code")?,
             name: row.try_get("", "name")?,
             language: row.try_get("", "language")?,

@@ -66,7 +66,7 @@ pub const BY_REPLY: &str = "reply";
 
 /// The contacts notified at a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct NotifiedStep {
     /// The step.
     pub step: i64,
     /// The time of the step.
@@ -110,7 +110,7 @@ impl Model {
 
     /// All steps with the contacts notified at each.
     #[must_use]
-    pub fn steps(&self) -> Vec<Told> {
+    pub fn steps(&self) -> Vec<NotifiedStep> {
         serde_json::from_value(self.told.clone()).unwrap_or_default()
     }
 
@@ -123,9 +123,9 @@ impl Model {
 
     /// The escalation with one more step.
     #[must_use]
-    pub fn with_step(mut self, told: Told) -> Self {
+    pub fn with_step(mut self, told: NotifiedStep) -> Self {
         self.step = told.step;
-        let steps: Vec<Told> = self.steps().into_iter().chain([told]).collect();
+        let steps: Vec<NotifiedStep> = self.steps().into_iter().chain([told]).collect();
         self.told = serde_json::to_value(steps).unwrap_or_default();
         self
     }

@@ -125,16 +125,16 @@ mod with_faults {
     use super::{DbErr, Step};
 
     /// The requested action, its step, and at which pass through the step it happens.
-    struct Asked {
+    struct RequestedFault {
         at: String,
         abort: bool,
         nth: u64,
     }
 
-    static ASKED: LazyLock<Option<Asked>> = LazyLock::new(|| {
+    static ASKED: LazyLock<Option<RequestedFault>> = LazyLock::new(|| {
         let text = variable("RINGBOOK_FAULT_AT")?;
         let mut parts = text.split(':');
-        Some(Asked {
+        Some(RequestedFault {
             at: parts.next()?.to_owned(),
             abort: parts.next()? == "abort",
             nth: parts.next().and_then(|nth| nth.parse().ok()).unwrap_or(1),

@@ -211,13 +211,13 @@ pub async fn count_open<C: ConnectionTrait>(db: &C) -> Result<[(&'static str, u6
 /// Notices that are not sent to the operator's phone: those with this subject or one of these codes, in the rulebook
 /// whose account would send them.
 #[derive(Debug)]
-pub struct Unsaid<'a> {
+pub struct SilentNotices<'a> {
     pub rulebook_id: Uuid,
     pub subject: String,
     pub codes: &'a [&'a str],
 }
 
-impl Unsaid<'_> {
+impl SilentNotices<'_> {
     /// Open urgent notices that must be sent to the operator and were not.
     fn notices(&self) -> Condition {
         let said = Condition::any().add(Column::RulebookId.ne(self.rulebook_id)).add(
@@ -234,7 +234,7 @@ impl Unsaid<'_> {
 }
 
 /// Rulebooks with notices that must be sent to the operator and were not.
-pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &Unsaid<'_>) -> Result<Vec<Uuid>, DbErr> {
+pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &SilentNotices<'_>) -> Result<Vec<Uuid>, DbErr> {
     Entity::find()
         .select_only()
         .column(Column::RulebookId)
@@ -248,7 +248,7 @@ pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &Unsaid<'_>) -
 /// The oldest such notice of a rulebook.
 pub async fn untold<C: ConnectionTrait>(
     db: &C,
-    unsaid: &Unsaid<'_>,
+    unsaid: &SilentNotices<'_>,
     rulebook_id: Uuid,
 ) -> Result<Option<Model>, DbErr> {
     Entity::find()

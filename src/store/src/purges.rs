@@ -43,7 +43,7 @@ impl What {
 
 /// A batch: the events between two ids, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct PurgeBatch {
     /// The rulebook.
     pub rulebook_id: Uuid,
     /// The first id of the batch.
@@ -107,7 +107,7 @@ pub async fn next_piece(
     from: Uuid,
     until: DateTime<Utc>,
     size: i64,
-) -> Result<Option<Piece>, DbErr> {
+) -> Result<Option<PurgeBatch>, DbErr> {
     const SQL: &str =
         "SELECT id FROM webhook_events WHERE rulebook_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4";
     let values = [rulebook_id.into(), from.into(), least_id(until).into(), size.into()];
@@ -115,7 +115,7 @@ pub async fn next_piece(
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
         return Ok(None);
     };
-    Ok(Some(Piece {
+    Ok(Some(PurgeBatch {
         rulebook_id,
         first: first.try_get("", "id")?,
         last: last.try_get("", "id")?,
@@ -127,7 +127,12 @@ pub async fn next_piece(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn purge(tx: &DatabaseTransaction, piece: Piece, what: What, cutoff: DateTime<Utc>) -> Result<u64, DbErr> {
+pub async fn purge(
+    tx: &DatabaseTransaction,
+    piece: PurgeBatch,
+    what: What,
+    cutoff: DateTime<Utc>,
+) -> Result<u64, DbErr> {
     match what {
         What::Transcripts => transcripts(tx, piece, cutoff).await,
         What::Bodies => bodies(tx, piece).await,
@@ -135,7 +140,7 @@ pub async fn purge(tx: &DatabaseTransaction, piece: Piece, what: What, cutoff: D
     }
 }
 
-async fn transcripts(tx: &DatabaseTransaction, piece: Piece, cutoff: DateTime<Utc>) -> Result<u64, DbErr> {
+async fn transcripts(tx: &DatabaseTransaction, piece: PurgeBatch, cutoff: DateTime<Utc>) -> Result<u64, DbErr> {
     const CALLS: &str = "(SELECT e.call_id FROM webhook_events e \
         JOIN calls c ON c.rulebook_id = e.rulebook_id AND c.id = e.call_id \
         WHERE e.rulebook_id = $1 AND e.id >= $2 AND e.id <= $3 AND c.updated_at < $4)";
@@ -174,13 +179,13 @@ async fn transcripts(tx: &DatabaseTransaction, piece: Piece, cutoff: DateTime<Ut
     Ok(rows)
 }
 
-async fn bodies(tx: &DatabaseTransaction, piece: Piece) -> Result<u64, DbErr> {
+async fn bodies(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbErr> {
     const SQL: &str =
         "UPDATE webhook_events SET body = NULL WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 AND body IS NOT NULL";
     of_piece(tx, piece, SQL).await
 }
 
-async fn events(tx: &DatabaseTransaction, piece: Piece) -> Result<u64, DbErr> {
+async fn events(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbErr> {
     const GONE: &str = "DELETE FROM webhook_events WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 \
         AND NOT EXISTS (SELECT 1 FROM decisions d \
             WHERE d.event_id = webhook_events.id AND d.rulebook_id = webhook_events.rulebook_id) \
@@ -191,7 +196,7 @@ async fn events(tx: &DatabaseTransaction, piece: Piece) -> Result<u64, DbErr> {
     Ok(of_piece(tx, piece, GONE).await? + of_piece(tx, piece, EMPTIED).await?)
 }
 
-async fn of_piece(tx: &DatabaseTransaction, piece: Piece, sql: &str) -> Result<u64, DbErr> {
+async fn of_piece(tx: &DatabaseTransaction, piece: PurgeBatch, sql: &str) -> Result<u64, DbErr> {
     let values: [Bind; 3] = [piece.rulebook_id.into(), piece.first.into(), piece.last.into()];
     Ok(tx.execute_raw(statement(tx, sql, values)).await?.rows_affected())
 }

@@ -27,7 +27,7 @@ pub async fn give_up_unsent(
     known: &str,
     mut new_id: impl FnMut() -> Uuid,
 ) -> Result<i64, DbErr> {
-    let mut found = BTreeMap::<Uuid, Found>::new();
+    let mut found = BTreeMap::<Uuid, UnfinishedWork>::new();
     for (rulebook_id, count) in counts(tx, &format!("sms_messages WHERE {UNSETTLED}")).await? {
         found.entry(rulebook_id).or_default().texts = count;
     }
@@ -60,7 +60,7 @@ pub async fn give_up_unsent(
     if found.is_empty() {
         let default = query(tx, "SELECT id FROM rulebooks WHERE code = 'default'", vec![]).await?;
         for row in default {
-            found.insert(row.try_get("", "id")?, Found::default());
+            found.insert(row.try_get("", "id")?, UnfinishedWork::default());
         }
     }
     for (rulebook_id, found) in found {
@@ -71,7 +71,7 @@ pub async fn give_up_unsent(
 
 /// Unfinished work of a rulebook.
 #[derive(Clone, Copy, Default)]
-struct Found {
+struct UnfinishedWork {
     texts: i64,
     escalations: i64,
 }
@@ -87,7 +87,7 @@ async fn counts(tx: &DatabaseTransaction, of: &str) -> Result<Vec<(Uuid, i64)>, 
 async fn raise(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
-    found: Found,
+    found: UnfinishedWork,
     known: &str,
     now: DateTime<Utc>,
     id: Uuid,
@@ -98,7 +98,7 @@ async fn raise(
         DO UPDATE SET count = notices.count + 1, last_at = excluded.last_at";
     // A later check that finds nothing must not replace an earlier notice about messages.
     const AND_TOLD: &str = ", severity = excluded.severity, text = excluded.text, what_to_do = excluded.what_to_do";
-    let Found { texts, escalations } = found;
+    let UnfinishedWork { texts, escalations } = found;
     let something = texts > 0 || escalations > 0;
     let (severity, text, what_to_do) = if something {
         (

@@ -93,7 +93,7 @@ pub async fn forget(tx: &DatabaseTransaction, before: &str) -> Result<(), DbErr>
 
 /// The counters of a rulebook.
 #[derive(Debug, Clone, Default)]
-pub struct Counted {
+pub struct HitCounts {
     /// By resource and code, summed over the days.
     pub rows: HashMap<(String, String), Hits>,
     /// The first day with any counter.
@@ -102,7 +102,7 @@ pub struct Counted {
     pub first_concept_day: Option<String>,
 }
 
-impl Counted {
+impl HitCounts {
     #[must_use]
     pub fn of(&self, resource: Resource, code: &str) -> Option<Hits> {
         self.rows.get(&(resource.path().to_owned(), code.to_owned())).copied()
@@ -120,7 +120,7 @@ impl Counted {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn since(db: &impl ConnectionTrait, rulebook_id: Uuid, day: &str) -> Result<Counted, DbErr> {
+pub async fn since(db: &impl ConnectionTrait, rulebook_id: Uuid, day: &str) -> Result<HitCounts, DbErr> {
     let of_rulebook = || Expr::col(Alias::new("rulebook_id")).eq(rulebook_id);
     let mut select = Query::select();
     select
@@ -155,7 +155,7 @@ pub async fn since(db: &impl ConnectionTrait, rulebook_id: Uuid, day: &str) -> R
         Some(found) => found.try_get("", "first_day"),
         None => Ok(None),
     };
-    Ok(Counted {
+    Ok(HitCounts {
         rows,
         first_day: day(db.query_one(&first(None)).await?)?,
         first_concept_day: day(db.query_one(&first(Some(Resource::Concepts))).await?)?,

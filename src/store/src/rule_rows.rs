@@ -8,11 +8,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use rules::money::Money;
-use rules::rows::{Resource, Row, RowSet, Stored, changed, with_row};
+use rules::rows::{Resource, Row, RowSet, StoredRow, changed, with_row};
 
 /// The column type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ColumnType {
     Text,
     Integer,
     Boolean,
@@ -39,8 +39,8 @@ pub struct RowChange {
 const CHUNK: usize = 50;
 
 #[expect(clippy::too_many_lines, reason = "a table: a line a column")]
-const fn columns(resource: Resource) -> &'static [(&'static str, Kind)] {
-    use Kind::{Boolean, Integer, Json, Money, Text, Time};
+const fn columns(resource: Resource) -> &'static [(&'static str, ColumnType)] {
+    use ColumnType::{Boolean, Integer, Json, Money, Text, Time};
     match resource {
         Resource::Settings => &[
             ("currency", Text),
@@ -239,7 +239,7 @@ fn select(resource: Resource, rulebook_id: Uuid) -> SelectStatement {
     select
 }
 
-fn row<R: Row>(found: &QueryResult) -> Result<Stored<R>, DbErr> {
+fn row<R: Row>(found: &QueryResult) -> Result<StoredRow<R>, DbErr> {
     let code: String = found.try_get("", "code")?;
     let mut fields = Map::new();
     fields.insert("code".to_owned(), Value::String(code.clone()));
@@ -250,24 +250,24 @@ fn row<R: Row>(found: &QueryResult) -> Result<Stored<R>, DbErr> {
     }
     let row: R = serde_json::from_value(Value::Object(fields))
         .map_err(|error| DbErr::Type(format!("{} {code}: {error}", R::RESOURCE.table())))?;
-    Ok(Stored {
+    Ok(StoredRow {
         version: found.try_get("", "since_revision")?,
         row,
     })
 }
 
-fn read(found: &QueryResult, name: &str, kind: Kind) -> Result<Option<Value>, DbErr> {
+fn read(found: &QueryResult, name: &str, kind: ColumnType) -> Result<Option<Value>, DbErr> {
     Ok(match kind {
-        Kind::Text => found.try_get::<Option<String>>("", name)?.map(Value::String),
-        Kind::Integer => found.try_get::<Option<i64>>("", name)?.map(Value::from),
-        Kind::Boolean => found.try_get::<Option<bool>>("", name)?.map(Value::Bool),
-        Kind::Money => found
+        ColumnType::Text => found.try_get::<Option<String>>("", name)?.map(Value::String),
+        ColumnType::Integer => found.try_get::<Option<i64>>("", name)?.map(Value::from),
+        ColumnType::Boolean => found.try_get::<Option<bool>>("", name)?.map(Value::Bool),
+        ColumnType::Money => found
             .try_get::<Option<i64>>("", name)?
             .map(|minor| Value::String(Money::from_minor(minor).to_string())),
-        Kind::Json => found
+        ColumnType::Json => found
             .try_get::<Option<Value>>("", name)?
             .filter(|value| !value.is_null()),
-        Kind::Time => found
+        ColumnType::Time => found
             .try_get::<Option<chrono::DateTime<chrono::Utc>>>("", name)?
             .map(|at| Value::String(at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))),
     })
@@ -284,7 +284,7 @@ pub fn changes(before: &RowSet, after: &RowSet) -> Vec<RowChange> {
 }
 
 fn table_changes<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowChange>) {
-    let json = |row: &Arc<Stored<R>>| serde_json::to_value(&row.row).unwrap_or_default();
+    let json = |row: &Arc<StoredRow<R>>| serde_json::to_value(&row.row).unwrap_or_default();
     for (code, was, is) in changed::<R>(before, after) {
         found.push(RowChange {
             resource: R::RESOURCE,
@@ -364,15 +364,15 @@ fn binds(resource: Resource, rulebook_id: Uuid, revision: i64, row: &Value) -> R
         let value = &row[*name];
         let misfit = || DbErr::Type(format!("{}.{name}", resource.table()));
         values.push(match kind {
-            Kind::Text => value.as_str().map(ToOwned::to_owned).into(),
-            Kind::Integer => value.as_i64().into(),
-            Kind::Boolean => value.as_bool().into(),
-            Kind::Money => match value.as_str() {
+            ColumnType::Text => value.as_str().map(ToOwned::to_owned).into(),
+            ColumnType::Integer => value.as_i64().into(),
+            ColumnType::Boolean => value.as_bool().into(),
+            ColumnType::Money => match value.as_str() {
                 Some(text) => Some(text.parse::<Money>().map_err(|_| misfit())?.minor()).into(),
                 None => None::<i64>.into(),
             },
-            Kind::Json => (!value.is_null()).then(|| value.clone()).into(),
-            Kind::Time => match value.as_str() {
+            ColumnType::Json => (!value.is_null()).then(|| value.clone()).into(),
+            ColumnType::Time => match value.as_str() {
                 Some(text) => Some(text.parse::<chrono::DateTime<chrono::Utc>>().map_err(|_| misfit())?).into(),
                 None => None::<chrono::DateTime<chrono::Utc>>.into(),
             },
@@ -395,11 +395,11 @@ mod tests {
             let table = &schema[start..start + schema[start..].find("\n);").unwrap()];
             for (name, kind) in columns(resource) {
                 let sql = match kind {
-                    Kind::Text => "text",
-                    Kind::Integer | Kind::Money => "bigint",
-                    Kind::Boolean => "boolean",
-                    Kind::Json => "{json}",
-                    Kind::Time => "{time}",
+                    ColumnType::Text => "text",
+                    ColumnType::Integer | ColumnType::Money => "bigint",
+                    ColumnType::Boolean => "boolean",
+                    ColumnType::Json => "{json}",
+                    ColumnType::Time => "{time}",
                 };
                 let plain = table.replace('"', "");
                 assert!(

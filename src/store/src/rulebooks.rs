@@ -137,7 +137,7 @@ pub struct Profile {
 
 /// The result of [`set_profile`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProfileSet {
+pub enum ProfileUpdate {
     Done,
     /// The rulebook is at another version.
     Stale,
@@ -152,7 +152,7 @@ pub async fn set_profile(
     rulebook_id: Uuid,
     version: i64,
     profile: &Profile,
-) -> Result<ProfileSet, DbErr> {
+) -> Result<ProfileUpdate, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::ProfileVersion, Expr::value(version + 1))
         .col_expr(Column::AuthVersion, Expr::col(Column::AuthVersion).add(1))
@@ -164,10 +164,10 @@ pub async fn set_profile(
         .exec(tx)
         .await?;
     if done.rows_affected == 0 {
-        return Ok(ProfileSet::Stale);
+        return Ok(ProfileUpdate::Stale);
     }
     if is_taken(tx, &profile.code, Some(rulebook_id)).await? {
-        return Ok(ProfileSet::Taken);
+        return Ok(ProfileUpdate::Taken);
     }
     let named = Entity::update_many()
         .col_expr(Column::Code, Expr::value(profile.code.clone()))
@@ -175,9 +175,9 @@ pub async fn set_profile(
         .exec(tx)
         .await;
     match named.map_err(|error| (error.sql_err(), error)) {
-        Ok(_) => Ok(ProfileSet::Done),
+        Ok(_) => Ok(ProfileUpdate::Done),
         // Another transaction created a rulebook with this code at the same time.
-        Err((Some(SqlErr::UniqueConstraintViolation(_)), _)) => Ok(ProfileSet::Taken),
+        Err((Some(SqlErr::UniqueConstraintViolation(_)), _)) => Ok(ProfileUpdate::Taken),
         Err((_, error)) => Err(error),
     }
 }

@@ -29,7 +29,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// The limits beyond which a script is quarantined, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct QuarantineLimits {
     /// Minimum number of faults.
     pub faults: i64,
     /// Minimum fault rate: one fault in this many runs.
@@ -48,7 +48,7 @@ pub async fn fault(
     (code, version): (&str, i64),
     runs: i64,
     now: DateTimeUtc,
-    limits: Limits,
+    limits: QuarantineLimits,
 ) -> Result<Option<Model>, DbErr> {
     let fresh = Model {
         rulebook_id,

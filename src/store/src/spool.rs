@@ -46,7 +46,7 @@ pub enum SpoolFileError {
 
 /// A waiting message.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct WaitingMessage {
     /// Ids are time-ordered.
     pub id: Uuid,
     /// The rulebook, to which the encryption is bound.
@@ -65,7 +65,7 @@ pub struct Waiting {
 
 /// The position of an entry in the recording order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SpoolPosition {
     pub id: Uuid,
     /// Its group.
     pub family: [u8; 32],
@@ -73,7 +73,7 @@ pub struct Place {
 
 /// An encrypted entry.
 #[derive(Debug, Clone)]
-pub struct Sealed {
+pub struct SealedEntry {
     pub id: Uuid,
     pub rulebook_id: Uuid,
     pub sealed: Vec<u8>,
@@ -143,7 +143,7 @@ impl SpoolFile {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn keep(&self, entries: &[Waiting]) -> Result<Vec<bool>, DbErr> {
+    pub async fn keep(&self, entries: &[WaitingMessage]) -> Result<Vec<bool>, DbErr> {
         const SQL: &str = "INSERT INTO entries (id, rulebook_id, key, body_hash, family, rank, received_at, sealed) \
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (key, body_hash) DO NOTHING";
         let tx = begin(&self.db).await?;
@@ -170,7 +170,7 @@ impl SpoolFile {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn under(&self, key: [u8; 32]) -> Result<Option<Sealed>, DbErr> {
+    pub async fn under(&self, key: [u8; 32]) -> Result<Option<SealedEntry>, DbErr> {
         const SQL: &str = "SELECT id, rulebook_id, sealed FROM entries WHERE key = $1 ORDER BY id LIMIT 1";
         let row = self.db.query_one_raw(statement(SQL, [key.to_vec().into()])).await?;
         row.as_ref().map(sealed).transpose()
@@ -181,7 +181,7 @@ impl SpoolFile {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn order(&self, of: Option<[u8; 32]>, later: &[Uuid], most: u32) -> Result<Vec<Place>, DbErr> {
+    pub async fn order(&self, of: Option<[u8; 32]>, later: &[Uuid], most: u32) -> Result<Vec<SpoolPosition>, DbErr> {
         const SQL: &str = "SELECT e.id, e.family FROM entries e \
             JOIN (SELECT family, min(rank) AS rank FROM entries WHERE aside = 0 GROUP BY family) f ON f.family = e.family \
             WHERE e.aside = 0 AND ($1 IS NULL OR e.family = $1) AND e.family NOT IN \
@@ -194,7 +194,7 @@ impl SpoolFile {
             .query_all_raw(statement(SQL, [of, most.into(), later.into()]))
             .await?;
         let place = |row: &QueryResult| {
-            Ok(Place {
+            Ok(SpoolPosition {
                 id: row.try_get("", "id")?,
                 family: hash(row, "family")?,
             })
@@ -202,7 +202,7 @@ impl SpoolFile {
         rows.iter().map(place).collect()
     }
 
-    pub async fn get(&self, id: Uuid) -> Result<Option<Sealed>, DbErr> {
+    pub async fn get(&self, id: Uuid) -> Result<Option<SealedEntry>, DbErr> {
         const SQL: &str = "SELECT id, rulebook_id, sealed FROM entries WHERE id = $1";
         let row = self.db.query_one_raw(statement(SQL, [id.into()])).await?;
         row.as_ref().map(sealed).transpose()
@@ -301,8 +301,8 @@ fn statement<const N: usize>(sql: &str, values: [Bind; N]) -> Statement {
     Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }
 
-fn sealed(row: &QueryResult) -> Result<Sealed, DbErr> {
-    Ok(Sealed {
+fn sealed(row: &QueryResult) -> Result<SealedEntry, DbErr> {
+    Ok(SealedEntry {
         id: row.try_get("", "id")?,
         rulebook_id: row.try_get("", "rulebook_id")?,
         sealed: row.try_get("", "sealed")?,
@@ -340,8 +340,8 @@ fn private(path: &Path) -> std::io::Result<File> {
 mod tests {
     use super::*;
 
-    fn entry(number: u128, family: u8, rank: i64) -> Waiting {
-        Waiting {
+    fn entry(number: u128, family: u8, rank: i64) -> WaitingMessage {
+        WaitingMessage {
             id: Uuid::from_u128(number),
             rulebook_id: Uuid::nil(),
             key: [u8::try_from(number).unwrap(); 32],

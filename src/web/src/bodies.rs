@@ -34,11 +34,11 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 pub struct Bodies {
     total: usize,
     per_address: usize,
-    state: Mutex<State>,
+    state: Mutex<BodyMemory>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BodyMemory {
     next: u64,
     used: usize,
     by_address: HashMap<IpAddr, usize>,
@@ -92,7 +92,7 @@ impl Bodies {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BodyMemory> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -110,7 +110,7 @@ impl Bodies {
             state.waiting.insert(place, (address, sender));
             place
         };
-        let _forget = Forget { bodies: self, place };
+        let _forget = ForgetOnDrop { bodies: self, place };
         loop {
             self.grant();
             // The sender stays in the waiting list until it is used.
@@ -159,7 +159,7 @@ impl Bodies {
         drop(unwanted);
     }
 
-    fn reserve(self: &Arc<Self>, state: &mut State, address: IpAddr, size: usize) -> Room {
+    fn reserve(self: &Arc<Self>, state: &mut BodyMemory, address: IpAddr, size: usize) -> Room {
         let (id, now, make_way) = (state.next, Instant::now(), CancellationToken::new());
         state.next += 1;
         state.used += size;
@@ -188,7 +188,7 @@ impl Bodies {
     }
 }
 
-impl State {
+impl BodyMemory {
     /// Aborts the body that has stalled longest, of an address or of all, unless aborted bodies will already free
     /// `size` bytes.
     fn end_a_laggard(&mut self, within: Option<IpAddr>, size: usize) {
@@ -216,12 +216,12 @@ impl State {
 }
 
 /// Removes a body from the waiting list on drop.
-struct Forget<'a> {
+struct ForgetOnDrop<'a> {
     bodies: &'a Bodies,
     place: (usize, u64),
 }
 
-impl Drop for Forget<'_> {
+impl Drop for ForgetOnDrop<'_> {
     fn drop(&mut self) {
         self.bodies.lock().waiting.remove(&self.place);
     }

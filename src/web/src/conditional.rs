@@ -39,9 +39,9 @@ impl Keep {
 }
 
 /// Tags of the responses that a client has cached.
-pub struct Kept(Vec<String>);
+pub struct CachedTags(Vec<String>);
 
-impl Kept {
+impl CachedTags {
     /// Reads the tags from the request.
     #[must_use]
     pub fn of(request: &Request) -> Self {
@@ -71,7 +71,7 @@ fn tags(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The response to a GET, or 304.
-pub async fn to_get(kept: &Kept, keep: Keep, response: Response) -> Response {
+pub async fn to_get(kept: &CachedTags, keep: Keep, response: Response) -> Response {
     if response.status() != StatusCode::OK {
         return response;
     }
@@ -131,7 +131,7 @@ fn not_modified(of: &HeaderMap) -> Response {
 /// A response that is constant while the program runs. Its bytes are shared and its tag is computed once. It is
 /// compressed once, by the first request that accepts gzip.
 #[derive(Clone, Debug)]
-pub struct Fixed {
+pub struct ConstantResponse {
     content_type: &'static str,
     bytes: Bytes,
     gzip: Arc<OnceLock<Bytes>>,
@@ -139,7 +139,7 @@ pub struct Fixed {
     policy: Option<HeaderValue>,
 }
 
-impl Fixed {
+impl ConstantResponse {
     /// A constant response with this body.
     #[must_use]
     pub fn new(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
@@ -184,7 +184,7 @@ impl Fixed {
         if let Some(policy) = &self.policy {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
         }
-        if Kept::of(request).has(&tag) {
+        if CachedTags::of(request).has(&tag) {
             return not_modified(response.headers());
         }
         response
@@ -227,7 +227,7 @@ impl<E: Endpoint> Endpoint for ConditionalEndpoint<E> {
         if *request.method() != Method::GET {
             return Ok(self.0.call(request).await?.into_response());
         }
-        let kept = Kept::of(&request);
+        let kept = CachedTags::of(&request);
         let response = self.0.call(request).await?.into_response();
         Ok(to_get(&kept, Keep::Asking, response).await)
     }
@@ -239,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_fixed_answer_is_not_sent_again() {
-        let fixed = Fixed::new("text/plain", "hello");
+        let fixed = ConstantResponse::new("text/plain", "hello");
         let plain = fixed.answer(&Request::builder().finish());
         let tag = plain.header(header::ETAG).unwrap().to_owned();
         let response = Response::builder().content_type("text/plain").body("hello");
@@ -251,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn a_fixed_answer_is_compressed_for_who_takes_it() {
         let text = "hello ".repeat(1_000);
-        let fixed = Fixed::new("text/plain", text.clone());
+        let fixed = ConstantResponse::new("text/plain", text.clone());
         let asked = || Request::builder().header(header::ACCEPT_ENCODING, "gzip");
         let mut response = fixed.answer(&asked().finish());
         assert_eq!(response.header(header::CONTENT_ENCODING), Some("gzip"));
@@ -271,13 +271,13 @@ mod tests {
 
     #[test]
     fn tags_are_read_whatever_is_in_them() {
-        let kept = Kept(vec![r#"W/"a,b" , "c"; "d""#.to_owned(), "unquoted".to_owned()]);
+        let kept = CachedTags(vec![r#"W/"a,b" , "c"; "d""#.to_owned(), "unquoted".to_owned()]);
         for tag in ["\"a,b\"", "\"c\"", "\"d\""] {
             assert!(kept.has(tag), "{tag}");
         }
         for tag in ["\"a\"", "\"unquoted\"", "\"\""] {
             assert!(!kept.has(tag), "{tag}");
         }
-        assert!(Kept(vec![" * ".to_owned()]).has("\"x\""));
+        assert!(CachedTags(vec![" * ".to_owned()]).has("\"x\""));
     }
 }

@@ -188,14 +188,14 @@ impl Connection {
 
 /// Limits on open connections.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// In total.
     pub total: usize,
     /// Per client address. Trusted proxies are exempt, because their connections belong to many clients.
     pub per_address: usize,
 }
 
-impl Limits {
+impl ConnectionLimits {
     /// The given total, and half of it per address.
     #[must_use]
     pub fn of_total(total: usize) -> Self {
@@ -209,16 +209,16 @@ impl Limits {
 /// All open connections.
 #[derive(Debug)]
 pub struct Connections {
-    limits: Limits,
+    limits: ConnectionLimits,
     trusted_proxies: Vec<IpNet>,
     epoch: Instant,
-    open: Mutex<Open>,
+    open: Mutex<OpenConnections>,
     /// Notified when a closing connection has closed.
     ended: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     next: u64,
     all: HashMap<u64, Entry>,
     by_address: HashMap<IpAddr, usize>,
@@ -243,7 +243,7 @@ pub enum NoRoom {
 
 /// A slot among the connections, released on drop.
 #[derive(Debug)]
-pub struct Place {
+pub struct ConnectionSlot {
     connections: Arc<Connections>,
     id: u64,
     /// The connection in this slot.
@@ -253,7 +253,7 @@ pub struct Place {
 impl Connections {
     /// Creates an empty registry. Connections of trusted proxies count toward the total only.
     #[must_use]
-    pub fn new(limits: Limits, trusted_proxies: Vec<IpNet>) -> Arc<Self> {
+    pub fn new(limits: ConnectionLimits, trusted_proxies: Vec<IpNet>) -> Arc<Self> {
         Arc::new(Self {
             limits,
             trusted_proxies,
@@ -263,7 +263,7 @@ impl Connections {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -271,7 +271,7 @@ impl Connections {
     ///
     /// # Errors
     /// When the limit is reached and no other connection can be closed.
-    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, NoRoom> {
+    pub fn admit(self: &Arc<Self>, address: IpAddr) -> Result<ConnectionSlot, NoRoom> {
         let is_proxy = self
             .trusted_proxies
             .iter()
@@ -304,7 +304,7 @@ impl Connections {
             },
         );
         metrics::connections_open(open.all.len());
-        Ok(Place {
+        Ok(ConnectionSlot {
             connections: Arc::clone(self),
             id,
             connection,
@@ -349,7 +349,7 @@ impl Connections {
     }
 }
 
-impl Open {
+impl OpenConnections {
     /// The connections of an address, or all.
     fn of(&self, within: Option<IpAddr>) -> impl Iterator<Item = (&u64, &Entry)> {
         self.all
@@ -387,7 +387,7 @@ impl Open {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
         if open.remove(self.id).is_none() {
@@ -406,11 +406,14 @@ mod tests {
     }
 
     fn connections(total: usize, per_address: usize) -> Arc<Connections> {
-        Connections::new(Limits { total, per_address }, vec!["10.0.0.0/8".parse().unwrap()])
+        Connections::new(
+            ConnectionLimits { total, per_address },
+            vec!["10.0.0.0/8".parse().unwrap()],
+        )
     }
 
     /// A slot for a connection whose socket has been read once.
-    fn admitted(all: &Arc<Connections>, address: IpAddr) -> Result<Place, NoRoom> {
+    fn admitted(all: &Arc<Connections>, address: IpAddr) -> Result<ConnectionSlot, NoRoom> {
         let place = all.admit(address)?;
         place.connection.was_read(false);
         Ok(place)
@@ -513,7 +516,7 @@ mod tests {
             age(&place.connection, Duration::from_secs(11));
         }
         all.sweep(false);
-        let ended = |place: &Place| place.connection.stop.is_cancelled();
+        let ended = |place: &ConnectionSlot| place.connection.stop.is_cancelled();
         assert!(ended(&half) && !ended(&busy) && !ended(&idle) && !ended(&stalled));
         age(&idle.connection, Duration::from_secs(70));
         let since = stalled.connection.stalled.load(Ordering::Relaxed);

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::api_runtime;
-use super::connections::{Connection, Connections, NoRoom, Place};
+use super::connections::{Connection, ConnectionSlot, Connections, NoRoom};
 use base::telemetry::metrics;
 use base::telemetry::sampled::Sampler;
 
@@ -120,7 +120,7 @@ where
 
 /// A slot for a new connection. While it waits, further connections stay in the system's queue instead of being
 /// rejected.
-async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<Place> {
+async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<ConnectionSlot> {
     let began = Instant::now();
     loop {
         match connections.admit(address) {
@@ -165,13 +165,13 @@ impl<E> Clone for Server<E> {
 }
 
 impl<E: Endpoint<Output = Response> + 'static> Server<E> {
-    async fn connection(self, stream: TcpStream, remote: SocketAddr, place: Place) {
+    async fn connection(self, stream: TcpStream, remote: SocketAddr, place: ConnectionSlot) {
         // A response is a single small write, so do not wait for more data.
         let _ = stream.set_nodelay(true);
         let connection = Arc::clone(&place.connection);
         let (closing, cut, stop) = (self.closing.clone(), self.cut.clone(), connection.stop.clone());
         let remote = RemoteAddr(remote.into());
-        let socket = Watched {
+        let socket = WatchedSocket {
             stream,
             connection: Arc::clone(&connection),
         };
@@ -272,19 +272,19 @@ impl<B> Drop for Answer<B> {
 }
 
 /// A socket that reports when bytes arrive and when the client stops reading.
-struct Watched {
+struct WatchedSocket {
     stream: TcpStream,
     connection: Arc<Connection>,
 }
 
-impl Watched {
+impl WatchedSocket {
     fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.connection.wrote(written.is_ready());
         written
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for WatchedSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -297,7 +297,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for WatchedSocket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note(written)

@@ -22,9 +22,9 @@ const WHOLE: f64 = 9_007_199_254_740_992.0;
 /// The fault if the body is not JSON, with its line and column.
 pub fn read(bytes: &[u8]) -> Result<(Value, Vec<FieldFault>), FieldFault> {
     let faults = RefCell::default();
-    let reader = Reader {
+    let reader = StrictReader {
         faults: &faults,
-        at: &Step::Body,
+        at: &PathSegment::Body,
     };
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = reader
@@ -53,13 +53,13 @@ fn not_json(error: &serde_json::Error) -> FieldFault {
 }
 
 /// The path from the body to a value.
-enum Step<'a> {
+enum PathSegment<'a> {
     Body,
-    Field(&'a Step<'a>, &'a str),
-    Item(&'a Step<'a>, usize),
+    Field(&'a PathSegment<'a>, &'a str),
+    Item(&'a PathSegment<'a>, usize),
 }
 
-impl fmt::Display for Step<'_> {
+impl fmt::Display for PathSegment<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body => Ok(()),
@@ -69,12 +69,12 @@ impl fmt::Display for Step<'_> {
     }
 }
 
-struct Reader<'a> {
+struct StrictReader<'a> {
     faults: &'a RefCell<Vec<FieldFault>>,
-    at: &'a Step<'a>,
+    at: &'a PathSegment<'a>,
 }
 
-impl Reader<'_> {
+impl StrictReader<'_> {
     fn fault(&self, code: &str, detail: String) {
         self.faults
             .borrow_mut()
@@ -82,7 +82,7 @@ impl Reader<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for StrictReader<'_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
@@ -90,7 +90,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de> Visitor<'de> for StrictReader<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,8 +135,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         loop {
-            let at = Step::Item(self.at, list.len());
-            let reader = Reader {
+            let at = PathSegment::Item(self.at, list.len());
+            let reader = StrictReader {
                 faults: self.faults,
                 at: &at,
             };
@@ -150,8 +150,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = fields.next_key::<String>()? {
-            let at = Step::Field(self.at, &name);
-            let reader = Reader {
+            let at = PathSegment::Field(self.at, &name);
+            let reader = StrictReader {
                 faults: self.faults,
                 at: &at,
             };

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::publishing::finished;
-use crate::row_faults::About;
+use crate::row_faults::EditedRow;
 use crate::state::AdminState;
 use authoring::change_set::{Edit, applied};
 use revisions::current::Standing;
 use revisions::publish::PublishError;
-use revisions::publish::sets::StoredSet;
+use revisions::publish::sets::StoredChangeSet;
 use rules::Rulebook;
 use rules::rows::RowSet;
-use store::change_sets::State;
+use store::change_sets::ChangeSetStatus;
 use web::problem::{Code, Problem};
 
 /// A rulebook's rows as if a change set were published.
@@ -22,7 +22,7 @@ use web::problem::{Code, Problem};
 /// 404 if it does not exist, 409 if it was published or discarded.
 pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Result<RowSet, Problem> {
     let found = state.publisher.set(standing.rulebook_id, id).await;
-    let stored = finished(state, standing.rulebook_id, Ok(found), &About::default()).await?;
+    let stored = finished(state, standing.rulebook_id, Ok(found), &EditedRow::default()).await?;
     alive(&stored)?;
     Ok(applied(standing.rows(), standing.revision + 1, &stored.edits()).rows)
 }
@@ -33,7 +33,7 @@ pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Resu
 /// As for [`would_be`]; also 412 if others changed its rows, 422 if it does not compile.
 pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<Arc<Rulebook>, Problem> {
     let found = state.publisher.set(rulebook_id, id).await;
-    let stored = finished(state, rulebook_id, Ok(found), &About::default()).await?;
+    let stored = finished(state, rulebook_id, Ok(found), &EditedRow::default()).await?;
     alive(&stored)?;
     planned(state, rulebook_id, &stored.edits()).await
 }
@@ -45,14 +45,16 @@ pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Resul
 pub async fn planned(state: &AdminState, rulebook_id: Uuid, edits: &[Edit]) -> Result<Arc<Rulebook>, Problem> {
     let planned = state.publisher.plan(rulebook_id, edits).await;
     let rulebook = planned.and_then(|planned| planned.rulebook.map_err(PublishError::Faults));
-    finished(state, rulebook_id, Ok(rulebook), &About::default()).await
+    finished(state, rulebook_id, Ok(rulebook), &EditedRow::default()).await
 }
 
-pub(super) fn is_alive(stored: &StoredSet) -> bool {
-    !stored.set.is_in(&[State::Published, State::Discarded])
+pub(super) fn is_alive(stored: &StoredChangeSet) -> bool {
+    !stored
+        .set
+        .is_in(&[ChangeSetStatus::Published, ChangeSetStatus::Discarded])
 }
 
-pub(super) fn alive(stored: &StoredSet) -> Result<(), Problem> {
+pub(super) fn alive(stored: &StoredChangeSet) -> Result<(), Problem> {
     if is_alive(stored) {
         return Ok(());
     }

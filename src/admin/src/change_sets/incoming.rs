@@ -9,7 +9,7 @@ use super::super::checked::{canonical, check_code, with_code};
 use super::super::row_faults::named;
 use super::super::state::shortened;
 use super::super::versions::{Precondition, expected};
-use authoring::change_set::{Bench, Edit, Expected};
+use authoring::change_set::{Bench, Edit, ExpectedVersion};
 use revisions::current::Standing;
 use rules::rows::{Resource, Row, with_row};
 use web::problem::Problem;
@@ -114,7 +114,7 @@ fn of_kind<R: Row>(standing: &Standing, bench: &Bench<'_>, change: NewChange) ->
         ..Precondition::default()
     };
     expected(&said, shown, &what)?;
-    let expected = stands.map_or(Expected::Absent, Expected::Version);
+    let expected = stands.map_or(ExpectedVersion::Absent, ExpectedVersion::Version);
     let within = |problem: Problem| problem.below("/body");
     match method {
         Method::Put => {

@@ -11,12 +11,12 @@ use super::super::auth::Caller;
 use super::super::export::Text;
 use super::super::lint::LintFinding;
 use super::super::masking;
-use super::super::row_faults::{About, as_json, field_fault};
-use authoring::change_set::{Edit, Expected};
+use super::super::row_faults::{EditedRow, as_json, field_fault};
+use authoring::change_set::{Edit, ExpectedVersion};
 use authoring::diff::{self, RowDiff};
 use authoring::lint::{Finding, Severity};
 use revisions::publish::refusal::{Clash, Version};
-use revisions::publish::sets::{StoredChange, StoredSet};
+use revisions::publish::sets::{StoredChange, StoredChangeSet};
 use rules::Fault;
 use rules::cases::CaseResult;
 use store::change_sets;
@@ -149,7 +149,7 @@ pub enum SetDiff {
 
 /// A difference.
 #[derive(ApiResponse)]
-pub enum SetDiffFound {
+pub enum ChangeSetDiffResponse {
     /// The differences.
     #[oai(status = 200)]
     Found(SetDiff),
@@ -207,7 +207,7 @@ impl ChangeSetState {
 
     /// The complete view, with changes and conflicts.
     #[must_use]
-    pub fn whole(caller: &Caller, stored: StoredSet, conflicts: Vec<Conflict>) -> Self {
+    pub fn whole(caller: &Caller, stored: StoredChangeSet, conflicts: Vec<Conflict>) -> Self {
         let changes = stored.changes.into_iter();
         Self {
             changes: Some(changes.map(|change| shown(caller, change)).collect()),
@@ -219,8 +219,8 @@ impl ChangeSetState {
 
 fn shown(caller: &Caller, change: StoredChange) -> Change {
     let version = match change.edit.expected() {
-        Expected::Version(version) => Some(version),
-        Expected::Absent | Expected::Any => None,
+        ExpectedVersion::Version(version) => Some(version),
+        ExpectedVersion::Absent | ExpectedVersion::Any => None,
     };
     let resource = change.edit.resource().path().to_owned();
     let (code, method, body) = match change.edit {
@@ -286,7 +286,7 @@ impl Check {
             conflicts,
             faults: faults
                 .iter()
-                .map(|fault| field_fault(fault, &About::default()))
+                .map(|fault| field_fault(fault, &EditedRow::default()))
                 .collect(),
             cases_run,
             cases_failed: cases.map(|case| masking::json(caller, case)).collect(),

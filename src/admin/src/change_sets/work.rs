@@ -11,10 +11,10 @@ use crate::answer::{FoundRow, Json, etag};
 use crate::auth::Caller;
 use crate::checked::checked_comment;
 use crate::publishing::finished;
-use crate::row_faults::About;
+use crate::row_faults::EditedRow;
 use crate::versions::{Precondition, expected};
 use authoring::lint::{Finding, introduced, lint};
-use revisions::publish::sets::StoredSet;
+use revisions::publish::sets::StoredChangeSet;
 use revisions::publish::{Author, Draft, PublishError, Publisher};
 use rules::Rulebook;
 use store::trial;
@@ -38,7 +38,7 @@ impl ChangeSetsApi {
         id: Uuid,
         version: Option<i64>,
         if_match: Option<String>,
-    ) -> Result<(Read, StoredSet), Problem> {
+    ) -> Result<(Read, StoredChangeSet), Problem> {
         let stored = self.stored(rulebook_id, id).await?;
         let read = Read {
             rulebook_id,
@@ -58,16 +58,16 @@ impl ChangeSetsApi {
         work: impl FnOnce(Read) -> W,
     ) -> Result<FoundRow<ChangeSetState>, E>
     where
-        W: Future<Output = Result<StoredSet, PublishError>> + Send + 'static,
+        W: Future<Output = Result<StoredChangeSet, PublishError>> + Send + 'static,
         E: From<Problem>,
     {
         let stored = self.in_a_task(read.rulebook_id, work(read)).await?;
         Ok(self.answer(caller, stored).await?)
     }
 
-    pub(super) async fn stored(&self, rulebook_id: Uuid, id: Uuid) -> Result<StoredSet, Problem> {
+    pub(super) async fn stored(&self, rulebook_id: Uuid, id: Uuid) -> Result<StoredChangeSet, Problem> {
         let found = self.0.publisher.set(rulebook_id, id).await;
-        finished(&self.0, rulebook_id, Ok(found), &About::default()).await
+        finished(&self.0, rulebook_id, Ok(found), &EditedRow::default()).await
     }
 
     /// Runs a write in its own task, so that a disconnecting client cannot interrupt it.
@@ -76,13 +76,13 @@ impl ChangeSetsApi {
         rulebook_id: Uuid,
         work: impl Future<Output = Result<T, PublishError>> + Send + 'static,
     ) -> Result<T, Problem> {
-        finished(&self.0, rulebook_id, trial::spawn(work).await, &About::default()).await
+        finished(&self.0, rulebook_id, trial::spawn(work).await, &EditedRow::default()).await
     }
 
-    pub(super) async fn draft(&self, stored: &StoredSet) -> Result<Draft, Problem> {
+    pub(super) async fn draft(&self, stored: &StoredChangeSet) -> Result<Draft, Problem> {
         let rulebook_id = stored.set.rulebook_id;
         let draft = self.0.publisher.draft(rulebook_id, &stored.edits()).await;
-        finished(&self.0, rulebook_id, Ok(draft), &About::default()).await
+        finished(&self.0, rulebook_id, Ok(draft), &EditedRow::default()).await
     }
 
     /// Lint findings of the candidate that the head does not have.
@@ -103,12 +103,12 @@ impl ChangeSetsApi {
         draft: &Draft,
     ) -> Result<Vec<Conflict>, Problem> {
         let clashes = self.0.publisher.clashes(rulebook_id, &draft.applied.conflicts).await;
-        let clashes = finished(&self.0, rulebook_id, Ok(clashes), &About::default()).await?;
+        let clashes = finished(&self.0, rulebook_id, Ok(clashes), &EditedRow::default()).await?;
         Ok(clashes_of(caller, clashes))
     }
 
     /// The change set with its changes, and its conflicts while it is unpublished.
-    pub(super) async fn shown(&self, caller: &Caller, stored: StoredSet) -> Result<ChangeSetState, Problem> {
+    pub(super) async fn shown(&self, caller: &Caller, stored: StoredChangeSet) -> Result<ChangeSetState, Problem> {
         let clashes = if is_alive(&stored) {
             let draft = self.draft(&stored).await?;
             self.clashes(caller, stored.set.rulebook_id, &draft).await?
@@ -118,7 +118,11 @@ impl ChangeSetsApi {
         Ok(ChangeSetState::whole(caller, stored, clashes))
     }
 
-    pub(super) async fn answer(&self, caller: &Caller, stored: StoredSet) -> Result<FoundRow<ChangeSetState>, Problem> {
+    pub(super) async fn answer(
+        &self,
+        caller: &Caller,
+        stored: StoredChangeSet,
+    ) -> Result<FoundRow<ChangeSetState>, Problem> {
         let version = stored.set.version;
         let view = self.shown(caller, stored).await?;
         Ok(FoundRow::Found(Json(view), etag(version)))
@@ -126,7 +130,7 @@ impl ChangeSetsApi {
 }
 
 /// The version that a request sent, which must be the current one.
-fn read_version(stored: &StoredSet, version: Option<i64>, if_match: Option<String>) -> Result<i64, Problem> {
+fn read_version(stored: &StoredChangeSet, version: Option<i64>, if_match: Option<String>) -> Result<i64, Problem> {
     let said = Precondition {
         body: version,
         if_match,

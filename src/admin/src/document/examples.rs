@@ -6,7 +6,7 @@ pub mod problems;
 use serde_json::{Map, Value, json};
 
 use super::super::resources::TOLD;
-use rules::rows::{Resource, Row, RowSet, Stored, with_row};
+use rules::rows::{Resource, Row, RowSet, StoredRow, with_row};
 
 /// Adds examples to the operations on rows, and to those that people try first.
 #[expect(clippy::too_many_lines, reason = "a list, one example after the other")]
@@ -301,7 +301,10 @@ fn sheet_of_one<R: Row + poem_openapi::types::Type>(sample: &RowSet) -> Option<S
         _ => shortest::<R>(sample).or_else(made::<R>),
     }?;
     let mut rows = RowSet::default();
-    R::table_mut(&mut rows).insert(row.code().to_owned(), std::sync::Arc::new(Stored { version: 1, row }));
+    R::table_mut(&mut rows).insert(
+        row.code().to_owned(),
+        std::sync::Arc::new(StoredRow { version: 1, row }),
+    );
     authoring::sheet::write::<R>(&rows).ok()
 }
 

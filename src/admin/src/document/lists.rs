@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::list::{DEFAULT_LIMIT, Filter, Kind, ListSpec, MAX_LIMIT, is_masked};
+use super::super::list::{DEFAULT_LIMIT, Filter, FilterType, ListSpec, MAX_LIMIT, is_masked};
 use super::super::resources::TOLD;
 use super::super::{
     api_keys, audit_log, backtests, calendar_feeds, calls, change_sets, console_sessions, decisions, feedback,
@@ -79,13 +79,13 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
             about.push_str(" Needs a key with the role `editor`: it reveals what is masked for viewers.");
         }
         let schema = match kind {
-            Kind::Text => json!({"type": "string"}),
-            Kind::Choice(choices) => json!({"type": "string", "enum": choices}),
-            Kind::Id => json!({"type": "string", "format": "uuid"}),
-            Kind::Time => json!({"$ref": "#/components/schemas/TimeOrDay"}),
-            Kind::Boolean => json!({"type": "boolean"}),
-            Kind::Number => json!({"type": "integer", "format": "int64"}),
-            Kind::Object => {
+            FilterType::Text => json!({"type": "string"}),
+            FilterType::Choice(choices) => json!({"type": "string", "enum": choices}),
+            FilterType::Id => json!({"type": "string", "format": "uuid"}),
+            FilterType::Time => json!({"$ref": "#/components/schemas/TimeOrDay"}),
+            FilterType::Boolean => json!({"type": "boolean"}),
+            FilterType::Number => json!({"type": "integer", "format": "int64"}),
+            FilterType::Object => {
                 added.push(json!({
                     "name": name, "in": "query", "required": false, "description": about,
                     "content": {"application/json": {"schema": {"type": "object"}}},

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::resources::{TOLD, Told};
+use super::super::resources::{ResourceDescription, TOLD};
 use super::{lists, statuses};
 
 /// The path of a rulebook.
@@ -133,7 +133,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
 }
 
 /// The kind of rows at a path.
-pub fn rows_at(path: &str) -> Option<&'static Told> {
+pub fn rows_at(path: &str) -> Option<&'static ResourceDescription> {
     TOLD.iter().find(|told| {
         let list = format!("{RULEBOOK}/{}", told.path);
         path == list || path == format!("{list}/{{code}}")
@@ -141,7 +141,7 @@ pub fn rows_at(path: &str) -> Option<&'static Told> {
 }
 
 /// The kind of rows of the sheet at a path.
-pub fn sheet_at(path: &str) -> Option<&'static Told> {
+pub fn sheet_at(path: &str) -> Option<&'static ResourceDescription> {
     TOLD.iter().find(|told| path == format!("{RULEBOOK}/{}.csv", told.path))
 }
 
@@ -376,7 +376,7 @@ fn role(operation: &Value) -> String {
     names.next().cloned().unwrap_or_else(|| "viewer".to_owned())
 }
 
-fn name_row_operation(told: &Told, method: &str, one: bool, operation: &mut Value) {
+fn name_row_operation(told: &ResourceDescription, method: &str, one: bool, operation: &mut Value) {
     let (single, several) = (told.one.replace('_', " "), told.many.replace('_', " "));
     let article = if single.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
@@ -417,7 +417,7 @@ fn name_row_operation(told: &Told, method: &str, one: bool, operation: &mut Valu
     operation["description"] = about.into();
 }
 
-fn name_sheet_operation(told: &Told, method: &str, operation: &mut Value) {
+fn name_sheet_operation(told: &ResourceDescription, method: &str, operation: &mut Value) {
     let several = told.many.replace('_', " ");
     let (verb, summary, about) = if method == "get" {
         (

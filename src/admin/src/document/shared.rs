@@ -17,7 +17,7 @@ use super::super::dry_run;
 
 /// Counts parts of the document, to move those that occur more than once to `components`.
 #[derive(Default)]
-struct Repeated {
+struct RepeatCounts {
     /// By JSON text: the number of occurrences, and a name.
     counts: BTreeMap<String, (usize, String)>,
     named: BTreeMap<String, String>,
@@ -35,9 +35,9 @@ pub fn shared(document: &Value) -> Value {
     // Responses first: a part that only one response has stays in it.
     for kind in ["responses", "headers", "examples", "links", "parameters"] {
         let known = document["components"][kind].as_object().cloned();
-        let mut repeated = Repeated {
+        let mut repeated = RepeatCounts {
             components: known.unwrap_or_default(),
-            ..Repeated::default()
+            ..RepeatCounts::default()
         };
         each(&mut document, kind, |name, value| repeated.count(name, value));
         repeated.name();
@@ -127,7 +127,7 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     operations.filter(|operation| operation.is_object())
 }
 
-impl Repeated {
+impl RepeatCounts {
     fn count(&mut self, name: &str, value: &Value) {
         if value.get("$ref").is_none() {
             let known = self.counts.entry(value.to_string());

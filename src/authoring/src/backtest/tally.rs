@@ -26,7 +26,7 @@ const OTHERWISE: u64 = 1;
 
 /// A call that changes much, with the data to explain why.
 #[derive(Debug, Clone)]
-struct Kept {
+struct NotableCall {
     weight: Weight,
     call: StoredCall,
     before: Decision,
@@ -35,7 +35,7 @@ struct Kept {
 
 /// The counts so far.
 #[derive(Debug, Clone, Default)]
-pub struct Tally {
+pub struct BacktestTally {
     calls: u64,
     erased: u64,
     unreadable: u64,
@@ -52,11 +52,11 @@ pub struct Tally {
     degraded: Degraded,
     tool_quotes: Option<ToolQuotes>,
     quote_money: BTreeMap<String, MoneyChange>,
-    most_changed: Vec<Kept>,
+    most_changed: Vec<NotableCall>,
     drawn: Drawn,
 }
 
-impl Tally {
+impl BacktestTally {
     /// An empty tally. With `with_quotes`, the result includes prices that tools were asked for.
     #[must_use]
     pub fn new(with_quotes: bool) -> Self {
@@ -142,7 +142,7 @@ impl Tally {
         let weight = (of_price + steps * STEP + u64::from(otherwise) * OTHERWISE, money);
         if weight > (0, 0) {
             self.changed += 1;
-            self.keep(Kept {
+            self.keep(NotableCall {
                 weight,
                 call,
                 before,
@@ -162,7 +162,7 @@ impl Tally {
     }
 
     /// Stores a call if it is among those that change most. Of calls with equal weight, the first one read wins.
-    fn keep(&mut self, kept: Kept) {
+    fn keep(&mut self, kept: NotableCall) {
         let place = self.most_changed.partition_point(|known| known.weight >= kept.weight);
         if place < MOST_CHANGED {
             self.most_changed.insert(place, kept);
@@ -247,7 +247,7 @@ impl Tally {
     }
 }
 
-impl Kept {
+impl NotableCall {
     fn shown(&self, test: &Backtest) -> ChangedCall {
         let (base, candidate) = test.both();
         ChangedCall {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::ranked::{Reach, listed, never, reach};
-use super::solve::{Found, search};
+use super::solve::{Solution, search};
 use super::world::World;
 use super::{Findings, Severity};
 use rules::condition::Test;
@@ -14,7 +14,7 @@ use rules::vocabulary::Env;
 
 /// Whether the condition of an adjustment can hold for any call.
 pub(super) fn can_hold(world: &World<'_>, row: &Adjustment, test: &Test, found: &mut Findings) -> bool {
-    let never_holds = matches!(search(world, &[(test, true)]), Found::Impossible);
+    let never_holds = matches!(search(world, &[(test, true)]), Solution::Impossible);
     if never_holds {
         never(world, row, test, found);
     }
@@ -35,7 +35,7 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
         }
         if can_hold(world, row, test, found)
             && let Some(priced) = &priced
-            && matches!(search(priced, &[(test, true)]), Found::Impossible)
+            && matches!(search(priced, &[(test, true)]), Solution::Impossible)
         {
             let column = if row.services.is_empty() {
                 "condition"

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::Findings;
 use rules::compile::Rulebook;
-use rules::rows::{Adjustment, Area, Hook, PriorityRule, Resource, Row, RowSet, Script, Service, Stored};
+use rules::rows::{Adjustment, Area, Hook, PriorityRule, Resource, Row, RowSet, Script, Service, StoredRow};
 
 /// The rows that took part in decisions over some days.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub struct Usage {
 impl Usage {
     /// Whether a row was unchanged for all of these days and never took part.
     #[must_use]
-    pub fn is_unused<R: Row>(&self, stored: &Stored<R>) -> bool {
+    pub fn is_unused<R: Row>(&self, stored: &StoredRow<R>) -> bool {
         stored.version <= self.settled && !self.fired.contains(&(R::RESOURCE, stored.row.code().to_owned()))
     }
 }
@@ -59,7 +59,7 @@ fn unused<R: Row>(rows: &RowSet, usage: &Usage, what: &str, found: &mut Findings
     }
 }
 
-fn one<R: Row>(stored: &Stored<R>, usage: &Usage, what: &str, found: &mut Findings) {
+fn one<R: Row>(stored: &StoredRow<R>, usage: &Usage, what: &str, found: &mut Findings) {
     if usage.is_unused(stored) {
         found.warn(&stored.row, "", "not_fired", format!("{what} in {} days", usage.days));
     }

@@ -6,7 +6,7 @@
 
 use super::Findings;
 use super::Severity;
-use super::solve::{Found, search};
+use super::solve::{Solution, search};
 use super::world::World;
 use rules::compile::Rules;
 use rules::condition::Test;
@@ -100,7 +100,7 @@ fn first_that_holds<R: Row>(
 /// Reports a condition that no call fulfils: an error, unless only a calendar or an address mapping is missing.
 pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut Findings) {
     let rulebook = world.rulebook();
-    if matches!(search(world.at_all(), &[(test, true)]), Found::Impossible) {
+    if matches!(search(world.at_all(), &[(test, true)]), Solution::Impossible) {
         let text = "this can never hold: its parts contradict each other";
         found.add(Severity::Error, row, "condition", "never_true", text, Vec::new());
     } else {
@@ -140,13 +140,13 @@ pub(super) fn reach(
         let mut wanted = vec![(*own, true)];
         wanted.extend(taken.iter().filter_map(|other| Some((*tests.get(*other)?, false))));
         let call = match search(world, &wanted) {
-            Found::Call(call) => call,
-            Found::Impossible if taken.is_empty() => return Reach::Never,
-            Found::Impossible => {
+            Solution::Call(call) => call,
+            Solution::Impossible if taken.is_empty() => return Reach::Never,
+            Solution::Impossible => {
                 taken.sort_unstable();
                 return Reach::Taken(taken);
             }
-            Found::GivenUp => return Reach::Reachable,
+            Solution::GivenUp => return Reach::Reachable,
         };
         if !world.spend(place / RULES_A_STEP) {
             return Reach::Reachable;
@@ -154,7 +154,7 @@ pub(super) fn reach(
         match first(&call) {
             Some(other) if other < place && taken.len() < MOST_TOGETHER => {
                 let alone = [(*own, true), (tests[other], false)];
-                if !taken.is_empty() && matches!(search(world, &alone), Found::Impossible) {
+                if !taken.is_empty() && matches!(search(world, &alone), Solution::Impossible) {
                     return Reach::Taken(vec![other]);
                 }
                 taken.push(other);
@@ -166,7 +166,7 @@ pub(super) fn reach(
 
 /// Whether two conditions hold for the same calls, given that the first holds whenever the second does.
 fn is_same(world: &World<'_>, first: &Test, second: &Test) -> bool {
-    matches!(search(world, &[(first, true), (second, false)]), Found::Impossible)
+    matches!(search(world, &[(first, true), (second, false)]), Solution::Impossible)
 }
 
 /// A list of names for a sentence.

@@ -19,10 +19,10 @@ const PATIENCE: u32 = 4_000;
 const DEEPEST: u32 = 200;
 
 /// A test and whether it must hold.
-pub(super) type Wanted<'t> = (&'t Test, bool);
+pub(super) type RequiredTest<'t> = (&'t Test, bool);
 
 /// The result of a search.
-pub(super) enum Found {
+pub(super) enum Solution {
     /// A call that fulfils all tests.
     Call(Env<'static>),
     /// There is no such call.
@@ -32,10 +32,10 @@ pub(super) enum Found {
 }
 
 /// Searches for a call in which every test has the wanted result.
-pub(super) fn search(world: &World<'_>, wanted: &[Wanted<'_>]) -> Found {
-    let state = State {
+pub(super) fn search(world: &World<'_>, wanted: &[RequiredTest<'_>]) -> Solution {
+    let state = SolverState {
         todo: wanted.to_vec(),
-        ..State::default()
+        ..SolverState::default()
     };
     let mut search = Search {
         world,
@@ -52,8 +52,8 @@ const MORE: u8 = 4;
 const INCOMPARABLE: u8 = 8;
 
 #[derive(Clone, Default)]
-struct State<'t> {
-    todo: Vec<Wanted<'t>>,
+struct SolverState<'t> {
+    todo: Vec<RequiredTest<'t>>,
     /// In each list, at least one test must have the given result.
     choices: Vec<(&'t [Test], bool)>,
     facts: BTreeMap<Slot, Values>,
@@ -69,45 +69,49 @@ struct State<'t> {
 
 struct Search<'w, 'a, 't> {
     world: &'w World<'a>,
-    wanted: &'w [Wanted<'t>],
+    wanted: &'w [RequiredTest<'t>],
     patience: u32,
 }
 
 impl<'t> Search<'_, '_, 't> {
-    fn from(&mut self, mut state: State<'t>, depth: u32) -> Found {
+    fn from(&mut self, mut state: SolverState<'t>, depth: u32) -> Solution {
         while let Some((test, holds)) = state.todo.pop() {
             if self.patience == 0 || !self.world.spend(1) {
-                return Found::GivenUp;
+                return Solution::GivenUp;
             }
             self.patience -= 1;
             if !self.take(&mut state, test, holds) {
-                return Found::Impossible;
+                return Solution::Impossible;
             }
         }
         let Some(heard) = self.words(&state) else {
-            return Found::Impossible;
+            return Solution::Impossible;
         };
         let Some((tests, holds)) = state.choices.pop() else {
             return self.call(&state, heard);
         };
         if depth == DEEPEST {
-            return Found::GivenUp;
+            return Solution::GivenUp;
         }
         let mut given_up = false;
         for test in tests {
             let mut next = state.clone();
             next.todo.push((test, holds));
             match self.from(next, depth + 1) {
-                Found::Impossible => {}
-                Found::GivenUp => given_up = true,
-                call @ Found::Call(_) => return call,
+                Solution::Impossible => {}
+                Solution::GivenUp => given_up = true,
+                call @ Solution::Call(_) => return call,
             }
         }
-        if given_up { Found::GivenUp } else { Found::Impossible }
+        if given_up {
+            Solution::GivenUp
+        } else {
+            Solution::Impossible
+        }
     }
 
     /// Adds one test to the state; false if they contradict each other.
-    fn take(&self, state: &mut State<'t>, test: &'t Test, holds: bool) -> bool {
+    fn take(&self, state: &mut SolverState<'t>, test: &'t Test, holds: bool) -> bool {
         match test {
             Test::Always(value) => return *value == holds,
             Test::Not(inner) => state.todo.push((inner, !holds)),
@@ -140,7 +144,7 @@ impl<'t> Search<'_, '_, 't> {
         true
     }
 
-    fn fact(&self, state: &mut State<'t>, slot: Slot, values: Values, holds: bool) -> bool {
+    fn fact(&self, state: &mut SolverState<'t>, slot: Slot, values: Values, holds: bool) -> bool {
         let values = if holds { values } else { values.others() };
         let (slot, values) = self.world.rooted(slot, values);
         let known = state.facts.get(&slot).unwrap_or_else(|| self.world.values(slot));
@@ -150,7 +154,7 @@ impl<'t> Search<'_, '_, 't> {
         possible
     }
 
-    fn pair(&self, state: &mut State<'t>, left: Slot, op: Op, right: Slot, holds: bool) -> bool {
+    fn pair(&self, state: &mut SolverState<'t>, left: Slot, op: Op, right: Slot, holds: bool) -> bool {
         let (left, op, right) = if left <= right {
             (left, op, right)
         } else {
@@ -176,13 +180,14 @@ impl<'t> Search<'_, '_, 't> {
             return false;
         }
         let both_there = *known & INCOMPARABLE == 0;
-        let there = |state: &mut State<'t>, slot| self.fact(state, slot, Values::anything().or_missing(false), true);
+        let there =
+            |state: &mut SolverState<'t>, slot| self.fact(state, slot, Values::anything().or_missing(false), true);
         !both_there || (there(state, left) && there(state, right))
     }
 
     /// One word from each list that must be heard, with all words that it implies; `None` if a word that must not be
     /// heard is implied.
-    fn words(&self, state: &State<'t>) -> Option<Vec<WordId>> {
+    fn words(&self, state: &SolverState<'t>) -> Option<Vec<WordId>> {
         let mut heard = BTreeSet::new();
         for words in &state.heard {
             let mut ways = words.iter().map(|word| self.world.implied(*word));
@@ -192,7 +197,7 @@ impl<'t> Search<'_, '_, 't> {
     }
 
     /// The call that was found, if it is valid. Not every combination of comparisons between facts is tried.
-    fn call(&self, state: &State<'t>, heard: Vec<WordId>) -> Found {
+    fn call(&self, state: &SolverState<'t>, heard: Vec<WordId>) -> Solution {
         let mut call = self.world.call(&state.facts, heard);
         if let Some(call) = &mut call {
             call.mentioned = state.mentioned.iter().copied().collect();
@@ -202,11 +207,11 @@ impl<'t> Search<'_, '_, 't> {
             }
         }
         let fits = |call: &Env<'static>| self.wanted.iter().all(|(test, holds)| test.holds(call) == *holds);
-        call.filter(fits).map_or(Found::GivenUp, Found::Call)
+        call.filter(fits).map_or(Solution::GivenUp, Solution::Call)
     }
 
     /// Gives the second of two facts, or else the first, a value next to the other's, so that they compare as required.
-    fn arrange(&self, state: &State<'t>, call: &mut Env<'static>, (left, right): (Slot, Slot), allowed: u8) {
+    fn arrange(&self, state: &SolverState<'t>, call: &mut Env<'static>, (left, right): (Slot, Slot), allowed: u8) {
         let fits = |a: &Fact, b: &Fact| {
             let bit = match a.cmp(b) {
                 Ordering::Less => LESS,

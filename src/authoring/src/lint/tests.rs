@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::solve::{Found, search};
+use super::solve::{Solution, search};
 use super::world::World;
 use super::*;
 use rules::condition::{Op, Test};
 use rules::facts::{Fact, Facts};
-use rules::rows::{Adjustment, Calendar, FactMapping, PriorityRule, RowSet, Script, Service, Stored};
+use rules::rows::{Adjustment, Calendar, FactMapping, PriorityRule, RowSet, Script, Service, StoredRow};
 use rules::rows::{Area, Concept, Contact, Cue, Template};
 use rules::{compile, sample};
 
@@ -22,7 +22,7 @@ fn now() -> DateTime<Utc> {
 
 fn put<R: Row>(rows: &mut RowSet, row: Value) {
     let row: R = serde_json::from_value(row).unwrap();
-    let stored = Stored { version: 1, row };
+    let stored = StoredRow { version: 1, row };
     R::table_mut(rows).insert(stored.row.code().to_owned(), Arc::new(stored));
 }
 
@@ -609,7 +609,7 @@ proptest! {
         let world = World::new(book, true);
         let wanted = [(&test, true), (&other, false)];
         let outcome = search(&world, &wanted);
-        if let Found::Call(call) = &outcome {
+        if let Solution::Call(call) = &outcome {
             prop_assert!(test.holds(call) && !other.holds(call));
         }
         let numbers = [None, Some("-1"), Some("0"), Some("0.5"), Some("1"), Some("1.5"), Some("2"), Some("3")];
@@ -634,7 +634,7 @@ proptest! {
                 }
             }
         }
-        if matches!(outcome, Found::Impossible) {
+        if matches!(outcome, Solution::Impossible) {
             prop_assert!(!possible);
         }
     }

@@ -6,7 +6,7 @@ use super::Findings;
 use rules::compile::Rulebook;
 use rules::rows::Priority;
 use rules::segments::{cheaper, outside_gsm7, respelt, segments};
-use rules::wording::{Part, next_placeholder, parts};
+use rules::wording::{TemplatePart, next_placeholder, parts};
 
 /// Typical length in letters of each placeholder's value.
 const USUAL: &[(&str, usize)] = &[
@@ -94,7 +94,7 @@ fn gsm(letter: char) -> bool {
 fn filled(template: &str) -> String {
     let mut text = String::new();
     for part in parts(template) {
-        let (Part::Always(mut rest) | Part::WhenKnown(mut rest)) = part;
+        let (TemplatePart::Always(mut rest) | TemplatePart::WhenKnown(mut rest)) = part;
         while let Some((before, name, after)) = next_placeholder(rest) {
             text.push_str(before);
             let usual = USUAL

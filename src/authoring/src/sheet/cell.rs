@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Shape;
+use super::CellShape;
 
 /// Separator between the items of a list.
 const BETWEEN: &str = " | ";
@@ -17,13 +17,13 @@ const SIGNS: [char; 9] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}'
 const ENDS: [char; 4] = [';', '\t', '\r', '\n'];
 
 /// A value as a cell; `required` means that an empty cell is an empty string.
-pub(super) fn of(value: &Value, shape: Shape, required: bool) -> String {
+pub(super) fn of(value: &Value, shape: CellShape, required: bool) -> String {
     match (shape, value) {
         (_, Value::Null) => String::new(),
-        (Shape::Text | Shape::TextMap, Value::String(text)) => of_text(text, required),
+        (CellShape::Text | CellShape::TextMap, Value::String(text)) => of_text(text, required),
         // Digits with an optional sign: a spreadsheet may calculate with them.
-        (Shape::Number, Value::String(text)) => text.clone(),
-        (Shape::Texts | Shape::TextsMap, Value::Array(items)) => of_texts(items, shape == Shape::Texts),
+        (CellShape::Number, Value::String(text)) => text.clone(),
+        (CellShape::Texts | CellShape::TextsMap, Value::Array(items)) => of_texts(items, shape == CellShape::Texts),
         (_, value) => json_cell(value),
     }
 }
@@ -112,50 +112,50 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
 
 /// The value of a cell, `None` if the cell means no value, or a description of the expected value. `has_commas` means
 /// that numbers have decimal commas, as in a spreadsheet set to French.
-pub(super) fn read(cell: &str, shape: Shape, required: bool, has_commas: bool) -> Result<Option<Value>, String> {
+pub(super) fn read(cell: &str, shape: CellShape, required: bool, has_commas: bool) -> Result<Option<Value>, String> {
     if cell.contains('\0') {
         return Err("a cell cannot hold NUL characters".to_owned());
     }
     let unmarked = cell.strip_prefix('\'').unwrap_or(cell);
     match shape {
-        Shape::Text | Shape::TextMap => Ok(match cell {
+        CellShape::Text | CellShape::TextMap => Ok(match cell {
             "" if required => Some("".into()),
             "" => None,
             EMPTY => Some("".into()),
             _ => Some(unmarked_inside(unmarked).into()),
         }),
-        Shape::Number => match unmarked.trim() {
+        CellShape::Number => match unmarked.trim() {
             "" => Ok(None),
             text => match decimal(text, has_commas) {
                 Some(number) => Ok(Some(number.into())),
                 None => Err(with_point(text)),
             },
         },
-        Shape::Integer => match unmarked.trim() {
+        CellShape::Integer => match unmarked.trim() {
             "" => Ok(None),
             text => match text.parse::<i64>() {
                 Ok(number) => Ok(Some(number.into())),
                 Err(_) => Err(format!("expected a whole number, as 10, not `{}`", shortened(text))),
             },
         },
-        Shape::Boolean => match unmarked.trim().to_lowercase().as_str() {
+        CellShape::Boolean => match unmarked.trim().to_lowercase().as_str() {
             "" => Ok(None),
             // A spreadsheet set to French writes these words.
             "true" | "vrai" => Ok(Some(true.into())),
             "false" | "faux" => Ok(Some(false.into())),
             text => Err(format!("expected true or false, not `{}`", shortened(text))),
         },
-        Shape::Texts | Shape::TextsMap => {
+        CellShape::Texts | CellShape::TextsMap => {
             let trimmed = cell.trim();
             if trimmed.starts_with('[') {
                 json(trimmed).map(Some)
             } else if trimmed.is_empty() {
-                Ok((shape == Shape::Texts).then(|| Value::Array(Vec::new())))
+                Ok((shape == CellShape::Texts).then(|| Value::Array(Vec::new())))
             } else {
                 Ok(Some(listed(unmarked).into_iter().collect()))
             }
         }
-        Shape::Json => match cell.trim() {
+        CellShape::Json => match cell.trim() {
             "" => Ok(None),
             text => json(text).map(Some),
         },

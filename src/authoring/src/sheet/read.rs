@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use poem_openapi::types::Type;
 use serde_json::{Map, Value};
 
-use super::{Field, Shape, cell, fields};
-use crate::change_set::{Edit, Expected};
+use super::{CellShape, Field, cell, fields};
+use crate::change_set::{Edit, ExpectedVersion};
 use rules::rows::{Row, RowSet};
 use rules::vocabulary::{did_you_mean, hinted};
 
@@ -93,7 +93,7 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Res
             faults.push(SheetFault::new(number, "", "invalid_value", text));
             continue;
         }
-        let line = Line::<R> {
+        let line = SheetLine::<R> {
             number,
             heads: &heads,
             record: &record,
@@ -140,7 +140,7 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Res
         edits.push(Edit::Delete {
             resource: R::RESOURCE,
             code: code.clone(),
-            expected: Expected::Version(stored.version),
+            expected: ExpectedVersion::Version(stored.version),
         });
     }
     if faults.is_empty() { Ok(edits) } else { Err(faults) }
@@ -177,7 +177,7 @@ fn heads<R: Row + Type>(first: &csv::StringRecord) -> Result<Vec<Head>, Vec<Shee
         let (before, key) = name
             .split_once('.')
             .map_or((name, None), |(field, key)| (field, Some(key)));
-        let is_map = |field: &Field| matches!(field.shape, Shape::TextMap | Shape::TextsMap);
+        let is_map = |field: &Field| matches!(field.shape, CellShape::TextMap | CellShape::TextsMap);
         let field = fields
             .iter()
             .find(|field| field.name == before && is_map(field) == key.is_some());
@@ -224,7 +224,7 @@ fn heads<R: Row + Type>(first: &csv::StringRecord) -> Result<Vec<Head>, Vec<Shee
 }
 
 /// One row of the sheet.
-struct Line<'a, R> {
+struct SheetLine<'a, R> {
     number: u64,
     heads: &'a [Head],
     record: &'a csv::StringRecord,
@@ -233,7 +233,7 @@ struct Line<'a, R> {
     kind: std::marker::PhantomData<fn() -> R>,
 }
 
-impl<R: Row + Type> Line<'_, R> {
+impl<R: Row + Type> SheetLine<'_, R> {
     fn fault(&self, column: impl Into<String>, problem: &'static str, text: impl Into<String>) -> SheetFault {
         SheetFault::new(self.number, column, problem, text)
     }
@@ -248,7 +248,7 @@ impl<R: Row + Type> Line<'_, R> {
     fn code(&self) -> Option<String> {
         let mut cells = self.heads.iter().zip(self.record);
         let (_, cell) = cells.find(|(head, _)| matches!(head, Head::Code))?;
-        let code = cell::read(cell.trim(), Shape::Text, false, false).ok().flatten()?;
+        let code = cell::read(cell.trim(), CellShape::Text, false, false).ok().flatten()?;
         code.as_str().map(ToOwned::to_owned).filter(|code| !code.is_empty())
     }
 
@@ -262,7 +262,7 @@ impl<R: Row + Type> Line<'_, R> {
         }
         let stale = |text: String| vec![self.fault("version", "stale_version", text)];
         let expected = match (standing.map(|stored| stored.version), version) {
-            (None, None | Some(0)) => Expected::Absent,
+            (None, None | Some(0)) => ExpectedVersion::Absent,
             (None, Some(_)) => {
                 let text = "the row does not exist any more; empty the cell to make it anew";
                 return Err(stale(text.to_owned()));
@@ -271,7 +271,7 @@ impl<R: Row + Type> Line<'_, R> {
                 let text = "the row exists and would change: bring the version that was read";
                 return Err(vec![self.fault("version", "version_required", text)]);
             }
-            (Some(current), Some(version)) if version == current => Expected::Version(version),
+            (Some(current), Some(version)) if version == current => ExpectedVersion::Version(version),
             (Some(current), Some(version)) => {
                 let text =
                     format!("somebody else changed the row: it was at version {version} and stands at {current}");
@@ -300,7 +300,7 @@ impl<R: Row + Type> Line<'_, R> {
         for (head, cell) in self.heads.iter().zip(self.record) {
             match head {
                 Head::Code | Head::Empty => {}
-                Head::Version => match cell::read(cell, Shape::Integer, false, false) {
+                Head::Version => match cell::read(cell, CellShape::Integer, false, false) {
                     Ok(found) => version = found.and_then(|found| found.as_i64()),
                     Err(text) => faults.push(self.fault("version", "invalid_value", text)),
                 },
@@ -329,7 +329,7 @@ impl<R: Row + Type> Line<'_, R> {
         }
         // A map without any column has no entries; it is not missing.
         for field in fields::<R>() {
-            if field.required && matches!(field.shape, Shape::TextMap | Shape::TextsMap) {
+            if field.required && matches!(field.shape, CellShape::TextMap | CellShape::TextsMap) {
                 row.entry(field.name).or_insert_with(|| Value::Object(Map::new()));
             }
         }

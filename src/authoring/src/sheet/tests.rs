@@ -4,13 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::change_set::{Edit, Expected, applied};
-use rules::rows::{Case, Contact, FactMapping, Resource, RowSet, Service, Stored, Tax, with_row};
+use crate::change_set::{Edit, ExpectedVersion, applied};
+use rules::rows::{Case, Contact, FactMapping, Resource, RowSet, Service, StoredRow, Tax, with_row};
 use rules::sample;
 
 fn with<R: Row>(rows: &mut RowSet, row: Value) {
     let row: R = serde_json::from_value(row).unwrap();
-    let stored = Stored {
+    let stored = StoredRow {
         version: 3,
         row: row.clone(),
     };
@@ -153,7 +153,11 @@ fn a_sheet_of_some_columns_changes_only_those_and_semicolons_are_taken() {
         let [Edit::Put { row, expected, .. }] = edits.as_slice() else {
             panic!("{edits:?}")
         };
-        assert_eq!((&row["rate"], *expected), (&json!("6"), Expected::Version(0)), "{text}");
+        assert_eq!(
+            (&row["rate"], *expected),
+            (&json!("6"), ExpectedVersion::Version(0)),
+            "{text}"
+        );
         assert_eq!(
             row["names"],
             serde_json::to_value(&sample::rows().taxes["tps"].row.names).unwrap()

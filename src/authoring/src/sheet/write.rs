@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use poem_openapi::types::Type;
 use serde_json::Value;
 
-use super::{Field, Shape, cell, csv_text, fields};
+use super::{CellShape, Field, cell, csv_text, fields};
 use rules::compile::SETTINGS;
 use rules::rows::{Row, RowSet};
 
@@ -35,7 +35,7 @@ pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
         .chain(["version".to_owned()])
         .collect();
     let lines = whole.iter().map(|(version, row)| {
-        let mut cells = vec![cell::of(&row["code"], Shape::Text, true)];
+        let mut cells = vec![cell::of(&row["code"], CellShape::Text, true)];
         for Column { field, key } in &columns {
             let value = &row[field.name];
             let required = field.required && key.is_none();
@@ -56,7 +56,7 @@ fn columns<R: Row + Type>(rows: &RowSet, whole: &[(i64, Value)]) -> Vec<Column> 
     let languages = rows.settings.get(SETTINGS).map(|settings| &settings.row.languages);
     let mut columns = Vec::new();
     for field in fields::<R>() {
-        if !matches!(field.shape, Shape::TextMap | Shape::TextsMap) {
+        if !matches!(field.shape, CellShape::TextMap | CellShape::TextsMap) {
             columns.push(Column { field, key: None });
             continue;
         }
@@ -69,7 +69,7 @@ fn columns<R: Row + Type>(rows: &RowSet, whole: &[(i64, Value)]) -> Vec<Column> 
                     .flat_map(|map| map.keys().cloned()),
             );
         }
-        if field.shape == Shape::TextMap {
+        if field.shape == CellShape::TextMap {
             keys.extend(languages.into_iter().flatten().cloned());
         }
         columns.extend(keys.into_iter().map(|key| Column {

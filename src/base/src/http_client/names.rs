@@ -22,7 +22,7 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
 });
 
 type LookUp = dyn Fn(&str) -> std::io::Result<Vec<IpAddr>> + Send + Sync;
-type Found = Result<Vec<IpAddr>, LookUpError>;
+type LookupResult = Result<Vec<IpAddr>, LookUpError>;
 
 /// Why a name has no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +40,7 @@ enum LookUpError {
 pub(super) struct Names {
     look_up: Arc<LookUp>,
     /// Requests that wait for a lookup in progress, by host.
-    asked: Arc<Mutex<HashMap<String, Vec<oneshot::Sender<Found>>>>>,
+    asked: Arc<Mutex<HashMap<String, Vec<oneshot::Sender<LookupResult>>>>>,
 }
 
 impl Names {
@@ -49,7 +49,7 @@ impl Names {
         NAMES.clone()
     }
 
-    async fn of_host(&self, host: &str) -> Found {
+    async fn of_host(&self, host: &str) -> LookupResult {
         let (told, answer) = oneshot::channel();
         let begins = {
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,7 +63,7 @@ impl Names {
         if begins {
             let (names, host) = (self.clone(), host.to_owned());
             let thread = thread::Builder::new().name("names".to_owned());
-            let ended = Ended { names, host };
+            let ended = LookupGuard { names, host };
             if thread.spawn(move || ended.look_up()).is_err() {
                 return Err(LookUpError::Busy);
             }
@@ -74,12 +74,12 @@ impl Names {
 
 /// A lookup in progress. When it ends, in whatever way, all waiting requests get a result, and the next request
 /// starts a new lookup.
-struct Ended {
+struct LookupGuard {
     names: Names,
     host: String,
 }
 
-impl Ended {
+impl LookupGuard {
     fn look_up(self) {
         let found = (self.names.look_up)(&self.host).map_err(|error| LookUpError::System(error.to_string()));
         for waiting in self.waiting() {
@@ -87,13 +87,13 @@ impl Ended {
         }
     }
 
-    fn waiting(&self) -> Vec<oneshot::Sender<Found>> {
+    fn waiting(&self) -> Vec<oneshot::Sender<LookupResult>> {
         let mut asked = self.names.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.remove(&self.host).unwrap_or_default()
     }
 }
 
-impl Drop for Ended {
+impl Drop for LookupGuard {
     fn drop(&mut self) {
         drop(self.waiting());
     }

@@ -88,9 +88,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct TestWriter(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Kept {
+    impl Write for TestWriter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_request_is_at_the_top_of_a_line() {
-        let kept = Kept::default();
+        let kept = TestWriter::default();
         let writer = kept.clone();
         let layer = fmt::layer()
             .fmt_fields(fmt::format::JsonFields::new())

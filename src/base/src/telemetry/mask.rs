@@ -6,7 +6,7 @@
 
 mod shapes;
 
-use shapes::Shape;
+use shapes::RunPart;
 
 /// Minimum number of digits of a phone number: a local one has seven.
 const MIN_DIGITS: usize = 7;
@@ -87,7 +87,7 @@ fn mask_run(chars: &[char], start: usize, end: usize, out: &mut String) {
         .sum();
     let left = total - recognised;
     // `514 555.01 01` is not a price followed by something else.
-    let is_split = shapes.iter().all(Shape::is_ambiguous) && left >= 2 && WHOLE_NUMBER.contains(&total);
+    let is_split = shapes.iter().all(RunPart::is_ambiguous) && left >= 2 && WHOLE_NUMBER.contains(&total);
     if shapes.is_empty() || is_split {
         out.push_str(&mask_phone(&run.iter().collect::<String>()));
         return;

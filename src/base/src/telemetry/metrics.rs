@@ -53,7 +53,7 @@ const POOL_IDLE: &str = "ringbook_pool_idle_connections";
 
 /// The type of a metric.
 #[derive(Clone, Copy)]
-enum Kind {
+enum MetricType {
     Counter,
     Gauge,
     /// A histogram of seconds.
@@ -62,47 +62,47 @@ enum Kind {
 
 /// Name, type and help text of each metric.
 #[rustfmt::skip] // a table reads better as one
-const TABLE: &[(&str, Kind, &str)] = &[
-    (HTTP_SECONDS,       Kind::Seconds, "Time to answer a request, by route, method and status"),
-    (MESSAGES,           Kind::Counter, "Vapi messages, by type and outcome"),
-    (MESSAGES_SHARED,    Kind::Counter, "Vapi messages that were recorded in one transaction with others"),
-    (MESSAGE_SECONDS,    Kind::Seconds, "Time from a message's bytes to its answer, by type"),
-    (SIGNATURE_FAILURES, Kind::Counter, "Webhook requests refused for their signature"),
-    (RATE_LIMITED,       Kind::Counter, "Webhook requests refused because their address sends too many"),
-    (CONNECTIONS,        Kind::Gauge,   "Open connections of clients"),
-    (CONNECTIONS_CLOSED, Kind::Counter, "Connections that the server ended, by why: slow_head, idle, stalled, made_way, refused"),
-    (DECISIONS,          Kind::Counter, "Decisions, by priority, and whether degraded"),
-    (DECIDE_SECONDS,     Kind::Seconds, "Time to decide a price and a priority"),
-    (SCRIPT_FAULTS,      Kind::Counter, "Scripts that failed and were left out of a decision or an answer"),
-    (SCRIPTS_BUSY,       Kind::Counter, "Messages decided without scripts because the threads for them were busy"),
-    (SMS,                Kind::Counter, "SMS messages, by the state they reached"),
-    (SMS_ATTEMPTS,       Kind::Counter, "Attempts to send an SMS message, by outcome"),
-    (SMS_BREAKERS,       Kind::Gauge,   "Provider accounts to which nothing is sent at present"),
-    (NOTICES,            Kind::Gauge,   "Notices that nobody has resolved, by severity"),
-    (CACHE,              Kind::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
-    (OUTBOX_AGE,         Kind::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
-    (SPOOLED,            Kind::Counter, "Messages kept in the spool, because the database was away or too slow"),
-    (SPOOL_REFUSED,      Kind::Counter, "Messages that the spool did not take: full, too slow, or switched off"),
-    (DRAINED,            Kind::Counter, "Messages of the spool that were recorded"),
-    (SPOOL_WAITING,      Kind::Gauge,   "Messages that wait in the spool"),
-    (SPOOL_ASIDE,        Kind::Gauge,   "Messages of the spool that could not be recorded and were set aside"),
-    (SPOOL_BYTES,        Kind::Gauge,   "How much is in the spool"),
-    (SPOOL_OLDEST,       Kind::Gauge,   "How long the oldest message in the spool has waited"),
-    (DATABASE_AWAY,      Kind::Gauge,   "1 while the database gives no sign of life to messages"),
-    (REPLICA_AWAY,       Kind::Gauge,   "1 while the replica does not answer and people read from the primary"),
-    (ESCALATIONS,        Kind::Gauge,   "P1 calls that nobody has taken and that go on to the next contact"),
-    (ACKNOWLEDGED_SECONDS, Kind::Seconds, "Time until somebody took a P1"),
-    (RECONCILED,         Kind::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
-    (PURGED,             Kind::Counter, "Rows taken out because they need not be kept any longer, by what they held"),
-    (POOL_OPEN,          Kind::Gauge,   "Open database connections, by pool"),
-    (POOL_IDLE,          Kind::Gauge,   "Idle database connections, by pool"),
-    (WORKER_AGE,         Kind::Gauge,   "Seconds since this instance last ran a worker without a fault, by worker"),
-    (LAST_SUCCESS_AGE,   Kind::Gauge,   "Seconds since a backup, a reconcile or other periodic work last succeeded on any instance, by job; +Inf: never"),
-    (BUILD_INFO,         Kind::Gauge,   "1, with the version of the program"),
-    (CPU_SECONDS,        Kind::Counter, "Processor time used, in whole seconds"),
-    (RESIDENT_BYTES,     Kind::Gauge,   "Memory in use"),
-    (OPEN_FILES,         Kind::Gauge,   "Open files, connections included"),
-    (UPTIME,             Kind::Gauge,   "Seconds since the program started"),
+const TABLE: &[(&str, MetricType, &str)] = &[
+    (HTTP_SECONDS,       MetricType::Seconds, "Time to answer a request, by route, method and status"),
+    (MESSAGES,           MetricType::Counter, "Vapi messages, by type and outcome"),
+    (MESSAGES_SHARED,    MetricType::Counter, "Vapi messages that were recorded in one transaction with others"),
+    (MESSAGE_SECONDS,    MetricType::Seconds, "Time from a message's bytes to its answer, by type"),
+    (SIGNATURE_FAILURES, MetricType::Counter, "Webhook requests refused for their signature"),
+    (RATE_LIMITED,       MetricType::Counter, "Webhook requests refused because their address sends too many"),
+    (CONNECTIONS,        MetricType::Gauge,   "Open connections of clients"),
+    (CONNECTIONS_CLOSED, MetricType::Counter, "Connections that the server ended, by why: slow_head, idle, stalled, made_way, refused"),
+    (DECISIONS,          MetricType::Counter, "Decisions, by priority, and whether degraded"),
+    (DECIDE_SECONDS,     MetricType::Seconds, "Time to decide a price and a priority"),
+    (SCRIPT_FAULTS,      MetricType::Counter, "Scripts that failed and were left out of a decision or an answer"),
+    (SCRIPTS_BUSY,       MetricType::Counter, "Messages decided without scripts because the threads for them were busy"),
+    (SMS,                MetricType::Counter, "SMS messages, by the state they reached"),
+    (SMS_ATTEMPTS,       MetricType::Counter, "Attempts to send an SMS message, by outcome"),
+    (SMS_BREAKERS,       MetricType::Gauge,   "Provider accounts to which nothing is sent at present"),
+    (NOTICES,            MetricType::Gauge,   "Notices that nobody has resolved, by severity"),
+    (CACHE,              MetricType::Counter, "Compiled rulebooks asked for, by result (hit or miss)"),
+    (OUTBOX_AGE,         MetricType::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
+    (SPOOLED,            MetricType::Counter, "Messages kept in the spool, because the database was away or too slow"),
+    (SPOOL_REFUSED,      MetricType::Counter, "Messages that the spool did not take: full, too slow, or switched off"),
+    (DRAINED,            MetricType::Counter, "Messages of the spool that were recorded"),
+    (SPOOL_WAITING,      MetricType::Gauge,   "Messages that wait in the spool"),
+    (SPOOL_ASIDE,        MetricType::Gauge,   "Messages of the spool that could not be recorded and were set aside"),
+    (SPOOL_BYTES,        MetricType::Gauge,   "How much is in the spool"),
+    (SPOOL_OLDEST,       MetricType::Gauge,   "How long the oldest message in the spool has waited"),
+    (DATABASE_AWAY,      MetricType::Gauge,   "1 while the database gives no sign of life to messages"),
+    (REPLICA_AWAY,       MetricType::Gauge,   "1 while the replica does not answer and people read from the primary"),
+    (ESCALATIONS,        MetricType::Gauge,   "P1 calls that nobody has taken and that go on to the next contact"),
+    (ACKNOWLEDGED_SECONDS, MetricType::Seconds, "Time until somebody took a P1"),
+    (RECONCILED,         MetricType::Counter, "Ended calls found in Vapi's list without a report, by what became of them"),
+    (PURGED,             MetricType::Counter, "Rows taken out because they need not be kept any longer, by what they held"),
+    (POOL_OPEN,          MetricType::Gauge,   "Open database connections, by pool"),
+    (POOL_IDLE,          MetricType::Gauge,   "Idle database connections, by pool"),
+    (WORKER_AGE,         MetricType::Gauge,   "Seconds since this instance last ran a worker without a fault, by worker"),
+    (LAST_SUCCESS_AGE,   MetricType::Gauge,   "Seconds since a backup, a reconcile or other periodic work last succeeded on any instance, by job; +Inf: never"),
+    (BUILD_INFO,         MetricType::Gauge,   "1, with the version of the program"),
+    (CPU_SECONDS,        MetricType::Counter, "Processor time used, in whole seconds"),
+    (RESIDENT_BYTES,     MetricType::Gauge,   "Memory in use"),
+    (OPEN_FILES,         MetricType::Gauge,   "Open files, connections included"),
+    (UPTIME,             MetricType::Gauge,   "Seconds since the program started"),
 ];
 
 /// Counters that are created at start, with all values of their label. Otherwise a counter without events would be
@@ -148,9 +148,9 @@ pub fn install() {
             .ok()?;
         for &(name, kind, text) in TABLE {
             match kind {
-                Kind::Counter => describe_counter!(name, text),
-                Kind::Gauge => describe_gauge!(name, text),
-                Kind::Seconds => describe_histogram!(name, Unit::Seconds, text),
+                MetricType::Counter => describe_counter!(name, text),
+                MetricType::Gauge => describe_gauge!(name, text),
+                MetricType::Seconds => describe_histogram!(name, Unit::Seconds, text),
             }
         }
         for &(name, label, values) in FROM_THE_START {

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 pub struct Sampler {
     burst: u32,
     interval: Duration,
-    state: Mutex<State>,
+    state: Mutex<SampleWindow>,
 }
 
 #[derive(Debug)]
-struct State {
+struct SampleWindow {
     /// When all allowed lines will be forgotten.
     until: Option<Instant>,
     left_out: u64,
@@ -34,7 +34,7 @@ impl Sampler {
         Self {
             burst,
             interval,
-            state: Mutex::new(State {
+            state: Mutex::new(SampleWindow {
                 until: None,
                 left_out: 0,
             }),

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use maud::{Markup, html};
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use web::conditional::{Keep, Kept, to_get};
+use web::conditional::{CachedTags, Keep, to_get};
 
 use crate::address::query;
 use crate::business::Business;
@@ -24,7 +24,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
             let found = backtest::newest(visit, business, &set).await?;
             let part = backtest::part(visit, business, &set, found.as_ref());
             let response = page::answer(&visit.request, StatusCode::OK, &part);
-            return Ok(to_get(&Kept::of(&visit.request), Keep::Never, response).await);
+            return Ok(to_get(&CachedTags::of(&visit.request), Keep::Never, response).await);
         }
         shown(visit, business, None).await
     })

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::dates::{Month, from_day, from_wall, next_day, wall};
-use super::roster::{Piece, pieces};
-use super::view::{Fault, Form, Outcome, Said};
+use super::roster::{ShiftPart, pieces};
+use super::view::{Fault, Form, FormMessage, FormOutcome};
 use super::{PLACE, page};
 use crate::address::segment;
 use crate::business::Business;
@@ -41,7 +41,7 @@ pub fn replace(visit: &Visit) -> BoxFuture<'_, Answer> {
         };
         let span = time("from").zip(time("until"));
         let Some((from, until)) = span.filter(|_| faults.is_empty()) else {
-            return page(visit, Outcome::refused(Form::Replace, faults)).await;
+            return page(visit, FormOutcome::refused(Form::Replace, faults)).await;
         };
         let (code, mut row) = override_row(visit.sent("contact"), visit.sent("instead_of"), from, until);
         if !visit.sent("comment").is_empty() {
@@ -53,7 +53,7 @@ pub fn replace(visit: &Visit) -> BoxFuture<'_, Answer> {
             StatusCode::ACCEPTED => done(visit, Some(from.date()), "waits"),
             // The code contains a hash of the override, so an existing code means that the same form was sent before.
             status if status.is_success() || is_known(status) => done(visit, Some(from.date()), "replaced"),
-            _ => page(visit, Outcome::refused(Form::Replace, faults_of(&answer))).await,
+            _ => page(visit, FormOutcome::refused(Form::Replace, faults_of(&answer))).await,
         }
     })
 }
@@ -81,18 +81,18 @@ pub fn swap(visit: &Visit) -> BoxFuture<'_, Answer> {
         };
         let days = date("day").zip(date("with_day"));
         let Some((first_day, second_day)) = days.filter(|_| faults.is_empty()) else {
-            return page(visit, Outcome::refused(Form::Swap, faults)).await;
+            return page(visit, FormOutcome::refused(Form::Swap, faults)).await;
         };
         let given = shifts_on(visit, business, first, first_day).await?;
         let taken = shifts_on(visit, business, second, second_day).await?;
         for (field, code, found) in [("day", first, &given), ("with_day", second, &taken)] {
             if found.is_empty() {
-                let text = Said::Of("on-call-fault-no-shift", business.contact(code));
+                let text = FormMessage::Of("on-call-fault-no-shift", business.contact(code));
                 faults.push(Fault { field, text });
             }
         }
         if !faults.is_empty() {
-            return page(visit, Outcome::refused(Form::Swap, faults)).await;
+            return page(visit, FormOutcome::refused(Form::Swap, faults)).await;
         }
         let given = given
             .iter()
@@ -102,11 +102,11 @@ pub fn swap(visit: &Visit) -> BoxFuture<'_, Answer> {
             .map(|piece| override_row(first, second, piece.from, piece.until));
         let rows = given.chain(taken).collect();
         match publish(visit, business, rows).await? {
-            Published::Done => done(visit, Some(first_day), "swapped"),
-            Published::Waits => done(visit, Some(first_day), "waits"),
-            Published::Refused(faults) => {
+            ChangeSetResult::Done => done(visit, Some(first_day), "swapped"),
+            ChangeSetResult::Waits => done(visit, Some(first_day), "waits"),
+            ChangeSetResult::Refused(faults) => {
                 let faults = faults.into_iter().map(|fault| Fault { field: "", ..fault });
-                page(visit, Outcome::refused(Form::Swap, faults.collect())).await
+                page(visit, FormOutcome::refused(Form::Swap, faults.collect())).await
             }
         }
     })
@@ -130,11 +130,11 @@ pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
             status if status.is_success() => done(visit, None, "removed"),
             StatusCode::PRECONDITION_FAILED => {
                 let faults = vec![Fault::new("", "on-call-fault-changed")];
-                page(visit, Outcome::refused(Form::Remove, faults)).await
+                page(visit, FormOutcome::refused(Form::Remove, faults)).await
             }
             _ => {
                 let faults = faults_of(&answer).into_iter().map(|fault| Fault { field: "", ..fault });
-                page(visit, Outcome::refused(Form::Remove, faults.collect())).await
+                page(visit, FormOutcome::refused(Form::Remove, faults.collect())).await
             }
         }
     })
@@ -162,24 +162,29 @@ fn override_row(contact: &str, instead_of: &str, from: NaiveDateTime, until: Nai
 }
 
 /// The shifts of a person on a day.
-async fn shifts_on(visit: &Visit, business: &Business, contact: &str, date: NaiveDate) -> Result<Vec<Piece>, Refusal> {
+async fn shifts_on(
+    visit: &Visit,
+    business: &Business,
+    contact: &str,
+    date: NaiveDate,
+) -> Result<Vec<ShiftPart>, Refusal> {
     let before = date.pred_opt().unwrap_or(date).to_string();
     let pairs = [("from", before.as_str()), ("until", &next_day(date).to_string())];
     let roster = visit.read(&business.path("/shifts"), &pairs).await?;
     let all = pieces(&roster, visit.times(business).zone).into_iter();
-    let is_it = |piece: &Piece| piece.contact.as_deref() == Some(contact) && piece.day() == date;
+    let is_it = |piece: &ShiftPart| piece.contact.as_deref() == Some(contact) && piece.day() == date;
     Ok(all.filter(is_it).collect())
 }
 
 /// The result of a change set.
-enum Published {
+enum ChangeSetResult {
     Done,
     Waits,
     Refused(Vec<Fault>),
 }
 
 /// Publishes new overrides in one revision: all or none.
-async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>) -> Result<Published, Refusal> {
+async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>) -> Result<ChangeSetResult, Refusal> {
     let changes: Vec<Value> = rows
         .into_iter()
         .map(|(code, row)| json!({"resource": "shift-overrides", "code": code, "method": "put", "body": row}))
@@ -188,10 +193,10 @@ async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>)
     let sets = business.path("/change-sets");
     let (status, set) = visit.attempt(Method::POST, &sets, Some(&body), None).await?;
     if is_known(status) {
-        return Ok(Published::Done);
+        return Ok(ChangeSetResult::Done);
     }
     let (Some(id), true) = (set["id"].as_str(), status.is_success()) else {
-        return Ok(Published::Refused(faults_of(&set)));
+        return Ok(ChangeSetResult::Refused(faults_of(&set)));
     };
     let (set_path, version) = (format!("{sets}/{}", segment(id)), set["version"].to_string());
     let publish = format!("{set_path}/publish");
@@ -199,16 +204,16 @@ async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>)
         .attempt(Method::POST, &publish, Some(&json!({})), Some(&version))
         .await?;
     if status == StatusCode::ACCEPTED {
-        return Ok(Published::Waits);
+        return Ok(ChangeSetResult::Waits);
     }
     if status.is_success() {
-        return Ok(Published::Done);
+        return Ok(ChangeSetResult::Done);
     }
     // Nobody would look for the rejected change set again.
     visit
         .attempt(Method::POST, &format!("{set_path}/discard"), None, Some(&version))
         .await?;
-    Ok(Published::Refused(faults_of(&answer)))
+    Ok(ChangeSetResult::Refused(faults_of(&answer)))
 }
 
 /// The faults of an override by the fields of the form.
@@ -226,17 +231,17 @@ pub fn faults_of(problem: &Value) -> Vec<Fault> {
                 _ => "",
             };
             let text = match error["code"].as_str().unwrap_or_default() {
-                "same_contact" => Said::Key("on-call-fault-same"),
-                "empty_span" => Said::Key("on-call-fault-empty"),
-                "too_long" => Said::Key("on-call-fault-long"),
-                "unknown_reference" => Said::Key("on-call-fault-gone"),
-                _ => Said::Detail(error["detail"].as_str().unwrap_or_default().to_owned()),
+                "same_contact" => FormMessage::Key("on-call-fault-same"),
+                "empty_span" => FormMessage::Key("on-call-fault-empty"),
+                "too_long" => FormMessage::Key("on-call-fault-long"),
+                "unknown_reference" => FormMessage::Key("on-call-fault-gone"),
+                _ => FormMessage::Detail(error["detail"].as_str().unwrap_or_default().to_owned()),
             };
             Fault { field, text }
         })
         .collect();
     if faults.is_empty() {
-        let text = Said::Detail(problem["detail"].as_str().unwrap_or_default().to_owned());
+        let text = FormMessage::Detail(problem["detail"].as_str().unwrap_or_default().to_owned());
         faults.push(Fault { field: "", text });
     }
     faults

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::change::done;
 use super::fields::{Field, general};
 use super::page;
-use super::view::{Fault, Form, Outcome, Said, View};
+use super::view::{Fault, Form, FormMessage, FormOutcome, View};
 use crate::address::segment;
 use crate::leads::text;
 use crate::page::token;
@@ -88,7 +88,7 @@ pub fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
         let name = visit.sent("name");
         if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
             let faults = vec![Fault::new("name", "on-call-fault-feed-name")];
-            return page(visit, Outcome::refused(Form::Feed, faults)).await;
+            return page(visit, FormOutcome::refused(Form::Feed, faults)).await;
         }
         let mut body = json!({"name": name});
         if !visit.sent("contact").is_empty() {
@@ -99,15 +99,15 @@ pub fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
         if !status.is_success() {
             let detail = answer["detail"].as_str().unwrap_or_default().to_owned();
             let text = match status {
-                StatusCode::CONFLICT => Said::Key("on-call-fault-feeds"),
-                _ => Said::Detail(detail),
+                StatusCode::CONFLICT => FormMessage::Key("on-call-fault-feeds"),
+                _ => FormMessage::Detail(detail),
             };
-            return page(visit, Outcome::refused(Form::Feed, vec![Fault { field: "", text }])).await;
+            return page(visit, FormOutcome::refused(Form::Feed, vec![Fault { field: "", text }])).await;
         }
-        let outcome = Outcome {
+        let outcome = FormOutcome {
             form: Some(Form::Feed),
             feed: text(&answer, "address").map(|path| address(visit, path)),
-            ..Outcome::default()
+            ..FormOutcome::default()
         };
         page(visit, outcome).await
     })

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::dates::{day, next_day, wall};
 use super::fields::{Field, general};
 use super::holiday::{self, entry_of};
-use super::roster::Piece;
+use super::roster::ShiftPart;
 use super::view::{Form, View, opening_hours};
 use crate::page;
 
@@ -82,8 +82,9 @@ fn replace(view: &View<'_>) -> Markup {
     });
     let contact = view.value(form, "contact", || view.only_other(&replaced));
     let midnight = |date: NaiveDate| wall(date.and_time(chrono::NaiveTime::MIN));
-    let span = |piece: fn(&Piece) -> String, of_day: Option<String>| chosen.map(piece).or(of_day).unwrap_or_default();
-    let from = view.value(form, "from", || span(Piece::begin, day.map(midnight)));
+    let span =
+        |piece: fn(&ShiftPart) -> String, of_day: Option<String>| chosen.map(piece).or(of_day).unwrap_or_default();
+    let from = view.value(form, "from", || span(ShiftPart::begin, day.map(midnight)));
     let until = view.value(form, "until", || {
         span(|piece| wall(piece.until), day.map(next_day).map(midnight))
     });
@@ -109,8 +110,8 @@ fn replace(view: &View<'_>) -> Markup {
 fn swap(view: &View<'_>) -> Markup {
     let words = view.visit.words;
     let form = Form::Swap;
-    let who = |piece: Option<&Piece>| piece.and_then(|piece| piece.contact.clone()).unwrap_or_default();
-    let date = |piece: Option<&Piece>| piece.map(|piece| piece.day().to_string()).unwrap_or_default();
+    let who = |piece: Option<&ShiftPart>| piece.and_then(|piece| piece.contact.clone()).unwrap_or_default();
+    let date = |piece: Option<&ShiftPart>| piece.map(|piece| piece.day().to_string()).unwrap_or_default();
     let (chosen, other) = (view.chosen(), view.other());
     let first = view.value(form, "who", || who(chosen));
     let first_day = view.value(form, "day", || date(chosen));

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::dates::{Month, clock, day, hours, is_midnight, weekdays};
-use super::roster::Piece;
+use super::roster::ShiftPart;
 use super::view::View;
 use crate::dates::{self, weekday_name};
 use crate::leads::text;
@@ -36,7 +36,7 @@ pub fn head(view: &View<'_>) -> Markup {
 }
 
 /// What to do once a shift is chosen.
-fn choosing(view: &View<'_>, chosen: &Piece) -> Markup {
+fn choosing(view: &View<'_>, chosen: &ShiftPart) -> Markup {
     let words = view.visit.words;
     let who = view.business.contact(chosen.contact.as_deref().unwrap_or_default());
     let values = [("who", who.as_str()), ("day", &day(words, chosen.day()))];
@@ -66,7 +66,7 @@ pub fn month(view: &View<'_>) -> Markup {
 fn cell(view: &View<'_>, date: NaiveDate) -> Markup {
     let words = view.visit.words;
     let is_today = date == view.today;
-    let mut pieces: Vec<&Piece> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
+    let mut pieces: Vec<&ShiftPart> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
     // The sort is stable: the contact who is tried first stays first.
     pieces.sort_by_key(|piece| piece.from);
     let is_chosen = view.day() == Some(date);
@@ -120,7 +120,7 @@ fn holiday_line(view: &View<'_>, holiday: &Value) -> Markup {
 }
 
 /// A shift or a gap of a day. While a shift is chosen, the shifts of other people are links that fill in the swap form.
-fn line(view: &View<'_>, piece: &Piece) -> Markup {
+fn line(view: &View<'_>, piece: &ShiftPart) -> Markup {
     let words = view.visit.words;
     let when = when(view, piece);
     let Some(code) = piece.contact.as_deref() else {
@@ -151,7 +151,7 @@ fn line(view: &View<'_>, piece: &Piece) -> Markup {
 }
 
 /// The hours of a piece within its day.
-fn when(view: &View<'_>, piece: &Piece) -> String {
+fn when(view: &View<'_>, piece: &ShiftPart) -> String {
     let words = view.visit.words;
     if piece.is_whole_day() {
         return words.say("on-call-all-day");

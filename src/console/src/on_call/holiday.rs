@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::change::{done, faults_of};
 use super::dates::from_day;
 use super::page;
-use super::view::{Fault, Form, Outcome, Said, View, opening_hours};
+use super::view::{Fault, Form, FormMessage, FormOutcome, View, opening_hours};
 use crate::address::segment;
 use crate::business::Business;
 use crate::page::token;
@@ -56,10 +56,10 @@ pub fn add(visit: &Visit) -> BoxFuture<'_, Answer> {
             }
         };
         let Some(date) = date.filter(|_| faults.is_empty()) else {
-            return page(visit, Outcome::refused(Form::Holiday, faults)).await;
+            return page(visit, FormOutcome::refused(Form::Holiday, faults)).await;
         };
         if let Some(fault) = meanwhile(visit, business, date) {
-            return page(visit, Outcome::refused(Form::Holiday, vec![fault])).await;
+            return page(visit, FormOutcome::refused(Form::Holiday, vec![fault])).await;
         }
         let change = |calendar: &Calendar| {
             let mut days = without(calendar, date);
@@ -85,7 +85,7 @@ pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
         let Some(date) = from_day(visit.sent("date")) else {
             return page(
                 visit,
-                Outcome::refused(Form::Holiday, vec![Fault::new("date", "on-call-fault-date")]),
+                FormOutcome::refused(Form::Holiday, vec![Fault::new("date", "on-call-fault-date")]),
             )
             .await;
         };
@@ -93,7 +93,7 @@ pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
             return done(visit, Some(date), "no-holiday");
         }
         if let Some(fault) = meanwhile(visit, business, date) {
-            return page(visit, Outcome::refused(Form::Holiday, vec![fault])).await;
+            return page(visit, FormOutcome::refused(Form::Holiday, vec![fault])).await;
         }
         let written = write(visit, business, |calendar| without(calendar, date)).await?;
         answered(visit, date, written, "no-holiday").await
@@ -125,9 +125,9 @@ fn meanwhile(visit: &Visit, business: &Business, date: NaiveDate) -> Option<Faul
         return None;
     }
     let text = if name.is_empty() {
-        Said::Of("on-call-fault-unnamed", was.to_owned())
+        FormMessage::Of("on-call-fault-unnamed", was.to_owned())
     } else {
-        Said::Of("on-call-fault-meanwhile", name)
+        FormMessage::Of("on-call-fault-meanwhile", name)
     };
     Some(Fault { field: "", text })
 }
@@ -139,11 +139,11 @@ async fn answered(visit: &Visit, date: NaiveDate, written: (StatusCode, Value), 
         status if status.is_success() => done(visit, Some(date), what),
         StatusCode::PRECONDITION_FAILED => {
             let faults = vec![Fault::new("", "on-call-fault-again")];
-            page(visit, Outcome::refused(Form::Holiday, faults)).await
+            page(visit, FormOutcome::refused(Form::Holiday, faults)).await
         }
         _ => {
             let faults = faults_of(&answer).into_iter().map(|fault| Fault { field: "", ..fault });
-            page(visit, Outcome::refused(Form::Holiday, faults.collect())).await
+            page(visit, FormOutcome::refused(Form::Holiday, faults.collect())).await
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::leads::text;
 
 /// A part of a shift, or of hours in which nobody is on shift.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct ShiftPart {
     /// The contact's code; `None` if nobody is on shift.
     pub contact: Option<String>,
     pub from: NaiveDateTime,
@@ -20,7 +20,7 @@ pub struct Piece {
     pub source: String,
 }
 
-impl Piece {
+impl ShiftPart {
     /// The day whose cell shows it.
     pub fn day(&self) -> NaiveDate {
         self.from.date()
@@ -38,14 +38,14 @@ impl Piece {
 }
 
 /// The pieces of a response: first of its shifts, then of its gaps, in the response's order.
-pub fn pieces(roster: &Value, zone: Tz) -> Vec<Piece> {
+pub fn pieces(roster: &Value, zone: Tz) -> Vec<ShiftPart> {
     let of = |name: &str| roster[name].as_array().into_iter().flatten();
     let all = of("shifts").chain(of("gaps")).filter_map(|one| {
         let at = |name: &str| {
             let instant: DateTime<Utc> = text(one, name)?.parse().ok()?;
             Some(instant.with_timezone(&zone).naive_local())
         };
-        Some(Piece {
+        Some(ShiftPart {
             contact: text(one, "contact").map(ToOwned::to_owned),
             from: at("starts_at")?,
             until: at("ends_at")?,
@@ -55,7 +55,7 @@ pub fn pieces(roster: &Value, zone: Tz) -> Vec<Piece> {
     all.flat_map(split).collect()
 }
 
-fn split(whole: Piece) -> Vec<Piece> {
+fn split(whole: ShiftPart) -> Vec<ShiftPart> {
     if whole.until - whole.from < TimeDelta::days(1) {
         return vec![whole];
     }
@@ -64,7 +64,7 @@ fn split(whole: Piece) -> Vec<Piece> {
     while from < whole.until {
         let midnight = next_day(from.date()).and_time(chrono::NaiveTime::MIN);
         let until = midnight.min(whole.until);
-        pieces.push(Piece {
+        pieces.push(ShiftPart {
             from,
             until,
             ..whole.clone()

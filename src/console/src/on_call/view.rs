@@ -7,7 +7,7 @@ use rules::rows::{Calendar, Contact, ShiftOverride};
 use serde_json::Value;
 
 use super::dates::{Month, from_day, next_day};
-use super::roster::{Piece, pieces};
+use super::roster::{ShiftPart, pieces};
 use super::{PLACE, REFUSED};
 use crate::business::Business;
 use crate::locale::Times;
@@ -42,12 +42,12 @@ impl Form {
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub field: &'static str,
-    pub text: Said,
+    pub text: FormMessage,
 }
 
 /// A sentence.
 #[derive(Clone, Debug)]
-pub enum Said {
+pub enum FormMessage {
     /// The key of a message.
     Key(&'static str),
     /// The key of a message, and its argument.
@@ -58,21 +58,21 @@ pub enum Said {
 
 impl Fault {
     pub const fn new(field: &'static str, key: &'static str) -> Self {
-        let text = Said::Key(key);
+        let text = FormMessage::Key(key);
         Self { field, text }
     }
 }
 
 /// The result of a form.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct FormOutcome {
     pub form: Option<Form>,
     pub faults: Vec<Fault>,
     /// The address of a new calendar feed.
     pub feed: Option<String>,
 }
 
-impl Outcome {
+impl FormOutcome {
     pub fn refused(form: Form, faults: Vec<Fault>) -> Self {
         Self {
             form: Some(form),
@@ -94,15 +94,15 @@ pub struct View<'a> {
     pub month: Month,
     pub today: NaiveDate,
     pub may_change: bool,
-    pub outcome: Outcome,
+    pub outcome: FormOutcome,
     /// The shifts from the API, for the month and the days before and after it.
     pub roster: Value,
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<ShiftPart>,
     pub feeds: Vec<Value>,
 }
 
 impl<'a> View<'a> {
-    pub async fn open(visit: &'a Visit, business: &'a Business, outcome: Outcome) -> Result<Self, Refusal> {
+    pub async fn open(visit: &'a Visit, business: &'a Business, outcome: FormOutcome) -> Result<Self, Refusal> {
         let times = visit.times(business);
         let today = times.now.with_timezone(&times.zone).date_naive();
         let day = from_day(visit.asked("day")).map(Month::of);
@@ -156,17 +156,17 @@ impl<'a> View<'a> {
     }
 
     /// The shift that was chosen in the calendar.
-    pub fn chosen(&self) -> Option<&Piece> {
+    pub fn chosen(&self) -> Option<&ShiftPart> {
         self.piece(self.visit.asked("who"), self.visit.asked("at"))
     }
 
     /// The shift to swap it with.
-    pub fn other(&self) -> Option<&Piece> {
+    pub fn other(&self) -> Option<&ShiftPart> {
         self.piece(self.visit.asked("with"), self.visit.asked("with_at"))
     }
 
-    fn piece(&self, contact: &str, begin: &str) -> Option<&Piece> {
-        let is_it = |piece: &&Piece| piece.contact.as_deref() == Some(contact) && piece.begin() == begin;
+    fn piece(&self, contact: &str, begin: &str) -> Option<&ShiftPart> {
+        let is_it = |piece: &&ShiftPart| piece.contact.as_deref() == Some(contact) && piece.begin() == begin;
         self.pieces.iter().find(is_it)
     }
 
@@ -187,12 +187,12 @@ impl<'a> View<'a> {
         faults.collect()
     }
 
-    pub fn sentence(&self, said: &Said) -> Markup {
+    pub fn sentence(&self, said: &FormMessage) -> Markup {
         let words = self.visit.words;
         match said {
-            Said::Key(key) => html! { (words.say(key)) },
-            Said::Of(key, what) => html! { (words.say_of(key, &[("what", what)])) },
-            Said::Detail(text) => html! { span lang="en" { (self.business.shown(text)) } },
+            FormMessage::Key(key) => html! { (words.say(key)) },
+            FormMessage::Of(key, what) => html! { (words.say_of(key, &[("what", what)])) },
+            FormMessage::Detail(text) => html! { span lang="en" { (self.business.shown(text)) } },
         }
     }
 

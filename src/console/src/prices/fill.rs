@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use crate::business::Business;
 use crate::prices::amount::{self, Fault, Span};
-use crate::prices::sheet::Line;
+use crate::prices::sheet::PriceRow;
 use crate::words::Words;
 
 /// The steps to which prices may be rounded.
@@ -12,7 +12,7 @@ pub const STEPS: [&str; 4] = ["0.01", "1", "5", "10"];
 
 /// Changes the amounts of rows by `percent`. `over` selects the rows: `picked`, `services` or `adjustments`. Returns the number
 /// of filled fields.
-pub fn raise(words: Words, lines: &mut [Line], percent: Decimal, step: Decimal, over: &str) -> usize {
+pub fn raise(words: Words, lines: &mut [PriceRow], percent: Decimal, step: Decimal, over: &str) -> usize {
     let mut filled = 0;
     for line in lines {
         let is_meant = if over == "picked" {
@@ -48,7 +48,7 @@ pub struct Miss {
 
 /// Fills fields from pasted lines. A line is `code<TAB>price`, or with semicolons or commas. It may have the name of the row in
 /// any language instead of the code, and the upper end of a range in a third column.
-pub fn paste(words: Words, business: &Business, lines: &mut [Line], text: &str) -> (usize, Vec<Miss>) {
+pub fn paste(words: Words, business: &Business, lines: &mut [PriceRow], text: &str) -> (usize, Vec<Miss>) {
     let (mut filled, mut misses, mut seen) = (0, Vec::new(), Vec::new());
     for (number, row) in text.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
         let cells = cells(row);
@@ -83,7 +83,7 @@ pub fn paste(words: Words, business: &Business, lines: &mut [Line], text: &str) 
     (filled, misses)
 }
 
-fn put(words: Words, line: &mut Line, price: &str, upper: &str) -> Result<(), &'static str> {
+fn put(words: Words, line: &mut PriceRow, price: &str, upper: &str) -> Result<(), &'static str> {
     let key = |fault: Fault| fault.key();
     let mut span = match line.fields.first() {
         None => return Err("prices-paste-refused"),
@@ -107,7 +107,7 @@ fn put(words: Words, line: &mut Line, price: &str, upper: &str) -> Result<(), &'
     Ok(())
 }
 
-fn is_named(business: &Business, line: &Line, name: &str) -> bool {
+fn is_named(business: &Business, line: &PriceRow, name: &str) -> bool {
     let is_name = |code: &str| business.row_name(line.resource, &line.code, code).to_lowercase() == name.to_lowercase();
     line.code.eq_ignore_ascii_case(name) || ["en", "fr"].into_iter().any(is_name)
 }

@@ -11,9 +11,9 @@ use crate::leads::text;
 use crate::page::{self, Frame};
 use crate::prices::fill::{self, Miss, STEPS};
 use crate::prices::guards::Guards;
-use crate::prices::sheet::Line;
-use crate::prices::table::{self, Around};
-use crate::prices::{Ground, amount, read};
+use crate::prices::sheet::PriceRow;
+use crate::prices::table::{self, CellContext};
+use crate::prices::{PriceContext, amount, read};
 use crate::visit::Visit;
 use crate::words::Words;
 
@@ -43,8 +43,8 @@ impl Note {
 }
 
 /// The input of a person, and its result.
-pub struct Typed {
-    pub lines: Vec<Line>,
+pub struct PriceInput {
+    pub lines: Vec<PriceRow>,
     pub comment: String,
     pub notes: Vec<Note>,
     /// Whether it contains input that was sent but not saved.
@@ -59,8 +59,8 @@ pub struct Typed {
     misses: Vec<Miss>,
 }
 
-impl Typed {
-    pub fn new(lines: Vec<Line>) -> Self {
+impl PriceInput {
+    pub fn new(lines: Vec<PriceRow>) -> Self {
         Self {
             lines,
             comment: String::new(),
@@ -76,7 +76,7 @@ impl Typed {
         }
     }
 
-    pub fn of(visit: &Visit, lines: Vec<Line>) -> Self {
+    pub fn of(visit: &Visit, lines: Vec<PriceRow>) -> Self {
         let sent = |name| visit.sent(name).to_owned();
         Self {
             comment: sent("comment"),
@@ -135,10 +135,10 @@ impl Typed {
 }
 
 /// The page.
-pub fn page(visit: &Visit, business: &Business, ground: &Ground, typed: &Typed) -> Response {
+pub fn page(visit: &Visit, business: &Business, ground: &PriceContext, typed: &PriceInput) -> Response {
     let words = visit.words;
     let currency = table::currency_of(business);
-    let around = Around {
+    let around = CellContext {
         visit,
         business,
         currency: &currency,
@@ -173,7 +173,7 @@ pub fn page(visit: &Visit, business: &Business, ground: &Ground, typed: &Typed) 
 }
 
 /// The change set that the page adds to, or a link to one that is already open.
-fn set_line(visit: &Visit, ground: &Ground) -> Markup {
+fn set_line(visit: &Visit, ground: &PriceContext) -> Markup {
     let words = visit.words;
     let name = |set: &Value| text(set, "comment").map_or_else(|| words.say("change-set-unnamed"), ToOwned::to_owned);
     match (&ground.set, &ground.own) {
@@ -195,7 +195,7 @@ fn set_line(visit: &Visit, ground: &Ground) -> Markup {
     }
 }
 
-fn notes(visit: &Visit, typed: &Typed) -> Markup {
+fn notes(visit: &Visit, typed: &PriceInput) -> Markup {
     let words = visit.words;
     html! {
         @for note in &typed.notes {
@@ -206,7 +206,7 @@ fn notes(visit: &Visit, typed: &Typed) -> Markup {
     }
 }
 
-fn tools(visit: &Visit, typed: &Typed) -> Markup {
+fn tools(visit: &Visit, typed: &PriceInput) -> Markup {
     let words = visit.words;
     let overs = [
         ("picked", words.say("prices-over-picked")),
@@ -256,7 +256,7 @@ fn tools(visit: &Visit, typed: &Typed) -> Markup {
     } }
 }
 
-fn bar(visit: &Visit, ground: &Ground, typed: &Typed) -> Markup {
+fn bar(visit: &Visit, ground: &PriceContext, typed: &PriceInput) -> Markup {
     let words = visit.words;
     let changed = typed.lines.iter().filter(|line| line.patch().is_some()).count();
     html! {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::address::{query, segment};
 use crate::business::Business;
-use crate::prices::sheet::Line;
+use crate::prices::sheet::PriceRow;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
@@ -13,8 +13,8 @@ use crate::visit::Visit;
 const NAMED: usize = 3;
 
 /// The changes in the format of the admin API, each with the index of its line.
-pub fn changes(lines: &[Line]) -> Vec<(usize, Value)> {
-    let change = |(number, line): (usize, &Line)| {
+pub fn changes(lines: &[PriceRow]) -> Vec<(usize, Value)> {
+    let change = |(number, line): (usize, &PriceRow)| {
         let body = line.patch()?;
         let change = json!({
             "resource": line.resource, "code": line.code, "method": "patch", "body": body, "version": line.version,
@@ -25,7 +25,7 @@ pub fn changes(lines: &[Line]) -> Vec<(usize, Value)> {
 }
 
 /// Opens a change set with the changes. Returns its id.
-pub async fn open(visit: &Visit, business: &Business, lines: &[Line], comment: &str) -> Result<String, Refusal> {
+pub async fn open(visit: &Visit, business: &Business, lines: &[PriceRow], comment: &str) -> Result<String, Refusal> {
     let changes = changes(lines);
     let comment = if comment.is_empty() {
         described(visit, business, lines, &changes)
@@ -39,7 +39,7 @@ pub async fn open(visit: &Visit, business: &Business, lines: &[Line], comment: &
 }
 
 /// Adds the changes to a change set, one after the other.
-pub async fn add(visit: &Visit, business: &Business, lines: &[Line], set: &Value) -> Result<String, Refusal> {
+pub async fn add(visit: &Visit, business: &Business, lines: &[PriceRow], set: &Value) -> Result<String, Refusal> {
     let id = set["id"].as_str().unwrap_or_default();
     let mut version = set["version"].to_string();
     for (_, change) in changes(lines) {
@@ -55,9 +55,9 @@ pub async fn add(visit: &Visit, business: &Business, lines: &[Line], set: &Value
 }
 
 /// The default comment of a change set: the names of the rows whose prices it changes.
-fn described(visit: &Visit, business: &Business, lines: &[Line], changes: &[(usize, Value)]) -> String {
+fn described(visit: &Visit, business: &Business, lines: &[PriceRow], changes: &[(usize, Value)]) -> String {
     let changed = changes.iter().filter_map(|(number, _)| lines.get(*number));
-    let name = |line: &Line| business.row_name(line.resource, &line.code, visit.words.0.code());
+    let name = |line: &PriceRow| business.row_name(line.resource, &line.code, visit.words.0.code());
     let names: Vec<_> = changed.take(NAMED).map(name).collect();
     let more = if changes.len() > NAMED { ", …" } else { "" };
     let rows = format!("{}{more}", names.join(", "));
@@ -66,7 +66,7 @@ fn described(visit: &Visit, business: &Business, lines: &[Line], changes: &[(usi
 }
 
 /// Puts the faults from the admin API beside their fields. Returns whether every fault has a field.
-pub fn place_faults(lines: &mut [Line], refusal: &Refusal) -> bool {
+pub fn place_faults(lines: &mut [PriceRow], refusal: &Refusal) -> bool {
     let numbers: Vec<usize> = changes(lines).into_iter().map(|(number, _)| number).collect();
     let mut all = !refusal.fields.is_empty();
     for (place, detail) in &refusal.fields {

@@ -27,7 +27,7 @@ pub struct Field {
 }
 
 /// A row.
-pub struct Line {
+pub struct PriceRow {
     /// `services` or `adjustments`.
     pub resource: &'static str,
     pub code: String,
@@ -74,7 +74,7 @@ impl Field {
     }
 }
 
-impl Line {
+impl PriceRow {
     /// The name of the form's field for a column.
     pub fn field_name(&self, column: &str) -> String {
         format!("{}.{}.{column}", self.resource, self.code)
@@ -195,7 +195,7 @@ pub fn pending(set: &Value) -> Pending {
 }
 
 /// All rows with a price, sorted by rank.
-pub fn lines(words: Words, business: &Business, pending: &Pending) -> Vec<Line> {
+pub fn lines(words: Words, business: &Business, pending: &Pending) -> Vec<PriceRow> {
     let mut lines = Vec::new();
     let mut services: Vec<_> = business.rows.services.values().collect();
     services.sort_by_key(|stored| {
@@ -231,7 +231,7 @@ pub fn lines(words: Words, business: &Business, pending: &Pending) -> Vec<Line> 
 }
 
 /// The rows with the form input.
-pub fn typed_lines(visit: &Visit, business: &Business, pending: &Pending) -> Vec<Line> {
+pub fn typed_lines(visit: &Visit, business: &Business, pending: &Pending) -> Vec<PriceRow> {
     let mut lines = lines(visit.words, business, pending);
     for line in &mut lines {
         let name = line.name();
@@ -249,9 +249,9 @@ fn line(
     (resource, version): (&'static str, i64),
     (row, with): (&Value, &Value),
     columns: &[&'static str],
-) -> Line {
+) -> PriceRow {
     let field = |column: &&'static str| Field::new(words, column, end(row, column), end(with, column));
-    Line {
+    PriceRow {
         resource,
         code: row["code"].as_str().unwrap_or_default().to_owned(),
         version,

@@ -8,12 +8,12 @@ use crate::locale::{percent, range};
 use crate::prices::amount::{self, Span};
 use crate::prices::guards::Guards;
 use crate::prices::read::{about_service, condition};
-use crate::prices::sheet::{Field, Line};
+use crate::prices::sheet::{Field, PriceRow};
 use crate::visit::Visit;
 use crate::words::Words;
 
 /// The data that the cells need besides their row.
-pub struct Around<'a> {
+pub struct CellContext<'a> {
     pub visit: &'a Visit,
     pub business: &'a Business,
     pub currency: &'a str,
@@ -21,7 +21,7 @@ pub struct Around<'a> {
 }
 
 /// Services and adjustments, each with its fields.
-pub fn table(around: &Around<'_>, lines: &[Line]) -> Markup {
+pub fn table(around: &CellContext<'_>, lines: &[PriceRow]) -> Markup {
     let words = around.visit.words;
     html! { div.scroll tabindex="0" role="region" aria-label=(words.say("prices")) {
         table.grid.prices {
@@ -37,13 +37,13 @@ pub fn table(around: &Around<'_>, lines: &[Line]) -> Markup {
     } }
 }
 
-fn group(around: &Around<'_>, lines: &[Line], resource: &str) -> Markup {
+fn group(around: &CellContext<'_>, lines: &[PriceRow], resource: &str) -> Markup {
     let words = around.visit.words;
     html! { tbody {
         tr.group { th scope="rowgroup" colspan="4" {
             (if resource == "services" { words.say("services") } else { words.say("adjustments") })
         } }
-        @let (priced, refused): (Vec<&Line>, Vec<&Line>) =
+        @let (priced, refused): (Vec<&PriceRow>, Vec<&PriceRow>) =
             lines.iter().filter(|line| line.resource == resource).partition(|line| !line.fields.is_empty());
         @for line in priced { (row(around, line)) }
         @if !refused.is_empty() { (without_price(around, &refused)) }
@@ -51,16 +51,16 @@ fn group(around: &Around<'_>, lines: &[Line], resource: &str) -> Markup {
 }
 
 /// The services without a price, which are refused, in one row.
-fn without_price(around: &Around<'_>, lines: &[&Line]) -> Markup {
+fn without_price(around: &CellContext<'_>, lines: &[&PriceRow]) -> Markup {
     let words = around.visit.words;
-    let name = |line: &&Line| around.business.row_name(line.resource, &line.code, words.0.code());
+    let name = |line: &&PriceRow| around.business.row_name(line.resource, &line.code, words.0.code());
     let names: Vec<_> = lines.iter().map(name).collect();
     html! { tr { td.quiet colspan="4" {
         span.tag { (words.name("offer", "refused")) } " " (names.join(", "))
     } } }
 }
 
-fn row(around: &Around<'_>, line: &Line) -> Markup {
+fn row(around: &CellContext<'_>, line: &PriceRow) -> Markup {
     let words = around.visit.words;
     let name = around.business.row_name(line.resource, &line.code, words.0.code());
     let is_changed = line
@@ -89,7 +89,7 @@ fn row(around: &Around<'_>, line: &Line) -> Markup {
     } }
 }
 
-fn about(around: &Around<'_>, line: &Line) -> Markup {
+fn about(around: &CellContext<'_>, line: &PriceRow) -> Markup {
     let (visit, business) = (around.visit, around.business);
     match line.resource {
         "services" => business
@@ -107,7 +107,7 @@ fn about(around: &Around<'_>, line: &Line) -> Markup {
 }
 
 /// The kind of an adjustment, for example percent.
-fn kind(around: &Around<'_>, line: &Line) -> Option<String> {
+fn kind(around: &CellContext<'_>, line: &PriceRow) -> Option<String> {
     let stored = around
         .business
         .rows
@@ -119,7 +119,7 @@ fn kind(around: &Around<'_>, line: &Line) -> Option<String> {
 }
 
 /// The values in the current rules.
-fn now(words: Words, line: &Line, currency: &str) -> Markup {
+fn now(words: Words, line: &PriceRow, currency: &str) -> Markup {
     let spans: Vec<Span> = line.fields.iter().filter_map(|field| field.now).collect();
     let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
         return html! {};
@@ -137,7 +137,7 @@ pub fn shown(words: Words, span: Span, is_money: bool, currency: &str) -> String
     }
 }
 
-fn input(around: &Around<'_>, line: &Line, field: &Field, name: &str) -> Markup {
+fn input(around: &CellContext<'_>, line: &PriceRow, field: &Field, name: &str) -> Markup {
     let words = around.visit.words;
     let id = line.field_name(field.column);
     let label = format!("{name}: {}", words.say(label(field.column)));
@@ -164,7 +164,7 @@ fn label(column: &str) -> &'static str {
 }
 
 /// The text below a field: its fault, or by how much it changes and which guard rails it exceeds.
-fn hint(around: &Around<'_>, line: &Line, field: &Field) -> Markup {
+fn hint(around: &CellContext<'_>, line: &PriceRow, field: &Field) -> Markup {
     let words = around.visit.words;
     let id = format!("hint.{}", line.field_name(field.column));
     html! { div.hint id=(id) {
@@ -178,7 +178,7 @@ fn hint(around: &Around<'_>, line: &Line, field: &Field) -> Markup {
 }
 
 /// Before and after, and the difference in percent.
-fn delta(around: &Around<'_>, field: &Field, value: Span) -> String {
+fn delta(around: &CellContext<'_>, field: &Field, value: Span) -> String {
     let words = around.visit.words;
     let after = shown(words, value, field.is_money(), around.currency);
     let Some(now) = field.now else { return after };
@@ -206,7 +206,7 @@ pub fn signed_sum(words: Words, by: rust_decimal::Decimal, currency: &str) -> St
 }
 
 /// The conflict if the row was changed meanwhile: theirs, yours, before.
-fn clash(around: &Around<'_>, line: &Line, before: &[Option<Span>]) -> Markup {
+fn clash(around: &CellContext<'_>, line: &PriceRow, before: &[Option<Span>]) -> Markup {
     let words = around.visit.words;
     let all = |spans: Vec<Option<Span>>| {
         let is_money = line.fields.iter().all(Field::is_money);

@@ -18,9 +18,9 @@ use uuid::Uuid;
 use super::{Inner, MOST_FILES, Spool};
 use crate::access::{Access, DEFAULT_RULEBOOK};
 use crate::decode;
-use crate::lane::Lane;
+use crate::lane::DatabaseGate;
 use crate::late::Origin;
-use crate::message::{Intake, Message, StoredBody, TransactError};
+use crate::message::{IngestError, Intake, Message, StoredBody};
 use crate::transact;
 use crate::unreadable;
 use base::clock::Clock;
@@ -28,7 +28,7 @@ use base::keys::SecretKey;
 use base::telemetry::{self, metrics};
 use store::notices::{self, Notice, Severity};
 use store::rulebooks;
-use store::spool::{Place, SpoolFile};
+use store::spool::{SpoolFile, SpoolPosition};
 
 /// Interval between polls of the spool without a wake-up.
 const EVERY: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ const ASIDE: &str = "spool_message_set_aside";
 const SUBJECT: &str = "spool";
 
 /// Why an entry was not recorded.
-enum Failed {
+enum DrainFailure {
     /// The database is away, so no other entry can be recorded either.
     Away,
     /// A transient reason, such as a full disk or a locked row: tried again, never dead-lettered.
@@ -60,12 +60,12 @@ enum Failed {
 
 /// Drains the spool. Cloning is cheap.
 #[derive(Clone)]
-pub struct Drain(Arc<Shared>);
+pub struct Drain(Arc<DrainState>);
 
-struct Shared {
+struct DrainState {
     spool: Spool,
     intake: Intake,
-    lane: Lane,
+    lane: DatabaseGate,
     tasks: TaskTracker,
     /// For each failed entry, when it is tried again and how often it failed.
     later: Mutex<HashMap<Uuid, (Instant, u32)>>,
@@ -73,7 +73,7 @@ struct Shared {
 
 /// What was already reported in notices, so that it is reported once.
 #[derive(Default)]
-struct Told {
+struct RaisedNotices {
     in_use: bool,
     refused: u64,
 }
@@ -81,8 +81,8 @@ struct Told {
 impl Drain {
     /// A drain of this spool, behind the database gate of the messages.
     #[must_use]
-    pub fn new(spool: Spool, intake: Intake, lane: Lane, tasks: TaskTracker) -> Self {
-        Self(Arc::new(Shared {
+    pub fn new(spool: Spool, intake: Intake, lane: DatabaseGate, tasks: TaskTracker) -> Self {
+        Self(Arc::new(DrainState {
             spool,
             intake,
             lane,
@@ -94,7 +94,7 @@ impl Drain {
     /// Records entries until cancelled, including those in files of stopped instances.
     pub async fn run(&self, folder: PathBuf, most_bytes: u64, key: SecretKey, stop: CancellationToken) {
         let Some(own) = &self.0.spool.0 else { return };
-        let mut told = Told::default();
+        let mut told = RaisedNotices::default();
         let mut left_behind: Vec<Arc<Inner>> = Vec::new();
         let mut looked: Option<Instant> = None;
         loop {
@@ -184,17 +184,17 @@ impl Drain {
     }
 
     /// Records entries in order until one fails. Returns whether any was recorded.
-    async fn family(&self, inner: &Arc<Inner>, places: &[Place]) -> bool {
+    async fn family(&self, inner: &Arc<Inner>, places: &[SpoolPosition]) -> bool {
         let mut went = false;
         for place in places {
             match self.entry(inner, place).await {
                 Ok(()) => went = true,
-                Err(Failed::Away) => return went,
-                Err(Failed::Passing) => {
+                Err(DrainFailure::Away) => return went,
+                Err(DrainFailure::Passing) => {
                     self.later(place, 4);
                     return went;
                 }
-                Err(Failed::Entry(why)) => {
+                Err(DrainFailure::Entry(why)) => {
                     self.put_off(inner, place, &why).await;
                     return went;
                 }
@@ -203,8 +203,8 @@ impl Drain {
         went
     }
 
-    async fn entry(&self, inner: &Arc<Inner>, place: &Place) -> Result<(), Failed> {
-        let failed = |error: &dyn std::fmt::Display| Failed::Entry(error.to_string());
+    async fn entry(&self, inner: &Arc<Inner>, place: &SpoolPosition) -> Result<(), DrainFailure> {
+        let failed = |error: &dyn std::fmt::Display| DrainFailure::Entry(error.to_string());
         let Some(sealed) = inner.file.get(place.id).await.map_err(|error| failed(&error))? else {
             return Ok(());
         };
@@ -219,19 +219,19 @@ impl Drain {
             Ok(Ok(outcome)) => outcome.map_err(|error| {
                 telemetry::log_cause("spool_entry", &error);
                 if error.passes() {
-                    Failed::Passing
+                    DrainFailure::Passing
                 } else {
-                    Failed::Entry(error.to_string())
+                    DrainFailure::Entry(error.to_string())
                 }
             }),
-            Ok(Err(stopped)) => Err(Failed::Entry(stopped.to_string())),
-            Err(_) => Err(Failed::Passing),
+            Ok(Err(stopped)) => Err(DrainFailure::Entry(stopped.to_string())),
+            Err(_) => Err(DrainFailure::Passing),
         };
         if let Err(why) = outcome {
             return Err(if self.0.lane.is_alive().await {
                 why
             } else {
-                Failed::Away
+                DrainFailure::Away
             });
         }
         // If this fails, the entry is recorded again later, which has no second effect.
@@ -242,13 +242,13 @@ impl Drain {
         Ok(())
     }
 
-    fn is_later(&self, place: &Place) -> bool {
+    fn is_later(&self, place: &SpoolPosition) -> bool {
         let later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
         later.get(&place.id).is_some_and(|(at, _)| *at > Instant::now())
     }
 
     /// Delays the next try of an entry: 250 ms, doubled after each failure, at most `most` times.
-    fn later(&self, place: &Place, most: u32) {
+    fn later(&self, place: &SpoolPosition, most: u32) {
         let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, times) = later.entry(place.id).or_insert((Instant::now(), 0));
         *at = Instant::now() + Duration::from_millis(250 << (*times).min(most));
@@ -256,7 +256,7 @@ impl Drain {
     }
 
     /// Counts a failure of an entry. After [`MOST_TRIES`] failures the entry is dead-lettered.
-    async fn put_off(&self, inner: &Arc<Inner>, place: &Place, why: &str) {
+    async fn put_off(&self, inner: &Arc<Inner>, place: &SpoolPosition, why: &str) {
         tracing::warn!(why, entry = %place.id, "a message in the spool could not be recorded");
         self.later(place, 7);
         match inner.file.failed(place.id, MOST_TRIES).await {
@@ -273,7 +273,7 @@ impl Drain {
     }
 
     /// Raises or resolves the notices: whether the spool is in use, and how many messages it could not store.
-    async fn tell(&self, own: &Arc<Inner>, told: &mut Told) {
+    async fn tell(&self, own: &Arc<Inner>, told: &mut RaisedNotices) {
         let state = self.0.spool.state();
         let in_use = own.lock().waiting > 0;
         if in_use == told.in_use && state.refused == told.refused {
@@ -368,8 +368,8 @@ impl Drain {
 }
 
 /// Groups entries by call, in the order of each call's first entry.
-fn by_call(places: Vec<Place>) -> Vec<Vec<Place>> {
-    let mut calls: Vec<Vec<Place>> = Vec::new();
+fn by_call(places: Vec<SpoolPosition>) -> Vec<Vec<SpoolPosition>> {
+    let mut calls: Vec<Vec<SpoolPosition>> = Vec::new();
     let mut at: HashMap<[u8; 32], usize> = HashMap::new();
     for place in places {
         let index = *at.entry(place.family).or_insert(calls.len());
@@ -382,7 +382,7 @@ fn by_call(places: Vec<Place>) -> Vec<Vec<Place>> {
 }
 
 /// Records one entry as it was answered.
-async fn record(intake: &Intake, entry: super::Entry) -> Result<(), TransactError> {
+async fn record(intake: &Intake, entry: super::Entry) -> Result<(), IngestError> {
     let about = entry.about;
     let access = Arc::new(Access::of_the_spool(about.code, entry.rulebook_id));
     let Ok(event) = decode::decode(&entry.body) else {
@@ -404,9 +404,9 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), TransactErro
             None => transact::transact(intake, &message).await.map(drop),
         };
         match done {
-            Err(TransactError::CallErased) => {}
+            Err(IngestError::CallErased) => {}
             // It was verified when it arrived: use the current settings.
-            Err(TransactError::AccessChanged) => {
+            Err(IngestError::AccessChanged) => {
                 let tx = store::begin(&intake.db).await?;
                 let head = store::message_head::read(&tx, entry.rulebook_id, None).await?;
                 tx.rollback().await?;
@@ -423,7 +423,7 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), TransactErro
             other => return other,
         }
     }
-    Err(TransactError::CallErased)
+    Err(IngestError::CallErased)
 }
 
 async fn default_rulebook(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
@@ -436,13 +436,13 @@ mod tests {
 
     #[test]
     fn entries_of_a_call_stay_together() {
-        let place = |id: u128, family: u8| Place {
+        let place = |id: u128, family: u8| SpoolPosition {
             id: Uuid::from_u128(id),
             family: [family; 32],
         };
         let places = vec![place(1, 1), place(2, 2), place(3, 1), place(4, 3), place(5, 2)];
-        let ids = |calls: Vec<Vec<Place>>| {
-            let ids = |call: &Vec<Place>| call.iter().map(|place| place.id.as_u128()).collect::<Vec<_>>();
+        let ids = |calls: Vec<Vec<SpoolPosition>>| {
+            let ids = |call: &Vec<SpoolPosition>| call.iter().map(|place| place.id.as_u128()).collect::<Vec<_>>();
             calls.iter().map(ids).collect::<Vec<_>>()
         };
         assert_eq!(ids(by_call(places)), [vec![1, 3], vec![2, 5], vec![4]]);

@@ -7,10 +7,10 @@ use tokio_util::bytes::Bytes;
 use uuid::Uuid;
 
 use super::SpoolError;
-use crate::attempt::Given;
+use crate::attempt::RecordedResponse;
 use crate::event::Event;
 use base::keys::SecretKey;
-use store::spool::{Sealed, Waiting};
+use store::spool::{SealedEntry, WaitingMessage};
 
 /// The rank of a message without a priority: after all messages with one.
 const NO_PRIORITY: i64 = 5;
@@ -23,14 +23,14 @@ pub struct Entry {
     /// The rulebook.
     pub rulebook_id: Uuid,
     /// All other data except the body.
-    pub about: About,
+    pub about: EntryHeader,
     /// The body as received.
     pub body: Bytes,
 }
 
 /// The data of an entry except the body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct About {
+pub struct EntryHeader {
     /// The rulebook's code.
     pub code: String,
     /// Identifies a plain repeat.
@@ -38,7 +38,7 @@ pub struct About {
     /// When it was received.
     pub received_at: DateTime<Utc>,
     /// The response and the decision. `None` if no rulebook was known; then the response was neutral.
-    pub given: Option<Given>,
+    pub given: Option<RecordedResponse>,
 }
 
 /// Hashes that identify duplicates and messages of the same call.
@@ -85,12 +85,12 @@ impl Keys {
 
 impl Entry {
     /// Encrypts the entry for the file.
-    pub fn seal(&self, key: &SecretKey, keys: Keys) -> Result<Waiting, SpoolError> {
+    pub fn seal(&self, key: &SecretKey, keys: Keys) -> Result<WaitingMessage, SpoolError> {
         let about = serde_json::to_vec(&self.about)?;
         let length = u32::try_from(about.len()).map_err(|_| SpoolError::Full)?;
         let clear = [length.to_be_bytes().as_slice(), &about, &self.body].concat();
         let priority = self.about.given.as_ref().and_then(|given| given.found.found.priority());
-        Ok(Waiting {
+        Ok(WaitingMessage {
             id: self.id,
             rulebook_id: self.rulebook_id,
             key: keys.key,
@@ -103,7 +103,7 @@ impl Entry {
     }
 
     /// Decrypts an entry.
-    pub fn open(key: &SecretKey, sealed: &Sealed) -> Result<Self, SpoolError> {
+    pub fn open(key: &SecretKey, sealed: &SealedEntry) -> Result<Self, SpoolError> {
         let clear = Bytes::from(key.open(sealed.rulebook_id, sealed.id, &sealed.sealed)?);
         let length = clear.first_chunk::<4>().ok_or(SpoolError::Torn)?;
         let end = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| SpoolError::Torn)? + 4;

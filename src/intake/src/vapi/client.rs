@@ -62,7 +62,7 @@ pub struct VapiClient {
 
 /// A response.
 #[derive(Debug)]
-pub struct Answered {
+pub struct VapiResponse {
     /// The body.
     pub json: Value,
     /// The `Date` of the response.
@@ -94,7 +94,7 @@ impl VapiClient {
         path: &str,
         query: &[(&str, String)],
         stop: &CancellationToken,
-    ) -> Result<Answered, VapiError> {
+    ) -> Result<VapiResponse, VapiError> {
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
         loop {
@@ -122,7 +122,7 @@ impl VapiClient {
         key: &str,
         path: &str,
         query: &[(&str, String)],
-    ) -> Result<Answered, (VapiError, Option<Duration>)> {
+    ) -> Result<VapiResponse, (VapiError, Option<Duration>)> {
         let url = reqwest::Url::parse_with_params(&format!("{}{path}", self.base_url), query)
             .map_err(|_| (VapiError::Unreadable("VAPI_BASE_URL is no address"), None))?;
         let response = self.http.get(url).bearer_auth(key).send().await;
@@ -144,7 +144,7 @@ impl VapiClient {
         }
         let body = read_bounded(response).await.map_err(|error| (error, None))?;
         let json = serde_json::from_slice(&body).map_err(|_| (VapiError::Unreadable("it is no JSON"), None))?;
-        Ok(Answered { json, date })
+        Ok(VapiResponse { json, date })
     }
 }
 

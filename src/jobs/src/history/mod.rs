@@ -13,11 +13,11 @@ use std::sync::Arc;
 use sea_orm::DbErr;
 
 use rules::Rulebook;
-use rules::facts::Extracted;
+use rules::facts::ExtractedFacts;
 
 /// Extracts the facts of a stored message again with each of the rulebooks, as the webhook does. `None` if it is not
 /// a message. It is passed in, because only the webhook can parse messages.
-pub type ReadBody = Arc<dyn Fn(&[&Rulebook], &[u8]) -> Option<Vec<Extracted>> + Send + Sync>;
+pub type ReadBody = Arc<dyn Fn(&[&Rulebook], &[u8]) -> Option<Vec<ExtractedFacts>> + Send + Sync>;
 
 /// Why stored decisions could not be processed.
 #[derive(Debug, thiserror::Error)]

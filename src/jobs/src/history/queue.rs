@@ -36,7 +36,7 @@ const BEAT: Duration = Duration::from_millis(500);
 const SILENT: TimeDelta = TimeDelta::seconds(15);
 
 /// A requested backtest.
-pub struct Asked {
+pub struct BacktestRequest {
     pub test: Backtest,
     /// The request as JSON, for the response.
     pub wanted: Value,
@@ -149,7 +149,7 @@ impl Backtests {
     ///
     /// # Errors
     /// When too many are waiting, or the database fails.
-    pub async fn ask(&self, asked: Asked) -> Result<backtests::Model, AskError> {
+    pub async fn ask(&self, asked: BacktestRequest) -> Result<backtests::Model, AskError> {
         let now = self.clock.now();
         let row = backtests::Model {
             rulebook_id: asked.span.rulebook_id,

@@ -1,4 +1,4 @@
-//! Replays stored decisions: one, or all in a time range. [`Current`] caches each revision, so each is compiled only
+//! Replays stored decisions: one, or all in a time range. [`RulebookCache`] caches each revision, so each is compiled only
 //! once.
 
 use std::collections::HashMap;
@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::HistoryError;
 use authoring::backtest::stored_facts;
-use revisions::current::{Current, LoadError};
+use revisions::current::{LoadError, RulebookCache};
 use rules::Rulebook;
-use rules::replay::{Difference, Replayed};
+use rules::replay::{Difference, ReplayResult};
 use store::decisions::past::{Columns, Span};
 
 const PAGE: u64 = 200;
@@ -34,12 +34,12 @@ pub struct Replays {
     /// Number of revisions of these decisions.
     pub revisions: usize,
     /// The newest decisions with another result, at most twenty.
-    pub differences: Vec<Different>,
+    pub differences: Vec<DifferingDecision>,
 }
 
 /// A decision with another result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Different {
+pub struct DifferingDecision {
     pub decision_id: Uuid,
     pub revision: i64,
     /// All positions that differ.
@@ -73,13 +73,13 @@ impl From<serde_json::Error> for ReplayError {
 /// # Errors
 /// When its revision cannot be loaded, or the stored decision is malformed.
 pub async fn one(
-    current: &Current,
+    current: &RulebookCache,
     rulebook_id: Uuid,
     revision: i64,
     extracted: &str,
     at: DateTime<Utc>,
     stored: Value,
-) -> Result<Option<Replayed>, ReplayError> {
+) -> Result<Option<ReplayResult>, ReplayError> {
     let Some(extracted) = stored_facts(extracted)? else {
         return Ok(None);
     };
@@ -100,7 +100,7 @@ pub async fn one(
 /// When a revision cannot be loaded, or the database fails.
 pub async fn all(
     db: &DatabaseConnection,
-    current: &Current,
+    current: &RulebookCache,
     span: &Span,
     mut told: impl FnMut(u64),
 ) -> Result<Replays, ReplayError> {
@@ -132,7 +132,7 @@ pub async fn all(
 }
 
 /// A decision's id and revision, and the result of its replay. `None` if its facts were erased.
-type Again = Option<(Uuid, i64, Replayed)>;
+type Again = Option<(Uuid, i64, ReplayResult)>;
 
 fn again(row: &QueryResult, rulebooks: &HashMap<i64, Arc<Rulebook>>) -> Result<Again, HistoryError> {
     let json: String = row.try_get("", "extracted")?;
@@ -149,7 +149,7 @@ fn again(row: &QueryResult, rulebooks: &HashMap<i64, Arc<Rulebook>>) -> Result<A
 impl Replays {
     /// The result for a single decision.
     #[must_use]
-    pub fn of(decision_id: Uuid, revision: i64, again: Option<Replayed>) -> Self {
+    pub fn of(decision_id: Uuid, revision: i64, again: Option<ReplayResult>) -> Self {
         let mut replays = Self {
             revisions: 1,
             ..Self::default()
@@ -170,7 +170,7 @@ impl Replays {
         }
         self.different += 1;
         if self.differences.len() < NAMED {
-            self.differences.push(Different {
+            self.differences.push(DifferingDecision {
                 decision_id,
                 revision,
                 places: replayed.differences,

@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{HistoryError, ReadBody};
-use authoring::backtest::{Backtest, BacktestResult, Said, StoredCall, StoredOutcome, Tally, stored_facts};
+use authoring::backtest::{
+    Backtest, BacktestResult, BacktestTally, StoredCall, StoredCallFacts, StoredOutcome, stored_facts,
+};
 use rules::fair_pool;
 use store::decisions::past::{Columns, Span, millis_of};
 use store::packed;
@@ -68,10 +70,10 @@ struct Page {
 }
 
 /// A decided page.
-struct Counted {
+struct PageTally {
     number: u64,
     last: Option<Uuid>,
-    tally: Tally,
+    tally: BacktestTally,
 }
 
 /// Processes all calls of the plan, or those before `stop` is cancelled.
@@ -162,18 +164,18 @@ async fn read_pages(
 fn decide_pages(
     plan: &Plan,
     pages: &Mutex<mpsc::Receiver<Page>>,
-    counted: &mpsc::Sender<Counted>,
+    counted: &mpsc::Sender<PageTally>,
 ) -> Result<(), HistoryError> {
     loop {
         let next = pages.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
         let Some(page) = next else { return Ok(()) };
-        let mut tally = Tally::new(plan.tool_quotes);
+        let mut tally = BacktestTally::new(plan.tool_quotes);
         let mut last = None;
         for row in &page.rows {
             last = Some(row.try_get("", "id")?);
             look(plan, row, &mut tally)?;
         }
-        let done = Counted {
+        let done = PageTally {
             number: page.number,
             last,
             tally,
@@ -185,7 +187,7 @@ fn decide_pages(
 }
 
 /// Decodes a row and decides it.
-fn look(plan: &Plan, row: &QueryResult, tally: &mut Tally) -> Result<(), HistoryError> {
+fn look(plan: &Plan, row: &QueryResult, tally: &mut BacktestTally) -> Result<(), HistoryError> {
     let purpose: String = get(row, "purpose")?;
     let is_quote = purpose == QUOTE;
     let json: String = get(row, "extracted")?;
@@ -200,14 +202,14 @@ fn look(plan: &Plan, row: &QueryResult, tally: &mut Tally) -> Result<(), History
         let (base, candidate) = plan.test.both();
         let read = body.and_then(|body| (plan.read_body)(&[base, candidate], &body));
         match read.map(<[_; 2]>::try_from) {
-            Some(Ok([base, candidate])) => Said::Anew { base, candidate },
+            Some(Ok([base, candidate])) => StoredCallFacts::Anew { base, candidate },
             _ => {
                 tally.add_unreadable(is_quote);
                 return Ok(());
             }
         }
     } else {
-        Said::Stored(extracted)
+        StoredCallFacts::Stored(extracted)
     };
     let call = StoredCall {
         decision_id: get(row, "id")?,
@@ -237,10 +239,10 @@ fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, DbE
 async fn collect(
     plan: &Plan,
     oldest: Option<Uuid>,
-    mut counted: mpsc::Receiver<Counted>,
+    mut counted: mpsc::Receiver<PageTally>,
     progress: &watch::Sender<Progress>,
-) -> Tally {
-    let mut whole = Tally::new(plan.tool_quotes);
+) -> BacktestTally {
+    let mut whole = BacktestTally::new(plan.tool_quotes);
     let mut early = BTreeMap::new();
     let (mut next, mut newest, mut told) = (0, None, Instant::now());
     while let Some(page) = counted.recv().await {

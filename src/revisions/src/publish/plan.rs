@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{PublishError, Publisher};
 use crate::current::Base;
 use authoring::backtest::stored_facts;
-use authoring::change_set::{Applied, Edit, applied};
+use authoring::change_set::{AppliedEdits, Edit, applied};
 use authoring::guard::{self, Breach};
 use authoring::lint;
 use authoring::probes::{self, Probe};
@@ -32,7 +32,7 @@ const EXAMPLE_CALLS: u64 = 200;
 
 /// The expected effect of publishing edits.
 #[derive(Debug)]
-pub struct Planned {
+pub struct PublishPlan {
     /// The head that it is based on.
     pub base_revision: i64,
     /// The rows of the head.
@@ -53,7 +53,7 @@ pub struct Draft {
     /// The head revision.
     pub base: Base,
     /// The rows with every edit that fits, and the edits that do not fit.
-    pub applied: Applied,
+    pub applied: AppliedEdits,
 }
 
 impl Publisher {
@@ -62,12 +62,12 @@ impl Publisher {
     /// # Errors
     /// [`PublishError::Conflicts`] when an edit is based on another version than the current one,
     /// [`PublishError::Faults`] when an edit does not give a valid row, and when the head cannot be read.
-    pub async fn plan(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<Planned, PublishError> {
+    pub async fn plan(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<PublishPlan, PublishError> {
         let (base_revision, base) = self.standing(rulebook_id).await?;
         let rows = apply(base.rows(), base_revision + 1, edits)?;
         let (pools, over) = (self.current.pools(), base.compiled().cloned());
         let rulebook = candidate(pools, rulebook_id, base_revision + 1, rows.clone(), over).await?;
-        Ok(Planned {
+        Ok(PublishPlan {
             base_revision,
             base: base.rows().clone(),
             rows,

@@ -8,7 +8,7 @@ use std::error::Error;
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
 
-use super::sets::StoredSet;
+use super::sets::StoredChangeSet;
 
 /// The result of a publish request.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub enum Effect<'a> {
     /// The rulebook is at this revision.
     Published(i64),
     /// The change exceeds the guard rails, and waits as this change set.
-    Waits(&'a StoredSet),
+    Waits(&'a StoredChangeSet),
 }
 
 /// Why the result of a publish request could not be stored.

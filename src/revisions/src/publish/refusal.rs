@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::sets::SetError;
 use super::{PublishError, Publisher};
-use authoring::change_set::{Conflict, Expected};
+use authoring::change_set::{Conflict, ExpectedVersion};
 use rules::cases::CaseResult;
 use rules::fault::Fault;
 use rules::rows::Resource;
@@ -109,8 +109,8 @@ impl Publisher {
                 Ok::<_, PublishError>(Some(Version { version, row }))
             };
             let expected = match conflict.expected {
-                Expected::Version(version) => Some(version),
-                Expected::Absent | Expected::Any => None,
+                ExpectedVersion::Version(version) => Some(version),
+                ExpectedVersion::Absent | ExpectedVersion::Any => None,
             };
             clashes.push(Clash {
                 resource: conflict.resource,
@@ -127,7 +127,7 @@ fn moved(conflicts: &[Conflict]) -> String {
     let told = |conflict: &Conflict| {
         let row = format!("`{}/{}`", conflict.resource.path(), conflict.code);
         match (conflict.expected, conflict.current) {
-            (Expected::Version(was), Some(now)) => {
+            (ExpectedVersion::Version(was), Some(now)) => {
                 format!("{row} was changed meanwhile: it was at version {was} and stands at version {now}")
             }
             (_, Some(now)) => format!("{row} was made meanwhile: it stands at version {now}"),

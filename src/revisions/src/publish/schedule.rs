@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use super::plan::apply;
 use super::refusal::Refusal;
-use super::sets::{SetError, StoredSet, about, ready};
+use super::sets::{SetError, StoredChangeSet, about, ready};
 use super::waiting::signed;
-use super::{Author, PublishError, Publisher, Step};
-use store::change_sets::State;
+use super::{Author, HeadMove, PublishError, Publisher};
+use store::change_sets::ChangeSetStatus;
 use store::notices::{self, Notice, Severity};
 use store::{change_sets, guard_rails, rule_rows};
 
@@ -55,8 +55,8 @@ impl Publisher {
         at: DateTime<Utc>,
         comment: Option<&str>,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
-        let from = &[State::Open, State::Refused];
+    ) -> Result<StoredChangeSet, PublishError> {
+        let from = &[ChangeSetStatus::Open, ChangeSetStatus::Refused];
         let stored = self.set(rulebook_id, id).await?;
         ready(&stored, version, from)?;
         let (revision, base) = self.standing(rulebook_id).await?;
@@ -89,7 +89,7 @@ impl Publisher {
             tx.commit().await?;
             return Err(PublishError::Waits(Box::new(stored)));
         }
-        self.moved(&tx, &mut stored.set, State::Scheduled).await?;
+        self.moved(&tx, &mut stored.set, ChangeSetStatus::Scheduled).await?;
         let after = json!({"at": at, "comment": stored.set.comment});
         self.audit(&tx, author, about(&stored.set, "schedule", None, Some(after)))
             .await?;
@@ -107,9 +107,11 @@ impl Publisher {
         id: Uuid,
         version: i64,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let tx = store::begin(&self.db).await?;
-        let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Scheduled]).await?;
+        let mut stored = self
+            .held(&tx, rulebook_id, id, version, &[ChangeSetStatus::Scheduled])
+            .await?;
         let before = json!({"at": stored.set.publish_at});
         self.worked_on(&tx, &mut stored.set, author, "cancel_schedule", Some(before), None)
             .await?;
@@ -126,13 +128,13 @@ impl Publisher {
             Err(PublishError::Set(SetError::Unknown)) => return Ok(Due::Gone),
             other => other?,
         };
-        if ready(&stored, due.version, &[State::Scheduled]).is_err() {
+        if ready(&stored, due.version, &[ChangeSetStatus::Scheduled]).is_err() {
             return Ok(Due::Gone);
         }
         let author = stored.set.publisher.clone();
         let author: Author = serde_json::from_value(author.unwrap_or_default())
             .map_err(|error| DbErr::Type(format!("change_sets.publisher: {error}")))?;
-        let step = Step::new("publish", &stored.set.comment, &author);
+        let step = HeadMove::new("publish", &stored.set.comment, &author);
         match self.publish_stored(&stored, step).await {
             Ok(published) => Ok(Due::Published(published.revision)),
             Err(PublishError::Set(SetError::Stale { .. } | SetError::Unknown)) => Ok(Due::Gone),
@@ -146,11 +148,11 @@ impl Publisher {
         }
     }
 
-    async fn refuse(&self, stored: &StoredSet, refusal: &Refusal, author: &Author) -> Result<Due, PublishError> {
+    async fn refuse(&self, stored: &StoredChangeSet, refusal: &Refusal, author: &Author) -> Result<Due, PublishError> {
         let set = &stored.set;
         let tx = store::begin(&self.db).await?;
         let held = self
-            .held(&tx, set.rulebook_id, set.id, set.version, &[State::Scheduled])
+            .held(&tx, set.rulebook_id, set.id, set.version, &[ChangeSetStatus::Scheduled])
             .await;
         let mut stored = match held {
             Err(PublishError::Set(_)) => return Ok(Due::Gone),
@@ -158,7 +160,7 @@ impl Publisher {
         };
         let set = &mut stored.set;
         set.refusal = Some(serde_json::to_value(refusal).map_err(|error| DbErr::Json(error.to_string()))?);
-        self.moved(&tx, set, State::Refused).await?;
+        self.moved(&tx, set, ChangeSetStatus::Refused).await?;
         let notice = Notice {
             rulebook_id: set.rulebook_id,
             code: NOTICE,

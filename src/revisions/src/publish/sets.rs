@@ -10,17 +10,17 @@ use uuid::Uuid;
 
 use super::plan::apply;
 use super::schedule::{NOTICE, subject};
-pub use super::stored::{MOST_BYTES, MOST_CHANGES, SetError, StoredChange, StoredSet};
+pub use super::stored::{MOST_BYTES, MOST_CHANGES, SetError, StoredChange, StoredChangeSet};
 use super::stored::{measure, named, rows};
 use super::waiting::{WAITS, signed};
 use super::write::Entry;
-use super::{Author, PublishError, Published, Publisher, Step};
+use super::{Author, HeadMove, PublishError, PublishedRevision, Publisher};
 use authoring::change_set::Edit;
-use store::change_sets::State;
+use store::change_sets::ChangeSetStatus;
 use store::{change_set_changes, change_sets, notices, quotas, rulebooks};
 
 /// States in which a change set can be edited and published.
-const WORKED_ON: &[State] = &[State::Open, State::Refused];
+const WORKED_ON: &[ChangeSetStatus] = &[ChangeSetStatus::Open, ChangeSetStatus::Refused];
 
 /// Number of open change sets of an author that are compared with a new one.
 const MOST_ALIKE: u64 = 20;
@@ -41,11 +41,11 @@ impl Publisher {
     ///
     /// # Errors
     /// When there is no such change set.
-    pub async fn set(&self, rulebook_id: Uuid, id: Uuid) -> Result<StoredSet, PublishError> {
+    pub async fn set(&self, rulebook_id: Uuid, id: Uuid) -> Result<StoredChangeSet, PublishError> {
         let set = change_sets::find(&self.db, rulebook_id, id).await?;
         let set = set.ok_or(SetError::Unknown)?;
         let changes = change_set_changes::of(&self.db, rulebook_id, id).await?;
-        Ok(StoredSet::of(set, changes)?)
+        Ok(StoredChangeSet::of(set, changes)?)
     }
 
     /// Creates a change set with these edits, without compiling or storing it.
@@ -58,7 +58,7 @@ impl Publisher {
         comment: &str,
         edits: Vec<Edit>,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let head = super::plan::head(&self.db, rulebook_id).await?;
         let head = head.ok_or(PublishError::UnknownRulebook)?;
         self.new_set(rulebook_id, head, comment, edits, author)
@@ -69,7 +69,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn same_set(&self, stored: &StoredSet) -> Result<Option<Uuid>, PublishError> {
+    pub async fn same_set(&self, stored: &StoredChangeSet) -> Result<Option<Uuid>, PublishError> {
         let (rulebook_id, author) = (stored.set.rulebook_id, &stored.set.author);
         for set in change_sets::open_of(&self.db, rulebook_id, author, MOST_ALIKE).await? {
             let id = set.id;
@@ -85,7 +85,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn store_set(&self, stored: &StoredSet, keep: Keep, author: &Author) -> Result<bool, PublishError> {
+    pub async fn store_set(&self, stored: &StoredChangeSet, keep: Keep, author: &Author) -> Result<bool, PublishError> {
         let tx = store::begin(&self.db).await?;
         if !keep(&tx).await? {
             tx.rollback().await?;
@@ -107,12 +107,12 @@ impl Publisher {
         comment: &str,
         edits: Vec<Edit>,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let now = self.clock.now();
         let mut set = change_sets::Model {
             rulebook_id,
             id: self.clock.new_id(),
-            state: State::Open.word().to_owned(),
+            state: ChangeSetStatus::Open.word().to_owned(),
             comment: comment.to_owned(),
             author: author.name.clone(),
             author_key_id: author.key_id,
@@ -132,11 +132,15 @@ impl Publisher {
         };
         let mut changes = Vec::new();
         self.put_in(&mut set, &mut changes, edits, author)?;
-        Ok(StoredSet { set, changes })
+        Ok(StoredChangeSet { set, changes })
     }
 
     /// Stores a new change set.
-    pub(super) async fn insert_set(&self, tx: &DatabaseTransaction, stored: &StoredSet) -> Result<(), PublishError> {
+    pub(super) async fn insert_set(
+        &self,
+        tx: &DatabaseTransaction,
+        stored: &StoredChangeSet,
+    ) -> Result<(), PublishError> {
         let set = &stored.set;
         // Locked, so that the count is valid until the commit.
         rulebooks::locked_head(tx, set.rulebook_id).await?;
@@ -170,7 +174,7 @@ impl Publisher {
         version: i64,
         edits: Vec<Edit>,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, WORKED_ON).await?;
         for edit in &edits {
@@ -204,7 +208,7 @@ impl Publisher {
         version: i64,
         number: i64,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let tx = store::begin(&self.db).await?;
         let mut stored = self.held(&tx, rulebook_id, id, version, WORKED_ON).await?;
         let place = stored.changes.iter().position(|change| change.number == number);
@@ -234,12 +238,17 @@ impl Publisher {
         id: Uuid,
         version: i64,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let tx = store::begin(&self.db).await?;
-        let alive = &[State::Open, State::Scheduled, State::Waiting, State::Refused];
+        let alive = &[
+            ChangeSetStatus::Open,
+            ChangeSetStatus::Scheduled,
+            ChangeSetStatus::Waiting,
+            ChangeSetStatus::Refused,
+        ];
         let mut stored = self.held(&tx, rulebook_id, id, version, alive).await?;
         let before = json!({"state": stored.set.state});
-        self.moved(&tx, &mut stored.set, State::Discarded).await?;
+        self.moved(&tx, &mut stored.set, ChangeSetStatus::Discarded).await?;
         let entry = about(&stored.set, "discard", Some(before), None);
         self.audit(&tx, author, entry).await?;
         tx.commit().await?;
@@ -257,20 +266,24 @@ impl Publisher {
         version: i64,
         comment: Option<&str>,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let stored = self.set(rulebook_id, id).await?;
         ready(&stored, version, WORKED_ON)?;
         let comment = comment.unwrap_or(&stored.set.comment);
         let published = self
-            .publish_stored(&stored, Step::new("publish", comment, author))
+            .publish_stored(&stored, HeadMove::new("publish", comment, author))
             .await?;
         Ok(published.set.unwrap_or(stored))
     }
 
     /// Publishes a change set at the version that was read.
-    pub(super) async fn publish_stored(&self, stored: &StoredSet, step: Step<'_>) -> Result<Published, PublishError> {
+    pub(super) async fn publish_stored(
+        &self,
+        stored: &StoredChangeSet,
+        step: HeadMove<'_>,
+    ) -> Result<PublishedRevision, PublishError> {
         let set = &stored.set;
-        let step = Step {
+        let step = HeadMove {
             free: step.free || set.approved_by.is_some(),
             set: Some(Claim {
                 id: set.id,
@@ -290,18 +303,18 @@ impl Publisher {
         tx: &DatabaseTransaction,
         rulebook_id: Uuid,
         claim: Claim,
-        step: Step<'_>,
+        step: HeadMove<'_>,
         revision: i64,
-    ) -> Result<(StoredSet, Entry<'static>), PublishError> {
+    ) -> Result<(StoredChangeSet, Entry<'static>), PublishError> {
         let mut stored = self.claimed(tx, rulebook_id, claim).await?;
         let set = &mut stored.set;
-        let waited = set.is_in(&[State::Waiting]);
+        let waited = set.is_in(&[ChangeSetStatus::Waiting]);
         if waited {
             set.approved_by = signed(step.author)?;
         }
         step.comment.clone_into(&mut set.comment);
         set.revision = Some(revision);
-        self.moved(tx, set, State::Published).await?;
+        self.moved(tx, set, ChangeSetStatus::Published).await?;
         let action = if waited { "approve" } else { "publish" };
         let after = json!({"comment": step.comment, "author": set.author});
         let mut entry = about(set, action, None, Some(after));
@@ -316,13 +329,13 @@ impl Publisher {
         rulebook_id: Uuid,
         id: Uuid,
         version: i64,
-        states: &[State],
-    ) -> Result<StoredSet, PublishError> {
+        states: &[ChangeSetStatus],
+    ) -> Result<StoredChangeSet, PublishError> {
         let set = change_sets::locked(tx, rulebook_id, id).await?;
         let set = set.ok_or(SetError::Unknown)?;
         may(&set, version, states)?;
         let changes = change_set_changes::of_held(tx, rulebook_id, id).await?;
-        Ok(StoredSet::of(set, changes)?)
+        Ok(StoredChangeSet::of(set, changes)?)
     }
 
     /// Moves a locked change set to a state, and clears what was stored and reported about its previous state.
@@ -330,17 +343,17 @@ impl Publisher {
         &self,
         tx: &DatabaseTransaction,
         set: &mut change_sets::Model,
-        state: State,
+        state: ChangeSetStatus,
     ) -> Result<(), DbErr> {
         let now = self.clock.now();
-        if set.is_in(&[State::Refused]) {
+        if set.is_in(&[ChangeSetStatus::Refused]) {
             notices::resolve(tx, set.rulebook_id, NOTICE, &subject(set.id), now).await?;
             set.refusal = None;
         }
-        if set.is_in(&[State::Waiting]) {
+        if set.is_in(&[ChangeSetStatus::Waiting]) {
             notices::resolve(tx, set.rulebook_id, WAITS, &subject(set.id), now).await?;
         }
-        if state == State::Open {
+        if state == ChangeSetStatus::Open {
             // The approval was for the change set as it was.
             (set.breaches, set.approved_by) = (None, None);
         }
@@ -362,7 +375,7 @@ impl Publisher {
     ) -> Result<(), DbErr> {
         set.publish_at = None;
         set.publisher = None;
-        self.moved(tx, set, State::Open).await?;
+        self.moved(tx, set, ChangeSetStatus::Open).await?;
         self.audit(tx, author, about(set, action, before, after)).await
     }
 
@@ -390,7 +403,7 @@ impl Publisher {
 }
 
 /// Checks that a change set is at the version that was read, is not empty, and is in one of these states.
-pub(super) fn ready(stored: &StoredSet, version: i64, states: &[State]) -> Result<(), SetError> {
+pub(super) fn ready(stored: &StoredChangeSet, version: i64, states: &[ChangeSetStatus]) -> Result<(), SetError> {
     may(&stored.set, version, states)?;
     if stored.changes.is_empty() {
         return Err(SetError::Empty);
@@ -398,7 +411,7 @@ pub(super) fn ready(stored: &StoredSet, version: i64, states: &[State]) -> Resul
     Ok(())
 }
 
-fn may(set: &change_sets::Model, version: i64, states: &[State]) -> Result<(), SetError> {
+fn may(set: &change_sets::Model, version: i64, states: &[ChangeSetStatus]) -> Result<(), SetError> {
     // Report a stale version first, because the state may have been different then.
     if set.version != version {
         return Err(stale(set, version));

@@ -57,7 +57,7 @@ pub enum SetError {
 
 /// A change set with its changes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StoredSet {
+pub struct StoredChangeSet {
     /// Its row.
     pub set: change_sets::Model,
     /// Its changes, in order.
@@ -81,7 +81,7 @@ pub struct StoredChange {
     pub created_at: chrono::DateTime<chrono::Utc>,
 }
 
-impl StoredSet {
+impl StoredChangeSet {
     /// Builds it from its rows.
     pub(super) fn of(set: change_sets::Model, changes: Vec<change_set_changes::Model>) -> Result<Self, DbErr> {
         let changes = changes.into_iter().map(read).collect::<Result<_, _>>()?;

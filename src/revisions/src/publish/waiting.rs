@@ -9,11 +9,11 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::sets::{Claim, SetError, StoredSet, about, ready, stale};
-use super::{Author, PublishError, Publisher, Step};
+use super::sets::{Claim, SetError, StoredChangeSet, about, ready, stale};
+use super::{Author, HeadMove, PublishError, Publisher};
 use authoring::change_set::Edit;
 use authoring::guard::Breach;
-use store::change_sets::State;
+use store::change_sets::ChangeSetStatus;
 use store::notices::{self, Notice, Severity};
 use store::{api_keys, change_set_changes, change_sets};
 
@@ -27,11 +27,11 @@ impl Publisher {
         &self,
         tx: &DatabaseTransaction,
         rulebook_id: Uuid,
-        step: Step<'_>,
+        step: HeadMove<'_>,
         head: i64,
         edits: impl FnOnce() -> Vec<Edit>,
         breaches: &[Breach],
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let mut stored = match step.set {
             Some(claim) => self.claimed(tx, rulebook_id, claim).await?,
             None => {
@@ -49,14 +49,14 @@ impl Publisher {
     pub(super) async fn waits(
         &self,
         tx: &DatabaseTransaction,
-        stored: &mut StoredSet,
+        stored: &mut StoredChangeSet,
         breaches: &[Breach],
         author: &Author,
     ) -> Result<(), DbErr> {
         let set = &mut stored.set;
         let told: Vec<&str> = breaches.iter().map(|breach| breach.text.as_str()).collect();
         set.breaches = Some(serde_json::to_value(breaches).map_err(|error| DbErr::Json(error.to_string()))?);
-        self.moved(tx, set, State::Waiting).await?;
+        self.moved(tx, set, ChangeSetStatus::Waiting).await?;
         let notice = Notice {
             rulebook_id: set.rulebook_id,
             code: WAITS,
@@ -90,25 +90,27 @@ impl Publisher {
         id: Uuid,
         version: i64,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let stored = self.set(rulebook_id, id).await?;
-        ready(&stored, version, &[State::Waiting])?;
+        ready(&stored, version, &[ChangeSetStatus::Waiting])?;
         self.not_their_own(&stored, author).await?;
         if stored.set.publish_at.is_some_and(|at| at > self.clock.now()) {
             let tx = store::begin(&self.db).await?;
-            let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Waiting]).await?;
+            let mut stored = self
+                .held(&tx, rulebook_id, id, version, &[ChangeSetStatus::Waiting])
+                .await?;
             stored.set.approved_by = signed(author)?;
-            self.moved(&tx, &mut stored.set, State::Scheduled).await?;
+            self.moved(&tx, &mut stored.set, ChangeSetStatus::Scheduled).await?;
             let after = json!({"author": stored.set.author, "at": stored.set.publish_at});
             let entry = about(&stored.set, "approve", None, Some(after));
             self.audit(&tx, author, entry).await?;
             tx.commit().await?;
             return Ok(stored);
         }
-        let step = Step {
+        let step = HeadMove {
             made_by: &stored.set.author,
             free: true,
-            ..Step::new("publish", &stored.set.comment, author)
+            ..HeadMove::new("publish", &stored.set.comment, author)
         };
         let published = self.publish_stored(&stored, step).await?;
         Ok(published.set.unwrap_or(stored))
@@ -125,9 +127,11 @@ impl Publisher {
         version: i64,
         comment: &str,
         author: &Author,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let tx = store::begin(&self.db).await?;
-        let mut stored = self.held(&tx, rulebook_id, id, version, &[State::Waiting]).await?;
+        let mut stored = self
+            .held(&tx, rulebook_id, id, version, &[ChangeSetStatus::Waiting])
+            .await?;
         let because = if comment.is_empty() {
             String::new()
         } else {
@@ -136,7 +140,7 @@ impl Publisher {
         let detail = format!("{} rejected it{because}", author.name);
         stored.set.refusal = Some(json!({"code": "rejected", "detail": detail}));
         stored.set.publish_at = None;
-        self.moved(&tx, &mut stored.set, State::Refused).await?;
+        self.moved(&tx, &mut stored.set, ChangeSetStatus::Refused).await?;
         let entry = about(&stored.set, "reject", None, Some(json!({"comment": comment})));
         self.audit(&tx, author, entry).await?;
         tx.commit().await?;
@@ -149,7 +153,7 @@ impl Publisher {
         tx: &DatabaseTransaction,
         rulebook_id: Uuid,
         claim: Claim,
-    ) -> Result<StoredSet, PublishError> {
+    ) -> Result<StoredChangeSet, PublishError> {
         let set = change_sets::locked(tx, rulebook_id, claim.id)
             .await?
             .ok_or(SetError::Unknown)?;
@@ -157,7 +161,7 @@ impl Publisher {
             return Err(stale(&set, claim.version).into());
         }
         let changes = change_set_changes::of_held(tx, rulebook_id, claim.id).await?;
-        StoredSet::of(set, changes).map_err(PublishError::from)
+        StoredChangeSet::of(set, changes).map_err(PublishError::from)
     }
 }
 
@@ -171,7 +175,7 @@ impl Publisher {
     /// Requires two different people: compares their keys, or their names if a change was made without a key. A
     /// person's second key does not count as another person, nor does a key that they created directly or through
     /// other keys.
-    async fn not_their_own(&self, stored: &StoredSet, author: &Author) -> Result<(), PublishError> {
+    async fn not_their_own(&self, stored: &StoredChangeSet, author: &Author) -> Result<(), PublishError> {
         let set = &stored.set;
         let changes = stored.changes.iter();
         let hands: Vec<(Option<Uuid>, &str)> = std::iter::once((set.author_key_id, set.author.as_str()))

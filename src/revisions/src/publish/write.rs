@@ -5,7 +5,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityT
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Author, Publisher, Step};
+use super::{Author, HeadMove, Publisher};
 use store::{audit_log, revisions, rule_rows, rulebooks};
 
 /// An action to record in the audit log.
@@ -40,7 +40,7 @@ impl Publisher {
         &self,
         tx: &DatabaseTransaction,
         rulebook_id: Uuid,
-        step: Step<'_>,
+        step: HeadMove<'_>,
         changes: &[rule_rows::RowChange],
         number: i64,
     ) -> Result<Vec<audit_log::NewEntry>, DbErr> {

@@ -14,7 +14,7 @@ use authoring::{
     change_set::{ChangeSet, Edit},
     diff, edits,
 };
-use revisions::publish::{Author, NewBook, PublishError, Publisher, sets::Keep};
+use revisions::publish::{Author, PublishError, Publisher, RulebookToCreate, sets::Keep};
 use rules::rows::RowSet;
 use store::rulebooks;
 
@@ -143,7 +143,7 @@ pub(super) async fn of_set(settings: &Settings, id: Uuid, how: &How, rulebook: &
 async fn new_rulebook(publisher: &Publisher, rows: RowSet, how: &How, rulebook: &str) -> Result<()> {
     print(&format!("the rulebook `{rulebook}` is new, with {} rows", rows.count()))?;
     agreed(how, "Make it?")?;
-    let new = NewBook {
+    let new = RulebookToCreate {
         code: rulebook,
         name: None,
         webhook_auth: bootstrap::default_webhook_auth(),

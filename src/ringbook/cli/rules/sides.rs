@@ -7,18 +7,18 @@ use anyhow::{Context as _, Result};
 use super::{print, read, rules_of, shown};
 use crate::settings::Settings;
 use authoring::diff;
-use revisions::current::Current;
+use revisions::current::RulebookCache;
 use rules::rows::RowSet;
 use store::connect;
 
 /// The source of rows.
-enum Side<'a> {
+enum RowSource<'a> {
     Folder(&'a Path),
     /// `None` is the head.
     Revision(Option<i64>),
 }
 
-impl<'a> Side<'a> {
+impl<'a> RowSource<'a> {
     /// A number is a revision; a folder of that name is written `./12`.
     fn of(text: &'a str) -> Self {
         match text.parse() {
@@ -28,7 +28,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    async fn rows(&self, current: Option<&Current>, rulebook: &str) -> Result<Arc<RowSet>> {
+    async fn rows(&self, current: Option<&RulebookCache>, rulebook: &str) -> Result<Arc<RowSet>> {
         match self {
             Self::Folder(folder) => Ok(Arc::new(read(folder)?.1)),
             Self::Revision(revision) => {
@@ -47,14 +47,16 @@ pub(super) async fn diff(
     json: bool,
     rulebook: &str,
 ) -> Result<bool> {
-    let one = Side::of(one);
+    let one = RowSource::of(one);
     let (before, after) = match (one, other) {
-        (one, Some(other)) => (one, Side::of(other)),
+        (one, Some(other)) => (one, RowSource::of(other)),
         // What an import of the folder would change.
-        (folder @ Side::Folder(_), None) => (Side::Revision(None), folder),
-        (revision, None) => (revision, Side::Revision(None)),
+        (folder @ RowSource::Folder(_), None) => (RowSource::Revision(None), folder),
+        (revision, None) => (revision, RowSource::Revision(None)),
     };
-    let needed = [&before, &after].iter().any(|side| matches!(side, Side::Revision(_)));
+    let needed = [&before, &after]
+        .iter()
+        .any(|side| matches!(side, RowSource::Revision(_)));
     let current = if needed {
         connect::open_existing(&settings.database).await?.close().await?;
         Some(rules_of(settings).await?.0)
@@ -73,7 +75,11 @@ pub(super) async fn diff(
 }
 
 /// The number and rows of a revision, or of the head.
-pub(super) async fn stored(current: &Current, rulebook: &str, revision: Option<i64>) -> Result<(i64, Arc<RowSet>)> {
+pub(super) async fn stored(
+    current: &RulebookCache,
+    rulebook: &str,
+    revision: Option<i64>,
+) -> Result<(i64, Arc<RowSet>)> {
     let found = current.find(rulebook).await?;
     let (id, head) = found.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
     let revision = revision.unwrap_or(head);

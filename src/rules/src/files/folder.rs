@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::keep::{self, Kept};
+use super::keep::{self, LayoutResult};
 use super::{EXTENSION, FileFault, Files, SCRIPTS, file_name, parse, write};
 use crate::rows::{Resource, RowSet, with_row};
 
@@ -97,7 +97,7 @@ fn read_into(folder: &Path, place: &Path, extension: &str, files: &mut Files, fa
 
 /// The result of writing a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct WriteSummary {
     /// The files that are new or changed.
     pub changed: Vec<String>,
     /// The files that were removed: those of resources and scripts that no longer have rows.
@@ -112,21 +112,21 @@ pub struct Written {
 /// # Errors
 /// When an existing file is not valid TOML, or a file cannot be written or removed. In the first case nothing was
 /// written.
-pub fn write_folder(rows: &RowSet, folder: &Path) -> Result<Written, Vec<FileFault>> {
+pub fn write_folder(rows: &RowSet, folder: &Path) -> Result<WriteSummary, Vec<FileFault>> {
     let before = if folder.exists() {
         read_texts(folder)?
     } else {
         Files::new()
     };
-    let (mut written, mut files, mut faults) = (Written::default(), write(rows), Vec::new());
+    let (mut written, mut files, mut faults) = (WriteSummary::default(), write(rows), Vec::new());
     for resource in Resource::ALL {
         let name = file_name(*resource);
         let (Some(before), Some(after)) = (before.get(&name), files.get_mut(&name)) else {
             continue;
         };
         match with_row!(*resource, R => keep::kept::<R>(before, rows)) {
-            Ok(Kept::Whole(text)) => *after = text,
-            Ok(Kept::Not) => written.rewritten.push(name),
+            Ok(LayoutResult::Whole(text)) => *after = text,
+            Ok(LayoutResult::Not) => written.rewritten.push(name),
             Err(text) => faults.push(FileFault { file: name, ..text }),
         }
     }

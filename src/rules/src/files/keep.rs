@@ -14,10 +14,10 @@ use toml::de::{DeTable, DeValue};
 use super::read;
 use super::write::{field_text, fields, inline, row_text};
 use super::{FileFault, Files, file_name, parse};
-use crate::rows::{Resource, Row, RowSet, Stored};
+use crate::rows::{Resource, Row, RowSet, StoredRow};
 
 /// Whether the layout of a file could be preserved.
-pub(super) enum Kept {
+pub(super) enum LayoutResult {
     /// The file with the new rows, otherwise unchanged.
     Whole(String),
     /// The file must be rewritten.
@@ -28,7 +28,7 @@ pub(super) enum Kept {
 ///
 /// # Errors
 /// When the file is not valid TOML, with the place.
-pub(super) fn kept<R: Row>(text: &str, rows: &RowSet) -> Result<Kept, FileFault> {
+pub(super) fn kept<R: Row>(text: &str, rows: &RowSet) -> Result<LayoutResult, FileFault> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
         let offset = error.span().map_or(0, |span| span.start);
@@ -36,7 +36,7 @@ pub(super) fn kept<R: Row>(text: &str, rows: &RowSet) -> Result<Kept, FileFault>
         return Err(FileFault::at("", text, offset, told));
     }
     let merged = merged::<R>(text, table.get_ref(), rows).filter(|merged| holds::<R>(merged, rows));
-    Ok(merged.map_or(Kept::Not, Kept::Whole))
+    Ok(merged.map_or(LayoutResult::Not, LayoutResult::Whole))
 }
 
 /// Whether a file contains exactly these rows: preserving the layout must never lose a row.
@@ -55,7 +55,7 @@ fn holds<R: Row>(text: &str, rows: &RowSet) -> bool {
 }
 
 /// Consecutive lines that belong to one row or field.
-struct Piece {
+struct LineGroup {
     /// The row's code or the field's name; `None` for lines that belong to no row or field.
     name: Option<String>,
     text: String,
@@ -121,7 +121,7 @@ fn extent(value: &Spanned<DeValue<'_>>) -> Range<usize> {
 fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<String> {
     let lines = Lines::of(text);
     let wanted = R::table(rows);
-    let mut pieces: Vec<Piece> = Vec::new();
+    let mut pieces: Vec<LineGroup> = Vec::new();
     let mut done = 0;
     for (code, value) in table {
         let extent = extent(value);
@@ -131,7 +131,7 @@ fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<Stri
             return None;
         }
         let first = lines.with_comment(head, done);
-        pieces.push(Piece {
+        pieces.push(LineGroup {
             name: None,
             text: lines.slice(done..first).to_owned(),
         });
@@ -153,13 +153,13 @@ fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<Stri
                 }
             }
         };
-        pieces.push(Piece {
+        pieces.push(LineGroup {
             name: Some(name.to_owned()),
             text,
         });
         done = last + 1;
     }
-    pieces.push(Piece {
+    pieces.push(LineGroup {
         name: None,
         text: lines.slice(done..lines.starts.len()).to_owned(),
     });
@@ -186,7 +186,7 @@ fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<Stri
 }
 
 /// The row as in the file; a script's source is taken from `wanted`, because it has its own file.
-fn row_of<R: Row>(code: &str, value: &Spanned<DeValue<'_>>, wanted: &Arc<Stored<R>>) -> Option<R> {
+fn row_of<R: Row>(code: &str, value: &Spanned<DeValue<'_>>, wanted: &Arc<StoredRow<R>>) -> Option<R> {
     let source = serde_json::to_value(&wanted.row)
         .ok()
         .filter(|_| R::RESOURCE == Resource::Scripts);
@@ -195,7 +195,7 @@ fn row_of<R: Row>(code: &str, value: &Spanned<DeValue<'_>>, wanted: &Arc<Stored<
 }
 
 /// Removed rows leave no double blank line behind.
-fn take_out(pieces: &mut [Piece]) {
+fn take_out(pieces: &mut [LineGroup]) {
     for place in 0..pieces.len() {
         if pieces[place].name.is_none() || !pieces[place].text.is_empty() {
             continue;
@@ -209,7 +209,7 @@ fn take_out(pieces: &mut [Piece]) {
 }
 
 /// New rows are inserted before the first row that sorts after them, or at the end if the rows are not sorted.
-fn put_in<'a>(pieces: &mut Vec<Piece>, wanted: impl Iterator<Item = (&'a str, String)>) {
+fn put_in<'a>(pieces: &mut Vec<LineGroup>, wanted: impl Iterator<Item = (&'a str, String)>) {
     let sorted = pieces.iter().filter_map(|piece| piece.name.as_deref()).is_sorted();
     for (code, text) in wanted {
         if pieces.iter().any(|piece| piece.name.as_deref() == Some(code)) {
@@ -222,7 +222,7 @@ fn put_in<'a>(pieces: &mut Vec<Piece>, wanted: impl Iterator<Item = (&'a str, St
         match next {
             Some(place) => pieces.insert(
                 place,
-                Piece {
+                LineGroup {
                     name,
                     text: format!("{text}\n"),
                 },
@@ -235,7 +235,7 @@ fn put_in<'a>(pieces: &mut Vec<Piece>, wanted: impl Iterator<Item = (&'a str, St
                     before if before.ends_with('\n') => "\n",
                     _ => "\n\n",
                 };
-                pieces.push(Piece {
+                pieces.push(LineGroup {
                     name,
                     text: format!("{gap}{text}"),
                 });
@@ -273,7 +273,7 @@ impl Block<'_> {
             return None;
         };
         let lines = self.lines;
-        let mut pieces = vec![Piece {
+        let mut pieces = vec![LineGroup {
             name: None,
             text: lines.slice(self.rows.start..self.head + 1).to_owned(),
         }];
@@ -288,7 +288,7 @@ impl Block<'_> {
                 return None;
             }
             let first = lines.with_comment(place, done);
-            pieces.push(Piece {
+            pieces.push(LineGroup {
                 name: None,
                 text: lines.slice(done..first).to_owned(),
             });
@@ -301,13 +301,13 @@ impl Block<'_> {
                     format!("{comment}{}", changed.unwrap_or_else(|| field_text(name, wanted)))
                 }
             };
-            pieces.push(Piece {
+            pieces.push(LineGroup {
                 name: Some(name.to_owned()),
                 text,
             });
             done = last + 1;
         }
-        pieces.push(Piece {
+        pieces.push(LineGroup {
             name: None,
             text: lines.slice(done..self.rows.end).to_owned(),
         });
@@ -319,10 +319,10 @@ impl Block<'_> {
                 continue;
             }
             let earlier = order.iter().take(place).rev().find_map(|earlier| {
-                let same = |piece: &Piece| piece.name.as_ref() == Some(*earlier);
+                let same = |piece: &LineGroup| piece.name.as_ref() == Some(*earlier);
                 pieces.iter().position(same)
             });
-            let piece = Piece {
+            let piece = LineGroup {
                 name: Some(name.clone()),
                 text: field_text(name, wanted),
             };

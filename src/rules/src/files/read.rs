@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::{EXTENSION, FileFault, Files, SCRIPTS, case_values, file_name, script_name};
-use crate::rows::{Resource, Row, RowSet, Stored, with_row};
+use crate::rows::{Resource, Row, RowSet, StoredRow, with_row};
 use crate::vocabulary::{did_you_mean, hinted};
 
 /// Maximum number of rows per resource, and of reported faults: a folder may come from a stranger.
@@ -94,7 +94,7 @@ fn parse_resource<R: Row>(files: &Files, rows: &mut RowSet, faults: &mut Vec<Fil
         };
         match row::<R>(&code, value, source) {
             Ok(row) => {
-                let stored = Stored { version: 0, row };
+                let stored = StoredRow { version: 0, row };
                 R::table_mut(rows).insert(code.clone(), Arc::new(stored));
             }
             Err((span, text_of_fault)) => {

@@ -4,14 +4,14 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::rows::{Case, Contact, Row, RowSet, Script, Service, Stored};
+use crate::rows::{Case, Contact, Row, RowSet, Script, Service, StoredRow};
 use crate::{Fault, sample};
 
 /// Adds rows of one resource to a set.
 fn put<R: Row>(rows: &mut RowSet, given: impl IntoIterator<Item = serde_json::Value>) {
     for row in given {
         let row: R = serde_json::from_value(row).unwrap();
-        let stored = Stored {
+        let stored = StoredRow {
             version: 0,
             row: row.clone(),
         };
@@ -38,7 +38,7 @@ fn a_folder_holds_a_rulebook() {
     let mut rows = sample::rows();
     write_folder(&rows, folder.path()).unwrap();
     assert_eq!(read_folder(folder.path()).unwrap(), rows);
-    assert_eq!(write_folder(&rows, folder.path()).unwrap(), Written::default());
+    assert_eq!(write_folder(&rows, folder.path()).unwrap(), WriteSummary::default());
     rows.scripts.clear();
     rows.taxes.clear();
     let written = write_folder(&rows, folder.path()).unwrap();
@@ -126,7 +126,7 @@ fn an_export_touches_only_what_changed() {
     let path = folder.path().join("contacts.toml");
     std::fs::write(&path, WRITTEN_BY_HAND).unwrap();
     let mut rows = read_folder(folder.path()).unwrap();
-    assert_eq!(write_folder(&rows, folder.path()).unwrap(), Written::default());
+    assert_eq!(write_folder(&rows, folder.path()).unwrap(), WriteSummary::default());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), WRITTEN_BY_HAND);
 
     let mut zoe = contact("zoe", "Zoé T.");

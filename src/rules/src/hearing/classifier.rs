@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::dialogue::Heard;
+use super::dialogue::HearingResult;
 use super::features::{Feature, each_feature, parse};
 use crate::facts::Facts;
 use crate::rows::{RowSet, same};
@@ -34,7 +34,7 @@ type Span = (u32, u32);
 /// All classifiers of a rulebook, compiled into one table.
 #[derive(Debug, Clone, Default)]
 pub struct Classifiers {
-    rows: Vec<Compiled>,
+    rows: Vec<CompiledClassifier>,
     /// The range of weights for each feature hash.
     by_feature: HashMap<u64, Span, BuildHasherDefault<AsItIs>>,
     /// The classifier's index, and the weight.
@@ -44,7 +44,7 @@ pub struct Classifiers {
 }
 
 #[derive(Debug, Clone)]
-struct Compiled {
+struct CompiledClassifier {
     code: String,
     learns: String,
     is_about_priority: bool,
@@ -111,7 +111,7 @@ impl Classifiers {
                 fault(&row.code, ("weights".to_owned(), "too_many", text));
                 break;
             }
-            compiled.push(Compiled {
+            compiled.push(CompiledClassifier {
                 code: row.code.clone(),
                 learns: row.learns.clone(),
                 is_about_priority: row.is_about_priority(),
@@ -136,7 +136,7 @@ impl Classifiers {
 
     /// The likelihood from each classifier; empty if the caller said too little.
     #[must_use]
-    pub fn judge(&self, heard: &Heard, facts: &Facts) -> Vec<Likelihood> {
+    pub fn judge(&self, heard: &HearingResult, facts: &Facts) -> Vec<Likelihood> {
         let words = heard.callers_word_count();
         if self.rows.is_empty() || words < MIN_WORDS {
             return Vec::new();

@@ -36,7 +36,7 @@ pub struct CueHit {
 
 /// The sense in which a mention is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum MentionSense {
     /// It is true now and at the caller's place.
     Counts,
     /// The caller agreed to the agent's question.
@@ -63,7 +63,7 @@ pub enum Verdict {
 
 /// The hits of one utterance, grouped by meaning.
 #[derive(Debug, Default)]
-pub struct Found<'a> {
+pub struct GroupedHits<'a> {
     /// Phrases that rules listen for, with their concepts.
     pub mentions: Vec<(Hit, &'a [WordId])>,
     /// Exceptions, with their concept.
@@ -76,7 +76,7 @@ pub struct Found<'a> {
     longest: usize,
 }
 
-impl<'a> Found<'a> {
+impl<'a> GroupedHits<'a> {
     /// Only these cues.
     pub fn of_cues(cues: Vec<CueHit>) -> Self {
         Self {
@@ -123,8 +123,8 @@ pub fn find<'a>(
     text: &Text,
     words: Range<usize>,
     effort: &mut Effort,
-) -> Found<'a> {
-    let mut found = Found::default();
+) -> GroupedHits<'a> {
+    let mut found = GroupedHits::default();
     for hit in lexicon.scan(text, words, effort) {
         match lexicon.sense(hit.entry) {
             Some(Sense::Phrase(concepts)) => found.mentions.push((hit, concepts)),
@@ -143,7 +143,7 @@ pub fn find<'a>(
     found
 }
 
-fn in_force(found: &mut Found<'_>, cues: &[CueRule]) {
+fn in_force(found: &mut GroupedHits<'_>, cues: &[CueRule]) {
     let effect = |hit: &CueHit| cues.get(hit.cue).map(|cue| cue.effect);
     let contains = |outer: &Range<usize>, inner: &Range<usize>| {
         outer.start <= inner.start && inner.end <= outer.end && outer.len() > inner.len()
@@ -171,7 +171,12 @@ fn in_force(found: &mut Found<'_>, cues: &[CueRule]) {
 const REACH: usize = 24;
 
 /// The sense in which a mention is meant, and the cue that decides it.
-pub fn verdict(cues: &[CueRule], text: &Text, found: &Found<'_>, mention: &Hit) -> (Verdict, Option<CueHit>) {
+pub fn verdict(
+    cues: &[CueRule],
+    text: &Text,
+    found: &GroupedHits<'_>,
+    mention: &Hit,
+) -> (MentionSense, Option<CueHit>) {
     let from = found
         .cues
         .partition_point(|hit| hit.words.end + FARTHEST < mention.words.start);
@@ -192,37 +197,37 @@ pub fn verdict(cues: &[CueRule], text: &Text, found: &Found<'_>, mention: &Hit) 
         .find(|(hit, _)| overlap(&hit.words, &mention.words));
     let other_sense = overlapping.map(|(hit, _)| hit.clone());
     if let Some(hit) = other_sense.or_else(|| governed_by(CueEffect::OtherSense)) {
-        return (Verdict::OtherSense, Some(hit));
+        return (MentionSense::OtherSense, Some(hit));
     }
     if let Some(hit) = governed_by(CueEffect::Denied) {
-        return (Verdict::Denied, Some(hit));
+        return (MentionSense::Denied, Some(hit));
     }
     if let Some(hit) = governed_by(CueEffect::SomeoneElse)
         && governed_by(CueEffect::Own).is_none()
     {
-        return (Verdict::SomeoneElse, Some(hit));
+        return (MentionSense::SomeoneElse, Some(hit));
     }
     let now = governed_by(CueEffect::Now)
         .or_else(|| governed_by(CueEffect::Recurs))
         .is_some();
     if !now {
         if let Some(hit) = governed_by(CueEffect::Hypothetical) {
-            return (Verdict::Hypothetical, Some(hit));
+            return (MentionSense::Hypothetical, Some(hit));
         }
         if let Some(hit) = governed_by(CueEffect::Asked) {
-            return (Verdict::Asked, Some(hit));
+            return (MentionSense::Asked, Some(hit));
         }
         let present = governed_by(CueEffect::Present).is_some();
         if let Some(hit) = governed_by(CueEffect::Over).filter(|_| !present) {
-            return (Verdict::Over, Some(hit));
+            return (MentionSense::Over, Some(hit));
         }
         if let Some(hit) = governed_by(CueEffect::Past).filter(|_| !present) {
-            return (Verdict::Past, Some(hit));
+            return (MentionSense::Past, Some(hit));
         }
     }
     match governed_by(CueEffect::Place) {
-        Some(hit) => (Verdict::Place, Some(hit)),
-        None => (Verdict::Counts, None),
+        Some(hit) => (MentionSense::Place, Some(hit)),
+        None => (MentionSense::Counts, None),
     }
 }
 
@@ -234,7 +239,13 @@ fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
 }
 
 /// Whether a cue governs a mention.
-fn governs(text: &Text, found: &Found<'_>, cues: &[CueRule], (hit, cue): (&CueHit, &CueRule), mention: &Hit) -> bool {
+fn governs(
+    text: &Text,
+    found: &GroupedHits<'_>,
+    cues: &[CueRule],
+    (hit, cue): (&CueHit, &CueRule),
+    mention: &Hit,
+) -> bool {
     let (words, spoken) = (&mention.words, &hit.words);
     if spoken.end <= words.start {
         words.start - spoken.end < cue.after && is_open(text, found, cues, cue.effect, spoken.end..words.start, false)
@@ -249,7 +260,7 @@ fn governs(text: &Text, found: &Found<'_>, cues: &[CueRule], (hit, cue): (&CueHi
 /// Whether no sentence or clause ends within the words between a cue and a mention.
 fn is_open(
     text: &Text,
-    found: &Found<'_>,
+    found: &GroupedHits<'_>,
     cues: &[CueRule],
     effect: CueEffect,
     between: Range<usize>,

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::context::{self, CueHit, CueRule, Found, Verdict};
+use super::context::{self, CueHit, CueRule, GroupedHits, MentionSense};
 use super::lexicon::{Effort, Lexicon, WordId};
 use super::text::{Separator, Speaker, Text, Utterance};
 use crate::rows::{CueEffect, Trust};
@@ -60,7 +60,7 @@ pub struct Mention {
     /// Its concepts.
     pub concepts: Vec<WordId>,
     /// The sense in which it is meant.
-    pub verdict: Verdict,
+    pub verdict: MentionSense,
     /// Those of its concepts for which it is an exception.
     pub excepted: Vec<WordId>,
     /// The words of the cue that decided the sense: "no", "last year".
@@ -81,7 +81,10 @@ impl Mention {
     /// Whether it is true now and at the caller's place.
     #[must_use]
     pub const fn counts(&self) -> bool {
-        matches!(self.verdict, Verdict::Counts | Verdict::AgreedTo | Verdict::Place)
+        matches!(
+            self.verdict,
+            MentionSense::Counts | MentionSense::AgreedTo | MentionSense::Place
+        )
     }
 }
 
@@ -102,7 +105,7 @@ enum Standing {
 
 /// The result of listening.
 #[derive(Debug, Clone)]
-pub struct Heard {
+pub struct HearingResult {
     ears: Ears,
     text: Text,
     /// The cues of each utterance, for phrases that occur only in scripts.
@@ -124,8 +127,8 @@ pub struct Heard {
 /// The agent's last question.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent marks of one sentence")]
-struct Question {
-    asked: Vec<(WordId, Vec<WordId>, Verdict)>,
+struct AgentQuestion {
+    asked: Vec<(WordId, Vec<WordId>, MentionSense)>,
     /// Whether it asks for an end: "Has it stopped?"
     over: bool,
     /// The concept that is meant if the reply to that, or to "can you stop the water?", is no.
@@ -140,7 +143,7 @@ struct Question {
     words: Vec<String>,
 }
 
-impl Question {
+impl AgentQuestion {
     fn is_about_something(&self) -> bool {
         !self.asked.is_empty() || self.over || self.otherwise.is_some() || self.refers_back
     }
@@ -195,7 +198,7 @@ impl Ears {
     /// Listens to a conversation, one turn per line with the agent's lines after [`AGENT_LINE`], and to facts, each
     /// with its trust.
     #[must_use]
-    pub fn hear(&self, said: &str, facts: &[(&str, &str, Trust)]) -> Heard {
+    pub fn hear(&self, said: &str, facts: &[(&str, &str, Trust)]) -> HearingResult {
         let mut text = Text::default();
         let bytes = said.len() + facts.iter().map(|(_, value, _)| value.len()).sum::<usize>();
         text.reserve(bytes.min(MAX_LISTENED));
@@ -216,7 +219,7 @@ impl Ears {
         for (place, (_, value, _)) in by_trust(Trust::Model) {
             push_bounded(&mut text, Speaker::Field(place), value);
         }
-        let mut heard = Heard {
+        let mut heard = HearingResult {
             ears: self.clone(),
             text: Text::default(),
             cues: Vec::new(),
@@ -228,7 +231,7 @@ impl Ears {
             corrections: Vec::new(),
         };
         let mut memory = Memory::default();
-        let mut question = Question::default();
+        let mut question = AgentQuestion::default();
         let mut effort = Effort::default();
         for (turn, utterance) in text.utterances().iter().enumerate() {
             let words = text.words_of(utterance);
@@ -260,11 +263,11 @@ impl Ears {
     }
 
     /// The question in the agent's last sentences.
-    fn question(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Question {
+    fn question(&self, text: &Text, utterance: &Utterance, found: &GroupedHits<'_>) -> AgentQuestion {
         let sentences = text.sentences().get(utterance.sentences.clone()).unwrap_or_default();
         let mut asked = sentences.iter().filter(|sentence| sentence.is_question);
         let Some(last) = asked.next_back().or(sentences.last()) else {
-            return Question::default();
+            return AgentQuestion::default();
         };
         // "So there is water on the floor. Is that right?"
         let mut words = last.words.clone();
@@ -278,14 +281,14 @@ impl Ears {
             .filter(|hit| matches!(self.effect(hit), Some(CueEffect::Over | CueEffect::Nothing)))
             .find_map(|hit| self.cues.get(hit.cue)?.otherwise);
         let mentions = found.mentions_in(&words).iter();
-        Question {
+        AgentQuestion {
             asked: mentions
                 .clone()
                 .map(|(hit, concepts)| {
                     let excepted = found.exceptions_at(&hit.words);
                     let concepts = concepts.iter().copied().filter(|id| !excepted.contains(id)).collect();
                     let verdict = match context::verdict(&self.cues, text, found, hit).0 {
-                        Verdict::Asked => Verdict::Counts,
+                        MentionSense::Asked => MentionSense::Counts,
                         verdict => verdict,
                     };
                     (hit.entry, concepts, verdict)
@@ -307,11 +310,11 @@ impl Ears {
         &self,
         text: &Text,
         utterance: &Utterance,
-        found: &Found<'_>,
-        question: &Question,
+        found: &GroupedHits<'_>,
+        question: &AgentQuestion,
         turn: usize,
         memory: &mut Memory,
-        heard: &mut Heard,
+        heard: &mut HearingResult,
     ) {
         if !question.is_about_something() {
             return;
@@ -339,28 +342,33 @@ impl Ears {
             memory.all_well = true;
         }
         let reply = text.quote(utterance, &hit.words);
-        let mut keep = |(phrase, concepts): (WordId, &[WordId]), verdict: Verdict, words: &str, memory: &mut Memory| {
-            let mention = Mention {
-                phrase,
-                concepts: concepts.to_vec(),
-                verdict,
-                excepted: Vec::new(),
-                cue: Some(reply.clone()),
-                source: Source::Answered,
-                sentence: question.sentence.clone(),
-                words: words.to_owned(),
-                turn,
-                place: hit.words.start,
+        let mut keep =
+            |(phrase, concepts): (WordId, &[WordId]), verdict: MentionSense, words: &str, memory: &mut Memory| {
+                let mention = Mention {
+                    phrase,
+                    concepts: concepts.to_vec(),
+                    verdict,
+                    excepted: Vec::new(),
+                    cue: Some(reply.clone()),
+                    source: Source::Answered,
+                    sentence: question.sentence.clone(),
+                    words: words.to_owned(),
+                    turn,
+                    place: hit.words.start,
+                };
+                heard.keep(mention, memory);
             };
-            heard.keep(mention, memory);
-        };
         if let Some(concept) = question.otherwise.filter(|_| !is_yes) {
             memory.set(concept, &[], Standing::Affirmed);
-            keep((concept, &[]), Verdict::AgreedTo, "", memory);
+            keep((concept, &[]), MentionSense::AgreedTo, "", memory);
         }
         if question.refers_back && question.asked.is_empty() && !question.over {
             let standing = if is_yes { Standing::Affirmed } else { Standing::Denied };
-            let verdict = if is_yes { Verdict::AgreedTo } else { Verdict::AnsweredNo };
+            let verdict = if is_yes {
+                MentionSense::AgreedTo
+            } else {
+                MentionSense::AnsweredNo
+            };
             for (phrase, concepts) in std::mem::take(&mut memory.open) {
                 memory.set(phrase, &concepts, standing);
                 keep((phrase, &concepts), verdict, "", memory);
@@ -371,30 +379,30 @@ impl Ears {
         }
         for ((phrase, concepts, verdict), words) in question.asked.iter().zip(&question.words) {
             // "Has the flooding stopped?" asks whether it is over.
-            let asked_whether_over = question.over && matches!(verdict, Verdict::Over | Verdict::Counts);
+            let asked_whether_over = question.over && matches!(verdict, MentionSense::Over | MentionSense::Counts);
             let standing = match (verdict, is_yes) {
                 _ if asked_whether_over && is_yes => Standing::Over,
                 _ if asked_whether_over => Standing::Affirmed,
-                (Verdict::Counts | Verdict::Place, true) => Standing::Affirmed,
-                (Verdict::Counts | Verdict::Place, false) if !question.besides => Standing::Denied,
+                (MentionSense::Counts | MentionSense::Place, true) => Standing::Affirmed,
+                (MentionSense::Counts | MentionSense::Place, false) if !question.besides => Standing::Denied,
                 // "So it isn't overflowing yet?" "No, it is."
-                (Verdict::Denied, false) if contradicts => Standing::Affirmed,
+                (MentionSense::Denied, false) if contradicts => Standing::Affirmed,
                 // "There is no flooding, right?" Both answers agree.
-                (Verdict::Denied, _) => Standing::Denied,
+                (MentionSense::Denied, _) => Standing::Denied,
                 _ => continue,
             };
             memory.set(*phrase, concepts, standing);
             let verdict = match standing {
-                Standing::Affirmed => Verdict::AgreedTo,
-                Standing::Denied => Verdict::AnsweredNo,
-                Standing::Over => Verdict::Over,
+                Standing::Affirmed => MentionSense::AgreedTo,
+                Standing::Denied => MentionSense::AnsweredNo,
+                Standing::Over => MentionSense::Over,
             };
             keep((*phrase, concepts), verdict, words, memory);
         }
     }
 
     /// The answer at the beginning of an utterance, and whether it is yes.
-    fn answered(&self, text: &Text, utterance: &Utterance, found: &Found<'_>) -> Option<Answer> {
+    fn answered(&self, text: &Text, utterance: &Utterance, found: &GroupedHits<'_>) -> Option<Answer> {
         let words = text.words_of(utterance);
         let mut answer: Option<Answer> = None;
         // The limit within which an answer may begin, and whether earlier words were taken back: "no, wait, sorry,
@@ -443,10 +451,10 @@ impl Ears {
         &self,
         text: &Text,
         utterance: &Utterance,
-        found: &Found<'_>,
+        found: &GroupedHits<'_>,
         turn: usize,
         memory: &mut Memory,
-        heard: &mut Heard,
+        heard: &mut HearingResult,
     ) {
         let source = match utterance.speaker {
             Speaker::Field(place) => Source::Fact(heard.fields.get(place).cloned().unwrap_or_default()),
@@ -459,14 +467,14 @@ impl Ears {
                 let (verdict, cue) = context::verdict(&self.cues, text, found, hit);
                 let excepted = found.exceptions_at(&hit.words);
                 let standing = match verdict {
-                    Verdict::Counts | Verdict::AgreedTo | Verdict::Place => Some(Standing::Affirmed),
-                    Verdict::Denied | Verdict::AnsweredNo => Some(Standing::Denied),
-                    Verdict::Over => Some(Standing::Over),
-                    Verdict::Past
-                    | Verdict::Hypothetical
-                    | Verdict::Asked
-                    | Verdict::SomeoneElse
-                    | Verdict::OtherSense => None,
+                    MentionSense::Counts | MentionSense::AgreedTo | MentionSense::Place => Some(Standing::Affirmed),
+                    MentionSense::Denied | MentionSense::AnsweredNo => Some(Standing::Denied),
+                    MentionSense::Over => Some(Standing::Over),
+                    MentionSense::Past
+                    | MentionSense::Hypothetical
+                    | MentionSense::Asked
+                    | MentionSense::SomeoneElse
+                    | MentionSense::OtherSense => None,
                 };
                 let meant: Vec<WordId> = concepts.iter().copied().filter(|id| !excepted.contains(id)).collect();
                 if let Some(standing) = standing {
@@ -520,7 +528,7 @@ impl Ears {
     }
 
     /// Whether a sentence without a mention says that something is over.
-    fn is_over(&self, text: &Text, found: &Found<'_>, words: &Range<usize>) -> bool {
+    fn is_over(&self, text: &Text, found: &GroupedHits<'_>, words: &Range<usize>) -> bool {
         let mut over = found
             .cues_in(words)
             .iter()
@@ -534,7 +542,7 @@ impl Ears {
             let verdict = context::verdict(&self.cues, text, found, &as_mention).0;
             !matches!(
                 verdict,
-                Verdict::Denied | Verdict::Hypothetical | Verdict::Asked | Verdict::SomeoneElse
+                MentionSense::Denied | MentionSense::Hypothetical | MentionSense::Asked | MentionSense::SomeoneElse
             )
         })
     }
@@ -575,15 +583,21 @@ impl Memory {
     }
 
     /// Records what the caller mentioned, and what of it a later question may refer to.
-    fn note(&mut self, phrase: WordId, concepts: &[WordId], verdict: Verdict) {
-        if verdict != Verdict::OtherSense {
+    fn note(&mut self, phrase: WordId, concepts: &[WordId], verdict: MentionSense) {
+        if verdict != MentionSense::OtherSense {
             self.spoken.insert(phrase);
             self.spoken.extend(concepts);
         }
-        if matches!(verdict, Verdict::Hypothetical | Verdict::Asked | Verdict::Past) && self.open.len() < MAX_OPEN {
+        if matches!(
+            verdict,
+            MentionSense::Hypothetical | MentionSense::Asked | MentionSense::Past
+        ) && self.open.len() < MAX_OPEN
+        {
             self.open.push((phrase, concepts.to_vec()));
         }
-        if matches!(verdict, Verdict::Counts | Verdict::Past | Verdict::Over) && self.gone.len() < MAX_OPEN {
+        if matches!(verdict, MentionSense::Counts | MentionSense::Past | MentionSense::Over)
+            && self.gone.len() < MAX_OPEN
+        {
             self.gone.push((phrase, concepts.to_vec()));
         }
     }
@@ -610,7 +624,7 @@ impl Memory {
     }
 }
 
-impl Heard {
+impl HearingResult {
     /// Whether another mention of a phrase is stored: endless repetitions must not fill the list.
     fn keeps(&self, phrase: WordId, memory: &Memory) -> bool {
         self.mentions.len() < MAX_MENTIONS && memory.kept.get(&phrase).is_none_or(|kept| *kept < MAX_PER_PHRASE)

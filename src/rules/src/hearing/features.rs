@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::dialogue::Heard;
+use super::dialogue::HearingResult;
 use super::fnv::{EMPTY, extended};
 use super::text::Speaker;
 use crate::facts::{Fact, Facts};
@@ -18,7 +18,7 @@ const ANSWER_WITHIN: usize = 3;
 
 /// The source of a feature's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place<'a> {
+pub enum WordSource<'a> {
     /// The caller said them.
     Caller,
     /// The agent said them.
@@ -34,7 +34,7 @@ pub enum Place<'a> {
 /// A word, or two adjacent words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Feature<'a> {
-    place: Place<'a>,
+    place: WordSource<'a>,
     first: &'a str,
     second: Option<&'a str>,
     hash: u64,
@@ -43,11 +43,11 @@ pub struct Feature<'a> {
 impl fmt::Display for Feature<'_> {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place {
-            Place::Caller => {}
-            Place::Agent => to.write_str("> ")?,
-            Place::Yes => to.write_str("yes: ")?,
-            Place::No => to.write_str("no: ")?,
-            Place::Fact(name) => write!(to, "{name}: ")?,
+            WordSource::Caller => {}
+            WordSource::Agent => to.write_str("> ")?,
+            WordSource::Yes => to.write_str("yes: ")?,
+            WordSource::No => to.write_str("no: ")?,
+            WordSource::Fact(name) => write!(to, "{name}: ")?,
         }
         to.write_str(self.first)?;
         match self.second {
@@ -58,7 +58,7 @@ impl fmt::Display for Feature<'_> {
 }
 
 impl<'a> Feature<'a> {
-    fn new(place: Place<'a>, first: &'a str, second: Option<&'a str>) -> Self {
+    fn new(place: WordSource<'a>, first: &'a str, second: Option<&'a str>) -> Self {
         place.hash().first(first).feature(second)
     }
 
@@ -71,19 +71,19 @@ impl<'a> Feature<'a> {
 
 /// A partial hash. A word is hashed once for itself and for the pair that it begins.
 #[derive(Clone, Copy)]
-struct PlaceHash<'a>(Place<'a>, u64);
+struct PlaceHash<'a>(WordSource<'a>, u64);
 
 #[derive(Clone, Copy)]
-struct FirstHash<'a>(Place<'a>, &'a str, u64);
+struct FirstHash<'a>(WordSource<'a>, &'a str, u64);
 
-impl<'a> Place<'a> {
+impl<'a> WordSource<'a> {
     fn hash(self) -> PlaceHash<'a> {
         let name = match self {
-            Place::Caller => "",
-            Place::Agent => ">",
-            Place::Yes => "yes",
-            Place::No => "no",
-            Place::Fact(name) => name,
+            WordSource::Caller => "",
+            WordSource::Agent => ">",
+            WordSource::Yes => "yes",
+            WordSource::No => "no",
+            WordSource::Fact(name) => name,
         };
         PlaceHash(self, extended(EMPTY, name))
     }
@@ -110,12 +110,12 @@ impl<'a> FirstHash<'a> {
 #[must_use]
 pub fn parse(written: &str) -> Option<u64> {
     let (place, words) = match written.strip_prefix("> ") {
-        Some(words) => (Place::Agent, words),
+        Some(words) => (WordSource::Agent, words),
         None => match written.split_once(": ") {
-            Some(("yes", words)) => (Place::Yes, words),
-            Some(("no", words)) => (Place::No, words),
-            Some((name, words)) => (Place::Fact(name), words),
-            None => (Place::Caller, written),
+            Some(("yes", words)) => (WordSource::Yes, words),
+            Some(("no", words)) => (WordSource::No, words),
+            Some((name, words)) => (WordSource::Fact(name), words),
+            None => (WordSource::Caller, written),
         },
     };
     let mut words = words.split(' ');
@@ -125,15 +125,20 @@ pub fn parse(written: &str) -> Option<u64> {
 }
 
 /// Calls `tell` with every feature of what was heard; some are repeated.
-pub fn each_feature<'a>(heard: &'a Heard, facts: &'a Facts, choices: &'a [String], mut tell: impl FnMut(Feature<'a>)) {
+pub fn each_feature<'a>(
+    heard: &'a HearingResult,
+    facts: &'a Facts,
+    choices: &'a [String],
+    mut tell: impl FnMut(Feature<'a>),
+) {
     let text = heard.text();
     let mut question: Option<std::ops::Range<usize>> = None;
     for (turn, utterance) in text.utterances().iter().enumerate() {
         let words = text.words_of(utterance);
         let place = match utterance.speaker {
-            Speaker::Caller => Place::Caller,
-            Speaker::Agent => Place::Agent,
-            Speaker::Field(field) => Place::Fact(heard.field(field)),
+            Speaker::Caller => WordSource::Caller,
+            Speaker::Agent => WordSource::Agent,
+            Speaker::Field(field) => WordSource::Fact(heard.field(field)),
         };
         let hash = place.hash();
         let mut all = words.clone().map(|at| text.word(at)).peekable();
@@ -159,20 +164,20 @@ pub fn each_feature<'a>(heard: &'a Heard, facts: &'a Facts, choices: &'a [String
     }
     for name in choices {
         if let Some(Fact::Text(value)) = facts.get(name) {
-            tell(Feature::new(Place::Fact(name), value, None));
+            tell(Feature::new(WordSource::Fact(name), value, None));
         }
     }
 }
 
 /// The answer at the beginning of an utterance: a yes, a no, or `None`.
-fn answer<'a>(heard: &Heard, turn: usize, start: usize) -> Option<Place<'a>> {
+fn answer<'a>(heard: &HearingResult, turn: usize, start: usize) -> Option<WordSource<'a>> {
     let mut effects = heard.cues_of(turn).iter().filter_map(|hit| {
         let is_first = hit.words.start < start + ANSWER_WITHIN;
         is_first.then(|| heard.rules().get(hit.cue)).flatten()
     });
     effects.find_map(|cue| match cue.effect {
-        CueEffect::Yes => Some(Place::Yes),
-        CueEffect::No => Some(Place::No),
+        CueEffect::Yes => Some(WordSource::Yes),
+        CueEffect::No => Some(WordSource::No),
         _ => None,
     })
 }
@@ -184,12 +189,12 @@ mod tests {
     #[test]
     fn a_feature_reads_back_as_it_is_written() {
         let features = [
-            (Place::Caller, "coming", Some("up")),
-            (Place::Agent, "still", None),
-            (Place::Yes, "flooding", None),
-            (Place::No, "flooding", None),
-            (Place::Fact("problem"), "sewage", Some("coming")),
-            (Place::Fact("urgency"), "not_urgent", None),
+            (WordSource::Caller, "coming", Some("up")),
+            (WordSource::Agent, "still", None),
+            (WordSource::Yes, "flooding", None),
+            (WordSource::No, "flooding", None),
+            (WordSource::Fact("problem"), "sewage", Some("coming")),
+            (WordSource::Fact("urgency"), "not_urgent", None),
         ];
         for (place, first, second) in features {
             let feature = Feature::new(place, first, second);

@@ -43,7 +43,7 @@ impl Effort {
 
 /// The meaning of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Meaning {
+enum PhraseMeaning {
     /// A phrase that rules listen for, with the concepts that it belongs to.
     Phrase { name: String, concepts: Vec<WordId> },
     /// A concept; it is only found through its phrases.
@@ -79,7 +79,7 @@ pub enum Sense<'a> {
 /// Collects phrases; equal phrases share an id.
 #[derive(Debug, Default)]
 pub struct LexiconBuilder {
-    entries: Vec<(Meaning, Vec<Variant>)>,
+    entries: Vec<(PhraseMeaning, Vec<Variant>)>,
     by_form: HashMap<Vec<Variant>, WordId>,
     concepts: HashMap<String, WordId>,
     bytes: usize,
@@ -105,7 +105,7 @@ impl LexiconBuilder {
         if let Some(known) = self.concepts.get(code) {
             return *known;
         }
-        let id = self.push(Meaning::Concept { code: code.to_owned() }, Vec::new());
+        let id = self.push(PhraseMeaning::Concept { code: code.to_owned() }, Vec::new());
         self.concepts.insert(code.to_owned(), id);
         id
     }
@@ -116,7 +116,7 @@ impl LexiconBuilder {
     /// A sentence that says why it cannot be listened for.
     pub fn add_to_concept(&mut self, concept: WordId, phrase: &str, language: &str) -> Result<WordId, String> {
         let id = self.phrase(phrase, StemLanguage::of(language))?;
-        if let Some((Meaning::Phrase { concepts, .. }, _)) = self.entries.get_mut(id as usize)
+        if let Some((PhraseMeaning::Phrase { concepts, .. }, _)) = self.entries.get_mut(id as usize)
             && !concepts.contains(&concept)
         {
             concepts.push(concept);
@@ -131,7 +131,7 @@ impl LexiconBuilder {
     pub fn add_exception(&mut self, concept: WordId, phrase: &str) -> Result<(), String> {
         let variants = self.read(phrase, None)?;
         let text = phrase.to_owned();
-        self.push(Meaning::Exception { concept, text }, variants);
+        self.push(PhraseMeaning::Exception { concept, text }, variants);
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl LexiconBuilder {
     /// A sentence that says why it cannot be listened for.
     pub fn add_cue(&mut self, place: usize, phrase: &str) -> Result<(), String> {
         let variants = self.read(phrase, None)?;
-        self.push(Meaning::Cue { place }, variants);
+        self.push(PhraseMeaning::Cue { place }, variants);
         Ok(())
     }
 
@@ -150,7 +150,7 @@ impl LexiconBuilder {
         if let Some(known) = self.by_form.get(&variants) {
             return Ok(*known);
         }
-        let meaning = Meaning::Phrase {
+        let meaning = PhraseMeaning::Phrase {
             name: crate::words::fold(phrase),
             concepts: Vec::new(),
         };
@@ -173,7 +173,7 @@ impl LexiconBuilder {
         Ok(variants)
     }
 
-    fn push(&mut self, meaning: Meaning, variants: Vec<Variant>) -> WordId {
+    fn push(&mut self, meaning: PhraseMeaning, variants: Vec<Variant>) -> WordId {
         let id = WordId::try_from(self.entries.len()).unwrap_or(WordId::MAX);
         self.entries.push((meaning, variants));
         id
@@ -189,17 +189,17 @@ impl LexiconBuilder {
         {
             return Ok(known.clone());
         }
-        Ok(Lexicon(Arc::new(Compiled::new(self)?)))
+        Ok(Lexicon(Arc::new(CompiledPhrase::new(self)?)))
     }
 }
 
 /// Everything that a rulebook listens for; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Lexicon(Arc<Compiled>);
+pub struct Lexicon(Arc<CompiledPhrase>);
 
 #[derive(Debug)]
-struct Compiled {
-    entries: Vec<(Meaning, Vec<Variant>)>,
+struct CompiledPhrase {
+    entries: Vec<(PhraseMeaning, Vec<Variant>)>,
     by_form: HashMap<Vec<Variant>, WordId>,
     concepts: HashMap<String, WordId>,
     /// A trie over the letters of all patterns; its numbers index `patterns`.
@@ -223,7 +223,7 @@ struct Sought {
     elements: Vec<(Vec<u32>, usize)>,
 }
 
-impl Compiled {
+impl CompiledPhrase {
     fn new(builder: LexiconBuilder) -> Result<Self, String> {
         let mut numbers: HashMap<&Pattern, u32> = HashMap::new();
         let mut uses: Vec<usize> = Vec::new();
@@ -335,9 +335,9 @@ impl Lexicon {
     #[must_use]
     pub fn name(&self, id: WordId) -> String {
         match self.0.entries.get(id as usize) {
-            Some((Meaning::Phrase { name, .. }, _)) => name.clone(),
-            Some((Meaning::Concept { code }, _)) => format!("#{code}"),
-            Some((Meaning::Exception { text, .. }, _)) => text.clone(),
+            Some((PhraseMeaning::Phrase { name, .. }, _)) => name.clone(),
+            Some((PhraseMeaning::Concept { code }, _)) => format!("#{code}"),
+            Some((PhraseMeaning::Exception { text, .. }, _)) => text.clone(),
             _ => String::new(),
         }
     }
@@ -372,9 +372,9 @@ impl Lexicon {
     #[must_use]
     pub fn sense(&self, entry: WordId) -> Option<Sense<'_>> {
         match self.0.entries.get(entry as usize) {
-            Some((Meaning::Phrase { concepts, .. }, _)) => Some(Sense::Phrase(concepts)),
-            Some((Meaning::Exception { concept, .. }, _)) => Some(Sense::Exception(*concept)),
-            Some((Meaning::Cue { place }, _)) => Some(Sense::Cue(*place)),
+            Some((PhraseMeaning::Phrase { concepts, .. }, _)) => Some(Sense::Phrase(concepts)),
+            Some((PhraseMeaning::Exception { concept, .. }, _)) => Some(Sense::Exception(*concept)),
+            Some((PhraseMeaning::Cue { place }, _)) => Some(Sense::Cue(*place)),
             _ => None,
         }
     }
@@ -453,7 +453,7 @@ impl Lexicon {
     /// possibly too few if a phrase can be said in several ways.
     #[must_use]
     pub fn implied(&self, id: WordId) -> Vec<WordId> {
-        let Some((Meaning::Phrase { .. }, variants)) = self.0.entries.get(id as usize) else {
+        let Some((PhraseMeaning::Phrase { .. }, variants)) = self.0.entries.get(id as usize) else {
             return vec![id];
         };
         let mut found = vec![id];
@@ -487,7 +487,7 @@ impl Lexicon {
             .0
             .entries
             .iter()
-            .any(|(meaning, _)| matches!(meaning, Meaning::Exception { .. }))
+            .any(|(meaning, _)| matches!(meaning, PhraseMeaning::Exception { .. }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Understands a caller: which phrases were said, and whether they are true now and at the caller's place.
 //!
 //! [`Ears`] are the compiled concepts, cues and phrases of a rulebook. [`Ears::hear`] reads a conversation and a
-//! model's facts once, and returns [`Heard`]: what counts, what does not, and why. It is deterministic: the same
+//! model's facts once, and returns [`HearingResult`]: what counts, what does not, and why. It is deterministic: the same
 //! rulebook and text give the same result. It never uses prices, services or priorities.
 
 mod classifier;
@@ -17,8 +17,8 @@ mod steps;
 mod text;
 
 pub use self::classifier::{Classifiers, Likelihood, are_same as are_same_classifiers, choices, line as weight_line};
-pub use self::context::{CueRule, Verdict};
-pub use self::dialogue::{AGENT_LINE, Ears, Heard, Mention, Source, callers_words};
+pub use self::context::{CueRule, MentionSense};
+pub use self::dialogue::{AGENT_LINE, Ears, HearingResult, Mention, Source, callers_words};
 pub use self::features::{Feature, each_feature};
 pub use self::lexicon::{Lexicon, LexiconBuilder, WordId};
 pub use self::phrase::parse as parse_phrase;

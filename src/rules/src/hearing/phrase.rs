@@ -136,9 +136,9 @@ fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Patte
             }
             let last = text.len() - 1;
             let form = |place: usize| match stems {
-                _ if prefix && place == last => Wanted::Beginning,
-                Some(language) if !exact => Wanted::Stem(language),
-                _ => Wanted::Whole,
+                _ if prefix && place == last => WordMatch::Beginning,
+                Some(language) if !exact => WordMatch::Stem(language),
+                _ => WordMatch::Whole,
             };
             Ok((0..text.len())
                 .map(|place| pattern(text.word(place), form(place)))
@@ -149,21 +149,21 @@ fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Patte
 
 /// What a word of a text must have in common with a word of a phrase.
 #[derive(Debug, Clone, Copy)]
-enum Wanted {
+enum WordMatch {
     Whole,
     Beginning,
     Stem(StemLanguage),
 }
 
 /// The pattern for a folded word.
-fn pattern(word: &str, wanted: Wanted) -> Pattern {
+fn pattern(word: &str, wanted: WordMatch) -> Pattern {
     match wanted {
-        Wanted::Beginning => Pattern {
+        WordMatch::Beginning => Pattern {
             letters: squeezed(&format!("{word}{}", "\u{0}".repeat(LONG_WORD)))
                 .map_or_else(|| word.to_owned(), |once| once.trim_end_matches('\u{0}').to_owned()),
             form: Form::Prefix,
         },
-        Wanted::Stem(language) if word.len() >= 4 && word.chars().all(char::is_alphabetic) => {
+        WordMatch::Stem(language) if word.len() >= 4 && word.chars().all(char::is_alphabetic) => {
             let word = squeezed(word).unwrap_or_else(|| word.to_owned());
             let stem = language.stem(&word);
             // A stem may end differently from its words: `happi` is the stem of `happy`.
@@ -174,7 +174,7 @@ fn pattern(word: &str, wanted: Wanted) -> Pattern {
                 form: Form::Stem(language, stem),
             }
         }
-        Wanted::Stem(_) | Wanted::Whole => Pattern {
+        WordMatch::Stem(_) | WordMatch::Whole => Pattern {
             letters: squeezed(word).unwrap_or_else(|| word.to_owned()),
             form: Form::Exact,
         },

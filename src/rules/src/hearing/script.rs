@@ -1,7 +1,7 @@
 //! Phrases that are only known while a script runs: searched in the text already heard, and judged by its cues.
 
-use super::context::{self, Found, Verdict};
-use super::dialogue::Heard;
+use super::context::{self, GroupedHits, MentionSense};
+use super::dialogue::HearingResult;
 use super::lexicon::{Effort, LexiconBuilder};
 use super::text::Speaker;
 
@@ -14,7 +14,7 @@ pub struct Presence {
     pub mentioned: bool,
 }
 
-impl Heard {
+impl HearingResult {
     /// How a phrase or a `#concept` was heard; `None` if it is neither.
     #[must_use]
     pub fn presence(&self, phrase: &str) -> Option<Presence> {
@@ -40,13 +40,13 @@ impl Heard {
             let (Some(first), Some(last)) = (sentences.first(), sentences.last()) else {
                 continue;
             };
-            let found = Found::of_cues(self.cues_of(turn).to_vec());
+            let found = GroupedHits::of_cues(self.cues_of(turn).to_vec());
             for hit in lexicon.scan(text, first.words.start..last.words.end, &mut effort) {
                 presence.mentioned = true;
                 let verdict = context::verdict(self.rules(), text, &found, &hit).0;
                 match verdict {
-                    Verdict::Counts | Verdict::AgreedTo | Verdict::Place => presence.said = true,
-                    Verdict::Denied | Verdict::AnsweredNo | Verdict::Over => presence.said = false,
+                    MentionSense::Counts | MentionSense::AgreedTo | MentionSense::Place => presence.said = true,
+                    MentionSense::Denied | MentionSense::AnsweredNo | MentionSense::Over => presence.said = false,
                     _ => {}
                 }
             }

@@ -23,14 +23,14 @@ pub enum StemLanguage {
     Spanish,
 }
 
-struct Known {
+struct StemCache {
     language: StemLanguage,
     word: Box<str>,
     stem: Box<str>,
 }
 
 thread_local! {
-    static KNOWN: RefCell<Vec<Option<Known>>> = const { RefCell::new(Vec::new()) };
+    static KNOWN: RefCell<Vec<Option<StemCache>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl StemLanguage {
@@ -70,7 +70,7 @@ impl StemLanguage {
                 _ => {
                     let found = self.stem(word);
                     let is_same = found == stem;
-                    known[place] = Some(Known {
+                    known[place] = Some(StemCache {
                         language: self,
                         word: word.into(),
                         stem: found.into(),

@@ -1,8 +1,8 @@
 //! What was heard, as steps of a decision's trace: each mention of a concept that counted, and each that did not, with
 //! its sentence and the reason.
 
-use super::context::Verdict;
-use super::dialogue::{Heard, Mention, Source};
+use super::context::MentionSense;
+use super::dialogue::{HearingResult, Mention, Source};
 use crate::decision::Step;
 use crate::rows::Resource;
 
@@ -23,7 +23,7 @@ pub fn is_counted(step: &Step) -> bool {
     step.resource == Resource::Concepts.path() && (counts("\": ") || counts("): "))
 }
 
-impl Heard {
+impl HearingResult {
     /// A step for each mention of a concept.
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
@@ -62,20 +62,20 @@ impl Heard {
             "does not count: the words mean something else".to_owned()
         } else {
             match mention.verdict {
-                Verdict::Counts | Verdict::Place if self.is_overruled(mention, concept) => {
+                MentionSense::Counts | MentionSense::Place if self.is_overruled(mention, concept) => {
                     "does not count: the caller says otherwise".to_owned()
                 }
-                Verdict::Counts | Verdict::Place => "counts".to_owned(),
-                Verdict::AgreedTo if words.is_empty() => format!("counts: the caller answered \"{cue}\""),
-                Verdict::AgreedTo => format!("counts: the caller answered \"{cue}\" to the question"),
-                Verdict::Denied => format!("denied by \"{cue}\""),
-                Verdict::AnsweredNo => format!("denied: the caller answered \"{cue}\" to the question"),
-                Verdict::Past => format!("does not count: past, by \"{cue}\""),
-                Verdict::Over => format!("does not count: over, by \"{cue}\""),
-                Verdict::Hypothetical => format!("does not count: only supposed, by \"{cue}\""),
-                Verdict::Asked => format!("does not count: only asked about, by \"{cue}\""),
-                Verdict::SomeoneElse => format!("does not count: somebody else's, by \"{cue}\""),
-                Verdict::OtherSense => format!("does not count: \"{cue}\" means something else"),
+                MentionSense::Counts | MentionSense::Place => "counts".to_owned(),
+                MentionSense::AgreedTo if words.is_empty() => format!("counts: the caller answered \"{cue}\""),
+                MentionSense::AgreedTo => format!("counts: the caller answered \"{cue}\" to the question"),
+                MentionSense::Denied => format!("denied by \"{cue}\""),
+                MentionSense::AnsweredNo => format!("denied: the caller answered \"{cue}\" to the question"),
+                MentionSense::Past => format!("does not count: past, by \"{cue}\""),
+                MentionSense::Over => format!("does not count: over, by \"{cue}\""),
+                MentionSense::Hypothetical => format!("does not count: only supposed, by \"{cue}\""),
+                MentionSense::Asked => format!("does not count: only asked about, by \"{cue}\""),
+                MentionSense::SomeoneElse => format!("does not count: somebody else's, by \"{cue}\""),
+                MentionSense::OtherSense => format!("does not count: \"{cue}\" means something else"),
             }
         };
         let place = match &mention.source {

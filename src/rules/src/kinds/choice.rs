@@ -109,7 +109,7 @@ const NO_DENIALS: &[&str] = &[
 
 /// A token of a word or a text, for comparison.
 #[derive(Debug, Clone, PartialEq)]
-enum Piece {
+enum ChoiceToken {
     Word(String),
     /// The end of a clause: a comma, a full stop, "but".
     Stop,
@@ -169,7 +169,7 @@ impl Choices {
         let plain: Vec<&str> = pieces
             .iter()
             .filter_map(|piece| match piece {
-                Piece::Word(word) => Some(word.as_str()),
+                ChoiceToken::Word(word) => Some(word.as_str()),
                 _ => None,
             })
             .collect();
@@ -183,7 +183,7 @@ impl Choices {
 }
 
 /// The value of the longest phrase that a text names.
-fn longest(phrases: &[(usize, Phrase)], pieces: &[Piece]) -> Option<usize> {
+fn longest(phrases: &[(usize, Phrase)], pieces: &[ChoiceToken]) -> Option<usize> {
     // For each hit: start, end, whether it is denied, the index of its value, and the phrase.
     let mut found: Vec<(usize, usize, bool, usize, &Phrase)> = Vec::new();
     for (value, phrase) in phrases {
@@ -214,10 +214,10 @@ fn longest(phrases: &[(usize, Phrase)], pieces: &[Piece]) -> Option<usize> {
 }
 
 /// The end of a phrase if it matches at a position.
-fn ends(pieces: &[Piece], start: usize, phrase: &Phrase) -> Option<usize> {
+fn ends(pieces: &[ChoiceToken], start: usize, phrase: &Phrase) -> Option<usize> {
     let last = phrase.pieces.len() - 1;
     for (offset, wanted) in phrase.pieces.iter().enumerate() {
-        let Some(Piece::Word(word)) = pieces.get(start + offset) else {
+        let Some(ChoiceToken::Word(word)) = pieces.get(start + offset) else {
             return None;
         };
         let same = word == wanted || (offset == last && phrase.is_stem && word.starts_with(wanted.as_str()));
@@ -229,17 +229,19 @@ fn ends(pieces: &[Piece], start: usize, phrase: &Phrase) -> Option<usize> {
 }
 
 /// Whether a range is denied, by a word before it or by the answer behind it.
-fn is_denied(pieces: &[Piece], start: usize, end: usize) -> bool {
+fn is_denied(pieces: &[ChoiceToken], start: usize, end: usize) -> bool {
     let mut at = start;
     while at > 0 {
-        let Piece::Word(word) = &pieces[at - 1] else { break };
+        let ChoiceToken::Word(word) = &pieces[at - 1] else {
+            break;
+        };
         if DENIALS.contains(&word.as_str()) {
             let next = match pieces.get(at) {
-                Some(Piece::Word(next)) if at < start => next.as_str(),
+                Some(ChoiceToken::Word(next)) if at < start => next.as_str(),
                 _ => "",
             };
             // "un peu complexe" is an affirmation.
-            let a_little = word == "peu" && at > 1 && matches!(&pieces[at - 2], Piece::Word(un) if un == "un");
+            let a_little = word == "peu" && at > 1 && matches!(&pieces[at - 2], ChoiceToken::Word(un) if un == "un");
             return !a_little && !NO_DENIALS.contains(&next);
         }
         if !BETWEEN.contains(&word.as_str()) && !DEGREES.contains(&word.as_str()) {
@@ -247,7 +249,7 @@ fn is_denied(pieces: &[Piece], start: usize, end: usize) -> bool {
         }
         at -= 1;
     }
-    let (Some(Piece::Asks), Some(Piece::Word(answer))) = (pieces.get(end), pieces.get(end + 1)) else {
+    let (Some(ChoiceToken::Asks), Some(ChoiceToken::Word(answer))) = (pieces.get(end), pieces.get(end + 1)) else {
         return false;
     };
     matches!(
@@ -281,35 +283,35 @@ fn words_of(text: &str) -> Vec<String> {
     pieces(text)
         .into_iter()
         .filter_map(|piece| match piece {
-            Piece::Word(word) => Some(word),
+            ChoiceToken::Word(word) => Some(word),
             _ => None,
         })
         .collect()
 }
 
-fn pieces(text: &str) -> Vec<Piece> {
+fn pieces(text: &str) -> Vec<ChoiceToken> {
     let text = text.replace('_', " ").replace(['\u{2019}', '\u{2018}'], "'");
     let mut pieces = Vec::new();
     for token in Plain::new(&text).words() {
         match token {
             Token::Word("but" | "mais" | "however" | "cependant") => {
-                pieces.push(Piece::Stop);
+                pieces.push(ChoiceToken::Stop);
             }
             // In "isn't" the negation counts; after "n'est", "pas" follows.
-            Token::Word("t") if ends_in_n(&pieces) => pieces.push(Piece::Word("not".to_owned())),
+            Token::Word("t") if ends_in_n(&pieces) => pieces.push(ChoiceToken::Word("not".to_owned())),
             Token::Word("n" | "l") | Token::Mark('\'' | '-' | '"' | '(' | ')' | '*') => {}
-            Token::Word(word) if DEGREES.contains(&word) => pieces.push(Piece::Word("very".to_owned())),
-            Token::Word(word) => pieces.push(Piece::Word(word.to_owned())),
-            Token::Number(number) => pieces.push(Piece::Word(number.normalize().to_string())),
-            Token::Mark(':' | '=' | '?') => pieces.push(Piece::Asks),
-            Token::Mark(_) => pieces.push(Piece::Stop),
+            Token::Word(word) if DEGREES.contains(&word) => pieces.push(ChoiceToken::Word("very".to_owned())),
+            Token::Word(word) => pieces.push(ChoiceToken::Word(word.to_owned())),
+            Token::Number(number) => pieces.push(ChoiceToken::Word(number.normalize().to_string())),
+            Token::Mark(':' | '=' | '?') => pieces.push(ChoiceToken::Asks),
+            Token::Mark(_) => pieces.push(ChoiceToken::Stop),
         }
     }
     pieces
 }
 
-fn ends_in_n(pieces: &[Piece]) -> bool {
-    matches!(pieces.last(), Some(Piece::Word(word)) if word.len() > 2 && word.ends_with('n'))
+fn ends_in_n(pieces: &[ChoiceToken]) -> bool {
+    matches!(pieces.last(), Some(ChoiceToken::Word(word)) if word.len() > 2 && word.ends_with('n'))
 }
 
 #[cfg(test)]

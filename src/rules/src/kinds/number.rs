@@ -215,7 +215,7 @@ fn digits(text: &str) -> (Option<Decimal>, usize) {
 
 /// The part that a number word adds to a spoken number.
 #[derive(Clone, Copy, PartialEq)]
-enum Said {
+enum NumberPart {
     /// 0 to 19, and regional French tens such as `septante`.
     Unit(u32),
     /// 20 to 90.
@@ -227,48 +227,48 @@ enum Said {
     Lot(u32),
 }
 
-fn said(word: &str) -> Option<Said> {
+fn said(word: &str) -> Option<NumberPart> {
     Some(match word {
-        "zero" => Said::Unit(0),
-        "one" | "un" | "une" => Said::Unit(1),
-        "two" | "deux" => Said::Unit(2),
-        "three" | "trois" => Said::Unit(3),
-        "four" | "quatre" => Said::Unit(4),
-        "five" | "cinq" => Said::Unit(5),
-        "six" => Said::Unit(6),
-        "seven" | "sept" => Said::Unit(7),
-        "eight" | "huit" => Said::Unit(8),
-        "nine" | "neuf" => Said::Unit(9),
-        "ten" | "dix" => Said::Unit(10),
-        "eleven" | "onze" => Said::Unit(11),
-        "twelve" | "douze" => Said::Unit(12),
-        "thirteen" | "treize" => Said::Unit(13),
-        "fourteen" | "quatorze" => Said::Unit(14),
-        "fifteen" | "quinze" => Said::Unit(15),
-        "sixteen" | "seize" => Said::Unit(16),
-        "seventeen" => Said::Unit(17),
-        "eighteen" => Said::Unit(18),
-        "nineteen" => Said::Unit(19),
-        "twenty" | "vingt" | "vingts" => Said::Ten(20),
-        "thirty" | "trente" => Said::Ten(30),
-        "forty" | "fourty" | "quarante" => Said::Ten(40),
-        "fifty" | "cinquante" => Said::Ten(50),
-        "sixty" | "soixante" => Said::Ten(60),
-        "seventy" | "septante" => Said::Ten(70),
-        "eighty" | "huitante" | "octante" => Said::Ten(80),
-        "ninety" | "nonante" => Said::Ten(90),
-        "hundred" | "hundreds" | "cent" | "cents" => Said::Hundred,
-        "thousand" | "thousands" | "mille" => Said::Thousand,
-        "million" | "millions" => Said::Million,
-        "dozen" | "douzaine" => Said::Lot(12),
-        "dizaine" => Said::Lot(10),
-        "quinzaine" => Said::Lot(15),
-        "vingtaine" => Said::Lot(20),
-        "trentaine" => Said::Lot(30),
-        "quarantaine" => Said::Lot(40),
-        "cinquantaine" => Said::Lot(50),
-        "soixantaine" => Said::Lot(60),
-        "centaine" => Said::Lot(100),
+        "zero" => NumberPart::Unit(0),
+        "one" | "un" | "une" => NumberPart::Unit(1),
+        "two" | "deux" => NumberPart::Unit(2),
+        "three" | "trois" => NumberPart::Unit(3),
+        "four" | "quatre" => NumberPart::Unit(4),
+        "five" | "cinq" => NumberPart::Unit(5),
+        "six" => NumberPart::Unit(6),
+        "seven" | "sept" => NumberPart::Unit(7),
+        "eight" | "huit" => NumberPart::Unit(8),
+        "nine" | "neuf" => NumberPart::Unit(9),
+        "ten" | "dix" => NumberPart::Unit(10),
+        "eleven" | "onze" => NumberPart::Unit(11),
+        "twelve" | "douze" => NumberPart::Unit(12),
+        "thirteen" | "treize" => NumberPart::Unit(13),
+        "fourteen" | "quatorze" => NumberPart::Unit(14),
+        "fifteen" | "quinze" => NumberPart::Unit(15),
+        "sixteen" | "seize" => NumberPart::Unit(16),
+        "seventeen" => NumberPart::Unit(17),
+        "eighteen" => NumberPart::Unit(18),
+        "nineteen" => NumberPart::Unit(19),
+        "twenty" | "vingt" | "vingts" => NumberPart::Ten(20),
+        "thirty" | "trente" => NumberPart::Ten(30),
+        "forty" | "fourty" | "quarante" => NumberPart::Ten(40),
+        "fifty" | "cinquante" => NumberPart::Ten(50),
+        "sixty" | "soixante" => NumberPart::Ten(60),
+        "seventy" | "septante" => NumberPart::Ten(70),
+        "eighty" | "huitante" | "octante" => NumberPart::Ten(80),
+        "ninety" | "nonante" => NumberPart::Ten(90),
+        "hundred" | "hundreds" | "cent" | "cents" => NumberPart::Hundred,
+        "thousand" | "thousands" | "mille" => NumberPart::Thousand,
+        "million" | "millions" => NumberPart::Million,
+        "dozen" | "douzaine" => NumberPart::Lot(12),
+        "dizaine" => NumberPart::Lot(10),
+        "quinzaine" => NumberPart::Lot(15),
+        "vingtaine" => NumberPart::Lot(20),
+        "trentaine" => NumberPart::Lot(30),
+        "quarantaine" => NumberPart::Lot(40),
+        "cinquantaine" => NumberPart::Lot(50),
+        "soixantaine" => NumberPart::Lot(60),
+        "centaine" => NumberPart::Lot(100),
         _ => return None,
     })
 }
@@ -309,10 +309,10 @@ pub fn said_numbers<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
 /// The factor of a scale word: "2 thousand", "3 million".
 fn scale(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     let factor = match said(tokens.get(at)?.word()?)? {
-        Said::Hundred => 100,
-        Said::Thousand => 1_000,
-        Said::Million => 1_000_000,
-        Said::Unit(_) | Said::Ten(_) | Said::Lot(_) => return None,
+        NumberPart::Hundred => 100,
+        NumberPart::Thousand => 1_000,
+        NumberPart::Million => 1_000_000,
+        NumberPart::Unit(_) | NumberPart::Ten(_) | NumberPart::Lot(_) => return None,
     };
     Some((Decimal::from(factor), at + 1))
 }
@@ -370,7 +370,7 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
             let dozen = at + 1 + usize::from(word(at + 1) == Some("a"));
             if word(dozen)
                 .and_then(said)
-                .is_some_and(|said| matches!(said, Said::Lot(_)))
+                .is_some_and(|said| matches!(said, NumberPart::Lot(_)))
             {
                 (half, at) = (true, dozen);
             } else {
@@ -379,7 +379,7 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
         }
         Some("a") => {
             let next = word(at + 1).unwrap_or_default();
-            let counts = said(next).is_some_and(|said| !matches!(said, Said::Unit(_) | Said::Ten(_)));
+            let counts = said(next).is_some_and(|said| !matches!(said, NumberPart::Unit(_) | NumberPart::Ten(_)));
             if counts {
                 at += 1;
             } else if next == "half" || next == "quarter" {
@@ -390,19 +390,19 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
         }
         _ => {}
     }
-    let (mut total, mut current, mut last) = (0_u64, 0_u64, None::<Said>);
+    let (mut total, mut current, mut last) = (0_u64, 0_u64, None::<NumberPart>);
     let mut end = at;
     while let Some(text) = word(at) {
         // Between the parts of one number: "cent et un", "one hundred and five".
         if (text == "and" || text == "et") && last.is_some() {
             let joins = word(at + 1).and_then(said).is_some_and(|next| match next {
-                Said::Unit(unit) => {
-                    current % 100 == 0 || (matches!(last, Some(Said::Ten(_))) && matches!(unit, 1 | 11))
+                NumberPart::Unit(unit) => {
+                    current % 100 == 0 || (matches!(last, Some(NumberPart::Ten(_))) && matches!(unit, 1 | 11))
                 }
-                Said::Ten(_) => current % 100 == 0 && current > 0,
+                NumberPart::Ten(_) => current % 100 == 0 && current > 0,
                 _ => false,
             });
-            if !joins || matches!(last, Some(Said::Unit(_) | Said::Lot(_))) {
+            if !joins || matches!(last, Some(NumberPart::Unit(_) | NumberPart::Lot(_))) {
                 break;
             }
             at += 1;
@@ -411,37 +411,43 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
         let Some(next) = said(text) else { break };
         let tail = current % 100;
         match (next, last) {
-            (Said::Unit(unit), Some(Said::Ten(ten))) if unit < 10 || ((ten == 60 || ten == 80) && unit < 20) => {
+            (NumberPart::Unit(unit), Some(NumberPart::Ten(ten)))
+                if unit < 10 || ((ten == 60 || ten == 80) && unit < 20) =>
+            {
                 current += u64::from(unit);
             }
             // "soixante-dix-sept", "quatre-vingt-dix-neuf"
-            (Said::Unit(unit), Some(Said::Unit(10))) if matches!(text, "sept" | "huit" | "neuf") => {
+            (NumberPart::Unit(unit), Some(NumberPart::Unit(10))) if matches!(text, "sept" | "huit" | "neuf") => {
                 current += u64::from(unit);
             }
-            (Said::Unit(unit), None | Some(Said::Hundred | Said::Thousand | Said::Million)) if tail == 0 => {
+            (NumberPart::Unit(unit), None | Some(NumberPart::Hundred | NumberPart::Thousand | NumberPart::Million))
+                if tail == 0 =>
+            {
                 current += u64::from(unit);
             }
-            (Said::Ten(20), Some(Said::Unit(4))) if text.starts_with("vingt") && tail == 4 => current += 76,
-            (Said::Ten(ten), None | Some(Said::Hundred | Said::Thousand | Said::Million)) if tail == 0 => {
+            (NumberPart::Ten(20), Some(NumberPart::Unit(4))) if text.starts_with("vingt") && tail == 4 => current += 76,
+            (NumberPart::Ten(ten), None | Some(NumberPart::Hundred | NumberPart::Thousand | NumberPart::Million))
+                if tail == 0 =>
+            {
                 current += u64::from(ten);
             }
-            (Said::Hundred, _) if current == 0 => current = 100,
-            (Said::Hundred, Some(Said::Unit(_) | Said::Ten(_))) if current < 100 => current *= 100,
-            (Said::Thousand, _) if total < 1_000 => {
+            (NumberPart::Hundred, _) if current == 0 => current = 100,
+            (NumberPart::Hundred, Some(NumberPart::Unit(_) | NumberPart::Ten(_))) if current < 100 => current *= 100,
+            (NumberPart::Thousand, _) if total < 1_000 => {
                 total += current.max(1) * 1_000;
                 current = 0;
             }
-            (Said::Million, _) if total == 0 => {
+            (NumberPart::Million, _) if total == 0 => {
                 total = current.max(1) * 1_000_000;
                 current = 0;
             }
-            (Said::Lot(lot), None | Some(Said::Unit(_))) if total == 0 => {
+            (NumberPart::Lot(lot), None | Some(NumberPart::Unit(_))) if total == 0 => {
                 current = current.max(1) * u64::from(lot);
             }
             _ => break,
         }
         last = Some(match (next, text) {
-            (Said::Ten(20), _) if current % 100 == 80 => Said::Ten(80),
+            (NumberPart::Ten(20), _) if current % 100 == 80 => NumberPart::Ten(80),
             (other, _) => other,
         });
         at += 1;

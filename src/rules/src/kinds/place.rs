@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::number::{Plain, Token};
 use super::speech::Speech;
 use crate::hearing::AGENT_LINE;
-use crate::prefixes::{Place, Prefixes};
+use crate::prefixes::{Prefixes, TriePosition};
 use crate::words::fold;
 
 /// Maximum length of a city's name, in characters.
@@ -218,7 +218,7 @@ impl Cities {
 
     /// The longest name that begins at a token.
     fn named(&self, tokens: &[Token<'_>], at: usize) -> Option<(&String, usize)> {
-        let (mut found, mut place) = (None, Place::default());
+        let (mut found, mut place) = (None, TriePosition::default());
         let (mut words, mut next, mut is_short) = (0, at, false);
         while words < self.longest {
             match tokens.get(next) {

@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// The result of a timed compilation.
-pub(super) struct Timed<T> {
+pub(super) struct TimedResult<T> {
     pub done: T,
     /// The CPU time that it used.
     pub took: Duration,
@@ -29,7 +29,7 @@ pub(super) struct Timed<T> {
 }
 
 /// Runs `work`, in which [`token`] reports when the time is over.
-pub(super) fn within<T>(allowed: Duration, work: impl FnOnce() -> T) -> Timed<T> {
+pub(super) fn within<T>(allowed: Duration, work: impl FnOnce() -> T) -> TimedResult<T> {
     let before = thread_time();
     END.set(Some(before + allowed));
     SINCE_LOOK.set(0);
@@ -37,7 +37,7 @@ pub(super) fn within<T>(allowed: Duration, work: impl FnOnce() -> T) -> Timed<T>
     let done = work();
     END.set(None);
     let took = thread_time().saturating_sub(before);
-    Timed {
+    TimedResult {
         done,
         took,
         is_over: IS_OVER.get() || took > allowed,

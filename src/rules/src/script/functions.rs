@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 
 use super::host::{self, PriorityHandle, Quote, ResultHandle};
 use super::run::with_run;
-use super::values::Outcome;
+use super::values::HostResult;
 use crate::rows::{AdjustmentKind, Hook};
 
 /// The syntax of a function call.
@@ -203,7 +203,7 @@ pub(super) fn register(engine: &mut Engine) {
         (function.register)(engine);
     }
     engine
-        .register_fn("-", |value: INT| -> Outcome<INT> {
+        .register_fn("-", |value: INT| -> HostResult<INT> {
             value.checked_neg().ok_or_else(|| "the number is too large".into())
         })
         .register_fn("-", |value: Decimal| -value)

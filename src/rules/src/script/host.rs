@@ -9,7 +9,7 @@ use rhai::{Array, Dynamic, INT};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::run::{Run, with_run};
-use super::values::{self, MAX_LIST, Outcome, clean, number};
+use super::values::{self, HostResult, MAX_LIST, clean, number};
 use crate::decision::{MoneyStep, Step};
 use crate::price::{self, Effect, Running};
 use crate::rows::{AdjustmentKind, Per, Priority, Resource};
@@ -54,7 +54,7 @@ fn note(run: &mut Run, did: String, money: Option<MoneyStep>) -> Result<(), Stri
 }
 
 /// Changes both ends of the price.
-pub(super) fn change(kind: AdjustmentKind, amount: &Dynamic, label: &str) -> Outcome<()> {
+pub(super) fn change(kind: AdjustmentKind, amount: &Dynamic, label: &str) -> HostResult<()> {
     let amount = number(amount).ok_or("the amount must be a number")?;
     with_run(|run| {
         let before = price_of(run)?;
@@ -75,7 +75,7 @@ pub(super) fn change(kind: AdjustmentKind, amount: &Dynamic, label: &str) -> Out
 }
 
 /// Sets the priority and the seconds within which somebody should call back.
-pub(super) fn set_priority(level: &str, sla: INT) -> Outcome<()> {
+pub(super) fn set_priority(level: &str, sla: INT) -> HostResult<()> {
     with_run(|run| {
         current_priority(run)?;
         let all = [Priority::P1, Priority::P2, Priority::P3, Priority::P4];
@@ -90,7 +90,7 @@ pub(super) fn set_priority(level: &str, sla: INT) -> Outcome<()> {
 }
 
 /// Sets the response of a tool.
-pub(super) fn set_result(value: &Dynamic) -> Outcome<()> {
+pub(super) fn set_result(value: &Dynamic) -> HostResult<()> {
     let value = values::to_json(value)?;
     with_run(|run| {
         run.result = Some(value);
@@ -99,7 +99,7 @@ pub(super) fn set_result(value: &Dynamic) -> Outcome<()> {
 }
 
 /// Adds a sentence for the caller.
-pub(super) fn say(text: &str) -> Outcome<()> {
+pub(super) fn say(text: &str) -> HostResult<()> {
     with_run(|run| {
         if run.said.len() >= MAX_SENTENCES || text.chars().count() > 500 {
             return Err(format!(
@@ -112,7 +112,7 @@ pub(super) fn say(text: &str) -> Outcome<()> {
 }
 
 /// Adds a line to the log for the author of the script.
-pub(super) fn log(value: &Dynamic) -> Outcome<()> {
+pub(super) fn log(value: &Dynamic) -> HostResult<()> {
     let wanted = with_run(|run| Ok(run.log.as_ref().is_some_and(|lines| lines.len() < MAX_LOG.0)))?;
     if wanted {
         let line: String = values::to_text(value)?.chars().take(MAX_LOG.1).collect();
@@ -125,27 +125,27 @@ pub(super) fn log(value: &Dynamic) -> Outcome<()> {
 }
 
 /// A fact, or `()` if it is missing.
-pub(super) fn fact(name: &str) -> Outcome<Dynamic> {
+pub(super) fn fact(name: &str) -> HostResult<Dynamic> {
     with_run(|run| Ok(run.facts.get(name).map_or(Dynamic::UNIT, values::from_fact)))
 }
 
 /// Whether a fact is known.
-pub(super) fn has(name: &str) -> Outcome<bool> {
+pub(super) fn has(name: &str) -> HostResult<bool> {
     with_run(|run| Ok(run.facts.contains_key(name)))
 }
 
 /// Whether a phrase is true now and at the caller's place.
-pub(super) fn says(word: &str) -> Outcome<bool> {
+pub(super) fn says(word: &str) -> HostResult<bool> {
     with_run(|run| Ok(run.presence(word).is_some_and(|presence| presence.said)))
 }
 
 /// Whether the words of a phrase occur, in whatever sense.
-pub(super) fn mentions(word: &str) -> Outcome<bool> {
+pub(super) fn mentions(word: &str) -> HostResult<bool> {
     with_run(|run| Ok(run.presence(word).is_some_and(|presence| presence.mentioned)))
 }
 
 /// An argument of the tool call, or `()` if it is missing.
-pub(super) fn arg(name: &str) -> Outcome<Dynamic> {
+pub(super) fn arg(name: &str) -> HostResult<Dynamic> {
     with_run(|run| {
         run.asked_arguments = true;
         Ok(())
@@ -154,7 +154,7 @@ pub(super) fn arg(name: &str) -> Outcome<Dynamic> {
 }
 
 /// Rounds half up, away from zero.
-pub(super) fn round(value: &Dynamic, places: INT) -> Outcome<Decimal> {
+pub(super) fn round(value: &Dynamic, places: INT) -> HostResult<Decimal> {
     let value = number(value).ok_or("round(…) takes a number")?;
     let places = u32::try_from(places).ok().filter(|places| *places <= 12);
     let places = places.ok_or("round(…) takes 0 to 12 places")?;
@@ -162,13 +162,13 @@ pub(super) fn round(value: &Dynamic, places: INT) -> Outcome<Decimal> {
 }
 
 /// The integer part.
-pub(super) fn whole(value: &Dynamic) -> Outcome<INT> {
+pub(super) fn whole(value: &Dynamic) -> HostResult<INT> {
     let value = number(value).ok_or("whole(…) takes a number")?;
     INT::try_from(value.trunc()).map_err(|_| "the number is too large".into())
 }
 
 /// The absolute value.
-pub(super) fn abs(value: &Dynamic) -> Outcome<Dynamic> {
+pub(super) fn abs(value: &Dynamic) -> HostResult<Dynamic> {
     if let Ok(whole) = value.as_int() {
         let positive = whole.checked_abs().ok_or("the number is too large")?;
         return Ok(positive.into());
@@ -178,7 +178,7 @@ pub(super) fn abs(value: &Dynamic) -> Outcome<Dynamic> {
 }
 
 /// The smaller or the greater of two numbers, unchanged.
-pub(super) fn pick(a: Dynamic, b: Dynamic, greater: bool) -> Outcome<Dynamic> {
+pub(super) fn pick(a: Dynamic, b: Dynamic, greater: bool) -> HostResult<Dynamic> {
     let both = number(&a).zip(number(&b));
     let (left, right) = both.ok_or("min(…) and max(…) take two numbers")?;
     Ok(if (left >= right) == greater { a } else { b })
@@ -206,20 +206,20 @@ pub(super) fn compared(a: &Dynamic, b: &Dynamic) -> Option<Ordering> {
 }
 
 /// The exact quotient of two whole numbers; a whole number if there is no remainder.
-pub(super) fn quotient(a: INT, b: INT) -> Outcome<Dynamic> {
+pub(super) fn quotient(a: INT, b: INT) -> HostResult<Dynamic> {
     if let Some(0) = a.checked_rem(b) {
         return Ok((a / b).into());
     }
     exact_quotient(a.into(), b.into())
 }
 
-fn exact_quotient(a: Decimal, b: Decimal) -> Outcome<Dynamic> {
+fn exact_quotient(a: Decimal, b: Decimal) -> HostResult<Dynamic> {
     let quotient = a.checked_div(b).ok_or("a number cannot be divided by zero")?;
     Ok(Dynamic::from(quotient))
 }
 
 /// Same as [`quotient`] in place, for numbers of either type.
-pub(super) fn divide(a: &mut Dynamic, b: &Dynamic) -> Outcome<()> {
+pub(super) fn divide(a: &mut Dynamic, b: &Dynamic) -> HostResult<()> {
     *a = match (a.as_int(), b.as_int()) {
         (Ok(a), Ok(b)) => quotient(a, b)?,
         _ => {
@@ -232,7 +232,7 @@ pub(super) fn divide(a: &mut Dynamic, b: &Dynamic) -> Outcome<()> {
 }
 
 /// The number of characters or list items.
-pub(super) fn len(value: &Dynamic) -> Outcome<INT> {
+pub(super) fn len(value: &Dynamic) -> HostResult<INT> {
     let count = match (value.as_immutable_string_ref(), value.as_array_ref()) {
         (Ok(text), _) => text.chars().count(),
         (_, Ok(items)) => items.len(),
@@ -242,7 +242,7 @@ pub(super) fn len(value: &Dynamic) -> Outcome<INT> {
 }
 
 /// Whether a list contains a value, or a string another string; also used for `in`.
-pub(super) fn contains(whole: &Dynamic, wanted: &Dynamic) -> Outcome<bool> {
+pub(super) fn contains(whole: &Dynamic, wanted: &Dynamic) -> HostResult<bool> {
     if let Ok(items) = whole.as_array_ref() {
         return Ok(items.iter().any(|item| values::same(item, wanted)));
     }
@@ -253,7 +253,7 @@ pub(super) fn contains(whole: &Dynamic, wanted: &Dynamic) -> Outcome<bool> {
 }
 
 /// The parts of a string between separators.
-pub(super) fn split(text: &str, separator: &str) -> Outcome<Array> {
+pub(super) fn split(text: &str, separator: &str) -> HostResult<Array> {
     if separator.is_empty() {
         return Err("split(…) needs a separator".into());
     }
@@ -269,7 +269,7 @@ pub(super) fn split(text: &str, separator: &str) -> Outcome<Array> {
 }
 
 /// Concatenates with `+` if one side is a string.
-pub(super) fn joined(a: &Dynamic, b: &Dynamic) -> Outcome<String> {
+pub(super) fn joined(a: &Dynamic, b: &Dynamic) -> HostResult<String> {
     let mut text = values::to_text(a)?;
     text.push_str(&values::to_text(b)?);
     Ok(text)

@@ -14,9 +14,9 @@ static BUSY: Mutex<usize> = Mutex::new(0);
 static ENDED: Condvar = Condvar::new();
 
 /// Holds one of the slots until dropped.
-struct Place;
+struct CompileSlot;
 
-impl Place {
+impl CompileSlot {
     fn take() -> Self {
         let busy = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
         let mut busy = ENDED
@@ -27,7 +27,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for CompileSlot {
     fn drop(&mut self) {
         *BUSY.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
         ENDED.notify_one();
@@ -39,7 +39,7 @@ impl Drop for Place {
 /// # Errors
 /// When no thread could be started, or the work was interrupted.
 pub fn isolated<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, &'static str> {
-    let _place = Place::take();
+    let _place = CompileSlot::take();
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
         match thread.spawn_scoped(scope, work) {

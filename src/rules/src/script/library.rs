@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use rhai::{Dynamic, EncapsulatedEnviron, FnAccess, FnNamespace, FuncRegistration, Module, Position, RhaiFunc, Shared};
 
-use super::parsed::{self, Import, Own, Parsed};
+use super::parsed::{self, Import, Own, ParsedScript};
 use super::run::Modules;
-use super::{Compiled, Linked};
+use super::{CompiledScript, LinkedSize};
 use crate::fair_pool::is_abandoned;
 use crate::fault::{Fault, TextFault};
-use crate::rows::{Hook, Resource, RowSet, Script, Stored};
+use crate::rows::{Hook, Resource, RowSet, Script, StoredRow};
 use crate::vocabulary::did_you_mean;
 
 /// Maximum number of scripts in a rulebook.
@@ -30,7 +30,11 @@ pub const MAX_LINKED: usize = 512 * 1024;
 const COMPILE_TOGETHER: Duration = Duration::from_secs(5);
 
 /// Compiles every script.
-pub(crate) fn compile(rows: &RowSet, reuse: &[Arc<Compiled>], faults: &mut Vec<Fault>) -> Vec<Arc<Compiled>> {
+pub(crate) fn compile(
+    rows: &RowSet,
+    reuse: &[Arc<CompiledScript>],
+    faults: &mut Vec<Fault>,
+) -> Vec<Arc<CompiledScript>> {
     if let Some(fault) = too_many(rows) {
         faults.push(fault);
         return Vec::new();
@@ -44,20 +48,24 @@ pub(crate) fn compile(rows: &RowSet, reuse: &[Arc<Compiled>], faults: &mut Vec<F
         faults,
     };
     let codes = rows.scripts.keys();
-    let mut compiled: Vec<Arc<Compiled>> = codes.filter_map(|code| linker.link(code)).collect();
+    let mut compiled: Vec<Arc<CompiledScript>> = codes.filter_map(|code| linker.link(code)).collect();
     compiled.sort_by_key(|script| script.row().rank);
     compiled
 }
 
 /// Compiles one script as part of a rulebook.
-pub(crate) fn compile_one(rows: &RowSet, reuse: &[Arc<Compiled>], script: Script) -> Result<Arc<Compiled>, Vec<Fault>> {
+pub(crate) fn compile_one(
+    rows: &RowSet,
+    reuse: &[Arc<CompiledScript>],
+    script: Script,
+) -> Result<Arc<CompiledScript>, Vec<Fault>> {
     let mut rows = rows.clone();
     let code = script.code.clone();
     let same = rows.scripts.get(&code).is_some_and(|stored| stored.row == script);
     if !same {
         rows.scripts.insert(
             code.clone(),
-            Arc::new(Stored {
+            Arc::new(StoredRow {
                 version: 0,
                 row: script,
             }),
@@ -91,9 +99,9 @@ fn too_many(rows: &RowSet) -> Option<Fault> {
 
 struct Linker<'a> {
     rows: &'a RowSet,
-    reuse: &'a [Arc<Compiled>],
+    reuse: &'a [Arc<CompiledScript>],
     /// The linked scripts; `None` for one with a fault.
-    done: BTreeMap<String, Option<Arc<Compiled>>>,
+    done: BTreeMap<String, Option<Arc<CompiledScript>>>,
     /// The chain of scripts being linked; each imports the next.
     open: Vec<String>,
     /// CPU time spent on parsing so far.
@@ -102,7 +110,7 @@ struct Linker<'a> {
 }
 
 impl Linker<'_> {
-    fn link(&mut self, code: &str) -> Option<Arc<Compiled>> {
+    fn link(&mut self, code: &str) -> Option<Arc<CompiledScript>> {
         if let Some(done) = self.done.get(code) {
             return done.clone();
         }
@@ -127,10 +135,10 @@ impl Linker<'_> {
     /// The script linked with its libraries. The error is `None` if the fault is in a library.
     fn with_libraries(
         &mut self,
-        parsed: Arc<Parsed>,
-        stored: &Arc<Stored<Script>>,
-        known: Option<&Arc<Compiled>>,
-    ) -> Result<Arc<Compiled>, Option<TextFault>> {
+        parsed: Arc<ParsedScript>,
+        stored: &Arc<StoredRow<Script>>,
+        known: Option<&Arc<CompiledScript>>,
+    ) -> Result<Arc<CompiledScript>, Option<TextFault>> {
         let mut libraries = BTreeMap::new();
         for import in &parsed.imports {
             self.find(import).map_err(Some)?;
@@ -166,7 +174,7 @@ impl Linker<'_> {
             .collect();
         let modules = Arc::new(modules);
         let is_library = stored.row.hook == Hook::Library;
-        Ok(Arc::new(Compiled {
+        Ok(Arc::new(CompiledScript {
             version,
             ast: Arc::clone(&parsed.ast),
             row: stored.row.clone(),
@@ -218,8 +226,8 @@ fn takes_too_long() -> TextFault {
 }
 
 /// The size of a script with its libraries, counted before linking, so that exponential growth is refused in advance.
-fn linked(row: &Script, libraries: &BTreeMap<String, Arc<Compiled>>) -> Result<Linked, TextFault> {
-    let mut linked = Linked::default();
+fn linked(row: &Script, libraries: &BTreeMap<String, Arc<CompiledScript>>) -> Result<LinkedSize, TextFault> {
+    let mut linked = LinkedSize::default();
     for library in libraries.values().map(|library| &library.linked) {
         linked.depth = linked.depth.max(library.depth + 1);
         linked.parts.extend(library.parts.clone());
@@ -248,7 +256,7 @@ fn linked(row: &Script, libraries: &BTreeMap<String, Arc<Compiled>>) -> Result<L
 /// The library's imports are not part of its module. `Module::eval_ast_as_new` would make them sub-modules, and index
 /// all their functions under every path that leads to them: libraries that import each other under many names would
 /// grow exponentially.
-fn module(code: &str, parsed: &Parsed, modules: &Modules) -> Module {
+fn module(code: &str, parsed: &ParsedScript, modules: &Modules) -> Module {
     let imports = parsed
         .imports
         .iter()

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use rhai::{AST, Module, Shared};
 
 pub use self::parsed::MAX_SOURCE;
-use self::parsed::Parsed;
+use self::parsed::ParsedScript;
 use self::run::Modules;
 pub(super) use self::run::{Budget, Run, run};
 pub use self::run::{DEADLINE, TOGETHER};
@@ -91,31 +91,31 @@ pub struct ScriptFault {
 
 /// A script ready to run.
 #[derive(Debug)]
-pub struct Compiled {
+pub struct CompiledScript {
     /// The row.
     row: Script,
     /// The last revision that wrote it or a library that it uses.
     version: i64,
-    parsed: Arc<Parsed>,
+    parsed: Arc<ParsedScript>,
     ast: Arc<AST>,
     /// The libraries that it imports, by code.
-    libraries: BTreeMap<String, Arc<Compiled>>,
+    libraries: BTreeMap<String, Arc<CompiledScript>>,
     modules: Arc<Modules>,
-    linked: Linked,
+    linked: LinkedSize,
     /// The module that others import, if this is a library.
     module: Option<Shared<Module>>,
 }
 
 /// The size of a script with its libraries, known before it is linked.
 #[derive(Debug, Clone, Default)]
-struct Linked {
+struct LinkedSize {
     /// The length of the longest chain of imports below this script.
     depth: usize,
     /// The bytes of the script and of each library that it uses, by code; a library counts once, whatever its aliases.
     parts: BTreeMap<String, usize>,
 }
 
-impl Compiled {
+impl CompiledScript {
     /// The row.
     #[must_use]
     pub const fn row(&self) -> &Script {

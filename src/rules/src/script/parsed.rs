@@ -27,7 +27,7 @@ const MAX_ARGUMENTS: usize = 8;
 
 /// A script that is valid by itself.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(super) struct ParsedScript {
     pub ast: Arc<AST>,
     pub imports: Vec<Import>,
     pub functions: Vec<Own>,
@@ -59,7 +59,7 @@ pub(super) fn fault(at: Position, problem: &'static str, text: String) -> TextFa
 }
 
 /// Parses a script and adds the CPU time used to `spent`, also if there is a fault.
-pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<Parsed, TextFault> {
+pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<ParsedScript, TextFault> {
     let source = &row.source;
     if source.len() > MAX_SOURCE {
         let text = format!("a script has at most {MAX_SOURCE} bytes; this one has {}", source.len());
@@ -86,7 +86,7 @@ pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<Parsed, TextFa
         parameters: function.params.iter().map(|name| (*name).to_owned()).collect(),
         is_private: function.access == FnAccess::Private,
     });
-    Ok(Parsed {
+    Ok(ParsedScript {
         imports,
         functions: functions.collect(),
         ast: Arc::new(ast),
@@ -240,7 +240,10 @@ fn only_functions(ast: &AST) -> Result<(), TextFault> {
 }
 
 /// Checks every call, property and assignment; `library` returns the functions of an import by its alias.
-pub(super) fn check<'a>(parsed: &'a Parsed, library: &dyn Fn(&str) -> Option<&'a [Own]>) -> Result<(), TextFault> {
+pub(super) fn check<'a>(
+    parsed: &'a ParsedScript,
+    library: &dyn Fn(&str) -> Option<&'a [Own]>,
+) -> Result<(), TextFault> {
     let check = Check { parsed, library };
     let mut found = None;
     parsed.ast.walk(&mut |path| {
@@ -253,7 +256,7 @@ pub(super) fn check<'a>(parsed: &'a Parsed, library: &dyn Fn(&str) -> Option<&'a
 }
 
 struct Check<'a, 'p> {
-    parsed: &'p Parsed,
+    parsed: &'p ParsedScript,
     library: &'a dyn Fn(&str) -> Option<&'p [Own]>,
 }
 

@@ -15,11 +15,11 @@ use serde_json::Value;
 use super::engine::{ENGINE, MAX_OPERATIONS, scope};
 use super::thread_time::thread_time;
 use super::values::clean;
-use super::{Compiled, ScriptFault};
+use super::{CompiledScript, ScriptFault};
 use crate::decision::Step;
 use crate::facts::Facts;
 use crate::fair_pool::is_abandoned;
-use crate::hearing::{Heard, Presence};
+use crate::hearing::{HearingResult, Presence};
 use crate::price::Running;
 use crate::rows::Priority;
 
@@ -38,7 +38,7 @@ pub(super) type Modules = BTreeMap<String, Shared<Module>>;
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     pub facts: Facts,
-    pub heard: Option<Arc<Heard>>,
+    pub heard: Option<Arc<HearingResult>>,
     pub args: Value,
     /// Whether it read an argument.
     pub asked_arguments: bool,
@@ -56,7 +56,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// Creates a run with these facts and this listening result.
-    pub(crate) fn about(facts: Facts, heard: Arc<Heard>) -> Self {
+    pub(crate) fn about(facts: Facts, heard: Arc<HearingResult>) -> Self {
         Self {
             facts,
             heard: Some(heard),
@@ -82,7 +82,7 @@ impl Default for Budget {
 
 /// The result of a run, successful or not.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct ScriptRun {
     /// Its effects, or why it was stopped.
     pub outcome: Result<Run, ScriptFault>,
     /// The lines that it logged.
@@ -145,7 +145,7 @@ pub(super) fn library(code: &str) -> Option<Shared<Module>> {
 }
 
 /// Runs a script and subtracts its CPU time from the budget.
-pub(crate) fn run(script: &Compiled, mut run: Run, budget: &mut Budget) -> Ran {
+pub(crate) fn run(script: &CompiledScript, mut run: Run, budget: &mut Budget) -> ScriptRun {
     run.code.clone_from(&script.row.code);
     run.modules = Arc::clone(&script.modules);
     let timer = Timer {
@@ -182,7 +182,7 @@ pub(crate) fn run(script: &Compiled, mut run: Run, budget: &mut Budget) -> Ran {
             Err(fault)
         }
     };
-    Ran {
+    ScriptRun {
         outcome,
         log,
         worked,
@@ -190,7 +190,7 @@ pub(crate) fn run(script: &Compiled, mut run: Run, budget: &mut Budget) -> Ran {
     }
 }
 
-fn fault(script: &Compiled, at: Position, text: String) -> ScriptFault {
+fn fault(script: &CompiledScript, at: Position, text: String) -> ScriptFault {
     ScriptFault {
         code: script.row.code.clone(),
         version: script.version,
@@ -202,7 +202,7 @@ fn fault(script: &Compiled, at: Position, text: String) -> ScriptFault {
     }
 }
 
-fn told(script: &Compiled, error: &EvalAltResult) -> ScriptFault {
+fn told(script: &CompiledScript, error: &EvalAltResult) -> ScriptFault {
     let inner = error.unwrap_inner();
     let mut text = match inner {
         EvalAltResult::ErrorTerminated(..) => format!(

@@ -9,9 +9,9 @@ use super::functions::{FUNCTIONS, Function};
 use super::trial::{Begin, Trial};
 use super::{engine, library};
 use crate::compile::{Rulebook, compile};
-use crate::facts::Extracted;
+use crate::facts::ExtractedFacts;
 use crate::fault::Fault;
-use crate::rows::{Hook, Priority, RowSet, Script, Stored};
+use crate::rows::{Hook, Priority, RowSet, Script, StoredRow};
 use crate::sample;
 
 pub(super) fn script(code: &str, hook: Hook, source: &str) -> Script {
@@ -24,14 +24,14 @@ pub(super) fn script(code: &str, hook: Hook, source: &str) -> Script {
 }
 
 /// Code, hook and source.
-type Written<'a> = (&'a str, Hook, &'a str);
+type ScriptSource<'a> = (&'a str, Hook, &'a str);
 
-fn rows_with(scripts: &[Written]) -> RowSet {
+fn rows_with(scripts: &[ScriptSource]) -> RowSet {
     let mut rows = sample::rows();
     for (code, hook, source) in scripts {
         let row = script(code, *hook, source);
         rows.scripts
-            .insert((*code).to_owned(), Arc::new(Stored { version: 2, row }));
+            .insert((*code).to_owned(), Arc::new(StoredRow { version: 2, row }));
     }
     rows
 }
@@ -49,7 +49,7 @@ pub(super) fn tried(book: &Rulebook, hook: Hook, source: &str, args: Value) -> R
         args,
     };
     let at = "2026-11-24T15:00:00Z".parse().unwrap();
-    Ok(book.try_script(&script, &Extracted::default(), at, begin))
+    Ok(book.try_script(&script, &ExtractedFacts::default(), at, begin))
 }
 
 fn answer(source: &str) -> Value {
@@ -242,7 +242,7 @@ fn a_library_is_used_by_scripts_and_libraries() {
         range: Some((Decimal::ONE, Decimal::ONE)),
         ..Begin::default()
     };
-    let trial = book.try_script(user, &Extracted::default(), at, begin);
+    let trial = book.try_script(user, &ExtractedFacts::default(), at, begin);
     assert_eq!(trial.fault, None);
     assert_eq!(trial.range_after, Some((Decimal::new(675, 1), Decimal::new(675, 1))));
 
@@ -251,7 +251,7 @@ fn a_library_is_used_by_scripts_and_libraries() {
     let row = script("money", Hook::Library, "fn half(x) { x / 4.0 } fn cheaper(q, by) { }");
     changed
         .scripts
-        .insert("money".to_owned(), Arc::new(Stored { version: 3, row }));
+        .insert("money".to_owned(), Arc::new(StoredRow { version: 3, row }));
     let next = compile(3, &changed, Some(&book)).unwrap();
     let same = |code: &str| std::ptr::eq(book.script(code).unwrap(), next.script(code).unwrap());
     assert!(same("spring_promotion") && !same("money") && !same("more") && !same("user"));
@@ -260,13 +260,13 @@ fn a_library_is_used_by_scripts_and_libraries() {
         range: Some((Decimal::ONE, Decimal::ONE)),
         ..Begin::default()
     };
-    let trial = next.try_script(next.script("user").unwrap(), &Extracted::default(), at, begin);
+    let trial = next.try_script(next.script("user").unwrap(), &ExtractedFacts::default(), at, begin);
     assert_eq!(trial.range_after.unwrap().0, Decimal::new(3125, 2));
 }
 
 #[test]
 fn a_library_that_cannot_be_used_is_told_where_it_is_used() {
-    let cases: &[(&[Written], &str, &str)] = &[
+    let cases: &[(&[ScriptSource], &str, &str)] = &[
         (
             &[
                 ("user", Hook::Price, "import \"mony\" as m;"),
@@ -357,7 +357,7 @@ fn a_fault_in_a_library_says_in_which() {
     let at = "2026-11-24T15:00:00Z".parse().unwrap();
     let trial = book.try_script(
         book.script("user").unwrap(),
-        &Extracted::default(),
+        &ExtractedFacts::default(),
         at,
         Begin::default(),
     );
@@ -372,7 +372,7 @@ fn a_rulebook_has_room_for_many_scripts_but_not_for_any_number() {
     for i in 0..=library::MAX_SCRIPTS {
         let row = script(&format!("s{i}"), Hook::Tool, "result.set(1);");
         rows.scripts
-            .insert(row.code.clone(), Arc::new(Stored { version: 2, row }));
+            .insert(row.code.clone(), Arc::new(StoredRow { version: 2, row }));
     }
     let faults = compile(2, &rows, None).unwrap_err();
     assert_eq!(faults[0].problem, "too_many");
@@ -403,7 +403,7 @@ fn chain(depth: usize, names: usize) -> Vec<(String, Hook, String)> {
 }
 
 fn rows_of(scripts: &[(String, Hook, String)]) -> RowSet {
-    let written: Vec<Written> = scripts
+    let written: Vec<ScriptSource> = scripts
         .iter()
         .map(|(code, hook, source)| (code.as_str(), *hook, source.as_str()))
         .collect();
@@ -424,7 +424,13 @@ fn libraries_that_import_each_other_under_many_names_do_not_multiply() {
     let book = compile(2, &rows_of(&scripts), None).unwrap();
     let took = super::thread_time::thread_time().saturating_sub(before);
     let at = "2026-11-24T15:00:00Z".parse().unwrap();
-    let answer = book.run_tool_script("uses", &Value::Null, &Extracted::default(), at, &super::Skips::none());
+    let answer = book.run_tool_script(
+        "uses",
+        &Value::Null,
+        &ExtractedFacts::default(),
+        at,
+        &super::Skips::none(),
+    );
     assert_eq!(answer.unwrap().value, 14);
     assert!(took < std::time::Duration::from_secs(5), "{took:?}");
     // The imports and the private functions of a library are not visible to others.

@@ -9,12 +9,12 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::library;
-use super::run::{Budget, Ran, run};
-use super::{Compiled, ScriptFault};
+use super::run::{Budget, ScriptRun, run};
+use super::{CompiledScript, ScriptFault};
 use crate::compile::Rulebook;
 use crate::decide::Deciding;
 use crate::decision::{Decision, Step};
-use crate::facts::Extracted;
+use crate::facts::ExtractedFacts;
 use crate::fault::Fault;
 use crate::price::Running;
 use crate::rows::{Hook, Priority, Script};
@@ -62,7 +62,7 @@ impl Rulebook {
     ///
     /// # Errors
     /// Its faults, or those of the libraries that it uses.
-    pub fn compile_script(&self, script: Script) -> Result<Arc<Compiled>, Vec<Fault>> {
+    pub fn compile_script(&self, script: Script) -> Result<Arc<CompiledScript>, Vec<Fault>> {
         super::isolate::isolated(|| self.compile_script_here(script))
             .unwrap_or_else(|text| Err(vec![super::super::compile::internal(text)]))
     }
@@ -72,13 +72,19 @@ impl Rulebook {
     ///
     /// # Errors
     /// Same as [`Rulebook::compile_script`].
-    pub fn compile_script_here(&self, script: Script) -> Result<Arc<Compiled>, Vec<Fault>> {
+    pub fn compile_script_here(&self, script: Script) -> Result<Arc<CompiledScript>, Vec<Fault>> {
         library::compile_one(self.rows(), self.compiled_scripts(), script)
     }
 
     /// Runs a script on facts at an instant, as in a decision.
     #[must_use]
-    pub fn try_script(&self, script: &Compiled, extracted: &Extracted, at: DateTime<Utc>, begin: Begin) -> Trial {
+    pub fn try_script(
+        &self,
+        script: &CompiledScript,
+        extracted: &ExtractedFacts,
+        at: DateTime<Utc>,
+        begin: Begin,
+    ) -> Trial {
         let mut deciding = Deciding::new(self, extracted, at);
         let by_rows = deciding.price_by_rows();
         let given = begin.range.map(|range| Running::of(range, Decimal::ONE));
@@ -99,7 +105,7 @@ impl Rulebook {
         given.priority = priority;
         given.args = begin.args;
         given.log = Some(Vec::new());
-        let Ran {
+        let ScriptRun {
             outcome,
             log,
             worked,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::facts::Fact;
 
 /// The result of a host function.
-pub(super) type Outcome<T> = Result<T, Box<EvalAltResult>>;
+pub(super) type HostResult<T> = Result<T, Box<EvalAltResult>>;
 
 /// Maximum length of a string in a script, in bytes.
 pub(super) const MAX_TEXT: usize = 8 * 1024;
@@ -79,11 +79,11 @@ impl Room {
 }
 
 /// A script value as JSON.
-pub(super) fn to_json(value: &Dynamic) -> Outcome<Value> {
+pub(super) fn to_json(value: &Dynamic) -> HostResult<Value> {
     json_at(value, 0)
 }
 
-fn json_at(value: &Dynamic, depth: usize) -> Outcome<Value> {
+fn json_at(value: &Dynamic, depth: usize) -> HostResult<Value> {
     if depth > MAX_DEPTH {
         return Err(format!("lists nest at most {MAX_DEPTH} deep").into());
     }
@@ -106,14 +106,14 @@ fn json_at(value: &Dynamic, depth: usize) -> Outcome<Value> {
         return Ok(clean(&text).into());
     }
     if let Ok(items) = value.as_array_ref() {
-        let items: Outcome<Vec<Value>> = items.iter().map(|item| json_at(item, depth + 1)).collect();
+        let items: HostResult<Vec<Value>> = items.iter().map(|item| json_at(item, depth + 1)).collect();
         return Ok(Value::Array(items?));
     }
     Err("only text, numbers, true, false and lists can leave a script".into())
 }
 
 /// A script value as a string: a string unchanged, anything else as JSON.
-pub(super) fn to_text(value: &Dynamic) -> Outcome<String> {
+pub(super) fn to_text(value: &Dynamic) -> HostResult<String> {
     Ok(match to_json(value)? {
         Value::String(text) => text,
         other => other.to_string(),

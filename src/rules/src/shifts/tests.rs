@@ -61,7 +61,10 @@ fn an_override_puts_one_on_shift_and_takes_the_other_off_in_summer_and_in_winter
     ] {
         assert_eq!(told(&book, at), [who], "{at}");
     }
-    let decision = book.decide(&crate::facts::Extracted::default(), instant("2026-01-06T22:00:00Z"));
+    let decision = book.decide(
+        &crate::facts::ExtractedFacts::default(),
+        instant("2026-01-06T22:00:00Z"),
+    );
     let steps = decision.trace.iter().filter(|step| step.resource == "contacts");
     let steps: Vec<_> = steps.map(|step| (step.code.as_str(), step.did.as_str())).collect();
     let expected = [
@@ -210,7 +213,7 @@ fn an_override_that_makes_no_sense_is_refused_with_its_place() {
     let faults = |row: Value| {
         let mut rows = sample::rows();
         let row: ShiftOverride = serde_json::from_value(row).unwrap();
-        let stored = crate::rows::Stored { version: 1, row };
+        let stored = crate::rows::StoredRow { version: 1, row };
         rows.shift_overrides
             .insert(stored.row.code().to_owned(), std::sync::Arc::new(stored));
         let faults = compile(1, &rows, None).map(|_| ()).unwrap_err();

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::form::Form;
 use super::{Callbacks, RETRY_AFTER_S, bad_field, sid};
-use crate::callback::Noted;
+use crate::callback::CallbackEffect;
 use crate::status::Report;
 use web::problem::Problem;
 
@@ -45,8 +45,8 @@ async fn receive(request: &Request, body: poem::Body, callbacks: &Callbacks, id:
     let outbox = callbacks.outbox.clone();
     let noted = callbacks.run(async move { outbox.note_status(rulebook_id, id, &report).await });
     match noted.await? {
-        Noted::Unknown => Err(Problem::not_found(UNKNOWN)),
-        Noted::Step | Noted::Kept => Ok(StatusCode::NO_CONTENT),
+        CallbackEffect::Unknown => Err(Problem::not_found(UNKNOWN)),
+        CallbackEffect::Step | CallbackEffect::Kept => Ok(StatusCode::NO_CONTENT),
     }
 }
 

@@ -3,14 +3,21 @@
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
-use super::stand_in::{StandIn, Step};
+use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{World, databases, patience};
 use crate::Outbox;
-use crate::callback::Noted;
+use crate::callback::CallbackEffect;
 use crate::status::Report;
 use store::sms_status_callbacks;
 
-async fn say(world: &World, outbox: &Outbox, id: uuid::Uuid, sid: &str, status: &str, code: Option<i64>) -> Noted {
+async fn say(
+    world: &World,
+    outbox: &Outbox,
+    id: uuid::Uuid,
+    sid: &str,
+    status: &str,
+    code: Option<i64>,
+) -> CallbackEffect {
     let report = Report {
         sid: sid.to_owned(),
         status: status.to_owned(),
@@ -27,7 +34,7 @@ fn sid(number: u32) -> String {
 #[tokio::test]
 async fn a_status_that_comes_before_the_answer_settles_the_text() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::AcceptWhenLetGo).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::AcceptWhenLetGo).await).await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
         let sending = tokio::spawn({
@@ -35,7 +42,10 @@ async fn a_status_that_comes_before_the_answer_settles_the_text() {
             async move { outbox.drain_once().await.unwrap() }
         });
         world.twilio.wait_for_arrivals(1).await;
-        assert_eq!(say(&world, &outbox, id, &sid(1), "delivered", None).await, Noted::Step);
+        assert_eq!(
+            say(&world, &outbox, id, &sid(1), "delivered", None).await,
+            CallbackEffect::Step
+        );
         world.twilio.let_go(1);
         sending.await.unwrap();
         assert_eq!(
@@ -54,12 +64,19 @@ async fn a_status_that_comes_before_the_answer_settles_the_text() {
 #[tokio::test]
 async fn a_status_settles_a_text_of_which_nobody_knew() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([Step::AcceptThenFail], Step::Accept).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([PostBehaviour::AcceptThenFail], PostBehaviour::Accept).await,
+        )
+        .await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P3").await;
         outbox.drain_once().await.unwrap();
         assert_eq!(world.row(id).await.state, "ambiguous");
-        assert_eq!(say(&world, &outbox, id, &sid(1), "sent", None).await, Noted::Step);
+        assert_eq!(
+            say(&world, &outbox, id, &sid(1), "sent", None).await,
+            CallbackEffect::Step
+        );
         world.after(TimeDelta::hours(1), &outbox).await;
         assert_eq!(world.row(id).await.state, "accepted");
         assert_eq!((world.twilio.posted().len(), world.twilio.lists()), (1, 0));
@@ -70,17 +87,20 @@ async fn a_status_settles_a_text_of_which_nobody_knew() {
 #[tokio::test]
 async fn what_is_older_than_what_is_known_is_kept_and_changes_nothing() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
-        assert_eq!(say(&world, &outbox, id, &sid(1), "delivered", None).await, Noted::Step);
+        assert_eq!(
+            say(&world, &outbox, id, &sid(1), "delivered", None).await,
+            CallbackEffect::Step
+        );
         let before = world.row(id).await;
         world.clock.step(TimeDelta::seconds(1));
         for late in ["sent", "queued", "undelivered", "delivered", "pondering"] {
             assert_eq!(
                 say(&world, &outbox, id, &sid(1), late, Some(30003)).await,
-                Noted::Kept,
+                CallbackEffect::Kept,
                 "{late}"
             );
         }
@@ -94,7 +114,7 @@ async fn what_is_older_than_what_is_known_is_kept_and_changes_nothing() {
         let nobody = world.clock.new_id();
         assert_eq!(
             say(&world, &outbox, nobody, &sid(1), "sent", None).await,
-            Noted::Unknown
+            CallbackEffect::Unknown
         );
         assert_eq!(
             sms_status_callbacks::Entity::find().all(&world.db).await.unwrap().len(),
@@ -106,19 +126,25 @@ async fn what_is_older_than_what_is_known_is_kept_and_changes_nothing() {
 #[tokio::test]
 async fn an_alert_that_does_not_arrive_is_sent_three_times_and_then_given_to_a_person() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
         for number in 1..=3_u32 {
             assert_eq!(world.twilio.posted().len(), number as usize);
-            assert_eq!(say(&world, &outbox, id, &sid(number), "sent", None).await, Noted::Step);
+            assert_eq!(
+                say(&world, &outbox, id, &sid(number), "sent", None).await,
+                CallbackEffect::Step
+            );
             assert_eq!(
                 say(&world, &outbox, id, &sid(number), "undelivered", Some(30003)).await,
-                Noted::Step
+                CallbackEffect::Step
             );
             // A later status of a failed message does not revive it.
-            assert_eq!(say(&world, &outbox, id, &sid(number), "sent", None).await, Noted::Kept);
+            assert_eq!(
+                say(&world, &outbox, id, &sid(number), "sent", None).await,
+                CallbackEffect::Kept
+            );
             world
                 .after(patience().undelivered_wait - TimeDelta::seconds(1), &outbox)
                 .await;
@@ -139,7 +165,7 @@ async fn an_alert_that_does_not_arrive_is_sent_three_times_and_then_given_to_a_p
 #[tokio::test]
 async fn a_lesser_text_that_does_not_arrive_goes_to_a_person() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let outbox = world.outbox();
         for (number, priority, code) in [(1, "P3", 30003), (2, "P1", 30005)] {
             let id = world.queue("office", priority).await;
@@ -156,8 +182,8 @@ async fn a_lesser_text_that_does_not_arrive_goes_to_a_person() {
 #[tokio::test]
 async fn the_list_tells_that_a_text_failed_and_an_older_message_of_it_is_not_taken_for_it() {
     for database in databases().await {
-        let steps = [Step::AcceptThenFail, Step::Error(500, 20500)];
-        let world = World::new(database, StandIn::start(steps, Step::Accept).await).await;
+        let steps = [PostBehaviour::AcceptThenFail, PostBehaviour::Error(500, 20500)];
+        let world = World::new(database, StandIn::start(steps, PostBehaviour::Accept).await).await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
@@ -176,13 +202,20 @@ async fn the_list_tells_that_a_text_failed_and_an_older_message_of_it_is_not_tak
 #[tokio::test]
 async fn a_text_that_was_given_up_and_arrives_after_all_is_delivered() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([Step::Error(500, 20500)], Step::Accept).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([PostBehaviour::Error(500, 20500)], PostBehaviour::Accept).await,
+        )
+        .await;
         let outbox = world.outbox();
         let id = world.queue("office", "P3").await;
         outbox.drain_once().await.unwrap();
         world.after(patience().ambiguous_wait, &outbox).await;
         assert_eq!(world.row(id).await.state, "dead");
-        assert_eq!(say(&world, &outbox, id, "SMlate", "delivered", None).await, Noted::Step);
+        assert_eq!(
+            say(&world, &outbox, id, "SMlate", "delivered", None).await,
+            CallbackEffect::Step
+        );
         let row = world.row(id).await;
         assert_eq!(
             (row.state.as_str(), row.error, row.error_code),

@@ -5,15 +5,15 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
-use super::stand_in::{StandIn, Step};
+use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{NUMBER, World, databases, patience};
-use crate::{Accounts, Enqueued, enqueue};
+use crate::{Accounts, EnqueueResult, enqueue};
 use store::{begin, notices, sms_attempts, sms_messages};
 
 #[tokio::test]
 async fn after_429_twice_one_text_is_accepted_and_three_attempts_are_on_record() {
     for database in databases().await {
-        let twilio = StandIn::start([Step::Busy(0), Step::Busy(30)], Step::Accept).await;
+        let twilio = StandIn::start([PostBehaviour::Busy(0), PostBehaviour::Busy(30)], PostBehaviour::Accept).await;
         let world = World::new(database, twilio).await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
@@ -56,7 +56,7 @@ async fn after_429_twice_one_text_is_accepted_and_three_attempts_are_on_record()
 #[tokio::test]
 async fn a_text_is_posted_as_twilio_wants_it() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let id = world.queue("on_call", "P1").await;
         world.outbox().drain_once().await.unwrap();
         let posted = world.twilio.posted().remove(0);
@@ -79,7 +79,7 @@ async fn a_text_is_posted_as_twilio_wants_it() {
 #[tokio::test]
 async fn a_refused_number_is_tried_once_and_becomes_a_dead_letter_with_a_notice() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Error(400, 21211)).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Error(400, 21211)).await).await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
@@ -112,7 +112,7 @@ async fn a_refused_number_is_tried_once_and_becomes_a_dead_letter_with_a_notice(
 #[tokio::test]
 async fn only_what_the_database_says_is_simulated() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let without = world.outbox_with(Accounts::none(), world.settings());
         let id = world.queue("on_call", "P1").await;
         // Another instance may have the account in its settings: leave the message to it, and raise a notice soon.
@@ -152,7 +152,7 @@ async fn only_what_the_database_says_is_simulated() {
 #[tokio::test]
 async fn a_text_of_unknown_fate_is_left_to_an_instance_that_can_look() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Hang).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Hang).await).await;
         let mut settings = world.settings();
         settings.request_timeout = Duration::from_millis(50);
         let id = world.queue("on_call", "P1").await;
@@ -175,7 +175,7 @@ async fn a_text_of_unknown_fate_is_left_to_an_instance_that_can_look() {
 #[tokio::test]
 async fn a_call_s_contact_gets_a_template_once_and_a_rolled_back_promise_is_none() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         world.call("call-1").await;
         let text = |contact: &str, template: &str| {
             let mut text = world.text(contact, "P2");
@@ -184,13 +184,16 @@ async fn a_call_s_contact_gets_a_template_once_and_a_rolled_back_promise_is_none
             text
         };
         let tx = begin(&world.db).await.unwrap();
-        assert_eq!(enqueue(&tx, text("a", "alert")).await.unwrap(), Enqueued::Queued);
+        assert_eq!(enqueue(&tx, text("a", "alert")).await.unwrap(), EnqueueResult::Queued);
         tx.rollback().await.unwrap();
         let tx = begin(&world.db).await.unwrap();
-        assert_eq!(enqueue(&tx, text("a", "alert")).await.unwrap(), Enqueued::Queued);
-        assert_eq!(enqueue(&tx, text("a", "alert")).await.unwrap(), Enqueued::AlreadyThere);
-        assert_eq!(enqueue(&tx, text("b", "alert")).await.unwrap(), Enqueued::Queued);
-        assert_eq!(enqueue(&tx, text("a", "booking")).await.unwrap(), Enqueued::Queued);
+        assert_eq!(enqueue(&tx, text("a", "alert")).await.unwrap(), EnqueueResult::Queued);
+        assert_eq!(
+            enqueue(&tx, text("a", "alert")).await.unwrap(),
+            EnqueueResult::AlreadyThere
+        );
+        assert_eq!(enqueue(&tx, text("b", "alert")).await.unwrap(), EnqueueResult::Queued);
+        assert_eq!(enqueue(&tx, text("a", "booking")).await.unwrap(), EnqueueResult::Queued);
         tx.commit().await.unwrap();
         assert_eq!(sms_messages::Entity::find().all(&world.db).await.unwrap().len(), 3);
     }
@@ -199,7 +202,7 @@ async fn a_call_s_contact_gets_a_template_once_and_a_rolled_back_promise_is_none
 #[tokio::test]
 async fn what_waits_for_the_morning_does_not_stand_in_an_emergency_s_way() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let now = world.clock.now();
         world.call("call-1").await;
         let text = |contact: &str, priority: &str, body: &str| {
@@ -215,20 +218,20 @@ async fn what_waits_for_the_morning_does_not_stand_in_an_emergency_s_way() {
         let ids = [held.id, capped.id, sent.id];
         let tx = begin(&world.db).await.unwrap();
         for text in [held, capped, sent] {
-            assert_eq!(enqueue(&tx, text).await.unwrap(), Enqueued::Queued);
+            assert_eq!(enqueue(&tx, text).await.unwrap(), EnqueueResult::Queued);
         }
         sms_messages::withhold(&tx, world.rulebook_id, &ids[1..2], "the daily cap of texts is reached")
             .await
             .unwrap();
         // A P2 is not held in quiet hours either, but the cap applies to it.
         let p2 = |contact| text(contact, "P2", "Water on the floor");
-        assert_eq!(enqueue(&tx, p2("held")).await.unwrap(), Enqueued::Hastened);
-        assert_eq!(enqueue(&tx, p2("capped")).await.unwrap(), Enqueued::AlreadyThere);
+        assert_eq!(enqueue(&tx, p2("held")).await.unwrap(), EnqueueResult::Hastened);
+        assert_eq!(enqueue(&tx, p2("capped")).await.unwrap(), EnqueueResult::AlreadyThere);
         for contact in ["held", "capped", "sent"] {
             let expected = if contact == "capped" {
-                Enqueued::Hastened
+                EnqueueResult::Hastened
             } else {
-                Enqueued::AlreadyThere
+                EnqueueResult::AlreadyThere
             };
             let p1 = text(contact, "P1", "The basement is full");
             assert_eq!(enqueue(&tx, p1).await.unwrap(), expected, "{contact}");
@@ -256,7 +259,7 @@ async fn what_waits_for_the_morning_does_not_stand_in_an_emergency_s_way() {
 #[tokio::test]
 async fn the_most_urgent_text_goes_first() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         for priority in ["P3", "P2", "P1"] {
             world.queue(priority, priority).await;
             world.clock.step(TimeDelta::seconds(1));

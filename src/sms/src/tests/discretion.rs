@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::EntityTrait;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::stand_in::{StandIn, Step};
+use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{NUMBER, World, databases, patience};
 use store::{sms_attempts, sms_messages};
 
@@ -43,15 +43,15 @@ async fn numbers_words_and_tokens_stay_out_of_the_log_and_of_the_attempts() {
             .finish();
         let _quiet = tracing::subscriber::set_default(subscriber);
         let steps = [
-            Step::Accept,
-            Step::Error(400, 21211),
-            Step::Busy(0),
-            Step::Error(500, 20500),
-            Step::Raw(201, None, format!("\"{NUMBER}")),
-            Step::Hang,
-            Step::Error(401, 20003),
+            PostBehaviour::Accept,
+            PostBehaviour::Error(400, 21211),
+            PostBehaviour::Busy(0),
+            PostBehaviour::Error(500, 20500),
+            PostBehaviour::Raw(201, None, format!("\"{NUMBER}")),
+            PostBehaviour::Hang,
+            PostBehaviour::Error(401, 20003),
         ];
-        let world = World::new(database, StandIn::start(steps, Step::Error(401, 20003)).await).await;
+        let world = World::new(database, StandIn::start(steps, PostBehaviour::Error(401, 20003)).await).await;
         world.twilio.fail_lists();
         let mut settings = world.settings();
         settings.request_timeout = Duration::from_millis(300);

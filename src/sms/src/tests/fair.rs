@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait as _, EntityTrait, Set};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::stand_in::{StandIn, Step};
+use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{World, databases};
 use crate::operator::{OPERATOR, Operator};
 use crate::{Accounts, enqueue};
@@ -48,7 +48,7 @@ async fn a_flood_of_one_rulebook_delays_no_other_ones_first_text() {
     let both = databases().await.into_iter().map(|database| (database, false));
     for (database, shares_the_account) in both.chain(databases().await.into_iter().map(|database| (database, true))) {
         // No POST gets a response, so the flood holds every slot that it can get.
-        let world = World::new(database, StandIn::start([], Step::AcceptWhenLetGo).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::AcceptWhenLetGo).await).await;
         let other = another_rulebook(&world, "other").await;
         let mut account = World::account();
         if !shares_the_account {
@@ -92,7 +92,7 @@ async fn a_flood_of_one_rulebook_delays_no_other_ones_first_text() {
 #[tokio::test]
 async fn what_one_rulebook_has_to_say_leaves_the_operator_room_for_the_others() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let mut settings = world.settings();
         settings.operator = Some(Operator {
             rulebook: "default",
@@ -141,7 +141,7 @@ async fn what_one_rulebook_has_to_say_leaves_the_operator_room_for_the_others() 
 async fn the_age_of_the_oldest_text_shows_while_every_claim_fails() {
     metrics::install();
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         world.queue("on_call", "P1").await;
         world
             .db

@@ -13,10 +13,10 @@ use sea_orm::EntityTrait;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::rough::{Dice, Rough, Taken};
-use super::stand_in::{StandIn, Step};
+use super::rough::{AcceptedSms, Dice, Rough};
+use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{World, databases};
-use crate::claim::{Errand, claim};
+use crate::claim::{ClaimAction, claim};
 use crate::status::Report;
 use crate::twilio::Outgoing;
 use crate::{Outbox, enqueue};
@@ -36,7 +36,7 @@ async fn no_alert_is_lost_and_nothing_else_is_sent_twice() {
     let seed = setting("RINGBOOK_TEST_SEED", 20_261_122);
     for database in databases().await {
         let (twilio, taken) = Rough::start(seed).await;
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let mut settings = world.settings();
         settings.twilio_base_url.clone_from(&twilio.url);
         settings.request_timeout = Duration::from_millis(400);
@@ -107,7 +107,7 @@ async fn run(world: &World, outbox: &Outbox, dice: &mut Dice) {
     for round in 0..ROUNDS {
         if round < 20 && dice.roll(4) == 0 {
             for claimed in claim(outbox.shared(), 2).await.unwrap() {
-                let Errand::Send(account) = claimed.errand else {
+                let ClaimAction::Send(account) = claimed.errand else {
                     continue;
                 };
                 if dice.roll(2) == 0 {
@@ -134,7 +134,7 @@ async fn tell(
     outbox: Outbox,
     twilio: Rough,
     rulebook_id: Uuid,
-    mut taken: mpsc::UnboundedReceiver<Taken>,
+    mut taken: mpsc::UnboundedReceiver<AcceptedSms>,
     seed: u64,
     handled: Arc<AtomicUsize>,
 ) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use sea_orm::{EntityTrait, Set};
 
-use super::stand_in::{StandIn, Step};
+use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{NUMBER, World, databases};
 use crate::inbound::InboundText;
 use crate::operator::{OPERATOR, Operator};
@@ -26,7 +26,7 @@ async fn hear(world: &World, outbox: &Outbox, sid: &str, body: &str) -> bool {
 #[tokio::test]
 async fn who_replies_stop_is_not_texted_until_they_reply_start() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let outbox = world.outbox();
         let before = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
@@ -71,7 +71,11 @@ async fn who_replies_stop_is_not_texted_until_they_reply_start() {
 #[tokio::test]
 async fn where_twilio_says_that_somebody_opted_out_nobody_tries_again() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([Step::Error(400, 21610)], Step::Accept).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([PostBehaviour::Error(400, 21610)], PostBehaviour::Accept).await,
+        )
+        .await;
         let outbox = world.outbox();
         let first = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
@@ -91,7 +95,11 @@ async fn where_twilio_says_that_somebody_opted_out_nobody_tries_again() {
 #[tokio::test]
 async fn the_daily_cap_is_told_and_over_when_a_text_goes_again() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([Step::Error(400, 63038)], Step::Accept).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([PostBehaviour::Error(400, 63038)], PostBehaviour::Accept).await,
+        )
+        .await;
         let outbox = world.outbox();
         world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
@@ -104,8 +112,8 @@ async fn the_daily_cap_is_told_and_over_when_a_text_goes_again() {
 #[tokio::test]
 async fn urgent_notices_are_texted_to_the_operator_once_and_not_too_many() {
     for database in databases().await {
-        let steps = std::iter::repeat_n(Step::Error(400, 21211), 9);
-        let world = World::new(database, StandIn::start(steps, Step::Accept).await).await;
+        let steps = std::iter::repeat_n(PostBehaviour::Error(400, 21211), 9);
+        let world = World::new(database, StandIn::start(steps, PostBehaviour::Accept).await).await;
         let mut settings = world.settings();
         settings.operator = Some(Operator {
             rulebook: "default",
@@ -141,7 +149,7 @@ async fn urgent_notices_are_texted_to_the_operator_once_and_not_too_many() {
 #[tokio::test]
 async fn an_operators_text_that_fails_makes_no_further_text() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Error(400, 21211)).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Error(400, 21211)).await).await;
         let mut settings = world.settings();
         settings.operator = Some(Operator {
             rulebook: "default",
@@ -161,7 +169,11 @@ async fn an_operators_text_that_fails_makes_no_further_text() {
 #[tokio::test]
 async fn an_account_that_is_stopped_stops_no_other() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([Step::Error(401, 20003)], Step::Accept).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([PostBehaviour::Error(401, 20003)], PostBehaviour::Accept).await,
+        )
+        .await;
         let other_id = world.clock.new_id();
         let other = rulebooks::ActiveModel {
             id: Set(other_id),
@@ -197,8 +209,8 @@ async fn an_account_that_is_stopped_stops_no_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_instances_tell_the_operator_of_a_notice_once() {
     for database in databases().await {
-        let steps = std::iter::repeat_n(Step::Error(400, 21211), 5);
-        let world = World::new(database, StandIn::start(steps, Step::Accept).await).await;
+        let steps = std::iter::repeat_n(PostBehaviour::Error(400, 21211), 5);
+        let world = World::new(database, StandIn::start(steps, PostBehaviour::Accept).await).await;
         let mut settings = world.settings();
         for contact in 0..5 {
             world.queue(&format!("c{contact}"), "P1").await;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 /// An accepted message.
 #[derive(Clone, Debug)]
-pub(super) struct Taken {
+pub(super) struct AcceptedSms {
     pub(super) sid: String,
     pub(super) to: String,
     pub(super) body: String,
@@ -38,9 +38,9 @@ impl Dice {
     }
 }
 
-struct State {
+struct ServerState {
     dice: Dice,
-    log: Vec<Taken>,
+    log: Vec<AcceptedSms>,
     posts: HashMap<uuid::Uuid, i64>,
     outcomes: HashMap<&'static str, usize>,
 }
@@ -49,18 +49,18 @@ struct State {
 #[derive(Clone)]
 pub(super) struct Rough {
     pub(super) url: String,
-    state: Arc<Mutex<State>>,
-    told: mpsc::UnboundedSender<Taken>,
+    state: Arc<Mutex<ServerState>>,
+    told: mpsc::UnboundedSender<AcceptedSms>,
 }
 
 /// How long it does not respond when it hangs: longer than any timeout.
 const SILENCE: Duration = Duration::from_secs(30);
 
 impl Rough {
-    pub(super) async fn start(seed: u64) -> (Self, mpsc::UnboundedReceiver<Taken>) {
+    pub(super) async fn start(seed: u64) -> (Self, mpsc::UnboundedReceiver<AcceptedSms>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (told, taken) = mpsc::unbounded_channel();
-        let state = State {
+        let state = ServerState {
             dice: Dice::new(seed),
             log: Vec::new(),
             posts: HashMap::new(),
@@ -155,7 +155,7 @@ impl Rough {
     /// Accepts a message, sends the event, and returns the success response.
     fn take(&self, id: uuid::Uuid, to: String, body: String) -> String {
         let mut state = self.state.lock().unwrap();
-        let taken = Taken {
+        let taken = AcceptedSms {
             sid: format!("SM{:032x}", state.log.len() + 1),
             to,
             body,
@@ -194,7 +194,7 @@ impl Rough {
     }
 
     /// All accepted messages.
-    pub(super) fn log(&self) -> Vec<Taken> {
+    pub(super) fn log(&self) -> Vec<AcceptedSms> {
         self.state.lock().unwrap().log.clone()
     }
 
@@ -247,7 +247,7 @@ fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-fn shown(taken: &Taken) -> serde_json::Value {
+fn shown(taken: &AcceptedSms) -> serde_json::Value {
     serde_json::json!({
         "sid": taken.sid, "status": taken.status, "to": taken.to, "body": taken.body, "error_code": taken.code,
     })

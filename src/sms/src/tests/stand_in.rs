@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 /// The behaviour for a POST.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(super) enum PostBehaviour {
     /// Accepts the message and responds with success.
     Accept,
     /// Responds with a status and an error code.
@@ -32,13 +32,13 @@ pub(super) enum Step {
 
 /// A POST as received.
 #[derive(Clone, Debug)]
-pub(super) struct Posted {
+pub(super) struct PostedSms {
     pub(super) path: String,
     pub(super) authorization: String,
     pub(super) form: Vec<(String, String)>,
 }
 
-impl Posted {
+impl PostedSms {
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         self.form
             .iter()
@@ -48,10 +48,10 @@ impl Posted {
 }
 
 #[derive(Default)]
-struct State {
-    steps: VecDeque<Step>,
-    afterwards: Option<Step>,
-    posted: Vec<Posted>,
+struct StandInState {
+    steps: VecDeque<PostBehaviour>,
+    afterwards: Option<PostBehaviour>,
+    posted: Vec<PostedSms>,
     taken: Vec<serde_json::Value>,
     lists: usize,
     list_fails: bool,
@@ -61,20 +61,20 @@ struct State {
 #[derive(Clone)]
 pub(super) struct StandIn {
     pub(super) url: String,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<StandInState>>,
     arrived: Arc<Semaphore>,
     let_go: Arc<Semaphore>,
 }
 
 impl StandIn {
     /// Starts a stand-in that uses `steps` in order, and then always `afterwards`.
-    pub(super) async fn start(steps: impl IntoIterator<Item = Step>, afterwards: Step) -> Self {
+    pub(super) async fn start(steps: impl IntoIterator<Item = PostBehaviour>, afterwards: PostBehaviour) -> Self {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
-        let state = State {
+        let state = StandInState {
             steps: steps.into_iter().collect(),
             afterwards: Some(afterwards),
-            ..State::default()
+            ..StandInState::default()
         };
         let stand_in = Self {
             url: format!("http://{address}"),
@@ -104,7 +104,7 @@ impl StandIn {
         let form = pairs(&body);
         let step = {
             let mut state = self.state.lock().unwrap();
-            state.posted.push(Posted {
+            state.posted.push(PostedSms {
                 path,
                 authorization,
                 form: form.clone(),
@@ -113,26 +113,26 @@ impl StandIn {
         };
         self.arrived.add_permits(1);
         match step {
-            Step::Accept => self.take(&form),
-            Step::AcceptWhenLetGo => {
+            PostBehaviour::Accept => self.take(&form),
+            PostBehaviour::AcceptWhenLetGo => {
                 self.let_go.acquire().await.unwrap().forget();
                 self.take(&form)
             }
-            Step::AcceptThenFail => {
+            PostBehaviour::AcceptThenFail => {
                 self.take(&form);
                 error(500, 20500)
             }
-            Step::Error(status, code) => error(status, code),
-            Step::Busy(seconds) => {
+            PostBehaviour::Error(status, code) => error(status, code),
+            PostBehaviour::Busy(seconds) => {
                 let mut response = error(429, 20429);
                 response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
                 response
             }
-            Step::Hang => {
+            PostBehaviour::Hang => {
                 tokio::time::sleep(Duration::from_mins(10)).await;
                 error(500, 20500)
             }
-            Step::Raw(status, header, body) => {
+            PostBehaviour::Raw(status, header, body) => {
                 let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
                 if let Some((name, value)) = header {
                     response = response.header(name, value);
@@ -176,7 +176,7 @@ impl StandIn {
     }
 
     /// All POSTs so far.
-    pub(super) fn posted(&self) -> Vec<Posted> {
+    pub(super) fn posted(&self) -> Vec<PostedSms> {
         self.state.lock().unwrap().posted.clone()
     }
 
@@ -186,7 +186,7 @@ impl StandIn {
     }
 
     /// Sets the behaviour from now on.
-    pub(super) fn always(&self, step: Step) {
+    pub(super) fn always(&self, step: PostBehaviour) {
         let mut state = self.state.lock().unwrap();
         state.steps.clear();
         state.afterwards = Some(step);

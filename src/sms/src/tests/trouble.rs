@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
-use super::stand_in::{StandIn, Step};
+use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{World, databases, patience};
 use crate::{Accounts, OutboxError};
 use store::notices;
@@ -13,7 +13,7 @@ use store::notices;
 #[tokio::test]
 async fn a_refused_connection_is_tried_again() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let outbox = world.cut_off().await;
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
@@ -31,9 +31,9 @@ async fn a_refused_connection_is_tried_again() {
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_means_not_sent() {
     for database in databases().await {
-        let elsewhere = StandIn::start([], Step::Accept).await;
+        let elsewhere = StandIn::start([], PostBehaviour::Accept).await;
         let location: &'static str = format!("{}/elsewhere", elsewhere.url).leak();
-        let step = Step::Raw(307, Some(("location", location)), String::new());
+        let step = PostBehaviour::Raw(307, Some(("location", location)), String::new());
         let world = World::new(database, StandIn::start([], step).await).await;
         let id = world.queue("on_call", "P1").await;
         world.outbox().drain_once().await.unwrap();
@@ -45,7 +45,7 @@ async fn a_redirect_is_not_followed_and_means_not_sent() {
 #[tokio::test]
 async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Error(401, 20003)).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Error(401, 20003)).await).await;
         let account = Arc::new(Mutex::new(World::account()));
         let current = Arc::clone(&account);
         let accounts = Accounts::new(move |_| {
@@ -73,7 +73,7 @@ async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
         );
         assert_eq!(world.notices().await, [("sms_credentials_refused".to_owned(), 1, true)]);
 
-        world.twilio.always(Step::Accept);
+        world.twilio.always(PostBehaviour::Accept);
         account.lock().unwrap().token = "corrected".to_owned();
         outbox.drain_once().await.unwrap();
         for id in ids {
@@ -89,7 +89,7 @@ async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
 #[tokio::test]
 async fn the_breaker_opens_after_failures_in_a_row_and_closes_by_the_clock() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Error(503, 20500)).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Error(503, 20500)).await).await;
         let mut settings = world.settings();
         settings.concurrency.total = 1;
         let pause = settings.breaker.pause;
@@ -111,7 +111,7 @@ async fn the_breaker_opens_after_failures_in_a_row_and_closes_by_the_clock() {
         world.after(pause - TimeDelta::seconds(1), &outbox).await;
         assert_eq!(world.twilio.posted().len() + world.twilio.lists(), 5);
 
-        world.twilio.always(Step::Accept);
+        world.twilio.always(PostBehaviour::Accept);
         world.after(TimeDelta::seconds(1), &outbox).await;
         for id in &ids[5..] {
             assert_eq!(world.row(*id).await.state, "accepted");
@@ -127,7 +127,11 @@ async fn the_breaker_opens_after_failures_in_a_row_and_closes_by_the_clock() {
 #[tokio::test]
 async fn one_probe_that_fails_keeps_the_breaker_open() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Raw(302, None, String::new())).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([], PostBehaviour::Raw(302, None, String::new())).await,
+        )
+        .await;
         let settings = world.settings();
         let pause = settings.breaker.pause;
         let outbox = world.outbox_with(world.accounts(), settings);
@@ -146,7 +150,7 @@ async fn one_probe_that_fails_keeps_the_breaker_open() {
 #[tokio::test]
 async fn an_account_that_cannot_be_read_leaves_its_texts_queued() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let unreadable = Accounts::new(|_| async { Err(OutboxError::Account("sealed with another key".to_owned())) });
         let id = world.queue("on_call", "P1").await;
         assert_eq!(
@@ -164,7 +168,7 @@ async fn an_account_that_cannot_be_read_leaves_its_texts_queued() {
 #[tokio::test]
 async fn an_account_that_lacks_a_secret_lets_its_texts_wait_and_a_person_hears_of_it_once() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let missing = Arc::new(Mutex::new(Some("`twilio_auth_token`")));
         let now_missing = Arc::clone(&missing);
         let accounts = Accounts::new(move |_| {
@@ -196,7 +200,7 @@ async fn an_account_that_lacks_a_secret_lets_its_texts_wait_and_a_person_hears_o
 #[tokio::test]
 async fn while_twilio_cannot_be_reached_only_its_age_ends_a_text() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Busy(0)).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Busy(0)).await).await;
         let cut_off = world.cut_off().await;
         let (one, other) = (world.queue("on_call", "P1").await, world.queue("second", "P1").await);
         // While the breaker is open, one message is sent at a time as a probe.
@@ -220,7 +224,7 @@ async fn while_twilio_cannot_be_reached_only_its_age_ends_a_text() {
 #[tokio::test]
 async fn tries_that_twilio_answered_count_beside_those_that_never_left() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Busy(0)).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Busy(0)).await).await;
         let cut_off = world.cut_off().await;
         let id = world.queue("on_call", "P1").await;
         while world.row(id).await.attempts < 25 {
@@ -244,7 +248,7 @@ async fn tries_that_twilio_answered_count_beside_those_that_never_left() {
 #[tokio::test]
 async fn a_text_that_is_too_old_is_given_up_and_told() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Error(400, 63038)).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Error(400, 63038)).await).await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();

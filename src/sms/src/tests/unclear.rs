@@ -5,14 +5,18 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::io::AsyncReadExt;
 
-use super::stand_in::{StandIn, Step};
+use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{World, databases, patience};
 use store::sms_attempts;
 
 #[tokio::test]
 async fn an_alert_that_is_not_found_is_sent_again() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([Step::Error(500, 20500)], Step::Accept).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([PostBehaviour::Error(500, 20500)], PostBehaviour::Accept).await,
+        )
+        .await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
@@ -35,7 +39,7 @@ async fn an_alert_that_is_not_found_is_sent_again() {
 #[tokio::test]
 async fn an_alert_is_posted_three_times_at_most() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Error(500, 20500)).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Error(500, 20500)).await).await;
         let outbox = world.outbox();
         let id = world.queue("on_call", "P2").await;
         for _ in 0..30 {
@@ -54,7 +58,11 @@ async fn an_alert_is_posted_three_times_at_most() {
 #[tokio::test]
 async fn a_lesser_text_that_is_not_found_goes_to_a_person_and_not_out_again() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([Step::Error(503, 20500)], Step::Accept).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([PostBehaviour::Error(503, 20500)], PostBehaviour::Accept).await,
+        )
+        .await;
         let outbox = world.outbox();
         let id = world.queue("office", "P3").await;
         outbox.drain_once().await.unwrap();
@@ -68,7 +76,11 @@ async fn a_lesser_text_that_is_not_found_goes_to_a_person_and_not_out_again() {
 #[tokio::test]
 async fn a_text_that_twilio_took_before_it_failed_is_found_and_not_repeated() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([Step::AcceptThenFail], Step::Accept).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([PostBehaviour::AcceptThenFail], PostBehaviour::Accept).await,
+        )
+        .await;
         let outbox = world.outbox();
         let other = world.queue("second", "P4").await;
         let id = world.queue("on_call", "P1").await;
@@ -85,7 +97,11 @@ async fn a_text_that_twilio_took_before_it_failed_is_found_and_not_repeated() {
 #[tokio::test]
 async fn a_list_that_cannot_be_read_is_asked_again_until_the_limit() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([Step::Error(500, 20500)], Step::Accept).await).await;
+        let world = World::new(
+            database,
+            StandIn::start([PostBehaviour::Error(500, 20500)], PostBehaviour::Accept).await,
+        )
+        .await;
         world.twilio.fail_lists();
         let mut settings = world.settings();
         settings.breaker.failures = 1_000;
@@ -107,12 +123,12 @@ async fn silence_a_cut_an_unreadable_and_an_endless_answer_are_all_unclear() {
     for database in databases().await {
         let endless = "x".repeat(65 * 1024);
         let steps = [
-            Step::Hang,
-            Step::Raw(201, None, "{\"sid\":".to_owned()),
-            Step::Raw(201, None, format!("{{\"sid\":\"SM1\",\"pad\":\"{endless}\"}}")),
-            Step::Raw(201, None, "{\"status\":\"queued\"}".to_owned()),
+            PostBehaviour::Hang,
+            PostBehaviour::Raw(201, None, "{\"sid\":".to_owned()),
+            PostBehaviour::Raw(201, None, format!("{{\"sid\":\"SM1\",\"pad\":\"{endless}\"}}")),
+            PostBehaviour::Raw(201, None, "{\"status\":\"queued\"}".to_owned()),
         ];
-        let world = World::new(database, StandIn::start(steps, Step::Accept).await).await;
+        let world = World::new(database, StandIn::start(steps, PostBehaviour::Accept).await).await;
         let mut settings = world.settings();
         settings.request_timeout = Duration::from_millis(300);
         settings.concurrency.total = 1;
@@ -143,7 +159,7 @@ async fn a_connection_reset_after_the_request_is_unclear() {
                 let _ = stream.read(&mut bytes).await;
             }
         });
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let mut settings = world.settings();
         settings.twilio_base_url = format!("http://{address}");
         let outbox = world.outbox_with(world.accounts(), settings);

@@ -6,17 +6,17 @@ use chrono::TimeDelta;
 use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 
-use super::stand_in::{StandIn, Step};
+use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{World, databases, patience};
 use crate::Outbox;
 use crate::claim::claim;
 use crate::classify::{Answer, HttpAnswer};
-use crate::settle::{judge, settle};
+use crate::settle::{judge, record_result};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_at_once_send_no_text_twice() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let mut ids = Vec::new();
         for contact in 0..60 {
             ids.push(world.queue(&format!("c{contact}"), "P2").await);
@@ -43,7 +43,7 @@ async fn two_workers_at_once_send_no_text_twice() {
 #[tokio::test]
 async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let (paused, other) = (world.outbox(), world.outbox());
         let id = world.queue("on_call", "P1").await;
         let claimed = claim(paused.shared(), 8).await.unwrap().remove(0);
@@ -61,7 +61,7 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
             ..HttpAnswer::default()
         });
         let verdict = judge(paused.shared(), &World::account(), &refused);
-        assert!(!settle(paused.shared(), &claimed.row, &verdict).await.unwrap());
+        assert!(!record_result(paused.shared(), &claimed.row, &verdict).await.unwrap());
         assert_eq!(world.row(id).await, before);
         assert_eq!(world.notices().await, []);
 
@@ -69,7 +69,7 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
         world.after(patience().ambiguous_wait, &other).await;
         assert_eq!(world.story(id).await.1.join(" "), "ambiguous accepted");
         // Even then the paused worker cannot change anything.
-        assert!(!settle(paused.shared(), &claimed.row, &verdict).await.unwrap());
+        assert!(!record_result(paused.shared(), &claimed.row, &verdict).await.unwrap());
         assert_eq!(world.row(id).await.state, "accepted");
     }
 }
@@ -77,7 +77,7 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
 #[tokio::test]
 async fn a_worker_within_its_lease_is_left_alone() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let id = world.queue("on_call", "P1").await;
         let claimed = claim(world.outbox().shared(), 8).await.unwrap();
         world
@@ -91,7 +91,7 @@ async fn a_worker_within_its_lease_is_left_alone() {
 #[tokio::test]
 async fn a_hint_wakes_the_worker_and_a_stop_finishes_what_is_on_its_way() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::AcceptWhenLetGo).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::AcceptWhenLetGo).await).await;
         let mut settings = world.settings();
         settings.poll = Duration::from_hours(1);
         let outbox = world.outbox_with(world.accounts(), settings);
@@ -117,7 +117,7 @@ async fn a_hint_wakes_the_worker_and_a_stop_finishes_what_is_on_its_way() {
 #[tokio::test]
 async fn an_idle_worker_stops_at_once() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let stop = CancellationToken::new();
         let outbox = world.outbox();
         let running = tokio::spawn({
@@ -135,7 +135,7 @@ async fn an_idle_worker_stops_at_once() {
 #[tokio::test]
 async fn a_database_that_fails_for_a_while_does_not_end_the_worker() {
     for database in databases().await {
-        let world = World::new(database, StandIn::start([], Step::Accept).await).await;
+        let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let id = world.queue("on_call", "P1").await;
         world
             .db

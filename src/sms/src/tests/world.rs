@@ -11,7 +11,9 @@ use sea_orm_migration::MigratorTrait;
 use uuid::Uuid;
 
 use super::stand_in::StandIn;
-use crate::{Accounts, Enqueued, NewSms, Outbox, OutboxSettings, Sender, TwilioAccount, backoff::Patience, enqueue};
+use crate::{
+    Accounts, EnqueueResult, NewSms, Outbox, OutboxSettings, Sender, TwilioAccount, backoff::RetryPolicy, enqueue,
+};
 use base::clock::Clock;
 use store::{begin, notices, rulebooks, sms_attempts, sms_messages};
 
@@ -172,7 +174,7 @@ impl World {
         let text = self.text(contact, priority);
         let id = text.id;
         let tx = begin(&self.db).await.unwrap();
-        assert_eq!(enqueue(&tx, text).await.unwrap(), Enqueued::Queued);
+        assert_eq!(enqueue(&tx, text).await.unwrap(), EnqueueResult::Queued);
         tx.commit().await.unwrap();
         id
     }
@@ -217,6 +219,6 @@ impl World {
     }
 }
 
-pub(super) fn patience() -> Patience {
-    Patience::default()
+pub(super) fn patience() -> RetryPolicy {
+    RetryPolicy::default()
 }

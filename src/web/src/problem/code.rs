@@ -37,7 +37,7 @@ pub enum Code {
 pub const ADDRESS: &str = "/problems";
 
 /// A line of the table.
-struct Line {
+struct CodeRow {
     name: &'static str,
     status: StatusCode,
     title: &'static str,
@@ -72,9 +72,9 @@ impl Code {
     ];
 
     #[rustfmt::skip] // a table reads better as one
-    const fn line(self) -> Line {
-        const fn line(name: &'static str, status: StatusCode, title: &'static str, retryable: bool) -> Line {
-            Line { name, status, title, retryable }
+    const fn line(self) -> CodeRow {
+        const fn line(name: &'static str, status: StatusCode, title: &'static str, retryable: bool) -> CodeRow {
+            CodeRow { name, status, title, retryable }
         }
         use StatusCode as S;
         match self {

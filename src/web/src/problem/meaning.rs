@@ -6,7 +6,7 @@ use super::Code;
 
 /// The explanation of a code.
 #[derive(Debug, Clone, Copy)]
-pub struct Meaning {
+pub struct CodeMeaning {
     /// What happened.
     pub means: &'static str,
     /// What the caller can do.
@@ -17,8 +17,8 @@ pub struct Meaning {
     pub fault: Option<(&'static str, &'static str, &'static str)>,
 }
 
-const fn meaning(means: &'static str, what_to_do: &'static str, example: &'static str) -> Meaning {
-    Meaning {
+const fn meaning(means: &'static str, what_to_do: &'static str, example: &'static str) -> CodeMeaning {
+    CodeMeaning {
         means,
         what_to_do,
         example,
@@ -26,8 +26,8 @@ const fn meaning(means: &'static str, what_to_do: &'static str, example: &'stati
     }
 }
 
-const fn at(meaning: Meaning, fault: (&'static str, &'static str, &'static str)) -> Meaning {
-    Meaning {
+const fn at(meaning: CodeMeaning, fault: (&'static str, &'static str, &'static str)) -> CodeMeaning {
+    CodeMeaning {
         fault: Some(fault),
         ..meaning
     }
@@ -37,7 +37,7 @@ impl Code {
     /// The meaning of the code and what to do about it.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list of texts")]
-    pub const fn meaning(self) -> Meaning {
+    pub const fn meaning(self) -> CodeMeaning {
         match self {
             Self::BadRequest => meaning(
                 "The request could not be read as HTTP or as what the operation takes, before anything else was looked at.",

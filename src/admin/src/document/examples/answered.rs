@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// Recorded responses by schema, then by status.
-type Kept = BTreeMap<String, BTreeMap<String, Value>>;
+type RecordedBySchema = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// Adds the examples.
 pub fn add(document: &mut Value) {
     // It is compiled in, and the tests require an example of every response, so it is known to parse.
-    let kept: Kept = serde_json::from_str(include_str!("answered.json")).unwrap_or_default();
+    let kept: RecordedBySchema = serde_json::from_str(include_str!("answered.json")).unwrap_or_default();
     let items = document["paths"].as_object_mut().into_iter().flatten();
     for operation in items.flat_map(|(_, item)| item.as_object_mut().into_iter().flat_map(|item| item.values_mut())) {
         for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {

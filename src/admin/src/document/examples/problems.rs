@@ -14,7 +14,7 @@ pub fn add(document: &mut Value) {
     let items = document["paths"].as_object_mut().into_iter().flatten();
     for (path, item) in items {
         for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
-            let asked = Asked {
+            let asked = OperationTraits {
                 is_sheet: path.strip_suffix(".csv").is_some(),
                 has_body: operation["requestBody"].is_object(),
                 has_parameters: parameters(operation).any(can_be_wrong),
@@ -47,13 +47,13 @@ fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {
     operation["parameters"].as_array().into_iter().flatten()
 }
 
-struct Asked {
+struct OperationTraits {
     is_sheet: bool,
     has_body: bool,
     has_parameters: bool,
 }
 
-impl Asked {
+impl OperationTraits {
     fn codes(&self, status: &str, about: &str) -> Vec<Code> {
         let of_status: Vec<Code> = Code::ALL
             .into_iter()

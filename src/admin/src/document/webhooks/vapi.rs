@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 use super::super::schemas::Schemas;
 
 /// One kind of message.
-struct Kind {
+struct MessageType {
     schema: &'static str,
     types: &'static [&'static str],
     about: &'static str,
     answer: &'static str,
 }
 
-const KINDS: &[Kind] = &[
+const KINDS: &[MessageType] = &[
     kind(
         "VapiEndOfCallReport",
         &["end-of-call-report"],
@@ -119,8 +119,13 @@ const ANSWERS: &[&str] = &[
     "VapiNothing",
 ];
 
-const fn kind(schema: &'static str, types: &'static [&'static str], about: &'static str, answer: &'static str) -> Kind {
-    Kind {
+const fn kind(
+    schema: &'static str,
+    types: &'static [&'static str],
+    about: &'static str,
+    answer: &'static str,
+) -> MessageType {
+    MessageType {
         schema,
         types,
         about,

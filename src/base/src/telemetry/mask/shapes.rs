@@ -6,7 +6,7 @@
 
 /// A recognised part of a run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
+pub(super) struct RunPart {
     pub start: usize,
     pub end: usize,
     certainty: Certainty,
@@ -20,7 +20,7 @@ enum Certainty {
     Ambiguous,
 }
 
-impl Shape {
+impl RunPart {
     pub fn is_ambiguous(&self) -> bool {
         self.certainty == Certainty::Ambiguous
     }
@@ -58,7 +58,7 @@ const OTHER_STREET_WORDS: [&str; 16] = [
 const ORDINALS: [&str; 9] = ["e", "er", "re", "ère", "ième", "st", "nd", "rd", "th"];
 
 /// The shapes in the run from `start` to `end`, in order.
-pub(super) fn all(chars: &[char], start: usize, end: usize) -> Vec<Shape> {
+pub(super) fn all(chars: &[char], start: usize, end: usize) -> Vec<RunPart> {
     let mut found = Vec::new();
     let mut at = start;
     while at < end {
@@ -76,10 +76,10 @@ pub(super) fn all(chars: &[char], start: usize, end: usize) -> Vec<Shape> {
             }
         }
     }
-    let tail = found.last().map_or(start, |shape: &Shape| shape.end);
+    let tail = found.last().map_or(start, |shape: &RunPart| shape.end);
     let first = (tail..end).find(|at| chars[*at].is_numeric());
     if let Some(first) = first.filter(|first| is_address(chars, *first, end)) {
-        found.push(Shape {
+        found.push(RunPart {
             start: first,
             end,
             certainty: Certainty::Certain,
@@ -88,14 +88,14 @@ pub(super) fn all(chars: &[char], start: usize, end: usize) -> Vec<Shape> {
     found
 }
 
-fn shape(chars: &[char], start: usize) -> Option<Shape> {
+fn shape(chars: &[char], start: usize) -> Option<RunPart> {
     let certain = |end: usize| (end, Certainty::Certain);
     let (end, certainty) = (date(chars, start).map(certain))
         .or_else(|| masked(chars, start).map(certain))
         .or_else(|| percentage(chars, start).map(certain))
         .or_else(|| time(chars, start).map(|end| (end, Certainty::Ambiguous)))
         .or_else(|| price(chars, start))?;
-    Some(Shape { start, end, certainty })
+    Some(RunPart { start, end, certainty })
 }
 
 /// The end of an identifier that begins a word: a UUID, a long hexadecimal id such as Twilio's, or the reference of a
