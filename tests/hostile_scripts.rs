@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rules::facts::{ExtractedFacts, Fact, Facts};
 use rules::rows::{Hook, Priority, Script};
-use rules::script::trial::Begin;
+use rules::script::test_run::Begin;
 use rules::{Rulebook, compile, sample};
 use rust_decimal::Decimal;
 use rustix::time::{ClockId, clock_gettime};

@@ -5,7 +5,7 @@
 use anyhow::{Context as _, Result};
 use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
-use intake::verify::{HmacSettings, Payload, Scheme, Secret, sign};
+use intake::auth::verify::{HmacSettings, Payload, Scheme, Secret, sign};
 use serde_json::{Value, json};
 use simulate::dice::Dice;
 use simulate::jobs::Wish;

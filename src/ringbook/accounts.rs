@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::settings::{self, Settings};
 use base::keys::SecretKey;
 use base::telemetry;
-use intake::access::DEFAULT_RULEBOOK;
+use intake::auth::access::DEFAULT_RULEBOOK;
 use intake::reconcile::{FindKeys, ReconcileError, RulebookWithKey};
 use sms::{Accounts, OutboxError, RulebookAccounts, Sender, TwilioAccount};
 use store::{rulebooks, secrets};

@@ -30,26 +30,22 @@ use base::{
     keys::{KeyError, SecretKey},
     telemetry::{self, metrics},
 };
-use intake::{
-    access::{Accesses, DEFAULT_RULEBOOK},
-    degraded::Refuge,
-    facts,
-    feed::Reinjector,
-    hits::RuleHits,
-    last_good::Snapshots,
-    message::Intake,
-    reconcile::Reconciler,
-    secret::Secret,
-    share::Sharing,
-    spool::drain::Drain,
-    take_in::Deadline,
-    vapi::{VapiClient, VapiError},
-};
+use intake::auth::access::{Accesses, DEFAULT_RULEBOOK};
+use intake::auth::secret::Secret;
+use intake::deadline::Deadline;
+use intake::group_commit::Sharing;
+use intake::message::Intake;
+use intake::offline::fallback::Refuge;
+use intake::offline::snapshot::Snapshots;
+use intake::offline::spool::drain::Drain;
+use intake::parse::facts;
+use intake::reconcile::Reconciler;
+use intake::reinject::Reinjector;
+use intake::rule_usage::RuleHits;
+use intake::vapi::{VapiClient, VapiError};
 use jobs::{Leases, Purge, Scheduler, history::queue::Backtests};
-use revisions::{
-    current::{LoadError, LoadedRulebook, RulebookCache},
-    publish::Publisher,
-};
+use revisions::cache::{LoadError, LoadedRulebook, RulebookCache};
+use revisions::publish::Publisher;
 use rules::facts::ExtractedFacts;
 use sms::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator};
 use store::{
@@ -59,14 +55,10 @@ use store::{
     replica::Replica,
     server::PoolPlan,
 };
-use web::{
-    RateLimiter,
-    bodies::Bodies,
-    connections::{ConnectionLimits, Connections},
-    descriptors,
-    rate_limit::Allowance,
-    server,
-};
+use web::body_memory::Bodies;
+use web::connections::{ConnectionLimits, Connections};
+use web::rate_limit::Allowance;
+use web::{RateLimiter, descriptors, server};
 
 /// How long requests and tasks may take to end at shutdown.
 const LAST_ORDERS: Duration = Duration::from_secs(5);

@@ -33,8 +33,9 @@ use crate::{
     settings::{Flags, Settings, flags},
 };
 use base::{clock::Clock, telemetry};
-use intake::access::DEFAULT_RULEBOOK;
-use revisions::{current::RulebookCache, publish::Publisher};
+use intake::auth::access::DEFAULT_RULEBOOK;
+use revisions::cache::RulebookCache;
+use revisions::publish::Publisher;
 use simulate::{SimulateOptions, Summary};
 use store::{
     audit_log::AuditKey,

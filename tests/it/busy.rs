@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 use revisions::publish::{Author, PublishError, PublishedRevision};
 use rules::fair_pool::{Busy, processors};
 use rules::rows::Resource;
-use rules::weight::MAX_ROW_BYTES;
+use rules::size::MAX_ROW_BYTES;
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 use store::rulebooks;

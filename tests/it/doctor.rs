@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 
 use base::{clock::Clock, secret::Secret};
 use chrono::TimeDelta;
-use intake::facts::read_message;
+use intake::parse::facts::read_message;
 use reqwest::{Method, StatusCode};
 use ringbook::{
     doctor::{self, Finding, Level, assistant::RecommendedAssistant},

@@ -274,7 +274,7 @@ async fn what_came_before_a_backup_was_brought_back_texts_nobody(database: Datab
     // It was texted of, and then came a backup that does not know it.
     let tx = store::begin(&server.app.db).await.unwrap();
     let clock = server.app.clock.clone();
-    let given_up = store::restored::give_up_unsent(&tx, clock.now(), "Brought back.", || clock.new_id());
+    let given_up = store::restore_guard::give_up_unsent(&tx, clock.now(), "Brought back.", || clock.new_id());
     assert_eq!(given_up.await.unwrap(), 0);
     tx.commit().await.unwrap();
     vapi.knows(ended_call("after", FLOOD, now + TimeDelta::minutes(6)));

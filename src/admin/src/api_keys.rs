@@ -12,15 +12,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::across::{RULEBOOK, Rulebooks, rulebooks};
-use super::answer::{DeleteResponse, Json, Page, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Caller, Key, Role};
 use super::body::Body;
-use super::fails::{CreatesKey, Fails, NoExtraErrors, RevokesKey};
+use super::errors::{CreatesKey, Fails, NoExtraErrors, RevokesKey};
 use super::idempotency::{Begun, IdempotentResponse, Once};
 use super::keys::NewKey;
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::responses::{DeleteResponse, Json, Page, ReadResponse};
+use super::scope::{RULEBOOK, Rulebooks, rulebooks};
 use super::state::AdminState;
 use store::{api_keys, audit_log, quotas};
 use web::problem::{Code, FieldFault, Problem};
@@ -185,7 +185,7 @@ impl ApiKeysApi {
         let kept = claim.seal(&answer)?;
         let reached = Arc::new(OnceLock::new());
         let told = Arc::clone(&reached);
-        let done = audited::write(&self.0, entry, move |tx| {
+        let done = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 if !claim.take(tx).await? {
                     return Ok(false);
@@ -235,7 +235,7 @@ impl ApiKeysApi {
             Some(json!({"name": row.name, "role": row.role, "owner": row.owner(), "made_by": row.made_by})),
             None,
         );
-        let revoke = audited::write(&self.0, entry, move |tx| {
+        let revoke = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move { api_keys::revoke(tx, row.id, now).await })
         });
         revoke.await?;
@@ -253,7 +253,7 @@ impl ApiKeysApi {
         after: Option<Value>,
     ) -> audit_log::NewEntry {
         let code = key.id.to_string();
-        audited::entry(
+        audited_write::entry(
             &self.0,
             caller,
             key.rulebook_id,

@@ -13,7 +13,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions};
 use sea_orm::EntityTrait as _;
 use uuid::Uuid;
 
-use super::at_once::RequestSlot;
+use super::concurrency_limit::RequestSlot;
 use super::keys;
 use super::masking::HideNumbers;
 use super::state::AdminState;

@@ -14,19 +14,19 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Json, Page, ReadResponse};
 use super::auth::{self, Caller, Editor, Key, Viewer};
 use super::body::Body;
 use super::change_sets::{self, NewChange};
-use super::fails::{Fails, NoExtraErrors, StartsBacktest};
+use super::errors::{Fails, NoExtraErrors, StartsBacktest};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
+use super::responses::{Json, Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath, unloadable};
 use authoring::backtest::{Backtest as Comparison, BacktestResult};
 use jobs::history::queue::{self, AskError, BacktestRequest};
-use revisions::current::{LoadError, Standing};
+use revisions::cache::{LoadError, Standing};
 use store::backtests;
-use store::decisions::past::Span;
+use store::decisions::pages::Span;
 use web::problem::{Code, Problem};
 
 /// Sort orders and filters of this list.

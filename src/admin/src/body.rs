@@ -1,13 +1,13 @@
 //! Request bodies: limited in size, strictly parsed, every fault reported with its place.
 //!
-//! [`strict`] parses the JSON, [`conform`] validates it against the operation's schema in the document, and [`tell`] writes
+//! [`strict`] parses the JSON, [`validate`] validates it against the operation's schema in the document, and [`messages`] writes
 //! the message of each fault. Unknown fields are rejected, so that a typo is never ignored. A faulty body gets the response
 //! 400, 408, 413 or 415.
 
 mod amounts;
-pub(super) mod conform;
+mod messages;
 mod strict;
-mod tell;
+pub(super) mod validate;
 
 use poem::{Request, RequestBody, Result};
 use poem_openapi::impl_apirequest_for_payload;
@@ -65,7 +65,7 @@ async fn value(request: &Request, body: &mut RequestBody, schema: &str) -> Resul
     }
     let (mut value, mut faults) = strict::read(&bytes).map_err(|fault| Problem::invalid_body(vec![fault]))?;
     amounts::as_text(schema, &mut value, &bytes);
-    faults.extend(conform::faults(schema, &value)?);
+    faults.extend(validate::faults(schema, &value)?);
     if faults.is_empty() {
         Ok(value)
     } else {

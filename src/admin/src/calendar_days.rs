@@ -4,9 +4,9 @@ use chrono::{Datelike as _, Days, NaiveDate};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
+use super::responses::ReadResponse;
 use super::rule_rows::missing;
 use super::state::{AdminState, RulebookInPath};
 use rules::calendar::{Calendar, Day};

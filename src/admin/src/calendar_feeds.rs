@@ -14,14 +14,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{DeleteResponse, Json, Page, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Caller, Editor, Key, Viewer};
 use super::body::Body;
 use super::calendar_feed::{FeedToken, address_of};
-use super::fails::{CreatesFeed, Fails, NoExtraErrors};
+use super::errors::{CreatesFeed, Fails, NoExtraErrors};
 use super::idempotency::{Begun, IdempotentResponse, Once};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::responses::{DeleteResponse, Json, Page, ReadResponse};
 use super::rule_rows::missing;
 use super::state::{AdminState, RulebookInPath};
 use rules::rows::Contact;
@@ -163,7 +163,7 @@ impl CalendarFeedsApi {
         let kept = claim.seal(&answer)?;
         let is_full = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&is_full);
-        let done = audited::write(&self.0, entry, move |tx| {
+        let done = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 if !claim.take(tx).await? {
                     return Ok(false);
@@ -205,7 +205,7 @@ impl CalendarFeedsApi {
         let row = found.ok_or_else(missing)?;
         let now = self.0.clock.now();
         let entry = self.entry(&key, &row, "revoke", Some(audited_as(&row)), None);
-        let revoke = audited::write(&self.0, entry, move |tx| {
+        let revoke = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move { calendar_feeds::revoke(tx, row.id, now).await })
         });
         if revoke.await? {
@@ -227,7 +227,7 @@ impl CalendarFeedsApi {
     ) -> audit_log::NewEntry {
         let code = feed.id.to_string();
         let what = (action, "calendar-feeds", code.as_str());
-        audited::entry(&self.0, caller, Some(feed.rulebook_id), what, before, after)
+        audited_write::entry(&self.0, caller, Some(feed.rulebook_id), what, before, after)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Creates a case from a stored call. The case is published like any other row and contains only the caller's data that the
-//! decision needs (`rulebook::kept_case`).
+//! decision needs (`rules::case_from_call`).
 
 use std::sync::Arc;
 
@@ -9,24 +9,25 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answer::{Json, RowWithVersion, etag};
 use super::auth::{Caller, Editor, Key};
 use super::body::Body;
 use super::change_sets::candidate::would_be;
-use super::checked::{check_code, checked_comment};
-use super::fails::{Fails, KeptCall};
+use super::errors::{Fails, KeptCall};
 use super::publishing;
+use super::responses::{Json, RowWithVersion, etag};
+use super::row_checks::{check_code, checked_comment};
 use super::row_faults::EditedRow;
 use super::rule_rows::write;
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::Precondition;
-use super::written::NewRow;
+use super::write_responses::NewRow;
 use authoring::backtest::stored_facts;
 use authoring::change_set::{Edit, ExpectedVersion};
-use revisions::current::LoadedRulebook;
-use rules::kept_case::ToKeep;
+use revisions::cache::LoadedRulebook;
+use rules::case_from_call::ToKeep;
 use rules::rows::{Case, Resource, StoredRow};
-use store::{decisions, trial};
+use store::decisions;
+use store::dry_run;
 use web::problem::{Code, Problem};
 
 pub struct CallCasesApi(pub AdminState);
@@ -150,7 +151,7 @@ pub(super) async fn add_to_set(
         expected: ExpectedVersion::Absent,
     };
     let (publisher, author, rulebook_id) = (Arc::clone(&state.publisher), caller.author(), standing.rulebook_id);
-    let adding = trial::spawn(async move {
+    let adding = dry_run::spawn(async move {
         publisher
             .add_changes(rulebook_id, set, version, vec![edit], &author)
             .await

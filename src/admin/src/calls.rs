@@ -8,16 +8,17 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Page, ReadResponse};
 use super::auth::{Caller, Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::list::{Filter, FilterType, ListQuery, ListSpec, Listing, too_large};
 use super::list_csv::{Gathering, ListResponse, WantsCsv};
 use super::masking;
+use super::responses::{Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath, shortened};
-use super::words::{WORDS, Words};
+use super::transcript_filter::{WORDS, Words};
 use store::erasures::telling;
-use store::{call_transcripts, calls, containment, page, search, tool_calls};
+use store::json_contains;
+use store::{call_transcripts, calls, page, search, tool_calls};
 use web::problem::Problem;
 
 /// Sort orders and filters of this list.
@@ -320,7 +321,7 @@ impl CallsApi {
             select = select.filter(calls::simulated(&calls::Column::Id, simulated));
         }
         if let Some(pattern) = listing.object("analysis") {
-            let contains = containment::contains(self.0.read().get_database_backend(), "analysis", pattern);
+            let contains = json_contains::contains(self.0.read().get_database_backend(), "analysis", pattern);
             select = select.filter(contains.ok_or_else(|| too_large("analysis"))?);
         }
         let (by, id) = (calls::Column::FirstSeenAt, calls::Column::Id);

@@ -1,12 +1,12 @@
 //! Change sets: edits that are reviewed together, then published immediately or at a given time, or discarded.
 //!
-//! [`incoming`] parses changes, [`at`] the time of a publish, [`view`] has the response types.
+//! [`parse_edits`] parses changes, [`schedule_time`] the time of a publish, [`dto`] has the response types.
 
-mod at;
 pub mod candidate;
-mod incoming;
-pub mod view;
-mod work;
+pub mod dto;
+mod operations;
+mod parse_edits;
+mod schedule_time;
 
 use std::sync::Arc;
 
@@ -19,25 +19,26 @@ use uuid::Uuid;
 
 use self::candidate::alive;
 pub use self::candidate::{candidate, planned};
-pub use self::incoming::{NewChange, read as read_changes};
-use self::view::{ChangeSetDiff, ChangeSetDiffResponse, ChangeSetState, Check, SetDiff};
-use self::work::{Read, body_comment};
-use super::answer::{FoundRow, Json, Page, ReadResponse, etag};
+use self::dto::{ChangeSetDiff, ChangeSetDiffResponse, ChangeSetState, Check, SetDiff};
+use self::operations::{Read, body_comment};
+pub use self::parse_edits::{NewChange, read as read_changes};
 use super::auth::{Editor, Key, Publisher, Viewer};
 use super::body::Body;
-use super::checked::checked_comment;
+use super::errors::{ChangesChangeSet, ChecksChangeSet, Fails, NoExtraErrors, OpensChangeSet, Publishing};
 use super::export::{Text, WantsText};
-use super::fails::{ChangesChangeSet, ChecksChangeSet, Fails, NoExtraErrors, OpensChangeSet, Publishing};
 use super::idempotency::{Begun, IdempotentResponse, Once};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::publishing::{PublishOutcome, finished, held_or_finished, waiting};
+use super::responses::{FoundRow, Json, Page, ReadResponse, etag};
 use super::revisions::DiffFormat;
+use super::row_checks::checked_comment;
 use super::row_faults::EditedRow;
 use super::state::{AdminState, RulebookInPath, busy};
-use super::written::PatchedRow;
+use super::write_responses::PatchedRow;
 use authoring::diff::diff;
 use store::change_sets::{self, ChangeSetStatus};
-use store::{rule_rows, trial};
+use store::dry_run;
+use store::rule_rows;
 use web::problem::{Code, Problem};
 
 /// Sort orders and filters of this list.
@@ -131,7 +132,7 @@ impl ChangeSetsApi {
             Begun::Again(answer) => return Ok(answer),
         };
         let comment = body_comment(Some(body.0.comment))?.unwrap_or_default();
-        let edits = incoming::read(&standing, &[], body.0.changes, "/changes")?;
+        let edits = parse_edits::read(&standing, &[], body.0.changes, "/changes")?;
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
         let rulebook_id = standing.rulebook_id;
         let opened = publisher.open_set(rulebook_id, &comment, edits, &author).await;
@@ -190,7 +191,7 @@ impl ChangeSetsApi {
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let rulebook_id = standing.rulebook_id;
         let (read, stored) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
-        let edits = incoming::read(&standing, &stored.edits(), vec![body.0], "")?;
+        let edits = parse_edits::read(&standing, &stored.edits(), vec![body.0], "")?;
         let work = move |read: Read| async move {
             let Read { publisher, author, .. } = &read;
             publisher
@@ -334,8 +335,8 @@ impl ChangeSetsApi {
         let rulebook_id = standing.rulebook_id;
         let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let comment = body_comment(body.0.comment)?;
-        let at = at::read(body.0.at.as_deref(), &standing, self.0.clock.now())?;
-        let task = trial::spawn(async move {
+        let at = schedule_time::read(body.0.at.as_deref(), &standing, self.0.clock.now())?;
+        let task = dry_run::spawn(async move {
             let (comment, Read { publisher, author, .. }) = (comment.as_deref(), &read);
             match at {
                 None => {

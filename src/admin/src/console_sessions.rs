@@ -11,12 +11,12 @@ use store::{api_keys, console_sessions};
 use uuid::Uuid;
 use web::problem::Problem;
 
-use super::across::{RULEBOOK, rulebooks};
-use super::answer::{DeleteResponse, Page, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Caller, Key};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::list::{ListQuery, ListSpec};
+use super::responses::{DeleteResponse, Page, ReadResponse};
+use super::scope::{RULEBOOK, rulebooks};
 use super::state::AdminState;
 
 /// Sort orders and filters of this list.
@@ -114,8 +114,8 @@ impl ConsoleSessionsApi {
         let code = row.id.to_string();
         let before = json!({"name": owner.name, "role": owner.role, "api_key": owner.id});
         let what = ("end", "console-sessions", code.as_str());
-        let entry = audited::entry(&self.0, &caller, owner.rulebook_id, what, Some(before), None);
-        audited::write(&self.0, entry, move |tx| {
+        let entry = audited_write::entry(&self.0, &caller, owner.rulebook_id, what, Some(before), None);
+        audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 console_sessions::end(tx, row.id).await?;
                 Ok(true)

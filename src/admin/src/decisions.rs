@@ -7,13 +7,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Page, ReadResponse};
 use super::auth::{Caller, Key, Viewer};
 use super::call_cases::erased;
+use super::errors::{Again, Fails, NoExtraErrors};
 use super::explanation::Explanation;
-use super::fails::{Again, Fails, NoExtraErrors};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
+use super::responses::{Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath, unloadable};
 use authoring::backtest::stored_facts;
 use jobs::history::HistoryError;

@@ -3,7 +3,6 @@
 //! In: the operations of [`super::service`]. Out: one JSON document, the same for every installation, served at
 //! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
 
-mod answers;
 mod behaviour;
 mod decisions;
 mod examples;
@@ -15,8 +14,9 @@ mod links;
 mod lists;
 mod operations;
 mod parameters;
+mod request_schemas;
+mod response_headers;
 mod schemas;
-mod sent;
 mod shared;
 mod statuses;
 mod tidy;
@@ -34,12 +34,12 @@ use super::state::{AdminState, FromWebhook};
 use base::clock::Clock;
 use base::keys::SecretKey;
 use jobs::history::queue::Backtests;
-use revisions::current::RulebookCache;
+use revisions::cache::RulebookCache;
 use revisions::publish::Publisher;
 use store::audit_log::AuditKey;
 use store::replica::Replica;
 use web::RateLimiter;
-use web::guesses::Guesses;
+use web::failed_guesses::Guesses;
 use web::rate_limit::Allowance;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
@@ -116,8 +116,8 @@ fn build() -> Value {
     behaviour::tell(&mut document);
     examples::add(&mut document, &state.sample);
     examples::problems::add(&mut document);
-    examples::answered::add(&mut document);
-    answers::tell(&mut document);
+    examples::recorded::add(&mut document);
+    response_headers::tell(&mut document);
     document["webhooks"] = webhooks::all();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         webhooks::vapi::add_schemas(schemas);

@@ -1,4 +1,4 @@
-//! `dry_run=true`: runs a write up to its commit, responds as usual, and rolls back (`store/trial.rs`).
+//! `dry_run=true`: runs a write up to its commit, responds as usual, and rolls back (`store/dry_run.rs`).
 
 use poem::Request;
 

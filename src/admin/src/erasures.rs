@@ -7,13 +7,14 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::answer::ReadResponse;
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Key};
 use super::body::Body;
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
+use super::responses::ReadResponse;
 use super::state::{AdminState, RulebookInPath};
-use store::{erasures, trial};
+use store::dry_run;
+use store::erasures;
 use web::problem::Problem;
 
 /// Maximum length of a call id.
@@ -64,7 +65,7 @@ impl ErasuresApi {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let whom = checked(body.0)?;
         let id = self.0.clock.new_id();
-        let mut entry = audited::entry(
+        let mut entry = audited_write::entry(
             &self.0,
             &key,
             Some(rulebook_id),
@@ -74,10 +75,10 @@ impl ErasuresApi {
         );
         let state = self.0.clone();
         // In its own task: a disconnecting client must not leave a caller half erased.
-        let task = trial::spawn(async move {
+        let task = dry_run::spawn(async move {
             let (calls, messages) = erased(&state, rulebook_id, whom).await?;
             entry.after = Some(json!({"calls": calls, "messages": messages}));
-            audited::write(&state, entry, |_| Box::pin(async { Ok(true) })).await?;
+            audited_write::write(&state, entry, |_| Box::pin(async { Ok(true) })).await?;
             Ok::<_, Problem>(Erasure { id, calls, messages })
         });
         Ok(ReadResponse::new(

@@ -13,15 +13,16 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::across::{Rulebooks, rulebooks};
-use super::answer::ReadResponse;
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Caller, Key};
 use super::body::Body;
-use super::fails::{Fails, NamesRulebook, NoExtraErrors};
+use super::errors::{Fails, NamesRulebook, NoExtraErrors};
+use super::responses::ReadResponse;
+use super::scope::{Rulebooks, rulebooks};
 use super::state::{AdminState, shortened};
 use super::webhook_events::STATES;
-use store::{trial, webhook_events};
+use store::dry_run;
+use store::webhook_events;
 use web::problem::{FieldFault, Problem};
 
 /// The default number of messages per request.
@@ -164,7 +165,7 @@ impl EventReplaysApi {
         seen: &Rulebooks,
     ) -> Result<Vec<ReplayedEvent>, Problem> {
         let rows: Vec<_> = rows.into_iter().map(|row| (seen.code(row.rulebook_id), row)).collect();
-        let mut entry = audited::entry(
+        let mut entry = audited_write::entry(
             &self.0,
             caller,
             rulebook_id,
@@ -173,7 +174,7 @@ impl EventReplaysApi {
             None,
         );
         let state = self.0.clone();
-        let task = trial::spawn(async move {
+        let task = dry_run::spawn(async move {
             let mut replayed = Vec::with_capacity(rows.len());
             let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
             let mut failed = None;
@@ -194,7 +195,7 @@ impl EventReplaysApi {
             }
             if !counts.is_empty() {
                 entry.after = Some(json!(counts));
-                audited::write(&state, entry, |_| Box::pin(async { Ok(true) })).await?;
+                audited_write::write(&state, entry, |_| Box::pin(async { Ok(true) })).await?;
             }
             failed.map_or(Ok(replayed), Err)
         });

@@ -8,9 +8,9 @@ use poem_openapi::{Enum, Object, OpenApi};
 use store::day_marks::DayMarks;
 use tokio::sync::watch;
 
-use super::at_once::RequestSlot;
 use super::auth::{self, Caller, Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::concurrency_limit::RequestSlot;
+use super::errors::{Fails, NoExtraErrors};
 use super::state::{AdminState, RulebookInPath};
 
 /// Interval at which an idle stream sends a keep-alive and its key is checked again.

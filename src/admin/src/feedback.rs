@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{Json, Page, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Caller, Dispatcher, Editor, Key, Viewer};
 use super::body::Body;
 use super::call_cases::{decision_of_call, erased};
-use super::fails::{Fails, NoExtraErrors, ResolvesFeedback, StoresFeedback};
+use super::errors::{Fails, NoExtraErrors, ResolvesFeedback, StoresFeedback};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
+use super::responses::{Json, Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath, shortened};
 use authoring::backtest::stored_facts;
 use rules::money::Money;
@@ -187,9 +187,9 @@ impl FeedbackApi {
         // The comment is about a caller: it is stored only where it can be erased.
         let after = json!({"service": row.service, "priority": row.priority, "total": new.total.map(|total| total.to_string())});
         let what = ("create", "feedback", &*row.id.to_string());
-        let entry = audited::entry(&self.0, &key, Some(row.rulebook_id), what, None, Some(after));
+        let entry = audited_write::entry(&self.0, &key, Some(row.rulebook_id), what, None, Some(after));
         let stored = row.clone();
-        let write = audited::write(&self.0, entry, move |tx| {
+        let write = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move { decision_feedback::insert(tx, stored).await })
         });
         if !write.await? {
@@ -284,9 +284,9 @@ pub(super) async fn resolve(
     let after =
         json!({"resolution": resolved.resolution, "case": resolved.case_code, "change_set": resolved.change_set_id});
     let what = ("resolve", "feedback", &*resolved.id.to_string());
-    let entry = audited::entry(state, caller, Some(resolved.rulebook_id), what, None, Some(after));
+    let entry = audited_write::entry(state, caller, Some(resolved.rulebook_id), what, None, Some(after));
     let stored = resolved.clone();
-    let write = audited::write(state, entry, move |tx| {
+    let write = audited_write::write(state, entry, move |tx| {
         Box::pin(async move { decision_feedback::resolve(tx, &stored).await })
     });
     if write.await? {

@@ -9,28 +9,29 @@ use sea_orm::EntityTrait;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answer::ReadResponse;
 use super::auth::{Caller, Editor, Key};
 use super::body::Body;
 use super::call_cases::{add_to_set, erased, publish_case, version_required};
 use super::change_sets::candidate;
-use super::checked::{check_code, checked_comment};
-use super::fails::{CreatesFeedbackCase, Fails};
+use super::errors::{CreatesFeedbackCase, Fails};
 use super::feedback::{self, Feedback};
 use super::publishing::finished;
+use super::responses::ReadResponse;
+use super::row_checks::{check_code, checked_comment};
 use super::row_faults::EditedRow;
 use super::state::{AdminState, RulebookInPath};
 use authoring::backtest::stored_facts;
 use authoring::change_set::{Edit, ExpectedVersion};
 use base::telemetry::scrub;
-use revisions::current::LoadedRulebook;
-use revisions::publish::sets::Keep;
+use revisions::cache::LoadedRulebook;
+use revisions::publish::change_sets::Keep;
 use rules::Rulebook;
-use rules::kept_case::{Correction, ToKeep};
+use rules::case_from_call::{Correction, ToKeep};
 use rules::money::Money;
 use rules::rows::{Case, Priority, Resource};
 use store::decision_feedback::{self, CASE};
-use store::{decisions, trial};
+use store::decisions;
+use store::dry_run;
 use web::problem::{Code, Problem};
 
 pub struct FeedbackCasesApi(pub AdminState);
@@ -133,7 +134,7 @@ impl FeedbackCasesApi {
         let opened = finished(&self.0, rulebook_id, Ok(opened), &EditedRow::default()).await?;
         let id = opened.set.id;
         let nothing: Keep = Box::new(|_| Box::pin(async { Ok(true) }));
-        let storing = trial::spawn(async move { publisher.store_set(&opened, nothing, &author).await });
+        let storing = dry_run::spawn(async move { publisher.store_set(&opened, nothing, &author).await });
         finished(&self.0, rulebook_id, storing.await, &EditedRow::default()).await?;
         Ok(id)
     }

@@ -7,11 +7,11 @@ use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{FoundRow, Json, etag};
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, NoExtraErrors, SettingsWrite};
+use super::errors::{Fails, NoExtraErrors, SettingsWrite};
+use super::responses::{FoundRow, Json, etag};
 use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
 use rules::guard_rails::GuardRails as Limits;
@@ -84,7 +84,7 @@ impl GuardRailsApi {
         expected(&said, current, &what)?;
         let version = current.unwrap_or_default() + 1;
         let before = standing.map(|row| row.guards()).transpose()?;
-        let entry = audited::entry(
+        let entry = audited_write::entry(
             &self.0,
             &key,
             Some(rulebook_id),
@@ -93,7 +93,7 @@ impl GuardRailsApi {
             Some(told(&guards)),
         );
         let row = guard_rails::Model::of(rulebook_id, &guards, version, self.0.clock.now());
-        let write = audited::write(&self.0, entry, move |tx| {
+        let write = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 // A concurrent publish uses the old ones or starts again.
                 rulebooks::locked_head(tx, row.rulebook_id).await?;

@@ -28,11 +28,11 @@ use uuid::Uuid;
 use super::auth::Caller;
 use super::body;
 use super::dry_run;
-use super::fails::Fails;
+use super::errors::Fails;
 use super::state::AdminState;
 use base::clock::Clock;
 use base::keys::{KeyError, SecretKey};
-use revisions::publish::sets::Keep;
+use revisions::publish::change_sets::Keep;
 use store::idempotency_keys;
 use web::problem::{Code, Problem};
 

@@ -6,11 +6,11 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::across::{RULEBOOK, rulebooks};
-use super::answer::{Page, ReadResponse};
 use super::auth::{Dispatcher, Key};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::responses::{Page, ReadResponse};
+use super::scope::{RULEBOOK, rulebooks};
 use super::state::AdminState;
 use store::inbound_sms_messages;
 

@@ -9,22 +9,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{Page, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Caller, Dispatcher, Key, Viewer};
 use super::body::Body;
 use super::calls::people;
-use super::fails::{Fails, NoExtraErrors, TakenOnce};
+use super::errors::{Fails, NoExtraErrors, TakenOnce};
 use super::idempotency::{Begun, IdempotentResponse, Once};
 use super::list::{Filter, FilterType, ListQuery, ListSpec, Listing};
 use super::list_csv::{Gathering, ListResponse, WantsCsv};
 use super::masking;
+use super::responses::{Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath, shortened};
-use super::words::{WORDS, Words};
+use super::transcript_filter::{WORDS, Words};
 use base::telemetry::metrics;
 use rules::money::Money;
+use store::dry_run;
 use store::escalations::{self, ALL, FIRST, NEXT, Taker};
-use store::{calls, leads, trial};
+use store::{calls, leads};
 use web::problem::{Code, Problem};
 
 /// Sort orders and filters of this list.
@@ -392,9 +393,9 @@ impl LeadsApi {
         let code = id.0.to_string();
         let what = ("acknowledge", "leads", code.as_str());
         let after = json!({"acknowledged_by": taker.by});
-        let entry = audited::entry(&self.0, &key, Some(rulebook_id), what, None, Some(after));
+        let entry = audited_write::entry(&self.0, &key, Some(rulebook_id), what, None, Some(after));
         let (kept, call_id) = (claim.seal(&answer)?, row.call_id.clone());
-        let done = audited::write(&self.0, entry, move |tx| {
+        let done = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 // Somebody else was first, under this key or another; who it was is read below.
                 if !claim.take(tx).await? {
@@ -408,7 +409,7 @@ impl LeadsApi {
             })
         });
         if done.await? {
-            if !trial::is_on() {
+            if !dry_run::is_on() {
                 metrics::acknowledged(now - started_at.unwrap_or(row.created_at));
             }
             return Ok(answer);

@@ -2,20 +2,18 @@
 //!
 //! In: a request with an admin key. Out: JSON, or problem+json. [`auth`] authenticates and authorizes. [`body`],
 //! [`versions`] and [`list`] parse requests; [`parameters`] reports parameters that cannot be parsed. [`idempotency`] runs
-//! a repeated request once. [`declared`] is the middleware of every operation: dry runs ([`dry_run`]), ETags, `Accept`.
+//! a repeated request once. [`middleware`] is the middleware of every operation: dry runs ([`dry_run`]), ETags, `Accept`.
 //! [`rule_rows`] has the operations that all kinds of rule rows share, and [`resources`] names the kinds. [`document`]
 //! turns poem-openapi's output into the published document. Each other file is one resource.
 //!
 //! Every change of the rules goes through [`revisions::publish`], in its own task: a disconnecting client must not cancel a
 //! transaction halfway.
 
-mod across;
-pub mod answer;
+mod api_document;
 mod api_keys;
 mod apis;
-mod at_once;
 mod audit_log;
-mod audited;
+mod audited_write;
 pub mod auth;
 mod backtests;
 pub mod body;
@@ -25,23 +23,21 @@ mod calendar_feeds;
 mod call_cases;
 mod calls;
 mod change_sets;
-mod checked;
+mod concurrency_limit;
 mod console_sessions;
 mod days;
 mod decisions;
-mod declared;
-mod described;
 mod docs_page;
 mod docs_scripting;
 pub mod document;
 mod dry_run;
 mod erasures;
+pub mod errors;
 mod evaluate;
 mod event_replays;
 mod events;
 mod explanation;
 mod export;
-pub mod fails;
 mod feedback;
 mod feedback_cases;
 mod guard_rails;
@@ -54,24 +50,27 @@ mod lint;
 pub mod list;
 mod list_csv;
 mod masking;
+mod middleware;
 mod notices;
 mod parameters;
 mod phrase_matches;
+mod primary_fallback;
 mod profile;
 pub mod publishing;
-mod reread;
 pub mod resources;
+pub mod responses;
 mod retention;
 mod revisions;
+mod row_checks;
 mod row_faults;
 mod rule_hits;
 pub mod rule_rows;
 mod rulebook_health;
 mod rulebooks;
+mod scope;
 mod script_quarantines;
 mod scripts;
 mod secrets;
-mod seen;
 mod service;
 mod setup;
 mod setup_checks;
@@ -84,14 +83,15 @@ mod sms_suppressions;
 mod state;
 mod statements;
 mod stats;
+mod transcript_filter;
 mod unmatched;
 pub mod versions;
+mod view_at;
 mod vocabulary;
-mod watched;
+mod watched_rulebooks;
 mod webhook_auth;
 mod webhook_events;
-mod words;
-mod written;
+mod write_responses;
 
 pub use document::{document, document_text};
 pub use service::service;

@@ -3,9 +3,9 @@
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
 
-use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
+use super::responses::ReadResponse;
 use super::rule_hits::{self, checked_days};
 use super::state::{AdminState, RulebookInPath};
 use authoring::lint::{self, Finding, lint_with_usage};

@@ -15,9 +15,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::answer::Page;
 use super::days;
 use super::masking::HideNumbers;
+use super::responses::Page;
 use super::state::{AdminState, shortened};
 use base::clock::Clock;
 use rules::vocabulary::did_you_mean;

@@ -11,10 +11,10 @@ use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, ResponseContent};
 use serde_json::Value;
 
-use super::answer::{Json, Page};
 use super::auth::Caller;
 use super::list::{Listing, MAX_LIMIT};
 use super::masking::{self, AlreadyMasked};
+use super::responses::{Json, Page};
 use super::sheets::Csv;
 use authoring::sheet;
 use web::accept;

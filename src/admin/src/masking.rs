@@ -12,8 +12,8 @@ use poem::{Body, IntoResponse as _, Response};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::api_document::{document, resolved};
 use super::auth::Caller;
-use super::described::{document, resolved};
 use base::telemetry::{mask_phone, scrub};
 use web::problem::{Problem, payload};
 

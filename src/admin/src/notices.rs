@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::across::{RULEBOOK, Rulebooks, rulebooks};
-use super::answer::{Page, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Caller, Dispatcher, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, NoExtraErrors, Resolving};
+use super::errors::{Fails, NoExtraErrors, Resolving};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
+use super::responses::{Page, ReadResponse};
+use super::scope::{RULEBOOK, Rulebooks, rulebooks};
 use super::state::AdminState;
 use store::notices;
 use web::problem::{Code, Problem};
@@ -155,7 +155,7 @@ impl NoticesApi {
         // The comment is free text: it is stored only with the notice, where it can be deleted.
         let told = (Some(json!({"resolved": false})), Some(json!({"resolved": true})));
         let what = ("resolve", "notices", &*row.id.to_string());
-        let entry = audited::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);
+        let entry = audited_write::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);
         let (now, by, one) = (self.0.clock.now(), key.name.clone(), (row.rulebook_id, row.id));
         let resolved = notices::Model {
             resolved_at: Some(now),
@@ -163,7 +163,7 @@ impl NoticesApi {
             comment: comment.clone(),
             ..row
         };
-        let resolve = audited::write(&self.0, entry, move |tx| {
+        let resolve = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move { notices::resolve_id(tx, one.0, one.1, &by, comment.as_deref(), now).await })
         });
         if !resolve.await? {

@@ -8,8 +8,8 @@ use poem::{Endpoint, Request, Response, Result};
 use poem_openapi::error::{ParseParamError, ParsePathError};
 use serde_json::{Number, Value};
 
-use super::body::conform;
-use super::described;
+use super::api_document;
+use super::body::validate;
 use web::problem::{FieldFault, Problem};
 
 /// Middleware that completes the problem of an unreadable parameter.
@@ -40,7 +40,7 @@ struct RequestParts {
 impl RequestParts {
     /// `None` if the document allows what the operation rejects: then the operation's own text is used.
     fn problem(&self) -> Option<Problem> {
-        let (operation, in_path) = described::operation(&self.method, self.uri.path())?;
+        let (operation, in_path) = api_document::operation(&self.method, self.uri.path())?;
         let query: Vec<(String, String)> = pairs(self.uri.query().unwrap_or_default());
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let mut faults = Vec::new();
@@ -71,14 +71,14 @@ fn fault(name: &str, parameter: &'static Value, given: Option<&str>) -> Option<F
         return (parameter["required"] == true).then(missing);
     };
     let schema = parameter.get("schema")?;
-    let fault = conform::one(schema, &read(schema, given)).ok()??;
+    let fault = validate::one(schema, &read(schema, given)).ok()??;
     let detail = fault.detail.replace("The body", &format!("`{name}`"));
     Some(FieldFault::new(name, fault.code, detail))
 }
 
 /// Parses a text as the type that the schema requires, if possible.
 fn read(schema: &'static Value, text: &str) -> Value {
-    let kind = described::resolved(schema);
+    let kind = api_document::resolved(schema);
     let is = |wanted: &str| {
         kind["type"] == wanted
             || kind["type"]

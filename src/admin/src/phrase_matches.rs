@@ -6,15 +6,15 @@ use sea_orm::DbErr;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answer::ReadResponse;
 use super::auth::{Caller, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::masking;
+use super::responses::ReadResponse;
 use super::state::{AdminState, RulebookInPath};
 use authoring::backtest::stored_facts;
 use rules::phrase_probe::PhraseProbe;
-use store::decisions::past::{Columns, Span};
+use store::decisions::pages::{Columns, Span};
 use web::problem::Problem;
 
 /// Maximum number of calls searched.

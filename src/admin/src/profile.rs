@@ -9,12 +9,12 @@ use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{FoundRow, Json, etag};
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Key, Viewer};
 use super::body::Body;
-use super::checked::check_code;
-use super::fails::{Fails, NoExtraErrors, ProfileWrite};
+use super::errors::{Fails, NoExtraErrors, ProfileWrite};
+use super::responses::{FoundRow, Json, etag};
+use super::row_checks::check_code;
 use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
 use store::rulebooks::{self, DEFAULT, Profile, ProfileUpdate};
@@ -90,7 +90,7 @@ impl ProfileApi {
             let detail = "This key is for one rulebook only; it cannot rename it.";
             return Err(Problem::new(Code::Forbidden, detail).into());
         }
-        let entry = audited::entry(
+        let entry = audited_write::entry(
             &self.0,
             &key,
             Some(rulebook_id),
@@ -99,7 +99,7 @@ impl ProfileApi {
             Some(audit_json(&after)),
         );
         let wanted = after.clone();
-        let set = audited::write(&self.0, entry, move |tx| {
+        let set = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 let set = rulebooks::set_profile(tx, rulebook_id, version, &wanted).await?;
                 Ok(set == ProfileUpdate::Done)

@@ -7,19 +7,19 @@ use std::sync::Arc;
 use tokio::task::JoinError;
 use uuid::Uuid;
 
-use super::answer::{Json, etag};
 use super::auth::{Caller, Role};
-use super::change_sets::view::ChangeSetState;
+use super::change_sets::dto::ChangeSetState;
+use super::responses::{Json, etag};
 use super::row_faults::{EditedRow, as_json, field_fault, named};
 use super::state::{AdminState, busy, unloadable};
 use super::versions;
 use authoring::change_set::{ChangeSet, Conflict, Edit, ExpectedVersion};
+use revisions::publish::change_sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredChangeSet};
 use revisions::publish::receipt::{Receipt, ReceiptError};
-use revisions::publish::sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredChangeSet};
 use revisions::publish::{Author, PublishError, PublishedRevision, WayBack};
 use rules::cases::{CaseResult, Mismatch};
 use rules::fault::escaped;
-use store::trial;
+use store::dry_run;
 use web::problem::{Code, FieldFault, Problem};
 
 /// Publishes one edit, in its own task, so that a disconnecting client cannot interrupt it.
@@ -59,7 +59,7 @@ async fn made(
     about: &EditedRow,
 ) -> Result<PublishOutcome<PublishedRevision>, Problem> {
     let publisher = Arc::clone(&state.publisher);
-    let task = trial::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
+    let task = dry_run::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
     held_or_finished(state, rulebook_id, task.await, about).await
 }
 
@@ -96,7 +96,7 @@ pub async fn roll_back(
 ) -> Result<PublishOutcome<PublishedRevision>, Problem> {
     let publisher = Arc::clone(&state.publisher);
     let (author, is_admin) = (caller.author(), caller.role == Role::Admin);
-    let task = trial::spawn(async move {
+    let task = dry_run::spawn(async move {
         let receipt = receipt.as_ref();
         publisher.roll_back(rulebook_id, &way, &author, is_admin, receipt).await
     });

@@ -7,11 +7,11 @@ use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{FoundRow, Json, etag};
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, NoExtraErrors, SettingsWrite};
+use super::errors::{Fails, NoExtraErrors, SettingsWrite};
+use super::responses::{FoundRow, Json, etag};
 use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
 use store::{leases, purges, retentions};
@@ -93,7 +93,7 @@ impl RetentionApi {
             version,
             updated_at: self.0.clock.now(),
         };
-        let entry = audited::entry(
+        let entry = audited_write::entry(
             &self.0,
             &key,
             Some(rulebook_id),
@@ -102,7 +102,7 @@ impl RetentionApi {
             Some(told(&row)),
         );
         let (written, now) = (row.clone(), row.updated_at);
-        let write = audited::write(&self.0, entry, move |tx| {
+        let write = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 let is_written = retentions::write(tx, written).await?;
                 // Starts the purge now instead of at its next hourly run.

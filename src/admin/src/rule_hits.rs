@@ -6,10 +6,10 @@ use poem_openapi::{Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use super::answer::{Page, ReadResponse};
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::responses::{Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath};
 use super::unmatched;
 use authoring::lint::hits::{COUNTED, Usage};

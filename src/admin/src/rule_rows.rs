@@ -11,18 +11,18 @@ use poem_openapi::{OpenApi, Tags};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{FoundRow, Page, ReadResponse, RowWithVersion, etag};
 use super::auth::{Editor, Key, Viewer};
 use super::body::{self, RowBody, RowPatch};
-use super::checked::{canonical, check_code, checked_comment, with_code};
-use super::fails::{Fails, ReadsChangeSet, WritesVersion};
+use super::errors::{Fails, ReadsChangeSet, WritesVersion};
 use super::list::{ListQuery, ListSpec};
 use super::publishing::{self, PublishOutcome, waiting};
+use super::responses::{FoundRow, Page, ReadResponse, RowWithVersion, etag};
+use super::row_checks::{canonical, check_code, checked_comment, with_code};
 use super::row_faults::named;
-use super::seen::RowsAtState;
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::{Precondition, expected};
-use super::written::{DeletedRow, PatchedRow, PutRow};
+use super::view_at::RowsAtState;
+use super::write_responses::{DeletedRow, PatchedRow, PutRow};
 use authoring::change_set::Edit;
 use revisions::publish::PublishedRevision;
 use rules::rows::{Row, RowSet, StoredRow};
@@ -96,7 +96,7 @@ impl<R: AdminRow> RowsApi<R> {
     ) -> Result<FoundRow<RowWithVersion<R>>, Fails<ReadsChangeSet>> {
         let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
         let (row, version) = seen.one::<R>(&code.0).ok_or_else(|| missing::<R>(&code.0))?;
-        Ok(FoundRow::Found(super::answer::Json(row), etag(version)))
+        Ok(FoundRow::Found(super::responses::Json(row), etag(version)))
     }
 
     /// Put
@@ -140,7 +140,7 @@ impl<R: AdminRow> RowsApi<R> {
             }
         };
         let answer = (
-            super::answer::Json(RowWithVersion::of(stored.as_ref())),
+            super::responses::Json(RowWithVersion::of(stored.as_ref())),
             etag(stored.version),
         );
         Ok(match current {
@@ -186,7 +186,7 @@ impl<R: AdminRow> RowsApi<R> {
             }
         };
         Ok(PatchedRow::Changed(
-            super::answer::Json(RowWithVersion::of(stored.as_ref())),
+            super::responses::Json(RowWithVersion::of(stored.as_ref())),
             etag(stored.version),
         ))
     }

@@ -8,10 +8,10 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder as _, QuerySelect as _};
 use uuid::Uuid;
 
-use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::leads::NOT_TAKEN;
+use super::responses::ReadResponse;
 use super::state::AdminState;
 use store::{calls, leads, notices, rulebooks, sms_messages};
 

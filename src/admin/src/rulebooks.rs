@@ -10,23 +10,24 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{FoundRow, Json, Page, ReadResponse, RowWithVersion, etag};
 use super::auth::{Admin, Editor, Key, Viewer};
 use super::body::{self, Body, RowBody, RowPatch};
-use super::checked::{canonical, check_code, checked_comment, with_code};
-use super::fails::{Fails, NoExtraErrors, RulebookWrite, WritesVersion};
+use super::errors::{Fails, NoExtraErrors, RulebookWrite, WritesVersion};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::profile::checked_name;
 use super::publishing;
+use super::responses::{FoundRow, Json, Page, ReadResponse, RowWithVersion, etag};
+use super::row_checks::{canonical, check_code, checked_comment, with_code};
 use super::row_faults::EditedRow;
 use super::rule_rows::write;
 use super::sms_delivery::Delivery;
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::Precondition;
-use revisions::current::Standing;
+use revisions::cache::Standing;
 use revisions::publish::RulebookToCreate;
 use rules::rows::{Row, RowSet, Settings, StoredRow};
-use store::{page, rulebooks, trial};
+use store::dry_run;
+use store::{page, rulebooks};
 use web::problem::{Code, Problem};
 
 /// Sort orders and filters of this list.
@@ -190,7 +191,7 @@ impl RulebooksApi {
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
         let (code, delivery) = (new.code.clone(), new.sms_delivery.word());
         let called = name.clone();
-        let task = trial::spawn(async move {
+        let task = dry_run::spawn(async move {
             let new = RulebookToCreate {
                 code: &code,
                 name: called,

@@ -5,13 +5,14 @@ use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 use serde_json::json;
 
-use super::answer::{DeleteResponse, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Editor, Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
+use super::responses::{DeleteResponse, ReadResponse};
 use super::state::{AdminState, RulebookInPath, shortened};
 use revisions::quarantine;
-use store::{script_quarantines, trial};
+use store::dry_run;
+use store::script_quarantines;
 use web::problem::Problem;
 
 pub struct ScriptQuarantinesApi(pub AdminState);
@@ -100,15 +101,15 @@ impl ScriptQuarantinesApi {
         let before = Some(json!({"quarantined": true}));
         let after = Some(json!({"quarantined": false}));
         let what = ("release", "script-quarantines", code.as_str());
-        let entry = audited::entry(&self.0, &key, Some(rulebook_id), what, before, after);
+        let entry = audited_write::entry(&self.0, &key, Some(rulebook_id), what, before, after);
         let (now, released) = (self.0.clock.now(), code.clone());
-        let release = audited::write(&self.0, entry, move |tx| {
+        let release = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move { quarantine::release(tx, rulebook_id, &released, now).await })
         });
         if !release.await? {
             return Err(missing().into());
         }
-        if !trial::is_on() {
+        if !dry_run::is_on() {
             self.0.current.quarantines().remove(rulebook_id, &code);
         }
         Ok(DeleteResponse::Gone)

@@ -13,19 +13,19 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::answer::{Page, ReadResponse};
 use super::auth::{Editor, Key, Viewer};
 use super::body::Body;
-use super::checked::check_code;
+use super::errors::{Fails, NoExtraErrors};
 use super::evaluate::named_facts;
-use super::fails::{Fails, NoExtraErrors};
 use super::list::{ListQuery, ListSpec};
+use super::responses::{Page, ReadResponse};
+use super::row_checks::check_code;
 use super::state::{AdminState, RulebookInPath, busy, shortened};
 use rules::Rulebook;
 use rules::fault::Fault;
 use rules::money::Money;
 use rules::rows::{Hook, Priority, Script};
-use rules::script::trial::{Begin, Trial};
+use rules::script::test_run::{Begin, Trial};
 use store::{page, revisions, scripts};
 use web::problem::Problem;
 

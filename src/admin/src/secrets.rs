@@ -15,13 +15,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{DeleteResponse, Json, Page, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Caller, Key};
 use super::body::Body;
-use super::fails::{Fails, NoExtraErrors, StoresSecret};
+use super::errors::{Fails, NoExtraErrors, StoresSecret};
 use super::idempotency::{Begun, IdempotentResponse, Once};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::responses::{DeleteResponse, Json, Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath};
 use base::keys::random;
 use store::secrets::{is_account_sid, is_messaging_service_sid, is_number};
@@ -221,7 +221,7 @@ impl SecretsApi {
         let kept = claim.seal(&answer)?;
         let is_full = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&is_full);
-        let done = audited::write(&self.0, entry, move |tx| {
+        let done = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 if !claim.take(tx).await? {
                     return Ok(false);
@@ -267,7 +267,7 @@ impl SecretsApi {
         let row = found.ok_or_else(|| Problem::not_found(format!("secret `{}`", id.0)))?;
         let entry = self.entry(&key, &row, "retire");
         let now = self.0.clock.now();
-        let retire = audited::write(&self.0, entry, move |tx| {
+        let retire = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move { secrets::retire(tx, row.rulebook_id, row.id, now).await })
         });
         retire.await?;
@@ -284,7 +284,7 @@ impl SecretsApi {
         } else {
             (Some(told), None)
         };
-        audited::entry(
+        audited_write::entry(
             &self.0,
             caller,
             Some(secret.rulebook_id),

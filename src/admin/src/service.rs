@@ -6,13 +6,13 @@ use poem::endpoint::make_sync;
 use poem::{EndpointExt, IntoEndpoint, Route};
 use poem_openapi::OpenApiService;
 
+use super::api_document;
 use super::apis::apis;
-use super::declared::WithMiddleware;
-use super::described;
 use super::docs_page;
 use super::docs_scripting;
 use super::document;
-use super::reread;
+use super::middleware::WithMiddleware;
+use super::primary_fallback;
 use super::state::AdminState;
 use web::conditional::ConstantResponse;
 
@@ -22,7 +22,7 @@ static DOCUMENT: LazyLock<ConstantResponse> =
 /// The admin API under `/admin/v1` and, if `shown`, its document at `/openapi.json` and Swagger UI at `/docs`. Nest it at
 /// `/`.
 pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 'static> {
-    described::hand_in(document());
+    api_document::hand_in(document());
     let api = OpenApiService::new(WithMiddleware(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut routes = Route::new();
     if shown {
@@ -35,6 +35,6 @@ pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 's
     let replica = state.replica.clone();
     routes.nest("/", api).data(state).around(move |inner, request| {
         let replica = replica.clone();
-        async move { reread::answered(&inner, request, &replica).await }
+        async move { primary_fallback::answered(&inner, request, &replica).await }
     })
 }

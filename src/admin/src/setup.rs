@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use poem_openapi::OpenApi;
 
-use super::answer::ReadResponse;
 use super::auth::{Admin, Key};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
+use super::responses::ReadResponse;
 use super::setup_checks::Setup;
 use super::state::AdminState;
-use store::trial;
+use store::dry_run;
 use web::problem::{Code, Problem};
 
 /// Timeout of all checks together.
@@ -34,7 +34,7 @@ impl SetupApi {
         }
         // In its own task: a disconnecting client must not leave connections half open.
         let (checks, clock) = (self.0.setup.clone(), self.0.clock.clone());
-        let run = trial::spawn(async move { tokio::time::timeout(DEADLINE, checks.run(&clock)).await });
+        let run = dry_run::spawn(async move { tokio::time::timeout(DEADLINE, checks.run(&clock)).await });
         match run.await {
             Ok(Ok(found)) => Ok(ReadResponse::new(found)),
             Ok(Err(too_long)) => Err(Problem::unavailable(&too_long, RETRY_AFTER_S).into()),

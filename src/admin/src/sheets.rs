@@ -10,21 +10,21 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiResponse, Object, OpenApi, impl_apirequest_for_payload};
 use uuid::Uuid;
 
-use super::answer::{Json, etag};
 use super::auth::{Editor, Key, Viewer};
-use super::change_sets::view::ChangeSetState;
-use super::checked::checked_comment;
-use super::fails::{Fails, NoExtraErrors, WritesVersion};
+use super::change_sets::dto::ChangeSetState;
+use super::errors::{Fails, NoExtraErrors, WritesVersion};
 use super::publishing::{PublishOutcome, finished, publish_all, waiting};
+use super::responses::{Json, etag};
+use super::row_checks::checked_comment;
 use super::row_faults::EditedRow;
 use super::rule_rows::AdminRow;
-use super::seen::RowsAtState;
 use super::state::{AdminState, RulebookInPath};
 use super::versions::brought;
+use super::view_at::RowsAtState;
 use authoring::change_set::{ChangeSet, Edit};
 use authoring::diff::{self, RowDiff};
 use authoring::sheet::{self, Missing, SheetFault};
-use store::trial;
+use store::dry_run;
 use web::body::read_body;
 use web::problem::{Code, FieldFault, Problem};
 
@@ -213,7 +213,7 @@ impl<R: AdminRow> SheetsApi<R> {
         caller: &super::auth::Caller,
     ) -> Result<(), Problem> {
         let (publisher, author) = (Arc::clone(&self.state.publisher), caller.author());
-        let task = trial::spawn(async move {
+        let task = dry_run::spawn(async move {
             let version = publisher.set(rulebook_id, id).await?.set.version;
             publisher.add_changes(rulebook_id, id, version, edits, &author).await
         });

@@ -4,10 +4,10 @@ use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
 use poem_openapi::param::Query;
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
 use super::calendar_days::day;
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
+use super::responses::ReadResponse;
 use super::state::{AdminState, RulebookInPath};
 use rules::Rulebook;
 use rules::shifts::{self, OnShift, Shift};

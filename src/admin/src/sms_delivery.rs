@@ -7,11 +7,11 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{FoundRow, Json, etag};
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Key, Viewer};
 use super::body::Body;
-use super::fails::{Fails, NoExtraErrors, SettingsWrite};
+use super::errors::{Fails, NoExtraErrors, SettingsWrite};
+use super::responses::{FoundRow, Json, etag};
 use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
 use store::rulebooks;
@@ -101,7 +101,7 @@ impl SmsDeliveryApi {
         let version = row.sms_delivery_version;
         expected(&said, Some(version), &what)?;
         let delivery = body.0.delivery;
-        let entry = audited::entry(
+        let entry = audited_write::entry(
             &self.0,
             &key,
             Some(rulebook_id),
@@ -109,7 +109,7 @@ impl SmsDeliveryApi {
             Some(json!({"delivery": row.sms_delivery})),
             Some(json!({"delivery": delivery.word()})),
         );
-        let set = audited::write(&self.0, entry, move |tx| {
+        let set = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move { rulebooks::set_sms_delivery(tx, rulebook_id, version, delivery.word()).await })
         });
         if set.await? {

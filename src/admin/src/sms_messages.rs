@@ -7,13 +7,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::across::{RULEBOOK, Rulebooks, rulebooks};
-use super::answer::{Page, ReadResponse};
 use super::auth::{Caller, Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::list::{Filter, FilterType, ListQuery, ListSpec, Listing};
 use super::list_csv::{Gathering, ListResponse, WantsCsv};
 use super::masking;
+use super::responses::{Page, ReadResponse};
+use super::scope::{RULEBOOK, Rulebooks, rulebooks};
 use super::state::AdminState;
 use rules::segments::{Encoding, outside_gsm7, segments};
 use store::{calls, sms_attempts, sms_messages, sms_status_callbacks};

@@ -10,18 +10,19 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::across::rulebooks;
-use super::answer::{Json, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Caller, Dispatcher, Key};
 use super::body::Body;
-use super::fails::{Fails, ResendsMany, ResendsOne};
+use super::errors::{Fails, ResendsMany, ResendsOne};
 use super::idempotency::{Begun, IdempotentResponse, Once};
+use super::responses::{Json, ReadResponse};
+use super::scope::rulebooks;
 use super::sms_messages::{SmsMessage, view};
 use super::state::AdminState;
 use base::clock::to_micros;
+use store::dry_run;
 use store::sms_messages::{Dead, Model, locked, locked_dead, rulebook_of, send_again};
-use store::{Transaction, audit_log, trial};
+use store::{Transaction, audit_log};
 use web::problem::{Code, Problem};
 
 /// The default number of messages per request.
@@ -121,7 +122,7 @@ impl SmsResendApi {
             self.0.clock.now(),
         );
         let (id, entry) = (id.0, entry(&self.0, &key, rulebook_id, id.0, force));
-        let done = trial::spawn(async move {
+        let done = dry_run::spawn(async move {
             let tx = store::begin(&state.db).await?;
             if !claim.take(&tx).await? {
                 return Ok::<_, Problem>(Completion::Elsewhere);
@@ -162,7 +163,7 @@ impl SmsResendApi {
         };
         let which = which(rulebook_id, &asked);
         let (state, caller, now) = (self.0.clone(), key.clone(), self.0.clock.now());
-        let done = trial::spawn(async move {
+        let done = dry_run::spawn(async move {
             let tx = store::begin(&state.db).await?;
             if !claim.take(&tx).await? {
                 return Ok::<_, Problem>(Completion::Elsewhere);
@@ -231,7 +232,7 @@ async fn resend(
 
 fn entry(state: &AdminState, caller: &Caller, rulebook_id: Uuid, id: Uuid, force: bool) -> audit_log::NewEntry {
     let what = ("resend", "sms-messages", &*id.to_string());
-    audited::entry(
+    audited_write::entry(
         state,
         caller,
         Some(rulebook_id),

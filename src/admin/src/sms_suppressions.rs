@@ -7,13 +7,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::across::{RULEBOOK, rulebooks};
-use super::answer::{DeleteResponse, Page, ReadResponse};
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
+use super::responses::{DeleteResponse, Page, ReadResponse};
+use super::scope::{RULEBOOK, rulebooks};
 use super::state::AdminState;
 use store::{notices, sms_messages, sms_suppressions};
 use web::problem::Problem;
@@ -111,9 +111,9 @@ impl SmsSuppressionsApi {
         let row = found.filter(|row| key.sees(row.rulebook_id)).ok_or_else(missing)?;
         let told = (Some(json!({"suppressed": true})), Some(json!({"suppressed": false})));
         let what = ("lift", "sms-suppressions", &*row.id.to_string());
-        let entry = audited::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);
+        let entry = audited_write::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);
         let (now, by) = (self.0.clock.now(), key.name.clone());
-        let lift = audited::write(&self.0, entry, move |tx| {
+        let lift = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
                 if !sms_suppressions::lift_id(tx, row.rulebook_id, row.id, &by, now).await? {
                     return Ok(false);

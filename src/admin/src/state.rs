@@ -12,15 +12,15 @@ use sea_orm::{DatabaseConnection, DbBackend, EntityTrait as _};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::at_once::AtOnce;
 use super::auth::Caller;
+use super::concurrency_limit::AtOnce;
 use super::last_use::LastUse;
 use super::setup_checks::SetupChecks;
-use super::watched::WatchedRulebooks;
+use super::watched_rulebooks::WatchedRulebooks;
 use base::clock::Clock;
 use base::keys::SecretKey;
 use jobs::history::queue::Backtests;
-use revisions::current::{LoadError, LoadedRulebook, RulebookCache, Standing};
+use revisions::cache::{LoadError, LoadedRulebook, RulebookCache, Standing};
 use revisions::publish::Publisher;
 use rules::decision::Decision;
 use rules::facts::ExtractedFacts;
@@ -31,7 +31,7 @@ use store::audit_log::AuditKey;
 use store::replica::Replica;
 use store::rulebooks;
 use store::webhook_events;
-use web::guesses::Guesses;
+use web::failed_guesses::Guesses;
 use web::problem::database::is_transient;
 use web::problem::{Code, Problem};
 

@@ -12,11 +12,11 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, Object, OpenApi, ResponseContent};
 
 use self::count::{Scope, count};
-use super::answer::Json;
 use super::auth::{Key, Viewer};
 use super::days;
-use super::fails::{Counting, Fails};
+use super::errors::{Counting, Fails};
 use super::list_csv::{ListSheet, WantsCsv};
+use super::responses::Json;
 use super::state::{AdminState, RulebookInPath};
 use rules::money::Money;
 use web::problem::Problem;

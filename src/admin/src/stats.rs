@@ -7,11 +7,11 @@ use poem_openapi::{Object, OpenApi};
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
-use super::across::{RULEBOOK, rulebooks};
-use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::responses::ReadResponse;
+use super::scope::{RULEBOOK, rulebooks};
 use super::state::AdminState;
 use store::{calls, decisions, leads, notices, sms_messages};
 

@@ -2,9 +2,9 @@
 
 use poem_openapi::{Object, OpenApi};
 
-use super::answer::ReadResponse;
 use super::auth::{Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
+use super::responses::ReadResponse;
 use super::state::{AdminState, RulebookInPath};
 use rules::Rulebook;
 use rules::rows::{FactKind, Hook};

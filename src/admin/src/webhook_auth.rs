@@ -11,11 +11,11 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::answer::{FoundRow, Json, etag};
-use super::audited;
+use super::audited_write;
 use super::auth::{Admin, Key};
 use super::body::Body;
-use super::fails::{AuthWrite, Fails, NoExtraErrors};
+use super::errors::{AuthWrite, Fails, NoExtraErrors};
+use super::responses::{FoundRow, Json, etag};
 use super::state::{AdminState, RulebookInPath};
 use super::versions::{Precondition, expected, stale};
 use store::rulebooks;
@@ -196,7 +196,7 @@ impl WebhookAuthApi {
         };
         let what = format!("`webhook-auth` of rulebook `{}`", row.code);
         expected(&said, Some(row.auth_version), &what)?;
-        let entry = audited::entry(
+        let entry = audited_write::entry(
             &self.0,
             &key,
             Some(row.id),
@@ -205,7 +205,7 @@ impl WebhookAuthApi {
             Some(auth.clone()),
         );
         let (new, version) = (auth.clone(), row.auth_version);
-        let set = audited::write(&self.0, entry, move |tx| {
+        let set = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move { rulebooks::set_webhook_auth(tx, row.id, version, new).await })
         });
         if set.await? {

@@ -7,12 +7,12 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::across::{RULEBOOK, Rulebooks, rulebooks};
-use super::answer::{Page, ReadResponse};
 use super::auth::{Caller, Key, Viewer};
-use super::fails::{Fails, NoExtraErrors};
+use super::errors::{Fails, NoExtraErrors};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::masking;
+use super::responses::{Page, ReadResponse};
+use super::scope::{RULEBOOK, Rulebooks, rulebooks};
 use super::state::AdminState;
 use store::webhook_events;
 use web::problem::Problem;

@@ -6,8 +6,8 @@
 //! change between the two rulebooks counts. Calls whose stored decision differs from the base's are counted separately:
 //! an older change caused that. Pure: reading the calls and choosing the batch size is up to the caller.
 
-mod drawn;
 mod outcome;
+mod sample;
 mod tally;
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 pub use self::outcome::*;
 pub use self::tally::BacktestTally;
-use super::both;
+use super::decide_twice;
 use rules::compile::Rulebook;
 use rules::decision::{Decision, Step};
 use rules::facts::{ExtractedFacts, Facts, Note};
@@ -146,7 +146,7 @@ impl Backtest {
     }
 
     fn decided(&self, call: &StoredCall) -> [Decision; 2] {
-        both::decide([&self.base, &self.candidate], call.said.both(), call.at)
+        decide_twice::decide([&self.base, &self.candidate], call.said.both(), call.at)
     }
 
     /// The rows that explain the difference between two decisions: rows that took part in only one of them, and rows

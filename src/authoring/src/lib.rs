@@ -6,8 +6,8 @@
 //! finds the words that calls without a service share.
 
 pub mod backtest;
-mod both;
 pub mod change_set;
+mod decide_twice;
 pub mod diff;
 pub mod edits;
 pub mod guard;

@@ -4,9 +4,9 @@
 //! reported: a finding is a fact about the rows, never a guess.
 
 mod adjustments;
+mod contacts;
 mod errors;
 pub mod hits;
-mod people;
 mod phrases;
 mod places;
 mod pointers;
@@ -14,9 +14,9 @@ mod ranked;
 mod rota;
 mod scripts;
 mod solve;
+mod templates;
 #[cfg(test)]
 mod tests;
-mod texts;
 mod values;
 mod world;
 
@@ -102,9 +102,9 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     adjustments::lint(&world, now, &mut found);
     places::lint(&world, &mut found);
     pointers::lint(rulebook, &mut found);
-    people::lint(rulebook, &mut found);
+    contacts::lint(rulebook, &mut found);
     phrases::lint(rulebook, &mut found);
-    texts::lint(rulebook, &mut found);
+    templates::lint(rulebook, &mut found);
     rota::lint(rulebook, now, &mut found);
     for stored in rulebook.rows().scripts.values() {
         scripts::lint(&stored.row, &mut found);

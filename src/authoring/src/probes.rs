@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
-use super::both;
+use super::decide_twice;
 use super::guard::{Breach, Limit};
 use rules::compile::Rulebook;
 use rules::decision::Decision;
@@ -122,7 +122,7 @@ pub fn breaches(
         if Instant::now() > until {
             return vec![not_judged(guards, &rows)];
         }
-        let [before, after] = both::decide([base, candidate], [&probe.base, &probe.candidate], probe.at);
+        let [before, after] = decide_twice::decide([base, candidate], [&probe.base, &probe.candidate], probe.at);
         for (size, breach) in judged(guards, &rows, &probe, &before, &after) {
             match worst.iter_mut().find(|(_, known)| known.limit == breach.limit) {
                 Some(known) if size > known.0 => *known = (size, breach),

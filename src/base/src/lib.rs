@@ -1,9 +1,9 @@
 //! Shared foundations: the [`clock`], [`keys`] and [`secret`]s, logs and metrics ([`telemetry`]), the
-//! [`http_client`], and [`looks`], the polling loop of workers.
+//! [`http_client`], and [`poll`], the polling loop of workers.
 
 pub mod clock;
 pub mod http_client;
 pub mod keys;
-pub mod looks;
+pub mod poll;
 pub mod secret;
 pub mod telemetry;

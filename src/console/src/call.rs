@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
-use crate::decided;
+use crate::decision;
 use crate::feedback::{self, Attempt};
 use crate::heard_list::heard_list;
 use crate::highlight::{self, HeardWords};
@@ -203,7 +203,7 @@ fn decision(visit: &Visit, business: &Business, story: &Story) -> Markup {
         p.quiet { (words.say("quoted-otherwise")) }
         (receipt(words, business, &quote["decision"]))
     } };
-    decided::card(visit, business, &stored["decision"], &stored["explanation"], &quote)
+    decision::card(visit, business, &stored["decision"], &stored["explanation"], &quote)
 }
 
 fn messages(visit: &Visit, business: &Business, story: &Story) -> Markup {

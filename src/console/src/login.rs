@@ -9,7 +9,7 @@ use poem::{Endpoint, Request, Response};
 use web::ClientAddress;
 use web::problem::{Code, Problem};
 
-use crate::kept::PendingForm;
+use crate::pending_form::PendingForm;
 use crate::refusal::Refusal;
 use crate::routes::Address;
 use crate::state::Console;

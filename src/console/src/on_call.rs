@@ -11,9 +11,9 @@ mod forms;
 mod grid;
 mod holiday;
 mod lists;
+mod messages;
 mod now;
 mod roster;
-mod view;
 
 use futures_util::future::BoxFuture;
 use maud::html;
@@ -23,7 +23,7 @@ use crate::page::Frame;
 use crate::routes::Address;
 use crate::visit::{Answer, Visit};
 
-use self::view::{FormOutcome, View};
+use self::messages::{FormOutcome, View};
 
 pub const ADDRESSES: &[Address] = &[
     Address::get("/on-call", show),

@@ -6,8 +6,8 @@ mod fill;
 mod form;
 mod guards;
 mod read;
-mod save;
 mod sheet;
+mod submit;
 mod table;
 
 use admin::auth::Role;
@@ -94,8 +94,8 @@ async fn saved(
     typed: &PriceInput,
 ) -> Result<String, Refusal> {
     let id = match &ground.set {
-        Some(set) => save::add(visit, business, &typed.lines, set).await?,
-        None => save::open(visit, business, &typed.lines, &typed.comment).await?,
+        Some(set) => submit::add(visit, business, &typed.lines, set).await?,
+        None => submit::open(visit, business, &typed.lines, &typed.comment).await?,
     };
     if visit.sent("do") == "try" {
         let body = json!({ "change_set": id, "days": TEST_DAYS });
@@ -171,7 +171,7 @@ impl PriceInput {
                 self.notes.push(Note::fault("prices-moved", 0));
             }
             StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::PAYLOAD_TOO_LARGE => {
-                let is_placed = save::place_faults(&mut self.lines, &refusal);
+                let is_placed = submit::place_faults(&mut self.lines, &refusal);
                 self.notes.push(Note::fault("prices-refused", 0));
                 if !is_placed {
                     self.detail = refusal.detail;

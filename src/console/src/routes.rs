@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use poem::{EndpointExt as _, RouteMethod};
 
-use crate::signed::SignedInPage;
+use crate::signed_in::SignedInPage;
 use crate::state::Console;
 use crate::visit::{Answer, Visit};
 

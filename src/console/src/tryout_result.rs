@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::business::Business;
 use crate::conversation::turns;
-use crate::decided;
+use crate::decision;
 use crate::heard_list::heard_list;
 use crate::highlight::{self, HeardWords};
 use crate::leads::text;
@@ -21,7 +21,7 @@ pub fn result(visit: &Visit, business: &Business, what: &Try<'_>, evaluation: &V
         div.columns #result {
             section aria-labelledby="decided" {
                 h2 #decided { (words.say("try-decided")) }
-                (decided::card(visit, business, decision, &evaluation["explanation"], &html! {
+                (decision::card(visit, business, decision, &evaluation["explanation"], &html! {
                     p.quiet { (words.say("try-for")) " " (times.at(text(evaluation, "at"))) }
                 }))
                 (conversation(visit, said, &heard))

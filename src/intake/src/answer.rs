@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::event::{Event, MessageType};
+use super::parse::event::{Event, MessageType};
 
 /// Vapi's maximum length of a sentence in a transfer's message.
 const SENTENCE_LIMIT: usize = 1000;

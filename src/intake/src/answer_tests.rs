@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::answer::*;
-use super::event::MessageType;
+use super::parse::event::MessageType;
 
 fn schema() -> Value {
     let path = concat!(

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
-use super::decided::DecisionRecord;
-use super::event::Payload;
-use super::step::MessageWrite;
+use super::evaluate::DecisionRecord;
+use super::message_write::MessageWrite;
+use super::parse::event::Payload;
 use rules::compile::Rulebook;
 use rules::decision::{Decision, Price};
 use rules::facts::{ExtractedFacts, Fact, Facts};

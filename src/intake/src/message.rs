@@ -8,14 +8,14 @@ use serde_json::Value;
 use tokio_util::bytes::Bytes;
 use uuid::Uuid;
 
-use super::access::Access;
-use super::event::{Event, Payload};
-use super::hits::RuleHits;
-use super::late::Origin;
+use super::auth::access::Access;
+use super::parse::event::{Event, Payload};
+use super::rule_usage::RuleHits;
+use super::sms_age::Origin;
 use base::clock::Clock;
-use revisions::current::{LoadError, RulebookCache};
+use revisions::cache::{LoadError, RulebookCache};
 use sms::Outbox;
-use store::{packed, restored};
+use store::{compressed_body, restore_guard};
 use web::problem::database::is_transient;
 
 /// The services that recording a message needs.
@@ -60,7 +60,7 @@ pub struct StoredBody(OnceLock<Vec<u8>>);
 impl Message {
     /// The body in its stored form.
     pub(super) fn stored_body(&self) -> &[u8] {
-        self.stored_body.0.get_or_init(|| packed::pack(&self.body))
+        self.stored_body.0.get_or_init(|| compressed_body::pack(&self.body))
     }
 
     /// Whether the message is too old for SMS messages. A report built from Vapi's list is as old as the end of its call, any
@@ -73,7 +73,7 @@ impl Message {
         if self.origin == Origin::Live {
             return Ok(false);
         }
-        let restored = restored::last(tx).await?;
+        let restored = restore_guard::last(tx).await?;
         Ok(self.origin.is_late(ended.unwrap_or(self.received_at), restored, now))
     }
 }

@@ -16,9 +16,9 @@ use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::feed::{ReinjectError, ReinjectResult, ReinjectedMessage, Reinjector};
-use super::late::Origin;
 use super::message::Disposition;
+use super::reinject::{ReinjectError, ReinjectResult, ReinjectedMessage, Reinjector};
+use super::sms_age::Origin;
 use crate::vapi::{Call, Span, VapiClient, VapiError, report};
 use base::clock::Clock;
 use base::telemetry::{self, metrics};

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::answer::{Answer, AssistantAnswer, Destination, Document, HandoffDestination};
-use super::decided::EvaluationInput;
-use super::event::{Event, Payload};
-use super::facts;
+use super::evaluate::EvaluationInput;
+use super::parse::event::{Event, Payload};
+use super::parse::facts;
 use rules::compile::Rulebook;
 use rules::rows::{self, Contact, Labels, Offer, Service};
 use rules::sentences::{SentenceValue, sentence};

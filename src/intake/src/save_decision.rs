@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
-use super::decided::DecisionRecord;
-use super::step::MessageWrite;
+use super::evaluate::DecisionRecord;
+use super::message_write::MessageWrite;
 use base::telemetry;
 use rules::script::ScriptVersion;
 use store::decisions::{self, NewDecision};

@@ -4,13 +4,13 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
 
 use super::answer::{Answer, ToolResult};
-use super::event::ToolRequest;
-use super::facts;
 use super::job::Job;
 use super::message::{Disposition, IngestError};
-use super::record;
+use super::message_write::MessageWrite;
+use super::parse::event::ToolRequest;
+use super::parse::facts;
+use super::record_report;
 use super::save_decision::script_failed;
-use super::step::MessageWrite;
 use super::tools::{ToolRun, alert_template};
 use rules::rows::ToolKind;
 use store::calls;
@@ -28,7 +28,13 @@ pub(super) async fn answered(
     let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
     if let Some(call_id) = call_id {
         let part = message.event.call.clone().unwrap_or_default();
-        record::known(tx, rulebook_id, &record::touch(&part, call_id), message.received_at).await?;
+        record_report::known(
+            tx,
+            rulebook_id,
+            &record_report::touch(&part, call_id),
+            message.received_at,
+        )
+        .await?;
     }
     let mut results = Vec::with_capacity(requests.len());
     let mut new = Vec::new();
@@ -110,7 +116,7 @@ async fn save(
             let lead = LeadPart {
                 wanted_slot,
                 decision_id: Some(decided.id),
-                ..record::with_job(&record::who(&message.event, decided), &job)
+                ..record_report::with_job(&record_report::who(&message.event, decided), &job)
             };
             leads::upsert(tx, rulebook_id, id, call_id, &lead, now).await?;
         }

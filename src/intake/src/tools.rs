@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, ToolResult};
-use super::decided::{DecisionRecord, EvaluationInput};
-use super::event::{Event, ToolRequest};
-use super::facts;
+use super::evaluate::{DecisionRecord, EvaluationInput};
+use super::parse::event::{Event, ToolRequest};
+use super::parse::facts;
 use rules::decision::Decision;
 use rules::rows::{Offer, Tool, ToolKind};
 use rules::script::ScriptVersion;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use base::clock::Clock;
 use base::telemetry::metrics;
-use store::decisions::past::least_id;
+use store::decisions::pages::least_id;
 use store::leases::Lease;
 use store::purges::{self, What};
 use store::retentions;
@@ -118,6 +118,6 @@ fn days(kept: &retentions::Model, what: What) -> Option<i64> {
 }
 
 fn made_at(id: uuid::Uuid) -> DateTime<Utc> {
-    let millis = i64::try_from(store::decisions::past::millis_of(id)).unwrap_or_default();
+    let millis = i64::try_from(store::decisions::pages::millis_of(id)).unwrap_or_default();
     DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }

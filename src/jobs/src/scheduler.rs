@@ -11,7 +11,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use tokio_util::sync::CancellationToken;
 
 use base::clock::Clock;
-use base::looks;
+use base::poll;
 use base::telemetry::{chain, scrub};
 use revisions::publish::schedule::Due;
 use revisions::publish::{PublishError, Publisher};
@@ -42,7 +42,7 @@ impl Scheduler {
     /// Publishes due change sets until `stop` is cancelled. Run it in its own task, and end it only through the
     /// token.
     pub async fn run(&self, stop: CancellationToken) {
-        looks::run("scheduler", POLL, &stop, self, async |this| this.look().await).await;
+        poll::run("scheduler", POLL, &stop, self, async |this| this.look().await).await;
     }
 
     /// Publishes change sets that are due by the clock. Returns how many were published, refused or put on hold.

@@ -2,18 +2,18 @@
 //! transaction. One short transaction then compares the head, and writes rows, revision, audit entries and the new
 //! head. Only a publish request that keeps losing the race for the head locks the head while it plans.
 //!
-//! [`plan`] is everything before the transaction, and `write` is what the transaction writes. [`sets`] and
-//! [`schedule`] handle stored change sets. [`waiting`] handles changes beyond the guard rails, [`refusal`] describes
+//! [`plan`] is everything before the transaction, and `write` is what the transaction writes. [`change_sets`] and
+//! [`schedule`] handle stored change sets. [`approvals`] handles changes beyond the guard rails, [`refusal`] describes
 //! why something was not published, and [`receipt`] makes a publish request idempotent.
 
+pub mod approvals;
+pub mod change_sets;
 pub mod plan;
 pub mod receipt;
 pub mod refusal;
 pub mod schedule;
-pub mod sets;
-mod stored;
-pub mod waiting;
-mod write;
+mod stored_change_set;
+mod write_rows;
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::change_sets::{Claim, SetError, StoredChangeSet};
 pub use self::plan::{Draft, PublishPlan};
 use self::plan::{apply, beyond, checked, head, meant};
 use self::receipt::{Effect, Receipt, ReceiptError};
-use self::sets::{Claim, SetError, StoredChangeSet};
-use super::current::{LoadError, RulebookCache};
+use super::cache::{LoadError, RulebookCache};
 use authoring::change_set::{ChangeSet, Conflict, brought_back};
 use authoring::edits;
 use base::clock::Clock;
@@ -35,11 +35,13 @@ use rules::compile::Rulebook;
 use rules::fair_pool::Busy;
 use rules::fault::Fault;
 use rules::guard_rails::GuardRails;
-use rules::own_turn::OwnTurns;
+use rules::one_at_a_time::OwnTurns;
 use rules::rows::RowSet;
+use store::audit_log::AuditKey;
+use store::dry_run;
 use store::fault_points::{self, Step as FaultStep};
 use store::quotas::{self, Quota};
-use store::{Transaction, audit_log::AuditKey, guard_rails, rule_rows, rulebooks, trial};
+use store::{Transaction, guard_rails, rule_rows, rulebooks};
 
 /// Number of attempts on a moving head. After that, a publish request locks the head while it plans, because an
 /// instance that is slower than the others would otherwise never succeed.
@@ -343,7 +345,7 @@ impl Publisher {
         }
         let step = HeadMove::new("import", "first revision", author);
         let changes = rule_rows::changes(&RowSet::default(), rulebook.rows());
-        let mut entries = vec![self.entry(author, write::Entry::rulebook_made(id, code))];
+        let mut entries = vec![self.entry(author, write_rows::Entry::rulebook_made(id, code))];
         entries.extend(self.write(&tx, id, step, &changes, 1).await?);
         self.audit_all(&tx, entries).await?;
         tx.commit().await?;
@@ -488,7 +490,7 @@ impl Publisher {
     /// After the commit: caches the revision for the next reader. A dry run caches nothing, because another revision
     /// may get its number.
     async fn made(&self, rulebook_id: Uuid, published: PublishedRevision) -> PublishedRevision {
-        if !trial::is_on() {
+        if !dry_run::is_on() {
             self.current.saw(rulebook_id, &published.rulebook).await;
         }
         published

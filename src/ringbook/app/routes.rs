@@ -17,18 +17,19 @@ use admin::{
     AdminState, CheckSetup, FromWebhook, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi, TakeAgain, WordSms,
     calendar_feed,
 };
-use intake::access::DEFAULT_RULEBOOK;
-use intake::feed::Reinjector;
+use intake::auth::access::DEFAULT_RULEBOOK;
+use intake::auth::scheme::WebhookAuth;
+use intake::auth::settings;
+use intake::parse::facts;
 use intake::receive::{Webhook, large_bodies, receive_default, receive_for};
-use intake::scheme::WebhookAuth;
-use intake::{auth_settings, facts};
+use intake::reinject::Reinjector;
 use rules::facts::Facts;
 use sms::callbacks::Callbacks;
 use sms::callbacks::directory::Directory;
 use sms::callbacks::inbound::{receive_inbound, receive_inbound_for};
 use sms::callbacks::status::receive_status;
 use sms::{as_sent, escalate};
-use web::guesses::Guesses;
+use web::failed_guesses::Guesses;
 use web::problem::{FieldFault, Problem, pages as problem_pages};
 use web::{AllowedMethods, Surroundings};
 
@@ -276,7 +277,7 @@ fn check_setup(app: &App) -> CheckSetup {
 /// A rulebook's webhook settings as the webhook reads them, with all defaults.
 fn read_auth(settings: Value) -> Result<Value, Problem> {
     let auth: WebhookAuth = admin::body::read(settings)?;
-    let faults = auth_settings::faults(&auth);
+    let faults = settings::faults(&auth);
     if !faults.is_empty() {
         let faults = faults.into_iter();
         let faults = faults.map(|(pointer, text)| FieldFault::new(pointer, "invalid_value", text));

@@ -13,14 +13,14 @@ use crate::settings::Settings;
 use base::clock::Clock;
 use base::keys::SecretKey;
 use base::telemetry;
-use intake::lane::{DatabaseGate, Prepare};
-use intake::last_good::Snapshots;
-use intake::spool::Spool;
+use intake::offline::gate::{DatabaseGate, Prepare};
+use intake::offline::snapshot::Snapshots;
+use intake::offline::spool::Spool;
 use revisions::publish::Publisher;
 use store::audit_log::AuditKey;
 use store::connect::{self, ConnectError, Connections};
 use store::migrate::{self, MigrateError};
-use store::restored;
+use store::restore_guard;
 
 /// Whether the database was available at the start.
 pub(super) enum DatabaseAtStart {
@@ -63,7 +63,7 @@ pub(super) struct MakeReady {
 impl MakeReady {
     /// Runs the setup now. Out: the new secrets.
     pub async fn now(&self) -> Result<NewSecrets, AppError> {
-        restored::look_at_start(&self.db, self.clock.now(), || self.clock.new_id()).await?;
+        restore_guard::look_at_start(&self.db, self.clock.now(), || self.clock.new_id()).await?;
         audit::begin(&self.db, &self.audit).await?;
         Ok(bootstrap::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
     }

@@ -1,7 +1,7 @@
 //! Backs up a running database, and restores it.
 //!
 //! A backup is complete, verified and readable by its owner only. [`sqlite`] and [`postgres`] implement it; [`files`] handles the
-//! files. Unsent SMS messages in a backup are given up ([`store::restored`]), because they may have been sent since.
+//! files. Unsent SMS messages in a backup are given up ([`store::restore_guard`]), because they may have been sent since.
 
 pub mod files;
 pub mod postgres;

@@ -11,7 +11,8 @@ use super::programs::Call;
 use super::{BackupError, BackupResult, Progress, RestoreResult};
 use base::clock::Clock;
 use store::Database;
-use store::{begin, connect, migrate, restored};
+use store::restore_guard;
+use store::{begin, connect, migrate};
 
 /// Options of both programs: only the tables, without owners and privileges.
 const PLAIN: [&str; 3] = ["--no-owner", "--no-privileges", "--schema=public"];
@@ -145,9 +146,9 @@ async fn fill(
     migrate::status(database).await?;
     let tx = begin(db).await?;
     let known = "The database was restored from a backup.";
-    let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
+    let given_up = restore_guard::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
     // The next start must not detect the restore again.
-    restored::moved(&tx).await?;
+    restore_guard::moved(&tx).await?;
     tx.commit().await?;
     // A dump has no statistics. Without them, reading a page of decisions would sort all of them.
     db.execute_unprepared("ANALYZE").await?;

@@ -13,7 +13,8 @@ use super::{BackupError, BackupResult, Progress, RestoreResult};
 use base::clock::Clock;
 use base::secret::Secret;
 use store::Database;
-use store::{begin, connect, migrate, restored};
+use store::restore_guard;
+use store::{begin, connect, migrate};
 
 /// The interval of progress reports.
 const LOOK: Duration = Duration::from_millis(100);
@@ -162,7 +163,7 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
         // Reject a schema that this program does not know.
         migrate::status(&address(part)).await?;
         let tx = begin(&db).await?;
-        let given_up = restored::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
+        let given_up = restore_guard::give_up_unsent(&tx, clock.now(), known, || clock.new_id()).await?;
         tx.commit().await?;
         Ok(given_up)
     }
@@ -180,7 +181,7 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
 /// The number of SMS messages that were given up because of a backup.
 async fn waiting(part: &Path) -> Result<i64, BackupError> {
     let db = open(part).await?;
-    let waiting = restored::given_up(&db).await;
+    let waiting = restore_guard::given_up(&db).await;
     let single = db.execute_unprepared("PRAGMA journal_mode = DELETE").await;
     db.close().await?;
     single?;

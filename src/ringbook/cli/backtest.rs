@@ -20,14 +20,14 @@ use super::{print, rules_of};
 use crate::settings::Settings;
 use authoring::backtest::Backtest as Comparison;
 use base::clock::Clock;
-use intake::access::DEFAULT_RULEBOOK;
-use intake::facts;
+use intake::auth::access::DEFAULT_RULEBOOK;
+use intake::parse::facts;
 use jobs::history::run::{self, Plan, Progress};
-use revisions::current::{LoadError, RulebookCache};
+use revisions::cache::{LoadError, RulebookCache};
 use revisions::publish::{PublishError, Publisher};
 use rules::{Rulebook, compile};
 use store::connect;
-use store::decisions::past::Span;
+use store::decisions::pages::Span;
 
 /// The change to try, and the calls.
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use crate::doctor::vapi::{best_server, server_url};
 use crate::doctor::{self, Finding, Level};
 use crate::settings::Settings;
 use base::clock::Clock;
-use intake::access::DEFAULT_RULEBOOK;
+use intake::auth::access::DEFAULT_RULEBOOK;
 
 /// The options of the check.
 #[derive(Debug, clap::Args)]

@@ -8,8 +8,8 @@ use super::print;
 use super::rules::{listed, read};
 use crate::labelled::{self, table};
 use crate::settings::Settings;
-use intake::access::DEFAULT_RULEBOOK;
-use revisions::current::RulebookCache;
+use intake::auth::access::DEFAULT_RULEBOOK;
+use revisions::cache::RulebookCache;
 use rules::compile;
 use store::connect;
 

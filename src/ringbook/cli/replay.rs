@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::print;
 use crate::settings::Settings;
 use base::clock::Clock;
-use intake::access::DEFAULT_RULEBOOK;
+use intake::auth::access::DEFAULT_RULEBOOK;
 use jobs::history::replay::{self, DifferingDecision, Replays};
-use revisions::current::RulebookCache;
-use store::decisions::past::Span;
+use revisions::cache::RulebookCache;
+use store::decisions::pages::Span;
 use store::{connect, decisions, migrate};
 
 /// The decisions.

@@ -4,8 +4,8 @@
 //! line and column. Every action that changes a rulebook shows the difference first and asks.
 
 mod change;
+mod compare;
 mod sheets;
-mod sides;
 
 use std::{
     path::{Path, PathBuf},
@@ -23,7 +23,7 @@ use authoring::{
     lint::{self, Finding, Severity},
 };
 use base::telemetry;
-use intake::access::DEFAULT_RULEBOOK;
+use intake::auth::access::DEFAULT_RULEBOOK;
 use revisions::publish::PublishError;
 use rules::{
     Fault, Rulebook,
@@ -164,7 +164,7 @@ pub(super) async fn run(settings: Settings, way: Rules) -> Result<ExitCode> {
     match way {
         Rules::Diff { one, other, json, of } => {
             return Ok(
-                match sides::diff(&settings, &one, other.as_deref(), json, &of.rulebook).await {
+                match compare::diff(&settings, &one, other.as_deref(), json, &of.rulebook).await {
                     Ok(false) => ExitCode::SUCCESS,
                     Ok(true) => ExitCode::FAILURE,
                     Err(error) => {
@@ -216,7 +216,7 @@ pub(super) async fn run(settings: Settings, way: Rules) -> Result<ExitCode> {
 
 async fn export(settings: &Settings, folder: &Path, revision: Option<i64>, rulebook: &str) -> Result<()> {
     let (current, _) = rules_of(settings).await?;
-    let (revision, rows) = sides::stored(&current, rulebook, revision).await?;
+    let (revision, rows) = compare::stored(&current, rulebook, revision).await?;
     let written = files::write_folder(&rows, folder).map_err(|faults| anyhow!(listed(&faults)))?;
     let mut text = format!("revision {revision} of `{rulebook}` is in {}", folder.display());
     let (changed, removed) = (written.changed.len(), written.removed.len());

@@ -31,8 +31,8 @@ use crate::settings::Settings;
 use base::clock::Clock;
 use base::http_client;
 use base::keys::SecretKey;
-use intake::access::DEFAULT_RULEBOOK;
-use revisions::current::RulebookCache;
+use intake::auth::access::DEFAULT_RULEBOOK;
+use revisions::cache::RulebookCache;
 use rules::sample;
 
 /// Timeout of requests to other servers.

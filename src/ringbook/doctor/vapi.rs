@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::Findings;
 use crate::settings::Settings;
 use base::clock::Clock;
-use intake::access::DEFAULT_RULEBOOK;
+use intake::auth::access::DEFAULT_RULEBOOK;
 use intake::reconcile::{FindKeys, RulebookWithKey};
 use intake::vapi::{VapiClient, VapiError};
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::LabelledCall;
-use intake::facts::read_message;
+use intake::parse::facts::read_message;
 use rules::compile::Rulebook;
 use rules::hearing::{choices, each_feature, weight_line};
 use rules::rows::Classifier;

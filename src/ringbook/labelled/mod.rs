@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use intake::facts::read_message;
+use intake::parse::facts::read_message;
 use rules::compile::Rulebook;
 use rules::decision::Decision;
 use rules::money::Money;

@@ -2,7 +2,7 @@
 //!
 //! In: all rows. Out: every fault. Conditions, scripts and hours are checked where they are compiled.
 
-pub use super::check_people::PLACEHOLDERS;
+pub use super::check_contacts::PLACEHOLDERS;
 use super::compile::SETTINGS;
 use super::extract;
 use super::fault::Fault;

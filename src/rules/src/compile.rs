@@ -29,8 +29,8 @@ use super::rows::{
 use super::script::{CompiledScript, isolate, library};
 use super::services::Services;
 use super::shift_overrides::Overrides;
+use super::size;
 use super::vocabulary::{self, Env, Slot, Vocabulary};
-use super::weight;
 
 /// The code of the only settings row.
 pub const SETTINGS: &str = "settings";
@@ -196,7 +196,7 @@ pub fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> R
             .collect(),
         mappings: Mappings::new(rows),
         scripts,
-        row_bytes: weight::row_bytes(rows),
+        row_bytes: size::row_bytes(rows),
         rows: rows.clone(),
     })
 }
@@ -309,7 +309,7 @@ impl Rulebook {
     /// The approximate size in memory, in bytes.
     #[must_use]
     pub fn weight(&self) -> usize {
-        weight::in_memory(&self.rows, self.row_bytes)
+        size::in_memory(&self.rows, self.row_bytes)
     }
 
     /// The settings row.
@@ -407,7 +407,7 @@ impl Rulebook {
     #[must_use]
     pub fn template_text(&self, code: &str, language: &str) -> Option<&str> {
         let template = &self.rows.templates.get(code)?.row;
-        super::say::label(&template.texts, language, &self.settings)
+        super::spoken_summary::label(&template.texts, language, &self.settings)
     }
 
     /// The name of a service or an area in a language, else its code.
@@ -416,7 +416,7 @@ impl Rulebook {
         let service = self.rows.services.get(code).map(|stored| &stored.row.names);
         let names = service.or_else(|| self.rows.areas.get(code).map(|stored| &stored.row.names));
         names
-            .and_then(|names| super::say::label(names, language, &self.settings))
+            .and_then(|names| super::spoken_summary::label(names, language, &self.settings))
             .unwrap_or(code)
     }
 

@@ -19,8 +19,8 @@ use super::lookups::HeardCall;
 use super::money::{Money, Rate};
 use super::price::{self, Effect, Running};
 use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
-use super::say;
 use super::script::{self, Budget, CompiledScript, Run, ScriptVersion, Skips};
+use super::spoken_summary;
 use super::vocabulary::Env;
 
 /// Scripts that a stored decision left out, each with the reason from its trace.
@@ -255,7 +255,7 @@ impl<'a> Deciding<'a> {
         }
         let price = self.price();
         let (priority, sla_seconds, rule) = self.priority(price.as_ref());
-        let mut say = say::sentence(self.book.settings(), self.service, price.as_ref(), &self.language);
+        let mut say = spoken_summary::sentence(self.book.settings(), self.service, price.as_ref(), &self.language);
         for sentence in &self.said {
             say.push(' ');
             say.push_str(sentence);
@@ -273,7 +273,7 @@ impl<'a> Deciding<'a> {
     fn warn(mut self, rule: &'a PriorityRule) -> CountedDecision {
         let did = format!("danger, before everything else: {}", rule.condition);
         self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
-        let say = say::label(&rule.say, &self.language, self.book.settings())
+        let say = spoken_summary::label(&rule.say, &self.language, self.book.settings())
             .unwrap_or_default()
             .to_owned();
         self.conclude(None, (rule.priority, rule.sla_seconds), Some(rule), say)
@@ -380,7 +380,7 @@ impl<'a> Deciding<'a> {
         if known.is_some() {
             return Some((Running::of(base, factor), None));
         }
-        let unit = say::label(&service.unit, &self.language, self.book.settings());
+        let unit = spoken_summary::label(&service.unit, &self.language, self.book.settings());
         Some((Running::of_one(base), unit.map(str::to_owned)))
     }
 

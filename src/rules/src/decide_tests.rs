@@ -10,7 +10,7 @@ use super::compile::{Rulebook, compile};
 use super::decision::Decision;
 use super::facts::{ExtractedFacts, Fact, Facts};
 use super::rows::{Hook, Priority, Row, RowSet, Script, StoredRow};
-use super::wording::SmsSubject;
+use super::sms_body::SmsSubject;
 use super::{sample, script};
 
 fn at() -> DateTime<Utc> {

@@ -8,7 +8,7 @@
 
 mod case_values;
 mod folder;
-mod keep;
+mod keep_layout;
 mod locate;
 mod read;
 #[cfg(test)]

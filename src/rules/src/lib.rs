@@ -3,18 +3,19 @@
 //!
 //! In the order of a decision: [`rows`] and [`files`] hold the rules that people write. [`compile`] compiles them with
 //! [`check`], [`parse`], [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`]. [`extract`] with [`kinds`]
-//! and [`derive`] produces facts. [`decide`] decides with [`price`], [`say`] and [`on_call`], and [`explain`] says why
-//! rows did not apply. [`shifts`] lists who is on call when. [`wording`] writes SMS messages, [`segments`] counts their
-//! parts and [`quiet`] delays them. [`cases`] check the rules against expectations. [`pools`] has the threads for all
-//! of this. [`keep_rows`] stores a revision outside the database, [`replay`] repeats stored decisions, and
-//! [`kept_case`] turns one into a case.
+//! and [`derive`] produces facts. [`decide`] decides with [`price`], [`spoken_summary`] and [`on_call`], and [`explain`] says why
+//! rows did not apply. [`shifts`] lists who is on call when. [`sms_body`] writes SMS messages, [`segments`] counts their
+//! parts and [`quiet_hours`] delays them. [`cases`] check the rules against expectations. [`pools`] has the threads for all
+//! of this. [`rows_json`] stores a revision outside the database, [`replay`] repeats stored decisions, and
+//! [`case_from_call`] turns one into a case.
 
 pub mod calendar;
 mod caller_words;
+pub mod case_from_call;
 pub mod cases;
 pub mod check;
+mod check_contacts;
 mod check_overrides;
-mod check_people;
 pub mod compile;
 pub mod condition;
 pub mod decide;
@@ -31,8 +32,6 @@ pub mod files;
 pub mod guard_rails;
 pub mod hearing;
 pub mod index;
-pub mod keep_rows;
-pub mod kept_case;
 pub mod kinds;
 mod language;
 mod listening;
@@ -41,7 +40,7 @@ mod long_tests;
 pub mod lookups;
 pub mod money;
 pub mod on_call;
-pub mod own_turn;
+pub mod one_at_a_time;
 pub mod parse;
 #[cfg(test)]
 mod parse_tests;
@@ -49,21 +48,22 @@ pub mod phrase_probe;
 pub mod pools;
 mod prefixes;
 pub mod price;
-pub mod quiet;
+pub mod quiet_hours;
 pub mod replay;
 pub mod rows;
+pub mod rows_json;
 pub mod sample;
-pub mod say;
 pub mod script;
 pub mod segments;
 pub mod sentences;
 pub mod services;
 mod shift_overrides;
 pub mod shifts;
+pub mod size;
+pub mod sms_body;
+pub mod spoken_summary;
 pub mod vocabulary;
 pub mod wall_clock;
-pub mod weight;
-pub mod wording;
 pub mod words;
 
 pub use compile::{Rulebook, compile};

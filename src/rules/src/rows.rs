@@ -5,7 +5,7 @@ mod assistant;
 mod facts;
 mod hearing;
 mod pricing;
-mod urgency;
+mod priorities;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub use self::assistant::*;
 pub use self::facts::*;
 pub use self::hearing::*;
 pub use self::pricing::*;
-pub use self::urgency::*;
+pub use self::priorities::*;
 
 /// Text by language code (`fr`, `en`), spoken to a caller or sent to a technician.
 pub type Labels = BTreeMap<String, String>;

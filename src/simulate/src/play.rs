@@ -16,7 +16,7 @@ use super::dice::Dice;
 use super::tally::SimulationTally;
 use base::clock::Clock;
 use base::http_client;
-use intake::verify::{HmacSettings, Payload, Scheme, Secret, sign};
+use intake::auth::verify::{HmacSettings, Payload, Scheme, Secret, sign};
 
 /// A client of one server.
 pub(super) struct Player {

@@ -15,8 +15,8 @@ use super::dice::Dice;
 use super::jobs::{JOBS, Wish};
 use super::*;
 use intake::answer::{Answer, ToolResult};
-use intake::decode::{Payload, decode};
-use intake::verify::{Incoming, Secret, WebhookAuth, verify};
+use intake::auth::verify::{Incoming, Secret, WebhookAuth, verify};
+use intake::parse::decode::{Payload, decode};
 
 const SECRET: &str = "a secret for tests";
 

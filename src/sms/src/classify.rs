@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::codes::{Class, code_rule};
+use super::error_codes::{Class, code_rule};
 
 /// The result of a POST to Twilio.
 #[derive(Clone, Debug, PartialEq, Eq)]

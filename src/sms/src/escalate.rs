@@ -17,15 +17,15 @@ use uuid::Uuid;
 use super::daily_cap::{self, Cap, QueuedInTransaction, QueuedText};
 use super::{EnqueueResult, NewSms, Outbox, enqueue, inviting, reference_of};
 use base::clock::Clock;
-use base::looks;
+use base::poll;
 use base::telemetry::rulebooks::named;
 use base::telemetry::{chain, metrics, scrub};
-use revisions::current::{LoadError, RulebookCache};
+use revisions::cache::{LoadError, RulebookCache};
 use rules::Rulebook;
 use rules::decision::Decision;
 use rules::facts::{ExtractedFacts, Facts};
 use rules::rows::{Contact, Priority};
-use rules::wording::{SmsSubject, how_to_reply};
+use rules::sms_body::{SmsSubject, how_to_reply};
 use store::escalations::{self, ALL, FIRST, Model, NEXT, NOBODY_LEFT, NOT_TAKEN, NotifiedStep};
 use store::fault_points::{self, Step, or_shorter};
 use store::notices::{self, Notice, Severity};
@@ -81,7 +81,7 @@ impl Escalator {
 
     /// Runs due escalations until cancelled. Run it in a separate task and stop it with the token only.
     pub async fn run(&self, stop: CancellationToken) {
-        looks::run("escalation", POLL, &stop, self, async |this| this.look().await).await;
+        poll::run("escalation", POLL, &stop, self, async |this| this.look().await).await;
     }
 
     /// Runs the escalations that are due by the clock. Out: how many steps ran here.

@@ -6,7 +6,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 use super::acknowledge::{ReplyResult, by_reply};
-use super::settle::tell;
+use super::record_result::tell;
 use super::{Outbox, OutboxError, OutboxState, notice};
 use base::telemetry::rulebooks::named;
 use rules::words::fold;

@@ -2,11 +2,11 @@
 //! reports those that were not sent.
 //!
 //! The path of an SMS message: [`enqueue`] inserts it in the caller's transaction · `claim` leases due messages and commits
-//! `sending` before any request, each rulebook in its turn ([`turns`]) · [`twilio`] posts it outside any transaction ·
-//! [`classify`] maps the response to an outcome, with the table in [`codes`] · `transition` computes the next state and the time
-//! of a retry ([`backoff`]) · `settle` writes it, with the attempt and the notice, if the worker still holds the fencing token ·
+//! `sending` before any request, each rulebook in its turn ([`fair_slots`]) · [`twilio`] posts it outside any transaction ·
+//! [`classify`] maps the response to an outcome, with the table in [`error_codes`] · `transition` computes the next state and the time
+//! of a retry ([`retry_delay`]) · `settle` writes it, with the attempt and the notice, if the worker still holds the fencing token ·
 //! `look` searches Twilio's list for a message with an ambiguous outcome. [`breaker`] stops an account whose provider is down or
-//! refuses it. [`worker`] runs the loop. [`callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`]
+//! refuses it. [`worker`] runs the loop. [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`]
 //! records replies. [`operator`] sends urgent notices to the operator of the server.
 //!
 //! [`escalate`] escalates a P1 that nobody acknowledged to the next contact, then to all. [`acknowledge`] applies a contact's
@@ -14,27 +14,27 @@
 
 pub mod accounts;
 pub mod acknowledge;
-pub mod backoff;
 pub mod breaker;
-pub mod callback;
 pub mod callbacks;
 mod claim;
 pub mod classify;
-pub mod codes;
 pub mod daily_cap;
 pub mod enqueue;
+pub mod error_codes;
 pub mod escalate;
+pub mod fair_slots;
 pub mod inbound;
-mod look;
 pub mod notice;
 pub mod operator;
+mod reconcile_send;
+pub mod record_callback;
+mod record_result;
 pub mod reply;
-mod settle;
+mod retry;
+pub mod retry_delay;
 pub mod status;
 #[cfg(test)]
 mod tests;
-mod transition;
-pub mod turns;
 pub mod twilio;
 pub mod worker;
 
@@ -50,7 +50,7 @@ pub use reply::inviting;
 pub use worker::Outbox;
 
 use base::clock::Clock;
-use base::looks::WorkError;
+use base::poll::WorkError;
 use store::fault_points::or_shorter;
 
 /// Errors of the outbox. An SMS message that cannot be sent is an outcome and not an error.
@@ -81,7 +81,7 @@ pub struct OutboxSettings {
     /// Our public base URL, without a trailing slash. Without it there are no status callbacks.
     pub public_url: Option<String>,
     /// Maximum number of concurrent sends: in total, per account and per rulebook.
-    pub concurrency: turns::SendLimits,
+    pub concurrency: fair_slots::SendLimits,
     /// Maximum sleep of the worker.
     pub poll: std::time::Duration,
     /// Timeout of a whole request to Twilio.
@@ -89,7 +89,7 @@ pub struct OutboxSettings {
     /// How long a claim is leased; much longer than a request may take.
     pub lease: chrono::TimeDelta,
     /// The retry policy.
-    pub patience: backoff::RetryPolicy,
+    pub patience: retry_delay::RetryPolicy,
     /// When an account is stopped.
     pub breaker: breaker::BreakerPolicy,
     /// The recipient of urgent notices.
@@ -101,7 +101,7 @@ impl Default for OutboxSettings {
         Self {
             twilio_base_url: "https://api.twilio.com".to_owned(),
             public_url: None,
-            concurrency: turns::SendLimits {
+            concurrency: fair_slots::SendLimits {
                 total: 128,
                 account: 12,
                 rulebook: 8,
@@ -109,7 +109,7 @@ impl Default for OutboxSettings {
             poll: std::time::Duration::from_secs(1),
             request_timeout: std::time::Duration::from_secs(15),
             lease: or_shorter(chrono::TimeDelta::seconds(60)),
-            patience: backoff::RetryPolicy::default(),
+            patience: retry_delay::RetryPolicy::default(),
             breaker: breaker::BreakerPolicy::default(),
             operator: None,
         }
@@ -124,7 +124,7 @@ struct OutboxState {
     client: twilio::TwilioClient,
     settings: OutboxSettings,
     breakers: Mutex<std::collections::HashMap<TwilioAccount, breaker::Breaker>>,
-    turns: turns::FairSlots,
+    turns: fair_slots::FairSlots,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// For each rulebook, the last logged reason why its SMS messages wait; only a change is logged.
     waiting: Mutex<std::collections::HashMap<uuid::Uuid, String>>,

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::codes::code_rule;
-use super::transition::GivenUp;
+use super::error_codes::code_rule;
+use super::retry::GivenUp;
 use store::notices::{self, Notice, Severity};
 use store::rulebooks::DEFAULT;
 use store::sms_messages::Model;

@@ -4,7 +4,7 @@
 //! Only a plain yes acknowledges a call: "ok, but I cannot" must not stop the escalation of an emergency.
 
 use rules::segments::segments;
-use rules::wording::how_to_reply;
+use rules::sms_body::how_to_reply;
 use rules::words::fold;
 
 /// Words for yes, folded: without accents, with apostrophes and hyphens as spaces.

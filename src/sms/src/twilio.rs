@@ -9,8 +9,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::accounts::{Sender, TwilioAccount};
-use super::backoff::retry_after;
 use super::classify::{Answer, HttpAnswer};
+use super::retry_delay::retry_after;
 use super::status::{Report, StatusMeaning, of_word};
 use super::{OutboxError, OutboxSettings};
 use base::http_client;

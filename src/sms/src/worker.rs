@@ -13,13 +13,14 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::claim::{ClaimAction, ClaimedSms, claim, tidy};
-use super::look::reconcile_send;
 use super::operator::tell_operator;
-use super::settle::{judge, record_result, simulated};
+use super::reconcile_send::reconcile_send;
+use super::record_result::{judge, record_result, simulated};
 use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, OutboxState};
 use base::clock::Clock;
-use base::looks::{self, PATIENCE, WorkError};
+use base::poll;
+use base::poll::{PATIENCE, WorkError};
 use base::telemetry::{self, metrics, scrub};
 use store::fault_points::{self, Step};
 use store::sms_messages::{self, Model};
@@ -76,7 +77,7 @@ impl Outbox {
             client,
             settings,
             breakers: std::sync::Mutex::default(),
-            turns: super::turns::FairSlots::default(),
+            turns: super::fair_slots::FairSlots::default(),
             random: Arc::new(random),
             waiting: std::sync::Mutex::default(),
         };
@@ -119,7 +120,7 @@ impl Outbox {
                     failures = failures.saturating_add(1);
                     let cause = scrub(&telemetry::chain(&error));
                     tracing::error!(cause, failures, "the outbox could not look for due texts");
-                    looks::rest_after(failures, self.poll())
+                    poll::rest_after(failures, self.poll())
                 }
             };
             tokio::select! {
@@ -216,12 +217,12 @@ impl Outbox {
         T: Send + 'static,
         F: Future<Output = Result<T, OutboxError>> + Send + 'static,
     {
-        looks::within(PATIENCE, work(Arc::clone(&self.shared))).await?
+        poll::within(PATIENCE, work(Arc::clone(&self.shared))).await?
     }
 
     fn set_off(&self, sends: &mut Sends, claimed: ClaimedSms) {
         let ClaimedSms { row, errand, place } = claimed;
-        let delivering = looks::within(PATIENCE, deliver(Arc::clone(&self.shared), row, errand));
+        let delivering = poll::within(PATIENCE, deliver(Arc::clone(&self.shared), row, errand));
         sends.spawn(async move {
             // The slot is released at the timeout too: a send that hangs must not use it for good.
             let _place = place;

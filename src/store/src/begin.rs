@@ -11,7 +11,8 @@ use sea_orm::{
     TransactionOptions, TransactionTrait as _,
 };
 
-use super::{connect, trial};
+use super::connect;
+use super::dry_run;
 
 /// An open transaction. Dropping it rolls it back.
 pub struct Transaction {
@@ -21,7 +22,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Commits. In a dry run ([`trial`]), it rolls back instead.
+    /// Commits. In a dry run ([`dry_run`]), it rolls back instead.
     ///
     /// # Errors
     /// When the database fails.
@@ -64,6 +65,6 @@ pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     if let Some(limits) = connect::limits_of_transactions(db) {
         inner.execute_unprepared(&limits).await?;
     }
-    let trial = trial::is_on();
+    let trial = dry_run::is_on();
     Ok(Transaction { inner, trial })
 }

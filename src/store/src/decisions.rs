@@ -1,6 +1,6 @@
 //! Decisions, with the facts that they are based on.
 
-pub mod past;
+pub mod pages;
 mod record;
 
 use std::collections::HashMap;

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
+use super::compressed_body;
 use super::decisions::forgotten;
-use super::packed;
 use super::sql::statement;
 
 /// Rows per statement.
@@ -87,7 +87,7 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
         let last: Option<Uuid> = last.map(|row| row.try_get("", "id")).transpose()?;
         let values: [Bind; 3] = [rulebook_id.into(), after.into(), last.unwrap_or(Uuid::max()).into()];
         for row in db.query_all_raw(statement(db, LOOSE, values)).await? {
-            let body = packed::unpack(row.try_get("", "body")?)?;
+            let body = compressed_body::unpack(row.try_get("", "body")?)?;
             if holds(&body, digits) {
                 found.push(row.try_get("", "id")?);
             }

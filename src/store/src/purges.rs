@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
-use super::decisions::past::least_id;
+use super::decisions::pages::least_id;
 use super::decisions::{ERASED, forgotten};
 use super::sql::statement;
 

@@ -3,7 +3,7 @@
 //! The worker changes a row only through [`save`], which checks the worker's fencing token and never changes a row in
 //! a final state. Other writers first lock the row ([`locked`]) and then write it with [`record`].
 
-mod again;
+mod resend;
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
 use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Statement, UpdateMany};
 
-pub use self::again::{Dead, Not, locked_dead, send_again};
+pub use self::resend::{Dead, Not, locked_dead, send_again};
 use super::sql::{insert_each, portion};
 
 /// A row of `sms_messages`.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 
-use crate::packed;
+use crate::compressed_body;
 
 pub use self::record::{NewEvent, StoredEvent, become_event, insert, insert_each, stored};
 
@@ -57,7 +57,7 @@ impl Model {
     /// # Errors
     /// When the stored body is damaged.
     pub fn raw_body(&mut self) -> Result<Option<Vec<u8>>, DbErr> {
-        self.body.take().map(packed::unpack).transpose()
+        self.body.take().map(compressed_body::unpack).transpose()
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use poem::{Endpoint, IntoResponse, Middleware, PathPattern, Request, Response, http::StatusCode};
 
-use base::telemetry::{metrics, sampled::Sampler};
+use base::telemetry::metrics;
+use base::telemetry::sampling::Sampler;
 
 /// Limits the log lines of rejected requests.
 static REFUSED: Sampler = Sampler::with_interval(200, Duration::from_millis(50));

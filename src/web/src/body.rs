@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use poem::{Body, Request, http::header};
 
 use super::ClientAddress;
-use super::bodies::{Bodies, DEADLINE, FREE, Room};
+use super::body_memory::{Bodies, DEADLINE, FREE, Room};
 use super::connections::Connection;
 use crate::problem::{Code, Problem};
 

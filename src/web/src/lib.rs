@@ -3,21 +3,21 @@
 //! In: a request from anybody. Out: a response with a request id and security headers, one log line and one
 //! measurement. Errors are always problem+json. From the outside in: [`server`] → [`request_id`] → [`access_log`] →
 //! [`headers`] → [`cors`] → [`catch_all`] → [`host`] → [`client_address`] → [`rate_limit`] of strangers → the routes.
-//! Routes use [`guesses`], [`body`], [`accept`] and [`conditional`] as needed. [`connections`], [`descriptors`] and
-//! [`bodies`] limit what all clients together may use.
+//! Routes use [`failed_guesses`], [`body`], [`accept`] and [`conditional`] as needed. [`connections`], [`descriptors`] and
+//! [`body_memory`] limit what all clients together may use.
 
 pub mod accept;
 pub mod access_log;
 mod api_runtime;
-pub mod bodies;
 pub mod body;
+pub mod body_memory;
 pub mod catch_all;
 pub mod client_address;
 pub mod conditional;
 pub mod connections;
 pub mod cors;
 pub mod descriptors;
-pub mod guesses;
+pub mod failed_guesses;
 pub mod headers;
 pub mod host;
 mod leaky_bucket;
@@ -31,10 +31,11 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use poem::{Endpoint, EndpointExt, Response};
 
-use self::bodies::Bodies;
-pub use self::{
-    catch_all::AllowedMethods, client_address::ClientAddress, rate_limit::RateLimiter, request_id::RequestId,
-};
+use crate::body_memory::Bodies;
+pub use crate::catch_all::AllowedMethods;
+pub use crate::client_address::ClientAddress;
+pub use crate::rate_limit::RateLimiter;
+pub use crate::request_id::RequestId;
 use base::clock::Clock;
 
 /// Settings of the layers around the routes.

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use super::api_runtime;
 use super::connections::{Connection, ConnectionSlot, Connections, NoRoom};
 use base::telemetry::metrics;
-use base::telemetry::sampled::Sampler;
+use base::telemetry::sampling::Sampler;
 
 /// Maximum size in bytes of the unread data of a connection, and so of a request head.
 const MAX_BUFFER: usize = 32 * 1024;

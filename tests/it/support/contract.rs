@@ -64,7 +64,7 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
         faults.is_empty(),
         "{name} answers {status} otherwise than its schema says: {faults:#?}\n{body:#}"
     );
-    super::answered::keep(status.as_str(), &known["schema"], &body);
+    super::recorded::keep(status.as_str(), &known["schema"], &body);
     let mut rebuilt = http::Response::new(bytes);
     *rebuilt.status_mut() = status;
     *rebuilt.version_mut() = version;

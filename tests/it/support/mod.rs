@@ -2,9 +2,8 @@
 //! and an admin send them ([`requests`]), Vapi's messages ([`messages`]), the contents of tables ([`tables`]), stand-ins
 //! for external servers ([`stand_in`], [`vapi`]), a fault-injecting proxy ([`proxy`]) and a connection pooler ([`pooler`]).
 //! Every response of an admin operation is checked against the document ([`client`], [`contract`]) and may become one of
-//! its examples ([`answered`]). [`walk`] lists every GET of the document. [`browser`] visits the console.
+//! its examples ([`recorded`]). [`pages`] lists every GET of the document. [`browser`] visits the console.
 
-pub mod answered;
 pub mod app;
 pub mod browser;
 pub mod client;
@@ -13,15 +12,16 @@ pub mod database;
 pub mod forms;
 pub mod hostile;
 pub mod messages;
+pub mod pages;
 pub mod pooler;
 pub mod program;
 pub mod proxy;
+pub mod recorded;
 pub mod requests;
 pub mod seen_statuses;
 pub mod stand_in;
 pub mod tables;
 pub mod vapi;
-pub mod walk;
 
 pub use self::{
     app::TestApp,

@@ -125,7 +125,7 @@ async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
 /// The row with its raw body decompressed.
 fn unpacked(mut row: Value) -> Value {
     if let Some(stored) = row["body"].as_str().map(|hex| hex::decode(hex).unwrap()) {
-        row["body"] = hex::encode(store::packed::unpack(stored).unwrap()).into();
+        row["body"] = hex::encode(store::compressed_body::unpack(stored).unwrap()).into();
     }
     row
 }

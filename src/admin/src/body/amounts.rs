@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::described::document;
+use crate::api_document::document;
 use rules::money::{Money, Rate};
 
 /// Maximum nesting; deeper than any of our schemas.
@@ -119,8 +119,8 @@ fn after_text(mut rest: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::strict;
     use super::*;
+    use crate::body::strict;
 
     fn read(schema: &str, text: &str) -> Value {
         let (mut value, _) = strict::read(text.as_bytes()).unwrap();

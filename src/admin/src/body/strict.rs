@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::super::state::shortened;
+use crate::state::shortened;
 use rules::fault::escaped;
 use web::problem::FieldFault;
 

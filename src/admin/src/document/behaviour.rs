@@ -1,11 +1,11 @@
 //! Common behaviour of operations: writes have a dry run, reads have an ETag, and an unacceptable `Accept` is rejected. The
-//! contents of their headers are in [`super::answers`].
+//! contents of their headers are in [`super::response_headers`].
 
 use serde_json::{Value, json};
 
-use super::super::dry_run;
 use super::operations::rows_at;
 use super::statuses;
+use crate::dry_run;
 
 /// Documents this behaviour for every operation.
 pub fn tell(document: &mut Value) {

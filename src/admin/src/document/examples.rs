@@ -1,11 +1,11 @@
 //! Working examples, from the rows of the sample business that the first start loads.
 
-pub mod answered;
 pub mod problems;
+pub mod recorded;
 
 use serde_json::{Map, Value, json};
 
-use super::super::resources::TOLD;
+use crate::resources::TOLD;
 use rules::rows::{Resource, Row, RowSet, StoredRow, with_row};
 
 /// Adds examples to the operations on rows, and to those that people try first.

@@ -274,8 +274,8 @@ fn put(at: &mut Value, words: &[(&str, &str)], name: &str) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::document;
     use super::{OF_OPERATIONS, OF_TAGS};
+    use crate::document::document;
 
     #[test]
     fn every_group_has_words_and_every_word_has_its_place() {

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::resources::TOLD;
+use crate::resources::TOLD;
 
 /// The source of a link's parameter.
 const ID: &str = "$response.body#/id";

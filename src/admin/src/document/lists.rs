@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::super::list::{DEFAULT_LIMIT, Filter, FilterType, ListSpec, MAX_LIMIT, is_masked};
-use super::super::resources::TOLD;
-use super::super::{
+use super::operations::RULEBOOK;
+use crate::list::{DEFAULT_LIMIT, Filter, FilterType, ListSpec, MAX_LIMIT, is_masked};
+use crate::resources::TOLD;
+use crate::{
     api_keys, audit_log, backtests, calendar_feeds, calls, change_sets, console_sessions, decisions, feedback,
     inbound_sms_messages, leads, notices, revisions, rule_hits, rulebooks, scripts, secrets, sms_messages,
     sms_suppressions, stats, webhook_events,
 };
-use super::operations::RULEBOOK;
 
 /// The list at a path.
 pub fn at(path: &str) -> Option<ListSpec> {
@@ -105,8 +105,8 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::super::list::is_masked;
-    use super::super::document;
+    use crate::document::document;
+    use crate::list::is_masked;
 
     /// List parameters that do not reveal masked values.
     const OPEN: [&str; 55] = [

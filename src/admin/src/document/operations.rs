@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::resources::{ResourceDescription, TOLD};
 use super::{lists, statuses};
+use crate::resources::{ResourceDescription, TOLD};
 
 /// The path of a rulebook.
 pub const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";

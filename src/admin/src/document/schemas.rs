@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::resources::TOLD;
-use super::{limits, sent};
+use super::limits;
+use super::request_schemas;
+use crate::resources::TOLD;
 use web::problem::Code;
 
 /// The schemas by name.
@@ -12,7 +13,7 @@ pub type Schemas = Map<String, Value>;
 /// Corrects poem-openapi's output and adds the fields that rows have in the API only.
 pub fn mend(document: &mut Value) {
     to_3_1(document);
-    let bodies = sent::bodies(document);
+    let bodies = request_schemas::bodies(document);
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
         return;
     };
@@ -41,7 +42,7 @@ pub fn mend(document: &mut Value) {
         problem["properties"]["code"]["enum"] = Code::ALL.iter().map(|code| code.name()).collect();
     }
     limits::add(schemas);
-    sent::close(schemas, &bodies);
+    request_schemas::close(schemas, &bodies);
 }
 
 /// The names of the rows' schemas.

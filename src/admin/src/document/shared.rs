@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::dry_run;
+use crate::dry_run;
 
 /// Counts parts of the document, to move those that occur more than once to `components`.
 #[derive(Default)]
@@ -264,13 +264,13 @@ mod tests {
 
     #[test]
     fn the_document_is_short() {
-        let length = shared(super::super::document()).to_string().len();
+        let length = shared(crate::document::document()).to_string().len();
         assert!(length <= MOST_BYTES, "{length} bytes; see what repeats itself");
     }
 
     #[test]
     fn repeated_parts_stand_once_and_nothing_is_lost() {
-        let mut whole = super::super::document().clone();
+        let mut whole = crate::document::document().clone();
         let mut short = shared(&whole);
         shorten_paths(&mut whole);
         // With all references resolved, it equals the whole document.

@@ -36,8 +36,8 @@ pub fn tidy(document: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::document;
     use super::*;
+    use crate::document::document;
 
     /// Keys below which `null` is a valid JSON value, as in examples and in an `enum`.
     const VALUES: [&str; 7] = ["example", "examples", "value", "default", "enum", "const", "properties"];

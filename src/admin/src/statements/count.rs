@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect as _};
 use uuid::Uuid;
 
-use super::super::leads::is_late;
 use super::{Figures, sum};
+use crate::leads::is_late;
 use rules::money::Money;
 use rules::segments::segments;
 use store::{calls, escalations, leads, sms_messages};

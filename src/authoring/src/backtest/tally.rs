@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::drawn::Drawn;
 use super::outcome::{BacktestResult, ChangedCall, Degraded, Listed, MoneyChange, Move, Side, Texts, ToolQuotes};
+use super::sample::Drawn;
 use super::{Backtest, StoredCall, texts};
 use rules::compile::Rulebook;
 use rules::decision::{Decision, Price};

@@ -8,7 +8,7 @@ mod json_line;
 pub mod mask;
 pub mod metrics;
 pub mod rulebooks;
-pub mod sampled;
+pub mod sampling;
 
 use std::{
     backtrace::Backtrace,

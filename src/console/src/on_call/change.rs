@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::dates::{Month, from_day, from_wall, next_day, wall};
+use super::messages::{Fault, Form, FormMessage, FormOutcome};
 use super::roster::{ShiftPart, pieces};
-use super::view::{Fault, Form, FormMessage, FormOutcome};
 use super::{PLACE, page};
 use crate::address::segment;
 use crate::business::Business;

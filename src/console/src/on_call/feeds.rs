@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::change::done;
 use super::fields::{Field, general};
+use super::messages::{Fault, Form, FormMessage, FormOutcome, View};
 use super::page;
-use super::view::{Fault, Form, FormMessage, FormOutcome, View};
 use crate::address::segment;
 use crate::leads::text;
 use crate::page::token;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::view::{Form, View};
+use super::messages::{Form, View};
 
 /// A field: its form, its name, the key of its label, and its value.
 pub struct Field<'a> {

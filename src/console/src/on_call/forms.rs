@@ -7,8 +7,8 @@ use maud::{Markup, html};
 use super::dates::{day, next_day, wall};
 use super::fields::{Field, general};
 use super::holiday::{self, entry_of};
+use super::messages::{Form, View, opening_hours};
 use super::roster::ShiftPart;
-use super::view::{Form, View, opening_hours};
 use crate::page;
 
 pub fn all(view: &View<'_>) -> Markup {

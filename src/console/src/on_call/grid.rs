@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::dates::{Month, clock, day, hours, is_midnight, weekdays};
+use super::messages::View;
 use super::roster::ShiftPart;
-use super::view::View;
 use crate::dates::{self, weekday_name};
 use crate::leads::text;
 

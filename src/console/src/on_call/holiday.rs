@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::change::{done, faults_of};
 use super::dates::from_day;
+use super::messages::{Fault, Form, FormMessage, FormOutcome, View, opening_hours};
 use super::page;
-use super::view::{Fault, Form, FormMessage, FormOutcome, View, opening_hours};
 use crate::address::segment;
 use crate::business::Business;
 use crate::page::token;

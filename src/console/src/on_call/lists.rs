@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use rules::rows::ShiftOverride;
 
 use super::dates::{from_wall, span};
-use super::view::{View, overrides as all};
+use super::messages::{View, overrides as all};
 use crate::page::token;
 
 pub fn overrides(view: &View<'_>) -> Markup {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::view::View;
+use super::messages::View;
 use crate::leads::text;
 
 pub fn card(view: &View<'_>) -> Markup {

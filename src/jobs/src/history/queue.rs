@@ -22,9 +22,10 @@ use authoring::backtest::{Backtest, BacktestResult};
 use base::clock::Clock;
 use base::telemetry::{chain, scrub};
 use rules::Rulebook;
-use rules::own_turn::OwnTurns;
-use store::decisions::past::Span;
-use store::{backtests, trial};
+use rules::one_at_a_time::OwnTurns;
+use store::backtests;
+use store::decisions::pages::Span;
+use store::dry_run;
 
 /// Number of backtests that run at the same time on this instance.
 const AT_A_TIME: usize = 1;
@@ -175,7 +176,7 @@ impl Backtests {
             read_body: Arc::clone(&self.read_body),
         };
         let (jobs, kept) = (self.clone(), row.clone());
-        let keeping = trial::spawn(async move {
+        let keeping = dry_run::spawn(async move {
             let tx = store::begin(&jobs.db).await?;
             backtests::interrupt(&tx, now - SILENT, now).await?;
             if backtests::unfinished(&*tx, kept.rulebook_id).await? >= MOST_WAITING {
@@ -186,7 +187,7 @@ impl Backtests {
             Ok(())
         });
         keeping.await.map_err(|error| AskError::Stopped(error.to_string()))??;
-        if !trial::is_on() {
+        if !dry_run::is_on() {
             let (jobs, key) = (self.clone(), (row.rulebook_id, row.id));
             self.tasks.spawn(async move { jobs.carry_out(key, plan).await });
         }
@@ -199,7 +200,7 @@ impl Backtests {
     /// When the database fails.
     pub async fn cancel(&self, key: Key) -> Result<Option<backtests::Model>, AskError> {
         let jobs = self.clone();
-        let cancelling = trial::spawn(async move {
+        let cancelling = dry_run::spawn(async move {
             let tx = store::begin(&jobs.db).await?;
             backtests::update(&tx, key, jobs.over(backtests::CANCELLED, None, None)).await?;
             let now = backtests::find(&*tx, key).await?;

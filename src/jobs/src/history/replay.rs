@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::HistoryError;
 use authoring::backtest::stored_facts;
-use revisions::current::{LoadError, RulebookCache};
+use revisions::cache::{LoadError, RulebookCache};
 use rules::Rulebook;
 use rules::replay::{Difference, ReplayResult};
-use store::decisions::past::{Columns, Span};
+use store::decisions::pages::{Columns, Span};
 
 const PAGE: u64 = 200;
 /// Maximum number of different decisions reported in detail.

@@ -17,8 +17,8 @@ use authoring::backtest::{
     Backtest, BacktestResult, BacktestTally, StoredCall, StoredCallFacts, StoredOutcome, stored_facts,
 };
 use rules::fair_pool;
-use store::decisions::past::{Columns, Span, millis_of};
-use store::packed;
+use store::compressed_body;
+use store::decisions::pages::{Columns, Span, millis_of};
 
 /// Decisions per page.
 const PAGE: u64 = 500;
@@ -198,7 +198,7 @@ fn look(plan: &Plan, row: &QueryResult, tally: &mut BacktestTally) -> Result<(),
     let said = if plan.test.reads_anew() {
         // The facts of a quote come from the arguments of one tool call, not from the message as a whole.
         let body: Option<Vec<u8>> = if is_quote { None } else { get(row, "body")? };
-        let body = body.map(packed::unpack).transpose()?;
+        let body = body.map(compressed_body::unpack).transpose()?;
         let (base, candidate) = plan.test.both();
         let read = body.and_then(|body| (plan.read_body)(&[base, candidate], &body));
         match read.map(<[_; 2]>::try_from) {

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryResu
 use uuid::Uuid;
 
 use super::{PublishError, Publisher};
-use crate::current::Base;
+use crate::cache::Base;
 use authoring::backtest::stored_facts;
 use authoring::change_set::{AppliedEdits, Edit, applied};
 use authoring::guard::{self, Breach};
@@ -21,8 +21,9 @@ use rules::fault::Fault;
 use rules::guard_rails::GuardRails;
 use rules::pools::Pools;
 use rules::rows::{Resource, RowSet};
-use rules::weight::{self, MAX_ROW_BYTES};
-use store::decisions::past::{Columns, Span};
+use rules::size;
+use rules::size::MAX_ROW_BYTES;
+use store::decisions::pages::{Columns, Span};
 use store::rulebooks;
 
 /// Which past calls are decided again to show how a change affects prices: the number of days, and the maximum number
@@ -156,7 +157,7 @@ async fn candidate(
 ) -> Result<Result<Arc<Rulebook>, Vec<Fault>>, Busy> {
     let before = base.as_ref().map_or(0, |base| base.row_bytes());
     let compile = move || {
-        let bytes = weight::row_bytes(&rows);
+        let bytes = size::row_bytes(&rows);
         if bytes > MAX_ROW_BYTES && bytes > before {
             return Err(vec![too_large(bytes)]);
         }

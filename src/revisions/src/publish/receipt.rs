@@ -8,7 +8,7 @@ use std::error::Error;
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
 
-use super::sets::StoredChangeSet;
+use super::change_sets::StoredChangeSet;
 
 /// The result of a publish request.
 #[derive(Debug, Clone, Copy)]

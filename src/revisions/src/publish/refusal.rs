@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::sets::SetError;
+use super::change_sets::SetError;
 use super::{PublishError, Publisher};
 use authoring::change_set::{Conflict, ExpectedVersion};
 use rules::cases::CaseResult;

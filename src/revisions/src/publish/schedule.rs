@@ -11,10 +11,10 @@ use sea_orm::DbErr;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::approvals::signed;
+use super::change_sets::{SetError, StoredChangeSet, about, ready};
 use super::plan::apply;
 use super::refusal::Refusal;
-use super::sets::{SetError, StoredChangeSet, about, ready};
-use super::waiting::signed;
 use super::{Author, HeadMove, PublishError, Publisher};
 use store::change_sets::ChangeSetStatus;
 use store::notices::{self, Notice, Severity};

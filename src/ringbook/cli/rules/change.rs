@@ -14,7 +14,8 @@ use authoring::{
     change_set::{ChangeSet, Edit},
     diff, edits,
 };
-use revisions::publish::{Author, PublishError, Publisher, RulebookToCreate, sets::Keep};
+use revisions::publish::change_sets::Keep;
+use revisions::publish::{Author, PublishError, Publisher, RulebookToCreate};
 use rules::rows::RowSet;
 use store::rulebooks;
 

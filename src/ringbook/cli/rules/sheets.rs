@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::{How, change::Change, listed, print, refusal, rules_of, sides};
+use super::change::Change;
+use super::compare;
+use super::{How, listed, print, refusal, rules_of};
 use crate::settings::Settings;
 use authoring::{
     diff,
@@ -28,7 +30,7 @@ pub(super) async fn export(
     rulebook: &str,
 ) -> Result<()> {
     let (current, _) = rules_of(settings).await?;
-    let (revision, rows) = sides::stored(&current, rulebook, revision).await?;
+    let (revision, rows) = compare::stored(&current, rulebook, revision).await?;
     let text = with_row!(resource, R => sheet::write::<R>(&rows)).map_err(|error| anyhow!(error))?;
     std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     print(&format!(

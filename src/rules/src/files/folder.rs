@@ -3,7 +3,8 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::keep::{self, LayoutResult};
+use super::keep_layout;
+use super::keep_layout::LayoutResult;
 use super::{EXTENSION, FileFault, Files, SCRIPTS, file_name, parse, write};
 use crate::rows::{Resource, RowSet, with_row};
 
@@ -124,7 +125,7 @@ pub fn write_folder(rows: &RowSet, folder: &Path) -> Result<WriteSummary, Vec<Fi
         let (Some(before), Some(after)) = (before.get(&name), files.get_mut(&name)) else {
             continue;
         };
-        match with_row!(*resource, R => keep::kept::<R>(before, rows)) {
+        match with_row!(*resource, R => keep_layout::kept::<R>(before, rows)) {
             Ok(LayoutResult::Whole(text)) => *after = text,
             Ok(LayoutResult::Not) => written.rewritten.push(name),
             Err(text) => faults.push(FileFault { file: name, ..text }),

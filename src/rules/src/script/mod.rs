@@ -4,7 +4,7 @@
 //! script, or a [`ScriptFault`] and no effect. [`parsed`] and [`library`] compile on a separate thread ([`isolate`]),
 //! within the time limit of [`compile_clock`]. [`engine`] bounds the memory of a run and [`run`] its time.
 //! [`functions`] lists everything that scripts may call, [`host`] implements it and [`values`] converts the values.
-//! [`trial`] is a test run for the author of a script.
+//! [`test_run`] is a test run for the author of a script.
 
 mod compile_clock;
 mod engine;
@@ -18,10 +18,10 @@ mod parsed;
 mod run;
 mod skips;
 mod switches;
+pub mod test_run;
 #[cfg(test)]
 mod tests;
 mod thread_time;
-pub mod trial;
 mod values;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::functions::{FUNCTIONS, Function};
-use super::trial::{Begin, Trial};
+use super::test_run::{Begin, Trial};
 use super::{engine, library};
 use crate::compile::{Rulebook, compile};
 use crate::facts::ExtractedFacts;

@@ -21,11 +21,12 @@ use uuid::Uuid;
 
 use crate::{Outbox, OutboxError, TwilioAccount};
 use base::telemetry::metrics;
-use base::telemetry::sampled::Sampler;
+use base::telemetry::sampling::Sampler;
 use form::Form;
+use web::body_memory;
 use web::connections::Connection;
 use web::problem::{Code, Problem};
-use web::{ClientAddress, RateLimiter, bodies, body};
+use web::{ClientAddress, RateLimiter, body};
 
 /// Maximum size of a callback in bytes; Twilio's have a few kilobytes.
 const LIMIT: usize = 256 * 1024;
@@ -70,7 +71,7 @@ impl Callbacks {
     async fn form(&self, request: &Request, body: poem::Body) -> Result<Form, Problem> {
         body::check_length(request, LIMIT)?;
         // A small form is parsed before authentication, so that an administrator who configures callbacks learns what is wrong.
-        let is_small = body::declared_length(request).is_none_or(|length| length <= bodies::FREE)
+        let is_small = body::declared_length(request).is_none_or(|length| length <= body_memory::FREE)
             && !request.headers().contains_key(header::TRANSFER_ENCODING);
         if request.header(SIGNATURE).is_none() && !is_small {
             body::discard(request, body).await;

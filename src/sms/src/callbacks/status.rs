@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::form::Form;
 use super::{Callbacks, RETRY_AFTER_S, bad_field, sid};
-use crate::callback::CallbackEffect;
+use crate::record_callback::CallbackEffect;
 use crate::status::Report;
 use web::problem::Problem;
 

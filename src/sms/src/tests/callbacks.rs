@@ -6,7 +6,7 @@ use sea_orm::EntityTrait;
 use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{World, databases, patience};
 use crate::Outbox;
-use crate::callback::CallbackEffect;
+use crate::record_callback::CallbackEffect;
 use crate::status::Report;
 use store::sms_status_callbacks;
 

@@ -1,12 +1,12 @@
 //! End-to-end tests of SMS messages, against a stand-in for Twilio on loopback and with real databases. Tests set the time.
 
 mod callbacks;
+mod contacts;
 mod delivery;
 mod discretion;
-mod fair;
+mod fairness;
 mod outcomes;
-mod people;
-mod rough;
+mod rough_provider;
 mod stand_in;
 mod trouble;
 mod unclear;

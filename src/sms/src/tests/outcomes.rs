@@ -13,7 +13,7 @@ use sea_orm::EntityTrait;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::rough::{AcceptedSms, Dice, Rough};
+use super::rough_provider::{AcceptedSms, Dice, Rough};
 use super::stand_in::{PostBehaviour, StandIn};
 use super::world::{World, databases};
 use crate::claim::{ClaimAction, claim};
@@ -248,7 +248,7 @@ async fn check(world: &World, twilio: &Rough, texts: &HashMap<Uuid, String>) {
     }
     if texts.len() >= 1_000 {
         let met = twilio.outcomes();
-        let missing: Vec<_> = super::rough::NAMES
+        let missing: Vec<_> = super::rough_provider::NAMES
             .iter()
             .filter(|name| !met.contains_key(*name))
             .collect();

@@ -11,7 +11,7 @@ use super::world::{World, databases, patience};
 use crate::Outbox;
 use crate::claim::claim;
 use crate::classify::{Answer, HttpAnswer};
-use crate::settle::{judge, record_result};
+use crate::record_result::{judge, record_result};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_at_once_send_no_text_twice() {

@@ -11,9 +11,8 @@ use sea_orm_migration::MigratorTrait;
 use uuid::Uuid;
 
 use super::stand_in::StandIn;
-use crate::{
-    Accounts, EnqueueResult, NewSms, Outbox, OutboxSettings, Sender, TwilioAccount, backoff::RetryPolicy, enqueue,
-};
+use crate::retry_delay::RetryPolicy;
+use crate::{Accounts, EnqueueResult, NewSms, Outbox, OutboxSettings, Sender, TwilioAccount, enqueue};
 use base::clock::Clock;
 use store::{begin, notices, rulebooks, sms_attempts, sms_messages};
 

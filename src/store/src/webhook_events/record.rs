@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 #[cfg(doc)]
-use crate::packed;
+use crate::compressed_body;
 use crate::sql::{insert_rows, statement};
 
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct NewEvent<'a> {
     /// The time that Vapi gave to the message.
     pub message_at: Option<DateTime<Utc>>,
     pub received_at: DateTime<Utc>,
-    /// The raw body, encoded by [`packed::pack`]. `None` if the caller is erased.
+    /// The raw body, encoded by [`compressed_body::pack`]. `None` if the caller is erased.
     pub body: Option<&'a [u8]>,
     pub body_hash: [u8; 32],
     /// The response.

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::statuses::OF_SHAPE;
 use super::operations;
+use crate::document::statuses::OF_SHAPE;
 
 /// The ranges and their descriptions; the statuses are appended.
 const RANGES: [(&str, &str); 2] = [
@@ -90,8 +90,8 @@ fn is_of_shape(status: &str, response: &Value) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::super::document;
     use super::*;
+    use crate::document::document;
 
     #[test]
     fn a_range_has_an_example_of_each_status_that_it_stands_for() {

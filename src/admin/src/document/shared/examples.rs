@@ -70,8 +70,8 @@ fn entry<'a>(media: &Map<String, Value>, schemas: &'a Map<String, Value>) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::document;
     use super::*;
+    use crate::document::document;
 
     #[test]
     fn each_body_has_an_example() {

@@ -97,8 +97,8 @@ fn type_name(field: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::document;
     use super::*;
+    use crate::document::document;
 
     /// Reduces a schema to what validation uses.
     fn bare(value: &mut Value, shared: &Value) {

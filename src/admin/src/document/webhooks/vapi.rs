@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::schemas::Schemas;
+use crate::document::schemas::Schemas;
 
 /// One kind of message.
 struct MessageType {

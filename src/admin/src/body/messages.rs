@@ -1,0 +1,275 @@
+//! Writes the messages for the faults of a body: the place, what was expected, and a similar name.
+//!
+//! It never repeats what was sent, except names of fields, because it may be a caller's data.
+
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use jsonschema::{JsonType, ValidationError};
+use serde_json::Value;
+
+use super::validate::DOCUMENT;
+use crate::api_document::document;
+use crate::state::shortened;
+use rules::fault::escaped;
+use rules::vocabulary::did_you_mean;
+use web::problem::FieldFault;
+
+/// Longer lists of names are cut off in messages.
+const FEW: usize = 20;
+
+/// A longer pattern is left out of the message; its example helps people more.
+const LONGEST_PATTERN: usize = 40;
+
+/// The faults of one validation error.
+pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault> {
+    let at = error.instance_path.to_string();
+    let schema = schema_of(root, error.schema_path.as_str());
+    let name = name_of(&at);
+    let one = |code: &str, detail: String| vec![FieldFault::new(at.clone(), code, detail)];
+    match &error.kind {
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            let known = || {
+                schema
+                    .and_then(|schema| schema["properties"].as_object())
+                    .into_iter()
+                    .flatten()
+            };
+            let unknown = |field: &String| {
+                let hint = nearest(field, known().map(|(name, _)| name.as_str()));
+                let detail = format!("There is no field `{}` here{hint}", shortened(field));
+                FieldFault::new(format!("{at}/{}", escaped(field)), "unknown_field", detail)
+            };
+            unexpected.iter().map(unknown).collect()
+        }
+        Kind::Required { property } => {
+            let field = property.as_str().unwrap_or_default();
+            let about = schema.and_then(|schema| schema["properties"][field]["description"].as_str());
+            let about = about.map(|about| format!(" {about}")).unwrap_or_default();
+            let detail = format!("The field `{field}` is missing.{about}");
+            vec![FieldFault::new(
+                format!("{at}/{}", escaped(field)),
+                "missing_field",
+                detail,
+            )]
+        }
+        // A field that may only be null is excluded by another field.
+        Kind::FalseSchema
+        | Kind::Type {
+            kind: TypeKind::Single(JsonType::Null),
+        } => {
+            let about = "stands with other fields that rule it out; leave one of them out";
+            one("contradiction", format!("{name} {about}."))
+        }
+        Kind::Type { kind } => {
+            let detail = format!(
+                "{name} must be {}{}{}.",
+                wanted(kind),
+                example(schema),
+                instead(&error.instance)
+            );
+            one("wrong_type", detail)
+        }
+        Kind::Enum { options } => {
+            let options = words(options);
+            one("not_in_list", not_in_list(&name, error.instance.as_str(), &options))
+        }
+        Kind::Constant { expected_value } => one("not_in_list", format!("{name} must be `{}`.", plain(expected_value))),
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            // A nullable field: report what is wrong with the value, not with the null alternative.
+            let mut branches = context.iter().filter(|branch| !asks_for_null(branch));
+            match (branches.next(), branches.next()) {
+                (Some(branch), None) => branch.iter().flat_map(|error| told(root, error)).collect(),
+                _ => one(
+                    "invalid_value",
+                    format!("{name} fits none of the forms that it may have."),
+                ),
+            }
+        }
+        Kind::PropertyNames { error: inner } => {
+            let key = inner.instance.as_str().unwrap_or_default();
+            let detail = match &inner.kind {
+                Kind::Enum { options } => {
+                    let options = words(options);
+                    not_in_list(&format!("A name in {name}"), Some(key), &options)
+                }
+                Kind::Pattern { pattern } => format!("A name in {name} must match the pattern `{pattern}`."),
+                _ => format!("`{}` is no name for {name}.", shortened(key)),
+            };
+            vec![FieldFault::new(format!("{at}/{}", escaped(key)), "not_in_list", detail)]
+        }
+        kind => {
+            let (code, expected) = limit(kind, schema);
+            one(code, format!("{name} {expected}{}.", example(schema)))
+        }
+    }
+}
+
+/// The keyword's code and requirement.
+fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
+    let other = |keyword: &str| schema.map(|schema| &schema[keyword]).filter(|limit| limit.is_number());
+    let range = |from: Option<&Value>, to: Option<&Value>| match (from, to) {
+        (Some(from), Some(to)) => format!("from {from} to {to}"),
+        (Some(from), None) => format!("at least {from}"),
+        (_, Some(to)) => format!("at most {to}"),
+        (None, None) => "within its limits".to_owned(),
+    };
+    let number = || format!("must be {}", range(other("minimum"), other("maximum")));
+    let length = || format!("must have {} characters", range(other("minLength"), other("maxLength")));
+    let items = || format!("must have {} entries", range(other("minItems"), other("maxItems")));
+    let fields = || {
+        format!(
+            "must have {} fields",
+            range(other("minProperties"), other("maxProperties"))
+        )
+    };
+    match kind {
+        Kind::Minimum { .. } | Kind::ExclusiveMinimum { .. } => ("too_small", number()),
+        Kind::Maximum { .. } | Kind::ExclusiveMaximum { .. } => ("too_large", number()),
+        Kind::MinLength { .. } => ("too_short", length()),
+        Kind::MaxLength { .. } => ("too_long", length()),
+        Kind::MinItems { .. } => ("too_few", items()),
+        Kind::MaxItems { .. } => ("too_many", items()),
+        Kind::MinProperties { .. } => ("too_few", fields()),
+        Kind::MaxProperties { .. } => ("too_many", fields()),
+        Kind::UniqueItems => ("repeated", "must not hold the same entry twice".to_owned()),
+        Kind::Pattern { .. } => ("bad_format", written(schema)),
+        Kind::Format { format } => ("bad_format", format!("must be {}", form(format))),
+        _ => ("invalid_value", "does not match the document".to_owned()),
+    }
+}
+
+/// The required form of a string, before its example. The validator's own pattern is an extended one.
+fn written(schema: Option<&Value>) -> String {
+    match schema.and_then(|schema| schema["pattern"].as_str()) {
+        Some(r"\S") => "must not be blank".to_owned(),
+        Some(pattern) if pattern.len() <= LONGEST_PATTERN => format!("must match the pattern `{pattern}`"),
+        _ => "must have another form".to_owned(),
+    }
+}
+
+fn form(format: &str) -> &str {
+    match format {
+        "date-time" => "an instant with its offset, as `2026-05-01T08:00:00-04:00`",
+        "date" => "a date, as `2026-12-24`",
+        "uuid" => "a UUID, as `0199f0c2-7a4e-7c3b-9a53-2f1d8f0b6c11`",
+        other => other,
+    }
+}
+
+fn wanted(kind: &TypeKind) -> String {
+    let name = |kind: JsonType| match kind {
+        JsonType::Array => "a list",
+        JsonType::Boolean => "`true` or `false`",
+        JsonType::Integer => "a whole number",
+        JsonType::Null => "null",
+        JsonType::Number => "a number",
+        JsonType::Object => "an object",
+        JsonType::String => "a text",
+    };
+    match kind {
+        TypeKind::Single(kind) => name(*kind).to_owned(),
+        TypeKind::Multiple(kinds) => {
+            let but_for_null = kinds.iter().filter(|kind| *kind != JsonType::Null);
+            but_for_null.map(name).collect::<Vec<_>>().join(" or ")
+        }
+    }
+}
+
+fn words(options: &Value) -> Vec<&str> {
+    options
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+fn instead(value: &Value) -> &'static str {
+    match value {
+        Value::Null => ", not null; leave it out where there is none",
+        Value::Bool(_) => ", not a truth value",
+        Value::Number(number) if number.is_f64() => ", not a number with a fraction",
+        Value::Number(_) => ", not a number",
+        Value::String(_) => ", not a text",
+        Value::Array(_) => ", not a list",
+        Value::Object(_) => ", not an object",
+    }
+}
+
+fn not_in_list(name: &str, given: Option<&str>, options: &[&str]) -> String {
+    let hint = nearest(given.unwrap_or_default(), options.iter().copied());
+    if options.len() > FEW {
+        return format!("{name} is none of the {} that are known{hint}", options.len());
+    }
+    format!("{name} must be one of `{}`{hint}", options.join("`, `"))
+}
+
+/// The end of a sentence that suggests a similar name.
+fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let hint = did_you_mean(&shortened(given), names);
+    if hint.is_empty() { ".".to_owned() } else { hint }
+}
+
+fn example(schema: Option<&Value>) -> String {
+    let example = schema
+        .map(|schema| &schema["examples"][0])
+        .filter(|example| !example.is_null());
+    example
+        .map(|example| format!(", as `{}`", plain(example)))
+        .unwrap_or_default()
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn name_of(pointer: &str) -> String {
+    let last = pointer.rsplit('/').find(|part| part.parse::<usize>().is_err());
+    let name = last.unwrap_or_default().replace("~1", "/").replace("~0", "~");
+    if pointer.is_empty() || name.is_empty() {
+        return "The body".to_owned();
+    }
+    let entry = if pointer.ends_with(|c: char| c.is_ascii_digit()) && !pointer.ends_with(&name) {
+        "An entry of "
+    } else {
+        ""
+    };
+    format!("{entry}`{}`", shortened(&name))
+}
+
+fn asks_for_null(branch: &[ValidationError<'static>]) -> bool {
+    let null = |fault: &ValidationError<'_>| {
+        matches!(
+            &fault.kind,
+            Kind::Type {
+                kind: TypeKind::Single(JsonType::Null)
+            }
+        )
+    };
+    branch.len() == 1 && branch.iter().all(null)
+}
+
+/// The schema of the keyword at a path of the validator, which goes through `$ref`s.
+fn schema_of(root: &'static Value, path: &str) -> Option<&'static Value> {
+    let mut schema = root;
+    // A body's validator begins with a reference to its schema.
+    let path = if root["$ref"].is_null() {
+        path.strip_prefix("/$ref").unwrap_or(path)
+    } else {
+        path
+    };
+    let (parents, _keyword) = path.rsplit_once('/')?;
+    for part in parents.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        schema = if part == "$ref" {
+            let target = schema["$ref"].as_str()?;
+            document().pointer(target.strip_prefix(DOCUMENT).unwrap_or(target).strip_prefix('#')?)?
+        } else if let Ok(index) = part.parse::<usize>()
+            && schema.is_array()
+        {
+            schema.get(index)?
+        } else {
+            schema.get(&part)?
+        };
+    }
+    Some(schema)
+}

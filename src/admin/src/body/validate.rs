@@ -1,0 +1,84 @@
+//! Validates a value against a schema of the document and reports all faults together.
+//!
+//! It uses the schemas that clients read, so that what is documented and what is rejected cannot differ.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
+use jsonschema::{Draft, Resource, Validator};
+use serde_json::{Value, json};
+
+use super::messages::told;
+use crate::api_document::document;
+use web::problem::{FieldFault, Problem};
+
+/// The base URI under which schemas reference each other.
+pub(super) const DOCUMENT: &str = "urn:ringbook:openapi";
+/// Maximum number of faults reported: a body of a megabyte may have half a million.
+const MOST: usize = 1000;
+
+static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock::new(RwLock::default);
+
+/// Every fault of a value, in the order of their places.
+///
+/// # Errors
+/// 500 if the document has no such schema.
+pub fn faults(schema: &str, value: &Value) -> Result<Vec<FieldFault>, Problem> {
+    let validator = validator(schema)?;
+    let root = &document()["components"]["schemas"][schema];
+    let mut faults: Vec<FieldFault> = Vec::new();
+    for fault in validator.iter_errors(value).flat_map(|error| told(root, &error)) {
+        // A wrong type hides all other faults of the same value.
+        match faults.iter_mut().find(|known| known.pointer == fault.pointer) {
+            Some(known) if fault.code == "wrong_type" => *known = fault,
+            Some(_) => {}
+            None => faults.push(fault),
+        }
+        if faults.len() == MOST {
+            break;
+        }
+    }
+    Ok(faults)
+}
+
+fn validator(schema: &str) -> Result<Arc<Validator>, Problem> {
+    let known = VALIDATORS
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(schema)
+        .cloned();
+    if let Some(validator) = known {
+        return Ok(validator);
+    }
+    let built = Arc::new(of_document(
+        &json!({"$ref": format!("{DOCUMENT}#/components/schemas/{schema}")}),
+    )?);
+    let mut known = VALIDATORS.write().unwrap_or_else(PoisonError::into_inner);
+    known.insert(schema.to_owned(), Arc::clone(&built));
+    Ok(built)
+}
+
+/// The first fault of a value by a schema elsewhere in the document, for rare checks.
+///
+/// # Errors
+/// 500 if the schema is invalid.
+pub fn one(schema: &'static Value, value: &Value) -> Result<Option<FieldFault>, Problem> {
+    let text = schema.to_string().replace("\"#/", &format!("\"{DOCUMENT}#/"));
+    let absolute: Value = serde_json::from_str(&text).map_err(|error| Problem::internal(&error))?;
+    let validator = of_document(&absolute)?;
+    Ok(validator
+        .iter_errors(value)
+        .flat_map(|error| told(schema, &error))
+        .next())
+}
+
+/// A validator of a schema that may reference those of the document.
+fn of_document(schema: &Value) -> Result<Validator, Problem> {
+    let components = json!({"components": {"schemas": document()["components"]["schemas"]}});
+    let components = Resource::from_contents(components).map_err(|error| Problem::internal(&error))?;
+    let options = jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .should_validate_formats(true)
+        .with_resource(DOCUMENT, components);
+    options.build(schema).map_err(|error| Problem::internal(&error))
+}

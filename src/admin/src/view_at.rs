@@ -1,0 +1,110 @@
+//! The state of a rulebook that a request reads: the head, an older revision, or the head with a change set.
+
+use std::sync::Arc;
+
+use poem_openapi::types::Type;
+use uuid::Uuid;
+
+use super::auth::Caller;
+use super::change_sets::candidate::would_be;
+use super::responses::RowWithVersion;
+use super::state::AdminState;
+use revisions::cache::Standing;
+use rules::rows::{Row, RowSet, StoredRow};
+use web::problem::Problem;
+
+/// The rows of one state of a rulebook.
+#[expect(clippy::large_enum_variant, reason = "one for each request, and never kept")]
+pub enum RowsAtState {
+    /// The head.
+    Head(Standing),
+    /// An older revision.
+    Revision(Uuid, i64, Arc<RowSet>),
+    /// The head with a change set.
+    WouldBe(Standing, RowSet),
+}
+
+impl RowsAtState {
+    /// The state that a request names, if the caller may see it.
+    ///
+    /// # Errors
+    /// 422 if it names two states, 404 if the rulebook, revision or change set does not exist for this caller, 5xx if the
+    /// database fails.
+    pub async fn of(
+        state: &AdminState,
+        caller: &Caller,
+        rulebook: &str,
+        revision: Option<i64>,
+        change_set: Option<Uuid>,
+    ) -> Result<Self, Problem> {
+        let standing = state.standing(caller, rulebook).await?;
+        match (revision, change_set) {
+            (Some(_), Some(_)) => Err(both_states()),
+            (Some(revision), None) if revision != standing.revision => {
+                let rows = state.rows(standing.rulebook_id, revision).await?;
+                Ok(Self::Revision(standing.rulebook_id, revision, rows))
+            }
+            (None, Some(id)) => {
+                let rows = would_be(state, &standing, id).await?;
+                Ok(Self::WouldBe(standing, rows))
+            }
+            _ => Ok(Self::Head(standing)),
+        }
+    }
+
+    #[must_use]
+    pub fn rulebook_id(&self) -> Uuid {
+        match self {
+            Self::Head(standing) | Self::WouldBe(standing, _) => standing.rulebook_id,
+            Self::Revision(rulebook_id, ..) => *rulebook_id,
+        }
+    }
+
+    /// The revision's number; for a change set, that of the head.
+    #[must_use]
+    pub fn revision(&self) -> i64 {
+        match self {
+            Self::Head(standing) | Self::WouldBe(standing, _) => standing.revision,
+            Self::Revision(_, revision, _) => *revision,
+        }
+    }
+
+    #[must_use]
+    pub fn rows(&self) -> &RowSet {
+        match self {
+            Self::Head(standing) => standing.rows(),
+            Self::Revision(_, _, rows) => rows,
+            Self::WouldBe(_, rows) => rows,
+        }
+    }
+
+    #[must_use]
+    pub fn one<R: Row + Type>(&self, code: &str) -> Option<(RowWithVersion<R>, i64)> {
+        let stored = R::table(self.rows()).get(code)?;
+        Some(self.told(code, stored))
+    }
+
+    pub fn all<R: Row + Type>(&self) -> impl Iterator<Item = RowWithVersion<R>> {
+        let rows = R::table(self.rows()).iter();
+        rows.map(|(code, stored)| self.told(code, stored).0)
+    }
+
+    /// In a change set, a row has the version of the head's row: the base version of its next change.
+    fn told<R: Row + Type>(&self, code: &str, stored: &StoredRow<R>) -> (RowWithVersion<R>, i64) {
+        let row = RowWithVersion::of(stored);
+        match self {
+            Self::WouldBe(standing, _) => {
+                let stands = R::table(standing.rows()).get(code).map_or(0, |row| row.version);
+                (row.with("version", stands.into()), stands)
+            }
+            Self::Head(_) | Self::Revision(..) => (row, stored.version),
+        }
+    }
+}
+
+/// 422: a request can read only one state.
+#[must_use]
+pub fn both_states() -> Problem {
+    let detail = "Give `revision` or `change_set`, not both: a change set is based on the head.";
+    Problem::fault("change_set", "contradiction", detail)
+}

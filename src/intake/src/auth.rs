@@ -1,0 +1,15 @@
+//! Authenticates Vapi's requests. [`verify`] checks one against the [`scheme`]s and [`secret`]s of its rulebook, which
+//! [`access`] caches. [`sign`] computes signatures, and [`settings`] validates what an administrator stores.
+//!
+//! It never reveals why a request was rejected, and never prints a secret.
+
+pub mod access;
+#[cfg(test)]
+mod refusal_tests;
+pub mod scheme;
+pub mod secret;
+pub mod settings;
+pub mod sign;
+pub mod verify;
+#[cfg(test)]
+mod verify_tests;

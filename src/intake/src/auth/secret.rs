@@ -1,0 +1,37 @@
+//! A webhook secret. In: an id and the bytes shared with Vapi. Out: the same, never printed.
+
+use std::fmt;
+
+/// A shared secret that signs messages. Its bytes are never logged: `Debug` prints only the id.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    id: String,
+    bytes: Vec<u8>,
+}
+
+impl Secret {
+    /// A secret with this id. The id may be logged, the bytes may not.
+    pub fn new(id: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            id: id.into(),
+            bytes: bytes.into(),
+        }
+    }
+
+    /// The id, which may appear in the log and the audit.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The bytes, for the signature code only.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,177 @@
+//! Decides which of two responses a message gets: that of the transaction, or the fallback after a timeout.
+//!
+//! In: the response that the transaction is about to commit, and the timeout of its waiter. Out: exactly one of the two. After
+//! the timeout, a transaction does not commit. A commit that already runs at the timeout cannot be cancelled: its response is
+//! given and the message is spooled. If it did commit, the drain finds the message already recorded.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::evaluate::Precomputed;
+
+/// A response that was given, and the decision behind it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedResponse {
+    /// The revision that decided; 0 if no rulebook was known.
+    pub revision: i64,
+    /// The response body.
+    pub answer: Value,
+    /// The decision behind it.
+    #[serde(with = "shared")]
+    pub found: Arc<Precomputed>,
+}
+
+/// Serializes an `Arc` as its content.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Arc<T>, to: S) -> Result<S::Ok, S::Error> {
+        T::serialize(value, to)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Arc<T>, D::Error> {
+        T::deserialize(from).map(Arc::new)
+    }
+}
+
+/// Progress of one message, shared by its transaction and its waiter.
+#[derive(Debug, Default)]
+pub struct CommitRace(Mutex<Stage>);
+
+#[derive(Debug, Default)]
+enum Stage {
+    /// Not decided yet.
+    #[default]
+    Begun,
+    /// Decided, not committed.
+    WorkedOut(Arc<Precomputed>),
+    /// The commit runs or is done.
+    Committing(Arc<RecordedResponse>),
+    /// The waiter timed out: the transaction must not commit.
+    GivenUp,
+}
+
+/// What the transaction leaves to the fallback after a timeout.
+#[derive(Debug, Clone)]
+pub enum Partial {
+    /// Nothing.
+    Nothing,
+    /// Its decision; the transaction will not commit.
+    WorkedOut(Arc<Precomputed>),
+    /// The response that it commits or has committed: this one must be given.
+    Committing(Arc<RecordedResponse>),
+}
+
+impl CommitRace {
+    /// Stores the decision.
+    pub(super) fn worked_out(&self, ahead: Precomputed) -> Arc<Precomputed> {
+        let ahead = Arc::new(ahead);
+        let mut stage = self.lock();
+        if matches!(*stage, Stage::Begun | Stage::WorkedOut(_)) {
+            *stage = Stage::WorkedOut(Arc::clone(&ahead));
+        }
+        ahead
+    }
+
+    /// The stored decision.
+    pub(super) fn ahead(&self) -> Option<Arc<Precomputed>> {
+        match &*self.lock() {
+            Stage::WorkedOut(ahead) => Some(Arc::clone(ahead)),
+            Stage::Begun | Stage::Committing(_) | Stage::GivenUp => None,
+        }
+    }
+
+    /// Whether the waiter timed out.
+    pub(super) fn is_given_up(&self) -> bool {
+        matches!(*self.lock(), Stage::GivenUp)
+    }
+
+    /// Whether the transaction may commit. If so, it must commit immediately.
+    pub(super) fn commits(&self, given: RecordedResponse) -> bool {
+        let mut stage = self.lock();
+        if matches!(*stage, Stage::GivenUp) {
+            return false;
+        }
+        *stage = Stage::Committing(Arc::new(given));
+        true
+    }
+
+    /// Stops the transaction, unless its commit already runs.
+    pub(super) fn give_up(&self) -> Partial {
+        let mut stage = self.lock();
+        match std::mem::replace(&mut *stage, Stage::GivenUp) {
+            Stage::Begun | Stage::GivenUp => Partial::Nothing,
+            Stage::WorkedOut(ahead) => Partial::WorkedOut(ahead),
+            Stage::Committing(given) => {
+                *stage = Stage::Committing(Arc::clone(&given));
+                Partial::Committing(given)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::evaluate::MessageDecisions;
+
+    fn ahead() -> Precomputed {
+        Precomputed {
+            revision: 3,
+            found: MessageDecisions::Answer(json!({})),
+        }
+    }
+
+    fn given() -> RecordedResponse {
+        RecordedResponse {
+            revision: 3,
+            answer: json!({"one": 1}),
+            found: Arc::new(ahead()),
+        }
+    }
+
+    #[test]
+    fn a_transaction_that_was_given_up_on_does_not_commit() {
+        let attempt = CommitRace::default();
+        attempt.worked_out(ahead());
+        assert!(matches!(attempt.give_up(), Partial::WorkedOut(_)));
+        assert!(!attempt.commits(given()));
+        assert!(matches!(attempt.give_up(), Partial::Nothing));
+    }
+
+    #[test]
+    fn a_commit_that_is_under_way_is_what_is_answered() {
+        let attempt = CommitRace::default();
+        attempt.worked_out(ahead());
+        assert!(attempt.commits(given()));
+        for _ in 0..2 {
+            let Partial::Committing(left) = attempt.give_up() else {
+                panic!()
+            };
+            assert_eq!(left.answer, json!({"one": 1}));
+        }
+    }
+
+    #[test]
+    fn of_the_two_exactly_one_wins() {
+        for _ in 0..1_000 {
+            let attempt = CommitRace::default();
+            let (committed, left) = std::thread::scope(|scope| {
+                let transaction = scope.spawn(|| attempt.commits(given()));
+                let left = attempt.give_up();
+                (transaction.join().unwrap(), left)
+            });
+            assert_eq!(committed, matches!(left, Partial::Committing(_)));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A decision about a message, with its input and its duration.
+//!
+//! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, with the head revision
+//! seen last. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The transaction uses the
+//! decision only if the head is still the same.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer;
+use super::message::{Intake, Message};
+use super::parse::event::{Event, Payload};
+use super::parse::facts;
+use super::{requests, tools};
+use base::clock::Clock;
+use base::telemetry;
+use rules::compile::Rulebook;
+use rules::decision::Decision;
+use rules::facts::ExtractedFacts;
+use rules::script::{ScriptVersion, Skips};
+
+/// A decision to be stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// Its id.
+    pub id: Uuid,
+    /// The facts of the message.
+    pub extracted: ExtractedFacts,
+    /// The instant that the facts are about.
+    pub at: DateTime<Utc>,
+    /// The decision.
+    pub decision: Decision,
+    /// Duration of the decision, in microseconds.
+    pub duration_us: i64,
+    /// The scripts that ran in it, including those that failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) ran: Vec<ScriptVersion>,
+    /// The scripts that failed in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) faulted: Vec<ScriptVersion>,
+}
+
+/// The input of a decision: the decision depends on these four values only.
+pub(super) struct EvaluationInput<'a> {
+    pub rulebook: &'a Rulebook,
+    pub message: &'a Message,
+    pub clock: &'a Clock,
+    pub skips: Skips,
+}
+
+/// The decisions for a message, by one revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Precomputed {
+    /// The revision.
+    pub revision: i64,
+    /// The decisions.
+    pub found: MessageDecisions,
+}
+
+/// The decisions for a message, by its type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageDecisions {
+    /// The decision about a report.
+    Report(Box<DecisionRecord>),
+    /// The result of every tool call.
+    Tools(Vec<tools::ToolRun>),
+    /// The response to any other message.
+    Answer(Value),
+}
+
+impl EvaluationInput<'_> {
+    /// Decides about the message, with the arguments of a tool if there is one.
+    pub(super) fn decide(&self, arguments: Option<&Value>) -> DecisionRecord {
+        let started = Instant::now();
+        let event = &self.message.event;
+        let extracted = facts::extract(self.rulebook, event, arguments);
+        let at = facts::instant(event, self.message.received_at);
+        let decided = self.rulebook.decide_without(&extracted, at, self.skips.clone());
+        let (decision, took) = (decided.decision, started.elapsed());
+        telemetry::metrics::decision(decision.priority.name(), decision.is_degraded(), took);
+        DecisionRecord {
+            id: self.clock.new_id(),
+            extracted,
+            at,
+            decision,
+            duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            ran: decided.ran,
+            faulted: decided.faulted,
+        }
+    }
+
+    /// Makes all decisions that the message needs.
+    pub(super) fn work_out(&self) -> Precomputed {
+        let found = match &self.message.event.payload {
+            Payload::Report(_) => MessageDecisions::Report(Box::new(self.decide(None))),
+            Payload::ToolCalls(requests) => {
+                MessageDecisions::Tools(requests.iter().map(|request| tools::run(self, request)).collect())
+            }
+            _ => {
+                let answer = requests::answer(self).unwrap_or_else(|| answer::neutral(self.message.event.kind));
+                MessageDecisions::Answer(answer.to_json())
+            }
+        };
+        Precomputed {
+            revision: self.rulebook.revision(),
+            found,
+        }
+    }
+}
+
+impl MessageDecisions {
+    /// The response to the message, if no part of it was answered before.
+    #[must_use]
+    pub fn answer(&self, event: &Event) -> Value {
+        match (self, &event.payload) {
+            (Self::Answer(answer), _) => answer.clone(),
+            (Self::Tools(ran), Payload::ToolCalls(requests)) => tools::answer(event, requests, ran).to_json(),
+            _ => json!({}),
+        }
+    }
+
+    /// The response if nothing of the message could be stored; `None` if it is the same response.
+    pub(super) fn answer_unkept(&self, event: &Event) -> Option<Value> {
+        match (self, &event.payload) {
+            (Self::Tools(ran), Payload::ToolCalls(requests)) => {
+                Some(tools::answer_unkept(event, requests, ran).to_json())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a script failed in it.
+    pub(super) fn has_failed_scripts(&self) -> bool {
+        matches!(self, Self::Report(decided) if !decided.faulted.is_empty())
+    }
+
+    /// The most urgent priority among the decisions.
+    #[must_use]
+    pub fn priority(&self) -> Option<&'static str> {
+        match self {
+            Self::Report(decided) => Some(decided.decision.priority.name()),
+            Self::Tools(ran) => ran.iter().filter_map(tools::ToolRun::priority).min(),
+            Self::Answer(_) => None,
+        }
+    }
+}
+
+/// Whether a decision about the message may run scripts.
+pub(super) fn runs_scripts(rulebook: &Rulebook, message: &Message) -> bool {
+    let decides = matches!(
+        &message.event.payload,
+        Payload::Report(_) | Payload::ToolCalls(_) | Payload::TransferDestination | Payload::Handoff { .. }
+    );
+    decides && rulebook.has_scripts()
+}
+
+/// Decides about a message on the script threads. If they are busy, it is decided without scripts.
+pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
+    let rulebook_id = message.access.rulebook_id;
+    let skips = intake
+        .current
+        .quarantines()
+        .skips(rulebook_id, rulebook, message.received_at);
+    let (book, asked, clock) = (Arc::clone(rulebook), Arc::clone(message), intake.clock.clone());
+    let work = move || {
+        let question = EvaluationInput {
+            rulebook: &book,
+            message: &asked,
+            clock: &clock,
+            skips,
+        };
+        question.work_out()
+    };
+    match intake.current.pools().run_scripts(rulebook_id, work).await {
+        Ok(ahead) => ahead,
+        Err(busy) => {
+            // Not the fault of a script: decide this message without scripts and record no script failure.
+            telemetry::metrics::scripts_busy();
+            let question = EvaluationInput {
+                rulebook,
+                message,
+                clock: &intake.clock,
+                skips: Skips::all(format!("left out: {busy}")),
+            };
+            question.work_out()
+        }
+    }
+}

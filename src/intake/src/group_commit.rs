@@ -1,0 +1,294 @@
+//! Records several messages in one transaction. A commit costs a database more than the writes of a message, so messages that
+//! arrive during a transaction share the next one. A message that arrives alone has its own transaction.
+//!
+//! Only messages whose response no caller waits for share a transaction. All messages of a transaction are recorded or none, and
+//! each is answered after the commit. If one of them cannot be recorded, the others share a new transaction without it, and
+//! [`dead_letter`] tries it separately.
+//!
+//! Messages of one call wait in the same [`CommitQueue`]. A transaction contains at most one message of each call, in the order of the
+//! calls. It writes rows that many calls share (SMS messages and their daily count) last. So no two transactions wait for each
+//! other's rows.
+
+mod statements;
+mod transaction;
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use self::transaction::{GroupError, GroupMessage, GroupOutcome, Writes, together};
+use super::commit_race::CommitRace;
+use super::dead_letter;
+use super::ingest;
+use super::message::{IngestError, Intake, Message, MessageOutcome};
+use super::parse::event::Payload;
+use base::telemetry::{self, metrics};
+use store::Database;
+use store::dry_run;
+
+/// Maximum number of shared transactions at the same time on PostgreSQL. Fewer on a machine with few processors: the more
+/// messages share a transaction, the less each costs.
+const MAX_QUEUES: usize = 4;
+/// Same as [`MAX_QUEUES`], for SQLite, which has one writer.
+const QUEUES_ON_SQLITE: usize = 1;
+/// Maximum number of messages in a transaction.
+const MAX_MESSAGES: usize = 32;
+/// Messages with larger bodies have their own transaction, so that they do not delay others.
+const MAX_SHARED_BODY: usize = 256 * 1024;
+/// How often a transaction is retried without a message that cannot be recorded. After that, each message has its own
+/// transaction.
+const MOST_LEFT_OUT: usize = 3;
+
+/// The queues in which messages wait for a transaction. Cloning shares them.
+#[derive(Clone)]
+pub struct Sharing {
+    lines: Arc<[Mutex<CommitQueue>]>,
+    shared: Arc<AtomicU64>,
+    tasks: TaskTracker,
+}
+
+#[derive(Default)]
+struct CommitQueue {
+    /// Whether a transaction of this line is running.
+    busy: bool,
+    waiting: VecDeque<QueuedMessage>,
+}
+
+/// A waiting message. The answer `None` tells its task to use a separate transaction.
+struct QueuedMessage {
+    item: GroupMessage,
+    answer: oneshot::Sender<Option<Result<MessageOutcome, IngestError>>>,
+}
+
+/// Two messages with the same key cannot share a transaction. The key is the rulebook and the call, or the event if there is no
+/// call.
+type Key = (Uuid, String);
+
+impl Sharing {
+    /// Creates the lines for a database. `tasks` tracks the transactions, so that a shutdown waits for them.
+    #[must_use]
+    pub fn new(database: &Database, tasks: TaskTracker) -> Self {
+        let count = match database {
+            Database::Sqlite(_) => QUEUES_ON_SQLITE,
+            Database::Postgres(_) => (processors() / 2).clamp(1, MAX_QUEUES),
+        };
+        Self {
+            lines: (0..count).map(|_| Mutex::default()).collect(),
+            shared: Arc::default(),
+            tasks,
+        }
+    }
+
+    /// Number of messages recorded in shared transactions.
+    #[must_use]
+    pub fn shared(&self) -> u64 {
+        self.shared.load(Ordering::Relaxed)
+    }
+
+    /// Records a message, alone or with others, and returns the response.
+    ///
+    /// # Errors
+    /// Same as for a separate transaction.
+    pub(super) async fn attempt(
+        &self,
+        intake: Intake,
+        message: &Arc<Message>,
+        attempt: &Arc<CommitRace>,
+    ) -> Result<MessageOutcome, IngestError> {
+        if !may_share(message) {
+            return dead_letter::attempt(&intake, message, attempt).await;
+        }
+        let place = self.place(&key(message));
+        let item = GroupMessage {
+            intake,
+            message: Arc::clone(message),
+            attempt: Arc::clone(attempt),
+        };
+        // Decide before entering the line: neither a slow script nor a decision delays the line.
+        ingest::work_out_now(&item.intake, message, attempt).await;
+        message.stored_body();
+        match self.enter(place, &item) {
+            QueuePlace::First(turn) => {
+                let outcome = dead_letter::attempt(&item.intake, message, attempt).await;
+                drop(turn);
+                outcome
+            }
+            QueuePlace::Waits(answered) => match answered.await {
+                Ok(Some(outcome)) => outcome,
+                Ok(None) | Err(_) => dead_letter::attempt(&item.intake, message, attempt).await,
+            },
+        }
+    }
+
+    fn enter(&self, place: usize, item: &GroupMessage) -> QueuePlace {
+        let mut line = self.line(place);
+        if !line.busy {
+            line.busy = true;
+            return QueuePlace::First(CommitTurn {
+                sharing: self.clone(),
+                place,
+            });
+        }
+        let (answer, answered) = oneshot::channel();
+        line.waiting.push_back(QueuedMessage {
+            item: item.clone(),
+            answer,
+        });
+        QueuePlace::Waits(answered)
+    }
+
+    fn place(&self, key: &Key) -> usize {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let count = u64::try_from(self.lines.len()).unwrap_or(1).max(1);
+        usize::try_from(hasher.finish() % count).unwrap_or_default()
+    }
+
+    fn line(&self, place: usize) -> MutexGuard<'_, CommitQueue> {
+        // `place` is less than the number of lines.
+        #[expect(clippy::indexing_slicing, reason = "see above")]
+        self.lines[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+enum QueuePlace {
+    /// The line was idle.
+    First(CommitTurn),
+    Waits(oneshot::Receiver<Option<Result<MessageOutcome, IngestError>>>),
+}
+
+/// The right to run a transaction of a line. When it is dropped, the messages that arrived meanwhile get the next transaction.
+struct CommitTurn {
+    sharing: Sharing,
+    place: usize,
+}
+
+impl Drop for CommitTurn {
+    fn drop(&mut self) {
+        let next = {
+            let mut line = self.sharing.line(self.place);
+            let next = line.take();
+            line.busy = !next.is_empty();
+            next
+        };
+        if next.is_empty() {
+            return;
+        }
+        let turn = Self {
+            sharing: self.sharing.clone(),
+            place: self.place,
+        };
+        self.sharing.tasks.spawn(
+            async move {
+                let shared = record(next).await;
+                metrics::messages_shared(shared);
+                turn.sharing.shared.fetch_add(shared, Ordering::Relaxed);
+                drop(turn);
+            }
+            .in_current_span(),
+        );
+    }
+}
+
+impl CommitQueue {
+    /// The messages of the next transaction, in the order of their calls.
+    fn take(&mut self) -> Vec<QueuedMessage> {
+        let mut keys = HashSet::new();
+        let (mut taken, mut left) = (Vec::new(), VecDeque::new());
+        for waiting in self.waiting.drain(..) {
+            let key = key(&waiting.item.message);
+            if taken.len() < MAX_MESSAGES && keys.insert(key.clone()) {
+                taken.push((key, waiting));
+            } else {
+                left.push_back(waiting);
+            }
+        }
+        self.waiting = left;
+        taken.sort_by(|one, other| one.0.cmp(&other.0));
+        taken.into_iter().map(|(_, waiting)| waiting).collect()
+    }
+}
+
+/// Records messages in one transaction and answers each. Returns how many shared it.
+async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
+    let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
+    while left_out <= MOST_LEFT_OUT {
+        // A message whose waiter timed out was answered from the spool; it would roll back the transaction of all.
+        let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
+        waiting = rest;
+        for one in late {
+            let _ = one.answer.send(Some(Err(IngestError::TooSlow)));
+        }
+        if waiting.len() < 2 {
+            break;
+        }
+        let items: Vec<GroupMessage> = waiting.iter().map(|one| one.item.clone()).collect();
+        // A panic ends only this task: then each message has its own transaction.
+        let ended = tokio::spawn(async move { together(&items, writes).await }.in_current_span()).await;
+        match ended {
+            Ok(Ok(fates)) => {
+                let mut shared = 0;
+                for (one, fate) in waiting.into_iter().zip(fates) {
+                    let reply = match fate {
+                        GroupOutcome::Recorded(outcome) => {
+                            shared += 1;
+                            Some(Ok(outcome))
+                        }
+                        GroupOutcome::Refused(error) => Some(Err(error)),
+                        GroupOutcome::Alone => None,
+                    };
+                    // A waiter that timed out does not receive it.
+                    let _ = one.answer.send(reply);
+                }
+                return shared;
+            }
+            Ok(Err(GroupError::BySome(error))) => {
+                telemetry::log_cause("messages_one_by_one", &error);
+                writes = Writes::OneByOne;
+            }
+            Ok(Err(GroupError::By(place, error))) => {
+                telemetry::log_cause("message_left_out", &error);
+                let _ = waiting.remove(place).answer.send(None);
+                (writes, left_out) = (Writes::AllAtOnce, left_out + 1);
+            }
+            Ok(Err(GroupError::All(error))) => {
+                telemetry::log_cause("messages_not_shared", &error);
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    for one in waiting {
+        let _ = one.answer.send(None);
+    }
+    0
+}
+
+/// Whether a message may wait for others: no caller waits for its response, and it writes a few rows of one call.
+fn may_share(message: &Message) -> bool {
+    let nobody_waits = matches!(
+        message.event.payload,
+        Payload::Report(_) | Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::Other
+    );
+    nobody_waits
+        && message.body.len() <= MAX_SHARED_BODY
+        && message.stands_for.is_none()
+        && message.origin == super::sms_age::Origin::Live
+        && !dry_run::is_on()
+}
+
+fn key(message: &Message) -> Key {
+    let event = &message.event;
+    let call = event.call_id().map_or_else(|| event.event_key(), ToOwned::to_owned);
+    (message.access.rulebook_id, call)
+}

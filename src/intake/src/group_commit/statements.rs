@@ -1,0 +1,224 @@
+//! Writes the messages of one rulebook that share a transaction, with one statement per table for all of them.
+//!
+//! In: their steps, of different calls. Out: what was written for each. Handles only new messages of a call without an earlier
+//! report. Duplicates, amendments and other cases go through [`MessageWrite::run`] in the same transaction.
+
+use std::collections::HashMap;
+
+use sea_orm::DatabaseTransaction;
+use serde_json::{Map, Value};
+
+use crate::answer;
+use crate::evaluate::MessageDecisions;
+use crate::job::Job;
+use crate::message::IngestError;
+use crate::message_write::MessageWrite;
+use crate::parse::event::{CallPart, Payload};
+use crate::queue_sms;
+use crate::queue_sms::Outgoing;
+use crate::record_report;
+use crate::record_report::Recording;
+use store::leads::{self, NewLead};
+use store::{call_transcripts, calls, decisions, fault_points, webhook_events};
+
+/// What was written for a message.
+pub(crate) struct WrittenMessage<'a> {
+    /// The response.
+    pub answer: Value,
+    /// Its SMS messages. They are queued last, because they lock rows that many calls share.
+    texts: Option<Outgoing<'a>>,
+}
+
+/// A new report and its call.
+struct NewReport<'a> {
+    place: usize,
+    call_id: &'a str,
+    recording: Recording<'a, 'a>,
+}
+
+/// Writes the messages that it can handle. The result is `None` for each of the others.
+///
+/// # Errors
+/// If the database fails, or a caller was erased meanwhile.
+pub(crate) async fn write<'a>(
+    tx: &DatabaseTransaction,
+    steps: &'a [MessageWrite<'a>],
+) -> Result<Vec<Option<WrittenMessage<'a>>>, IngestError> {
+    let asked: Vec<(usize, &MessageWrite<'_>, String, Value)> = steps
+        .iter()
+        .enumerate()
+        .filter_map(|(place, step)| Some((place, step, step.message.event.event_key(), response_to(step)?)))
+        .collect();
+    let events: Vec<_> = asked
+        .iter()
+        .map(|(_, step, key, answer)| step.new_event(key, answer))
+        .collect();
+    let new = webhook_events::insert_each(tx, &events).await?;
+    fault_points::reach(fault_points::Step::MessageEventInserted)?;
+    let mut written: Vec<Option<WrittenMessage<'a>>> = steps.iter().map(|_| None).collect();
+    for (place, step, _, answer) in asked {
+        if new.contains(&step.event_id) {
+            written[place] = Some(WrittenMessage { answer, texts: None });
+        }
+    }
+    let is_new = |place: &usize| written[*place].is_some();
+    let new: Vec<usize> = (0..steps.len()).filter(is_new).collect();
+    update_calls(tx, steps, &new).await?;
+    let reported: Vec<NewReport<'a>> = new
+        .iter()
+        .filter_map(|place| reported(*place, &steps[*place]))
+        .collect();
+    for (place, texts) in report(tx, &reported).await? {
+        if let Some(written) = &mut written[place] {
+            written.texts = Some(texts);
+        }
+    }
+    Ok(written)
+}
+
+/// Queues the SMS messages for messages of one rulebook. The result says for each message whether it has any.
+///
+/// # Errors
+/// If the database fails.
+pub(crate) async fn queue_sms(
+    tx: &DatabaseTransaction,
+    written: Vec<Option<WrittenMessage<'_>>>,
+) -> Result<Vec<bool>, IngestError> {
+    let mut queued = vec![false; written.len()];
+    let waiting = written.into_iter().enumerate();
+    let waiting = waiting.filter_map(|(place, written)| Some((place, written?.texts?)));
+    let (places, outgoing): (Vec<usize>, Vec<Outgoing<'_>>) = waiting.unzip();
+    for (place, any) in places.into_iter().zip(queue_sms::send_each(tx, outgoing).await?) {
+        queued[place] = any;
+    }
+    Ok(queued)
+}
+
+/// The response to a new message; `None` for a message that is not handled here.
+fn response_to(step: &MessageWrite<'_>) -> Option<Value> {
+    let event = &step.message.event;
+    match &event.payload {
+        Payload::Report(_) => {
+            let follows_none = step.head.call.as_ref().is_none_or(|call| !call.reported);
+            (event.call_id().is_some() && follows_none).then(|| Value::Object(Map::new()))
+        }
+        Payload::StatusUpdate { .. } | Payload::Transcript { .. } => Some(answer::neutral(event.kind).to_json()),
+        Payload::Other => Some(step.found.answer(event)),
+        _ => None,
+    }
+}
+
+/// Writes call data from status updates and transcripts.
+async fn update_calls(tx: &DatabaseTransaction, steps: &[MessageWrite<'_>], new: &[usize]) -> Result<(), IngestError> {
+    let nothing = CallPart::default();
+    let mut touched = Vec::new();
+    let mut turns = Vec::new();
+    for step in new.iter().map(|place| &steps[*place]) {
+        let event = &step.message.event;
+        let updates = matches!(event.payload, Payload::StatusUpdate { .. } | Payload::Transcript { .. });
+        let Some(call_id) = event.call_id().filter(|_| updates) else {
+            continue;
+        };
+        let part = event.call.as_ref().unwrap_or(&nothing);
+        touched.push((
+            record_report::call_update(event, part, call_id),
+            step.message.received_at,
+        ));
+        turns.extend(record_report::live_turn(event, part, call_id));
+    }
+    let Some(rulebook_id) = steps.first().map(|step| step.message.access.rulebook_id) else {
+        return Ok(());
+    };
+    let calls: Vec<_> = touched.iter().map(|(touch, now)| (touch, *now)).collect();
+    if calls::touch_each(tx, rulebook_id, &calls).await? < calls.len() {
+        return Err(IngestError::CallErased);
+    }
+    call_transcripts::add_live(tx, rulebook_id, &turns).await?;
+    Ok(())
+}
+
+fn reported<'a>(place: usize, step: &'a MessageWrite<'a>) -> Option<NewReport<'a>> {
+    let (Payload::Report(report), MessageDecisions::Report(decided)) = (&step.message.event.payload, step.found) else {
+        return None;
+    };
+    let recording = Recording { step, report, decided };
+    Some(NewReport {
+        place,
+        call_id: step.message.event.call_id()?,
+        recording,
+    })
+}
+
+/// Writes the calls, turns, decisions and leads of reports. Out: the SMS messages to queue.
+async fn report<'a>(
+    tx: &DatabaseTransaction,
+    reports: &[NewReport<'a>],
+) -> Result<Vec<(usize, Outgoing<'a>)>, IngestError> {
+    let Some(first) = reports.first() else {
+        return Ok(Vec::new());
+    };
+    let rulebook_id = first.recording.step.message.access.rulebook_id;
+    let calls: Vec<_> = reports
+        .iter()
+        .map(|one| (one.recording.reported_call(one.call_id), one.now()))
+        .collect();
+    let calls: Vec<_> = calls.iter().map(|(call, now)| (call, *now)).collect();
+    if calls::record_reports(tx, rulebook_id, &calls).await? < calls.len() {
+        return Err(IngestError::CallErased);
+    }
+    let turns = reports.iter().map(|one| one.recording.turns(one.call_id)).collect();
+    call_transcripts::replace(tx, rulebook_id, turns).await?;
+    let decisions: Result<Vec<_>, _> = reports
+        .iter()
+        .map(|one| one.recording.decided.new_row(one.recording.step, "report"))
+        .collect();
+    decisions::insert_each(tx, decisions?).await?;
+    let known: Vec<&str> = reports
+        .iter()
+        .filter(|one| one.recording.step.head.call.is_some())
+        .map(|one| one.call_id)
+        .collect();
+    let mut spoken = decisions::spoken(tx, rulebook_id, &known).await?;
+    let jobs: Vec<Job> = reports
+        .iter()
+        .map(|one| {
+            let spoken = spoken.remove(one.call_id).unwrap_or_default();
+            one.recording.decided.counts(one.recording.step);
+            Job::among(one.recording.step, one.recording.decided, spoken)
+        })
+        .collect();
+    let leads: Vec<_> = reports.iter().zip(&jobs).map(|(one, job)| one.lead(job)).collect();
+    let leads = leads::upsert_each(tx, rulebook_id, &leads).await?;
+    let leads: HashMap<&str, &leads::Model> = leads.iter().map(|lead| (lead.call_id.as_str(), lead)).collect();
+    let texts = reports.iter().zip(&jobs).filter_map(|(one, job)| {
+        let outgoing = one.texts(leads.get(one.call_id).copied(), job)?;
+        Some((one.place, outgoing))
+    });
+    Ok(texts.collect())
+}
+
+impl<'a> NewReport<'a> {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.recording.step.message.received_at
+    }
+
+    fn lead<'b>(&'b self, job: &'b Job) -> NewLead<'b> {
+        NewLead {
+            id: self.recording.step.intake.clock.new_id(),
+            call_id: self.call_id,
+            part: self.recording.lead(&self.recording.who(), job),
+            now: self.now(),
+        }
+    }
+
+    fn texts(&self, lead: Option<&leads::Model>, job: &Job) -> Option<Outgoing<'a>> {
+        let Recording { step, decided, .. } = self.recording;
+        let template = decided.decision.template.as_deref()?;
+        Some(Outgoing {
+            step,
+            decided,
+            template,
+            texts: queue_sms::about(step, lead, decided, job, template),
+        })
+    }
+}

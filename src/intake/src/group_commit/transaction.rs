@@ -1,0 +1,236 @@
+//! One transaction with several messages: all are recorded or none.
+
+use std::sync::{Arc, Mutex};
+
+use uuid::Uuid;
+
+use super::statements;
+use super::statements::WrittenMessage;
+use crate::commit_race::{CommitRace, RecordedResponse};
+use crate::evaluate::Precomputed;
+use crate::ingest::done;
+use crate::message::{Disposition, IngestError, Intake, Message, MessageOutcome};
+use crate::message_write::{MessageWrite, is_erased};
+use rules::compile::Rulebook;
+use store::fault_points;
+use store::message_head::{self, Head};
+
+/// A message with the services to record it.
+#[derive(Clone)]
+pub(crate) struct GroupMessage {
+    pub intake: Intake,
+    pub message: Arc<Message>,
+    pub attempt: Arc<CommitRace>,
+}
+
+/// The result for a message of a committed transaction.
+pub(crate) enum GroupOutcome {
+    Recorded(MessageOutcome),
+    /// It cannot be recorded with the settings under which it was verified.
+    Refused(IngestError),
+    /// It needs its own transaction.
+    Alone,
+}
+
+/// How the messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// With one statement per table for all of them.
+    AllAtOnce,
+    /// One message after another, which shows which one cannot be recorded.
+    OneByOne,
+}
+
+/// Why nothing was recorded.
+pub(crate) enum GroupError {
+    /// The message at this index cannot be recorded; the others can.
+    By(usize, IngestError),
+    /// One of them cannot be recorded, and it is unknown which one.
+    BySome(IngestError),
+    /// A reason that is not specific to a message.
+    All(IngestError),
+}
+
+/// A message that is ready to be written.
+struct Ready<'a> {
+    place: usize,
+    item: &'a GroupMessage,
+    head: Head,
+    rulebook: Arc<Rulebook>,
+    found: Arc<Precomputed>,
+}
+
+/// Records messages of different calls. The messages must be in the order of their calls.
+///
+/// # Errors
+/// [`GroupError`]: nothing was recorded.
+pub(crate) async fn together(items: &[GroupMessage], writes: Writes) -> Result<Vec<GroupOutcome>, GroupError> {
+    let Some(first) = items.first() else {
+        return Ok(Vec::new());
+    };
+    fault_points::reach(fault_points::Step::MessageLetIn).map_err(all)?;
+    let tx = store::begin(&first.intake.db).await.map_err(all)?;
+    let mut fates: Vec<GroupOutcome> = items.iter().map(|_| GroupOutcome::Alone).collect();
+    let ready = prepare(&tx, items, &mut fates).await?;
+    let steps: Vec<MessageWrite<'_>> = ready.iter().map(Ready::step).collect();
+    let mut written: Vec<Option<WrittenMessage<'_>>> = Vec::with_capacity(steps.len());
+    if writes == Writes::AllAtOnce {
+        for steps in steps.chunk_by(of_one_rulebook) {
+            written.append(&mut statements::write(&tx, steps).await.map_err(by_some)?);
+        }
+    } else {
+        written.resize_with(steps.len(), || None);
+    }
+    let mut outcomes = Vec::with_capacity(steps.len());
+    for ((one, step), written) in ready.iter().zip(&steps).zip(&written) {
+        let (taken, answer) = match written {
+            Some(written) => (Disposition::Recorded, written.answer.clone()),
+            None => {
+                let (taken, answer, _) = step.run(&tx).await.map_err(|error| by(one.place, error))?;
+                (taken, answer)
+            }
+        };
+        fault_points::reach(fault_points::Step::BatchMessageWritten).map_err(all)?;
+        outcomes.push(MessageOutcome {
+            answer,
+            taken,
+            revision: step.head.revision,
+        });
+    }
+    // Rulebook by rulebook: the daily count of SMS messages is a locked row, and all transactions lock these in one order.
+    let mut texted = Vec::with_capacity(steps.len());
+    let (mut written, mut places) = (written.into_iter(), ready.iter().map(|one| one.place));
+    for steps in steps.chunk_by(of_one_rulebook) {
+        let batch = written.by_ref().take(steps.len()).collect();
+        let mut queued = statements::queue_sms(&tx, batch).await.map_err(by_some)?;
+        for ((step, place), queued) in steps.iter().zip(places.by_ref()).zip(&mut queued) {
+            *queued |= step.text_now(&tx).await.map_err(|error| by(place, error.into()))?;
+        }
+        texted.append(&mut queued);
+    }
+    fault_points::reach(fault_points::Step::BatchBeforeCommit).map_err(all)?;
+    for (one, outcome) in ready.iter().zip(&outcomes) {
+        let given = RecordedResponse {
+            revision: one.head.revision,
+            answer: outcome.answer.clone(),
+            found: Arc::clone(&one.found),
+        };
+        if !one.item.attempt.commits(given) {
+            // The fallback answered it meanwhile, and the spool records it later.
+            return Err(GroupError::By(one.place, IngestError::TooSlow));
+        }
+    }
+    tx.commit().await.map_err(all)?;
+    fault_points::reach(fault_points::Step::BatchAfterCommit).map_err(all)?;
+    for (((one, step), outcome), texted) in ready.iter().zip(steps).zip(outcomes).zip(texted) {
+        done(step, texted);
+        set(&mut fates, one.place, GroupOutcome::Recorded(outcome));
+    }
+    Ok(fates)
+}
+
+/// Reads the heads of all messages and returns the messages that can be recorded here.
+async fn prepare<'a>(
+    tx: &store::Transaction,
+    items: &'a [GroupMessage],
+    fates: &mut [GroupOutcome],
+) -> Result<Vec<Ready<'a>>, GroupError> {
+    let mut ready = Vec::with_capacity(items.len());
+    let mut begin = 0;
+    for group in items.chunk_by(|one, other| one.rulebook_id() == other.rulebook_id()) {
+        let calls: Vec<&str> = group.iter().filter_map(|item| item.message.event.call_id()).collect();
+        let heads = match group.first() {
+            Some(item) => message_head::read_each(tx, item.rulebook_id(), &calls)
+                .await
+                .map_err(all)?,
+            None => continue,
+        };
+        for (place, item) in (begin..).zip(group) {
+            match item.ready(place, heads.of(item.message.event.call_id())) {
+                Ok(Some(one)) => ready.push(one),
+                Ok(None) => {}
+                Err(error) => set(fates, place, GroupOutcome::Refused(error)),
+            }
+        }
+        begin += group.len();
+    }
+    Ok(ready)
+}
+
+fn of_one_rulebook(one: &MessageWrite<'_>, other: &MessageWrite<'_>) -> bool {
+    one.message.access.rulebook_id == other.message.access.rulebook_id
+}
+
+fn set(fates: &mut [GroupOutcome], place: usize, fate: GroupOutcome) {
+    if let Some(one) = fates.get_mut(place) {
+        *one = fate;
+    }
+}
+
+fn all(error: impl Into<IngestError>) -> GroupError {
+    GroupError::All(error.into())
+}
+
+/// The error of one message. If the database is away or busy, it is not specific to that message.
+fn by(place: usize, error: IngestError) -> GroupError {
+    match error {
+        IngestError::CallErased => GroupError::By(place, error),
+        error if error.passes() => GroupError::All(error),
+        error => GroupError::By(place, error),
+    }
+}
+
+/// The error of a statement for all messages.
+fn by_some(error: IngestError) -> GroupError {
+    match by(0, error) {
+        GroupError::By(_, error) | GroupError::BySome(error) => GroupError::BySome(error),
+        GroupError::All(error) => GroupError::All(error),
+    }
+}
+
+impl GroupMessage {
+    fn rulebook_id(&self) -> Uuid {
+        self.message.access.rulebook_id
+    }
+
+    /// The message with its head and its decision. `None` if it needs its own transaction: another revision decided, the caller
+    /// was erased, or a script failed.
+    fn ready(&self, place: usize, head: Head) -> Result<Option<Ready<'_>>, IngestError> {
+        let message = &self.message;
+        if head.auth_version != message.access.auth_version {
+            return Err(IngestError::AccessChanged);
+        }
+        let seen = self.intake.current.last_seen(self.rulebook_id());
+        let Some(rulebook) = seen.filter(|seen| seen.revision() == head.revision && !is_erased(&head)) else {
+            return Ok(None);
+        };
+        let ahead = self.attempt.ahead().filter(|ahead| ahead.revision == head.revision);
+        Ok(ahead
+            .filter(|ahead| !ahead.found.has_failed_scripts())
+            .map(|found| Ready {
+                place,
+                item: self,
+                head,
+                rulebook,
+                found,
+            }))
+    }
+}
+
+impl Ready<'_> {
+    fn step(&self) -> MessageWrite<'_> {
+        MessageWrite {
+            intake: &self.item.intake,
+            message: &self.item.message,
+            rulebook: &self.rulebook,
+            head: &self.head,
+            found: &self.found.found,
+            given: None,
+            late: false,
+            event_id: self.item.intake.clock.new_id(),
+            quarantined: Mutex::default(),
+            took: Mutex::default(),
+            texts: Some(Mutex::default()),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! One message in its transaction: its data, and how its event is stored.
+
+use std::sync::{Mutex, PoisonError};
+
+use sea_orm::{DatabaseTransaction, DbErr};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::commit_race::RecordedResponse;
+use super::evaluate::MessageDecisions;
+use super::job::Job;
+use super::message::{Disposition, Intake, Message};
+use super::rule_usage::RuleUsage;
+use super::sms_age::Origin;
+use rules::compile::Rulebook;
+use rules::decision::Decision;
+use store::fault_points;
+use store::message_head::Head;
+use store::script_quarantines;
+use store::webhook_events::{self, NewEvent, StoredEvent};
+
+/// One message in its transaction.
+pub(super) struct MessageWrite<'a> {
+    pub intake: &'a Intake,
+    pub message: &'a Message,
+    pub rulebook: &'a Rulebook,
+    pub head: &'a Head,
+    pub found: &'a MessageDecisions,
+    /// The response that was already given, if the message comes from the spool.
+    pub given: Option<&'a RecordedResponse>,
+    pub event_id: Uuid,
+    /// Whether the message is too old for SMS messages.
+    pub late: bool,
+    /// Scripts that this message quarantined.
+    pub quarantined: Mutex<Vec<script_quarantines::Model>>,
+    /// The rows that took part in stored decisions; counted after the commit.
+    pub(super) took: Mutex<Vec<RuleUsage>>,
+    /// Where several messages share a transaction: the job and template of the SMS messages, which are queued after all other
+    /// writes.
+    pub texts: Option<Mutex<Option<(Job, String)>>>,
+}
+
+impl MessageWrite<'_> {
+    /// The response that was already given, if the message comes from the spool.
+    pub(super) fn given_answer(&self) -> Option<Value> {
+        self.given.map(|given| given.answer.clone())
+    }
+
+    /// Stores the event. Returns `None` if the event is new, else the type of repeat and the first response.
+    pub(super) async fn keep(
+        &self,
+        tx: &DatabaseTransaction,
+        answer: &Value,
+    ) -> Result<Option<(Disposition, Value)>, DbErr> {
+        let (event, message) = (&self.message.event, self.message);
+        let key = event.event_key();
+        let new = self.new_event(&key, answer);
+        if self.enter(tx, &new).await? {
+            fault_points::reach(fault_points::Step::MessageEventInserted)?;
+            return Ok(None);
+        }
+        let stored = webhook_events::stored(tx, message.access.rulebook_id, &key).await?;
+        // What was made of Vapi's list has nothing to add to what Vapi itself has posted.
+        if stored.body_hash == event.body_hash || message.origin == Origin::Reconciled {
+            self.become_copy(tx, &new, &stored).await?;
+            return Ok(Some((Disposition::Duplicate, stored.answer)));
+        }
+        let amended_key = format!("{key}#{}", hex::encode(event.body_hash));
+        let amendment = NewEvent {
+            business_key: &amended_key,
+            answer: &stored.answer,
+            state: "amendment",
+            amends: Some(stored.id),
+            ..new
+        };
+        let first_time = self.enter(tx, &amendment).await?;
+        if !first_time {
+            self.become_copy(tx, &new, &stored).await?;
+        }
+        Ok(Some((
+            if first_time {
+                Disposition::Amendment
+            } else {
+                Disposition::Duplicate
+            },
+            stored.answer,
+        )))
+    }
+
+    /// The event's row under a new key.
+    pub(super) fn new_event<'b>(&'b self, key: &'b str, answer: &'b Value) -> NewEvent<'b> {
+        let (event, message) = (&self.message.event, self.message);
+        let erased = is_erased(self.head);
+        NewEvent {
+            rulebook_id: message.access.rulebook_id,
+            id: self.event_id,
+            business_key: key,
+            delivery_key: &message.delivery_key,
+            kind: &event.type_name,
+            call_id: event.call_id(),
+            message_at: event.at,
+            received_at: message.received_at,
+            body: (!erased).then(|| message.stored_body()),
+            body_hash: event.body_hash,
+            answer,
+            state: "recorded",
+            amends: None,
+            origin: message.origin.word(),
+            set_aside: None,
+        }
+    }
+
+    /// The dead-lettered event was processed meanwhile under its own key: mark this row as a duplicate.
+    async fn become_copy(
+        &self,
+        tx: &DatabaseTransaction,
+        new: &NewEvent<'_>,
+        stored: &StoredEvent,
+    ) -> Result<(), DbErr> {
+        let Some(id) = self.message.stands_for else {
+            return Ok(());
+        };
+        let copy = NewEvent {
+            business_key: &format!("-/copy/{id}"),
+            answer: &stored.answer,
+            state: "amendment",
+            amends: Some(stored.id),
+            ..*new
+        };
+        webhook_events::become_event(tx, &copy).await.map(drop)
+    }
+
+    /// Inserts the event, or updates the dead-lettered event that it replaces. Returns whether the key was free.
+    async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
+        if self.message.stands_for.is_some() {
+            webhook_events::become_event(tx, new).await
+        } else {
+            webhook_events::insert(tx, new).await
+        }
+    }
+
+    /// Notes the rows that took part in a stored decision.
+    pub(super) fn counts(&self, decision: &Decision) {
+        let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
+        took.push(RuleUsage::part_in(decision));
+    }
+}
+
+pub(super) fn is_erased(head: &Head) -> bool {
+    head.call.as_ref().is_some_and(|call| call.erased)
+}

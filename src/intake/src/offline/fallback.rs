@@ -1,0 +1,192 @@
+//! Fallback: how a message is answered and stored if the database is away or too slow.
+//!
+//! In: a verified message, and what its transaction left. Out: the response by the cached rulebook, once the message and the
+//! response are in the spool. If the spool fails too, a message without a waiting caller is refused, so that Vapi sends it again.
+//! A message that waits for an answer is answered anyway, so the caller never hears an error. Such a message is not recorded, and
+//! a notice gives the number of them. Its response promises nothing that requires a record, such as an SMS message to a contact.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::snapshot::Snapshots;
+use super::spool::{Entry, EntryHeader, Keys, Spool, SpoolError};
+use crate::answer;
+use crate::commit_race::{Partial, RecordedResponse};
+use crate::evaluate;
+use crate::evaluate::{EvaluationInput, MessageDecisions, Precomputed};
+use crate::message::{Disposition, Intake, Message, MessageOutcome};
+use crate::parse::event::{MessageType, Payload};
+use crate::tools;
+use rules::compile::Rulebook;
+use rules::script::Skips;
+
+/// Maximum time for scripts if the database has used up the time budget.
+const SCRIPTS: Duration = Duration::from_millis(150);
+
+/// Answers messages without the database.
+#[derive(Clone)]
+pub struct Refuge {
+    /// The spool for messages.
+    pub spool: Spool,
+    /// The cached rulebooks.
+    pub last_good: Snapshots,
+}
+
+impl Refuge {
+    /// Answers a message and spools it.
+    ///
+    /// # Errors
+    /// If the spool fails and the message does not wait for an answer.
+    pub async fn take_in(
+        &self,
+        intake: &Intake,
+        message: &Arc<Message>,
+        left: Partial,
+    ) -> Result<MessageOutcome, SpoolError> {
+        let keys = Keys::of(message.access.rulebook_id, &message.event);
+        let committing = matches!(left, Partial::Committing(_));
+        let before = if committing { None } else { self.before(keys).await };
+        // A response that may be committed or is already in the spool must be given, even if this message cannot be stored.
+        let stands = committing || before.is_some();
+        let given = self.given(intake, message, before, left).await;
+        let mut answer = given.as_ref().map_or_else(
+            || answer::neutral(message.event.kind).to_json(),
+            |given| given.answer.clone(),
+        );
+        let revision = given.as_ref().map_or(0, |given| given.revision);
+        let entry = Entry {
+            id: intake.clock.new_id(),
+            rulebook_id: message.access.rulebook_id,
+            about: EntryHeader {
+                code: message.access.code.clone(),
+                delivery_key: message.delivery_key.clone(),
+                received_at: message.received_at,
+                given,
+            },
+            body: message.body.clone(),
+        };
+        let taken = match self.spool.keep(&entry, keys).await {
+            Ok(()) => Disposition::Spooled,
+            Err(error) if !waits_for_an_answer(message.event.kind) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, kind = message.event.kind.as_str(), "a message is answered, but not recorded");
+                let given = entry.about.given.as_ref().filter(|_| !stands);
+                if let Some(honest) = given.and_then(|given| given.found.found.answer_unkept(&message.event)) {
+                    answer = honest;
+                }
+                Disposition::Unrecorded
+            }
+        };
+        Ok(MessageOutcome {
+            answer,
+            taken,
+            revision,
+        })
+    }
+
+    /// The spool entry of the same message, if it is there already.
+    async fn before(&self, keys: Keys) -> Option<Entry> {
+        self.spool.under(keys).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the spool could not be asked for the same message");
+            None
+        })
+    }
+
+    /// The response; `None` if no rulebook is known, the message needs a decision and nobody waits for the answer.
+    async fn given(
+        &self,
+        intake: &Intake,
+        message: &Arc<Message>,
+        before: Option<Entry>,
+        left: Partial,
+    ) -> Option<RecordedResponse> {
+        let ahead = match left {
+            // The transaction may have committed, so its response must be given.
+            Partial::Committing(given) => return Some(RecordedResponse::clone(&given)),
+            Partial::WorkedOut(ahead) => Some(ahead),
+            Partial::Nothing => None,
+        };
+        let before = before.and_then(|entry| entry.about.given);
+        let ahead = match (ahead, &before) {
+            (Some(ahead), _) => ahead,
+            (None, Some(before)) => Arc::clone(&before.found),
+            (None, None) => match self.last_good.rulebook(&message.access) {
+                Some(rulebook) => Arc::new(worked_out(intake, message, &rulebook).await),
+                None => Arc::new(nothing_known(message)?),
+            },
+        };
+        let answer = before.map_or_else(|| ahead.found.answer(&message.event), |before| before.answer.clone());
+        Some(RecordedResponse {
+            revision: ahead.revision,
+            answer,
+            found: ahead,
+        })
+    }
+}
+
+/// Decides by the cached rulebook, without its scripts if they would take too long.
+async fn worked_out(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
+    let in_place = |skips| {
+        let question = EvaluationInput {
+            rulebook,
+            message,
+            clock: &intake.clock,
+            skips,
+        };
+        question.work_out()
+    };
+    if !evaluate::runs_scripts(rulebook, message) {
+        return in_place(Skips::none());
+    }
+    match tokio::time::timeout(SCRIPTS, evaluate::ahead(intake, message, rulebook)).await {
+        Ok(ahead) => ahead,
+        Err(_) => in_place(Skips::all("left out: the database had used up the time")),
+    }
+}
+
+/// The decision without any rules: somebody will call back. A report is decided when it is recorded.
+fn nothing_known(message: &Message) -> Option<Precomputed> {
+    let found = match &message.event.payload {
+        Payload::Report(_) => return None,
+        Payload::ToolCalls(requests) => {
+            MessageDecisions::Tools(requests.iter().map(|_| tools::ToolRun::out_of_order()).collect())
+        }
+        _ => MessageDecisions::Answer(answer::neutral(message.event.kind).to_json()),
+    };
+    Some(Precomputed { revision: 0, found })
+}
+
+/// Whether the caller would notice a missing answer.
+#[must_use]
+pub fn waits_for_an_answer(kind: MessageType) -> bool {
+    answer::neutral(kind).to_json() != Value::Object(serde_json::Map::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_asked_answers() {
+        let waiting: Vec<_> = MessageType::ALL
+            .iter()
+            .filter(|kind| waits_for_an_answer(**kind))
+            .map(|kind| kind.as_str())
+            .collect();
+        assert_eq!(
+            waiting,
+            [
+                "assistant-request",
+                "call.endpointing.request",
+                "campaign.predial",
+                "handoff-destination-request",
+                "knowledge-base-request",
+                "tool-calls",
+                "transfer-destination-request",
+                "voice-request",
+            ]
+        );
+    }
+}

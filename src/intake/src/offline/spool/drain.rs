@@ -1,0 +1,450 @@
+//! Records the entries of the spool once the database is back.
+//!
+//! In: entries, the most urgent calls first, and each call's in the order of their arrival. Out: rows, exactly as they were
+//! answered. An entry is removed after its transaction commits. The business keys ensure that an entry recorded before has no
+//! second effect. An entry that cannot be recorded after repeated tries is dead-lettered, and a notice is raised. Live messages
+//! do not wait, except for entries of their own call.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use super::{Inner, MOST_FILES, Spool};
+use crate::auth::access::{Access, DEFAULT_RULEBOOK};
+use crate::dead_letter::unparsed;
+use crate::ingest;
+use crate::message::{IngestError, Intake, Message, StoredBody};
+use crate::offline::gate::DatabaseGate;
+use crate::parse::decode;
+use crate::sms_age::Origin;
+use base::clock::Clock;
+use base::keys::SecretKey;
+use base::telemetry::{self, metrics};
+use store::notices::{self, Notice, Severity};
+use store::rulebooks;
+use store::spool::{SpoolFile, SpoolPosition};
+
+/// Interval between polls of the spool without a wake-up.
+const EVERY: Duration = Duration::from_secs(1);
+/// How many calls are recorded at the same time: most connections stay free for live messages.
+const AT_ONCE: usize = 4;
+/// How many entries are sorted at a time.
+const BATCH: u32 = 64;
+/// How often an entry is tried before it is dead-lettered.
+const MOST_TRIES: i64 = 8;
+/// Timeout for recording one entry.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Interval between searches for files of stopped instances.
+const LEFT_BEHIND: Duration = Duration::from_secs(10);
+/// Codes of the notices: the spool is in use; it could not store messages; an entry was dead-lettered.
+const IN_USE: &str = "spool_in_use";
+const REFUSED: &str = "spool_refused";
+const ASIDE: &str = "spool_message_set_aside";
+const SUBJECT: &str = "spool";
+
+/// Why an entry was not recorded.
+enum DrainFailure {
+    /// The database is away, so no other entry can be recorded either.
+    Away,
+    /// A transient reason, such as a full disk or a locked row: tried again, never dead-lettered.
+    Passing,
+    /// A reason specific to this entry.
+    Entry(String),
+}
+
+/// Drains the spool. Cloning is cheap.
+#[derive(Clone)]
+pub struct Drain(Arc<DrainState>);
+
+struct DrainState {
+    spool: Spool,
+    intake: Intake,
+    lane: DatabaseGate,
+    tasks: TaskTracker,
+    /// For each failed entry, when it is tried again and how often it failed.
+    later: Mutex<HashMap<Uuid, (Instant, u32)>>,
+}
+
+/// What was already reported in notices, so that it is reported once.
+#[derive(Default)]
+struct RaisedNotices {
+    in_use: bool,
+    refused: u64,
+}
+
+impl Drain {
+    /// A drain of this spool, behind the database gate of the messages.
+    #[must_use]
+    pub fn new(spool: Spool, intake: Intake, lane: DatabaseGate, tasks: TaskTracker) -> Self {
+        Self(Arc::new(DrainState {
+            spool,
+            intake,
+            lane,
+            tasks,
+            later: Mutex::default(),
+        }))
+    }
+
+    /// Records entries until cancelled, including those in files of stopped instances.
+    pub async fn run(&self, folder: PathBuf, most_bytes: u64, key: SecretKey, stop: CancellationToken) {
+        let Some(own) = &self.0.spool.0 else { return };
+        let mut told = RaisedNotices::default();
+        let mut left_behind: Vec<Arc<Inner>> = Vec::new();
+        let mut looked: Option<Instant> = None;
+        loop {
+            if !self.0.lane.is_away() {
+                if looked.is_none_or(|at| at.elapsed() > LEFT_BEHIND) {
+                    looked = Some(Instant::now());
+                    self.find(&mut left_behind, &folder, most_bytes, &key).await;
+                }
+                self.tell(own, &mut told).await;
+                for inner in std::iter::once(own).chain(&left_behind) {
+                    self.pass(inner, &stop).await;
+                }
+                self.tell(own, &mut told).await;
+                left_behind.retain(|inner| {
+                    let state = inner.lock();
+                    state.waiting + state.aside > 0
+                });
+            }
+            if let Err(error) = own.recount().await {
+                tracing::warn!(%error, "the spool could not be counted");
+            }
+            let state = self.0.spool.state();
+            let oldest = state.oldest.map(|at| self.clock().now() - at);
+            metrics::spool(state.waiting, state.aside, state.bytes, oldest.unwrap_or_default());
+            let woken = async {
+                tokio::select! {
+                    () = tokio::time::sleep(EVERY) => {}
+                    () = self.0.lane.came_back() => {}
+                    // With a delay: if something took too long a moment ago, it will take too long now.
+                    () = own.news.notified() => tokio::time::sleep(EVERY / 4).await,
+                }
+            };
+            if stop.run_until_cancelled(woken).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Records the entries of a call, before a live message of the same call is recorded.
+    pub async fn bring_in(&self, family: [u8; 32]) {
+        let Some(own) = &self.0.spool.0 else { return };
+        match own.file.order(Some(family), &[], BATCH).await {
+            // A failed entry waits for its retry time; otherwise each message of an active call would be another try.
+            Ok(places) if places.first().is_some_and(|first| self.is_later(first)) => {}
+            Ok(places) => {
+                let _ = self.family(own, &places).await;
+            }
+            Err(error) => tracing::warn!(%error, "the spool could not be read"),
+        }
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.0.intake.clock
+    }
+
+    /// Records the entries of one file, until none can be recorded now.
+    async fn pass(&self, inner: &Arc<Inner>, stop: &CancellationToken) {
+        while inner.lock().waiting > 0 && !self.0.lane.is_away() && !stop.is_cancelled() {
+            let later: Vec<Uuid> = {
+                let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
+                // Entries this old were recorded or dead-lettered.
+                later.retain(|_, (at, _)| at.elapsed() < Duration::from_mins(10));
+                let waits = later.iter().filter(|(_, (at, _))| *at > Instant::now());
+                waits.map(|(id, _)| *id).collect()
+            };
+            let places = match inner.file.order(None, &later, BATCH).await {
+                Ok(places) => places,
+                Err(error) => return tracing::error!(%error, "the spool could not be read"),
+            };
+            let calls = by_call(places);
+            if calls.is_empty() {
+                return;
+            }
+            let done = futures_util::stream::iter(calls)
+                .map(|places| async move { self.family(inner, &places).await })
+                .buffered(AT_ONCE)
+                .take_until(stop.cancelled());
+            let went: Vec<bool> = done.collect().await;
+            if let Err(error) = inner.recount().await {
+                tracing::warn!(%error, "the spool could not be counted");
+            }
+            // A failed entry waits for its retry time. If none was recorded, stop for now.
+            if !went.contains(&true) {
+                return;
+            }
+        }
+    }
+
+    /// Records entries in order until one fails. Returns whether any was recorded.
+    async fn family(&self, inner: &Arc<Inner>, places: &[SpoolPosition]) -> bool {
+        let mut went = false;
+        for place in places {
+            match self.entry(inner, place).await {
+                Ok(()) => went = true,
+                Err(DrainFailure::Away) => return went,
+                Err(DrainFailure::Passing) => {
+                    self.later(place, 4);
+                    return went;
+                }
+                Err(DrainFailure::Entry(why)) => {
+                    self.put_off(inner, place, &why).await;
+                    return went;
+                }
+            }
+        }
+        went
+    }
+
+    async fn entry(&self, inner: &Arc<Inner>, place: &SpoolPosition) -> Result<(), DrainFailure> {
+        let failed = |error: &dyn std::fmt::Display| DrainFailure::Entry(error.to_string());
+        let Some(sealed) = inner.file.get(place.id).await.map_err(|error| failed(&error))? else {
+            return Ok(());
+        };
+        let entry = inner.open(&sealed).map_err(|error| failed(&error))?;
+        // In a separate task: a transaction must not be cancelled halfway because its waiter timed out.
+        let intake = Intake {
+            db: self.0.lane.db(),
+            ..self.0.intake.clone()
+        };
+        let work = self.0.tasks.spawn(async move { record(&intake, entry).await });
+        let outcome = match tokio::time::timeout(PATIENCE, work).await {
+            Ok(Ok(outcome)) => outcome.map_err(|error| {
+                telemetry::log_cause("spool_entry", &error);
+                if error.passes() {
+                    DrainFailure::Passing
+                } else {
+                    DrainFailure::Entry(error.to_string())
+                }
+            }),
+            Ok(Err(stopped)) => Err(DrainFailure::Entry(stopped.to_string())),
+            Err(_) => Err(DrainFailure::Passing),
+        };
+        if let Err(why) = outcome {
+            return Err(if self.0.lane.is_alive().await {
+                why
+            } else {
+                DrainFailure::Away
+            });
+        }
+        // If this fails, the entry is recorded again later, which has no second effect.
+        if inner.file.remove(place.id).await.map_err(|error| failed(&error))? {
+            inner.left(place.family);
+            metrics::drained();
+        }
+        Ok(())
+    }
+
+    fn is_later(&self, place: &SpoolPosition) -> bool {
+        let later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
+        later.get(&place.id).is_some_and(|(at, _)| *at > Instant::now())
+    }
+
+    /// Delays the next try of an entry: 250 ms, doubled after each failure, at most `most` times.
+    fn later(&self, place: &SpoolPosition, most: u32) {
+        let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, times) = later.entry(place.id).or_insert((Instant::now(), 0));
+        *at = Instant::now() + Duration::from_millis(250 << (*times).min(most));
+        *times += 1;
+    }
+
+    /// Counts a failure of an entry. After [`MOST_TRIES`] failures the entry is dead-lettered.
+    async fn put_off(&self, inner: &Arc<Inner>, place: &SpoolPosition, why: &str) {
+        tracing::warn!(why, entry = %place.id, "a message in the spool could not be recorded");
+        self.later(place, 7);
+        match inner.file.failed(place.id, MOST_TRIES).await {
+            Ok(true) => {
+                inner.left(place.family);
+                tracing::error!(entry = %place.id, "a message in the spool is set aside");
+                if let Err(error) = self.tell_aside(place.id).await {
+                    tracing::warn!(%error, "nobody could be told of it");
+                }
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the spool could not be written"),
+        }
+    }
+
+    /// Raises or resolves the notices: whether the spool is in use, and how many messages it could not store.
+    async fn tell(&self, own: &Arc<Inner>, told: &mut RaisedNotices) {
+        let state = self.0.spool.state();
+        let in_use = own.lock().waiting > 0;
+        if in_use == told.in_use && state.refused == told.refused {
+            return;
+        }
+        let refused = if state.refused > told.refused { state.refused } else { 0 };
+        match self.try_tell(in_use, state.waiting, refused).await {
+            Ok(()) => {
+                told.in_use = in_use;
+                told.refused = state.refused;
+            }
+            Err(error) => tracing::debug!(%error, "people are told of the spool later"),
+        }
+    }
+
+    async fn try_tell(&self, in_use: bool, waiting: u64, refused: u64) -> Result<(), DbErr> {
+        let now = self.clock().now();
+        let db = self.0.lane.db();
+        let Some(rulebook_id) = default_rulebook(&db).await? else {
+            return Ok(());
+        };
+        let tx = store::begin(&db).await?;
+        if in_use {
+            let notice = Notice {
+                rulebook_id,
+                code: IN_USE,
+                severity: Severity::Warning,
+                subject: SUBJECT.to_owned(),
+                text: format!("{waiting} messages were answered without the database and are being recorded now."),
+                what_to_do: "Find out why the database was away or slow. Nothing else: this notice is resolved when \
+                             all are recorded."
+                    .to_owned(),
+            };
+            notices::raise(&tx, notice, now, self.clock().new_id()).await?;
+        } else {
+            notices::resolve(&tx, rulebook_id, IN_USE, SUBJECT, now).await?;
+        }
+        if refused > 0 {
+            let notice = Notice {
+                rulebook_id,
+                code: REFUSED,
+                severity: Severity::Urgent,
+                subject: SUBJECT.to_owned(),
+                text: format!(
+                    "{refused} messages since this server started were not recorded, because neither the database nor the \
+                     spool took them. Those that only told something were refused, so that Vapi sends them again; those that waited for an \
+                     answer were answered."
+                ),
+                what_to_do: "Make room on the disk of RINGBOOK_SPOOL_DIR or raise RINGBOOK_SPOOL_SIZE_MB, and see in \
+                             Vapi's log which calls are missing."
+                    .to_owned(),
+            };
+            notices::raise(&tx, notice, now, self.clock().new_id()).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn tell_aside(&self, id: Uuid) -> Result<(), DbErr> {
+        let db = self.0.lane.db();
+        let Some(rulebook_id) = default_rulebook(&db).await? else {
+            return Ok(());
+        };
+        let notice = Notice {
+            rulebook_id,
+            code: ASIDE,
+            severity: Severity::Urgent,
+            subject: format!("spool entry {id}"),
+            text: format!("A message in the spool could not be recorded after {MOST_TRIES} tries and is set aside."),
+            what_to_do: "The log names the reason. What is set aside stays in the spool and is tried again when the \
+                         server starts the next time."
+                .to_owned(),
+        };
+        let tx = store::begin(&db).await?;
+        notices::raise(&tx, notice, self.clock().now(), self.clock().new_id()).await?;
+        tx.commit().await
+    }
+
+    /// Opens the files of stopped instances.
+    async fn find(&self, found: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
+        for number in (1..=MOST_FILES).filter(|number| SpoolFile::exists(folder, *number)) {
+            // In use by another instance or by this one.
+            let Ok(Some(file)) = SpoolFile::open(folder, number, most_bytes).await else {
+                continue;
+            };
+            match Spool::over(file, most_bytes, key.clone()).await {
+                Ok(inner) if inner.lock().waiting > 0 => found.push(inner),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, number, "a spool that was left behind cannot be read"),
+            }
+        }
+    }
+}
+
+/// Groups entries by call, in the order of each call's first entry.
+fn by_call(places: Vec<SpoolPosition>) -> Vec<Vec<SpoolPosition>> {
+    let mut calls: Vec<Vec<SpoolPosition>> = Vec::new();
+    let mut at: HashMap<[u8; 32], usize> = HashMap::new();
+    for place in places {
+        let index = *at.entry(place.family).or_insert(calls.len());
+        match calls.get_mut(index) {
+            Some(call) => call.push(place),
+            None => calls.push(vec![place]),
+        }
+    }
+    calls
+}
+
+/// Records one entry as it was answered.
+async fn record(intake: &Intake, entry: super::Entry) -> Result<(), IngestError> {
+    let about = entry.about;
+    let access = Arc::new(Access::of_the_spool(about.code, entry.rulebook_id));
+    let Ok(event) = decode::decode(&entry.body) else {
+        return unparsed::keep(intake.clone(), access, entry.body, about.received_at, Origin::Drained).await;
+    };
+    let mut message = Arc::new(Message {
+        access,
+        event,
+        body: entry.body,
+        stored_body: StoredBody::default(),
+        delivery_key: about.delivery_key,
+        received_at: about.received_at,
+        origin: Origin::Drained,
+        stands_for: None,
+    });
+    for _ in 0..3 {
+        let done = match &about.given {
+            Some(given) => ingest::record(intake, &message, given).await.map(drop),
+            None => ingest::transact(intake, &message).await.map(drop),
+        };
+        match done {
+            Err(IngestError::CallErased) => {}
+            // It was verified when it arrived: use the current settings.
+            Err(IngestError::AccessChanged) => {
+                let tx = store::begin(&intake.db).await?;
+                let head = store::message_head::read(&tx, entry.rulebook_id, None).await?;
+                tx.rollback().await?;
+                let Some(known) = Arc::into_inner(message) else { break };
+                let access = Access {
+                    auth_version: head.auth_version,
+                    ..Access::of_the_spool(known.access.code.clone(), entry.rulebook_id)
+                };
+                message = Arc::new(Message {
+                    access: Arc::new(access),
+                    ..known
+                });
+            }
+            other => return other,
+        }
+    }
+    Err(IngestError::CallErased)
+}
+
+async fn default_rulebook(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
+    rulebooks::id_of(db, DEFAULT_RULEBOOK).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_a_call_stay_together() {
+        let place = |id: u128, family: u8| SpoolPosition {
+            id: Uuid::from_u128(id),
+            family: [family; 32],
+        };
+        let places = vec![place(1, 1), place(2, 2), place(3, 1), place(4, 3), place(5, 2)];
+        let ids = |calls: Vec<Vec<SpoolPosition>>| {
+            let ids = |call: &Vec<SpoolPosition>| call.iter().map(|place| place.id.as_u128()).collect::<Vec<_>>();
+            calls.iter().map(ids).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(by_call(places)), [vec![1, 3], vec![2, 5], vec![4]]);
+    }
+}

@@ -1,0 +1,19 @@
+//! Parses a verified body: [`decode`] turns it into an [`event`], with its [`turns`], [`tool_requests`] and
+//! [`structured`] data. [`keys`] derives its idempotency keys, and [`facts`] the facts that rules read.
+//!
+//! Pure and tolerant: a body that Vapi's schema does not allow is still read as far as possible.
+
+pub mod decode;
+#[cfg(test)]
+mod decode_tests;
+pub mod event;
+pub mod facts;
+#[cfg(test)]
+mod hostile_tests;
+pub mod keys;
+#[cfg(test)]
+mod keys_tests;
+pub mod lazy_json;
+pub mod structured;
+pub mod tool_requests;
+pub mod turns;

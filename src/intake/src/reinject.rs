@@ -1,0 +1,154 @@
+//! Reinjects messages that Vapi did not post: stored ones, and reports built from Vapi's list of calls. In: a body. Out: the
+//! result, on the same path and under the same keys as for a posted message.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio_util::bytes::Bytes;
+use uuid::Uuid;
+
+use super::auth::access::{AccessError, Accesses};
+use super::dead_letter;
+use super::dead_letter::unparsed;
+use super::message::{Disposition, IngestError, Intake, Message, StoredBody};
+use super::parse::decode;
+use super::sms_age::Origin;
+use store::dry_run;
+use store::webhook_events;
+
+/// How often a message is tried if the secrets or the caller's data change meanwhile. After that it fails for now.
+const MOST_TRIES: u32 = 3;
+
+/// Reinjects messages that Vapi did not post. Cloning is cheap.
+#[derive(Clone)]
+pub struct Reinjector {
+    /// The rulebooks.
+    pub accesses: Accesses,
+    /// The message path.
+    pub intake: Intake,
+}
+
+/// A message to reinject.
+#[derive(Clone, Debug)]
+pub struct ReinjectedMessage {
+    /// The rulebook's code.
+    pub rulebook: String,
+    /// The message as Vapi wrote it, or would have written it.
+    pub body: Bytes,
+    /// When it was first received.
+    pub received_at: DateTime<Utc>,
+    /// Its origin this time.
+    pub origin: Origin,
+    /// The dead-lettered event that it replaces.
+    pub stands_for: Option<Uuid>,
+}
+
+/// The result for a reinjected message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReinjectResult {
+    /// The same result as for a posted message.
+    Taken(Disposition),
+    /// The message cannot be read; the raw body is stored.
+    Unreadable,
+}
+
+impl ReinjectResult {
+    /// The name of the result.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Taken(taken) => taken.as_str(),
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// Why a message could not be recorded now; a later attempt may succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReinjectError {
+    /// There is no such rulebook, or it is archived.
+    #[error("there is no such rulebook, or it is archived")]
+    NoRulebook,
+    /// Its settings cannot be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The message path refused it.
+    #[error(transparent)]
+    Transact(#[from] IngestError),
+}
+
+impl Reinjector {
+    /// Records a message. Runs in a separate task, so that a cancelled caller cannot interrupt it.
+    pub async fn take(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
+        let feed = self.clone();
+        let task = dry_run::spawn(async move { feed.taken(fed).await });
+        task.await.map_err(|ended| IngestError::Stopped(ended.to_string()))?
+    }
+
+    /// Reinjects a stored event. Out: the name of the result.
+    pub async fn again(
+        &self,
+        rulebook: String,
+        mut event: webhook_events::Model,
+    ) -> Result<&'static str, ReinjectError> {
+        let Some(body) = event.raw_body().map_err(IngestError::from)? else {
+            return Ok("erased");
+        };
+        let set_aside = matches!(event.state.as_str(), "unreadable" | "poisoned");
+        let fed = ReinjectedMessage {
+            rulebook,
+            body: Bytes::from(body),
+            received_at: event.received_at,
+            origin: Origin::Replayed,
+            stands_for: set_aside.then_some(event.id),
+        };
+        match self.take(fed).await {
+            Ok(became) => Ok(became.word()),
+            Err(ReinjectError::NoRulebook) => Ok("archived"),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn taken(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
+        let access = self.accesses.get(&fed.rulebook).await?;
+        let mut access = access.ok_or(ReinjectError::NoRulebook)?;
+        for _ in 0..MOST_TRIES {
+            let failed = match decode::decode(&fed.body) {
+                Ok(event) => {
+                    let message = Message {
+                        access: Arc::clone(&access),
+                        delivery_key: hex::encode(event.body_hash),
+                        event,
+                        body: fed.body.clone(),
+                        stored_body: StoredBody::default(),
+                        received_at: fed.received_at,
+                        origin: fed.origin,
+                        stands_for: fed.stands_for,
+                    };
+                    match dead_letter::transact(&self.intake, &Arc::new(message)).await {
+                        Ok(outcome) => return Ok(ReinjectResult::Taken(outcome.taken)),
+                        Err(error) => error,
+                    }
+                }
+                // The event is stored already.
+                Err(_) if fed.stands_for.is_some() => return Ok(ReinjectResult::Unreadable),
+                Err(_) => {
+                    let (intake, body) = (self.intake.clone(), fed.body.clone());
+                    match unparsed::keep(intake, Arc::clone(&access), body, fed.received_at, fed.origin).await {
+                        Ok(()) => return Ok(ReinjectResult::Unreadable),
+                        Err(error) => error,
+                    }
+                }
+            };
+            match failed {
+                IngestError::AccessChanged => {
+                    let reloaded = self.accesses.reload(&fed.rulebook).await?;
+                    access = reloaded.ok_or(ReinjectError::NoRulebook)?;
+                }
+                IngestError::CallErased => {}
+                error => return Err(error.into()),
+            }
+        }
+        Err(IngestError::AccessChanged.into())
+    }
+}

@@ -1,0 +1,422 @@
+//! An in-memory cache from (rulebook, revision) to the compiled rulebook.
+//!
+//! A published revision never changes, so an entry is never stale and nothing has to be invalidated. A transaction
+//! that reads the head and asks for that revision decides with exactly that version. A miss is loaded once, however
+//! many requests wait for it, and never through the pool that messages use.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use moka::future::Cache;
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use uuid::Uuid;
+
+use super::quarantine::Quarantines;
+use base::telemetry::{self, metrics};
+use rules::compile::Rulebook;
+use rules::fair_pool::Busy;
+use rules::fault::Fault;
+use rules::pools::Pools;
+use rules::rows::RowSet;
+use rules::size;
+use store::replica::Replica;
+use store::{revisions, rule_rows, rulebooks};
+
+/// Memory limit in bytes for compiled revisions that are not a head, and the same limit for revisions that are only
+/// read.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Maximum number of revisions that are remembered as not compiling, and for how long: somebody may repair the
+/// tables.
+const MOST_FAULTY: u64 = 1_000;
+const FAULTY_FOR: Duration = Duration::from_secs(30);
+
+/// A compiled rulebook at its head.
+#[derive(Debug, Clone)]
+pub struct LoadedRulebook {
+    /// The rulebook's id.
+    pub rulebook_id: Uuid,
+    /// Compiled.
+    pub rulebook: Arc<Rulebook>,
+}
+
+/// A revision: compiled, or only its rows.
+#[derive(Debug, Clone)]
+pub enum Base {
+    /// The compiled revision.
+    Compiled(Arc<Rulebook>),
+    /// Only the rows, because they do not compile. An edit, an import or a roll back can repair them.
+    Rows(Arc<RowSet>),
+}
+
+impl Base {
+    /// The rows of the revision.
+    #[must_use]
+    pub fn rows(&self) -> &RowSet {
+        match self {
+            Self::Compiled(rulebook) => rulebook.rows(),
+            Self::Rows(rows) => rows,
+        }
+    }
+
+    /// The compiled revision. `None` if it does not compile.
+    #[must_use]
+    pub const fn compiled(&self) -> Option<&Arc<Rulebook>> {
+        match self {
+            Self::Compiled(rulebook) => Some(rulebook),
+            Self::Rows(_) => None,
+        }
+    }
+}
+
+/// The rows of a rulebook at its head, whether or not they compile.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The rulebook's id.
+    pub rulebook_id: Uuid,
+    /// The number of the head revision.
+    pub revision: i64,
+    /// The head revision.
+    pub base: Base,
+}
+
+impl Standing {
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> &RowSet {
+        self.base.rows()
+    }
+}
+
+/// Why a revision cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LoadError {
+    /// The revision does not exist.
+    #[error("revision {0} does not exist")]
+    Unknown(i64),
+    /// The rows do not compile: an older program published them, or somebody edited the tables manually.
+    #[error("revision {revision} does not compile: {} faults", faults.len())]
+    Faults {
+        /// The revision.
+        revision: i64,
+        /// All faults of the revision.
+        faults: Vec<Fault>,
+    },
+    /// The database failed.
+    #[error("the rules could not be read")]
+    Database(#[source] Arc<DbErr>),
+    /// The threads that compile are busy.
+    #[error("the rules could not be compiled now")]
+    Busy(#[from] Busy),
+}
+
+impl From<DbErr> for LoadError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+/// The kind of request that waits for a rulebook.
+#[derive(Debug, Clone, Copy)]
+enum For {
+    Messages,
+    People,
+}
+
+/// Compiled rulebooks by revision.
+#[derive(Clone)]
+pub struct RulebookCache {
+    replica: Replica,
+    primary: DatabaseConnection,
+    /// Revisions that are not known to be a head. Entries are weighed by their size, so that many edits, or many
+    /// readers of old revisions, do not fill the memory.
+    compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
+    /// The head of each rulebook as last seen by a message or published by this process. It is always kept, because
+    /// otherwise each message would compile again. It predicts the head that the next message will see.
+    heads: Arc<RwLock<HashMap<Uuid, Arc<Rulebook>>>>,
+    /// Revisions that do not compile. A published revision never changes, so it is not compiled again for each
+    /// message.
+    faulty: Cache<(Uuid, i64), Arc<[Fault]>>,
+    /// Older revisions that people read page by page. They are not compiled, and do not displace the revisions that
+    /// decide.
+    read_only: Cache<(Uuid, i64), Arc<RowSet>>,
+    pools: Pools,
+    quarantines: Quarantines,
+}
+
+impl RulebookCache {
+    /// Creates the cache. People read from `replica` if there is one. `primary` is for decisions, and for what the
+    /// replica has not received or fails to return.
+    #[must_use]
+    pub fn new(replica: Replica, primary: DatabaseConnection) -> Self {
+        let compiled = Cache::builder()
+            .max_capacity(MOST_BYTES)
+            .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.weight()).unwrap_or(u32::MAX))
+            .build();
+        let read_only = Cache::builder()
+            .max_capacity(MOST_BYTES)
+            .weigher(|_, rows: &Arc<RowSet>| {
+                let bytes = size::in_memory(rows, size::row_bytes(rows));
+                u32::try_from(bytes).unwrap_or(u32::MAX)
+            })
+            .build();
+        Self {
+            replica,
+            primary,
+            compiled,
+            faulty: Cache::builder()
+                .max_capacity(MOST_FAULTY)
+                .time_to_live(FAULTY_FOR)
+                .build(),
+            read_only,
+            heads: Arc::default(),
+            pools: Pools::default(),
+            quarantines: Quarantines::default(),
+        }
+    }
+
+    /// The threads on which rulebooks are compiled, analyzed and run.
+    #[must_use]
+    pub const fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// The quarantined scripts.
+    #[must_use]
+    pub const fn quarantines(&self) -> &Quarantines {
+        &self.quarantines
+    }
+
+    /// The rulebook at the head that a message saw last. The head may have moved since, so use it only for work that
+    /// is discarded if the transaction sees another head.
+    #[must_use]
+    pub fn last_seen(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
+        let heads = self.heads.read().unwrap_or_else(PoisonError::into_inner);
+        heads.get(&rulebook_id).cloned()
+    }
+
+    /// Stores the head that a message saw or that was just published. The previous head moves to the cache of other
+    /// revisions.
+    pub async fn saw(&self, rulebook_id: Uuid, rulebook: &Arc<Rulebook>) {
+        let revision = rulebook.revision();
+        if self
+            .last_seen(rulebook_id)
+            .is_some_and(|head| head.revision() >= revision)
+        {
+            return;
+        }
+        let before = {
+            let mut heads = self.heads.write().unwrap_or_else(PoisonError::into_inner);
+            match heads.get(&rulebook_id) {
+                Some(head) if head.revision() >= revision => return,
+                _ => heads.insert(rulebook_id, Arc::clone(rulebook)),
+            }
+        };
+        // Otherwise it would be counted twice.
+        self.compiled.invalidate(&(rulebook_id, revision)).await;
+        if let Some(before) = before {
+            self.compiled.insert((rulebook_id, before.revision()), before).await;
+        }
+    }
+
+    /// The compiled head of the rulebook with this code. `None` if there is no such rulebook.
+    ///
+    /// # Errors
+    /// When its rows cannot be read or compiled.
+    pub async fn head(&self, code: &str) -> Result<Option<LoadedRulebook>, LoadError> {
+        let Some((rulebook_id, revision)) = head_in(self.primary.clone(), code).await? else {
+            return Ok(None);
+        };
+        let rulebook = self.at(rulebook_id, revision).await?;
+        Ok(Some(LoadedRulebook { rulebook_id, rulebook }))
+    }
+
+    /// The rows at the head of the rulebook with this code. `None` if there is no such rulebook.
+    ///
+    /// # Errors
+    /// When its rows cannot be read.
+    pub async fn standing(&self, code: &str) -> Result<Option<Standing>, LoadError> {
+        let Some((rulebook_id, revision)) = self.find(code).await? else {
+            return Ok(None);
+        };
+        let base = self.base(rulebook_id, revision).await?;
+        Ok(Some(Standing {
+            rulebook_id,
+            revision,
+            base,
+        }))
+    }
+
+    /// The id and the head of the rulebook with this code.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find(&self, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
+        self.for_people(|db| head_in(db, code)).await
+    }
+
+    /// Same as [`RulebookCache::find`], but always from the primary.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_latest(&self, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
+        head_in(self.primary.clone(), code).await
+    }
+
+    /// A compiled revision, or only its rows if they do not compile.
+    ///
+    /// # Errors
+    /// When there is no such revision, or its rows cannot be read.
+    pub async fn base(&self, rulebook_id: Uuid, revision: i64) -> Result<Base, LoadError> {
+        match self.at(rulebook_id, revision).await {
+            Ok(rulebook) => Ok(Base::Compiled(rulebook)),
+            Err(LoadError::Faults { .. }) => {
+                let rows = self.rows_that_decide(rulebook_id, revision).await?;
+                Ok(Base::Rows(Arc::new(rows)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The compiled rulebook at a revision.
+    ///
+    /// # Errors
+    /// When there is no such revision, or its rows cannot be read or compiled.
+    pub async fn at(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
+        match self.found(rulebook_id, revision, For::Messages).await {
+            // A reader was the first to ask for it, and was rejected as busy.
+            Err(LoadError::Busy(_)) => self.found(rulebook_id, revision, For::Messages).await,
+            found => found,
+        }
+    }
+
+    /// Same as [`RulebookCache::at`], for a reader: it uses the queue for people, not the queue for messages.
+    ///
+    /// # Errors
+    /// As for [`RulebookCache::at`], and when too many requests for the rulebook are waiting already.
+    pub async fn at_for_people(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
+        self.found(rulebook_id, revision, For::People).await
+    }
+
+    async fn found(&self, rulebook_id: Uuid, revision: i64, whom: For) -> Result<Arc<Rulebook>, LoadError> {
+        let key = (rulebook_id, revision);
+        if let Some(hit) = self.known(key).await {
+            metrics::cache(true);
+            return Ok(hit);
+        }
+        metrics::cache(false);
+        if let Some(faults) = self.faulty.get(&key).await {
+            let faults = faults.to_vec();
+            return Err(LoadError::Faults { revision, faults });
+        }
+        let loaded = self
+            .compiled
+            .try_get_with(key, self.load(rulebook_id, revision, whom))
+            .await;
+        if let Err(error) = &loaded
+            && let LoadError::Faults { faults, .. } = error.as_ref()
+        {
+            self.faulty.insert(key, faults.as_slice().into()).await;
+        }
+        loaded.map_err(|error| (*error).clone())
+    }
+
+    /// The rows of a revision, for reading. They need not compile: those of an older program may not.
+    ///
+    /// # Errors
+    /// When there is no such revision, or its rows cannot be read.
+    pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, LoadError> {
+        let key = (rulebook_id, revision);
+        if let Some(compiled) = self.known(key).await {
+            return Ok(Arc::new(compiled.rows().clone()));
+        }
+        self.read_only
+            .try_get_with(key, async {
+                let rows = self.stored_rows(rulebook_id, revision).await?;
+                rows.map(Arc::new).ok_or(LoadError::Unknown(revision))
+            })
+            .await
+            .map_err(|error: Arc<LoadError>| (*error).clone())
+    }
+
+    /// A compiled revision, if it is in memory.
+    async fn known(&self, key: (Uuid, i64)) -> Option<Arc<Rulebook>> {
+        let head = self.last_seen(key.0).filter(|head| head.revision() == key.1);
+        match head {
+            Some(head) => Some(head),
+            None => self.compiled.get(&key).await,
+        }
+    }
+
+    /// Approximate memory in bytes of compiled revisions that are not a head, and its limit.
+    pub async fn weight(&self) -> (u64, u64) {
+        self.compiled.run_pending_tasks().await;
+        (self.compiled.weighted_size(), MOST_BYTES)
+    }
+
+    async fn load(&self, rulebook_id: Uuid, revision: i64, whom: For) -> Result<Arc<Rulebook>, LoadError> {
+        let rows = self.rows_that_decide(rulebook_id, revision).await?;
+        let compiled = match whom {
+            For::Messages => self.pools.load_rows(rulebook_id, revision, rows).await?,
+            For::People => self.pools.compile_rows(rulebook_id, revision, rows, None).await?,
+        };
+        compiled.map_err(|faults| LoadError::Faults { revision, faults })
+    }
+
+    /// Reads from the primary: a message waits for the rows, and a replica may lag behind the head that the message
+    /// saw, or hang.
+    async fn rows_that_decide(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
+        let rows = rows_in(self.primary.clone(), rulebook_id, revision).await?;
+        rows.ok_or(LoadError::Unknown(revision))
+    }
+
+    async fn stored_rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
+        self.for_people(|db| rows_in(db, rulebook_id, revision)).await
+    }
+
+    /// The replica's result, or the primary's if the replica has none.
+    async fn for_people<T, F>(&self, ask: impl Fn(DatabaseConnection) -> F) -> Result<Option<T>, DbErr>
+    where
+        F: Future<Output = Result<Option<T>, DbErr>>,
+    {
+        if let Some(replica) = self.replica.usable() {
+            match ask(replica.clone()).await {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "the primary is asked in place of the replica"),
+            }
+        }
+        ask(self.primary.clone()).await
+    }
+}
+
+async fn head_in(db: DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
+    // No text in PostgreSQL contains a NUL, and it rejects a query with one.
+    if code.contains('\0') {
+        return Ok(None);
+    }
+    let found = rulebooks::Entity::find()
+        .filter(rulebooks::Column::Code.eq(code))
+        .one(&db)
+        .await?;
+    Ok(found.map(|found| {
+        telemetry::rulebooks::note(found.id, &found.code);
+        (found.id, found.head_revision)
+    }))
+}
+
+async fn rows_in(db: DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
+    let exists = revisions::Entity::find_by_id((rulebook_id, revision))
+        .select_only()
+        .column(revisions::Column::Number)
+        .into_tuple::<i64>()
+        .one(&db)
+        .await?;
+    if exists.is_none() {
+        return Ok(None);
+    }
+    // Rows of a revision never change once they exist, so several statements see one version without a transaction. A
+    // client that disconnects could cancel the start of a transaction.
+    rule_rows::load(&db, rulebook_id, revision).await.map(Some)
+}

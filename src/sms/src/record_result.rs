@@ -1,0 +1,286 @@
+//! Writes the outcome of an attempt. In: the row as claimed and the provider's response. Out: row, attempt and notices in one
+//! transaction if this worker still holds the fencing token, else nothing.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+
+use super::accounts::TwilioAccount;
+use super::breaker::{BreakerChange, Health};
+use super::classify::{Answer, SendOutcome, classify, meaning, provider_is_failing};
+use super::error_codes::{DAILY_CAP, OPTED_OUT};
+use super::notice::{self, HELD_BACK, INCOMPLETE, NO_ACCOUNT, PROVIDER};
+use super::retry::{GivenUp, after_attempt};
+use super::retry_delay::RetryPolicy;
+use super::{OutboxError, OutboxState};
+use base::telemetry::metrics;
+use base::telemetry::rulebooks::named;
+use store::fault_points::{self, Step};
+use store::sms_attempts::Finish;
+use store::sms_messages::{ACCEPTED, Model};
+use store::{begin, escalations, notices, sms_attempts, sms_messages, sms_suppressions};
+
+/// The result of an attempt, ready to be written.
+#[derive(Clone, Debug)]
+pub(super) struct AttemptResult {
+    pub(super) outcome: SendOutcome,
+    pub(super) http_status: Option<i64>,
+    pub(super) error_code: Option<i64>,
+    pub(super) detail: &'static str,
+    /// The effect of the response on the account's breaker.
+    pub(super) turn: BreakerChange,
+}
+
+/// The result of a simulated send.
+pub(super) fn simulated() -> AttemptResult {
+    AttemptResult {
+        outcome: SendOutcome::Simulated,
+        http_status: None,
+        error_code: None,
+        detail: "the rulebook simulates its SMS messages",
+        turn: BreakerChange::Unchanged,
+    }
+}
+
+/// Classifies the response to a POST, and reports it to the account's breaker.
+pub(super) fn judge(shared: &OutboxState, account: &TwilioAccount, answer: &Answer) -> AttemptResult {
+    let outcome = classify(answer);
+    let (http_status, error_code) = match answer {
+        Answer::Http(http) => (Some(i64::from(http.status)), http.code),
+        Answer::NotSent | Answer::Unknown => (None, None),
+    };
+    let turn = report(shared, account, answer, &outcome);
+    AttemptResult {
+        outcome,
+        http_status,
+        error_code,
+        detail: meaning(answer),
+        turn,
+    }
+}
+
+/// Reports a response to the account's breaker.
+pub(super) fn report(
+    shared: &OutboxState,
+    account: &TwilioAccount,
+    answer: &Answer,
+    outcome: &SendOutcome,
+) -> BreakerChange {
+    let health = if *outcome == SendOutcome::Credentials {
+        Health::Refused
+    } else if provider_is_failing(answer) {
+        Health::Failing
+    } else {
+        Health::Well
+    };
+    let now = shared.now();
+    shared.breaker(account, |breaker| breaker.report(&shared.settings.breaker, health, now))
+}
+
+/// Writes the result of an attempt. Out: whether this worker still held the fencing token. If the database is away, it retries
+/// for a while; after that the lease expires and the SMS message is searched for.
+pub(super) async fn record_result(
+    shared: &OutboxState,
+    row: &Model,
+    verdict: &AttemptResult,
+) -> Result<bool, OutboxError> {
+    let mut pause = Duration::from_millis(100);
+    for _ in 0..6 {
+        match record_result_once(shared, row, verdict).await {
+            Ok(written) => return Ok(written),
+            Err(error) => {
+                tracing::warn!(sms = %row.id, error = %error, "text {} could not be settled, trying again", row.id);
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    Ok(record_result_once(shared, row, verdict).await?)
+}
+
+async fn record_result_once(shared: &OutboxState, row: &Model, verdict: &AttemptResult) -> Result<bool, DbErr> {
+    let now = shared.now();
+    let held = row.fence;
+    let unsent = unsent(&shared.db, row, &shared.settings.patience).await?;
+    let (mut after, given_up) = after_attempt(
+        row.clone(),
+        &verdict.outcome,
+        unsent,
+        &shared.settings.patience,
+        now,
+        (shared.random)(),
+    );
+    if after.state != ACCEPTED {
+        after.error_code = verdict.error_code;
+        after.error = Some(verdict.detail.to_owned());
+    }
+    let tx = begin(&shared.db).await?;
+    let written = match given_up {
+        Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
+        None => sms_messages::save(&tx, held, &after).await?,
+    };
+    if written {
+        let how = Finish {
+            outcome: verdict.outcome.word(),
+            http_status: verdict.http_status,
+            error_code: verdict.error_code,
+            detail: verdict.detail,
+            at: now,
+        };
+        sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
+        note_opt_out(shared, &tx, row, verdict.error_code, now).await?;
+        if after.state == ACCEPTED {
+            contact_is_served(&tx, &after, now).await?;
+        }
+    } else {
+        let id = row.id;
+        tracing::warn!(sms = %id, "text {id} was settled or taken over meanwhile: its answer is not written");
+    }
+    if verdict.error_code == Some(DAILY_CAP) {
+        tell(shared, &tx, notice::capped(row.rulebook_id), now).await?;
+    }
+    if verdict.outcome == SendOutcome::Credentials {
+        tell(shared, &tx, notice::stopped(row.rulebook_id, true), now).await?;
+    } else if verdict.turn == BreakerChange::Stopped {
+        tell(shared, &tx, notice::stopped(row.rulebook_id, false), now).await?;
+    } else if after.state == ACCEPTED || verdict.turn == BreakerChange::Resumed {
+        resumed(&tx, row, now).await?;
+    } else if verdict.outcome == SendOutcome::Simulated {
+        // The rulebook simulates now.
+        for code in [INCOMPLETE, NO_ACCOUNT] {
+            notices::resolve(&tx, row.rulebook_id, code, PROVIDER, now).await?;
+        }
+    }
+    fault_points::reach(Step::SettleBeforeCommit)?;
+    tx.commit().await?;
+    fault_points::reach(Step::SettleAfterCommit)?;
+    if written {
+        metrics::sms_attempt(verdict.outcome.word());
+        if given_up.is_none() {
+            count_state(&after);
+        }
+        let Model {
+            id, attempts, state, ..
+        } = &after;
+        tracing::info!(sms = %id, rulebook = %named(row.rulebook_id), call = row.call_id, attempt = attempts, state, error_code = verdict.error_code,
+            "text {id}: {}", verdict.detail);
+    }
+    Ok(written)
+}
+
+/// The number of earlier attempts that never left the machine. It is read only if it decides about another attempt.
+pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, patience: &RetryPolicy) -> Result<i64, DbErr> {
+    if row.tries() < patience.max_attempts {
+        return Ok(0);
+    }
+    sms_attempts::count_unsent(db, row.rulebook_id, row.id, row.series_from).await
+}
+
+/// Counts a new state in the metrics.
+pub(super) fn count_state(row: &Model) {
+    metrics::sms(&row.state);
+}
+
+/// The account works again: resolves the notices that hold its SMS messages back.
+pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
+    for code in HELD_BACK {
+        notices::resolve(tx, row.rulebook_id, code, PROVIDER, now).await?;
+    }
+    Ok(())
+}
+
+/// A manually resent message was accepted: resolves the contact's delivery notices if no dead message is left.
+pub(super) async fn contact_is_served(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
+    if row.resent_at.is_none() || sms_messages::count_dead(tx, row.rulebook_id, &row.contact).await? > 0 {
+        return Ok(());
+    }
+    let subject = notices::of_contact(&row.contact);
+    for code in notices::GIVEN_UP {
+        notices::resolve(tx, row.rulebook_id, code, &subject, now).await?;
+    }
+    Ok(())
+}
+
+/// Suppresses the recipient's number if Twilio says that the recipient has opted out.
+pub(super) async fn note_opt_out(
+    shared: &OutboxState,
+    tx: &DatabaseTransaction,
+    row: &Model,
+    error_code: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    if error_code == Some(OPTED_OUT) {
+        let (number, source) = (row.to_number.as_str(), sms_suppressions::PROVIDER);
+        let id = shared.clock.new_id();
+        sms_suppressions::add(tx, row.rulebook_id, number, source, now, id).await?;
+    }
+    Ok(())
+}
+
+/// Gives up an SMS message of this worker, with a notice. Out: whether it was written.
+pub(super) async fn write_off(
+    shared: &OutboxState,
+    tx: &DatabaseTransaction,
+    held: i64,
+    row: &mut Model,
+    why: GivenUp,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    explain(row, why);
+    let written = sms_messages::save(tx, held, row).await?;
+    if written {
+        notify_given_up(shared, tx, row, why, now).await?;
+    }
+    Ok(written)
+}
+
+/// Same as [`write_off`], for an SMS message that this transaction has locked.
+pub(super) async fn give_up(
+    shared: &OutboxState,
+    tx: &DatabaseTransaction,
+    row: &mut Model,
+    why: GivenUp,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    explain(row, why);
+    sms_messages::record(tx, row).await?;
+    notify_given_up(shared, tx, row, why, now).await
+}
+
+/// Sets the reason in the row.
+fn explain(row: &mut Model, why: GivenUp) {
+    row.error = Some(match row.error.take() {
+        Some(last) if matches!(why, GivenUp::Refused | GivenUp::Undelivered) => last,
+        Some(last) if why != GivenUp::Suppressed => format!("{}; at last: {last}", why.reason()),
+        _ => why.reason().to_owned(),
+    });
+}
+
+/// Raises the notice about a given-up SMS message.
+async fn notify_given_up(
+    shared: &OutboxState,
+    tx: &DatabaseTransaction,
+    row: &Model,
+    why: GivenUp,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    count_state(row);
+    if let Some(call_id) = row.call_id.as_deref().filter(|_| row.priority == "P1") {
+        // If every contact of the current step is unreachable, the next step need not wait.
+        escalations::hurry(tx, row.rulebook_id, call_id, &row.contact, now).await?;
+    }
+    tell(shared, tx, notice::given_up(row, why), now).await?;
+    tracing::error!(sms = %row.id, rulebook = %named(row.rulebook_id), "text {} is given up: {}", row.id, why.reason());
+    Ok(())
+}
+
+/// Raises a notice.
+pub(super) async fn tell(
+    shared: &OutboxState,
+    tx: &DatabaseTransaction,
+    notice: notices::Notice,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    notices::raise(tx, notice, now, shared.clock.new_id()).await
+}

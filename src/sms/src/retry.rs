@@ -1,0 +1,121 @@
+//! State transitions of an SMS message. In: its row as claimed, the outcome, the time and a random number. Out: the row to write
+//! (pure).
+
+use chrono::{DateTime, Utc};
+
+use super::classify::SendOutcome;
+use super::retry_delay::RetryPolicy;
+use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED, SIMULATED};
+
+/// Why an SMS message was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    /// The provider refused it for good.
+    Refused,
+    /// The maximum number of attempts is reached.
+    TriedOften,
+    /// It is too old.
+    Stale,
+    /// It may have been sent, and its priority does not allow a resend.
+    Unknown,
+    /// The provider accepted it and could not deliver it.
+    Undelivered,
+    /// The recipient has opted out.
+    Suppressed,
+}
+
+impl GivenUp {
+    /// The reason stored with the SMS message if the provider gave none.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Refused => "Twilio refuses the text",
+            Self::TriedOften => "tried as often as is allowed",
+            Self::Stale => "too old to be of use",
+            Self::Unknown => "it is not known whether the text was sent",
+            Self::Undelivered => "Twilio could not deliver the text",
+            Self::Suppressed => "the recipient has opted out by replying STOP",
+        }
+    }
+}
+
+/// The row after an attempt; `unsent` earlier attempts never left the machine.
+pub(super) fn after_attempt(
+    mut row: Model,
+    outcome: &SendOutcome,
+    mut unsent: i64,
+    patience: &RetryPolicy,
+    now: DateTime<Utc>,
+    random: u64,
+) -> (Model, Option<GivenUp>) {
+    row.lease_until = None;
+    row.updated_at = now;
+    let again_at = match outcome {
+        SendOutcome::Accepted { sid, status } => {
+            accept(&mut row, sid, status.as_deref());
+            return (row, None);
+        }
+        SendOutcome::Simulated => {
+            row.state = SIMULATED.into();
+            return (row, None);
+        }
+        SendOutcome::Ambiguous => {
+            row.state = AMBIGUOUS.into();
+            row.next_attempt_at = now + patience.ambiguous_wait;
+            return (row, None);
+        }
+        SendOutcome::Permanent => {
+            row.state = DEAD.into();
+            return (row, Some(GivenUp::Refused));
+        }
+        // The breaker holds the account's messages back; this one is first when it closes.
+        SendOutcome::Credentials => now,
+        SendOutcome::NotSent => {
+            unsent += 1;
+            now + patience.wait(row.tries(), None, random)
+        }
+        SendOutcome::Retry { after } => now + patience.wait(row.tries(), *after, random),
+        SendOutcome::Capacity => now + patience.wait(row.tries(), Some(patience.capacity_wait), random),
+    };
+    requeue(row, unsent, again_at, patience)
+}
+
+/// Queues the row again, unless it has reached the maximum number of attempts or would be too old. `unsent` of its attempts never
+/// left the machine.
+pub(super) fn requeue(
+    mut row: Model,
+    unsent: i64,
+    again_at: DateTime<Utc>,
+    patience: &RetryPolicy,
+) -> (Model, Option<GivenUp>) {
+    row.lease_until = None;
+    let given_up = if row.tries() - unsent >= patience.max_attempts {
+        Some(GivenUp::TriedOften)
+    } else if patience.is_stale(row.since(), again_at) {
+        Some(GivenUp::Stale)
+    } else {
+        None
+    };
+    if given_up.is_some() {
+        row.state = DEAD.into();
+    } else {
+        row.state = QUEUED.into();
+        row.next_attempt_at = again_at;
+    }
+    (row, given_up)
+}
+
+/// Sets the row to accepted.
+pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
+    row.state = ACCEPTED.into();
+    row.lease_until = None;
+    row.provider_id = Some(sid.to_owned());
+    row.provider_status = status.map(str::to_owned);
+    row.error = None;
+    row.error_code = None;
+}
+
+/// Whether an SMS message that was sent `sends` times, as far as known, is sent again instead of given up. Only for P1 and P2 is
+/// a duplicate better than a missing alert.
+pub(super) fn may_resend(priority: &str, sends: u64, patience: &RetryPolicy) -> bool {
+    matches!(priority, "P1" | "P2") && sends <= patience.resends
+}
