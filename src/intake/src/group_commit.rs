@@ -55,8 +55,10 @@ pub struct Sharing {
 
 #[derive(Default)]
 struct CommitQueue {
-    /// Whether a transaction of this line is running.
+    /// Whether a transaction of this queue is running.
     busy: bool,
+    /// Number of messages that are being decided, that wait, or that are in the transaction.
+    in_flight: usize,
     waiting: VecDeque<QueuedMessage>,
 }
 
@@ -105,6 +107,7 @@ impl Sharing {
             return dead_letter::attempt(&intake, message, attempt).await;
         }
         let place = self.place(&key(message));
+        let _in_flight = InFlight::new(self, place);
         let item = GroupMessage {
             intake,
             message: Arc::clone(message),
@@ -157,6 +160,25 @@ impl Sharing {
     }
 }
 
+/// Counts a message of a queue as in flight until dropped.
+struct InFlight<'a> {
+    sharing: &'a Sharing,
+    place: usize,
+}
+
+impl<'a> InFlight<'a> {
+    fn new(sharing: &'a Sharing, place: usize) -> Self {
+        sharing.line(place).in_flight += 1;
+        Self { sharing, place }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.sharing.line(self.place).in_flight -= 1;
+    }
+}
+
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -201,13 +223,15 @@ impl Drop for CommitTurn {
 }
 
 impl CommitQueue {
-    /// The messages of the next transaction, in the order of their calls.
+    /// The messages of the next transaction, in the order of their calls: at most half of those in flight, so that the
+    /// others are decided while the database works. All of them would make server and database wait for each other.
     fn take(&mut self) -> Vec<QueuedMessage> {
+        let most = self.in_flight.div_ceil(2).clamp(1, MAX_MESSAGES);
         let mut keys = HashSet::new();
         let (mut taken, mut left) = (Vec::new(), VecDeque::new());
         for waiting in self.waiting.drain(..) {
             let key = key(&waiting.item.message);
-            if taken.len() < MAX_MESSAGES && keys.insert(key.clone()) {
+            if taken.len() < most && keys.insert(key.clone()) {
                 taken.push((key, waiting));
             } else {
                 left.push_back(waiting);

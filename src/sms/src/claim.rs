@@ -14,7 +14,7 @@ use super::classify::SendOutcome;
 use super::fair_slots::SendSlot;
 use super::notice;
 use super::operator::OPERATOR;
-use super::record_result::{count_state, tell, write_off};
+use super::record_result::{count_simulated, count_state, record_simulated, tell, write_off};
 use super::retry::{GivenUp, after_attempt};
 use super::{OutboxError, OutboxState};
 use base::telemetry::rulebooks::named;
@@ -25,6 +25,8 @@ use store::sms_attempts::Finish;
 use store::sms_messages::{AMBIGUOUS, DEAD, DueRulebook, Model, QUEUED, SENDING};
 use store::{begin, contacts, notices, sms_attempts, sms_messages, sms_suppressions};
 
+/// Maximum number of simulated SMS messages recorded in one transaction.
+const MAX_SIMULATED: usize = 128;
 /// Maximum number of SMS messages cleaned up in one transaction.
 const TIDY_BATCH: u64 = 100;
 /// Maximum number of consecutive transactions for one rulebook: the rest waits for the next cleanup.
@@ -41,8 +43,6 @@ pub(super) enum ClaimAction {
     Send(TwilioAccount),
     /// Search for it at the provider: it may have been sent.
     Look(TwilioAccount),
-    /// Record that it would have been sent: the rulebook simulates.
-    Simulate,
 }
 
 /// An SMS message leased to this worker, with the fencing token in its row.
@@ -51,6 +51,22 @@ pub(super) struct ClaimedSms {
     pub(super) errand: ClaimAction,
     /// Its slot among the concurrent sends.
     pub(super) place: SendSlot,
+}
+
+/// The result of a claim.
+#[derive(Default)]
+pub(super) struct Claims {
+    /// To be sent or searched for.
+    pub(super) claimed: Vec<ClaimedSms>,
+    /// Number of SMS messages of rulebooks that simulate. They are already recorded as simulated.
+    pub(super) simulated: usize,
+}
+
+impl Claims {
+    /// Number of SMS messages.
+    pub(super) fn len(&self) -> usize {
+        self.claimed.len() + self.simulated
+    }
 }
 
 /// Through which account a rulebook's SMS messages may be sent now.
@@ -70,7 +86,7 @@ impl SendRoute {
 }
 
 /// Claims up to `limit` SMS messages: an equal share for each rulebook in turn, the most urgent first.
-pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Vec<ClaimedSms>, OutboxError> {
+pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Claims, OutboxError> {
     let limits = shared.settings.concurrency;
     let due = sms_messages::due_rulebooks(&shared.db, shared.now()).await?;
     let order = shared
@@ -87,16 +103,20 @@ pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Vec<Clai
             roads.push((rulebook_id, road));
         }
     }
-    let (mut claimed, mut probed, mut failed) = (Vec::new(), Vec::new(), None);
+    let (mut claims, mut probed, mut failed) = (Claims::default(), Vec::new(), None);
     let mut left = roads.len();
     for (rulebook_id, road) in roads {
-        let share = limit.saturating_sub(claimed.len()).div_ceil(left);
+        let share = limit.saturating_sub(claims.claimed.len()).div_ceil(left);
         left -= 1;
-        let many = shared.turns.room(limits, rulebook_id, road.account()).min(share);
+        let many = match road.account() {
+            Some(account) => shared.turns.room(limits, rulebook_id, Some(account)).min(share),
+            // Nothing is sent, so no slot is needed.
+            None => MAX_SIMULATED,
+        };
         if many == 0 || road.account().is_some_and(|account| probed.contains(account)) {
             continue;
         }
-        match claim_of(shared, rulebook_id, &road, many, &mut claimed).await {
+        match claim_of(shared, rulebook_id, &road, many, &mut claims).await {
             Ok(0) => {}
             Ok(_) => {
                 if let SendRoute::OneProbe(account) = road {
@@ -112,8 +132,8 @@ pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Vec<Clai
     }
     match failed {
         // This worker must send what it has claimed, even if claims of other rulebooks failed.
-        Some(error) if claimed.is_empty() => Err(error),
-        _ => Ok(claimed),
+        Some(error) if claims.len() == 0 => Err(error),
+        _ => Ok(claims),
     }
 }
 
@@ -123,7 +143,7 @@ async fn claim_of(
     rulebook_id: Uuid,
     road: &SendRoute,
     many: usize,
-    claimed: &mut Vec<ClaimedSms>,
+    claims: &mut Claims,
 ) -> Result<usize, OutboxError> {
     let now = shared.now();
     let tx = begin(&shared.db).await?;
@@ -134,11 +154,13 @@ async fn claim_of(
     }
     let mut due = sms_messages::lock_due(&tx, now, rulebook_id, many as u64).await?;
     for row in &mut due {
-        readdress(shared, &tx, row).await?;
+        if readdress(shared, &tx, row).await? {
+            sms_messages::save(&tx, row.fence, row).await?;
+        }
     }
     let recipients: Vec<_> = due.iter().map(|row| (row.rulebook_id, row.to_number.clone())).collect();
     let suppressed = sms_suppressions::among(&*tx, &recipients).await?;
-    let mut taken = Vec::with_capacity(due.len());
+    let (mut taken, mut simulated) = (Vec::with_capacity(due.len()), Vec::new());
     for mut row in due {
         // A suppressed number does not prevent the search for a message that may have been sent.
         if row.state == QUEUED && suppressed.contains(&(row.rulebook_id, row.to_number.clone())) {
@@ -152,23 +174,28 @@ async fn claim_of(
         if matches!(road, SendRoute::OneProbe(_)) && !taken.is_empty() {
             break;
         }
-        let account = road.account().cloned();
+        let Some(account) = road.account().cloned() else {
+            if row.state == AMBIGUOUS {
+                // The rulebook simulates now, so there is no account to search with.
+                let held = row.fence;
+                row.fence += 1;
+                row.state = DEAD.into();
+                row.updated_at = now;
+                write_off(shared, &tx, held, &mut row, GivenUp::Unknown, now).await?;
+            } else {
+                simulated.push(row);
+            }
+            continue;
+        };
         let held = row.fence;
         row.fence += 1;
-        if account.is_none() && row.state == AMBIGUOUS {
-            // The rulebook simulates now, so there is no account to search with.
-            row.state = DEAD.into();
-            row.updated_at = now;
-            write_off(shared, &tx, held, &mut row, GivenUp::Unknown, now).await?;
-            continue;
-        }
         row.lease_until = Some(now + shared.settings.lease);
         row.next_attempt_at = now + shared.settings.lease;
         row.updated_at = now;
-        let errand = match account.clone() {
-            Some(account) if row.state == AMBIGUOUS => ClaimAction::Look(account),
-            Some(account) => ClaimAction::Send(account),
-            None => ClaimAction::Simulate,
+        let errand = if row.state == AMBIGUOUS {
+            ClaimAction::Look(account.clone())
+        } else {
+            ClaimAction::Send(account.clone())
         };
         // A search is not an attempt: the state stays ambiguous, so after a crash another worker searches again.
         if !matches!(errand, ClaimAction::Look(_)) {
@@ -177,20 +204,25 @@ async fn claim_of(
             sms_attempts::start(&tx, row.rulebook_id, row.id, row.attempts, now).await?;
         }
         if sms_messages::save(&tx, held, &row).await? {
-            let place = shared.turns.take(rulebook_id, account);
+            let place = shared.turns.take(rulebook_id, Some(account));
             taken.push(ClaimedSms { row, errand, place });
         }
     }
+    record_simulated(&tx, rulebook_id, &simulated, now).await?;
     fault_points::reach(Step::ClaimBeforeCommit)?;
     tx.commit().await?;
     fault_points::reach(Step::ClaimAfterCommit)?;
+    for row in &simulated {
+        count_simulated(row);
+    }
     if let SendRoute::OneProbe(account) = road
         && !taken.is_empty()
     {
         shared.breaker(account, |breaker| breaker.probe(now));
     }
-    let count = taken.len();
-    claimed.append(&mut taken);
+    let count = taken.len() + simulated.len();
+    claims.claimed.append(&mut taken);
+    claims.simulated += simulated.len();
     Ok(count)
 }
 
@@ -240,10 +272,10 @@ async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRout
 }
 
 /// Updates the number of a queued SMS message to the contact's current one, in case it was corrected. A message that may have
-/// been sent keeps the number to which it was sent, because it is searched for by that number.
-async fn readdress(shared: &OutboxState, tx: &DatabaseTransaction, row: &mut Model) -> Result<(), DbErr> {
+/// been sent keeps the number to which it was sent, because it is searched for by that number. Out: whether it changed.
+async fn readdress(shared: &OutboxState, tx: &DatabaseTransaction, row: &mut Model) -> Result<bool, DbErr> {
     if row.state != QUEUED || (row.attempts == 0 && shared.now() - row.created_at < FRESH) {
-        return Ok(());
+        return Ok(false);
     }
     let present = if row.contact == OPERATOR {
         shared
@@ -254,10 +286,12 @@ async fn readdress(shared: &OutboxState, tx: &DatabaseTransaction, row: &mut Mod
     } else {
         contacts::phone_of(tx, row.rulebook_id, &row.contact).await?
     };
-    if let Some(present) = present {
-        row.to_number = present;
+    let changed = present.filter(|present| *present != row.to_number);
+    let is_changed = changed.is_some();
+    if let Some(number) = changed {
+        row.to_number = number;
     }
-    Ok(())
+    Ok(is_changed)
 }
 
 /// Logs why a rulebook's SMS messages wait: once, until the reason changes.

@@ -41,8 +41,6 @@ pub enum SendOutcome {
         /// Its status at Twilio.
         status: Option<String>,
     },
-    /// No request was sent: the rulebook simulates.
-    Simulated,
     /// It never left the machine: retry without a limit on attempts.
     NotSent,
     /// It was not processed: retry after `after` at the earliest.
@@ -66,7 +64,6 @@ impl SendOutcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Accepted { .. } => "accepted",
-            Self::Simulated => "simulated",
             Self::NotSent | Self::Retry { .. } | Self::Capacity => "retry",
             Self::Ambiguous => "ambiguous",
             Self::Permanent => "permanent",

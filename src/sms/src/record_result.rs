@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use uuid::Uuid;
 
 use super::accounts::TwilioAccount;
 use super::breaker::{BreakerChange, Health};
@@ -18,7 +19,7 @@ use base::telemetry::metrics;
 use base::telemetry::rulebooks::named;
 use store::fault_points::{self, Step};
 use store::sms_attempts::Finish;
-use store::sms_messages::{ACCEPTED, Model};
+use store::sms_messages::{ACCEPTED, Model, SIMULATED};
 use store::{begin, escalations, notices, sms_attempts, sms_messages, sms_suppressions};
 
 /// The result of an attempt, ready to be written.
@@ -32,15 +33,46 @@ pub(super) struct AttemptResult {
     pub(super) turn: BreakerChange,
 }
 
-/// The result of a simulated send.
-pub(super) fn simulated() -> AttemptResult {
-    AttemptResult {
-        outcome: SendOutcome::Simulated,
+/// What an attempt of a rulebook that simulates says about itself.
+const SIMULATES: &str = "the rulebook simulates its SMS messages";
+
+/// Records that SMS messages of one rulebook would have been sent, in the transaction that has locked them. Nothing is sent, so
+/// there is nothing to wait for between claim and result.
+pub(super) async fn record_simulated(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    rows: &[Model],
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let how = Finish {
+        outcome: SIMULATED,
         http_status: None,
         error_code: None,
-        detail: "the rulebook simulates its SMS messages",
-        turn: BreakerChange::Unchanged,
+        detail: SIMULATES,
+        at: now,
+    };
+    sms_messages::simulate_each(tx, rulebook_id, rows, SIMULATES, now).await?;
+    sms_attempts::record_each(
+        tx,
+        rows.iter().map(|row| (row.rulebook_id, row.id, row.attempts + 1)),
+        how,
+    )
+    .await?;
+    for code in [INCOMPLETE, NO_ACCOUNT] {
+        notices::resolve(tx, rulebook_id, code, PROVIDER, now).await?;
     }
+    Ok(())
+}
+
+/// Counts and logs an SMS message that [`record_simulated`] recorded. Call it after the commit.
+pub(super) fn count_simulated(row: &Model) {
+    metrics::sms_attempt(SIMULATED);
+    metrics::sms(SIMULATED);
+    tracing::info!(sms = %row.id, rulebook = %named(row.rulebook_id), call = row.call_id, attempt = row.attempts + 1, state = SIMULATED,
+        "text {}: {SIMULATES}", row.id);
 }
 
 /// Classifies the response to a POST, and reports it to the account's breaker.
@@ -146,11 +178,6 @@ async fn record_result_once(shared: &OutboxState, row: &Model, verdict: &Attempt
         tell(shared, &tx, notice::stopped(row.rulebook_id, false), now).await?;
     } else if after.state == ACCEPTED || verdict.turn == BreakerChange::Resumed {
         resumed(&tx, row, now).await?;
-    } else if verdict.outcome == SendOutcome::Simulated {
-        // The rulebook simulates now.
-        for code in [INCOMPLETE, NO_ACCOUNT] {
-            notices::resolve(&tx, row.rulebook_id, code, PROVIDER, now).await?;
-        }
     }
     fault_points::reach(Step::SettleBeforeCommit)?;
     tx.commit().await?;

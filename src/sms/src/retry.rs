@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::classify::SendOutcome;
 use super::retry_delay::RetryPolicy;
-use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED, SIMULATED};
+use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED};
 
 /// Why an SMS message was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,6 @@ pub(super) fn after_attempt(
     let again_at = match outcome {
         SendOutcome::Accepted { sid, status } => {
             accept(&mut row, sid, status.as_deref());
-            return (row, None);
-        }
-        SendOutcome::Simulated => {
-            row.state = SIMULATED.into();
             return (row, None);
         }
         SendOutcome::Ambiguous => {

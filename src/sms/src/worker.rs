@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::claim::{ClaimAction, ClaimedSms, claim, tidy};
 use super::operator::tell_operator;
 use super::reconcile_send::reconcile_send;
-use super::record_result::{judge, record_result, simulated};
+use super::record_result::{judge, record_result};
 use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, OutboxState};
 use base::clock::Clock;
@@ -145,13 +145,13 @@ impl Outbox {
         loop {
             tidy(&self.shared).await?;
             tell_operator(&self.shared).await?;
-            let claimed = claim(&self.shared, self.shared.settings.concurrency.total).await?;
-            if claimed.is_empty() {
+            let claims = claim(&self.shared, self.shared.settings.concurrency.total).await?;
+            if claims.len() == 0 {
                 return Ok(handled);
             }
-            handled += claimed.len();
+            handled += claims.len();
             let mut sends = Sends::new();
-            for claimed in claimed {
+            for claimed in claims.claimed {
                 self.set_off(&mut sends, claimed);
             }
             while let Some(sent) = sends.join_next().await {
@@ -178,7 +178,7 @@ impl Outbox {
         let free = self.shared.settings.concurrency.total.saturating_sub(sends.len());
         if free > 0 {
             let claiming = |shared: Arc<OutboxState>| async move { claim(&shared, free).await };
-            for claimed in self.within_patience(claiming).await? {
+            for claimed in self.within_patience(claiming).await?.claimed {
                 self.set_off(sends, claimed);
             }
         }
@@ -239,10 +239,9 @@ impl Outbox {
     }
 }
 
-/// Sends, simulates or searches for one SMS message. If a result cannot be written, a cleanup follows when the lease expires.
+/// Sends or searches for one SMS message. If a result cannot be written, a cleanup follows when the lease expires.
 pub(super) async fn deliver(shared: Arc<OutboxState>, row: Model, errand: ClaimAction) {
     let done = match &errand {
-        ClaimAction::Simulate => record_result(&shared, &row, &simulated()).await.map(|_| ()),
         ClaimAction::Look(account) => reconcile_send(&shared, &row, account).await,
         ClaimAction::Send(account) => {
             let now = shared.now();

@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect};
+use sea_orm::{DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Value as Bind};
+
+use crate::sql::insert_rows;
 
 /// A row of `sms_attempts`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -64,6 +66,32 @@ pub async fn start(
     };
     let row: ActiveModel = row.into();
     Entity::insert(row.reset_all()).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// Records attempts that began and ended at the same time, all with the same result: the rulebook, the message and the
+/// number of each.
+pub async fn record_each(
+    tx: &DatabaseTransaction,
+    attempts: impl Iterator<Item = (Uuid, Uuid, i64)>,
+    how: Finish,
+) -> Result<(), DbErr> {
+    const INSERT: &str = "INSERT INTO sms_attempts (rulebook_id, sms_message_id, number, started_at, finished_at, outcome, \
+        http_status, error_code, detail)";
+    let row = |(rulebook_id, sms_message_id, number): (Uuid, Uuid, i64)| -> [Bind; 9] {
+        [
+            rulebook_id.into(),
+            sms_message_id.into(),
+            number.into(),
+            how.at.into(),
+            how.at.into(),
+            how.outcome.into(),
+            how.http_status.into(),
+            how.error_code.into(),
+            how.detail.into(),
+        ]
+    };
+    insert_rows(tx, INSERT, attempts.map(row).collect(), "").await?;
     Ok(())
 }
 

@@ -442,6 +442,32 @@ pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Res
     Ok(written.rows_affected > 0)
 }
 
+/// Records that messages of one rulebook, which this transaction has locked, were simulated. Each counts as an attempt.
+pub async fn simulate_each(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    rows: &[Model],
+    why: &str,
+    now: DateTimeUtc,
+) -> Result<(), DbErr> {
+    let mut ids = rows.iter().map(|row| row.id);
+    while let Some(count) = portion(ids.len()) {
+        Entity::update_many()
+            .col_expr(Column::State, Expr::value(SIMULATED))
+            .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+            .col_expr(Column::Fence, Expr::col(Column::Fence).add(1))
+            .col_expr(Column::LeaseUntil, Expr::value(None::<DateTimeUtc>))
+            .col_expr(Column::ErrorCode, Expr::value(None::<i64>))
+            .col_expr(Column::Error, Expr::value(why))
+            .col_expr(Column::UpdatedAt, Expr::value(now))
+            .filter(Column::RulebookId.eq(rulebook_id))
+            .filter(Column::Id.is_in(ids.by_ref().take(count)))
+            .exec(tx)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Writes a row that this transaction has locked, in any state.
 pub async fn record(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr> {
     update(row).exec(tx).await?;

@@ -106,7 +106,7 @@ async fn wait_for(holds: impl Fn() -> bool) {
 async fn run(world: &World, outbox: &Outbox, dice: &mut Dice) {
     for round in 0..ROUNDS {
         if round < 20 && dice.roll(4) == 0 {
-            for claimed in claim(outbox.shared(), 2).await.unwrap() {
+            for claimed in claim(outbox.shared(), 2).await.unwrap().claimed {
                 let ClaimAction::Send(account) = claimed.errand else {
                     continue;
                 };

@@ -46,7 +46,7 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
         let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let (paused, other) = (world.outbox(), world.outbox());
         let id = world.queue("on_call", "P1").await;
-        let claimed = claim(paused.shared(), 8).await.unwrap().remove(0);
+        let claimed = claim(paused.shared(), 8).await.unwrap().claimed.remove(0);
         assert_eq!(world.story(id).await, ("sending".to_owned(), vec!["open".to_owned()]));
 
         world.after(world.settings().lease, &other).await;
@@ -79,7 +79,7 @@ async fn a_worker_within_its_lease_is_left_alone() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let id = world.queue("on_call", "P1").await;
-        let claimed = claim(world.outbox().shared(), 8).await.unwrap();
+        let claimed = claim(world.outbox().shared(), 8).await.unwrap().claimed;
         world
             .after(world.settings().lease - TimeDelta::seconds(1), &world.outbox())
             .await;
