@@ -528,7 +528,7 @@ async fn evaluate_decides_and_stores_nothing(database: Database) {
     let app = TestApp::start(database).await;
     let path = "/admin/v1/rulebooks/default/evaluate";
     let (_, document) = app.get("/openapi.json").await;
-    let example = &document["components"]["schemas"]["Question"]["examples"][0];
+    let example = &document["components"]["schemas"]["EvaluateRequest"]["examples"][0];
     let (status, answer) = app.admin(Method::POST, path, Some(example)).await;
     assert_eq!((status, &answer["revision"]), (StatusCode::OK, &json!(1)), "{answer}");
     assert!(answer["decision"]["trace"].is_array() && answer["decision"]["priority"].is_string());
