@@ -1,4 +1,4 @@
-//! One transaction with several messages: all are recorded or none.
+//! A transaction with several messages: all are recorded or none.
 
 use std::sync::{Arc, Mutex};
 
@@ -37,7 +37,7 @@ pub(crate) enum GroupOutcome {
 pub(crate) enum Writes {
     /// With one statement per table for all of them.
     AllAtOnce,
-    /// One message after another, which shows which one cannot be recorded.
+    /// One message after another, to find the message that cannot be recorded.
     OneByOne,
 }
 
@@ -45,9 +45,9 @@ pub(crate) enum Writes {
 pub(crate) enum GroupError {
     /// The message at this index cannot be recorded; the others can.
     By(usize, IngestError),
-    /// One of them cannot be recorded, and it is unknown which one.
+    /// One of them cannot be recorded, and it is unknown which.
     BySome(IngestError),
-    /// A reason that is not specific to a message.
+    /// A reason that no single message caused.
     All(IngestError),
 }
 
@@ -171,7 +171,7 @@ fn all(error: impl Into<IngestError>) -> GroupError {
     GroupError::All(error.into())
 }
 
-/// The error of one message. If the database is away or busy, it is not specific to that message.
+/// The error of one message. If the database is away or busy, the message is not the cause.
 fn by(place: usize, error: IngestError) -> GroupError {
     match error {
         IngestError::CallErased => GroupError::By(place, error),

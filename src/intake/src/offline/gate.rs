@@ -1,9 +1,9 @@
-//! Gate to the database: how many messages may use it at the same time, and whether it is available.
+//! Limits how many messages use the database at the same time, and watches whether it is available.
 //!
-//! In: messages that need the database, and failures. Out: a connection pool and a permit, or `None`, and then the message goes
-//! to the spool. After a failure the gate runs a health check. While the check fails, no message waits for the database and the
-//! check repeats. The check uses existing connections first, because the database may allow no more; then new ones, because the
-//! existing ones may be dead.
+//! A message gets a connection pool and a permit, or `None`, and then goes to the spool. A failure triggers a health
+//! check. While the check fails, no message waits for the database, and the check repeats. The check tries existing
+//! connections first, because the database may allow no more. Then it tries new connections, because the existing ones
+//! may be dead.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -42,7 +42,7 @@ const SWEEP_ANSWER: Duration = Duration::from_secs(2);
 /// How often the log repeats the same reason why the database cannot be reached.
 const REMIND: Duration = Duration::from_mins(1);
 
-/// Setup that must succeed before the first message after a start without the database.
+/// Setup that must succeed before the first message, after a start without the database.
 pub type Prepare = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// The gate to the database. Cloning is cheap.
@@ -52,15 +52,15 @@ pub struct DatabaseGate(Arc<Inner>);
 struct Inner {
     database: Database,
     plan: PoolPlan,
-    /// Pools for other work. They give up idle connections if messages cannot get one.
+    /// Pools for other work. They close idle connections if messages cannot get a connection.
     others: Vec<DatabaseConnection>,
     way: RwLock<Way>,
     away: AtomicBool,
-    /// The pool could not open a connection for a message.
+    /// Whether the pool failed to open a connection for a message.
     crowded: AtomicBool,
     suspected: Notify,
     back: Notify,
-    /// The setup that has not succeeded yet.
+    /// The setup, until it succeeds.
     prepare: Mutex<Option<Prepare>>,
 }
 
@@ -68,7 +68,6 @@ struct Inner {
 struct Way {
     db: DatabaseConnection,
     permits: Arc<Semaphore>,
-    /// The number of permits.
     most: usize,
 }
 
@@ -195,7 +194,7 @@ impl DatabaseGate {
                     continue;
                 };
                 self.0.away.store(true, Ordering::Release);
-                tracing::error!(%error, "the database gives no sign of life: messages go to the spool");
+                tracing::error!(%error, "the database does not respond: messages go to the spool");
             }
             metrics::database_away(true);
             if stop.run_until_cancelled(self.wait()).await.is_none() {
@@ -231,7 +230,7 @@ impl DatabaseGate {
             let prepare = self.preparing().clone();
             if let Some(prepare) = prepare {
                 if let Err(error) = prepare().await {
-                    tracing::error!(error, "the database is there, but cannot be used yet");
+                    tracing::error!(error, "the database responds, but cannot be used yet");
                     continue;
                 }
                 *self.preparing() = None;
@@ -343,8 +342,8 @@ impl OutageLog {
                 "the database allows no more connections: messages wait in the spool; raise its limit, or lower \
                  RINGBOOK_DATABASE_CONNECTIONS"
             ),
-            Unreachable::Silent => tracing::warn!("the database accepts connections and does not answer"),
-            Unreachable::Away(error) => tracing::warn!(error, "the database is still away"),
+            Unreachable::Silent => tracing::warn!("the database accepts connections, but does not respond"),
+            Unreachable::Away(error) => tracing::warn!(error, "the database is still unavailable"),
         }
     }
 }
@@ -363,7 +362,7 @@ async fn sign_of_life(db: DatabaseConnection) -> Result<(), String> {
         Ok(Ok(Ok(true))) => Err("it is read-only".to_owned()),
         Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("no answer within a second".to_owned()),
+        Err(_) => Err("no response within a second".to_owned()),
     }
 }
 

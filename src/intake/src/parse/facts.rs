@@ -1,4 +1,4 @@
-//! Extracts facts from a message. In: the event, and a tool's arguments. Out: the facts that rules can use.
+//! Extracts from a message, and from a tool's arguments, the facts that rules can use.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -41,7 +41,7 @@ pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) ->
     extracted
 }
 
-/// The instant that a message's facts are about: the start of the call for a report, the message's own timestamp for all others.
+/// The instant that a message's facts are about: for a report the start of the call, else the message's own timestamp.
 #[must_use]
 pub fn instant(event: &Event, received_at: DateTime<Utc>) -> DateTime<Utc> {
     let began = match &event.payload {

@@ -1,8 +1,8 @@
-//! A lazily parsed JSON text. In: the text of a message. Out: its parts, by name, each parsed once and only on request.
+//! A lazily parsed JSON text: each part is looked up by name and parsed once, only on request.
 //!
-//! A message can have 100 kB, of which a decision reads a few hundred bytes. So unread values are never built: a [`LazyJson`]
-//! holds the text and, for each object or array that was read, the positions of its children. Readers are tolerant: absent,
-//! mistyped or out-of-range values read as `None`.
+//! A message can have 100 kB, of which a decision reads a few hundred bytes. So unread values are never built: a
+//! [`LazyJson`] holds the text and, for each object or array that was read, the positions of its children. Readers are
+//! tolerant: absent, mistyped or out-of-range values read as `None`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Upper bound of instants, in microseconds since 1970: beyond it databases disagree.
+/// Upper bound of instants, in microseconds since 1970: databases disagree about later instants.
 const YEAR_10000: i64 = 253_402_300_800_000_000;
 
 /// A validated JSON text, with the positions of the parts that were read.
@@ -58,7 +58,6 @@ impl LazyJson {
         }))
     }
 
-    /// The root value.
     #[must_use]
     pub fn root(&self) -> JsonPart<'_> {
         JsonPart {

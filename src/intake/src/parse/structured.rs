@@ -1,7 +1,8 @@
-//! Data that the assistant's model extracted, wherever Vapi puts it: structured outputs by name, and the data of the analysis.
+//! Reads the data that the assistant's model extracted, wherever Vapi puts it: structured outputs by name, and the
+//! analysis's data.
 //!
-//! In: a message. Out: values by pointer. Vapi keys structured outputs by ids that change with the assistant, so they are looked
-//! up by name. Results and data may be JSON inside a string.
+//! Vapi keys structured outputs by ids that change with the assistant, so they are looked up by name. Results and data
+//! may be JSON inside a string.
 
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use super::lazy_json::{JsonPart, without_vast_numbers};
 pub const OUTPUTS: &str = "/structuredOutputs";
 /// The pointer to the data of Vapi's analysis.
 const DATA: &str = "/analysis/structuredData";
-/// Instead of a name: every output, in order.
+/// Stands for every output, in order.
 const ANY: &str = "*";
 /// Maximum number of outputs read from one message.
 const MAX_OUTPUTS: usize = 100;
@@ -32,7 +33,6 @@ struct Output {
 }
 
 impl Structured {
-    /// Reads a message.
     #[must_use]
     pub fn read(message: JsonPart<'_>) -> Self {
         const OUTPUTS_AT: [&[&str]; 4] = [

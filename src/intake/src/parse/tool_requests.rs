@@ -1,4 +1,4 @@
-//! Extracts tool calls. In: a tool-calls or function-call message. Out: each tool call once, with its arguments.
+//! Extracts each tool call of a message once, with its arguments.
 //!
 //! Vapi writes the same calls in up to three lists and the arguments in up to four places, as a string or as an object.
 
@@ -8,7 +8,8 @@ use super::decode::{ID_LIMIT, bounded, without_nul};
 use super::event::ToolRequest;
 use super::lazy_json::{JsonPart, without_vast_numbers};
 
-/// Maximum number of tool calls in a message: far more than a model makes at a time, few enough for one transaction.
+/// Maximum number of tool calls in a message: far above what a model makes at a time, and few enough for one
+/// transaction.
 const MOST: usize = 50;
 /// Maximum length of a tool's name, in characters.
 const NAME_LIMIT: usize = 200;
@@ -40,7 +41,7 @@ pub(crate) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
                 if requests.len() == MOST {
                     tracing::warn!(
                         most = MOST,
-                        "a message asks for more tool calls than are run; the rest is left out"
+                        "a message has too many tool calls; only the first ones run"
                     );
                     return requests;
                 }
