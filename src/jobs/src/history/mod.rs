@@ -25,9 +25,9 @@ pub enum HistoryError {
     #[error("the stored decisions could not be read")]
     Database(#[from] DbErr),
     /// A stored decision is malformed.
-    #[error("a stored decision cannot be read")]
+    #[error("a stored decision cannot be parsed")]
     Malformed(#[from] serde_json::Error),
     /// A deciding thread panicked.
-    #[error("the work was stopped: {0}")]
+    #[error("a deciding thread panicked: {0}")]
     Stopped(String),
 }
