@@ -1,5 +1,4 @@
-//! Plans edits without writing anything. In: edits and the head. Out: the resulting rows, compiled or with every
-//! fault.
+//! Plans edits: computes the resulting rows and compiles them, or returns every fault. It never writes.
 
 use std::sync::Arc;
 
@@ -44,14 +43,13 @@ pub struct PublishPlan {
     pub rulebook: Result<Arc<Rulebook>, Vec<Fault>>,
 }
 
-/// Edits applied to the head, including edits that no longer fit.
+/// Edits applied to the head, including the edits that do not fit any more.
 #[derive(Debug, Clone)]
 pub struct Draft {
     rulebook_id: Uuid,
     pools: Pools,
     /// The head that it is based on.
     pub base_revision: i64,
-    /// The head revision.
     pub base: Base,
     /// The rows with every edit that fits, and the edits that do not fit.
     pub applied: AppliedEdits,
@@ -102,7 +100,6 @@ impl Publisher {
 }
 
 impl Draft {
-    /// The id of the rulebook.
     #[must_use]
     pub const fn rulebook_id(&self) -> Uuid {
         self.rulebook_id
@@ -136,7 +133,7 @@ impl Draft {
     }
 }
 
-/// The number of the head.
+/// The number of the head revision.
 pub(super) async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
     rulebooks::Entity::find_by_id(rulebook_id)
         .select_only()
