@@ -1,5 +1,4 @@
-//! Exponential backoff with jitter. In: the attempt number, the delay that the provider asked for and a random number. Out: the
-//! delay before the next attempt (pure; the caller draws the random number).
+//! Exponential backoff with jitter: the delay before the next attempt (pure; the caller draws the random number).
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -50,8 +49,8 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The delay after attempt number `attempt` (from 1): a random time up to the exponential bound ("full jitter"), so that SMS
-    /// messages that failed together are not retried together. Never less than the provider asked for.
+    /// The delay after attempt number `attempt` (from 1): a random time up to the exponential bound ("full jitter"), so
+    /// that SMS messages that failed together are not retried together. It is never less than the provider asked for.
     #[must_use]
     pub fn wait(&self, attempt: i64, asked: Option<TimeDelta>, random: u64) -> TimeDelta {
         let doublings = u32::try_from(attempt.saturating_sub(1).clamp(0, 30)).unwrap_or(30);

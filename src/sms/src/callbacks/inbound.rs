@@ -1,7 +1,7 @@
 //! `POST /webhooks/twilio/inbound` and `/webhooks/twilio/inbound/{rulebook}`: SMS replies.
 //!
-//! The address without a rulebook serves all rulebooks: the account and the number that the reply was sent to
-//! determine the rulebook.
+//! The URL without a rulebook serves all rulebooks: the account and the number that got the reply determine the
+//! rulebook.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ async fn receive(
         Some(code) => named(request, callbacks, &form, code).await?,
         None => addressed(request, callbacks, &form).await?,
     };
-    let rulebook_id = rulebook_id.ok_or_else(|| callbacks.refuse(request, "a text"))?;
+    let rulebook_id = rulebook_id.ok_or_else(|| callbacks.refuse(request, "an SMS reply"))?;
     callbacks.admit(request, rulebook_id)?;
     let text = text(&form)?;
     let outbox = callbacks.outbox.clone();

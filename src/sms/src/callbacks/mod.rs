@@ -1,8 +1,8 @@
 //! Twilio's callbacks: statuses of SMS messages, and replies.
 //!
-//! A request passes these checks in order: a bounded body, [`form`] (400 if invalid), its account, [`signature`] (403, even if
-//! the account is unknown), and the account's rate limit. Only then is the database written, in a separate task that a
-//! disconnecting client does not interrupt. [`status`] and [`inbound`] are the two routes.
+//! A request passes these checks in order: a bounded body, [`form`] (400 if invalid), its account, [`signature`] (403,
+//! even if the account is unknown), and the account's rate limit. Only then does a separate task write to the database,
+//! and a disconnecting client does not interrupt it. [`status`] and [`inbound`] are the two routes.
 
 pub mod directory;
 pub mod form;
@@ -47,7 +47,7 @@ pub struct Callbacks {
     /// The public URL, which Twilio's signatures cover.
     pub public_url: Option<String>,
     pub directory: directory::Directory,
-    /// The rulebook of an address without a rulebook.
+    /// The rulebook for a URL without a rulebook.
     pub default_rulebook: &'static str,
     /// Transactions in progress, awaited at shutdown.
     pub tasks: TaskTracker,
@@ -59,10 +59,10 @@ enum TakeError {
     #[error(transparent)]
     Outbox(#[from] OutboxError),
     /// The database did not respond in time.
-    #[error("the database did not answer within 2 s")]
+    #[error("the database did not respond within 2 s")]
     TooSlow,
     /// The task panicked.
-    #[error("the callback's task ended: {0}")]
+    #[error("the task of the callback panicked: {0}")]
     Stopped(String),
 }
 
@@ -121,7 +121,11 @@ impl Callbacks {
         metrics::signature_failed();
         if let Some(left_out) = REFUSALS.admit() {
             let left_out = Some(left_out).filter(|count| *count > 0);
-            tracing::warn!(address = %address.0, left_out, "{what} from Twilio was rejected: its signature is missing or wrong, or the account no longer exists");
+            tracing::warn!(
+                address = %address.0,
+                left_out,
+                "{what} from Twilio was rejected: its signature is missing or wrong, or the account no longer exists"
+            );
         }
         let answer = Problem::new(
             Code::SignatureInvalid,

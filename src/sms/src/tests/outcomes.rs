@@ -22,7 +22,7 @@ use crate::twilio::Outgoing;
 use crate::{Outbox, enqueue};
 use store::{begin, notices, sms_attempts, sms_messages, sms_status_callbacks};
 
-/// Maximum number of rounds: more mean that something never ends.
+/// Maximum number of rounds: more would mean that something never ends.
 const ROUNDS: usize = 4_000;
 
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
