@@ -270,8 +270,8 @@ async fn object(
         severity: Severity::Urgent,
         subject: row.subject(),
         text: format!(
-            "A reply from the number of contact {taker} acknowledged the P1 of call {call}, and contact {} objects. It goes to \
-             the next contact.",
+            "A reply from the number of contact {taker} acknowledged the P1 of call {call}, and contact {} objects. \
+             It goes to the next contact.",
             by.code
         ),
         what_to_do:

@@ -121,8 +121,8 @@ pub(super) fn no_account(rulebook_id: Uuid, code: &str) -> Notice {
         severity: Severity::Urgent,
         subject: PROVIDER.to_owned(),
         text: format!(
-            "Rulebook `{code}` takes calls and has no account at Twilio: nobody gets SMS messages. They wait for an account, \
-             for six hours at most."
+            "Rulebook `{code}` takes calls and has no account at Twilio: nobody gets SMS messages. They wait for \
+             an account, for six hours at most."
         ),
         what_to_do,
     }

@@ -18,7 +18,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub role: String,
     pub rulebook_id: Option<Uuid>,
-    /// The person whom the key is for. A key without an owner belongs to the person with its name.
+    /// The person who uses the key. A key without an owner belongs to the person with its name.
     #[sea_orm(column_type = "Text", nullable)]
     pub owner: Option<String>,
     /// The key that created this one. `None` for the first keys, and for keys older than this column.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::sql::statement;
 
-/// The data that the transaction starts from: the head, and the known state of the call.
+/// The head, and the known state of the call, with which the transaction starts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
     /// The revision to decide with.
@@ -29,7 +29,7 @@ pub struct KnownCall {
     pub erased: bool,
 }
 
-/// The data that several messages of a rulebook start from.
+/// The data with which several messages of a rulebook start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heads {
     revision: i64,
@@ -38,7 +38,7 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// The data that a message of this call starts from.
+    /// The data with which a message of this call starts.
     #[must_use]
     pub fn of(&self, call_id: Option<&str>) -> Head {
         Head {
