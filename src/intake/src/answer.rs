@@ -16,7 +16,8 @@
 //! | voice-request | [`Answer::NotOurs`] with status 400: a voice provider makes speech, and Vapi would play a 200 |
 //! | any other | [`Answer::Neutral`], an empty object |
 //!
-//! If no rule applies to a request, [`neutral`] gives the response that leaves the call as it would be without Ringbook.
+//! If no rule applies to a request, [`neutral`] gives the response that leaves the call as it would be without
+//! Ringbook.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Decides about a message, and keeps the decision with its input and duration.
 //!
-//! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, with the head revision
-//! seen last. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The transaction uses the
-//! decision only if the head is still the same.
+//! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, with the head
+//! revision seen last. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The
+//! transaction uses the decision only if the head is still the same.
 
 use std::sync::Arc;
 use std::time::Instant;

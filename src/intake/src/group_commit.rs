@@ -67,8 +67,8 @@ struct QueuedMessage {
     answer: oneshot::Sender<Option<Result<MessageOutcome, IngestError>>>,
 }
 
-/// Two messages with the same key cannot share a transaction. The key is the rulebook and the call, or the event if there is no
-/// call.
+/// Two messages with the same key cannot share a transaction. The key is the rulebook and the call, or the event if
+/// there is no call.
 type Key = (Uuid, String);
 
 impl Sharing {

@@ -178,8 +178,8 @@ impl<'a> Relevant<'a> {
         })
     }
 
-    /// Whether a quote matches a job: it has the same service, no known fact differs, and no fact missing from the quote changes
-    /// the price.
+    /// Whether a quote matches a job: it has the same service, no known fact differs, and no fact missing from the
+    /// quote changes the price.
     fn fits(&self, quote: &Basis<'_>, job: &Basis<'_>) -> bool {
         let unknown = |name: &&&str| quote.fact(name).is_none() && job.fact(name).is_some();
         let mut new = self.facts.iter().filter(unknown);

@@ -60,8 +60,8 @@ impl Message {
         self.stored_body.0.get_or_init(|| compressed_body::pack(&self.body))
     }
 
-    /// Whether the message is too old for SMS messages. A report built from Vapi's list is as old as the end of its call, any
-    /// other message as old as its first arrival.
+    /// Whether the message is too old for SMS messages. A report built from Vapi's list is as old as the end of its
+    /// call, any other message as old as its first arrival.
     pub(super) async fn is_late(&self, tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<bool, DbErr> {
         let ended = match &self.event.payload {
             Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),

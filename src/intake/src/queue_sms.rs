@@ -198,7 +198,8 @@ pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) 
 /// something to do.
 async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, DbErr> {
     if is_simulated(one.step.message.event.call_id()) {
-        // Recorded to show what would be sent. Simulated SMS messages neither affect cool-downs nor start an escalation.
+        // Recorded to show what would be sent. Simulated SMS messages neither affect cool-downs nor start an
+        // escalation.
         sms::enqueue_each(tx, one.texts).await?;
         return Ok(false);
     }

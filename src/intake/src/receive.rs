@@ -248,8 +248,8 @@ async fn readmitted(
     admitted(request, Some(bytes), webhook, access, address).await
 }
 
-/// The settings under which the message is accepted: the cached ones, else newer ones. Without its bytes, only its headers are
-/// checked.
+/// The settings under which the message is accepted: the cached ones, else newer ones. Without its bytes, only its
+/// headers are checked.
 async fn admitted(
     request: &Request,
     bytes: Option<&Bytes>,

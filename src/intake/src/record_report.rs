@@ -26,7 +26,8 @@ pub(super) struct Recording<'a, 'b> {
 }
 
 impl Recording<'_, '_> {
-    /// Records the first report of a call: call, turns, decision, lead, SMS messages. Returns whether there are SMS messages.
+    /// Records the first report of a call: call, turns, decision, lead, SMS messages. Returns whether there are SMS
+    /// messages.
     pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
@@ -77,8 +78,8 @@ impl Recording<'_, '_> {
             .await
     }
 
-    /// Stores the decision, creates or completes the lead, and queues the SMS messages. If the report is less urgent than an
-    /// earlier one, the priority stays and no SMS message is queued. `who` is the caller data for the lead.
+    /// Stores the decision, creates or completes the lead, and queues the SMS messages. If the report is less urgent
+    /// than an earlier one, the priority stays and no SMS message is queued. `who` is the caller data for the lead.
     async fn decide(
         &self,
         tx: &DatabaseTransaction,

@@ -41,8 +41,8 @@ impl Origin {
         }
     }
 
-    /// Whether an event at the instant `happened` is too old for SMS messages now. `restored` is the time of the last restore
-    /// from a backup.
+    /// Whether an event at the instant `happened` is too old for SMS messages now. `restored` is the time of the last
+    /// restore from a backup.
     #[must_use]
     pub fn is_late(self, happened: DateTime<Utc>, restored: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
         self != Self::Live && (now - happened > TOO_OLD || restored.is_some_and(|restored| happened <= restored))

@@ -140,8 +140,8 @@ pub struct RulebookCache {
 }
 
 impl RulebookCache {
-    /// Creates the cache. People read from `replica` if there is one. Decisions read from `primary`. So do people if the
-    /// replica lacks the rows or fails.
+    /// Creates the cache. People read from `replica` if there is one. Decisions read from `primary`. So do people if
+    /// the replica lacks the rows or fails.
     #[must_use]
     pub fn new(replica: Replica, primary: DatabaseConnection) -> Self {
         let compiled = Cache::builder()

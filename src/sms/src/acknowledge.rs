@@ -5,9 +5,9 @@
 //! If there are several, the contact must name one by its reference. If two contacts reply at the same time, one
 //! acknowledges the call and the other learns who did.
 //!
-//! A sender's number can be forged, and Twilio's signature only proves what the carrier says. So after an acknowledgement by
-//! reply, the other contacts who know of the P1 or are on call learn who acknowledged it. A reply `0` of any contact reopens the
-//! P1 and continues its escalation.
+//! A sender's number can be forged, and Twilio's signature only proves what the carrier says. So after an
+//! acknowledgement by reply, the other contacts who know of the P1 or are on call learn who acknowledged it. A reply
+//! `0` of any contact reopens the P1 and continues its escalation.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait as _};
@@ -63,8 +63,8 @@ pub struct ReplyResult {
     pub texts: bool,
 }
 
-/// Applies a reply, given the number and the body. `None` if the number does not belong to a contact, or if there is no call to
-/// acknowledge and the reply is not a yes.
+/// Applies a reply, given the number and the body. `None` if the number does not belong to a contact, or if there is no
+/// call to acknowledge and the reply is not a yes.
 ///
 /// # Errors
 /// If the database fails.

@@ -246,8 +246,8 @@ async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRout
     )
 }
 
-/// Updates the number of a queued SMS message to the contact's current one, in case it was corrected. A message that may have
-/// been sent keeps the number to which it was sent, because it is searched for by that number.
+/// Updates the number of a queued SMS message to the contact's current one, in case it was corrected. A message that
+/// may have been sent keeps the number to which it was sent, because it is searched for by that number.
 async fn readdress(shared: &OutboxState, tx: &DatabaseTransaction, row: &mut Model) -> Result<(), DbErr> {
     if row.state != QUEUED || (row.attempts == 0 && shared.now() - row.created_at < FRESH) {
         return Ok(());

@@ -27,8 +27,8 @@ pub enum Later {
     Never,
 }
 
-/// One row of the table. `meaning` and `what_to_do` are for people. Twilio's own message is never stored, because it can contain
-/// the phone number.
+/// One row of the table. `meaning` and `what_to_do` are for people. Twilio's own message is never stored, because it
+/// can contain the phone number.
 #[derive(Clone, Copy, Debug)]
 pub struct CodeRule {
     pub code: i64,
@@ -107,8 +107,8 @@ pub fn code_rule(code: Option<i64>) -> Option<&'static CodeRule> {
     code.and_then(|code| CODES.iter().find(|rule| rule.code == code))
 }
 
-/// Whether to resend an SMS message that failed with this code. A code missing from the table means no: most codes that Twilio
-/// adds are about unregistered senders.
+/// Whether to resend an SMS message that failed with this code. A code missing from the table means no: most codes that
+/// Twilio adds are about unregistered senders.
 #[must_use]
 pub fn worth_sending_again(code: Option<i64>) -> Later {
     code_rule(code).map_or(Later::Never, |rule| rule.later)

@@ -69,8 +69,8 @@ impl OptOutMeaning {
         }
     }
 
-    /// The meaning of a body, if the whole body is one of the words, regardless of case, accents, spaces and surrounding
-    /// punctuation. `is_stopped` is whether the number has opted out.
+    /// The meaning of a body, if the whole body is one of the words, regardless of case, accents, spaces and
+    /// surrounding punctuation. `is_stopped` is whether the number has opted out.
     #[must_use]
     pub fn of(text: &InboundText, is_stopped: bool) -> Option<Self> {
         let body: String = text.body.chars().take(BODY_LIMIT).collect();

@@ -10,8 +10,8 @@
 //! [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`] records replies.
 //! [`operator`] sends urgent notices to the operator of the server.
 //!
-//! [`escalate`] escalates a P1 that nobody acknowledged to the next contact, then to all. [`acknowledge`] applies a contact's
-//! [`reply`]. [`daily_cap`] limits the SMS messages of a rulebook.
+//! [`escalate`] escalates a P1 that nobody acknowledged to the next contact, then to all. [`acknowledge`] applies a
+//! contact's [`reply`]. [`daily_cap`] limits the SMS messages of a rulebook.
 
 pub mod accounts;
 pub mod acknowledge;

@@ -51,8 +51,8 @@ pub(super) fn opted_out(row: &Model) -> Notice {
     }
 }
 
-/// A contact for emergencies has opted out, or somebody did so from their number. `row` is the last SMS message to the contact,
-/// if there is one.
+/// A contact for emergencies has opted out, or somebody did so from their number. `row` is the last SMS message to the
+/// contact, if there is one.
 pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&Model>) -> Notice {
     let last = row.map_or_else(String::new, |row| {
         format!(" The last message to them was a {}.", row.priority)

@@ -138,8 +138,8 @@ async fn caller_of(shared: &OutboxState, notice: &notices::Model) -> Result<Opti
     }
 }
 
-/// The body of a notice as an SMS message: what happened, the caller's name, address and problem, and a link. It uses the GSM
-/// alphabet and has at most two segments; advice that does not fit is cut at the end.
+/// The body of a notice as an SMS message: what happened, the caller's name, address and problem, and a link. It uses
+/// the GSM alphabet and has at most two segments; advice that does not fit is cut at the end.
 fn worded(notice: &notices::Model, caller: Option<&leads::Model>, public_url: Option<&str>) -> String {
     let mut text = format!("Ringbook: {}", notice.text);
     if let Some(lead) = caller.filter(|lead| lead.erased_at.is_none()) {

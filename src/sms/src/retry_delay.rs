@@ -21,11 +21,11 @@ pub struct RetryPolicy {
     pub ambiguous_wait: TimeDelta,
     /// How long after an ambiguous outcome the list may be unreadable before the SMS message counts as not found.
     pub ambiguous_limit: TimeDelta,
-    /// How often an SMS message with an ambiguous outcome is sent again if it is not in the list and its priority allows a
-    /// resend.
+    /// How often an SMS message with an ambiguous outcome is sent again if it is not in the list and its priority
+    /// allows a resend.
     pub resends: u64,
-    /// Maximum number of attempts. Attempts that never left the machine do not count: while Twilio is unreachable, only the age
-    /// limits an SMS message.
+    /// Maximum number of attempts. Attempts that never left the machine do not count: while Twilio is unreachable, only
+    /// the age limits an SMS message.
     pub max_attempts: i64,
     /// Maximum age: a stale alert is worse than a notice. The provider gets the same limit.
     pub max_age: TimeDelta,

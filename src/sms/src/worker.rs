@@ -98,8 +98,8 @@ impl Outbox {
         self.shared.settings.public_url.is_some()
     }
 
-    /// Sends due SMS messages until cancelled; then it claims no more and returns when the running sends are done. Run it in a
-    /// separate task and stop it with the token only: dropping it would interrupt transactions.
+    /// Sends due SMS messages until cancelled; then it claims no more and returns when the running sends are done. Run
+    /// it in a separate task and stop it with the token only: dropping it would interrupt transactions.
     pub async fn run(&self, stop: CancellationToken) {
         let mut sends = Sends::new();
         let mut failures: u32 = 0;

@@ -1,7 +1,7 @@
 //! Validates the webhook settings that an administrator stores, and reports every fault with its JSON pointer.
 //!
-//! Rejects settings that the types in [`super::scheme`] accept but that must not be used: no scheme at all, an invalid header
-//! name, or a signature that does not cover the body.
+//! Rejects settings that the types in [`super::scheme`] accept but that must not be used: no scheme at all, an invalid
+//! header name, or a signature that does not cover the body.
 
 use poem::http::HeaderName;
 
@@ -90,8 +90,8 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     faults
 }
 
-/// Schemes that read the same signature header with the same algorithm as an earlier scheme, but sign another payload. A sender
-/// of that header could make the server hash the body once for each of them.
+/// Schemes that read the same signature header with the same algorithm as an earlier scheme, but sign another payload.
+/// A sender of that header could make the server hash the body once for each of them.
 fn hashed_twice(auth: &WebhookAuth) -> Vec<Fault> {
     let mut earlier: Vec<(&str, Signing<'_>)> = Vec::new();
     let mut faults = Vec::new();

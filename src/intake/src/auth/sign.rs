@@ -163,8 +163,8 @@ fn run<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
 
 const TOKENS: [&str; 5] = ["{body}", "{timestamp}", "{method}", "{url}", "{svix-id}"];
 
-/// Whether two tokens of a format are separated by nothing or by letters and digits only. The signed payload would then be
-/// ambiguous.
+/// Whether two tokens of a format are separated by nothing or by letters and digits only. The signed payload would then
+/// be ambiguous.
 pub(crate) fn tokens_touch(format: &str) -> bool {
     let found = TOKENS.iter().flat_map(|token| format.match_indices(token));
     let mut spans: Vec<_> = found.map(|(at, token)| (at, at + token.len())).collect();

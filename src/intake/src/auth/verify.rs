@@ -138,8 +138,8 @@ pub fn verify(
     matched.map(|(secret_id, scheme)| Authentication { secret_id, scheme })
 }
 
-/// Checks only the headers: a secret in a header must match, a signature must be well-formed, and its timestamp must be fresh. So
-/// a body is read only from a sender with a secret or a signature.
+/// Checks only the headers: a secret in a header must match, a signature must be well-formed, and its timestamp must be
+/// fresh. So a body is read only from a sender with a secret or a signature.
 ///
 /// # Errors
 /// Same as for [`verify`].
@@ -347,7 +347,8 @@ fn timestamp<'a>(
     Ok(text)
 }
 
-/// The id of the secret at the matching index. Every index is checked, so that the duration does not reveal which one matched.
+/// The id of the secret at the matching index. Every index is checked, so that the duration does not reveal which one
+/// matched.
 fn find(secrets: &[Secret], matched: impl IntoIterator<Item = Choice>) -> Option<String> {
     let mut found = Choice::from(0);
     let mut index = 0_u64;

@@ -97,7 +97,8 @@ pub(crate) async fn together(items: &[GroupMessage], writes: Writes) -> Result<V
             revision: step.head.revision,
         });
     }
-    // Rulebook by rulebook: the daily count of SMS messages is a locked row, and all transactions lock these in one order.
+    // Rulebook by rulebook: the daily count of SMS messages is a locked row, and all transactions lock these in one
+    // order.
     let mut texted = Vec::with_capacity(steps.len());
     let (mut written, mut places) = (written.into_iter(), ready.iter().map(|one| one.place));
     for steps in steps.chunk_by(of_one_rulebook) {
@@ -193,8 +194,8 @@ impl GroupMessage {
         self.message.access.rulebook_id
     }
 
-    /// The message with its head and its decision. `None` if it needs its own transaction: another revision decided, the caller
-    /// was erased, or a script failed.
+    /// The message with its head and its decision. `None` if it needs its own transaction: another revision decided,
+    /// the caller was erased, or a script failed.
     fn ready(&self, place: usize, head: Head) -> Result<Option<Ready<'_>>, IngestError> {
         let message = &self.message;
         if head.auth_version != message.access.auth_version {

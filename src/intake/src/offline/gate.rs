@@ -19,8 +19,8 @@ use store::Database;
 use store::connect::{self, Connections};
 use store::server::{self, PoolPlan, Unreachable};
 
-/// Number of messages that may use the database at the same time, for each connection that the pool may open. It includes
-/// messages whose waiter timed out. A message holds its connection for only a small part of its time.
+/// Number of messages that may use the database at the same time, for each connection that the pool may open. It
+/// includes messages whose waiter timed out. A message holds its connection for only a small part of its time.
 const IN_FLIGHT_PER_CONNECTION: usize = 3;
 /// The same limit for SQLite.
 const IN_FLIGHT_ON_SQLITE: usize = 48;
@@ -34,8 +34,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(250);
 /// How long an idle connection may take to respond while the database is away; then it is closed.
 const IDLE_ANSWER: Duration = Duration::from_millis(400);
-/// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was promoted
-/// later, stays read-only, and only a failing write would show it.
+/// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was
+/// promoted later, stays read-only, and only a failing write would show it.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an idle connection may take to respond in that check.
 const SWEEP_ANSWER: Duration = Duration::from_secs(2);
@@ -88,7 +88,8 @@ impl DatabaseGate {
         Self::with(database, pools, None)
     }
 
-    /// Same as [`DatabaseGate::new`], for a start without the database: it counts as away until it responds and `prepare` succeeds.
+    /// Same as [`DatabaseGate::new`], for a start without the database: it counts as away until it responds and
+    /// `prepare` succeeds.
     #[must_use]
     pub fn away(database: Database, pools: &Connections, prepare: Prepare) -> Self {
         Self::with(database, pools, Some(prepare))
@@ -126,8 +127,8 @@ impl DatabaseGate {
         self.way().db
     }
 
-    /// A pool and a permit, which the caller holds until its work is done. `None` if the database is away or no permit becomes
-    /// free in time.
+    /// A pool and a permit, which the caller holds until its work is done. `None` if the database is away or no permit
+    /// becomes free in time.
     pub async fn enter(&self) -> Option<(DatabaseConnection, OwnedSemaphorePermit)> {
         if self.is_away() {
             return None;
@@ -145,8 +146,8 @@ impl DatabaseGate {
         self.0.suspected.notify_one();
     }
 
-    /// Reports that the pool had no connection for a message and could not open one. If the database allows no more connections,
-    /// the limit is lowered, so that no message waits for a connection that never comes.
+    /// Reports that the pool had no connection for a message and could not open one. If the database allows no more
+    /// connections, the limit is lowered, so that no message waits for a connection that never comes.
     pub fn crowded(&self) {
         self.0.crowded.store(true, Ordering::Release);
         self.suspect();
@@ -242,8 +243,8 @@ impl DatabaseGate {
         }
     }
 
-    /// Checks whether the database can be used: with the existing pool, else with a new one, which is returned. The existing
-    /// connections come first, because the database may allow no more.
+    /// Checks whether the database can be used: with the existing pool, else with a new one, which is returned. The
+    /// existing connections come first, because the database may allow no more.
     async fn reach(&self) -> Result<Option<DatabaseConnection>, Unreachable> {
         server::close_dead(&self.db(), IDLE_ANSWER).await;
         let Err(error) = sign_of_life(self.db()).await else {
@@ -348,8 +349,8 @@ impl OutageLog {
     }
 }
 
-/// The health check: an empty transaction. On SQLite it needs the single writer, on PostgreSQL a connection that responds and may
-/// write. It runs in a separate task, because a cancelled check must not leave a connection unusable.
+/// The health check: an empty transaction. On SQLite it needs the single writer, on PostgreSQL a connection that
+/// responds and may write. It runs in a separate task, because a cancelled check must not leave a connection unusable.
 async fn sign_of_life(db: DatabaseConnection) -> Result<(), String> {
     let asked = tokio::spawn(async move {
         let tx = store::begin(&db).await?;

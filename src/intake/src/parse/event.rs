@@ -294,9 +294,9 @@ impl Event {
         }
     }
 
-    /// The values at an RFC 6901 pointer into the message (without `/message`). A pointer under `/arguments/` reads the given
-    /// tool arguments, one under `/structuredOutputs/NAME/` the structured output of that name. Empty if the value is absent or
-    /// null, or the pointer is invalid. Several values if the pointer matches several.
+    /// The values at an RFC 6901 pointer into the message (without `/message`). A pointer under `/arguments/` reads the
+    /// given tool arguments, one under `/structuredOutputs/NAME/` the structured output of that name. Empty if the
+    /// value is absent or null, or the pointer is invalid. Several values if the pointer matches several.
     #[must_use]
     pub fn values(&self, pointer: &str, arguments: Option<&Value>) -> Vec<Value> {
         let found = if pointer == "/arguments" || pointer.starts_with("/arguments/") {

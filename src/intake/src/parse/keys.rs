@@ -7,8 +7,8 @@
 //! | tool-calls | call, chat or session id, and each tool call's id, name and arguments |
 //! | any other, and any without a call id | call id if any, type, message timestamp, hash of the type's own fields |
 //!
-//! Vapi sends no event id, and its presigned URLs differ on each delivery. So neither an id nor the body's hash identifies a
-//! retry.
+//! Vapi sends no event id, and its presigned URLs differ on each delivery. So neither an id nor the body's hash
+//! identifies a retry.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -58,8 +58,8 @@ impl Event {
         }
     }
 
-    /// The key of one tool call. Calls with the same call, chat or session, id, name and arguments are duplicates. Without a
-    /// call, chat or session, only a repeat of the same message is a duplicate.
+    /// The key of one tool call. Calls with the same call, chat or session, id, name and arguments are duplicates.
+    /// Without a call, chat or session, only a repeat of the same message is a duplicate.
     #[must_use]
     pub fn tool_call_key(&self, request: &ToolRequest) -> String {
         let (kind, scope) = self.scope().unwrap_or_else(|| ("message", self.own_key()));

@@ -242,7 +242,8 @@ impl fmt::Debug for JsonPart<'_> {
     }
 }
 
-/// Replaces numbers near the limit of a float by null: `PostgreSQL` writes all their digits out, and parsing those may overflow.
+/// Replaces numbers near the limit of a float by null: `PostgreSQL` writes all their digits out, and parsing those may
+/// overflow.
 pub(crate) fn without_vast_numbers(value: &mut Value) {
     const VAST: f64 = 1e300;
     match value {

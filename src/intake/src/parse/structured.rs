@@ -71,7 +71,8 @@ impl Structured {
         found
     }
 
-    /// The values at a pointer into structured outputs or the analysis's data; `None` if the pointer has another prefix.
+    /// The values at a pointer into structured outputs or the analysis's data; `None` if the pointer has another
+    /// prefix.
     #[must_use]
     pub fn at(&self, pointer: &str) -> Option<Vec<Value>> {
         if let Some(rest) = within(pointer, OUTPUTS) {
@@ -130,8 +131,8 @@ fn value(part: JsonPart<'_>) -> Value {
     }
 }
 
-/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, a key is used that differs
-/// only in case, underscores and hyphens: models write `postal_code` and `postalCode`.
+/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, a key is used that
+/// differs only in case, underscores and hyphens: models write `postal_code` and `postalCode`.
 pub(crate) fn at(result: &Value, pointer: &str) -> Option<Value> {
     let mut place = result;
     for token in pointer.split('/').skip(1) {

@@ -137,7 +137,8 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
     Ok(still.then_some(id))
 }
 
-/// The best of an account's rulebooks whose token signed the request. A token shared by several rulebooks is tried once.
+/// The best of an account's rulebooks whose token signed the request. A token shared by several rulebooks is tried
+/// once.
 fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner]) -> Option<Uuid> {
     let to = form.get("To").unwrap_or_default();
     let mut tried: HashMap<&str, bool> = HashMap::new();
@@ -161,8 +162,8 @@ fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner
     best.map(|(_, id)| id)
 }
 
-/// A number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or a sender name. A number must end with a digit:
-/// the signature does not mark the end of a value, so the next field could be part of it.
+/// A number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or a sender name. A number must end with
+/// a digit: the signature does not mark the end of a value, so the next field could be part of it.
 fn is_number(text: &str) -> bool {
     let number = text.split_once(':').map_or(text, |(_, number)| number);
     match number.strip_prefix('+') {

@@ -70,7 +70,8 @@ impl Callbacks {
     /// Parses the form of a request.
     async fn form(&self, request: &Request, body: poem::Body) -> Result<Form, Problem> {
         body::check_length(request, LIMIT)?;
-        // A small form is parsed before authentication, so that an administrator who configures callbacks learns what is wrong.
+        // A small form is parsed before authentication, so that an administrator who configures callbacks learns what
+        // is wrong.
         let is_small = body::declared_length(request).is_none_or(|length| length <= body_memory::FREE)
             && !request.headers().contains_key(header::TRANSFER_ENCODING);
         if request.header(SIGNATURE).is_none() && !is_small {
@@ -171,8 +172,8 @@ fn bad_field(name: &str, what: &str) -> Problem {
     Problem::new(Code::BadRequest, format!("The field `{name}` must be {what}."))
 }
 
-/// A message SID: `SM` or `MM` and hexadecimal digits. Other characters are rejected, because Twilio's signature does not mark
-/// the end of a value: the next field could be part of it.
+/// A message SID: `SM` or `MM` and hexadecimal digits. Other characters are rejected, because Twilio's signature does
+/// not mark the end of a value: the next field could be part of it.
 fn sid<'a>(form: &'a Form, name: &str) -> Result<&'a str, Problem> {
     let given = form.get(name).unwrap_or_default();
     let digits = given.strip_prefix("SM").or_else(|| given.strip_prefix("MM"));

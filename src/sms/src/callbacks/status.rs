@@ -1,4 +1,5 @@
-//! `POST /webhooks/twilio/status/{sms_message_id}`: status callbacks. Ringbook passes this URL to Twilio with each message.
+//! `POST /webhooks/twilio/status/{sms_message_id}`: status callbacks. Ringbook passes this URL to Twilio with each
+//! message.
 
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
