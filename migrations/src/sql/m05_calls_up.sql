@@ -47,7 +47,7 @@ CREATE TABLE calls (
   customer_number text, customer_name text, phone_number text, assistant_id text,
   address text, city text, postal_code text, service text, language text,
   analysis {json},
-  -- the report that the record follows: the one with the greatest (time, hash)
+  -- the report that the record follows: its (time, hash) is the greatest
   report_at {time}, report_hash {bytes},
   -- the last quote spoken in the call
   quote_decision_id {uuid},

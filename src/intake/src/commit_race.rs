@@ -63,7 +63,7 @@ pub enum Partial {
     Nothing,
     /// Its decision; the transaction will not commit.
     WorkedOut(Arc<Precomputed>),
-    /// The response that it commits or has committed: this one must be given.
+    /// The response that it commits or has committed: Vapi must get it.
     Committing(Arc<RecordedResponse>),
 }
 

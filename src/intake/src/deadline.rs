@@ -45,7 +45,7 @@ pub enum NotRecorded {
     #[error("neither the database nor the spool stored the message")]
     Refused(#[from] SpoolError),
     /// The task that did the work ended early.
-    #[error("the work was stopped: {0}")]
+    #[error("the task that recorded the message ended early: {0}")]
     Stopped(String),
 }
 

@@ -199,7 +199,7 @@ impl<'a> Relevant<'a> {
     }
 }
 
-/// The one derived fact that does not depend on the time.
+/// The only derived fact that does not depend on the time.
 const AREA: &str = "area";
 
 impl Basis<'_> {

@@ -135,7 +135,7 @@ pub enum IngestError {
     #[error("the database took too long")]
     TooSlow,
     /// The task that did the work ended early.
-    #[error("the work was stopped: {0}")]
+    #[error("the task that recorded the message ended early: {0}")]
     Stopped(String),
 }
 

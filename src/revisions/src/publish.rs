@@ -242,7 +242,7 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// Publishes a new revision equal to an older one, in place of the expected head. The guard rails do not apply to
+    /// Publishes a new revision equal to an older revision, in place of the expected head. The guard rails do not apply to
     /// an administrator's roll back.
     ///
     /// # Errors

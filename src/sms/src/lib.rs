@@ -1,5 +1,5 @@
 //! The SMS outbox: sends queued SMS messages through Twilio, each once if that can be ensured. It never drops a message
-//! silently: a notice reports each message that was not sent.
+//! silently: a notice reports messages that were not sent.
 //!
 //! The path of an SMS message: [`enqueue`] inserts it in the caller's transaction. `claim` leases due messages and
 //! commits `sending` before any request, each rulebook in its turn ([`fair_slots`]). [`twilio`] posts it outside any
@@ -61,7 +61,7 @@ pub enum OutboxError {
     #[error("the outbox could not use the database")]
     Database(#[from] DbErr),
     /// An operation did not end in time.
-    #[error("the outbox waits for the database")]
+    #[error("the outbox got no result from the database in time")]
     Unfinished(#[from] WorkError),
     /// The HTTP client could not be created.
     #[error("the HTTP client for Twilio could not be created")]

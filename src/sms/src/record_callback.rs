@@ -103,7 +103,7 @@ async fn note(
     Ok(CallbackEffect::Step)
 }
 
-/// What is known of an SMS message besides its row. The rank is that of the message `sid`.
+/// Reads the known statuses of an SMS message besides its row. The rank is that of the message `sid`.
 pub(super) async fn known(
     tx: &DatabaseTransaction,
     row: &Model,

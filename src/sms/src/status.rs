@@ -50,7 +50,7 @@ pub struct Report {
     pub error_code: Option<i64>,
 }
 
-/// What is known of an SMS message besides its row.
+/// The known facts about an SMS message besides its row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KnownStatuses {
     /// The highest known rank of the message in the report; 0 if nothing is known.

@@ -65,7 +65,7 @@ pub struct FirstBad {
     pub problem: Tampering,
 }
 
-/// A kind of tampering.
+/// A type of tampering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tampering {
     /// The entry differs from the entry that was written under this number.

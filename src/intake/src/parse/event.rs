@@ -145,7 +145,7 @@ pub enum Payload {
     Transcript {
         /// `user` or `assistant`.
         role: String,
-        /// What was said.
+        /// The spoken words.
         text: String,
         /// Whether the transcript of this sentence is final.
         is_final: bool,

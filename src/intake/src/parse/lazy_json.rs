@@ -112,7 +112,7 @@ impl<'a> JsonPart<'a> {
         self.nodes().iter().map(move |node| JsonPart { text, node })
     }
 
-    /// The member `name` of an object; the last one if the name is duplicated.
+    /// The member `name` of an object; the last such member if the name is duplicated.
     #[must_use]
     pub fn get(self, name: &str) -> Option<JsonPart<'a>> {
         if !self.is_object() {

@@ -91,7 +91,7 @@ impl VapiClient {
 }
 
 impl Calls<'_> {
-    /// The next batch, without calls of earlier batches; `None` after the last one.
+    /// The next batch, without calls of earlier batches; `None` after the last batch.
     ///
     /// # Errors
     /// If the request to Vapi fails.

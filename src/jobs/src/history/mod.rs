@@ -1,7 +1,7 @@
 //! Backtests and replays of stored decisions.
 //!
-//! [`run`] reads stored calls in pages by id and decides on its own threads, so that neither a long transaction nor a
-//! busy runtime delays calls. [`queue`] runs backtests one after another and stores their progress in the database.
+//! [`run`] reads stored calls in pages by id and decides on its own threads. So neither a long transaction nor a busy
+//! runtime delays calls. [`queue`] runs backtests one after another and stores their progress in the database.
 //! [`replay`] decides stored decisions again.
 
 pub mod queue;

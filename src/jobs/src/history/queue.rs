@@ -59,7 +59,7 @@ pub enum AskError {
     #[error("the backtest could not be stored")]
     Database(#[from] DbErr),
     /// The task that stored it panicked.
-    #[error("the work was stopped: {0}")]
+    #[error("the task that stored the backtest ended early: {0}")]
     Stopped(String),
 }
 

@@ -22,7 +22,7 @@ use store::{change_set_changes, change_sets, notices, quotas, rulebooks};
 /// States in which a change set can be edited and published.
 const WORKED_ON: &[ChangeSetStatus] = &[ChangeSetStatus::Open, ChangeSetStatus::Refused];
 
-/// Number of open change sets of an author that are compared with a new one.
+/// Maximum number of an author's open change sets that are compared with a new change set.
 const MOST_ALIKE: u64 = 20;
 
 /// Stores something, such as the response for repeated requests, as the first statement in the transaction of the

@@ -59,8 +59,8 @@ impl Publisher {
     /// The expected effect of publishing these edits. It does not run the cases: [`Rulebook::run_cases`] does.
     ///
     /// # Errors
-    /// [`PublishError::Conflicts`] when an edit is based on another version than the current one,
-    /// [`PublishError::Faults`] when an edit does not give a valid row, and when the head cannot be read.
+    /// [`PublishError::Conflicts`] when an edit is not based on the current version, [`PublishError::Faults`] when an
+    /// edit does not give a valid row. Also when the head cannot be read.
     pub async fn plan(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<PublishPlan, PublishError> {
         let (base_revision, base) = self.standing(rulebook_id).await?;
         let rows = apply(base.rows(), base_revision + 1, edits)?;

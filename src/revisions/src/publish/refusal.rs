@@ -34,7 +34,7 @@ pub struct Refusal {
 /// A row that differs from what an edit expects, in both versions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Clash {
-    /// The kind of row.
+    /// The type of row.
     pub resource: Resource,
     pub code: String,
     /// The row that the edit is based on. `None` if the edit creates the row.

@@ -101,7 +101,7 @@ impl Callbacks {
             public.trim_end_matches('/'),
             path.map_or("/", |path| path.as_str())
         );
-        // A request with two signatures is refused: a proxy may have checked the other one.
+        // A request with two signatures is refused: a proxy may have checked the other signature.
         let mut sent = request.headers().get_all(SIGNATURE).iter();
         let (Some(given), None) = (sent.next(), sent.next()) else {
             return false;

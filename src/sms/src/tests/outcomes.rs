@@ -1,5 +1,5 @@
-//! Many SMS messages through a Twilio with all kinds of failures, with workers that die during a send and statuses that
-//! come early, twice and out of order. At the end Twilio's log and our records agree, and nothing is lost.
+//! Many SMS messages through a Twilio with all kinds of failures. Workers die during a send, and
+//! statuses come early, twice and out of order. At the end Twilio's log and our records agree, and nothing is lost.
 //!
 //! RINGBOOK_TEST_OUTCOMES sets the number of SMS messages (60), RINGBOOK_TEST_SEED the seed.
 
