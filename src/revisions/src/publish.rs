@@ -242,8 +242,8 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// Publishes a new revision equal to an older revision, in place of the expected head. The guard rails do not apply to
-    /// an administrator's roll back.
+    /// Publishes a new revision equal to an older revision, in place of the expected head. The guard rails do not apply
+    /// to an administrator's roll back.
     ///
     /// # Errors
     /// When there is no such revision, the head has moved, the receipt says that it was done before, or as for

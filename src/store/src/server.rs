@@ -149,8 +149,9 @@ impl Survey {
         let mut facts = self.facts;
         if self.limits == TimeLimits::PerTransaction {
             tracing::warn!(
-                "a connection pooler keeps the startup parameter `options` from PostgreSQL: Ringbook sets its time limits in \
-                 each transaction instead; for statements outside of transactions, ALTER ROLE … SET statement_timeout = '10s'"
+                "a connection pooler keeps the startup parameter `options` from PostgreSQL: Ringbook sets its time \
+                 limits in each transaction instead; for statements outside of transactions, ALTER ROLE … SET \
+                 statement_timeout = '10s'"
             );
         }
         if self.limits == TimeLimits::PerTransaction {
