@@ -1,5 +1,5 @@
-//! Ringbook's schema for SQLite and PostgreSQL, as SQL files. In them `{uuid}`, `{time}`, `{json}` and `{bytes}`
-//! stand for the type of each database. A line that begins with `{postgres}` or `{sqlite}` is for that database only.
+//! Ringbook's schema for SQLite and PostgreSQL, as SQL files. In them `{uuid}`, `{time}`, `{json}` and `{bytes}` stand
+//! for each database's type. A line that begins with `{postgres}` or `{sqlite}` is for that database only.
 
 mod statements;
 
@@ -16,7 +16,7 @@ macro_rules! file {
     };
 }
 
-/// The first migration of the schema that was developed before the first release. No later migration has this name.
+/// The first migration of the schema from before the first release. No later migration has this name.
 pub const BEFORE_FIRST_RELEASE: &str = "m0001_begin";
 
 /// All migrations, oldest first.
@@ -72,11 +72,11 @@ impl MigrationTrait for FileMigration {
     }
 }
 
-/// Executes a file, one statement per call, because Citus rejects several schema changes in one call.
+/// Executes a file with one statement per call, because Citus rejects several schema changes in one call.
 async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     let backend = manager.get_database_backend();
     for statement in statements::split(&in_dialect(sql, backend)) {
-        // As a prepared statement: PostgreSQL does not prepare more than one statement at a time.
+        // As a prepared statement, because PostgreSQL prepares only one statement at a time.
         let statement = Statement::from_string(backend, statement);
         manager.get_connection().execute_raw(statement).await?;
     }

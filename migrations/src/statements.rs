@@ -1,8 +1,7 @@
 //! Splits SQL files into single statements.
 //!
-//! In: the text of a file. Out: its statements, without the semicolons between them. It handles comments, quoted
-//! strings and names, PostgreSQL's dollar quotes, and the body of a SQLite trigger, in which semicolons do not end
-//! the statement.
+//! It understands comments, quoted strings and names, and PostgreSQL's dollar quotes. Semicolons in the body of a
+//! SQLite trigger do not end the statement.
 
 /// The statements of a text, in order.
 pub fn split(sql: &str) -> Vec<&str> {
@@ -54,10 +53,10 @@ pub fn split(sql: &str) -> Vec<&str> {
     all
 }
 
-/// What was seen of a statement so far.
+/// The part of a statement read so far.
 #[derive(Default)]
 struct Seen {
-    /// Whether it has anything but comments.
+    /// Whether it contains anything except comments.
     something: bool,
     words: usize,
     /// Whether it begins with CREATE.
@@ -83,7 +82,7 @@ impl Seen {
     }
 }
 
-/// The dollar quote tag, `$$` or `$name$`, at the beginning of a text.
+/// The dollar-quote tag, `$$` or `$name$`, at the start of a text.
 fn dollar_tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 2;
     let name = &text[1..end - 1];

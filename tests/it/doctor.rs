@@ -228,7 +228,7 @@ fn looking_at_an_empty_folder_makes_nothing_in_it() {
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     let (well, _, error) = run(folder.path(), &["reconcile"], &[("VAPI_API_KEY", VAPI_KEY)]);
-    assert!(!well && error.contains("there is no database of Ringbook's"), "{error}");
+    assert!(!well && error.contains("there is no Ringbook database"), "{error}");
 }
 
 async fn the_commands_work_on_a_database_that_was_started_on(database: Database) {

@@ -120,7 +120,7 @@ async fn the_daily_cap_is_told_before_it_bites_and_never_holds_a_p1(database: Da
     assert_eq!(capped.len(), 1);
     assert_eq!(
         (&capped[0]["call_id"], &capped[0]["error"]),
-        (&json!("b-1"), &json!("the daily cap of texts is reached"))
+        (&json!("b-1"), &json!("the daily cap of SMS messages is reached"))
     );
     assert_eq!(lead(&server, "b-1").await["capped"], json!(true));
     assert_eq!(lead(&server, "b-2").await["capped"], json!(false));

@@ -124,7 +124,7 @@ async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database
         (
             &json!("end-of-call-report"),
             &json!("poison-1"),
-            &json!("the database refused what it would write")
+            &json!("the database rejected its data")
         )
     );
     let notices = having(&server.rows("notices").await, "code", "message_set_aside");

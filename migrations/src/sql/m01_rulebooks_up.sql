@@ -1,20 +1,22 @@
--- Rulebooks and their revisions. What belongs to a rulebook has rulebook_id first in its primary key.
+-- Rulebooks and their revisions. Tables whose rows belong to a rulebook have rulebook_id first in the primary key.
 
 CREATE TABLE rulebooks (
   id {uuid} NOT NULL PRIMARY KEY,
   code text NOT NULL UNIQUE,
   head_revision bigint NOT NULL DEFAULT 0 CHECK (head_revision >= 0),
-  -- what people call it, the code that it had before (messages to it are still accepted), and since when it accepts none
+  -- display name; previous code, to which messages are still accepted; when the rulebook was archived and stopped
+  -- accepting messages
   name text,
   former_code text,
   archived_at {time},
   profile_version bigint NOT NULL DEFAULT 1,
-  -- which of Vapi's schemes are accepted, and the replay window
+  -- the accepted authentication schemes of Vapi, and the replay window
   webhook_auth {json} NOT NULL,
-  -- rises with every change of webhook_auth or of a webhook secret: what was verified under an older one is verified again
+  -- rises with every change of webhook_auth or of a webhook secret: a message verified under an older version is
+  -- verified again
   auth_version bigint NOT NULL DEFAULT 1,
-  -- Whether its SMS messages go to Twilio. The database says it, never an instance's settings: an instance that lacks the
-  -- account must not record as simulated what another one would send.
+  -- Whether its SMS messages go to Twilio. Only the database decides this, never an instance's settings. Otherwise an
+  -- instance without the account would record messages as simulated that another instance would send.
   sms_delivery text NOT NULL DEFAULT 'twilio' CHECK (sms_delivery IN ('twilio', 'simulated', 'simulated_until_account')),
   sms_delivery_version bigint NOT NULL DEFAULT 1,
   created_at {time} NOT NULL
@@ -25,11 +27,11 @@ CREATE TABLE revisions (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   number bigint NOT NULL CHECK (number > 0),
   kind text NOT NULL CHECK (kind IN ('publish', 'roll_back', 'import')),
-  -- the older revision that a roll back restored
+  -- the older revision that this roll back restored
   equals bigint,
   author text NOT NULL,
   comment text NOT NULL,
-  -- how many bytes of rows, as JSON, it ended and began: a rulebook has a quota of them a day
+  -- bytes of rows, as JSON, that the revision ended and began: each rulebook has a daily quota
   bytes bigint NOT NULL DEFAULT 0,
   created_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, number)

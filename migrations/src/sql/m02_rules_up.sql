@@ -1,20 +1,21 @@
--- Rule rows. Each is in force from since_revision until until_revision; the index `…_now` allows one row of a code at a time.
+-- Rule rows. Each is valid from since_revision until until_revision; the index `…_now` allows one current row per code.
 
 CREATE TABLE rulebook_settings (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   currency text NOT NULL, time_zone text NOT NULL, languages {json} NOT NULL,
-  -- the country that callers' phone numbers and postal codes are of
+  -- country of the callers' phone numbers and postal codes
   region text,
   rounding text NOT NULL CHECK (rounding IN ('half_up', 'half_even', 'up', 'down')), rounding_step bigint NOT NULL CHECK (rounding_step > 0),
   default_priority text NOT NULL CHECK (default_priority IN ('P1', 'P2', 'P3', 'P4')), default_sla_seconds bigint NOT NULL CHECK (default_sla_seconds >= 0),
   calendar text, unknown_service {json}, listens_to {json},
-  -- when rotations began, the quiet hours, how many SMS messages a day, and how long a P1 waits for somebody
+  -- start of rotations, quiet hours, maximum number of SMS messages a day, and how long a P1 waits for an
+  -- acknowledgement
   rotation_from text, quiet_from text, quiet_until text, daily_sms_cap bigint, escalate_after_s bigint,
   PRIMARY KEY (rulebook_id, code, since_revision)
 );
 CREATE UNIQUE INDEX rulebook_settings_now ON rulebook_settings (rulebook_id, code) WHERE until_revision IS NULL;
 
--- Where facts are in a message.
+-- Where a message contains which fact.
 CREATE TABLE fact_mappings (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   pointers {json} NOT NULL,
@@ -24,7 +25,7 @@ CREATE TABLE fact_mappings (
 );
 CREATE UNIQUE INDEX fact_mappings_now ON fact_mappings (rulebook_id, code) WHERE until_revision IS NULL;
 
--- What a rulebook listens for.
+-- Phrases that rules listen for.
 CREATE TABLE concepts (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   phrases {json} NOT NULL, "except" {json},
@@ -32,7 +33,7 @@ CREATE TABLE concepts (
 );
 CREATE UNIQUE INDEX concepts_now ON concepts (rulebook_id, code) WHERE until_revision IS NULL;
 
--- How a mention is meant: denied, past, hypothetical, about somebody else.
+-- Words that change the meaning of phrases around them: denied, past, hypothetical, about somebody else.
 CREATE TABLE cues (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   effect text NOT NULL, "before" bigint, "after" bigint, otherwise text, phrases {json} NOT NULL,
@@ -40,7 +41,7 @@ CREATE TABLE cues (
 );
 CREATE UNIQUE INDEX cues_now ON cues (rulebook_id, code) WHERE until_revision IS NULL;
 
--- How likely a call is about something, by all its words.
+-- Estimates from all words of a call how likely the call is about something.
 CREATE TABLE classifiers (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   learns text NOT NULL, bias bigint, weights {json},
@@ -68,7 +69,7 @@ CREATE UNIQUE INDEX service_areas_now ON service_areas (rulebook_id, code) WHERE
 CREATE TABLE calendars (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   open {json} NOT NULL, evening_from text NOT NULL, evening_until text NOT NULL, weekend {json} NOT NULL,
-  -- holidays by date and by rule, and days with opening hours of their own
+  -- holidays by date and by rule, and days with their own opening hours
   holidays {json}, holiday_rules {json}, special_days {json},
   PRIMARY KEY (rulebook_id, code, since_revision)
 );
@@ -78,7 +79,7 @@ CREATE TABLE price_adjustments (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   names {json} NOT NULL, rank bigint NOT NULL, kind text NOT NULL CHECK (kind IN ('add', 'percent', 'multiply', 'floor', 'cap', 'set')),
   amount bigint, rate text,
-  -- what the amount is for; NULL is the whole job
+  -- the unit that the amount applies to; NULL means the whole job
   per text CHECK (per IN ('job', 'unit')),
   condition text, services {json}, stacking_group text, valid_from {time}, valid_until {time},
   PRIMARY KEY (rulebook_id, code, since_revision)
@@ -101,7 +102,7 @@ CREATE TABLE priority_rules (
 );
 CREATE UNIQUE INDEX priority_rules_now ON priority_rules (rulebook_id, code) WHERE until_revision IS NULL;
 
--- A library is a script that others import.
+-- Scripts; a library is a script that others import.
 CREATE TABLE scripts (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   hook text NOT NULL CHECK (hook IN ('price', 'priority', 'tool', 'library')), rank bigint NOT NULL, source text NOT NULL,
@@ -117,7 +118,7 @@ CREATE TABLE contacts (
 );
 CREATE UNIQUE INDEX contacts_now ON contacts (rulebook_id, code) WHERE until_revision IS NULL;
 
--- Who is on shift for a while, whatever the plans say. Times are local times of the rulebook.
+-- Replaces the planned shifts for a while. Times are local times of the rulebook.
 CREATE TABLE shift_overrides (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   contact text NOT NULL, instead_of text, "from" text NOT NULL, "until" text NOT NULL, comment text,
@@ -148,7 +149,7 @@ CREATE TABLE assistant_rules (
 );
 CREATE UNIQUE INDEX assistant_rules_now ON assistant_rules (rulebook_id, code) WHERE until_revision IS NULL;
 
--- What the rules must decide: no change is published that a case contradicts.
+-- Calls with the expected decision: no change is published that a case contradicts.
 CREATE TABLE cases (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   comment text, at {time} NOT NULL, said text, facts {json} NOT NULL, expect {json} NOT NULL,

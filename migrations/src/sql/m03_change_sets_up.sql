@@ -6,17 +6,17 @@ CREATE TABLE change_sets (
   state text NOT NULL CHECK (state IN ('open', 'scheduled', 'waiting', 'published', 'refused', 'discarded')),
   comment text NOT NULL,
   author text NOT NULL, author_key_id {uuid},
-  -- the head when it was opened
+  -- the head when the change set was opened
   base_revision bigint NOT NULL,
-  -- rises with every change of the change set
+  -- rises with every edit of the change set
   version bigint NOT NULL DEFAULT 1,
-  -- how many changes it holds, how large they are, and the number of the next
+  -- number of changes, their total size, and the number of the next change
   changes bigint NOT NULL DEFAULT 0, bytes bigint NOT NULL DEFAULT 0, next_number bigint NOT NULL DEFAULT 1,
-  -- while it waits for a second person: the guard rails that it exceeds, and who approved it
+  -- while it waits for a second person: the breached guard rails, and who approved it
   breaches {json}, approved_by {json},
-  -- when it is to be published, and who said so
+  -- when it is to be published, and who scheduled it
   publish_at {time}, publisher {json},
-  -- the revision that it became
+  -- the revision that it was published as
   revision bigint,
   -- why a scheduled publish was refused
   refusal {json},
@@ -28,19 +28,19 @@ CREATE TABLE change_sets (
 );
 CREATE INDEX change_sets_due ON change_sets (publish_at, rulebook_id) WHERE state = 'scheduled';
 
--- Each edit keeps the version of the row that it was made against.
+-- Each edit stores the version of the row that it was made against.
 CREATE TABLE change_set_changes (
   rulebook_id {uuid} NOT NULL, change_set_id {uuid} NOT NULL, number bigint NOT NULL,
   edit {json} NOT NULL, bytes bigint NOT NULL,
-  -- nobody approves what they added themselves
+  -- the author of the edit, who must not approve the change set
   author text NOT NULL, author_key_id {uuid},
   created_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, change_set_id, number),
   FOREIGN KEY (rulebook_id, change_set_id) REFERENCES change_sets (rulebook_id, id) ON DELETE CASCADE
 );
 
--- The limits beyond which a price waits for a second person. Not a rule row: who may change prices must not be able to lift
--- the limit in the same change.
+-- Limits beyond which a price change needs a second person's approval. They are not a rule row, so that nobody can
+-- raise a limit and change a price in the same change set.
 CREATE TABLE guard_rails (
   rulebook_id {uuid} NOT NULL PRIMARY KEY REFERENCES rulebooks (id),
   lowest_price bigint, highest_price bigint, largest_change_percent text,
@@ -48,23 +48,23 @@ CREATE TABLE guard_rails (
   updated_at {time} NOT NULL
 );
 
--- What a change would have done to past calls.
+-- The effect that a change would have had on past calls.
 CREATE TABLE backtests (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   id {uuid} NOT NULL,
   state text NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled', 'interrupted')),
-  -- the head that the candidate is compared with
+  -- the head to compare the candidate with
   base_revision bigint NOT NULL,
-  -- the request: the candidate, the period, how many calls
+  -- the request: candidate, period, maximum number of calls
   wanted {json} NOT NULL,
   percent bigint NOT NULL DEFAULT 0 CHECK (percent BETWEEN 0 AND 100),
   looked_at bigint NOT NULL DEFAULT 0,
-  -- what was found so far, in the end all of it
+  -- the result so far; complete at the end
   result {json},
   error text,
   author text NOT NULL,
   created_at {time} NOT NULL, started_at {time}, finished_at {time},
-  -- the instance that runs it updates this all the time; when it stops doing so, it died
+  -- the running instance updates this all the time; if it stops, the instance has died
   updated_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, id)
 );

@@ -1,9 +1,9 @@
--- What rules did: how often each took part in a decision, and scripts that failed.
+-- Rule usage: how often each rule took part in a decision, and which scripts failed.
 
--- An empty code counts the decisions in which no row of the resource took part; the resource `decisions` counts them all.
+-- An empty code counts decisions without any row of the resource; the resource `decisions` counts all decisions.
 CREATE TABLE rule_hits (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
-  -- the day in UTC, as 2026-11-24
+  -- day in UTC, as 2026-11-24
   day text NOT NULL,
   revision bigint NOT NULL, resource text NOT NULL, code text NOT NULL,
   hits bigint NOT NULL CHECK (hits > 0),
@@ -11,12 +11,12 @@ CREATE TABLE rule_hits (
   PRIMARY KEY (rulebook_id, day, revision, resource, code)
 );
 
--- The faults of each script's current version; after too many within a time it is left out until `until`.
+-- Faults of each script's current version. After too many faults within a time, the script is skipped until `until`.
 CREATE TABLE script_quarantines (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL,
-  -- the last revision that wrote the script or a library that it uses
+  -- the last revision that wrote the script or one of its libraries
   version bigint NOT NULL,
-  -- how often it ran since the first of these faults: a few faults of very many runs are no reason to leave it out
+  -- runs since the first of these faults: a few faults in very many runs do not cause a quarantine
   faults bigint NOT NULL, runs bigint NOT NULL DEFAULT 0,
   first_fault_at {time} NOT NULL, last_fault_at {time} NOT NULL,
   since {time}, until {time},

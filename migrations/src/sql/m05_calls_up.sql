@@ -1,12 +1,12 @@
--- Vapi's messages, the calls that they are about, what was said and which tools were called.
+-- Vapi's messages, their calls, transcripts and tool calls.
 --
 -- The rulebook comes last in the indexes of large tables. If an index began with it, a planner without statistics would
--- take it for as good as the primary key, and each check of a foreign key would read all calls of the rulebook.
+-- prefer the index to the primary key. Then each foreign key check would read all calls of the rulebook.
 
 CREATE TABLE webhook_events (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   id {uuid} NOT NULL,
-  -- what makes it the same message again; an amendment's ends in the hash of its body
+  -- identifies a repeat of the same message; the key of an amendment ends with the hash of its body
   business_key text NOT NULL,
   delivery_key text NOT NULL,
   type text NOT NULL,
@@ -18,18 +18,18 @@ CREATE TABLE webhook_events (
   answer {json} NOT NULL,
   state text NOT NULL CHECK (state IN ('recorded', 'amendment', 'unreadable', 'poisoned')),
   amends {uuid},
-  -- how it came: live, drained from the spool, reconciled with Vapi's list of calls, or replayed
+  -- origin: live, drained from the spool, reconciled with Vapi's list of calls, or replayed
   origin text NOT NULL DEFAULT 'live',
-  -- why it was set aside, in words of our own
+  -- why it was dead-lettered, without any content of the message
   set_aside text,
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, business_key)
 );
--- The list over all rulebooks, newest first.
+-- For the list over all rulebooks, newest first.
 CREATE INDEX webhook_events_id ON webhook_events (id, rulebook_id);
 CREATE INDEX webhook_events_call ON webhook_events (call_id, rulebook_id);
 CREATE INDEX webhook_events_amends ON webhook_events (amends, rulebook_id) WHERE amends IS NOT NULL;
--- lz4 compresses raw bodies with less work. A server that was built without it keeps its usual compression.
+-- lz4 compresses raw bodies with less work. A server without lz4 keeps its default compression.
 {postgres}DO $$ BEGIN
 {postgres}  ALTER TABLE webhook_events ALTER COLUMN body SET COMPRESSION lz4;
 {postgres}EXCEPTION WHEN feature_not_supported THEN
@@ -40,14 +40,14 @@ CREATE TABLE calls (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   id text NOT NULL,
   status text NOT NULL,
-  -- only rises, so that a late message does not move the status back
+  -- only rises, so that a late message does not reset the status
   status_rank bigint NOT NULL,
   started_at {time}, ended_at {time}, duration_ms bigint, ended_reason text,
   summary text, recording_url text, cost_micros bigint,
   customer_number text, customer_name text, phone_number text, assistant_id text,
   address text, city text, postal_code text, service text, language text,
   analysis {json},
-  -- which report the record follows: the one with the greatest (time, hash)
+  -- the report that the record follows: its (time, hash) is the greatest
   report_at {time}, report_hash {bytes},
   -- the last quote spoken in the call
   quote_decision_id {uuid},
@@ -57,17 +57,17 @@ CREATE TABLE calls (
   PRIMARY KEY (rulebook_id, id)
 );
 CREATE INDEX calls_first_seen ON calls (first_seen_at, rulebook_id);
--- The filter `analysis` of the list of calls; SQLite has no index for containment.
+-- For the filter `analysis` of the list of calls; SQLite has no index for containment.
 {postgres}CREATE INDEX calls_analysis ON calls USING gin (analysis jsonb_path_ops);
 
 CREATE TABLE call_transcripts (
   rulebook_id {uuid} NOT NULL, call_id text NOT NULL,
-  -- the report's turns replace those heard live
+  -- the report's turns replace the live turns
   origin text NOT NULL CHECK (origin IN ('live', 'report')),
   seq bigint NOT NULL,
   role text NOT NULL, text text NOT NULL, offset_ms bigint,
-  -- No foreign key: each turn is written in the transaction that holds its call, and a check for each costs a report more
-  -- than all its other checks.
+  -- No foreign key: each turn is written in the transaction that holds its call, and checking each turn would cost a
+  -- report more than all its other checks.
   PRIMARY KEY (rulebook_id, call_id, origin, seq)
 );
 
@@ -76,7 +76,7 @@ CREATE TABLE tool_calls (
   tool_call_id text NOT NULL, call_id text, event_id {uuid} NOT NULL,
   name text NOT NULL, arguments {json} NOT NULL, result text, error text, ok boolean NOT NULL, duration_us bigint NOT NULL,
   decision_id {uuid},
-  -- what makes it the same again: the hash of its call, chat or session, its id, its name and its arguments
+  -- identifies a repeat: the hash of its call, chat or session, its id, its name and its arguments
   dedupe_key text,
   created_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, id),
@@ -84,7 +84,7 @@ CREATE TABLE tool_calls (
   FOREIGN KEY (rulebook_id, event_id) REFERENCES webhook_events (rulebook_id, id)
 );
 CREATE UNIQUE INDEX tool_calls_same ON tool_calls (rulebook_id, dedupe_key);
--- What belongs to a call.
+-- For the data of a call.
 CREATE INDEX tool_calls_call ON tool_calls (call_id, rulebook_id) WHERE call_id IS NOT NULL;
--- Without it, each event that is purged would have all tool calls of its rulebook read.
+-- Without it, purging an event would read all tool calls of its rulebook.
 CREATE INDEX tool_calls_event ON tool_calls (event_id, rulebook_id);

@@ -1,4 +1,4 @@
--- What was decided for a message, what a person has to do about the call, and what people say of wrong decisions.
+-- Decisions about messages, leads that a person has to follow up, and people's feedback on wrong decisions.
 
 CREATE TABLE decisions (
   rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
@@ -9,7 +9,7 @@ CREATE TABLE decisions (
   extracted {json} NOT NULL, result {json} NOT NULL,
   service text, priority text NOT NULL CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
   price_from bigint, price_to bigint,
-  -- a script was left out of it
+  -- whether a script was left out
   degraded boolean NOT NULL,
   duration_us bigint NOT NULL,
   created_at {time} NOT NULL,
@@ -17,19 +17,19 @@ CREATE TABLE decisions (
   FOREIGN KEY (rulebook_id, revision) REFERENCES revisions (rulebook_id, number),
   FOREIGN KEY (rulebook_id, event_id) REFERENCES webhook_events (rulebook_id, id)
 );
--- As for the raw bodies.
+-- As for the raw bodies in m05.
 {postgres}DO $$ BEGIN
 {postgres}  ALTER TABLE decisions ALTER COLUMN extracted SET COMPRESSION lz4, ALTER COLUMN result SET COMPRESSION lz4;
 {postgres}EXCEPTION WHEN feature_not_supported THEN
 {postgres}  RAISE NOTICE 'this server was built without lz4: decisions are compressed with pglz';
 {postgres}END $$;
--- The list over all rulebooks, newest first.
+-- For the list over all rulebooks, newest first.
 CREATE INDEX decisions_id ON decisions (id, rulebook_id);
--- Figures by time.
+-- For statistics by time.
 CREATE INDEX decisions_created ON decisions (created_at, rulebook_id);
--- What belongs to a call.
+-- For the data of a call.
 CREATE INDEX decisions_call ON decisions (call_id, rulebook_id);
--- Without it, each event that is purged would have all decisions of its rulebook read.
+-- Without it, purging an event would read all decisions of its rulebook.
 CREATE INDEX decisions_event ON decisions (event_id, rulebook_id);
 
 CREATE TABLE leads (
@@ -39,24 +39,24 @@ CREATE TABLE leads (
   currency text, price_from bigint, price_to bigint, quote_revision bigint,
   priority text CHECK (priority IN ('P1', 'P2', 'P3', 'P4')), sla_seconds bigint, due_at {time},
   wanted_slot text, decision_id {uuid}, quote_decision_id {uuid},
-  -- whether no SMS message was sent, because it came too late or because of the daily cap
+  -- whether no SMS message was sent, because the lead came too late or because of the daily cap
   late boolean NOT NULL DEFAULT {false}, capped boolean NOT NULL DEFAULT {false},
   created_at {time} NOT NULL, updated_at {time} NOT NULL, erased_at {time},
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, call_id),
   FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)
 );
--- The list over all rulebooks, newest first.
+-- For the list over all rulebooks, newest first.
 CREATE INDEX leads_id ON leads (id, rulebook_id);
--- Figures by time.
+-- For statistics by time.
 CREATE INDEX leads_created ON leads (created_at, rulebook_id);
 
 CREATE TABLE decision_feedback (
   rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
   call_id text NOT NULL,
-  -- the decision that it is about
+  -- the decision that the feedback is about
   decision_id {uuid} NOT NULL,
-  -- what it should have been; NULL where it was right or nothing is said of it
+  -- the right values; NULL if the decision's value was right or the feedback does not say
   service text, priority text CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
   -- with taxes, in minor units
   total bigint CHECK (total >= 0),
@@ -64,7 +64,7 @@ CREATE TABLE decision_feedback (
   author text NOT NULL,
   created_at {time} NOT NULL,
   resolved_at {time}, resolved_by text, resolution text CHECK (resolution IN ('case', 'dismissed')), resolution_comment text,
-  -- the case that it became, and the change set that holds the case where it was not published at once
+  -- the case made from it, and the change set with the case if it was not published at once
   case_code text, change_set_id {uuid},
   PRIMARY KEY (rulebook_id, id),
   FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)

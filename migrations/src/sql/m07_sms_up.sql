@@ -1,21 +1,21 @@
--- SMS messages: the outbox, what Twilio says of them, and replies.
+-- SMS messages: the outbox, Twilio's statuses, and replies.
 
 CREATE TABLE sms_messages (
   rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
-  -- call, contact and template: one SMS message each
+  -- from call, contact and template: one SMS message for each combination
   dedupe_key text NOT NULL,
   call_id text, decision_id {uuid}, contact text NOT NULL, template text NOT NULL,
-  -- the priority rule that asked for it
+  -- the priority rule that requested it
   rule text,
   priority text NOT NULL CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
   to_number text NOT NULL, body text NOT NULL, reference text NOT NULL,
   state text NOT NULL CHECK (state IN ('queued', 'sending', 'accepted', 'delivered', 'undelivered', 'ambiguous', 'dead', 'simulated')),
   attempts bigint NOT NULL DEFAULT 0, next_attempt_at {time} NOT NULL,
-  -- where the current series of attempts begins, if somebody sent it again: after this many attempts, at this time
+  -- start of the current series of attempts after a manual resend: the number of earlier attempts, and the time
   series_from bigint NOT NULL DEFAULT 0, resent_at {time},
-  -- until when quiet hours hold it
+  -- end of the quiet hours that hold it
   held_until {time},
-  -- whoever holds the lease may record the result, and only with this fencing number
+  -- only the holder of the lease may record the result, and only with this fencing token
   lease_until {time}, fence bigint NOT NULL DEFAULT 0,
   provider_id text, provider_status text, error_code bigint, error text,
   created_at {time} NOT NULL, updated_at {time} NOT NULL,
@@ -24,12 +24,12 @@ CREATE TABLE sms_messages (
   FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)
 );
 CREATE INDEX sms_messages_due ON sms_messages (next_attempt_at) WHERE state IN ('queued', 'sending', 'ambiguous');
--- The next ones of a rulebook, the most urgent first, without reading all that wait.
+-- The next messages of a rulebook, the most urgent first, without reading all waiting messages.
 CREATE INDEX sms_messages_next ON sms_messages (rulebook_id, priority, next_attempt_at, id)
   WHERE state IN ('queued', 'sending', 'ambiguous');
 CREATE INDEX sms_messages_id ON sms_messages (id, rulebook_id);
 CREATE INDEX sms_messages_created ON sms_messages (created_at, rulebook_id);
--- What belongs to a call.
+-- For the data of a call.
 CREATE INDEX sms_messages_call ON sms_messages (call_id, rulebook_id) WHERE call_id IS NOT NULL;
 
 CREATE TABLE sms_attempts (
@@ -41,7 +41,7 @@ CREATE TABLE sms_attempts (
   FOREIGN KEY (rulebook_id, sms_message_id) REFERENCES sms_messages (rulebook_id, id) ON DELETE CASCADE
 );
 
--- What Twilio reported of a message after it accepted it: each status once, also one that came too late to matter.
+-- Twilio's statuses of accepted messages: each status once, including those that came too late to matter.
 CREATE TABLE sms_status_callbacks (
   rulebook_id {uuid} NOT NULL, sms_message_id {uuid} NOT NULL,
   provider_id text NOT NULL, status text NOT NULL,
@@ -50,7 +50,7 @@ CREATE TABLE sms_status_callbacks (
   FOREIGN KEY (rulebook_id, sms_message_id) REFERENCES sms_messages (rulebook_id, id) ON DELETE CASCADE
 );
 
--- Numbers to which a rulebook sends no SMS message, because their owner said so.
+-- Numbers to which a rulebook sends no SMS messages, because their owner opted out.
 CREATE TABLE sms_suppressions (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), id {uuid} NOT NULL,
   number text NOT NULL,
@@ -63,14 +63,15 @@ CREATE UNIQUE INDEX sms_suppressions_now ON sms_suppressions (number, rulebook_i
 CREATE TABLE inbound_sms_messages (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), id {uuid} NOT NULL,
   provider_id text NOT NULL, from_number text NOT NULL, to_number text NOT NULL, body text NOT NULL,
-  -- what it means by itself
+  -- its opt-out meaning, if it has one
   meaning text CHECK (meaning IN ('stop', 'start')),
   received_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, provider_id)
 );
 
--- How many SMS messages a rulebook with a daily cap asked for, by the day of its time zone, as 2026-11-24.
+-- Number of SMS messages requested per day by a rulebook with a daily cap. The day is in the rulebook's time zone, as
+-- 2026-11-24.
 CREATE TABLE sms_days (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   day text NOT NULL,
@@ -78,7 +79,7 @@ CREATE TABLE sms_days (
   PRIMARY KEY (rulebook_id, day)
 );
 
--- Where the outbox is: the same tables restored from a dump are at another place, and must not send again.
+-- Identity of the outbox: the same tables restored from a dump have another identity and must not send again.
 CREATE TABLE outbox_place (
   one bigint NOT NULL PRIMARY KEY CHECK (one = 1),
   place text NOT NULL

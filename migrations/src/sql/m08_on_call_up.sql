@@ -1,19 +1,19 @@
--- Who is told of a P1, and the shifts as calendar programs read them.
+-- Escalations of P1 calls, and the shifts as calendar programs read them.
 
--- The contacts that a P1 went to, one after the other, until somebody acknowledged it: one row a call. A call that was
--- acknowledged before it escalated has one too.
+-- The contacts notified of a P1, one after another, until somebody acknowledged it: one row per call. A call that was
+-- acknowledged before it escalated has a row too.
 CREATE TABLE escalations (
   rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
-  -- NULL where the message named no call
+  -- NULL if the message named no call
   call_id text,
   decision_id {uuid}, template text,
   after_s bigint NOT NULL CHECK (after_s >= 0),
-  -- 0 is the first to be told, 1 the next, 2 all, 3 nobody is left
+  -- 0: the first contacts are notified, 1: the next contact, 2: all contacts, 3: nobody is left
   step bigint NOT NULL CHECK (step BETWEEN 0 AND 3),
-  -- the contacts told at each step, with the time
+  -- the contacts notified at each step, with the time
   told {json} NOT NULL,
   started_at {time} NOT NULL,
-  -- when the next step is due; NULL when there is none
+  -- when the next step is due; NULL if there is none
   next_at {time},
   acknowledged_at {time}, acknowledged_by text, acknowledged_how text CHECK (acknowledged_how IN ('reply', 'api')), comment text,
   PRIMARY KEY (rulebook_id, id),
@@ -24,14 +24,14 @@ CREATE INDEX escalations_due ON escalations (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX escalations_open ON escalations (started_at, rulebook_id) WHERE acknowledged_at IS NULL;
 CREATE INDEX escalations_taken ON escalations (acknowledged_at, rulebook_id) WHERE acknowledged_at IS NOT NULL;
 
--- Addresses at which calendar programs read the shifts without an API key. Only the hash of the token is stored.
+-- URLs from which calendar programs read the shifts without an API key. Only the hash of the token is stored.
 CREATE TABLE calendar_feeds (
   id {uuid} NOT NULL PRIMARY KEY,
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   name text NOT NULL,
-  -- NULL is everybody
+  -- NULL means all contacts
   contact text,
-  -- the part of the token by which it is found; not secret
+  -- the part of the token with which it is looked up; not secret
   prefix text NOT NULL, hash {bytes} NOT NULL UNIQUE,
   created_at {time} NOT NULL, revoked_at {time}
 );

@@ -1,43 +1,43 @@
--- Who may use the admin API and the console, and secrets.
+-- API keys, console sessions, idempotency keys and secrets.
 
 CREATE TABLE api_keys (
   id {uuid} NOT NULL PRIMARY KEY,
   name text NOT NULL, prefix text NOT NULL, hash {bytes} NOT NULL UNIQUE,
   role text NOT NULL CHECK (role IN ('viewer', 'dispatcher', 'editor', 'publisher', 'admin', 'owner')),
-  -- NULL is every rulebook
+  -- NULL means every rulebook
   rulebook_id {uuid} REFERENCES rulebooks (id),
-  -- whose it is, and the key that made it: nobody approves their own change with a second key
+  -- the key's owner, and the key that created it: nobody approves their own change with a second key
   owner text, made_by {uuid},
   created_at {time} NOT NULL, expires_at {time}, last_used_at {time}, revoked_at {time}
 );
 
--- Who is signed in to the console. A session acts as its API key and ends with it. Only the hash of its token is stored.
+-- Sessions of the console. A session acts as its API key and ends with it. Only the hash of its token is stored.
 CREATE TABLE console_sessions (
   id {uuid} NOT NULL PRIMARY KEY,
   token_hash {bytes} NOT NULL UNIQUE,
   key_id {uuid} NOT NULL REFERENCES api_keys (id),
-  -- what the person chose; NULL is what the browser asks for
+  -- the language that the person chose; NULL means the browser's language
   language text CHECK (language IN ('en', 'fr')),
   created_at {time} NOT NULL, last_used_at {time} NOT NULL, expires_at {time} NOT NULL
 );
 CREATE INDEX console_sessions_expires ON console_sessions (expires_at);
 
--- Links that sign somebody in once, without a key. Only the hash of the token is stored.
+-- One-time login links, which need no key. Only the hash of the token is stored.
 CREATE TABLE console_login_links (
   token_hash {bytes} NOT NULL PRIMARY KEY,
   key_id {uuid} NOT NULL REFERENCES api_keys (id),
   expires_at {time} NOT NULL
 );
 
--- Requests that are done once.
+-- Makes requests idempotent.
 CREATE TABLE idempotency_keys (
   id {uuid} NOT NULL PRIMARY KEY,
-  -- NULL is what belongs to no rulebook
+  -- NULL if the request belongs to no rulebook
   rulebook_id {uuid} REFERENCES rulebooks (id),
   key_id {uuid} NOT NULL,
   idempotency_key text NOT NULL,
   request_hash {bytes} NOT NULL,
-  -- the response, encrypted: it may contain a secret that is shown once
+  -- the response, encrypted, because it may contain a secret that is shown only once
   status bigint, answer {bytes},
   created_at {time} NOT NULL,
   UNIQUE (key_id, idempotency_key)

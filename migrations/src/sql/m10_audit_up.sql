@@ -1,4 +1,4 @@
--- The audit log, a chain of MACs. The database lets nobody alter or delete an entry.
+-- The audit log, a chain of MACs. The database lets nobody change or delete an entry.
 
 CREATE TABLE audit_log (
   id {uuid} NOT NULL PRIMARY KEY,
@@ -8,7 +8,7 @@ CREATE TABLE audit_log (
   rulebook_id {uuid} REFERENCES rulebooks (id),
   action text NOT NULL, resource text NOT NULL, code text NOT NULL, revision bigint,
   before {json}, after {json},
-  -- an entry that the program did not write has none
+  -- NULL if the program did not write the entry
   mac {bytes}
 );
 CREATE INDEX audit_log_at ON audit_log (at, id);
@@ -34,12 +34,12 @@ CREATE UNIQUE INDEX audit_log_seq ON audit_log (seq);
 {sqlite}WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM audit_log WHERE seq = NEW.seq)
 {sqlite}BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END;
 
--- One row: the number and the MAC of the last entry, with a MAC of its own, so that a cut tail does not fit it.
+-- One row: the number and MAC of the last entry. Its own MAC reveals a truncated log.
 CREATE TABLE audit_head (
   one bigint NOT NULL PRIMARY KEY CHECK (one = 1),
   seq bigint NOT NULL CHECK (seq >= 0),
   mac {bytes} NOT NULL,
-  -- the first entry that was written on a head which did not fit: the trace of a manipulation is never overwritten
+  -- the first entry written on a head whose MAC did not verify: nothing overwrites this trace of tampering
   broken_since bigint,
   head_mac {bytes} NOT NULL
 );

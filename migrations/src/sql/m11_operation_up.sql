@@ -1,6 +1,7 @@
--- Background work, how long data is kept, and what a person should know.
+-- Background work, data retention, and notices.
 
--- Who does a piece of background work, and until when. The fencing number only rises: work under an older one is refused.
+-- Which instance does a background job, and until when. The fencing token only rises: writes with an older token are
+-- rejected.
 CREATE TABLE leases (
   name text NOT NULL PRIMARY KEY,
   fence bigint NOT NULL CHECK (fence > 0),
@@ -8,13 +9,14 @@ CREATE TABLE leases (
   taken_at {time} NOT NULL, until {time} NOT NULL
 );
 
--- When periodic work, a backup or a reconcile last succeeded, whoever did it: /metrics of every instance shows the age.
+-- When periodic work, a backup or a reconciliation last succeeded on any instance: every instance shows the age in
+-- /metrics.
 CREATE TABLE last_runs (
   name text NOT NULL PRIMARY KEY,
   succeeded_at {time} NOT NULL
 );
 
--- Up to when Vapi was asked for a rulebook's calls, and how often in a row it did not answer.
+-- Up to when Vapi's list of calls was read for a rulebook, and the number of consecutive failures.
 CREATE TABLE reconcile_cursors (
   rulebook_id {uuid} NOT NULL PRIMARY KEY REFERENCES rulebooks (id),
   seen_until {time},
@@ -22,7 +24,7 @@ CREATE TABLE reconcile_cursors (
   updated_at {time} NOT NULL
 );
 
--- After how many days data is purged; NULL is never.
+-- Number of days after which data is purged; NULL means never.
 CREATE TABLE retentions (
   rulebook_id {uuid} NOT NULL PRIMARY KEY REFERENCES rulebooks (id),
   transcripts_days bigint CHECK (transcripts_days > 0),
@@ -32,7 +34,7 @@ CREATE TABLE retentions (
   updated_at {time} NOT NULL
 );
 
--- What is older than purged_to has been purged.
+-- Data older than purged_to has been purged.
 CREATE TABLE purges (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   what text NOT NULL CHECK (what IN ('transcripts', 'bodies', 'events')),
@@ -45,12 +47,12 @@ CREATE TABLE purges (
 CREATE TABLE notices (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), id {uuid} NOT NULL,
   code text NOT NULL, severity text NOT NULL CHECK (severity IN ('info', 'warning', 'urgent')),
-  -- what it is about, so that the same fact is told once and counted
+  -- identifies the problem, so that a repeat is counted and not raised again
   subject text NOT NULL, text text NOT NULL, what_to_do text NOT NULL, count bigint NOT NULL DEFAULT 1,
   first_at {time} NOT NULL, last_at {time} NOT NULL,
-  -- when the operator got an SMS message about it
+  -- when the operator got an SMS message about the notice
   told_at {time},
-  -- who resolved it and what they wrote
+  -- who resolved it, and their comment
   resolved_at {time}, resolved_by text, comment text,
   PRIMARY KEY (rulebook_id, id)
 );

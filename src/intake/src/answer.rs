@@ -1,7 +1,7 @@
-//! Webhook responses. In: an [`Answer`]. Out: the JSON that Vapi expects, with status 200 except for `voice-request`.
+//! Builds the webhook response of each message type, as JSON that Vapi's schema allows.
 //!
-//! Vapi ignores the body of any other status, and speaks a failed assistant request to the caller. So a failed tool and a refused
-//! call are normal responses too.
+//! Vapi ignores the body of a status other than 200, and speaks a failed assistant request to the caller. So a failed
+//! tool and a refused call are status 200 too. Only `voice-request` gets another status.
 //!
 //! | message | answer |
 //! |---|---|
@@ -14,9 +14,10 @@
 //! | call.endpointing.request | [`Answer::Endpointing`] |
 //! | campaign.predial | [`Answer::Predial`] |
 //! | voice-request | [`Answer::NotOurs`] with status 400: a voice provider makes speech, and Vapi would play a 200 |
-//! | every other | [`Answer::Neutral`], an empty object |
+//! | any other | [`Answer::Neutral`], an empty object |
 //!
-//! If no rule applies to a request, [`neutral`] gives the response that leaves the call as it would be without Ringbook.
+//! If no rule applies to a request, [`neutral`] gives the response that leaves the call as it would be without
+//! Ringbook.
 
 use std::collections::BTreeMap;
 
@@ -32,9 +33,9 @@ const SENTENCE_LIMIT: usize = 1000;
 pub enum Answer {
     /// Nothing: `{}`.
     Neutral,
-    /// A request that no rulebook can fulfil, with the reason for readers of Vapi's log.
+    /// Ringbook cannot serve this request; the reason is for readers of Vapi's log.
     NotOurs(&'static str),
-    /// What the tools returned, one for each call.
+    /// One result for each tool call.
     ToolResults(Vec<ToolResult>),
     /// The result of the single tool of a `function-call`, which older assistants send.
     FunctionResult(ToolResult),
@@ -49,21 +50,15 @@ pub enum Answer {
     /// Documents from the knowledge base.
     Documents(Vec<Document>),
     /// How long to wait before speaking, in tenths of a second, so that no float is needed; at most 150.
-    Endpointing {
-        /// Tenths of a second.
-        timeout_tenths: u8,
-    },
+    Endpointing { timeout_tenths: u8 },
     /// Whether a contact may be dialled.
-    Predial {
-        /// True lets Vapi dial.
-        eligible: bool,
-    },
+    Predial { eligible: bool },
 }
 
 /// What one tool returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolResult {
-    /// The id of the tool call, unchanged.
+    /// The id of the tool call, exactly as received.
     pub tool_call_id: String,
     /// The tool's name, which Vapi's schema requires.
     pub name: String,
@@ -74,9 +69,7 @@ pub struct ToolResult {
 /// Which assistant takes a call. One id is used: the assistant's if both are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssistantAnswer {
-    /// A saved assistant.
     pub assistant_id: Option<String>,
-    /// A saved squad.
     pub squad_id: Option<String>,
     /// Values for the assistant's `{{variables}}`: the current prices and hours.
     pub variable_values: BTreeMap<String, String>,
@@ -87,7 +80,7 @@ pub struct AssistantAnswer {
 /// A number that a call is transferred to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Destination {
-    /// The number, E.164.
+    /// In E.164 format.
     pub number: String,
     /// The sentence spoken to the caller before the transfer.
     pub message: Option<String>,
@@ -104,19 +97,15 @@ pub struct Destination {
 pub enum HandoffDestination {
     /// A saved assistant.
     Assistant {
-        /// Its id.
         assistant_id: String,
     },
     /// A member of the running squad, by name.
     AssistantName {
-        /// Its name.
         assistant_name: String,
     },
-    /// A person.
     Number(Destination),
     /// Nobody, with the reason. Vapi's schema requires a destination even then, so it is empty.
     Nobody {
-        /// The reason.
         error: String,
     },
 }
@@ -124,11 +113,9 @@ pub enum HandoffDestination {
 /// A document for the assistant to answer from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
-    /// The text.
     pub content: String,
     /// Similarity to the query, in thousandths.
     pub similarity_thousandths: u16,
-    /// Its id.
     pub uuid: Option<String>,
 }
 
@@ -192,7 +179,7 @@ impl ToolResult {
 }
 
 impl Answer {
-    /// Wraps tool results in the format that the message type requires.
+    /// Puts tool results into the format that the message type requires.
     #[must_use]
     pub fn of_tools(event: &Event, mut results: Vec<ToolResult>) -> Self {
         match results.pop() {

@@ -1,8 +1,9 @@
-//! Decides which of two responses a message gets: that of the transaction, or the fallback after a timeout.
+//! Decides whether a message gets the response of its transaction, or the fallback's after a timeout: exactly one of
+//! the two.
 //!
-//! In: the response that the transaction is about to commit, and the timeout of its waiter. Out: exactly one of the two. After
-//! the timeout, a transaction does not commit. A commit that already runs at the timeout cannot be cancelled: its response is
-//! given and the message is spooled. If it did commit, the drain finds the message already recorded.
+//! After the timeout, a transaction does not commit. If the commit already runs at the timeout, it cannot be cancelled:
+//! the waiter sends its response and spools the message. If it did commit, the drain finds the message already
+//! recorded.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use super::evaluate::Precomputed;
 
-/// A response that was given, and the decision behind it.
+/// A response that Vapi received, and the decision behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedResponse {
     /// The revision that decided; 0 if no rulebook was known.
@@ -62,7 +63,7 @@ pub enum Partial {
     Nothing,
     /// Its decision; the transaction will not commit.
     WorkedOut(Arc<Precomputed>),
-    /// The response that it commits or has committed: this one must be given.
+    /// The response that it commits or has committed: Vapi must get it.
     Committing(Arc<RecordedResponse>),
 }
 

@@ -1,8 +1,8 @@
-//! Dead-letter handling. In: a message. Out: its result. A message that fails three times for a permanent reason is stored raw, a
-//! notice is raised, and Vapi gets the response that leaves the call as it would be without Ringbook.
+//! Dead-letter handling: after three permanent failures, stores the raw message, raises a notice and returns the
+//! response that leaves the call as it would be without Ringbook.
 //!
-//! A permanent reason is one that will not change: the database rejects what the message would write, or the work panics. A
-//! database that is away, slow, full or locked is not a permanent reason: those errors are returned.
+//! A permanent failure repeats on every try: the database rejects what the message would write, or the work panics. If
+//! the database is away, slow, full or locked, the error is returned instead, and nothing is dead-lettered.
 
 pub mod unparsed;
 
@@ -69,8 +69,8 @@ fn is_its_own(error: &IngestError) -> bool {
 /// The reason, without any content of the message.
 fn reason(error: &IngestError) -> &'static str {
     match error {
-        IngestError::Stopped(_) => "the program failed on it",
-        _ => "the database refused what it would write",
+        IngestError::Stopped(_) => "processing it panicked",
+        _ => "the database rejected its data",
     }
 }
 
@@ -96,7 +96,7 @@ async fn poisoned(
             severity: Severity::Urgent,
             subject: format!("messages of type {}", message.event.kind.as_str()),
             text: format!(
-                "A message of the type `{}` could not be taken in: {}. It is kept as it came.",
+                "A message of the type `{}` could not be recorded: {}. Its raw body is stored.",
                 message.event.kind.as_str(),
                 reason(error)
             ),
@@ -126,7 +126,7 @@ async fn poisoned(
     })
 }
 
-/// Stores the event; false if it is stored already. A replayed event that fails again stays unchanged.
+/// Stores the event. Returns false if it is stored already. A replayed event that fails again stays unchanged.
 async fn keep(
     intake: &Intake,
     tx: &DatabaseTransaction,

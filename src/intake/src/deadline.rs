@@ -1,7 +1,7 @@
-//! Records one verified message and answers it within two seconds.
+//! Records one verified message, and answers it within two seconds.
 //!
-//! In: a message. Out: the response of its transaction, or the fallback response if the transaction fails or takes too long. The
-//! work runs in a separate task, so a client that disconnects does not interrupt it: an accepted message is always recorded.
+//! If the transaction fails or takes too long, the fallback answers. The work runs in a separate task, so a client that
+//! disconnects does not interrupt it: an accepted message is always recorded.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,10 +42,10 @@ pub enum NotRecorded {
     #[error("the caller was erased meanwhile")]
     CallErased,
     /// The database and the spool both failed.
-    #[error("neither the database nor the spool took the message")]
+    #[error("neither the database nor the spool stored the message")]
     Refused(#[from] SpoolError),
     /// The task that did the work ended early.
-    #[error("the work was stopped: {0}")]
+    #[error("the task that recorded the message ended early: {0}")]
     Stopped(String),
 }
 
@@ -53,9 +53,8 @@ pub enum NotRecorded {
 pub struct Deadline {
     /// The services that recording a message needs.
     pub intake: Intake,
-    /// The database gate.
     pub lane: DatabaseGate,
-    /// The fallback without the database.
+    /// Answers without the database.
     pub refuge: Refuge,
     /// Records what the fallback answered.
     pub drain: Drain,

@@ -1,8 +1,8 @@
-//! A decision about a message, with its input and its duration.
+//! Decides about a message, and keeps the decision with its input and duration.
 //!
-//! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, with the head revision
-//! seen last. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The transaction uses the
-//! decision only if the head is still the same.
+//! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, with the head
+//! revision seen last. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The
+//! transaction uses the decision only if the head is still the same.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,13 +27,11 @@ use rules::script::{ScriptVersion, Skips};
 /// A decision to be stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecisionRecord {
-    /// Its id.
     pub id: Uuid,
     /// The facts of the message.
     pub extracted: ExtractedFacts,
     /// The instant that the facts are about.
     pub at: DateTime<Utc>,
-    /// The decision.
     pub decision: Decision,
     /// Duration of the decision, in microseconds.
     pub duration_us: i64,
@@ -56,9 +54,7 @@ pub(super) struct EvaluationInput<'a> {
 /// The decisions for a message, by one revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Precomputed {
-    /// The revision.
     pub revision: i64,
-    /// The decisions.
     pub found: MessageDecisions,
 }
 

@@ -1,13 +1,14 @@
-//! Records several messages in one transaction. A commit costs a database more than the writes of a message, so messages that
-//! arrive during a transaction share the next one. A message that arrives alone has its own transaction.
+//! Records several messages in one transaction, because a commit costs a database more than the writes of a message.
+//! Messages that arrive during a transaction share the next transaction. A message that arrives alone has its own
+//! transaction.
 //!
-//! Only messages whose response no caller waits for share a transaction. All messages of a transaction are recorded or none, and
-//! each is answered after the commit. If one of them cannot be recorded, the others share a new transaction without it, and
-//! [`dead_letter`] tries it separately.
+//! A message shares a transaction only if no caller waits for its response. Either all messages of a transaction are
+//! recorded or none, and each is answered after the commit. If a message cannot be recorded, the others share a new
+//! transaction without it, and [`dead_letter`] tries it separately.
 //!
-//! Messages of one call wait in the same [`CommitQueue`]. A transaction contains at most one message of each call, in the order of the
-//! calls. It writes rows that many calls share (SMS messages and their daily count) last. So no two transactions wait for each
-//! other's rows.
+//! Messages of one call wait in the same [`CommitQueue`]. A transaction contains at most one message of each call, in
+//! the order of the calls. It writes rows that many calls share (SMS messages and their daily count) last. So
+//! transactions do not deadlock.
 
 mod statements;
 mod transaction;
@@ -32,8 +33,8 @@ use base::telemetry::{self, metrics};
 use store::Database;
 use store::dry_run;
 
-/// Maximum number of shared transactions at the same time on PostgreSQL. Fewer on a machine with few processors: the more
-/// messages share a transaction, the less each costs.
+/// Maximum number of shared transactions at the same time on PostgreSQL. A machine with few processors uses fewer: the
+/// more messages share a transaction, the less each costs.
 const MAX_QUEUES: usize = 4;
 /// Same as [`MAX_QUEUES`], for SQLite, which has one writer.
 const QUEUES_ON_SQLITE: usize = 1;
@@ -62,18 +63,18 @@ struct CommitQueue {
     waiting: VecDeque<QueuedMessage>,
 }
 
-/// A waiting message. The answer `None` tells its task to use a separate transaction.
+/// A waiting message. The answer `None` makes its task use a separate transaction.
 struct QueuedMessage {
     item: GroupMessage,
     answer: oneshot::Sender<Option<Result<MessageOutcome, IngestError>>>,
 }
 
-/// Two messages with the same key cannot share a transaction. The key is the rulebook and the call, or the event if there is no
-/// call.
+/// Two messages with the same key cannot share a transaction. The key is the rulebook and the call, or the event if
+/// there is no call.
 type Key = (Uuid, String);
 
 impl Sharing {
-    /// Creates the lines for a database. `tasks` tracks the transactions, so that a shutdown waits for them.
+    /// Creates the queues for a database. `tasks` tracks the transactions, so that a shutdown waits for them.
     #[must_use]
     pub fn new(database: &Database, tasks: TaskTracker) -> Self {
         let count = match database {
@@ -113,7 +114,7 @@ impl Sharing {
             message: Arc::clone(message),
             attempt: Arc::clone(attempt),
         };
-        // Decide before entering the line: neither a slow script nor a decision delays the line.
+        // Decide before the message enters the queue, so that slow scripts and decisions do not delay the queue.
         ingest::work_out_now(&item.intake, message, attempt).await;
         message.stored_body();
         match self.enter(place, &item) {
@@ -154,7 +155,7 @@ impl Sharing {
     }
 
     fn line(&self, place: usize) -> MutexGuard<'_, CommitQueue> {
-        // `place` is less than the number of lines.
+        // `place` is less than the number of queues.
         #[expect(clippy::indexing_slicing, reason = "see above")]
         self.lines[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -184,12 +185,13 @@ fn processors() -> usize {
 }
 
 enum QueuePlace {
-    /// The line was idle.
+    /// The queue was idle.
     First(CommitTurn),
     Waits(oneshot::Receiver<Option<Result<MessageOutcome, IngestError>>>),
 }
 
-/// The right to run a transaction of a line. When it is dropped, the messages that arrived meanwhile get the next transaction.
+/// The right to run a transaction of a queue. When it is dropped, the messages that arrived meanwhile get the next
+/// transaction.
 struct CommitTurn {
     sharing: Sharing,
     place: usize,
@@ -247,7 +249,7 @@ impl CommitQueue {
 async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
     let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
     while left_out <= MOST_LEFT_OUT {
-        // A message whose waiter timed out was answered from the spool; it would roll back the transaction of all.
+        // A message whose waiter timed out was answered from the spool. It would roll back the whole transaction.
         let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
         waiting = rest;
         for one in late {

@@ -1,8 +1,8 @@
-//! The transaction of a message: everything that one message reads, decides and writes, all or nothing.
+//! The transaction of a message: everything that a message reads, decides and writes, all or nothing.
 //!
-//! In: a verified event. Out: the response, which is stored with the event and returned for every repeat. Nothing in here waits
-//! for the network. The transaction reads the head revision, and published revisions never change. So no decision mixes two
-//! revisions, and no decision after the response to an edit uses an older one.
+//! The response is stored with the event and returned for every repeat. Nothing in here waits for the network. The
+//! transaction reads the head revision, and published revisions never change. So no decision mixes two revisions, and
+//! none uses an older revision after an edit was acknowledged.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,7 +58,8 @@ pub(super) async fn attempt(
         if ahead.is_some() || !evaluate::runs_scripts(&rulebook, message) {
             break (tx, head, rulebook);
         }
-        // Not decided yet, or by another revision: decide outside the transaction, and inside it only after repeated edits.
+        // Nothing decided yet, or another revision did: decide outside the transaction, and inside it only after
+        // repeated edits.
         tries += 1;
         if tries < MOST_TRIES {
             tx.rollback().await?;
@@ -140,8 +141,8 @@ pub(super) async fn work_out_now(intake: &Intake, message: &Arc<Message>, attemp
     }
 }
 
-/// Records a message as the fallback decided and answered it; nothing is decided again. If it was recorded meanwhile, nothing is
-/// left to do.
+/// Records a message with the fallback's decision and response; nothing is decided again. Does nothing if the message
+/// was recorded meanwhile.
 pub(super) async fn record(
     intake: &Intake,
     message: &Arc<Message>,
@@ -151,7 +152,7 @@ pub(super) async fn record(
     message.stored_body();
     let tx = store::begin(&intake.db).await?;
     let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
-    // Without a rulebook nothing was decided, but a response was given.
+    // Without a rulebook there is no decision, but Vapi got a response.
     let revision = if given.revision == 0 {
         head.revision
     } else {
@@ -199,7 +200,7 @@ pub(super) fn done(step: MessageWrite<'_>, texted: bool) {
     }
     intake.hits.count(message.access.rulebook_id, message.received_at, took);
     for row in &step.quarantined.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        tracing::warn!(script = row.code, until = ?row.until, "a script failed again and again and is left out");
+        tracing::warn!(script = row.code, until = ?row.until, "a script failed repeatedly and is quarantined");
         intake.current.quarantines().add(row);
     }
     if texted {

@@ -1,7 +1,7 @@
-//! The one service, area and price of a call's job, which its lead, its SMS messages and the API all show.
+//! Determines the service, area and price of a call's job. Its lead, its SMS messages and the API all show these.
 //!
-//! A price quoted in the call is kept if the quote matches what was booked or, without a booking, the decision about the call. If
-//! no quote matches, the price is that of the new decision. A refused job has no price.
+//! A price quoted in the call is kept if the quote matches what was booked or, without a booking, the decision about
+//! the call. If no quote matches, the new decision sets the price. A refused job has no price.
 
 use std::collections::BTreeSet;
 
@@ -84,7 +84,7 @@ impl Job {
         Self::agreed(step.rulebook, decided, &earlier)
     }
 
-    /// `earlier` are the quotes and bookings of the call, the newest first.
+    /// `earlier` contains the quotes and bookings of the call, newest first.
     fn agreed(rulebook: &Rulebook, decided: &DecisionRecord, earlier: &[Earlier]) -> Self {
         let current = Basis {
             id: decided.id,
@@ -105,7 +105,7 @@ impl Job {
                 if same { current } else { booked }
             }
             (None, true) => current,
-            // The caller named the service only in the quote.
+            // The caller named the service only when asking for the quote.
             (None, false) => quotes().next().map_or(current, Earlier::basis),
         };
         let relevant = Relevant::of(rulebook, basis.decision.service.as_deref());
@@ -124,7 +124,6 @@ impl Job {
         }
     }
 
-    /// The price.
     pub(super) const fn price(&self) -> Option<&Price> {
         self.decision.price.as_ref()
     }
@@ -179,8 +178,8 @@ impl<'a> Relevant<'a> {
         })
     }
 
-    /// Whether a quote matches a job: it has the same service, no known fact differs, and no fact missing from the quote changes
-    /// the price.
+    /// Whether a quote matches a job: it has the same service, no known fact differs, and no fact missing from the
+    /// quote changes the price.
     fn fits(&self, quote: &Basis<'_>, job: &Basis<'_>) -> bool {
         let unknown = |name: &&&str| quote.fact(name).is_none() && job.fact(name).is_some();
         let mut new = self.facts.iter().filter(unknown);
@@ -200,7 +199,7 @@ impl<'a> Relevant<'a> {
     }
 }
 
-/// The one derived fact that does not depend on the time.
+/// The only derived fact that does not depend on the time.
 const AREA: &str = "area";
 
 impl Basis<'_> {

@@ -1,11 +1,11 @@
-//! The webhook: authenticates Vapi's messages, records each once and answers it. It never acknowledges a message that is not
-//! stored, in the database or in the offline spool.
+//! The webhook: authenticates Vapi's messages, records each once and answers it. It never acknowledges a message that
+//! is not stored, in the database or in the offline spool.
 //!
-//! A message passes these modules in order: [`receive`] is the route, [`auth`] authenticates, [`parse`] parses, and [`deadline`]
-//! gives recording two seconds. [`group_commit`] shares transactions between messages, [`ingest`] is the transaction of one
-//! message, and [`evaluate`] decides by the rulebook. [`answer`] writes the response. [`dead_letter`] stores messages that can
-//! never be recorded. [`offline`] answers while the database is away, and [`commit_race`] ensures that a message gets exactly one
-//! of the two responses.
+//! A message passes these modules in order: [`receive`] is the route, [`auth`] authenticates, [`parse`] parses, and
+//! [`deadline`] gives recording two seconds. [`group_commit`] shares transactions between messages, [`ingest`] is the
+//! transaction of one message, and [`evaluate`] decides by the rulebook. [`answer`] writes the response.
+//! [`dead_letter`] stores messages that can never be recorded. [`offline`] answers while the database is away, and
+//! [`commit_race`] ensures that a message gets exactly one of the two responses.
 
 pub mod answer;
 #[cfg(test)]

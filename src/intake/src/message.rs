@@ -1,4 +1,4 @@
-//! A message to record, what recording it needs, and its result.
+//! A message to record, the services that recording needs, and the result.
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,7 +27,6 @@ pub struct Intake {
     pub current: RulebookCache,
     /// The queue of SMS messages.
     pub outbox: Outbox,
-    /// The time.
     pub clock: Clock,
     /// Counts how often each row takes part in a decision.
     pub hits: RuleHits,
@@ -35,7 +34,7 @@ pub struct Intake {
 
 /// A message to record.
 pub struct Message {
-    /// The webhook settings that it was verified against.
+    /// The webhook settings that verified it.
     pub access: Arc<Access>,
     /// The parsed message.
     pub event: Event,
@@ -47,7 +46,6 @@ pub struct Message {
     pub delivery_key: String,
     /// When it was received.
     pub received_at: DateTime<Utc>,
-    /// Its origin.
     pub origin: Origin,
     /// The dead-lettered event that it replaces.
     pub stands_for: Option<Uuid>,
@@ -58,13 +56,12 @@ pub struct Message {
 pub struct StoredBody(OnceLock<Vec<u8>>);
 
 impl Message {
-    /// The body in its stored form.
     pub(super) fn stored_body(&self) -> &[u8] {
         self.stored_body.0.get_or_init(|| compressed_body::pack(&self.body))
     }
 
-    /// Whether the message is too old for SMS messages. A report built from Vapi's list is as old as the end of its call, any
-    /// other message as old as its first arrival.
+    /// Whether the message is too old for SMS messages. A report built from Vapi's list is as old as the end of its
+    /// call, any other message as old as its first arrival.
     pub(super) async fn is_late(&self, tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<bool, DbErr> {
         let ended = match &self.event.payload {
             Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),
@@ -81,7 +78,6 @@ impl Message {
 /// The result for a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MessageOutcome {
-    /// The response to Vapi.
     pub answer: Value,
     /// How it was recorded.
     pub taken: Disposition,
@@ -92,7 +88,6 @@ pub struct MessageOutcome {
 /// How a message was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// New.
     Recorded,
     /// A repeat with the same body.
     Duplicate,
@@ -134,13 +129,13 @@ pub enum IngestError {
     #[error(transparent)]
     Rulebook(#[from] LoadError),
     /// The database refused the message or failed.
-    #[error("the database did not take the message")]
+    #[error("the database did not store the message")]
     Database(#[from] DbErr),
     /// The database took longer than a message may wait; the transaction may still commit.
     #[error("the database took too long")]
     TooSlow,
     /// The task that did the work ended early.
-    #[error("the work was stopped: {0}")]
+    #[error("the task that recorded the message ended early: {0}")]
     Stopped(String),
 }
 

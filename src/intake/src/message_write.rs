@@ -1,4 +1,4 @@
-//! One message in its transaction: its data, and how its event is stored.
+//! Stores the event of one message, inside the message's transaction.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -26,27 +26,27 @@ pub(super) struct MessageWrite<'a> {
     pub rulebook: &'a Rulebook,
     pub head: &'a Head,
     pub found: &'a MessageDecisions,
-    /// The response that was already given, if the message comes from the spool.
+    /// The response that Vapi already got, if the message comes from the spool.
     pub given: Option<&'a RecordedResponse>,
     pub event_id: Uuid,
     /// Whether the message is too old for SMS messages.
     pub late: bool,
     /// Scripts that this message quarantined.
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
-    /// The rows that took part in stored decisions; counted after the commit.
+    /// The rows that took part in stored decisions; added to the rule hits after the commit.
     pub(super) took: Mutex<Vec<RuleUsage>>,
-    /// Where several messages share a transaction: the job and template of the SMS messages, which are queued after all other
-    /// writes.
+    /// If several messages share a transaction: the job and template of the SMS messages, which are queued after all
+    /// other writes.
     pub texts: Option<Mutex<Option<(Job, String)>>>,
 }
 
 impl MessageWrite<'_> {
-    /// The response that was already given, if the message comes from the spool.
+    /// The response that Vapi already got, if the message comes from the spool.
     pub(super) fn given_answer(&self) -> Option<Value> {
         self.given.map(|given| given.answer.clone())
     }
 
-    /// Stores the event. Returns `None` if the event is new, else the type of repeat and the first response.
+    /// Stores the event. Returns `None` if it is new, else the type of repeat and the first response.
     pub(super) async fn keep(
         &self,
         tx: &DatabaseTransaction,

@@ -1,7 +1,8 @@
-//! What happens while the database is away or slow. The [`gate`] limits how many messages use it. [`fallback`] answers
-//! from a [`snapshot`] of the rulebook and stores the message in the [`spool`], which records it later.
+//! Answers messages while the database is away or slow. The [`gate`] limits how many messages use it. [`fallback`]
+//! answers from a [`snapshot`] of the rulebook and stores the message in the [`spool`], which records it later.
 //!
-//! No message is answered before it is stored, in the database or on the disk of this machine.
+//! It never answers a message before storing it, in the database or on the disk of this machine. If both fail, it
+//! answers only a message whose caller waits, and raises a notice.
 
 pub mod fallback;
 pub mod gate;

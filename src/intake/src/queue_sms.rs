@@ -1,8 +1,7 @@
-//! Queues the SMS messages about a decision. In: a decision and its facts. Out: SMS messages in the outbox, one per contact and
-//! template, and for a P1 the start of its escalation.
+//! Queues the SMS messages about a decision, one per contact and template, and starts the escalation of a P1.
 //!
-//! Quiet hours hold a P3 or P4 until the morning. A rule's cool-down prevents repeated SMS messages to the same contact about the
-//! same caller. The daily cap is applied last. None of them holds back a P1 of another call.
+//! Quiet hours hold a P3 or P4 until the morning. A rule's cool-down prevents repeated SMS messages to the same contact
+//! about the same caller. The daily cap is applied last. A P1 of another call is never held back.
 
 use std::sync::PoisonError;
 
@@ -146,7 +145,7 @@ fn known_of(lead: Option<&leads::Model>, who: &LeadPart<'_>) -> Facts {
     known
 }
 
-/// SMS messages about a decision, not queued yet.
+/// SMS messages about a decision, before they are queued.
 pub(super) struct Outgoing<'a> {
     pub step: &'a MessageWrite<'a>,
     pub decided: &'a DecisionRecord,
@@ -174,13 +173,14 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Queues the SMS messages for messages of one rulebook. Out: for each message, whether the worker has something to do.
+/// Queues the SMS messages for messages of one rulebook. Returns for each message whether the worker has something to
+/// do.
 pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) -> Result<Vec<bool>, DbErr> {
     let mut any = vec![false; all.len()];
     let (mut places, mut together, mut notified) = (Vec::new(), Vec::new(), Vec::new());
     for (place, one) in all.into_iter().enumerate() {
         if is_simulated(one.step.message.event.call_id()) || one.cools_down() {
-            // Queue them one by one: the SMS messages of one may start the cool-down for the next.
+            // Queue them one by one: the SMS messages about one message may start the cool-down for the next.
             any[place] = send(tx, one).await?;
         } else {
             places.push(place);
@@ -194,11 +194,12 @@ pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) 
     Ok(any)
 }
 
-/// Queues SMS messages, without those in cool-down, and starts the escalation of a P1. Out: whether the worker has something to
-/// do.
+/// Queues SMS messages, without those in cool-down, and starts the escalation of a P1. Returns whether the worker has
+/// something to do.
 async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, DbErr> {
     if is_simulated(one.step.message.event.call_id()) {
-        // Recorded to show what would be sent. Simulated SMS messages neither affect cool-downs nor start an escalation.
+        // Recorded to show what would be sent. Simulated SMS messages neither affect cool-downs nor start an
+        // escalation.
         sms::enqueue_each(tx, one.texts).await?;
         return Ok(false);
     }
@@ -234,7 +235,7 @@ async fn queue(
     }
     let became = sms::enqueue_each(tx, texts).await?;
     let queued = became.into_iter().zip(owners);
-    // If a rulebook has no cap of its own, its P1s are not counted: counting locks a row.
+    // A P1 is not counted if the rulebook has no cap of its own: counting locks a row.
     let counted =
         queued.filter(|((_, became), (_, is_p1))| *became == EnqueueResult::Queued && (own_cap.is_some() || !is_p1));
     let counted: Vec<QueuedText<'_>> = counted
@@ -257,8 +258,8 @@ async fn queue(
     Ok(any)
 }
 
-/// The SMS messages without those in cool-down: the same rule notified the contact recently of the same caller or, for a P1, of
-/// the same call.
+/// Removes the SMS messages in cool-down: the same rule recently notified the contact of the same caller or, for a P1,
+/// of the same call.
 async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result<Vec<NewSms>, DbErr> {
     let mut texts = one.texts.clone();
     let cool_down = one
@@ -282,7 +283,7 @@ async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result
             tracing::info!(
                 rule,
                 contact = text.contact,
-                "no text: this rule has just told the contact of this caller"
+                "no SMS message: this rule notified the contact of this caller recently"
             );
         }
         goes
@@ -290,7 +291,7 @@ async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result
     Ok(texts)
 }
 
-/// The first step of a P1's escalation; due immediately if there was no contact to notify.
+/// The first step of a P1's escalation, due immediately if there was no contact to notify.
 fn first_step(one: &Outgoing<'_>, notified: Vec<String>, now: DateTime<Utc>) -> escalations::Model {
     let step = one.step;
     let rule = one.rule().filter(|rule| rule.priority == Priority::P1);

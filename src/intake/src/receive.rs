@@ -1,10 +1,10 @@
-//! The POST route of Vapi's messages: runs the steps in order and nothing else.
+//! The POST route of Vapi's messages: runs the steps in order.
 //!
-//! It gives the response that Vapi expects, or a 401 that reveals nothing, not even whether the rulebook exists. A message that
-//! its headers rule out is refused before the body is read. The rate limit counts accepted messages only, so that a stranger's
-//! bad messages cannot exhaust it. If the database does not record a message in time, it is answered and stored without the
-//! database (`degraded.rs`), or refused with 503 and Retry-After if that fails too. An authentic message that cannot be parsed is
-//! stored raw and answered with 200: sending it again would not help.
+//! A refused sender gets a 401 that reveals nothing, not even whether the rulebook exists. A message with invalid
+//! headers is refused before its body is read. Only accepted messages count for the rate limit, so that unauthenticated
+//! senders cannot exhaust it. If the database does not record a message in time, `offline` answers and stores it. If
+//! that fails too, the client gets 503 and Retry-After. An authentic message that cannot be parsed is stored raw and
+//! answered with 200, because sending it again would not help.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ const DEGRADED: &str = "x-ringbook-degraded";
 pub struct Webhook {
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
-    /// The message path.
+    /// Records and answers messages.
     pub take_in: Arc<Deadline>,
     /// The rate limits of each client address.
     pub limiter: Arc<RateLimiter>,
@@ -57,8 +57,8 @@ pub struct Webhook {
     pub large_bodies: FairPool,
 }
 
-/// The threads for large bodies. A rulebook uses at most one of them, so strangers who send megabytes under a wrong signature do
-/// not delay the messages of other rulebooks.
+/// The threads for large bodies. A rulebook uses at most one of them. So senders of megabytes under a wrong signature
+/// do not delay the messages of other rulebooks.
 #[must_use]
 pub fn large_bodies() -> FairPool {
     FairPool::new(PoolLimits {
@@ -137,7 +137,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
                 kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
             }
             kept.map_err(|error| refused(&error))?;
-            tracing::warn!(%reason, rulebook = code, "authentic message cannot be read; kept raw");
+            tracing::warn!(%reason, rulebook = code, "an authentic message cannot be parsed; its raw body is stored");
             metrics::message("unreadable", "unreadable", started);
             return Ok(json(&answer::Answer::Neutral.to_json(), None));
         }
@@ -162,12 +162,12 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
             telemetry::about_message(kind.as_str(), outcome.taken.as_str());
             tracing::debug!(
                 took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-                "message taken in"
+                "message recorded"
             );
             let degraded = matches!(outcome.taken, Disposition::Spooled | Disposition::Unrecorded);
             let mut response = json(&outcome.answer, degraded.then(|| outcome.taken.as_str()));
             if kind == MessageType::VoiceRequest {
-                // Vapi takes the body of a 200 for audio. On an error it uses the next voice of its fallback plan.
+                // Vapi plays the body of a 200 as audio. On an error it uses the next voice of its fallback plan.
                 response.set_status(StatusCode::BAD_REQUEST);
             }
             Ok(response)
@@ -179,7 +179,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     }
 }
 
-/// Records a message. If the webhook's secrets change or the caller is erased meanwhile, it tries again.
+/// Records a message. Tries again if the webhook's secrets change or the caller is erased meanwhile.
 async fn taken(
     webhook: &Webhook,
     request: &Request,
@@ -206,7 +206,8 @@ async fn taken(
     taken.map_err(|error| refused(&error))
 }
 
-/// The webhook settings of a rulebook: from the cache, from the database, or from the snapshot if the database is away.
+/// The webhook settings of a rulebook: from the cache, else from the database, or from the snapshot if the database is
+/// away.
 async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
     if let Some(access) = webhook.accesses.in_memory(code).await {
         return Ok(access);
@@ -247,8 +248,8 @@ async fn readmitted(
     admitted(request, Some(bytes), webhook, access, address).await
 }
 
-/// The settings under which the message is accepted: the cached ones, else newer ones. Without its bytes, only its headers are
-/// checked.
+/// The settings under which the message is accepted: the cached ones, else newer ones. Without its bytes, only its
+/// headers are checked.
 async fn admitted(
     request: &Request,
     bytes: Option<&Bytes>,
@@ -273,7 +274,13 @@ async fn admitted(
     metrics::signature_failed();
     if let Some(left_out) = REFUSALS.admit() {
         let left_out = Some(left_out).filter(|count| *count > 0);
-        tracing::warn!(rulebook = access.code, reason = refusal.code(), address = %address.0, left_out, "webhook refused: {refusal}");
+        tracing::warn!(
+            rulebook = access.code,
+            reason = refusal.code(),
+            address = %address.0,
+            left_out,
+            "webhook refused: {refusal}"
+        );
     }
     Err(webhook.limiter.failed(address, Problem::unauthorized()))
 }
@@ -328,7 +335,7 @@ fn refused(error: &NotRecorded) -> Problem {
 
 /// The database is away, or took too long.
 #[derive(Debug, thiserror::Error)]
-#[error("the database cannot be asked who may speak for the rulebook")]
+#[error("the database did not return the webhook settings of the rulebook")]
 struct TooLate;
 
 /// The configured message id, else the hash of the body.

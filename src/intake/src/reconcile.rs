@@ -1,8 +1,8 @@
-//! Finds calls without a report. In: Vapi's list of calls. Out: a report for each ended call, built from the list and recorded on
-//! the usual path under the usual key. So Vapi's own report, before or after, has no second effect.
+//! Finds ended calls without a report in Vapi's list of calls. It builds the report and records it on the usual path
+//! under the usual key. So Vapi's own report, before or after, has no second effect.
 //!
-//! One key belongs to one rulebook: every call in the list that a rulebook's key opens is that rulebook's, unless another
-//! rulebook has an event of the call. The database stores how far the list has been read. The next run begins slightly earlier,
+//! One key belongs to one rulebook. So every call that the key lists belongs to that rulebook, unless another rulebook
+//! has an event of the call. The database stores how far the list was read. The next run begins slightly earlier,
 //! because of calls that were just ending and of clock differences.
 
 use std::collections::{BTreeMap, HashSet};
@@ -28,7 +28,7 @@ use store::{calls, reconcile_cursors, webhook_events};
 
 /// Overlap of a run with the previous one.
 const OVERLAP: TimeDelta = TimeDelta::minutes(15);
-/// How far back the first run of a rulebook goes, but never to before the rulebook was created.
+/// How far back the first run of a rulebook goes, but never before the creation of the rulebook.
 const AT_FIRST: TimeDelta = TimeDelta::hours(24);
 /// How long after the end of a call its own report may still arrive.
 const MOMENT: TimeDelta = TimeDelta::minutes(2);
@@ -48,13 +48,9 @@ const SUBJECT: &str = "Vapi";
 /// A rulebook with its Vapi key. It has no `Debug`, so that the key is never printed.
 #[derive(Clone)]
 pub struct RulebookWithKey {
-    /// The rulebook.
     pub rulebook_id: Uuid,
-    /// Its code.
     pub code: String,
-    /// When the rulebook was created.
     pub created_at: DateTime<Utc>,
-    /// The key.
     pub key: String,
 }
 
@@ -85,13 +81,12 @@ pub struct Ask {
 /// The result for one rulebook.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReconcileTally {
-    /// Its code.
     pub rulebook: String,
-    /// Calls in Vapi's list.
+    /// Calls found in Vapi's list.
     pub listed: u64,
     /// Calls that have not ended.
     pub running: u64,
-    /// Calls that ended a moment ago: their report may still arrive.
+    /// Calls that ended moments ago: their report may still arrive.
     pub just_ended: u64,
     /// Calls that have a report, or whose caller was erased.
     pub known: u64,
@@ -124,7 +119,7 @@ pub enum ReconcileError {
     #[error("no rulebook `{0}` has a Vapi key")]
     NoKey(String),
     /// The run failed for each rulebook that has a key.
-    #[error("no rulebook's calls could all be asked for; of the last one: {0}")]
+    #[error("the calls of no rulebook could be listed completely; the last error: {0}")]
     AllFailed(String),
     /// Another instance has the lease now.
     #[error("another instance has taken over")]
@@ -145,8 +140,8 @@ impl Reconciler {
         }
     }
 
-    /// Runs for every rulebook that has a key. Out: the result for each; the failure of one does not stop the others. `told` is
-    /// called with the progress after each batch.
+    /// Runs for every rulebook that has a key, and returns the result for each. The failure of one does not stop the
+    /// others. `told` is called with the progress after each batch.
     ///
     /// # Errors
     /// If the keys cannot be read, or another instance has taken over.
@@ -275,7 +270,7 @@ impl Reconciler {
                     tracing::info!(
                         call_id = call.id,
                         rulebook = one.code,
-                        "the report of a call was made of Vapi's list"
+                        "the report of a call was built from Vapi's list"
                     );
                 }
             }
@@ -283,7 +278,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Stores how far the list was read.
+    /// Stores how far the list has been read.
     async fn seen(
         &self,
         one: &RulebookWithKey,
@@ -378,9 +373,9 @@ fn away(rulebook_id: Uuid) -> Notice {
     notice(
         rulebook_id,
         AWAY,
-        "Vapi has not answered several times in a row: calls of which no report came are not found at present.",
-        "Look at Vapi's status page and at the way out of this network. It is tried again by itself; `ringbook doctor` says \
-         what is wrong now.",
+        "Vapi did not respond several times in a row: calls without a report are not found at present.",
+        "Check Vapi's status page and this network's connection. Ringbook tries again by itself; `ringbook doctor` \
+         says what is wrong now.",
     )
 }
 
@@ -388,7 +383,7 @@ fn refused(rulebook_id: Uuid) -> Notice {
     notice(
         rulebook_id,
         REFUSED,
-        "Vapi refuses this rulebook's key: calls of which no report came cannot be found.",
+        "Vapi refuses this rulebook's key: calls without a report cannot be found.",
         "Set a valid private key: VAPI_API_KEY for the default rulebook, a secret with the purpose `vapi_api_key` for any \
          other.",
     )
@@ -398,7 +393,7 @@ fn shared(rulebook_id: Uuid) -> Notice {
     notice(
         rulebook_id,
         SHARED,
-        "Another rulebook has the same Vapi key: nobody can tell whose a call is, so this one's are not asked for.",
-        "Give each rulebook the key of a Vapi organisation of its own, or retire the key here.",
+        "Another rulebook has the same Vapi key: calls cannot be assigned, so this rulebook's are not listed.",
+        "Give each rulebook the key of its own Vapi organisation, or retire the key here.",
     )
 }

@@ -1,4 +1,4 @@
-//! What a message writes: the call, its turns and its lead.
+//! Writes the data of a message: the call, its turns and its lead.
 
 use std::cmp::Ordering;
 
@@ -26,7 +26,8 @@ pub(super) struct Recording<'a, 'b> {
 }
 
 impl Recording<'_, '_> {
-    /// Records the first report of a call: call, turns, decision, lead, SMS messages. Returns whether there are SMS messages.
+    /// Records the first report of a call: call, turns, decision, lead, SMS messages. Returns whether there are SMS
+    /// messages.
     pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
@@ -42,8 +43,9 @@ impl Recording<'_, '_> {
         self.decide(tx, call_id, &self.who(), true).await
     }
 
-    /// Records another body under the same key: the call and its turns follow the later report. The decision stays, unless this
-    /// report is more urgent or has the missing service. So no priority stays too low and no SMS message is missed.
+    /// Records another body under the same key: the call and its turns follow the later report. The decision stays,
+    /// unless this report is more urgent or has the missing service. So Ringbook neither keeps a priority too low nor
+    /// omits an SMS message.
     pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
@@ -61,7 +63,7 @@ impl Recording<'_, '_> {
             return Ok(false);
         };
         let decision = &self.decided.decision;
-        // The names compare like the priorities: "P1" is less than "P2".
+        // The names sort like the priorities: "P1" is less than "P2".
         let urgency = lead
             .priority
             .as_deref()
@@ -76,8 +78,8 @@ impl Recording<'_, '_> {
             .await
     }
 
-    /// Stores the decision, creates or completes the lead, and queues the SMS messages. If the report is less urgent than an
-    /// earlier one, the priority stays and no SMS message is queued. `who` is the caller data for the lead.
+    /// Stores the decision, creates or completes the lead, and queues the SMS messages. If the report is less urgent
+    /// than an earlier one, the priority stays and no SMS message is queued. `who` is the caller data for the lead.
     async fn decide(
         &self,
         tx: &DatabaseTransaction,
@@ -133,7 +135,7 @@ impl Recording<'_, '_> {
         if stands {
             call_transcripts::replace(tx, rulebook_id, vec![self.turns(call_id)]).await?;
         } else {
-            // Fill in fields that only the earlier report has, as if it had arrived first.
+            // Fill in the fields that only the earlier report has, as if it had arrived first.
             known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
         }
         Ok(stands)
@@ -171,7 +173,7 @@ impl Recording<'_, '_> {
             service: self.decided.decision.service.as_deref(),
             language: Some(&self.decided.decision.language),
             analysis: report.analysis.as_ref(),
-            // A report without a timestamp yields to any report with one.
+            // A report without a timestamp yields to any that has a timestamp.
             report_at: event.at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
             report_hash: event.body_hash,
         }
@@ -211,7 +213,7 @@ pub(super) fn with_job<'a>(lead: &LeadPart<'a>, job: &'a Job) -> LeadPart<'a> {
     }
 }
 
-/// The caller's contact data, address and problem.
+/// The caller's contact data, address and problem, for the lead.
 pub(super) fn who<'a>(event: &'a Event, decided: &'a DecisionRecord) -> LeadPart<'a> {
     let fact = |name| facts::text(&decided.extracted, name);
     let call = event.call.as_ref();
@@ -271,7 +273,7 @@ pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str)
     let start = part.started_at.or(part.created_at);
     Some(LiveTurn {
         call_id,
-        // Two may have the same millisecond; the role separates the caller's from the assistant's.
+        // Two turns may have the same millisecond; the role separates the caller's from the assistant's.
         seq: at.timestamp_millis() * 2 + i64::from(role == "user"),
         role,
         text,
@@ -279,8 +281,8 @@ pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str)
     })
 }
 
-/// Creates or updates the call's row and locks it. If the caller was erased after the transaction read the call, the message is
-/// recorded again, with that known.
+/// Creates or updates the call's row and locks it. If the caller was erased after the transaction read the call, the
+/// message is recorded again with that known.
 pub(super) async fn known(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -1,5 +1,5 @@
-//! Reinjects messages that Vapi did not post: stored ones, and reports built from Vapi's list of calls. In: a body. Out: the
-//! result, on the same path and under the same keys as for a posted message.
+//! Reinjects messages that Vapi did not post: stored messages, and reports built from Vapi's list of calls. They take
+//! the same path and have the same keys as posted messages.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::sms_age::Origin;
 use store::dry_run;
 use store::webhook_events;
 
-/// How often a message is tried if the secrets or the caller's data change meanwhile. After that it fails for now.
+/// How often a message is tried if the secrets or the caller's data change meanwhile.
 const MOST_TRIES: u32 = 3;
 
 /// Reinjects messages that Vapi did not post. Cloning is cheap.
@@ -85,7 +85,7 @@ impl Reinjector {
         task.await.map_err(|ended| IngestError::Stopped(ended.to_string()))?
     }
 
-    /// Reinjects a stored event. Out: the name of the result.
+    /// Reinjects a stored event. Returns the name of the result.
     pub async fn again(
         &self,
         rulebook: String,

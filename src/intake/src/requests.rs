@@ -1,5 +1,5 @@
-//! Answers Vapi's requests other than tool calls: who takes a call, where it goes, what the knowledge base has. In: the event and
-//! the rulebook. Out: the answer, or `None` if no rule applies.
+//! Answers Vapi's requests other than tool calls: who takes a call, where it goes, what the knowledge base contains.
+//! Returns `None` if no rule applies.
 
 use std::collections::BTreeMap;
 
@@ -88,7 +88,7 @@ fn variables(rulebook: &Rulebook, at: DateTime<Utc>) -> BTreeMap<String, String>
     values
 }
 
-/// The contact requested by code or name, else the first one that the decision about this call would notify.
+/// The contact requested by code or name, else the first contact that the decision about this call would notify.
 fn destination(question: &EvaluationInput<'_>, wanted: Option<&str>) -> Option<Destination> {
     let rulebook = question.rulebook;
     let extracted = facts::extract(rulebook, &question.message.event, None);
@@ -114,7 +114,7 @@ fn destination(question: &EvaluationInput<'_>, wanted: Option<&str>) -> Option<D
     })
 }
 
-/// Services and prices; first those that share words with the query.
+/// Services and prices, first those that share words with the query.
 fn documents(rulebook: &Rulebook, query: &str) -> Vec<Document> {
     let settings = rulebook.settings();
     let mut documents: Vec<Document> = rulebook

@@ -1,8 +1,8 @@
 //! Counts how many decisions each row took part in, without one write per decision.
 //!
-//! In: decisions committed for messages. Out: every few seconds, the new counts are added to the table `rule_hits` in a separate
-//! transaction. Counting happens after the commit and locks a map for a few entries, so no message waits for it. A killed process
-//! loses the counts of the last seconds. Counts that the database does not accept are kept and written later.
+//! Every few seconds, a separate transaction adds the new counts to the table `rule_hits`. Counting happens after the
+//! commit and locks a map for a few entries, so no message waits for it. A killed process loses the counts of the last
+//! seconds. If the database rejects counts, they are kept and written later.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,16 +23,16 @@ use store::rule_hits::{self, DECISIONS, HitKey, Hits, KEPT_DAYS};
 
 /// Interval between two writes.
 const EVERY: Duration = Duration::from_secs(10);
-/// Maximum number of entries between two writes; further rows are not counted.
+/// Maximum number of entries between two writes; rows above it are not counted.
 const MOST: usize = 100_000;
 
 /// Why the counts were not written.
 #[derive(Debug, thiserror::Error)]
 pub enum HitsError {
-    #[error("the database did not take it")]
+    #[error("the database did not store the counts")]
     Database(#[from] DbErr),
     /// The task that wrote them panicked, and its counts are lost.
-    #[error("the task that wrote it died")]
+    #[error("the task that wrote the counts panicked")]
     Died(#[from] JoinError),
 }
 
@@ -55,7 +55,7 @@ pub struct RuleUsage {
 }
 
 impl RuleUsage {
-    /// The rows that took part in a decision. A missing service or priority rule is counted too, with an empty code.
+    /// The rows that took part in a decision. A missing service or priority rule counts too, with an empty code.
     #[must_use]
     pub fn part_in(decision: &Decision) -> Self {
         let mut rows: Vec<(&'static str, String)> = vec![
@@ -164,10 +164,7 @@ impl RuleHits {
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             if let Err(error) = self.flush(&db, clock.now()).await {
                 let cause = scrub(&chain(&error));
-                tracing::warn!(
-                    cause,
-                    "rule hits could not be written; what the database did not take is kept and tried again"
-                );
+                tracing::warn!(cause, "rule hits could not be written; they are kept and written later");
             }
         }
     }

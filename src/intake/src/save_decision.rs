@@ -68,8 +68,8 @@ impl DecisionRecord {
     }
 }
 
-/// Handles a script that failed while a call was decided. The decision was made without the script, a notice is raised, and a
-/// script that fails repeatedly is quarantined.
+/// Handles a script that failed during the decision about a call. The decision was made without the script, a notice is
+/// raised, and a script that fails repeatedly is quarantined.
 pub(super) async fn script_failed(
     step: &MessageWrite<'_>,
     tx: &DatabaseTransaction,
@@ -95,7 +95,7 @@ fn failed_notice(rulebook_id: Uuid, script: &str) -> Notice {
         code: "script_failed",
         severity: Severity::Warning,
         subject: format!("script {script}"),
-        text: format!("The script `{script}` failed; calls are answered without what it would have said."),
+        text: format!("The script `{script}` failed; calls are answered without it."),
         what_to_do: "Try it with `test_script` on the facts of a degraded decision, then correct it or delete it."
             .to_owned(),
     }

@@ -17,7 +17,7 @@ use store::calls;
 use store::leads::{self, LeadPart};
 use store::tool_calls::{self, NewToolCall};
 
-/// Records each tool call once and returns the results of all. A tool call that was recorded before gets its earlier result.
+/// Records each tool call once and returns all results. A tool call that was recorded before gets its earlier result.
 pub(super) async fn answered(
     step: &MessageWrite<'_>,
     tx: &DatabaseTransaction,

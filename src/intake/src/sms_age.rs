@@ -1,8 +1,9 @@
-//! Which messages are too old for SMS messages. In: the origin of a message, when it happened, the time. Out: yes or no.
+//! Decides which messages are too old for SMS messages, by their origin and age.
 //!
-//! The rule: a message that did not come directly from Vapi sends no SMS messages if it is older than half an hour, or older than
-//! a restore of the database from a backup (SMS messages may have been sent before the restore). Its lead is marked as late and a
-//! notice is raised. Any other delayed message (from the spool, or replacing a lost report) is as urgent as ever.
+//! A message that did not come directly from Vapi sends no SMS messages if it is older than half an hour. The same
+//! holds if it is older than a restore of the database from a backup, because Ringbook may have sent them before the
+//! restore. Its lead is marked as late and a notice is raised. Any other delayed message (from the spool, or replacing
+//! a lost report) is as urgent as a live message.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -30,7 +31,6 @@ impl Origin {
     /// All origins.
     pub const ALL: [Self; 4] = [Self::Live, Self::Drained, Self::Reconciled, Self::Replayed];
 
-    /// The value in the database.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -41,8 +41,8 @@ impl Origin {
         }
     }
 
-    /// Whether an event at the instant `happened` is too old for SMS messages now. `restored` is the time of the last restore
-    /// from a backup.
+    /// Whether an event at the instant `happened` is too old for SMS messages now. `restored` is the time of the last
+    /// restore from a backup.
     #[must_use]
     pub fn is_late(self, happened: DateTime<Utc>, restored: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
         self != Self::Live && (now - happened > TOO_OLD || restored.is_some_and(|restored| happened <= restored))
@@ -60,7 +60,7 @@ pub(super) fn notice(rulebook_id: Uuid, priority: &str) -> Notice {
             Severity::Warning
         },
         subject: format!("late calls of priority {priority}"),
-        text: format!("A call of priority {priority} was heard of more than half an hour late: nobody was texted."),
+        text: format!("A call of priority {priority} arrived more than half an hour late: nobody got an SMS message."),
         what_to_do: "Look at the leads with `late=true`, the newest first, and call back.".to_owned(),
     }
 }

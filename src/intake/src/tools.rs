@@ -1,6 +1,7 @@
-//! Runs tools. In: the assistant's tool calls. Out: one result each, recorded once even if the call is repeated.
+//! Runs the assistant's tool calls: one result each, recorded once even if the call is repeated.
 //!
-//! A failed tool is a normal result: the caller never hears an error, and the assistant learns what to do instead.
+//! A failed tool is a normal result: the caller never hears an error, and the result says what the assistant should do
+//! instead.
 
 use std::time::Instant;
 
@@ -182,7 +183,9 @@ fn scheduling(question: &EvaluationInput<'_>, decided: &DecisionRecord) -> Value
 
 fn alert(question: &EvaluationInput<'_>, tool: &Tool, decided: &DecisionRecord) -> Result<Value, String> {
     if alert_template(tool, decided).is_none() {
-        return Err("No text is set up for this alert. Tell the caller that somebody will call back.".to_owned());
+        return Err(
+            "No SMS template is set up for this alert. Tell the caller that somebody will call back.".to_owned(),
+        );
     }
     let names: Vec<&str> = decided
         .decision
@@ -241,7 +244,7 @@ fn script(
         };
         *ran = failed.ran.then(|| script.clone());
         if failed.ran && fault.by_arguments {
-            // Not the script's fault: it still works with other arguments.
+            // The script is not at fault: it still works with other arguments.
             return sentence(&decided.decision.language, "say-again", &[]);
         }
         *faulted = (failed.ran && fault.is_own).then_some(script);

@@ -1,8 +1,8 @@
-//! Leases with fencing tokens: of all instances, one does a background job.
+//! Leases with fencing tokens: only one of all instances does a background job.
 //!
-//! The lease of an instance that died expires, and another instance takes it with a greater token. An instance that
-//! was only paused may still believe that it holds the lease. Its writes are rejected, because each transaction
-//! checks the token.
+//! The lease of an instance that died expires, and another instance acquires it with a greater token. An instance that
+//! was only paused may still believe that it holds the lease. Its writes are rejected, because each transaction checks
+//! the token.
 
 use chrono::TimeDelta;
 use sea_orm::{DatabaseConnection, DbErr};
@@ -12,7 +12,7 @@ use base::clock::Clock;
 use store::last_runs;
 use store::leases::{self, Lease};
 
-/// Takes leases for this process. Cloning is cheap, and clones are the same holder.
+/// Acquires leases for this process. Cloning is cheap, and clones are the same holder.
 #[derive(Clone)]
 pub struct Leases {
     db: DatabaseConnection,
@@ -34,7 +34,7 @@ impl Leases {
         Self { db, clock, holder }
     }
 
-    /// Takes the lease `name` for a time, unless somebody holds it.
+    /// Acquires the lease `name` for a time, unless somebody holds it.
     ///
     /// # Errors
     /// When the database fails.
@@ -65,7 +65,7 @@ impl Held {
         self.lease.fence
     }
 
-    /// Extends the lease from now on. Returns false if another instance has taken it.
+    /// Extends the lease from now on. Returns false if another instance has acquired it.
     ///
     /// # Errors
     /// When the database fails.
@@ -85,7 +85,7 @@ impl Held {
         last_runs::note(&self.leases.db, self.lease.name, self.leases.clock.now()).await
     }
 
-    /// Releases the lease, so that nobody has to wait for its expiry.
+    /// Releases the lease, so that nobody must wait until it expires.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,8 +1,8 @@
-//! Background work that is done once, however many instances run.
+//! Background work that runs once, however many instances there are.
 //!
-//! [`scheduler`] publishes change sets at their time. The transaction that moves the head decides which instance does
-//! it, so it needs no lease. SMS messages (each has its own lease) and escalations (each step locks its row) do not
-//! need one either. All other work runs [`periodic`]ally under one of the [`leases`].
+//! [`scheduler`] publishes change sets at their time. The transaction that moves the head decides which instance
+//! publishes, so it needs no lease. SMS messages (each has its own lease) and escalations (each step locks its row)
+//! need none either. All other work runs [`periodic`]ally under one of the [`leases`].
 
 pub mod history;
 pub mod leases;

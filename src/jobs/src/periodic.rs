@@ -1,5 +1,4 @@
-//! Periodic work, done by one instance at a time. In: a name, an interval, and the work. Out: the work is done at
-//! that interval, even if the instance that did it last is gone.
+//! Runs periodic work on one instance at a time, even if the instance that ran it last is gone.
 //!
 //! The lease is renewed while the work runs, and then kept until the next run is due. The first instance that polls
 //! after that does the work. An instance that stops releases the lease.
@@ -14,11 +13,11 @@ use super::leases::{Held, Leases};
 use base::telemetry::{self, chain, metrics, scrub};
 use store::leases::Lease;
 
-/// Duration of a lease while the work runs. For this long nobody replaces an instance that died.
+/// Duration of a lease while the work runs. Until it ends, nobody replaces an instance that died.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Renewal interval of the lease.
 const RENEWED: Duration = Duration::from_secs(15);
-/// Maximum interval between two checks whether the lease is free.
+/// Maximum interval between two checks of whether the lease is free.
 const LONGEST: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -59,7 +58,7 @@ where
     }
 }
 
-/// Runs the job once. Returns the lease, unless another instance has taken it.
+/// Runs the job once. Returns the lease, unless another instance has acquired it.
 async fn do_it<W, F>(held: Held, every: Duration, stop: &CancellationToken, work: &W) -> Option<Held>
 where
     W: Fn(RunContext) -> F,
@@ -79,7 +78,7 @@ where
         tracing::warn!(
             work = name,
             cause = scrub(&chain(error.as_ref())),
-            "the background work `{name}` failed; it is tried again"
+            "the background work `{name}` failed; it is retried at its next run"
         );
     } else {
         metrics::worker_ran(name);
@@ -89,7 +88,7 @@ where
     let held = match renewing.await {
         Ok(held) => held?,
         Err(error) => {
-            tracing::error!(work = name, %error, "the lease of `{name}` was not renewed to the end");
+            tracing::error!(work = name, %error, "the lease of `{name}` could not be renewed");
             return None;
         }
     };
@@ -108,8 +107,8 @@ where
     }
 }
 
-/// Renews the lease until the job is done. Returns the lease, or `None` if another instance has taken it, which stops
-/// the job.
+/// Renews the lease until the job is done. Returns the lease, or `None` if another instance has acquired it; then the
+/// job is stopped.
 async fn renewed(held: Held, done: CancellationToken, stop: CancellationToken) -> Option<Held> {
     while done.run_until_cancelled(tokio::time::sleep(RENEWED)).await.is_some() {
         match held.renew(LEASE).await {
@@ -118,7 +117,7 @@ async fn renewed(held: Held, done: CancellationToken, stop: CancellationToken) -
                 let name = held.lease().name;
                 tracing::warn!(
                     work = name,
-                    "another instance took over `{name}` while this one was too slow"
+                    "another instance has taken over `{name}`, because this instance was too slow"
                 );
                 stop.cancel();
                 return None;

@@ -20,7 +20,7 @@ use store::retentions;
 pub const EVERY: Duration = Duration::from_hours(1);
 /// Events per batch.
 const PIECE: i64 = 200;
-/// Pause between two batches, for other work.
+/// Pause between two batches, so that other work gets its turn.
 const BREATH: Duration = Duration::from_millis(10);
 /// A message from the spool may have an id that is slightly older than the purged range.
 const OVERLAP: TimeDelta = TimeDelta::days(1);
@@ -65,7 +65,7 @@ impl Purge {
             }
         }
         if rows > 0 {
-            tracing::info!(rows, "{rows} rows lost expired data");
+            tracing::info!(rows, "expired data of {rows} rows was purged");
         }
         Ok(rows)
     }
@@ -107,7 +107,7 @@ impl Purge {
     }
 }
 
-/// Number of days after which something is purged. Purging an event includes its transcripts and body.
+/// After how many days something is purged. Purging an event includes its transcripts and body.
 fn days(kept: &retentions::Model, what: What) -> Option<i64> {
     let own = match what {
         What::Transcripts => kept.transcripts_days,

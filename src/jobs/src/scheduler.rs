@@ -1,9 +1,8 @@
-//! Publishes scheduled change sets. In: the time, and a token that stops it. Out: due change sets are published or
-//! refused.
+//! Publishes scheduled change sets when they are due, or refuses them.
 //!
-//! It polls the database, which alone knows what is due. What became due while no instance was running is done at the
-//! next start. If two instances try the same change set, the transaction that moves the head lets one of them
-//! succeed.
+//! It polls the database, which alone knows what is due. Change sets that became due while no instance was running are
+//! published at the next start. If two instances try the same change set, the transaction that moves the head lets only
+//! one succeed.
 
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use store::change_sets;
 
 /// Maximum poll interval: another instance may have scheduled something, or the clock may be changed.
 const POLL: Duration = Duration::from_secs(1);
-/// Minimum poll interval, so that work that is always due soon does not occupy the processor.
+/// Minimum poll interval: without it, work that is always due soon would occupy the processor.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// Maximum number of change sets per poll.
 const MOST: u64 = 20;
@@ -39,8 +38,7 @@ impl Scheduler {
         Self { db, publisher, clock }
     }
 
-    /// Publishes due change sets until `stop` is cancelled. Run it in its own task, and end it only through the
-    /// token.
+    /// Publishes due change sets until `stop` is cancelled. Run it in its own task, and end it only through the token.
     pub async fn run(&self, stop: CancellationToken) {
         poll::run("scheduler", POLL, &stop, self, async |this| this.look().await).await;
     }
@@ -55,15 +53,22 @@ impl Scheduler {
             let id = set.id;
             match self.publisher.publish_due(&set).await {
                 Ok(Due::Published(revision)) => {
-                    tracing::info!(change_set = %id, revision, "change set {id} was due and is revision {revision}");
+                    tracing::info!(
+                        change_set = %id,
+                        revision,
+                        "change set {id} was due and is published as revision {revision}"
+                    );
                     done += 1;
                 }
                 Ok(Due::Refused) => {
-                    tracing::warn!(change_set = %id, "change set {id} was due and could not be published");
+                    tracing::warn!(change_set = %id, "change set {id} was due and was refused: its `refusal` says why");
                     done += 1;
                 }
                 Ok(Due::Waits) => {
-                    tracing::warn!(change_set = %id, "change set {id} was due and waits for a second person");
+                    tracing::warn!(
+                        change_set = %id,
+                        "change set {id} was due and waits for a second person's approval"
+                    );
                     done += 1;
                 }
                 Ok(Due::Gone) => {}
@@ -73,12 +78,12 @@ impl Scheduler {
         Ok(done)
     }
 
-    /// Does the due work, and returns how long to sleep.
+    /// Publishes what is due. Returns how long to sleep.
     async fn look(&self) -> Result<Duration, DbErr> {
         self.publish_due().await?;
         let next = change_sets::next_due(&self.db).await?;
         let pause = next.and_then(|at| (at - self.clock.now()).to_std().ok());
-        // Due work that failed is retried after a whole poll interval.
+        // If due work failed, retry it after a whole poll interval.
         let due_already = next.is_some() && pause.is_none();
         Ok(if due_already { POLL } else { pause.unwrap_or(POLL) }.clamp(SHORTEST, POLL))
     }
@@ -86,5 +91,5 @@ impl Scheduler {
 
 fn log(id: uuid::Uuid, error: &PublishError) {
     let cause = scrub(&chain(error));
-    tracing::error!(change_set = %id, cause, "change set {id} is due and is tried again");
+    tracing::error!(change_set = %id, cause, "change set {id} is due and could not be published; it is retried");
 }

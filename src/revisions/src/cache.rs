@@ -1,8 +1,8 @@
 //! An in-memory cache from (rulebook, revision) to the compiled rulebook.
 //!
-//! A published revision never changes, so an entry is never stale and nothing has to be invalidated. A transaction
-//! that reads the head and asks for that revision decides with exactly that version. A miss is loaded once, however
-//! many requests wait for it, and never through the pool that messages use.
+//! A published revision never changes, so no entry is ever stale or invalidated. A transaction that reads the head and
+//! requests that revision decides with exactly that version. A missing entry is loaded once, however many requests wait
+//! for it, and never through the pool that messages use.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -27,17 +27,15 @@ use store::{revisions, rule_rows, rulebooks};
 /// read.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Maximum number of revisions that are remembered as not compiling, and for how long: somebody may repair the
-/// tables.
+/// Maximum number of revisions that are remembered as not compiling, and for how long. The time is short, because
+/// somebody may repair the tables.
 const MOST_FAULTY: u64 = 1_000;
 const FAULTY_FOR: Duration = Duration::from_secs(30);
 
 /// A compiled rulebook at its head.
 #[derive(Debug, Clone)]
 pub struct LoadedRulebook {
-    /// The rulebook's id.
     pub rulebook_id: Uuid,
-    /// Compiled.
     pub rulebook: Arc<Rulebook>,
 }
 
@@ -73,11 +71,8 @@ impl Base {
 /// The rows of a rulebook at its head, whether or not they compile.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// The rulebook's id.
     pub rulebook_id: Uuid,
-    /// The number of the head revision.
     pub revision: i64,
-    /// The head revision.
     pub base: Base,
 }
 
@@ -96,9 +91,8 @@ pub enum LoadError {
     #[error("revision {0} does not exist")]
     Unknown(i64),
     /// The rows do not compile: an older program published them, or somebody edited the tables manually.
-    #[error("revision {revision} does not compile: {} faults", faults.len())]
+    #[error("revision {revision} does not compile: it has {} faults", faults.len())]
     Faults {
-        /// The revision.
         revision: i64,
         /// All faults of the revision.
         faults: Vec<Fault>,
@@ -132,8 +126,8 @@ pub struct RulebookCache {
     /// Revisions that are not known to be a head. Entries are weighed by their size, so that many edits, or many
     /// readers of old revisions, do not fill the memory.
     compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
-    /// The head of each rulebook as last seen by a message or published by this process. It is always kept, because
-    /// otherwise each message would compile again. It predicts the head that the next message will see.
+    /// The head of each rulebook as last seen by a message or published by this process. It never expires, because
+    /// otherwise each message would compile it again. It predicts the head that the next message will see.
     heads: Arc<RwLock<HashMap<Uuid, Arc<Rulebook>>>>,
     /// Revisions that do not compile. A published revision never changes, so it is not compiled again for each
     /// message.
@@ -146,8 +140,8 @@ pub struct RulebookCache {
 }
 
 impl RulebookCache {
-    /// Creates the cache. People read from `replica` if there is one. `primary` is for decisions, and for what the
-    /// replica has not received or fails to return.
+    /// Creates the cache. People read from `replica` if there is one. Decisions read from `primary`. So do people if
+    /// the replica lacks the rows or fails.
     #[must_use]
     pub fn new(replica: Replica, primary: DatabaseConnection) -> Self {
         let compiled = Cache::builder()
@@ -188,8 +182,8 @@ impl RulebookCache {
         &self.quarantines
     }
 
-    /// The rulebook at the head that a message saw last. The head may have moved since, so use it only for work that
-    /// is discarded if the transaction sees another head.
+    /// The rulebook at the head that a message saw last. The head may have moved since. So use it only for work that is
+    /// discarded if the transaction sees another head.
     #[must_use]
     pub fn last_seen(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
         let heads = self.heads.read().unwrap_or_else(PoisonError::into_inner);
@@ -213,7 +207,7 @@ impl RulebookCache {
                 _ => heads.insert(rulebook_id, Arc::clone(rulebook)),
             }
         };
-        // Otherwise it would be counted twice.
+        // Otherwise its memory would count twice.
         self.compiled.invalidate(&(rulebook_id, revision)).await;
         if let Some(before) = before {
             self.compiled.insert((rulebook_id, before.revision()), before).await;
@@ -285,13 +279,13 @@ impl RulebookCache {
     /// When there is no such revision, or its rows cannot be read or compiled.
     pub async fn at(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         match self.found(rulebook_id, revision, For::Messages).await {
-            // A reader was the first to ask for it, and was rejected as busy.
+            // A reader requested it first, and was rejected as busy.
             Err(LoadError::Busy(_)) => self.found(rulebook_id, revision, For::Messages).await,
             found => found,
         }
     }
 
-    /// Same as [`RulebookCache::at`], for a reader: it uses the queue for people, not the queue for messages.
+    /// Same as [`RulebookCache::at`], for a reader: it uses the queue for people instead of the queue for messages.
     ///
     /// # Errors
     /// As for [`RulebookCache::at`], and when too many requests for the rulebook are waiting already.
@@ -384,7 +378,7 @@ impl RulebookCache {
             match ask(replica.clone()).await {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
-                Err(error) => tracing::debug!(%error, "the primary is asked in place of the replica"),
+                Err(error) => tracing::debug!(%error, "reading from the primary, because the replica failed"),
             }
         }
         ask(self.primary.clone()).await
@@ -392,7 +386,7 @@ impl RulebookCache {
 }
 
 async fn head_in(db: DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
-    // No text in PostgreSQL contains a NUL, and it rejects a query with one.
+    // PostgreSQL rejects a query whose text contains a NUL, and no stored text contains one.
     if code.contains('\0') {
         return Ok(None);
     }

@@ -1,8 +1,8 @@
 //! Publishes a change set as a revision. Applying, compiling, checking and running the cases happen outside any
-//! transaction. One short transaction then compares the head, and writes rows, revision, audit entries and the new
-//! head. Only a publish request that keeps losing the race for the head locks the head while it plans.
+//! transaction. A short transaction then compares the head, and writes rows, revision, audit entries and the new head.
+//! It never replaces a head that the plan was not based on.
 //!
-//! [`plan`] is everything before the transaction, and `write` is what the transaction writes. [`change_sets`] and
+//! [`plan`] is everything before the transaction, and `write_rows` writes the rows inside it. [`change_sets`] and
 //! [`schedule`] handle stored change sets. [`approvals`] handles changes beyond the guard rails, [`refusal`] describes
 //! why something was not published, and [`receipt`] makes a publish request idempotent.
 
@@ -43,11 +43,11 @@ use store::fault_points::{self, Step as FaultStep};
 use store::quotas::{self, Quota};
 use store::{Transaction, guard_rails, rule_rows, rulebooks};
 
-/// Number of attempts on a moving head. After that, a publish request locks the head while it plans, because an
-/// instance that is slower than the others would otherwise never succeed.
+/// Number of attempts on a moving head. After that, a publish request locks the head while it plans. Otherwise an
+/// instance that is slower than the others would never succeed.
 const TRIES: u32 = 4;
-/// Maximum number of publish requests of one rulebook that wait in this process. They run one after another: in
-/// parallel, all but the first would compile for nothing. Between processes, the comparison of the head decides.
+/// Maximum number of publish requests of one rulebook that wait in this process. They run one after another, because in
+/// parallel all but the first would compile in vain. Between processes, the comparison of the head decides.
 const MAX_WAITING: usize = 64;
 
 /// The person or command that publishes.
@@ -77,7 +77,6 @@ pub struct PublishedRevision {
 /// A rulebook to be created, without its rows.
 #[derive(Debug, Clone)]
 pub struct RulebookToCreate<'a> {
-    /// The code of the rulebook.
     pub code: &'a str,
     /// The display name.
     pub name: Option<String>,
@@ -90,11 +89,9 @@ pub struct RulebookToCreate<'a> {
 /// A requested roll back to an older revision.
 #[derive(Debug, Clone)]
 pub struct WayBack {
-    /// The revision to restore.
     pub to: i64,
     /// The expected head. No other head is replaced.
     pub seen: i64,
-    /// The reason.
     pub comment: String,
 }
 
@@ -102,7 +99,7 @@ pub struct WayBack {
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// There is no such rulebook.
-    #[error("no such rulebook")]
+    #[error("there is no such rulebook")]
     UnknownRulebook,
     /// The revision to roll back to does not exist.
     #[error("revision {0} does not exist")]
@@ -116,13 +113,13 @@ pub enum PublishError {
         current: i64,
     },
     /// The request was processed before, and its result is stored.
-    #[error("it was done before")]
+    #[error("the request was processed before")]
     DoneBefore,
     /// A rulebook with this code exists, ignoring case.
-    #[error("a rulebook of this code exists")]
+    #[error("a rulebook with this code exists")]
     RulebookExists,
     /// Rows were changed, created or deleted since they were read.
-    #[error("{} rows are not as the edits expect", .0.len())]
+    #[error("{} rows differ from what the edits expect", .0.len())]
     Conflicts(Vec<Conflict>),
     /// The rows do not compile.
     #[error("{} faults", .0.len())]
@@ -149,7 +146,7 @@ pub enum PublishError {
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
     /// The database failed.
-    #[error("the database did not take the change")]
+    #[error("the database did not store the change")]
     Database(#[from] DbErr),
 }
 
@@ -161,9 +158,9 @@ struct HeadMove<'a> {
     comment: &'a str,
     /// Who publishes it.
     author: &'a Author,
-    /// The author of the change. If somebody else approved it, this is still the original author.
+    /// The author of the change, even if somebody else approved it.
     made_by: &'a str,
-    /// Whether the guard rails are skipped: somebody else approved it, or an administrator rolls back.
+    /// Whether to skip the guard rails: somebody else approved the change, or an administrator rolls back.
     free: bool,
     /// The stored change set to publish, as it was read.
     set: Option<Claim>,
@@ -245,8 +242,8 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// Publishes a new revision equal to an older one, in place of the expected head. The guard rails do not apply to
-    /// an administrator's roll back.
+    /// Publishes a new revision equal to an older revision, in place of the expected head. The guard rails do not apply
+    /// to an administrator's roll back.
     ///
     /// # Errors
     /// When there is no such revision, the head has moved, the receipt says that it was done before, or as for
@@ -308,7 +305,7 @@ impl Publisher {
             sms_delivery,
         } = new;
         let next = brought_back(&RowSet::default(), &rows, 1);
-        // All new rulebooks wait in one queue: with their own ids, each would get a queue of its own.
+        // All new rulebooks wait in one queue: with their own ids, each would get its own queue.
         let (pools, queue) = (self.current.pools(), Uuid::nil());
         let rulebook = checked(pools, queue, next, 1, None).await?;
         meant(pools, queue, None, &rulebook).await?;
@@ -399,7 +396,7 @@ impl Publisher {
             }
             let (pools, over) = (self.current.pools(), base.compiled().cloned());
             let rulebook = checked(pools, rulebook_id, rows, head + 1, over).await?;
-            // A roll back is never blocked by lint, nor is a change to a base that does not compile.
+            // Lint never blocks a roll back, nor a change to a base that does not compile.
             if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
                 meant(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
             }
@@ -474,7 +471,7 @@ impl Publisher {
         Ok(tx)
     }
 
-    /// Stores the result if nothing changed. Otherwise a repeated request would fail because the head moved.
+    /// Stores the result if nothing changed. Otherwise a repeated request would fail because the head has moved.
     async fn left_alone(&self, held: Option<Transaction>, step: HeadMove<'_>, head: i64) -> Result<(), PublishError> {
         if step.receipt.is_none() {
             return Ok(());
@@ -488,7 +485,7 @@ impl Publisher {
     }
 
     /// After the commit: caches the revision for the next reader. A dry run caches nothing, because another revision
-    /// may get its number.
+    /// may get the same number.
     async fn made(&self, rulebook_id: Uuid, published: PublishedRevision) -> PublishedRevision {
         if !dry_run::is_on() {
             self.current.saw(rulebook_id, &published.rulebook).await;

@@ -1,13 +1,12 @@
 //! Quarantine: scripts that fail repeatedly are skipped for a while, and a notice is raised.
 //!
-//! In: the runs and faults of decisions. Out: the scripts that the next decisions must skip. A script is quarantined
-//! if too many of its runs fail through its own fault. A single fault only affects the calls in which it happens. A
-//! script that could not run because the machine was busy does not count as a fault.
+//! A script is quarantined if too many of its runs fail through its own fault. A single fault only affects the calls in
+//! which it happens. If a script could not run because the machine was busy, that is not a fault.
 //!
-//! Faults are counted in the database, inside the message's transaction. So instances count together, and a restart
-//! loses nothing. Runs are counted in memory and reported every [`EVERY`], for scripts that failed recently. The
-//! quarantined scripts are read at the same interval and cached, so that no message needs a query. The instance that
-//! saw the last fault skips the script from its next message on; the others do so after their next poll.
+//! Faults are counted in the database, inside the message's transaction. So all instances share the count, and a
+//! restart loses nothing. Runs are counted in memory and reported every [`EVERY`], for scripts that failed recently.
+//! The quarantined scripts are read at the same interval and cached, so that no message needs a query. The instance
+//! that saw the last fault skips the script from its next message on. The others do so after their next poll.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -24,7 +23,7 @@ use rules::script::{ScriptVersion, Skips};
 use store::notices::{self, Notice, Severity};
 use store::script_quarantines::{self, Model, QuarantineLimits};
 
-/// A script with this many faults in this time, if they are a large part of its runs, is skipped for this long.
+/// If a script has this many faults in this time, and they are a large part of its runs, it is skipped for this long.
 pub const LIMITS: QuarantineLimits = QuarantineLimits {
     faults: 5,
     one_in: 10,
@@ -76,10 +75,7 @@ impl Quarantines {
                 .script(&active.code)
                 .is_some_and(|script| script.version() == active.version);
             if same && now < active.until {
-                skips.add(
-                    &active.code,
-                    "left out: in quarantine because it failed again and again",
-                );
+                skips.add(&active.code, "left out: in quarantine because it failed repeatedly");
             }
         }
         skips
@@ -107,7 +103,7 @@ impl Quarantines {
         *runs.entry((rulebook_id, script.clone())).or_default() += 1;
     }
 
-    /// Takes the unreported runs of a script.
+    /// Removes and returns the unreported runs of a script.
     fn untold(&self, rulebook_id: Uuid, script: &ScriptVersion) -> i64 {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.remove(&(rulebook_id, script.clone())).unwrap_or_default()
@@ -166,8 +162,8 @@ impl Quarantines {
         tx.commit().await
     }
 
-    /// Takes all unreported runs and returns those of scripts that failed recently. The others are discarded, because
-    /// they do not matter.
+    /// Removes all unreported runs, and returns those of scripts that failed recently. The others do not matter and are
+    /// discarded.
     fn to_tell(&self, rows: &[Model], now: DateTime<Utc>) -> Vec<(Uuid, ScriptVersion, i64)> {
         let runs = std::mem::take(&mut *self.runs.lock().unwrap_or_else(PoisonError::into_inner));
         let counted = |rulebook_id: Uuid, script: &ScriptVersion| {

@@ -1,4 +1,5 @@
-//! Twilio accounts of rulebooks. In: a rulebook. Out: its account, `None`, or an error if it cannot be determined now.
+//! Looks up the Twilio accounts of rulebooks. It distinguishes a rulebook without an account from an account that
+//! cannot be read now.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,11 +23,9 @@ pub enum Sender {
 /// A Twilio account and its sender.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TwilioAccount {
-    /// The account's SID.
     pub sid: String,
-    /// Its auth token.
+    /// The auth token.
     pub token: String,
-    /// The sender.
     pub sender: Sender,
 }
 
@@ -57,8 +56,8 @@ impl fmt::Debug for Accounts {
 }
 
 impl Accounts {
-    /// Looks accounts up with a function. On an error or `Ok(None)` the SMS messages stay queued, except that on `Ok(None)` a
-    /// rulebook that simulates until it has an account simulates them.
+    /// Looks accounts up with a function. On an error or `Ok(None)` the SMS messages stay queued. Exception: on
+    /// `Ok(None)`, a rulebook that simulates until it has an account simulates them.
     pub fn new<F, Fut>(look_up: F) -> Self
     where
         F: Fn(Uuid) -> Fut + Send + Sync + 'static,
@@ -83,7 +82,7 @@ impl Accounts {
         }
     }
 
-    /// The accounts of these rulebooks, without rulebooks that have none or whose account cannot be read.
+    /// The accounts of these rulebooks. Omits rulebooks that have none or whose account cannot be read.
     ///
     /// # Errors
     /// If the database fails.

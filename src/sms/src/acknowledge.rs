@@ -1,12 +1,13 @@
-//! Replies of contacts. In: an SMS message from a phone. Out: who acknowledged which call, and the response to the contact.
+//! Applies the SMS replies of contacts: a reply acknowledges or reopens a call, and the contact gets a response.
 //!
-//! The contact is looked up by number, among the contacts of the head revision. A reply with a reference acknowledges the call of
-//! that message. A reply without one acknowledges the open P1 about which the contact was notified; if there are several, it must
-//! name one. If two contacts reply at the same time, one acknowledges the call and the other learns who did.
+//! The contact is looked up by number, among the contacts of the head revision. A reply with a reference acknowledges
+//! the call of that message. A reply without a reference acknowledges the open P1 about which the contact was notified.
+//! If there are several, the contact must name one by its reference. If two contacts reply at the same time, one
+//! acknowledges the call and the other learns who did.
 //!
-//! A sender's number can be forged, and Twilio's signature only proves what the carrier says. So after an acknowledgement by
-//! reply, the other contacts who know of the P1 or are on call learn who acknowledged it. A reply `0` of any contact reopens the
-//! P1 and continues its escalation.
+//! A sender's number can be forged, and Twilio's signature only proves what the carrier says. So after an
+//! acknowledgement by reply, the other contacts who know of the P1 or are on call learn who acknowledged it. A reply
+//! `0` of any contact reopens the P1 and continues its escalation.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait as _};
@@ -23,9 +24,9 @@ use store::escalations::{self, BY_REPLY, CONTESTED, Model, Taker};
 use store::notices::{self, Notice, Severity};
 use store::sms_messages;
 
-/// How long a P1 that nobody acknowledged can be acknowledged by a reply.
+/// How long an unacknowledged P1 can be acknowledged by a reply.
 const OPEN_FOR: TimeDelta = TimeDelta::days(3);
-/// How long after an acknowledgement a reply still gets the name of the contact who made it.
+/// How long after an acknowledgement another reply still gets the name of the contact who acknowledged.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
 /// Maximum number of escalations to read.
 const MOST: u64 = 200;
@@ -52,9 +53,7 @@ pub enum ReplyOutcome {
 /// The result of a contact's reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyResult {
-    /// The outcome.
     pub outcome: ReplyOutcome,
-    /// The contact's code.
     pub contact: String,
     /// The call that was acknowledged, reopened or named.
     pub call_id: Option<String>,
@@ -64,8 +63,8 @@ pub struct ReplyResult {
     pub texts: bool,
 }
 
-/// Applies a reply, given the number and the body. `None` if the number does not belong to a contact, or if there is no call to
-/// acknowledge and the reply is not a yes.
+/// Applies a reply, given the number and the body. `None` if the number does not belong to a contact, or if there is no
+/// call to acknowledge and the reply is not a yes.
 ///
 /// # Errors
 /// If the database fails.
@@ -135,7 +134,7 @@ pub async fn by_reply(
     }
 }
 
-/// What a reference refers to.
+/// The object that a reference names.
 enum ReferenceTarget {
     /// A call with an escalation.
     Escalation(Box<Model>),
@@ -190,8 +189,8 @@ async fn take(
     already(tx, by_now.as_ref().unwrap_or(row), contact, now).await
 }
 
-/// Notifies the contacts who know of a P1 and those on call who acknowledged it, and how to object. Out: whether there is anybody
-/// to notify.
+/// Notifies the contacts who know of a P1, and those on call, who acknowledged it and how to object. Returns whether
+/// there is anybody to notify.
 async fn tell_others(
     tx: &DatabaseTransaction,
     row: &Model,
@@ -223,7 +222,7 @@ async fn tell_others(
             call_id: row.call_id.clone(),
             decision_id: row.decision_id,
             contact: other.contact.code,
-            // A unique template, so that the acknowledgement after an objection is sent too.
+            // A unique template, so that an acknowledgement after an objection is sent too.
             template: format!("p1_taken_{}", now.timestamp()),
             priority: Priority::P2.name().to_owned(),
             to_number: other.phone.clone(),
@@ -239,7 +238,7 @@ async fn tell_others(
     Ok(phones.len() > 1)
 }
 
-/// Reopens a P1 that a reply acknowledged: the one with the reference, else the last one. `None` if there is none.
+/// Reopens a P1 that a reply acknowledged: the P1 with the reference, else the last P1. `None` if there is none.
 async fn object(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -271,8 +270,8 @@ async fn object(
         severity: Severity::Urgent,
         subject: row.subject(),
         text: format!(
-            "A reply from the number of contact {taker} took the P1 of call {call}, and contact {} objects. It goes to the next \
-             contact.",
+            "A reply from the number of contact {taker} acknowledged the P1 of call {call}, and contact {} objects. \
+             It goes to the next contact.",
             by.code
         ),
         what_to_do:
@@ -323,7 +322,7 @@ async fn not_named(
     })
 }
 
-/// Acknowledges a call without an escalation.
+/// Acknowledges a call that has no escalation.
 async fn take_call(
     tx: &DatabaseTransaction,
     text: &sms_messages::Model,

@@ -1,7 +1,8 @@
-//! Circuit breaker of one account. In: the result of each send, and the time. Out: whether another send may start (pure).
+//! Circuit breaker of a Twilio account (pure): decides whether another send may start, from the results so far and the
+//! time.
 //!
-//! Closed: all sends may start. Open: none may, until a pause has passed. Half open: one probe may, and its result decides. The
-//! state is in memory: an instance that restarts begins closed.
+//! Closed: all sends may start. Open: none may, until a pause has passed. Half open: a single probe may start, and its
+//! result decides. The state is in memory: an instance that restarts begins with a closed breaker.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -32,15 +33,15 @@ impl Default for BreakerPolicy {
 /// Whether a send may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Any number may start.
+    /// Any number of sends may start.
     Open,
-    /// One may start, as a probe.
+    /// One send may start, as a probe.
     OneProbe,
     /// No send may start.
     Shut,
 }
 
-/// The result of a send, concerning the provider.
+/// What the result of a send says about the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     /// The provider responded.
@@ -54,7 +55,7 @@ pub enum Health {
 /// The effect of a result on the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerChange {
-    /// No change that is worth a notice.
+    /// No change, or none that is worth a notice.
     Unchanged,
     /// Sending has stopped.
     Stopped,

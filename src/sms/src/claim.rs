@@ -1,6 +1,6 @@
-//! Claims due SMS messages. In: the time and the maximum number. Out: SMS messages leased to this worker, whose state `sending`
-//! is committed before any request. It also cleans up after other workers. Each rulebook has a separate transaction and its turn,
-//! so a backlog of one rulebook does not delay the others.
+//! Claims due SMS messages: leases them to this worker and commits the state `sending` before any request. It also
+//! cleans up after workers that died. Each rulebook has a separate transaction and its turn, so a backlog of one
+//! rulebook does not delay the others.
 
 use std::sync::PoisonError;
 
@@ -31,9 +31,9 @@ const MAX_SIMULATED: usize = 128;
 const TIDY_BATCH: u64 = 100;
 /// Maximum number of consecutive transactions for one rulebook: the rest waits for the next cleanup.
 const TIDY_ROUNDS: usize = 50;
-/// Before sending an SMS message that is older than this, the worker reads its contact's current number.
+/// If an SMS message is older than this, the worker reads its contact's current number before it sends.
 const FRESH: TimeDelta = TimeDelta::seconds(5);
-/// How long a due SMS message is left to other instances before a notice is raised.
+/// How long a due SMS message waits for other instances before a notice is raised.
 const OTHERS_SEND_WITHIN: TimeDelta = TimeDelta::seconds(15);
 
 /// The action for a claimed SMS message.
@@ -69,7 +69,7 @@ impl Claims {
     }
 }
 
-/// Through which account a rulebook's SMS messages may be sent now.
+/// How a rulebook's SMS messages may be sent now.
 enum SendRoute {
     Account(TwilioAccount),
     OneProbe(TwilioAccount),
@@ -125,19 +125,24 @@ pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Claims, 
             }
             Err(error) => {
                 let cause = telemetry::chain(&error);
-                tracing::error!(rulebook = %named(rulebook_id), cause, "the SMS messages of rulebook `{}` could not be claimed", named(rulebook_id));
+                tracing::error!(
+                    rulebook = %named(rulebook_id),
+                    cause,
+                    "the SMS messages of rulebook `{}` could not be claimed",
+                    named(rulebook_id)
+                );
                 failed = Some(error);
             }
         }
     }
     match failed {
-        // This worker must send what it has claimed, even if claims of other rulebooks failed.
+        // This worker must send what it claimed, even if claims of other rulebooks failed.
         Some(error) if claims.len() == 0 => Err(error),
         _ => Ok(claims),
     }
 }
 
-/// Claims up to `many` SMS messages of a rulebook, or one if it is a probe of an account. Out: how many were claimed.
+/// Claims up to `many` SMS messages of a rulebook, or a single message if it probes an account. Returns how many.
 async fn claim_of(
     shared: &OutboxState,
     rulebook_id: Uuid,
@@ -147,7 +152,8 @@ async fn claim_of(
 ) -> Result<usize, OutboxError> {
     let now = shared.now();
     let tx = begin(&shared.db).await?;
-    // An account may have become known meanwhile: if the rulebook no longer simulates, its SMS messages wait for the next round.
+    // An account may have become known meanwhile. If the rulebook no longer simulates, its SMS messages wait for the
+    // next round.
     if matches!(road, SendRoute::Nowhere) && !still_simulates(&tx, rulebook_id).await? {
         tx.rollback().await?;
         return Ok(0);
@@ -162,7 +168,7 @@ async fn claim_of(
     let suppressed = sms_suppressions::among(&*tx, &recipients).await?;
     let (mut taken, mut simulated) = (Vec::with_capacity(due.len()), Vec::new());
     for mut row in due {
-        // A suppressed number does not prevent the search for a message that may have been sent.
+        // If the number is suppressed, still search for a message that may have been sent.
         if row.state == QUEUED && suppressed.contains(&(row.rulebook_id, row.to_number.clone())) {
             let held = row.fence;
             row.fence += 1;
@@ -197,7 +203,7 @@ async fn claim_of(
         } else {
             ClaimAction::Send(account.clone())
         };
-        // A search is not an attempt: the state stays ambiguous, so after a crash another worker searches again.
+        // A search is not an attempt. The state stays ambiguous, so after a crash another worker searches again.
         if !matches!(errand, ClaimAction::Look(_)) {
             row.state = SENDING.into();
             row.attempts += 1;
@@ -226,8 +232,8 @@ async fn claim_of(
     Ok(count)
 }
 
-/// The account for a rulebook's SMS messages, or `None` if they must wait. Only the database decides whether a rulebook
-/// simulates: an instance without the account leaves the SMS messages to other instances.
+/// How a rulebook's SMS messages are sent now, or `None` if they must wait. Only the database decides whether a
+/// rulebook simulates: an instance without the account leaves the SMS messages to other instances.
 async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRoute>, OutboxError> {
     if due.sms_delivery == SIMULATED {
         return Ok(Some(SendRoute::Nowhere));
@@ -241,7 +247,8 @@ async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRout
                 due,
                 "this instance has no Twilio account for it; an instance that has one sends them",
             );
-            // Another instance may have the default rulebook's account in its settings: give it time to send.
+            // Another instance may have the default rulebook's account in its settings: give that instance time to
+            // send.
             if due.code != DEFAULT || shared.now() - due.oldest >= OTHERS_SEND_WITHIN {
                 tell_waiting(shared, notice::no_account(due.id, &due.code)).await;
             }
@@ -272,7 +279,7 @@ async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRout
 }
 
 /// Updates the number of a queued SMS message to the contact's current one, in case it was corrected. A message that may have
-/// been sent keeps the number to which it was sent, because it is searched for by that number. Out: whether it changed.
+/// been sent keeps the number to which it was sent, because it is searched for by that number. Returns whether it changed.
 async fn readdress(shared: &OutboxState, tx: &DatabaseTransaction, row: &mut Model) -> Result<bool, DbErr> {
     if row.state != QUEUED || (row.attempts == 0 && shared.now() - row.created_at < FRESH) {
         return Ok(false);
@@ -313,7 +320,7 @@ fn sends_again(shared: &OutboxState, due: &DueRulebook) {
     if waiting.remove(&due.id).is_some() {
         tracing::info!(
             rulebook = due.code,
-            "the SMS messages of rulebook `{}` go again",
+            "the SMS messages of rulebook `{}` are sent again",
             due.code
         );
     }
@@ -332,12 +339,12 @@ async fn tell_waiting(shared: &OutboxState, notice: notices::Notice) {
     };
     let told: Result<(), DbErr> = work.await;
     if let Err(error) = told {
-        tracing::warn!(%error, "a notice about SMS messages that wait could not be raised");
+        tracing::warn!(%error, "a notice about waiting SMS messages could not be raised");
     }
 }
 
-/// Cleans up after other workers: an SMS message whose worker died while sending becomes ambiguous, and one that is too old is
-/// given up.
+/// Cleans up after other workers. If a worker died while sending, its SMS message becomes ambiguous. An SMS message
+/// that is too old is given up.
 pub(super) async fn tidy(shared: &OutboxState) -> Result<(), OutboxError> {
     let now = shared.now();
     let made_before = now - shared.settings.patience.max_age;
@@ -357,13 +364,13 @@ pub(super) async fn tidy(shared: &OutboxState) -> Result<(), OutboxError> {
     failed.map_or(Ok(()), Err)
 }
 
-/// Same as [`tidy`], for one batch of one rulebook. Out: whether there may be more.
+/// Same as [`tidy`], for one batch of one rulebook. Returns whether there may be more.
 async fn tidy_of(shared: &OutboxState, rulebook_id: Uuid, now: DateTime<Utc>) -> Result<bool, OutboxError> {
     let patience = &shared.settings.patience;
     let tx = begin(&shared.db).await?;
     let lapsed = sms_messages::lock_lapsed(&tx, now, rulebook_id, TIDY_BATCH).await?;
     let stale = sms_messages::lock_stale(&tx, now - patience.max_age, rulebook_id, TIDY_BATCH).await?;
-    // Rows locked by another worker are skipped.
+    // Rows that another worker has locked are skipped.
     let batch = usize::try_from(TIDY_BATCH).unwrap_or(usize::MAX);
     let more = lapsed.len() == batch || stale.len() == batch;
     for row in lapsed {
@@ -371,20 +378,20 @@ async fn tidy_of(shared: &OutboxState, rulebook_id: Uuid, now: DateTime<Utc>) ->
             outcome: SendOutcome::Ambiguous.word(),
             http_status: None,
             error_code: None,
-            detail: "the worker stopped before it heard the answer",
+            detail: "the worker stopped before it got the response",
             at: now,
         };
         sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
         let held = row.fence;
         let (mut row, _) = after_attempt(row, &SendOutcome::Ambiguous, 0, patience, now, 0);
-        // The worker may only be slow: the new fencing token keeps it from writing its result.
+        // The worker may only be slow: the new fencing token prevents it from writing its result.
         row.fence += 1;
         row.error = Some(how.detail.to_owned());
         if sms_messages::save(&tx, held, &row).await? {
             metrics::sms_attempt(how.outcome);
             count_state(&row);
         }
-        tracing::warn!(sms = %row.id, "text {} was left while it was being sent", row.id);
+        tracing::warn!(sms = %row.id, "the worker of SMS message {} stopped during the send", row.id);
     }
     for mut row in stale {
         let why = if row.state == AMBIGUOUS {

@@ -1,5 +1,5 @@
-//! Classifies Twilio's responses. In: the HTTP status and Twilio's error code, or the transport error. Out: the outcome for the
-//! SMS message (pure; the tables below are complete).
+//! Classifies Twilio's responses and transport errors: what happened to the SMS message (pure; the tables below are
+//! complete).
 
 use chrono::TimeDelta;
 
@@ -43,9 +43,9 @@ pub enum SendOutcome {
     },
     /// It never left the machine: retry without a limit on attempts.
     NotSent,
-    /// It was not processed: retry after `after` at the earliest.
+    /// It was not processed: retry it.
     Retry {
-        /// The delay that the provider asked for.
+        /// The minimum delay that the provider asked for.
         after: Option<TimeDelta>,
     },
     /// It was not processed because a queue or an allowance is full: retry after a long delay.
@@ -97,7 +97,7 @@ pub fn classify(answer: &Answer) -> SendOutcome {
         return retry;
     }
     match http.status {
-        // Redirects are not followed, so the message was not processed.
+        // The client follows no redirects, so the message was not processed.
         429 | 300..=399 => retry,
         // A server error is ambiguous, whatever its body says.
         408 | 500.. | ..200 => SendOutcome::Ambiguous,
@@ -111,7 +111,7 @@ pub fn classify(answer: &Answer) -> SendOutcome {
     }
 }
 
-/// Whether the response shows a failure of the provider and not of this message: the circuit breaker counts these.
+/// Whether the response shows a failure of the provider rather than of this message: the circuit breaker counts these.
 #[must_use]
 pub fn provider_is_failing(answer: &Answer) -> bool {
     match answer {
@@ -125,20 +125,20 @@ pub fn provider_is_failing(answer: &Answer) -> bool {
 pub fn meaning(answer: &Answer) -> &'static str {
     let http = match answer {
         Answer::NotSent => return "Twilio could not be reached",
-        Answer::Unknown => return "the connection broke before Twilio's answer was read",
+        Answer::Unknown => return "the connection broke before Twilio's response was read",
         Answer::Http(http) => http,
     };
     if let Some(rule) = code_rule(http.code) {
         return rule.meaning;
     }
     match http.status {
-        200..=299 if http.sid.is_some() => "Twilio has taken the text",
-        200..=299 => "Twilio's answer could not be read",
+        200..=299 if http.sid.is_some() => "Twilio accepted the SMS message",
+        200..=299 => "Twilio's response could not be read",
         300..=399 => "Twilio answered with a redirect, which is not followed",
         401 => "Twilio refuses the account's credentials",
-        429 => "Twilio has too many requests from this account",
-        400..=499 => "Twilio refuses the text",
-        _ => "Twilio failed inside",
+        429 => "Twilio got too many requests from this account",
+        400..=499 => "Twilio refuses the SMS message",
+        _ => "Twilio had an internal error",
     }
 }
 

@@ -1,5 +1,6 @@
-//! The daily cap. In: SMS messages that were just queued. Out: those above the cap are dead letters with a reason and their leads
-//! are marked. A notice is raised before the cap is reached and when it is. A P1 is counted but always sent.
+//! Applies the daily cap to SMS messages that were just queued. Those above the cap become dead letters and their leads
+//! are marked as capped. A notice is raised shortly before the cap is reached, and another when it is. A P1 is counted
+//! but always sent.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use store::notices::{self, Notice, Severity};
 use store::sms_messages::DEAD;
 use store::{leads, sms_days, sms_messages};
 
-/// The cap of a rulebook without its own; it applies to P2 to P4.
+/// The cap for P2 to P4 of a rulebook that sets no cap.
 pub const DEFAULT_CAP: i64 = 1_000;
 
 /// Code of the notice that the cap is nearly reached.
@@ -23,7 +24,7 @@ const REACHED: &str = "sms_cap_reached";
 /// Subject of both notices.
 const SUBJECT: &str = "daily_sms_cap";
 /// The reason stored with an SMS message above the cap.
-pub(super) const REASON: &str = "the daily cap of texts is reached";
+pub(super) const REASON: &str = "the daily cap of SMS messages is reached";
 
 /// The daily cap of a rulebook.
 pub struct Cap {
@@ -43,11 +44,10 @@ pub struct QueuedInTransaction<'a> {
 
 /// One queued SMS message.
 pub struct QueuedText<'a> {
-    /// Its id.
     pub id: Uuid,
     /// The call that it is about.
     pub call_id: Option<&'a str>,
-    /// Whether it is about a P1.
+    /// Whether it is about a P1, which the cap never stops.
     pub always_goes: bool,
 }
 
@@ -67,7 +67,7 @@ pub async fn hold(
     let after = sms_days::add(tx, rulebook_id, &cap.day, many).await?;
     let before = after - many;
     if before == 0 {
-        // First SMS messages of a new day.
+        // The first SMS messages of a new day.
         notices::resolve(tx, rulebook_id, NEAR, SUBJECT, now).await?;
         notices::resolve(tx, rulebook_id, REACHED, SUBJECT, now).await?;
     }
@@ -98,11 +98,12 @@ fn near_notice(rulebook_id: Uuid, cap: &Cap) -> Notice {
         severity: Severity::Warning,
         subject: SUBJECT.to_owned(),
         text: format!(
-            "Four fifths of the {} texts that {} may have are used up.",
+            "Four fifths of the {} SMS messages allowed on {} are used up.",
             cap.texts, cap.day
         ),
-        what_to_do: "Raise `daily_sms_cap` in the settings if these texts are meant; else look at what sends them."
-            .to_owned(),
+        what_to_do:
+            "Raise `daily_sms_cap` in the settings if these messages are intended; else find out what sends them."
+                .to_owned(),
     }
 }
 
@@ -113,12 +114,12 @@ fn reached_notice(rulebook_id: Uuid, cap: &Cap) -> Notice {
         severity: Severity::Urgent,
         subject: SUBJECT.to_owned(),
         text: format!(
-            "The {} texts of {} are used up: only P1 calls are still texted.",
+            "The {} SMS messages allowed on {} are used up: only P1 calls still send SMS messages.",
             cap.texts, cap.day
         ),
         what_to_do:
-            "Look at the leads with `capped=true` and call back; raise `daily_sms_cap`, and send the dead letters \
-                     again that still matter."
+            "Look at the leads with `capped=true` and call back; raise `daily_sms_cap`, and resend the dead letters \
+                     that still matter."
                 .to_owned(),
     }
 }

@@ -1,5 +1,4 @@
-//! Queues SMS messages. In: recipient and body, inside the transaction that decided it. Out: a queued row, once per call, contact
-//! and template.
+//! Queues SMS messages inside the transaction of the decision, once per call, contact and template.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -16,7 +15,6 @@ pub const BODY_LIMIT: usize = 1_600;
 /// An SMS message to queue. It has no `Debug`, because it contains a phone number and a body.
 #[derive(Clone)]
 pub struct NewSms {
-    /// Its rulebook.
     pub rulebook_id: Uuid,
     /// A new id.
     pub id: Uuid,
@@ -24,19 +22,17 @@ pub struct NewSms {
     pub call_id: Option<String>,
     /// The decision that requested it.
     pub decision_id: Option<Uuid>,
-    /// The contact's code.
+    /// Code of the contact.
     pub contact: String,
-    /// The template's code.
+    /// Code of the template.
     pub template: String,
-    /// P1 to P4.
     pub priority: String,
     /// The recipient's number.
     pub to_number: String,
-    /// The body. The reference is appended unless the body contains it.
+    /// If it does not contain the reference, the reference is appended.
     pub body: String,
-    /// When it was created, and when it is due.
+    /// The time of its creation, from which it is due.
     pub now: DateTime<Utc>,
-    /// The priority rule that requested it.
     pub rule: Option<String>,
     /// The end of the quiet hours that hold it.
     pub held_until: Option<DateTime<Utc>>,
@@ -49,7 +45,7 @@ pub struct NewSms {
 pub enum EnqueueResult {
     /// It is queued; wake the worker after the commit.
     Queued,
-    /// A less urgent one with the same key was waiting: it is due now, with the new body.
+    /// A less urgent message with the same key was waiting: it is due now, with the new body.
     Hastened,
     /// The contact already has an SMS message with this template for the call.
     AlreadyThere,
@@ -75,7 +71,8 @@ pub async fn enqueue_each(
         let became = if inserted.contains(&row.id) {
             metrics::sms(if row.state == SIMULATED { SIMULATED } else { QUEUED });
             EnqueueResult::Queued
-        // A call can request one template twice: an SMS message held until the morning must not block an emergency.
+        // A call can request one template twice: a message held until the morning must not block the message of an
+        // emergency.
         } else if row.held_until.is_none() && sms_messages::hasten(tx, &row, daily_cap::REASON).await? {
             EnqueueResult::Hastened
         } else {
@@ -119,8 +116,8 @@ fn row(message: NewSms) -> Model {
     }
 }
 
-/// The reference in an SMS message, with which a contact can name it and the worker can find it at the provider. It is `RB-` and
-/// six unambiguous characters from the random end of the id.
+/// The reference in an SMS message: a contact names the message by it, and the worker finds the message at the provider
+/// by it. It is `RB-` and six unambiguous characters from the random end of the id.
 #[must_use]
 pub fn reference_of(id: Uuid) -> String {
     const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";

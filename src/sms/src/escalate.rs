@@ -1,9 +1,8 @@
-//! Escalates P1 calls that nobody acknowledges. In: the time, and a cancellation token. Out: SMS messages to the next contact,
-//! then to all others, then a notice.
+//! Escalates P1 calls that nobody acknowledges: first to the next contact, then to all others, then with a notice.
 //!
-//! The state of an escalation is its row in `escalations`. A step is one transaction that locks the row. So after a restart and
-//! with several instances each step runs once, and it does not run if somebody acknowledged the call meanwhile. A step notifies
-//! contacts by the current head revision, so changes to the rota take effect.
+//! The state of an escalation is its row in `escalations`. A step is one transaction that locks the row. So after a
+//! restart and with several instances each step runs once. It does not run if somebody acknowledged the call meanwhile.
+//! A step notifies contacts by the current head revision, so changes to the rota take effect.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,9 +32,9 @@ use store::{decisions, leads, rulebooks};
 
 /// Default number of seconds until a P1 escalates, if neither the rule nor the settings have one.
 pub const ESCALATE_AFTER_S: i64 = 300;
-/// Maximum time between two polls.
+/// Maximum poll interval.
 const POLL: Duration = Duration::from_secs(1);
-/// Minimum time between two polls, so that an escalation that fails repeatedly does not use the processor fully.
+/// Minimum poll interval: without it, an escalation that fails repeatedly would use the processor fully.
 const SHORTEST: Duration = Duration::from_millis(10);
 /// Maximum number of escalations per poll.
 const MOST: u64 = 50;
@@ -54,7 +53,7 @@ pub struct Escalator {
 enum EscalateError {
     #[error(transparent)]
     Load(#[from] LoadError),
-    #[error("the database did not take the step")]
+    #[error("the database did not store the step")]
     Database(#[from] DbErr),
 }
 
@@ -68,7 +67,7 @@ pub(super) enum Next<'a> {
 }
 
 impl Escalator {
-    /// Uses the primary database.
+    /// `db` must be the primary database.
     #[must_use]
     pub fn new(db: DatabaseConnection, current: RulebookCache, clock: Clock, outbox: Outbox) -> Self {
         Self {
@@ -84,7 +83,7 @@ impl Escalator {
         poll::run("escalation", POLL, &stop, self, async |this| this.look().await).await;
     }
 
-    /// Runs the escalations that are due by the clock. Out: how many steps ran here.
+    /// Runs the escalations that are due by the clock. Returns how many steps ran here.
     ///
     /// # Errors
     /// If the database cannot list the due escalations.
@@ -96,7 +95,7 @@ impl Escalator {
                 Ok(false) => {}
                 Err(error) => {
                     let cause = scrub(&chain(&error));
-                    tracing::error!(escalation = %id, cause, "escalation {id} is due and is tried again");
+                    tracing::error!(escalation = %id, cause, "escalation {id} is due and failed; it is retried");
                 }
             }
         }
@@ -106,7 +105,7 @@ impl Escalator {
         Ok(done)
     }
 
-    /// Runs due escalations. Out: how long to sleep.
+    /// Runs due escalations. Returns how long to sleep.
     async fn look(&self) -> Result<Duration, DbErr> {
         self.escalate_due().await?;
         let (running, next) = escalations::running(&self.db).await?;
@@ -115,7 +114,7 @@ impl Escalator {
         Ok(pause.unwrap_or(POLL).clamp(SHORTEST, POLL))
     }
 
-    /// Runs one step of one escalation, in a separate transaction. Out: whether it ran here.
+    /// Runs one step of one escalation, in a separate transaction. Returns whether it ran here.
     async fn go_on(&self, rulebook_id: Uuid, id: Uuid) -> Result<bool, EscalateError> {
         let head = self.head(rulebook_id).await?;
         let tx = store::begin(&self.db).await?;
@@ -130,7 +129,13 @@ impl Escalator {
         tx.commit().await?;
         fault_points::reach(Step::EscalateAfterCommit)?;
         let (call, step) = (row.call_id.as_deref(), row.step);
-        tracing::warn!(escalation = %id, rulebook = %named(rulebook_id), call, step, "nobody took a P1: it went on");
+        tracing::warn!(
+            escalation = %id,
+            rulebook = %named(rulebook_id),
+            call,
+            step,
+            "nobody acknowledged a P1: it escalated"
+        );
         Ok(true)
     }
 
@@ -161,7 +166,10 @@ impl Escalator {
             serde_json::from_value::<Decision>(stored.result),
         );
         let (Ok(extracted), Ok(mut decision)) = read else {
-            tracing::error!(decision = %decision_id, "the decision about a P1 cannot be read: it goes no further");
+            tracing::error!(
+                decision = %decision_id,
+                "the decision about a P1 cannot be parsed: its escalation ends with a notice"
+            );
             return self.nobody_left(tx, row, now).await;
         };
         let Next::Tell(step, contacts) = next(head, &row, &decision, now) else {
@@ -187,7 +195,7 @@ impl Escalator {
                 queued.push(id);
             }
         }
-        // Without a cap of its own, a rulebook's P1s are not counted, because counting locks a row.
+        // A P1 is not counted if the rulebook has no cap of its own, because counting locks a row.
         if let Some(texts) = head.settings().daily_sms_cap {
             let cap = Cap {
                 texts,
@@ -275,7 +283,11 @@ impl Escalator {
             Ok(rulebook) => Ok(Some(rulebook)),
             Err(error @ (LoadError::Database(_) | LoadError::Busy(_))) => Err(error.into()),
             Err(error @ (LoadError::Unknown(_) | LoadError::Faults { .. })) => {
-                tracing::error!(rulebook = %named(rulebook_id), %error, "a P1 cannot be handed on: its rulebook cannot be loaded");
+                tracing::error!(
+                    rulebook = %named(rulebook_id),
+                    %error,
+                    "a P1 cannot escalate: its rulebook cannot be loaded"
+                );
                 Ok(None)
             }
         }
@@ -320,8 +332,8 @@ pub fn worded(
     })
 }
 
-/// The contacts of the next step. First one more: contacts on call or named before others, then contacts on shift, then by rank.
-/// After that, all who are left.
+/// The contacts of the next step. The first step adds one contact: contacts on call or named come before others, then
+/// contacts on shift, then by rank. The step after it adds all remaining contacts.
 pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now: DateTime<Utc>) -> Next<'a> {
     let told: BTreeSet<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();
     let reached: BTreeSet<&str> = told
@@ -373,16 +385,14 @@ fn not_taken(row: &Model, lead: Option<Uuid>, now: DateTime<Utc>) -> Notice {
             "`POST /admin/v1/rulebooks/{}/leads/{id}/acknowledge`",
             named(row.rulebook_id)
         ),
-        None => "it in the lead of the call".to_owned(),
+        None => "with the lead of the call".to_owned(),
     };
     Notice {
         rulebook_id: row.rulebook_id,
         code: NOT_TAKEN,
         severity: Severity::Urgent,
         subject: row.subject(),
-        text: format!("Nobody took the P1 of call {call} within {waited}. Told: {told}."),
-        what_to_do: format!(
-            "Call the customer back now, or reach a contact another way; then say who took it: {then}."
-        ),
+        text: format!("Nobody acknowledged the P1 of call {call} within {waited}. Notified: {told}."),
+        what_to_do: format!("Call the customer back now, or reach a contact another way; then acknowledge it: {then}."),
     }
 }

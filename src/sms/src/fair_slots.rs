@@ -1,8 +1,7 @@
-//! Order and concurrency of sends, so that no rulebook delays the SMS messages of another (pure, in memory).
+//! Order and concurrency of sends: no rulebook delays the SMS messages of another (pure, in memory).
 //!
-//! In: the rulebooks with due SMS messages, and the end of each send. Out: their order, and the number of slots each may use. The
-//! more slots are used, the fewer more any rulebook gets. So a rulebook without running sends always gets a slot, unless all are
-//! used.
+//! The more slots are used, the fewer additional slots any rulebook gets. So a rulebook without running sends always
+//! gets a slot, unless all are used.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +15,7 @@ use super::accounts::TwilioAccount;
 pub struct SendLimits {
     /// In total.
     pub total: usize,
-    /// Per account, which several rulebooks may share.
+    /// Per account, because several rulebooks may share an account.
     pub account: usize,
     /// Per rulebook.
     pub rulebook: usize,
@@ -57,7 +56,8 @@ pub struct SendSlot {
 }
 
 impl FairSlots {
-    /// The rulebooks in their order: the most urgent SMS message first, then the one served longest ago.
+    /// The rulebooks in their order: first by their most urgent SMS message, then the rulebook that was served longest
+    /// ago.
     pub fn in_order(&self, mut due: Vec<(Uuid, String)>) -> Vec<Uuid> {
         let state = self.lock();
         due.sort_by_key(|(rulebook_id, priority)| {

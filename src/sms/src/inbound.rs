@@ -1,5 +1,5 @@
-//! Inbound SMS messages. In: an authenticated SMS message and its rulebook. Out: the stored message, once. STOP suppresses its
-//! number and START removes the suppression. Any other message is read as a contact's reply about a P1.
+//! Records inbound SMS messages, each once. STOP suppresses its number, and START lifts the suppression. Any other
+//! message is read as a contact's reply about a P1.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -39,7 +39,6 @@ const YES: [&str; 2] = ["yes", "oui"];
 /// An inbound SMS message. It has no `Debug`, because it contains a phone number and a body.
 #[derive(Clone)]
 pub struct InboundText {
-    /// Twilio's SID of it.
     pub sid: String,
     /// The sender's number.
     pub from_number: String,
@@ -70,8 +69,8 @@ impl OptOutMeaning {
         }
     }
 
-    /// The meaning of a body, if the whole body is one of the words, regardless of case, accents, spaces and surrounding
-    /// punctuation. `is_stopped` is whether the number has opted out.
+    /// The meaning of a body, if the whole body is one of the words, regardless of case, accents, spaces and
+    /// surrounding punctuation. `is_stopped` is whether the number has opted out.
     #[must_use]
     pub fn of(text: &InboundText, is_stopped: bool) -> Option<Self> {
         let body: String = text.body.chars().take(BODY_LIMIT).collect();
@@ -88,7 +87,7 @@ impl OptOutMeaning {
     }
 }
 
-/// The result for an inbound SMS message.
+/// The result of [`Outbox::hear`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InboundResult {
     /// Whether it was received for the first time.
@@ -126,7 +125,12 @@ impl Outbox {
             None => answered = by_reply(&tx, rulebook_id, (&text.from_number, &text.body), &shared.clock).await?,
         }
         tx.commit().await?;
-        tracing::info!(inbound_sms = %id, rulebook = %named(rulebook_id), meaning = meaning.map(OptOutMeaning::word), "a text came in");
+        tracing::info!(
+            inbound_sms = %id,
+            rulebook = %named(rulebook_id),
+            meaning = meaning.map(OptOutMeaning::word),
+            "received an SMS message"
+        );
         if answered.as_ref().is_some_and(|answered| answered.texts) {
             self.wake();
         }
@@ -137,7 +141,7 @@ impl Outbox {
             ..
         }) = &answered
         {
-            tracing::info!(rulebook = %named(rulebook_id), contact, call = call_id, ?outcome, "a contact answered");
+            tracing::info!(rulebook = %named(rulebook_id), contact, call = call_id, ?outcome, "a contact replied");
         }
         Ok(InboundResult {
             is_new: true,
@@ -155,7 +159,7 @@ async fn stop(
 ) -> Result<(), DbErr> {
     let id = shared.clock.new_id();
     let new = sms_suppressions::add(tx, rulebook_id, number, REPLY, now, id).await?;
-    // The last SMS message to the number shows whose number it is.
+    // The last SMS message to the number shows which contact has it.
     let last = sms_messages::newest_to(tx, rulebook_id, number).await?;
     if !new {
         return Ok(());
@@ -168,7 +172,8 @@ async fn stop(
     for contact in &people {
         let notice = notice::contact_opted_out(rulebook_id, &contact.code, last.as_ref());
         tell(shared, tx, notice, now).await?;
-        // Queued SMS messages to the contact are given up when they are due. Escalations need not wait for this contact.
+        // When queued SMS messages to the contact are due, they are given up. Escalations need not wait for this
+        // contact.
         escalations::pass_on(tx, rulebook_id, &contact.code, now).await?;
     }
     if let Some(last) = last.filter(|last| people.iter().all(|contact| contact.code != last.contact)) {

@@ -1,16 +1,17 @@
-//! The SMS outbox: SMS messages queued in a transaction are sent through Twilio, each once if that can be ensured, and a notice
-//! reports those that were not sent.
+//! The SMS outbox: sends queued SMS messages through Twilio, each once if that can be ensured. It never drops a message
+//! silently: a notice reports messages that were not sent.
 //!
-//! The path of an SMS message: [`enqueue`] inserts it in the caller's transaction · `claim` leases due messages and commits
-//! `sending` before any request, each rulebook in its turn ([`fair_slots`]) · [`twilio`] posts it outside any transaction ·
-//! [`classify`] maps the response to an outcome, with the table in [`error_codes`] · `transition` computes the next state and the time
-//! of a retry ([`retry_delay`]) · `settle` writes it, with the attempt and the notice, if the worker still holds the fencing token ·
-//! `look` searches Twilio's list for a message with an ambiguous outcome. [`breaker`] stops an account whose provider is down or
-//! refuses it. [`worker`] runs the loop. [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`]
-//! records replies. [`operator`] sends urgent notices to the operator of the server.
+//! The path of an SMS message: [`enqueue`] inserts it in the caller's transaction. `claim` leases due messages and
+//! commits `sending` before any request, each rulebook in its turn ([`fair_slots`]). [`twilio`] posts it outside any
+//! transaction. [`classify`] maps the response to an outcome, with the table in [`error_codes`]. `retry` computes the
+//! next state and the time of a retry ([`retry_delay`]). `record_result` writes it, with the attempt and the notice, if
+//! the worker still holds the fencing token. `reconcile_send` searches Twilio's list for a message with an ambiguous
+//! outcome. [`breaker`] stops an account whose provider is down or refuses it. [`worker`] runs the loop.
+//! [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`] records replies.
+//! [`operator`] sends urgent notices to the operator of the server.
 //!
-//! [`escalate`] escalates a P1 that nobody acknowledged to the next contact, then to all. [`acknowledge`] applies a contact's
-//! [`reply`]. [`daily_cap`] limits the SMS messages of a rulebook.
+//! [`escalate`] escalates a P1 that nobody acknowledged to the next contact, then to all. [`acknowledge`] applies a
+//! contact's [`reply`]. [`daily_cap`] limits the SMS messages of a rulebook.
 
 pub mod accounts;
 pub mod acknowledge;
@@ -53,17 +54,17 @@ use base::clock::Clock;
 use base::poll::WorkError;
 use store::fault_points::or_shorter;
 
-/// Errors of the outbox. An SMS message that cannot be sent is an outcome and not an error.
+/// Errors of the outbox. If an SMS message cannot be sent, that is an outcome and not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// The database failed.
     #[error("the outbox could not use the database")]
     Database(#[from] DbErr),
     /// An operation did not end in time.
-    #[error("the outbox waits for the database")]
+    #[error("the outbox got no result from the database in time")]
     Unfinished(#[from] WorkError),
     /// The HTTP client could not be created.
-    #[error("the HTTP client for Twilio could not be made")]
+    #[error("the HTTP client for Twilio could not be created")]
     Client(#[source] reqwest::Error),
     /// A rulebook's account could not be read.
     #[error("the Twilio account of a rulebook could not be read: {0}")]
@@ -80,7 +81,7 @@ pub struct OutboxSettings {
     pub twilio_base_url: String,
     /// Our public base URL, without a trailing slash. Without it there are no status callbacks.
     pub public_url: Option<String>,
-    /// Maximum number of concurrent sends: in total, per account and per rulebook.
+    /// Limits of concurrent sends.
     pub concurrency: fair_slots::SendLimits,
     /// Maximum sleep of the worker.
     pub poll: std::time::Duration,

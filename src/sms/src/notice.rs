@@ -1,4 +1,4 @@
-//! Notices about SMS messages. In: a row and what happened to it. Out: notices without number and body (pure).
+//! The notices about SMS messages (pure). A notice contains neither a phone number nor the body of a message.
 
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ pub(super) const CAPPED: &str = "sms_account_capped";
 pub(super) const INCOMPLETE: &str = "sms_account_incomplete";
 /// There is no account, so the SMS messages wait.
 pub(super) const NO_ACCOUNT: &str = "sms_no_account";
-/// Each of these shows that a worker handles a rulebook's SMS messages and why they wait: no sign of a missing worker.
+/// These notices show that a worker handles a rulebook's SMS messages and why they wait, so no worker is missing.
 pub const HELD_BACK: [&str; 5] = [PROVIDER_DOWN, CREDENTIALS, CAPPED, INCOMPLETE, NO_ACCOUNT];
 /// Subject of these notices.
 pub(super) const PROVIDER: &str = "twilio";
@@ -34,7 +34,7 @@ fn severity_of(row: &Model) -> Severity {
 
 /// Advice about a contact who has opted out.
 const OPTED_OUT_ADVICE: &str = "Ask the contact to reply START to the sender, or put another contact in their place. An admin \
-    can lift it under /admin/v1/sms-suppressions; then send the text again.";
+    can lift it under /admin/v1/sms-suppressions; then resend the SMS message.";
 
 /// A contact has opted out. `row` is the last SMS message to the contact.
 pub(super) fn opted_out(row: &Model) -> Notice {
@@ -44,18 +44,18 @@ pub(super) fn opted_out(row: &Model) -> Notice {
         severity: severity_of(row),
         subject: notices::of_contact(&row.contact),
         text: format!(
-            "Contact {} replied STOP and is no longer texted. The last text to them was a {}.",
+            "Contact {} replied STOP and gets no more SMS messages. The last message to them was a {}.",
             row.contact, row.priority
         ),
         what_to_do: OPTED_OUT_ADVICE.to_owned(),
     }
 }
 
-/// A contact for emergencies has opted out, or somebody did so from their number. `row` is the last SMS message to the contact,
-/// if there is one.
+/// A contact for emergencies has opted out, or somebody did so from their number. `row` is the last SMS message to the
+/// contact, if there is one.
 pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&Model>) -> Notice {
     let last = row.map_or_else(String::new, |row| {
-        format!(" The last text to them was a {}.", row.priority)
+        format!(" The last message to them was a {}.", row.priority)
     });
     Notice {
         rulebook_id,
@@ -63,9 +63,10 @@ pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&M
         severity: Severity::Urgent,
         subject: notices::of_contact(contact),
         text: format!(
-            "STOP came from the number of contact {contact}, who is no longer texted: their emergencies go to the next contact.{last}"
+            "STOP came from the number of contact {contact}, who gets no more SMS messages: their emergencies \
+             go to the next contact.{last}"
         ),
-        what_to_do: format!("Ask them whether it was they: a sender's number can be forged. {OPTED_OUT_ADVICE}"),
+        what_to_do: format!("Ask them whether they sent it: a sender's number can be forged. {OPTED_OUT_ADVICE}"),
     }
 }
 
@@ -76,7 +77,7 @@ pub(super) fn capped(rulebook_id: Uuid) -> Notice {
         code: CAPPED,
         severity: Severity::Urgent,
         subject: PROVIDER.to_owned(),
-        text: "This rulebook's account at Twilio has sent as much today as it may. Its texts wait.".to_owned(),
+        text: "This rulebook's account at Twilio has reached its daily limit. Its SMS messages wait.".to_owned(),
         what_to_do:
             "Reach the on-call contacts another way today, and ask Twilio for a higher daily cap. Sending starts again \
                      by itself."
@@ -91,9 +92,11 @@ pub(super) fn incomplete(rulebook_id: Uuid, code: &str, missing: &str) -> Notice
         code: INCOMPLETE,
         severity: Severity::Urgent,
         subject: PROVIDER.to_owned(),
-        text: format!("Rulebook `{code}` has some secrets of an account at Twilio, but no {missing}. Its texts wait."),
+        text: format!(
+            "Rulebook `{code}` has some secrets of an account at Twilio, but no {missing}. Its SMS messages wait."
+        ),
         what_to_do: format!(
-            "Store what is missing: `POST /admin/v1/rulebooks/{code}/secrets`. Sending starts again by itself."
+            "Store the missing secret: `POST /admin/v1/rulebooks/{code}/secrets`. Sending starts again by itself."
         ),
     }
 }
@@ -118,8 +121,8 @@ pub(super) fn no_account(rulebook_id: Uuid, code: &str) -> Notice {
         severity: Severity::Urgent,
         subject: PROVIDER.to_owned(),
         text: format!(
-            "Rulebook `{code}` takes calls and has no account at Twilio: nobody is texted. Its SMS messages wait for one, for \
-             six hours at most."
+            "Rulebook `{code}` takes calls and has no account at Twilio: nobody gets SMS messages. They wait for \
+             an account, for six hours at most."
         ),
         what_to_do,
     }
@@ -138,16 +141,16 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
         (GivenUp::Refused | GivenUp::Undelivered, Some(rule)) => (rule.meaning, rule.what_to_do),
         (GivenUp::Refused | GivenUp::Undelivered, None) => (
             why.reason(),
-            "Look up the error code in Twilio's documentation, correct what it names, then send it again.",
+            "Look up the error code in Twilio's documentation, correct what it names, then resend it.",
         ),
         (GivenUp::Unknown, _) => (
             why.reason(),
-            "Ask the contact, or look for the reference in Twilio's log; send the text again if it is not there.",
+            "Ask the contact, or search Twilio's log for the reference; resend the message if it is not there.",
         ),
         (GivenUp::Suppressed, _) => (why.reason(), OPTED_OUT_ADVICE),
         (GivenUp::TriedOften | GivenUp::Stale, _) => (
             why.reason(),
-            "Reach the contact another way if it still matters; send the text again once Twilio answers.",
+            "Reach the contact another way if it still matters; resend the message once Twilio responds.",
         ),
     };
     let number = row
@@ -160,26 +163,26 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
         severity: severity_of(row),
         subject: notices::of_contact(&row.contact),
         text: format!(
-            "The {} text {} to contact {} {fate}: {reason}{number}.",
+            "The {} SMS message {} to contact {} {fate}: {reason}{number}.",
             row.priority, row.reference, row.contact
         ),
         what_to_do: advice.to_owned(),
     }
 }
 
-/// An account's SMS messages are held back.
+/// An account's SMS messages are stopped by its circuit breaker.
 pub(super) fn stopped(rulebook_id: Uuid, refused: bool) -> Notice {
     let (code, text, what_to_do) = if refused {
         (
             CREDENTIALS,
-            "Twilio refuses the credentials of this rulebook's account. Its texts wait.",
+            "Twilio refuses the credentials of this rulebook's account. Its SMS messages wait.",
             "Correct the account SID and the auth token. Sending starts again by itself.",
         )
     } else {
         (
             PROVIDER_DOWN,
-            "Twilio fails or cannot be reached. This rulebook's texts wait.",
-            "Reach the on-call contacts another way while it lasts, and look at status.twilio.com and this machine's network. \
+            "Twilio fails or cannot be reached. This rulebook's SMS messages wait.",
+            "Reach the on-call contacts another way meanwhile, and check status.twilio.com and this machine's network. \
              Sending starts again by itself.",
         )
     };

@@ -1,6 +1,5 @@
-//! Sends urgent notices to the operator by SMS. In: notices that were not sent yet. Out: a queued SMS message for each, through
-//! the default rulebook's account. The number per hour is limited, per rulebook and in total, so that one rulebook's notices do
-//! not crowd out another's.
+//! Sends urgent notices to the operator by SMS, through the default rulebook's account. The number per hour is limited,
+//! per rulebook and in total, so that one rulebook's notices do not crowd out another's.
 //!
 //! Notices about the operator's own SMS messages, or about the account that would send them, are never sent.
 
@@ -17,7 +16,7 @@ use store::{begin, leads, rulebooks, sms_messages};
 
 /// The contact in the rows of SMS messages to the operator; no contact can have this code.
 pub const OPERATOR: &str = "@operator";
-/// Maximum number of SMS messages about one rulebook within an hour: the first ones are the most useful.
+/// Maximum number of SMS messages about one rulebook within an hour: the first are the most useful.
 const MOST_OF_A_RULEBOOK: u64 = 6;
 /// Maximum number of SMS messages about all rulebooks within an hour.
 const MOST_IN_ALL: u64 = 60;
@@ -76,13 +75,13 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
             continue;
         };
         *told.entry(about).or_default() += 1;
-        // The row belongs to the default rulebook, whose keys can read it: do not include callers of other rulebooks.
+        // The row belongs to the default rulebook, whose keys can read it. So never include callers of other rulebooks.
         let caller = if notice.rulebook_id == rulebook_id {
             caller_of(shared, &notice).await?
         } else {
             None
         };
-        // With the call id, so that an erasure of the caller erases it too.
+        // Store the call id, so that an erasure of the caller erases this message too.
         let call_id = caller.as_ref().map(|lead| lead.call_id.clone());
         let body = worded(&notice, caller.as_ref(), shared.settings.public_url.as_deref());
         let tx = begin(&shared.db).await?;
@@ -112,8 +111,8 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
     Ok(())
 }
 
-/// Maximum number of SMS messages about one rulebook within an hour, given the number about all of them. It shrinks as that
-/// number grows, so that the last ones are left for rulebooks without any.
+/// Maximum number of SMS messages about one rulebook within an hour, given the number about all rulebooks. It shrinks
+/// as that number grows, so that a rulebook without any still gets some.
 fn allowance(all: u64) -> u64 {
     match all {
         0..18 => MOST_OF_A_RULEBOOK,
@@ -139,8 +138,8 @@ async fn caller_of(shared: &OutboxState, notice: &notices::Model) -> Result<Opti
     }
 }
 
-/// The body of a notice as an SMS message: what happened, the caller's name, address and problem, and a link. It uses the GSM
-/// alphabet and has at most two segments; advice that does not fit is cut at the end.
+/// The body of a notice as an SMS message: what happened, the caller's name, address and problem, and a link. It uses
+/// the GSM alphabet and has at most two segments; advice that does not fit is cut at the end.
 fn worded(notice: &notices::Model, caller: Option<&leads::Model>, public_url: Option<&str>) -> String {
     let mut text = format!("Ringbook: {}", notice.text);
     if let Some(lead) = caller.filter(|lead| lead.erased_at.is_none()) {

@@ -1,8 +1,8 @@
-//! Searches for an SMS message with an ambiguous outcome. In: its row, leased to this worker. Out: accepted if the provider has
-//! it. Otherwise it is sent again if its priority allows that, or given up with a notice.
+//! Searches Twilio's list for an SMS message with an ambiguous outcome. If Twilio has it, it is accepted. Otherwise it
+//! is sent again if its priority allows that, or given up with a notice.
 //!
-//! The provider's list may lag behind, so it is read only some time after the attempt. An unreadable list is read again until a
-//! time limit; after that the message counts as not found.
+//! The provider's list may lag behind, so it is read only some time after the attempt. An unreadable list is read again
+//! until a time limit; after that the message counts as not found.
 
 use sea_orm::DbErr;
 
@@ -121,7 +121,7 @@ async fn conclude(
         if given_up.is_none() {
             count_state(&after);
         }
-        tracing::info!(sms = %row.id, state = after.state, "text {} was looked for at the provider", row.id);
+        tracing::info!(sms = %row.id, state = after.state, "SMS message {} was searched for at the provider", row.id);
     }
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! Status callbacks. In: an SMS message's id and an authenticated status. Out: the stored status and the updated SMS message, in
-//! one transaction.
+//! Records status callbacks: stores the status and updates the SMS message, in one transaction.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -57,7 +56,7 @@ impl Outbox {
         let noted = note(shared, &tx, row, report, shared.now()).await?;
         tx.commit().await?;
         tracing::info!(sms = %id, status = report.status, error_code = report.error_code, step = noted == CallbackEffect::Step,
-            "Twilio says of text {id}: {}", report.status);
+            "Twilio reports SMS message {id} as {}", report.status);
         Ok(noted)
     }
 }
@@ -82,13 +81,13 @@ async fn note(
             outcome: "accepted",
             http_status: None,
             error_code: report.error_code,
-            detail: "Twilio's status callback came before its answer",
+            detail: "Twilio's status callback came before its response",
             at: now,
         };
         sms_attempts::finish(tx, after.rulebook_id, after.id, after.attempts, how).await?;
         metrics::sms_attempt(how.outcome);
     }
-    // The new fencing token keeps a worker that sends or searches right now from writing its result.
+    // The new fencing token prevents a worker that sends or searches right now from writing its result.
     after.fence += 1;
     note_opt_out(shared, tx, &after, report.error_code, now).await?;
     match turnout {
@@ -104,7 +103,7 @@ async fn note(
     Ok(CallbackEffect::Step)
 }
 
-/// What is known of an SMS message besides its row. The rank is that of the message `sid`.
+/// Reads the known statuses of an SMS message besides its row. The rank is that of the message `sid`.
 pub(super) async fn known(
     tx: &DatabaseTransaction,
     row: &Model,

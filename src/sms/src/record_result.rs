@@ -1,5 +1,5 @@
-//! Writes the outcome of an attempt. In: the row as claimed and the provider's response. Out: row, attempt and notices in one
-//! transaction if this worker still holds the fencing token, else nothing.
+//! Writes the outcome of an attempt: row, attempt and notices in one transaction. It writes nothing unless this worker
+//! still holds the fencing token.
 
 use std::time::Duration;
 
@@ -110,8 +110,8 @@ pub(super) fn report(
     shared.breaker(account, |breaker| breaker.report(&shared.settings.breaker, health, now))
 }
 
-/// Writes the result of an attempt. Out: whether this worker still held the fencing token. If the database is away, it retries
-/// for a while; after that the lease expires and the SMS message is searched for.
+/// Writes the result of an attempt. Returns whether this worker still held the fencing token. If the database is away,
+/// it retries for a while. After that the lease expires, and a worker searches for the SMS message.
 pub(super) async fn record_result(
     shared: &OutboxState,
     row: &Model,
@@ -122,7 +122,12 @@ pub(super) async fn record_result(
         match record_result_once(shared, row, verdict).await {
             Ok(written) => return Ok(written),
             Err(error) => {
-                tracing::warn!(sms = %row.id, error = %error, "text {} could not be settled, trying again", row.id);
+                tracing::warn!(
+                    sms = %row.id,
+                    error = %error,
+                    "the result of SMS message {} could not be written; it is retried",
+                    row.id
+                );
             }
         }
         tokio::time::sleep(pause).await;
@@ -167,7 +172,7 @@ async fn record_result_once(shared: &OutboxState, row: &Model, verdict: &Attempt
         }
     } else {
         let id = row.id;
-        tracing::warn!(sms = %id, "text {id} was settled or taken over meanwhile: its answer is not written");
+        tracing::warn!(sms = %id, "SMS message {id} was finished or taken over meanwhile: its result is not written");
     }
     if verdict.error_code == Some(DAILY_CAP) {
         tell(shared, &tx, notice::capped(row.rulebook_id), now).await?;
@@ -191,12 +196,12 @@ async fn record_result_once(shared: &OutboxState, row: &Model, verdict: &Attempt
             id, attempts, state, ..
         } = &after;
         tracing::info!(sms = %id, rulebook = %named(row.rulebook_id), call = row.call_id, attempt = attempts, state, error_code = verdict.error_code,
-            "text {id}: {}", verdict.detail);
+            "SMS message {id}: {}", verdict.detail);
     }
     Ok(written)
 }
 
-/// The number of earlier attempts that never left the machine. It is read only if it decides about another attempt.
+/// The number of earlier attempts that never left the machine. It is read only if it affects another attempt.
 pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, patience: &RetryPolicy) -> Result<i64, DbErr> {
     if row.tries() < patience.max_attempts {
         return Ok(0);
@@ -245,7 +250,7 @@ pub(super) async fn note_opt_out(
     Ok(())
 }
 
-/// Gives up an SMS message of this worker, with a notice. Out: whether it was written.
+/// Gives up an SMS message of this worker, with a notice. Returns whether it was written.
 pub(super) async fn write_off(
     shared: &OutboxState,
     tx: &DatabaseTransaction,
@@ -298,7 +303,13 @@ async fn notify_given_up(
         escalations::hurry(tx, row.rulebook_id, call_id, &row.contact, now).await?;
     }
     tell(shared, tx, notice::given_up(row, why), now).await?;
-    tracing::error!(sms = %row.id, rulebook = %named(row.rulebook_id), "text {} is given up: {}", row.id, why.reason());
+    tracing::error!(
+        sms = %row.id,
+        rulebook = %named(row.rulebook_id),
+        "SMS message {} is given up: {}",
+        row.id,
+        why.reason()
+    );
     Ok(())
 }
 

@@ -1,5 +1,4 @@
-//! Parses replies. In: a contact's reply. Out: whether it acknowledges the call, and its reference. It also words how to reply
-//! (pure).
+//! Parses a contact's reply: whether it acknowledges the call, and its reference (pure). It also words how to reply.
 //!
 //! Only a plain yes acknowledges a call: "ok, but I cannot" must not stop the escalation of an emergency.
 
@@ -87,7 +86,7 @@ pub(super) fn read(body: &str) -> Reply {
     let signed = words.is_empty() && body.contains(SIGNS);
     Reply {
         reference,
-        // "Taken?" is a question.
+        // "Taken?" is a question and not a yes.
         takes: !body.contains('?') && (signed || only_yes(&words)),
         objects: words == [OBJECTION],
     }

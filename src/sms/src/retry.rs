@@ -1,5 +1,4 @@
-//! State transitions of an SMS message. In: its row as claimed, the outcome, the time and a random number. Out: the row to write
-//! (pure).
+//! State transitions of an SMS message: computes the row to write after an attempt (pure).
 
 use chrono::{DateTime, Utc};
 
@@ -28,11 +27,11 @@ impl GivenUp {
     /// The reason stored with the SMS message if the provider gave none.
     pub(super) fn reason(self) -> &'static str {
         match self {
-            Self::Refused => "Twilio refuses the text",
-            Self::TriedOften => "tried as often as is allowed",
+            Self::Refused => "Twilio refuses the SMS message",
+            Self::TriedOften => "the maximum number of attempts is reached",
             Self::Stale => "too old to be of use",
-            Self::Unknown => "it is not known whether the text was sent",
-            Self::Undelivered => "Twilio could not deliver the text",
+            Self::Unknown => "it is unknown whether the SMS message was sent",
+            Self::Undelivered => "Twilio could not deliver the SMS message",
             Self::Suppressed => "the recipient has opted out by replying STOP",
         }
     }
@@ -63,7 +62,7 @@ pub(super) fn after_attempt(
             row.state = DEAD.into();
             return (row, Some(GivenUp::Refused));
         }
-        // The breaker holds the account's messages back; this one is first when it closes.
+        // The breaker holds the account's messages back. This message is first when the breaker closes.
         SendOutcome::Credentials => now,
         SendOutcome::NotSent => {
             unsent += 1;
@@ -75,8 +74,8 @@ pub(super) fn after_attempt(
     requeue(row, unsent, again_at, patience)
 }
 
-/// Queues the row again, unless it has reached the maximum number of attempts or would be too old. `unsent` of its attempts never
-/// left the machine.
+/// Queues the row again, unless it has reached the maximum number of attempts or would be too old. `unsent` of its
+/// attempts never left the machine.
 pub(super) fn requeue(
     mut row: Model,
     unsent: i64,
@@ -110,8 +109,8 @@ pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
     row.error_code = None;
 }
 
-/// Whether an SMS message that was sent `sends` times, as far as known, is sent again instead of given up. Only for P1 and P2 is
-/// a duplicate better than a missing alert.
+/// Whether to send an SMS message again that was sent `sends` times, as far as known. Only for P1 and P2 is a duplicate
+/// better than a missing alert.
 pub(super) fn may_resend(priority: &str, sends: u64, patience: &RetryPolicy) -> bool {
     matches!(priority, "P1" | "P2") && sends <= patience.resends
 }

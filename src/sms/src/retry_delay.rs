@@ -1,5 +1,4 @@
-//! Exponential backoff with jitter. In: the attempt number, the delay that the provider asked for and a random number. Out: the
-//! delay before the next attempt (pure; the caller draws the random number).
+//! Exponential backoff with jitter: the delay before the next attempt (pure; the caller draws the random number).
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -22,11 +21,11 @@ pub struct RetryPolicy {
     pub ambiguous_wait: TimeDelta,
     /// How long after an ambiguous outcome the list may be unreadable before the SMS message counts as not found.
     pub ambiguous_limit: TimeDelta,
-    /// How often an SMS message with an ambiguous outcome is sent again if it is not in the list and its priority allows a
-    /// resend.
+    /// How often an SMS message with an ambiguous outcome is sent again if it is not in the list and its priority
+    /// allows a resend.
     pub resends: u64,
-    /// Maximum number of attempts. Attempts that never left the machine do not count: while Twilio is unreachable, only the age
-    /// limits an SMS message.
+    /// Maximum number of attempts. Attempts that never left the machine do not count: while Twilio is unreachable, only
+    /// the age limits an SMS message.
     pub max_attempts: i64,
     /// Maximum age: a stale alert is worse than a notice. The provider gets the same limit.
     pub max_age: TimeDelta,
@@ -50,8 +49,8 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The delay after attempt number `attempt` (from 1): a random time up to the exponential bound ("full jitter"), so that SMS
-    /// messages that failed together are not retried together. Never less than the provider asked for.
+    /// The delay after attempt number `attempt` (from 1): a random time up to the exponential bound ("full jitter"), so
+    /// that SMS messages that failed together are not retried together. It is never less than the provider asked for.
     #[must_use]
     pub fn wait(&self, attempt: i64, asked: Option<TimeDelta>, random: u64) -> TimeDelta {
         let doublings = u32::try_from(attempt.saturating_sub(1).clamp(0, 30)).unwrap_or(30);

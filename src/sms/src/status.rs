@@ -1,8 +1,8 @@
-//! Applies Twilio's statuses. In: the SMS message's row, a status and what is known already. Out: the row to write (pure).
+//! Applies Twilio's statuses to an SMS message: computes the row to write (pure).
 //!
-//! Statuses arrive in any order, duplicated, before the response to our own POST, or about a message that a later one has
-//! replaced. So they are ranked: a status is ignored unless its rank is higher than the known one. Nothing follows a final
-//! status.
+//! Statuses arrive in any order, duplicated, before the response to our own POST, or about a message that a later one
+//! has replaced. So they are ranked: a status with a rank no higher than the known rank is ignored. Nothing follows a
+//! final status.
 
 use chrono::{DateTime, Utc};
 
@@ -43,7 +43,6 @@ pub const END: u8 = 5;
 /// A status as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Twilio's SID of the message.
     pub sid: String,
     /// Twilio's name of the status.
     pub status: String,
@@ -51,14 +50,14 @@ pub struct Report {
     pub error_code: Option<i64>,
 }
 
-/// What is known of an SMS message besides its row.
+/// The known facts about an SMS message besides its row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KnownStatuses {
     /// The highest known rank of the message in the report; 0 if nothing is known.
     pub rank: u8,
     /// How often the provider accepted the SMS message, or may have, in the current series of attempts.
     pub sends: u64,
-    /// How many earlier messages of this SMS message failed after they were accepted.
+    /// How many earlier sends of this SMS message failed after Twilio accepted them.
     pub failures: u64,
     /// How many attempts of the current series never left the machine.
     pub unsent: i64,
@@ -147,7 +146,7 @@ fn failed(
     row.error_code = report.error_code;
     row.error = Some(
         code_rule(report.error_code)
-            .map_or("Twilio could not deliver the text", |rule| rule.meaning)
+            .map_or("Twilio could not deliver the SMS message", |rule| rule.meaning)
             .into(),
     );
     if was_dead {
@@ -163,7 +162,7 @@ fn failed(
         row.state = DEAD.into();
         return (row, StatusEffect::GivenUp(GivenUp::Undelivered));
     }
-    // Further statuses of this message no longer matter: the next message counts.
+    // Further statuses of this send no longer matter: the next send counts.
     row.provider_id = None;
     row.provider_status = None;
     let again_at = now + patience.wait(row.tries(), Some(patience.undelivered_wait), random);

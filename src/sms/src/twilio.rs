@@ -1,5 +1,5 @@
-//! Client of Twilio's Messages API. In: an account and an SMS message. Out: an [`Answer`] to classify, or the result of a search
-//! in the list of messages. No message content, number or provider text is logged.
+//! Client of Twilio's Messages API: posts an SMS message, or searches the list of messages. It logs no message content,
+//! number or provider text.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub struct TwilioClient {
 /// An SMS message to post. It has no `Debug`, because it contains a phone number.
 #[derive(Clone, Copy)]
 pub struct Outgoing<'a> {
-    /// Our id, which Twilio returns in the status callback's URL.
+    /// Our id, which Twilio returns in the URL of the status callback.
     pub id: Uuid,
     /// The recipient's number.
     pub to: &'a str,
@@ -71,7 +71,7 @@ impl TwilioClient {
     pub fn new(settings: &OutboxSettings) -> Result<Self, OutboxError> {
         let http = http_client::builder(settings.request_timeout)
             .connect_timeout(settings.request_timeout.min(Duration::from_secs(5)))
-            // Reusing a connection that Twilio has closed would make an outcome ambiguous needlessly.
+            // If Twilio has closed a connection, reusing it would make an outcome ambiguous needlessly.
             .pool_idle_timeout(Duration::from_secs(15))
             .user_agent(concat!("ringbook/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -117,8 +117,9 @@ impl TwilioClient {
         Answer::Http(answer)
     }
 
-    /// Searches for an SMS message by its recipient, the day of its first attempt and the reference in its body. Of several
-    /// matches it returns the one with the highest status rank. It skips the messages in `known`, which have failed.
+    /// Searches for an SMS message by its recipient, the day of its first attempt and the reference in its body. Of
+    /// several matches it returns the message with the highest status rank. It skips the messages in `known`, which
+    /// have failed.
     pub async fn find(
         &self,
         account: &TwilioAccount,
@@ -182,7 +183,7 @@ async fn exchange(
         .await
         .map_err(|error| {
             let never_left = error.is_connect() || error.is_builder();
-            tracing::debug!(error = %error.without_url(), never_left, "no answer from Twilio");
+            tracing::debug!(error = %error.without_url(), never_left, "no response from Twilio");
             if never_left { Answer::NotSent } else { Answer::Unknown }
         })?;
     let asked = response

@@ -1,7 +1,7 @@
-//! The outbox worker. In: wake-ups after a queued SMS message, the time, and a cancellation token. Out: sent SMS messages.
+//! The outbox worker: sends due SMS messages until it is cancelled.
 //!
-//! A wake-up is only a hint: the worker polls the database anyway, and no error stops it. A send that hangs is abandoned: its SMS
-//! message is cleaned up when its lease expires.
+//! A wake-up is only a hint: the worker polls the database anyway, and no error stops it. If a send hangs, the worker
+//! abandons it, and the SMS message is cleaned up when its lease expires.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,10 +25,10 @@ use base::telemetry::{self, metrics, scrub};
 use store::fault_points::{self, Step};
 use store::sms_messages::{self, Model};
 
-/// Minimum sleep, so that an SMS message that is always due soon does not use the processor fully.
+/// Minimum sleep: without it, an SMS message that is always due soon would use the processor fully.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
-/// Minimum pause between two polls. Under load, each wake-up and each finished send would cause a poll, which cost the message
-/// path a third of its throughput.
+/// Minimum pause between two polls. Without it, each wake-up and each finished send would cause a poll under load. That
+/// reduced the throughput of messages by a third.
 const BREATH: Duration = Duration::from_millis(20);
 /// Maximum sleep while the database is away.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -57,7 +57,7 @@ impl Outbox {
         accounts: Accounts,
         settings: OutboxSettings,
     ) -> Result<Self, OutboxError> {
-        // If no randomness is available, the longest delay is the safe one.
+        // Without randomness, the longest delay is the safe choice.
         Self::with_random(db, clock, accounts, settings, || getrandom::u64().unwrap_or(u64::MAX))
     }
 
@@ -92,21 +92,21 @@ impl Outbox {
         self.hint.notify_one();
     }
 
-    /// Whether contacts can reply to SMS messages: Twilio must be able to reach us.
+    /// Whether contacts can reply to SMS messages: Twilio must be able to reach this server.
     #[must_use]
     pub fn takes_replies(&self) -> bool {
         self.shared.settings.public_url.is_some()
     }
 
-    /// Sends due SMS messages until cancelled; then it claims no more and returns when the running sends are done. Run it in a
-    /// separate task and stop it with the token only: dropping it would interrupt transactions.
+    /// Sends due SMS messages until cancelled; then it claims no more and returns when the running sends are done. Run
+    /// it in a separate task and stop it with the token only: dropping it would interrupt transactions.
     pub async fn run(&self, stop: CancellationToken) {
         let mut sends = Sends::new();
         let mut failures: u32 = 0;
         let mut tidied: Option<Instant> = None;
         let mut oldest = None;
         while !stop.is_cancelled() {
-            // Never inside the select below, which could interrupt a transaction.
+            // Never inside the select below, because that could interrupt a transaction.
             let filled = self.fill(&mut sends, &mut tidied).await;
             // Measure it even after an error: the metric must show that nothing is sent.
             let next = self.note_age(&mut oldest).await;
@@ -119,7 +119,11 @@ impl Outbox {
                 Err(error) => {
                     failures = failures.saturating_add(1);
                     let cause = scrub(&telemetry::chain(&error));
-                    tracing::error!(cause, failures, "the outbox could not look for due texts");
+                    tracing::error!(
+                        cause,
+                        failures,
+                        "the outbox could not read the due SMS messages; it retries"
+                    );
                     poll::rest_after(failures, self.poll())
                 }
             };
@@ -138,8 +142,8 @@ impl Outbox {
         }
     }
 
-    /// Sends until nothing is due by the clock. Out: how many SMS messages were handled. For tests, and for a command that sends
-    /// once.
+    /// Sends until nothing is due by the clock. Returns how many SMS messages were handled. For tests, and for a
+    /// command that sends once.
     pub async fn drain_once(&self) -> Result<usize, OutboxError> {
         let mut handled = 0;
         loop {
@@ -162,7 +166,7 @@ impl Outbox {
 
     /// Cleans up after other workers periodically, and starts as many sends as allowed.
     async fn fill(&self, sends: &mut Sends, tidied: &mut Option<Instant>) -> Result<(), OutboxError> {
-        // What needs cleanup has waited for a lease already, so it can wait for a poll.
+        // A message that needs cleanup has waited for a lease already, so it can wait for another poll.
         let mut tidying = Ok(());
         if tidied.is_none_or(|at| at.elapsed() >= self.poll()) {
             let work = |shared: Arc<OutboxState>| async move {
@@ -185,8 +189,8 @@ impl Outbox {
         tidying
     }
 
-    /// Updates the metric of the age of the oldest due SMS message. If the database is away, it uses the last known one. Out: how
-    /// long to sleep.
+    /// Updates the metric of the age of the oldest due SMS message. If the database is away, it uses the last known
+    /// time. Returns how long to sleep.
     async fn note_age(&self, known: &mut Option<DateTime<Utc>>) -> Result<Duration, OutboxError> {
         let now = self.shared.now();
         let asking = |shared: Arc<OutboxState>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };
@@ -224,7 +228,7 @@ impl Outbox {
         let ClaimedSms { row, errand, place } = claimed;
         let delivering = poll::within(PATIENCE, deliver(Arc::clone(&self.shared), row, errand));
         sends.spawn(async move {
-            // The slot is released at the timeout too: a send that hangs must not use it for good.
+            // The slot is released at the timeout too: a send that hangs must not keep it forever.
             let _place = place;
             delivering.await
         });
@@ -261,7 +265,7 @@ pub(super) async fn deliver(shared: Arc<OutboxState>, row: Model, errand: ClaimA
     };
     if let Err(error) = done {
         let cause = scrub(&telemetry::chain(&error));
-        tracing::error!(sms = %row.id, cause, "text {} could not be settled", row.id);
+        tracing::error!(sms = %row.id, cause, "the result of SMS message {} could not be written", row.id);
     }
 }
 
@@ -270,7 +274,7 @@ fn note_end(sent: Result<Result<(), WorkError>, JoinError>) {
         let cause = telemetry::chain(&error);
         tracing::error!(
             cause,
-            "a send has no end; its text is looked for when its lease runs out"
+            "a send timed out; its SMS message is searched for when its lease expires"
         );
     }
 }

@@ -18,10 +18,10 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub role: String,
     pub rulebook_id: Option<Uuid>,
-    /// The person whom the key is for. A key without an owner belongs to the person with its name.
+    /// The person who uses the key. A key without an owner belongs to the person with its name.
     #[sea_orm(column_type = "Text", nullable)]
     pub owner: Option<String>,
-    /// The key that created this one. `None` for the first keys, and for keys older than this column.
+    /// The key that created this key. `None` for the first keys, and for keys older than this column.
     pub made_by: Option<Uuid>,
     pub created_at: DateTimeUtc,
     pub expires_at: Option<DateTimeUtc>,
@@ -68,7 +68,7 @@ pub async fn by_id<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>
     Entity::find_by_id(id).one(db).await
 }
 
-/// The chain of keys that created this one, from its direct creator to the first key.
+/// The chain of keys that created this key, from its direct creator to the first key.
 ///
 /// # Errors
 /// When the database fails.
@@ -111,7 +111,7 @@ pub async fn revoke(tx: &DatabaseTransaction, id: Uuid, at: DateTime<Utc>) -> Re
     Ok(done.rows_affected > 0)
 }
 
-/// Revokes all keys with this name, except the one with this hash.
+/// Revokes all keys with this name, except the key with this hash.
 ///
 /// # Errors
 /// When the database fails.

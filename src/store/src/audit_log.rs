@@ -42,7 +42,7 @@ pub struct Model {
     pub before: Option<Json>,
     #[sea_orm(column_type = "JsonBinary")]
     pub after: Option<Json>,
-    /// Always written. `None` means that somebody removed it.
+    /// Always written. `None` means that somebody removed the MAC.
     pub mac: Option<Vec<u8>>,
 }
 
@@ -142,7 +142,7 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
             found.ok_or_else(|| DbErr::RecordNotFound("the head of the audit chain".to_owned()))?
         }
     };
-    // A separate statement: it must see what was committed while this one waited for the lock.
+    // In a separate statement, which sees the commits that happened while this transaction waited for the lock.
     let last = last_seq(tx).await?;
     if found.fits(key) && last == found.seq {
         return Ok(found.head());
@@ -150,7 +150,7 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
     unfit(tx, found.head()).await
 }
 
-/// Handles a head whose MAC does not verify or that does not match the entries. It reports the damage and lets writes
+/// Handles a head whose MAC does not verify or that does not match the entries: reports the damage and lets writes
 /// continue. The head stays marked as broken, so that the next entry does not hide the damage.
 async fn unfit(tx: &DatabaseTransaction, head: Head) -> Result<Head, DbErr> {
     let next = max(last_seq(tx).await?, head.seq).saturating_add(1);

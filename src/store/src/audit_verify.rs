@@ -31,7 +31,7 @@ impl std::fmt::Display for NotedHead {
 
 /// The text is not a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a head as it stands in the log: its number, a colon and 64 hexadecimal digits")]
+#[error("expected a head as the log shows it: its number, a colon and 64 hexadecimal digits")]
 pub struct NotAHead;
 
 impl std::str::FromStr for NotedHead {
@@ -65,10 +65,10 @@ pub struct FirstBad {
     pub problem: Tampering,
 }
 
-/// A kind of tampering.
+/// A type of tampering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tampering {
-    /// The entry is not the one that was written under this number.
+    /// The entry differs from the entry that was written under this number.
     Altered,
     Missing,
     Added,
@@ -89,9 +89,9 @@ impl std::fmt::Display for FirstBad {
                  was written under another RINGBOOK_SECRET_KEY"
             ),
             Tampering::Missing => write!(f, "entry {seq} is missing"),
-            Tampering::Added => write!(f, "entry {seq}{id} was added: it is beside or beyond what was written"),
+            Tampering::Added => write!(f, "entry {seq}{id} was added: the program did not write it"),
             Tampering::Head if seq == 0 => {
-                f.write_str("there is no head: the chain has not begun, or all of it was removed")
+                f.write_str("there is no head: the chain has not begun, or somebody removed all of it")
             }
             Tampering::Head => write!(
                 f,
@@ -134,7 +134,7 @@ pub async fn verify<C: ConnectionTrait>(
         // Entries and head in one statement, so that both are from the same instant.
         let end = End::read(db).await?;
         progress(walk.seq, std::cmp::max(end.last_seq, walk.seq));
-        // Entries that are appended meanwhile are read too. Stop when no entry is left.
+        // Entries that are appended meanwhile are read too. Stop when there are no more entries.
         if page.is_empty() && (end.last_seq <= walk.seq || seen_end == Some(end.last_seq)) {
             break end;
         }
@@ -181,7 +181,7 @@ impl Walk {
     fn step(&mut self, key: &AuditKey, row: &QueryResult, noted: Option<&NotedHead>) -> Result<(i64, Uuid), FirstBad> {
         let (expected, id) = (self.seq + 1, row.try_get::<Uuid>("", "id").ok());
         let bad = |seq, problem| FirstBad { seq, id, problem };
-        // A row that cannot be parsed was not written by us.
+        // If a row cannot be parsed, the program did not write it.
         let entry = columns(row).map_err(|_| bad(expected, Tampering::Altered))?;
         if entry.seq > expected {
             return Err(FirstBad {

@@ -48,7 +48,7 @@ const UNFINISHED: [&str; 2] = [QUEUED, RUNNING];
 /// Maximum number of backtests stored per rulebook.
 const KEPT: u64 = 200;
 
-/// Inserts a backtest, and deletes the oldest ones above the limit.
+/// Inserts a backtest, and deletes the oldest backtests above the limit.
 ///
 /// # Errors
 /// When the database fails.
@@ -78,7 +78,7 @@ pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Stores the progress of an unfinished backtest. Returns whether it was unfinished.
+/// Stores the progress of an unfinished backtest. Returns false if it was finished.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,8 +1,8 @@
 //! Begins and ends transactions.
 //!
-//! This is the only module that opens one. Begin a transaction in its own task, never directly in the future of a
-//! handler. A client that disconnects cancels that future, and a cancelled `begin` can leave a pooled PostgreSQL
-//! connection unusable.
+//! No other module opens a transaction. Begin a transaction in its own task, never directly in the future of a handler.
+//! A client that disconnects cancels that future, and a cancelled `begin` can leave a pooled PostgreSQL connection
+//! unusable.
 
 use std::ops::Deref;
 
@@ -52,9 +52,9 @@ impl Deref for Transaction {
 }
 
 /// Begins a transaction. On SQLite it is IMMEDIATE: a deferred transaction that reads before it writes fails
-/// immediately if another one has written in between. On PostgreSQL the session has READ COMMITTED (`connect.rs`).
-/// Setting it here would cost every message a round trip, and only some poolers need that.
-#[expect(clippy::disallowed_methods, reason = "the one opener of transactions")]
+/// immediately if another transaction has written in between. On PostgreSQL the session has READ COMMITTED
+/// (`connect.rs`). Setting it here would cost every message a round trip, and only some poolers need that.
+#[expect(clippy::disallowed_methods, reason = "the only opener of transactions")]
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;
     let options = TransactionOptions {

@@ -1,4 +1,4 @@
-//! URLs from which calendar programs read the shifts of a rulebook. Only the hashes of their tokens are stored.
+//! Feeds from which calendar programs read the shifts of a rulebook. Only the hashes of their tokens are stored.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;

@@ -67,7 +67,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Those of the given calls that no longer need a report: it was recorded, or the caller was erased.
+/// Returns the given calls that need no report any more: it was recorded, or the caller was erased.
 pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[String]) -> Result<HashSet<String>, DbErr> {
     let reported = Condition::any()
         .add(Column::ReportAt.is_not_null())

@@ -1,9 +1,9 @@
-//! Opens the database.
+//! Opens the database: one pool for writes and one for reads.
 //!
-//! In: the database URL. Out: one pool for writes and one for reads. On SQLite there is a single writer and the
-//! readers are read-only; an acknowledged commit is on disk (WAL, synchronous FULL). On PostgreSQL every wait has a
-//! limit: statements, locks and idle transactions have timeouts ([`super::server`] finds out where they can be set).
-//! Statements are never logged, because their values are callers' data.
+//! On SQLite there is a single writer and the readers are read-only; an acknowledged commit is on disk (WAL,
+//! synchronous FULL). On PostgreSQL every wait has a limit: statements, locks and idle transactions have timeouts
+//! ([`super::server`] finds out where they can be set). It never logs statements, because their values are callers'
+//! data.
 
 use std::{
     fs::OpenOptions,
@@ -28,7 +28,7 @@ use super::server::{self, DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, Ti
 const ACQUIRE: Duration = Duration::from_secs(2);
 /// The same timeout for a message. It is shorter than the total time that a message may wait for the database.
 const ACQUIRE_FOR_A_MESSAGE: Duration = Duration::from_millis(1_500);
-/// How long SQLite waits for another process that holds the file lock.
+/// How long SQLite waits for the file lock of another process.
 const BUSY: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer is tested before use.
 const TRY_WHEN_IDLE: Duration = Duration::from_secs(10);
@@ -46,14 +46,14 @@ pub enum ConnectError {
     NoFolder(PathBuf),
     /// No server was ever started on this database.
     #[error(
-        "there is no database of Ringbook's at {0} (DATABASE_URL), and this command makes none: run it in the server's folder, \
-         or set DATABASE_URL as the server has it; `ringbook` makes a new one"
+        "there is no Ringbook database at {0} (DATABASE_URL), and this command creates none: run it in the server's \
+         folder, or set DATABASE_URL as the server has it; `ringbook` creates a new database"
     )]
     Missing(String),
     /// The file cannot be opened, or the server rejects the connection.
     #[error("the database {place} cannot be opened (DATABASE_URL)")]
     Open {
-        /// The database, without its password.
+        /// The location of the database, without its password.
         place: String,
         /// The cause.
         #[source]
@@ -62,7 +62,7 @@ pub enum ConnectError {
     /// The pooler in front of the server cannot be used.
     #[error("the database {place} cannot be used (DATABASE_URL): {why}")]
     Pooler {
-        /// The database, without its password.
+        /// The location of the database, without its password.
         place: String,
         /// What to do.
         why: ServerError,
@@ -215,8 +215,7 @@ async fn survey(database: &Database) -> Result<Survey, ConnectError> {
         .map_err(|error| ConnectError::of(database, error))
 }
 
-/// A read-only pool that creates nothing. If no server ever ran on the database, returns an error that names the
-/// database.
+/// A read-only pool that creates nothing. If no server ever ran on the database, the error names the database.
 pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, ConnectError> {
     let missing = || ConnectError::Missing(place(database));
     if let Some(file) = database.file()

@@ -6,9 +6,7 @@ use uuid::Uuid;
 /// A contact who can get SMS messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmsContact {
-    /// The contact's code.
     pub code: String,
-    /// The contact's name.
     pub name: String,
     /// The language of the contact's SMS messages.
     pub language: String,
@@ -27,9 +25,7 @@ pub async fn with_code(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) 
 /// A contact with a phone number.
 #[derive(Clone)]
 pub struct Reachable {
-    /// The contact.
     pub contact: SmsContact,
-    /// The contact's phone number.
     pub phone: String,
     /// Whether the contact is on call.
     pub on_call: bool,

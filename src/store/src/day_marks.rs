@@ -1,21 +1,18 @@
-//! Change marks for live views: a mark differs after a change to what it covers. It reads a bounded number of rows,
-//! because clients poll it every few hundred milliseconds.
+//! Change marks for live views: a mark differs after a change to its rows. It reads a bounded number of rows, because
+//! clients poll it every few hundred milliseconds.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
 
 use super::sql::statement;
 
-/// Marks of the newest rows of a rulebook. Changes to older rows are not noticed.
+/// Marks of the newest rows of a rulebook. A change to an older row does not change a mark.
 #[derive(Debug, Clone, PartialEq, Eq, Default, FromQueryResult)]
 pub struct DayMarks {
-    /// Leads, and who acknowledged or was notified of one.
+    /// Leads, and their acknowledgements and notified contacts.
     pub leads: String,
-    /// SMS messages.
     pub sms_messages: String,
-    /// Notices.
     pub notices: String,
-    /// The rules.
     pub rules: String,
 }
 

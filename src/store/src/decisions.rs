@@ -51,7 +51,6 @@ impl ActiveModelBehavior for ActiveModel {}
 /// A quote or a booking of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpokenDecision {
-    /// The id of the decision.
     pub id: Uuid,
     /// `quote` or `booking`.
     pub purpose: String,

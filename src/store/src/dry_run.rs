@@ -1,8 +1,8 @@
-//! Dry runs: work is done up to its commit and then rolled back.
+//! Dry runs: work runs up to its commit and is then rolled back.
 //!
 //! In [`scope`], the commit of every transaction is a rollback ([`super::begin`]). Code that runs after a commit (a
-//! cache, a counter, a job) must check [`is_on`] first. [`spawn`] carries the dry run into a task. `tokio::spawn`
-//! does not, and is for work that is not part of the request.
+//! cache, a counter, a job) must check [`is_on`] first. A task inherits the dry run from [`spawn`], but not from
+//! `tokio::spawn`, which is for work outside the request.
 
 use tokio::task::JoinHandle;
 
@@ -15,7 +15,7 @@ pub async fn scope<F: Future>(work: F) -> F::Output {
     TRIAL.scope((), work).await
 }
 
-/// Whether this is a dry run.
+/// Whether the current task is in a dry run.
 #[must_use]
 pub fn is_on() -> bool {
     TRIAL.try_with(|()| ()).is_ok()

@@ -11,9 +11,9 @@ use super::sql::statement;
 
 /// Rows per statement.
 const PIECE: i64 = 2_000;
-/// Minimum number of digits: fewer do not identify anybody.
+/// Minimum number of digits: fewer digits do not identify anybody.
 pub const FEWEST_DIGITS: usize = 8;
-/// Number of trailing digits that are compared: a number has the same ones with and without its country code.
+/// Number of trailing digits to compare: they are the same with and without the country code.
 const TELLING: usize = 10;
 
 /// The digits that identify a number. `None` if the text is not a phone number.
@@ -128,7 +128,7 @@ pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: 
     }
 }
 
-/// Erases the caller from the data of a call. The call itself, its times and its decision are kept.
+/// Erases the caller from the data of a call. Keeps the call itself, its times and its decision.
 ///
 /// # Errors
 /// When the database fails.
@@ -138,8 +138,8 @@ pub async fn erase_call(
     call_id: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    // Lock the row of the call first. Every other writer for the call locks it too, so the erasure sees all that they
-    // wrote.
+    // Lock the row of the call first. Every other writer for the call locks it too, so the erasure sees all their
+    // writes.
     const DATED: [&str; 3] = [
         "INSERT INTO calls (rulebook_id, id, status, status_rank, first_seen_at, updated_at, erased_at) \
          VALUES ($1, $2, 'ended', 6, $3, $3, $3) \
@@ -162,7 +162,7 @@ pub async fn erase_call(
         &decisions,
         "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE escalations SET next_at = NULL, comment = NULL WHERE rulebook_id = $1 AND call_id = $2",
-        // The feedback comment is about the caller, and without facts it cannot become a case.
+        // The feedback comment is about the caller. Without facts, the feedback cannot become a case.
         "DELETE FROM decision_feedback WHERE rulebook_id = $1 AND call_id = $2",
         "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2",
     ];
@@ -182,7 +182,7 @@ pub async fn erase_call(
 /// # Errors
 /// When the database fails.
 pub async fn erase_event(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<(), DbErr> {
-    // Messages caused by this event do not name a call either.
+    // SMS messages caused by this event do not name a call either.
     const TEXTS: &str = "UPDATE sms_messages SET body = '', \
         state = CASE WHEN state IN ('queued', 'ambiguous') THEN 'dead' ELSE state END, \
         error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END \

@@ -67,9 +67,8 @@ pub const BY_REPLY: &str = "reply";
 /// The contacts notified at a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotifiedStep {
-    /// The step.
     pub step: i64,
-    /// The time of the step.
+    /// When the contacts were notified.
     pub at: DateTimeUtc,
     /// Codes of the contacts.
     pub contacts: Vec<String>,
@@ -108,7 +107,7 @@ impl Model {
         }
     }
 
-    /// All steps with the contacts notified at each.
+    /// All steps, with the contacts notified at each.
     #[must_use]
     pub fn steps(&self) -> Vec<NotifiedStep> {
         serde_json::from_value(self.told.clone()).unwrap_or_default()
@@ -140,7 +139,7 @@ impl Model {
     }
 }
 
-/// Starts each escalation, unless its call already has one. Returns the ids of those that were started.
+/// Starts each escalation, unless its call already has one. Returns the ids of the escalations that it started.
 pub async fn start(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet<Uuid>, DbErr> {
     let rows = rows.into_iter().map(ActiveModel::from);
     let like = OnConflict::columns([Column::RulebookId, Column::CallId]);
@@ -161,7 +160,7 @@ pub async fn due<C: ConnectionTrait>(db: &C, now: DateTimeUtc, limit: u64) -> Re
         .await
 }
 
-/// Number of escalations with a next step, and when the earliest one is due.
+/// Number of escalations with a next step, and when the earliest next step is due.
 pub async fn running<C: ConnectionTrait>(db: &C) -> Result<(u64, Option<DateTimeUtc>), DbErr> {
     let found = Entity::find()
         .select_only()

@@ -1,14 +1,14 @@
 //! Fault injection: every step at which processing of a message, an SMS or a publish request can be interrupted.
 //!
-//! In: `RINGBOOK_FAULT_AT=STEP:abort` (or `STEP:error`, either with `:N` for the Nth time).
-//! Out: the process aborts at that step, or the step fails. This needs the cargo feature `faults`, which works in
-//! debug builds only. Without the feature [`reach`] is a constant and none of the rest is compiled. `tests/faults`
-//! has a case for every step, and fails for a step without a case.
+//! `RINGBOOK_FAULT_AT=STEP:abort` makes the process abort at that step, and `STEP:error` makes the step fail; `:N`
+//! after either means the Nth time. This needs the cargo feature `faults`, which works in debug builds only. Without
+//! the feature [`reach`] is a constant and none of the rest is compiled. `tests/faults` has a case for every step, and
+//! fails for a step without a case.
 
 use sea_orm::DbErr;
 
 #[cfg(all(feature = "faults", not(debug_assertions)))]
-compile_error!("the feature `faults` breaks things on purpose: it is for tests, in a debug build only");
+compile_error!("the feature `faults` injects faults: it is for tests, in a debug build only");
 
 /// The version that `--version` prints. A build with fault injection has a different one, so that nobody mistakes it
 /// for a normal build.
@@ -100,16 +100,16 @@ named! {
 /// When a test asked for an error at this step. Never in a normal build.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "it is nothing, and shall stay nothing")]
+#[expect(clippy::inline_always, reason = "it must cost nothing in a normal build")]
 pub const fn reach(_step: Step) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Returns the duration unchanged; in a build with `faults`, tests can shorten it so that they need not wait.
+/// Returns the duration unchanged. A build with `faults` lets tests shorten it, so that they need not wait.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 #[must_use]
-#[expect(clippy::inline_always, reason = "it is its argument, and shall stay it")]
+#[expect(clippy::inline_always, reason = "it must cost nothing in a normal build")]
 pub const fn or_shorter(usual: chrono::TimeDelta) -> chrono::TimeDelta {
     usual
 }
@@ -145,7 +145,7 @@ mod with_faults {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "no setting: it exists in a build for tests only"
+        reason = "not a setting: it exists only in a build for tests"
     )]
     fn variable(name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -1,8 +1,8 @@
 //! Leases: which instance does a background job, and until when.
 //!
-//! In: a name, a holder and the time. Out: a fencing token that only increases. A row is never deleted, because its
-//! token would start again. Clocks of the instances may differ, so two instances may briefly believe that they hold
-//! the same lease. Only the greatest token is valid, and the writing transaction checks it.
+//! A fencing token only increases, so a row is never deleted: its token would start again. Clocks of the instances may
+//! differ, so two instances may briefly believe that they hold the same lease. Only the greatest token is valid, and
+//! the writing transaction checks it.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr};
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::sql::statement;
 
-/// A lease that was taken. Every transaction that writes under it must first check that it still
-/// [`stands`](Lease::stands).
+/// A lease of this process. Every transaction that writes under it must first check that it is still valid
+/// ([`stands`](Lease::stands)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The name of the job.
@@ -21,7 +21,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether the lease is still valid: no other instance has taken it, or will before this transaction ends.
+    /// Whether the lease is still valid: no other instance has acquired it, or will before this transaction ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -39,7 +39,7 @@ impl Lease {
     }
 }
 
-/// Whether a lease could be taken now. It is checked first, so that an instance waiting for a lease never takes
+/// Whether a lease could be acquired now. Check this first, so that an instance waiting for a lease never takes
 /// SQLite's write lock.
 ///
 /// # Errors
@@ -50,7 +50,7 @@ pub async fn is_free(db: &impl ConnectionTrait, name: &str, now: DateTime<Utc>) 
     Ok(held.is_none())
 }
 
-/// Takes a free lease until `until`. Returns its fencing token, or `None` if another holder has the lease.
+/// Acquires a free lease until `until`. Returns its fencing token, or `None` if another holder has the lease.
 ///
 /// # Errors
 /// When the database fails.
@@ -81,7 +81,7 @@ pub async fn end_rest(tx: &DatabaseTransaction, name: &str, now: DateTime<Utc>) 
     Ok(())
 }
 
-/// Moves the end of a lease if it is still valid. Returns whether it is.
+/// Moves the end of a lease if it is still valid. Returns whether it was valid.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,9 +1,9 @@
-//! Storage: one module per table with its entity and queries, or a folder if there are many. Functions that write
-//! take a `&DatabaseTransaction`.
+//! Storage: a module per table with its entity and queries, or a folder if there are many. Functions that write take a
+//! `&DatabaseTransaction`.
 //!
 //! A message reads and writes in this order: [`message_head`], [`webhook_events`], [`calls`], [`call_transcripts`],
 //! [`decisions`], [`leads`], [`tool_calls`]. The SQL of these statements is constant, so that a connection prepares
-//! each once. `ON CONFLICT` decides what a repeat does; repeats are never detected by catching an error.
+//! each once. `ON CONFLICT` decides the effect of a repeat. No module detects repeats by catching an error.
 
 pub mod api_keys;
 pub mod audit_chain;

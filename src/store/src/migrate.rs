@@ -21,7 +21,7 @@ use super::connect::{self, ConnectError};
 
 /// An arbitrary number for the lock: "ringbook" in ASCII.
 const ADVISORY_LOCK: i64 = 0x7269_6e67_626f_6f6b;
-/// Interval between attempts to get a lock that another instance holds.
+/// Poll interval while another instance holds the lock.
 const LOCK_POLL: Duration = Duration::from_millis(200);
 /// Interval between log lines while waiting for the lock.
 const LOCK_REMIND: Duration = Duration::from_secs(30);
@@ -44,19 +44,19 @@ pub enum MigrateError {
     Database(#[from] DbErr),
 }
 
-/// A schema on which this program does not start, and which it does not change.
+/// Why this program does not start on a schema, and does not change it.
 #[derive(Debug, thiserror::Error)]
 pub enum Unknown {
-    /// This program does not know these migrations.
+    /// A newer program applied migrations that this program does not know.
     #[error(
-        "the database was migrated by a newer ringbook ({}), which this one does not know; run the newer one, or revert \
-         its migrations with its `ringbook migrate down`", .0.join(", ")
+        "the database was migrated by a newer ringbook ({}), which this version does not know; run the newer \
+         version, or revert its migrations with its `ringbook migrate down`", .0.join(", ")
     )]
     Newer(Vec<String>),
     /// The migrations that created the schema no longer exist.
     #[error(
-        "the database has the schema of a ringbook from before the first release ({BEFORE_FIRST_RELEASE}), which this one \
-         does not migrate; use a new database, or load a data-only dump of the old one into a database that \
+        "the database has the schema of a ringbook from before the first release ({BEFORE_FIRST_RELEASE}), which this \
+         version does not migrate; use a new database, or load a data-only dump of the old one into a database that \
          `ringbook migrate up` has made"
     )]
     BeforeFirstRelease,
@@ -170,7 +170,7 @@ impl Lock {
             None => {
                 let db = connect::open_for_migration(database).await?;
                 let tx = begin(&db).await?;
-                // Waits as long as the migrations take.
+                // Wait as long as the other instance's migrations take.
                 tx.execute_unprepared(
                     "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true), \
                      set_config('idle_in_transaction_session_timeout', '0', true)",
@@ -218,7 +218,7 @@ async fn lock_advisory(tx: &Transaction) -> Result<(), DbErr> {
             return Ok(());
         }
         if told.is_none_or(|at| at.elapsed() > LOCK_REMIND) {
-            tracing::warn!("another instance is migrating the database: waiting until it is done");
+            tracing::warn!("another instance is migrating the database: waiting for it");
             told = Some(Instant::now());
         }
         tokio::time::sleep(LOCK_POLL).await;

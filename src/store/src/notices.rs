@@ -48,7 +48,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// A contact replied STOP.
 pub const OPTED_OUT: &str = "contact_opted_out";
-/// Codes of notices about dead SMS messages to a contact. They are resolved when the last such message was resent.
+/// Codes of notices about dead SMS messages to a contact. They are resolved once the last such message was resent.
 pub const GIVEN_UP: [&str; 5] = [
     "sms_refused",
     "sms_given_up",
@@ -88,10 +88,10 @@ impl Severity {
 #[derive(Clone, Debug)]
 pub struct Notice {
     pub rulebook_id: Uuid,
-    /// The kind of notice.
+    /// The type of the notice.
     pub code: &'static str,
     pub severity: Severity,
-    /// The subject. Notices with the same code and subject are one notice with a count.
+    /// The problem's subject. Notices with the same code and subject are one notice with a count.
     pub subject: String,
     /// What happened.
     pub text: String,
@@ -131,7 +131,7 @@ pub async fn raise(tx: &DatabaseTransaction, notice: Notice, now: DateTimeUtc, i
     Ok(())
 }
 
-/// Text of the open notice with this rulebook, code and subject.
+/// The text of the open notice with this rulebook, code and subject.
 pub async fn said<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -208,8 +208,8 @@ pub async fn count_open<C: ConnectionTrait>(db: &C) -> Result<[(&'static str, u6
     Ok([Severity::Info, Severity::Warning, Severity::Urgent].map(of))
 }
 
-/// Notices that are not sent to the operator's phone: those with this subject or one of these codes, in the rulebook
-/// whose account would send them.
+/// Notices that never go to the operator's phone: those with this subject or one of these codes, in the rulebook whose
+/// account would send them.
 #[derive(Debug)]
 pub struct SilentNotices<'a> {
     pub rulebook_id: Uuid,
@@ -218,7 +218,7 @@ pub struct SilentNotices<'a> {
 }
 
 impl SilentNotices<'_> {
-    /// Open urgent notices that must be sent to the operator and were not.
+    /// Open urgent notices that the operator has not got yet.
     fn notices(&self) -> Condition {
         let said = Condition::any().add(Column::RulebookId.ne(self.rulebook_id)).add(
             Column::Subject
@@ -233,7 +233,7 @@ impl SilentNotices<'_> {
     }
 }
 
-/// Rulebooks with notices that must be sent to the operator and were not.
+/// Rulebooks with notices that the operator has not got yet.
 pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &SilentNotices<'_>) -> Result<Vec<Uuid>, DbErr> {
     Entity::find()
         .select_only()

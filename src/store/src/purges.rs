@@ -1,8 +1,7 @@
-//! Purges expired data in batches. In: a range of event ids, which increase with time. Out: how many rows were
-//! changed or deleted.
+//! Purges expired data in batches by ranges of event ids, which increase with time.
 //!
-//! All data about a call belongs to its events, so the events of a batch determine which transcripts are purged. The
-//! keys of events that had an effect are kept, because otherwise the same message could have its effect again.
+//! All data about a call belongs to its events, so the events of a batch determine which transcripts are purged. It
+//! never deletes the key of an event that had an effect, because the same message could then have its effect again.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
@@ -27,7 +26,7 @@ pub enum What {
 }
 
 impl What {
-    /// In the order in which they are purged.
+    /// In purge order.
     pub const ALL: [Self; 3] = [Self::Transcripts, Self::Bodies, Self::Events];
 
     /// The name in the table and in metrics.
@@ -44,7 +43,6 @@ impl What {
 /// A batch: the events between two ids, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PurgeBatch {
-    /// The rulebook.
     pub rulebook_id: Uuid,
     /// The first id of the batch.
     pub first: Uuid,
@@ -52,7 +50,7 @@ pub struct PurgeBatch {
     pub last: Uuid,
 }
 
-/// The time up to which this kind of data of a rulebook has been purged.
+/// The time up to which this type of data of a rulebook has been purged.
 ///
 /// # Errors
 /// When the database fails.
@@ -68,7 +66,7 @@ pub async fn purged_to(
     row.map(|row| row.try_get("", "purged_to")).transpose()
 }
 
-/// Records up to when this kind of data has been purged, and adds to the number of purged rows. Does nothing if the
+/// Stores up to when this type of data has been purged, and adds to the number of purged rows. Does nothing if the
 /// stored time is no longer `before`, because an old event was stored meanwhile.
 ///
 /// # Errors
@@ -122,8 +120,8 @@ pub async fn next_piece(
     }))
 }
 
-/// Purges one kind of data from a batch. The transcript of a call that was updated since `cutoff` is kept until its
-/// last event has expired. Returns how many rows were changed or deleted.
+/// Purges one type of data from a batch. If a call was updated since `cutoff`, its transcript is kept until its last
+/// event has expired. Returns how many rows were changed or deleted.
 ///
 /// # Errors
 /// When the database fails.
@@ -170,7 +168,7 @@ async fn transcripts(tx: &DatabaseTransaction, piece: PurgeBatch, cutoff: DateTi
         ];
         rows += tx.execute_raw(statement(tx, &sql, values)).await?.rows_affected();
     }
-    // Decisions about messages that did not name a call.
+    // Decisions about messages without a call.
     let sql = format!(
         "UPDATE decisions SET {forgotten} WHERE call_id IS NULL AND rulebook_id = $1 AND event_id >= $2 \
          AND event_id <= $3 AND extracted <> {ERASED}"

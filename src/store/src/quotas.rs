@@ -26,7 +26,7 @@ pub const MAX_REVISION_BYTES: i64 = 256 * 1024 * 1024;
 /// Maximum number of API keys of one rulebook, or for all rulebooks, that are neither revoked nor expired.
 pub const MAX_API_KEYS: u64 = 200;
 
-/// A quota that was reached.
+/// Which quota was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Quota {
     /// [`MAX_RULEBOOKS`].
@@ -70,7 +70,7 @@ pub enum Quota {
     GlobalApiKeys,
 }
 
-/// The quota that one more rulebook would exceed.
+/// The quota that another rulebook would exceed.
 pub async fn rulebook(tx: &DatabaseTransaction) -> Result<Option<Quota>, DbErr> {
     let count = rulebooks::Entity::find().count(tx).await?;
     Ok((count >= MAX_RULEBOOKS).then_some(Quota::Rulebooks))

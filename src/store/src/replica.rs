@@ -1,7 +1,7 @@
-//! An optional read replica for what people read.
+//! An optional read replica, for reads by people. Decisions never read from it.
 //!
-//! A replica may become unavailable, and it lags. People read from the primary while the replica does not respond,
-//! and for a while after an edit through this process. Decisions never read from a replica.
+//! A replica may become unavailable, and it lags. People read from the primary while the replica does not respond, and
+//! for a while after an edit through this process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use base::telemetry::{chain, metrics, scrub};
 
-/// After an edit people read from the primary for this long: a replica rarely lags more.
+/// People read from the primary for this long after an edit: a replica rarely lags more.
 const AFTER_AN_EDIT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -101,7 +101,7 @@ impl Replica {
             let cause = match asked {
                 Ok(Ok(_)) => None,
                 Ok(Err(error)) => Some(scrub(&chain(&error))),
-                Err(_) => Some("no answer within a second".to_owned()),
+                Err(_) => Some("no response within a second".to_owned()),
             };
             let was_away = inner.is_away.send_replace(cause.is_some());
             if cause.is_none() {
@@ -112,10 +112,10 @@ impl Replica {
                 Some(cause) if !was_away => {
                     tracing::warn!(
                         cause,
-                        "the replica (DATABASE_READ_URL) does not answer; people read from the primary"
+                        "the replica (DATABASE_READ_URL) does not respond; people read from the primary"
                     );
                 }
-                None if was_away => tracing::info!("the replica answers again"),
+                None if was_away => tracing::info!("the replica responds again"),
                 _ => {}
             }
         }

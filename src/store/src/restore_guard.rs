@@ -1,8 +1,8 @@
 //! Prevents a restored database from sending old messages again.
 //!
 //! Unsent messages of a restored database become dead letters, which a person can resend; escalations stop; a notice
-//! explains it. The statements use columns that every schema since the first release has, because a backup may be older than
-//! this program.
+//! explains it. The statements use columns that every schema since the first release has, because a backup may be older
+//! than this program.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, Statement, Value};
 use uuid::Uuid;
 
-/// Why a message of a restored database was given up; also what a person searches for.
+/// Why a message of a restored database was given up. A person also searches for this text.
 pub const REASON: &str = "restored from a backup: it may have been sent since, so it is not sent automatically";
 pub const NOTICE: &str = "restored";
 
@@ -104,11 +104,11 @@ async fn raise(
         (
             "urgent",
             format!(
-                "{known} {texts} SMS messages that were unsent when it was made are given up, and {escalations} P1 that nobody had \
-                 taken are not handed on, because that may have been done since."
+                "{known} {texts} SMS messages that were unsent at the backup are given up, and {escalations} \
+                 unacknowledged P1 calls do not escalate further, because somebody may have handled them since."
             ),
             "List the SMS messages in state `dead` whose error says `restored`, and resend those that are still needed. Ask \
-             who took the P1 calls of the leads that nobody acknowledged.",
+             who handled the P1 calls of the leads that nobody acknowledged.",
         )
     } else {
         (
@@ -141,7 +141,7 @@ pub async fn last(tx: &DatabaseTransaction) -> Result<Option<DateTime<Utc>>, DbE
     found.first().map_or(Ok(None), |row| row.try_get("", "at"))
 }
 
-/// Number of messages given up because of a restore, when the backup was made or later.
+/// Number of messages given up because of a restore: in the copy by `ringbook backup`, or later.
 pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     let sql = "SELECT count(*) AS texts FROM sms_messages WHERE state = 'dead' AND error = $1";
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [REASON.into()]);

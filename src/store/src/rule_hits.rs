@@ -1,4 +1,4 @@
-//! How often each rule row was used in decisions, per day and revision.
+//! Counts how often decisions used each rule row, per day and revision.
 
 use std::collections::HashMap;
 

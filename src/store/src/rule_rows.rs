@@ -25,9 +25,8 @@ enum ColumnType {
 /// A row that a revision changed. `before` is `None` for a new row, `after` is `None` for a deleted one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowChange {
-    /// The kind of row.
+    /// The type of row.
     pub resource: Resource,
-    /// Its code.
     pub code: String,
     /// The row before the change.
     pub before: Option<Value>,
@@ -38,7 +37,7 @@ pub struct RowChange {
 /// Rows per statement. The size is fixed, because each size needs its own prepared statement.
 const CHUNK: usize = 50;
 
-#[expect(clippy::too_many_lines, reason = "a table: a line a column")]
+#[expect(clippy::too_many_lines, reason = "a table with a line per column")]
 const fn columns(resource: Resource) -> &'static [(&'static str, ColumnType)] {
     use ColumnType::{Boolean, Integer, Json, Money, Text, Time};
     match resource {

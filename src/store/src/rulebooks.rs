@@ -1,4 +1,4 @@
-//! Rulebooks: code, head revision, webhook verification, and whether they accept messages.
+//! Rulebooks: code, head revision, webhook authentication, and whether they accept messages.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Func, LockType};

@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr, SimpleExpr};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// Accented letters that neither database folds, with their base letter.
+/// Accented letters that neither database folds, each with its base letter.
 const ACCENTS: [(&str, char); 8] = [
     ("àâäáãåÀÂÄÁÃÅ", 'a'),
     ("çÇ", 'c'),

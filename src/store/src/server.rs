@@ -1,7 +1,7 @@
 //! Finds out what a PostgreSQL server, or a connection pooler in front of it, allows: the number of connections, and
 //! where statement timeouts can be set.
 //!
-//! It uses single connections, never a pool. A pool retries a refused connection until its timeout, and then the
+//! It never uses a pool, only single connections. A pool retries a refused connection until its timeout, and then the
 //! reason is lost.
 
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ pub struct PoolSizes {
 }
 
 impl PoolSizes {
-    /// Divides `total` connections, or [`MIN_CONNECTIONS`] if that is more.
+    /// Divides `total` connections among the pools, but at least [`MIN_CONNECTIONS`].
     #[must_use]
     pub fn of(total: u32) -> Self {
         let total = total.max(MIN_CONNECTIONS);
@@ -105,7 +105,7 @@ pub struct Survey {
     facts: Option<Facts>,
 }
 
-/// The facts that one connection reads from the server.
+/// Facts about the server, read through one connection.
 #[derive(Clone, Copy, Debug)]
 struct Facts {
     /// The effective `statement_timeout`, in milliseconds.
@@ -149,7 +149,9 @@ impl Survey {
         let mut facts = self.facts;
         if self.limits == TimeLimits::PerTransaction {
             tracing::warn!(
-                "a connection pooler keeps the startup parameter `options` from PostgreSQL: Ringbook sets its time limits in                  each transaction instead; for statements outside of transactions, ALTER ROLE … SET statement_timeout = '10s'"
+                "a connection pooler keeps the startup parameter `options` from PostgreSQL: Ringbook sets its time \
+                 limits in each transaction instead; for statements outside of transactions, ALTER ROLE … SET \
+                 statement_timeout = '10s'"
             );
         }
         if self.limits == TimeLimits::PerTransaction {
@@ -178,7 +180,7 @@ impl Survey {
     }
 }
 
-/// Divides the wanted number of connections, or the allowed number if it is smaller.
+/// Divides the wanted or the allowed number of connections among the pools, whichever is smaller.
 fn fit(wanted: u32, facts: &Facts) -> PoolSizes {
     let allowed = u32::try_from(facts.allowed).unwrap_or_default();
     let sizes = PoolSizes::of(wanted.min(allowed.saturating_sub(LEFT_FOR_COMMANDS)));
@@ -254,8 +256,8 @@ fn number(row: &PgRow, name: &str) -> Result<i64, sqlx::Error> {
     text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// Whether a statement prepared in one transaction works in the next one, while another client uses the session in
-/// which it was prepared. True if that cannot be tested.
+/// Whether a prepared statement also works in the next transaction, while another client uses the session that prepared
+/// it. True if that cannot be tested.
 async fn keeps_prepared_statements(first: &mut PgConnection, options: &PgConnectOptions) -> bool {
     const SQL: &str = "SELECT 1 + $1";
     let tried = async {
@@ -286,7 +288,7 @@ async fn transactions_at_once(options: &PgConnectOptions, wanted: u32) -> u32 {
             matches!(begun, Ok(Ok(_))).then_some(connection)
         });
     }
-    // Keep all connections until the last one has responded or timed out: only then were they concurrent.
+    // Keep all connections until the last has responded or timed out: only then were they concurrent.
     let inside: Vec<PgConnection> = clients.join_all().await.into_iter().flatten().collect();
     let count = u32::try_from(inside.len()).unwrap_or(u32::MAX);
     futures_util::future::join_all(inside.into_iter().map(close)).await;

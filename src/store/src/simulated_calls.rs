@@ -1,5 +1,4 @@
-//! Deletes everything that simulated calls left. Each call and all rows that refer to it are deleted in one
-//! transaction.
+//! Deletes simulated calls. Each call and all rows that refer to it are deleted in one transaction.
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement, Value as Bind};
 use uuid::Uuid;
@@ -28,7 +27,7 @@ const TABLES: [(&str, &str); 9] = [
 /// # Errors
 /// When the database fails.
 pub async fn remove_some(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<usize, DbErr> {
-    // An event may exist before its call does.
+    // An event may be stored before its call.
     let sql = format!(
         "SELECT id FROM (SELECT id FROM calls WHERE rulebook_id = $1 AND id LIKE '{SIMULATED_PREFIX}%' \
          UNION SELECT call_id AS id FROM webhook_events WHERE rulebook_id = $1 AND call_id LIKE '{SIMULATED_PREFIX}%') f \

@@ -40,7 +40,7 @@ pub struct Finish {
     pub http_status: Option<i64>,
     /// Twilio's error code, if there was one.
     pub error_code: Option<i64>,
-    /// What happened, in our words.
+    /// What happened, without any text from the provider.
     pub detail: &'static str,
     pub at: DateTimeUtc,
 }
@@ -152,8 +152,8 @@ pub async fn count_sends<C: ConnectionTrait>(
         .await
 }
 
-/// Number of attempts of a message after number `after` that never left the server. A response that asks for a retry
-/// does not count.
+/// Number of attempts of a message after number `after` that never left the server. If the provider asked for a retry,
+/// the attempt does not count.
 pub async fn count_unsent<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,

@@ -64,8 +64,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// The time since which the message waits: its creation, the end of its quiet hours, or its last resend. Its age
-    /// is counted from then.
+    /// Since when the message waits: its creation, the end of its quiet hours, or its last resend. Its age counts from
+    /// then.
     #[must_use]
     pub fn since(&self) -> DateTimeUtc {
         self.resent_at.or(self.held_until).unwrap_or(self.created_at)
@@ -91,18 +91,18 @@ pub const SENDING: &str = "sending";
 pub const ACCEPTED: &str = "accepted";
 /// State: it was delivered.
 pub const DELIVERED: &str = "delivered";
-/// State: it may have been sent. The worker looks it up at the provider before anything else.
+/// State: it may have been sent. The worker searches for it at the provider before anything else.
 pub const AMBIGUOUS: &str = "ambiguous";
 /// State: it was given up, and a person decides what to do.
 pub const DEAD: &str = "dead";
 /// State: it was only recorded, because its rulebook or its call is simulated.
 pub const SIMULATED: &str = "simulated";
 
-/// Condition for the states that the worker still processes. The states are literals, because with bound parameters
-/// the planner would not use the index `sms_messages_due`.
+/// Condition for the states that the worker still processes. The states are literals, because the planner would not use
+/// the index `sms_messages_due` with bound parameters.
 const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
 
-/// Inserts each message, unless one with the same dedupe key exists. Returns the ids of those that were inserted.
+/// Inserts each message, unless a message with the same dedupe key exists. Returns the ids of the inserted messages.
 pub async fn insert_each_once(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet<Uuid>, DbErr> {
     let rows = rows.into_iter().map(ActiveModel::from);
     let like = OnConflict::columns([Column::RulebookId, Column::DedupeKey]);
@@ -182,8 +182,8 @@ pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Resu
     rows.iter().map(read).collect()
 }
 
-/// When the oldest overdue message without a known reason was due. It skips rulebooks with an open notice of one of
-/// `codes`, because such a notice says that a worker has checked and why it does not send.
+/// When the oldest message was due that is overdue without a known reason. It skips rulebooks with an open notice of
+/// one of `codes`, because such a notice says that a worker has checked and why it does not send.
 pub async fn oldest_neglected<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -216,8 +216,8 @@ fn is_due(now: DateTimeUtc) -> Condition {
         .add(Column::NextAttemptAt.lte(now))
 }
 
-/// Locks up to `limit` due messages of a rulebook, most urgent first, and skips those that another worker has locked.
-/// It is limited to one rulebook, because a distributed database cannot lock rows of several rulebooks at the same
+/// Locks up to `limit` due messages of a rulebook, most urgent first, and skips messages that another worker has
+/// locked. It handles one rulebook, because a distributed database cannot lock rows of several rulebooks at the same
 /// time.
 pub async fn lock_due(
     tx: &DatabaseTransaction,
@@ -246,7 +246,7 @@ fn is_lapsed(now: DateTimeUtc) -> Condition {
 }
 
 /// Messages that are too old to send: queued since before `made_before`, due or not (see [`Model::since`]), or
-/// ambiguous and due for a look-up since before it, because the account is gone or stopped.
+/// ambiguous and due for a search since before it, because the account is gone or stopped.
 fn is_stale(made_before: DateTimeUtc) -> Condition {
     let queued = Condition::all()
         .add(Column::State.eq(QUEUED))

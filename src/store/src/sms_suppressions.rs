@@ -113,7 +113,7 @@ async fn lift(
     Ok(done.rows_affected > 0)
 }
 
-/// Those of `recipients` (a rulebook and a number each) that are suppressed.
+/// The given recipients (a rulebook and a number each) whose number is suppressed.
 pub async fn among<C: ConnectionTrait>(
     db: &C,
     recipients: &[(Uuid, String)],

@@ -1,7 +1,7 @@
 //! The spool's own SQLite file: messages that wait for the database, and snapshots of rulebooks.
 //!
-//! Entries are encrypted. Only the time, the urgency and the grouping of a message can be read without the key. Only
-//! the owner can read the file, and only one process uses it at a time, which holds the lock beside it.
+//! Entries are encrypted: without the key, only the time, the urgency and the grouping of a message are readable. Only
+//! the owner can read the file. Only one process uses it at a time, and holds the lock file beside it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use super::{begin, connect};
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
   id blob NOT NULL PRIMARY KEY,
   rulebook_id blob NOT NULL,
-  -- hashes: of what is the same thing, of the body, of what belongs to one call
+  -- hashes: of the business key, of the body, of the call
   key blob NOT NULL, body_hash blob NOT NULL, family blob NOT NULL,
-  -- 1 to 4 is the priority, 5 is all that has none
+  -- 1 to 4 is the priority, 5 means no priority
   rank integer NOT NULL,
   received_at text NOT NULL,
   sealed blob NOT NULL,
@@ -26,7 +26,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE INDEX IF NOT EXISTS entries_family ON entries (family, rank);
 CREATE TABLE IF NOT EXISTS snapshots (rulebook_id blob NOT NULL PRIMARY KEY, code text NOT NULL, sealed blob NOT NULL);
--- What an earlier run could not record may go now.
+-- A new start tries again to record dead-lettered entries.
 UPDATE entries SET tries = 0, aside = 0 WHERE tries > 0;";
 
 const PAGE: u64 = 4096;
@@ -49,12 +49,12 @@ pub enum SpoolFileError {
 pub struct WaitingMessage {
     /// Ids are time-ordered.
     pub id: Uuid,
-    /// The rulebook, to which the encryption is bound.
+    /// The rulebook. The encryption is bound to it.
     pub rulebook_id: Uuid,
     /// The hash of the business key.
     pub key: [u8; 32],
     pub body_hash: [u8; 32],
-    /// The hash of the group, which is one call. A group must be recorded in order.
+    /// The hash of the group, which is one call. Entries of a group must be recorded in order.
     pub family: [u8; 32],
     /// The priority, 1 to 4, or 5 for no priority.
     pub rank: i64,
@@ -166,7 +166,7 @@ impl SpoolFile {
         Ok(new)
     }
 
-    /// The first entry with a key.
+    /// The first entry with this key.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -9,8 +9,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// Possible numbers of rows per statement. There are few, because a connection prepares and caches one statement for
-/// each. They are spaced so that few rows are left for small statements.
+/// Possible numbers of rows per statement. There are few sizes, because a connection prepares and caches a statement
+/// for each. They are spaced so that few rows are left for small statements.
 const SIZES: [usize; 10] = [32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 
 /// A statement with its values, in this database's dialect.

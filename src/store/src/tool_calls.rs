@@ -40,21 +40,16 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The data of a tool call to store.
 #[derive(Debug, Clone)]
 pub struct NewToolCall<'a> {
-    /// The rulebook.
     pub rulebook_id: Uuid,
-    /// Its id.
     pub id: Uuid,
     /// The tool call id from Vapi; empty if it has none.
     pub tool_call_id: &'a str,
-    /// The dedupe key: a repeated tool call has the same one.
+    /// The dedupe key, which a repeat of the tool call has too.
     pub key: &'a str,
-    /// The id of the call.
     pub call_id: Option<&'a str>,
-    /// The message that requested it.
+    /// The message that requested the tool call.
     pub event_id: Uuid,
-    /// The tool's name.
     pub name: &'a str,
-    /// Its arguments.
     pub arguments: &'a Json,
     /// The result, or the error.
     pub result: Result<&'a str, &'a str>,
@@ -62,7 +57,6 @@ pub struct NewToolCall<'a> {
     pub duration_us: i64,
     /// The decision that it is based on.
     pub decision_id: Option<Uuid>,
-    /// The time of the tool call.
     pub created_at: DateTimeUtc,
 }
 
@@ -94,7 +88,7 @@ pub async fn insert(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) -> Result<
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
 
-/// The stored result of a tool call. `None` if it was not made before.
+/// The stored result of a tool call. `None` if there is none.
 ///
 /// # Errors
 /// When the database fails.

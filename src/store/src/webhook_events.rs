@@ -61,7 +61,7 @@ impl Model {
     }
 }
 
-/// Those of the given calls for which another rulebook has events.
+/// Returns the given calls for which another rulebook has events.
 pub async fn of_others<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,

@@ -70,7 +70,7 @@ pub async fn instances(plan: &Plan, kind: Database) -> Result {
         program.stop().await;
     }
     let violations = judged_when_settled(&world, &plan, &memory, false).await;
-    let refused = world.logs().matches("its answer is not written").count();
+    let refused = world.logs().matches("its result is not written").count();
     let seen = vec![
         told(&memory, &world),
         format!("{refused} answers of stale workers were not written"),

@@ -15,7 +15,7 @@ pub fn never_null(schema: &str, field: &str) -> bool {
     match schema {
         "WebhookAuth" | "WebhookScheme" => field != "message_id_header",
         "NewErasure" => true,
-        "Question" => ["facts", "message"].contains(&field),
+        "EvaluateRequest" => ["facts", "message"].contains(&field),
         "NewBacktest" => ["change_set", "changes", "revision", "from", "days"].contains(&field),
         _ => false,
     }
@@ -179,7 +179,7 @@ pub(super) fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
             }),
         ),
         (
-            "Question",
+            "EvaluateRequest",
             "message",
             json!({
                 "type": "object", "required": ["message"],
@@ -235,9 +235,9 @@ pub(super) fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
         ("NewApiKey", "rulebook", like(IN_PATHS, "default")),
         ("Taking", "contact", json!({"maxLength": 64})),
         ("Taking", "by", json!({"pattern": r"\S"})),
-        ("ReplaySet", "rulebook", like(IN_PATHS, "default")),
+        ("ReplayFilter", "rulebook", like(IN_PATHS, "default")),
         (
-            "ReplaySet",
+            "ReplayFilter",
             "state",
             json!({"enum": ["recorded", "amendment", "unreadable", "poisoned"]}),
         ),
@@ -321,7 +321,7 @@ pub(super) fn between_fields() -> Vec<(&'static str, Value)> {
     vec![
         ("WebhookScheme", schemes),
         ("NewErasure", one_of(&["customer_number", "call_id"])),
-        ("Question", one_of(&["facts", "message"])),
+        ("EvaluateRequest", one_of(&["facts", "message"])),
         ("NewBacktest", tests),
         (
             "NewSecret",

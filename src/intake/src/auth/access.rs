@@ -1,10 +1,9 @@
-//! Webhook settings and active secrets of rulebooks, cached in memory. In: the rulebook's code. Out: its webhook settings and
-//! active secrets.
+//! Caches the webhook settings and active secrets of each rulebook, so that a message needs no query for them.
 //!
-//! The cache saves one query per message. The transaction compares `auth_version` with the database and requests a reload if it
-//! rose, so every instance refuses a retired secret from the next message on. A refused message requests a reload too, so a new
-//! secret is accepted even if nobody uses the old one any more. Unknown rulebook names take the same path, so neither the
-//! response nor its duration reveals which names exist.
+//! The message's transaction compares `auth_version` with the database and requests a reload if it rose. So every
+//! instance refuses a retired secret from the next message on. A refused message requests a reload too, so a new secret
+//! works even if nobody uses the old secret any more. Unknown rulebook names take the same path: neither the response
+//! nor its duration reveals which names exist.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,10 +25,12 @@ pub use store::rulebooks::DEFAULT as DEFAULT_RULEBOOK;
 /// The id of the secret from the environment variable of the same name.
 pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
 
-/// Minimum time between two database reads of a rulebook's settings, so that strangers cannot cause more. A message that would be
-/// refused waits for a read that began after it arrived, so a new secret is never refused.
+/// Minimum time between two database reads of a rulebook's settings, so that unauthenticated senders cannot cause more.
+/// A message that fails verification waits for a read that began after it arrived, so Ringbook never refuses a new
+/// secret.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(25);
-/// Maximum number of secrets: only the newest are accepted. The API stores no more; an older database may hold more.
+/// Maximum number of secrets: only the newest are accepted. The API rejects more, but an older database may contain
+/// more.
 const MAX_SECRETS: usize = 5;
 
 /// Log lines about secrets that are shorter than today's minimum: one in ten minutes.
@@ -40,9 +41,8 @@ static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
 pub struct Access {
     /// Its current or former code, as in the URL of the message.
     pub code: String,
-    /// Its id.
     pub rulebook_id: Uuid,
-    /// The version of these settings.
+    /// Rises with each change of these settings.
     pub auth_version: i64,
     /// Which schemes are accepted.
     pub auth: WebhookAuth,
@@ -53,8 +53,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// Placeholder for a name without a rulebook. Its messages are verified as those of the default rulebook, but never accepted.
-    /// Only a sender with that rulebook's secret learns that the name is wrong.
+    /// Placeholder for a name without a rulebook. Its messages are verified like those of the default rulebook, but
+    /// never accepted. Only a sender with the default rulebook's secret learns that the name is wrong.
     fn of_nobody(code: &str, default: Option<&Self>) -> Self {
         let unusable = || vec![Secret::new("nobody", [0; 32])];
         Self {
@@ -97,7 +97,7 @@ pub enum AccessError {
     #[error("the webhook settings could not be read a moment ago")]
     Unanswered,
     /// The stored settings cannot be parsed.
-    #[error("the webhook settings of the rulebook are not understood")]
+    #[error("the stored webhook settings of the rulebook cannot be parsed")]
     Settings(#[from] serde_json::Error),
     /// A secret cannot be decrypted.
     #[error(transparent)]
@@ -114,7 +114,7 @@ pub struct Accesses {
     known: Cache<String, Arc<Access>>,
     /// Names without a rulebook, usually made up by strangers.
     unknown: Cache<String, Arc<Access>>,
-    /// One lock for each rulebook, held while its settings are read. It holds the start of the last read that failed.
+    /// One lock for each rulebook, held during a read of its settings. It contains the start of the last failed read.
     asking: Cache<String, Arc<Mutex<Option<Instant>>>>,
 }
 
@@ -169,7 +169,7 @@ impl Accesses {
         }
     }
 
-    /// Settings newer than those under which a message was refused; `None` if there are none. At most one read runs at a time for
+    /// Settings newer than those that refused a message; `None` if there are none. At most one read runs at a time for
     /// each rulebook, and each refused message waits for a read that began after it arrived.
     pub async fn newer(&self, known: &Access) -> Result<Option<Arc<Access>>, AccessError> {
         let came = Instant::now();

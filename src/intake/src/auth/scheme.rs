@@ -1,6 +1,6 @@
-//! How Vapi authenticates. In: a rulebook's `webhook_auth` settings as JSON. Out: the schemes to try.
+//! The schemes with which Vapi authenticates, as a rulebook's `webhook_auth` settings describe them.
 //!
-//! The names and the defaults are those of Vapi's own server credentials, in `snake_case`.
+//! Names and defaults equal those of Vapi's own server credentials, in `snake_case`.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ pub struct WebhookAuth {
 pub enum Scheme {
     /// HMAC over a configurable payload.
     Hmac(HmacSettings),
-    /// The secret itself in a header; also how an `OAuth2` token is sent.
+    /// The secret itself in a header; Vapi sends an `OAuth2` token the same way.
     Bearer(BearerSettings),
     /// The legacy header `X-Vapi-Secret`, the secret without a prefix.
     XVapiSecret {},
@@ -73,12 +73,11 @@ pub struct BearerSettings {
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
-    /// Vapi's default.
+    /// Default in Vapi.
     #[default]
     Sha256,
-    /// SHA-512.
     Sha512,
-    /// Only for receivers that support nothing better.
+    /// Only for receivers without SHA-2.
     Sha1,
 }
 

@@ -1,4 +1,4 @@
-//! A webhook secret. In: an id and the bytes shared with Vapi. Out: the same, never printed.
+//! A webhook secret shared with Vapi. It never prints its bytes.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// A secret with this id. The id may be logged, the bytes may not.
+    /// The id may be logged, the bytes may not.
     pub fn new(id: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             id: id.into(),
@@ -18,7 +18,7 @@ impl Secret {
         }
     }
 
-    /// The id, which may appear in the log and the audit.
+    /// May appear in the log and in the audit log.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id

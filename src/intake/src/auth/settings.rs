@@ -1,7 +1,7 @@
-//! Validates the webhook settings that an administrator stores. In: parsed settings. Out: every fault with its JSON pointer.
+//! Validates the webhook settings that an administrator stores, and reports every fault with its JSON pointer.
 //!
-//! Rejects settings that the types in [`super::scheme`] accept but that must not be used: no scheme at all, an invalid header
-//! name, or a signature that does not cover the body.
+//! Rejects settings that the types in [`super::scheme`] accept but that must not be used: no scheme at all, an invalid
+//! header name, or a signature that does not cover the body.
 
 use poem::http::HeaderName;
 
@@ -25,7 +25,7 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     if auth.schemes.is_empty() || auth.schemes.len() > MOST {
         faults.push((
             "/schemes".to_owned(),
-            "`schemes` must name 1 to 10 schemes: without one, nobody gets in.",
+            "`schemes` must name 1 to 10 schemes: without a scheme, no message is accepted.",
         ));
     }
     if !(1..=LONGEST_WINDOW_S).contains(&auth.replay_window_s) {
@@ -51,13 +51,13 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
                 if !hmac.effective_format().contains("{body}") {
                     fault(
                         "payload_format",
-                        "`payload_format` must contain {body}: a signature that does not cover the body proves nothing.",
+                        "`payload_format` must contain {body}: a signature must cover the body to protect it.",
                     );
                 }
                 if hmac.effective_format().matches("{body}").count() > 1 {
                     fault(
                         "payload_format",
-                        "`payload_format` must contain {body} once: each further one only costs the time of hashing it.",
+                        "`payload_format` must contain {body} once: more than one only makes hashing slower.",
                     );
                 }
                 if tokens_touch(hmac.effective_format()) {
@@ -84,14 +84,14 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     if auth.schemes.iter().filter(signs).count() > MAX_SIGNING {
         faults.push((
             "/schemes".to_owned(),
-            "`schemes` must name at most 4 that sign the body (`hmac`, `x_vapi_signature`): a message is hashed for each.",
+            "`schemes` must name at most 4 that sign the body (`hmac`, `x_vapi_signature`): each hashes every message.",
         ));
     }
     faults
 }
 
-/// Schemes that read the same signature header with the same algorithm as an earlier scheme, but sign another payload. A sender
-/// of that header could make the server hash the body once for each of them.
+/// Schemes that read the same signature header with the same algorithm as an earlier scheme, but sign another payload.
+/// A sender of that header could make the server hash the body once for each of them.
 fn hashed_twice(auth: &WebhookAuth) -> Vec<Fault> {
     let mut earlier: Vec<(&str, Signing<'_>)> = Vec::new();
     let mut faults = Vec::new();

@@ -1,6 +1,6 @@
-//! Signatures of messages. In: a request's parts, HMAC settings, a secret. Out: a signature.
+//! Computes the signature of a message under HMAC settings and a secret.
 //!
-//! Only this module builds the signed payload: `verify` checks with it, tests and `simulate` sign with it.
+//! Only this module builds the signed payload: `verify` checks with it, and tests and `simulate` sign with it.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -13,7 +13,7 @@ use sha2::{Sha256, Sha512};
 use super::scheme::{Algorithm, Encoding, HmacSettings, Scheme};
 use super::secret::Secret;
 
-/// Base64 with or without padding: senders differ.
+/// Base64 with or without padding, because senders differ.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -22,9 +22,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The parts of a request that a payload format may name.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Payload<'a> {
-    /// The method, as `POST`.
+    /// For example `POST`.
     pub method: &'a str,
-    /// The full URL.
     pub url: &'a str,
     /// The value of the timestamp header.
     pub timestamp: &'a str,
@@ -34,7 +33,7 @@ pub struct Payload<'a> {
     pub body: &'a [u8],
 }
 
-/// A message could not be signed: the secret is not a valid key under these settings.
+/// The message cannot be signed: the secret is not a valid key under these settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret is empty, or is not base64 although the settings say so")]
 pub struct UnusableSecret;
@@ -106,7 +105,7 @@ pub(crate) struct Signing<'a> {
 }
 
 impl<'a> Signing<'a> {
-    /// The body alone, as `x-vapi-signature` signs it.
+    /// `x-vapi-signature` signs the body alone.
     pub const X_VAPI_SIGNATURE: Signing<'static> = Signing {
         algorithm: Algorithm::Sha256,
         format: "{body}",
@@ -164,8 +163,8 @@ fn run<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
 
 const TOKENS: [&str; 5] = ["{body}", "{timestamp}", "{method}", "{url}", "{svix-id}"];
 
-/// Whether two tokens of a format are separated by nothing or by letters and digits only. The signed payload would then be
-/// ambiguous.
+/// Whether two tokens of a format are separated by nothing or by letters and digits only. The signed payload would then
+/// be ambiguous.
 pub(crate) fn tokens_touch(format: &str) -> bool {
     let found = TOKENS.iter().flat_map(|token| format.match_indices(token));
     let mut spans: Vec<_> = found.map(|(at, token)| (at, at + token.len())).collect();

@@ -1,8 +1,8 @@
-//! Authenticates a request. In: a request's raw parts, a rulebook's schemes and active secrets, the time. Out: the secret and
-//! scheme that matched, or the reason for the refusal.
+//! Authenticates a request by its rulebook's schemes and active secrets: returns the secret and scheme that matched, or
+//! the reason for the refusal.
 //!
-//! Pure: no clock, no network, no database. During a rotation several secrets are active. Comparisons take constant time. A
-//! [`Refusal`] is for the log; the client learns nothing.
+//! Pure: no clock, no network, no database. Several secrets are active during a rotation. Comparisons take constant
+//! time. A [`Refusal`] is for the log; the client learns nothing.
 
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
@@ -18,11 +18,10 @@ use super::sign::{Signing, decode_signature, hmac};
 /// A request as received, before anything is parsed.
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {
-    /// The method, as `POST`.
+    /// For example `POST`.
     pub method: &'a str,
     /// The full URL that the sender used: the public URL with path and query.
     pub url: &'a str,
-    /// The headers.
     pub headers: &'a HeaderMap,
     /// The body, byte for byte.
     pub body: &'a [u8],
@@ -40,7 +39,6 @@ pub struct Authentication {
 /// Why a message is refused. For the log and the metrics; it contains no secret and no message content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// There is no such rulebook.
     #[error("no rulebook has this name")]
     NoRulebook,
     /// The rulebook has no usable secret.
@@ -50,30 +48,30 @@ pub enum Refusal {
     #[error("no webhook scheme is configured")]
     NoSchemeConfigured,
     /// No header of an accepted scheme is present.
-    #[error("the message carries no signature and no secret")]
+    #[error("the message has no signature and no secret")]
     NoCredentials,
     /// The timestamp of a signature is missing.
     #[error("header {header} with the timestamp is missing")]
     NoTimestamp {
-        /// The configured header.
+        /// Name of the configured header.
         header: String,
     },
     /// A header with bytes outside ASCII.
     #[error("header {header} is not ASCII")]
     NotAscii {
-        /// The configured header.
+        /// Name of the configured header.
         header: String,
     },
     /// A header is duplicated, so it is ambiguous.
-    #[error("header {header} is there more than once")]
+    #[error("header {header} occurs more than once")]
     Repeated {
-        /// The configured header.
+        /// Name of the configured header.
         header: String,
     },
     /// A timestamp or a signature cannot be parsed.
-    #[error("header {header} cannot be read")]
+    #[error("header {header} cannot be parsed")]
     Malformed {
-        /// The configured header.
+        /// Name of the configured header.
         header: String,
     },
     /// The timestamp is older than the replay window allows.
@@ -140,8 +138,8 @@ pub fn verify(
     matched.map(|(secret_id, scheme)| Authentication { secret_id, scheme })
 }
 
-/// Checks only the headers: a secret in a header must match, a signature must be well-formed, and its timestamp must be fresh. So
-/// a body is read only from a sender with a secret or a signature.
+/// Checks only the headers: a secret in a header must match, a signature must be well-formed, and its timestamp must be
+/// fresh. So a body is read only from a sender with a secret or a signature.
 ///
 /// # Errors
 /// Same as for [`verify`].
@@ -174,7 +172,7 @@ fn try_schemes<'a, T>(
     for scheme in &auth.schemes {
         match attempt(scheme) {
             Ok(given) => return Ok((given, scheme.name())),
-            // The refusal of a scheme whose header is present says more than that of an absent one.
+            // The refusal of a scheme whose header is present is more informative than that of an absent header.
             Err(tried) if refusal == Refusal::NoCredentials => refusal = tried,
             Err(_) => {}
         }
@@ -205,8 +203,8 @@ struct Covers<'a> {
     message_id: &'a str,
 }
 
-/// The HMACs of one message, each computed once. Hashing a large body is slow, so each algorithm is used for one signature header
-/// only: the first that the message has, in the order of the schemes.
+/// The HMACs of a message, each computed once. Hashing a large body is slow, so each algorithm serves a single
+/// signature header: the first in the message, in the order of the schemes.
 struct Macs<'a> {
     incoming: &'a Incoming<'a>,
     secrets: &'a [Secret],
@@ -349,7 +347,8 @@ fn timestamp<'a>(
     Ok(text)
 }
 
-/// The id of the secret at the matching index. Every index is checked, so that the duration does not reveal which one matched.
+/// The id of the secret at the matching index. Every index is checked, so that the duration does not reveal which one
+/// matched.
 fn find(secrets: &[Secret], matched: impl IntoIterator<Item = Choice>) -> Option<String> {
     let mut found = Choice::from(0);
     let mut index = 0_u64;

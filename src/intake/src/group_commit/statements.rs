@@ -1,7 +1,7 @@
-//! Writes the messages of one rulebook that share a transaction, with one statement per table for all of them.
+//! Writes the messages of one rulebook that share a transaction, with one statement per table.
 //!
-//! In: their steps, of different calls. Out: what was written for each. Handles only new messages of a call without an earlier
-//! report. Duplicates, amendments and other cases go through [`MessageWrite::run`] in the same transaction.
+//! It handles only new messages of calls without an earlier report. Duplicates, amendments and other cases go through
+//! [`MessageWrite::run`] in the same transaction.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,6 @@ use store::{call_transcripts, calls, decisions, fault_points, webhook_events};
 
 /// What was written for a message.
 pub(crate) struct WrittenMessage<'a> {
-    /// The response.
     pub answer: Value,
     /// Its SMS messages. They are queued last, because they lock rows that many calls share.
     texts: Option<Outgoing<'a>>,
@@ -36,7 +35,7 @@ struct NewReport<'a> {
     recording: Recording<'a, 'a>,
 }
 
-/// Writes the messages that it can handle. The result is `None` for each of the others.
+/// Writes the messages that it can handle. The result is `None` for each other message.
 ///
 /// # Errors
 /// If the database fails, or a caller was erased meanwhile.
@@ -76,7 +75,7 @@ pub(crate) async fn write<'a>(
     Ok(written)
 }
 
-/// Queues the SMS messages for messages of one rulebook. The result says for each message whether it has any.
+/// Queues the SMS messages for messages of one rulebook. Returns for each message whether it has any.
 ///
 /// # Errors
 /// If the database fails.
@@ -149,7 +148,7 @@ fn reported<'a>(place: usize, step: &'a MessageWrite<'a>) -> Option<NewReport<'a
     })
 }
 
-/// Writes the calls, turns, decisions and leads of reports. Out: the SMS messages to queue.
+/// Writes the calls, turns, decisions and leads of reports. Returns the SMS messages to queue.
 async fn report<'a>(
     tx: &DatabaseTransaction,
     reports: &[NewReport<'a>],

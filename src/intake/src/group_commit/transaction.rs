@@ -1,4 +1,4 @@
-//! One transaction with several messages: all are recorded or none.
+//! A transaction with several messages: all are recorded or none.
 
 use std::sync::{Arc, Mutex};
 
@@ -37,7 +37,7 @@ pub(crate) enum GroupOutcome {
 pub(crate) enum Writes {
     /// With one statement per table for all of them.
     AllAtOnce,
-    /// One message after another, which shows which one cannot be recorded.
+    /// One message after another, to find the message that cannot be recorded.
     OneByOne,
 }
 
@@ -45,9 +45,9 @@ pub(crate) enum Writes {
 pub(crate) enum GroupError {
     /// The message at this index cannot be recorded; the others can.
     By(usize, IngestError),
-    /// One of them cannot be recorded, and it is unknown which one.
+    /// One of them cannot be recorded, and it is unknown which.
     BySome(IngestError),
-    /// A reason that is not specific to a message.
+    /// A reason that no single message caused.
     All(IngestError),
 }
 
@@ -97,7 +97,8 @@ pub(crate) async fn together(items: &[GroupMessage], writes: Writes) -> Result<V
             revision: step.head.revision,
         });
     }
-    // Rulebook by rulebook: the daily count of SMS messages is a locked row, and all transactions lock these in one order.
+    // Rulebook by rulebook: the daily count of SMS messages is a locked row, and all transactions lock these in one
+    // order.
     let mut texted = Vec::with_capacity(steps.len());
     let (mut written, mut places) = (written.into_iter(), ready.iter().map(|one| one.place));
     for steps in steps.chunk_by(of_one_rulebook) {
@@ -171,7 +172,7 @@ fn all(error: impl Into<IngestError>) -> GroupError {
     GroupError::All(error.into())
 }
 
-/// The error of one message. If the database is away or busy, it is not specific to that message.
+/// The error of one message. If the database is away or busy, the message is not the cause.
 fn by(place: usize, error: IngestError) -> GroupError {
     match error {
         IngestError::CallErased => GroupError::By(place, error),
@@ -193,8 +194,8 @@ impl GroupMessage {
         self.message.access.rulebook_id
     }
 
-    /// The message with its head and its decision. `None` if it needs its own transaction: another revision decided, the caller
-    /// was erased, or a script failed.
+    /// The message with its head and its decision. `None` if it needs its own transaction: another revision decided,
+    /// the caller was erased, or a script failed.
     fn ready(&self, place: usize, head: Head) -> Result<Option<Ready<'_>>, IngestError> {
         let message = &self.message;
         if head.auth_version != message.access.auth_version {

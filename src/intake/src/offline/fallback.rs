@@ -1,9 +1,9 @@
-//! Fallback: how a message is answered and stored if the database is away or too slow.
+//! Answers and spools a message if the database is away or too slow.
 //!
-//! In: a verified message, and what its transaction left. Out: the response by the cached rulebook, once the message and the
-//! response are in the spool. If the spool fails too, a message without a waiting caller is refused, so that Vapi sends it again.
-//! A message that waits for an answer is answered anyway, so the caller never hears an error. Such a message is not recorded, and
-//! a notice gives the number of them. Its response promises nothing that requires a record, such as an SMS message to a contact.
+//! It decides by the cached rulebook, and responds once message and response are in the spool. If the spool fails too,
+//! it refuses a message without a waiting caller, so that Vapi sends it again. It answers a message with a waiting
+//! caller anyway, because the caller must never hear an error. Such a message is not recorded, and a notice shows how
+//! many there are. Its response promises nothing that requires a record, such as an SMS message to a contact.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +48,8 @@ impl Refuge {
         let keys = Keys::of(message.access.rulebook_id, &message.event);
         let committing = matches!(left, Partial::Committing(_));
         let before = if committing { None } else { self.before(keys).await };
-        // A response that may be committed or is already in the spool must be given, even if this message cannot be stored.
+        // If the response may be committed or is already in the spool, Vapi must get it, even if this message cannot be
+        // stored.
         let stands = committing || before.is_some();
         let given = self.given(intake, message, before, left).await;
         let mut answer = given.as_ref().map_or_else(
@@ -71,7 +72,7 @@ impl Refuge {
             Ok(()) => Disposition::Spooled,
             Err(error) if !waits_for_an_answer(message.event.kind) => return Err(error),
             Err(error) => {
-                tracing::error!(%error, kind = message.event.kind.as_str(), "a message is answered, but not recorded");
+                tracing::error!(%error, kind = message.event.kind.as_str(), "a message was answered, but not recorded");
                 let given = entry.about.given.as_ref().filter(|_| !stands);
                 if let Some(honest) = given.and_then(|given| given.found.found.answer_unkept(&message.event)) {
                     answer = honest;
@@ -86,15 +87,15 @@ impl Refuge {
         })
     }
 
-    /// The spool entry of the same message, if it is there already.
+    /// The spool entry of the same message, if there is one.
     async fn before(&self, keys: Keys) -> Option<Entry> {
         self.spool.under(keys).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the spool could not be asked for the same message");
+            tracing::warn!(%error, "the spool could not be searched for the same message");
             None
         })
     }
 
-    /// The response; `None` if no rulebook is known, the message needs a decision and nobody waits for the answer.
+    /// The response; `None` if no rulebook is known, the message needs a decision and nobody waits for the response.
     async fn given(
         &self,
         intake: &Intake,
@@ -103,7 +104,7 @@ impl Refuge {
         left: Partial,
     ) -> Option<RecordedResponse> {
         let ahead = match left {
-            // The transaction may have committed, so its response must be given.
+            // The transaction may have committed, so Vapi must get its response.
             Partial::Committing(given) => return Some(RecordedResponse::clone(&given)),
             Partial::WorkedOut(ahead) => Some(ahead),
             Partial::Nothing => None,

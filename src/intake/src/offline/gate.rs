@@ -1,9 +1,9 @@
-//! Gate to the database: how many messages may use it at the same time, and whether it is available.
+//! Limits how many messages use the database at the same time, and watches whether it is available.
 //!
-//! In: messages that need the database, and failures. Out: a connection pool and a permit, or `None`, and then the message goes
-//! to the spool. After a failure the gate runs a health check. While the check fails, no message waits for the database and the
-//! check repeats. The check uses existing connections first, because the database may allow no more; then new ones, because the
-//! existing ones may be dead.
+//! A message gets a connection pool and a permit, or `None`, and then goes to the spool. A failure triggers a health
+//! check. While the check fails, no message waits for the database, and the check repeats. The check tries existing
+//! connections first, because the database may allow no more. Then it tries new connections, because the existing ones
+//! may be dead.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -19,8 +19,8 @@ use store::Database;
 use store::connect::{self, Connections};
 use store::server::{self, PoolPlan, Unreachable};
 
-/// Number of messages that may use the database at the same time, for each connection that the pool may open. It includes
-/// messages whose waiter timed out. A message holds its connection for only a small part of its time.
+/// Number of messages that may use the database at the same time, for each connection that the pool may open. It
+/// includes messages whose waiter timed out. A message holds its connection for only a small part of its time.
 const IN_FLIGHT_PER_CONNECTION: usize = 3;
 /// The same limit for SQLite.
 const IN_FLIGHT_ON_SQLITE: usize = 48;
@@ -34,15 +34,15 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(250);
 /// How long an idle connection may take to respond while the database is away; then it is closed.
 const IDLE_ANSWER: Duration = Duration::from_millis(400);
-/// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was promoted
-/// later, stays read-only, and only a failing write would show it.
+/// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was
+/// promoted later, stays read-only, and only a failing write would show it.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an idle connection may take to respond in that check.
 const SWEEP_ANSWER: Duration = Duration::from_secs(2);
 /// How often the log repeats the same reason why the database cannot be reached.
 const REMIND: Duration = Duration::from_mins(1);
 
-/// Setup that must succeed before the first message after a start without the database.
+/// Setup that must succeed before the first message, after a start without the database.
 pub type Prepare = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// The gate to the database. Cloning is cheap.
@@ -52,15 +52,15 @@ pub struct DatabaseGate(Arc<Inner>);
 struct Inner {
     database: Database,
     plan: PoolPlan,
-    /// Pools for other work. They give up idle connections if messages cannot get one.
+    /// Pools for other work. They close idle connections if messages cannot get a connection.
     others: Vec<DatabaseConnection>,
     way: RwLock<Way>,
     away: AtomicBool,
-    /// The pool could not open a connection for a message.
+    /// Whether the pool failed to open a connection for a message.
     crowded: AtomicBool,
     suspected: Notify,
     back: Notify,
-    /// The setup that has not succeeded yet.
+    /// The setup, until it succeeds.
     prepare: Mutex<Option<Prepare>>,
 }
 
@@ -68,7 +68,6 @@ struct Inner {
 struct Way {
     db: DatabaseConnection,
     permits: Arc<Semaphore>,
-    /// The number of permits.
     most: usize,
 }
 
@@ -89,7 +88,8 @@ impl DatabaseGate {
         Self::with(database, pools, None)
     }
 
-    /// Same as [`DatabaseGate::new`], for a start without the database: it counts as away until it responds and `prepare` succeeds.
+    /// Same as [`DatabaseGate::new`], for a start without the database: it counts as away until it responds and
+    /// `prepare` succeeds.
     #[must_use]
     pub fn away(database: Database, pools: &Connections, prepare: Prepare) -> Self {
         Self::with(database, pools, Some(prepare))
@@ -127,8 +127,8 @@ impl DatabaseGate {
         self.way().db
     }
 
-    /// A pool and a permit, which the caller holds until its work is done. `None` if the database is away or no permit becomes
-    /// free in time.
+    /// A pool and a permit, which the caller holds until its work is done. `None` if the database is away or no permit
+    /// becomes free in time.
     pub async fn enter(&self) -> Option<(DatabaseConnection, OwnedSemaphorePermit)> {
         if self.is_away() {
             return None;
@@ -146,8 +146,8 @@ impl DatabaseGate {
         self.0.suspected.notify_one();
     }
 
-    /// Reports that the pool had no connection for a message and could not open one. If the database allows no more connections,
-    /// the limit is lowered, so that no message waits for a connection that never comes.
+    /// Reports that the pool had no connection for a message and could not open one. If the database allows no more
+    /// connections, the limit is lowered, so that no message waits for a connection that never comes.
     pub fn crowded(&self) {
         self.0.crowded.store(true, Ordering::Release);
         self.suspect();
@@ -195,7 +195,7 @@ impl DatabaseGate {
                     continue;
                 };
                 self.0.away.store(true, Ordering::Release);
-                tracing::error!(%error, "the database gives no sign of life: messages go to the spool");
+                tracing::error!(%error, "the database does not respond: messages go to the spool");
             }
             metrics::database_away(true);
             if stop.run_until_cancelled(self.wait()).await.is_none() {
@@ -231,7 +231,7 @@ impl DatabaseGate {
             let prepare = self.preparing().clone();
             if let Some(prepare) = prepare {
                 if let Err(error) = prepare().await {
-                    tracing::error!(error, "the database is there, but cannot be used yet");
+                    tracing::error!(error, "the database responds, but cannot be used yet");
                     continue;
                 }
                 *self.preparing() = None;
@@ -243,8 +243,8 @@ impl DatabaseGate {
         }
     }
 
-    /// Checks whether the database can be used: with the existing pool, else with a new one, which is returned. The existing
-    /// connections come first, because the database may allow no more.
+    /// Checks whether the database can be used: with the existing pool, else with a new one, which is returned. The
+    /// existing connections come first, because the database may allow no more.
     async fn reach(&self) -> Result<Option<DatabaseConnection>, Unreachable> {
         server::close_dead(&self.db(), IDLE_ANSWER).await;
         let Err(error) = sign_of_life(self.db()).await else {
@@ -343,14 +343,14 @@ impl OutageLog {
                 "the database allows no more connections: messages wait in the spool; raise its limit, or lower \
                  RINGBOOK_DATABASE_CONNECTIONS"
             ),
-            Unreachable::Silent => tracing::warn!("the database accepts connections and does not answer"),
-            Unreachable::Away(error) => tracing::warn!(error, "the database is still away"),
+            Unreachable::Silent => tracing::warn!("the database accepts connections, but does not respond"),
+            Unreachable::Away(error) => tracing::warn!(error, "the database is still unavailable"),
         }
     }
 }
 
-/// The health check: an empty transaction. On SQLite it needs the single writer, on PostgreSQL a connection that responds and may
-/// write. It runs in a separate task, because a cancelled check must not leave a connection unusable.
+/// The health check: an empty transaction. On SQLite it needs the single writer, on PostgreSQL a connection that
+/// responds and may write. It runs in a separate task, because a cancelled check must not leave a connection unusable.
 async fn sign_of_life(db: DatabaseConnection) -> Result<(), String> {
     let asked = tokio::spawn(async move {
         let tx = store::begin(&db).await?;
@@ -363,7 +363,7 @@ async fn sign_of_life(db: DatabaseConnection) -> Result<(), String> {
         Ok(Ok(Ok(true))) => Err("it is read-only".to_owned()),
         Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("no answer within a second".to_owned()),
+        Err(_) => Err("no response within a second".to_owned()),
     }
 }
 

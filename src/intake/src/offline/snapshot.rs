@@ -1,6 +1,6 @@
 //! Snapshots of each rulebook for use without the database: its webhook settings and its last rules that compiled.
 //!
-//! In: the database, polled every two seconds. Out: snapshots in memory, and encrypted ones beside the spool for a start without
+//! It polls the database every two seconds. Snapshots are in memory, and encrypted beside the spool for a start without
 //! the database. If the head revision does not compile, the previous snapshot stays.
 
 use std::collections::{HashMap, HashSet};
@@ -78,10 +78,10 @@ pub enum SnapshotError {
     #[error(transparent)]
     Rules(#[from] LoadError),
     /// The snapshot cannot be written or parsed.
-    #[error("the snapshot is not understood")]
+    #[error("the snapshot cannot be parsed")]
     Json(#[from] serde_json::Error),
     /// A secret in it is not hexadecimal.
-    #[error("the snapshot is not understood")]
+    #[error("the snapshot cannot be parsed")]
     Hex(#[from] hex::FromHexError),
     /// The spool failed.
     #[error(transparent)]
@@ -111,7 +111,7 @@ impl Snapshots {
         known.get(code).or_else(had).cloned()
     }
 
-    /// The rules to decide with: those that a message used last, or newer ones from a later poll.
+    /// The rules to decide with: the last that a message used, or newer rules from a later poll.
     pub fn rulebook(&self, access: &Access) -> Option<Arc<Rulebook>> {
         let looked_at = self
             .of(&access.code)
@@ -124,7 +124,8 @@ impl Snapshots {
         }
     }
 
-    /// Loads the snapshots that an earlier run stored beside the spool. Returns how many rulebooks are known then.
+    /// Loads the snapshots that an earlier run stored beside the spool. Returns how many rulebooks have a snapshot
+    /// then.
     ///
     /// # Errors
     /// If the spool cannot be read.
@@ -133,7 +134,7 @@ impl Snapshots {
         snapshots
             .for_each_concurrent(AT_ONCE, async |text| match self.revived(&text).await {
                 Ok(good) => self.learn(good, false),
-                Err(error) => tracing::warn!(%error, "a rulebook beside the spool cannot be used"),
+                Err(error) => tracing::warn!(%error, "a snapshot beside the spool cannot be used"),
             })
             .await;
         Ok(self.known.read().unwrap_or_else(PoisonError::into_inner).len())
@@ -144,7 +145,7 @@ impl Snapshots {
         if self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
             && let Err(error) = self.load().await
         {
-            tracing::warn!(%error, "what is beside the spool cannot be read");
+            tracing::warn!(%error, "the snapshots beside the spool cannot be read");
         }
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -153,7 +154,7 @@ impl Snapshots {
                 continue;
             }
             match stop.run_until_cancelled(self.look(&db)).await {
-                Some(Err(error)) => tracing::debug!(%error, "the rulebooks could not be looked at"),
+                Some(Err(error)) => tracing::debug!(%error, "the rulebooks could not be polled"),
                 Some(Ok(())) => {}
                 None => return,
             }
@@ -182,7 +183,11 @@ impl Snapshots {
         stream::iter(rows.into_iter().filter(is_news))
             .for_each_concurrent(AT_ONCE, async |row| {
                 if let Err(error) = self.keep(&row).await {
-                    tracing::warn!(rulebook = row.code, %error, "what is known of a rulebook stays as it was");
+                    tracing::warn!(
+                        rulebook = row.code,
+                        %error,
+                        "the snapshot of a rulebook could not be updated; the previous one stays"
+                    );
                 }
             })
             .await;
@@ -218,7 +223,11 @@ impl Snapshots {
             if !rows.iter().any(|row| row.id == good.access.rulebook_id)
                 && let Err(error) = self.spool.drop_snapshot(good.access.rulebook_id).await
             {
-                tracing::warn!(rulebook = good.access.code, %error, "an archived rulebook is still beside the spool");
+                tracing::warn!(
+                    rulebook = good.access.code,
+                    %error,
+                    "the snapshot of an archived rulebook could not be deleted"
+                );
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The spool: stores messages on disk while the database is away.
 //!
-//! In: messages with the response that was given. Out: the same, encrypted and on the disk of this machine before the response is
-//! sent. The size is bounded, and a message waits for the disk no longer than [`PATIENCE`]. [`entry`] defines the entries,
-//! [`drain`] records them. If the disk is lost, the messages on it are lost.
+//! Each message and its response are encrypted and on this machine's disk before Vapi gets the response. The size is
+//! bounded, and a message waits for the disk no longer than [`PATIENCE`]. [`entry`] defines the entries, and [`drain`]
+//! records them. If the disk is lost, the messages on it are lost.
 
 pub mod drain;
 pub mod entry;
@@ -23,7 +23,7 @@ use store::spool::{SealedEntry, SpoolFile, SpoolFileError, WaitingMessage};
 
 /// Timeout for storing a message. A working disk needs milliseconds, and a late response is better than none.
 pub const PATIENCE: Duration = Duration::from_secs(3);
-/// Timeout for looking up the same message.
+/// Timeout for the search for an earlier copy of the message.
 const LOOK: Duration = Duration::from_millis(300);
 /// Maximum number of instances that share a folder.
 const MOST_FILES: u32 = 64;
@@ -50,10 +50,10 @@ pub enum SpoolError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The entry cannot be parsed by this version of the program.
-    #[error("an entry of the spool is not understood")]
+    #[error("an entry of the spool cannot be parsed")]
     NotUnderstood(#[from] serde_json::Error),
     /// The entry is truncated.
-    #[error("an entry of the spool is cut off")]
+    #[error("an entry of the spool is truncated")]
     Torn,
     /// Too many instances use the folder.
     #[error("{MOST_FILES} other instances use this folder already")]
@@ -101,7 +101,7 @@ impl Spool {
         Self(None)
     }
 
-    /// Opens the first file of the folder that no other instance uses.
+    /// Opens the folder's first file that no other instance uses.
     ///
     /// # Errors
     /// If no file can be created or opened.
@@ -301,7 +301,7 @@ async fn write(inner: std::sync::Weak<Inner>, mut puts: mpsc::Receiver<PendingIn
         let entries: Vec<WaitingMessage> = batch.iter().map(|put| put.entry.clone()).collect();
         let together = inner.file.keep(&entries).await;
         if let Err(error) = &together {
-            tracing::error!(%error, messages = entries.len(), "the spool did not take messages");
+            tracing::error!(%error, messages = entries.len(), "the spool could not store messages: check the disk");
         }
         let single = together.is_err() && batch.len() > 1;
         for (at, put) in batch.drain(..).enumerate() {

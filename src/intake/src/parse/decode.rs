@@ -1,7 +1,7 @@
-//! Parses a body. In: the bytes of a verified body. Out: an [`Event`], or why the body cannot be read.
+//! Parses a verified body into an [`Event`].
 //!
-//! Pure and tolerant. Vapi's published schema is not enforced: only four faults make a body [`Unreadable`]. Any other missing,
-//! extra or mistyped field reads as absent. Values that nobody reads are not built: see `document`.
+//! Pure and tolerant: Vapi's published schema is not enforced, and only four faults make a body [`Unreadable`]. Any
+//! other missing, extra or mistyped field reads as absent. Values that nobody reads are not built: see `lazy_json`.
 
 use std::sync::OnceLock;
 
@@ -12,23 +12,23 @@ use super::lazy_json::{JsonPart, LazyJson};
 pub use super::turns::Turn;
 use super::{tool_requests, turns};
 
-/// Maximum nesting depth of a message. Vapi's own reach about ten; `serde_json` and the database fail at slightly more.
+/// Maximum nesting depth of a message. Vapi's messages reach about ten; `serde_json` and the database fail slightly
+/// above this limit.
 pub const DEPTH_LIMIT: usize = 100;
-/// Maximum length of an id: longer than any id of Vapi, short enough for every index.
+/// Maximum length of an id: above that of any Vapi id, and short enough for every index.
 pub const ID_LIMIT: usize = 255;
 
 /// Why a body cannot be read. The body is stored anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Not UTF-8.
     #[error("the body is not UTF-8")]
     NotUtf8,
     /// Not JSON.
     #[error("the body is not JSON: line {line}, column {column}")]
     NotJson {
-        /// Where it stops being JSON.
+        /// Line where it stops being JSON.
         line: usize,
-        /// Where it stops being JSON.
+        /// Column where it stops being JSON.
         column: usize,
     },
     /// Nested deeper than [`DEPTH_LIMIT`].
@@ -247,8 +247,8 @@ fn after_string(mut rest: &[u8]) -> &[u8] {
     &[]
 }
 
-/// Replaces every `\u0000` and every lone surrogate in JSON text by U+FFFD: `PostgreSQL` rejects the former, `serde_json` the
-/// latter. Runs once before parsing, so no parsed string can contain either.
+/// Replaces every `\u0000` and every lone surrogate in JSON text by U+FFFD: `PostgreSQL` rejects the former,
+/// `serde_json` the latter. It runs once before parsing, so no parsed string can contain either.
 pub(crate) fn without_nul(text: String) -> String {
     let bytes = text.as_bytes();
     let mut bad: Vec<usize> = Vec::new();

@@ -1,4 +1,4 @@
-//! A parsed message. In: the parts that `decode` read. Out: [`Event`], the type that the rest of the webhook uses.
+//! [`Event`], a parsed message: the type that the rest of the webhook uses.
 
 use std::sync::OnceLock;
 
@@ -16,7 +16,7 @@ const FUNCTION_CALL: &str = "function-call";
 
 macro_rules! kinds {
     ($($variant:ident = $text:literal),+ $(,)?) => {
-        /// Vapi's message types, and `Unknown` for those it adds.
+        /// Vapi's message types. `Unknown` stands for types that Vapi adds later.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum MessageType {
             $(#[doc = concat!("`", $text, "`")] $variant,)+
@@ -86,7 +86,6 @@ kinds! {
 /// One parsed message. No string in it contains a NUL, which `PostgreSQL` would reject.
 #[derive(Debug)]
 pub struct Event {
-    /// Its type.
     pub kind: MessageType,
     /// The type as received, at most 100 characters; empty if missing.
     pub type_name: String,
@@ -110,7 +109,7 @@ pub struct CallPart {
     pub id: Option<String>,
     /// The call's state when the message was created.
     pub status: Option<String>,
-    /// `inboundPhoneCall` and the like.
+    /// For example `inboundPhoneCall`.
     pub call_type: Option<String>,
     /// When Vapi created the call.
     pub created_at: Option<DateTime<Utc>>,
@@ -146,7 +145,7 @@ pub enum Payload {
     Transcript {
         /// `user` or `assistant`.
         role: String,
-        /// What was said.
+        /// The spoken words.
         text: String,
         /// Whether the transcript of this sentence is final.
         is_final: bool,
@@ -159,23 +158,21 @@ pub enum Payload {
     TransferDestination,
     /// Which assistant or person should take over?
     Handoff {
-        /// The destination that the model named.
+        /// The destination requested by the model.
         destination: Option<String>,
-        /// Why.
         reason: Option<String>,
         /// All parameters of the model, an object.
         parameters: Value,
     },
     /// What do we know about this?
     KnowledgeBase {
-        /// The caller's last words.
+        /// The caller's last words, as Vapi sends them.
         query: String,
     },
     /// How long should the assistant wait before it speaks?
     Endpointing,
     /// May this contact of a campaign be dialled?
     Predial {
-        /// The campaign.
         campaign_id: Option<String>,
         /// The contact's number.
         number: Option<String>,
@@ -203,7 +200,7 @@ pub struct Report {
     pub summary: Option<String>,
     /// URL of the recording.
     pub recording_url: Option<String>,
-    /// Cost of the call, in millionths of a dollar.
+    /// In millionths of a dollar.
     pub cost_micros: Option<i64>,
     /// Vapi's analysis, an object: summary, structured data, evaluation.
     pub analysis: Option<Value>,
@@ -220,7 +217,7 @@ pub struct ToolRequest {
     pub id: String,
     /// The tool's name.
     pub name: String,
-    /// Its arguments, an object.
+    /// An object.
     pub arguments: Value,
 }
 
@@ -263,7 +260,7 @@ impl Event {
         self.turns.get_or_init(|| turns::read(self.document.root())).as_slice()
     }
 
-    /// The words of the caller only: the agent's question "is it flooding?" does not report a flood.
+    /// Only the caller's words: the agent's question "is it flooding?" does not report a flood.
     #[must_use]
     pub fn said(&self) -> Vec<&str> {
         let said: Vec<&str> = self
@@ -280,8 +277,8 @@ impl Event {
         }
     }
 
-    /// The words of the agent and the caller, one line per turn, the agent's after [`AGENT_LINE`]: a short answer is only clear
-    /// with its question.
+    /// The words of the agent and the caller, one line per turn, the agent's after [`AGENT_LINE`]. A short answer is
+    /// only clear together with its question.
     #[must_use]
     pub fn conversation(&self) -> String {
         let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -297,9 +294,9 @@ impl Event {
         }
     }
 
-    /// The values at an RFC 6901 pointer into the message (without `/message`). A pointer under `/arguments/` reads the given
-    /// tool arguments, one under `/structuredOutputs/NAME/` the structured output of that name. Empty if the value is absent or
-    /// null, or the pointer is invalid. Several values if the pointer matches several.
+    /// The values at an RFC 6901 pointer into the message (without `/message`). A pointer under `/arguments/` reads the
+    /// given tool arguments, one under `/structuredOutputs/NAME/` the structured output of that name. Empty if the
+    /// value is absent or null, or the pointer is invalid. Several values if the pointer matches several.
     #[must_use]
     pub fn values(&self, pointer: &str, arguments: Option<&Value>) -> Vec<Value> {
         let found = if pointer == "/arguments" || pointer.starts_with("/arguments/") {
@@ -328,7 +325,7 @@ impl Event {
     }
 }
 
-/// Maximum length of an agent's turn, in bytes. The end is kept, because the question is there.
+/// Maximum length of an agent's turn, in bytes. The end is kept, because it contains the question.
 const MAX_ASKED: usize = 400;
 
 fn ending(text: &str) -> &str {

@@ -1,4 +1,4 @@
-//! Extracts facts from a message. In: the event, and a tool's arguments. Out: the facts that rules can use.
+//! Extracts from a message, and from a tool's arguments, the facts that rules can use.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -41,7 +41,7 @@ pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) ->
     extracted
 }
 
-/// The instant that a message's facts are about: the start of the call for a report, the message's own timestamp for all others.
+/// The instant that a message's facts are about: for a report the start of the call, else the message's own timestamp.
 #[must_use]
 pub fn instant(event: &Event, received_at: DateTime<Utc>) -> DateTime<Utc> {
     let began = match &event.payload {
@@ -60,8 +60,8 @@ pub fn text<'a>(extracted: &'a ExtractedFacts, name: &str) -> Option<&'a str> {
     }
 }
 
-/// The facts of a whole Vapi message given as JSON, and the instant that they are about, if the message contains one. `None` if
-/// the message cannot be read.
+/// The facts of a whole Vapi message given as JSON, and the instant that they are about, if the message contains one.
+/// `None` if the message cannot be read.
 #[must_use]
 pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(ExtractedFacts, Option<DateTime<Utc>>)> {
     let event = super::decode::decode(message.to_string().as_bytes()).ok()?;

@@ -1,14 +1,14 @@
-//! Idempotency keys. In: an [`Event`]. Out: the keys under which the event and its parts are recorded once.
+//! Idempotency keys: each event and each of its parts is recorded once under its key.
 //!
 //! | message | key within the rulebook |
 //! |---|---|
 //! | end-of-call-report, call.deleted | call id, type |
 //! | status-update | call id, type, status |
 //! | tool-calls | call, chat or session id, and each tool call's id, name and arguments |
-//! | every other, and any without a call id | call id if any, type, message timestamp, hash of the type's own fields |
+//! | any other, and any without a call id | call id if any, type, message timestamp, hash of the type's own fields |
 //!
-//! Vapi sends no event id, and its presigned URLs differ on each delivery. So neither an id nor the body's hash identifies a
-//! retry.
+//! Vapi sends no event id, and its presigned URLs differ on each delivery. So neither an id nor the body's hash
+//! identifies a retry.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -58,8 +58,8 @@ impl Event {
         }
     }
 
-    /// The key of one tool call. Calls with the same call, chat or session, id, name and arguments are duplicates. Without a
-    /// call, chat or session, only a repeat of the same message is a duplicate.
+    /// The key of one tool call. Calls with the same call, chat or session, id, name and arguments are duplicates.
+    /// Without a call, chat or session, only a repeat of the same message is a duplicate.
     #[must_use]
     pub fn tool_call_key(&self, request: &ToolRequest) -> String {
         let (kind, scope) = self.scope().unwrap_or_else(|| ("message", self.own_key()));
@@ -123,8 +123,8 @@ fn drop_addresses(value: &mut Value) {
     }
 }
 
-/// One component of a key: the string itself if it is short and plain, else its hash. So no id can imitate part of another key or
-/// exceed the maximum length of an index.
+/// One component of a key: the string itself if it is short and plain, else its hash. So no id can imitate part of
+/// another key or exceed the maximum length of an index.
 fn component(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:+".contains(&byte);
     if !text.is_empty() && text.len() <= 120 && text.bytes().all(plain) {

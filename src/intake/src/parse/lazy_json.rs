@@ -1,8 +1,8 @@
-//! A lazily parsed JSON text. In: the text of a message. Out: its parts, by name, each parsed once and only on request.
+//! A lazily parsed JSON text: each part is looked up by name and parsed once, only on request.
 //!
-//! A message can have 100 kB, of which a decision reads a few hundred bytes. So unread values are never built: a [`LazyJson`]
-//! holds the text and, for each object or array that was read, the positions of its children. Readers are tolerant: absent,
-//! mistyped or out-of-range values read as `None`.
+//! A message can have 100 kB, of which a decision reads a few hundred bytes. So unread values are never built: a
+//! [`LazyJson`] holds the text and, for each object or array that was read, the positions of its children. Readers are
+//! tolerant: absent, mistyped or out-of-range values read as `None`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Upper bound of instants, in microseconds since 1970: beyond it databases disagree.
+/// Upper bound of instants, in microseconds since 1970: databases disagree about later instants.
 const YEAR_10000: i64 = 253_402_300_800_000_000;
 
 /// A validated JSON text, with the positions of the parts that were read.
@@ -58,7 +58,6 @@ impl LazyJson {
         }))
     }
 
-    /// The root value.
     #[must_use]
     pub fn root(&self) -> JsonPart<'_> {
         JsonPart {
@@ -113,7 +112,7 @@ impl<'a> JsonPart<'a> {
         self.nodes().iter().map(move |node| JsonPart { text, node })
     }
 
-    /// The member `name` of an object; the last one if the name is duplicated.
+    /// The member `name` of an object; the last such member if the name is duplicated.
     #[must_use]
     pub fn get(self, name: &str) -> Option<JsonPart<'a>> {
         if !self.is_object() {
@@ -243,7 +242,8 @@ impl fmt::Debug for JsonPart<'_> {
     }
 }
 
-/// Replaces numbers near the limit of a float by null: `PostgreSQL` writes all their digits out, and parsing those may overflow.
+/// Replaces numbers near the limit of a float by null: `PostgreSQL` writes all their digits out, and parsing those may
+/// overflow.
 pub(crate) fn without_vast_numbers(value: &mut Value) {
     const VAST: f64 = 1e300;
     match value {

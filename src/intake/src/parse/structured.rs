@@ -1,7 +1,8 @@
-//! Data that the assistant's model extracted, wherever Vapi puts it: structured outputs by name, and the data of the analysis.
+//! Reads the data that the assistant's model extracted, wherever Vapi puts it: structured outputs by name, and the
+//! analysis's data.
 //!
-//! In: a message. Out: values by pointer. Vapi keys structured outputs by ids that change with the assistant, so they are looked
-//! up by name. Results and data may be JSON inside a string.
+//! Vapi keys structured outputs by ids that change with the assistant, so they are looked up by name. Results and data
+//! may be JSON inside a string.
 
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use super::lazy_json::{JsonPart, without_vast_numbers};
 pub const OUTPUTS: &str = "/structuredOutputs";
 /// The pointer to the data of Vapi's analysis.
 const DATA: &str = "/analysis/structuredData";
-/// Instead of a name: every output, in order.
+/// Stands for every output, in order.
 const ANY: &str = "*";
 /// Maximum number of outputs read from one message.
 const MAX_OUTPUTS: usize = 100;
@@ -32,7 +33,6 @@ struct Output {
 }
 
 impl Structured {
-    /// Reads a message.
     #[must_use]
     pub fn read(message: JsonPart<'_>) -> Self {
         const OUTPUTS_AT: [&[&str]; 4] = [
@@ -71,7 +71,8 @@ impl Structured {
         found
     }
 
-    /// The values at a pointer into structured outputs or the analysis's data; `None` if the pointer has another prefix.
+    /// The values at a pointer into structured outputs or the analysis's data; `None` if the pointer has another
+    /// prefix.
     #[must_use]
     pub fn at(&self, pointer: &str) -> Option<Vec<Value>> {
         if let Some(rest) = within(pointer, OUTPUTS) {
@@ -130,8 +131,8 @@ fn value(part: JsonPart<'_>) -> Value {
     }
 }
 
-/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, a key is used that differs
-/// only in case, underscores and hyphens: models write `postal_code` and `postalCode`.
+/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, a key is used that
+/// differs only in case, underscores and hyphens: models write `postal_code` and `postalCode`.
 pub(crate) fn at(result: &Value, pointer: &str) -> Option<Value> {
     let mut place = result;
     for token in pointer.split('/').skip(1) {

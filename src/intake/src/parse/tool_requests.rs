@@ -1,4 +1,4 @@
-//! Extracts tool calls. In: a tool-calls or function-call message. Out: each tool call once, with its arguments.
+//! Extracts each tool call of a message once, with its arguments.
 //!
 //! Vapi writes the same calls in up to three lists and the arguments in up to four places, as a string or as an object.
 
@@ -8,15 +8,16 @@ use super::decode::{ID_LIMIT, bounded, without_nul};
 use super::event::ToolRequest;
 use super::lazy_json::{JsonPart, without_vast_numbers};
 
-/// Maximum number of tool calls in a message: far more than a model makes at a time, few enough for one transaction.
+/// Maximum number of tool calls in a message: far above what a model makes at a time, and few enough for one
+/// transaction.
 const MOST: usize = 50;
 /// Maximum length of a tool's name, in characters.
 const NAME_LIMIT: usize = 200;
 /// Maximum nesting of string-encoded arguments.
 const MAX_ENCODED: usize = 3;
 
-/// The union of all lists, at most [`MOST`] requests. A list that repeats a request of another list only fills in its missing
-/// fields. Within a list, two calls are duplicates only if id, name and arguments are equal.
+/// The union of all lists, at most [`MOST`] requests. A list that repeats a request of another list only fills in its
+/// missing fields. Within a list, two calls are duplicates only if id, name and arguments are equal.
 pub(crate) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
     let listed = |name| message.get(name).into_iter().flat_map(JsonPart::children);
     let lists: [Vec<ToolRequest>; 4] = [
@@ -40,7 +41,7 @@ pub(crate) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
                 if requests.len() == MOST {
                     tracing::warn!(
                         most = MOST,
-                        "a message asks for more tool calls than are run; the rest is left out"
+                        "a message has too many tool calls; only the first ones run"
                     );
                     return requests;
                 }

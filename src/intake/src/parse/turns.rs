@@ -1,4 +1,4 @@
-//! The turns of a call. In: a message. Out: its turns, in order, without the assistant's prompt.
+//! Extracts the turns of a call in order, without the assistant's prompt.
 
 use super::lazy_json::JsonPart;
 
@@ -19,8 +19,8 @@ pub fn role(role: String) -> String {
     if role == "bot" { "assistant".to_owned() } else { role }
 }
 
-/// The turns from the best source that has any: the artifact's messages, the message's own, the `OpenAI` format, and last the
-/// lines of the transcript.
+/// The turns from the best source that has any: the artifact's messages, the message's own, the `OpenAI` format, or
+/// last the lines of the transcript.
 pub(crate) fn read(message: JsonPart<'_>) -> Vec<Turn> {
     const PLACES: [&[&str]; 5] = [
         &["artifact", "messages"],

@@ -1,7 +1,7 @@
-//! Vapi's list of calls. In: a span of time. Out: every call updated in it, once, in batches.
+//! Loads every call in Vapi's list that was updated in a span of time, once, in batches.
 //!
-//! Vapi returns at most 1,000 calls per request and documents no order. So a span is halved as long as its batch is full: no call
-//! is missed in any order. The calls of a full batch are used too.
+//! Vapi returns at most 1,000 calls per request and documents no order. So a span is halved as long as its batch is
+//! full: no call is missed in any order. The calls of a full batch are used too.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use super::client::{VapiClient, VapiError};
 
 /// Calls per request. Vapi's maximum is 1,000, but a call can have 100 kB.
 pub const PIECE: usize = 100;
-/// The shortest span, which is not halved: Vapi's times have milliseconds.
+/// The shortest span, which is not halved: Vapi's timestamps have milliseconds.
 const SHORTEST: TimeDelta = TimeDelta::milliseconds(1);
 
 /// A span of time, both ends included.
@@ -28,7 +28,6 @@ pub struct Span {
 /// A call in Vapi's list.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Vapi's id.
     pub id: String,
     /// All fields, an object.
     pub fields: Value,
@@ -92,7 +91,7 @@ impl VapiClient {
 }
 
 impl Calls<'_> {
-    /// The next batch, without calls of earlier batches; `None` after the last one.
+    /// The next batch, without calls of earlier batches; `None` after the last batch.
     ///
     /// # Errors
     /// If the request to Vapi fails.
@@ -109,7 +108,7 @@ impl Calls<'_> {
         let (found, full) = match self.client.get(self.key, "/call", &query, self.stop).await {
             Ok(answered) => {
                 let Value::Array(list) = answered.json else {
-                    return Err(VapiError::Unreadable("the list of calls is no list"));
+                    return Err(VapiError::Unreadable("the list of calls is not an array"));
                 };
                 let full = list.len() >= self.piece;
                 (list, full)
@@ -130,7 +129,7 @@ impl Calls<'_> {
         } else if full {
             tracing::warn!(
                 calls = found.len(),
-                "Vapi has more calls that were changed in one millisecond than it gives at a time; some may be missing"
+                "more calls changed in one millisecond than Vapi returns per request; some may be missing"
             );
         }
         let new = found.into_iter().filter_map(Call::of);

@@ -1,4 +1,4 @@
-//! HTTP client for Vapi. In: a path and a key. Out: JSON, or an error. Transient failures are retried with exponential backoff.
+//! HTTP client for Vapi's API. It retries transient failures with exponential backoff.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 const TRIES: u32 = 5;
 /// The pause after the first failure; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Maximum pause, whatever Vapi asks for: then the next run tries again.
+/// Maximum pause, even if Vapi asks for a longer one: then the next run tries again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// Why a request to Vapi failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VapiError {
     /// The HTTP client could not be created.
-    #[error("the HTTP client for Vapi could not be made")]
+    #[error("the HTTP client for Vapi could not be created")]
     Client(#[source] reqwest::Error),
     /// Vapi refuses the key.
     #[error("Vapi refuses the key (HTTP {0})")]
@@ -33,13 +33,13 @@ pub enum VapiError {
     #[error("Vapi answered HTTP {0}")]
     Status(u16),
     /// No response.
-    #[error("Vapi did not answer: {0}")]
+    #[error("Vapi did not respond: {0}")]
     NoAnswer(&'static str),
     /// The response is larger than the limit.
-    #[error("Vapi's answer is too large")]
+    #[error("Vapi's response is too large")]
     TooLarge,
     /// The response has an unexpected format.
-    #[error("Vapi's answer cannot be read: {0}")]
+    #[error("Vapi's response cannot be read: {0}")]
     Unreadable(&'static str),
     /// Stopped during a pause.
     #[error("stopped")]
@@ -60,10 +60,8 @@ pub struct VapiClient {
     base_url: String,
 }
 
-/// A response.
 #[derive(Debug)]
 pub struct VapiResponse {
-    /// The body.
     pub json: Value,
     /// The `Date` of the response.
     pub date: Option<DateTime<Utc>>,
@@ -109,7 +107,7 @@ impl VapiClient {
             tries += 1;
             let wait = asked.map_or(pause, |asked| asked.max(pause)).min(LONGEST_PAUSE);
             pause *= 2;
-            tracing::debug!(error = %error, wait_ms = wait.as_millis(), "asking Vapi again in a moment");
+            tracing::debug!(error = %error, wait_ms = wait.as_millis(), "the request to Vapi failed and is retried");
             if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 return Err(VapiError::Stopped);
             }
@@ -124,7 +122,7 @@ impl VapiClient {
         query: &[(&str, String)],
     ) -> Result<VapiResponse, (VapiError, Option<Duration>)> {
         let url = reqwest::Url::parse_with_params(&format!("{}{path}", self.base_url), query)
-            .map_err(|_| (VapiError::Unreadable("VAPI_BASE_URL is no address"), None))?;
+            .map_err(|_| (VapiError::Unreadable("VAPI_BASE_URL is not a valid URL"), None))?;
         let response = self.http.get(url).bearer_auth(key).send().await;
         let response = response.map_err(|error| (no_answer(&error), None))?;
         let status = response.status();
@@ -143,7 +141,7 @@ impl VapiClient {
             _ => {}
         }
         let body = read_bounded(response).await.map_err(|error| (error, None))?;
-        let json = serde_json::from_slice(&body).map_err(|_| (VapiError::Unreadable("it is no JSON"), None))?;
+        let json = serde_json::from_slice(&body).map_err(|_| (VapiError::Unreadable("it is not JSON"), None))?;
         Ok(VapiResponse { json, date })
     }
 }

@@ -1,11 +1,11 @@
-//! Builds the report that Vapi would have posted. In: an ended call from Vapi's list. Out: the body of an `end-of-call-report`
-//! message with the same fields in the same places, and the same bytes for the same call.
+//! Builds the `end-of-call-report` that Vapi would have posted, from an ended call in Vapi's list. It has the same
+//! fields in the same places, and the same bytes for the same call.
 
 use serde_json::{Map, Value, json};
 
 use super::calls::Call;
 
-/// Fields that a report has in the same form as a call.
+/// Fields with the same form in a report and in a call.
 const SAME: [&str; 14] = [
     "endedReason",
     "endedMessage",
@@ -42,7 +42,7 @@ pub fn body(call: &Call) -> Option<Vec<u8>> {
     let fields = call.fields.as_object()?;
     let mut message = Map::new();
     message.insert("type".to_owned(), "end-of-call-report".into());
-    // The timestamp is the end of the call, and Vapi's own report is later. So Vapi's report replaces this one.
+    // The timestamp is the end of the call. Vapi's own report has a later timestamp, so it replaces this report.
     message.insert("timestamp".to_owned(), ended.timestamp_millis().into());
     for name in SAME {
         if let Some(value) = fields.get(name).filter(|value| !value.is_null()) {

@@ -1,7 +1,7 @@
 //! Backtests and replays of stored decisions.
 //!
-//! [`run`] reads stored calls in pages by id and decides on its own threads, so that neither a long transaction nor a
-//! busy runtime delays calls. [`queue`] runs backtests one after another and stores their progress in the database.
+//! [`run`] reads stored calls in pages by id and decides on its own threads. So neither a long transaction nor a busy
+//! runtime delays calls. [`queue`] runs backtests one after another and stores their progress in the database.
 //! [`replay`] decides stored decisions again.
 
 pub mod queue;
@@ -25,9 +25,9 @@ pub enum HistoryError {
     #[error("the stored decisions could not be read")]
     Database(#[from] DbErr),
     /// A stored decision is malformed.
-    #[error("a stored decision cannot be read")]
+    #[error("a stored decision cannot be parsed")]
     Malformed(#[from] serde_json::Error),
     /// A deciding thread panicked.
-    #[error("the work was stopped: {0}")]
+    #[error("a deciding thread panicked: {0}")]
     Stopped(String),
 }

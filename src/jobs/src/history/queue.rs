@@ -1,8 +1,8 @@
 //! Backtests as background jobs.
 //!
-//! An instance runs one backtest at a time and the others wait, because calls have priority. A running backtest
-//! writes its row twice a second, and finds out there whether it was cancelled. A row that is no longer written
-//! belongs to an instance that died. No other state of a backtest is in memory.
+//! An instance runs one backtest at a time, and the others wait, because calls have priority. A running backtest writes
+//! its row twice a second, and learns there whether it was cancelled. If nobody writes a running row any more, its
+//! instance has died. Backtests have no other state in memory.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ const AT_A_TIME: usize = 1;
 const MOST_WAITING: u64 = 20;
 /// Interval between writes of the row.
 const BEAT: Duration = Duration::from_millis(500);
-/// A row that was not written for this time belongs to an instance that died.
+/// If a running row is older than this, its instance has died.
 const SILENT: TimeDelta = TimeDelta::seconds(15);
 
 /// A requested backtest.
@@ -45,9 +45,8 @@ pub struct BacktestRequest {
     pub span: Span,
     /// Maximum number of decisions, newest first.
     pub limit: Option<u64>,
-    /// Whether to include prices that tools were asked for.
+    /// Whether to include prices quoted by tools.
     pub tool_quotes: bool,
-    /// The author.
     pub author: String,
 }
 
@@ -57,10 +56,10 @@ pub enum AskError {
     /// Too many are waiting.
     #[error("{MOST_WAITING} backtests of this rulebook wait or run already")]
     TooMany,
-    #[error("the backtest could not be kept")]
+    #[error("the backtest could not be stored")]
     Database(#[from] DbErr),
     /// The task that stored it panicked.
-    #[error("the work was stopped: {0}")]
+    #[error("the task that stored the backtest ended early: {0}")]
     Stopped(String),
 }
 
@@ -77,8 +76,8 @@ pub struct Backtests {
 
 type Key = (Uuid, Uuid);
 
-/// The execution order. Backtests of one rulebook first wait for each other. So each rulebook is in the common queue
-/// at most once, and many backtests of one do not delay the others.
+/// The execution order. Backtests of one rulebook first wait for each other. So each rulebook is in the common queue at
+/// most once, and many backtests of one rulebook do not delay the others.
 #[derive(Clone)]
 struct Turns {
     own: OwnTurns,
@@ -99,13 +98,14 @@ impl Turns {
     /// Waits for a turn, which ends on drop.
     async fn take(&self, rulebook_id: Uuid) -> [Option<OwnedSemaphorePermit>; 2] {
         let own = self.own.take(rulebook_id).await;
-        // It is never closed.
+        // The semaphore is never closed.
         [own, Arc::clone(&self.all).acquire_owned().await.ok()]
     }
 }
 
 impl Backtests {
-    /// `read` is for the calls. Running backtests end soon after `stop` is cancelled. `tasks` tracks them.
+    /// `read` is the pool for reading the calls. Running backtests end soon after `stop` is cancelled. `tasks` tracks
+    /// them.
     #[must_use]
     pub fn new(
         db: DatabaseConnection,
@@ -126,7 +126,7 @@ impl Backtests {
         }
     }
 
-    /// An instance without a database, for operations that only describe themselves.
+    /// A queue that never runs anything, for an API that only describes itself.
     #[must_use]
     pub fn nowhere(db: DatabaseConnection, clock: Clock) -> Self {
         let never = Arc::new(|_: &[&Rulebook], _: &[u8]| None);
@@ -366,7 +366,7 @@ fn looked_at(result: &BacktestResult) -> i64 {
 fn sentence(error: &HistoryError) -> &'static str {
     match error {
         HistoryError::Database(_) => "The database did not respond; try again.",
-        HistoryError::Malformed(_) => "A stored decision cannot be read; the log says more.",
+        HistoryError::Malformed(_) => "A stored decision cannot be parsed; see the log.",
         HistoryError::Stopped(_) => "The work was stopped; try again.",
     }
 }

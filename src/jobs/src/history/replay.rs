@@ -1,4 +1,4 @@
-//! Replays stored decisions: one, or all in a time range. [`RulebookCache`] caches each revision, so each is compiled only
+//! Replays stored decisions: a single decision, or all in a time range. [`RulebookCache`] compiles each revision only
 //! once.
 
 use std::collections::HashMap;
@@ -131,7 +131,7 @@ pub async fn all(
     Ok(whole)
 }
 
-/// A decision's id and revision, and the result of its replay. `None` if its facts were erased.
+/// A decision's id and revision, and its replay. `None` if its facts were erased.
 type Again = Option<(Uuid, i64, ReplayResult)>;
 
 fn again(row: &QueryResult, rulebooks: &HashMap<i64, Arc<Rulebook>>) -> Result<Again, HistoryError> {

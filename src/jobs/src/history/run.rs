@@ -22,20 +22,20 @@ use store::decisions::pages::{Columns, Span, millis_of};
 
 /// Decisions per page.
 const PAGE: u64 = 500;
-/// Number of pages that wait to be decided.
+/// Number of pages that may wait for a deciding thread.
 const WAITING: usize = 4;
 /// Interval between progress reports.
 const TOLD_EVERY: Duration = Duration::from_millis(400);
 /// Maximum number of deciding threads.
 const MOST_THREADS: usize = 4;
-/// The stack size, for deeply nested scripts.
+/// Stack size in bytes, for deeply nested scripts.
 const STACK: usize = 16 * 1024 * 1024;
 /// The niceness of these threads, 0 to 19.
 const NICENESS: i32 = 10;
 
 /// Purposes: decisions of leads only.
 const REPORTS: &[&str] = &[REPORT];
-/// Purposes: decisions of leads, and prices that tools were asked for.
+/// Purposes: decisions of leads, and prices quoted by tools.
 const REPORTS_AND_QUOTES: &[&str] = &[REPORT, QUOTE];
 const REPORT: &str = "report";
 const QUOTE: &str = "quote";
@@ -48,7 +48,7 @@ pub struct Plan {
     pub span: Span,
     /// Maximum number of decisions, newest first.
     pub limit: Option<u64>,
-    /// Whether to include prices that tools were asked for.
+    /// Whether to include prices quoted by tools.
     pub tool_quotes: bool,
     /// Reads messages again if the two rulebooks map facts differently.
     pub read_body: ReadBody,
@@ -57,7 +57,7 @@ pub struct Plan {
 /// The progress of a backtest.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// 0 to 100. Estimated from times or from the limit, because the calls are not counted beforehand.
+    /// 0 to 100, estimated from times or from the limit, because nobody counts the calls beforehand.
     pub percent: u8,
     /// The results so far.
     pub result: BacktestResult,
@@ -76,7 +76,7 @@ struct PageTally {
     tally: BacktestTally,
 }
 
-/// Processes all calls of the plan, or those before `stop` is cancelled.
+/// Processes all calls of the plan, or those until `stop` is cancelled.
 ///
 /// # Errors
 /// When the database fails or contains a malformed decision.
@@ -264,7 +264,7 @@ async fn collect(
     whole
 }
 
-/// Percentage of the time range, or of the calls, that is done. Below 100 before the end.
+/// Percentage of the time range, or of the calls, that is done. Below 100 until the end.
 fn percent(plan: &Plan, oldest: Option<Uuid>, newest: Option<Uuid>, last: Option<Uuid>, seen: u64) -> u8 {
     let part = |done: u64, all: u64| {
         u8::try_from(done.saturating_mul(100) / all.max(1))

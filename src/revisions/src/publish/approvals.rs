@@ -1,7 +1,7 @@
 //! Change sets that exceed the guard rails and wait for a second person.
 //!
-//! In: a change that would have been published. Out: a change set in state `waiting` with the breaches, and a notice.
-//! Later somebody who did not contribute to it approves it, and it becomes a revision. Or it is rejected.
+//! A change set that exceeds them gets the state `waiting`, its breaches and a notice. It becomes a revision once
+//! somebody who did not contribute to it approves it. Nobody approves their own change.
 
 use std::collections::BTreeSet;
 

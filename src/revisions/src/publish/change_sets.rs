@@ -1,7 +1,7 @@
 //! Stored change sets: opened, edited, published immediately or discarded. [`super::schedule`] publishes them later.
 //!
-//! In: the author, the change set, and the version that the author read. Out: the updated change set. Every operation
-//! is one transaction that locks the row of the change set and writes an audit entry.
+//! Every operation is one transaction that locks the row of the change set and writes an audit entry. It fails if the
+//! change set is not at the version that the author read.
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -22,7 +22,7 @@ use store::{change_set_changes, change_sets, notices, quotas, rulebooks};
 /// States in which a change set can be edited and published.
 const WORKED_ON: &[ChangeSetStatus] = &[ChangeSetStatus::Open, ChangeSetStatus::Refused];
 
-/// Number of open change sets of an author that are compared with a new one.
+/// Maximum number of an author's open change sets that are compared with a new change set.
 const MOST_ALIKE: u64 = 20;
 
 /// Stores something, such as the response for repeated requests, as the first statement in the transaction of the
@@ -65,7 +65,7 @@ impl Publisher {
     }
 
     /// The id of an open change set of the same author with exactly these changes. A duplicate would stay open after
-    /// the first one is published.
+    /// somebody published the first one.
     ///
     /// # Errors
     /// When the database fails.
@@ -149,7 +149,7 @@ impl Publisher {
         Ok(change_set_changes::add(tx, rows(set, &stored.changes)?).await?)
     }
 
-    /// Rejects what would exceed a quota of change sets.
+    /// Rejects a change set that would exceed a quota.
     async fn has_room(
         &self,
         tx: &DatabaseTransaction,
@@ -338,7 +338,7 @@ impl Publisher {
         Ok(StoredChangeSet::of(set, changes)?)
     }
 
-    /// Moves a locked change set to a state, and clears what was stored and reported about its previous state.
+    /// Moves a locked change set to a state, and clears the data about its previous state.
     pub(super) async fn moved(
         &self,
         tx: &DatabaseTransaction,
@@ -354,7 +354,7 @@ impl Publisher {
             notices::resolve(tx, set.rulebook_id, WAITS, &subject(set.id), now).await?;
         }
         if state == ChangeSetStatus::Open {
-            // The approval was for the change set as it was.
+            // The approval was for the content before the edit.
             (set.breaches, set.approved_by) = (None, None);
         }
         state.word().clone_into(&mut set.state);

@@ -1,5 +1,4 @@
-//! Plans edits without writing anything. In: edits and the head. Out: the resulting rows, compiled or with every
-//! fault.
+//! Plans edits: computes the resulting rows and compiles them, or returns every fault. It never writes.
 
 use std::sync::Arc;
 
@@ -44,14 +43,13 @@ pub struct PublishPlan {
     pub rulebook: Result<Arc<Rulebook>, Vec<Fault>>,
 }
 
-/// Edits applied to the head, including edits that no longer fit.
+/// Edits applied to the head, including the edits that do not fit any more.
 #[derive(Debug, Clone)]
 pub struct Draft {
     rulebook_id: Uuid,
     pools: Pools,
     /// The head that it is based on.
     pub base_revision: i64,
-    /// The head revision.
     pub base: Base,
     /// The rows with every edit that fits, and the edits that do not fit.
     pub applied: AppliedEdits,
@@ -61,8 +59,8 @@ impl Publisher {
     /// The expected effect of publishing these edits. It does not run the cases: [`Rulebook::run_cases`] does.
     ///
     /// # Errors
-    /// [`PublishError::Conflicts`] when an edit is based on another version than the current one,
-    /// [`PublishError::Faults`] when an edit does not give a valid row, and when the head cannot be read.
+    /// [`PublishError::Conflicts`] when an edit is not based on the current version, [`PublishError::Faults`] when an
+    /// edit does not give a valid row. Also when the head cannot be read.
     pub async fn plan(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<PublishPlan, PublishError> {
         let (base_revision, base) = self.standing(rulebook_id).await?;
         let rows = apply(base.rows(), base_revision + 1, edits)?;
@@ -102,7 +100,6 @@ impl Publisher {
 }
 
 impl Draft {
-    /// The id of the rulebook.
     #[must_use]
     pub const fn rulebook_id(&self) -> Uuid {
         self.rulebook_id
@@ -136,7 +133,7 @@ impl Draft {
     }
 }
 
-/// The number of the head.
+/// The number of the head revision.
 pub(super) async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
     rulebooks::Entity::find_by_id(rulebook_id)
         .select_only()

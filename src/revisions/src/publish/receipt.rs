@@ -1,7 +1,7 @@
 //! Makes a publish request idempotent.
 //!
-//! In: an implementation that stores results. Out: a claim, which is the first statement in the transaction of the
-//! effect, and the result, in the same transaction. So an effect is never stored without its response.
+//! The claim of a request is the first statement in the transaction of the effect, and the result is stored in the same
+//! transaction. So an effect is never stored without its response.
 
 use std::error::Error;
 
@@ -23,7 +23,7 @@ pub enum Effect<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
     /// The response cannot be stored.
-    #[error("the answer cannot be kept")]
+    #[error("the response could not be stored")]
     Answer(#[source] Box<dyn Error + Send + Sync>),
     #[error(transparent)]
     Database(#[from] DbErr),

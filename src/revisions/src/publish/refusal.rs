@@ -1,6 +1,5 @@
-//! Describes in full why something was not published. In: the error. Out: the details that a change set stores and a
-//! client gets: the rows that changed, in both versions, the faults with their positions, and the cases with their
-//! traces.
+//! Describes why something was not published: the changed rows in both versions, the faults with their positions, and
+//! the cases with their traces. A change set stores this, and a client gets it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -35,9 +34,8 @@ pub struct Refusal {
 /// A row that differs from what an edit expects, in both versions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Clash {
-    /// The kind of row.
+    /// The type of row.
     pub resource: Resource,
-    /// Its code.
     pub code: String,
     /// The row that the edit is based on. `None` if the edit creates the row.
     pub made_against: Option<Version>,
@@ -50,7 +48,6 @@ pub struct Clash {
 pub struct Version {
     /// The revision that wrote it.
     pub version: i64,
-    /// The row.
     pub row: Option<Value>,
 }
 
@@ -76,8 +73,11 @@ impl Publisher {
             PublishError::Faults(faults) => {
                 refusal.code = "faults";
                 refusal.detail = match faults.as_slice() {
-                    [one] => format!("the rulebook would not work with it: {one}"),
-                    many => format!("the rulebook would not work with it: it has {} faults", many.len()),
+                    [one] => format!("the rulebook would not work with this change: {one}"),
+                    many => format!(
+                        "the rulebook would not work with this change: it would have {} faults",
+                        many.len()
+                    ),
                 };
                 refusal.faults.clone_from(faults);
             }
@@ -89,7 +89,7 @@ impl Publisher {
             }
             PublishError::Set(SetError::NoEffect) => {
                 refusal.code = "no_effect";
-                "the rulebook stands already as it would make it".clone_into(&mut refusal.detail);
+                "the rulebook already has the content that the change would create".clone_into(&mut refusal.detail);
             }
             _ => return Ok(None),
         }
@@ -128,10 +128,10 @@ fn moved(conflicts: &[Conflict]) -> String {
         let row = format!("`{}/{}`", conflict.resource.path(), conflict.code);
         match (conflict.expected, conflict.current) {
             (ExpectedVersion::Version(was), Some(now)) => {
-                format!("{row} was changed meanwhile: it was at version {was} and stands at version {now}")
+                format!("{row} was changed meanwhile: it was at version {was} and is now at version {now}")
             }
-            (_, Some(now)) => format!("{row} was made meanwhile: it stands at version {now}"),
-            (_, None) => format!("{row} is not there any more"),
+            (_, Some(now)) => format!("{row} was created meanwhile: it is at version {now}"),
+            (_, None) => format!("{row} does not exist any more"),
         }
     };
     conflicts.iter().map(told).collect::<Vec<_>>().join("; ")

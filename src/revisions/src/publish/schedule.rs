@@ -1,5 +1,5 @@
-//! Scheduled change sets. In: a change set and its time. Out: at that time, a revision, or a refusal, which the
-//! change set stores and a notice reports.
+//! Scheduled change sets: each is published at its time, or refused. The change set stores the refusal, and a notice
+//! reports it.
 //!
 //! The transaction that moves the head also sets the change set from scheduled to published. So exactly one instance
 //! publishes it, even if no instance was running at its time.

@@ -16,8 +16,7 @@ pub const MOST_BYTES: i64 = 8 * 1024 * 1024;
 /// Why an operation on a stored change set was rejected. The change set is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
-    /// There is no change set with this id.
-    #[error("no such change set")]
+    #[error("there is no such change set")]
     Unknown,
     /// It was changed since it was read.
     #[error("the change set is at version {current}")]
@@ -29,12 +28,9 @@ pub enum SetError {
     },
     /// The state does not allow the operation.
     #[error("the change set is {state}")]
-    State {
-        /// The current state.
-        state: String,
-    },
+    State { state: String },
     /// The change set is empty.
-    #[error("the change set holds no changes")]
+    #[error("the change set has no changes")]
     Empty,
     /// The rulebook already has the content that the change set would create.
     #[error("the change set changes nothing")]
@@ -46,7 +42,7 @@ pub enum SetError {
     #[error("the change set has no change {0}")]
     NoChange(i64),
     /// The change set would exceed its size limits.
-    #[error("the change set would hold {changes} changes of {bytes} bytes")]
+    #[error("the change set would have {changes} changes of {bytes} bytes")]
     TooLarge {
         /// The number of changes.
         changes: usize,
@@ -58,7 +54,6 @@ pub enum SetError {
 /// A change set with its changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredChangeSet {
-    /// Its row.
     pub set: change_sets::Model,
     /// Its changes, in order.
     pub changes: Vec<StoredChange>,
@@ -69,7 +64,6 @@ pub struct StoredChangeSet {
 pub struct StoredChange {
     /// The number within the change set. A number is never reused.
     pub number: i64,
-    /// The edit.
     pub edit: Edit,
     /// Its size in bytes, as JSON.
     pub bytes: i64,
@@ -77,7 +71,6 @@ pub struct StoredChange {
     pub author: String,
     /// The API key of the author.
     pub author_key_id: Option<Uuid>,
-    /// The time at which it was added.
     pub created_at: chrono::DateTime<chrono::Utc>,
 }
 

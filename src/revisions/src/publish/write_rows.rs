@@ -1,5 +1,5 @@
-//! The writes of a publish transaction. In: the changed rows and their author; the caller has locked the head. Out:
-//! ended and new rows, the revision, its audit entries and the new head.
+//! The writes of a publish transaction: ended and new rows, the revision, its audit entries and the new head. The
+//! caller must have locked the head.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! A cache of the rulebooks of each Twilio account. Without it, unsigned requests could make us read and decrypt the
-//! secrets of all rulebooks each time.
+//! Caches which rulebooks use which Twilio account. Without it, each unsigned request could make Ringbook read and
+//! decrypt the secrets of all rulebooks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::{Outbox, OutboxError, TwilioAccount};
 
 /// The maximum age of the cache.
 const MAX_AGE: Duration = Duration::from_secs(2);
-/// A request that would be rejected waits for a directory that was read after it arrived; unauthenticated clients can
-/// cause one read per this interval.
+/// Minimum interval between two reads. A request that would be rejected waits for a directory that was read after it
+/// arrived, so unauthenticated clients can cause one read per interval.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A rulebook and its account.

@@ -1,7 +1,7 @@
 //! `POST /webhooks/twilio/inbound` and `/webhooks/twilio/inbound/{rulebook}`: SMS replies.
 //!
-//! The address without a rulebook serves all rulebooks: the account and the number that the reply was sent to
-//! determine the rulebook.
+//! The URL without a rulebook serves all rulebooks: the account and the number that got the reply determine the
+//! rulebook.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ async fn receive(
         Some(code) => named(request, callbacks, &form, code).await?,
         None => addressed(request, callbacks, &form).await?,
     };
-    let rulebook_id = rulebook_id.ok_or_else(|| callbacks.refuse(request, "a text"))?;
+    let rulebook_id = rulebook_id.ok_or_else(|| callbacks.refuse(request, "an SMS reply"))?;
     callbacks.admit(request, rulebook_id)?;
     let text = text(&form)?;
     let outbox = callbacks.outbox.clone();
@@ -137,7 +137,8 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
     Ok(still.then_some(id))
 }
 
-/// The best of an account's rulebooks whose token signed the request. A token shared by several rulebooks is tried once.
+/// The best of an account's rulebooks whose token signed the request. A token shared by several rulebooks is tried
+/// once.
 fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner]) -> Option<Uuid> {
     let to = form.get("To").unwrap_or_default();
     let mut tried: HashMap<&str, bool> = HashMap::new();
@@ -161,8 +162,8 @@ fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner
     best.map(|(_, id)| id)
 }
 
-/// A number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or a sender name. A number must end with a digit:
-/// the signature does not mark the end of a value, so the next field could be part of it.
+/// A number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or a sender name. A number must end with
+/// a digit: the signature does not mark the end of a value, so the next field could be part of it.
 fn is_number(text: &str) -> bool {
     let number = text.split_once(':').map_or(text, |(_, number)| number);
     match number.strip_prefix('+') {

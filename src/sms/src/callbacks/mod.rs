@@ -1,8 +1,8 @@
 //! Twilio's callbacks: statuses of SMS messages, and replies.
 //!
-//! A request passes these checks in order: a bounded body, [`form`] (400 if invalid), its account, [`signature`] (403, even if
-//! the account is unknown), and the account's rate limit. Only then is the database written, in a separate task that a
-//! disconnecting client does not interrupt. [`status`] and [`inbound`] are the two routes.
+//! A request passes these checks in order: a bounded body, [`form`] (400 if invalid), its account, [`signature`] (403,
+//! even if the account is unknown), and the account's rate limit. Only then does a separate task write to the database,
+//! and a disconnecting client does not interrupt it. [`status`] and [`inbound`] are the two routes.
 
 pub mod directory;
 pub mod form;
@@ -47,7 +47,7 @@ pub struct Callbacks {
     /// The public URL, which Twilio's signatures cover.
     pub public_url: Option<String>,
     pub directory: directory::Directory,
-    /// The rulebook of an address without a rulebook.
+    /// The rulebook for a URL without a rulebook.
     pub default_rulebook: &'static str,
     /// Transactions in progress, awaited at shutdown.
     pub tasks: TaskTracker,
@@ -59,10 +59,10 @@ enum TakeError {
     #[error(transparent)]
     Outbox(#[from] OutboxError),
     /// The database did not respond in time.
-    #[error("the database did not answer within 2 s")]
+    #[error("the database did not respond within 2 s")]
     TooSlow,
     /// The task panicked.
-    #[error("the callback's task ended: {0}")]
+    #[error("the task of the callback panicked: {0}")]
     Stopped(String),
 }
 
@@ -70,7 +70,8 @@ impl Callbacks {
     /// Parses the form of a request.
     async fn form(&self, request: &Request, body: poem::Body) -> Result<Form, Problem> {
         body::check_length(request, LIMIT)?;
-        // A small form is parsed before authentication, so that an administrator who configures callbacks learns what is wrong.
+        // A small form is parsed before authentication, so that an administrator who configures callbacks learns what
+        // is wrong.
         let is_small = body::declared_length(request).is_none_or(|length| length <= body_memory::FREE)
             && !request.headers().contains_key(header::TRANSFER_ENCODING);
         if request.header(SIGNATURE).is_none() && !is_small {
@@ -100,7 +101,7 @@ impl Callbacks {
             public.trim_end_matches('/'),
             path.map_or("/", |path| path.as_str())
         );
-        // A request with two signatures is refused: a proxy may have checked the other one.
+        // A request with two signatures is refused: a proxy may have checked the other signature.
         let mut sent = request.headers().get_all(SIGNATURE).iter();
         let (Some(given), None) = (sent.next(), sent.next()) else {
             return false;
@@ -121,7 +122,11 @@ impl Callbacks {
         metrics::signature_failed();
         if let Some(left_out) = REFUSALS.admit() {
             let left_out = Some(left_out).filter(|count| *count > 0);
-            tracing::warn!(address = %address.0, left_out, "{what} from Twilio was rejected: its signature is missing or wrong, or the account no longer exists");
+            tracing::warn!(
+                address = %address.0,
+                left_out,
+                "{what} from Twilio was rejected: its signature is missing or wrong, or the account no longer exists"
+            );
         }
         let answer = Problem::new(
             Code::SignatureInvalid,
@@ -167,8 +172,8 @@ fn bad_field(name: &str, what: &str) -> Problem {
     Problem::new(Code::BadRequest, format!("The field `{name}` must be {what}."))
 }
 
-/// A message SID: `SM` or `MM` and hexadecimal digits. Other characters are rejected, because Twilio's signature does not mark
-/// the end of a value: the next field could be part of it.
+/// A message SID: `SM` or `MM` and hexadecimal digits. Other characters are rejected, because Twilio's signature does
+/// not mark the end of a value: the next field could be part of it.
 fn sid<'a>(form: &'a Form, name: &str) -> Result<&'a str, Problem> {
     let given = form.get(name).unwrap_or_default();
     let digits = given.strip_prefix("SM").or_else(|| given.strip_prefix("MM"));

@@ -22,7 +22,7 @@ pub fn verify(token: &str, url: &str, form: &Form, given: &str) -> bool {
     if token.is_empty() {
         return false;
     }
-    // Try every spelling of the URL, so that the time reveals nothing.
+    // Try every spelling of the URL, so that the duration reveals nothing.
     let matches = spellings(url).into_iter().map(|url| {
         let expected = sign(token, &url, form);
         expected.is_some_and(|expected| bool::from(expected.as_slice().ct_eq(given.as_slice())))

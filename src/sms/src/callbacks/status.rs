@@ -1,4 +1,5 @@
-//! `POST /webhooks/twilio/status/{sms_message_id}`: status callbacks. Ringbook passes this URL to Twilio with each message.
+//! `POST /webhooks/twilio/status/{sms_message_id}`: status callbacks. Ringbook passes this URL to Twilio with each
+//! message.
 
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
@@ -11,7 +12,7 @@ use crate::record_callback::CallbackEffect;
 use crate::status::Report;
 use web::problem::Problem;
 
-/// Name of the unknown object in the response to an unknown id.
+/// What the response to an unknown id says was not found.
 const UNKNOWN: &str = "SMS message of this id";
 
 /// Handles a status. 204 even if it changes nothing, because a retry would change nothing either.

@@ -115,7 +115,8 @@ async fn only_what_the_database_says_is_simulated() {
         let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let without = world.outbox_with(Accounts::none(), world.settings());
         let id = world.queue("on_call", "P1").await;
-        // Another instance may have the account in its settings: leave the message to it, and raise a notice soon.
+        // Another instance may have the account in its settings: leave the message to that instance, and raise a notice
+        // soon.
         assert_eq!(without.drain_once().await.unwrap(), 0);
         assert_eq!(world.notices().await, []);
         for _ in 0..3 {
@@ -220,9 +221,14 @@ async fn what_waits_for_the_morning_does_not_stand_in_an_emergency_s_way() {
         for text in [held, capped, sent] {
             assert_eq!(enqueue(&tx, text).await.unwrap(), EnqueueResult::Queued);
         }
-        sms_messages::withhold(&tx, world.rulebook_id, &ids[1..2], "the daily cap of texts is reached")
-            .await
-            .unwrap();
+        sms_messages::withhold(
+            &tx,
+            world.rulebook_id,
+            &ids[1..2],
+            "the daily cap of SMS messages is reached",
+        )
+        .await
+        .unwrap();
         // A P2 is not held in quiet hours either, but the cap applies to it.
         let p2 = |contact| text(contact, "P2", "Water on the floor");
         assert_eq!(enqueue(&tx, p2("held")).await.unwrap(), EnqueueResult::Hastened);

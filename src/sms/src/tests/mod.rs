@@ -1,4 +1,5 @@
-//! End-to-end tests of SMS messages, against a stand-in for Twilio on loopback and with real databases. Tests set the time.
+//! End-to-end tests of SMS messages, against a stand-in for Twilio on loopback and with real databases. Tests set the
+//! time.
 
 mod callbacks;
 mod contacts;

@@ -1,5 +1,5 @@
-//! Many SMS messages through a Twilio with all kinds of failures, with workers that die during a send and statuses that come
-//! early, twice and out of order. At the end Twilio's log and our records agree, and nothing is lost.
+//! Many SMS messages through a Twilio with all kinds of failures. Workers die during a send, and
+//! statuses come early, twice and out of order. At the end Twilio's log and our records agree, and nothing is lost.
 //!
 //! RINGBOOK_TEST_OUTCOMES sets the number of SMS messages (60), RINGBOOK_TEST_SEED the seed.
 
@@ -22,7 +22,7 @@ use crate::twilio::Outgoing;
 use crate::{Outbox, enqueue};
 use store::{begin, notices, sms_attempts, sms_messages, sms_status_callbacks};
 
-/// Maximum number of rounds: more mean that something never ends.
+/// Maximum number of rounds: more would mean that something never ends.
 const ROUNDS: usize = 4_000;
 
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]

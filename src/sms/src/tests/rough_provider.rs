@@ -1,5 +1,5 @@
-//! A stand-in for Twilio with all kinds of failures, over real HTTP: responses are late, truncated, wrong or missing, and it
-//! keeps a log of accepted messages. In: a seed. Out: that log, and an event for each accepted message before the response.
+//! A stand-in for Twilio with all kinds of failures, over real HTTP: responses are late, truncated, wrong or missing. A
+//! seed makes it reproducible. It logs accepted messages, and sends an event for each before the response.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,6 @@ impl Dice {
         Self(seed | 1)
     }
 
-    /// A number below `sides`.
     pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,4 +1,4 @@
-//! A stand-in for Twilio on loopback. In: the responses to POSTs, in order. Out: what was posted, and a matching list of
+//! A stand-in for Twilio on loopback: it answers POSTs as the test asks, and records the POSTs and a matching list of
 //! messages.
 
 use std::collections::VecDeque;

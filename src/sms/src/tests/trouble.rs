@@ -1,4 +1,5 @@
-//! A provider that is down or refuses the credentials: SMS messages wait, notices are raised, and sending resumes by itself.
+//! A provider that is down or refuses the credentials: SMS messages wait, notices are raised, and sending resumes by
+//! itself.
 
 use std::sync::{Arc, Mutex};
 
@@ -241,7 +242,7 @@ async fn tries_that_twilio_answered_count_beside_those_that_never_left() {
             (row.state.as_str(), row.attempts),
             ("dead", 25 + patience().max_attempts)
         );
-        assert!(row.error.unwrap().contains("tried as often"));
+        assert!(row.error.unwrap().contains("maximum number of attempts"));
     }
 }
 

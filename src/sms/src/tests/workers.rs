@@ -65,7 +65,7 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
         assert_eq!(world.row(id).await, before);
         assert_eq!(world.notices().await, []);
 
-        // Nothing of it reached the provider: it is searched for, not found, and sent.
+        // Nothing of it reached the provider: the worker searches for it, does not find it, and sends it.
         world.after(patience().ambiguous_wait, &other).await;
         assert_eq!(world.story(id).await.1.join(" "), "ambiguous accepted");
         // Even then the paused worker cannot change anything.

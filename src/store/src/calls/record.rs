@@ -104,7 +104,7 @@ pub struct ReportedCall<'a> {
     pub service: Option<&'a str>,
     pub language: Option<&'a str>,
     pub analysis: Option<&'a Value>,
-    /// Time of the report. Of several reports, the latest one counts.
+    /// Time of the report. Of several reports, the latest counts.
     pub report_at: DateTime<Utc>,
     /// SHA-256 of the report's body, which breaks ties.
     pub report_hash: [u8; 32],

@@ -10,39 +10,31 @@ use crate::sql::{insert_rows, owned, statement};
 /// Known data of a lead. A field that is `None` leaves the stored value unchanged.
 #[derive(Debug, Clone, Default)]
 pub struct LeadPart<'a> {
-    /// The caller's name.
     pub customer_name: Option<&'a str>,
     /// The phone number to call back.
     pub customer_number: Option<&'a str>,
-    /// The caller's email.
     pub customer_email: Option<&'a str>,
     /// The address of the job.
     pub address: Option<&'a str>,
-    /// The city.
     pub city: Option<&'a str>,
-    /// The postal code.
     pub postal_code: Option<&'a str>,
-    /// The problem that the caller described.
+    /// The problem, as the caller described it.
     pub problem: Option<&'a str>,
-    /// The service.
     pub service: Option<&'a str>,
-    /// The service area.
     pub area: Option<&'a str>,
-    /// Whether the price was determined. If so, it replaces the stored price, even if there is no price.
+    /// Whether the price was determined. If so, it replaces the stored price, even if it is `None`.
     pub is_priced: bool,
-    /// The currency of the prices.
     pub currency: Option<&'a str>,
-    /// Lowest price in minor units.
+    /// In minor units.
     pub price_from: Option<i64>,
-    /// Highest price in minor units.
+    /// In minor units.
     pub price_to: Option<i64>,
     /// The revision that determined the price.
     pub quote_revision: Option<i64>,
-    /// The priority.
     pub priority: Option<&'a str>,
     /// Seconds within which somebody should call back.
     pub sla_seconds: Option<i64>,
-    /// The end of those seconds.
+    /// When those seconds end.
     pub due_at: Option<DateTime<Utc>>,
     /// When the caller would like the visit.
     pub wanted_slot: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! Resends a message for a person: queues it with a new series of attempts, or returns why not.
+//! Resends a message for a person: queues it with a new series of attempts, or returns why it must not be resent.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
@@ -10,11 +10,9 @@ use crate::{contacts, sms_attempts, sms_suppressions};
 /// Why a message is not resent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Not {
-    /// It is queued or being sent.
     OnItsWay,
     /// Twilio accepted it.
     Taken,
-    /// It was simulated.
     Simulated,
     /// It may have been sent, and the caller did not pass `force`.
     Unclear,
@@ -54,21 +52,21 @@ impl Not {
                 "The SMS message may have been sent: search Twilio's log for its reference. If it is not there, or if twice is better \
                  than never, resend it with `force`."
             }
-            Self::Erased => "The caller was erased, and with them the text of the SMS message.",
+            Self::Erased => "The caller was erased, and with them the body of the SMS message.",
             Self::OptedOut => {
                 "The recipient has opted out by replying STOP: ask them to reply START, or lift it under \
                  /admin/v1/sms-suppressions."
             }
             Self::NoContact => {
-                "The contact that the message is for is no longer in the rulebook, so there is no number to send it to."
+                "The contact of the message is no longer in the rulebook, so there is no number to send it to."
             }
         }
     }
 }
 
 /// Queues a message that this transaction has locked, or returns why not. The message goes to the contact's current
-/// number, because a wrong number is the most frequent reason to resend. `force` also resends a message that may have
-/// been sent.
+/// number, because a wrong number is the most frequent reason to resend. `force` also resends a message with an unknown
+/// outcome.
 pub async fn send_again(
     tx: &DatabaseTransaction,
     mut row: Model,
@@ -103,7 +101,7 @@ pub async fn send_again(
         return Ok(Err(Not::Unclear));
     }
     row.state = QUEUED.into();
-    // A worker that is looking it up must not overwrite this.
+    // A worker that is searching for it must not overwrite this.
     row.fence += 1;
     row.lease_until = None;
     row.next_attempt_at = now;

@@ -41,7 +41,7 @@ pub struct NewEvent<'a> {
     pub set_aside: Option<&'a str>,
 }
 
-/// Inserts a message under its business key. False if that key exists.
+/// Inserts a message under its business key. False if an event with that key exists.
 ///
 /// # Errors
 /// When the database fails.
@@ -49,7 +49,7 @@ pub async fn insert(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bo
     Ok(!insert_each(tx, slice::from_ref(event)).await?.is_empty())
 }
 
-/// Inserts messages under their business keys. Returns the ids of those whose key did not exist.
+/// Inserts messages under their business keys. Returns the ids of the inserted messages.
 ///
 /// # Errors
 /// When the database fails.
@@ -108,8 +108,8 @@ pub async fn stored(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str) -> R
     })
 }
 
-/// Turns a dead-lettered event into this one, with its own key and response. False if that key exists, or another
-/// request has already done it.
+/// Turns a dead-lettered event into this event, with its own key and response. False if an event with that key exists,
+/// or another request was first.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,9 +1,9 @@
-//! Records the entries of the spool once the database is back.
+//! Records the entries of the spool once the database is back, exactly as they were answered.
 //!
-//! In: entries, the most urgent calls first, and each call's in the order of their arrival. Out: rows, exactly as they were
-//! answered. An entry is removed after its transaction commits. The business keys ensure that an entry recorded before has no
-//! second effect. An entry that cannot be recorded after repeated tries is dead-lettered, and a notice is raised. Live messages
-//! do not wait, except for entries of their own call.
+//! The most urgent calls come first, each call's entries in the order of their arrival. An entry is removed after its
+//! transaction commits. Business keys make this idempotent: an entry that was recorded before has no second effect.
+//! After repeated failures, an entry is dead-lettered and a notice is raised. Live messages do not wait, except for
+//! entries of their own call.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -50,9 +50,9 @@ const SUBJECT: &str = "spool";
 
 /// Why an entry was not recorded.
 enum DrainFailure {
-    /// The database is away, so no other entry can be recorded either.
+    /// The database is away, so recording other entries would fail too.
     Away,
-    /// A transient reason, such as a full disk or a locked row: tried again, never dead-lettered.
+    /// A transient reason, such as a full disk or a locked row: the entry is tried again, never dead-lettered.
     Passing,
     /// A reason specific to this entry.
     Entry(String),
@@ -71,7 +71,7 @@ struct DrainState {
     later: Mutex<HashMap<Uuid, (Instant, u32)>>,
 }
 
-/// What was already reported in notices, so that it is reported once.
+/// Which notices were already raised, so that each is raised once.
 #[derive(Default)]
 struct RaisedNotices {
     in_use: bool,
@@ -114,7 +114,7 @@ impl Drain {
                 });
             }
             if let Err(error) = own.recount().await {
-                tracing::warn!(%error, "the spool could not be counted");
+                tracing::warn!(%error, "the entries of the spool could not be counted");
             }
             let state = self.0.spool.state();
             let oldest = state.oldest.map(|at| self.clock().now() - at);
@@ -123,7 +123,7 @@ impl Drain {
                 tokio::select! {
                     () = tokio::time::sleep(EVERY) => {}
                     () = self.0.lane.came_back() => {}
-                    // With a delay: if something took too long a moment ago, it will take too long now.
+                    // Wait first: an operation that took too long a moment ago will take too long now.
                     () = own.news.notified() => tokio::time::sleep(EVERY / 4).await,
                 }
             };
@@ -137,7 +137,8 @@ impl Drain {
     pub async fn bring_in(&self, family: [u8; 32]) {
         let Some(own) = &self.0.spool.0 else { return };
         match own.file.order(Some(family), &[], BATCH).await {
-            // A failed entry waits for its retry time; otherwise each message of an active call would be another try.
+            // A failed entry waits for its retry time. Otherwise each message of an active call would cause another
+            // try.
             Ok(places) if places.first().is_some_and(|first| self.is_later(first)) => {}
             Ok(places) => {
                 let _ = self.family(own, &places).await;
@@ -174,9 +175,9 @@ impl Drain {
                 .take_until(stop.cancelled());
             let went: Vec<bool> = done.collect().await;
             if let Err(error) = inner.recount().await {
-                tracing::warn!(%error, "the spool could not be counted");
+                tracing::warn!(%error, "the entries of the spool could not be counted");
             }
-            // A failed entry waits for its retry time. If none was recorded, stop for now.
+            // A failed entry waits for its retry time. If no entry was recorded, stop for now.
             if !went.contains(&true) {
                 return;
             }
@@ -234,7 +235,7 @@ impl Drain {
                 DrainFailure::Away
             });
         }
-        // If this fails, the entry is recorded again later, which has no second effect.
+        // If this fails, the entry is recorded again later; that has no second effect.
         if inner.file.remove(place.id).await.map_err(|error| failed(&error))? {
             inner.left(place.family);
             metrics::drained();
@@ -262,9 +263,12 @@ impl Drain {
         match inner.file.failed(place.id, MOST_TRIES).await {
             Ok(true) => {
                 inner.left(place.family);
-                tracing::error!(entry = %place.id, "a message in the spool is set aside");
+                tracing::error!(
+                    entry = %place.id,
+                    "a message in the spool is dead-lettered; the last warning names the reason"
+                );
                 if let Err(error) = self.tell_aside(place.id).await {
-                    tracing::warn!(%error, "nobody could be told of it");
+                    tracing::warn!(%error, "the notice about a dead-lettered message could not be raised");
                 }
             }
             Ok(false) => {}
@@ -285,7 +289,7 @@ impl Drain {
                 told.in_use = in_use;
                 told.refused = state.refused;
             }
-            Err(error) => tracing::debug!(%error, "people are told of the spool later"),
+            Err(error) => tracing::debug!(%error, "the notices about the spool are updated later"),
         }
     }
 
@@ -341,10 +345,13 @@ impl Drain {
             code: ASIDE,
             severity: Severity::Urgent,
             subject: format!("spool entry {id}"),
-            text: format!("A message in the spool could not be recorded after {MOST_TRIES} tries and is set aside."),
-            what_to_do: "The log names the reason. What is set aside stays in the spool and is tried again when the \
+            text: format!(
+                "A message in the spool could not be recorded after {MOST_TRIES} tries and is dead-lettered."
+            ),
+            what_to_do:
+                "The log names the reason. A dead-lettered message stays in the spool and is tried again when the \
                          server starts the next time."
-                .to_owned(),
+                    .to_owned(),
         };
         let tx = store::begin(&db).await?;
         notices::raise(&tx, notice, self.clock().now(), self.clock().new_id()).await?;
@@ -354,14 +361,14 @@ impl Drain {
     /// Opens the files of stopped instances.
     async fn find(&self, found: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
         for number in (1..=MOST_FILES).filter(|number| SpoolFile::exists(folder, *number)) {
-            // In use by another instance or by this one.
+            // Another instance or this instance uses it.
             let Ok(Some(file)) = SpoolFile::open(folder, number, most_bytes).await else {
                 continue;
             };
             match Spool::over(file, most_bytes, key.clone()).await {
                 Ok(inner) if inner.lock().waiting > 0 => found.push(inner),
                 Ok(_) => {}
-                Err(error) => tracing::warn!(%error, number, "a spool that was left behind cannot be read"),
+                Err(error) => tracing::warn!(%error, number, "the spool file of a stopped instance cannot be read"),
             }
         }
     }
@@ -381,7 +388,7 @@ fn by_call(places: Vec<SpoolPosition>) -> Vec<Vec<SpoolPosition>> {
     calls
 }
 
-/// Records one entry as it was answered.
+/// Records one entry as the fallback answered it.
 async fn record(intake: &Intake, entry: super::Entry) -> Result<(), IngestError> {
     let about = entry.about;
     let access = Arc::new(Access::of_the_spool(about.code, entry.rulebook_id));

@@ -1,4 +1,4 @@
-//! An entry of the spool. In: a message and its response. Out: encrypted bytes, and back.
+//! A spool entry: a message and its response, encrypted for the file and decrypted again.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,9 +18,7 @@ const NO_PRIORITY: i64 = 5;
 /// A message that waits for the database.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its id.
     pub id: Uuid,
-    /// The rulebook.
     pub rulebook_id: Uuid,
     /// All other data except the body.
     pub about: EntryHeader,
