@@ -116,18 +116,18 @@ async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample,
     let size = load.requests.iter().map(Vec::len).sum::<usize>() / load.requests.len().max(1);
     let (pid, postmaster) = (server.pid(), rows.postmaster);
     let answers = load::run(load, || Cpu::now(Some(pid), postmaster)).await?;
-    let taken: u64 = answers.statuses.get(&200).copied().unwrap_or_default();
+    let disposition: u64 = answers.statuses.get(&200).copied().unwrap_or_default();
     let sent: u64 = answers.statuses.values().sum();
     ensure!(
-        answers.broken.is_empty() && taken == sent,
+        answers.broken.is_empty() && disposition == sent,
         "not every report was taken in: {:?}, broken {:?}\n{}",
         answers.statuses,
         answers.broken,
         server.log()
     );
-    let texts = rows.check(taken).await?;
+    let texts = rows.check(disposition).await?;
     println!(
-        "server  {:6.0}/s  p50 {:5.1}  p95 {:5.1}  p99 {:5.1} ms  {}  {taken} x 200 ({size} bytes each), {texts} texts{}",
+        "server  {:6.0}/s  p50 {:5.1}  p95 {:5.1}  p99 {:5.1} ms  {}  {disposition} x 200 ({size} bytes each), {texts} texts{}",
         answers.rate(),
         answers.percentile(50),
         answers.percentile(95),

@@ -35,7 +35,7 @@ use intake::auth::secret::Secret;
 use intake::deadline::Deadline;
 use intake::group_commit::Sharing;
 use intake::message::Intake;
-use intake::offline::fallback::Refuge;
+use intake::offline::fallback::Fallback;
 use intake::offline::snapshot::Snapshots;
 use intake::offline::spool::drain::Drain;
 use intake::parse::facts;
@@ -151,7 +151,7 @@ pub struct App {
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
     /// Records messages, with or without the database.
-    pub take_in: Arc<Deadline>,
+    pub deadline: Arc<Deadline>,
     /// Counts how often each row takes part in a decision.
     pub hits: RuleHits,
     /// Runs backtests.
@@ -192,7 +192,7 @@ impl App {
         let audit = AuditKey::new(&key.of_audit_chain());
         let publisher = Publisher::new(db.clone(), current.clone(), clock.clone(), audit.clone());
         let accesses = Accesses::new(db.clone(), key.clone(), webhook_secret(&settings));
-        let last_good = Snapshots::new(current.clone(), accesses.clone(), spool.clone());
+        let snapshots = Snapshots::new(current.clone(), accesses.clone(), spool.clone());
         let settings = Arc::new(settings);
         let ready = MakeReady {
             settings: Arc::clone(&settings),
@@ -202,7 +202,7 @@ impl App {
             clock: clock.clone(),
             audit,
         };
-        let (lane, new_secrets) = ready.lane(reached, &connections, &last_good).await?;
+        let (gate, new_secrets) = ready.gate(reached, &connections, &snapshots).await?;
         let accounts = accounts(&settings, primary.clone(), key.clone());
         let outbox = Outbox::new(db.clone(), clock.clone(), accounts, outbox_settings(&settings))?;
         let escalator = Escalator::new(db.clone(), current.clone(), clock.clone(), outbox.clone());
@@ -210,7 +210,7 @@ impl App {
             .with("rulebook", rulebook_check(&current))
             .with_vital("database_file", database_file_check(&settings))
             .with("outbox", outbox_check(&primary, &clock))
-            .with_refuge(refuge_report(&spool, &last_good, &clock));
+            .with_refuge(refuge_report(&spool, &snapshots, &clock));
         let checks = with_replica_check(checks, &connections.replica);
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         let leases = Leases::new(db.clone(), clock.clone());
@@ -237,11 +237,11 @@ impl App {
             stop.clone(),
         );
         let intake = feed.intake.clone();
-        let take_in = Deadline {
-            drain: Drain::new(spool.clone(), intake.clone(), lane.clone(), tasks.clone()),
-            refuge: Refuge { spool, last_good },
+        let deadline = Deadline {
+            drain: Drain::new(spool.clone(), intake.clone(), gate.clone(), tasks.clone()),
+            fallback: Fallback { spool, snapshots },
             intake,
-            lane,
+            gate,
             sharing: Sharing::new(&settings.database, tasks.clone()),
             tasks: tasks.clone(),
         };
@@ -258,7 +258,7 @@ impl App {
             outbox,
             accesses,
             hits,
-            take_in: Arc::new(take_in),
+            deadline: Arc::new(deadline),
             backtests,
             key,
             new_secrets: Arc::new(new_secrets),
@@ -350,7 +350,7 @@ impl App {
             let Some(LoadedRulebook { rulebook_id, rulebook }) = head else {
                 return Ok(());
             };
-            self.current.saw(rulebook_id, &rulebook).await;
+            self.current.set_head(rulebook_id, &rulebook).await;
             let now = self.clock.now();
             let decide = move || drop(rulebook.decide(&ExtractedFacts::default(), now));
             self.current.pools().run_scripts(rulebook_id, decide).await?;
@@ -402,8 +402,8 @@ impl App {
         if !matches!(tokio::time::timeout(LAST_ORDERS, counted).await, Ok(Ok(()))) {
             tracing::warn!("the last rule hits could not be written");
         }
-        self.take_in.refuge.spool.close().await;
-        for db in [self.take_in.lane.db(), self.db, self.read] {
+        self.deadline.fallback.spool.close().await;
+        for db in [self.deadline.gate.db(), self.db, self.read] {
             // Do not wait for a connection that hangs.
             match tokio::time::timeout(LAST_ORDERS, db.close()).await {
                 Ok(Ok(())) => {}

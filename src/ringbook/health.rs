@@ -26,13 +26,13 @@ use base::telemetry::{self, metrics, scrub};
 use store::migrate;
 
 /// Timeout of a check.
-const PATIENCE: Duration = Duration::from_secs(1);
+const WORK_TIMEOUT: Duration = Duration::from_secs(1);
 
 type CheckResult = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 type Check = Arc<dyn Fn() -> CheckResult + Send + Sync>;
 
 /// Whether messages can be answered without the database, and the state of the spool.
-type Refuge = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
+type Fallback = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
 
 /// Why a check failed.
 struct Fault {
@@ -69,7 +69,7 @@ pub struct Checks {
     vital: Vec<&'static str>,
     /// Checks whose failure is reported but does not make the server unready.
     lesser: Vec<&'static str>,
-    refuge: Option<Refuge>,
+    fallback: Option<Fallback>,
     /// The last logged fault of each failing check: frequent requests must not fill the log.
     logged: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
@@ -120,8 +120,8 @@ impl Checks {
 
     /// Adds the fallback without the database: while it works, the server accepts traffic.
     #[must_use]
-    pub fn with_refuge(mut self, refuge: impl Fn() -> (bool, Option<String>) + Send + Sync + 'static) -> Self {
-        self.refuge = Some(Arc::new(refuge));
+    pub fn with_refuge(mut self, fallback: impl Fn() -> (bool, Option<String>) + Send + Sync + 'static) -> Self {
+        self.fallback = Some(Arc::new(fallback));
         self
     }
 
@@ -167,7 +167,7 @@ impl Checks {
     /// Runs all checks concurrently.
     pub async fn run(&self) -> Report {
         let checks = self.checks.iter().map(|(name, check)| async move {
-            let outcome = tokio::time::timeout(PATIENCE, check()).await;
+            let outcome = tokio::time::timeout(WORK_TIMEOUT, check()).await;
             let outcome = outcome.unwrap_or_else(|_| Err("no answer within a second".to_owned().into()));
             self.log(name, outcome.as_ref().err());
             let wrong = outcome.err();
@@ -185,8 +185,8 @@ impl Checks {
             (true, false) => "degraded",
             (false, _) => "not ready",
         };
-        if let Some(refuge) = &self.refuge {
-            let (can, detail) = refuge();
+        if let Some(fallback) = &self.fallback {
+            let (can, detail) = fallback();
             // Without traffic the server would lose every message; if it can answer and spool, it loses none.
             let lost = checks.iter().any(|check| !check.ok && self.vital.contains(&check.name));
             if !lost && ((well && detail.is_some()) || (!well && can)) {
@@ -312,7 +312,7 @@ impl CachedReport {
     async fn report(&self) -> Arc<Report> {
         let mut last = self.last.lock().await;
         if let Some((at, report)) = last.as_ref()
-            && at.elapsed() < PATIENCE
+            && at.elapsed() < WORK_TIMEOUT
         {
             return Arc::clone(report);
         }
@@ -388,7 +388,7 @@ mod tests {
         let recent = CachedReport::new(checks);
         join_all((0..100).map(|_| recent.report())).await;
         assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 1);
-        tokio::time::sleep(PATIENCE).await;
+        tokio::time::sleep(WORK_TIMEOUT).await;
         recent.report().await;
         assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 2);
     }

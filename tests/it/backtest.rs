@@ -66,9 +66,9 @@ async fn some_calls(server: &TestApp) {
 
 /// Starts a backtest and waits for its end.
 async fn backtest(server: &TestApp, wanted: &Value) -> Value {
-    let (status, taken) = server.admin(Method::POST, BACKTESTS, Some(wanted)).await;
-    assert_eq!(status, StatusCode::ACCEPTED, "{taken}");
-    finished(server, taken["id"].as_str().unwrap()).await
+    let (status, disposition) = server.admin(Method::POST, BACKTESTS, Some(wanted)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{disposition}");
+    finished(server, disposition["id"].as_str().unwrap()).await
 }
 
 async fn finished(server: &TestApp, id: &str) -> Value {
@@ -217,9 +217,9 @@ async fn a_backtest_can_be_followed_and_its_end_is_told(database: Database) {
     let asked = quotes.iter().filter(|row| row["purpose"] == "quote").count();
     let changes = json!([patch("adjustments", "south_shore", &json!({"amount": "90.00"}))]);
     let wanted = json!({"changes": changes, "days": 1, "tool_quotes": true});
-    let (status, taken) = server.admin(Method::POST, BACKTESTS, Some(&wanted)).await;
-    assert_eq!(status, StatusCode::ACCEPTED, "{taken}");
-    let path = format!("{BACKTESTS}/{}/events", taken["id"].as_str().unwrap());
+    let (status, disposition) = server.admin(Method::POST, BACKTESTS, Some(&wanted)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{disposition}");
+    let path = format!("{BACKTESTS}/{}/events", disposition["id"].as_str().unwrap());
     let request = server
         .client
         .get(server.url(&path))

@@ -41,7 +41,7 @@ fn with_twilio(database: Database, address: &str) -> Builder {
         .set("TWILIO_BASE_URL", address)
 }
 
-fn taken() -> Answer {
+fn disposition() -> Answer {
     Answer::json(201, &json!({"sid": "SM1", "status": "queued"}))
 }
 
@@ -88,7 +88,7 @@ fn attempt(number: i64, outcome: &str, status: i64) -> (i64, String, Option<i64>
 }
 
 async fn an_emergency_is_texted_to_who_is_on_call(database: Database) {
-    let twilio = StandIn::start(vec![taken()]).await;
+    let twilio = StandIn::start(vec![disposition()]).await;
     let server = with_twilio(database, &twilio.url()).start().await;
     flood(&server, "call-1").await;
     let text = settled(&server).await;
@@ -133,7 +133,7 @@ async fn two_refusals_for_now_and_then_a_yes_are_three_attempts_and_one_text(dat
     let twilio = StandIn::start(vec![
         refused(429, 20_429).with_header("retry-after", "1"),
         refused(429, 20_429),
-        taken(),
+        disposition(),
     ])
     .await;
     let server = with_twilio(database, &twilio.url()).start().await;
@@ -199,7 +199,7 @@ async fn a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice(database: 
 async fn a_text_sent_again_goes_to_the_contacts_present_number(database: Database) {
     let twilio = StandIn::start(vec![
         refused(400, 21_211),
-        taken(),
+        disposition(),
         refused(429, 20_429),
         Answer::json(201, &json!({"sid": "SM2", "status": "queued"})),
     ])
@@ -246,7 +246,7 @@ async fn without_an_account_texts_are_simulated(database: Database) {
 }
 
 async fn an_instance_without_the_account_leaves_texts_to_those_that_have_it(database: Database) {
-    let twilio = StandIn::start((0..20).map(|_| taken()).collect()).await;
+    let twilio = StandIn::start((0..20).map(|_| disposition()).collect()).await;
     // The database has simulated until now; whoever starts with an account ends that, also where it sends nothing itself.
     let first = TestApp::builder(database)
         .at(start())
@@ -361,7 +361,7 @@ async fn a_provider_that_says_nothing_keeps_no_message_waiting(database: Databas
 }
 
 async fn a_repeat_and_an_amendment_text_nobody_again(database: Database) {
-    let twilio = StandIn::start(vec![taken()]).await;
+    let twilio = StandIn::start(vec![disposition()]).await;
     let server = with_twilio(database, &twilio.url()).start().await;
     for _ in 0..3 {
         flood(&server, "call-1").await;

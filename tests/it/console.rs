@@ -262,14 +262,14 @@ async fn a_form_counts_with_the_token_of_its_session_only(database: Database) {
         .admin(Method::GET, &format!("{BOOK}/leads?acknowledged=true"), None)
         .await;
     assert_eq!(lead["items"], json!([]));
-    let taken = one
+    let disposition = one
         .post(&take, &[("csrf", &own), ("next", "/console?rulebook=default")])
         .await;
     assert_eq!(
-        (taken.status, taken.header("location")),
+        (disposition.status, disposition.header("location")),
         (StatusCode::SEE_OTHER, "/console?rulebook=default"),
         "{}",
-        taken.text
+        disposition.text
     );
     // A browser tells where a form comes from; one of another site cannot sign anybody in.
     let request = one.client.post(app.url("/console/login")).form(&[("key", ADMIN_KEY)]);

@@ -191,8 +191,13 @@ async fn a_p1_is_taken_from_its_notice(database: Database) {
     let browser = Browser::with(&app, ADMIN_KEY).await;
     let page = browser.page("/console/notices").await;
     page.has(&["Nobody has taken a P1", "/console/calls/call-1", "tel:+14385550177"]);
-    let taken = post(&browser, &page, ">I take it</button>", &[("next", "/console/notices")]).await;
-    assert_eq!(taken.header("location"), "/console/notices", "{}", taken.text);
+    let disposition = post(&browser, &page, ">I take it</button>", &[("next", "/console/notices")]).await;
+    assert_eq!(
+        disposition.header("location"),
+        "/console/notices",
+        "{}",
+        disposition.text
+    );
     let (_, leads) = app
         .admin(Method::GET, "/admin/v1/rulebooks/default/leads?acknowledged=true", None)
         .await;

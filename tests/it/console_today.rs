@@ -75,17 +75,17 @@ async fn a_day_has_its_figures_and_its_calls_in_order(database: Database) {
     // Taking a lead leads back to the day.
     let (_, rest) = yesterday.text.split_once("action=\"/console/leads/").unwrap();
     let take = format!("/console/leads/{}", rest.split('"').next().unwrap());
-    let taken = browser
+    let disposition = browser
         .post(
             &take,
             &[("csrf", yesterday.csrf()), ("next", "/console/today?day=2026-11-24")],
         )
         .await;
     assert_eq!(
-        taken.header("location"),
+        disposition.header("location"),
         "/console/today?day=2026-11-24",
         "{}",
-        taken.text
+        disposition.text
     );
     let after = browser.page("/console/today?day=2026-11-24").await;
     after.has(&["Taken by"]);

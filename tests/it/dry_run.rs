@@ -461,9 +461,14 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
         )
         .await;
     let lead = story.first("/leads").await;
-    let taken = format!("/leads/{}/acknowledge", lead["id"].as_str().unwrap());
+    let disposition = format!("/leads/{}/acknowledge", lead["id"].as_str().unwrap());
     story
-        .tell("acknowledge_lead", post.clone(), &taken, json!({"by": "Front desk"}))
+        .tell(
+            "acknowledge_lead",
+            post.clone(),
+            &disposition,
+            json!({"by": "Front desk"}),
+        )
         .await;
     let text = story.first("/admin/v1/sms-messages").await;
     let again = format!("/admin/v1/sms-messages/{}/resend", text["id"].as_str().unwrap());

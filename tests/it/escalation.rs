@@ -270,9 +270,9 @@ async fn only_a_clear_yes_of_a_contact_takes_it(database: Database) {
     // It went on meanwhile: to the next, then to all.
     assert_eq!(after(&server, 300).await, 1);
     assert_eq!(after(&server, 300).await, 1);
-    let taken = reply(&server, AMINA, "Yes").await.unwrap();
+    let disposition = reply(&server, AMINA, "Yes").await.unwrap();
     assert_eq!(
-        (taken.outcome, taken.answer.as_str()),
+        (disposition.outcome, disposition.answer.as_str()),
         (ReplyOutcome::Taken, "Noted: the call is yours.")
     );
     server.app.clock.step(TimeDelta::minutes(2));
@@ -323,9 +323,9 @@ async fn a_reply_while_the_next_step_is_on_its_way_ends_it(database: Database) {
         let call = format!("call-{round}");
         flood(&server, &call).await;
         server.app.clock.step(TimeDelta::seconds(300));
-        let (step, taken) = tokio::join!(server.app.escalator.escalate_due(), reply(&server, MARIO, "1"));
-        let (step, taken) = (step.unwrap(), taken.unwrap());
-        assert_eq!(taken.outcome, ReplyOutcome::Taken);
+        let (step, disposition) = tokio::join!(server.app.escalator.escalate_due(), reply(&server, MARIO, "1"));
+        let (step, disposition) = (step.unwrap(), disposition.unwrap());
+        assert_eq!(disposition.outcome, ReplyOutcome::Taken);
         let lead = lead(&server, &call).await;
         assert_eq!(lead["acknowledgement"]["by"], json!("on_call"));
         let steps = lead["escalation"]["steps"].as_array().unwrap().len();
@@ -403,14 +403,14 @@ async fn it_is_taken_through_the_api_once(database: Database) {
     let nowhere = format!("{BOOK}/leads/{}/acknowledge", Uuid::nil());
     assert_eq!(post(&nowhere, json!({})).await.0, StatusCode::NOT_FOUND);
     server.app.clock.step(TimeDelta::seconds(120));
-    let (status, taken) = post(&path, json!({"contact": "amina", "comment": "On my way"})).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
-    assert_eq!(taken, lead(&server, "call-1").await);
+    let (status, disposition) = post(&path, json!({"contact": "amina", "comment": "On my way"})).await;
+    assert_eq!(status, StatusCode::OK, "{disposition}");
+    assert_eq!(disposition, lead(&server, "call-1").await);
     assert_eq!(
         (
-            &taken["acknowledgement"]["by"],
-            &taken["acknowledgement"]["how"],
-            &taken["acknowledgement"]["comment"]
+            &disposition["acknowledgement"]["by"],
+            &disposition["acknowledgement"]["how"],
+            &disposition["acknowledgement"]["comment"]
         ),
         (&json!("amina"), &json!("api"), &json!("On my way"))
     );
@@ -429,14 +429,14 @@ async fn it_is_taken_through_the_api_once(database: Database) {
     );
     // A call that went to nobody can be taken too; a name will do, or none.
     let path = id(&lead(&server, "call-3").await);
-    let (status, taken) = post(&path, json!({"by": "Front desk"})).await;
+    let (status, disposition) = post(&path, json!({"by": "Front desk"})).await;
     assert_eq!(
-        (status, &taken["acknowledgement"]["by"]),
+        (status, &disposition["acknowledgement"]["by"]),
         (StatusCode::OK, &json!("Front desk")),
-        "{taken}"
+        "{disposition}"
     );
     assert_eq!(
-        (&taken["sla"]["kept"], &taken["escalation"]),
+        (&disposition["sla"]["kept"], &disposition["escalation"]),
         (&json!(true), &Value::Null)
     );
     assert_eq!(open("acknowledged=true").await, ["call-1", "call-3"]);
@@ -644,8 +644,8 @@ async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, Stan
 /// Same as [`with_twilio`], at the step that notifies the two remaining contacts. Twilio accepted the first two messages as
 /// `SM1` and `SM2` and responds to the others with `answers`.
 async fn all_are_told(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
-    let taken = ["SM1", "SM2"].map(twilio_callbacks::taken).into_iter();
-    let (server, twilio) = with_twilio(database, taken.chain(answers).collect()).await;
+    let disposition = ["SM1", "SM2"].map(twilio_callbacks::disposition).into_iter();
+    let (server, twilio) = with_twilio(database, disposition.chain(answers).collect()).await;
     for (code, phone) in [("amina", AMINA), ("boss", "+15145550104")] {
         let contact = json!({"name": code, "phone": phone, "language": "en", "rank": 30, "on_call": false});
         put(&server, &format!("/contacts/{code}"), &contact).await;
@@ -661,7 +661,7 @@ async fn all_are_told(database: Database, answers: Vec<Answer>) -> (TestApp, Sta
 }
 
 async fn while_one_of_a_step_may_still_answer_nothing_is_hurried(database: Database) {
-    let (server, _twilio) = all_are_told(database, vec![refused(), twilio_callbacks::taken("SM4")]).await;
+    let (server, _twilio) = all_are_told(database, vec![refused(), twilio_callbacks::disposition("SM4")]).await;
     let texts = server.rows("sms_messages").await;
     assert_eq!(
         (
@@ -685,7 +685,7 @@ async fn a_step_whose_texts_are_all_refused_is_not_waited_for(database: Database
 }
 
 async fn a_text_of_an_earlier_step_hurries_nothing(database: Database) {
-    let (server, _twilio) = all_are_told(database, vec![twilio_callbacks::taken("SM3")]).await;
+    let (server, _twilio) = all_are_told(database, vec![twilio_callbacks::disposition("SM3")]).await;
     let texts = server.rows("sms_messages").await;
     let first = having(&texts, "contact", "on_call")[0]["id"]
         .as_str()
@@ -716,7 +716,7 @@ async fn a_text_that_cannot_arrive_is_not_waited_for(database: Database) {
 }
 
 async fn a_reply_through_twilio_stops_it_and_is_answered(database: Database) {
-    let (server, twilio) = twilio_callbacks::start(database, vec![twilio_callbacks::taken("SM1")]).await;
+    let (server, twilio) = twilio_callbacks::start(database, vec![twilio_callbacks::disposition("SM1")]).await;
     flood(&server, "call-1").await;
     server.app.outbox.drain_once().await.unwrap();
     let body = reqwest::Url::parse(&format!("http://form/?{}", twilio.seen()[0].body)).unwrap();
@@ -764,8 +764,8 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
     patch(&server, "/contacts/second", &json!({"on_call": true})).await;
     flood(&server, "call-1").await;
     // A forged "1" in Mario's name: the other who is on call learns of it, and Amina, who is not, does not.
-    let taken = reply(&server, MARIO, "1").await.unwrap();
-    assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
+    let disposition = reply(&server, MARIO, "1").await.unwrap();
+    assert_eq!((disposition.outcome, disposition.texts), (ReplyOutcome::Taken, true));
     let texts = server.rows("sms_messages").await;
     let told: Vec<&Value> = texts
         .iter()
@@ -802,8 +802,8 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
     // It goes on at once, to the next; who takes it then is told of anew, and the notice is over.
     assert_eq!(after(&server, 0).await, 1);
     assert_eq!(texted(&server).await.last().map(String::as_str), Some("amina"));
-    let taken = reply(&server, AMINA, "1").await.unwrap();
-    assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
+    let disposition = reply(&server, AMINA, "1").await.unwrap();
+    assert_eq!((disposition.outcome, disposition.texts), (ReplyOutcome::Taken, true));
     assert!(!server.only_row("notices").await["resolved_at"].is_null());
     // Her own word counts too: the answer went to her phone.
     let objection = reply(&server, AMINA, "0").await.unwrap();

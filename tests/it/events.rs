@@ -70,8 +70,8 @@ async fn who_watches_hears_of_each_change(database: Database) {
         "/admin/v1/rulebooks/default/leads/{}/acknowledge",
         leads["items"][0]["id"].as_str().unwrap()
     );
-    let (status, taken) = app.admin(Method::POST, &take, Some(&json!({}))).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
+    let (status, disposition) = app.admin(Method::POST, &take, Some(&json!({}))).await;
+    assert_eq!(status, StatusCode::OK, "{disposition}");
     stream.until("leads").await;
     let at = "/admin/v1/rulebooks/default/services/camera_inspection";
     let (_, row) = app.admin(Method::GET, at, None).await;

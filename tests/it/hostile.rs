@@ -75,7 +75,7 @@ async fn what_cannot_be_read_is_kept_raw_once(database: Database) {
 }
 
 /// Posts a readable message that must be accepted.
-async fn taken(server: &TestApp, what: &str, body: &[u8]) {
+async fn disposition(server: &TestApp, what: &str, body: &[u8]) {
     let (status, answer) = server.post_signed_to("/webhooks/vapi", VAPI_SECRET, body).await;
     assert_eq!(status, StatusCode::OK, "{what}: {answer}");
 }
@@ -127,7 +127,7 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
                 "analysis":{{"structuredData":{{"metres":{value},"serviceType":"drain français","postalCode":{value}}}}},
                 "artifact":{{"messages":[{{"role":"user","message":"un drain français","secondsFromStart":{value}}}]}}}}}}"#
             );
-            taken(&server, &format!("{kind} with {value}"), body.as_bytes()).await;
+            disposition(&server, &format!("{kind} with {value}"), body.as_bytes()).await;
         }
         number += 1;
         let as_text = json!(format!(r#"{{"serviceType": "french drain", "metres": {value}}}"#));
@@ -138,11 +138,11 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
             {{"id":"c","function":{{"name":"evaluateScheduling","arguments":{{"serviceType":"french drain","metres":{value}}}}}}},
             {{"id":"d","function":{{"name":"calculateQuote","arguments":{as_text}}}}}]}}}}"#
         );
-        taken(&server, &format!("tools with {value}"), body.as_bytes()).await;
+        disposition(&server, &format!("tools with {value}"), body.as_bytes()).await;
     }
     // Several of one name: one counts, and nothing is torn.
     let twice = br#"{"message":{"type":"hang","type":"end-of-call-report","call":{"id":"x"},"call":{"id":"twice"},"timestamp":1,"timestamp":2}}"#;
-    taken(&server, "names that are there twice", twice).await;
+    disposition(&server, "names that are there twice", twice).await;
     let long = "x".repeat(100_000);
     for (what, message) in [
         ("a long type", message(&long, "long-type", 0, &json!({}))),
@@ -182,13 +182,13 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
             message("a\nb\u{2028}c", "two lines\r\n", 0, &json!({})),
         ),
     ] {
-        taken(&server, what, &serde_json::to_vec(&message).unwrap()).await;
+        disposition(&server, what, &serde_json::to_vec(&message).unwrap()).await;
     }
     let events = server.rows("webhook_events").await;
     assert_eq!(events.len(), number + 8);
     assert_eq!(having(&events, "state", "recorded").len(), events.len());
     assert_eq!(server.get("/health/ready").await.0, StatusCode::OK);
-    taken(
+    disposition(
         &server,
         "an honest one",
         &serde_json::to_vec(&report("honest", "Des racines.")).unwrap(),
@@ -273,7 +273,7 @@ async fn every_field_of_the_wrong_kind_reads_as_absent(database: Database) {
                 changed["own"] = json!(sent);
                 sent += 1;
                 let body = serde_json::to_vec(&json!({"message": changed})).unwrap();
-                taken(&server, &changed.to_string(), &body).await;
+                disposition(&server, &changed.to_string(), &body).await;
             }
         }
     }
@@ -290,7 +290,7 @@ async fn nul_and_half_characters_are_taken_in_without_them(database: Database) {
         strange = strange.replace("Zenobie", &format!("Zenobie{bad}"));
         strange = strange.replace("rue du", &format!("{bad}rue du"));
     }
-    taken(&server, "NUL and lone surrogates", strange.as_bytes()).await;
+    disposition(&server, "NUL and lone surrogates", strange.as_bytes()).await;
     let decision = server.only_row("decisions").await;
     assert_eq!(decision["priority"], "P1");
     for table in ["calls", "call_transcripts", "leads", "decisions", "sms_messages"] {
@@ -326,7 +326,7 @@ async fn nul_and_half_characters_are_taken_in_without_them(database: Database) {
             r#"{"message":{"type":"end-of-call-report","call":{"id":"d"},"analysis":{"\u0000":"\ud800","structuredData":{"customerName":"\u0000"}}}}"#,
         ),
     ] {
-        taken(&server, place, body.as_bytes()).await;
+        disposition(&server, place, body.as_bytes()).await;
     }
     server.stop().await;
 }

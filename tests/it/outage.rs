@@ -180,7 +180,7 @@ async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 
 /// Sends three messages of every kind, all without the database.
 async fn without_database(client: &Client, round: &str) -> Vec<(String, Value)> {
-    let mut taken = Vec::new();
+    let mut disposition = Vec::new();
     for number in 0..3 {
         let about = json!({"serviceType": "racines"});
         let quote = format!("{round}-quote-{number}");
@@ -207,10 +207,10 @@ async fn without_database(client: &Client, round: &str) -> Vec<(String, Value)> 
                     "{answer}"
                 );
             }
-            taken.push((call, answer));
+            disposition.push((call, answer));
         }
     }
-    taken
+    disposition
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -227,12 +227,12 @@ async fn what_was_answered_without_the_database_outlives_a_kill() {
     world.is_known().await;
     proxy.set(Fault::Refuse).await;
     proxy.reset_all();
-    let mut taken = without_database(client, "first").await;
+    let mut disposition = without_database(client, "first").await;
     program.kill();
     // Started without its database, it knows who may speak and what things cost.
     let mut program = world.program();
     client.ready(|report| report["status"] == "degraded").await;
-    taken.extend(without_database(client, "second").await);
+    disposition.extend(without_database(client, "second").await);
     program.kill();
     // Killed again, and the database back before it starts.
     proxy.set(Fault::None).await;
@@ -240,12 +240,12 @@ async fn what_was_answered_without_the_database_outlives_a_kill() {
     client.ready(|report| report["status"] == "ready").await;
     let db = world.db().await;
     eventually("all is recorded", async || {
-        rows(&db, "webhook_events").await.len() > taken.len()
+        rows(&db, "webhook_events").await.len() > disposition.len()
     })
     .await;
     let events = rows(&db, "webhook_events").await;
-    assert_eq!(events.len(), taken.len() + 1);
-    for (call, answer) in &taken {
+    assert_eq!(events.len(), disposition.len() + 1);
+    for (call, answer) in &disposition {
         assert_eq!(
             &having(&events, "call_id", call.as_str())[0]["answer"],
             answer,
@@ -257,11 +257,11 @@ async fn what_was_answered_without_the_database_outlives_a_kill() {
     proxy.set(Fault::Refuse).await;
     let mut program = world.program();
     client.ready(|report| report["status"] == "degraded").await;
-    taken.extend(without_database(client, "third").await);
+    disposition.extend(without_database(client, "third").await);
     proxy.set(Fault::None).await;
     client.ready(|report| report["status"] == "ready").await;
     assert!(!client.post(&status("after", "ringing", 0)).await.1);
-    assert_eq!(rows(&db, "webhook_events").await.len(), taken.len() + 2);
+    assert_eq!(rows(&db, "webhook_events").await.len(), disposition.len() + 2);
     db.close().await.unwrap();
     program.kill();
     world.database.remove().await;

@@ -210,7 +210,7 @@ async fn a_replica_that_lags_or_is_lost_holds_up_neither_messages_nor_texts() {
     // It never receives anything.
     let replica = TestDatabase::create(Database::Postgres).await;
     let proxy = Proxy::start(server_of(&replica.url)).await;
-    let twilio = StandIn::start(["SM1", "SM2"].map(twilio_callbacks::taken).into()).await;
+    let twilio = StandIn::start(["SM1", "SM2"].map(twilio_callbacks::disposition).into()).await;
     let env = [
         ("DATABASE_READ_URL", proxy.in_url(&replica.url)),
         ("RINGBOOK_WORKERS", "none".to_owned()),

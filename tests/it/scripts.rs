@@ -260,7 +260,7 @@ async fn quarantined(server: &TestApp) -> Vec<Value> {
 async fn look(app: &App) {
     app.current
         .quarantines()
-        .look(&app.db, &app.read, &app.clock)
+        .poll(&app.db, &app.read, &app.clock)
         .await
         .unwrap();
 }

@@ -25,7 +25,7 @@ fn count(list: &Value) -> usize {
 }
 
 async fn simulated_calls_are_marked_text_nobody_and_stay_out_of_figures(database: Database) {
-    let twilio = crate::support::StandIn::start(vec![twilio_callbacks::taken("SM1")]).await;
+    let twilio = crate::support::StandIn::start(vec![twilio_callbacks::disposition("SM1")]).await;
     let server = TestApp::builder(database)
         .set("TWILIO_ACCOUNT_SID", twilio_callbacks::ACCOUNT)
         .set("TWILIO_AUTH_TOKEN", twilio_callbacks::TOKEN)

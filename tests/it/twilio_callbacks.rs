@@ -48,7 +48,7 @@ pub async fn start(database: Database, answers: Vec<Answer>) -> (TestApp, StandI
     (server, twilio)
 }
 
-pub fn taken(sid: &str) -> Answer {
+pub fn disposition(sid: &str) -> Answer {
     Answer::json(201, &json!({"sid": sid, "status": "queued"}))
 }
 
@@ -115,7 +115,7 @@ async fn notices(server: &TestApp, filter: &str) -> Vec<Value> {
 }
 
 async fn a_status_steps_a_text_forward_and_a_forged_one_changes_nothing(database: Database) {
-    let (server, twilio) = start(database, vec![taken("SM1")]).await;
+    let (server, twilio) = start(database, vec![disposition("SM1")]).await;
     let id = alert(&server, "call-1").await;
     send(&server).await;
     let path = format!("/webhooks/twilio/status/{id}");
@@ -198,7 +198,7 @@ async fn a_status_steps_a_text_forward_and_a_forged_one_changes_nothing(database
 }
 
 async fn malformed_and_unknown_callbacks_are_refused_and_change_nothing(database: Database) {
-    let (server, _twilio) = start(database, vec![taken("SM1")]).await;
+    let (server, _twilio) = start(database, vec![disposition("SM1")]).await;
     let id = alert(&server, "call-1").await;
     send(&server).await;
     let before = server.rows("sms_messages").await;
@@ -305,7 +305,7 @@ async fn malformed_and_unknown_callbacks_are_refused_and_change_nothing(database
 }
 
 async fn a_stop_suppresses_the_number_and_an_admin_lifts_it(database: Database) {
-    let (server, twilio) = start(database, vec![taken("SM1"), taken("SM2")]).await;
+    let (server, twilio) = start(database, vec![disposition("SM1"), disposition("SM2")]).await;
     alert(&server, "call-1").await;
     send(&server).await;
     let stop = [
@@ -393,7 +393,7 @@ async fn a_stop_suppresses_the_number_and_an_admin_lifts_it(database: Database) 
 }
 
 async fn a_text_waits_for_a_secret_that_is_missing(database: Database) {
-    let twilio = StandIn::start(vec![taken("SM1")]).await;
+    let twilio = StandIn::start(vec![disposition("SM1")]).await;
     let server = TestApp::builder(database)
         .at("2026-11-24T12:00:00Z".parse().unwrap())
         .set("RINGBOOK_WORKERS", "none")
@@ -432,7 +432,7 @@ async fn a_text_waits_for_a_secret_that_is_missing(database: Database) {
 /// A sender's number can be forged, so a contact's STOP is reported as urgent, and their emergency goes to the next
 /// contact.
 async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Database) {
-    let (server, _twilio) = start(database, vec![taken("SM1"), taken("SM2")]).await;
+    let (server, _twilio) = start(database, vec![disposition("SM1"), disposition("SM2")]).await;
     alert(&server, "call-1").await;
     send(&server).await;
     let due = |rows: Vec<Value>| rows[0]["next_at"].clone();
@@ -460,7 +460,7 @@ async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Databa
 }
 
 async fn the_words_that_end_and_begin_texts(database: Database) {
-    let (server, _twilio) = start(database, vec![taken("SM1")]).await;
+    let (server, _twilio) = start(database, vec![disposition("SM1")]).await;
     let caller = "+15145550111";
     let write = async |number: usize, body: &str| {
         let sid = format!("SM7{number}");
@@ -488,7 +488,7 @@ async fn the_words_that_end_and_begin_texts(database: Database) {
 }
 
 async fn a_text_to_another_rulebooks_number_is_that_rulebooks(database: Database) {
-    let (server, _twilio) = start(database, vec![taken("SM1")]).await;
+    let (server, _twilio) = start(database, vec![disposition("SM1")]).await;
     let second = json!({"code": "second", "rows": "sample"});
     assert_eq!(
         server.admin(Method::POST, "/admin/v1/rulebooks", Some(&second)).await.0,
@@ -541,7 +541,7 @@ async fn a_text_to_another_rulebooks_number_is_that_rulebooks(database: Database
 }
 
 async fn a_dead_letter_is_sent_again_once(database: Database) {
-    let (server, twilio) = start(database, vec![refused(21211), taken("SM1")]).await;
+    let (server, twilio) = start(database, vec![refused(21211), disposition("SM1")]).await;
     let id = alert(&server, "call-1").await;
     let path = format!("/admin/v1/sms-messages/{id}/resend");
     assert_eq!(
@@ -607,7 +607,7 @@ async fn dead_letters_are_sent_again_by_filter(database: Database) {
         refused(21211),
         unclear,
         refused(21614),
-        taken("SM1"),
+        disposition("SM1"),
     ];
     let (server, _twilio) = start(database, answers).await;
     let mut all = Vec::new();

@@ -24,7 +24,7 @@ use super::responses::{Json, Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath, unloadable};
 use authoring::backtest::{Backtest as Comparison, BacktestResult};
 use jobs::history::queue::{self, AskError, BacktestRequest};
-use revisions::cache::{LoadError, Standing};
+use revisions::cache::{HeadRows, LoadError};
 use store::backtests;
 use store::decisions::pages::Span;
 use web::problem::{Code, Problem};
@@ -285,7 +285,7 @@ impl BacktestsApi {
 
     async fn asked(
         &self,
-        standing: Standing,
+        standing: HeadRows,
         wanted: NewBacktest,
         caller: &Caller,
     ) -> Result<BacktestRequest, Problem> {

@@ -16,7 +16,7 @@ use super::masking;
 use super::responses::{Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::transcript_filter::{WORDS, Words};
-use store::erasures::telling;
+use store::erasures::significant_digits;
 use store::json_contains;
 use store::{call_transcripts, calls, page, search, tool_calls};
 use web::problem::Problem;
@@ -341,7 +341,7 @@ impl CallsApi {
 pub(super) fn people(listing: &Listing) -> Result<Vec<SimpleExpr>, Problem> {
     let mut found = Vec::new();
     if let Some(number) = listing.text("customer_number") {
-        let digits = telling(number).ok_or_else(|| {
+        let digits = significant_digits(number).ok_or_else(|| {
             let detail = "`customer_number` must have 8 to 15 digits.";
             Problem::invalid_parameter("customer_number", detail)
         })?;

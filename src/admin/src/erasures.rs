@@ -118,7 +118,7 @@ async fn erased(state: &AdminState, rulebook_id: Uuid, whom: Whom) -> Result<(u6
 fn checked(body: NewErasure) -> Result<Whom, Problem> {
     let fault = |place: &str, detail: String| Problem::fault(place, "invalid_value", detail);
     match (body.customer_number, body.call_id) {
-        (Some(number), None) => erasures::telling(&number).map(Whom::Number).ok_or_else(|| {
+        (Some(number), None) => erasures::significant_digits(&number).map(Whom::Number).ok_or_else(|| {
             let fewest = erasures::FEWEST_DIGITS;
             fault("/customer_number", format!("A phone number has {fewest} to 15 digits."))
         }),

@@ -16,7 +16,7 @@ use super::versions;
 use authoring::change_set::{ChangeSet, Conflict, Edit, ExpectedVersion};
 use revisions::publish::change_sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredChangeSet};
 use revisions::publish::receipt::{Receipt, ReceiptError};
-use revisions::publish::{Author, PublishError, PublishedRevision, WayBack};
+use revisions::publish::{Author, PublishError, PublishedRevision, RollBackRequest};
 use rules::cases::{CaseResult, Mismatch};
 use rules::fault::escaped;
 use store::dry_run;
@@ -90,7 +90,7 @@ pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredChangeSet) -> (Jso
 pub async fn roll_back(
     state: &AdminState,
     rulebook_id: Uuid,
-    way: WayBack,
+    way: RollBackRequest,
     caller: &Caller,
     receipt: Arc<dyn Receipt>,
 ) -> Result<PublishOutcome<PublishedRevision>, Problem> {
@@ -232,7 +232,7 @@ fn set_problem(error: &SetError) -> Problem {
             };
             Problem::new(Code::Conflict, format!("The change set is {state}: {advice}."))
         }
-        SetError::TheirOwn => Problem::new(
+        SetError::OwnChange => Problem::new(
             Code::Forbidden,
             "Nobody approves their own change: this key opened the change set or added to it. Somebody else must.",
         ),

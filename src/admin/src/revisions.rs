@@ -19,8 +19,8 @@ use super::responses::{Json, Page, ReadResponse, etag};
 use super::row_checks::checked_comment;
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::brought;
-use ::revisions::cache::Standing;
-use ::revisions::publish::WayBack;
+use ::revisions::cache::HeadRows;
+use ::revisions::publish::RollBackRequest;
 use ::revisions::publish::receipt::{Effect, Receipt, ReceiptError};
 use authoring::diff::{self, RowDiff};
 use store::{page, revisions};
@@ -212,7 +212,7 @@ pub enum ExportResponse {
 }
 
 /// The revision that a path or a parameter names.
-fn number_of(text: &str, standing: &Standing) -> Result<i64, Problem> {
+fn number_of(text: &str, standing: &HeadRows) -> Result<i64, Problem> {
     if text == "head" {
         return Ok(standing.revision);
     }
@@ -379,7 +379,7 @@ impl RevisionsApi {
             Begun::Go(claim) => claim,
             Begun::Again(answer) => return Ok(answer),
         };
-        let way = WayBack {
+        let way = RollBackRequest {
             to: number.0,
             seen: seen(version.0, if_match.0.as_deref())?,
             comment: checked_comment(comment.0)?,

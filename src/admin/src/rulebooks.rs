@@ -23,7 +23,7 @@ use super::rule_rows::write;
 use super::sms_delivery::Delivery;
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::Precondition;
-use revisions::cache::Standing;
+use revisions::cache::HeadRows;
 use revisions::publish::RulebookToCreate;
 use rules::rows::{Row, RowSet, Settings, StoredRow};
 use store::dry_run;
@@ -283,7 +283,7 @@ impl RulebooksApi {
     async fn write(
         &self,
         caller: &super::auth::Caller,
-        standing: &Standing,
+        standing: &HeadRows,
         row: Value,
         version: Option<i64>,
         if_match: Option<String>,
@@ -320,7 +320,7 @@ fn answer(stored: &StoredRow<Settings>, revision: i64) -> FoundRow<RowWithVersio
     )
 }
 
-fn settings(standing: &Standing) -> Result<&StoredRow<Settings>, Problem> {
+fn settings(standing: &HeadRows) -> Result<&StoredRow<Settings>, Problem> {
     let row = standing.rows().settings.values().next();
     row.map(Arc::as_ref).ok_or_else(|| Problem::not_found("settings row"))
 }

@@ -20,7 +20,7 @@ use super::watched_rulebooks::WatchedRulebooks;
 use base::clock::Clock;
 use base::keys::SecretKey;
 use jobs::history::queue::Backtests;
-use revisions::cache::{LoadError, LoadedRulebook, RulebookCache, Standing};
+use revisions::cache::{HeadRows, LoadError, LoadedRulebook, RulebookCache};
 use revisions::publish::Publisher;
 use rules::decision::Decision;
 use rules::facts::ExtractedFacts;
@@ -181,7 +181,7 @@ impl AdminState {
     ///
     /// # Errors
     /// 404 if it does not exist for this caller, 5xx if the database fails.
-    pub async fn standing(&self, caller: &Caller, code: &str) -> Result<Standing, Problem> {
+    pub async fn standing(&self, caller: &Caller, code: &str) -> Result<HeadRows, Problem> {
         let found = self.current.standing(code).await.map_err(unloadable)?;
         found
             .filter(|standing| caller.sees(standing.rulebook_id))

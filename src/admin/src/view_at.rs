@@ -9,7 +9,7 @@ use super::auth::Caller;
 use super::change_sets::candidate::would_be;
 use super::responses::RowWithVersion;
 use super::state::AdminState;
-use revisions::cache::Standing;
+use revisions::cache::HeadRows;
 use rules::rows::{Row, RowSet, StoredRow};
 use web::problem::Problem;
 
@@ -17,11 +17,11 @@ use web::problem::Problem;
 #[expect(clippy::large_enum_variant, reason = "one for each request, and never kept")]
 pub enum RowsAtState {
     /// The head.
-    Head(Standing),
+    Head(HeadRows),
     /// An older revision.
     Revision(Uuid, i64, Arc<RowSet>),
     /// The head with a change set.
-    WouldBe(Standing, RowSet),
+    WouldBe(HeadRows, RowSet),
 }
 
 impl RowsAtState {

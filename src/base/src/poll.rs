@@ -15,7 +15,7 @@ use crate::telemetry::{chain, metrics, scrub};
 /// Maximum sleep while the database is unavailable.
 const LONGEST: Duration = Duration::from_secs(30);
 /// Timeout of one poll: many times the statement timeout of the database.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const WORK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Why work did not finish.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ where
     F: Future<Output = Result<Duration, E>> + Send + 'static,
     E: Error + Send + 'static,
 {
-    run_each(what, PATIENCE, poll, stop, || look(who.clone())).await;
+    run_each(what, WORK_TIMEOUT, poll, stop, || look(who.clone())).await;
 }
 
 async fn run_each<F, E>(

@@ -21,7 +21,7 @@ pub struct RecordedResponse {
     pub answer: Value,
     /// The decision behind it.
     #[serde(with = "shared")]
-    pub found: Arc<Precomputed>,
+    pub decisions: Arc<Precomputed>,
 }
 
 /// Serializes an `Arc` as its content.
@@ -69,19 +69,19 @@ pub enum Partial {
 
 impl CommitRace {
     /// Stores the decision.
-    pub(super) fn worked_out(&self, ahead: Precomputed) -> Arc<Precomputed> {
-        let ahead = Arc::new(ahead);
+    pub(super) fn set_precomputed(&self, precomputed: Precomputed) -> Arc<Precomputed> {
+        let precomputed = Arc::new(precomputed);
         let mut stage = self.lock();
         if matches!(*stage, Stage::Begun | Stage::WorkedOut(_)) {
-            *stage = Stage::WorkedOut(Arc::clone(&ahead));
+            *stage = Stage::WorkedOut(Arc::clone(&precomputed));
         }
-        ahead
+        precomputed
     }
 
     /// The stored decision.
-    pub(super) fn ahead(&self) -> Option<Arc<Precomputed>> {
+    pub(super) fn precomputed(&self) -> Option<Arc<Precomputed>> {
         match &*self.lock() {
-            Stage::WorkedOut(ahead) => Some(Arc::clone(ahead)),
+            Stage::WorkedOut(precomputed) => Some(Arc::clone(precomputed)),
             Stage::Begun | Stage::Committing(_) | Stage::GivenUp => None,
         }
     }
@@ -92,12 +92,12 @@ impl CommitRace {
     }
 
     /// Whether the transaction may commit. If so, it must commit immediately.
-    pub(super) fn commits(&self, given: RecordedResponse) -> bool {
+    pub(super) fn commits(&self, recorded_response: RecordedResponse) -> bool {
         let mut stage = self.lock();
         if matches!(*stage, Stage::GivenUp) {
             return false;
         }
-        *stage = Stage::Committing(Arc::new(given));
+        *stage = Stage::Committing(Arc::new(recorded_response));
         true
     }
 
@@ -106,10 +106,10 @@ impl CommitRace {
         let mut stage = self.lock();
         match std::mem::replace(&mut *stage, Stage::GivenUp) {
             Stage::Begun | Stage::GivenUp => Partial::Nothing,
-            Stage::WorkedOut(ahead) => Partial::WorkedOut(ahead),
-            Stage::Committing(given) => {
-                *stage = Stage::Committing(Arc::clone(&given));
-                Partial::Committing(given)
+            Stage::WorkedOut(precomputed) => Partial::WorkedOut(precomputed),
+            Stage::Committing(recorded_response) => {
+                *stage = Stage::Committing(Arc::clone(&recorded_response));
+                Partial::Committing(recorded_response)
             }
         }
     }
@@ -126,35 +126,35 @@ mod tests {
     use super::*;
     use crate::evaluate::MessageDecisions;
 
-    fn ahead() -> Precomputed {
+    fn precomputed() -> Precomputed {
         Precomputed {
             revision: 3,
-            found: MessageDecisions::Answer(json!({})),
+            decisions: MessageDecisions::Answer(json!({})),
         }
     }
 
-    fn given() -> RecordedResponse {
+    fn recorded_response() -> RecordedResponse {
         RecordedResponse {
             revision: 3,
             answer: json!({"one": 1}),
-            found: Arc::new(ahead()),
+            decisions: Arc::new(precomputed()),
         }
     }
 
     #[test]
     fn a_transaction_that_was_given_up_on_does_not_commit() {
         let attempt = CommitRace::default();
-        attempt.worked_out(ahead());
+        attempt.set_precomputed(precomputed());
         assert!(matches!(attempt.give_up(), Partial::WorkedOut(_)));
-        assert!(!attempt.commits(given()));
+        assert!(!attempt.commits(recorded_response()));
         assert!(matches!(attempt.give_up(), Partial::Nothing));
     }
 
     #[test]
     fn a_commit_that_is_under_way_is_what_is_answered() {
         let attempt = CommitRace::default();
-        attempt.worked_out(ahead());
-        assert!(attempt.commits(given()));
+        attempt.set_precomputed(precomputed());
+        assert!(attempt.commits(recorded_response()));
         for _ in 0..2 {
             let Partial::Committing(left) = attempt.give_up() else {
                 panic!()
@@ -168,7 +168,7 @@ mod tests {
         for _ in 0..1_000 {
             let attempt = CommitRace::default();
             let (committed, left) = std::thread::scope(|scope| {
-                let transaction = scope.spawn(|| attempt.commits(given()));
+                let transaction = scope.spawn(|| attempt.commits(recorded_response()));
                 let left = attempt.give_up();
                 (transaction.join().unwrap(), left)
             });

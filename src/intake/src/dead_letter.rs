@@ -31,7 +31,7 @@ const TRIES: u32 = 3;
 pub const NOTICE: &str = "message_set_aside";
 
 /// Records a message and returns the response, or dead-letters it.
-pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
+pub async fn ingest_alone(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
     attempt(intake, message, &Arc::default()).await
 }
 
@@ -106,22 +106,22 @@ async fn poisoned(
         };
         notices::raise(&tx, notice, intake.clock.now(), intake.clock.new_id()).await?;
     }
-    let given = RecordedResponse {
+    let recorded_response = RecordedResponse {
         revision: head.revision,
         answer: answer.clone(),
-        found: Arc::new(Precomputed {
+        decisions: Arc::new(Precomputed {
             revision: head.revision,
-            found: MessageDecisions::Answer(answer.clone()),
+            decisions: MessageDecisions::Answer(answer.clone()),
         }),
     };
-    if !attempt.commits(given) {
+    if !attempt.commits(recorded_response) {
         tx.rollback().await?;
         return Err(IngestError::TooSlow);
     }
     tx.commit().await?;
     Ok(MessageOutcome {
         answer,
-        taken: Disposition::Poisoned,
+        disposition: Disposition::Poisoned,
         revision: head.revision,
     })
 }
@@ -134,7 +134,7 @@ async fn keep(
     answer: &Value,
     why: &str,
 ) -> Result<bool, IngestError> {
-    if message.stands_for.is_some() {
+    if message.replaces.is_some() {
         return Ok(false);
     }
     let hash = hex::encode(message.event.body_hash);

@@ -18,7 +18,7 @@ use super::commit_race::{CommitRace, Partial};
 use super::dead_letter::unparsed;
 use super::group_commit::Sharing;
 use super::message::{IngestError, Intake, Message, MessageOutcome};
-use super::offline::fallback::Refuge;
+use super::offline::fallback::Fallback;
 use super::offline::gate::DatabaseGate;
 use super::offline::spool::drain::Drain;
 use super::offline::spool::{Entry, EntryHeader, Keys, SpoolError};
@@ -26,11 +26,11 @@ use super::sms_age::Origin;
 use base::telemetry;
 
 /// How long a message may wait for the database before the fallback answers.
-const BUDGET: Duration = Duration::from_millis(1_900);
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(1_900);
 /// How long it may wait if its commit already runs.
-const COMMIT: Duration = Duration::from_millis(2_100);
+const COMMIT_TIMEOUT: Duration = Duration::from_millis(2_100);
 /// How long it may wait for messages of the same call in the spool.
-const BRING_IN: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a message was not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +53,9 @@ pub enum NotRecorded {
 pub struct Deadline {
     /// The services that recording a message needs.
     pub intake: Intake,
-    pub lane: DatabaseGate,
+    pub gate: DatabaseGate,
     /// Answers without the database.
-    pub refuge: Refuge,
+    pub fallback: Fallback,
     /// Records what the fallback answered.
     pub drain: Drain,
     /// Lets messages share transactions.
@@ -80,12 +80,15 @@ impl Deadline {
 
     /// Answers a message with the fallback.
     pub async fn without_database(&self, message: &Arc<Message>) -> Result<MessageOutcome, NotRecorded> {
-        Ok(self.refuge.take_in(&self.intake, message, Partial::Nothing).await?)
+        Ok(self
+            .fallback
+            .answer_and_spool(&self.intake, message, Partial::Nothing)
+            .await?)
     }
 
     async fn record_or_fall_back(&self, message: &Arc<Message>, began: Instant) -> Result<MessageOutcome, NotRecorded> {
-        self.bring_in(message, began).await;
-        let Some((db, permit)) = self.lane.enter().await else {
+        self.drain_call_first(message, began).await;
+        let Some((db, permit)) = self.gate.enter().await else {
             return self.without_database(message).await;
         };
         let attempt = Arc::new(CommitRace::default());
@@ -98,7 +101,7 @@ impl Deadline {
             };
             self.tasks.spawn(work.in_current_span())
         };
-        let error = match timeout_at((began + BUDGET).into(), &mut task).await {
+        let error = match timeout_at((began + RESPONSE_TIMEOUT).into(), &mut task).await {
             Ok(Ok(Ok(outcome))) => return Ok(outcome),
             Ok(Ok(Err(IngestError::AccessChanged))) => return Err(NotRecorded::AccessChanged),
             Ok(Ok(Err(IngestError::CallErased))) => return Err(NotRecorded::CallErased),
@@ -109,12 +112,12 @@ impl Deadline {
         let left = attempt.give_up();
         // A running commit cannot be cancelled, and may finish in a moment.
         if matches!((&left, &error), (Partial::Committing(_), IngestError::TooSlow))
-            && let Ok(Ok(Ok(outcome))) = timeout_at((began + COMMIT).into(), task).await
+            && let Ok(Ok(Ok(outcome))) = timeout_at((began + COMMIT_TIMEOUT).into(), task).await
         {
             return Ok(outcome);
         }
-        self.note(&error);
-        Ok(self.refuge.take_in(&self.intake, message, left).await?)
+        self.log_failure(&error);
+        Ok(self.fallback.answer_and_spool(&self.intake, message, left).await?)
     }
 
     /// Stores the raw body of an authentic message that cannot be parsed.
@@ -125,19 +128,19 @@ impl Deadline {
         received_at: DateTime<Utc>,
         began: Instant,
     ) -> Result<(), NotRecorded> {
-        if let Some((db, permit)) = self.lane.enter().await {
+        if let Some((db, permit)) = self.gate.enter().await {
             let (intake, access, body) = (self.over(db), Arc::clone(access), body.clone());
             let work = async move {
                 let _permit = permit;
                 unparsed::keep(intake, access, body, received_at, Origin::Live).await
             };
             let task = self.tasks.spawn(work.in_current_span());
-            match timeout_at((began + BUDGET).into(), task).await {
+            match timeout_at((began + RESPONSE_TIMEOUT).into(), task).await {
                 Ok(Ok(Ok(()))) => return Ok(()),
                 Ok(Ok(Err(IngestError::AccessChanged))) => return Err(NotRecorded::AccessChanged),
-                Ok(Ok(Err(error))) => self.note(&error),
-                Ok(Err(stopped)) => self.note(&IngestError::Stopped(stopped.to_string())),
-                Err(_) => self.note(&IngestError::TooSlow),
+                Ok(Ok(Err(error))) => self.log_failure(&error),
+                Ok(Err(stopped)) => self.log_failure(&IngestError::Stopped(stopped.to_string())),
+                Err(_) => self.log_failure(&IngestError::TooSlow),
             }
         }
         let entry = Entry {
@@ -147,27 +150,27 @@ impl Deadline {
                 code: access.code.clone(),
                 delivery_key: String::new(),
                 received_at,
-                given: None,
+                recorded_response: None,
             },
             body: body.clone(),
         };
         let keys = Keys::of_unreadable(entry.rulebook_id, body);
-        Ok(self.refuge.spool.keep(&entry, keys).await?)
+        Ok(self.fallback.spool.keep(&entry, keys).await?)
     }
 
     /// Records waiting messages of the same call first, so that this message sees their data.
-    async fn bring_in(&self, message: &Message, began: Instant) {
-        if self.refuge.spool.state().waiting == 0 || self.lane.is_away() {
+    async fn drain_call_first(&self, message: &Message, began: Instant) {
+        if self.fallback.spool.state().waiting == 0 || self.gate.is_away() {
             return;
         }
         let family = Keys::of(message.access.rulebook_id, &message.event).family;
-        if !self.refuge.spool.has(family) {
+        if !self.fallback.spool.has(family) {
             return;
         }
         let drain = self.drain.clone();
-        let work = self.tasks.spawn(async move { drain.bring_in(family).await });
+        let work = self.tasks.spawn(async move { drain.drain_call_first(family).await });
         // A message that is not recorded in time is recorded later.
-        let _ = timeout_at((began + BRING_IN).into(), work).await;
+        let _ = timeout_at((began + DRAIN_TIMEOUT).into(), work).await;
     }
 
     fn over(&self, db: sea_orm::DatabaseConnection) -> Intake {
@@ -178,15 +181,15 @@ impl Deadline {
     }
 
     /// Logs why the database did not record a message, and triggers a health check.
-    fn note(&self, error: &IngestError) {
+    fn log_failure(&self, error: &IngestError) {
         if let IngestError::Rulebook(revisions::cache::LoadError::Faults { revision, faults }) = error {
             tracing::error!(revision, faults = faults.len(), "the head revision does not compile");
         }
         telemetry::log_cause("message_not_recorded", error);
         if matches!(error, IngestError::Database(DbErr::ConnectionAcquire(_))) {
-            self.lane.crowded();
+            self.gate.crowded();
         } else {
-            self.lane.suspect();
+            self.gate.suspect();
         }
     }
 }

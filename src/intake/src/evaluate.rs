@@ -55,7 +55,7 @@ pub(super) struct EvaluationInput<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Precomputed {
     pub revision: i64,
-    pub found: MessageDecisions,
+    pub decisions: MessageDecisions,
 }
 
 /// The decisions for a message, by its type.
@@ -78,22 +78,22 @@ impl EvaluationInput<'_> {
         let extracted = facts::extract(self.rulebook, event, arguments);
         let at = facts::instant(event, self.message.received_at);
         let decided = self.rulebook.decide_without(&extracted, at, self.skips.clone());
-        let (decision, took) = (decided.decision, started.elapsed());
-        telemetry::metrics::decision(decision.priority.name(), decision.is_degraded(), took);
+        let (decision, rule_usage) = (decided.decision, started.elapsed());
+        telemetry::metrics::decision(decision.priority.name(), decision.is_degraded(), rule_usage);
         DecisionRecord {
             id: self.clock.new_id(),
             extracted,
             at,
             decision,
-            duration_us: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            duration_us: i64::try_from(rule_usage.as_micros()).unwrap_or(i64::MAX),
             ran: decided.ran,
             faulted: decided.faulted,
         }
     }
 
     /// Makes all decisions that the message needs.
-    pub(super) fn work_out(&self) -> Precomputed {
-        let found = match &self.message.event.payload {
+    pub(super) fn decide_all(&self) -> Precomputed {
+        let decisions = match &self.message.event.payload {
             Payload::Report(_) => MessageDecisions::Report(Box::new(self.decide(None))),
             Payload::ToolCalls(requests) => {
                 MessageDecisions::Tools(requests.iter().map(|request| tools::run(self, request)).collect())
@@ -105,7 +105,7 @@ impl EvaluationInput<'_> {
         };
         Precomputed {
             revision: self.rulebook.revision(),
-            found,
+            decisions,
         }
     }
 }
@@ -122,10 +122,10 @@ impl MessageDecisions {
     }
 
     /// The response if nothing of the message could be stored; `None` if it is the same response.
-    pub(super) fn answer_unkept(&self, event: &Event) -> Option<Value> {
+    pub(super) fn response_without_storage(&self, event: &Event) -> Option<Value> {
         match (self, &event.payload) {
             (Self::Tools(ran), Payload::ToolCalls(requests)) => {
-                Some(tools::answer_unkept(event, requests, ran).to_json())
+                Some(tools::response_without_storage(event, requests, ran).to_json())
             }
             _ => None,
         }
@@ -157,7 +157,7 @@ pub(super) fn runs_scripts(rulebook: &Rulebook, message: &Message) -> bool {
 }
 
 /// Decides about a message on the script threads. If they are busy, it is decided without scripts.
-pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
+pub(super) async fn precomputed(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
     let rulebook_id = message.access.rulebook_id;
     let skips = intake
         .current
@@ -171,10 +171,10 @@ pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Ar
             clock: &clock,
             skips,
         };
-        question.work_out()
+        question.decide_all()
     };
     match intake.current.pools().run_scripts(rulebook_id, work).await {
-        Ok(ahead) => ahead,
+        Ok(precomputed) => precomputed,
         Err(busy) => {
             // Not the fault of a script: decide this message without scripts and record no script failure.
             telemetry::metrics::scripts_busy();
@@ -184,7 +184,7 @@ pub(super) async fn ahead(intake: &Intake, message: &Arc<Message>, rulebook: &Ar
                 clock: &intake.clock,
                 skips: Skips::all(format!("left out: {busy}")),
             };
-            question.work_out()
+            question.decide_all()
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use self::transaction::{GroupError, GroupMessage, GroupOutcome, Writes, together};
+use self::transaction::{GroupError, GroupMessage, GroupOutcome, Writes, record_group};
 use super::commit_race::CommitRace;
 use super::dead_letter;
 use super::ingest;
@@ -44,12 +44,12 @@ const MAX_MESSAGES: usize = 32;
 const MAX_SHARED_BODY: usize = 256 * 1024;
 /// How often a transaction is retried without a message that cannot be recorded. After that, each message has its own
 /// transaction.
-const MOST_LEFT_OUT: usize = 3;
+const MAX_RETRIES: usize = 3;
 
 /// The queues in which messages wait for a transaction. Cloning shares them.
 #[derive(Clone)]
 pub struct Sharing {
-    lines: Arc<[Mutex<CommitQueue>]>,
+    queues: Arc<[Mutex<CommitQueue>]>,
     shared: Arc<AtomicU64>,
     tasks: TaskTracker,
 }
@@ -82,7 +82,7 @@ impl Sharing {
             Database::Postgres(_) => (processors() / 2).clamp(1, MAX_QUEUES),
         };
         Self {
-            lines: (0..count).map(|_| Mutex::default()).collect(),
+            queues: (0..count).map(|_| Mutex::default()).collect(),
             shared: Arc::default(),
             tasks,
         }
@@ -115,7 +115,7 @@ impl Sharing {
             attempt: Arc::clone(attempt),
         };
         // Decide before the message enters the queue, so that slow scripts and decisions do not delay the queue.
-        ingest::work_out_now(&item.intake, message, attempt).await;
+        ingest::precompute_now(&item.intake, message, attempt).await;
         message.stored_body();
         match self.enter(place, &item) {
             QueuePlace::First(turn) => {
@@ -131,16 +131,16 @@ impl Sharing {
     }
 
     fn enter(&self, place: usize, item: &GroupMessage) -> QueuePlace {
-        let mut line = self.line(place);
-        if !line.busy {
-            line.busy = true;
+        let mut queue = self.queue(place);
+        if !queue.busy {
+            queue.busy = true;
             return QueuePlace::First(CommitTurn {
                 sharing: self.clone(),
                 place,
             });
         }
         let (answer, answered) = oneshot::channel();
-        line.waiting.push_back(QueuedMessage {
+        queue.waiting.push_back(QueuedMessage {
             item: item.clone(),
             answer,
         });
@@ -150,14 +150,14 @@ impl Sharing {
     fn place(&self, key: &Key) -> usize {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
-        let count = u64::try_from(self.lines.len()).unwrap_or(1).max(1);
+        let count = u64::try_from(self.queues.len()).unwrap_or(1).max(1);
         usize::try_from(hasher.finish() % count).unwrap_or_default()
     }
 
-    fn line(&self, place: usize) -> MutexGuard<'_, CommitQueue> {
+    fn queue(&self, place: usize) -> MutexGuard<'_, CommitQueue> {
         // `place` is less than the number of queues.
         #[expect(clippy::indexing_slicing, reason = "see above")]
-        self.lines[place].lock().unwrap_or_else(PoisonError::into_inner)
+        self.queues[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -169,14 +169,14 @@ struct InFlight<'a> {
 
 impl<'a> InFlight<'a> {
     fn new(sharing: &'a Sharing, place: usize) -> Self {
-        sharing.line(place).in_flight += 1;
+        sharing.queue(place).in_flight += 1;
         Self { sharing, place }
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.sharing.line(self.place).in_flight -= 1;
+        self.sharing.queue(self.place).in_flight -= 1;
     }
 }
 
@@ -200,9 +200,9 @@ struct CommitTurn {
 impl Drop for CommitTurn {
     fn drop(&mut self) {
         let next = {
-            let mut line = self.sharing.line(self.place);
-            let next = line.take();
-            line.busy = !next.is_empty();
+            let mut queue = self.sharing.queue(self.place);
+            let next = queue.take();
+            queue.busy = !next.is_empty();
             next
         };
         if next.is_empty() {
@@ -230,25 +230,25 @@ impl CommitQueue {
     fn take(&mut self) -> Vec<QueuedMessage> {
         let most = self.in_flight.div_ceil(2).clamp(1, MAX_MESSAGES);
         let mut keys = HashSet::new();
-        let (mut taken, mut left) = (Vec::new(), VecDeque::new());
+        let (mut disposition, mut left) = (Vec::new(), VecDeque::new());
         for waiting in self.waiting.drain(..) {
             let key = key(&waiting.item.message);
-            if taken.len() < most && keys.insert(key.clone()) {
-                taken.push((key, waiting));
+            if disposition.len() < most && keys.insert(key.clone()) {
+                disposition.push((key, waiting));
             } else {
                 left.push_back(waiting);
             }
         }
         self.waiting = left;
-        taken.sort_by(|one, other| one.0.cmp(&other.0));
-        taken.into_iter().map(|(_, waiting)| waiting).collect()
+        disposition.sort_by(|one, other| one.0.cmp(&other.0));
+        disposition.into_iter().map(|(_, waiting)| waiting).collect()
     }
 }
 
 /// Records messages in one transaction and answers each. Returns how many shared it.
 async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
     let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
-    while left_out <= MOST_LEFT_OUT {
+    while left_out <= MAX_RETRIES {
         // A message whose waiter timed out was answered from the spool. It would roll back the whole transaction.
         let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
         waiting = rest;
@@ -260,12 +260,12 @@ async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
         }
         let items: Vec<GroupMessage> = waiting.iter().map(|one| one.item.clone()).collect();
         // A panic ends only this task: then each message has its own transaction.
-        let ended = tokio::spawn(async move { together(&items, writes).await }.in_current_span()).await;
+        let ended = tokio::spawn(async move { record_group(&items, writes).await }.in_current_span()).await;
         match ended {
-            Ok(Ok(fates)) => {
+            Ok(Ok(outcomes_by_place)) => {
                 let mut shared = 0;
-                for (one, fate) in waiting.into_iter().zip(fates) {
-                    let reply = match fate {
+                for (one, outcome_of_one) in waiting.into_iter().zip(outcomes_by_place) {
+                    let reply = match outcome_of_one {
                         GroupOutcome::Recorded(outcome) => {
                             shared += 1;
                             Some(Ok(outcome))
@@ -308,7 +308,7 @@ fn may_share(message: &Message) -> bool {
     );
     nobody_waits
         && message.body.len() <= MAX_SHARED_BODY
-        && message.stands_for.is_none()
+        && message.replaces.is_none()
         && message.origin == super::sms_age::Origin::Live
         && !dry_run::is_on()
 }

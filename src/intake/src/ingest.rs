@@ -27,14 +27,14 @@ use store::dry_run;
 use store::{fault_points, message_head};
 
 /// How often a message with scripts is decided again because its rulebook changed meanwhile.
-const MOST_TRIES: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// Records a message and returns the response.
-pub async fn transact(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
+pub async fn ingest_alone(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
     attempt(intake, message, &CommitRace::default()).await
 }
 
-/// Same as [`transact`], but stops if the waiter timed out before the commit.
+/// Same as [`ingest_alone`], but stops if the waiter timed out before the commit.
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,
@@ -42,7 +42,7 @@ pub(super) async fn attempt(
 ) -> Result<MessageOutcome, IngestError> {
     let rulebook_id = message.access.rulebook_id;
     fault_points::reach(fault_points::Step::MessageLetIn)?;
-    let mut ahead = work_out(intake, message, attempt).await;
+    let mut precomputed = decide_all(intake, message, attempt).await;
     message.stored_body();
     let mut tries = 0;
     let (tx, head, rulebook) = loop {
@@ -53,73 +53,73 @@ pub(super) async fn attempt(
             return Err(IngestError::AccessChanged);
         }
         let rulebook = intake.current.at(rulebook_id, head.revision).await?;
-        intake.current.saw(rulebook_id, &rulebook).await;
-        ahead = ahead.filter(|ahead| ahead.revision == head.revision);
-        if ahead.is_some() || !evaluate::runs_scripts(&rulebook, message) {
+        intake.current.set_head(rulebook_id, &rulebook).await;
+        precomputed = precomputed.filter(|precomputed| precomputed.revision == head.revision);
+        if precomputed.is_some() || !evaluate::runs_scripts(&rulebook, message) {
             break (tx, head, rulebook);
         }
         // Nothing decided yet, or another revision did: decide outside the transaction, and inside it only after
         // repeated edits.
         tries += 1;
-        if tries < MOST_TRIES {
+        if tries < MAX_ATTEMPTS {
             tx.rollback().await?;
-            ahead = Some(attempt.worked_out(evaluate::ahead(intake, message, &rulebook).await));
+            precomputed = Some(attempt.set_precomputed(evaluate::precomputed(intake, message, &rulebook).await));
         } else {
-            ahead = Some(attempt.worked_out(evaluate::ahead(intake, message, &rulebook).await));
+            precomputed = Some(attempt.set_precomputed(evaluate::precomputed(intake, message, &rulebook).await));
             break (tx, head, rulebook);
         }
     };
-    let found = match ahead {
+    let decisions = match precomputed {
         _ if is_erased(&head) => Arc::new(Precomputed {
             revision: head.revision,
-            found: MessageDecisions::Answer(answer::neutral(message.event.kind).to_json()),
+            decisions: MessageDecisions::Answer(answer::neutral(message.event.kind).to_json()),
         }),
-        Some(ahead) => ahead,
+        Some(precomputed) => precomputed,
         // Decide without scripts, by the revision that the transaction read.
-        None => attempt.worked_out(in_place(intake, message, &rulebook).work_out()),
+        None => attempt.set_precomputed(in_place(intake, message, &rulebook).decide_all()),
     };
     let step = MessageWrite {
         intake,
         message,
         rulebook: &rulebook,
         head: &head,
-        found: &found.found,
-        given: None,
+        decisions: &decisions.decisions,
+        recorded_response: None,
         late: message.is_late(&tx, intake.clock.now()).await?,
-        event_id: message.stands_for.unwrap_or_else(|| intake.clock.new_id()),
+        event_id: message.replaces.unwrap_or_else(|| intake.clock.new_id()),
         quarantined: Mutex::default(),
-        took: Mutex::default(),
-        texts: None,
+        rule_usage: Mutex::default(),
+        deferred_sms: None,
     };
-    let (taken, answer, texted) = step.run(&tx).await?;
+    let (disposition, answer, has_sms) = step.run(&tx).await?;
     fault_points::reach(fault_points::Step::MessageBeforeCommit)?;
-    let given = RecordedResponse {
+    let recorded_response = RecordedResponse {
         revision: head.revision,
         answer: answer.clone(),
-        found: Arc::clone(&found),
+        decisions: Arc::clone(&decisions),
     };
-    if !attempt.commits(given) {
+    if !attempt.commits(recorded_response) {
         // The fallback answered meanwhile, and the spool records the message later.
         tx.rollback().await?;
         return Err(IngestError::TooSlow);
     }
     tx.commit().await?;
     fault_points::reach(fault_points::Step::MessageAfterCommit)?;
-    done(step, texted);
+    done(step, has_sms);
     Ok(MessageOutcome {
         answer,
-        taken,
+        disposition,
         revision: head.revision,
     })
 }
 
 /// The decision by scripts, made before the transaction begins. `None` if no script runs.
-pub(super) async fn work_out(
+pub(super) async fn decide_all(
     intake: &Intake,
     message: &Arc<Message>,
     attempt: &CommitRace,
 ) -> Option<Arc<Precomputed>> {
-    let known = attempt.ahead();
+    let known = attempt.precomputed();
     if known.is_some() {
         return known;
     }
@@ -127,17 +127,17 @@ pub(super) async fn work_out(
     if !evaluate::runs_scripts(&rulebook, message) {
         return None;
     }
-    let ahead = evaluate::ahead(intake, message, &rulebook).await;
-    Some(attempt.worked_out(ahead))
+    let precomputed = evaluate::precomputed(intake, message, &rulebook).await;
+    Some(attempt.set_precomputed(precomputed))
 }
 
-/// Same as [`work_out`], but also decides if no script runs.
-pub(super) async fn work_out_now(intake: &Intake, message: &Arc<Message>, attempt: &CommitRace) {
-    if work_out(intake, message, attempt).await.is_some() {
+/// Same as [`decide_all`], but also decides if no script runs.
+pub(super) async fn precompute_now(intake: &Intake, message: &Arc<Message>, attempt: &CommitRace) {
+    if decide_all(intake, message, attempt).await.is_some() {
         return;
     }
     if let Some(rulebook) = intake.current.last_seen(message.access.rulebook_id) {
-        attempt.worked_out(in_place(intake, message, &rulebook).work_out());
+        attempt.set_precomputed(in_place(intake, message, &rulebook).decide_all());
     }
 }
 
@@ -146,17 +146,17 @@ pub(super) async fn work_out_now(intake: &Intake, message: &Arc<Message>, attemp
 pub(super) async fn record(
     intake: &Intake,
     message: &Arc<Message>,
-    given: &RecordedResponse,
+    recorded_response: &RecordedResponse,
 ) -> Result<Disposition, IngestError> {
     let rulebook_id = message.access.rulebook_id;
     message.stored_body();
     let tx = store::begin(&intake.db).await?;
     let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
     // Without a rulebook there is no decision, but Vapi got a response.
-    let revision = if given.revision == 0 {
+    let revision = if recorded_response.revision == 0 {
         head.revision
     } else {
-        given.revision
+        recorded_response.revision
     };
     let rulebook = intake.current.at(rulebook_id, revision).await?;
     let step = MessageWrite {
@@ -164,18 +164,18 @@ pub(super) async fn record(
         message,
         rulebook: &rulebook,
         head: &head,
-        found: &given.found.found,
-        given: Some(given),
+        decisions: &recorded_response.decisions.decisions,
+        recorded_response: Some(recorded_response),
         late: message.is_late(&tx, intake.clock.now()).await?,
         event_id: intake.clock.new_id(),
         quarantined: Mutex::default(),
-        took: Mutex::default(),
-        texts: None,
+        rule_usage: Mutex::default(),
+        deferred_sms: None,
     };
-    let (taken, _, texted) = step.run(&tx).await?;
+    let (disposition, _, has_sms) = step.run(&tx).await?;
     tx.commit().await?;
-    done(step, texted);
-    Ok(taken)
+    done(step, has_sms);
+    Ok(disposition)
 }
 
 /// The input of a decision made in place: without scripts.
@@ -189,21 +189,23 @@ pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &
 }
 
 /// Actions after a commit: counts, quarantines and the wake-up of the outbox. A dry run has none.
-pub(super) fn done(step: MessageWrite<'_>, texted: bool) {
+pub(super) fn done(step: MessageWrite<'_>, has_sms: bool) {
     if dry_run::is_on() {
         return;
     }
     let (intake, message) = (step.intake, step.message);
-    let mut took = step.took.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut rule_usage = step.rule_usage.into_inner().unwrap_or_else(PoisonError::into_inner);
     if is_simulated(message.event.call_id()) {
-        took.clear();
+        rule_usage.clear();
     }
-    intake.hits.count(message.access.rulebook_id, message.received_at, took);
+    intake
+        .hits
+        .count(message.access.rulebook_id, message.received_at, rule_usage);
     for row in &step.quarantined.into_inner().unwrap_or_else(PoisonError::into_inner) {
         tracing::warn!(script = row.code, until = ?row.until, "a script failed repeatedly and is quarantined");
         intake.current.quarantines().add(row);
     }
-    if texted {
+    if has_sms {
         intake.outbox.wake();
     }
 }
@@ -215,33 +217,33 @@ impl MessageWrite<'_> {
             // The earlier response was erased with the caller.
             _ if is_erased(self.head) => {
                 let neutral = answer::neutral(event.kind);
-                let (taken, _, texted) = self.keep_only(tx, neutral.to_json()).await?;
-                Ok((taken, neutral.to_json(), texted))
+                let (disposition, _, has_sms) = self.store_event_only(tx, neutral.to_json()).await?;
+                Ok((disposition, neutral.to_json(), has_sms))
             }
             Payload::Report(report) => {
                 let fresh;
-                let decided: &DecisionRecord = if let MessageDecisions::Report(decided) = self.found {
+                let decided: &DecisionRecord = if let MessageDecisions::Report(decided) = self.decisions {
                     decided
                 } else {
                     fresh = in_place(self.intake, self.message, self.rulebook).decide(None);
                     &fresh
                 };
-                let taken = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
+                let disposition = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
                 let recording = Recording {
                     step: self,
                     report,
                     decided,
                 };
-                let Some(amended) = taken else {
-                    let texted = recording.first(tx).await?;
-                    return Ok((Disposition::Recorded, Value::Object(serde_json::Map::new()), texted));
+                let Some(amended) = disposition else {
+                    let has_sms = recording.first(tx).await?;
+                    return Ok((Disposition::Recorded, Value::Object(serde_json::Map::new()), has_sms));
                 };
-                let texted = amended.0 == Disposition::Amendment && recording.amended(tx).await?;
-                Ok((amended.0, amended.1, texted))
+                let has_sms = amended.0 == Disposition::Amendment && recording.amended(tx).await?;
+                Ok((amended.0, amended.1, has_sms))
             }
             Payload::ToolCalls(requests) => {
                 let fresh;
-                let ran: &[tools::ToolRun] = if let MessageDecisions::Tools(ran) = self.found {
+                let ran: &[tools::ToolRun] = if let MessageDecisions::Tools(ran) = self.decisions {
                     ran
                 } else {
                     let question = in_place(self.intake, self.message, self.rulebook);
@@ -255,16 +257,18 @@ impl MessageWrite<'_> {
             }
             Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::CallDeleted => {
                 let answer = answer::neutral(event.kind).to_json();
-                let taken = self.keep(tx, &answer).await?;
+                let disposition = self.keep(tx, &answer).await?;
                 // These updates give the same result in any order, so a repeat does no harm.
                 record_report::told(self, tx).await?;
-                Ok(taken.map_or((Disposition::Recorded, answer, false), |(taken, answer)| {
-                    (taken, answer, false)
-                }))
+                Ok(
+                    disposition.map_or((Disposition::Recorded, answer, false), |(disposition, answer)| {
+                        (disposition, answer, false)
+                    }),
+                )
             }
             _ => {
-                let answer = self.given_answer().unwrap_or_else(|| self.found.answer(event));
-                let kept = self.keep_only(tx, answer).await?;
+                let answer = self.recorded_answer().unwrap_or_else(|| self.decisions.answer(event));
+                let kept = self.store_event_only(tx, answer).await?;
                 if event.kind == MessageType::AssistantRequest {
                     record_report::told(self, tx).await?;
                 }
@@ -273,10 +277,16 @@ impl MessageWrite<'_> {
         }
     }
 
-    async fn keep_only(&self, tx: &DatabaseTransaction, answer: Value) -> Result<(Disposition, Value, bool), DbErr> {
-        let taken = self.keep(tx, &answer).await?;
-        Ok(taken.map_or((Disposition::Recorded, answer, false), |(taken, answer)| {
-            (taken, answer, false)
-        }))
+    async fn store_event_only(
+        &self,
+        tx: &DatabaseTransaction,
+        answer: Value,
+    ) -> Result<(Disposition, Value, bool), DbErr> {
+        let disposition = self.keep(tx, &answer).await?;
+        Ok(
+            disposition.map_or((Disposition::Recorded, answer, false), |(disposition, answer)| {
+                (disposition, answer, false)
+            }),
+        )
     }
 }

@@ -48,7 +48,7 @@ pub struct Message {
     pub received_at: DateTime<Utc>,
     pub origin: Origin,
     /// The dead-lettered event that it replaces.
-    pub stands_for: Option<Uuid>,
+    pub replaces: Option<Uuid>,
 }
 
 /// A body in its stored form. It is compressed once, preferably before a transaction begins.
@@ -80,7 +80,7 @@ impl Message {
 pub struct MessageOutcome {
     pub answer: Value,
     /// How it was recorded.
-    pub taken: Disposition,
+    pub disposition: Disposition,
     /// The revision that decided.
     pub revision: i64,
 }

@@ -25,25 +25,26 @@ pub(super) struct MessageWrite<'a> {
     pub message: &'a Message,
     pub rulebook: &'a Rulebook,
     pub head: &'a Head,
-    pub found: &'a MessageDecisions,
+    pub decisions: &'a MessageDecisions,
     /// The response that Vapi already got, if the message comes from the spool.
-    pub given: Option<&'a RecordedResponse>,
+    pub recorded_response: Option<&'a RecordedResponse>,
     pub event_id: Uuid,
     /// Whether the message is too old for SMS messages.
     pub late: bool,
     /// Scripts that this message quarantined.
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
     /// The rows that took part in stored decisions; added to the rule hits after the commit.
-    pub(super) took: Mutex<Vec<RuleUsage>>,
+    pub(super) rule_usage: Mutex<Vec<RuleUsage>>,
     /// If several messages share a transaction: the job and template of the SMS messages, which are queued after all
     /// other writes.
-    pub texts: Option<Mutex<Option<(Job, String)>>>,
+    pub deferred_sms: Option<Mutex<Option<(Job, String)>>>,
 }
 
 impl MessageWrite<'_> {
     /// The response that Vapi already got, if the message comes from the spool.
-    pub(super) fn given_answer(&self) -> Option<Value> {
-        self.given.map(|given| given.answer.clone())
+    pub(super) fn recorded_answer(&self) -> Option<Value> {
+        self.recorded_response
+            .map(|recorded_response| recorded_response.answer.clone())
     }
 
     /// Stores the event. Returns `None` if it is new, else the type of repeat and the first response.
@@ -117,7 +118,7 @@ impl MessageWrite<'_> {
         new: &NewEvent<'_>,
         stored: &StoredEvent,
     ) -> Result<(), DbErr> {
-        let Some(id) = self.message.stands_for else {
+        let Some(id) = self.message.replaces else {
             return Ok(());
         };
         let copy = NewEvent {
@@ -132,7 +133,7 @@ impl MessageWrite<'_> {
 
     /// Inserts the event, or updates the dead-lettered event that it replaces. Returns whether the key was free.
     async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
-        if self.message.stands_for.is_some() {
+        if self.message.replaces.is_some() {
             webhook_events::become_event(tx, new).await
         } else {
             webhook_events::insert(tx, new).await
@@ -141,8 +142,8 @@ impl MessageWrite<'_> {
 
     /// Notes the rows that took part in a stored decision.
     pub(super) fn counts(&self, decision: &Decision) {
-        let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
-        took.push(RuleUsage::part_in(decision));
+        let mut rule_usage = self.rule_usage.lock().unwrap_or_else(PoisonError::into_inner);
+        rule_usage.push(RuleUsage::part_in(decision));
     }
 }
 

@@ -17,7 +17,7 @@ use super::sms_age;
 use base::telemetry::metrics;
 use rules::facts::{Fact, Facts};
 use rules::rows::{Priority, PriorityRule, Row as _};
-use sms::daily_cap::{self, Cap, DEFAULT_CAP, QueuedInTransaction, QueuedText};
+use sms::daily_cap::{self, Cap, DEFAULT_CAP, QueuedInTransaction, QueuedSms};
 use sms::escalate::{self, ESCALATE_AFTER_S, pause};
 use sms::{EnqueueResult, NewSms};
 use store::calls::is_simulated;
@@ -38,7 +38,7 @@ impl MessageWrite<'_> {
         template: Option<&str>,
     ) -> Result<bool, DbErr> {
         let Some(template) = template else { return Ok(false) };
-        if let Some(later) = &self.texts {
+        if let Some(later) = &self.deferred_sms {
             *later.lock().unwrap_or_else(PoisonError::into_inner) = Some((job.clone(), template.to_owned()));
             return Ok(false);
         }
@@ -47,9 +47,9 @@ impl MessageWrite<'_> {
 
     /// Queues the SMS messages that waited for the other messages of a shared transaction.
     pub(super) async fn text_now(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
-        let waiting = self.texts.as_ref();
+        let waiting = self.deferred_sms.as_ref();
         let waiting = waiting.and_then(|later| later.lock().unwrap_or_else(PoisonError::into_inner).take());
-        match (waiting, self.found) {
+        match (waiting, self.decisions) {
             (Some((job, template)), MessageDecisions::Report(decided)) => self.put(tx, decided, &job, &template).await,
             _ => Ok(false),
         }
@@ -238,8 +238,8 @@ async fn queue(
     // A P1 is not counted if the rulebook has no cap of its own: counting locks a row.
     let counted =
         queued.filter(|((_, became), (_, is_p1))| *became == EnqueueResult::Queued && (own_cap.is_some() || !is_p1));
-    let counted: Vec<QueuedText<'_>> = counted
-        .map(|((id, _), (call_id, is_p1))| QueuedText {
+    let counted: Vec<QueuedSms<'_>> = counted
+        .map(|((id, _), (call_id, is_p1))| QueuedSms {
             id,
             call_id,
             always_goes: is_p1,
@@ -275,7 +275,7 @@ async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result
         .and_then(|call| call.customer_number.as_deref())
         .filter(|_| !one.is_p1());
     let rulebook_id = message.access.rulebook_id;
-    let warm = sms_messages::told_by_rule(tx, rulebook_id, rule, since, message.event.call_id(), caller).await?;
+    let warm = sms_messages::notified_by_rule(tx, rulebook_id, rule, since, message.event.call_id(), caller).await?;
     texts.retain(|text| {
         let goes = !warm.contains(&text.contact);
         if !goes {

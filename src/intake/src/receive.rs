@@ -48,7 +48,7 @@ pub struct Webhook {
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
     /// Records and answers messages.
-    pub take_in: Arc<Deadline>,
+    pub deadline: Arc<Deadline>,
     /// The rate limits of each client address.
     pub limiter: Arc<RateLimiter>,
     /// The public URL that Vapi calls, for signatures over it.
@@ -126,15 +126,15 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     let access = admitted(request, Some(&bytes), webhook, access, address).await?;
     Connection::prove(request);
     webhook.limiter.admit(address, access.rulebook_id)?;
-    let received_at = webhook.take_in.intake.clock.now();
+    let received_at = webhook.deadline.intake.clock.now();
     let body = bytes.clone();
     let event = match on_body(webhook, &access, &bytes, move || decode::decode(&body)).await? {
         Ok(event) => event,
         Err(reason) => {
-            let mut kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
+            let mut kept = webhook.deadline.unreadable(&access, &bytes, received_at, arrived).await;
             if matches!(kept, Err(NotRecorded::AccessChanged)) {
                 let access = readmitted(request, &bytes, webhook, code, address).await?;
-                kept = webhook.take_in.unreadable(&access, &bytes, received_at, arrived).await;
+                kept = webhook.deadline.unreadable(&access, &bytes, received_at, arrived).await;
             }
             kept.map_err(|error| refused(&error))?;
             tracing::warn!(%reason, rulebook = code, "an authentic message cannot be parsed; its raw body is stored");
@@ -153,19 +153,19 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         delivery_key,
         received_at,
         origin: Origin::Live,
-        stands_for: None,
+        replaces: None,
     };
-    match taken(webhook, request, message, address, arrived).await {
+    match record(webhook, request, message, address, arrived).await {
         Ok(outcome) => {
             telemetry::at_revision(outcome.revision);
-            metrics::message(kind.as_str(), outcome.taken.as_str(), started);
-            telemetry::about_message(kind.as_str(), outcome.taken.as_str());
+            metrics::message(kind.as_str(), outcome.disposition.as_str(), started);
+            telemetry::about_message(kind.as_str(), outcome.disposition.as_str());
             tracing::debug!(
                 took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
                 "message recorded"
             );
-            let degraded = matches!(outcome.taken, Disposition::Spooled | Disposition::Unrecorded);
-            let mut response = json(&outcome.answer, degraded.then(|| outcome.taken.as_str()));
+            let degraded = matches!(outcome.disposition, Disposition::Spooled | Disposition::Unrecorded);
+            let mut response = json(&outcome.answer, degraded.then(|| outcome.disposition.as_str()));
             if kind == MessageType::VoiceRequest {
                 // Vapi plays the body of a 200 as audio. On an error it uses the next voice of its fallback plan.
                 response.set_status(StatusCode::BAD_REQUEST);
@@ -180,7 +180,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
 }
 
 /// Records a message. Tries again if the webhook's secrets change or the caller is erased meanwhile.
-async fn taken(
+async fn record(
     webhook: &Webhook,
     request: &Request,
     message: Message,
@@ -189,7 +189,7 @@ async fn taken(
 ) -> Result<MessageOutcome, Problem> {
     let mut message = Arc::new(message);
     for _ in 0..3 {
-        match webhook.take_in.message(&message, arrived).await {
+        match webhook.deadline.message(&message, arrived).await {
             Err(NotRecorded::AccessChanged) => {
                 let code = message.access.code.clone();
                 let access = readmitted(request, &message.body, webhook, &code, address).await?;
@@ -202,8 +202,8 @@ async fn taken(
             other => return other.map_err(|error| refused(&error)),
         }
     }
-    let taken = webhook.take_in.without_database(&message).await;
-    taken.map_err(|error| refused(&error))
+    let disposition = webhook.deadline.without_database(&message).await;
+    disposition.map_err(|error| refused(&error))
 }
 
 /// The webhook settings of a rulebook: from the cache, else from the database, or from the snapshot if the database is
@@ -215,7 +215,7 @@ async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
     match asked(webhook, webhook.accesses.reload_or_nobody(code)).await {
         Ok(found) => Ok(found),
         Err(problem) => {
-            let good = webhook.take_in.refuge.last_good.of(code);
+            let good = webhook.deadline.fallback.snapshots.of(code);
             good.map(|good| good.access).ok_or(problem)
         }
     }
@@ -223,7 +223,7 @@ async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
 
 /// Awaits webhook settings from the database, with a timeout.
 async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, AccessError>>) -> Result<T, Problem> {
-    if webhook.take_in.lane.is_away() {
+    if webhook.deadline.gate.is_away() {
         return Err(Problem::unavailable(&TooLate, RETRY_AFTER_S));
     }
     let answer = tokio::time::timeout(ASK, question).await;
@@ -232,7 +232,7 @@ async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, Ac
         Ok(Err(error)) => Problem::unavailable(&error, RETRY_AFTER_S),
         Err(_) => Problem::unavailable(&TooLate, RETRY_AFTER_S),
     };
-    webhook.take_in.lane.suspect();
+    webhook.deadline.gate.suspect();
     Err(answer)
 }
 
@@ -292,7 +292,7 @@ async fn verified(
     webhook: &Webhook,
     access: &Arc<Access>,
 ) -> Result<Result<(), Refusal>, Problem> {
-    let now = webhook.take_in.intake.clock.now();
+    let now = webhook.deadline.intake.clock.now();
     let Some(bytes) = bytes else {
         return Ok(verify::verify_headers(
             request.headers(),
@@ -344,10 +344,10 @@ fn delivery_key(request: &Request, access: &Access, body_hash: &[u8; 32]) -> Str
         Scheme::Hmac(settings) => settings.message_id_header.as_deref(),
         _ => None,
     });
-    let given = header
+    let recorded_response = header
         .and_then(|header| request.header(header))
         .filter(|id| !id.is_empty() && id.len() <= 200);
-    given.map_or_else(|| hex::encode(body_hash), ToOwned::to_owned)
+    recorded_response.map_or_else(|| hex::encode(body_hash), ToOwned::to_owned)
 }
 
 fn json(answer: &serde_json::Value, degraded: Option<&'static str>) -> Response {

@@ -29,11 +29,11 @@ use store::{calls, reconcile_cursors, webhook_events};
 /// Overlap of a run with the previous one.
 const OVERLAP: TimeDelta = TimeDelta::minutes(15);
 /// How far back the first run of a rulebook goes, but never before the creation of the rulebook.
-const AT_FIRST: TimeDelta = TimeDelta::hours(24);
+const FIRST_LOOKBACK: TimeDelta = TimeDelta::hours(24);
 /// How long after the end of a call its own report may still arrive.
-const MOMENT: TimeDelta = TimeDelta::minutes(2);
+const REPORT_GRACE: TimeDelta = TimeDelta::minutes(2);
 /// The list is read in spans of this length. The progress is stored after each span.
-const STRIDE: TimeDelta = TimeDelta::hours(6);
+const SPAN: TimeDelta = TimeDelta::hours(6);
 /// Number of consecutive failures that raises a notice.
 const FAILURES: i64 = 3;
 
@@ -206,12 +206,15 @@ impl Reconciler {
             None => {
                 let cursor = reconcile_cursors::read(&self.db, one.rulebook_id).await?;
                 let seen = cursor.and_then(|cursor| cursor.seen_until);
-                seen.map_or_else(|| one.created_at.max(now - AT_FIRST), |seen| seen.min(now) - OVERLAP)
+                seen.map_or_else(
+                    || one.created_at.max(now - FIRST_LOOKBACK),
+                    |seen| seen.min(now) - OVERLAP,
+                )
             }
         };
         let mut from = from;
         while from < now {
-            let until = now.min(from + STRIDE);
+            let until = now.min(from + SPAN);
             let mut pieces = self.vapi.calls(&one.key, Span { from, until }, stop);
             while let Some(calls) = pieces.next().await? {
                 self.piece(one, ask, &calls, now, stop, tally).await?;
@@ -248,7 +251,7 @@ impl Reconciler {
                 tally.known += 1;
             } else if of_others.contains(&call.id) {
                 tally.of_others += 1;
-            } else if ended > now - MOMENT {
+            } else if ended > now - REPORT_GRACE {
                 tally.just_ended += 1;
             } else if ask.dry_run {
                 tally.missing += 1;
@@ -260,7 +263,7 @@ impl Reconciler {
                     body: Bytes::from(body),
                     received_at: self.clock.now(),
                     origin: Origin::Reconciled,
-                    stands_for: None,
+                    replaces: None,
                 };
                 let became = self.feed.take(fed).await?;
                 metrics::reconciled(became.word());

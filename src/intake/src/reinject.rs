@@ -40,7 +40,7 @@ pub struct ReinjectedMessage {
     /// Its origin this time.
     pub origin: Origin,
     /// The dead-lettered event that it replaces.
-    pub stands_for: Option<Uuid>,
+    pub replaces: Option<Uuid>,
 }
 
 /// The result for a reinjected message.
@@ -57,7 +57,7 @@ impl ReinjectResult {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::Taken(taken) => taken.as_str(),
+            Self::Taken(disposition) => disposition.as_str(),
             Self::Unreadable => "unreadable",
         }
     }
@@ -81,7 +81,7 @@ impl Reinjector {
     /// Records a message. Runs in a separate task, so that a cancelled caller cannot interrupt it.
     pub async fn take(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
         let feed = self.clone();
-        let task = dry_run::spawn(async move { feed.taken(fed).await });
+        let task = dry_run::spawn(async move { feed.disposition(fed).await });
         task.await.map_err(|ended| IngestError::Stopped(ended.to_string()))?
     }
 
@@ -100,7 +100,7 @@ impl Reinjector {
             body: Bytes::from(body),
             received_at: event.received_at,
             origin: Origin::Replayed,
-            stands_for: set_aside.then_some(event.id),
+            replaces: set_aside.then_some(event.id),
         };
         match self.take(fed).await {
             Ok(became) => Ok(became.word()),
@@ -109,7 +109,7 @@ impl Reinjector {
         }
     }
 
-    async fn taken(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
+    async fn disposition(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
         let access = self.accesses.get(&fed.rulebook).await?;
         let mut access = access.ok_or(ReinjectError::NoRulebook)?;
         for _ in 0..MOST_TRIES {
@@ -123,15 +123,15 @@ impl Reinjector {
                         stored_body: StoredBody::default(),
                         received_at: fed.received_at,
                         origin: fed.origin,
-                        stands_for: fed.stands_for,
+                        replaces: fed.replaces,
                     };
-                    match dead_letter::transact(&self.intake, &Arc::new(message)).await {
-                        Ok(outcome) => return Ok(ReinjectResult::Taken(outcome.taken)),
+                    match dead_letter::ingest_alone(&self.intake, &Arc::new(message)).await {
+                        Ok(outcome) => return Ok(ReinjectResult::Taken(outcome.disposition)),
                         Err(error) => error,
                     }
                 }
                 // The event is stored already.
-                Err(_) if fed.stands_for.is_some() => return Ok(ReinjectResult::Unreadable),
+                Err(_) if fed.replaces.is_some() => return Ok(ReinjectResult::Unreadable),
                 Err(_) => {
                     let (intake, body) = (self.intake.clone(), fed.body.clone());
                     match unparsed::keep(intake, Arc::clone(&access), body, fed.received_at, fed.origin).await {

@@ -96,16 +96,16 @@ impl RuleUsage {
 
 impl RuleHits {
     /// Counts a decision that was committed at this instant.
-    pub fn count(&self, rulebook_id: Uuid, at: DateTime<Utc>, took: Vec<RuleUsage>) {
-        if took.is_empty() {
+    pub fn count(&self, rulebook_id: Uuid, at: DateTime<Utc>, rule_usage: Vec<RuleUsage>) {
+        if rule_usage.is_empty() {
             return;
         }
         let day = at.format("%Y-%m-%d").to_string();
         let last_at = at.trunc_subsecs(0);
         let mut kept = self.lock();
-        for took in took {
-            let revision = took.revision;
-            for (resource, code) in took.rows {
+        for rule_usage in rule_usage {
+            let revision = rule_usage.revision;
+            for (resource, code) in rule_usage.rows {
                 let key = HitKey {
                     rulebook_id,
                     day: day.clone(),
@@ -204,16 +204,17 @@ mod tests {
     use rules::facts::ExtractedFacts;
     use rules::{compile, sample};
 
-    fn took(said: &str, at: &str) -> Vec<String> {
+    fn rule_usage(said: &str, at: &str) -> Vec<String> {
         let book = compile(7, &sample::rows(), None).unwrap();
         let extracted = ExtractedFacts {
             said: said.to_owned(),
             ..ExtractedFacts::default()
         };
         let decision = book.decide(&extracted, at.parse().unwrap());
-        let took = RuleUsage::part_in(&decision);
-        assert_eq!(took.revision, 7);
-        took.rows
+        let rule_usage = RuleUsage::part_in(&decision);
+        assert_eq!(rule_usage.revision, 7);
+        rule_usage
+            .rows
             .iter()
             .map(|(resource, code)| format!("{resource}/{code}"))
             .collect()
@@ -222,7 +223,7 @@ mod tests {
     #[test]
     fn the_rows_that_took_part_are_counted_and_that_none_did() {
         let (concepts, rows): (Vec<String>, Vec<String>) =
-            took("J'ai des racines, c'est une urgence.", "2026-11-24T23:30:00Z")
+            rule_usage("J'ai des racines, c'est une urgence.", "2026-11-24T23:30:00Z")
                 .into_iter()
                 .partition(|row| row.starts_with("concepts/"));
         assert!(concepts.contains(&"concepts/emergency".to_owned()), "{concepts:?}");
@@ -239,10 +240,10 @@ mod tests {
             ]
         );
         // A concept that the caller denies is not counted.
-        let denied = took("Il n'y a pas d'urgence.", "2026-11-24T15:00:00Z");
+        let denied = rule_usage("Il n'y a pas d'urgence.", "2026-11-24T15:00:00Z");
         assert!(denied.iter().all(|row| !row.starts_with("concepts/")), "{denied:?}");
         assert_eq!(
-            took("Bonjour.", "2026-11-24T15:00:00Z"),
+            rule_usage("Bonjour.", "2026-11-24T15:00:00Z"),
             ["decisions/", "services/", "priority-rules/"]
         );
     }

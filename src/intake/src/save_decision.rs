@@ -52,7 +52,7 @@ impl DecisionRecord {
             priority: decision.priority.name(),
             price_from: price.map(|price| price.from.minor()),
             price_to: price.map(|price| price.to.minor()),
-            degraded: decision.is_degraded() || step.given.is_some(),
+            degraded: decision.is_degraded() || step.recorded_response.is_some(),
             duration_us: self.duration_us,
             created_at: message.received_at,
         })

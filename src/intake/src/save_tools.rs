@@ -56,16 +56,16 @@ pub(super) async fn answered(
         results.push(result);
     }
     let answer = step
-        .given_answer()
+        .recorded_answer()
         .unwrap_or_else(|| Answer::of_tools(&message.event, results).to_json());
     if let Some((taken, answer)) = step.keep(tx, &answer).await? {
         return Ok((taken, answer, false));
     }
-    let mut texted = false;
+    let mut has_sms = false;
     for (request, ran, result, key) in &new {
-        texted |= save(step, tx, (request, key), ran, result).await?;
+        has_sms |= save(step, tx, (request, key), ran, result).await?;
     }
-    Ok((Disposition::Recorded, answer, texted))
+    Ok((Disposition::Recorded, answer, has_sms))
 }
 
 async fn save(

@@ -45,7 +45,7 @@ impl ToolRun {
     }
 
     /// The result if nothing of the tool call could be stored.
-    fn told_unkept(&self, request: &ToolRequest) -> ToolResult {
+    fn result_without_storage(&self, request: &ToolRequest) -> ToolResult {
         match self.undone() {
             Some(value) => ToolResult::ok(&request.id, &request.name, &value),
             None => self.told(request),
@@ -84,8 +84,11 @@ pub(super) fn answer(event: &Event, requests: &[ToolRequest], ran: &[ToolRun]) -
 }
 
 /// The response if nothing could be stored: it promises no SMS message and no booking.
-pub(super) fn answer_unkept(event: &Event, requests: &[ToolRequest], ran: &[ToolRun]) -> Answer {
-    let results = requests.iter().zip(ran).map(|(request, ran)| ran.told_unkept(request));
+pub(super) fn response_without_storage(event: &Event, requests: &[ToolRequest], ran: &[ToolRun]) -> Answer {
+    let results = requests
+        .iter()
+        .zip(ran)
+        .map(|(request, ran)| ran.result_without_storage(request));
     Answer::of_tools(event, results.collect())
 }
 

@@ -16,7 +16,7 @@ use store::leases::Lease;
 /// Duration of a lease while the work runs. Until it ends, nobody replaces an instance that died.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Renewal interval of the lease.
-const RENEWED: Duration = Duration::from_secs(15);
+const RENEW_INTERVAL: Duration = Duration::from_secs(15);
 /// Maximum interval between two checks of whether the lease is free.
 const LONGEST: Duration = Duration::from_secs(10);
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -43,7 +43,7 @@ where
     let mut held = None;
     while !stop.is_cancelled() {
         match leases.try_hold(name, LEASE).await {
-            Ok(Some(taken)) => held = do_it(taken, every, &stop, &work).await,
+            Ok(Some(taken)) => held = run_once(taken, every, &stop, &work).await,
             Ok(None) => {}
             Err(error) => telemetry::log_cause("lease", &error),
         }
@@ -59,7 +59,7 @@ where
 }
 
 /// Runs the job once. Returns the lease, unless another instance has acquired it.
-async fn do_it<W, F>(held: Held, every: Duration, stop: &CancellationToken, work: &W) -> Option<Held>
+async fn run_once<W, F>(held: Held, every: Duration, stop: &CancellationToken, work: &W) -> Option<Held>
 where
     W: Fn(RunContext) -> F,
     F: Future<Output = Result<(), JobError>>,
@@ -110,7 +110,11 @@ where
 /// Renews the lease until the job is done. Returns the lease, or `None` if another instance has acquired it; then the
 /// job is stopped.
 async fn renewed(held: Held, done: CancellationToken, stop: CancellationToken) -> Option<Held> {
-    while done.run_until_cancelled(tokio::time::sleep(RENEWED)).await.is_some() {
+    while done
+        .run_until_cancelled(tokio::time::sleep(RENEW_INTERVAL))
+        .await
+        .is_some()
+    {
         match held.renew(LEASE).await {
             Ok(true) => {}
             Ok(false) => {

@@ -17,11 +17,11 @@ use store::purges::{self, What};
 use store::retentions;
 
 /// Interval between runs.
-pub const EVERY: Duration = Duration::from_hours(1);
+pub const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 /// Events per batch.
-const PIECE: i64 = 200;
+const BATCH_SIZE: i64 = 200;
 /// Pause between two batches, so that other work gets its turn.
-const BREATH: Duration = Duration::from_millis(10);
+const BATCH_PAUSE: Duration = Duration::from_millis(10);
 /// A message from the spool may have an id that is slightly older than the purged range.
 const OVERLAP: TimeDelta = TimeDelta::days(1);
 
@@ -82,7 +82,7 @@ impl Purge {
         let mut after = purged_to.map_or_else(uuid::Uuid::nil, |to| least_id(to - OVERLAP));
         let mut rows = 0;
         while !stop.is_cancelled() {
-            let piece = purges::next_piece(&self.db, rulebook_id, after, cutoff, PIECE).await?;
+            let piece = purges::next_piece(&self.db, rulebook_id, after, cutoff, BATCH_SIZE).await?;
             let tx = store::begin(&self.db).await?;
             if !lease.stands(&tx).await? {
                 return Err(PurgeError::TakenOver);
@@ -101,7 +101,7 @@ impl Purge {
             metrics::purged(what.word(), lost);
             rows += lost;
             after = piece.last;
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(BATCH_PAUSE).await;
         }
         Ok(rows)
     }

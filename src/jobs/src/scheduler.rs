@@ -19,9 +19,9 @@ use store::change_sets;
 /// Maximum poll interval: another instance may have scheduled something, or the clock may be changed.
 const POLL: Duration = Duration::from_secs(1);
 /// Minimum poll interval: without it, work that is always due soon would occupy the processor.
-const SHORTEST: Duration = Duration::from_millis(10);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum number of change sets per poll.
-const MOST: u64 = 20;
+const MAX_PER_POLL: u64 = 20;
 
 /// Publishes due change sets. Cloning is cheap.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ impl Scheduler {
 
     /// Publishes due change sets until `stop` is cancelled. Run it in its own task, and end it only through the token.
     pub async fn run(&self, stop: CancellationToken) {
-        poll::run("scheduler", POLL, &stop, self, async |this| this.look().await).await;
+        poll::run("scheduler", POLL, &stop, self, async |this| this.poll_due().await).await;
     }
 
     /// Publishes change sets that are due by the clock. Returns how many were published, refused or put on hold.
@@ -49,7 +49,7 @@ impl Scheduler {
     /// When the list of due change sets cannot be read.
     pub async fn publish_due(&self) -> Result<usize, DbErr> {
         let mut done = 0;
-        for set in change_sets::due(&self.db, self.clock.now(), MOST).await? {
+        for set in change_sets::due(&self.db, self.clock.now(), MAX_PER_POLL).await? {
             let id = set.id;
             match self.publisher.publish_due(&set).await {
                 Ok(Due::Published(revision)) => {
@@ -79,13 +79,13 @@ impl Scheduler {
     }
 
     /// Publishes what is due. Returns how long to sleep.
-    async fn look(&self) -> Result<Duration, DbErr> {
+    async fn poll_due(&self) -> Result<Duration, DbErr> {
         self.publish_due().await?;
         let next = change_sets::next_due(&self.db).await?;
         let pause = next.and_then(|at| (at - self.clock.now()).to_std().ok());
         // If due work failed, retry it after a whole poll interval.
         let due_already = next.is_some() && pause.is_none();
-        Ok(if due_already { POLL } else { pause.unwrap_or(POLL) }.clamp(SHORTEST, POLL))
+        Ok(if due_already { POLL } else { pause.unwrap_or(POLL) }.clamp(MIN_POLL_INTERVAL, POLL))
     }
 }
 

@@ -70,13 +70,13 @@ impl Base {
 
 /// The rows of a rulebook at its head, whether or not they compile.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct HeadRows {
     pub rulebook_id: Uuid,
     pub revision: i64,
     pub base: Base,
 }
 
-impl Standing {
+impl HeadRows {
     /// The rows.
     #[must_use]
     pub fn rows(&self) -> &RowSet {
@@ -192,7 +192,7 @@ impl RulebookCache {
 
     /// Stores the head that a message saw or that was just published. The previous head moves to the cache of other
     /// revisions.
-    pub async fn saw(&self, rulebook_id: Uuid, rulebook: &Arc<Rulebook>) {
+    pub async fn set_head(&self, rulebook_id: Uuid, rulebook: &Arc<Rulebook>) {
         let revision = rulebook.revision();
         if self
             .last_seen(rulebook_id)
@@ -230,12 +230,12 @@ impl RulebookCache {
     ///
     /// # Errors
     /// When its rows cannot be read.
-    pub async fn standing(&self, code: &str) -> Result<Option<Standing>, LoadError> {
+    pub async fn standing(&self, code: &str) -> Result<Option<HeadRows>, LoadError> {
         let Some((rulebook_id, revision)) = self.find(code).await? else {
             return Ok(None);
         };
         let base = self.base(rulebook_id, revision).await?;
-        Ok(Some(Standing {
+        Ok(Some(HeadRows {
             rulebook_id,
             revision,
             base,

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use self::change_sets::{Claim, SetError, StoredChangeSet};
 pub use self::plan::{Draft, PublishPlan};
-use self::plan::{apply, beyond, checked, head, meant};
+use self::plan::{apply, beyond, checked, head, lint_passed};
 use self::receipt::{Effect, Receipt, ReceiptError};
 use super::cache::{LoadError, RulebookCache};
 use authoring::change_set::{ChangeSet, Conflict, brought_back};
@@ -88,7 +88,7 @@ pub struct RulebookToCreate<'a> {
 
 /// A requested roll back to an older revision.
 #[derive(Debug, Clone)]
-pub struct WayBack {
+pub struct RollBackRequest {
     pub to: i64,
     /// The expected head. No other head is replaced.
     pub seen: i64,
@@ -251,7 +251,7 @@ impl Publisher {
     pub async fn roll_back(
         &self,
         rulebook_id: Uuid,
-        way: &WayBack,
+        way: &RollBackRequest,
         author: &Author,
         is_admin: bool,
         receipt: &dyn Receipt,
@@ -308,7 +308,7 @@ impl Publisher {
         // All new rulebooks wait in one queue: with their own ids, each would get its own queue.
         let (pools, queue) = (self.current.pools(), Uuid::nil());
         let rulebook = checked(pools, queue, next, 1, None).await?;
-        meant(pools, queue, None, &rulebook).await?;
+        lint_passed(pools, queue, None, &rulebook).await?;
         let id = self.clock.new_id();
         let tx = store::begin(&self.db).await?;
         let row = rulebooks::ActiveModel {
@@ -398,7 +398,7 @@ impl Publisher {
             let rulebook = checked(pools, rulebook_id, rows, head + 1, over).await?;
             // Lint never blocks a roll back, nor a change to a base that does not compile.
             if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
-                meant(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
+                lint_passed(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
             }
             let guards = match &held {
                 _ if step.free => GuardRails::default(),
@@ -488,7 +488,7 @@ impl Publisher {
     /// may get the same number.
     async fn made(&self, rulebook_id: Uuid, published: PublishedRevision) -> PublishedRevision {
         if !dry_run::is_on() {
-            self.current.saw(rulebook_id, &published.rulebook).await;
+            self.current.set_head(rulebook_id, &published.rulebook).await;
         }
         published
     }

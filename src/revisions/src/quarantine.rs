@@ -4,7 +4,7 @@
 //! which it happens. If a script could not run because the machine was busy, that is not a fault.
 //!
 //! Faults are counted in the database, inside the message's transaction. So all instances share the count, and a
-//! restart loses nothing. Runs are counted in memory and reported every [`EVERY`], for scripts that failed recently.
+//! restart loses nothing. Runs are counted in memory and reported every [`POLL_INTERVAL`], for scripts that failed recently.
 //! The quarantined scripts are read at the same interval and cached, so that no message needs a query. The instance
 //! that saw the last fault skips the script from its next message on. The others do so after their next poll.
 
@@ -31,7 +31,7 @@ pub const LIMITS: QuarantineLimits = QuarantineLimits {
     for_: TimeDelta::minutes(10),
 };
 /// Polling interval for the changes of other instances.
-pub const EVERY: Duration = Duration::from_secs(2);
+pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Code of the notice.
 const NOTICE: &str = "script_quarantined";
 
@@ -134,7 +134,7 @@ impl Quarantines {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn look(&self, db: &DatabaseConnection, read: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
+    pub async fn poll(&self, db: &DatabaseConnection, read: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
         let now = clock.now();
         let rows = script_quarantines::all(read).await?;
         let told = self.to_tell(&rows, now);

@@ -110,13 +110,13 @@ pub(super) fn outbox_check(
 /// Reports whether messages can be answered and spooled without the database, and the state of the spool.
 pub(super) fn refuge_report(
     spool: &Spool,
-    last_good: &Snapshots,
+    snapshots: &Snapshots,
     clock: &Clock,
 ) -> impl Fn() -> (bool, Option<String>) + use<> {
-    let (spool, last_good, clock) = (spool.clone(), last_good.clone(), clock.clone());
+    let (spool, snapshots, clock) = (spool.clone(), snapshots.clone(), clock.clone());
     move || {
         let state = spool.state();
-        let can = spool.has_room() && last_good.of(DEFAULT_RULEBOOK).is_some();
+        let can = spool.has_room() && snapshots.of(DEFAULT_RULEBOOK).is_some();
         let oldest = state.oldest.map_or(0, |at| (clock.now() - at).num_seconds());
         let mut text = Vec::new();
         if state.waiting > 0 {

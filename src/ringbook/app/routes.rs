@@ -77,7 +77,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
     }
     let webhook = Webhook {
         accesses: app.accesses.clone(),
-        take_in: app.take_in.clone(),
+        deadline: app.deadline.clone(),
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
         large_bodies: large_bodies(),
@@ -162,9 +162,9 @@ fn around(
     mut routes: Route,
     allowed: AllowedMethods,
 ) -> impl Endpoint<Output = Response> + use<> {
-    let lane = app.take_in.lane.clone();
+    let gate = app.deadline.gate.clone();
     let pools = Pools {
-        messages: Arc::new(move || lane.db()),
+        messages: Arc::new(move || gate.db()),
         write: app.db.clone(),
         read: app.read.clone(),
     };
@@ -228,8 +228,8 @@ fn take_again(feed: &Reinjector) -> TakeAgain {
     Arc::new(move |rulebook, event| {
         let feed = feed.clone();
         Box::pin(async move {
-            let taken = feed.again(rulebook, event).await;
-            taken.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
+            let disposition = feed.again(rulebook, event).await;
+            disposition.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
         })
     })
 }

@@ -63,24 +63,24 @@ pub(super) struct MakeReady {
 impl MakeReady {
     /// Runs the setup now. Out: the new secrets.
     pub async fn now(&self) -> Result<NewSecrets, AppError> {
-        restore_guard::look_at_start(&self.db, self.clock.now(), || self.clock.new_id()).await?;
+        restore_guard::check_at_start(&self.db, self.clock.now(), || self.clock.new_id()).await?;
         audit::begin(&self.db, &self.audit).await?;
         Ok(bootstrap::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
     }
 
     /// The database gate of the messages, and the new secrets. If the database is away, the setup runs when it is back. That
     /// requires snapshots, with which messages can be answered meanwhile; without any the start fails.
-    pub async fn lane(
+    pub async fn gate(
         self,
         reached: DatabaseAtStart,
         pools: &Connections,
-        last_good: &Snapshots,
+        snapshots: &Snapshots,
     ) -> Result<(DatabaseGate, NewSecrets), AppError> {
         let database = self.settings.database.clone();
         match reached {
             DatabaseAtStart::Yes => Ok((DatabaseGate::new(database, pools), self.now().await?)),
             DatabaseAtStart::No(error) => {
-                if !last_good.load().await.is_ok_and(|known| known > 0) {
+                if !snapshots.load().await.is_ok_and(|known| known > 0) {
                     return Err(error.into());
                 }
                 telemetry::log_cause("start_without_database", &error);

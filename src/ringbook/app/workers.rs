@@ -19,13 +19,13 @@ const CHORES: Duration = Duration::from_secs(5);
 
 /// Starts the background work.
 pub(super) fn start_workers(app: &App) {
-    let (lane, stop) = (app.take_in.lane.clone(), app.stop.clone());
-    app.tasks.spawn(async move { lane.watch(stop).await });
+    let (gate, stop) = (app.deadline.gate.clone(), app.stop.clone());
+    app.tasks.spawn(async move { gate.watch(stop).await });
     app.tasks.spawn(app.replica.clone().watch(app.stop.clone()));
-    let (take_in, db, stop) = (app.take_in.clone(), app.primary.clone(), app.stop.clone());
+    let (deadline, db, stop) = (app.deadline.clone(), app.primary.clone(), app.stop.clone());
     app.tasks
-        .spawn(async move { take_in.refuge.last_good.watch(db, take_in.lane.clone(), stop).await });
-    let (drain, key, stop) = (app.take_in.drain.clone(), app.key.of_spool(), app.stop.clone());
+        .spawn(async move { deadline.fallback.snapshots.watch(db, deadline.gate.clone(), stop).await });
+    let (drain, key, stop) = (app.deadline.drain.clone(), app.key.of_spool(), app.stop.clone());
     let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
     app.tasks.spawn(async move { drain.run(folder, most, key, stop).await });
     if app.settings.workers.contains(&Worker::Outbox) {
@@ -73,7 +73,7 @@ pub(super) fn start_workers(app: &App) {
     app.tasks.spawn(async move { hits.run(db, clock, stop).await });
     if app.settings.workers.contains(&Worker::Purge) {
         let purge = app.purge.clone();
-        spawn_periodic(app, purges::LEASE, purge::EVERY, move |turn| {
+        spawn_periodic(app, purges::LEASE, purge::PURGE_INTERVAL, move |turn| {
             let purge = purge.clone();
             async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
         });
@@ -133,10 +133,10 @@ fn error_if_all_failed(tallies: &[ReconcileTally]) -> Result<(), ReconcileError>
 
 /// Loads the script quarantines of other instances, and removes those that have ended.
 async fn watch_quarantines(app: App) {
-    let mut looks = tokio::time::interval(quarantine::EVERY);
+    let mut looks = tokio::time::interval(quarantine::POLL_INTERVAL);
     while app.stop.run_until_cancelled(looks.tick()).await.is_some() {
         let quarantines = app.current.quarantines();
-        if let Err(error) = quarantines.look(&app.db, &app.primary, &app.clock).await {
+        if let Err(error) = quarantines.poll(&app.db, &app.primary, &app.clock).await {
             tracing::warn!(%error, "the scripts in quarantine could not be read; they are read again soon");
         }
     }

@@ -36,7 +36,7 @@ use revisions::cache::RulebookCache;
 use rules::sample;
 
 /// Timeout of requests to other servers.
-const PATIENCE: Duration = Duration::from_secs(10);
+const WORK_TIMEOUT: Duration = Duration::from_secs(10);
 /// A larger clock difference makes recorded times wrong.
 const NOTICED_SKEW: TimeDelta = TimeDelta::seconds(10);
 /// A larger clock difference makes signed messages too old, or in the future.
@@ -200,7 +200,7 @@ async fn outside(
     clock: &Clock,
     found: &mut Findings,
 ) {
-    let http = match http_client::builder(PATIENCE).build() {
+    let http = match http_client::builder(WORK_TIMEOUT).build() {
         Ok(http) => http,
         Err(error) => {
             found.wrong(

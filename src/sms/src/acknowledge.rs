@@ -176,7 +176,7 @@ async fn take(
     let now = clock.now();
     if escalations::take(tx, row, &taker(&contact), now).await? {
         metrics::acknowledged(now - row.started_at);
-        let texts = tell_others(tx, row, &contact, from_number, clock).await?;
+        let texts = notify_others(tx, row, &contact, from_number, clock).await?;
         return Ok(ReplyResult {
             texts,
             ..taken(contact, row.call_id.clone())
@@ -191,7 +191,7 @@ async fn take(
 
 /// Notifies the contacts who know of a P1, and those on call, who acknowledged it and how to object. Returns whether
 /// there is anybody to notify.
-async fn tell_others(
+async fn notify_others(
     tx: &DatabaseTransaction,
     row: &Model,
     taker: &SmsContact,

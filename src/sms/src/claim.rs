@@ -14,7 +14,7 @@ use super::classify::SendOutcome;
 use super::fair_slots::SendSlot;
 use super::notice;
 use super::operator::OPERATOR;
-use super::record_result::{count_simulated, count_state, record_simulated, tell, write_off};
+use super::record_result::{count_simulated, count_state, raise_notice, record_simulated, write_off};
 use super::retry::{GivenUp, after_attempt};
 use super::{OutboxError, OutboxState};
 use base::telemetry::rulebooks::named;
@@ -42,13 +42,13 @@ pub(super) enum ClaimAction {
     /// Send it.
     Send(TwilioAccount),
     /// Search for it at the provider: it may have been sent.
-    Look(TwilioAccount),
+    Search(TwilioAccount),
 }
 
 /// An SMS message leased to this worker, with the fencing token in its row.
 pub(super) struct ClaimedSms {
     pub(super) row: Model,
-    pub(super) errand: ClaimAction,
+    pub(super) action: ClaimAction,
     /// Its slot among the concurrent sends.
     pub(super) place: SendSlot,
 }
@@ -92,34 +92,34 @@ pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Claims, 
     let order = shared
         .turns
         .in_order(due.iter().map(|one| (one.id, one.priority.clone())).collect());
-    let mut roads = Vec::new();
+    let mut routes = Vec::new();
     for rulebook_id in order {
         let Some(one) = due.iter().find(|one| one.id == rulebook_id) else {
             continue;
         };
         if shared.turns.room(limits, rulebook_id, None) > 0
-            && let Some(road) = road(shared, one).await?
+            && let Some(route) = route(shared, one).await?
         {
-            roads.push((rulebook_id, road));
+            routes.push((rulebook_id, route));
         }
     }
     let (mut claims, mut probed, mut failed) = (Claims::default(), Vec::new(), None);
-    let mut left = roads.len();
-    for (rulebook_id, road) in roads {
+    let mut left = routes.len();
+    for (rulebook_id, route) in routes {
         let share = limit.saturating_sub(claims.claimed.len()).div_ceil(left);
         left -= 1;
-        let many = match road.account() {
+        let many = match route.account() {
             Some(account) => shared.turns.room(limits, rulebook_id, Some(account)).min(share),
             // Nothing is sent, so no slot is needed.
             None => MAX_SIMULATED,
         };
-        if many == 0 || road.account().is_some_and(|account| probed.contains(account)) {
+        if many == 0 || route.account().is_some_and(|account| probed.contains(account)) {
             continue;
         }
-        match claim_of(shared, rulebook_id, &road, many, &mut claims).await {
+        match claim_of(shared, rulebook_id, &route, many, &mut claims).await {
             Ok(0) => {}
             Ok(_) => {
-                if let SendRoute::OneProbe(account) = road {
+                if let SendRoute::OneProbe(account) = route {
                     probed.push(account);
                 }
             }
@@ -146,7 +146,7 @@ pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Claims, 
 async fn claim_of(
     shared: &OutboxState,
     rulebook_id: Uuid,
-    road: &SendRoute,
+    route: &SendRoute,
     many: usize,
     claims: &mut Claims,
 ) -> Result<usize, OutboxError> {
@@ -154,7 +154,7 @@ async fn claim_of(
     let tx = begin(&shared.db).await?;
     // An account may have become known meanwhile. If the rulebook no longer simulates, its SMS messages wait for the
     // next round.
-    if matches!(road, SendRoute::Nowhere) && !still_simulates(&tx, rulebook_id).await? {
+    if matches!(route, SendRoute::Nowhere) && !still_simulates(&tx, rulebook_id).await? {
         tx.rollback().await?;
         return Ok(0);
     }
@@ -177,10 +177,10 @@ async fn claim_of(
             write_off(shared, &tx, held, &mut row, GivenUp::Suppressed, now).await?;
             continue;
         }
-        if matches!(road, SendRoute::OneProbe(_)) && !taken.is_empty() {
+        if matches!(route, SendRoute::OneProbe(_)) && !taken.is_empty() {
             break;
         }
-        let Some(account) = road.account().cloned() else {
+        let Some(account) = route.account().cloned() else {
             if row.state == AMBIGUOUS {
                 // The rulebook simulates now, so there is no account to search with.
                 let held = row.fence;
@@ -198,20 +198,20 @@ async fn claim_of(
         row.lease_until = Some(now + shared.settings.lease);
         row.next_attempt_at = now + shared.settings.lease;
         row.updated_at = now;
-        let errand = if row.state == AMBIGUOUS {
-            ClaimAction::Look(account.clone())
+        let action = if row.state == AMBIGUOUS {
+            ClaimAction::Search(account.clone())
         } else {
             ClaimAction::Send(account.clone())
         };
         // A search is not an attempt. The state stays ambiguous, so after a crash another worker searches again.
-        if !matches!(errand, ClaimAction::Look(_)) {
+        if !matches!(action, ClaimAction::Search(_)) {
             row.state = SENDING.into();
             row.attempts += 1;
             sms_attempts::start(&tx, row.rulebook_id, row.id, row.attempts, now).await?;
         }
         if sms_messages::save(&tx, held, &row).await? {
             let place = shared.turns.take(rulebook_id, Some(account));
-            taken.push(ClaimedSms { row, errand, place });
+            taken.push(ClaimedSms { row, action, place });
         }
     }
     record_simulated(&tx, rulebook_id, &simulated, now).await?;
@@ -221,7 +221,7 @@ async fn claim_of(
     for row in &simulated {
         count_simulated(row);
     }
-    if let SendRoute::OneProbe(account) = road
+    if let SendRoute::OneProbe(account) = route
         && !taken.is_empty()
     {
         shared.breaker(account, |breaker| breaker.probe(now));
@@ -234,7 +234,7 @@ async fn claim_of(
 
 /// How a rulebook's SMS messages are sent now, or `None` if they must wait. Only the database decides whether a
 /// rulebook simulates: an instance without the account leaves the SMS messages to other instances.
-async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRoute>, OutboxError> {
+async fn route(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRoute>, OutboxError> {
     if due.sms_delivery == SIMULATED {
         return Ok(Some(SendRoute::Nowhere));
     }
@@ -242,7 +242,7 @@ async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRout
         Ok(Some(account)) => account,
         Ok(None) if due.sms_delivery == UNTIL_ACCOUNT => return Ok(Some(SendRoute::Nowhere)),
         Ok(None) => {
-            waits(
+            log_waiting(
                 shared,
                 due,
                 "this instance has no Twilio account for it; an instance that has one sends them",
@@ -250,14 +250,14 @@ async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRout
             // Another instance may have the default rulebook's account in its settings: give that instance time to
             // send.
             if due.code != DEFAULT || shared.now() - due.oldest >= OTHERS_SEND_WITHIN {
-                tell_waiting(shared, notice::no_account(due.id, &due.code)).await;
+                notify_waiting(shared, notice::no_account(due.id, &due.code)).await;
             }
             return Ok(None);
         }
         Err(error) => {
-            waits(shared, due, &telemetry::chain(&error));
+            log_waiting(shared, due, &telemetry::chain(&error));
             if let OutboxError::Incomplete(missing) = &error {
-                tell_waiting(shared, notice::incomplete(due.id, &due.code, missing)).await;
+                notify_waiting(shared, notice::incomplete(due.id, &due.code, missing)).await;
             }
             return Ok(None);
         }
@@ -268,7 +268,7 @@ async fn road(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRout
             "an account is known: SMS messages are sent from now on"
         );
     }
-    sends_again(shared, due);
+    log_resumed(shared, due);
     Ok(
         match shared.breaker(&account, |breaker| breaker.gate(&shared.settings.breaker, shared.now())) {
             Gate::Open => Some(SendRoute::Account(account)),
@@ -302,7 +302,7 @@ async fn readdress(shared: &OutboxState, tx: &DatabaseTransaction, row: &mut Mod
 }
 
 /// Logs why a rulebook's SMS messages wait: once, until the reason changes.
-fn waits(shared: &OutboxState, due: &DueRulebook, why: &str) {
+fn log_waiting(shared: &OutboxState, due: &DueRulebook, why: &str) {
     let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let before = waiting.insert(due.id, why.to_owned());
     if before.as_deref() != Some(why) {
@@ -315,7 +315,7 @@ fn waits(shared: &OutboxState, due: &DueRulebook, why: &str) {
     }
 }
 
-fn sends_again(shared: &OutboxState, due: &DueRulebook) {
+fn log_resumed(shared: &OutboxState, due: &DueRulebook) {
     let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     if waiting.remove(&due.id).is_some() {
         tracing::info!(
@@ -327,14 +327,14 @@ fn sends_again(shared: &OutboxState, due: &DueRulebook) {
 }
 
 /// Raises a notice about waiting SMS messages, unless the same notice is already open.
-async fn tell_waiting(shared: &OutboxState, notice: notices::Notice) {
+async fn notify_waiting(shared: &OutboxState, notice: notices::Notice) {
     let work = async {
         let said = notices::said(&shared.db, notice.rulebook_id, notice.code, &notice.subject).await?;
         if said.as_ref() == Some(&notice.text) {
             return Ok(());
         }
         let tx = begin(&shared.db).await?;
-        tell(shared, &tx, notice, shared.now()).await?;
+        raise_notice(shared, &tx, notice, shared.now()).await?;
         tx.commit().await
     };
     let told: Result<(), DbErr> = work.await;
@@ -347,7 +347,7 @@ async fn tell_waiting(shared: &OutboxState, notice: notices::Notice) {
 /// that is too old is given up.
 pub(super) async fn tidy(shared: &OutboxState) -> Result<(), OutboxError> {
     let now = shared.now();
-    let made_before = now - shared.settings.patience.max_age;
+    let made_before = now - shared.settings.retry_policy.max_age;
     let mut failed = None;
     for rulebook_id in sms_messages::overdue_rulebooks(&shared.db, now, made_before).await? {
         for _ in 0..TIDY_ROUNDS {
@@ -366,10 +366,10 @@ pub(super) async fn tidy(shared: &OutboxState) -> Result<(), OutboxError> {
 
 /// Same as [`tidy`], for one batch of one rulebook. Returns whether there may be more.
 async fn tidy_of(shared: &OutboxState, rulebook_id: Uuid, now: DateTime<Utc>) -> Result<bool, OutboxError> {
-    let patience = &shared.settings.patience;
+    let retry_policy = &shared.settings.retry_policy;
     let tx = begin(&shared.db).await?;
     let lapsed = sms_messages::lock_lapsed(&tx, now, rulebook_id, TIDY_BATCH).await?;
-    let stale = sms_messages::lock_stale(&tx, now - patience.max_age, rulebook_id, TIDY_BATCH).await?;
+    let stale = sms_messages::lock_stale(&tx, now - retry_policy.max_age, rulebook_id, TIDY_BATCH).await?;
     // Rows that another worker has locked are skipped.
     let batch = usize::try_from(TIDY_BATCH).unwrap_or(usize::MAX);
     let more = lapsed.len() == batch || stale.len() == batch;
@@ -383,7 +383,7 @@ async fn tidy_of(shared: &OutboxState, rulebook_id: Uuid, now: DateTime<Utc>) ->
         };
         sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
         let held = row.fence;
-        let (mut row, _) = after_attempt(row, &SendOutcome::Ambiguous, 0, patience, now, 0);
+        let (mut row, _) = after_attempt(row, &SendOutcome::Ambiguous, 0, retry_policy, now, 0);
         // The worker may only be slow: the new fencing token prevents it from writing its result.
         row.fence += 1;
         row.error = Some(how.detail.to_owned());

@@ -39,11 +39,11 @@ pub struct QueuedInTransaction<'a> {
     /// Their rulebook.
     pub rulebook_id: Uuid,
     /// The SMS messages, in their order.
-    pub texts: &'a [QueuedText<'a>],
+    pub texts: &'a [QueuedSms<'a>],
 }
 
 /// One queued SMS message.
-pub struct QueuedText<'a> {
+pub struct QueuedSms<'a> {
     pub id: Uuid,
     /// The call that it is about.
     pub call_id: Option<&'a str>,

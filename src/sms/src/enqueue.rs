@@ -46,7 +46,7 @@ pub enum EnqueueResult {
     /// It is queued; wake the worker after the commit.
     Queued,
     /// A less urgent message with the same key was waiting: it is due now, with the new body.
-    Hastened,
+    Promoted,
     /// The contact already has an SMS message with this template for the call.
     AlreadyThere,
 }
@@ -73,8 +73,8 @@ pub async fn enqueue_each(
             EnqueueResult::Queued
         // A call can request one template twice: a message held until the morning must not block the message of an
         // emergency.
-        } else if row.held_until.is_none() && sms_messages::hasten(tx, &row, daily_cap::REASON).await? {
-            EnqueueResult::Hastened
+        } else if row.held_until.is_none() && sms_messages::promote_queued(tx, &row, daily_cap::REASON).await? {
+            EnqueueResult::Promoted
         } else {
             EnqueueResult::AlreadyThere
         };

@@ -13,7 +13,7 @@ use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait as _};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::daily_cap::{self, Cap, QueuedInTransaction, QueuedText};
+use super::daily_cap::{self, Cap, QueuedInTransaction, QueuedSms};
 use super::{EnqueueResult, NewSms, Outbox, enqueue, inviting, reference_of};
 use base::clock::Clock;
 use base::poll;
@@ -35,9 +35,9 @@ pub const ESCALATE_AFTER_S: i64 = 300;
 /// Maximum poll interval.
 const POLL: Duration = Duration::from_secs(1);
 /// Minimum poll interval: without it, an escalation that fails repeatedly would use the processor fully.
-const SHORTEST: Duration = Duration::from_millis(10);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum number of escalations per poll.
-const MOST: u64 = 50;
+const MAX_PER_POLL: u64 = 50;
 
 /// Runs due escalations. Cloning is cheap.
 #[derive(Clone)]
@@ -89,7 +89,7 @@ impl Escalator {
     /// If the database cannot list the due escalations.
     pub async fn escalate_due(&self) -> Result<usize, DbErr> {
         let mut done = 0;
-        for (rulebook_id, id) in escalations::due(&self.db, self.clock.now(), MOST).await? {
+        for (rulebook_id, id) in escalations::due(&self.db, self.clock.now(), MAX_PER_POLL).await? {
             match self.go_on(rulebook_id, id).await {
                 Ok(true) => done += 1,
                 Ok(false) => {}
@@ -111,7 +111,7 @@ impl Escalator {
         let (running, next) = escalations::running(&self.db).await?;
         metrics::escalations(running);
         let pause = next.and_then(|at| (at - self.clock.now()).to_std().ok());
-        Ok(pause.unwrap_or(POLL).clamp(SHORTEST, POLL))
+        Ok(pause.unwrap_or(POLL).clamp(MIN_POLL_INTERVAL, POLL))
     }
 
     /// Runs one step of one escalation, in a separate transaction. Returns whether it ran here.
@@ -201,9 +201,9 @@ impl Escalator {
                 texts,
                 day: head.day(now),
             };
-            let texts: Vec<QueuedText<'_>> = queued
+            let texts: Vec<QueuedSms<'_>> = queued
                 .iter()
-                .map(|id| QueuedText {
+                .map(|id| QueuedSms {
                     id: *id,
                     call_id: row.call_id.as_deref(),
                     always_goes: true,
@@ -270,7 +270,7 @@ impl Escalator {
             Some(call_id) => leads::of_call(tx, row.rulebook_id, call_id).await?,
             None => None,
         };
-        let notice = not_taken(&row, lead.map(|lead| lead.id), now);
+        let notice = unacknowledged(&row, lead.map(|lead| lead.id), now);
         notices::raise(tx, notice, now, self.clock.new_id()).await?;
         Ok(row)
     }
@@ -368,7 +368,7 @@ pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now
     }
 }
 
-fn not_taken(row: &Model, lead: Option<Uuid>, now: DateTime<Utc>) -> Notice {
+fn unacknowledged(row: &Model, lead: Option<Uuid>, now: DateTime<Utc>) -> Notice {
     let told: Vec<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();
     let told = if told.is_empty() {
         "nobody".to_owned()

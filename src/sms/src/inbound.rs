@@ -6,7 +6,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 use super::acknowledge::{ReplyResult, by_reply};
-use super::record_result::tell;
+use super::record_result::raise_notice;
 use super::{Outbox, OutboxError, OutboxState, notice};
 use base::telemetry::rulebooks::named;
 use rules::words::fold;
@@ -87,7 +87,7 @@ impl OptOutMeaning {
     }
 }
 
-/// The result of [`Outbox::hear`].
+/// The result of [`Outbox::record_inbound`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InboundResult {
     /// Whether it was received for the first time.
@@ -98,7 +98,7 @@ pub struct InboundResult {
 
 impl Outbox {
     /// Records an inbound SMS message. Run it in a separate task: cancelling it would interrupt a transaction.
-    pub async fn hear(&self, rulebook_id: Uuid, text: &InboundText) -> Result<InboundResult, OutboxError> {
+    pub async fn record_inbound(&self, rulebook_id: Uuid, text: &InboundText) -> Result<InboundResult, OutboxError> {
         let shared = self.shared();
         let tx = begin(&shared.db).await?;
         let number = &text.from_number;
@@ -171,13 +171,13 @@ async fn stop(
     };
     for contact in &people {
         let notice = notice::contact_opted_out(rulebook_id, &contact.code, last.as_ref());
-        tell(shared, tx, notice, now).await?;
+        raise_notice(shared, tx, notice, now).await?;
         // When queued SMS messages to the contact are due, they are given up. Escalations need not wait for this
         // contact.
-        escalations::pass_on(tx, rulebook_id, &contact.code, now).await?;
+        escalations::skip_contact(tx, rulebook_id, &contact.code, now).await?;
     }
     if let Some(last) = last.filter(|last| people.iter().all(|contact| contact.code != last.contact)) {
-        tell(shared, tx, notice::opted_out(&last), now).await?;
+        raise_notice(shared, tx, notice::opted_out(&last), now).await?;
     }
     Ok(())
 }

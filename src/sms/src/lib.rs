@@ -90,7 +90,7 @@ pub struct OutboxSettings {
     /// How long a claim is leased; much longer than a request may take.
     pub lease: chrono::TimeDelta,
     /// The retry policy.
-    pub patience: retry_delay::RetryPolicy,
+    pub retry_policy: retry_delay::RetryPolicy,
     /// When an account is stopped.
     pub breaker: breaker::BreakerPolicy,
     /// The recipient of urgent notices.
@@ -110,7 +110,7 @@ impl Default for OutboxSettings {
             poll: std::time::Duration::from_secs(1),
             request_timeout: std::time::Duration::from_secs(15),
             lease: or_shorter(chrono::TimeDelta::seconds(60)),
-            patience: retry_delay::RetryPolicy::default(),
+            retry_policy: retry_delay::RetryPolicy::default(),
             breaker: breaker::BreakerPolicy::default(),
             operator: None,
         }

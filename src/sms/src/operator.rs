@@ -17,11 +17,11 @@ use store::{begin, leads, rulebooks, sms_messages};
 /// The contact in the rows of SMS messages to the operator; no contact can have this code.
 pub const OPERATOR: &str = "@operator";
 /// Maximum number of SMS messages about one rulebook within an hour: the first are the most useful.
-const MOST_OF_A_RULEBOOK: u64 = 6;
+const MAX_PER_RULEBOOK: u64 = 6;
 /// Maximum number of SMS messages about all rulebooks within an hour.
-const MOST_IN_ALL: u64 = 60;
+const MAX_TOTAL: u64 = 60;
 /// Maximum number of segments of an SMS message to the operator.
-const MOST_PARTS: usize = 2;
+const MAX_SEGMENTS: usize = 2;
 /// Maximum length of the caller's problem, in characters.
 const MOST_OF_A_PROBLEM: usize = 70;
 
@@ -59,7 +59,7 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
     if waiting.is_empty() {
         return Ok(());
     }
-    let mut told = notices::told_since(&shared.db, now - TimeDelta::hours(1)).await?;
+    let mut told = notices::sent_since(&shared.db, now - TimeDelta::hours(1)).await?;
     loop {
         // Rulebooks with the fewest SMS messages come first.
         let of = |about: &Uuid| told.get(about).copied().unwrap_or_default();
@@ -85,7 +85,7 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
         let call_id = caller.as_ref().map(|lead| lead.call_id.clone());
         let body = worded(&notice, caller.as_ref(), shared.settings.public_url.as_deref());
         let tx = begin(&shared.db).await?;
-        if notices::tell_once(&tx, &notice, now).await? {
+        if notices::mark_sent(&tx, &notice, now).await? {
             let text = NewSms {
                 rulebook_id,
                 id: shared.clock.new_id(),
@@ -115,9 +115,9 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
 /// as that number grows, so that a rulebook without any still gets some.
 fn allowance(all: u64) -> u64 {
     match all {
-        0..18 => MOST_OF_A_RULEBOOK,
+        0..18 => MAX_PER_RULEBOOK,
         18..36 => 2,
-        36..MOST_IN_ALL => 1,
+        36..MAX_TOTAL => 1,
         _ => 0,
     }
 }
@@ -176,7 +176,7 @@ fn worded(notice: &notices::Model, caller: Option<&leads::Model>, public_url: Op
             .collect()
     };
     // The reference is appended later.
-    let fits = |text: &str| segments(&format!("{text}{link} RB-234567")).count <= MOST_PARTS;
+    let fits = |text: &str| segments(&format!("{text}{link} RB-234567")).count <= MAX_SEGMENTS;
     let mut body = clean(&text);
     while !fits(&body) && body.pop().is_some() {}
     for word in clean(&notice.what_to_do).split_whitespace() {
@@ -201,14 +201,14 @@ mod tests {
             noisy += 1;
             all += 1;
         }
-        assert_eq!(noisy, MOST_OF_A_RULEBOOK);
+        assert_eq!(noisy, MAX_PER_RULEBOOK);
         let mut quiet = 0;
         while quiet < 40 && allowance(all) > 0 {
             quiet += 1;
             all += 1;
         }
         assert_eq!(quiet, 40);
-        assert_eq!(allowance(MOST_IN_ALL), 0);
+        assert_eq!(allowance(MAX_TOTAL), 0);
     }
 
     fn notice(subject: &str, text: &str, what_to_do: &str) -> notices::Model {

@@ -11,7 +11,7 @@ use super::breaker::BreakerChange;
 use super::classify::classify;
 use super::notice;
 use super::record_callback::{keep, known};
-use super::record_result::{contact_is_served, count_state, report, resumed, tell, write_off};
+use super::record_result::{contact_is_served, count_state, raise_notice, report, resumed, write_off};
 use super::retry::{GivenUp, may_resend, requeue};
 use super::status::{StatusEffect, StatusMeaning, after_report, of_word};
 use super::twilio::MessageSearch;
@@ -72,7 +72,7 @@ async fn conclude(
     refused: bool,
 ) -> Result<(), DbErr> {
     let now = shared.now();
-    let patience = &shared.settings.patience;
+    let retry_policy = &shared.settings.retry_policy;
     let held = row.fence;
     let tx = begin(&shared.db).await?;
     let mut after = row.clone();
@@ -80,18 +80,18 @@ async fn conclude(
     after.updated_at = now;
     let unreadable = matches!(listed, MessageSearch::Unreadable(_));
     let mut given_up = None;
-    let known = known(&tx, row, None, patience).await?;
+    let known = known(&tx, row, None, retry_policy).await?;
     if let MessageSearch::Found(report) = listed {
         let turnout;
-        (after, turnout) = after_report(after, report, known, patience, now, (shared.random)());
+        (after, turnout) = after_report(after, report, known, retry_policy, now, (shared.random)());
         if let StatusEffect::GivenUp(why) = turnout {
             given_up = Some(why);
         }
-    } else if unreadable && now - known_since < patience.ambiguous_limit {
+    } else if unreadable && now - known_since < retry_policy.ambiguous_limit {
         after.state = AMBIGUOUS.into();
-        after.next_attempt_at = now + patience.ambiguous_wait;
-    } else if may_resend(&row.priority, known.sends, patience) {
-        (after, given_up) = requeue(after, known.unsent, now, patience);
+        after.next_attempt_at = now + retry_policy.ambiguous_wait;
+    } else if may_resend(&row.priority, known.sends, retry_policy) {
+        (after, given_up) = requeue(after, known.unsent, now, retry_policy);
     } else {
         after.state = DEAD.into();
         given_up = Some(GivenUp::Unknown);
@@ -110,7 +110,7 @@ async fn conclude(
         contact_is_served(&tx, &after, now).await?;
     }
     if refused || turn == BreakerChange::Stopped {
-        tell(shared, &tx, notice::stopped(row.rulebook_id, refused), now).await?;
+        raise_notice(shared, &tx, notice::stopped(row.rulebook_id, refused), now).await?;
     } else if !unreadable {
         resumed(&tx, row, now).await?;
     }

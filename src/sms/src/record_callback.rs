@@ -69,10 +69,17 @@ async fn note(
     report: &Report,
     now: DateTime<Utc>,
 ) -> Result<CallbackEffect, DbErr> {
-    let known = known(tx, &row, Some(&report.sid), &shared.settings.patience).await?;
+    let known = known(tx, &row, Some(&report.sid), &shared.settings.retry_policy).await?;
     keep(tx, &row, report, now).await?;
     let was = row.state.clone();
-    let (mut after, turnout) = after_report(row, report, known, &shared.settings.patience, now, (shared.random)());
+    let (mut after, turnout) = after_report(
+        row,
+        report,
+        known,
+        &shared.settings.retry_policy,
+        now,
+        (shared.random)(),
+    );
     if turnout == StatusEffect::NoStep {
         return Ok(CallbackEffect::Kept);
     }
@@ -108,7 +115,7 @@ pub(super) async fn known(
     tx: &DatabaseTransaction,
     row: &Model,
     sid: Option<&str>,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
 ) -> Result<KnownStatuses, DbErr> {
     let said = sms_status_callbacks::of_message(tx, row.rulebook_id, row.id).await?;
     let of_sid = said.iter().filter(|said| Some(said.provider_id.as_str()) == sid);
@@ -119,7 +126,7 @@ pub(super) async fn known(
     Ok(KnownStatuses {
         rank: of_sid.map(|said| rank_of(&said.status)).max().unwrap_or(0),
         sends: sms_attempts::count_sends(tx, row.rulebook_id, row.id, row.series_from).await?,
-        unsent: unsent(tx, row, patience).await?,
+        unsent: unsent(tx, row, retry_policy).await?,
         failures: failed.count() as u64,
     })
 }

@@ -115,11 +115,11 @@ pub(super) fn report(
 pub(super) async fn record_result(
     shared: &OutboxState,
     row: &Model,
-    verdict: &AttemptResult,
+    result: &AttemptResult,
 ) -> Result<bool, OutboxError> {
     let mut pause = Duration::from_millis(100);
     for _ in 0..6 {
-        match record_result_once(shared, row, verdict).await {
+        match record_result_once(shared, row, result).await {
             Ok(written) => return Ok(written),
             Err(error) => {
                 tracing::warn!(
@@ -133,24 +133,24 @@ pub(super) async fn record_result(
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
-    Ok(record_result_once(shared, row, verdict).await?)
+    Ok(record_result_once(shared, row, result).await?)
 }
 
-async fn record_result_once(shared: &OutboxState, row: &Model, verdict: &AttemptResult) -> Result<bool, DbErr> {
+async fn record_result_once(shared: &OutboxState, row: &Model, result: &AttemptResult) -> Result<bool, DbErr> {
     let now = shared.now();
     let held = row.fence;
-    let unsent = unsent(&shared.db, row, &shared.settings.patience).await?;
+    let unsent = unsent(&shared.db, row, &shared.settings.retry_policy).await?;
     let (mut after, given_up) = after_attempt(
         row.clone(),
-        &verdict.outcome,
+        &result.outcome,
         unsent,
-        &shared.settings.patience,
+        &shared.settings.retry_policy,
         now,
         (shared.random)(),
     );
     if after.state != ACCEPTED {
-        after.error_code = verdict.error_code;
-        after.error = Some(verdict.detail.to_owned());
+        after.error_code = result.error_code;
+        after.error = Some(result.detail.to_owned());
     }
     let tx = begin(&shared.db).await?;
     let written = match given_up {
@@ -159,14 +159,14 @@ async fn record_result_once(shared: &OutboxState, row: &Model, verdict: &Attempt
     };
     if written {
         let how = Finish {
-            outcome: verdict.outcome.word(),
-            http_status: verdict.http_status,
-            error_code: verdict.error_code,
-            detail: verdict.detail,
+            outcome: result.outcome.word(),
+            http_status: result.http_status,
+            error_code: result.error_code,
+            detail: result.detail,
             at: now,
         };
         sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
-        note_opt_out(shared, &tx, row, verdict.error_code, now).await?;
+        note_opt_out(shared, &tx, row, result.error_code, now).await?;
         if after.state == ACCEPTED {
             contact_is_served(&tx, &after, now).await?;
         }
@@ -174,36 +174,36 @@ async fn record_result_once(shared: &OutboxState, row: &Model, verdict: &Attempt
         let id = row.id;
         tracing::warn!(sms = %id, "SMS message {id} was finished or taken over meanwhile: its result is not written");
     }
-    if verdict.error_code == Some(DAILY_CAP) {
-        tell(shared, &tx, notice::capped(row.rulebook_id), now).await?;
+    if result.error_code == Some(DAILY_CAP) {
+        raise_notice(shared, &tx, notice::capped(row.rulebook_id), now).await?;
     }
-    if verdict.outcome == SendOutcome::Credentials {
-        tell(shared, &tx, notice::stopped(row.rulebook_id, true), now).await?;
-    } else if verdict.turn == BreakerChange::Stopped {
-        tell(shared, &tx, notice::stopped(row.rulebook_id, false), now).await?;
-    } else if after.state == ACCEPTED || verdict.turn == BreakerChange::Resumed {
+    if result.outcome == SendOutcome::Credentials {
+        raise_notice(shared, &tx, notice::stopped(row.rulebook_id, true), now).await?;
+    } else if result.turn == BreakerChange::Stopped {
+        raise_notice(shared, &tx, notice::stopped(row.rulebook_id, false), now).await?;
+    } else if after.state == ACCEPTED || result.turn == BreakerChange::Resumed {
         resumed(&tx, row, now).await?;
     }
     fault_points::reach(Step::SettleBeforeCommit)?;
     tx.commit().await?;
     fault_points::reach(Step::SettleAfterCommit)?;
     if written {
-        metrics::sms_attempt(verdict.outcome.word());
+        metrics::sms_attempt(result.outcome.word());
         if given_up.is_none() {
             count_state(&after);
         }
         let Model {
             id, attempts, state, ..
         } = &after;
-        tracing::info!(sms = %id, rulebook = %named(row.rulebook_id), call = row.call_id, attempt = attempts, state, error_code = verdict.error_code,
-            "SMS message {id}: {}", verdict.detail);
+        tracing::info!(sms = %id, rulebook = %named(row.rulebook_id), call = row.call_id, attempt = attempts, state, error_code = result.error_code,
+            "SMS message {id}: {}", result.detail);
     }
     Ok(written)
 }
 
 /// The number of earlier attempts that never left the machine. It is read only if it affects another attempt.
-pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, patience: &RetryPolicy) -> Result<i64, DbErr> {
-    if row.tries() < patience.max_attempts {
+pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, retry_policy: &RetryPolicy) -> Result<i64, DbErr> {
+    if row.tries() < retry_policy.max_attempts {
         return Ok(0);
     }
     sms_attempts::count_unsent(db, row.rulebook_id, row.id, row.series_from).await
@@ -300,9 +300,9 @@ async fn notify_given_up(
     count_state(row);
     if let Some(call_id) = row.call_id.as_deref().filter(|_| row.priority == "P1") {
         // If every contact of the current step is unreachable, the next step need not wait.
-        escalations::hurry(tx, row.rulebook_id, call_id, &row.contact, now).await?;
+        escalations::escalate_now(tx, row.rulebook_id, call_id, &row.contact, now).await?;
     }
-    tell(shared, tx, notice::given_up(row, why), now).await?;
+    raise_notice(shared, tx, notice::given_up(row, why), now).await?;
     tracing::error!(
         sms = %row.id,
         rulebook = %named(row.rulebook_id),
@@ -314,7 +314,7 @@ async fn notify_given_up(
 }
 
 /// Raises a notice.
-pub(super) async fn tell(
+pub(super) async fn raise_notice(
     shared: &OutboxState,
     tx: &DatabaseTransaction,
     notice: notices::Notice,

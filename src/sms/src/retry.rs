@@ -42,7 +42,7 @@ pub(super) fn after_attempt(
     mut row: Model,
     outcome: &SendOutcome,
     mut unsent: i64,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
     now: DateTime<Utc>,
     random: u64,
 ) -> (Model, Option<GivenUp>) {
@@ -55,7 +55,7 @@ pub(super) fn after_attempt(
         }
         SendOutcome::Ambiguous => {
             row.state = AMBIGUOUS.into();
-            row.next_attempt_at = now + patience.ambiguous_wait;
+            row.next_attempt_at = now + retry_policy.ambiguous_wait;
             return (row, None);
         }
         SendOutcome::Permanent => {
@@ -66,12 +66,12 @@ pub(super) fn after_attempt(
         SendOutcome::Credentials => now,
         SendOutcome::NotSent => {
             unsent += 1;
-            now + patience.wait(row.tries(), None, random)
+            now + retry_policy.wait(row.tries(), None, random)
         }
-        SendOutcome::Retry { after } => now + patience.wait(row.tries(), *after, random),
-        SendOutcome::Capacity => now + patience.wait(row.tries(), Some(patience.capacity_wait), random),
+        SendOutcome::Retry { after } => now + retry_policy.wait(row.tries(), *after, random),
+        SendOutcome::Capacity => now + retry_policy.wait(row.tries(), Some(retry_policy.capacity_wait), random),
     };
-    requeue(row, unsent, again_at, patience)
+    requeue(row, unsent, again_at, retry_policy)
 }
 
 /// Queues the row again, unless it has reached the maximum number of attempts or would be too old. `unsent` of its
@@ -80,12 +80,12 @@ pub(super) fn requeue(
     mut row: Model,
     unsent: i64,
     again_at: DateTime<Utc>,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
 ) -> (Model, Option<GivenUp>) {
     row.lease_until = None;
-    let given_up = if row.tries() - unsent >= patience.max_attempts {
+    let given_up = if row.tries() - unsent >= retry_policy.max_attempts {
         Some(GivenUp::TriedOften)
-    } else if patience.is_stale(row.since(), again_at) {
+    } else if retry_policy.is_stale(row.since(), again_at) {
         Some(GivenUp::Stale)
     } else {
         None
@@ -111,6 +111,6 @@ pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
 
 /// Whether to send an SMS message again that was sent `sends` times, as far as known. Only for P1 and P2 is a duplicate
 /// better than a missing alert.
-pub(super) fn may_resend(priority: &str, sends: u64, patience: &RetryPolicy) -> bool {
-    matches!(priority, "P1" | "P2") && sends <= patience.resends
+pub(super) fn may_resend(priority: &str, sends: u64, retry_policy: &RetryPolicy) -> bool {
+    matches!(priority, "P1" | "P2") && sends <= retry_policy.resends
 }

@@ -94,29 +94,32 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap_and_are_drawn_from_nothing_upwards() {
-        let patience = RetryPolicy::default();
+        let retry_policy = RetryPolicy::default();
         let most: Vec<i64> = (1..=10)
-            .map(|attempt| patience.wait(attempt, None, u64::MAX).num_seconds())
+            .map(|attempt| retry_policy.wait(attempt, None, u64::MAX).num_seconds())
             .collect();
         assert_eq!(most, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-        assert_eq!(patience.wait(5, None, 0), TimeDelta::zero());
-        assert_eq!(patience.wait(5, None, u64::MAX / 2).num_seconds(), 16);
-        assert_eq!(patience.wait(i64::MAX, None, u64::MAX), patience.cap);
-        assert_eq!(patience.wait(-3, None, u64::MAX), patience.base);
+        assert_eq!(retry_policy.wait(5, None, 0), TimeDelta::zero());
+        assert_eq!(retry_policy.wait(5, None, u64::MAX / 2).num_seconds(), 16);
+        assert_eq!(retry_policy.wait(i64::MAX, None, u64::MAX), retry_policy.cap);
+        assert_eq!(retry_policy.wait(-3, None, u64::MAX), retry_policy.base);
     }
 
     #[test]
     fn what_the_provider_asks_is_honoured_within_bounds() {
-        let patience = RetryPolicy::default();
+        let retry_policy = RetryPolicy::default();
         assert_eq!(
-            patience.wait(1, Some(TimeDelta::seconds(30)), u64::MAX),
+            retry_policy.wait(1, Some(TimeDelta::seconds(30)), u64::MAX),
             TimeDelta::seconds(30)
         );
         assert_eq!(
-            patience.wait(8, Some(TimeDelta::seconds(1)), u64::MAX),
+            retry_policy.wait(8, Some(TimeDelta::seconds(1)), u64::MAX),
             TimeDelta::seconds(256)
         );
-        assert_eq!(patience.wait(1, Some(TimeDelta::days(9)), 0), patience.longest_asked);
+        assert_eq!(
+            retry_policy.wait(1, Some(TimeDelta::days(9)), 0),
+            retry_policy.longest_asked
+        );
     }
 
     #[test]
@@ -137,11 +140,11 @@ mod tests {
 
     #[test]
     fn the_provider_is_told_how_long_the_text_is_worth_delivering() {
-        let patience = RetryPolicy::default();
+        let retry_policy = RetryPolicy::default();
         let made: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
-        assert_eq!(patience.validity_seconds(made, made), 21_600);
-        assert_eq!(patience.validity_seconds(made, made + TimeDelta::hours(9)), 1);
-        assert!(patience.is_stale(made, made + TimeDelta::hours(6)));
-        assert!(!patience.is_stale(made, made + TimeDelta::hours(5)));
+        assert_eq!(retry_policy.validity_seconds(made, made), 21_600);
+        assert_eq!(retry_policy.validity_seconds(made, made + TimeDelta::hours(9)), 1);
+        assert!(retry_policy.is_stale(made, made + TimeDelta::hours(6)));
+        assert!(!retry_policy.is_stale(made, made + TimeDelta::hours(5)));
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn after_report(
     mut row: Model,
     report: &Report,
     known: KnownStatuses,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
     now: DateTime<Utc>,
     random: u64,
 ) -> (Model, StatusEffect) {
@@ -126,7 +126,7 @@ pub(super) fn after_report(
             accept(&mut row, &report.sid, Some(&report.status));
             (row, StatusEffect::Step)
         }
-        StatusMeaning::Failed => failed(row, report, known, patience, now, random),
+        StatusMeaning::Failed => failed(row, report, known, retry_policy, now, random),
     }
 }
 
@@ -135,7 +135,7 @@ fn failed(
     mut row: Model,
     report: &Report,
     known: KnownStatuses,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
     now: DateTime<Utc>,
     random: u64,
 ) -> (Model, StatusEffect) {
@@ -158,15 +158,15 @@ fn failed(
         Later::Once => known.failures == 0,
         Later::Never => false,
     };
-    if !worth || !may_resend(&row.priority, known.sends, patience) {
+    if !worth || !may_resend(&row.priority, known.sends, retry_policy) {
         row.state = DEAD.into();
         return (row, StatusEffect::GivenUp(GivenUp::Undelivered));
     }
     // Further statuses of this send no longer matter: the next send counts.
     row.provider_id = None;
     row.provider_status = None;
-    let again_at = now + patience.wait(row.tries(), Some(patience.undelivered_wait), random);
-    let (row, given_up) = requeue(row, known.unsent, again_at, patience);
+    let again_at = now + retry_policy.wait(row.tries(), Some(retry_policy.undelivered_wait), random);
+    let (row, given_up) = requeue(row, known.unsent, again_at, retry_policy);
     (row, given_up.map_or(StatusEffect::Again, StatusEffect::GivenUp))
 }
 

@@ -20,7 +20,7 @@ use super::twilio::{Outgoing, TwilioClient};
 use super::{Accounts, OutboxError, OutboxSettings, OutboxState};
 use base::clock::Clock;
 use base::poll;
-use base::poll::{PATIENCE, WorkError};
+use base::poll::{WORK_TIMEOUT, WorkError};
 use base::telemetry::{self, metrics, scrub};
 use store::fault_points::{self, Step};
 use store::sms_messages::{self, Model};
@@ -29,7 +29,7 @@ use store::sms_messages::{self, Model};
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 /// Minimum pause between two polls. Without it, each wake-up and each finished send would cause a poll under load. That
 /// reduced the throughput of messages by a third.
-const BREATH: Duration = Duration::from_millis(20);
+const MIN_POLL_PAUSE: Duration = Duration::from_millis(20);
 /// Maximum sleep while the database is away.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
@@ -130,15 +130,19 @@ impl Outbox {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.hint.notified() => {}
-                Some(sent) = sends.join_next() => note_end(sent),
+                Some(sent) = sends.join_next() => log_end(sent),
                 () = tokio::time::sleep(pause) => {}
             }
-            if stop.run_until_cancelled(tokio::time::sleep(BREATH)).await.is_none() {
+            if stop
+                .run_until_cancelled(tokio::time::sleep(MIN_POLL_PAUSE))
+                .await
+                .is_none()
+            {
                 break;
             }
         }
         while let Some(sent) = sends.join_next().await {
-            note_end(sent);
+            log_end(sent);
         }
     }
 
@@ -156,10 +160,10 @@ impl Outbox {
             handled += claims.len();
             let mut sends = Sends::new();
             for claimed in claims.claimed {
-                self.set_off(&mut sends, claimed);
+                self.start_send(&mut sends, claimed);
             }
             while let Some(sent) = sends.join_next().await {
-                note_end(sent);
+                log_end(sent);
             }
         }
     }
@@ -177,13 +181,13 @@ impl Outbox {
             *tidied = Some(Instant::now());
         }
         while let Some(sent) = sends.try_join_next() {
-            note_end(sent);
+            log_end(sent);
         }
         let free = self.shared.settings.concurrency.total.saturating_sub(sends.len());
         if free > 0 {
             let claiming = |shared: Arc<OutboxState>| async move { claim(&shared, free).await };
             for claimed in self.within_patience(claiming).await?.claimed {
-                self.set_off(sends, claimed);
+                self.start_send(sends, claimed);
             }
         }
         tidying
@@ -221,12 +225,12 @@ impl Outbox {
         T: Send + 'static,
         F: Future<Output = Result<T, OutboxError>> + Send + 'static,
     {
-        poll::within(PATIENCE, work(Arc::clone(&self.shared))).await?
+        poll::within(WORK_TIMEOUT, work(Arc::clone(&self.shared))).await?
     }
 
-    fn set_off(&self, sends: &mut Sends, claimed: ClaimedSms) {
-        let ClaimedSms { row, errand, place } = claimed;
-        let delivering = poll::within(PATIENCE, deliver(Arc::clone(&self.shared), row, errand));
+    fn start_send(&self, sends: &mut Sends, claimed: ClaimedSms) {
+        let ClaimedSms { row, action, place } = claimed;
+        let delivering = poll::within(WORK_TIMEOUT, deliver(Arc::clone(&self.shared), row, action));
         sends.spawn(async move {
             // The slot is released at the timeout too: a send that hangs must not keep it forever.
             let _place = place;
@@ -244,23 +248,23 @@ impl Outbox {
 }
 
 /// Sends or searches for one SMS message. If a result cannot be written, a cleanup follows when the lease expires.
-pub(super) async fn deliver(shared: Arc<OutboxState>, row: Model, errand: ClaimAction) {
-    let done = match &errand {
-        ClaimAction::Look(account) => reconcile_send(&shared, &row, account).await,
+pub(super) async fn deliver(shared: Arc<OutboxState>, row: Model, action: ClaimAction) {
+    let done = match &action {
+        ClaimAction::Search(account) => reconcile_send(&shared, &row, account).await,
         ClaimAction::Send(account) => {
             let now = shared.now();
             let text = Outgoing {
                 id: row.id,
                 to: &row.to_number,
                 body: &row.body,
-                validity_seconds: shared.settings.patience.validity_seconds(row.since(), now),
+                validity_seconds: shared.settings.retry_policy.validity_seconds(row.since(), now),
             };
             let answer = shared.client.post(account, text, now).await;
             if fault_points::reach(Step::PostAnswered).is_err() {
                 return;
             }
-            let verdict = judge(&shared, account, &answer);
-            record_result(&shared, &row, &verdict).await.map(|_| ())
+            let result = judge(&shared, account, &answer);
+            record_result(&shared, &row, &result).await.map(|_| ())
         }
     };
     if let Err(error) = done {
@@ -269,7 +273,7 @@ pub(super) async fn deliver(shared: Arc<OutboxState>, row: Model, errand: ClaimA
     }
 }
 
-fn note_end(sent: Result<Result<(), WorkError>, JoinError>) {
+fn log_end(sent: Result<Result<(), WorkError>, JoinError>) {
     if let Err(error) = sent.map_err(WorkError::Panicked).flatten() {
         let cause = telemetry::chain(&error);
         tracing::error!(

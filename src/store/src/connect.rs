@@ -116,7 +116,7 @@ pub async fn open_with(
     connections: u32,
 ) -> Result<Connections, ConnectError> {
     let plan = match database {
-        Database::Sqlite(_) => PoolPlan::unasked(connections),
+        Database::Sqlite(_) => PoolPlan::unsurveyed(connections),
         Database::Postgres(_) => {
             let planned = survey(database).await?.plan(database, connections).await;
             planned.map_err(|error| ConnectError::of(database, error))?
@@ -131,7 +131,7 @@ pub async fn open_later(
     replica: Option<&Database>,
     connections: u32,
 ) -> Result<Connections, ConnectError> {
-    open_pools(database, replica, When::Used, PoolPlan::unasked(connections)).await
+    open_pools(database, replica, When::Used, PoolPlan::unsurveyed(connections)).await
 }
 
 /// Another pool for messages, which connects on first use. `None` on SQLite, which keeps its single writer.
@@ -203,7 +203,7 @@ pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnecti
 /// A single connection with no statement timeout, for migrations.
 pub async fn open_for_migration(database: &Database) -> Result<DatabaseConnection, ConnectError> {
     let plan = match database {
-        Database::Sqlite(_) => PoolPlan::unasked(DEFAULT_CONNECTIONS),
+        Database::Sqlite(_) => PoolPlan::unsurveyed(DEFAULT_CONNECTIONS),
         Database::Postgres(_) => survey(database).await?.single(),
     };
     open_pool(database, Use::Migrate, When::Now, plan).await
@@ -225,7 +225,7 @@ pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, Co
         return Err(ConnectError::Missing(place.display().to_string()));
     }
     let plan = match database {
-        Database::Sqlite(_) => PoolPlan::unasked(DEFAULT_CONNECTIONS),
+        Database::Sqlite(_) => PoolPlan::unsurveyed(DEFAULT_CONNECTIONS),
         Database::Postgres(_) => survey(database).await?.single(),
     };
     let db = open_pool(database, Use::Read, When::Now, plan).await?;

@@ -14,21 +14,21 @@ const PIECE: i64 = 2_000;
 /// Minimum number of digits: fewer digits do not identify anybody.
 pub const FEWEST_DIGITS: usize = 8;
 /// Number of trailing digits to compare: they are the same with and without the country code.
-const TELLING: usize = 10;
+const SIGNIFICANT_DIGITS: usize = 10;
 
 /// The digits that identify a number. `None` if the text is not a phone number.
 #[must_use]
-pub fn telling(number: &str) -> Option<String> {
+pub fn significant_digits(number: &str) -> Option<String> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     if !(FEWEST_DIGITS..=15).contains(&digits.len()) {
         return None;
     }
-    Some(digits[digits.len().saturating_sub(TELLING)..].to_owned())
+    Some(digits[digits.len().saturating_sub(SIGNIFICANT_DIGITS)..].to_owned())
 }
 
 /// Whether a text such as `(514) 555-0100` is the number with these digits.
 fn is_of(text: &str, digits: &str) -> bool {
-    telling(text).is_some_and(|found| found == digits)
+    significant_digits(text).is_some_and(|found| found == digits)
 }
 
 /// Whether a message contains the number in any notation: only phone-number punctuation may be between the digits.
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_number_is_found_however_it_is_written() {
-        let digits = telling("+1 438 555 0177").unwrap();
+        let digits = significant_digits("+1 438 555 0177").unwrap();
         for text in ["+14385550177", "438-555-0177", "(438) 555.0177", "4385550177"] {
             assert!(is_of(text, &digits), "{text}");
             assert!(
@@ -227,7 +227,7 @@ mod tests {
             );
         }
         assert!(!holds(b"{\"a\": 43855, \"b\": 50177}", &digits));
-        assert_eq!(telling("123"), None);
-        assert_eq!(telling("1234567890123456"), None);
+        assert_eq!(significant_digits("123"), None);
+        assert_eq!(significant_digits("1234567890123456"), None);
     }
 }

@@ -207,7 +207,7 @@ pub async fn advance(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr>
 /// Makes the next step of a call's escalation due now, because a message to `contact` will not arrive. Does nothing
 /// while another message of the current step may still arrive or was accepted: its recipient keeps the full time to
 /// respond.
-pub async fn hurry(
+pub async fn escalate_now(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     call_id: &str,
@@ -239,7 +239,7 @@ pub async fn hurry(
 
 /// Makes the next step due now for every call whose only notified contact is this one, because the contact no longer
 /// gets SMS messages.
-pub async fn pass_on(
+pub async fn skip_contact(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     contact: &str,

@@ -261,7 +261,7 @@ pub async fn untold<C: ConnectionTrait>(
 }
 
 /// Number of notices sent to the operator since `since`, by rulebook.
-pub async fn told_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Result<HashMap<Uuid, u64>, DbErr> {
+pub async fn sent_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Result<HashMap<Uuid, u64>, DbErr> {
     let counted: Vec<(Uuid, i64)> = Entity::find()
         .select_only()
         .column(Column::RulebookId)
@@ -276,7 +276,7 @@ pub async fn told_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Resul
 }
 
 /// Marks a notice as sent to the operator. False if it was sent before or is resolved.
-pub async fn tell_once(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
+pub async fn mark_sent(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::ToldAt, Expr::value(now))
         .filter(Column::RulebookId.eq(row.rulebook_id))

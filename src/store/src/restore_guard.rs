@@ -166,7 +166,7 @@ pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
 
 /// Checks at start whether the database was restored without `ringbook restore`, and gives up its unsent messages if
 /// so.
-pub async fn look_at_start(
+pub async fn check_at_start(
     db: &DatabaseConnection,
     now: DateTime<Utc>,
     new_id: impl FnMut() -> Uuid,

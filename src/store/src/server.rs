@@ -76,7 +76,7 @@ pub struct PoolPlan {
 impl PoolPlan {
     /// The plan for a server that was not surveyed.
     #[must_use]
-    pub fn unasked(connections: u32) -> Self {
+    pub fn unsurveyed(connections: u32) -> Self {
         Self {
             sizes: PoolSizes::of(connections),
             limits: TimeLimits::AtStartup,
@@ -175,7 +175,7 @@ impl Survey {
     pub(super) fn single(self) -> PoolPlan {
         PoolPlan {
             limits: self.limits,
-            ..PoolPlan::unasked(MIN_CONNECTIONS)
+            ..PoolPlan::unsurveyed(MIN_CONNECTIONS)
         }
     }
 }

@@ -112,7 +112,7 @@ pub async fn insert_each_once(tx: &DatabaseTransaction, rows: Vec<Model>) -> Res
 /// Promotes a less urgent message with the same dedupe key: it gets the content and priority of `urgent` and is
 /// queued without delay. It must be held by quiet hours or, if `urgent` is a P1, dead with the reason `withheld`.
 /// Returns whether there was one.
-pub async fn hasten(tx: &DatabaseTransaction, urgent: &Model, withheld: &str) -> Result<bool, DbErr> {
+pub async fn promote_queued(tx: &DatabaseTransaction, urgent: &Model, withheld: &str) -> Result<bool, DbErr> {
     let waits = Condition::all()
         .add(Column::State.eq(QUEUED))
         .add(Column::HeldUntil.is_not_null());
@@ -314,7 +314,7 @@ pub async fn overdue_rulebooks<C: ConnectionTrait>(
 
 /// Contacts to whom a rule has sent an SMS message since `since` about the same call or, if known, the same caller.
 /// Dead and simulated messages do not count.
-pub async fn told_by_rule(
+pub async fn notified_by_rule(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
     rule: &str,

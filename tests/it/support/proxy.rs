@@ -201,8 +201,8 @@ async fn accept(port: TcpSocket, listener: TcpListener, state: Arc<State>) {
         };
         tokio::select! {
             changed = fault.changed() => if changed.is_err() { return },
-            taken = next => {
-                let Ok((client, _)) = taken else { continue };
+            disposition = next => {
+                let Ok((client, _)) = disposition else { continue };
                 state.connections.fetch_add(1, Ordering::SeqCst);
                 connections.spawn(carry(client, state.clone()));
                 while connections.try_join_next().is_some() {}

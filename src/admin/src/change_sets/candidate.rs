@@ -8,7 +8,7 @@ use crate::publishing::finished;
 use crate::row_faults::EditedRow;
 use crate::state::AdminState;
 use authoring::change_set::{Edit, applied};
-use revisions::cache::Standing;
+use revisions::cache::HeadRows;
 use revisions::publish::PublishError;
 use revisions::publish::change_sets::StoredChangeSet;
 use rules::Rulebook;
@@ -20,7 +20,7 @@ use web::problem::{Code, Problem};
 ///
 /// # Errors
 /// 404 if it does not exist, 409 if it was published or discarded.
-pub async fn would_be(state: &AdminState, standing: &Standing, id: Uuid) -> Result<RowSet, Problem> {
+pub async fn would_be(state: &AdminState, standing: &HeadRows, id: Uuid) -> Result<RowSet, Problem> {
     let found = state.publisher.set(standing.rulebook_id, id).await;
     let stored = finished(state, standing.rulebook_id, Ok(found), &EditedRow::default()).await?;
     alive(&stored)?;

@@ -10,7 +10,7 @@ use crate::row_faults::named;
 use crate::state::shortened;
 use crate::versions::{Precondition, expected};
 use authoring::change_set::{Bench, Edit, ExpectedVersion};
-use revisions::cache::Standing;
+use revisions::cache::HeadRows;
 use rules::rows::{Resource, Row, with_row};
 use web::problem::Problem;
 
@@ -47,7 +47,7 @@ pub enum Method {
 ///
 /// # Errors
 /// 404, 412, 422 or 428, with the place below `place`.
-pub fn read(standing: &Standing, held: &[Edit], new: Vec<NewChange>, place: &str) -> Result<Vec<Edit>, Problem> {
+pub fn read(standing: &HeadRows, held: &[Edit], new: Vec<NewChange>, place: &str) -> Result<Vec<Edit>, Problem> {
     let mut bench = Bench::new(standing.rows(), standing.revision + 1);
     for edit in held {
         bench.push(edit);
@@ -67,7 +67,7 @@ pub fn read(standing: &Standing, held: &[Edit], new: Vec<NewChange>, place: &str
     Ok(edits)
 }
 
-fn edit(standing: &Standing, bench: &Bench<'_>, change: NewChange) -> Result<Edit, Problem> {
+fn edit(standing: &HeadRows, bench: &Bench<'_>, change: NewChange) -> Result<Edit, Problem> {
     let resource = Resource::named(&change.resource).ok_or_else(|| {
         let known: Vec<_> = Resource::ALL.iter().map(|resource| resource.path()).collect();
         let detail = format!(
@@ -80,7 +80,7 @@ fn edit(standing: &Standing, bench: &Bench<'_>, change: NewChange) -> Result<Edi
     with_row!(resource, R => of_kind::<R>(standing, bench, change))
 }
 
-fn of_kind<R: Row>(standing: &Standing, bench: &Bench<'_>, change: NewChange) -> Result<Edit, Problem> {
+fn of_kind<R: Row>(standing: &HeadRows, bench: &Bench<'_>, change: NewChange) -> Result<Edit, Problem> {
     let NewChange {
         code,
         method,

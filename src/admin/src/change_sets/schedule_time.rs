@@ -4,7 +4,7 @@ use chrono::{DateTime, LocalResult, NaiveDateTime, SecondsFormat, TimeDelta, Tim
 use chrono_tz::Tz;
 
 use base::clock::to_micros;
-use revisions::cache::Standing;
+use revisions::cache::HeadRows;
 use web::problem::Problem;
 
 /// Maximum time ahead that a publish can be scheduled.
@@ -22,7 +22,7 @@ const LOCAL: [&str; 4] = [
 ///
 /// # Errors
 /// 422 if it is not a time, has passed, or does not exist or exists twice in the rulebook's time zone.
-pub fn read(at: Option<&str>, standing: &Standing, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Problem> {
+pub fn read(at: Option<&str>, standing: &HeadRows, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Problem> {
     let Some(text) = at else { return Ok(None) };
     let settings = standing.rows().settings.values().next();
     let zone = settings.and_then(|stored| stored.row.time_zone.parse().ok());

@@ -9,7 +9,7 @@ use super::scheme::{Scheme, WebhookAuth, X_VAPI_SIGNATURE};
 use super::sign::{Signing, tokens_touch};
 
 /// Maximum number of schemes of one rulebook.
-const MOST: usize = 10;
+const MAX_SCHEMES: usize = 10;
 /// Maximum number of schemes that sign the body: the body is hashed for each of them, with every secret.
 const MAX_SIGNING: usize = 4;
 /// Maximum replay window: one day.
@@ -22,7 +22,7 @@ pub type Fault = (String, &'static str);
 #[must_use]
 pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     let mut faults = Vec::new();
-    if auth.schemes.is_empty() || auth.schemes.len() > MOST {
+    if auth.schemes.is_empty() || auth.schemes.len() > MAX_SCHEMES {
         faults.push((
             "/schemes".to_owned(),
             "`schemes` must name 1 to 10 schemes: without a scheme, no message is accepted.",

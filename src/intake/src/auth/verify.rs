@@ -171,7 +171,7 @@ fn try_schemes<'a, T>(
     };
     for scheme in &auth.schemes {
         match attempt(scheme) {
-            Ok(given) => return Ok((given, scheme.name())),
+            Ok(signature) => return Ok((signature, scheme.name())),
             // The refusal of a scheme whose header is present is more informative than that of an absent header.
             Err(tried) if refusal == Refusal::NoCredentials => refusal = tried,
             Err(_) => {}
@@ -190,7 +190,7 @@ enum FromHeaders<'a> {
 
 /// A signature, and its parameters other than the body.
 struct SignedParts<'a> {
-    given: Vec<u8>,
+    signature: Vec<u8>,
     covers: Covers<'a>,
 }
 
@@ -215,8 +215,8 @@ impl<'a> Macs<'a> {
     /// The secret that made a signature.
     fn find(&mut self, signed: &SignedParts<'a>) -> Option<String> {
         let macs = self.of(signed.covers)?;
-        let given = &signed.given;
-        let matches = |mac: &Option<Vec<u8>>| mac.as_ref().map_or(Choice::from(0), |mac| mac.ct_eq(given));
+        let signature = &signed.signature;
+        let matches = |mac: &Option<Vec<u8>>| mac.as_ref().map_or(Choice::from(0), |mac| mac.ct_eq(signature));
         let matched: Vec<Choice> = macs.iter().map(matches).collect();
         find(self.secrets, matched)
     }
@@ -265,11 +265,11 @@ fn try_headers<'a>(
             let text = header(headers, &settings.signature_header)?.ok_or(Refusal::NoCredentials)?;
             let timestamp = timestamp(settings, headers, window_s, now)?;
             let message_id = header(headers, settings.id_header())?.unwrap_or("");
-            let given = text
+            let signature = text
                 .strip_prefix(&settings.signature_prefix)
                 .and_then(|text| decode_signature(settings.signature_encoding, text))
                 .ok_or_else(|| malformed(&settings.signature_header))?;
-            if given.len() != settings.algorithm.bytes() {
+            if signature.len() != settings.algorithm.bytes() {
                 return Err(mismatch);
             }
             let covers = Covers {
@@ -278,13 +278,13 @@ fn try_headers<'a>(
                 timestamp,
                 message_id,
             };
-            return Ok(FromHeaders::Signed(SignedParts { given, covers }));
+            return Ok(FromHeaders::Signed(SignedParts { signature, covers }));
         }
         Scheme::XVapiSignature {} => {
             let text = header(headers, X_VAPI_SIGNATURE)?.ok_or(Refusal::NoCredentials)?;
             let text = text.strip_prefix("sha256=").unwrap_or(text);
-            let given = decode_signature(Encoding::Hex, text).ok_or_else(|| malformed(X_VAPI_SIGNATURE))?;
-            if given.len() != Algorithm::Sha256.bytes() {
+            let signature = decode_signature(Encoding::Hex, text).ok_or_else(|| malformed(X_VAPI_SIGNATURE))?;
+            if signature.len() != Algorithm::Sha256.bytes() {
                 return Err(mismatch);
             }
             let covers = Covers {
@@ -293,7 +293,7 @@ fn try_headers<'a>(
                 timestamp: "",
                 message_id: "",
             };
-            return Ok(FromHeaders::Signed(SignedParts { given, covers }));
+            return Ok(FromHeaders::Signed(SignedParts { signature, covers }));
         }
         Scheme::Bearer(settings) => {
             let text = header(headers, &settings.header)?.ok_or(Refusal::NoCredentials)?;
@@ -365,10 +365,10 @@ fn find(secrets: &[Secret], matched: impl IntoIterator<Item = Choice>) -> Option
 
 /// Compares digests, so that the duration does not reveal the length of the secret.
 fn find_plain(secrets: &[Secret], token: &str) -> Option<String> {
-    let given = Sha256::digest(token.as_bytes());
+    let signature = Sha256::digest(token.as_bytes());
     let matches = |secret: &Secret| {
         let usable = Choice::from(u8::from(!secret.bytes().is_empty()));
-        usable & Sha256::digest(secret.bytes()).as_slice().ct_eq(given.as_slice())
+        usable & Sha256::digest(secret.bytes()).as_slice().ct_eq(signature.as_slice())
     };
     find(secrets, secrets.iter().map(matches))
 }

@@ -25,7 +25,7 @@ use store::{call_transcripts, calls, decisions, fault_points, webhook_events};
 pub(crate) struct WrittenMessage<'a> {
     pub answer: Value,
     /// Its SMS messages. They are queued last, because they lock rows that many calls share.
-    texts: Option<Outgoing<'a>>,
+    deferred_sms: Option<Outgoing<'a>>,
 }
 
 /// A new report and its call.
@@ -57,7 +57,10 @@ pub(crate) async fn write<'a>(
     let mut written: Vec<Option<WrittenMessage<'a>>> = steps.iter().map(|_| None).collect();
     for (place, step, _, answer) in asked {
         if new.contains(&step.event_id) {
-            written[place] = Some(WrittenMessage { answer, texts: None });
+            written[place] = Some(WrittenMessage {
+                answer,
+                deferred_sms: None,
+            });
         }
     }
     let is_new = |place: &usize| written[*place].is_some();
@@ -67,9 +70,9 @@ pub(crate) async fn write<'a>(
         .iter()
         .filter_map(|place| reported(*place, &steps[*place]))
         .collect();
-    for (place, texts) in report(tx, &reported).await? {
+    for (place, deferred_sms) in report(tx, &reported).await? {
         if let Some(written) = &mut written[place] {
-            written.texts = Some(texts);
+            written.deferred_sms = Some(deferred_sms);
         }
     }
     Ok(written)
@@ -85,7 +88,7 @@ pub(crate) async fn queue_sms(
 ) -> Result<Vec<bool>, IngestError> {
     let mut queued = vec![false; written.len()];
     let waiting = written.into_iter().enumerate();
-    let waiting = waiting.filter_map(|(place, written)| Some((place, written?.texts?)));
+    let waiting = waiting.filter_map(|(place, written)| Some((place, written?.deferred_sms?)));
     let (places, outgoing): (Vec<usize>, Vec<Outgoing<'_>>) = waiting.unzip();
     for (place, any) in places.into_iter().zip(queue_sms::send_each(tx, outgoing).await?) {
         queued[place] = any;
@@ -102,7 +105,7 @@ fn response_to(step: &MessageWrite<'_>) -> Option<Value> {
             (event.call_id().is_some() && follows_none).then(|| Value::Object(Map::new()))
         }
         Payload::StatusUpdate { .. } | Payload::Transcript { .. } => Some(answer::neutral(event.kind).to_json()),
-        Payload::Other => Some(step.found.answer(event)),
+        Payload::Other => Some(step.decisions.answer(event)),
         _ => None,
     }
 }
@@ -137,7 +140,8 @@ async fn update_calls(tx: &DatabaseTransaction, steps: &[MessageWrite<'_>], new:
 }
 
 fn reported<'a>(place: usize, step: &'a MessageWrite<'a>) -> Option<NewReport<'a>> {
-    let (Payload::Report(report), MessageDecisions::Report(decided)) = (&step.message.event.payload, step.found) else {
+    let (Payload::Report(report), MessageDecisions::Report(decided)) = (&step.message.event.payload, step.decisions)
+    else {
         return None;
     };
     let recording = Recording { step, report, decided };
@@ -189,11 +193,11 @@ async fn report<'a>(
     let leads: Vec<_> = reports.iter().zip(&jobs).map(|(one, job)| one.lead(job)).collect();
     let leads = leads::upsert_each(tx, rulebook_id, &leads).await?;
     let leads: HashMap<&str, &leads::Model> = leads.iter().map(|lead| (lead.call_id.as_str(), lead)).collect();
-    let texts = reports.iter().zip(&jobs).filter_map(|(one, job)| {
-        let outgoing = one.texts(leads.get(one.call_id).copied(), job)?;
+    let deferred_sms = reports.iter().zip(&jobs).filter_map(|(one, job)| {
+        let outgoing = one.deferred_sms(leads.get(one.call_id).copied(), job)?;
         Some((one.place, outgoing))
     });
-    Ok(texts.collect())
+    Ok(deferred_sms.collect())
 }
 
 impl<'a> NewReport<'a> {
@@ -210,7 +214,7 @@ impl<'a> NewReport<'a> {
         }
     }
 
-    fn texts(&self, lead: Option<&leads::Model>, job: &Job) -> Option<Outgoing<'a>> {
+    fn deferred_sms(&self, lead: Option<&leads::Model>, job: &Job) -> Option<Outgoing<'a>> {
         let Recording { step, decided, .. } = self.recording;
         let template = decided.decision.template.as_deref()?;
         Some(Outgoing {

@@ -57,21 +57,21 @@ struct Ready<'a> {
     item: &'a GroupMessage,
     head: Head,
     rulebook: Arc<Rulebook>,
-    found: Arc<Precomputed>,
+    decisions: Arc<Precomputed>,
 }
 
 /// Records messages of different calls. The messages must be in the order of their calls.
 ///
 /// # Errors
 /// [`GroupError`]: nothing was recorded.
-pub(crate) async fn together(items: &[GroupMessage], writes: Writes) -> Result<Vec<GroupOutcome>, GroupError> {
+pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Result<Vec<GroupOutcome>, GroupError> {
     let Some(first) = items.first() else {
         return Ok(Vec::new());
     };
     fault_points::reach(fault_points::Step::MessageLetIn).map_err(all)?;
     let tx = store::begin(&first.intake.db).await.map_err(all)?;
-    let mut fates: Vec<GroupOutcome> = items.iter().map(|_| GroupOutcome::Alone).collect();
-    let ready = prepare(&tx, items, &mut fates).await?;
+    let mut outcomes_by_place: Vec<GroupOutcome> = items.iter().map(|_| GroupOutcome::Alone).collect();
+    let ready = prepare(&tx, items, &mut outcomes_by_place).await?;
     let steps: Vec<MessageWrite<'_>> = ready.iter().map(Ready::step).collect();
     let mut written: Vec<Option<WrittenMessage<'_>>> = Vec::with_capacity(steps.len());
     if writes == Writes::AllAtOnce {
@@ -83,23 +83,23 @@ pub(crate) async fn together(items: &[GroupMessage], writes: Writes) -> Result<V
     }
     let mut outcomes = Vec::with_capacity(steps.len());
     for ((one, step), written) in ready.iter().zip(&steps).zip(&written) {
-        let (taken, answer) = match written {
+        let (disposition, answer) = match written {
             Some(written) => (Disposition::Recorded, written.answer.clone()),
             None => {
-                let (taken, answer, _) = step.run(&tx).await.map_err(|error| by(one.place, error))?;
-                (taken, answer)
+                let (disposition, answer, _) = step.run(&tx).await.map_err(|error| by(one.place, error))?;
+                (disposition, answer)
             }
         };
         fault_points::reach(fault_points::Step::BatchMessageWritten).map_err(all)?;
         outcomes.push(MessageOutcome {
             answer,
-            taken,
+            disposition,
             revision: step.head.revision,
         });
     }
     // Rulebook by rulebook: the daily count of SMS messages is a locked row, and all transactions lock these in one
     // order.
-    let mut texted = Vec::with_capacity(steps.len());
+    let mut has_sms = Vec::with_capacity(steps.len());
     let (mut written, mut places) = (written.into_iter(), ready.iter().map(|one| one.place));
     for steps in steps.chunk_by(of_one_rulebook) {
         let batch = written.by_ref().take(steps.len()).collect();
@@ -107,34 +107,34 @@ pub(crate) async fn together(items: &[GroupMessage], writes: Writes) -> Result<V
         for ((step, place), queued) in steps.iter().zip(places.by_ref()).zip(&mut queued) {
             *queued |= step.text_now(&tx).await.map_err(|error| by(place, error.into()))?;
         }
-        texted.append(&mut queued);
+        has_sms.append(&mut queued);
     }
     fault_points::reach(fault_points::Step::BatchBeforeCommit).map_err(all)?;
     for (one, outcome) in ready.iter().zip(&outcomes) {
-        let given = RecordedResponse {
+        let recorded_response = RecordedResponse {
             revision: one.head.revision,
             answer: outcome.answer.clone(),
-            found: Arc::clone(&one.found),
+            decisions: Arc::clone(&one.decisions),
         };
-        if !one.item.attempt.commits(given) {
+        if !one.item.attempt.commits(recorded_response) {
             // The fallback answered it meanwhile, and the spool records it later.
             return Err(GroupError::By(one.place, IngestError::TooSlow));
         }
     }
     tx.commit().await.map_err(all)?;
     fault_points::reach(fault_points::Step::BatchAfterCommit).map_err(all)?;
-    for (((one, step), outcome), texted) in ready.iter().zip(steps).zip(outcomes).zip(texted) {
-        done(step, texted);
-        set(&mut fates, one.place, GroupOutcome::Recorded(outcome));
+    for (((one, step), outcome), has_sms) in ready.iter().zip(steps).zip(outcomes).zip(has_sms) {
+        done(step, has_sms);
+        set(&mut outcomes_by_place, one.place, GroupOutcome::Recorded(outcome));
     }
-    Ok(fates)
+    Ok(outcomes_by_place)
 }
 
 /// Reads the heads of all messages and returns the messages that can be recorded here.
 async fn prepare<'a>(
     tx: &store::Transaction,
     items: &'a [GroupMessage],
-    fates: &mut [GroupOutcome],
+    outcomes_by_place: &mut [GroupOutcome],
 ) -> Result<Vec<Ready<'a>>, GroupError> {
     let mut ready = Vec::with_capacity(items.len());
     let mut begin = 0;
@@ -150,7 +150,7 @@ async fn prepare<'a>(
             match item.ready(place, heads.of(item.message.event.call_id())) {
                 Ok(Some(one)) => ready.push(one),
                 Ok(None) => {}
-                Err(error) => set(fates, place, GroupOutcome::Refused(error)),
+                Err(error) => set(outcomes_by_place, place, GroupOutcome::Refused(error)),
             }
         }
         begin += group.len();
@@ -162,9 +162,9 @@ fn of_one_rulebook(one: &MessageWrite<'_>, other: &MessageWrite<'_>) -> bool {
     one.message.access.rulebook_id == other.message.access.rulebook_id
 }
 
-fn set(fates: &mut [GroupOutcome], place: usize, fate: GroupOutcome) {
-    if let Some(one) = fates.get_mut(place) {
-        *one = fate;
+fn set(outcomes_by_place: &mut [GroupOutcome], place: usize, outcome_of_one: GroupOutcome) {
+    if let Some(one) = outcomes_by_place.get_mut(place) {
+        *one = outcome_of_one;
     }
 }
 
@@ -205,15 +205,18 @@ impl GroupMessage {
         let Some(rulebook) = seen.filter(|seen| seen.revision() == head.revision && !is_erased(&head)) else {
             return Ok(None);
         };
-        let ahead = self.attempt.ahead().filter(|ahead| ahead.revision == head.revision);
-        Ok(ahead
-            .filter(|ahead| !ahead.found.has_failed_scripts())
-            .map(|found| Ready {
+        let precomputed = self
+            .attempt
+            .precomputed()
+            .filter(|precomputed| precomputed.revision == head.revision);
+        Ok(precomputed
+            .filter(|precomputed| !precomputed.decisions.has_failed_scripts())
+            .map(|decisions| Ready {
                 place,
                 item: self,
                 head,
                 rulebook,
-                found,
+                decisions,
             }))
     }
 }
@@ -225,13 +228,13 @@ impl Ready<'_> {
             message: &self.item.message,
             rulebook: &self.rulebook,
             head: &self.head,
-            found: &self.found.found,
-            given: None,
+            decisions: &self.decisions.decisions,
+            recorded_response: None,
             late: false,
             event_id: self.item.intake.clock.new_id(),
             quarantined: Mutex::default(),
-            took: Mutex::default(),
-            texts: Some(Mutex::default()),
+            rule_usage: Mutex::default(),
+            deferred_sms: Some(Mutex::default()),
         }
     }
 }

@@ -27,19 +27,19 @@ const SCRIPTS: Duration = Duration::from_millis(150);
 
 /// Answers messages without the database.
 #[derive(Clone)]
-pub struct Refuge {
+pub struct Fallback {
     /// The spool for messages.
     pub spool: Spool,
     /// The cached rulebooks.
-    pub last_good: Snapshots,
+    pub snapshots: Snapshots,
 }
 
-impl Refuge {
+impl Fallback {
     /// Answers a message and spools it.
     ///
     /// # Errors
     /// If the spool fails and the message does not wait for an answer.
-    pub async fn take_in(
+    pub async fn answer_and_spool(
         &self,
         intake: &Intake,
         message: &Arc<Message>,
@@ -51,12 +51,14 @@ impl Refuge {
         // If the response may be committed or is already in the spool, Vapi must get it, even if this message cannot be
         // stored.
         let stands = committing || before.is_some();
-        let given = self.given(intake, message, before, left).await;
-        let mut answer = given.as_ref().map_or_else(
+        let recorded_response = self.recorded_response(intake, message, before, left).await;
+        let mut answer = recorded_response.as_ref().map_or_else(
             || answer::neutral(message.event.kind).to_json(),
-            |given| given.answer.clone(),
+            |recorded_response| recorded_response.answer.clone(),
         );
-        let revision = given.as_ref().map_or(0, |given| given.revision);
+        let revision = recorded_response
+            .as_ref()
+            .map_or(0, |recorded_response| recorded_response.revision);
         let entry = Entry {
             id: intake.clock.new_id(),
             rulebook_id: message.access.rulebook_id,
@@ -64,17 +66,22 @@ impl Refuge {
                 code: message.access.code.clone(),
                 delivery_key: message.delivery_key.clone(),
                 received_at: message.received_at,
-                given,
+                recorded_response,
             },
             body: message.body.clone(),
         };
-        let taken = match self.spool.keep(&entry, keys).await {
+        let disposition = match self.spool.keep(&entry, keys).await {
             Ok(()) => Disposition::Spooled,
             Err(error) if !waits_for_an_answer(message.event.kind) => return Err(error),
             Err(error) => {
                 tracing::error!(%error, kind = message.event.kind.as_str(), "a message was answered, but not recorded");
-                let given = entry.about.given.as_ref().filter(|_| !stands);
-                if let Some(honest) = given.and_then(|given| given.found.found.answer_unkept(&message.event)) {
+                let recorded_response = entry.about.recorded_response.as_ref().filter(|_| !stands);
+                if let Some(honest) = recorded_response.and_then(|recorded_response| {
+                    recorded_response
+                        .decisions
+                        .decisions
+                        .response_without_storage(&message.event)
+                }) {
                     answer = honest;
                 }
                 Disposition::Unrecorded
@@ -82,7 +89,7 @@ impl Refuge {
         };
         Ok(MessageOutcome {
             answer,
-            taken,
+            disposition,
             revision,
         })
     }
@@ -96,39 +103,42 @@ impl Refuge {
     }
 
     /// The response; `None` if no rulebook is known, the message needs a decision and nobody waits for the response.
-    async fn given(
+    async fn recorded_response(
         &self,
         intake: &Intake,
         message: &Arc<Message>,
         before: Option<Entry>,
         left: Partial,
     ) -> Option<RecordedResponse> {
-        let ahead = match left {
+        let precomputed = match left {
             // The transaction may have committed, so Vapi must get its response.
-            Partial::Committing(given) => return Some(RecordedResponse::clone(&given)),
-            Partial::WorkedOut(ahead) => Some(ahead),
+            Partial::Committing(recorded_response) => return Some(RecordedResponse::clone(&recorded_response)),
+            Partial::WorkedOut(precomputed) => Some(precomputed),
             Partial::Nothing => None,
         };
-        let before = before.and_then(|entry| entry.about.given);
-        let ahead = match (ahead, &before) {
-            (Some(ahead), _) => ahead,
-            (None, Some(before)) => Arc::clone(&before.found),
-            (None, None) => match self.last_good.rulebook(&message.access) {
-                Some(rulebook) => Arc::new(worked_out(intake, message, &rulebook).await),
-                None => Arc::new(nothing_known(message)?),
+        let before = before.and_then(|entry| entry.about.recorded_response);
+        let precomputed = match (precomputed, &before) {
+            (Some(precomputed), _) => precomputed,
+            (None, Some(before)) => Arc::clone(&before.decisions),
+            (None, None) => match self.snapshots.rulebook(&message.access) {
+                Some(rulebook) => Arc::new(decide_offline(intake, message, &rulebook).await),
+                None => Arc::new(default_decisions(message)?),
             },
         };
-        let answer = before.map_or_else(|| ahead.found.answer(&message.event), |before| before.answer.clone());
+        let answer = before.map_or_else(
+            || precomputed.decisions.answer(&message.event),
+            |before| before.answer.clone(),
+        );
         Some(RecordedResponse {
-            revision: ahead.revision,
+            revision: precomputed.revision,
             answer,
-            found: ahead,
+            decisions: precomputed,
         })
     }
 }
 
 /// Decides by the cached rulebook, without its scripts if they would take too long.
-async fn worked_out(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
+async fn decide_offline(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
     let in_place = |skips| {
         let question = EvaluationInput {
             rulebook,
@@ -136,27 +146,27 @@ async fn worked_out(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rule
             clock: &intake.clock,
             skips,
         };
-        question.work_out()
+        question.decide_all()
     };
     if !evaluate::runs_scripts(rulebook, message) {
         return in_place(Skips::none());
     }
-    match tokio::time::timeout(SCRIPTS, evaluate::ahead(intake, message, rulebook)).await {
-        Ok(ahead) => ahead,
+    match tokio::time::timeout(SCRIPTS, evaluate::precomputed(intake, message, rulebook)).await {
+        Ok(precomputed) => precomputed,
         Err(_) => in_place(Skips::all("left out: the database had used up the time")),
     }
 }
 
 /// The decision without any rules: somebody will call back. A report is decided when it is recorded.
-fn nothing_known(message: &Message) -> Option<Precomputed> {
-    let found = match &message.event.payload {
+fn default_decisions(message: &Message) -> Option<Precomputed> {
+    let decisions = match &message.event.payload {
         Payload::Report(_) => return None,
         Payload::ToolCalls(requests) => {
             MessageDecisions::Tools(requests.iter().map(|_| tools::ToolRun::out_of_order()).collect())
         }
         _ => MessageDecisions::Answer(answer::neutral(message.event.kind).to_json()),
     };
-    Some(Precomputed { revision: 0, found })
+    Some(Precomputed { revision: 0, decisions })
 }
 
 /// Whether the caller would notice a missing answer.

@@ -27,11 +27,11 @@ const IN_FLIGHT_ON_SQLITE: usize = 48;
 /// How long the limit stays lowered after the database refused another connection.
 const CROWDED_FOR: Duration = Duration::from_secs(30);
 /// How long a message waits for a permit.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PERMIT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Timeout of the health check.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+const HEALTH_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval between health checks while the database is away.
-const AGAIN: Duration = Duration::from_millis(250);
+const HEALTH_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 /// How long an idle connection may take to respond while the database is away; then it is closed.
 const IDLE_ANSWER: Duration = Duration::from_millis(400);
 /// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was
@@ -40,7 +40,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an idle connection may take to respond in that check.
 const SWEEP_ANSWER: Duration = Duration::from_secs(2);
 /// How often the log repeats the same reason why the database cannot be reached.
-const REMIND: Duration = Duration::from_mins(1);
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Setup that must succeed before the first message, after a start without the database.
 pub type Prepare = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -98,7 +98,7 @@ impl DatabaseGate {
     fn with(database: Database, pools: &Connections, prepare: Option<Prepare>) -> Self {
         let (db, plan) = (pools.messages.clone(), pools.plan);
         let most = most_in_flight(&database, plan);
-        let lane = Self(Arc::new(Inner {
+        let gate = Self(Arc::new(Inner {
             database,
             plan,
             others: vec![pools.write.clone(), pools.read.clone()],
@@ -109,10 +109,10 @@ impl DatabaseGate {
             back: Notify::new(),
             prepare: Mutex::new(prepare),
         }));
-        if lane.is_away() {
-            lane.0.suspected.notify_one();
+        if gate.is_away() {
+            gate.0.suspected.notify_one();
         }
-        lane
+        gate
     }
 
     /// Whether the database is known to be unavailable.
@@ -134,7 +134,7 @@ impl DatabaseGate {
             return None;
         }
         let way = self.way();
-        if let Ok(Ok(permit)) = tokio::time::timeout(PATIENCE, way.permits.acquire_owned()).await {
+        if let Ok(Ok(permit)) = tokio::time::timeout(PERMIT_TIMEOUT, way.permits.acquire_owned()).await {
             return Some((way.db, permit));
         }
         self.suspect();
@@ -163,7 +163,7 @@ impl DatabaseGate {
         if self.is_away() {
             return false;
         }
-        let alive = sign_of_life(self.db()).await.is_ok();
+        let alive = health_check(self.db()).await.is_ok();
         if !alive {
             self.suspect();
         }
@@ -188,7 +188,7 @@ impl DatabaseGate {
             }
             let crowded = self.0.crowded.swap(false, Ordering::AcqRel);
             if !self.is_away() {
-                let Err(error) = sign_of_life(self.db()).await else {
+                let Err(error) = health_check(self.db()).await else {
                     if crowded {
                         self.narrow().await;
                     }
@@ -220,11 +220,11 @@ impl DatabaseGate {
     async fn wait(&self) {
         let mut told = OutageLog::default();
         loop {
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(HEALTH_CHECK_INTERVAL).await;
             let fresh = match self.reach().await {
                 Ok(fresh) => fresh,
                 Err(why) => {
-                    told.tell(&why);
+                    told.log(&why);
                     continue;
                 }
             };
@@ -247,7 +247,7 @@ impl DatabaseGate {
     /// existing connections come first, because the database may allow no more.
     async fn reach(&self) -> Result<Option<DatabaseConnection>, Unreachable> {
         server::close_dead(&self.db(), IDLE_ANSWER).await;
-        let Err(error) = sign_of_life(self.db()).await else {
+        let Err(error) = health_check(self.db()).await else {
             return Ok(None);
         };
         if matches!(self.0.database, Database::Sqlite(_)) {
@@ -326,13 +326,13 @@ fn most_in_flight(database: &Database, plan: PoolPlan) -> usize {
     }
 }
 
-/// Logs why the database cannot be reached: once, again if the reason changes, and again after [`REMIND`].
+/// Logs why the database cannot be reached: once, again if the reason changes, and again after [`LOG_INTERVAL`].
 #[derive(Default)]
 struct OutageLog(Option<(Unreachable, Instant)>);
 
 impl OutageLog {
-    fn tell(&mut self, why: &Unreachable) {
-        let known = |(said, at): &(Unreachable, Instant)| said == why && at.elapsed() < REMIND;
+    fn log(&mut self, why: &Unreachable) {
+        let known = |(said, at): &(Unreachable, Instant)| said == why && at.elapsed() < LOG_INTERVAL;
         if self.0.as_ref().is_some_and(known) {
             return;
         }
@@ -351,14 +351,14 @@ impl OutageLog {
 
 /// The health check: an empty transaction. On SQLite it needs the single writer, on PostgreSQL a connection that
 /// responds and may write. It runs in a separate task, because a cancelled check must not leave a connection unusable.
-async fn sign_of_life(db: DatabaseConnection) -> Result<(), String> {
+async fn health_check(db: DatabaseConnection) -> Result<(), String> {
     let asked = tokio::spawn(async move {
         let tx = store::begin(&db).await?;
         let read_only = is_read_only(&tx).await?;
         tx.rollback().await?;
         Ok::<_, DbErr>(read_only)
     });
-    match tokio::time::timeout(SIGN_OF_LIFE, asked).await {
+    match tokio::time::timeout(HEALTH_CHECK_TIMEOUT, asked).await {
         Ok(Ok(Ok(false))) => Ok(()),
         Ok(Ok(Ok(true))) => Err("it is read-only".to_owned()),
         Ok(Ok(Err(error))) => Err(error.to_string()),

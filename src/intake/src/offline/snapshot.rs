@@ -25,11 +25,11 @@ use rules::rows_json;
 use store::rulebooks;
 
 /// Interval between two polls of the database.
-const EVERY: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How many rulebooks are read at the same time.
-const AT_ONCE: usize = 8;
+const CONCURRENCY: usize = 8;
 /// Maximum number of rulebooks.
-const MOST: u64 = 2_000;
+const MAX_RULEBOOKS: u64 = 2_000;
 
 /// The snapshot of one rulebook.
 #[derive(Debug, Clone)]
@@ -132,7 +132,7 @@ impl Snapshots {
     pub async fn load(&self) -> Result<usize, SpoolError> {
         let snapshots = stream::iter(self.spool.snapshots().await?);
         snapshots
-            .for_each_concurrent(AT_ONCE, async |text| match self.revived(&text).await {
+            .for_each_concurrent(CONCURRENCY, async |text| match self.revived(&text).await {
                 Ok(good) => self.learn(good, false),
                 Err(error) => tracing::warn!(%error, "a snapshot beside the spool cannot be used"),
             })
@@ -141,19 +141,19 @@ impl Snapshots {
     }
 
     /// Polls the database every two seconds until cancelled.
-    pub async fn watch(&self, db: DatabaseConnection, lane: DatabaseGate, stop: CancellationToken) {
+    pub async fn watch(&self, db: DatabaseConnection, gate: DatabaseGate, stop: CancellationToken) {
         if self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
             && let Err(error) = self.load().await
         {
             tracing::warn!(%error, "the snapshots beside the spool cannot be read");
         }
-        let mut ticks = tokio::time::interval(EVERY);
+        let mut ticks = tokio::time::interval(POLL_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            if lane.is_away() {
+            if gate.is_away() {
                 continue;
             }
-            match stop.run_until_cancelled(self.look(&db)).await {
+            match stop.run_until_cancelled(self.poll(&db)).await {
                 Some(Err(error)) => tracing::debug!(%error, "the rulebooks could not be polled"),
                 Some(Ok(())) => {}
                 None => return,
@@ -162,11 +162,11 @@ impl Snapshots {
     }
 
     /// Updates the snapshot of every rulebook that changed since the last poll.
-    async fn look(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    async fn poll(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         let rows = rulebooks::Entity::find()
             .filter(rulebooks::Column::ArchivedAt.is_null())
             .order_by_asc(rulebooks::Column::CreatedAt)
-            .limit(MOST)
+            .limit(MAX_RULEBOOKS)
             .all(db)
             .await?;
         self.forget_all_but(&rows).await;
@@ -181,7 +181,7 @@ impl Snapshots {
         };
         // Concurrently: a rulebook that compiles slowly or never does not delay the others.
         stream::iter(rows.into_iter().filter(is_news))
-            .for_each_concurrent(AT_ONCE, async |row| {
+            .for_each_concurrent(CONCURRENCY, async |row| {
                 if let Err(error) = self.keep(&row).await {
                     tracing::warn!(
                         rulebook = row.code,

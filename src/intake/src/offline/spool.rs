@@ -1,7 +1,7 @@
 //! The spool: stores messages on disk while the database is away.
 //!
 //! Each message and its response are encrypted and on this machine's disk before Vapi gets the response. The size is
-//! bounded, and a message waits for the disk no longer than [`PATIENCE`]. [`entry`] defines the entries, and [`drain`]
+//! bounded, and a message waits for the disk no longer than [`WRITE_TIMEOUT`]. [`entry`] defines the entries, and [`drain`]
 //! records them. If the disk is lost, the messages on it are lost.
 
 pub mod drain;
@@ -22,9 +22,9 @@ use base::telemetry::metrics;
 use store::spool::{SealedEntry, SpoolFile, SpoolFileError, WaitingMessage};
 
 /// Timeout for storing a message. A working disk needs milliseconds, and a late response is better than none.
-pub const PATIENCE: Duration = Duration::from_secs(3);
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Timeout for the search for an earlier copy of the message.
-const LOOK: Duration = Duration::from_millis(300);
+const LOOKUP_TIMEOUT: Duration = Duration::from_millis(300);
 /// Maximum number of instances that share a folder.
 const MOST_FILES: u32 = 64;
 /// Maximum number of queued messages, and of messages in one write.
@@ -160,7 +160,7 @@ impl Spool {
                 .map_err(|_| SpoolError::Full)?;
             kept.await.map_err(|_| SpoolError::TooSlow)?.map_err(SpoolError::from)
         };
-        tokio::time::timeout(PATIENCE, put)
+        tokio::time::timeout(WRITE_TIMEOUT, put)
             .await
             .map_err(|_| SpoolError::TooSlow)?
     }
@@ -174,7 +174,7 @@ impl Spool {
         if !self.has(keys.family) {
             return Ok(None);
         }
-        let found = tokio::time::timeout(LOOK, inner.file.under(keys.key)).await;
+        let found = tokio::time::timeout(LOOKUP_TIMEOUT, inner.file.under(keys.key)).await;
         let found = found.map_err(|_| SpoolError::TooSlow)??;
         found.map(|sealed| inner.open(&sealed)).transpose()
     }

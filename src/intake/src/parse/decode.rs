@@ -123,10 +123,10 @@ fn payload(kind: MessageType, type_name: &str, message: JsonPart<'_>, call: Opti
         MessageType::AssistantRequest => Payload::AssistantRequest,
         MessageType::TransferDestinationRequest => Payload::TransferDestination,
         MessageType::HandoffDestinationRequest => {
-            let given = |name: &str| message.at(&["parameters", name]).and_then(JsonPart::text);
+            let recorded_response = |name: &str| message.at(&["parameters", name]).and_then(JsonPart::text);
             Payload::Handoff {
-                destination: given("destination"),
-                reason: given("reason"),
+                destination: recorded_response("destination"),
+                reason: recorded_response("reason"),
                 parameters: message
                     .get("parameters")
                     .and_then(JsonPart::object)
@@ -134,7 +134,9 @@ fn payload(kind: MessageType, type_name: &str, message: JsonPart<'_>, call: Opti
             }
         }
         MessageType::KnowledgeBaseRequest => Payload::KnowledgeBase {
-            query: turns::last_said(&turns::read(message)).unwrap_or_default().to_owned(),
+            query: turns::last_caller_turn(&turns::read(message))
+                .unwrap_or_default()
+                .to_owned(),
         },
         MessageType::CallEndpointingRequest => Payload::Endpointing,
         MessageType::CampaignPredial => {

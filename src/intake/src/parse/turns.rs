@@ -45,7 +45,7 @@ pub(crate) fn read(message: JsonPart<'_>) -> Vec<Turn> {
 }
 
 /// The caller's last turn.
-pub(crate) fn last_said(turns: &[Turn]) -> Option<&str> {
+pub(crate) fn last_caller_turn(turns: &[Turn]) -> Option<&str> {
     turns
         .iter()
         .rfind(|turn| turn.role == "user")

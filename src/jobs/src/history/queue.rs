@@ -32,9 +32,9 @@ const AT_A_TIME: usize = 1;
 /// Maximum number of queued or running backtests of one rulebook.
 const MOST_WAITING: u64 = 20;
 /// Interval between writes of the row.
-const BEAT: Duration = Duration::from_millis(500);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
 /// If a running row is older than this, its instance has died.
-const SILENT: TimeDelta = TimeDelta::seconds(15);
+const HEARTBEAT_TIMEOUT: TimeDelta = TimeDelta::seconds(15);
 
 /// A requested backtest.
 pub struct BacktestRequest {
@@ -178,7 +178,7 @@ impl Backtests {
         let (jobs, kept) = (self.clone(), row.clone());
         let keeping = dry_run::spawn(async move {
             let tx = store::begin(&jobs.db).await?;
-            backtests::interrupt(&tx, now - SILENT, now).await?;
+            backtests::interrupt(&tx, now - HEARTBEAT_TIMEOUT, now).await?;
             if backtests::unfinished(&*tx, kept.rulebook_id).await? >= MOST_WAITING {
                 return Err(AskError::TooMany);
             }
@@ -219,7 +219,7 @@ impl Backtests {
         // A SQLite file has one server; on PostgreSQL another instance may be running them.
         let silent_since = match self.db.get_database_backend() {
             DbBackend::Sqlite => now,
-            _ => now - SILENT,
+            _ => now - HEARTBEAT_TIMEOUT,
         };
         let tx = store::begin(&self.db).await?;
         let interrupted = backtests::interrupt(&tx, silent_since, now).await?;
@@ -228,7 +228,7 @@ impl Backtests {
     }
 
     async fn carry_out(&self, key: Key, plan: Plan) {
-        let mut beat = tokio::time::interval(BEAT);
+        let mut beat = tokio::time::interval(HEARTBEAT_INTERVAL);
         let mut turn = pin!(self.turns.take(key.0));
         let _permit = loop {
             tokio::select! {
@@ -339,7 +339,7 @@ impl Backtests {
 #[must_use]
 pub fn state(row: &backtests::Model, now: DateTime<Utc>) -> &str {
     let unfinished = [backtests::QUEUED, backtests::RUNNING].contains(&row.state.as_str());
-    if unfinished && now - row.updated_at > SILENT {
+    if unfinished && now - row.updated_at > HEARTBEAT_TIMEOUT {
         backtests::INTERRUPTED
     } else {
         &row.state

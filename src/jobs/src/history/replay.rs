@@ -19,7 +19,7 @@ use store::decisions::pages::{Columns, Span};
 
 const PAGE: u64 = 200;
 /// Maximum number of different decisions reported in detail.
-const NAMED: usize = 20;
+const MAX_DIFFERENCES: usize = 20;
 
 /// The result of replaying many decisions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -169,7 +169,7 @@ impl Replays {
             return;
         }
         self.different += 1;
-        if self.differences.len() < NAMED {
+        if self.differences.len() < MAX_DIFFERENCES {
             self.differences.push(DifferingDecision {
                 decision_id,
                 revision,

@@ -25,7 +25,7 @@ const PAGE: u64 = 500;
 /// Number of pages that may wait for a deciding thread.
 const WAITING: usize = 4;
 /// Interval between progress reports.
-const TOLD_EVERY: Duration = Duration::from_millis(400);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(400);
 /// Maximum number of deciding threads.
 const MOST_THREADS: usize = 4;
 /// Stack size in bytes, for deeply nested scripts.
@@ -251,7 +251,7 @@ async fn collect(
             next += 1;
             whole.merge(page.tally);
             newest = newest.or(page.last);
-            if told.elapsed() < TOLD_EVERY {
+            if told.elapsed() < PROGRESS_INTERVAL {
                 continue;
             }
             told = Instant::now();

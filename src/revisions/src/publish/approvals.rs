@@ -185,14 +185,14 @@ impl Publisher {
         let keys: BTreeSet<Uuid> = hands.into_iter().filter_map(|(key, _)| key).collect();
         let Some(own) = author.key_id else {
             return if by_name {
-                Err(SetError::TheirOwn.into())
+                Err(SetError::OwnChange.into())
             } else {
                 Ok(())
             };
         };
         let makers = api_keys::makers(&self.db, own).await?;
         if by_name || keys.contains(&own) || makers.iter().any(|maker| keys.contains(maker)) {
-            return Err(SetError::TheirOwn.into());
+            return Err(SetError::OwnChange.into());
         }
         let own = api_keys::by_id(&self.db, own).await?;
         for id in keys {
@@ -202,7 +202,7 @@ impl Publisher {
                 .zip(theirs)
                 .is_some_and(|(own, theirs)| own.has_owner_of(&theirs))
             {
-                return Err(SetError::TheirOwn.into());
+                return Err(SetError::OwnChange.into());
             }
         }
         Ok(())

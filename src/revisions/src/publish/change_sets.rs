@@ -20,10 +20,10 @@ use store::change_sets::ChangeSetStatus;
 use store::{change_set_changes, change_sets, notices, quotas, rulebooks};
 
 /// States in which a change set can be edited and published.
-const WORKED_ON: &[ChangeSetStatus] = &[ChangeSetStatus::Open, ChangeSetStatus::Refused];
+const EDITABLE: &[ChangeSetStatus] = &[ChangeSetStatus::Open, ChangeSetStatus::Refused];
 
 /// Maximum number of an author's open change sets that are compared with a new change set.
-const MOST_ALIKE: u64 = 20;
+const MAX_COMPARED: u64 = 20;
 
 /// Stores something, such as the response for repeated requests, as the first statement in the transaction of the
 /// effect. Returns false if it was stored before.
@@ -71,7 +71,7 @@ impl Publisher {
     /// When the database fails.
     pub async fn same_set(&self, stored: &StoredChangeSet) -> Result<Option<Uuid>, PublishError> {
         let (rulebook_id, author) = (stored.set.rulebook_id, &stored.set.author);
-        for set in change_sets::open_of(&self.db, rulebook_id, author, MOST_ALIKE).await? {
+        for set in change_sets::open_of(&self.db, rulebook_id, author, MAX_COMPARED).await? {
             let id = set.id;
             if set.changes == stored.set.changes && self.set(rulebook_id, id).await?.edits() == stored.edits() {
                 return Ok(Some(id));
@@ -176,7 +176,7 @@ impl Publisher {
         author: &Author,
     ) -> Result<StoredChangeSet, PublishError> {
         let tx = store::begin(&self.db).await?;
-        let mut stored = self.held(&tx, rulebook_id, id, version, WORKED_ON).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, EDITABLE).await?;
         for edit in &edits {
             let outdated = |change: &StoredChange| {
                 change.edit.is_of(edit.resource(), edit.code()) && change.edit.expected() != edit.expected()
@@ -191,7 +191,7 @@ impl Publisher {
         let added = &stored.changes[before.min(stored.changes.len())..];
         change_set_changes::add(&tx, rows(&stored.set, added)?).await?;
         let after: Vec<Value> = added.iter().map(named).collect();
-        self.worked_on(&tx, &mut stored.set, author, "add_change", None, Some(after.into()))
+        self.reopen(&tx, &mut stored.set, author, "add_change", None, Some(after.into()))
             .await?;
         tx.commit().await?;
         Ok(stored)
@@ -210,12 +210,12 @@ impl Publisher {
         author: &Author,
     ) -> Result<StoredChangeSet, PublishError> {
         let tx = store::begin(&self.db).await?;
-        let mut stored = self.held(&tx, rulebook_id, id, version, WORKED_ON).await?;
+        let mut stored = self.held(&tx, rulebook_id, id, version, EDITABLE).await?;
         let place = stored.changes.iter().position(|change| change.number == number);
         let removed = stored.changes.remove(place.ok_or(SetError::NoChange(number))?);
         change_set_changes::remove(&tx, rulebook_id, id, number).await?;
         measure(&mut stored.set, &stored.changes)?;
-        self.worked_on(
+        self.reopen(
             &tx,
             &mut stored.set,
             author,
@@ -268,7 +268,7 @@ impl Publisher {
         author: &Author,
     ) -> Result<StoredChangeSet, PublishError> {
         let stored = self.set(rulebook_id, id).await?;
-        ready(&stored, version, WORKED_ON)?;
+        ready(&stored, version, EDITABLE)?;
         let comment = comment.unwrap_or(&stored.set.comment);
         let published = self
             .publish_stored(&stored, HeadMove::new("publish", comment, author))
@@ -364,7 +364,7 @@ impl Publisher {
     }
 
     /// Opens the change set (again) after its content was changed.
-    pub(super) async fn worked_on(
+    pub(super) async fn reopen(
         &self,
         tx: &DatabaseTransaction,
         set: &mut change_sets::Model,

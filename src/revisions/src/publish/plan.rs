@@ -196,7 +196,7 @@ pub(super) async fn checked(
 }
 
 /// Rejects lint errors that the base does not have. The base is `None` for a new rulebook.
-pub(super) async fn meant(
+pub(super) async fn lint_passed(
     pools: &Pools,
     rulebook_id: Uuid,
     base: Option<Arc<Rulebook>>,

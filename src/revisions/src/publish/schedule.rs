@@ -67,7 +67,7 @@ impl Publisher {
         let (pools, over) = (self.current.pools(), base.compiled().cloned());
         let rulebook = super::plan::checked(pools, rulebook_id, rows, revision + 1, over).await?;
         if let Some(base) = base.compiled() {
-            super::plan::meant(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
+            super::plan::lint_passed(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
         }
         // Compared before the transaction, because others wait for the transaction.
         let guards = guard_rails::guards(&self.db, rulebook_id).await?;
@@ -113,7 +113,7 @@ impl Publisher {
             .held(&tx, rulebook_id, id, version, &[ChangeSetStatus::Scheduled])
             .await?;
         let before = json!({"at": stored.set.publish_at});
-        self.worked_on(&tx, &mut stored.set, author, "cancel_schedule", Some(before), None)
+        self.reopen(&tx, &mut stored.set, author, "cancel_schedule", Some(before), None)
             .await?;
         tx.commit().await?;
         Ok(stored)

@@ -37,7 +37,7 @@ pub enum SetError {
     NoEffect,
     /// The approver contributed to the change set.
     #[error("nobody approves their own change")]
-    TheirOwn,
+    OwnChange,
     /// The change set has no change with this number.
     #[error("the change set has no change {0}")]
     NoChange(i64),

@@ -59,7 +59,7 @@ async fn receive(
     let text = text(&form)?;
     let outbox = callbacks.outbox.clone();
     let heard = callbacks
-        .run(async move { outbox.hear(rulebook_id, &text).await })
+        .run(async move { outbox.record_inbound(rulebook_id, &text).await })
         .await?;
     Ok(Response::builder()
         .status(StatusCode::OK)

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
 use super::stand_in::{PostBehaviour, StandIn};
-use super::world::{World, databases, patience};
+use super::world::{World, databases, retry_policy};
 use crate::Outbox;
 use crate::record_callback::CallbackEffect;
 use crate::status::Report;
@@ -147,7 +147,7 @@ async fn an_alert_that_does_not_arrive_is_sent_three_times_and_then_given_to_a_p
                 CallbackEffect::Kept
             );
             world
-                .after(patience().undelivered_wait - TimeDelta::seconds(1), &outbox)
+                .after(retry_policy().undelivered_wait - TimeDelta::seconds(1), &outbox)
                 .await;
             assert_eq!(world.twilio.posted().len(), number as usize, "not at once");
             world.after(TimeDelta::minutes(3), &outbox).await;
@@ -189,11 +189,11 @@ async fn the_list_tells_that_a_text_failed_and_an_older_message_of_it_is_not_tak
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
         world.twilio.set_status(0, "undelivered", 30003);
-        world.after(patience().ambiguous_wait, &outbox).await;
+        world.after(retry_policy().ambiguous_wait, &outbox).await;
         assert_eq!(world.row(id).await.state, "queued", "found, and failed");
-        world.after(patience().undelivered_wait, &outbox).await;
+        world.after(retry_policy().undelivered_wait, &outbox).await;
         assert_eq!(world.row(id).await.state, "ambiguous");
-        world.after(patience().ambiguous_wait, &outbox).await;
+        world.after(retry_policy().ambiguous_wait, &outbox).await;
         assert_eq!(world.story(id).await.1.join(" "), "ambiguous ambiguous accepted");
         assert_eq!(world.row(id).await.provider_id, Some(sid(2)));
         assert_eq!(world.notices().await, []);
@@ -211,7 +211,7 @@ async fn a_text_that_was_given_up_and_arrives_after_all_is_delivered() {
         let outbox = world.outbox();
         let id = world.queue("office", "P3").await;
         outbox.drain_once().await.unwrap();
-        world.after(patience().ambiguous_wait, &outbox).await;
+        world.after(retry_policy().ambiguous_wait, &outbox).await;
         assert_eq!(world.row(id).await.state, "dead");
         assert_eq!(
             say(&world, &outbox, id, "SMlate", "delivered", None).await,

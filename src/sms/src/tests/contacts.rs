@@ -12,7 +12,7 @@ use crate::operator::{OPERATOR, Operator};
 use crate::{Accounts, Outbox, enqueue};
 use store::{begin, inbound_sms_messages, notices, rulebooks, sms_messages};
 
-async fn hear(world: &World, outbox: &Outbox, sid: &str, body: &str) -> bool {
+async fn record_inbound(world: &World, outbox: &Outbox, sid: &str, body: &str) -> bool {
     let text = InboundText {
         sid: sid.to_owned(),
         from_number: NUMBER.to_owned(),
@@ -20,7 +20,7 @@ async fn hear(world: &World, outbox: &Outbox, sid: &str, body: &str) -> bool {
         body: body.to_owned(),
         opt_out_type: None,
     };
-    outbox.hear(world.rulebook_id, &text).await.unwrap().is_new
+    outbox.record_inbound(world.rulebook_id, &text).await.unwrap().is_new
 }
 
 #[tokio::test]
@@ -30,8 +30,8 @@ async fn who_replies_stop_is_not_texted_until_they_reply_start() {
         let outbox = world.outbox();
         let before = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
-        assert!(hear(&world, &outbox, "SM1", "Stop.").await);
-        assert!(!hear(&world, &outbox, "SM1", "Stop.").await, "the same again");
+        assert!(record_inbound(&world, &outbox, "SM1", "Stop.").await);
+        assert!(!record_inbound(&world, &outbox, "SM1", "Stop.").await, "the same again");
         assert_eq!(world.notices().await, [("contact_opted_out".to_owned(), 1, true)]);
         let after = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
@@ -50,7 +50,7 @@ async fn who_replies_stop_is_not_texted_until_they_reply_start() {
         );
         assert!(told.what_to_do.contains("START"), "{}", told.what_to_do);
 
-        hear(&world, &outbox, "SM2", "START").await;
+        record_inbound(&world, &outbox, "SM2", "START").await;
         let again = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
         assert_eq!(world.row(again).await.state, "accepted");

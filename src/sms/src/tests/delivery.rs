@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
 use super::stand_in::{PostBehaviour, StandIn};
-use super::world::{NUMBER, World, databases, patience};
+use super::world::{NUMBER, World, databases, retry_policy};
 use crate::{Accounts, EnqueueResult, enqueue};
 use store::{begin, notices, sms_attempts, sms_messages};
 
@@ -167,7 +167,7 @@ async fn a_text_of_unknown_fate_is_left_to_an_instance_that_can_look() {
         world.after(TimeDelta::minutes(5), &without).await;
         assert_eq!(world.row(id).await.state, "ambiguous");
         // After the maximum age it is given up with a notice.
-        world.after(patience().max_age, &without).await;
+        world.after(retry_policy().max_age, &without).await;
         assert_eq!(world.row(id).await.state, "dead");
         assert!(world.notices().await.contains(&("sms_unknown".to_owned(), 1, true)));
     }
@@ -231,11 +231,11 @@ async fn what_waits_for_the_morning_does_not_stand_in_an_emergency_s_way() {
         .unwrap();
         // A P2 is not held in quiet hours either, but the cap applies to it.
         let p2 = |contact| text(contact, "P2", "Water on the floor");
-        assert_eq!(enqueue(&tx, p2("held")).await.unwrap(), EnqueueResult::Hastened);
+        assert_eq!(enqueue(&tx, p2("held")).await.unwrap(), EnqueueResult::Promoted);
         assert_eq!(enqueue(&tx, p2("capped")).await.unwrap(), EnqueueResult::AlreadyThere);
         for contact in ["held", "capped", "sent"] {
             let expected = if contact == "capped" {
-                EnqueueResult::Hastened
+                EnqueueResult::Promoted
             } else {
                 EnqueueResult::AlreadyThere
             };

@@ -8,7 +8,7 @@ use sea_orm::EntityTrait;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::stand_in::{PostBehaviour, StandIn};
-use super::world::{NUMBER, World, databases, patience};
+use super::world::{NUMBER, World, databases, retry_policy};
 use store::{sms_attempts, sms_messages};
 
 #[derive(Clone, Default)]
@@ -56,13 +56,13 @@ async fn numbers_words_and_tokens_stay_out_of_the_log_and_of_the_attempts() {
         let mut settings = world.settings();
         settings.request_timeout = Duration::from_millis(300);
         settings.concurrency.total = 1;
-        settings.breaker.credentials_pause = patience().base;
+        settings.breaker.credentials_pause = retry_policy().base;
         let outbox = world.outbox_with(world.accounts(), settings);
         for contact in 0..7 {
             world.queue(&format!("c{contact}"), "P3").await;
         }
         for _ in 0..12 {
-            world.after(patience().ambiguous_wait, &outbox).await;
+            world.after(retry_policy().ambiguous_wait, &outbox).await;
         }
         assert!(world.twilio.posted().len() > 7 && world.twilio.lists() > 0);
 

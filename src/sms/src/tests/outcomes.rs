@@ -41,8 +41,8 @@ async fn no_alert_is_lost_and_nothing_else_is_sent_twice() {
         settings.twilio_base_url.clone_from(&twilio.url);
         settings.request_timeout = Duration::from_millis(400);
         settings.breaker.credentials_pause = TimeDelta::minutes(1);
-        settings.patience.capacity_wait = TimeDelta::minutes(2);
-        settings.patience.max_age = TimeDelta::days(7);
+        settings.retry_policy.capacity_wait = TimeDelta::minutes(2);
+        settings.retry_policy.max_age = TimeDelta::days(7);
         let outbox = world.outbox_with(world.accounts(), settings);
         let handled = Arc::new(AtomicUsize::new(0));
         let telling = tell(
@@ -107,7 +107,7 @@ async fn run(world: &World, outbox: &Outbox, dice: &mut Dice) {
     for round in 0..ROUNDS {
         if round < 20 && dice.roll(4) == 0 {
             for claimed in claim(outbox.shared(), 2).await.unwrap().claimed {
-                let ClaimAction::Send(account) = claimed.errand else {
+                let ClaimAction::Send(account) = claimed.action else {
                     continue;
                 };
                 if dice.roll(2) == 0 {

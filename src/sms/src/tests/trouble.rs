@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use sea_orm::EntityTrait;
 
 use super::stand_in::{PostBehaviour, StandIn};
-use super::world::{World, databases, patience};
+use super::world::{World, databases, retry_policy};
 use crate::{Accounts, OutboxError};
 use store::notices;
 
@@ -206,14 +206,14 @@ async fn while_twilio_cannot_be_reached_only_its_age_ends_a_text() {
         let (one, other) = (world.queue("on_call", "P1").await, world.queue("second", "P1").await);
         // While the breaker is open, one message is sent at a time as a probe.
         for _ in 0..60 {
-            world.after(patience().cap, &cut_off).await;
+            world.after(retry_policy().cap, &cut_off).await;
         }
         for id in [one, other] {
             let row = world.row(id).await;
             assert_eq!(row.state, "queued");
-            assert!(row.attempts > patience().max_attempts, "{}", row.attempts);
+            assert!(row.attempts > retry_policy().max_attempts, "{}", row.attempts);
         }
-        world.after(patience().max_age, &cut_off).await;
+        world.after(retry_policy().max_age, &cut_off).await;
         for id in [one, other] {
             let row = world.row(id).await;
             assert_eq!(row.state, "dead");
@@ -229,18 +229,18 @@ async fn tries_that_twilio_answered_count_beside_those_that_never_left() {
         let cut_off = world.cut_off().await;
         let id = world.queue("on_call", "P1").await;
         while world.row(id).await.attempts < 25 {
-            world.after(patience().cap, &cut_off).await;
+            world.after(retry_policy().cap, &cut_off).await;
         }
         let reaches = world.outbox();
-        for _ in 1..patience().max_attempts {
-            world.after(patience().cap, &reaches).await;
+        for _ in 1..retry_policy().max_attempts {
+            world.after(retry_policy().cap, &reaches).await;
             assert_eq!(world.row(id).await.state, "queued");
         }
-        world.after(patience().cap, &reaches).await;
+        world.after(retry_policy().cap, &reaches).await;
         let row = world.row(id).await;
         assert_eq!(
             (row.state.as_str(), row.attempts),
-            ("dead", 25 + patience().max_attempts)
+            ("dead", 25 + retry_policy().max_attempts)
         );
         assert!(row.error.unwrap().contains("maximum number of attempts"));
     }
@@ -255,9 +255,9 @@ async fn a_text_that_is_too_old_is_given_up_and_told() {
         outbox.drain_once().await.unwrap();
         assert_eq!(
             world.row(id).await.next_attempt_at,
-            world.clock.now() + patience().capacity_wait
+            world.clock.now() + retry_policy().capacity_wait
         );
-        world.after(patience().max_age, &outbox).await;
+        world.after(retry_policy().max_age, &outbox).await;
         let (state, outcomes) = world.story(id).await;
         assert_eq!(
             (state.as_str(), outcomes.len(), world.twilio.posted().len()),

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use tokio::io::AsyncReadExt;
 
 use super::stand_in::{PostBehaviour, StandIn};
-use super::world::{World, databases, patience};
+use super::world::{World, databases, retry_policy};
 use store::sms_attempts;
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn an_alert_that_is_not_found_is_sent_again() {
             ("ambiguous".to_owned(), vec!["ambiguous".to_owned()])
         );
         assert_eq!(world.twilio.lists(), 0, "the list may lag: not asked at once");
-        world.after(patience().ambiguous_wait, &outbox).await;
+        world.after(retry_policy().ambiguous_wait, &outbox).await;
         assert_eq!(world.twilio.lists(), 1);
         let (state, outcomes) = world.story(id).await;
         assert_eq!(
@@ -66,7 +66,7 @@ async fn a_lesser_text_that_is_not_found_goes_to_a_person_and_not_out_again() {
         let outbox = world.outbox();
         let id = world.queue("office", "P3").await;
         outbox.drain_once().await.unwrap();
-        world.after(patience().ambiguous_wait, &outbox).await;
+        world.after(retry_policy().ambiguous_wait, &outbox).await;
         assert_eq!(world.twilio.posted().len(), 1);
         assert_eq!(world.row(id).await.state, "dead");
         assert_eq!(world.notices().await, [("sms_unknown".to_owned(), 1, true)]);
@@ -85,7 +85,7 @@ async fn a_text_that_twilio_took_before_it_failed_is_found_and_not_repeated() {
         let other = world.queue("second", "P4").await;
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
-        world.after(patience().ambiguous_wait, &outbox).await;
+        world.after(retry_policy().ambiguous_wait, &outbox).await;
         assert_eq!(world.twilio.posted().len(), 2);
         for id in [id, other] {
             assert_eq!(world.row(id).await.state, "accepted");
@@ -109,10 +109,10 @@ async fn a_list_that_cannot_be_read_is_asked_again_until_the_limit() {
         let id = world.queue("on_call", "P1").await;
         outbox.drain_once().await.unwrap();
         for _ in 0..8 {
-            world.after(patience().ambiguous_wait, &outbox).await;
+            world.after(retry_policy().ambiguous_wait, &outbox).await;
         }
         assert_eq!((world.twilio.lists(), world.twilio.posted().len()), (8, 1));
-        world.after(patience().ambiguous_wait, &outbox).await;
+        world.after(retry_policy().ambiguous_wait, &outbox).await;
         assert_eq!(world.twilio.posted().len(), 2);
         assert_eq!(world.row(id).await.state, "accepted");
     }

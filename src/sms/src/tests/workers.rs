@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 
 use super::stand_in::{PostBehaviour, StandIn};
-use super::world::{World, databases, patience};
+use super::world::{World, databases, retry_policy};
 use crate::Outbox;
 use crate::claim::claim;
 use crate::classify::{Answer, HttpAnswer};
@@ -60,16 +60,16 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
             code: Some(21211),
             ..HttpAnswer::default()
         });
-        let verdict = judge(paused.shared(), &World::account(), &refused);
-        assert!(!record_result(paused.shared(), &claimed.row, &verdict).await.unwrap());
+        let result = judge(paused.shared(), &World::account(), &refused);
+        assert!(!record_result(paused.shared(), &claimed.row, &result).await.unwrap());
         assert_eq!(world.row(id).await, before);
         assert_eq!(world.notices().await, []);
 
         // Nothing of it reached the provider: the worker searches for it, does not find it, and sends it.
-        world.after(patience().ambiguous_wait, &other).await;
+        world.after(retry_policy().ambiguous_wait, &other).await;
         assert_eq!(world.story(id).await.1.join(" "), "ambiguous accepted");
         // Even then the paused worker cannot change anything.
-        assert!(!record_result(paused.shared(), &claimed.row, &verdict).await.unwrap());
+        assert!(!record_result(paused.shared(), &claimed.row, &result).await.unwrap());
         assert_eq!(world.row(id).await.state, "accepted");
     }
 }

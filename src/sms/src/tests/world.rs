@@ -218,6 +218,6 @@ impl World {
     }
 }
 
-pub(super) fn patience() -> RetryPolicy {
+pub(super) fn retry_policy() -> RetryPolicy {
     RetryPolicy::default()
 }

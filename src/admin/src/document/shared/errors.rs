@@ -104,8 +104,8 @@ mod tests {
                 short.pointer(place).unwrap()["value"]["status"].to_string()
             });
             let told: BTreeSet<String> = told.collect();
-            let meant = OF_SHAPE.iter().map(|(status, _)| (*status).to_owned());
-            assert_eq!(told, meant.filter(|status| is_in(status, range)).collect());
+            let lint_passed = OF_SHAPE.iter().map(|(status, _)| (*status).to_owned());
+            assert_eq!(told, lint_passed.filter(|status| is_in(status, range)).collect());
         }
     }
 

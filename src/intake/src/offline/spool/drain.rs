@@ -31,17 +31,17 @@ use store::rulebooks;
 use store::spool::{SpoolFile, SpoolPosition};
 
 /// Interval between polls of the spool without a wake-up.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How many calls are recorded at the same time: most connections stay free for live messages.
 const AT_ONCE: usize = 4;
 /// How many entries are sorted at a time.
 const BATCH: u32 = 64;
 /// How often an entry is tried before it is dead-lettered.
-const MOST_TRIES: i64 = 8;
+const MAX_ATTEMPTS: i64 = 8;
 /// Timeout for recording one entry.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ENTRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between searches for files of stopped instances.
-const LEFT_BEHIND: Duration = Duration::from_secs(10);
+const ORPHAN_SCAN_INTERVAL: Duration = Duration::from_secs(10);
 /// Codes of the notices: the spool is in use; it could not store messages; an entry was dead-lettered.
 const IN_USE: &str = "spool_in_use";
 const REFUSED: &str = "spool_refused";
@@ -65,7 +65,7 @@ pub struct Drain(Arc<DrainState>);
 struct DrainState {
     spool: Spool,
     intake: Intake,
-    lane: DatabaseGate,
+    gate: DatabaseGate,
     tasks: TaskTracker,
     /// For each failed entry, when it is tried again and how often it failed.
     later: Mutex<HashMap<Uuid, (Instant, u32)>>,
@@ -81,11 +81,11 @@ struct RaisedNotices {
 impl Drain {
     /// A drain of this spool, behind the database gate of the messages.
     #[must_use]
-    pub fn new(spool: Spool, intake: Intake, lane: DatabaseGate, tasks: TaskTracker) -> Self {
+    pub fn new(spool: Spool, intake: Intake, gate: DatabaseGate, tasks: TaskTracker) -> Self {
         Self(Arc::new(DrainState {
             spool,
             intake,
-            lane,
+            gate,
             tasks,
             later: Mutex::default(),
         }))
@@ -98,16 +98,16 @@ impl Drain {
         let mut left_behind: Vec<Arc<Inner>> = Vec::new();
         let mut looked: Option<Instant> = None;
         loop {
-            if !self.0.lane.is_away() {
-                if looked.is_none_or(|at| at.elapsed() > LEFT_BEHIND) {
+            if !self.0.gate.is_away() {
+                if looked.is_none_or(|at| at.elapsed() > ORPHAN_SCAN_INTERVAL) {
                     looked = Some(Instant::now());
                     self.find(&mut left_behind, &folder, most_bytes, &key).await;
                 }
-                self.tell(own, &mut told).await;
+                self.update_notices(own, &mut told).await;
                 for inner in std::iter::once(own).chain(&left_behind) {
                     self.pass(inner, &stop).await;
                 }
-                self.tell(own, &mut told).await;
+                self.update_notices(own, &mut told).await;
                 left_behind.retain(|inner| {
                     let state = inner.lock();
                     state.waiting + state.aside > 0
@@ -121,10 +121,10 @@ impl Drain {
             metrics::spool(state.waiting, state.aside, state.bytes, oldest.unwrap_or_default());
             let woken = async {
                 tokio::select! {
-                    () = tokio::time::sleep(EVERY) => {}
-                    () = self.0.lane.came_back() => {}
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
+                    () = self.0.gate.came_back() => {}
                     // Wait first: an operation that took too long a moment ago will take too long now.
-                    () = own.news.notified() => tokio::time::sleep(EVERY / 4).await,
+                    () = own.news.notified() => tokio::time::sleep(POLL_INTERVAL / 4).await,
                 }
             };
             if stop.run_until_cancelled(woken).await.is_none() {
@@ -134,7 +134,7 @@ impl Drain {
     }
 
     /// Records the entries of a call, before a live message of the same call is recorded.
-    pub async fn bring_in(&self, family: [u8; 32]) {
+    pub async fn drain_call_first(&self, family: [u8; 32]) {
         let Some(own) = &self.0.spool.0 else { return };
         match own.file.order(Some(family), &[], BATCH).await {
             // A failed entry waits for its retry time. Otherwise each message of an active call would cause another
@@ -153,7 +153,7 @@ impl Drain {
 
     /// Records the entries of one file, until none can be recorded now.
     async fn pass(&self, inner: &Arc<Inner>, stop: &CancellationToken) {
-        while inner.lock().waiting > 0 && !self.0.lane.is_away() && !stop.is_cancelled() {
+        while inner.lock().waiting > 0 && !self.0.gate.is_away() && !stop.is_cancelled() {
             let later: Vec<Uuid> = {
                 let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
                 // Entries this old were recorded or dead-lettered.
@@ -196,7 +196,7 @@ impl Drain {
                     return went;
                 }
                 Err(DrainFailure::Entry(why)) => {
-                    self.put_off(inner, place, &why).await;
+                    self.count_failure(inner, place, &why).await;
                     return went;
                 }
             }
@@ -212,11 +212,11 @@ impl Drain {
         let entry = inner.open(&sealed).map_err(|error| failed(&error))?;
         // In a separate task: a transaction must not be cancelled halfway because its waiter timed out.
         let intake = Intake {
-            db: self.0.lane.db(),
+            db: self.0.gate.db(),
             ..self.0.intake.clone()
         };
         let work = self.0.tasks.spawn(async move { record(&intake, entry).await });
-        let outcome = match tokio::time::timeout(PATIENCE, work).await {
+        let outcome = match tokio::time::timeout(ENTRY_TIMEOUT, work).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| {
                 telemetry::log_cause("spool_entry", &error);
                 if error.passes() {
@@ -229,7 +229,7 @@ impl Drain {
             Err(_) => Err(DrainFailure::Passing),
         };
         if let Err(why) = outcome {
-            return Err(if self.0.lane.is_alive().await {
+            return Err(if self.0.gate.is_alive().await {
                 why
             } else {
                 DrainFailure::Away
@@ -256,18 +256,18 @@ impl Drain {
         *times += 1;
     }
 
-    /// Counts a failure of an entry. After [`MOST_TRIES`] failures the entry is dead-lettered.
-    async fn put_off(&self, inner: &Arc<Inner>, place: &SpoolPosition, why: &str) {
+    /// Counts a failure of an entry. After [`MAX_ATTEMPTS`] failures the entry is dead-lettered.
+    async fn count_failure(&self, inner: &Arc<Inner>, place: &SpoolPosition, why: &str) {
         tracing::warn!(why, entry = %place.id, "a message in the spool could not be recorded");
         self.later(place, 7);
-        match inner.file.failed(place.id, MOST_TRIES).await {
+        match inner.file.failed(place.id, MAX_ATTEMPTS).await {
             Ok(true) => {
                 inner.left(place.family);
                 tracing::error!(
                     entry = %place.id,
                     "a message in the spool is dead-lettered; the last warning names the reason"
                 );
-                if let Err(error) = self.tell_aside(place.id).await {
+                if let Err(error) = self.notify_dead_letter(place.id).await {
                     tracing::warn!(%error, "the notice about a dead-lettered message could not be raised");
                 }
             }
@@ -277,14 +277,14 @@ impl Drain {
     }
 
     /// Raises or resolves the notices: whether the spool is in use, and how many messages it could not store.
-    async fn tell(&self, own: &Arc<Inner>, told: &mut RaisedNotices) {
+    async fn update_notices(&self, own: &Arc<Inner>, told: &mut RaisedNotices) {
         let state = self.0.spool.state();
         let in_use = own.lock().waiting > 0;
         if in_use == told.in_use && state.refused == told.refused {
             return;
         }
         let refused = if state.refused > told.refused { state.refused } else { 0 };
-        match self.try_tell(in_use, state.waiting, refused).await {
+        match self.try_update_notices(in_use, state.waiting, refused).await {
             Ok(()) => {
                 told.in_use = in_use;
                 told.refused = state.refused;
@@ -293,9 +293,9 @@ impl Drain {
         }
     }
 
-    async fn try_tell(&self, in_use: bool, waiting: u64, refused: u64) -> Result<(), DbErr> {
+    async fn try_update_notices(&self, in_use: bool, waiting: u64, refused: u64) -> Result<(), DbErr> {
         let now = self.clock().now();
-        let db = self.0.lane.db();
+        let db = self.0.gate.db();
         let Some(rulebook_id) = default_rulebook(&db).await? else {
             return Ok(());
         };
@@ -335,8 +335,8 @@ impl Drain {
         tx.commit().await
     }
 
-    async fn tell_aside(&self, id: Uuid) -> Result<(), DbErr> {
-        let db = self.0.lane.db();
+    async fn notify_dead_letter(&self, id: Uuid) -> Result<(), DbErr> {
+        let db = self.0.gate.db();
         let Some(rulebook_id) = default_rulebook(&db).await? else {
             return Ok(());
         };
@@ -346,7 +346,7 @@ impl Drain {
             severity: Severity::Urgent,
             subject: format!("spool entry {id}"),
             text: format!(
-                "A message in the spool could not be recorded after {MOST_TRIES} tries and is dead-lettered."
+                "A message in the spool could not be recorded after {MAX_ATTEMPTS} tries and is dead-lettered."
             ),
             what_to_do:
                 "The log names the reason. A dead-lettered message stays in the spool and is tried again when the \
@@ -359,14 +359,14 @@ impl Drain {
     }
 
     /// Opens the files of stopped instances.
-    async fn find(&self, found: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
+    async fn find(&self, decisions: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
         for number in (1..=MOST_FILES).filter(|number| SpoolFile::exists(folder, *number)) {
             // Another instance or this instance uses it.
             let Ok(Some(file)) = SpoolFile::open(folder, number, most_bytes).await else {
                 continue;
             };
             match Spool::over(file, most_bytes, key.clone()).await {
-                Ok(inner) if inner.lock().waiting > 0 => found.push(inner),
+                Ok(inner) if inner.lock().waiting > 0 => decisions.push(inner),
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, number, "the spool file of a stopped instance cannot be read"),
             }
@@ -403,12 +403,12 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), IngestError>
         delivery_key: about.delivery_key,
         received_at: about.received_at,
         origin: Origin::Drained,
-        stands_for: None,
+        replaces: None,
     });
     for _ in 0..3 {
-        let done = match &about.given {
-            Some(given) => ingest::record(intake, &message, given).await.map(drop),
-            None => ingest::transact(intake, &message).await.map(drop),
+        let done = match &about.recorded_response {
+            Some(recorded_response) => ingest::record(intake, &message, recorded_response).await.map(drop),
+            None => ingest::ingest_alone(intake, &message).await.map(drop),
         };
         match done {
             Err(IngestError::CallErased) => {}

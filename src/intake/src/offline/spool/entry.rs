@@ -36,7 +36,7 @@ pub struct EntryHeader {
     /// When it was received.
     pub received_at: DateTime<Utc>,
     /// The response and the decision. `None` if no rulebook was known; then the response was neutral.
-    pub given: Option<RecordedResponse>,
+    pub recorded_response: Option<RecordedResponse>,
 }
 
 /// Hashes that identify duplicates and messages of the same call.
@@ -87,7 +87,11 @@ impl Entry {
         let about = serde_json::to_vec(&self.about)?;
         let length = u32::try_from(about.len()).map_err(|_| SpoolError::Full)?;
         let clear = [length.to_be_bytes().as_slice(), &about, &self.body].concat();
-        let priority = self.about.given.as_ref().and_then(|given| given.found.found.priority());
+        let priority = self
+            .about
+            .recorded_response
+            .as_ref()
+            .and_then(|recorded_response| recorded_response.decisions.decisions.priority());
         Ok(WaitingMessage {
             id: self.id,
             rulebook_id: self.rulebook_id,
