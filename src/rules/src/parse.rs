@@ -1,7 +1,5 @@
-//! Parses conditions: Rhai parses the source, this module compiles it to [`Test`]s and reports faults with their place.
-//!
-//! In: the source of a condition and the facts that it may name. Out: a test, or the first fault with line, character
-//! and the nearest name.
+//! Parses conditions: Rhai parses the source, and this module compiles it to [`Test`]s. A fault has its line, its
+//! character and the nearest valid name.
 
 use rhai::{AST, Dynamic, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt};
 use rust_decimal::Decimal;

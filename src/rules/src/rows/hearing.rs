@@ -1,4 +1,4 @@
-//! Rows for listening: concepts, cues that decide how a mention is meant, and classifiers.
+//! Rows for listening: concepts, cues that decide the sense of a mention, and classifiers.
 
 use std::collections::BTreeMap;
 
