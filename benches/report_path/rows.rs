@@ -23,7 +23,6 @@ const TABLES: [&str; 6] = [
 
 /// A new database for the benchmark.
 pub struct Rows {
-    /// Its URL.
     pub url: String,
     /// The process id of the postmaster, if it runs on this machine.
     pub postmaster: Option<u32>,

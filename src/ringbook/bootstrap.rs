@@ -60,7 +60,6 @@ pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
     }
 }
 
-/// The path of the key file.
 pub fn key_file(settings: &Settings) -> PathBuf {
     let folder = settings
         .database

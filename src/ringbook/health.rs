@@ -252,7 +252,6 @@ impl Report {
 /// The result of one check.
 #[derive(Debug, Serialize)]
 pub struct CheckReport {
-    /// Its name.
     pub name: &'static str,
     /// Whether it succeeded.
     pub ok: bool,
@@ -268,7 +267,6 @@ pub struct Pools {
     pub messages: Arc<dyn Fn() -> DatabaseConnection + Send + Sync>,
     /// The pool for edits and workers; on SQLite also for messages.
     pub write: DatabaseConnection,
-    /// The pool for reads.
     pub read: DatabaseConnection,
 }
 

@@ -526,7 +526,7 @@ async fn the_board_shows_who_waits_and_who_took_it(database: Database) {
         .has(&["data-urgent=\"0\"", &by, "On my &lt;way&gt;"]);
     let late = browser.post(&take, &[("csrf", board.csrf())]).await;
     assert_eq!(late.status, StatusCode::CONFLICT);
-    late.has(&["Somebody was faster", "`second` has taken this lead already"]);
+    late.has(&["Somebody was faster", "`second` has already acknowledged this lead"]);
     // It is in the audit log as any other.
     let (_, audit) = app.admin(Method::GET, "/admin/v1/audit-log?limit=5", None).await;
     assert!(audit.to_string().contains("acknowledge"), "{audit}");

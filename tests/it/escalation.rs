@@ -424,7 +424,7 @@ async fn it_is_taken_through_the_api_once(database: Database) {
         problem["detail"]
             .as_str()
             .unwrap()
-            .contains("`amina` has taken this lead"),
+            .contains("`amina` has already acknowledged this lead"),
         "{problem}"
     );
     // A call that went to nobody can be taken too; a name will do, or none.

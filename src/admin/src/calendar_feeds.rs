@@ -200,7 +200,7 @@ impl CalendarFeedsApi {
         id: Path<Uuid>,
     ) -> Result<DeleteResponse, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let missing = || Problem::not_found(format!("calendar feed `{}` that is not revoked", id.0));
+        let missing = || Problem::not_found(format!("active calendar feed `{}`", id.0));
         let found = calendar_feeds::active(self.0.latest(), rulebook_id, id.0).await?;
         let row = found.ok_or_else(missing)?;
         let now = self.0.clock.now();

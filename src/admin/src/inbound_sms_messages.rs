@@ -27,7 +27,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "meaning",
             kind: FilterType::Choice(&["stop", "start"]),
-            doc: "Those that end or begin texts to their number.",
+            doc: "Whether it stops or starts messages to its number.",
         },
     ],
 };

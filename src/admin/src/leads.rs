@@ -35,17 +35,17 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "call_id",
             kind: FilterType::Text,
-            doc: "That of one call.",
+            doc: "Of one call, by its id.",
         },
         Filter {
             name: "priority",
             kind: FilterType::Choice(&["P1", "P2", "P3", "P4"]),
-            doc: "The priority given.",
+            doc: "The priority.",
         },
         Filter {
             name: "service",
             kind: FilterType::Text,
-            doc: "The code of the service asked for.",
+            doc: "The code of the requested service.",
         },
         Filter {
             name: "area",
@@ -60,23 +60,23 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "customer_name",
             kind: FilterType::Text,
-            doc: "A piece of the caller's name, whatever its case and accents.",
+            doc: "Part of the caller's name; case and accents do not matter.",
         },
         Filter {
             name: "address",
             kind: FilterType::Text,
-            doc: "A piece of the address, the city or the postal code.",
+            doc: "Part of the address, the city or the postal code.",
         },
         WORDS,
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "Made at this instant or later.",
+            doc: "Created at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "Made before this instant.",
+            doc: "Created before this instant.",
         },
         Filter {
             name: "simulated",
@@ -86,17 +86,17 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "late",
             kind: FilterType::Boolean,
-            doc: "Whether the report came too late to text anyone.",
+            doc: "Whether the report arrived too late to notify anyone.",
         },
         Filter {
             name: "capped",
             kind: FilterType::Boolean,
-            doc: "Whether the daily cap kept a text about it from going.",
+            doc: "Whether the daily cap held back an SMS message about it.",
         },
         Filter {
             name: "acknowledged",
             kind: FilterType::Boolean,
-            doc: "Whether somebody has taken it.",
+            doc: "Whether somebody has acknowledged it.",
         },
     ],
 };
@@ -422,7 +422,7 @@ impl LeadsApi {
     }
 }
 
-/// Whether somebody has taken a lead, as a condition on its row.
+/// The condition that somebody has acknowledged a lead.
 const TAKEN: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
                      leads.call_id AND e.acknowledged_at IS NOT NULL)";
 /// The opposite of `TAKEN`.
@@ -478,7 +478,7 @@ fn taken_already(row: Option<&escalations::Model>) -> Problem {
     let at = at.unwrap_or_default();
     Problem::new(
         Code::Conflict,
-        format!("`{by}` has taken this lead already, at {at} by {how}."),
+        format!("`{by}` has already acknowledged this lead, at {at} by {how}."),
     )
 }
 

@@ -168,7 +168,7 @@ fn checked(asked: RulebookProfile, before: &Profile, now: DateTime<Utc>) -> Resu
         None => None,
         same if same == before.former_code => same,
         Some(_) => {
-            let detail = "`former_code` is kept as it was read, or left out.";
+            let detail = "Send `former_code` as you read it, or omit it.";
             return Err(Problem::fault("/former_code", "invalid_value", detail));
         }
     };

@@ -26,7 +26,6 @@ enum Source {
 }
 
 impl Clock {
-    /// The system clock.
     #[must_use]
     pub fn system() -> Self {
         Self::from_source(Source::System)

@@ -82,7 +82,6 @@ pub enum BackupError {
     Database(#[from] DbErr),
 }
 
-/// The result of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupResult {
     pub file: PathBuf,
@@ -91,7 +90,6 @@ pub struct BackupResult {
     pub waiting_texts: i64,
 }
 
-/// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreResult {
     /// Where the previous content was moved.

@@ -161,7 +161,6 @@ async fn watch(mut seen: watch::Receiver<Progress>, bar: ProgressBar, began: Ins
     }
 }
 
-/// Calls per second.
 pub(super) fn per_second(calls: u64, took: Duration) -> u64 {
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
     calls.saturating_mul(1000) / millis

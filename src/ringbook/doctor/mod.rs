@@ -54,7 +54,6 @@ pub enum Level {
     Wrong,
 }
 
-/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The name of the check.
@@ -63,7 +62,6 @@ pub struct Finding {
     pub level: Level,
     /// What was found.
     pub text: String,
-    /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub what_to_do: Option<String>,
 }
@@ -71,7 +69,6 @@ pub struct Finding {
 /// The findings and recommendations.
 #[derive(Debug)]
 pub struct Report {
-    /// The findings.
     pub findings: Vec<Finding>,
     /// The recommendations for each rulebook; for the sample if no rulebook can be read.
     pub assistants: Vec<RecommendedAssistant>,
@@ -242,7 +239,6 @@ fn whose(settings: &Settings) -> String {
     )
 }
 
-/// A JSON response.
 struct JsonResponse {
     status: u16,
     date: Option<DateTime<Utc>>,

@@ -94,7 +94,6 @@ pub struct TwilioAccount {
 /// The sender of SMS messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TwilioFrom {
-    /// A number.
     Number(String),
     /// A messaging service's SID.
     MessagingService(String),

@@ -3,7 +3,6 @@
 //! In: nothing. Out: the table from which `--help`, the environment variables, the keys of `ringbook.toml` and the flags are
 //! generated, so that they always agree.
 
-/// One setting.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     /// The key in `ringbook.toml`.
@@ -69,7 +68,6 @@ pub const SETTINGS: &[Setting] = &[
     setting("max_connections", "RINGBOOK_MAX_CONNECTIONS", Some("2048"), Some("max-connections"), "How many connections clients may have open, half of them from one address; never more than the limit of open files leaves beside the database and the outbox"),
 ];
 
-/// The setting with this key.
 #[must_use]
 pub fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)

@@ -188,6 +188,6 @@ fn made_way() -> Problem {
 fn too_large(limit: usize) -> Problem {
     Problem::new(
         Code::PayloadTooLarge,
-        format!("The body is larger than the {limit} bytes taken here."),
+        format!("The body is larger than the limit of {limit} bytes."),
     )
 }

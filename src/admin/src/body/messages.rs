@@ -56,7 +56,7 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
         | Kind::Type {
             kind: TypeKind::Single(JsonType::Null),
         } => {
-            let about = "stands with other fields that rule it out; leave one of them out";
+            let about = "excludes other fields of this body; omit one of them";
             one("contradiction", format!("{name} {about}."))
         }
         Kind::Type { kind } => {

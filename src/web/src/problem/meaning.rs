@@ -100,7 +100,7 @@ impl Code {
             Self::NotAcceptable => meaning(
                 "The header `Accept` takes none of the media types that the operation can answer with. Nothing was done.",
                 "Send one of those that `detail` names, `*/*`, or no `Accept`.",
-                "`Accept` takes none of what this operation gives: `application/json`. Send one of them, or `*/*`.",
+                "`Accept` allows none of this operation's media types: `application/json`. Send one of them, or `*/*`.",
             ),
             Self::RequestTimeout => meaning(
                 "The body took longer to arrive than the server waits.",
@@ -131,7 +131,7 @@ impl Code {
             Self::PayloadTooLarge => meaning(
                 "The body is larger than the address takes: 1 MiB in the admin API, 8 MiB for a sheet, 5 MiB for a message.",
                 "Send it in parts: a sheet by its rows, a change set by its changes.",
-                "The body is larger than the 1048576 bytes taken here.",
+                "The body is larger than the limit of 1048576 bytes.",
             ),
             Self::UnsupportedMediaType => meaning(
                 "The header `Content-Type` names a kind of body that the operation does not read.",

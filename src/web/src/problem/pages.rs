@@ -51,7 +51,7 @@ fn one(request: &Request) -> Result<Response, Problem> {
 
 fn wanted(request: &Request) -> Result<&'static str, Problem> {
     accept::wanted(request, &[HTML, JSON]).ok_or_else(|| {
-        let detail = "`Accept` takes neither `text/html` nor `application/json`, which are what there is.";
+        let detail = "`Accept` takes neither `text/html` nor `application/json`, the two media types that exist.";
         Problem::new(Code::NotAcceptable, detail)
     })
 }
