@@ -1,7 +1,5 @@
-//! First start: creates the default rulebook with the sample's rows, the first admin key and the webhook secret.
-//!
-//! In: the settings and a database, empty or started before. Out: the new secrets, which are shown once. Secrets from the
-//! settings are neither stored in clear nor shown.
+//! First start: creates the default rulebook with the sample's rows, the first admin key and the webhook secret, which
+//! are shown once. Secrets from the settings are neither stored in clear nor shown.
 
 use std::path::{Path, PathBuf};
 

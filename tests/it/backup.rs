@@ -164,7 +164,7 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     let target = empty(kind).await;
     let back = ringbook(&target.url, folder.path(), &["restore", "--quiet", "copy.db"]);
     assert!(
-        back.status.success() && text(&back).contains("12 texts"),
+        back.status.success() && text(&back).contains("12 SMS messages"),
         "{}",
         text(&back)
     );
@@ -253,7 +253,7 @@ async fn nothing_is_overwritten_and_what_was_there_is_kept(kind: Database) {
     let said = text(&forced);
     let kept = said
         .lines()
-        .find_map(|line| line.strip_prefix("What was there before is kept as "))
+        .find_map(|line| line.strip_prefix("The previous content is kept as "))
         .unwrap();
     let kept = kept.trim_end_matches('.');
     let db = look(&url).await;

@@ -22,7 +22,7 @@ pub enum BackupError {
     #[error("the database {} does not exist", .0.display())]
     NoDatabase(PathBuf),
     /// The folder of the file does not exist.
-    #[error("the folder {} does not exist; make it, or give a folder, which is made", .0.display())]
+    #[error("the folder {} does not exist; create it, or name a folder, which is created", .0.display())]
     NoFolder(PathBuf),
     #[error("{} exists already; a backup overwrites nothing", .0.display())]
     Exists(PathBuf),
@@ -78,7 +78,7 @@ pub enum BackupError {
     /// The schema is unknown to this program.
     #[error(transparent)]
     Schema(#[from] MigrateError),
-    #[error("the database did not do what was asked")]
+    #[error("the database failed")]
     Database(#[from] DbErr),
 }
 

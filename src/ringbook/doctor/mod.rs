@@ -1,9 +1,9 @@
-//! Checks a set-up. In: the settings. Out: findings, each with what to do. Nothing is changed: no database is created or
-//! migrated, no key is created, no SMS message is sent.
+//! Checks a set-up, and reports findings with what to do. It changes nothing: it creates no database and no key,
+//! migrates nothing and sends no SMS message.
 //!
-//! [`server`] queries a running server, [`files`] checks this machine, [`database`] the database and its contents, [`web`] the
-//! public address, and [`vapi`] and [`twilio`] our configuration at these services. [`assistant`] recommends what to configure
-//! for the voice agent.
+//! [`server`] queries a running server, [`files`] checks this machine, [`database`] the database and its contents,
+//! [`web`] the public address, and [`vapi`] and [`twilio`] our configuration at these services. [`assistant`]
+//! recommends what to configure for the voice agent.
 
 pub mod assistant;
 pub mod database;
@@ -202,7 +202,7 @@ async fn outside(
         Err(error) => {
             found.wrong(
                 "network",
-                format!("no HTTP client can be made: {error}"),
+                format!("no HTTP client can be created: {error}"),
                 "This is a fault of the program.",
             );
             return;
