@@ -1,9 +1,9 @@
-//! Measures the whole path of an end-of-call report, compared with the database alone.
+//! Measures the whole path of an end-of-call report, compared with the database alone: the ratio of reports per second
+//! through the real server to the same statements per second by pgbench.
 //!
-//! In: a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). Out: reports per second through the real server,
-//! the same statements per second by pgbench, and the ratio of the medians. Server and pgbench take turns, so that other load on
-//! the machine affects both. Every run begins with empty tables and ends with a count of the rows, so that a server that responds
-//! without storing fails.
+//! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). Server and pgbench take turns, so
+//! that other load on the machine affects both. Every run begins with empty tables and ends with a count of the rows,
+//! so that a server that responds without storing fails.
 #![expect(clippy::print_stdout, reason = "what was measured is what it is for")]
 
 mod cpu;

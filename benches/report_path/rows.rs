@@ -1,5 +1,4 @@
-//! The database of the benchmark. In: the URL of a PostgreSQL server. Out: a new database on it, the row counts after a run, and
-//! the values of one stored report.
+//! The database of the benchmark: creates it, counts the rows after a run, and reads the values of one stored report.
 
 use std::collections::BTreeMap;
 
@@ -89,8 +88,8 @@ impl Rows {
         Ok(())
     }
 
-    /// Fails unless there are exactly the rows of `reports` reports: one event, call, decision and lead each, the turns, and SMS
-    /// messages for about half of them. Out: the number of SMS messages.
+    /// Fails unless there are exactly the rows of `reports` reports: one event, call, decision and lead each, the
+    /// turns, and SMS messages for about half of them. Returns the number of SMS messages.
     pub async fn check(&self, reports: u64) -> Result<u64> {
         let mut counts = BTreeMap::new();
         for table in TABLES {
