@@ -189,7 +189,7 @@ async fn a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice(database: 
         (StatusCode::OK, Some(1)),
         "{list}"
     );
-    // Time passes and nobody tries again.
+    // Time passes, and nothing is retried.
     server.app.clock.step(TimeDelta::hours(1));
     assert_eq!(server.app.outbox.drain_once().await.unwrap(), 0);
     assert_eq!(twilio.seen().len(), 1);
@@ -226,7 +226,7 @@ async fn a_text_sent_again_goes_to_the_contacts_present_number(database: Databas
     );
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!((to(0), to(1)), ("+15145550101".to_owned(), "+15145550188".to_owned()));
-    // So does one that waits to be tried again.
+    // The same for one that waits for a retry.
     flood(&server, "call-2").await;
     server.app.outbox.drain_once().await.unwrap();
     crate::escalation::patch(&server, "/contacts/on_call", &json!({"phone": "+15145550199"})).await;
@@ -247,7 +247,8 @@ async fn without_an_account_texts_are_simulated(database: Database) {
 
 async fn an_instance_without_the_account_leaves_texts_to_those_that_have_it(database: Database) {
     let twilio = StandIn::start((0..20).map(|_| taken()).collect()).await;
-    // The database has simulated until now; whoever starts with an account ends that, also where it sends nothing itself.
+    // The database has simulated so far; an instance that starts with an account ends that, even if it sends nothing
+    // itself.
     let first = TestApp::builder(database)
         .at(start())
         .set("RINGBOOK_WORKERS", "none")
@@ -318,14 +319,15 @@ async fn an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadin
         (StatusCode::OK, &json!("ready")),
         "{health}"
     );
-    // What nobody looks at is unreadiness all the same: the other rulebook's text, which a worker would record at once.
+    // A message that no worker handles makes the server unready: the other rulebook's message, which a worker would
+    // record immediately.
     flood(&server, "call-3").await;
     server.app.clock.step(TimeDelta::minutes(11));
-    // The checks are asked once a second, by the machine's own clock.
+    // The checks run once per second, by the machine's own clock.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     let (_, health) = server.get("/health/ready").await;
     assert_ne!(health["status"], "ready", "{health}");
-    // Whoever wants no texts says so in the database.
+    // An owner who wants no SMS messages sets that in the database.
     let path = "/admin/v1/rulebooks/second/sms-delivery";
     let (_, read) = server.admin(reqwest::Method::GET, path, None).await;
     assert_eq!(read, json!({"delivery": "twilio", "version": 1}));
@@ -340,7 +342,7 @@ async fn an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadin
 }
 
 async fn a_provider_that_says_nothing_keeps_no_message_waiting(database: Database) {
-    // Connections are made and nobody picks up.
+    // Connections are accepted and never answered.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", silent.local_addr().unwrap());
     let server = with_twilio(database, &address).start().await;

@@ -90,7 +90,7 @@ async fn every_notice_has_words_in_both_languages(database: Database) {
         let mut browser = Browser::with(&app, ADMIN_KEY).await;
         browser.language = language;
         let page = browser.page("/console/notices").await;
-        // The title of a code without words is the English text; that of the details stands in a paragraph.
+        // The title of an unknown code is the English text; the text of its details is in a paragraph.
         assert_eq!(page.text.matches("<h2><span lang=\"en\">").count(), 1, "{}", page.text);
         assert_eq!(page.text.matches("<article").count(), CODES.len() + 1);
         page.has(&[
@@ -227,7 +227,7 @@ async fn each_notice_leads_to_what_it_asks_for(database: Database) {
         "{}",
         replayed.text
     );
-    // The script is in no quarantine any more: the notice is over.
+    // The script is not in quarantine any more, so the notice is resolved.
     let released = post(&browser, &page, "Let it run again", &[("script", "spring_promotion")]).await;
     assert_eq!(
         released.header("location"),

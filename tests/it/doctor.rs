@@ -100,7 +100,7 @@ async fn a_good_set_up_has_nothing_wrong(database: Database) {
     for check in checks {
         assert!(!of(&found, check, Level::Ok).is_empty(), "{check}: {found:#?}");
     }
-    // The stand-ins have no certificate: that is all there is to say of them.
+    // The only remaining finding is that the stand-ins have no certificate.
     assert!(
         of(&found, "vapi", Level::Warning).is_empty() && of(&found, "twilio", Level::Warning).is_empty(),
         "{found:#?}"
@@ -317,7 +317,7 @@ fn the_recommended_structured_output_is_read() {
         let (extracted, _) = read_message(&book, &calls[0].message()).unwrap();
         extracted.facts
     };
-    // What is known of a call in which the model filled in nothing.
+    // The facts of a call in which the model filled in nothing.
     let without = read("nothing", &Value::Null);
     let mut unread = Vec::new();
     for (field, schema) in properties {

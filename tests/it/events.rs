@@ -91,7 +91,7 @@ async fn a_stream_ends_with_its_key(database: Database) {
     let gone = format!("/admin/v1/api-keys/{id}");
     assert_eq!(app.admin(Method::DELETE, &gone, None).await.0, StatusCode::NO_CONTENT);
     app.take(&report("call-1", FLOOD)).await;
-    // At most one event was under way when the key was revoked.
+    // At most one event was being sent when the key was revoked.
     for _ in 0..2 {
         if stream.next().await.is_none() {
             app.stop().await;

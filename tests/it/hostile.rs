@@ -87,7 +87,7 @@ async fn taken(server: &TestApp, what: &str, body: &[u8]) {
 async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
     let mut number = 0;
-    // Raw JSON, because some of these numbers are none to a JSON library.
+    // Raw JSON, because a JSON library rejects some of these numbers.
     for value in [
         "0",
         "-1",
@@ -140,7 +140,7 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
         );
         taken(&server, &format!("tools with {value}"), body.as_bytes()).await;
     }
-    // Several of one name: one counts, and nothing is torn.
+    // If a name occurs more than once, one value counts, and nothing breaks.
     let twice = br#"{"message":{"type":"hang","type":"end-of-call-report","call":{"id":"x"},"call":{"id":"twice"},"timestamp":1,"timestamp":2}}"#;
     taken(&server, "names that are there twice", twice).await;
     let long = "x".repeat(100_000);
@@ -194,7 +194,7 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
         &serde_json::to_vec(&report("honest", "Des racines.")).unwrap(),
     )
     .await;
-    // What was taken in can be read and listed, too.
+    // Accepted messages can be read and listed, too.
     for call in server.rows("calls").await {
         let Some(id) = call["id"].as_str().filter(|id| id.starts_with("call-")) else {
             continue;
@@ -266,7 +266,7 @@ async fn every_field_of_the_wrong_kind_reads_as_absent(database: Database) {
     for (number, value) in wrong.iter().enumerate() {
         for message in &whole {
             for (at, mut changed) in replaced(&message["message"], value).into_iter().enumerate() {
-                // A call of its own each, so that none is taken for the other's repeat.
+                // Each is a separate call, so that none is a duplicate of another.
                 if changed["call"]["id"] == "call-1" {
                     changed["call"]["id"] = json!(format!("{number}-{}-{at}", changed["type"]));
                 }
@@ -359,7 +359,7 @@ async fn the_content_type_and_the_address_play_no_tricks(database: Database) {
         having(&server.rows("decisions").await, "service", "root_removal").len(),
         5
     );
-    // A NUL in an admin's path is nothing that exists, on either database.
+    // A NUL in an admin's path gives 404, on either database.
     let (status, problem) = server
         .admin(Method::GET, "/admin/v1/rulebooks/a%00b/services", None)
         .await;

@@ -38,7 +38,7 @@ async fn lists_are_spreadsheets_for_who_asks(database: Database) {
         .set("RATE_LIMIT_ENABLED", "false")
         .start()
         .await;
-    // More than a page of the API has.
+    // More rows than a page of the API has.
     let count = 203;
     for number in 0..count {
         let mut message = report(&format!("call-{number:03}"), "Il y a une inondation dans le sous-sol");
@@ -79,7 +79,7 @@ async fn lists_are_spreadsheets_for_who_asks(database: Database) {
             .all(|text| !text["body"].is_empty() && !text["billed_as.segments"].is_empty())
     );
 
-    // A viewer reads ids and prices as they are, and no number.
+    // A viewer reads ids and prices unchanged, and no phone number.
     let body = json!({"name": "reader", "role": "viewer"});
     let (status, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&body)).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");

@@ -81,7 +81,7 @@ impl World {
         let database = TestDatabase::create(Database::Postgres).await;
         let (_, rest) = database.url.split_once('@').unwrap();
         let proxy = Proxy::start(rest.split('/').next().unwrap().parse().unwrap()).await;
-        // The server under test is another process: nobody did this in ours.
+        // The server under test is another process, so nobody installed the provider in this one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(20))
@@ -89,7 +89,7 @@ impl World {
             .unwrap();
         let address = free_address();
         Self {
-            // Where PostgreSQL itself is stopped, nothing is in the way.
+            // If PostgreSQL itself is stopped, there is no proxy.
             url: match setting("RINGBOOK_TEST_STOP_POSTGRES") {
                 Some(_) => database.url.clone(),
                 None => proxy.in_url(&database.url),
@@ -229,12 +229,12 @@ async fn what_was_answered_without_the_database_outlives_a_kill() {
     proxy.reset_all();
     let mut taken = without_database(client, "first").await;
     program.kill();
-    // Started without its database, it knows who may speak and what things cost.
+    // Started without its database, it knows the secrets and the prices.
     let mut program = world.program();
     client.ready(|report| report["status"] == "degraded").await;
     taken.extend(without_database(client, "second").await);
     program.kill();
-    // Killed again, and the database back before it starts.
+    // Killed again, and the database is back before it starts.
     proxy.set(Fault::None).await;
     let mut program = world.program();
     client.ready(|report| report["status"] == "ready").await;
@@ -252,7 +252,7 @@ async fn what_was_answered_without_the_database_outlives_a_kill() {
             "{call}"
         );
     }
-    // A start without the database ends well too, once it is back.
+    // A start without the database also recovers once the database is back.
     program.kill();
     proxy.set(Fault::Refuse).await;
     let mut program = world.program();
@@ -347,7 +347,7 @@ async fn a_database_that_is_stopped_under_load_loses_nothing() {
         drained.as_secs_f64()
     );
     assert!(spooled > 0);
-    // All of them, none twice, and as they were answered.
+    // All messages are recorded once, with the responses that they got.
     assert_eq!(events.len(), answered.len());
     let by_call: HashMap<&str, &Value> = events
         .iter()
@@ -368,7 +368,8 @@ async fn a_database_that_is_stopped_under_load_loses_nothing() {
     assert_eq!(decisions.len(), of_kind(0) + of_kind(1));
     let (first, further): (Vec<_>, Vec<_>) = texts.iter().partition(|text| text["contact"] == "on_call");
     assert_eq!(first.len(), of_kind(0), "one text a report");
-    // Where the database went between the claim of a text and its end, nobody knows its fate: the next contact is told.
+    // If the database failed between the claim and the end of a send, its outcome is unknown: the next contact is
+    // notified.
     for text in further {
         let before = first.iter().find(|before| before["call_id"] == text["call_id"]);
         assert_eq!(before.unwrap()["state"], "dead", "{text:?}");
@@ -399,7 +400,7 @@ async fn a_disk_that_is_full_loses_nothing_that_was_answered() {
         let folder = tempfile::tempdir_in(&disk).unwrap();
         world.url = format!("sqlite://{}/ringbook.db", folder.path().display());
         if !spool_elsewhere {
-            // Beside the file: the program's folder is on the small disk too.
+            // Beside the file, because the program's folder is on the small disk too.
             world.folder = tempfile::tempdir_in(&disk).unwrap();
         }
         let mut program = world.program();
@@ -409,7 +410,7 @@ async fn a_disk_that_is_full_loses_nothing_that_was_answered() {
         let (mut kept, mut refused, mut unrecorded) = (Vec::new(), 0, 0);
         for number in 0..600 {
             if number == 100 {
-                // Until the disk takes nothing more.
+                // Until the disk is full.
                 let mut file = std::fs::File::create(&ballast).unwrap();
                 while std::io::Write::write_all(&mut file, &[0; 4_096]).is_ok() {}
             }

@@ -77,14 +77,14 @@ async fn quiet_hours_hold_what_can_wait_until_the_morning(database: Database) {
     let path = "/admin/v1/sms-messages?priority=P3";
     let (_, list) = server.admin(reqwest::Method::GET, path, None).await;
     assert_eq!(instant(&list["items"][0]["held_until"]), morning, "{list}");
-    // It waits for eight and a half hours, longer than a text is else worth sending, and is not stale.
+    // It waits for eight and a half hours, longer than a message is usually worth sending, and does not expire.
     server.app.clock.set(morning - TimeDelta::seconds(1));
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!(states().await, ["simulated", "simulated", "queued"]);
     server.app.clock.step(TimeDelta::seconds(1));
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!(states().await, ["simulated", "simulated", "simulated"]);
-    // By day nothing waits.
+    // During the day nothing waits.
     server.take(&report("by-day", LARGE_JOB)).await;
     let by_day = having(&server.rows("sms_messages").await, "call_id", "by-day")[0].clone();
     assert_eq!(by_day["held_until"], Value::Null);
@@ -104,7 +104,7 @@ async fn the_daily_cap_is_told_before_it_bites_and_never_holds_a_p1(database: Da
     for number in 0..3 {
         server.take(&report(&format!("a-{number}"), MUNICIPAL)).await;
     }
-    // A repeat is no text.
+    // A duplicate causes no SMS message.
     server.take(&report("a-2", MUNICIPAL)).await;
     assert_eq!(codes().await, Vec::<String>::new());
     server.take(&report("a-3", MUNICIPAL)).await;
@@ -127,7 +127,7 @@ async fn the_daily_cap_is_told_before_it_bites_and_never_holds_a_p1(database: Da
     let path = format!("{}/leads?capped=true", crate::escalation::BOOK);
     let (_, list) = server.admin(reqwest::Method::GET, &path, None).await;
     assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
-    // The next day, by the clock of Montréal, begins anew.
+    // The next day, in Montréal's time zone, the count starts again.
     server.app.clock.step(TimeDelta::minutes(89));
     server.take(&report("c-1", MUNICIPAL)).await;
     assert_eq!(having(&server.rows("sms_messages").await, "state", "dead").len(), 2);
@@ -172,7 +172,7 @@ async fn a_rule_that_cools_down_is_silent_about_the_same_caller_only(database: D
     assert_eq!(count().await, 1);
     server.take(&from("+14385550178", "c", MUNICIPAL)).await;
     assert_eq!(count().await, 2);
-    // Another rule about the same caller, and a P1 of another call by the same rule: both go.
+    // Another rule about the same caller, and a P1 of another call by the same rule: both are sent.
     server.take(&from("+14385550177", "d", FLOOD)).await;
     server.take(&from("+14385550177", "e", FLOOD)).await;
     assert_eq!(count().await, 4);
@@ -195,7 +195,7 @@ async fn who_is_on_call_is_texted(database: Database) {
         "rotation_week": 2, "rotation_of": 2});
     put(&server, "/contacts/amina", &amina).await;
     server.take(&report("this-week", FLOOD)).await;
-    // Whoever has no plan always is on call.
+    // A contact without a schedule is always on call.
     assert_eq!(texted(&server).await, ["on_call", "second"]);
     server.stop().await;
 }
@@ -207,7 +207,7 @@ async fn a_replica_that_lags_or_is_lost_holds_up_neither_messages_nor_texts() {
         return;
     }
     let database = TestDatabase::create(Database::Postgres).await;
-    // It never receives anything.
+    // It never receives any data.
     let replica = TestDatabase::create(Database::Postgres).await;
     let proxy = Proxy::start(server_of(&replica.url)).await;
     let twilio = StandIn::start(["SM1", "SM2"].map(twilio_callbacks::taken).into()).await;
@@ -221,7 +221,7 @@ async fn a_replica_that_lags_or_is_lost_holds_up_neither_messages_nor_texts() {
     ];
     let env = env.map(|(name, value)| (name.to_owned(), value)).into();
     let first = TestApp::start_on(database, Clock::system(), env).await;
-    // One that has no rules in memory yet.
+    // An instance that has no rules in memory yet.
     let server = first.another().await;
     for (call, fault) in [("lags", Fault::None), ("lost", Fault::Refuse)] {
         proxy.set(fault).await;
