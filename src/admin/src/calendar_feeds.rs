@@ -115,7 +115,7 @@ impl CalendarFeedsApi {
         )))
     }
 
-    /// Make a calendar feed
+    /// Create a calendar feed
     ///
     /// Its address, below the server's own, shows the shifts of the next 60 days as iCalendar (RFC 5545), without an API key and
     /// without phone numbers. A rulebook has at most 50 feeds that are not revoked.

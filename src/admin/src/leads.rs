@@ -185,11 +185,11 @@ pub struct Lead {
     late: bool,
     /// Whether the daily cap held back an SMS message about it.
     capped: bool,
-    /// Who took it; absent until then.
+    /// Who acknowledged it; absent until then.
     acknowledgement: Option<Acknowledgement>,
-    /// Whether it was taken in time.
+    /// Whether it was acknowledged in time.
     sla: Option<Sla>,
-    /// Whom a P1 was sent to.
+    /// The recipients of a P1.
     escalation: Option<Escalation>,
     /// When it was created.
     created_at: DateTime<Utc>,
@@ -199,7 +199,7 @@ pub struct Lead {
     erased_at: Option<DateTime<Utc>>,
 }
 
-/// Who took a lead.
+/// Who acknowledged a lead.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Acknowledgement {
@@ -213,17 +213,17 @@ pub struct Acknowledgement {
     comment: Option<String>,
 }
 
-/// Whether a lead was taken in time.
+/// Whether a lead was acknowledged in time.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Sla {
-    /// When it had to be taken. If `sla_seconds` is 0: before it went to the next contact.
+    /// When it had to be acknowledged. If `sla_seconds` is 0: before it went to the next contact.
     due_at: DateTime<Utc>,
-    /// Whether it was taken in time; absent while it still can be.
+    /// Whether it was acknowledged in time; absent while it still can be.
     kept: Option<bool>,
 }
 
-/// The contacts that a P1 was sent to until somebody took it.
+/// The recipients of a P1 until somebody acknowledged it.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Escalation {
@@ -231,7 +231,7 @@ pub struct Escalation {
     after_s: i64,
     /// The steps, in order.
     steps: Vec<EscalationStep>,
-    /// When the next step is; absent if it was taken or nobody is left.
+    /// When the next step is; absent if it was acknowledged or nobody is left.
     next_at: Option<DateTime<Utc>>,
 }
 
@@ -246,12 +246,12 @@ pub struct EscalationStep {
     contacts: Vec<String>,
 }
 
-/// Takes a lead.
+/// Acknowledges a lead.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Taking {
-    /// The code of the contact who takes it.
+    /// The code of the contact who acknowledges it.
     pub contact: Option<String>,
     /// Or a name; by default the name of the API key.
     #[oai(validator(min_length = 1, max_length = 100))]
@@ -358,9 +358,9 @@ impl LeadsApi {
         Ok(ReadResponse::new(view(&key, row, handed_on, self.0.clock.now())))
     }
 
-    /// Say who takes a lead
+    /// Acknowledge a lead
     ///
-    /// The escalation stops. If somebody already took it, the response is 409 and says who.
+    /// The escalation stops. If somebody already acknowledged it, the response is 409 and says who.
     #[oai(path = "/:id/acknowledge", method = "post")]
     async fn acknowledge_lead(
         &self,

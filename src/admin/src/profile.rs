@@ -59,7 +59,7 @@ impl ProfileApi {
         Ok(answer(profile(&row), version))
     }
 
-    /// Rename, archive or bring back a rulebook
+    /// Rename, archive or restore a rulebook
     ///
     /// Send the `version` that you read. A new `code` renames the rulebook: messages to the former code are still accepted,
     /// so you can change the server URL at Vapi later. An archived rulebook accepts no more messages. The rulebook

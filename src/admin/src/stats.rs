@@ -62,7 +62,7 @@ pub struct Stats {
 
 #[OpenApi(prefix_path = "/admin/v1/stats")]
 impl StatsApi {
-    /// Read the numbers at a glance
+    /// Read the statistics
     #[oai(path = "/", method = "get")]
     async fn get_stats(&self, key: Key<Viewer>, query: ListQuery) -> Result<ReadResponse<Stats>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;
