@@ -120,14 +120,14 @@ async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample,
     let sent: u64 = answers.statuses.values().sum();
     ensure!(
         answers.broken.is_empty() && taken == sent,
-        "not every report was taken in: {:?}, broken {:?}\n{}",
+        "not every report was recorded: {:?}, broken {:?}\n{}",
         answers.statuses,
         answers.broken,
         server.log()
     );
     let texts = rows.check(taken).await?;
     println!(
-        "server  {:6.0}/s  p50 {:5.1}  p95 {:5.1}  p99 {:5.1} ms  {}  {taken} x 200 ({size} bytes each), {texts} texts{}",
+        "server  {:6.0}/s  p50 {:5.1}  p95 {:5.1}  p99 {:5.1} ms  {}  {taken} x 200 ({size} bytes each), {texts} SMS{}",
         answers.rate(),
         answers.percentile(50),
         answers.percentile(95),
@@ -161,7 +161,7 @@ async fn floor_turn(
         "steps.sql does not write what the server writes:\n{shape:#?}\n{filled:#?}"
     );
     println!(
-        "floor   {:6.0}/s  mean {:4.1} ms                        {}  {} transactions, {texts} texts",
+        "floor   {:6.0}/s  mean {:4.1} ms                        {}  {} transactions, {texts} SMS",
         floor.rate,
         floor.latency_ms,
         spent(floor.cpu_us),

@@ -105,13 +105,13 @@ impl Rows {
         ] {
             ensure!(
                 counts.get(table) == Some(&(reports * each)),
-                "{reports} reports were taken in, but the tables hold {counts:?}"
+                "{reports} reports were recorded, but the tables have {counts:?}"
             );
         }
         let texts = counts.get("sms_messages").copied().unwrap_or_default();
         ensure!(
             texts * 10 >= reports * 4 && texts * 10 <= reports * 6,
-            "{texts} texts for {reports} reports: not about half"
+            "{texts} SMS messages for {reports} reports: not about half"
         );
         Ok(texts)
     }

@@ -180,7 +180,7 @@ async fn a_dead_message_is_resent_from_its_notice(database: Database) {
         .admin(Method::GET, &format!("/admin/v1/sms-messages/{id}"), None)
         .await;
     assert_ne!(after["message"]["state"], "dead");
-    browser.page(sent.header("location")).await.has(&["on its way again"]);
+    browser.page(sent.header("location")).await.has(&["queued again"]);
     app.stop().await;
 }
 

@@ -270,7 +270,7 @@ async fn percent_and_paste_fill_fields_and_save_nothing(database: Database) {
         "Line 5:",
         "is refused and has no price",
         "no service and no adjustment has this code or name",
-        "stands twice",
+        "is in the list twice",
         "This is not a number.",
         "needs two columns",
     ]);

@@ -395,7 +395,7 @@ async fn an_editor_makes_a_case_in_the_console(database: Database) {
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     browser.page(done.header("location")).await.has(&[
         "It became the case heater.",
-        "It waits in a change set for the rule that mends the decision.",
+        "It waits in a change set for the rule that corrects the decision.",
         "If it waits in a change set, add the rule there",
     ]);
     let feedback = get(&app, "/feedback").await;
