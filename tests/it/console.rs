@@ -1,5 +1,5 @@
-//! The console over HTTP: who may sign in and for how long, protection against forged forms (CSRF), that a page shows no
-//! more than the API, and that nothing a caller said becomes HTML.
+//! The console over HTTP: who may sign in and for how long, and protection against forged forms (CSRF). A page shows no
+//! more than the API, and nothing that a caller said becomes HTML.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::SET_COOKIE;

@@ -1,5 +1,5 @@
-//! The console's "Words" page over HTTP: calls that matched nothing are grouped by common words, a phrase is tried on past
-//! calls and becomes a rule, and the loser of a concurrent edit sees what changed.
+//! The console's "Words" page over HTTP: calls that matched nothing are grouped by common words, and a phrase is tried
+//! on past calls and becomes a rule. The loser of a concurrent edit sees the other change.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};

@@ -1,5 +1,5 @@
-//! Shift overrides over HTTP: who is notified inside and outside their period, in summer and in winter, that replays of
-//! stored decisions stay equal, and the API's shifts, gaps and holidays.
+//! Shift overrides over HTTP: who is notified inside and outside their period, in summer and in winter, and the API's
+//! shifts, gaps and holidays. Replays of stored decisions stay equal.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};

@@ -350,7 +350,7 @@ const fn an_example(kind: FactKind) -> &'static str {
         FactKind::Number => "a number without quotes",
         FactKind::Boolean => "true or false",
         FactKind::Time => "an instant in quotes",
-        _ => "text in quotes",
+        _ => "a string in quotes",
     }
 }
 
@@ -360,7 +360,7 @@ const fn describe(expr: &Expr) -> &'static str {
         Expr::Dot(..) | Expr::Property(..) => "a property or method",
         Expr::Index(..) => "an index",
         Expr::Array(..) => "a list here",
-        Expr::InterpolatedString(..) => "an interpolated text",
+        Expr::InterpolatedString(..) => "an interpolated string",
         Expr::CharConstant(..) => "a single character in '…' (use \"…\")",
         Expr::StringConstant(..) | Expr::IntegerConstant(..) | Expr::DynamicConstant(..) => "a literal alone",
         _ => "this expression",

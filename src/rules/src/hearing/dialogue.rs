@@ -1,6 +1,5 @@
 //! Follows a conversation from the first word to the last. Short answers take their content from the agent's question,
-//! later statements override earlier ones, and facts filled in by a model count only if the caller does not contradict
-//! them.
+//! and later statements override earlier ones. A fact from a model counts only if the caller does not contradict it.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};

@@ -57,7 +57,7 @@ pub const LIMITS: &[Limit] = &[
     limit("functions of a script", engine::MAX_FUNCTIONS),
     limit("variables that a function sees", engine::MAX_VARIABLES),
     limit("functions that call each other at once", engine::MAX_CALLS),
-    limit("bytes of a text", values::MAX_TEXT),
+    limit("bytes of a string", values::MAX_TEXT),
     limit("values of a list, with those of its lists", values::MAX_LIST),
     limit("milliseconds of a run", 20),
     limit("milliseconds of all scripts of a decision", 60),
