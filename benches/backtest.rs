@@ -1,9 +1,9 @@
-//! Measures how many stored calls per second a backtest decides.
+//! Measures how many stored calls per second a backtest decides: on one thread with the calls in memory, and on the
+//! whole path from the first page to the result. The database is a SQLite file, with TEST_POSTGRES_URL also a new
+//! PostgreSQL database.
 //!
-//! In: the sample rulebook with its scripts, and a SQLite file filled with stored decisions. With TEST_POSTGRES_URL also a new
-//! PostgreSQL database. Out: microseconds per call on one thread with the calls in memory, and calls per second of the whole
-//! path, from the first page to the result. Run it with `cargo bench --bench backtest`, or `scripts/with-postgres.sh cargo bench
-//! --bench backtest -- --at-least 20000`.
+//! Run it with `cargo bench --bench backtest`, or `scripts/with-postgres.sh cargo bench --bench backtest -- --at-least
+//! 20000`.
 #![expect(clippy::print_stdout, reason = "what was measured is what it is for")]
 
 use std::sync::Arc;

@@ -1,13 +1,10 @@
-//! Measures how long a decision takes with the sample's rows, with 1,000 and with 10,000, compared with the same rules hard-coded
-//! in Rust.
+//! Measures how long a decision takes with the sample's rows, with 1,000 and with 10,000, compared with the same rules
+//! hard-coded in Rust. Before the measurement, all implementations must give the same outcome for every input.
 //!
-//! In: the sample rulebook without its scripts, filled up with similar rows. Before the measurement, all implementations must
-//! give the same outcome for every input.
-//!
-//! There are three hard-coded implementations. Two look only for words, without "no flooding", other forms of a word, or
-//! classifiers: one for the few words that these inputs need, one for all plain words of the sample's lists in one automaton. The
-//! third hears in context, as the rulebook does, and hard-codes only prices, areas and priorities. The difference to it is the
-//! cost of the rules themselves.
+//! There are three hard-coded implementations. Two search only for words, without "no flooding", other forms of a word,
+//! or classifiers: one for the few words that these inputs need, one for all plain words of the sample's lists in one
+//! automaton. The third hears in context, as the rulebook does, and hard-codes only prices, areas and priorities. The
+//! difference to it is the cost of the rules themselves.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark that cannot begin should stop and say why"
@@ -55,8 +52,8 @@ fn put<R: Row>(rows: &mut RowSet, row: Value) {
 /// Number of added rows that the hard-coded rules contain.
 const FEWEST_MORE: usize = 12;
 
-/// The sample with added rows up to `wanted`: services, areas, adjustments and priority rules in turn. Out: the number of rows,
-/// and the rulebook.
+/// The sample with added rows up to `wanted`: services, areas, adjustments and priority rules in turn. Returns the
+/// number of rows, and the rulebook.
 fn book(wanted: usize) -> (usize, Rulebook) {
     let mut rows = sample::rows();
     rows.scripts.clear();
@@ -148,7 +145,8 @@ fn inputs() -> Vec<(ExtractedFacts, DateTime<Utc>)> {
     inputs
 }
 
-/// What hard-coded rules hear in a text: the service, by its index in [`SERVICES`], and the inputs of the priority.
+/// The result of a hard-coded search in a text: the service, by its index in [`SERVICES`], and the inputs of the
+/// priority.
 #[derive(Debug, Default)]
 struct Listened {
     service: Option<usize>,

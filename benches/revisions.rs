@@ -1,8 +1,8 @@
-//! Measures how long it takes to read, compare, list and publish if a rulebook has many rows and many revisions.
+//! Measures how long it takes to read, compare, list and publish over HTTP if a rulebook has many rows and many
+//! revisions. For each request it prints the time of the first response and the best of the next three.
 //!
-//! In: `REVISIONS_DATABASE_URL` (an empty database; default: a new SQLite file), and the number of rows, of revisions and of
-//! changes per revision, as `REVISIONS_SIZE=10000,10000,1`. Out: a line per request, with the time of its first response and the
-//! best of the next three, over HTTP.
+//! `REVISIONS_DATABASE_URL` is an empty database (default: a new SQLite file). `REVISIONS_SIZE=10000,10000,1` sets the
+//! number of rows, of revisions and of changes per revision.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,

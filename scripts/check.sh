@@ -14,7 +14,7 @@ step() {
 }
 
 if ! command -v cargo >/dev/null; then
-    echo "cargo is not here: install Rust 1.95 or newer (https://rustup.rs)" >&2
+    echo "cargo is not installed: install Rust 1.95 or newer (https://rustup.rs)" >&2
     exit 1
 fi
 
@@ -32,7 +32,7 @@ seen_statuses=$(mktemp -d)/seen
 step "tests" env RINGBOOK_SEEN_STATUSES="$seen_statuses" cargo test --workspace --locked --quiet --no-fail-fast
 judge_statuses() {
     if [ ! -s "$seen_statuses" ]; then
-        echo "no test noted a status in $seen_statuses" >&2
+        echo "no test recorded a status in $seen_statuses" >&2
         return 1
     fi
     env RINGBOOK_JUDGED_STATUSES="$seen_statuses" cargo test --locked --quiet --test released each_documented_status_was_seen
@@ -62,4 +62,4 @@ if [ ${#failed[@]} -gt 0 ]; then
     for what in "${failed[@]}"; do echo "FAILED   $what"; done
     exit 1
 fi
-echo "All that was run passed."
+echo "Every step that ran passed."

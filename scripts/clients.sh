@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Generates a TypeScript and a Python client from openapi/ringbook.json, in clients/ (which git ignores): `make clients`.
 #
-# In: node 20 and python 3.11 or newer, which the script installs on a bare Debian, and the generators of tests/clients, in the
-# versions that are pinned there. Out: clients/typescript (fetch, no dependency) and clients/python (httpx).
+# It needs node 20 and python 3.11 or newer, which it installs on a bare Debian, and the generators of tests/clients, in
+# the versions that are pinned there. It writes clients/typescript (fetch, no dependency) and clients/python (httpx).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,4 +20,4 @@ mkdir clients
     --plugins @hey-api/client-fetch @hey-api/sdk @hey-api/typescript)
 PATH="$PWD/tests/clients/.venv/bin:$PATH" openapi-python-client generate --path openapi/ringbook.json --meta none \
     --config tests/clients/openapi-python-client.yaml --output-path clients/python/ringbook_client --fail-on-warning
-echo "clients/typescript and clients/python are made"
+echo "clients/typescript and clients/python are generated"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs a story of tests/browser in a real browser, with its own server on an empty folder: `scripts/in_browser.sh STORY`.
 #
-# In: RINGBOOK (the program), and CALLS (number of calls to simulate first). The caller has run `need_browser`. Out: the story's
-# exit status, a line for each step, and screenshots in artifacts/.
+# RINGBOOK is the program, and CALLS the number of calls to simulate first. The caller has run `need_browser`. It
+# returns the story's exit status, prints a line for each step, and writes screenshots to artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,4 +1,4 @@
-# To be sourced: `need PROGRAM PACKAGE …` installs missing packages with apt.
+# Source this file: `need PROGRAM PACKAGE …` installs missing packages with apt.
 need() {
     local missing=()
     while [ $# -gt 0 ]; do

@@ -18,4 +18,4 @@ if [ ${#failed[@]} -gt 0 ]; then
     printf 'FAILED   %s\n' "${failed[@]}"
     exit 1
 fi
-echo "Every proof held."
+echo "Every check passed."

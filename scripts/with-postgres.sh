@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs a command with a private PostgreSQL: `scripts/with-postgres.sh COMMAND ARGUMENTS…`
 #
-# In: PostgreSQL's programs (if there are none on a bare Debian, the script installs them with apt). Out: TEST_POSTGRES_URL for
-# the command; the cluster is always stopped and removed. A TEST_POSTGRES_URL that is already set is used as it is. Without
-# PostgreSQL, the command runs with RINGBOOK_TEST_SQLITE_ONLY=1 and this script says so. TEST_POSTGRES_CONTROL is a command that
-# stops and starts the cluster, like pg_ctl. RINGBOOK_POSTGRES_DURABLE=1 makes commits durable, as in production: for benchmarks
-# and faults.
+# It uses PostgreSQL's programs; if there are none on a bare Debian, it installs them with apt. It sets
+# TEST_POSTGRES_URL for the command, and always stops and removes the cluster. A TEST_POSTGRES_URL that is already set
+# is used as it is. Without PostgreSQL, the command runs with RINGBOOK_TEST_SQLITE_ONLY=1 and this script says so.
+# TEST_POSTGRES_CONTROL is a command that stops and starts the cluster, like pg_ctl. RINGBOOK_POSTGRES_DURABLE=1 makes
+# commits durable, as in production: for benchmarks and faults.
 set -euo pipefail
 
 say() { printf '== %s\n' "$*" >&2; }

@@ -1,8 +1,8 @@
-//! A thousand hostile scripts, one after the other in a process of its own: each is refused, stopped or ends within
-//! 100 ms of the processor's time, compiling included, and the process grows by no more than 16 MiB.
+//! Runs a thousand hostile scripts in one process: each is refused, stopped or ends within 100 ms of CPU time,
+//! compiling included, and the process grows by at most 16 MiB.
 //!
-//! Time is the process's own, which nothing else uses: a busy machine makes nobody fail. Memory is the most that was ever
-//! resident (`VmHWM`), which bounds what each single run held. The suite prints what was measured with `--nocapture`.
+//! CPU time of the process counts, so a busy machine fails no test. Memory is the peak resident size (`VmHWM`), which
+//! bounds the memory of each single run. `--nocapture` shows the measurements.
 
 #![allow(
     clippy::unwrap_used,
@@ -32,14 +32,14 @@ fn process_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap()
 }
 
-/// A line of `/proc/self/status` in KiB; none on a system without it.
+/// A line of `/proc/self/status` in KiB; `None` on a system without it.
 fn kib(line: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let found = status.lines().find_map(|text| text.strip_prefix(line))?;
     found.trim_end_matches("kB").trim().parse().ok()
 }
 
-/// What callers and assistants send can be hostile too.
+/// The data of callers and assistants can be hostile too.
 fn facts() -> (ExtractedFacts, Value) {
     let text = |length: usize| Fact::Text("égout bouché ".repeat(length));
     let facts = Facts::from([("problem".to_owned(), text(400)), ("city".to_owned(), text(1))]);
@@ -91,9 +91,9 @@ fn campaign() {
     let more = SCRIPTS - by_hand.len();
     let sources: Vec<String> = by_hand.into_iter().chain(hostile::made_up(2026, more)).collect();
     assert_eq!(sources.len(), SCRIPTS);
-    // What a first run sets up belongs to the program, not to a script.
+    // The set-up of a first run belongs to the program, not to a script.
     attempt(&book, "quote.add(1, \"x\");", Hook::Price, &extracted, &args);
-    // Reading what the caller said is the decision's work, not the script's.
+    // Reading the caller's words is the decision's work, not the script's.
     let usual = (0..3).map(|_| {
         let before = process_time();
         attempt(&book, "", Hook::Price, &extracted, &args);

@@ -1,4 +1,4 @@
-//! CPU time by process. In: `/proc`. Out: seconds; 0 if `/proc` cannot be read.
+//! Reads CPU time by process from `/proc`; 0 if `/proc` cannot be read.
 
 use std::fs;
 

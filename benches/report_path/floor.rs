@@ -1,5 +1,5 @@
-//! The floor: the throughput of the database alone. In: the values of one stored report. Out: how many times per second pgbench
-//! runs the same statements with these values, one round trip each.
+//! The floor: the throughput of the database alone. pgbench runs the statements of one stored report with its values,
+//! one round trip each.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -1,7 +1,8 @@
-//! Sends requests as fast as they are answered. In: whole requests, an address, the number of connections. Out: the number of
-//! responses by status, the duration of each after the warm-up, and the CPU time.
+//! Sends requests over a number of connections as fast as they are answered, and measures responses, durations and CPU
+//! time after a warm-up.
 //!
-//! Hand-written HTTP over plain sockets on one thread, because CPU time of the driver is not available to the server.
+//! It is hand-written HTTP over plain sockets on one thread, because CPU time of the driver is not available to the
+//! server.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
-//! Measures the whole path of an end-of-call report, compared with the database alone.
+//! Measures the whole path of an end-of-call report, compared with the database alone: the ratio of reports per second
+//! through the real server to the same statements per second by pgbench.
 //!
-//! In: a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). Out: reports per second through the real server,
-//! the same statements per second by pgbench, and the ratio of the medians. Server and pgbench take turns, so that other load on
-//! the machine affects both. Every run begins with empty tables and ends with a count of the rows, so that a server that responds
-//! without storing fails.
+//! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). Server and pgbench take turns, so
+//! that other load on the machine affects both. Every run begins with empty tables and ends with a count of the rows,
+//! so that a server that responds without storing fails.
 #![expect(clippy::print_stdout, reason = "what was measured is what it is for")]
 
 mod cpu;
@@ -116,18 +116,18 @@ async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample,
     let size = load.requests.iter().map(Vec::len).sum::<usize>() / load.requests.len().max(1);
     let (pid, postmaster) = (server.pid(), rows.postmaster);
     let answers = load::run(load, || Cpu::now(Some(pid), postmaster)).await?;
-    let disposition: u64 = answers.statuses.get(&200).copied().unwrap_or_default();
+    let recorded: u64 = answers.statuses.get(&200).copied().unwrap_or_default();
     let sent: u64 = answers.statuses.values().sum();
     ensure!(
-        answers.broken.is_empty() && disposition == sent,
-        "not every report was taken in: {:?}, broken {:?}\n{}",
+        answers.broken.is_empty() && recorded == sent,
+        "not every report was recorded: {:?}, broken {:?}\n{}",
         answers.statuses,
         answers.broken,
         server.log()
     );
-    let texts = rows.check(disposition).await?;
+    let texts = rows.check(recorded).await?;
     println!(
-        "server  {:6.0}/s  p50 {:5.1}  p95 {:5.1}  p99 {:5.1} ms  {}  {disposition} x 200 ({size} bytes each), {texts} texts{}",
+        "server  {:6.0}/s  p50 {:5.1}  p95 {:5.1}  p99 {:5.1} ms  {}  {recorded} x 200 ({size} bytes each), {texts} SMS{}",
         answers.rate(),
         answers.percentile(50),
         answers.percentile(95),
@@ -161,7 +161,7 @@ async fn floor_turn(
         "steps.sql does not write what the server writes:\n{shape:#?}\n{filled:#?}"
     );
     println!(
-        "floor   {:6.0}/s  mean {:4.1} ms                        {}  {} transactions, {texts} texts",
+        "floor   {:6.0}/s  mean {:4.1} ms                        {}  {} transactions, {texts} SMS",
         floor.rate,
         floor.latency_ms,
         spent(floor.cpu_us),

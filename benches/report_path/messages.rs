@@ -1,6 +1,6 @@
-//! Builds reports. In: a seed, a number, a secret. Out: whole HTTP requests, signed as Vapi signs. Each is about another call,
-//! with sixteen turns and the assistant's prompt, about ten kilobytes. Every second one is urgent, so that about half of them
-//! cause an SMS message.
+//! Builds reports as whole HTTP requests, signed as Vapi signs. Each is about another call, with sixteen turns and the
+//! assistant's prompt, about ten kilobytes. Every second report is urgent, so that about half of them cause an SMS
+//! message.
 
 use anyhow::{Context as _, Result};
 use base::clock::Clock;

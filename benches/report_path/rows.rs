@@ -1,5 +1,4 @@
-//! The database of the benchmark. In: the URL of a PostgreSQL server. Out: a new database on it, the row counts after a run, and
-//! the values of one stored report.
+//! The database of the benchmark: creates it, counts the rows after a run, and reads the values of one stored report.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +22,6 @@ const TABLES: [&str; 6] = [
 
 /// A new database for the benchmark.
 pub struct Rows {
-    /// Its URL.
     pub url: String,
     /// The process id of the postmaster, if it runs on this machine.
     pub postmaster: Option<u32>,
@@ -90,8 +88,8 @@ impl Rows {
         Ok(())
     }
 
-    /// Fails unless there are exactly the rows of `reports` reports: one event, call, decision and lead each, the turns, and SMS
-    /// messages for about half of them. Out: the number of SMS messages.
+    /// Fails unless there are exactly the rows of `reports` reports: one event, call, decision and lead each, the
+    /// turns, and SMS messages for about half of them. Returns the number of SMS messages.
     pub async fn check(&self, reports: u64) -> Result<u64> {
         let mut counts = BTreeMap::new();
         for table in TABLES {
@@ -107,13 +105,13 @@ impl Rows {
         ] {
             ensure!(
                 counts.get(table) == Some(&(reports * each)),
-                "{reports} reports were taken in, but the tables hold {counts:?}"
+                "{reports} reports were recorded, but the tables have {counts:?}"
             );
         }
         let texts = counts.get("sms_messages").copied().unwrap_or_default();
         ensure!(
             texts * 10 >= reports * 4 && texts * 10 <= reports * 6,
-            "{texts} texts for {reports} reports: not about half"
+            "{texts} SMS messages for {reports} reports: not about half"
         );
         Ok(texts)
     }

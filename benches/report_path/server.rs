@@ -1,5 +1,4 @@
-//! Runs the binary that `cargo bench` built. In: the URL of a database. Out: a server that is ready. Dropping it kills the
-//! process.
+//! Runs the binary that `cargo bench` built, and waits until it is ready. Dropping it kills the process.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};

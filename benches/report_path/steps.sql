@@ -1,6 +1,6 @@
 -- The floor of the report path: the statements that src/store runs for the first report of a call, one round trip each, from a
 -- client that does nothing else. If you change a statement there, change it here too.
--- In: variables with the values of a row that the server has stored (pgbench -D), and `i`, the start of the ids. Half of the
+-- Variables: the values of a row that the server has stored (pgbench -D), and `i`, the start of the ids. Half of the
 -- calls get an SMS message. pgbench reads a colon before a letter as a variable, even in a literal.
 \set n 100000000000 + :client_id * 1000000000 + :i
 \set i :i + 1

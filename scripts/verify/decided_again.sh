@@ -14,7 +14,7 @@ change() {
     local path=$1 patch=$2 version
     version=$(curl -sf -H "authorization: Bearer $key" "$address/$path" | grep -o '"version":[0-9]*' | cut -d: -f2)
     curl -sf -o /dev/null -X PATCH -H "authorization: Bearer $key" -H 'content-type: application/json' \
-        -d "$patch,\"version\":$version}" "$address/$path" || { echo "$path $patch: refused"; return 1; }
+        -d "$patch,\"version\":$version}" "$address/$path" || { echo "$path $patch: rejected"; return 1; }
 }
 
 try() {

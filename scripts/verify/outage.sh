@@ -41,12 +41,12 @@ for mode in fast immediate; do
         try outage::a_database_that_is_stopped_under_load_loses_nothing
 done
 
-echo "-- clients that hang up"
+echo "-- clients that disconnect"
 RINGBOOK_TEST_HANG_UPS=${HANG_UPS:-10000} try spool::clients_that_hang_up_leave_no_connection_unusable
 
 # -- a disk that is full for a while: a file system of 24 MB with the SQLite file and the spool
 if [ "$(id -u)" != 0 ] || ! mkdir -p "$folder/disk" || ! mount -t tmpfs -o size=24m tmpfs "$folder/disk"; then
-    echo "NOT RUN: a full disk (needs root and a file system of its own)"
+    echo "NOT RUN: a full disk (needs root, for a separate file system)"
     exit 0
 fi
 echo "-- a full disk"

@@ -62,7 +62,7 @@ prove() {
     kill -TERM "$server"
     wait "$server"
     server=
-    ! grep -E '"level":"ERROR"|panick' "$folder/log" || { echo "$name: the log tells of an error"; return 1; }
+    ! grep -E '"level":"ERROR"|panick' "$folder/log" || { echo "$name: the log contains an error"; return 1; }
     (cd "$folder" && "$RINGBOOK" audit verify)
     rm -rf "$folder"
 }

@@ -18,7 +18,7 @@ try() {
     server=$!
     until curl -sf "http://127.0.0.1:$port/health/ready" >/dev/null 2>&1; do
         if ! kill -0 "$server" 2>/dev/null || [ $(($(ms) - began)) -gt 10000 ]; then
-            echo "$name: it does not get ready:"
+            echo "$name: it did not become ready:"
             cat "$folder/err"
             return 1
         fi
@@ -28,9 +28,9 @@ try() {
     [ $(($(ms) - began)) -le 1000 ] || { echo "$name: that is too slow"; return 1; }
     began=$(ms)
     kill -TERM "$server"
-    wait "$server" || { echo "$name: it did not leave in peace"; return 1; }
+    wait "$server" || { echo "$name: it did not exit with status 0"; return 1; }
     server=
-    echo "$name: gone after $(($(ms) - began)) ms"
+    echo "$name: stopped after $(($(ms) - began)) ms"
     [ $(($(ms) - began)) -le 1000 ] || { echo "$name: that is too slow"; return 1; }
     rm -rf "$folder"
 }

@@ -151,7 +151,7 @@ fn account_of(
     ];
     if let Some((_, purpose)) = sound.into_iter().find(|(is_sound, _)| !is_sound) {
         return Err(OutboxError::Account(format!(
-            "the secret `{purpose}` is none of Twilio's: store another"
+            "the secret `{purpose}` is not valid for Twilio: store another"
         )));
     }
     let sender = from.map(Sender::From).or(service.map(Sender::MessagingService));

@@ -1,7 +1,5 @@
-//! The composition root: the parts of a running server, and its routes.
-//!
-//! In: the settings and a clock. Out: an [`App`] with open pools and a migrated schema. Its [`routes`] list all URLs on one page,
-//! and [`App::serve`] serves them until it is stopped.
+//! The composition root: builds an [`App`] with open pools and a migrated schema from the settings. Its [`routes`] list
+//! all URLs on one page, and [`App::serve`] serves them until it is stopped.
 
 mod checks;
 mod routes;
@@ -88,7 +86,7 @@ pub enum AppError {
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
     /// The database cannot be prepared: check for a restore, or start the audit chain.
-    #[error("the database cannot be made ready")]
+    #[error("the database cannot be prepared")]
     Database(#[from] DbErr),
     /// The outbox cannot be created.
     #[error(transparent)]
@@ -360,7 +358,7 @@ impl App {
             Ok(Ok(())) => {}
             // The readiness check and the first message will report the fault.
             Ok(Err(error)) => tracing::debug!(%error, "the default rulebook is not ready before the first message"),
-            Err(_) => tracing::debug!("the default rulebook takes long to be ready"),
+            Err(_) => tracing::debug!("the default rulebook is not ready yet"),
         }
     }
 
@@ -394,7 +392,7 @@ impl App {
         if tokio::time::timeout(LAST_SENDS, self.tasks.wait()).await.is_err() {
             tracing::warn!(
                 tasks = self.tasks.len(),
-                "stopping while some work has not ended; it is taken up again"
+                "stopping while some work has not ended; it continues after the next start"
             );
         }
         // After the last message was recorded.

@@ -1,7 +1,5 @@
-//! First start: creates the default rulebook with the sample's rows, the first admin key and the webhook secret.
-//!
-//! In: the settings and a database, empty or started before. Out: the new secrets, which are shown once. Secrets from the
-//! settings are neither stored in clear nor shown.
+//! First start: creates the default rulebook with the sample's rows, the first admin key and the webhook secret, which
+//! are shown once. Secrets from the settings are neither stored in clear nor shown.
 
 use std::path::{Path, PathBuf};
 
@@ -60,7 +58,6 @@ pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
     }
 }
 
-/// The path of the key file.
 pub fn key_file(settings: &Settings) -> PathBuf {
     let folder = settings
         .database

@@ -1,7 +1,5 @@
-//! The command line.
-//!
-//! In: the arguments. Out: the result of the command. Each command is one line in [`Command`] and one function, or a file in
-//! `cli/`. Commands print to standard output, logs go to standard error.
+//! The command line. Each command is one line in [`Command`] and one function, or a file in `cli/`. Commands print to
+//! standard output; logs go to standard error.
 
 mod backtest;
 mod backtest_table;
@@ -248,7 +246,7 @@ fn secrets_file(settings: &Settings, new: &first_start::NewSecrets, listening: S
     let folder = key_file.parent().unwrap_or_else(|| Path::new(""));
     let written = new.write(folder, listening).with_context(|| {
         format!(
-            "the admin key that was made cannot be written to a file in {}: set RINGBOOK_ADMIN_KEY and start again",
+            "the new admin key cannot be written to a file in {}: set RINGBOOK_ADMIN_KEY and start again",
             folder.display()
         )
     })?;
@@ -306,7 +304,7 @@ async fn audit(settings: &Settings, Audit::Verify { head, quiet }: Audit) -> Res
     let verdict = verify(&db, &key, head.as_ref(), progress).await;
     bar.finish_and_clear();
     match verdict.context("the audit log cannot be read")? {
-        AuditVerdict::Intact { head } => print(&format!("the audit log is whole: {} entries, head {head}", head.seq)),
+        AuditVerdict::Intact { head } => print(&format!("the audit log is intact: {} entries, head {head}", head.seq)),
         AuditVerdict::Broken(bad) => Err(anyhow!("the audit log is broken: {bad}")),
     }
 }
@@ -332,7 +330,7 @@ async fn clean(settings: &Settings, rulebook: &str, json: bool) -> Result<()> {
     print(&if json {
         serde_json::json!({"rulebook": rulebook, "removed_calls": calls}).to_string()
     } else {
-        format!("{calls} simulated calls of `{rulebook}` are gone, with all that they left")
+        format!("{calls} simulated calls of `{rulebook}` and their data are deleted")
     })
 }
 
@@ -426,7 +424,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
         }
-        tracing::info!("told to stop; finishing what is in flight");
+        tracing::info!("stopping: work in progress is completed first");
     })
 }
 

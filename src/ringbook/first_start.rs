@@ -1,8 +1,8 @@
-//! Messages for people at the start of the server.
+//! Messages for people at the start of the server: all URLs, one command to try and, at the first start, the new
+//! secrets.
 //!
-//! In: the address, and at the first start the new secrets. Out: a few lines with all URLs and one command to try. A secret is
-//! shown once, and only on a terminal. A service's output goes to a journal that many can read, so its secrets are written to a
-//! file that only its owner can read. Secrets from the settings are never shown.
+//! A secret is shown once, and only on a terminal. A service's output goes to a journal that many can read, so its
+//! secrets are written to a file that only its owner can read. Secrets from the settings are never shown.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -42,7 +42,7 @@ impl NewSecrets {
     /// If the file cannot be written.
     pub fn write(&self, folder: &Path, listening: SocketAddr) -> std::io::Result<PathBuf> {
         let mut text =
-            "Made at the first start of Ringbook, and written nowhere else. Keep them, and delete this file.\n\n"
+            "Created at the first start of Ringbook, and stored nowhere else. Store them safely, and delete this file.\n\n"
                 .to_owned();
         for (name, secret) in [("Admin key", &self.admin_key), ("Webhook secret", &self.vapi_secret)] {
             if let Some(secret) = secret {
@@ -111,7 +111,7 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, wri
         let _ = writeln!(text, "  Webhook secret     {}", secret.expose());
     }
     if new.admin_key.is_some() || new.vapi_secret.is_some() {
-        text.push_str("\nThese are shown this once: keep them.\n");
+        text.push_str("\nThese are shown only once: store them safely.\n");
     }
     if let Some(link) = new.login_address(listening) {
         let _ = writeln!(text, "\nOpen the console, once and within a day: {link}");
@@ -141,12 +141,14 @@ pub fn warnings(settings: &Settings) -> Vec<&'static str> {
         warnings.push("THIS BUILD BREAKS ON PURPOSE (feature `faults`): it is for tests, never for calls");
     }
     if settings.twilio.is_none() {
-        warnings.push("no Twilio account is set here (TWILIO_ACCOUNT_SID): SMS messages are left to instances that have one, or recorded as `simulated` where the database says so");
+        warnings.push("no Twilio account is set here (TWILIO_ACCOUNT_SID): SMS messages wait for an instance that has one, or are recorded as `simulated` if the database says so");
     } else if settings.public_url.is_none() {
-        warnings.push("RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a text was delivered");
+        warnings.push("RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a message was delivered");
     }
     if !settings.web && settings.workers.is_empty() {
-        warnings.push("RINGBOOK_WEB is false and RINGBOOK_WORKERS is none: this process answers and does nothing");
+        warnings.push(
+            "RINGBOOK_WEB is false and RINGBOOK_WORKERS is none: this process serves only health checks and metrics",
+        );
     }
     if !settings.rate_limit_enabled {
         warnings.push("RATE_LIMIT_ENABLED is false: anybody may send as much as they like");
@@ -208,7 +210,7 @@ mod tests {
         assert_ne!(
             new.write(folder.path(), address).unwrap(),
             first,
-            "what is there is not written over"
+            "an existing file is not overwritten"
         );
         let mode = std::fs::metadata(&first).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

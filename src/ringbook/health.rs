@@ -1,8 +1,6 @@
-//! Liveness and readiness of this instance.
-//!
-//! In: `GET /health/live`, `/health/ready`, `/metrics`. Out: 200 or 503 with each check by name, and metrics in Prometheus'
-//! format. A check without a result after one second counts as failed. It never writes, and it logs only a changed result. Its
-//! text is for the operator and contains no data.
+//! Liveness and readiness of this instance, and its metrics. A check without a result after one second counts as
+//! failed. It never writes to the database, and it logs only a changed result. Its text is for the operator and
+//! contains no data.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +29,7 @@ const WORK_TIMEOUT: Duration = Duration::from_secs(1);
 type CheckResult = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 type Check = Arc<dyn Fn() -> CheckResult + Send + Sync>;
 
-/// Whether messages can be answered without the database, and the state of the spool.
+/// Whether the fallback works: messages can be answered without the database. Also the state of the spool.
 type Fallback = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
 
 /// Why a check failed.
@@ -139,7 +137,7 @@ impl Checks {
             Box::pin(async move {
                 match is_writable(&db).await {
                     Ok(true) => Ok(()),
-                    Ok(false) => Err("the database takes no writes: it is a standby, or read-only"
+                    Ok(false) => Err("the database accepts no writes: it is a standby, or read-only"
                         .to_owned()
                         .into()),
                     Err(error) => Err(Fault::of_database(&error)),
@@ -207,7 +205,7 @@ impl Checks {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(fault) = fault else {
             if logged.remove(name).is_some() {
-                tracing::info!(check = name, "the readiness check `{name}` holds again");
+                tracing::info!(check = name, "the readiness check `{name}` succeeds again");
             }
             return;
         };
@@ -252,7 +250,6 @@ impl Report {
 /// The result of one check.
 #[derive(Debug, Serialize)]
 pub struct CheckReport {
-    /// Its name.
     pub name: &'static str,
     /// Whether it succeeded.
     pub ok: bool,
@@ -268,7 +265,6 @@ pub struct Pools {
     pub messages: Arc<dyn Fn() -> DatabaseConnection + Send + Sync>,
     /// The pool for edits and workers; on SQLite also for messages.
     pub write: DatabaseConnection,
-    /// The pool for reads.
     pub read: DatabaseConnection,
 }
 

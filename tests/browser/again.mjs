@@ -1,7 +1,7 @@
-// Pages that are visited more than once, as people do: again, reloaded, back, in a second tab, and the next day in a browser
-// that has kept everything. A page that is answered with 304 must still have its style and its scripts.
+// Visits pages repeatedly, as people do: again, reloaded, back, in a second tab, and the next day in a browser with its
+// cache. A page that is answered with 304 must still have its style and its scripts.
 //
-// In: RINGBOOK_URL. Out: exit status and a line for each visit.
+// It reads RINGBOOK_URL, and prints a line for each visit.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -23,7 +23,7 @@ const start = async () => {
   return browser;
 };
 
-// A page of which the answers are counted as they came: a page sees what is kept as 200.
+// Opens a page and counts the responses as sent: the page itself sees a cached response as 200.
 const opened = async (browser) => {
   const page = await browser.newPage();
   const protocol = await browser.newCDPSession(page);
@@ -34,7 +34,7 @@ const opened = async (browser) => {
   return page;
 };
 
-// What tells that a page is whole: the guide and the operations of /docs, the style of the pages about problems.
+// The marks of a complete page: the guide and the operations of /docs, the style of the pages about problems.
 const whole = {
   '/docs': async (page) => {
     await page.waitForSelector('.opblock-tag', { timeout: 20_000 });

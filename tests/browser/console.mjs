@@ -1,16 +1,16 @@
-// A dispatcher's day in the console: sign in, the board, take a P1, open a call, search a lead, read the prices, change the
-// language, sign out; on a phone and on a desk, light and dark, in both languages, and once without scripts. Every text stands
-// out from what is behind it, nothing is wider than the window, and axe finds nothing.
+// A dispatcher's day in the console: sign in, the board, take a P1, open a call, search a lead, read the prices, change
+// the language, sign out. It runs on a phone and on a desktop, light and dark, in both languages, and once without
+// scripts. Every text has enough contrast, nothing is wider than the window, and axe finds nothing.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS, calls that were simulated beforehand (CALLS=60). Out: exit status, a line
-// for each step, and screenshots. A violation of the content policy is an error in the console and fails the story.
+// It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS, and needs simulated calls (CALLS=60). It prints a line for
+// each step, and writes screenshots. A violation of the content policy is an error in the console and fails the story.
 
 import assert from 'node:assert/strict';
 import { RINGBOOK_URL, end, everywhere, open, signIn, told } from './console_window.mjs';
 
 const MAX_FIRST_PAGE = 60_000;
 
-// The weight of the first page, as it comes over the wire.
+// The size of the first page, as transferred.
 {
   const { context, page } = await open({ width: 360 });
   const protocol = await context.newCDPSession(page);
@@ -26,7 +26,8 @@ const MAX_FIRST_PAGE = 60_000;
   await context.close();
 }
 
-// A slow phone: 1.6 Mbit/s and a quarter of the processor. A figure to be read, not a limit: this machine may be busy.
+// A slow phone: 1.6 Mbit/s and a quarter of the processor. It prints a figure and sets no limit, because this machine
+// may be busy.
 {
   const { context, page } = await open({ width: 360 });
   await signIn(page);
@@ -39,7 +40,7 @@ const MAX_FIRST_PAGE = 60_000;
   await context.close();
 }
 
-// Every page, as it looks.
+// Every page, checked for readability.
 await everywhere(async ({ page, look }) => {
   await page.goto(`${RINGBOOK_URL}/console`);
   await look('login');

@@ -1,9 +1,9 @@
-// Prices become a change set in the console: type them, look at the backtest, publish; by mouse with counted clicks, by
-// keyboard alone, without scripts, and with what goes wrong: a fault, a percentage, a paste, somebody else's change, a
-// session that ended, a lost connection, a page left with something typed.
+// Prices become a change set in the console: type them, read the backtest, publish. It runs by mouse with counted
+// clicks, by keyboard alone and without scripts, and covers failures: a fault, a percentage, a paste, a concurrent
+// change, an expired session, a lost connection, a page left with unsaved input.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS, calls that were simulated beforehand (CALLS=60). Out: exit status, a line
-// for each step, and screenshots.
+// It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS, and needs simulated calls (CALLS=60). It prints a line for
+// each step, and writes screenshots.
 
 import assert from 'node:assert/strict';
 import { RINGBOOK_ADMIN_KEY, RINGBOOK_URL, api, end, everywhere, open, signIn, told } from './console_window.mjs';
@@ -17,7 +17,7 @@ const SHORE = '[name="adjustments.south_shore.amount"]';
 const MAX_CLICKS = 7;
 
 const price = async (code) => Number((await api('GET', `${BOOK}/services/${code}`)).price_from);
-// What nobody published in an earlier step.
+// The change sets that earlier steps did not publish.
 const discardAll = async () => {
   for (const { id, version } of (await api('GET', `${BOOK}/change-sets?state=open`)).items) {
     await api('POST', `${BOOK}/change-sets/${id}/discard?version=${version}`);
@@ -96,7 +96,7 @@ for (const locale of ['en-CA', 'fr-CA']) {
   await context.close();
 }
 
-// As it looks.
+// Checks readability.
 const rails = async (limits) => {
   const { version } = await api('GET', `${BOOK}/guard-rails`);
   await api('PUT', `${BOOK}/guard-rails`, { ...limits, version });
@@ -128,7 +128,7 @@ await everywhere(async ({ page, look }) => {
   await page.click('#backtest button[value=test]');
   await page.locator('#backtest figure').waitFor();
   await look('change-set-tested');
-  // What follows must be live at once.
+  // The next changes must be live at once.
   await rails({});
   const id = page.url().split('/').pop();
   const { version } = await api('GET', `${BOOK}/adjustments/south_shore`);
@@ -145,7 +145,7 @@ await everywhere(async ({ page, look }) => {
   await page.locator('.set-state.discarded').waitFor();
 });
 
-// Percent over a selection.
+// A percentage on a selection.
 {
   const { context, page } = await open();
   await signIn(page);
@@ -161,7 +161,7 @@ await everywhere(async ({ page, look }) => {
   await context.close();
 }
 
-// A page left with something typed, a lost connection, a session that ended.
+// A page left with unsaved input, a lost connection, an expired session.
 {
   const { context, page } = await open();
   await signIn(page);

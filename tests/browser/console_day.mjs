@@ -1,8 +1,8 @@
-// A day of the owner in the console: a caller of yesterday is found within 3 clicks, two revisions are compared and rolled
-// back within 6, a notice is done within 3; by mouse, and by keyboard alone; in both languages.
+// A day of the owner in the console, by mouse and by keyboard alone, in both languages: a caller of yesterday is found
+// within 3 clicks, two revisions are compared and rolled back within 6, a notice is resolved within 3.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS, calls that were simulated beforehand (CALLS=60). Out: exit status, a line
-// for each step, and screenshots.
+// It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS, and needs simulated calls (CALLS=60). It prints a line for
+// each step, and writes screenshots.
 
 import assert from 'node:assert/strict';
 import { RINGBOOK_URL, api, end, everywhere, open, signIn, told } from './console_window.mjs';
@@ -20,7 +20,7 @@ const rails = await api('GET', `${BOOK}/guard-rails`);
 await api('PUT', `${BOOK}/guard-rails`, { largest_change_percent: '10', version: rails.version });
 await change('Much dearer', '900.00');
 
-// Every page, as it looks.
+// Every page, checked for readability.
 await everywhere(async ({ page, look }) => {
   await signIn(page);
   for (const [path, name] of [
@@ -42,7 +42,7 @@ await everywhere(async ({ page, look }) => {
 });
 
 const place = (path) => `nav li a[href="/console/${path}"]`;
-// In the list of the navigation that is in sight.
+// A link in the visible navigation.
 const visit = async (page, path) => page.locator(place(path)).locator('visible=true').first().click();
 
 for (const locale of ['en-CA', 'fr-CA']) {
@@ -50,7 +50,7 @@ for (const locale of ['en-CA', 'fr-CA']) {
   await signIn(page);
   clicks();
 
-  // The sample called today: the way to a caller of a day is the same for yesterday, one link further.
+  // The simulated calls are of today: yesterday's callers are one link further.
   await visit(page, 'today');
   await page.locator('a[rel=prev]').click();
   await page.waitForURL(/day=/);
@@ -111,13 +111,13 @@ for (const locale of ['en-CA', 'fr-CA']) {
   assert.ok(done <= 3, `a notice took ${done} clicks`);
   assert.equal(await page.locator('article.notice').count(), Number(waiting) - 1);
   told(`a notice is done with ${done} clicks, ${locale}`);
-  // For the next one: a change that is live, and one that waits.
+  // For the next window: a change that is live, and one that waits.
   await change('A little dearer', '370.00');
   await change(`Much dearer again, ${locale}`, '990.00');
   await context.close();
 }
 
-// By keyboard alone, without scripts; two windows: who comes second learns who was faster.
+// By keyboard alone, without scripts. In two windows, the second person learns who was faster.
 {
   const { context, page } = await open({ javaScriptEnabled: false });
   await signIn(page);

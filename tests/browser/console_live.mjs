@@ -1,9 +1,9 @@
-// Ten boards under load: nine clients that do what the page's script does, and one real browser. About fifty messages a second
-// come in for SECONDS (600). Each P1 must stand on the browser's board within a second of Vapi's answer, nobody loses the
-// connection, and neither the server's memory nor the page's grows with time.
+// Ten boards under load: nine clients that act like the page's script, and one real browser. About fifty messages per
+// second arrive for SECONDS (600). Each P1 must appear on the browser's board within a second of Vapi's response, no
+// client loses the connection, and neither the server's memory nor the page's grows with time.
 //
-// In: RINGBOOK (the program), RINGBOOK_URL, RINGBOOK_ADMIN_KEY, RINGBOOK_VAPI_SECRET, SERVER_PID, SECONDS. Out: exit status and
-// the figures.
+// It reads RINGBOOK (the program), RINGBOOK_URL, RINGBOOK_ADMIN_KEY, RINGBOOK_VAPI_SECRET, SERVER_PID and SECONDS. It
+// prints the figures.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ import { RINGBOOK_ADMIN_KEY, RINGBOOK_URL, end, open, signIn, told } from './con
 
 const { RINGBOOK, RINGBOOK_VAPI_SECRET, SERVER_PID, SECONDS = '600' } = process.env;
 const BOARDS = 9;
-// A simulated call is about twenty messages.
+// A simulated call has about twenty messages.
 const CALLS_PER_SECOND = 2.5;
 const MAX_LATENCY_MS = 1_000;
 const MAX_GROWTH = 1.3;
@@ -40,7 +40,7 @@ const post = async (message) => {
   assert.equal(response.status, 200, await response.text());
 };
 
-// A board without a browser: it listens, and reads its main part whenever something changed, as console.js does.
+// A board without a browser: it listens for events, and reads its main part after each change, as console.js does.
 const counts = { events: 0, loads: 0, lost: 0 };
 const board = async (until) => {
   const signedIn = await fetch(`${RINGBOOK_URL}/console/login`, {

@@ -1,7 +1,8 @@
-// Who is on, in the console: the month as it looks, a holiday in at most 4 clicks and a swap of two shifts in at most 5 from the
-// board, a replacement that is taken back, a calendar feed; by mouse and by keyboard, in both languages, and without scripts.
+// The page "Who is on" of the console: a holiday in at most 4 clicks from the board, a swap of two shifts in at most 5,
+// an override that is deleted again, a calendar feed. It runs by mouse and by keyboard, in both languages, and without
+// scripts.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS. Out: exit status, a line for each step, and screenshots.
+// It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS. It prints a line for each step, and writes screenshots.
 
 import assert from 'node:assert/strict';
 import { RINGBOOK_URL, api, end, everywhere, open, signIn, told } from './console_window.mjs';
@@ -17,7 +18,7 @@ const change = async (path, fields) => {
 };
 const overrides = async () => (await api('GET', `${BOOK}/shift-overrides`)).items;
 
-// Two people alternate by the week, a third has the nights of weekdays; this month is known whenever the story is told.
+// Two people alternate weekly, a third has the nights of weekdays; so the month's shifts are known at any time.
 await change('', { rotation_from: '2026-11-23T08:00' });
 const nights = Object.fromEntries(['monday', 'tuesday', 'wednesday', 'thursday'].map((day) => [day, ['17:00-08:00']]));
 await api('PUT', `${BOOK}/calendars/nights`, { open: nights, evening_from: '18:00', evening_until: '22:00', weekend: [] });
@@ -30,7 +31,7 @@ await api('PUT', `${BOOK}/shift-overrides/new_year`, {
   contact: 'second', instead_of: 'on_call', from: '2030-12-31T17:00', until: '2031-01-02T08:00', comment: 'Mario is away',
 });
 
-// The page, as it looks: with gaps and a holiday, with a day, with a shift that was chosen, with what was typed wrongly.
+// Checks readability: with gaps and a holiday, with a day, with a chosen shift, with invalid input.
 await everywhere(async ({ page, look }) => {
   await signIn(page);
   await page.goto(PAGE);
@@ -122,7 +123,7 @@ async function month(page) {
   await context.close();
 }
 
-// A calendar feed, which another program reads; and all of it without scripts.
+// A calendar feed, which another program reads. Then everything without scripts.
 {
   const { context, page } = await open({ javaScriptEnabled: false });
   await signIn(page);

@@ -1,9 +1,9 @@
-// Try, Words and feedback in the console: a caller's words are tried; a decision that was wrong is said to be wrong from the
-// board and becomes a case; words that no rule understood become a rule. On a phone and on a desk, light and dark, in both
-// languages, by mouse and by keyboard, and once without scripts. Mouse presses are counted.
+// Try, Words and feedback in the console: a caller's words are evaluated; a wrong decision is reported from the board
+// and becomes a case; words that no rule understood become a rule. It runs on a phone and on a desktop, light and dark,
+// in both languages, by mouse with counted clicks, by keyboard, and once without scripts.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, RINGBOOK_VAPI_SECRET, ARTIFACTS, calls that were simulated beforehand (CALLS=60). Out:
-// exit status, a line for each step, and screenshots.
+// It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY, RINGBOOK_VAPI_SECRET and ARTIFACTS, and needs simulated calls (CALLS=60).
+// It prints a line for each step, and writes screenshots.
 
 import assert from 'node:assert/strict';
 import { RINGBOOK_URL, api, end, everywhere, open, signIn, told } from './console_window.mjs';
@@ -11,7 +11,7 @@ import { RINGBOOK_URL, api, end, everywhere, open, signIn, told } from './consol
 const MAX_CLICKS = 5;
 const BOOK = '/rulebooks/default';
 
-// A call as Vapi reports it: no simulated one, since those tell nothing about words.
+// A call as Vapi reports it. Simulated calls do not count for words.
 const report = async (id, said, name) => {
   const at = new Date();
   const began = new Date(at - 60_000).toISOString();
@@ -52,7 +52,7 @@ for (const [id, said, name] of [
 
 const conversation = 'Agent: Is there water on the floor?\nCaller: Yes, my basement is flooding, and I have roots in my drain.';
 
-// Every page, as it looks.
+// Every page, checked for readability.
 await everywhere(async ({ page, look, width, locale }) => {
   const text = (english, french) => (locale === 'fr-CA' ? french : english);
   await signIn(page);
@@ -102,7 +102,7 @@ await everywhere(async ({ page, look, width, locale }) => {
 // "The decision was wrong" from the board, and its case.
 {
   const { context, page, clicks } = await open({ width: 1440 });
-  // A board that is made anew between the press and the release of a mouse would have to be pressed twice.
+  // If the board is rendered again between press and release, the click is lost and must be repeated.
   await page.route(/\/console\/events|part=main/, (route) => route.abort('internetdisconnected'));
   await signIn(page);
   clicks();
@@ -114,7 +114,7 @@ await everywhere(async ({ page, look, width, locale }) => {
   await page.fill('#wrong-comment', 'The water had stopped.');
   await page.locator('details.wrong form button.main').click();
   await page.locator('p.done[role=status]').waitFor();
-  // A choice from a list is two presses of a mouse, which `selectOption` spares.
+  // Choosing from a list takes two clicks, which `selectOption` does not need.
   const pressed = clicks() + 2;
   assert.ok(pressed <= MAX_CLICKS, `${pressed} clicks`);
   told(`"the decision was wrong" from the board takes ${pressed} clicks`);
@@ -181,7 +181,7 @@ await everywhere(async ({ page, look, width, locale }) => {
   await key('Enter');
   await page.waitForURL(/done=noted/);
   told('feedback by keyboard, without scripts');
-  // Two tabs: what one of them writes, the other sees before it writes.
+  // Two tabs: each sees the other's change before it writes.
   const other = await context.newPage();
   await page.goto(`${RINGBOOK_URL}/console/words/add?phrase=tuyau+gelé&language=fr&target=service:sump`);
   await other.goto(`${RINGBOOK_URL}/console/words/add?phrase=valve&language=fr&target=service:sump`);

@@ -1,7 +1,8 @@
-// What the stories of the console share: a window, signing in, and a look that holds of every page.
+// Code that the stories of the console share: a window, signing in, and a readability check for every page.
 //
-// A window fails the story when a page asks another host, breaks the content policy or throws. A look keeps a screenshot and
-// holds that every text stands out, that nothing is wider than the window, and that axe finds nothing.
+// A window fails the story if a page contacts another host, violates the content policy or throws. The check stores a
+// screenshot, and requires that every text has enough contrast, that nothing is wider than the window, and that axe
+// finds nothing.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -10,7 +11,7 @@ import { chromium } from 'playwright-core';
 import { unreadable } from './readable.mjs';
 
 export const { RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS } = process.env;
-// Of a long page, a picture shows so many pixels.
+// Maximum height of a screenshot, in pixels.
 const MAX_HEIGHT = 1_600;
 const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -19,7 +20,8 @@ const faults = [];
 
 export const told = (text) => console.log(`ok  ${text}`);
 
-// A window of its own; `look(name)` judges and keeps what it shows, `clicks()` is how often a mouse was pressed since the last time.
+// A separate window. `look(name)` checks the page and stores a screenshot; `clicks()` is the number of clicks since its
+// last call.
 export const open = async ({ width = 1440, colorScheme = 'light', locale = 'en-CA', javaScriptEnabled = true } = {}) => {
   const viewport = { width, height: width < 600 ? 740 : 900 };
   const context = await browser.newContext({ viewport, colorScheme, locale, javaScriptEnabled });
@@ -63,7 +65,7 @@ export const signIn = async (page, key = RINGBOOK_ADMIN_KEY) => {
   await page.waitForURL(`${RINGBOOK_URL}/console`);
 };
 
-// Runs `story({ page, look, … })` in each size, colour scheme and language that a page must hold in.
+// Runs `story({ page, look, … })` in each size, colour scheme and language that a page must support.
 export const everywhere = async (story) => {
   for (const [colorScheme, locale] of [['light', 'en-CA'], ['dark', 'fr-CA']]) {
     for (const width of [360, 768, 1440]) {
@@ -75,7 +77,7 @@ export const everywhere = async (story) => {
   }
 };
 
-// An operation of the admin API, for what a story needs beforehand.
+// Calls an operation of the admin API, to prepare a story.
 export const api = async (method, path, body) => {
   const response = await fetch(`${RINGBOOK_URL}/admin/v1${path}`, {
     method,
@@ -87,7 +89,7 @@ export const api = async (method, path, body) => {
   return text ? JSON.parse(text) : undefined;
 };
 
-// To be called last.
+// Call this last.
 export const end = async () => {
   await browser.close();
   if (faults.length) throw new Error(faults.join('\n'));

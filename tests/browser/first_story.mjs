@@ -1,7 +1,7 @@
-// What a new user does first, in Swagger UI and with what it has filled in: authorize, a quote, a price, the next quote; and a
-// bad condition, whose error says on the screen what is wrong and where.
+// The first steps of a new user in Swagger UI, with its default input: authorize, a quote, a price, the next quote, and
+// an invalid condition whose error shows what is wrong and where.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY. Out: exit status, a line for each step, and a screenshot in artifacts/.
+// It reads RINGBOOK_URL and RINGBOOK_ADMIN_KEY. It prints a line for each step, and writes a screenshot to artifacts/.
 
 import assert from 'node:assert/strict';
 import { open } from './swagger.mjs';
@@ -25,7 +25,7 @@ const quote = async () => {
 const [from, to, revision] = await quote();
 told(`authorized; what is filled in is quoted ${from} to ${to}`);
 
-// The guide's own link, as it is pressed.
+// Follows the guide's own link.
 await ui.page.click('.info a[href="#/services/put_service"]');
 await ui.page.locator('.opblock[id$="-put_service"] .execute').waitFor();
 told('the link of the guide opens the operation');

@@ -1,7 +1,7 @@
-// How /docs looks: light and dark, on a desk, a tablet and a phone, at rest, while an operation is looked for, with one open,
-// with its answer, and in the dialog where the key goes in, which is reached and used by keyboard alone.
+// Checks the appearance of /docs: light and dark, on a desktop, a tablet and a phone; idle, during a search, with an
+// open operation, with its response, and in the dialog for the key, which works with the keyboard alone.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS. Out: exit status, a line for each look, and screenshots.
+// It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS. It prints a line for each check, and writes screenshots.
 
 import assert from 'node:assert/strict';
 import { open } from './swagger.mjs';

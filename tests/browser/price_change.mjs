@@ -1,8 +1,8 @@
-// The story of a price change, told in Swagger UI alone: quote, change set, diff, backtest, publish, quote, roll back,
-// quote, audit log. Nothing is sent but by the page's own buttons.
+// A price change in Swagger UI alone: quote, change set, diff, backtest, publish, quote, roll back, quote, audit log.
+// Only the page's own buttons send requests.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, CALLS (how many stored calls the backtest must see). Out: exit status, a line for
-// each step, and screenshots in artifacts/.
+// It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and CALLS (the number of stored calls that the backtest must process). It
+// prints a line for each step, and writes screenshots to artifacts/.
 
 import assert from 'node:assert/strict';
 import { open } from './swagger.mjs';
@@ -68,7 +68,7 @@ const after = await quote();
 assert.deepEqual(after.map(Number), before.map((price) => Number(price) + 20));
 told(`published as revision ${published.revision}; the next quote is ${after.join(' to ')}`);
 
-// It is filled in as a trial: nobody rolls back by pressing Execute.
+// Its default input is a dry run: nobody rolls back by pressing Execute.
 await call(200, 'roll_back', { rulebook, number: south.version, version: published.revision, dry_run: 'false' });
 assert.deepEqual(await quote(), before);
 told(`rolled back; the next quote is ${before.join(' to ')}`);

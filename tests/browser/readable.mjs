@@ -1,7 +1,5 @@
-// What of a page cannot be read well, as a list of sentences: text that hardly stands out from what is behind it (WCAG asks
-// for 4.5 to 1), text that is cut off, and whatever is wider than the window.
-//
-// In: a page, as it stands. Out: the faults found, each once.
+// Lists readability faults of a page as sentences, each once: text with a contrast below 4.5 to 1 (WCAG), text that is
+// cut off, and elements that are wider than the window.
 
 export const unreadable = (page) => page.evaluate(look);
 

@@ -1,14 +1,14 @@
-// The search box of /docs, with the words of owners and technicians, in English and French: each finds the operation that does
-// it, none finds everything, and a word that nobody knows is answered with others.
+// Tests the search box of /docs with the words of owners and technicians, in English and French. Each word finds the
+// right operation, none finds all operations, and an unknown word suggests similar ones.
 //
-// In: RINGBOOK_URL. Out: exit status, and a line for each word with how many operations it found.
+// It reads RINGBOOK_URL, and prints for each word how many operations it found.
 
 import assert from 'node:assert/strict';
 import { open } from './swagger.mjs';
 
 const { RINGBOOK_URL, ARTIFACTS } = process.env;
 
-// A word, and an operation that must be among what is found.
+// A word, and an operation that the search must find.
 const words = `
 price put_service
 prices put_service

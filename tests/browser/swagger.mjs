@@ -1,8 +1,8 @@
-// Swagger UI as a person uses it: finds an operation, tries it out, reads what came back.
+// Uses Swagger UI as a person does. The page object's `call` finds an operation, types into its fields and presses its
+// buttons; nothing here sends a request itself.
 //
-// In: the server's address and an admin key. Out: a page object whose `call` finds an operation, types into its own fields and
-// presses its own buttons; nothing here sends a request itself. A request to any other host, an error in the console (the
-// content policy's are among them) and an exception fail the story when it is closed.
+// A request to another host, an error in the console (including violations of the content policy) and an exception fail
+// the story when it is closed.
 
 import { chromium } from 'playwright-core';
 
@@ -18,7 +18,7 @@ export async function open(url, { width = 1280, height = 900, colorScheme = 'lig
     if (address.protocol.startsWith('http') && address.origin !== url) faults.push(`asked another host: ${request.url()}`);
   });
   page.on('console', (message) => {
-    // That an answer was a 4xx is what a story may be about.
+    // A story may expect a 4xx response.
     const refused = /^Failed to load resource: .* status of 4\d\d/.test(message.text());
     if (message.type() === 'error' && !refused) faults.push(`in the console: ${message.text()}`);
   });
@@ -41,7 +41,7 @@ class SwaggerUi {
     await this.page.click('.auth-btn-wrapper .btn-done');
   }
 
-  // Looks an operation up by its id and opens it.
+  // Finds an operation by its id and opens it.
   async find(operation) {
     await this.page.fill('.operation-filter-input', operation);
     const block = this.page.locator(`.opblock[id$="-${operation}"]`);
@@ -53,8 +53,8 @@ class SwaggerUi {
     return block;
   }
 
-  // Calls an operation by its id: fills the parameters and the body (or makes one of what is filled in), executes, gives
-  // back status and body.
+  // Calls an operation by its id: fills the parameters and the body (or derives it from the default input), executes,
+  // and returns status and body.
   async call(operation, parameters = {}, body) {
     const block = await this.find(operation);
     for (const [name, value] of Object.entries(parameters)) {
@@ -79,7 +79,7 @@ class SwaggerUi {
     return { status, text, body: parsed(text) };
   }
 
-  // A picture of an operation with what it last answered.
+  // A screenshot of an operation with its last response.
   async picture(file, operation) {
     await this.page.fill('.operation-filter-input', operation);
     const block = this.page.locator(`.opblock[id$="-${operation}"]`);

@@ -1,7 +1,7 @@
-// What somebody sees who tries an operation out: the schema beside the body, what people change filled in, what is wrong first,
-// a key that stays for the tab and is on no screen; Authorize within sight; and nothing under something else on a phone.
+// Checks what a person sees when trying an operation: the schema beside the body, useful default input, faults first, a
+// key that stays for the tab and is never visible, Authorize within sight, and nothing covered on a phone.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY, ARTIFACTS. Out: exit status, a line for each step, and screenshots.
+// It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS. It prints a line for each step, and writes screenshots.
 
 import assert from 'node:assert/strict';
 import { open } from './swagger.mjs';
@@ -86,7 +86,7 @@ for (const width of [1280, 390]) {
   await ui.close();
 }
 
-// Texts and controls within sight of which the middle is under something else.
+// Visible texts and controls whose middle is covered by another element.
 function covered(page) {
   return page.evaluate(() => {
     const faults = [];

@@ -1,7 +1,8 @@
-// The README's story, told with the generated TypeScript client against a running server: a service and its price, a quote, a
-// stale write, a change set with its diff and backtest, the way back, lists in pages, a viewer, the audit log, keys, decisions.
+// The README's steps with the generated TypeScript client against a running server: a service and its price, a quote, a
+// stale write, a change set with its diff and backtest, a roll back, lists in pages, a viewer, the audit log, keys,
+// decisions.
 //
-// In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY; some calls have been simulated. Out: exit status, a line for each step.
+// It reads RINGBOOK_URL and RINGBOOK_ADMIN_KEY, and needs some simulated calls. It prints a line for each step.
 
 import assert from 'node:assert/strict';
 import * as ringbook from '../../clients/typescript';
@@ -15,7 +16,7 @@ const rulebook = 'default';
 const code = 'camera_inspection';
 const told = (text: string) => console.log(`ok  TypeScript: ${text}`);
 
-// What came back, or the problem as the test's failure.
+// Returns the response, or fails the test with the problem.
 function good<T>({ data, error }: { data?: T; error?: unknown }): T {
   assert.equal(error, undefined, JSON.stringify(error));
   assert.ok(data !== undefined);

@@ -19,7 +19,7 @@ import vapi
 
 URL, SECRET = os.environ["RINGBOOK_URL"], os.environ["RINGBOOK_VAPI_SECRET"].encode()
 SAMPLES = Path(__file__).parents[1] / "data" / "vapi"
-# The messages whose answer Vapi reads; of the others it reads none.
+# The messages whose response Vapi reads; it ignores all other responses.
 READ = {
     "assistant-request": "AssistantRequest",
     "tool-calls": "ToolCalls",
@@ -56,7 +56,7 @@ for path in samples:
     kind = json.loads(body)["message"]["type"]
     answer = post(body)
     if kind == "voice-request":
-        # Its answer is sound, and Ringbook makes none: of a 200 Vapi would play the body.
+        # Its response is valid, but Ringbook sends none: if it got a 200, Vapi would play the body.
         assert answer.status_code == 400, f"{path.name}: {answer.status_code} {answer.text}"
         continue
     assert answer.status_code == 200, f"{path.name}: {answer.status_code} {answer.text}"

@@ -1,6 +1,4 @@
-//! Callers and an editor, who remember what they were answered.
-//!
-//! In: a server that may vanish at any time. Out: every message with what became of it, and every edit.
+//! Callers and an editor that send requests to a server that may fail at any time, and remember every response.
 
 use std::{
     net::SocketAddr,
@@ -25,42 +23,43 @@ use crate::{
     world::World,
 };
 
-/// The row that is edited.
+/// The row to edit.
 pub const PRICE: &str = "/admin/v1/rulebooks/default/services/camera_inspection";
 
-/// A message and what became of it.
+/// A message and its response.
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub call: String,
     pub kind: &'static str,
     pub hash: String,
-    /// The answer of a 2xx.
+    /// The body of a 2xx response.
     pub answer: Option<Value>,
-    /// There was no answer at all.
+    /// Whether there was no response at all.
     pub silent: bool,
 }
 
-/// An edit and what became of it: the price, and the version that was answered.
+/// An edit and its response: the price, and the returned version.
 #[derive(Clone, Debug)]
 pub struct Edited {
     pub cents: i64,
     pub version: Option<i64>,
 }
 
-/// What everybody remembers.
+/// Everything that the clients remember.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     pub sent: Vec<Sent>,
     pub edits: Vec<Edited>,
-    /// Answers that a campaign does not allow: `status: body`.
+    /// Responses that a campaign does not allow: `status: body`.
     pub wrong: Vec<String>,
-    /// The longest that somebody waited for an answer.
+    /// The longest response time.
     pub longest: Duration,
-    /// Bodies of errors, for the search for secrets.
+    /// Bodies of errors, to be searched for secrets.
     pub errors: Vec<String>,
-    /// Messages that were kept in the spool, as the answer said.
+    /// Number of messages that are in the spool according to their response.
     pub spooled: u64,
-    /// Messages that were answered and kept nowhere, as the answer said: a caller waits for a price, come what may.
+    /// Number of messages that were answered but stored nowhere, according to their response: a caller always gets a
+    /// price.
     pub unrecorded: u64,
 }
 
@@ -70,7 +69,7 @@ impl Memory {
     }
 }
 
-/// A message as of now: its call has just ended.
+/// A message with the current time: its call has just ended.
 pub fn as_of_now(world: &World, message: &Value) -> Vec<u8> {
     let now = world.clock.now();
     let at = |seconds: i64| {
@@ -88,30 +87,30 @@ pub fn as_of_now(world: &World, message: &Value) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Posts a message. Out: status and body, nothing when there was no answer.
+/// Posts a message. Returns status and body; `None` without a response.
 pub async fn post(world: &World, address: SocketAddr, body: &[u8]) -> Option<(StatusCode, String)> {
     let answer = posted(world, address, body).await?;
     Some((answer.status, answer.text))
 }
 
-/// What a message was answered.
+/// The response to a message.
 struct Answer {
     status: StatusCode,
     text: String,
-    /// It says when to try again.
+    /// Whether it has Retry-After.
     retries: bool,
-    /// How it was taken, where that was not as usual.
+    /// How it was accepted, if not as usual.
     degraded: Option<String>,
 }
 
-/// The same, with all that was answered.
+/// Same as [`post`], with the whole response.
 async fn posted(world: &World, address: SocketAddr, body: &[u8]) -> Option<Answer> {
     let timestamp = world.clock.now().timestamp().to_string();
     let signature = sign(VAPI_SECRET, &timestamp, body);
     exchange(world, address, body, &timestamp, &signature).await
 }
 
-/// The same with a signature of the caller's.
+/// Same as [`post`], with the given timestamp and signature.
 pub async fn post_with(
     world: &World,
     address: SocketAddr,
@@ -145,7 +144,7 @@ pub fn hash(body: &[u8]) -> String {
     hex::encode(Sha256::digest(body))
 }
 
-/// Traffic that goes on until it is told to stop.
+/// Traffic that continues until it is stopped.
 pub struct Load {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
@@ -153,18 +152,18 @@ pub struct Load {
     tasks: JoinSet<()>,
 }
 
-/// Who sends, and where to.
+/// The senders and their targets.
 #[derive(Clone)]
 pub struct Traffic {
-    /// Part of every call's name.
+    /// Part of every call's id.
     pub name: String,
-    /// The servers, taken in turn.
+    /// The servers, used in turn.
     pub addresses: Vec<SocketAddr>,
     pub senders: usize,
     pub edits: bool,
-    /// Every so many calls, one is an emergency that is texted.
+    /// Every n-th call is an emergency that sends an SMS message.
     pub emergency_every: u64,
-    /// The rest between two messages of a sender.
+    /// The pause between two messages of a sender.
     pub pause: Duration,
 }
 
@@ -202,7 +201,7 @@ impl Load {
                     if send(&world, address, &call, kind, &message, &memory).await {
                         answered.fetch_add(1, Ordering::AcqRel);
                     } else {
-                        // A server that is away is not hammered.
+                        // Do not hammer a server that is unavailable.
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                     tokio::time::sleep(traffic.pause).await;
@@ -224,12 +223,12 @@ impl Load {
         load
     }
 
-    /// How many messages have been answered.
+    /// Number of answered messages.
     pub fn answered(&self) -> u64 {
         self.answered.load(Ordering::Acquire)
     }
 
-    /// Waits until so many more messages have been answered.
+    /// Waits until this many more messages are answered.
     pub async fn until(&self, count: u64) {
         let (began, from) = (Instant::now(), self.answered());
         while self.answered() < from + count {
@@ -238,12 +237,12 @@ impl Load {
         }
     }
 
-    /// What everybody remembers now.
+    /// The current state of the memory.
     pub fn so_far(&self) -> Memory {
         self.memory.lock().unwrap().clone()
     }
 
-    /// Nobody begins anything new; what everybody remembers.
+    /// Stops the senders and returns the memory.
     pub async fn end(mut self) -> Memory {
         self.stop.store(true, Ordering::Release);
         while let Some(ended) = self.tasks.join_next().await {
@@ -254,7 +253,7 @@ impl Load {
 }
 
 impl Memory {
-    /// What two remember.
+    /// Merges two memories.
     pub fn add(&mut self, other: Self) {
         self.sent.extend(other.sent);
         self.edits.extend(other.edits);
@@ -266,7 +265,7 @@ impl Memory {
     }
 }
 
-/// Every second message is a report, one in so many of them an emergency; the others want a quote.
+/// Every second message is a report, every n-th report an emergency; the others request a quote.
 fn message(call: &str, number: u64, emergency_every: u64) -> (&'static str, Value) {
     if number.is_multiple_of(2) {
         let said = if (number / 2).is_multiple_of(emergency_every) {
@@ -281,7 +280,7 @@ fn message(call: &str, number: u64, emergency_every: u64) -> (&'static str, Valu
     }
 }
 
-/// Sends a message and remembers it; whether it was answered with a 2xx.
+/// Sends a message and remembers it. Returns whether the response was 2xx.
 pub async fn send(
     world: &World,
     address: SocketAddr,
@@ -328,9 +327,9 @@ pub async fn send(
     answered
 }
 
-/// Changes a price once, against the version that was just read, and remembers it.
+/// Changes a price once, with the version that was just read, and remembers it.
 pub async fn edit(world: &World, address: SocketAddr, memory: &Mutex<Memory>) {
-    // Each price is used once, so that a price in the database names its edit.
+    // Each price is used once, so that a price in the database identifies its edit.
     static NEXT: AtomicI64 = AtomicI64::new(40_000);
     let read = world
         .client

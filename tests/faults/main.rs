@@ -1,12 +1,12 @@
-//! Ringbook, broken on purpose: the real program in processes of its own, killed, cut off, stalled and lied to, and afterwards
-//! an oracle outside of it that says whether everything that was answered is there, once.
+//! Fault injection: runs the real program in its own processes, kills, pauses and disconnects it, and lets an external
+//! oracle check that everything answered is stored exactly once.
 //!
-//! In: `cargo test --test faults` runs the short version of the campaigns that need no other build; `make faults` runs all of
-//! them, long, and writes docs/fault-report.md. Arguments are the names of those that are to be run. Out: a line for each
-//! campaign, and failure when an invariant is violated, a planted defect is not found or its patch no longer applies.
+//! `cargo test --test faults` runs the short version of the campaigns that need no other build; `make faults` runs all
+//! of them, long, and writes docs/fault-report.md. Arguments select campaigns by name. It fails if an invariant is
+//! violated, a planted defect is not found or its patch no longer applies.
 //!
-//! [`world`] starts databases, programs and stand-ins; [`load`] plays callers and editors and remembers what they were
-//! answered; [`oracle`] checks the invariants; `campaigns` break things; [`report`] tells.
+//! [`world`] starts databases, programs and stand-ins; [`load`] plays callers and editors and remembers their
+//! responses; [`oracle`] checks the invariants; `campaigns` inject faults; [`report`] writes the results.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,7 +37,7 @@ use report::Outcome;
 use world::Scale;
 
 fn main() -> ExitCode {
-    // What a test harness would understand and this program does not, such as `--quiet`, is passed over.
+    // Ignore arguments for a test harness, such as `--quiet`.
     let filters: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let scale = Scale::from_environment();
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,17 +1,17 @@
-//! Says whether everything that was answered is there, once: from outside of the program, by plain SQL.
+//! Checks that everything answered is stored exactly once: from outside of the program, by plain SQL. It compares the
+//! database with the memory of callers and editors and with the stand-in's log.
 //!
-//! In: the database, what callers and editors remember, the stand-in's log. Out: every violation of the invariants, by the
-//! names they have here:
+//! The invariants have these names in violations:
 //!
-//! - I1 what was answered is recorded, with the answer that was given, when what waited in the spool is drained;
-//! - I2 one effect for each thing that was said: one event, one decision of a report, one lead, one text for each contact;
-//! - I3 event, decision, lead, text, revision and audit entry agree;
-//! - I4 a stored decision made again has the same bytes (`ringbook replay`);
-//! - I5 a text was taken at most once, and once more for each attempt of unknown fate; none is stuck; nothing was texted
-//!   that is not in the outbox;
-//! - I6 the audit log is whole (`ringbook audit verify`);
-//! - I7 each edit that was answered is a revision of its own, and nothing else is;
-//! - I8 no caller's data and no secret is in a log, a metric or an error.
+//! - I1 every answered message is recorded with the response that it got, once the spool is drained;
+//! - I2 each event has one effect: one event, one decision of a report, one lead, one SMS message for each contact;
+//! - I3 event, decision, lead, SMS message, revision and audit entry agree;
+//! - I4 a replayed decision has the same bytes (`ringbook replay`);
+//! - I5 an SMS message was accepted at most once, and once more for each attempt with an unknown outcome; none is
+//!   stuck; nothing was sent that is not in the outbox;
+//! - I6 the audit log is intact (`ringbook audit verify`);
+//! - I7 each answered edit is one revision, and there are no others;
+//! - I8 no log, metric or error contains a caller's data or a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -23,17 +23,17 @@ use crate::load::Memory;
 use crate::support::messages::PERSONAL;
 use crate::world::{SECRET_KEY, TWILIO_TOKEN, World};
 
-/// What a campaign may expect beyond the invariants.
+/// The exceptions that a campaign allows.
 #[derive(Clone, Default)]
 pub struct Expects {
-    /// The texts that have come to an end, by their references: those there were when nothing was on its way. One that came
-    /// later, such as an escalation that fell due while the program was being stopped, may wait.
+    /// The references of SMS messages that must have reached a final state: those that existed when nothing was being
+    /// sent. A later one may wait, such as an escalation that fell due during the shutdown.
     pub settled: BTreeSet<String>,
-    /// The stand-in's list could be read whenever it mattered: no text was taken twice.
+    /// Whether Twilio's list was always readable, so that no message may be accepted twice.
     pub once: bool,
 }
 
-/// Every violation; none when all holds.
+/// Every violation; empty if all invariants hold.
 pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: &Expects) -> Vec<String> {
     let db = world.look().await;
     let mut found = Vec::new();
@@ -45,7 +45,7 @@ pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: 
     db.close().await.unwrap();
     again(world, binary, &mut found).await;
     secrets(world, memory, &mut found);
-    // A campaign that goes wrong goes wrong everywhere: the first of each kind say enough.
+    // A systematic fault appears everywhere: report only the first violations of each kind.
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut told: Vec<String> = Vec::new();
     for violation in found {
@@ -64,7 +64,7 @@ pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: 
     told
 }
 
-/// How many answered messages are not recorded, or not yet.
+/// Number of answered messages that are not recorded, or not yet.
 pub async fn missing(db: &DatabaseConnection, memory: &Memory) -> usize {
     let mut found = Vec::new();
     answered(db, memory, &mut found).await;
@@ -180,7 +180,7 @@ async fn agreement(db: &DatabaseConnection, found: &mut Vec<String>) {
             found.push(format!("I3 {what}: {}", row[0]));
         }
     }
-    // Whom a decision says to text is in the outbox.
+    // Every recipient of a decision is in the outbox.
     let texted = select(
         db,
         "SELECT {id:decision_id}, contact FROM sms_messages WHERE decision_id IS NOT NULL",
@@ -308,7 +308,7 @@ async fn edits(db: &DatabaseConnection, memory: &Memory, found: &mut Vec<String>
     }
 }
 
-/// What the program itself proves about its past, in a process of its own.
+/// The program's own verification of its past, in a separate process.
 async fn again(world: &World, binary: &Path, found: &mut Vec<String>) {
     for (invariant, arguments) in [
         ("I4", &["replay", "--quiet", "--days", "1"][..]),
@@ -325,7 +325,7 @@ async fn again(world: &World, binary: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// What must never be shown.
+/// Texts that must never appear.
 pub fn planted() -> Vec<&'static str> {
     let mut all = PERSONAL.to_vec();
     all.extend([
@@ -351,19 +351,19 @@ fn secrets(world: &World, memory: &Memory, found: &mut Vec<String>) {
         }
     }
     for line in logs.lines() {
-        // A full disk cuts a line off, and the next one follows it at once.
+        // A full disk truncates a line, and the next one follows it directly.
         let line = match line.rfind("{\"timestamp\"") {
             Some(at) if world.logs_in.is_some() => &line[at..],
             _ => line,
         };
-        // A program that was killed may have been writing its last line.
+        // A killed program may have been writing its last line.
         if line.ends_with('}') && serde_json::from_str::<Value>(line).is_err() {
             found.push(format!("I8 a log line is not one JSON object: {line}"));
         }
     }
 }
 
-/// Rows of texts. `{id:x}`, `{hex:x}` and `{text:x}` stand for what each database has for them.
+/// Rows as strings. `{id:x}`, `{hex:x}` and `{text:x}` are replaced with each database's expression.
 pub async fn select(db: &DatabaseConnection, sql: &str) -> Vec<Vec<String>> {
     let postgres = db.get_database_backend() == DatabaseBackend::Postgres;
     let mut text = String::new();

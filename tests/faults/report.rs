@@ -1,7 +1,7 @@
-//! What was seen. In: the outcome of each campaign. Out: a line for each on standard output, and the report as Markdown.
+//! Prints a line for each campaign, and writes the report as Markdown.
 //!
-//! The report is made of what is kept beside it, a JSON object a line: the last outcome of each campaign, so that one that was
-//! run by itself takes its place among the others.
+//! The report is built from a file beside it, with one JSON object per line: the last outcome of each campaign. So a
+//! campaign that runs alone replaces its own outcome only.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::campaigns::Campaign;
 
-/// What became of a campaign.
+/// The outcome of a campaign.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     pub name: String,
     /// The database.
     pub on: String,
-    /// How often the fault was made.
+    /// How often the fault was injected.
     pub n: u64,
-    /// What N counts.
+    /// The unit of `n`.
     pub unit: String,
-    /// What was seen besides.
+    /// Other observations.
     pub seen: Vec<String>,
     pub violations: Vec<String>,
-    /// Why it was not run.
+    /// Why it did not run.
     pub not_run: Option<String>,
     pub took_s: u64,
-    /// How many programs wanted a processor when it began.
+    /// The system load when it began.
     pub load: f64,
-    /// What was tried: the day, the revision and the build.
+    /// The tested version: the day, the revision and the build.
     pub of: String,
 }
 
@@ -42,14 +42,14 @@ impl Outcome {
     }
 }
 
-/// How many programs want a processor, in the mean of the last minute; 0 where the system does not say.
+/// The load average of the last minute; 0 if the system does not provide it.
 pub fn machine_load() -> f64 {
     let told = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let first = told.split(' ').next().unwrap_or_default();
     first.parse().unwrap_or(0.0)
 }
 
-/// A line about a campaign, and one for each violation.
+/// Prints a line about a campaign, and one for each violation.
 pub fn tell(outcome: &Outcome) {
     let Outcome { name, on, n, unit, .. } = outcome;
     if let Some(why) = &outcome.not_run {
@@ -67,12 +67,12 @@ pub fn tell(outcome: &Outcome) {
     }
 }
 
-/// Nothing is known any more.
+/// Deletes all outcomes.
 pub fn begin(report: &Path) {
     let _ = std::fs::remove_file(kept_beside(report));
 }
 
-/// Adds an outcome to what is known, in the place of an earlier one, and writes the report.
+/// Stores an outcome, replaces an earlier one of the same campaign, and writes the report.
 pub fn add(report: &Path, all: &[Campaign], outcome: Outcome) {
     let file = kept_beside(report);
     let mut known: Vec<Outcome> = std::fs::read_to_string(&file)
@@ -82,7 +82,7 @@ pub fn add(report: &Path, all: &[Campaign], outcome: Outcome) {
         .collect();
     known.retain(|earlier| (&earlier.name, &earlier.on) != (&outcome.name, &outcome.on));
     known.push(outcome);
-    // In the order in which they are listed; what is no campaign any more is forgotten.
+    // In the order of the list; outcomes of removed campaigns are dropped.
     let known: Vec<Outcome> = all
         .iter()
         .filter_map(|campaign| known.iter().find(|outcome| outcome.is_of(campaign)).cloned())
@@ -199,7 +199,7 @@ fn rate(n: u64) -> String {
     }
 }
 
-/// 10,000 for 10000.
+/// Formats 10000 as 10,000.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

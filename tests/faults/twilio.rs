@@ -1,6 +1,4 @@
-//! A stand-in for Twilio that keeps a log of what it took: the other half of the truth about a text.
-//!
-//! In: how to answer, changed at any time. Out: an address, and every text that was taken, by the reference in its body.
+//! A stand-in for Twilio that logs the SMS messages that it accepted. Its response mode can change at any time.
 
 use std::{
     collections::BTreeMap,
@@ -13,20 +11,20 @@ use poem::{Endpoint, Request, Response, Server, http::StatusCode, listener::TcpA
 use serde_json::json;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// How a request for a text is answered.
+/// The response to a request that sends an SMS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Taken, and said so.
+    /// Accept it.
     Take,
-    /// Taken, and said so after so many milliseconds.
+    /// Accept it after this many milliseconds.
     TakeSlowly(u64),
-    /// Taken, and a server error is answered.
+    /// Accept it, but respond with a server error.
     TakeAndFail,
-    /// Not taken: too many requests, after so many milliseconds.
+    /// Reject it: too many requests, after this many milliseconds.
     Busy(u64),
 }
 
-/// A text that was taken.
+/// An accepted SMS message.
 #[derive(Clone, Debug)]
 pub struct Taken {
     pub sid: String,
@@ -68,22 +66,22 @@ impl Twilio {
         format!("http://{}", self.address)
     }
 
-    /// Answers like this from now on.
+    /// Sets the mode from now on.
     pub fn set(&self, mode: Mode) {
         *self.state.mode.lock().unwrap() = mode;
     }
 
-    /// How many texts it was asked to send.
+    /// Number of requests to send an SMS message.
     pub fn requests(&self) -> u64 {
         *self.state.requests.lock().unwrap()
     }
 
-    /// Every text that was taken.
+    /// Every accepted SMS message.
     pub fn taken(&self) -> Vec<Taken> {
         self.state.taken.lock().unwrap().clone()
     }
 
-    /// How often each text was taken, by the reference in its body.
+    /// How often each SMS message was accepted, by the reference in its body.
     pub fn by_reference(&self) -> BTreeMap<String, Vec<String>> {
         let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for text in self.taken() {
@@ -116,7 +114,7 @@ impl Answers {
         answered(201, &answer)
     }
 
-    /// The newest first, a page of them, as Twilio does.
+    /// A page of the list, the newest first, as Twilio sends it.
     fn list(&self, query: &BTreeMap<String, String>) -> Response {
         let page: usize = query.get("PageSize").and_then(|size| size.parse().ok()).unwrap_or(50);
         let number: usize = query.get("Page").and_then(|size| size.parse().ok()).unwrap_or(0);

@@ -1,6 +1,5 @@
-//! What a campaign breaks: a database, programs on it, a stand-in for Twilio, and proxies between them.
-//!
-//! In: which database, how large a campaign is to be. Out: processes that can be killed, paused and stopped, their logs kept.
+//! The environment of a campaign: a database, programs on it, a stand-in for Twilio, and proxies between them. The
+//! programs can be killed, paused and stopped, and their logs are kept.
 
 use std::{
     fs::File,
@@ -28,24 +27,24 @@ use crate::{
 pub const SECRET_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 /// The account's token.
 pub const TWILIO_TOKEN: &str = "planted-twilio-token-5b1f";
-/// Long enough for any machine.
+/// A timeout that is long enough for any machine.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
-/// How much is done.
+/// The size of the campaigns.
 pub struct Scale {
-    /// All campaigns with their full counts, and a report.
+    /// Whether all campaigns run with their full counts and write a report.
     pub long: bool,
-    /// The program as it is given to people.
+    /// The released program.
     pub binary: PathBuf,
-    /// The program that breaks where it is told, if it was built.
+    /// The program with fault points, if it was built.
     pub breaking: Option<PathBuf>,
-    /// The program with mistakes in it (`scripts/build_with_defects.sh`), if it was built.
+    /// The program with planted defects (`scripts/build_with_defects.sh`), if it was built.
     pub defective: Option<PathBuf>,
-    /// Where the report goes; what it is made of is kept beside it.
+    /// The path of the report; the outcomes are stored beside it.
     pub report: Option<PathBuf>,
-    /// What is tried: the day, the revision and the build.
+    /// The tested version: the day, the revision and the build.
     pub of: String,
-    /// What the campaigns' numbers are divided by, to try a long run out.
+    /// Divides the campaigns' counts, to try a long run quickly.
     divide: u64,
 }
 
@@ -70,13 +69,13 @@ impl Scale {
         }
     }
 
-    /// So many in the long version, so many in the short one.
+    /// `long` in the long version, `short` in the short one.
     pub fn count(&self, long: u64, short: u64) -> u64 {
         if self.long { (long / self.divide).max(1) } else { short }
     }
 }
 
-/// Random numbers that come again with the same seed.
+/// Pseudorandom numbers, the same for the same seed.
 #[derive(Clone)]
 pub struct Dice(u64);
 
@@ -103,9 +102,9 @@ pub struct World {
     pub client: reqwest::Client,
     pub clock: Clock,
     folder: TempDir,
-    /// Where the programs' logs are, if not in the folder.
+    /// The folder of the programs' logs, if it is not the world's folder.
     pub logs_in: Option<PathBuf>,
-    /// What every program is started with, after the usual.
+    /// Additional environment variables of every program.
     pub env: Vec<(String, String)>,
     logs: std::sync::atomic::AtomicU64,
 }
@@ -129,25 +128,25 @@ impl World {
         }
     }
 
-    /// The same with a variable for every program.
+    /// Adds an environment variable for every program.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.retain(|(known, _)| known != name);
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
-    /// A folder that is gone at the end.
+    /// A folder that is removed at the end.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A port that is free now, for a program that is to have it again and again.
+    /// A free port, for a program that is restarted on it.
     pub fn address() -> SocketAddr {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     }
 
-    /// The program with the world's settings.
+    /// A command that runs the program with the world's settings.
     pub fn command(&self, binary: &Path) -> Command {
         let mut command = Command::new(binary);
         command
@@ -171,7 +170,7 @@ impl World {
         command
     }
 
-    /// A server on `address`, not yet ready.
+    /// Starts a server on `address`, without waiting until it is ready.
     pub fn start(&self, binary: &Path, address: SocketAddr, more: &[(&str, &str)]) -> Program {
         let number = self.logs.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let log = File::create(self.log(number)).unwrap();
@@ -189,7 +188,7 @@ impl World {
         }
     }
 
-    /// A server that is ready, and how long that took.
+    /// A server that is ready, and how long its start took.
     pub async fn started(&self, binary: &Path, address: SocketAddr, more: &[(&str, &str)]) -> (Program, Duration) {
         let began = Instant::now();
         let mut program = self.start(binary, address, more);
@@ -215,7 +214,7 @@ impl World {
         asked.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// A command of the program's, run to its end.
+    /// Runs a command of the program to its end.
     pub async fn run(&self, binary: &Path, arguments: &[&str]) -> Output {
         let mut command = self.command(binary);
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -224,7 +223,7 @@ impl World {
             .unwrap()
     }
 
-    /// Everything that all programs logged.
+    /// The logs of all programs.
     pub fn logs(&self) -> String {
         let mut all = String::new();
         for entry in std::fs::read_dir(self.log(0).parent().unwrap()).unwrap() {
@@ -248,7 +247,7 @@ impl World {
         lines.join("\n")
     }
 
-    /// The database, past every program.
+    /// A direct connection to the database.
     pub async fn look(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(self.database.url.clone());
         options.max_connections(2).sqlx_logging(false);
@@ -265,7 +264,7 @@ fn path() -> String {
     std::env::var("PATH").unwrap_or_default()
 }
 
-/// The program, which does not outlive the campaign.
+/// The program. It is killed when this is dropped.
 pub struct Program {
     child: Child,
 }
@@ -276,7 +275,7 @@ impl Program {
         self.child.id()
     }
 
-    /// Lets it open so many files and take so many bytes of addresses.
+    /// Limits its open files and its address space.
     pub fn limit(&self, descriptors: u64, addresses: u64) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         for (resource, most) in [(Resource::Nofile, descriptors), (Resource::As, addresses)] {
@@ -288,29 +287,29 @@ impl Program {
         }
     }
 
-    /// SIGKILL: nothing is finished, nothing is closed.
+    /// Sends SIGKILL: nothing is completed or closed.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         self.child.wait().unwrap();
     }
 
-    /// SIGSTOP: it stands still with all it holds.
+    /// Sends SIGSTOP: it stops with all its locks and leases.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// SIGCONT: it goes on as if no time had passed.
+    /// Sends SIGCONT: it continues as if no time had passed.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// SIGTERM, and whether it left in peace.
+    /// Sends SIGTERM. Returns whether it exited cleanly.
     pub async fn stop(mut self) -> bool {
         self.signal(Signal::TERM);
         self.ended().await == Some(0)
     }
 
-    /// Waits for its end; its status.
+    /// Waits until it exits and returns its status.
     pub async fn ended(&mut self) -> Option<i32> {
         let began = Instant::now();
         loop {
@@ -322,7 +321,7 @@ impl Program {
         }
     }
 
-    /// Whether it still runs.
+    /// Whether it is still running.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

@@ -88,7 +88,7 @@ async fn a_row_is_made_patched_and_deleted(database: Database) {
         matches!(status, StatusCode::CREATED | StatusCode::UNPROCESSABLE_ENTITY),
         "{made}"
     );
-    // A tax changes totals, which the sample's cases hold; a contact does not.
+    // A tax changes totals, which the sample's cases check; a contact does not.
     let path = "/admin/v1/rulebooks/default/contacts/reception";
     let row = json!({"name": "Office", "phone": "+15145550150", "language": "fr", "rank": 50, "on_call": false});
     let (status, made) = app.admin(Method::PUT, path, Some(&row)).await;
@@ -146,7 +146,7 @@ async fn a_write_without_or_with_an_old_version_is_refused(database: Database) {
 
 async fn bad_input_is_told_with_its_place(database: Database) {
     let app = TestApp::start(database).await;
-    // A path is decoded once: what is left is a code that nobody has, not a broken escape.
+    // A path is decoded once: the rest is an unknown code, not a broken escape.
     let path = "/admin/v1/rulebooks/a%25b/webhook-auth";
     assert_eq!(app.admin(Method::GET, path, None).await.0, StatusCode::NOT_FOUND);
     let (_, row) = app.admin(Method::GET, CAMERA, None).await;
@@ -233,7 +233,7 @@ async fn roles_and_rulebooks_bound_what_a_key_may_do(database: Database) {
         app.admin_with(&editor, Method::GET, "/admin/v1/api-keys", None).await.0,
         StatusCode::FORBIDDEN
     );
-    // Another's rulebook does not exist, to the byte of one that nobody has.
+    // Another key's rulebook gives the same bytes as one that does not exist.
     assert_eq!(
         app.admin_with(&editor, Method::GET, SERVICES, None).await.0,
         StatusCode::NOT_FOUND
@@ -290,7 +290,7 @@ async fn an_expired_or_revoked_key_opens_nothing(database: Database) {
     }
     let (_, keys) = app.admin(Method::GET, "/admin/v1/api-keys", None).await;
     assert!(!keys.to_string().contains(&expiring), "a key was shown a second time");
-    // Nobody shuts the door with the last key inside.
+    // The last valid key cannot be revoked.
     let items = keys["items"].as_array().unwrap();
     let own = items.iter().find(|key| key["name"] == "RINGBOOK_ADMIN_KEY").unwrap();
     let path = format!("/admin/v1/api-keys/{}", own["id"].as_str().unwrap());
@@ -315,7 +315,7 @@ async fn pages_stay_in_place_while_rows_come(database: Database) {
         assert_eq!(status, StatusCode::OK, "{page}");
         seen.extend(page["items"].as_array().unwrap().iter().map(|row| row["code"].clone()));
         if seen.len() == 2 {
-            // Before the place where the reader stands: it must not move the next page.
+            // The new row sorts before the reader's position: it must not shift the next page.
             let new = json!({"names": {"en": "First"}, "keywords": [], "rank": 900, "offer": "refused",
                 "reason": {"en": "No.", "fr": "Non."}});
             let (status, made) = app.admin(Method::PUT, &format!("{SERVICES}/aaa"), Some(&new)).await;
@@ -456,7 +456,7 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
         if !path.ends_with("{code}") {
             continue;
         }
-        // A kind of which the sample has no row: its example makes one.
+        // The sample has no row of this kind: its example creates one.
         if app.admin(Method::GET, &here, None).await.0 == StatusCode::NOT_FOUND {
             let content = &item["put"]["requestBody"]["content"]["application/json"];
             let (status, answer) = app.admin(Method::PUT, &here, Some(&content["example"])).await;

@@ -104,7 +104,7 @@ async fn a_copy_has_the_rows_and_nothing_else(database: Database) {
         assert_eq!(of_default, of_copy, "{rows}");
         assert!(!of_copy.as_array().unwrap().is_empty(), "{rows}");
     }
-    // Made before the change, and a copy of then.
+    // The copy `north` was created before the change, so it does not have it.
     let (_, row) = app
         .admin(Method::GET, &format!("{BOOKS}/north/services/camera_inspection"), None)
         .await;
@@ -150,10 +150,10 @@ async fn a_renamed_rulebook_loses_no_message(database: Database) {
         }
     }
     are_recorded(&app, "north-shore", 7).await;
-    // Nobody else gets the code that messages still come to.
+    // Nobody else can get a code to which messages are still sent.
     let (status, told) = created(&app, json!({"code": "North"})).await;
     assert_eq!(status, StatusCode::CONFLICT, "{told}");
-    // Until it is given up.
+    // Until its owner gives it up.
     let (status, told) = change(&app, "north-shore", json!({"former_code": null})).await;
     assert_eq!(status, StatusCode::OK, "{told}");
     for app in [&app, &other] {
@@ -182,7 +182,7 @@ async fn an_archived_rulebook_takes_no_message_and_comes_back(database: Database
         "{archived}"
     );
     assert!(archived["archived_at"].is_string(), "{archived}");
-    // As one that does not exist, on every instance from the next message on.
+    // Like one that does not exist, on every instance from the next message on.
     for app in [&app, &other] {
         assert_eq!(post(app, "north", "call-3").await, StatusCode::UNAUTHORIZED);
         assert_eq!(post(app, "nowhere", "call-3").await, StatusCode::UNAUTHORIZED);
@@ -200,7 +200,7 @@ async fn an_archived_rulebook_takes_no_message_and_comes_back(database: Database
         (StatusCode::OK, &json!("archived")),
         "{replayed}"
     );
-    // What it has stays to be read, and what it has queued goes.
+    // Its data stays readable, and its queued messages are sent.
     are_recorded(&app, "north", 2).await;
     app.app.outbox.drain_once().await.unwrap();
     assert_eq!(having(&app.rows("sms_messages").await, "state", "queued").len(), 0);
@@ -254,7 +254,7 @@ async fn a_profile_that_cannot_be_is_refused(database: Database) {
         let (status, told) = change(&app, "north", fields.clone()).await;
         assert_eq!(status, wanted, "{fields}: {told}");
     }
-    // A key of this rulebook alone may archive it, and must not learn which codes others have.
+    // A key of this rulebook alone may archive it, and must not learn the codes of others.
     let key = json!({"name": "north", "role": "admin", "rulebook": "north"});
     let (_, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&key)).await;
     let mut body = profile(&app, "north").await;

@@ -90,7 +90,7 @@ fn paths(code: &str) -> Vec<Vec<String>> {
             spell(&tokens[at..], &[], &mut found);
         }
     }
-    // `pub(crate)` is no import.
+    // `pub(crate)` is not an import.
     found.retain(|path| path.len() > 1);
     found
 }

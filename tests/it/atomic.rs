@@ -74,7 +74,7 @@ const PATHS: [Path; 6] = [
         name: "amendment",
         before: |call| vec![report(call, FLOOD)],
         message: |call| {
-            // With fewer turns than the first, so that some are overwritten and some taken away.
+            // It has fewer turns than the first, so that some are overwritten and some deleted.
             let mut later = report_of(call, &json!([{"role": "user", "message": "Non, juste un évier lent."}]));
             later["message"]["timestamp"] = json!(later["message"]["timestamp"].as_i64().unwrap() + 1);
             later
@@ -178,7 +178,7 @@ fn but_for_the_poisoned(mut all: Vec<(&'static str, Vec<Value>)>) -> (Vec<(&'sta
 async fn refused(server: &TestApp, body: &[u8]) -> bool {
     let answer = server.send_signed("/webhooks/vapi", VAPI_SECRET, body).await;
     if answer.status() == StatusCode::OK {
-        // Whoever waits for an answer gets one, recorded or not.
+        // A client that waits for a response gets one, recorded or not.
         return answer
             .headers()
             .get("x-ringbook-degraded")
@@ -236,9 +236,9 @@ async fn whatever_statement_fails_nothing_of_the_message_remains(database: Datab
                 assert_ne!(rest, before);
             }
         }
-        // One database overwrites a turn where the other takes it away and puts it back.
+        // One database overwrites a turn where the other deletes and inserts it.
         ran.remove(&("call_transcripts", "UPDATE"));
-        // Without this a message that wrote nothing would pass.
+        // Without this check a message that wrote nothing would pass.
         let all: BTreeSet<_> = path.statements.iter().copied().collect();
         assert_eq!(ran, all, "{}", path.name);
     }

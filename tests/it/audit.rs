@@ -130,7 +130,7 @@ async fn a_cut_tail_is_found_by_a_noted_head(kind: Database) {
     let cut = verified(&app).await["entries"].as_i64().unwrap();
     new_key(&app, json!({"name": "made by a thief", "role": "admin"})).await;
     let noted = verified(&app).await["head"].as_str().unwrap().to_owned();
-    // What the thief brings back from before: entries and head fit each other.
+    // The attacker restores an older state: entries and head match each other.
     guards_off(&app, kind).await;
     app.sql(&format!("DELETE FROM audit_log WHERE seq > {cut}")).await;
     let bytes = |column: &str| match kind {
@@ -243,13 +243,13 @@ async fn an_altered_log_without_macs_and_head_is_never_signed(kind: Database) {
         .await;
     app.sql("UPDATE audit_log SET mac = NULL").await;
     app.sql("DELETE FROM audit_head").await;
-    // What the program writes next is taken all the same, and signs nothing but itself.
+    // The program's next entry is accepted, and signs only itself.
     new_key(&app, json!({"name": "one", "role": "viewer"})).await;
     only_signed_after(&app, before).await;
     new_key(&app, json!({"name": "two", "role": "viewer"})).await;
     only_signed_after(&app, before).await;
 
-    // Nor does a start.
+    // A restart does not sign them either.
     app.sql("DELETE FROM audit_head").await;
     let app = app.restart().await;
     only_signed_after(&app, before).await;
@@ -335,7 +335,7 @@ async fn the_command_verifies_and_the_server_tells_its_heads(kind: Database) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The welcome is printed once the server listens; its head is told right after that, and again at the end.
+    // The welcome is printed once the server listens; the head is logged right after that, and again at the end.
     let mut first = [0; 1];
     server.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
     let stopped = Command::new("kill")

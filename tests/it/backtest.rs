@@ -66,9 +66,9 @@ async fn some_calls(server: &TestApp) {
 
 /// Starts a backtest and waits for its end.
 async fn backtest(server: &TestApp, wanted: &Value) -> Value {
-    let (status, disposition) = server.admin(Method::POST, BACKTESTS, Some(wanted)).await;
-    assert_eq!(status, StatusCode::ACCEPTED, "{disposition}");
-    finished(server, disposition["id"].as_str().unwrap()).await
+    let (status, taken) = server.admin(Method::POST, BACKTESTS, Some(wanted)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{taken}");
+    finished(server, taken["id"].as_str().unwrap()).await
 }
 
 async fn finished(server: &TestApp, id: &str) -> Value {
@@ -156,12 +156,12 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
     let south = found["most_changed"].as_array().unwrap().iter();
     let south = south.clone().find(|call| call["call_id"] == "roots-south-9").unwrap();
     assert_eq!(south["rows"][0]["code"], "south_shore", "{south:#}");
-    // Nothing was published, and what was asked for is told.
+    // Nothing was published, and the response repeats the request.
     let now = server.admin(Method::GET, "/admin/v1/rulebooks/default", None).await.1["revision"].clone();
     assert_eq!((&now, &job["base_revision"]), (&head, &head));
     assert_eq!(job["wanted"]["changes"][0]["patch"]["amount"], "120.00");
 
-    // The same as a change set finds the same.
+    // A change set with the same change has the same result.
     let sets = "/admin/v1/rulebooks/default/change-sets";
     let (status, set) = server
         .admin(Method::POST, sets, Some(&json!({"changes": changes})))
@@ -171,7 +171,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
     assert_eq!(again["result"], job["result"]);
     assert_eq!(again["wanted"]["change_set"], set["id"]);
 
-    // Published, it shows as an older change when the old revision is tried.
+    // Once published, it counts as an older change when the old revision is tested.
     let path = "/admin/v1/rulebooks/default/adjustments/south_shore";
     let change = json!({"amount": "120.00", "version": 1});
     assert_eq!(server.admin(Method::PATCH, path, Some(&change)).await.0, StatusCode::OK);
@@ -183,7 +183,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
         "{found:#}"
     );
     assert_eq!(found["money"][0]["change_to"], "-200.00");
-    // The newest two only.
+    // Only the newest two.
     let job = backtest(&server, &json!({"revision": 1, "limit": 2})).await;
     assert_eq!(job["result"]["calls"], 2);
     let (_, list) = server
@@ -217,9 +217,9 @@ async fn a_backtest_can_be_followed_and_its_end_is_told(database: Database) {
     let asked = quotes.iter().filter(|row| row["purpose"] == "quote").count();
     let changes = json!([patch("adjustments", "south_shore", &json!({"amount": "90.00"}))]);
     let wanted = json!({"changes": changes, "days": 1, "tool_quotes": true});
-    let (status, disposition) = server.admin(Method::POST, BACKTESTS, Some(&wanted)).await;
-    assert_eq!(status, StatusCode::ACCEPTED, "{disposition}");
-    let path = format!("{BACKTESTS}/{}/events", disposition["id"].as_str().unwrap());
+    let (status, taken) = server.admin(Method::POST, BACKTESTS, Some(&wanted)).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{taken}");
+    let path = format!("{BACKTESTS}/{}/events", taken["id"].as_str().unwrap());
     let request = server
         .client
         .get(server.url(&path))
@@ -357,7 +357,7 @@ async fn left_behind(server: &TestApp, state: &str, seconds_ago: i64) -> String 
 async fn what_a_dead_instance_left_behind_is_interrupted(database: Database) {
     let server = TestApp::start(database).await;
     let id = left_behind(&server, "running", 60).await;
-    // Nobody has to tell: silence is enough.
+    // The other instance need not report its end: silence is enough.
     let (_, job) = server.admin(Method::GET, &format!("{BACKTESTS}/{id}"), None).await;
     assert_eq!(job["state"], "interrupted", "{job:#}");
     let server = server.restart().await;
@@ -372,7 +372,7 @@ async fn what_a_dead_instance_left_behind_is_interrupted(database: Database) {
 
 async fn whoever_waits_can_be_cancelled(database: Database) {
     let server = TestApp::start(database).await;
-    // Another instance's, at work until a moment ago.
+    // A backtest of another instance, which worked a moment ago.
     let id = left_behind(&server, "running", 0).await;
     let path = format!("{BACKTESTS}/{id}");
     let (_, job) = server.admin(Method::GET, &path, None).await;
@@ -383,12 +383,12 @@ async fn whoever_waits_can_be_cancelled(database: Database) {
         (StatusCode::OK, &json!("cancelled")),
         "{job:#}"
     );
-    // What has ended stays as it is.
+    // A finished backtest stays as it is.
     let done = backtest(&server, &json!({"revision": 1})).await;
     let path = format!("{BACKTESTS}/{}", done["id"].as_str().unwrap());
     let (status, job) = server.admin(Method::DELETE, &path, None).await;
     assert_eq!((status, &job["state"]), (StatusCode::OK, &json!("done")), "{job:#}");
-    // Too many at once are refused.
+    // Too many at once are rejected.
     for number in 0..20 {
         let id = match database {
             Database::Sqlite => format!("x'{number:032x}'"),

@@ -158,13 +158,13 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 1, "a backup is one file");
-    // Its own texts are still on their way.
+    // Its own SMS messages are still being sent.
     assert!(having(&server.rows("sms_messages").await, "state", "dead").is_empty());
 
     let target = empty(kind).await;
     let back = ringbook(&target.url, folder.path(), &["restore", "--quiet", "copy.db"]);
     assert!(
-        back.status.success() && text(&back).contains("12 texts"),
+        back.status.success() && text(&back).contains("12 SMS messages"),
         "{}",
         text(&back)
     );
@@ -185,7 +185,7 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     let twilio = StandIn::start(vec![Answer::json(201, &json!({"sid": "SM1", "status": "queued"}))]).await;
     Box::pin(texts_only_what_is_new(on(target, &twilio).await, &twilio)).await;
 
-    // Brought back by hand, past our command: the same.
+    // A restore by hand, without our command, has the same result.
     let target = empty(kind).await;
     by_hand(&copy, &target.url);
     let twilio = StandIn::start(vec![Answer::json(201, &json!({"sid": "SM1", "status": "queued"}))]).await;
@@ -232,7 +232,7 @@ async fn nothing_is_overwritten_and_what_was_there_is_kept(kind: Database) {
         text(&again)
     );
     flood(&server, "call-new").await;
-    // Not beside a server that works on it, forced or not.
+    // A restore is rejected while a server uses the database, forced or not.
     for arguments in [
         &["restore", "--quiet", "copy.db"][..],
         &["restore", "--quiet", "--force", "copy.db"],
@@ -253,7 +253,7 @@ async fn nothing_is_overwritten_and_what_was_there_is_kept(kind: Database) {
     let said = text(&forced);
     let kept = said
         .lines()
-        .find_map(|line| line.strip_prefix("What was there before is kept as "))
+        .find_map(|line| line.strip_prefix("The previous content is kept as "))
         .unwrap();
     let kept = kept.trim_end_matches('.');
     let db = look(&url).await;
@@ -285,7 +285,7 @@ async fn what_is_no_backup_is_refused_and_changes_nothing(kind: Database) {
     let copy = back_up(&url, folder.path(), "copy.db");
     let database = server.leave().await;
     let bytes = std::fs::read(&copy).unwrap();
-    // Its last half is gone; in its middle there is something else; it is something else altogether.
+    // Its last half is missing; its middle is different; it is another file altogether.
     std::fs::write(folder.path().join("half"), &bytes[..bytes.len() / 2]).unwrap();
     std::fs::write(folder.path().join("text"), "A list of prices").unwrap();
     let other = match kind {
@@ -346,7 +346,7 @@ fn the_key_is_in_a_file_of_its_own_or_nowhere() {
 
 async fn a_running_server_shows_how_old_the_last_backup_is(kind: Database) {
     let folder = tempfile::tempdir().unwrap();
-    // The metrics of a process are one: a server of its own.
+    // Metrics belong to the process, so this test runs its own server.
     let database = TestDatabase::create(kind).await;
     let address = free_address();
     let mut program = Program::start(&database.url, address, folder.path(), &[]);
@@ -367,7 +367,7 @@ async fn a_running_server_shows_how_old_the_last_backup_is(kind: Database) {
         panic!("the age of the last backup is {:?}", age().await);
     };
     until(f64::is_infinite).await;
-    // One that fails is none.
+    // A failed backup does not count.
     let failed = ringbook(
         &database.url,
         folder.path(),

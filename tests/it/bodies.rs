@@ -70,7 +70,7 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         ("/prize_from", "did you mean `price_from`?"),
         (
             "/price_to",
-            "must be a text, as `350.00`, not a number with a fraction.",
+            "must be a string, as `350.00`, not a number with a fraction.",
         ),
         ("/lead_days_min", "must be from 0 to 730"),
     ] {
@@ -78,7 +78,7 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         let (_, _, detail) = told.iter().find(|(at, ..)| *at == place).unwrap();
         assert!(detail.contains(says), "{place}: {detail}");
     }
-    // A patch may hold any of the fields, and take away what need not be there.
+    // A patch may have any of the fields, and remove optional ones.
     let patch =
         json!({"names": null, "price_to": null, "unit": {"fr": null}, "rank": 1.5, "version": before["version"]});
     let (_, problem) = app.admin(Method::PATCH, CAMERA, Some(&patch)).await;
@@ -87,7 +87,7 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         [("/names", "wrong_type"), ("/rank", "wrong_type")],
         "{problem:#}"
     );
-    // Other bodies go the same way; what was sent is not repeated.
+    // Other bodies behave the same; the response does not repeat the input.
     let secret = json!({"purpose": "webhok", "value": ["hunter2"]});
     let secrets = "/admin/v1/rulebooks/default/secrets";
     let (_, problem) = app.admin(Method::POST, secrets, Some(&secret)).await;

@@ -58,10 +58,10 @@ async fn all_script_threads(server: &TestApp) -> mpsc::Sender<()> {
 
 async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
-    // A first message opens connections: it has no time left to wait for scripts as well.
+    // A first message opens connections, so it has no time left to wait for scripts.
     assert_eq!(server.post_signed(&report("first", CLOGGED)).await.0, StatusCode::OK);
     let end = all_script_threads(&server).await;
-    // More than the faults that would send a script into quarantine.
+    // More messages than the faults that would quarantine a script.
     let calls: Vec<Value> = (0..8).map(|call| report(&format!("busy-{call}"), CLOGGED)).collect();
     for (status, answer) in join_all(calls.iter().map(|call| server.post_signed(call))).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
@@ -88,7 +88,7 @@ async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     let decisions = server.rows("decisions").await;
     let calm = decisions.iter().find(|row| row["call_id"] == "calm").unwrap();
     assert!(!yes(&calm["degraded"]), "{calm}");
-    // What was decided without scripts is decided without them again, byte for byte.
+    // Decisions without scripts are replayed without them, byte for byte.
     for decision in decisions {
         let id = decision["id"].as_str().unwrap();
         let path = format!("/admin/v1/rulebooks/default/decisions/{id}/replay");
@@ -116,7 +116,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
         key(&server, "editor", "greedy").await,
     );
 
-    // More than a rulebook may have waiting of what takes its time, and more than a key may have on its way.
+    // More slow work than a rulebook may queue, and more requests than a key may have in progress.
     let source = format!("{}quote.add(1, \"one\");", "let x = 1; ".repeat(15));
     let tried = json!({"source": source, "hook": "price"});
     let service = json!({
@@ -177,13 +177,13 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
         "a neighbour was harmed"
     );
 
-    // All places are free again.
+    // All slots are free again.
     assert_eq!(
         server.admin_with(&viewer, Method::GET, &lint, None).await.0,
         StatusCode::OK
     );
 
-    // A queue that is full says so, and what nobody waits for any more leaves it.
+    // A full queue is reported, and abandoned work leaves it.
     let pools = server.app.current.pools().clone();
     let whose = Uuid::from_u128(7);
     let (end, ended) = mpsc::channel::<()>();
@@ -206,7 +206,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
     assert!(turned_away >= 40, "{turned_away}");
     drop(waiting);
     drop(end);
-    // They leave as soon as a thread comes to them.
+    // They leave as soon as a thread takes them.
     let mut done = pools.study(whose, || 1).await;
     let began = Instant::now();
     while done.is_err() && began.elapsed() < Duration::from_secs(10) {
@@ -252,14 +252,14 @@ async fn many_large_revisions_do_not_fill_the_memory(database: Database) {
     let rulebook = rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap();
     let (weight, most) = current.weight().await;
     assert!(weight > 0 && weight <= most, "{weight} of {most}");
-    // The head is there, whatever it weighs; what was before it is loaded again when somebody asks.
+    // The head stays in memory, however large it is; older revisions are loaded again on request.
     assert_eq!(current.last_seen(rulebook.id).unwrap().revision(), head);
     assert_eq!(current.at_for_people(rulebook.id, 2).await.unwrap().revision(), 2);
     let (weight, most) = current.weight().await;
     assert!(weight <= most, "{weight} of {most}");
     assert_eq!(server.post_signed(&report("call-1", CLOGGED)).await.0, StatusCode::OK);
 
-    // A rulebook has an end, which says so; and is made smaller again.
+    // A rulebook has a maximum size, which the error names; then it is made smaller again.
     match publish_large(&server, MAX_ROW_BYTES).await {
         Err(PublishError::Faults(faults)) => {
             assert_eq!((faults.len(), faults[0].problem), (1, "too_large"), "{faults:?}");

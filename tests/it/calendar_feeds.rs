@@ -78,7 +78,7 @@ async fn a_calendar_program_reads_the_shifts_without_a_key(database: Database) {
         text.contains("DTSTART:20261123T130000Z\r\nDTEND:20261130T130000Z\r\n"),
         "{text}"
     );
-    // 60 days ahead: nine weeks are seen of.
+    // 60 days ahead: parts of nine weeks.
     assert_eq!(text.matches("BEGIN:VEVENT").count(), 9, "{text}");
     assert!(
         !text.contains("5145550") && !text.contains("555-0102") && text.contains("SUMMARY:Sarah"),
@@ -146,7 +146,7 @@ async fn a_revoked_feed_and_a_wrong_address_show_nothing(database: Database) {
     let allowed = app.client.request(Method::POST, app.url(&other)).send().await.unwrap();
     assert_eq!(allowed.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(allowed.headers()["allow"], "GET, HEAD, OPTIONS");
-    // Wrong ones are counted like wrong keys; the right one is read all the same.
+    // Wrong addresses count like wrong keys; the right one still works.
     let mut statuses = Vec::new();
     for number in 0..25 {
         let wrong = format!("/calendar/{number:012x}{}.ics", "0".repeat(64));

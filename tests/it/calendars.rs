@@ -99,10 +99,10 @@ async fn a_night_and_a_special_day_decide(database: Database) {
         ("2026-12-23T16:59:59Z", true, false),
         ("2026-12-23T17:00:00Z", false, false),
         ("2026-12-25T03:00:00Z", true, false),
-        // Thursday's night goes on into Christmas.
+        // Thursday's night continues into Christmas.
         ("2026-12-25T10:59:59Z", true, true),
         ("2026-12-25T11:00:00Z", false, true),
-        // Friday's does not begin: it is a holiday.
+        // Friday's night does not begin: Friday is a holiday.
         ("2026-12-26T04:00:00Z", false, true),
         ("2027-12-27T15:00:00Z", false, true),
     ] {

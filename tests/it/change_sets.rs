@@ -67,7 +67,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     );
     assert_eq!(set["changes"][0]["method"], "patch");
     assert_eq!(set["changes"][0]["version"], 1);
-    // As it would be, and as it is.
+    // With the change set, and without it.
     let id = set["id"].as_str().unwrap();
     let would_be = got(&app, &format!("{SHORE}?change_set={id}")).await;
     assert_eq!(
@@ -92,7 +92,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     };
     assert_eq!(price("").await, (json!(1), json!("550.00")));
     assert_eq!(price(&format!("?change_set={id}")).await, (json!(2), json!("570.00")));
-    // One more change, of the same row as it would be.
+    // One more change of the same row, based on the row with the change set.
     let more = json!({"resource": "adjustments", "code": "south_shore", "method": "patch", "body": {"rank": 11}, "version": 1});
     let (status, set) = app.admin(Method::POST, &step(&set, "/changes"), Some(&more)).await;
     assert_eq!(
@@ -123,7 +123,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
         "{check}"
     );
     assert!(check["cases_run"].as_i64().unwrap() > 5);
-    // The rank is taken back, and it is published.
+    // The change of the rank is removed, and the change set is published.
     let (status, set) = app.admin(Method::DELETE, &step(&set, "/changes/2"), None).await;
     assert_eq!((status, &set["changes_count"]), (StatusCode::OK, &json!(1)), "{set}");
     let (status, published) = publish(&app, &set).await;
@@ -142,7 +142,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     assert_eq!(revisions["items"][0]["comment"], "South Shore to 120");
     let diff = got(&app, &format!("{SETS}/{id}/diff")).await;
     assert_eq!(diff["rows"][0]["changes"][0]["after"], "120.00");
-    // The list shows it, without what it held.
+    // The list shows it without its changes.
     let list = got(&app, &format!("{SETS}?state=published")).await;
     assert_eq!(
         (&list["items"][0]["id"], &list["items"][0]["changes"]),
@@ -179,7 +179,7 @@ async fn two_change_sets_on_one_row_show_both_versions_to_the_second(database: D
     };
     let both = [(json!(1), json!("100.00")), (json!(2), json!("120.00"))];
     assert_eq!(versions(conflict), both, "{problem}");
-    // The change set says it too, its diff leaves the change out, and its check says no.
+    // The change set reports the conflict too, its diff leaves the change out, and its check fails.
     let second = set_of(&app, &second).await;
     assert_eq!(
         (&second["state"], versions(&second["conflicts"][0])),
@@ -201,7 +201,7 @@ async fn two_change_sets_on_one_row_show_both_versions_to_the_second(database: D
         )
         .await;
     assert_eq!(status, StatusCode::PRECONDITION_FAILED);
-    // Made again on what stands, the change takes the place of the old one.
+    // A change based on the current row replaces the old one.
     let row = got(&app, &format!("{SHORE}?change_set={id}")).await;
     assert_eq!((&row["amount"], &row["version"]), (&json!("120.00"), &json!(2)));
     let (status, second) = app
@@ -223,7 +223,7 @@ async fn two_change_sets_on_one_row_show_both_versions_to_the_second(database: D
         "{published}"
     );
     assert_eq!(got(&app, SHORE).await["amount"], "130.00");
-    // A row that was made, or deleted, by somebody else.
+    // A row that somebody else created or deleted.
     let tax = json!({"names": {"en": "None"}, "rank": 90, "rate": "0"});
     let new = json!({"resource": "taxes", "code": "none", "method": "put", "body": tax});
     let path = format!("{BOOK}/taxes/none");
@@ -285,7 +285,7 @@ async fn a_row_is_made_changed_and_deleted_within_a_change_set(database: Databas
     let path = format!("{BOOK}/taxes/none?change_set={}", set["id"].as_str().unwrap());
     let read = got(&app, &path).await;
     assert_eq!((&read["rank"], &read["version"]), (&json!(91), &json!(0)));
-    // What was read is put back, its version in it.
+    // The row is sent back as it was read, with its version.
     let mut whole = read.clone();
     whole["rank"] = json!(92);
     let (status, set) = app
@@ -306,7 +306,7 @@ async fn a_row_is_made_changed_and_deleted_within_a_change_set(database: Databas
         .await;
     assert_eq!(status, StatusCode::OK, "{set}");
     assert_eq!(app.admin(Method::GET, &path, None).await.0, StatusCode::NOT_FOUND);
-    // Nothing is left to do.
+    // The change set has nothing left to do.
     let (status, problem) = publish(&app, &set).await;
     assert_eq!(
         (status, &problem["code"]),
@@ -343,7 +343,7 @@ async fn every_step_needs_the_version_that_was_read(database: Database) {
             .await;
         assert_eq!(status, StatusCode::PRECONDITION_FAILED, "{step}");
     }
-    // As a header, which is the ETag that came with it.
+    // As a header: the ETag of the response.
     let request = app
         .client
         .post(app.url(&format!("{SETS}/{id}/changes")))
@@ -360,7 +360,7 @@ async fn every_step_needs_the_version_that_was_read(database: Database) {
             .await;
         assert_eq!(status.as_u16(), expected, "{problem}");
     }
-    // Of two who add at once to what both read, one is told to read again.
+    // If two clients add to the same version at once, one must read again.
     let path = step(&set, "/changes");
     let (one, two) = (raise("150.00", &json!(1)), raise("160.00", &json!(1)));
     let answers = tokio::join!(
@@ -424,7 +424,7 @@ async fn what_is_wrong_is_told_with_its_place_and_changes_nothing(database: Data
         (status, &problem["errors"][0]["pointer"]),
         (StatusCode::BAD_REQUEST, &json!("/comment"))
     );
-    // Faults of rules are told by check and publish, with the row and the column.
+    // Check and publish report faults of rules, with the row and the column.
     let set = opened(
         &app,
         "",
@@ -448,7 +448,7 @@ async fn what_is_wrong_is_told_with_its_place_and_changes_nothing(database: Data
         "{problem}"
     );
     assert_eq!(got(&app, BOOK).await["revision"], 1);
-    // What names no change set.
+    // Ids that name no change set.
     for id in ["00000000-0000-0000-0000-000000000000", "x"] {
         let (status, _) = app.admin(Method::GET, &format!("{SETS}/{id}"), None).await;
         assert!(status.is_client_error(), "{id}");
@@ -488,7 +488,7 @@ async fn a_red_case_refuses_with_the_trace(database: Database) {
             "{case}"
         );
     }
-    // A plain write shows it as well.
+    // A plain write reports it as well.
     let pin = json!({"expect": {"/price/to": "350.00"}, "version": 1});
     let (status, _) = app
         .admin(Method::PATCH, &format!("{BOOK}/cases/camera_fr"), Some(&pin))
@@ -641,7 +641,7 @@ async fn every_step_leaves_an_audit_entry(database: Database) {
 
 async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
     let app = TestApp::start(database).await;
-    // Somebody wrote to the tables by hand, as an older program might have.
+    // Somebody changed the tables by hand, as an older program might have.
     let broken = "UPDATE price_adjustments SET condition = 'no_such_fact > 1' WHERE code = 'south_shore'";
     app.app.db.execute_unprepared(broken).await.unwrap();
     let app = app.restart().await;
@@ -657,7 +657,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
     );
     got(&app, &format!("{BOOK}/revisions")).await;
     got(&app, &format!("{BOOK}/leads")).await;
-    // What does not mend it is refused with the fault.
+    // A write that does not repair it is rejected with the fault.
     let (status, problem) = app
         .admin(Method::PATCH, CAMERA, Some(&json!({"rank": 77, "version": 1})))
         .await;
@@ -692,7 +692,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
             .0,
         StatusCode::OK
     );
-    // A roll back to what does not compile is refused.
+    // A roll back to a revision that does not compile is rejected.
     let (status, problem) = app
         .admin(Method::POST, &format!("{BOOK}/revisions/1/roll-back?version=2"), None)
         .await;
@@ -701,7 +701,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("rule_fault")),
         "{problem}"
     );
-    // One from it to what does compile is not.
+    // A roll back from it to one that compiles is not.
     let rise = json!({"rank": 12, "version": 2});
     assert_eq!(app.admin(Method::PATCH, SHORE, Some(&rise)).await.0, StatusCode::OK);
     let broken =

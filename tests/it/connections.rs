@@ -67,10 +67,10 @@ async fn a_locked_table_is_survived(server: &TestApp, db: &DatabaseConnection) {
         server.post_signed(&status("before", "ringing", 0)).await.0,
         StatusCode::OK
     );
-    // What is known of the rulebook is known after two seconds.
+    // The rulebook is known after two seconds.
     let refuge = &server.app.deadline.fallback;
     eventually("the rules are known", Duration::from_secs(20), async || {
-        refuge.last_good.of("default").is_some()
+        refuge.snapshots.of("default").is_some()
     })
     .await;
     let lock = begin(db).await.unwrap();
@@ -102,7 +102,7 @@ async fn what_waited_comes_back_where_the_role_may_have_ten_connections() {
     let (database, as_owner) = TestDatabase::with_few_connections(10).await;
     let db = past(&database).await;
     let server = server_at(database, as_owner).await;
-    // All pools together keep to the limit, and leave some of it for commands.
+    // All pools together stay within the limit, and leave some connections for commands.
     assert_eq!(server.app.connections.sizes.total(), 8);
     a_locked_table_is_survived(&server, &db).await;
     db.close().await.unwrap();
@@ -119,7 +119,7 @@ async fn what_waited_comes_back_where_others_take_the_connections() {
     let mut options = ConnectOptions::new(as_owner.clone());
     options.max_connections(6).min_connections(6).sqlx_logging(false);
     let server = server_at(database, as_owner).await;
-    // Others come after the start: there are fewer left than the pools would open.
+    // Other programs connect after the start: fewer connections are left than the pools would open.
     let others = sea_orm::Database::connect(options).await.unwrap();
     a_locked_table_is_survived(&server, &db).await;
     others.close().await.unwrap();
@@ -148,7 +148,7 @@ async fn it_runs_behind_a_pooler_as_it_comes_and_behind_one_that_ignores_what_it
             "{:?}",
             server.app.connections
         );
-        // The time limits hold in transactions, and no longer than those.
+        // The timeouts apply in transactions, and end with them.
         let tx = begin(&server.app.db).await.unwrap();
         assert_eq!(one(&*tx, "SHOW statement_timeout").await, "5s");
         assert_eq!(one(&*tx, "SHOW lock_timeout").await, "2s");
@@ -158,7 +158,7 @@ async fn it_runs_behind_a_pooler_as_it_comes_and_behind_one_that_ignores_what_it
         assert_eq!(one(&*tx, "SHOW enable_seqscan").await, "off");
         tx.rollback().await.unwrap();
         a_locked_table_is_survived(&server, &db).await;
-        // No lock is left behind: the schema can be looked after again at once.
+        // No lock is left behind: the schema can be checked again immediately.
         let through = store::Database::parse(&url).unwrap();
         tokio::time::timeout(Duration::from_secs(20), migrate::up(&through))
             .await
@@ -181,7 +181,7 @@ async fn a_pooler_that_loses_prepared_statements_is_refused_with_a_sentence() {
     let url = pooler.in_url(&database.url);
     let through = store::Database::parse(&url).unwrap();
     match connect::open(&through, None).await {
-        // PgBouncer 1.21 or newer carries them along.
+        // PgBouncer 1.21 or newer passes the parameters on.
         Ok(pools) => assert!(pools.plan.sizes.total() <= 10),
         Err(error) => {
             let text = error.to_string();
@@ -212,7 +212,7 @@ async fn a_primary_that_takes_no_writes_for_a_moment_takes_no_instance_out() {
     assert_eq!(health["status"], "ready", "{health}");
     let refuge = &server.app.deadline.fallback;
     eventually("the rules are known", Duration::from_secs(20), async || {
-        refuge.last_good.of("default").is_some()
+        refuge.snapshots.of("default").is_some()
     })
     .await;
     let end_connections = format!(
@@ -236,7 +236,7 @@ async fn a_primary_that_takes_no_writes_for_a_moment_takes_no_instance_out() {
     db.execute_unprepared(&format!("ALTER DATABASE {name} RESET default_transaction_read_only"))
         .await
         .unwrap();
-    // The connections that there are stay read-only: the way back must find it out and make new ones.
+    // The open connections stay read-only: the pool must detect that and open new ones.
     eventually("all is recorded", Duration::from_secs(30), async || {
         rows(&db, "webhook_events").await.len() == 10
     })

@@ -1,5 +1,5 @@
-//! The console over HTTP: who may sign in and for how long, protection against forged forms (CSRF), that a page shows no
-//! more than the API, and that nothing a caller said becomes HTML.
+//! The console over HTTP: who may sign in and for how long, and protection against forged forms (CSRF). A page shows no
+//! more than the API, and nothing that a caller said becomes HTML.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::SET_COOKIE;
@@ -196,7 +196,7 @@ async fn a_session_ends_unused_old_revoked_and_by_hand(database: Database) {
     );
     assert!(out.header("set-cookie").contains("Max-Age=0"));
     assert!(ended(&by_hand).await, "the cookie that somebody kept opens nothing");
-    // A part of a page that a script asks for is refused and leads nowhere.
+    // A request of a script for a part of a page is rejected without a redirect.
     assert_eq!(by_hand.get("/console?part=main").await.status, StatusCode::UNAUTHORIZED);
     app.stop().await;
 }
@@ -219,10 +219,10 @@ async fn the_cookie_is_for_the_console_alone(database: Database) {
             assert!(cookie.contains(part), "{part}: {cookie}");
         }
         assert_eq!(cookie.contains("; Secure"), is_secure, "{cookie}");
-        // It opens nothing of the API.
+        // The cookie is not valid for the API.
         let api = browser.get("/admin/v1/rulebooks").await;
         assert_eq!(api.status, StatusCode::UNAUTHORIZED);
-        // Of two, neither counts.
+        // If there are two cookies, neither counts.
         let own = browser.cookie.clone();
         browser.cookie = format!("{own}; {own}");
         assert_eq!(browser.get("/console").await.status, StatusCode::SEE_OTHER);
@@ -262,16 +262,16 @@ async fn a_form_counts_with_the_token_of_its_session_only(database: Database) {
         .admin(Method::GET, &format!("{BOOK}/leads?acknowledged=true"), None)
         .await;
     assert_eq!(lead["items"], json!([]));
-    let disposition = one
+    let taken = one
         .post(&take, &[("csrf", &own), ("next", "/console?rulebook=default")])
         .await;
     assert_eq!(
-        (disposition.status, disposition.header("location")),
+        (taken.status, taken.header("location")),
         (StatusCode::SEE_OTHER, "/console?rulebook=default"),
         "{}",
-        disposition.text
+        taken.text
     );
-    // A browser tells where a form comes from; one of another site cannot sign anybody in.
+    // A browser reports where a form comes from; a form of another site cannot sign anybody in.
     let request = one.client.post(app.url("/console/login")).form(&[("key", ADMIN_KEY)]);
     let response = request.header("sec-fetch-site", "cross-site").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
@@ -315,7 +315,7 @@ async fn every_page_is_there_in_both_languages(database: Database) {
             .await
             .has(&[&format!("<html lang=\"{tag}\">")]);
     }
-    // What the person chose goes before what the browser asks for.
+    // The person's choice takes precedence over the browser's language.
     let csrf = browser.csrf().await;
     let chosen = browser
         .post(
@@ -416,7 +416,7 @@ async fn a_key_of_one_rulebook_sees_nothing_of_another(database: Database) {
         let shown = north.post(&path, &[("csrf", &csrf)]).await;
         assert_eq!(shown.status, StatusCode::NOT_FOUND, "{path}");
     }
-    // Who sees both chooses, and stays with the choice.
+    // A person who sees both businesses chooses one, and the choice is kept.
     let both = Browser::with(&app, ADMIN_KEY).await;
     both.page("/console")
         .await
@@ -493,7 +493,7 @@ async fn the_board_shows_who_waits_and_who_took_it(database: Database) {
     ]);
     let order = ["call-2", "call-1"].map(|call| board.text.find(&format!("/console/calls/{call}")).unwrap());
     assert!(order[0] < order[1], "the P1 comes first");
-    // The script asks for the main part and is sent it when it changed.
+    // The script requests the main part, and gets it only if it changed.
     let part = browser.page("/console?part=main").await;
     assert!(part.text.starts_with("<h1") && !part.text.contains("<html"));
     let again = async || {
@@ -526,8 +526,8 @@ async fn the_board_shows_who_waits_and_who_took_it(database: Database) {
         .has(&["data-urgent=\"0\"", &by, "On my &lt;way&gt;"]);
     let late = browser.post(&take, &[("csrf", board.csrf())]).await;
     assert_eq!(late.status, StatusCode::CONFLICT);
-    late.has(&["Somebody was faster", "`second` has taken this lead already"]);
-    // It is in the audit log as any other.
+    late.has(&["Somebody was faster", "`second` has already acknowledged this lead"]);
+    // The audit log has it like any other change.
     let (_, audit) = app.admin(Method::GET, "/admin/v1/audit-log?limit=5", None).await;
     assert!(audit.to_string().contains("acknowledge"), "{audit}");
     app.stop().await;
@@ -609,7 +609,7 @@ async fn lists_are_searched_and_paged(database: Database) {
     assert_eq!(rows(&browser.page("/console/leads?priority=P4").await), 0);
     let sheet = browser.page("/console/leads.csv?q=eloise").await;
     assert!(sheet.header("content-type").starts_with("text/csv"));
-    assert!(sheet.header("content-disposition").contains("attachment"));
+    assert!(sheet.header("content-taken").contains("attachment"));
     assert!(
         sheet.text.contains("Éloïse Tremblay") && !sheet.text.contains("Zenobie"),
         "{}",
@@ -674,7 +674,7 @@ async fn bad_input_is_told_and_never_a_fault_of_the_server(database: Database) {
         assert_eq!(shown.header("content-type"), "text/html; charset=utf-8");
     }
     assert_eq!(otherwise, []);
-    // What no address can be is refused before it comes to a page.
+    // An invalid address is rejected before it reaches a page.
     assert_eq!(
         browser.get("/console/calls/%FF%FE").await.status,
         StatusCode::BAD_REQUEST

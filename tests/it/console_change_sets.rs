@@ -63,7 +63,7 @@ async fn press(browser: &Browser<'_>, id: &str, verb: &str) -> Shown {
     let shown = browser.page(&format!("/console/change-sets/{id}")).await;
     let mark = format!("value=\"{verb}\"");
     let form = Form::of(&shown, &mark).with("do", verb);
-    // What a browser has chosen in the list of days.
+    // The browser's choice in the list of days.
     let form = if verb == "test" { form.with("days", "30") } else { form };
     form.send(browser).await
 }
@@ -125,7 +125,7 @@ async fn a_change_set_is_read_in_words_and_published(database: Database) {
     published.has(&["Published as revision 2", "<del>$350</del>"]);
     assert!(!published.text.contains("value=\"publish\""));
     assert_eq!(row(&app, "services/camera_inspection").await["price_from"], "380.00");
-    // Nothing more can be done with it.
+    // No further action is possible.
     let late = [("csrf", &*browser.csrf().await), ("version", "1"), ("do", "discard")];
     let late = browser.post(&path, &late).await;
     assert!(
@@ -155,7 +155,7 @@ async fn past_calls_are_a_picture_and_a_table(database: Database) {
         };
         app.take(&report(&format!("call-{number}"), said)).await;
     }
-    // A backtest is about the calls before it.
+    // A backtest covers the calls before its start.
     app.app.clock.step(TimeDelta::minutes(5));
     let mut browser = Browser::with(&app, ADMIN_KEY).await;
     let id = open(&app, ADMIN_KEY, &[camera("390.00")]).await;
@@ -202,7 +202,7 @@ async fn past_calls_are_a_picture_and_a_table(database: Database) {
         .page(&part)
         .await
         .has(&["4 deviennent plus chers", "350\u{a0}$ → 390\u{a0}$"]);
-    // A viewer looks at it and starts nothing.
+    // A viewer reads it and cannot start anything.
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let viewer = Browser::with(&app, &text).await;
     let seen = viewer.page(&format!("/console/change-sets/{id}")).await;
@@ -246,7 +246,7 @@ async fn beyond_the_guard_rails_a_second_person_decides(database: Database) {
     let waits = done(&julie, &id, "publish").await;
     waits.has(&["a second person must approve it", "waits for approval"]);
     assert!(!waits.text.contains("value=\"approve\""), "an editor approves nothing");
-    // Rejected with a reason, asked again, approved.
+    // Rejected with a reason, submitted again, approved.
     let form = Form::of(&mario.page(&path).await, "value=\"reject\"")
         .with("reason", "Too <dear>")
         .with("do", "reject");
@@ -374,7 +374,7 @@ async fn a_stale_page_does_nothing(database: Database) {
     let id = open(&app, ADMIN_KEY, &[camera("360.00")]).await;
     let path = format!("/console/change-sets/{id}");
     let seen = Form::of(&browser.page(&path).await, "value=\"publish\"").with("do", "publish");
-    // Another window adds to it.
+    // Another window adds a change.
     let version = row(&app, "adjustments/south_shore").await["version"].clone();
     let change = json!({"resource": "adjustments", "code": "south_shore", "method": "patch", "body": {"amount": "120.00"}, "version": version});
     let add = format!("{BOOK}/change-sets/{id}/changes?version={}", seen.value("version"));

@@ -203,7 +203,7 @@ async fn the_audit_log_is_filtered_and_checked(database: Database) {
     }
     let checked = browser.page("/console/history/audit?check=yes").await;
     checked.has(&["The log is as it was written", "End of the chain"]);
-    // What an attacker first does away with.
+    // An attacker removes these triggers first.
     app.sql(match database {
         Database::Sqlite => "DROP TRIGGER audit_log_no_update",
         Database::Postgres => "ALTER TABLE audit_log DISABLE TRIGGER ALL",

@@ -153,7 +153,7 @@ async fn a_link_opens_the_console_once_and_within_a_day(database: Database) {
     };
     let browser = Browser::new(&app);
     let token = link().await;
-    // Looking at it does not use it.
+    // Opening the link does not redeem it.
     for _ in 0..2 {
         browser
             .page(&format!("/console/login?link={token}"))

@@ -90,7 +90,7 @@ async fn every_notice_has_words_in_both_languages(database: Database) {
         let mut browser = Browser::with(&app, ADMIN_KEY).await;
         browser.language = language;
         let page = browser.page("/console/notices").await;
-        // The title of a code without words is the English text; that of the details stands in a paragraph.
+        // The title of an unknown code is the English text; the text of its details is in a paragraph.
         assert_eq!(page.text.matches("<h2><span lang=\"en\">").count(), 1, "{}", page.text);
         assert_eq!(page.text.matches("<article").count(), CODES.len() + 1);
         page.has(&[
@@ -180,7 +180,7 @@ async fn a_dead_message_is_resent_from_its_notice(database: Database) {
         .admin(Method::GET, &format!("/admin/v1/sms-messages/{id}"), None)
         .await;
     assert_ne!(after["message"]["state"], "dead");
-    browser.page(sent.header("location")).await.has(&["on its way again"]);
+    browser.page(sent.header("location")).await.has(&["queued again"]);
     app.stop().await;
 }
 
@@ -191,13 +191,8 @@ async fn a_p1_is_taken_from_its_notice(database: Database) {
     let browser = Browser::with(&app, ADMIN_KEY).await;
     let page = browser.page("/console/notices").await;
     page.has(&["Nobody has taken a P1", "/console/calls/call-1", "tel:+14385550177"]);
-    let disposition = post(&browser, &page, ">I take it</button>", &[("next", "/console/notices")]).await;
-    assert_eq!(
-        disposition.header("location"),
-        "/console/notices",
-        "{}",
-        disposition.text
-    );
+    let taken = post(&browser, &page, ">I take it</button>", &[("next", "/console/notices")]).await;
+    assert_eq!(taken.header("location"), "/console/notices", "{}", taken.text);
     let (_, leads) = app
         .admin(Method::GET, "/admin/v1/rulebooks/default/leads?acknowledged=true", None)
         .await;
@@ -232,7 +227,7 @@ async fn each_notice_leads_to_what_it_asks_for(database: Database) {
         "{}",
         replayed.text
     );
-    // The script is in no quarantine any more: the notice is over.
+    // The script is not in quarantine any more, so the notice is resolved.
     let released = post(&browser, &page, "Let it run again", &[("script", "spring_promotion")]).await;
     assert_eq!(
         released.header("location"),

@@ -132,7 +132,7 @@ async fn new_prices_become_a_change_set_and_more_are_added(database: Database) {
     );
     assert!(set["comment"].as_str().unwrap().starts_with("Prix : "), "{set}");
 
-    // The page offers to go on with the open change set, shows what it says, and adds to it.
+    // The page offers to continue with the open change set, shows its values, and adds to it.
     let path = format!("/console/prices?change_set={}", set["id"].as_str().unwrap());
     browser.page("/console/prices").await.has(&["Le poursuivre", &path]);
     let form = form(&browser, &path).await;
@@ -145,7 +145,7 @@ async fn new_prices_become_a_change_set_and_more_are_added(database: Database) {
     let (_, tests) = app.admin(Method::GET, &format!("{BOOK}/backtests"), None).await;
     assert_eq!(tests["items"][0]["wanted"]["change_set"], set["id"]);
 
-    // What is as it was is no change.
+    // An unchanged value is not a change.
     let same = Form::of(&browser.page(&path).await, "id=\"prices\"")
         .with(SHORE, "120,00")
         .with("do", "save");
@@ -195,7 +195,7 @@ async fn a_fault_stands_beside_its_field_in_both_languages(database: Database) {
         let shown = typed.with("do", "save").send(&browser).await;
         assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
         shown.has(&words);
-        // What was typed is kept, and is no HTML.
+        // The input is kept, and never becomes HTML.
         shown.has(&[
             "value=\"cher &quot;&lt;b&gt;&quot;\"",
             "value=\"900\"",
@@ -231,7 +231,7 @@ async fn percent_and_paste_fill_fields_and_save_nothing(database: Database) {
     let values = [CAMERA, ROOTS_FROM, ROOTS_TO, SHORE].map(|name| filled.value(name));
     assert_eq!(values, ["385", "495", "825", "100"]);
     assert_eq!(filled.value("percent"), "", "a second press raises nothing again");
-    // Of all services, rates aside.
+    // All services, but no rates.
     let all = form(&browser, "/console/prices")
         .await
         .with("percent", "-50")
@@ -270,7 +270,7 @@ async fn percent_and_paste_fill_fields_and_save_nothing(database: Database) {
         "Line 5:",
         "is refused and has no price",
         "no service and no adjustment has this code or name",
-        "stands twice",
+        "is in the list twice",
         "This is not a number.",
         "needs two columns",
     ]);
@@ -299,7 +299,7 @@ async fn a_row_that_others_changed_is_shown_thrice(database: Database) {
         "Keep theirs",
     ]);
     let form = || Form::of(&clash, "id=\"prices\"");
-    // What the person did not touch follows the others.
+    // Fields that the person did not change follow the others' changes.
     assert_eq!(
         (
             form().value(CAMERA),
@@ -391,7 +391,7 @@ async fn a_session_that_ended_loses_nothing_typed(database: Database) {
         (&json!("Winter \"<b>\""), &json!("399.00"))
     );
 
-    // A form of another site, or with a token that is not the session's, waits behind no sign-in.
+    // A form of another site, or with a token of another session, is not carried through a sign-in.
     for (site, csrf) in [
         (Some("cross-site"), None),
         (Some("same-site"), None),
@@ -410,7 +410,7 @@ async fn a_session_that_ended_loses_nothing_typed(database: Database) {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::SEE_OTHER, "{site:?}");
     }
-    // Who signed in anew in another window sends it again from here.
+    // If the person signed in again in another window, this page can send the form again.
     let old = again.with("csrf", "of another session");
     let request = browser.client.post(app.url("/console/prices")).form(&old.pairs());
     let request = request

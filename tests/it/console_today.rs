@@ -72,20 +72,20 @@ async fn a_day_has_its_figures_and_its_calls_in_order(database: Database) {
         .page("/console/today?day=yesterday")
         .await
         .has(&["Tuesday, November\u{a0}24, 2026", "/console/calls/call-1"]);
-    // Taking a lead leads back to the day.
+    // After taking a lead, the browser returns to the day.
     let (_, rest) = yesterday.text.split_once("action=\"/console/leads/").unwrap();
     let take = format!("/console/leads/{}", rest.split('"').next().unwrap());
-    let disposition = browser
+    let taken = browser
         .post(
             &take,
             &[("csrf", yesterday.csrf()), ("next", "/console/today?day=2026-11-24")],
         )
         .await;
     assert_eq!(
-        disposition.header("location"),
+        taken.header("location"),
         "/console/today?day=2026-11-24",
         "{}",
-        disposition.text
+        taken.text
     );
     let after = browser.page("/console/today?day=2026-11-24").await;
     after.has(&["Taken by"]);

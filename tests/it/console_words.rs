@@ -1,5 +1,5 @@
-//! The console's "Words" page over HTTP: calls that matched nothing are grouped by common words, a phrase is tried on past
-//! calls and becomes a rule, and the loser of a concurrent edit sees what changed.
+//! The console's "Words" page over HTTP: calls that matched nothing are grouped by common words, and a phrase is tried
+//! on past calls and becomes a rule. The loser of a concurrent edit sees the other change.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -40,7 +40,7 @@ async fn with_calls(database: Database) -> TestApp {
     ] {
         app.take(&report(call, said)).await;
     }
-    // What is being decided at this instant is no past call.
+    // A decision of this instant is not a past call.
     app.app.clock.step(TimeDelta::seconds(1));
     app
 }
@@ -128,7 +128,7 @@ async fn phrases_are_tried_on_past_calls(database: Database) {
         assert_eq!(got.as_u16(), status, "{body}: {problem}");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
     }
-    // A viewer reads no number, and an erased caller is not looked at.
+    // A viewer reads no number, and an erased caller is left out.
     let (viewer, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let body = json!({"phrases": ["rappelez"]});
     let (_, seen) = app.admin_with(&viewer, Method::POST, &path, Some(&body)).await;
@@ -185,7 +185,7 @@ async fn concepts_are_counted(database: Database) {
 async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
     let app = with_calls(database).await;
     let mut browser = Browser::with(&app, ADMIN_KEY).await;
-    // A look at past calls first.
+    // First, the preview on past calls.
     let page = browser
         .page("/console/words/add?phrase=chauffe-eau+coule&language=fr")
         .await;
@@ -219,7 +219,7 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
         get(&app, "/decisions?call_id=call-7").await["items"][0]["service"],
         "sump"
     );
-    // Into a concept that is there.
+    // Adds it to an existing concept.
     let form = [
         ("phrase", "ça monte vite"),
         ("language", "fr"),
@@ -233,7 +233,7 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
         concept["phrases"]["en"].as_array().unwrap().len() > 3,
         "the others stay"
     );
-    // A new one, by which a service is known: both at once.
+    // A new concept that identifies a service: both changes at once.
     browser.language = "fr-CA";
     let form = [
         ("phrase", "réservoir d'eau chaude"),
@@ -276,7 +276,7 @@ async fn a_phrase_goes_into_a_change_set(database: Database) {
     assert!(!get(&app, "/services/sump").await.to_string().contains("chauffe-eau"));
     let set = get(&app, "/change-sets?state=open").await["items"][0].clone();
     assert_eq!(set["comment"], "Phrase: chauffe-eau");
-    // More into the same one: what is there already stays.
+    // Adds more to the same change set: its existing phrases stay.
     let value = format!("{} {}", set["id"].as_str().unwrap(), set["version"]);
     let form = [
         ("phrase", "water heater"),
@@ -387,7 +387,7 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
         "value=\"chauffe-eau\"",
     ]);
     assert!(shown.text.contains(gone.as_str().unwrap()) || gone.as_str().unwrap().contains('&'));
-    // Seen, it is added to what is there now.
+    // Once the person has seen the change, the phrase is added to the current row.
     let (_, seen) = shown.text.split_once("name=\"seen\" value=\"").unwrap();
     let form = [
         ("csrf", csrf),
@@ -400,7 +400,7 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     let now = get(&app, "/services/sump").await["keywords"].to_string();
     assert!(now.contains("bassin") && now.contains("chauffe-eau"), "{now}");
-    // A rule that its cases do not allow is refused with the reason, and the form keeps everything.
+    // A rule that breaks a case is rejected with the reason, and the form keeps all input.
     let case = json!({"code": "slow_is_calm", "at": "2026-11-24T15:00:00Z", "said": "Le drain est lent.", "facts": {},
         "expect": {"/priority": "P4"}});
     let (status, answer) = app

@@ -100,7 +100,7 @@ async fn a_good_set_up_has_nothing_wrong(database: Database) {
     for check in checks {
         assert!(!of(&found, check, Level::Ok).is_empty(), "{check}: {found:#?}");
     }
-    // The stand-ins have no certificate: that is all there is to say of them.
+    // The only remaining finding is that the stand-ins have no certificate.
     assert!(
         of(&found, "vapi", Level::Warning).is_empty() && of(&found, "twilio", Level::Warning).is_empty(),
         "{found:#?}"
@@ -121,7 +121,10 @@ async fn a_running_server_is_asked_what_it_says_of_itself(database: Database) {
         .await
         .findings;
     let said = &of(&found, "server", Level::Ok)[0].text;
-    assert!(said.contains("is ready") && said.contains("checks hold"), "{found:#?}");
+    assert!(
+        said.contains("is ready") && said.contains("checks succeed"),
+        "{found:#?}"
+    );
     // Nobody listens there.
     let found = doctor::examine(&settings, Some("http://127.0.0.1:9"), &Clock::system())
         .await
@@ -132,9 +135,7 @@ async fn a_running_server_is_asked_what_it_says_of_itself(database: Database) {
         .await
         .findings;
     assert!(
-        of(&found, "server", Level::Wrong)[0]
-            .text
-            .contains("not as Ringbook does"),
+        of(&found, "server", Level::Wrong)[0].text.contains("not like Ringbook"),
         "{found:#?}"
     );
     server.stop().await;
@@ -176,7 +177,7 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     )
     .await;
     settings.public_url = Some(vapi.url());
-    wrong(&settings, &clock, "public address", "not as Ringbook does").await;
+    wrong(&settings, &clock, "public address", "not like Ringbook").await;
     wrong(&settings, &clock, "vapi", "no assistant and no phone number").await;
     settings.vapi_api_key = Some(Secret::new("another-key".to_owned()));
     wrong(&settings, &clock, "vapi", "refuses the key").await;
@@ -218,7 +219,7 @@ fn looking_at_an_empty_folder_makes_nothing_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let (well, out, _) = run(folder.path(), &["doctor"], &[]);
     assert!(
-        well && out.contains("is not there yet") && out.contains("\"backoffPlan\""),
+        well && out.contains("does not exist yet") && out.contains("\"backoffPlan\""),
         "{out}"
     );
     let (well, _, error) = run(folder.path(), &["doctor"], &[("RINGBOOK_WORKERS", "outbox,purgee")]);
@@ -277,7 +278,7 @@ async fn the_commands_work_on_a_database_that_was_started_on(database: Database)
     );
     let (well, out, error) = command(&["reconcile", "--quiet"], "another-key-0123").await;
     assert!(
-        !well && out.contains("refuses the key") && error.contains("could not all be asked"),
+        !well && out.contains("refuses the key") && error.contains("could not all be listed"),
         "{out}{error}"
     );
     assert_eq!(server.counts(["calls", "decisions"]).await, [4, 4]);
@@ -316,7 +317,7 @@ fn the_recommended_structured_output_is_read() {
         let (extracted, _) = read_message(&book, &calls[0].message()).unwrap();
         extracted.facts
     };
-    // What is known of a call in which the model filled in nothing.
+    // The facts of a call in which the model filled in nothing.
     let without = read("nothing", &Value::Null);
     let mut unread = Vec::new();
     for (field, schema) in properties {

@@ -350,7 +350,7 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     story
         .tell("resolve_notice", post.clone(), &resolve, json!({"comment": "seen"}))
         .await;
-    // As if somebody else had made the publisher's key: nobody approves with a key of their own making.
+    // As if somebody else had created the publisher's key: a person cannot approve with a key that they created.
     story.app.sql("UPDATE api_keys SET made_by = NULL").await;
     story
         .by(
@@ -461,14 +461,9 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
         )
         .await;
     let lead = story.first("/leads").await;
-    let disposition = format!("/leads/{}/acknowledge", lead["id"].as_str().unwrap());
+    let taken = format!("/leads/{}/acknowledge", lead["id"].as_str().unwrap());
     story
-        .tell(
-            "acknowledge_lead",
-            post.clone(),
-            &disposition,
-            json!({"by": "Front desk"}),
-        )
+        .tell("acknowledge_lead", post.clone(), &taken, json!({"by": "Front desk"}))
         .await;
     let text = story.first("/admin/v1/sms-messages").await;
     let again = format!("/admin/v1/sms-messages/{}/resend", text["id"].as_str().unwrap());
@@ -516,7 +511,7 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
         .await;
     story.tell("cancel_backtest", delete, &backtest, Value::Null).await;
 
-    // What kinds of rows share is told of services; of the others, the document's own examples.
+    // The common operations on rows are tested on services; the other kinds use the document's own examples.
     let document = admin::document();
     let mut missing = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -593,7 +588,7 @@ async fn a_trial_leaves_no_key_no_price_and_no_answer_behind(database: Database)
         .await;
     assert_eq!((status, &tried["version"]), (StatusCode::OK, &json!(2)), "{tried}");
     assert_eq!(app.admin(Method::GET, &camera, None).await.1["price_to"], "350.00");
-    // The real revision has the number of the one that was tried, and other prices.
+    // The real revision has the number of the dry run, and other prices.
     let (status, done) = app.admin(Method::PATCH, &camera, Some(&priced("410.00"))).await;
     assert_eq!((status, &done["version"]), (StatusCode::OK, &json!(2)), "{done}");
     assert_eq!(app.admin(Method::GET, &camera, None).await.1["price_to"], "410.00");
@@ -623,7 +618,7 @@ async fn a_trial_leaves_no_key_no_price_and_no_answer_behind(database: Database)
         app.admin_with(key, Method::GET, keys, None).await.0,
         StatusCode::UNAUTHORIZED
     );
-    // Its idempotency key is free; once the request was done under it, a trial is answered as the request would be.
+    // Its idempotency key is free. Once the request was done under it, a dry run gets that response.
     let (done, trial) = write(false);
     let done = send(&app, &done, trial).await;
     assert!(!done.headers.contains_key("idempotent-replayed"));
@@ -633,7 +628,7 @@ async fn a_trial_leaves_no_key_no_price_and_no_answer_behind(database: Database)
     assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(app.counts(["api_keys", "idempotency_keys"]).await, [2, 1]);
 
-    // What would be refused is refused, also by the database itself.
+    // A dry run rejects the same requests, also those that the database itself rejects.
     let twice = json!({"code": "default", "rows": "empty"});
     let (status, refused) = app
         .admin(Method::POST, "/admin/v1/rulebooks?dry_run=true", Some(&twice))

@@ -72,7 +72,7 @@ async fn of_many_who_edit_one_price_none_is_lost(database: Database) {
         "{database:?}: {edits} edits by {CLIENTS} clients in {:.1} s, {count} accepted",
         began.elapsed().as_secs_f64()
     ));
-    // Every one that was accepted is a revision of its own, and no other is.
+    // Each accepted edit is one revision, and there are no others.
     let head = i64::try_from(count).unwrap() + 1;
     assert_eq!(
         by_version.keys().copied().collect::<Vec<_>>(),
@@ -157,7 +157,7 @@ fn mark_of(decision: &Value) -> i64 {
     let rate: f64 = text("/price/taxes/0/rate").as_str().unwrap().parse().unwrap();
     let revision = text("/revision").as_i64().unwrap();
     let marks = [
-        // The service and the adjustment, added up.
+        // The sum of the service's price and the adjustment.
         money("/price/from"),
         money("/price/to"),
         2 * text("/sla_seconds").as_i64().unwrap(),
@@ -225,7 +225,7 @@ async fn no_decision_mixes_revisions_or_is_older_than_the_last_answered_edit() {
     mark(&apps[0], 2).await;
     let seconds = u64::try_from(number("RINGBOOK_TEST_SECONDS", 5)).unwrap();
     let rate = u32::try_from(number("RINGBOOK_TEST_EVALUATIONS", 100)).unwrap();
-    // The newest revision whose edit was answered, and whether there is an end.
+    // The newest revision whose edit was confirmed, and whether to stop.
     let (answered, over) = (Arc::new(AtomicI64::new(2)), Arc::new(AtomicBool::new(false)));
     let pause = Duration::from_secs(ASKERS.into()) / rate;
     let mut asking = tokio::task::JoinSet::new();
@@ -235,7 +235,7 @@ async fn no_decision_mixes_revisions_or_is_older_than_the_last_answered_edit() {
             let app = &apps[usize::try_from(asker).unwrap() % INSTANCES];
             let question = json!({"facts": {}, "said": "The drain is blocked."});
             let mut seen = Vec::new();
-            // One after the other, not all at once.
+            // Spread over time, not all at once.
             let begin = tokio::time::Instant::now() + pause.mul_f64(f64::from(asker) / f64::from(ASKERS));
             let mut pace = tokio::time::interval_at(begin, pause);
             while !over.load(Ordering::Acquire) {
@@ -272,7 +272,7 @@ async fn no_decision_mixes_revisions_or_is_older_than_the_last_answered_edit() {
     ));
     assert!(different > 1);
     let mut apps = Arc::into_inner(apps).unwrap();
-    // The first removes the database: it goes last.
+    // The first instance removes the database, so it stops last.
     while let Some(app) = apps.pop() {
         app.stop().await;
     }

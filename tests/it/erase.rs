@@ -92,7 +92,7 @@ pub async fn found(server: &TestApp) -> Vec<String> {
                 let text = value.to_string().to_lowercase();
                 for needle in PERSONAL {
                     let needle = needle.to_lowercase();
-                    // The other bytes are as they were written, so both cases are looked for.
+                    // Other binary columns contain the text as written, so both cases are searched.
                     let bytes = [hex::encode(&needle), hex::encode(capitalised(&needle))];
                     if text.contains(&needle) || bytes.iter().any(|bytes| text.contains(bytes)) {
                         found.push(format!("{table}.{column}: {needle}"));
@@ -121,7 +121,7 @@ async fn a_deleted_call_leaves_nothing_personal_in_any_table(database: Database)
         server.take(&message).await;
     }
     let before = found(&server).await;
-    // The search sees what is there: else it would prove nothing below.
+    // The search finds existing data: otherwise it would prove nothing below.
     for place in [
         "webhook_events.body: zenobie quatremains",
         "calls.customer_name: zenobie quatremains",
@@ -148,7 +148,7 @@ async fn a_deleted_call_leaves_nothing_personal_in_any_table(database: Database)
         "{report}"
     );
     assert_eq!(server.counts(["call_transcripts", "leads"]).await, [0, 1]);
-    // Nobody is texted about a caller who was forgotten.
+    // Nobody gets an SMS message about an erased caller.
     let texts = server.rows("sms_messages").await;
     assert!(
         !texts.is_empty() && texts.iter().all(|text| text["state"] == "dead"),
@@ -224,7 +224,7 @@ async fn what_a_script_made_of_the_caller_goes_too(database: Database) {
     assert!(was["say"].as_str().unwrap().contains("Merci Zenobie"), "{was}");
     server.take(&deleted("call-1")).await;
     assert_eq!(found(&server).await, Vec::<String>::new());
-    // Codes and money stay, and of every other row what it did.
+    // Codes and amounts stay, and of every other row its effect.
     let mut expected = was;
     expected["say"] = json!("");
     let mut emptied = 0;
@@ -272,7 +272,7 @@ async fn messages_that_meet_the_deletion_leave_nothing_personal(database: Databa
         let call = format!("call-{number}");
         let mut messages = conversation(&call);
         server.take(&messages[0]).await;
-        // The deletion overtakes some of them, and some overtake it.
+        // The deletion overtakes some messages, and some overtake it.
         messages.insert(number % messages.len(), deleted(&call));
         let posted = messages.iter().map(|message| server.post_signed(message));
         for (status, answer) in futures_util::future::join_all(posted).await {

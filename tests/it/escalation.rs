@@ -186,7 +186,7 @@ async fn a_p1_that_nobody_answers_goes_to_the_next_then_to_all_then_to_a_person(
         (&lead["acknowledgement"], &lead["escalation"]["next_at"]),
         (&Value::Null, &Value::Null)
     );
-    // Late is better than never, and the notice is over.
+    // A late acknowledgement is accepted, and the notice is resolved.
     let answer = reply(&server, AMINA, "yes").await.unwrap();
     assert_eq!(answer.outcome, ReplyOutcome::Taken);
     assert!(server.only_row("notices").await["resolved_at"].is_string());
@@ -216,7 +216,7 @@ async fn the_reply_1_stops_it(database: Database) {
         start() + TimeDelta::seconds(60)
     );
     assert_eq!(lead["sla"]["kept"], json!(true));
-    // Of several floods one must be named.
+    // If there are several floods, the reply must name one.
     for call in ["call-2", "call-3", "call-4"] {
         server.app.clock.step(TimeDelta::seconds(1));
         flood(&server, call).await;
@@ -249,7 +249,7 @@ async fn the_reply_1_stops_it(database: Database) {
 async fn only_a_clear_yes_of_a_contact_takes_it(database: Database) {
     let server = at_rest(database).await;
     let outcome = async |from: &str, body: &str| reply(&server, from, body).await.map(|answer| answer.outcome);
-    // Nothing is open: a neutral answer.
+    // Nothing is open, so the response is neutral.
     assert_eq!(outcome(MARIO, "1").await, Some(ReplyOutcome::NothingOpen));
     assert_eq!(outcome(MARIO, "merci").await, None);
     flood(&server, "call-1").await;
@@ -261,18 +261,18 @@ async fn only_a_clear_yes_of_a_contact_takes_it(database: Database) {
     assert_eq!(outcome("+14385550177", "1").await, None);
     assert_eq!(outcome("+14385550177", &format!("1 {reference}")).await, None);
     assert_eq!(outcome("+1514\0", "1").await, None);
-    // A contact who was not told of it, and one who says something else.
+    // A contact who was not notified about it, and one who replies something else.
     assert_eq!(outcome(SARAH, "1").await, Some(ReplyOutcome::NothingOpen));
     for body in ["ok mais demain", "qui?", "2", ""] {
         assert_eq!(outcome(MARIO, body).await, Some(ReplyOutcome::NotUnderstood), "{body}");
     }
     assert_eq!(outcome(MARIO, "1 RB-ZZZZZZ").await, Some(ReplyOutcome::NothingOpen));
-    // It went on meanwhile: to the next, then to all.
+    // The escalation continued meanwhile: to the next contact, then to all.
     assert_eq!(after(&server, 300).await, 1);
     assert_eq!(after(&server, 300).await, 1);
-    let disposition = reply(&server, AMINA, "Yes").await.unwrap();
+    let taken = reply(&server, AMINA, "Yes").await.unwrap();
     assert_eq!(
-        (disposition.outcome, disposition.answer.as_str()),
+        (taken.outcome, taken.answer.as_str()),
         (ReplyOutcome::Taken, "Noted: the call is yours.")
     );
     server.app.clock.step(TimeDelta::minutes(2));
@@ -323,14 +323,14 @@ async fn a_reply_while_the_next_step_is_on_its_way_ends_it(database: Database) {
         let call = format!("call-{round}");
         flood(&server, &call).await;
         server.app.clock.step(TimeDelta::seconds(300));
-        let (step, disposition) = tokio::join!(server.app.escalator.escalate_due(), reply(&server, MARIO, "1"));
-        let (step, disposition) = (step.unwrap(), disposition.unwrap());
-        assert_eq!(disposition.outcome, ReplyOutcome::Taken);
+        let (step, taken) = tokio::join!(server.app.escalator.escalate_due(), reply(&server, MARIO, "1"));
+        let (step, taken) = (step.unwrap(), taken.unwrap());
+        assert_eq!(taken.outcome, ReplyOutcome::Taken);
         let lead = lead(&server, &call).await;
         assert_eq!(lead["acknowledgement"]["by"], json!("on_call"));
         let steps = lead["escalation"]["steps"].as_array().unwrap().len();
         let mut texts = having(&server.rows("sms_messages").await, "call_id", call);
-        // Whoever was told at the next step may learn who took it.
+        // Contacts who were notified at the next step may learn who acknowledged it.
         texts.retain(|text| !text["template"].as_str().unwrap().starts_with("p1_taken_"));
         assert_eq!((steps, texts.len()), (step + 1, step + 1));
         assert_eq!(after(&server, 10_000).await, 0);
@@ -356,7 +356,7 @@ async fn of_three_instances_one_hands_it_on_and_a_restart_goes_on(database: Data
     let server = server.restart_after(|clock| clock.step(TimeDelta::hours(2))).await;
     assert_eq!(after(&server, 0).await, 1);
     assert_eq!(texted(&server).await, ["on_call", "second", "amina"]);
-    // All have their time again, however long nobody ran.
+    // All steps have their full time, however long no worker ran.
     assert_eq!(after(&server, 299).await, 0);
     assert_eq!(after(&server, 1).await, 1);
     let notices = server.rows("notices").await;
@@ -403,14 +403,14 @@ async fn it_is_taken_through_the_api_once(database: Database) {
     let nowhere = format!("{BOOK}/leads/{}/acknowledge", Uuid::nil());
     assert_eq!(post(&nowhere, json!({})).await.0, StatusCode::NOT_FOUND);
     server.app.clock.step(TimeDelta::seconds(120));
-    let (status, disposition) = post(&path, json!({"contact": "amina", "comment": "On my way"})).await;
-    assert_eq!(status, StatusCode::OK, "{disposition}");
-    assert_eq!(disposition, lead(&server, "call-1").await);
+    let (status, taken) = post(&path, json!({"contact": "amina", "comment": "On my way"})).await;
+    assert_eq!(status, StatusCode::OK, "{taken}");
+    assert_eq!(taken, lead(&server, "call-1").await);
     assert_eq!(
         (
-            &disposition["acknowledgement"]["by"],
-            &disposition["acknowledgement"]["how"],
-            &disposition["acknowledgement"]["comment"]
+            &taken["acknowledgement"]["by"],
+            &taken["acknowledgement"]["how"],
+            &taken["acknowledgement"]["comment"]
         ),
         (&json!("amina"), &json!("api"), &json!("On my way"))
     );
@@ -424,24 +424,24 @@ async fn it_is_taken_through_the_api_once(database: Database) {
         problem["detail"]
             .as_str()
             .unwrap()
-            .contains("`amina` has taken this lead"),
+            .contains("`amina` has already acknowledged this lead"),
         "{problem}"
     );
-    // A call that went to nobody can be taken too; a name will do, or none.
+    // A call without recipients can be acknowledged too, with or without a name.
     let path = id(&lead(&server, "call-3").await);
-    let (status, disposition) = post(&path, json!({"by": "Front desk"})).await;
+    let (status, taken) = post(&path, json!({"by": "Front desk"})).await;
     assert_eq!(
-        (status, &disposition["acknowledgement"]["by"]),
+        (status, &taken["acknowledgement"]["by"]),
         (StatusCode::OK, &json!("Front desk")),
-        "{disposition}"
+        "{taken}"
     );
     assert_eq!(
-        (&disposition["sla"]["kept"], &disposition["escalation"]),
+        (&taken["sla"]["kept"], &taken["escalation"]),
         (&json!(true), &Value::Null)
     );
     assert_eq!(open("acknowledged=true").await, ["call-1", "call-3"]);
     assert_eq!(open("acknowledged=false").await, ["call-2"]);
-    // Once under a key, and of many at once one.
+    // Once under an idempotency key; of many concurrent requests, one wins.
     let path = id(&lead(&server, "call-2").await);
     let url = server.url(&path);
     let once = |key: &str| {
@@ -496,7 +496,7 @@ async fn a_call_has_one_escalation_whatever_comes_about_it(database: Database) {
     server.take(&amended).await;
     assert_eq!(after(&server, 10_000).await, 0);
     assert_eq!(server.counts(["escalations", "sms_messages"]).await, [1, 1]);
-    // What is no P1 begins none.
+    // Other priorities start no escalation.
     server.take(&report("call-2", "Ici la ville de Longueuil.")).await;
     assert_eq!(server.counts(["escalations", "sms_messages"]).await, [1, 2]);
     server.stop().await;
@@ -537,12 +537,12 @@ async fn the_operators_text_can_be_acted_on(database: Database) {
     assert!(!text.contains('{') && !text.contains('…'), "{text}");
     let counted = rules::segments::segments(&text);
     assert!(counted.count <= 2, "{counted:?} {text}");
-    // The notice itself names the lead, and holds nothing of its caller.
+    // The notice names the lead, and contains no data of its caller.
     let notice = server.only_row("notices").await;
     let id = lead(&server, "call-1").await["id"].as_str().unwrap().to_owned();
     assert!(notice["what_to_do"].as_str().unwrap().contains(&id), "{notice}");
     assert!(!notice.to_string().contains("4385550177"), "{notice}");
-    // Who is erased is erased there too.
+    // An erasure removes the caller's data there too.
     let path = format!("{BOOK}/erasures");
     let caller = json!({"customer_number": "+14385550177"});
     let (status, answer) = server.admin(Method::POST, &path, Some(&caller)).await;
@@ -580,7 +580,7 @@ async fn a_text_that_can_be_answered_says_how(database: Database) {
         let of = having(&having(&texts, "contact", contact), "call_id", call);
         of[0]["body"].as_str().unwrap().to_owned()
     };
-    // In few letters where the words would cost another part.
+    // Without accents, if they would cost another part.
     let french = body("on_call", "call-1");
     assert!(
         french.ends_with("Répondez 1 si vous y allez.") || french.ends_with("1=OK"),
@@ -607,7 +607,7 @@ async fn the_server_does_it_by_itself(database: Database) {
     tokio::time::timeout(std::time::Duration::from_mins(1), both)
         .await
         .unwrap();
-    // A text that was only simulated goes on like any other.
+    // A simulated message is escalated like any other.
     server.stop().await;
 }
 
@@ -644,8 +644,8 @@ async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, Stan
 /// Same as [`with_twilio`], at the step that notifies the two remaining contacts. Twilio accepted the first two messages as
 /// `SM1` and `SM2` and responds to the others with `answers`.
 async fn all_are_told(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
-    let disposition = ["SM1", "SM2"].map(twilio_callbacks::disposition).into_iter();
-    let (server, twilio) = with_twilio(database, disposition.chain(answers).collect()).await;
+    let taken = ["SM1", "SM2"].map(twilio_callbacks::taken).into_iter();
+    let (server, twilio) = with_twilio(database, taken.chain(answers).collect()).await;
     for (code, phone) in [("amina", AMINA), ("boss", "+15145550104")] {
         let contact = json!({"name": code, "phone": phone, "language": "en", "rank": 30, "on_call": false});
         put(&server, &format!("/contacts/{code}"), &contact).await;
@@ -661,7 +661,7 @@ async fn all_are_told(database: Database, answers: Vec<Answer>) -> (TestApp, Sta
 }
 
 async fn while_one_of_a_step_may_still_answer_nothing_is_hurried(database: Database) {
-    let (server, _twilio) = all_are_told(database, vec![refused(), twilio_callbacks::disposition("SM4")]).await;
+    let (server, _twilio) = all_are_told(database, vec![refused(), twilio_callbacks::taken("SM4")]).await;
     let texts = server.rows("sms_messages").await;
     assert_eq!(
         (
@@ -685,7 +685,7 @@ async fn a_step_whose_texts_are_all_refused_is_not_waited_for(database: Database
 }
 
 async fn a_text_of_an_earlier_step_hurries_nothing(database: Database) {
-    let (server, _twilio) = all_are_told(database, vec![twilio_callbacks::disposition("SM3")]).await;
+    let (server, _twilio) = all_are_told(database, vec![twilio_callbacks::taken("SM3")]).await;
     let texts = server.rows("sms_messages").await;
     let first = having(&texts, "contact", "on_call")[0]["id"]
         .as_str()
@@ -716,7 +716,7 @@ async fn a_text_that_cannot_arrive_is_not_waited_for(database: Database) {
 }
 
 async fn a_reply_through_twilio_stops_it_and_is_answered(database: Database) {
-    let (server, twilio) = twilio_callbacks::start(database, vec![twilio_callbacks::disposition("SM1")]).await;
+    let (server, twilio) = twilio_callbacks::start(database, vec![twilio_callbacks::taken("SM1")]).await;
     flood(&server, "call-1").await;
     server.app.outbox.drain_once().await.unwrap();
     let body = reqwest::Url::parse(&format!("http://form/?{}", twilio.seen()[0].body)).unwrap();
@@ -750,7 +750,7 @@ async fn a_reply_through_twilio_stops_it_and_is_answered(database: Database) {
             .await
             .contains("<Message>C'est noté: l'appel est à vous.</Message>")
     );
-    // Twilio tells it twice: it is done once, and said once.
+    // Twilio sends it twice: it has one effect and one reply.
     assert!(say("SM13", MARIO, "1").await.ends_with("<Response/>"));
     assert!(say("SM14", SARAH, "1").await.contains("nothing to take"));
     assert_eq!(after(&server, 10_000).await, 0);
@@ -763,9 +763,9 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
     let server = at_rest(database).await;
     patch(&server, "/contacts/second", &json!({"on_call": true})).await;
     flood(&server, "call-1").await;
-    // A forged "1" in Mario's name: the other who is on call learns of it, and Amina, who is not, does not.
-    let disposition = reply(&server, MARIO, "1").await.unwrap();
-    assert_eq!((disposition.outcome, disposition.texts), (ReplyOutcome::Taken, true));
+    // A forged "1" in Mario's name: the other contact on call is informed; Amina, who is not on call, is not.
+    let taken = reply(&server, MARIO, "1").await.unwrap();
+    assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
     let texts = server.rows("sms_messages").await;
     let told: Vec<&Value> = texts
         .iter()
@@ -784,7 +784,7 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
         body,
         format!("Mario Bélanger took the emergency. If that is wrong, reply: 0 {reference}")
     );
-    // A stranger cannot object, and nobody to what is not there.
+    // A stranger cannot object, and nobody can object to an unknown reference.
     assert_eq!(reply(&server, "+14385550177", &format!("0 {reference}")).await, None);
     assert_eq!(reply(&server, SARAH, "0 RB-ZZZZZZ").await, None);
     assert_eq!(after(&server, 600).await, 0);
@@ -799,13 +799,14 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
         (&json!("p1_contested"), &json!("urgent"))
     );
     assert_eq!(lead(&server, "call-1").await["acknowledgement"], json!(null));
-    // It goes on at once, to the next; who takes it then is told of anew, and the notice is over.
+    // It goes to the next contact immediately; an acknowledgement then informs the others again, and the notice is
+    // resolved.
     assert_eq!(after(&server, 0).await, 1);
     assert_eq!(texted(&server).await.last().map(String::as_str), Some("amina"));
-    let disposition = reply(&server, AMINA, "1").await.unwrap();
-    assert_eq!((disposition.outcome, disposition.texts), (ReplyOutcome::Taken, true));
+    let taken = reply(&server, AMINA, "1").await.unwrap();
+    assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
     assert!(!server.only_row("notices").await["resolved_at"].is_null());
-    // Her own word counts too: the answer went to her phone.
+    // Her own objection counts too: the reply was sent to her phone.
     let objection = reply(&server, AMINA, "0").await.unwrap();
     assert_eq!(objection.outcome, ReplyOutcome::Reopened);
     server.stop().await;

@@ -70,8 +70,8 @@ async fn who_watches_hears_of_each_change(database: Database) {
         "/admin/v1/rulebooks/default/leads/{}/acknowledge",
         leads["items"][0]["id"].as_str().unwrap()
     );
-    let (status, disposition) = app.admin(Method::POST, &take, Some(&json!({}))).await;
-    assert_eq!(status, StatusCode::OK, "{disposition}");
+    let (status, taken) = app.admin(Method::POST, &take, Some(&json!({}))).await;
+    assert_eq!(status, StatusCode::OK, "{taken}");
     stream.until("leads").await;
     let at = "/admin/v1/rulebooks/default/services/camera_inspection";
     let (_, row) = app.admin(Method::GET, at, None).await;
@@ -91,7 +91,7 @@ async fn a_stream_ends_with_its_key(database: Database) {
     let gone = format!("/admin/v1/api-keys/{id}");
     assert_eq!(app.admin(Method::DELETE, &gone, None).await.0, StatusCode::NO_CONTENT);
     app.take(&report("call-1", FLOOD)).await;
-    // At most one event was under way when the key was revoked.
+    // At most one event was being sent when the key was revoked.
     for _ in 0..2 {
         if stream.next().await.is_none() {
             app.stop().await;

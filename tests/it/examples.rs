@@ -87,7 +87,7 @@ async fn each_request_of_the_document_works(database: Database) {
                 .request(method.clone(), app.url(&here))
                 .bearer_auth(ADMIN_KEY);
             let response = request.header("content-type", media).body(body).send().await.unwrap();
-            // That the answer is documented and what its schema says, the client has seen to.
+            // The client has already checked the response against its schema.
             let (status, answer) = crate::support::requests::read(response).await;
             let fits = status.is_success()
                 || (status == StatusCode::NOT_FOUND && here != *path)

@@ -106,7 +106,7 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
     assert_eq!(get(&app, &next).await["items"][0]["id"], json!(first));
     assert_eq!(get(&app, "/feedback?call_id=other").await["items"], json!([]));
 
-    // A viewer reads it without the number, and says nothing.
+    // A viewer reads it without the number, and cannot write any.
     let (viewer, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let (_, seen) = app
         .admin_with(&viewer, Method::GET, &format!("{BOOK}/feedback"), None)
@@ -144,14 +144,14 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
         get(&app, "/feedback?resolved=false").await["items"][0]["id"],
         json!(second)
     );
-    // The audit log has what was said to be right, and nobody's own words.
+    // The audit log has the corrections, but nobody's own words.
     let log = app.rows("audit_log t ORDER BY seq").await;
     let log = format!("{log:?}");
     assert!(
         log.contains("402.41") && !log.contains("555-0199") && !log.contains("It was right"),
         "{log}"
     );
-    // Not without end.
+    // The number of entries is limited.
     for _ in 1..20 {
         noted(&app, json!({"priority": "P3"})).await;
     }
@@ -179,7 +179,7 @@ async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database)
     assert_eq!(status, StatusCode::OK, "{row}");
     let set = row["resolution"]["change_set_id"].as_str().unwrap().to_owned();
     assert_eq!(row["resolution"]["case_code"], "water_heater");
-    // It is not in force, and contains no number; the words that will matter are in it.
+    // It is not live, contains no number, and contains the words that matter.
     assert_eq!(
         app.admin(Method::GET, &format!("{BOOK}/cases/water_heater"), None)
             .await
@@ -194,7 +194,7 @@ async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database)
     );
     assert_eq!(waiting["expect"]["/service"], "sump");
     assert!(waiting["expect"]["/price/from"].is_null(), "{waiting}");
-    // Alone it cannot be published; with the rule that mends the decision it can.
+    // It cannot be published alone; with the rule that corrects the decision it can.
     let publish = async || {
         let stands = get(&app, &format!("/change-sets/{set}")).await;
         let path = format!("/change-sets/{set}/publish?version={}", stands["version"]);
@@ -222,7 +222,7 @@ async fn a_case_that_the_rules_meet_already_is_published_at_once(database: Datab
     let app = TestApp::at_rest(database, noon()).await;
     app.take(&report("call-1", "Mon sous-sol est inondé, des racines dans le drain."))
         .await;
-    // What it says is what was decided.
+    // The feedback equals the decision.
     let id = noted(&app, json!({"priority": "P1"})).await;
     let (status, row) = post(&app, &format!("/feedback/{id}/case"), json!({"code": "flooded"})).await;
     assert_eq!(status, StatusCode::OK, "{row}");
@@ -230,7 +230,7 @@ async fn a_case_that_the_rules_meet_already_is_published_at_once(database: Datab
     let case = get(&app, "/cases/flooded").await;
     assert_eq!(case["expect"]["/priority"], "P1");
     assert!(!case.to_string().contains("Zenobie"), "{case}");
-    // In a change set that somebody reads in another state, it is not put.
+    // It is not added to a change set whose version is not the one that was read.
     let id = noted(&app, json!({"priority": "P4"})).await;
     let (_, set) = post(&app, "/change-sets", json!({"comment": "calmer"})).await;
     let at = |version: Value| json!({"code": "calm", "change_set": set["id"], "change_set_version": version});
@@ -269,10 +269,10 @@ async fn feedback_goes_with_the_caller(database: Database) {
     assert_eq!(status, StatusCode::OK, "{erased}");
     let left = app.rows("decision_feedback").await;
     assert_eq!((left.len(), &left[0]["call_id"]), (1, &json!("call-2")));
-    // Of an erased caller nothing can be said.
+    // Feedback about an erased caller is rejected.
     let (status, problem) = post(&app, "/calls/call-1/feedback", comment).await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
-    // What was said goes at its age, and with it what people said of it.
+    // Retention deletes the caller's words, and the feedback about them.
     let (status, _) = app
         .admin(
             Method::PUT,
@@ -334,7 +334,7 @@ async fn the_call_page_takes_feedback_and_keeps_what_was_typed(database: Databas
         "Ça coule",
         "Julie",
     ]);
-    // Whoever only reads has no form.
+    // A viewer gets no form.
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let viewer = Browser::with(&app, &text).await;
     let page = viewer.page("/console/calls/call-1").await;
@@ -395,18 +395,18 @@ async fn an_editor_makes_a_case_in_the_console(database: Database) {
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     browser.page(done.header("location")).await.has(&[
         "It became the case heater.",
-        "It waits in a change set for the rule that mends the decision.",
+        "It waits in a change set for the rule that corrects the decision.",
         "If it waits in a change set, add the rule there",
     ]);
     let feedback = get(&app, "/feedback").await;
     let set = feedback["items"][0]["resolution"]["change_set_id"].as_str().unwrap();
     let case = get(&app, &format!("/cases/heater?change_set={set}")).await;
     assert_eq!(case["said"], "le chauffe-eau coule");
-    // Twice is once.
+    // The second attempt is rejected.
     let again = browser.post(&address, &form).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
     again.has(&["resolved already"]);
-    // A right decision is kept as it is, and a wrong one is dismissed.
+    // A right decision becomes a case, and feedback about a wrong one is dismissed.
     let kept = browser
         .post("/console/calls/call-1/case", &[("csrf", &csrf), ("code", "as_it_was")])
         .await;

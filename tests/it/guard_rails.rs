@@ -217,7 +217,7 @@ async fn a_plain_write_beyond_a_limit_waits_and_somebody_else_approves_it(kind: 
     assert_eq!(told, [("ann".into(), "wait".into()), ("ben".into(), "approve".into())]);
     assert_eq!(asked(&app, &other, &set, "/approve").await.0, StatusCode::CONFLICT);
 
-    // A row that goes takes its price with it.
+    // A deleted row deletes its price.
     let version = got(&app, SHORE).await["version"].clone();
     let (status, set) = app
         .admin_with(&editor, Method::DELETE, &format!("{SHORE}?version={version}"), None)
@@ -254,7 +254,7 @@ async fn nobody_who_had_a_hand_in_a_change_set_approves_it(kind: Database) {
         assert_eq!(asked(&app, own, &set, "/approve").await.0, StatusCode::FORBIDDEN);
     }
     assert_eq!(amount(&app).await, "100.00");
-    // What waits is left as it is.
+    // A waiting change set does not change.
     assert_eq!(
         app.admin_with(&keys[1], Method::POST, &step(&set, "/changes"), Some(&add))
             .await
@@ -304,7 +304,7 @@ async fn what_is_approved_is_what_was_read(kind: Database) {
         asked(&app, &other, &before, "/approve").await.0,
         StatusCode::PRECONDITION_FAILED
     );
-    // The ground moves: what was looked at is not what would be published.
+    // The base changes: the approver did not read the version that would be published.
     let patch = json!({"amount": "101.00", "version": 1});
     assert_eq!(app.admin(Method::PATCH, SHORE, Some(&patch)).await.0, StatusCode::OK);
     let (status, problem) = asked(&app, &other, &set, "/approve").await;
@@ -428,7 +428,7 @@ async fn an_import_beyond_a_limit_waits(kind: Database) {
     assert_eq!(asked(&app, ADMIN_KEY, set, "/approve").await.0, StatusCode::OK);
     assert_eq!(amount(&app).await, "250.00");
 
-    // A whole row, and a sheet of them, likewise.
+    // The same for a whole row, and for a sheet.
     let ann = new_key(&app, "ann", "publisher").await;
     let mut row = got(&app, SHORE).await;
     row["amount"] = json!("400.00");
@@ -522,7 +522,7 @@ async fn what_no_number_tells_is_judged_by_calls(kind: Database) {
         );
         assert!(breach["text"].as_str().unwrap().contains("price"), "{set}");
     }
-    // What moves no price that far is live at once.
+    // Changes that move no price that far are live immediately.
     let harmless = [
         (
             "scripts/spring_promotion",
@@ -558,7 +558,7 @@ async fn nobody_approves_their_own_change_with_a_second_key(kind: Database) {
         }
     };
     let admin = ADMIN_KEY.to_owned();
-    // Made by whoever changed something, or by a key that they made, under whatever name.
+    // Created by the author of a change, or by a key that the author created, under any name.
     let (direct, shown) = made(
         admin.clone(),
         json!({"name": "p", "role": "publisher", "owner": "Somebody"}),
@@ -579,7 +579,7 @@ async fn nobody_approves_their_own_change_with_a_second_key(kind: Database) {
         let (status, problem) = asked(&app, key, &set, "/approve").await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
     }
-    // Two keys of one person are one person; of two, one may approve what the other changed.
+    // Two keys with one owner count as one person; with two owners, one may approve the other's changes.
     let (ann, _) = made(
         admin.clone(),
         json!({"name": "ann-laptop", "role": "editor", "owner": "Ann"}),

@@ -62,7 +62,7 @@ async fn an_address_that_guesses_is_slowed_and_the_right_key_is_served(database:
         slowed.iter().all(|status| *status == StatusCode::TOO_MANY_REQUESTS),
         "{statuses:?}"
     );
-    // Whoever has the right key is served, also from there.
+    // A client with a valid key is served, even from the same address.
     assert_eq!(from(&app, "203.0.113.1", ADMIN_KEY).await, (StatusCode::OK, None));
     assert_eq!(
         from(&app, "203.0.113.1", "nonsense").await,
@@ -91,7 +91,7 @@ async fn a_key_that_many_addresses_guess_at_is_slowed_and_its_owner_is_served(da
             looked_at += usize::from(status == StatusCode::UNAUTHORIZED);
         }
     }
-    // Fifty at first, and then the one of each address that nothing is known of.
+    // A burst of fifty, and then one for each unknown address.
     assert_eq!(looked_at, 50 + 70);
     assert_eq!(from(&app, "203.0.113.9", key).await, (StatusCode::OK, None));
     assert_eq!(from(&app, "198.51.100.3", ADMIN_KEY).await.0, StatusCode::OK);

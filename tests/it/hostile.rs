@@ -75,7 +75,7 @@ async fn what_cannot_be_read_is_kept_raw_once(database: Database) {
 }
 
 /// Posts a readable message that must be accepted.
-async fn disposition(server: &TestApp, what: &str, body: &[u8]) {
+async fn taken(server: &TestApp, what: &str, body: &[u8]) {
     let (status, answer) = server.post_signed_to("/webhooks/vapi", VAPI_SECRET, body).await;
     assert_eq!(status, StatusCode::OK, "{what}: {answer}");
 }
@@ -87,7 +87,7 @@ async fn disposition(server: &TestApp, what: &str, body: &[u8]) {
 async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
     let mut number = 0;
-    // Raw JSON, because some of these numbers are none to a JSON library.
+    // Raw JSON, because a JSON library rejects some of these numbers.
     for value in [
         "0",
         "-1",
@@ -127,7 +127,7 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
                 "analysis":{{"structuredData":{{"metres":{value},"serviceType":"drain français","postalCode":{value}}}}},
                 "artifact":{{"messages":[{{"role":"user","message":"un drain français","secondsFromStart":{value}}}]}}}}}}"#
             );
-            disposition(&server, &format!("{kind} with {value}"), body.as_bytes()).await;
+            taken(&server, &format!("{kind} with {value}"), body.as_bytes()).await;
         }
         number += 1;
         let as_text = json!(format!(r#"{{"serviceType": "french drain", "metres": {value}}}"#));
@@ -138,11 +138,11 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
             {{"id":"c","function":{{"name":"evaluateScheduling","arguments":{{"serviceType":"french drain","metres":{value}}}}}}},
             {{"id":"d","function":{{"name":"calculateQuote","arguments":{as_text}}}}}]}}}}"#
         );
-        disposition(&server, &format!("tools with {value}"), body.as_bytes()).await;
+        taken(&server, &format!("tools with {value}"), body.as_bytes()).await;
     }
-    // Several of one name: one counts, and nothing is torn.
+    // If a name occurs more than once, one value counts, and nothing breaks.
     let twice = br#"{"message":{"type":"hang","type":"end-of-call-report","call":{"id":"x"},"call":{"id":"twice"},"timestamp":1,"timestamp":2}}"#;
-    disposition(&server, "names that are there twice", twice).await;
+    taken(&server, "names that are there twice", twice).await;
     let long = "x".repeat(100_000);
     for (what, message) in [
         ("a long type", message(&long, "long-type", 0, &json!({}))),
@@ -182,19 +182,19 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
             message("a\nb\u{2028}c", "two lines\r\n", 0, &json!({})),
         ),
     ] {
-        disposition(&server, what, &serde_json::to_vec(&message).unwrap()).await;
+        taken(&server, what, &serde_json::to_vec(&message).unwrap()).await;
     }
     let events = server.rows("webhook_events").await;
     assert_eq!(events.len(), number + 8);
     assert_eq!(having(&events, "state", "recorded").len(), events.len());
     assert_eq!(server.get("/health/ready").await.0, StatusCode::OK);
-    disposition(
+    taken(
         &server,
         "an honest one",
         &serde_json::to_vec(&report("honest", "Des racines.")).unwrap(),
     )
     .await;
-    // What was taken in can be read and listed, too.
+    // Accepted messages can be read and listed, too.
     for call in server.rows("calls").await {
         let Some(id) = call["id"].as_str().filter(|id| id.starts_with("call-")) else {
             continue;
@@ -266,14 +266,14 @@ async fn every_field_of_the_wrong_kind_reads_as_absent(database: Database) {
     for (number, value) in wrong.iter().enumerate() {
         for message in &whole {
             for (at, mut changed) in replaced(&message["message"], value).into_iter().enumerate() {
-                // A call of its own each, so that none is taken for the other's repeat.
+                // Each is a separate call, so that none is a duplicate of another.
                 if changed["call"]["id"] == "call-1" {
                     changed["call"]["id"] = json!(format!("{number}-{}-{at}", changed["type"]));
                 }
                 changed["own"] = json!(sent);
                 sent += 1;
                 let body = serde_json::to_vec(&json!({"message": changed})).unwrap();
-                disposition(&server, &changed.to_string(), &body).await;
+                taken(&server, &changed.to_string(), &body).await;
             }
         }
     }
@@ -290,7 +290,7 @@ async fn nul_and_half_characters_are_taken_in_without_them(database: Database) {
         strange = strange.replace("Zenobie", &format!("Zenobie{bad}"));
         strange = strange.replace("rue du", &format!("{bad}rue du"));
     }
-    disposition(&server, "NUL and lone surrogates", strange.as_bytes()).await;
+    taken(&server, "NUL and lone surrogates", strange.as_bytes()).await;
     let decision = server.only_row("decisions").await;
     assert_eq!(decision["priority"], "P1");
     for table in ["calls", "call_transcripts", "leads", "decisions", "sms_messages"] {
@@ -326,7 +326,7 @@ async fn nul_and_half_characters_are_taken_in_without_them(database: Database) {
             r#"{"message":{"type":"end-of-call-report","call":{"id":"d"},"analysis":{"\u0000":"\ud800","structuredData":{"customerName":"\u0000"}}}}"#,
         ),
     ] {
-        disposition(&server, place, body.as_bytes()).await;
+        taken(&server, place, body.as_bytes()).await;
     }
     server.stop().await;
 }
@@ -359,7 +359,7 @@ async fn the_content_type_and_the_address_play_no_tricks(database: Database) {
         having(&server.rows("decisions").await, "service", "root_removal").len(),
         5
     );
-    // A NUL in an admin's path is nothing that exists, on either database.
+    // A NUL in an admin's path gives 404, on either database.
     let (status, problem) = server
         .admin(Method::GET, "/admin/v1/rulebooks/a%00b/services", None)
         .await;

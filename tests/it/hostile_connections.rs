@@ -119,7 +119,7 @@ async fn half_sent_bodies_take_bounded_memory_and_make_way_for_good_ones(databas
         }
     }
     assert!((LENGTH..=16 * 1024 * 1024).contains(&most), "{most} bytes");
-    // Also a large one finds room.
+    // A large body also gets memory.
     let mut large = report("large", "Bonjour");
     large["message"]["padding"] = json!("x".repeat(300_000));
     let (status, answer) = server.post_signed(&large).await;
@@ -127,7 +127,7 @@ async fn half_sent_bodies_take_bounded_memory_and_make_way_for_good_ones(databas
     for answer in held {
         let answer = answer.await.unwrap();
         let status = answer.get(..12).unwrap_or_default();
-        // A reset may swallow the answer.
+        // A reset may discard the response.
         assert!(
             ["", "HTTP/1.1 408", "HTTP/1.1 429", "HTTP/1.1 503"].contains(&status),
             "{answer}"
@@ -162,7 +162,7 @@ async fn what_the_headers_decide_is_answered_before_the_body(database: Database)
     let bytes = head(&server, "/webhooks/twilio/inbound", "content-length: 200000\r\n");
     let answer = tokio::time::timeout(Duration::from_secs(2), rest(send(&server, bytes.as_bytes()).await));
     assert!(answer.await.unwrap().starts_with("HTTP/1.1 403 "));
-    // A secret that was stored a moment ago is no wrong one.
+    // A secret that was stored a moment ago is not rejected.
     is_served(&server, "call-1").await;
     let value = "a-new-secret-of-24-or-more";
     let secret = json!({"purpose": "webhook", "value": value});
@@ -234,7 +234,7 @@ async fn bodies_that_never_come_are_answered_408_and_count_as_failures(database:
         admin.contains("application/problem+json") && admin.contains("\"request_timeout\""),
         "{admin}"
     );
-    // Sent by hand, past the client that notes what it sees.
+    // Sent by hand, without the client that records statuses.
     seen_statuses::note("create_rulebook", "408");
     let twilio = rest(twilio).await;
     assert!(
@@ -332,7 +332,7 @@ async fn names_of_rulebooks_cannot_be_listed_without_a_secret(database: Database
         let request = request.form(&[("MessageSid", "SM1"), ("MessageStatus", "sent")]);
         assert_eq!(request.send().await.unwrap().status(), StatusCode::FORBIDDEN);
     }
-    // A rulebook that is made after strangers asked for it is served from its first message on.
+    // A rulebook that is created after strangers requested it works from its first message on.
     let secret = "the-secret-of-nobody-else-24";
     let refused = server.post_signed_to("/webhooks/vapi/nobody-else", secret, b"{}").await;
     assert_eq!(refused.0, StatusCode::UNAUTHORIZED);
@@ -409,7 +409,7 @@ async fn connections_have_a_limit_and_end(database: Database) {
         .set("RINGBOOK_MAX_CONNECTIONS", "16")
         .start()
         .await;
-    // Idle ones make way for new ones, also when all of them were served once.
+    // New connections replace idle ones, even if all of them were used before.
     let mut held = Vec::new();
     for _ in 0..40 {
         let mut stream = send(&server, b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -418,7 +418,7 @@ async fn connections_have_a_limit_and_end(database: Database) {
         assert_eq!(&answer, b"HTTP/1.1 200");
         held.push(stream);
     }
-    // What never says anything ends too; the server does not wait for it when it stops.
+    // A silent connection is closed too; the server does not wait for it when it stops.
     let silent = send(&server, b"").await;
     let began = Instant::now();
     assert_eq!(
@@ -484,7 +484,7 @@ async fn a_stream_ends_when_its_key_is_revoked(database: Database) {
     let server = TestApp::at_rest(database, "2026-05-04T12:00:00Z".parse().unwrap()).await;
     let new = json!({"name": "reports", "role": "viewer"});
     let (_, made) = server.admin(Method::POST, "/admin/v1/api-keys", Some(&new)).await;
-    // A backtest that another instance works on, for as long as the clock stands.
+    // A running backtest of another instance; the fixed clock keeps it running.
     let found = rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap();
     let (id, now) = (server.app.clock.new_id(), server.app.clock.now());
     let row = backtests::Model {

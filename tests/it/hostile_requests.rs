@@ -121,7 +121,7 @@ async fn no_parameter_breaks_anything(database: Database) {
             .into_iter()
             .flatten()
             .filter(|one| one["in"] == "query");
-        // What all lists have in common is read in one place: tried once.
+        // Parameters that all lists share are parsed in one place, so they are tested once.
         let common = ["limit", "cursor", "sort", "revision", "change_set"];
         let is_new = |one: &&Value| !common.contains(&one["name"].as_str().unwrap()) || tried.insert(one.to_string());
         let names: Vec<&str> = queried.filter(is_new).filter_map(|one| one["name"].as_str()).collect();
@@ -151,7 +151,7 @@ async fn raw(app: &TestApp, request: &[u8]) -> Option<(StatusCode, Option<String
         .trim_end_matches('/')
         .to_owned();
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // Who is refused before all is sent may find the connection closed.
+    // The server may reject the request and close the connection before everything is sent.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);

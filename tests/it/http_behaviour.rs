@@ -126,7 +126,7 @@ async fn what_a_client_has_already_is_not_sent_again(database: Database) {
                 "{path}"
             );
             assert!(!again.header("x-request-id").is_empty());
-            // A browser shows what it kept under the headers of the 304: the page's policy is among them.
+            // A browser shows its cached page under the headers of the 304, which must include the page's policy.
             let own = ["content-length", "content-type", "x-request-id", "date"];
             for (name, value) in first.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())) {
                 assert!(
@@ -146,7 +146,7 @@ async fn what_a_client_has_already_is_not_sent_again(database: Database) {
                 "{path} with {other}"
             );
         }
-        // The head of the same answer, without its body.
+        // A HEAD has the headers of the same response, without its body.
         let head = ask(&app, Method::HEAD, path, |request| request).await;
         assert_eq!(
             (head.status, head.header("etag"), head.text.as_str()),
@@ -176,7 +176,7 @@ async fn a_tag_changes_with_whatever_the_answer_depends_on(database: Database) {
     };
     let row = tag(CAMERA.to_owned()).await;
     assert!(row.starts_with("\"1."), "{row}");
-    // The settings did not change and their version neither; the head in the same answer did.
+    // The settings and their version did not change; the head in the same response did.
     let before = tag(BOOK.to_owned()).await;
     let change = json!({"price_to": "400.00"});
     let changed = ask(&app, Method::PATCH, CAMERA, |request| {
@@ -185,7 +185,7 @@ async fn a_tag_changes_with_whatever_the_answer_depends_on(database: Database) {
     .await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
     assert_ne!(tag(BOOK.to_owned()).await, before);
-    // What a write answers has the tag of what is read next.
+    // The response to a write has the tag of the next read.
     assert_eq!(changed.header("etag"), tag(CAMERA.to_owned()).await);
     let stale = ask(&app, Method::PATCH, CAMERA, |request| {
         request.header("if-match", &row).json(&change)
@@ -195,7 +195,7 @@ async fn a_tag_changes_with_whatever_the_answer_depends_on(database: Database) {
         stale.problem(),
         (StatusCode::PRECONDITION_FAILED, "stale_version".to_owned())
     );
-    // A change set that grows shows another row of the same version.
+    // If a change set grows, the row it shows changes under the same version.
     let set = json!({"comment": "x", "changes": []});
     let (_, set) = app
         .admin(Method::POST, &format!("{BOOK}/change-sets"), Some(&set))
@@ -398,7 +398,7 @@ async fn a_page_of_a_listed_origin_may_call_and_no_other(database: Database) {
         assert!(preflight.header("vary").contains("origin"));
         assert!(preflight.header("access-control-allow-credentials").is_empty());
     }
-    // What a page may read, also of an error; and a method that is not taken still says which are.
+    // A page may read these headers, also of an error; a 405 still lists the allowed methods.
     for (method, path, status) in [
         (Method::GET, CAMERA, StatusCode::OK),
         (Method::GET, "/admin/v1/rulebooks/nowhere", StatusCode::NOT_FOUND),

@@ -51,7 +51,7 @@ async fn a_second_request_under_a_key_gets_the_first_answer(kind: Database) {
     assert_eq!(response.headers()["content-type"], "application/json");
     let second = read(response).await;
     assert_eq!((second.0, second.1, &second.2), (StatusCode::CREATED, true, &first.2));
-    // The key that came again is the one that works.
+    // The repeated key is the one that works.
     let key = second.2["key"].as_str().unwrap();
     assert_eq!(
         app.admin_with(key, reqwest::Method::GET, KEYS, None).await.0,

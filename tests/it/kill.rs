@@ -105,10 +105,10 @@ async fn what_was_answered_outlives_a_kill(kind: Database) {
             "{call}"
         );
     }
-    // Nothing of what was not answered is there by half: each event has its decision, each report its lead.
+    // Unanswered messages are not stored partially: each event has its decision, each report its lead.
     assert_eq!(events.len(), decisions.len());
     assert_eq!(having(&events, "type", "end-of-call-report").len(), leads.len());
-    // What may have been lost is sent again, and what was not has no second effect.
+    // Possibly lost messages are sent again; those that were stored have no second effect.
     assert!(post(&client, address, &report(&answered[0], "Mon sous-sol est inondé.")).await);
     assert_eq!(rows(&db, "webhook_events").await.len(), events.len());
     db.close().await.unwrap();

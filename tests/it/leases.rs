@@ -52,7 +52,7 @@ async fn one_of_three_holds_a_lease_and_the_number_only_rises(database: Database
         let held = held.remove(0);
         assert!(held.fence() > last, "round {round}");
         last = held.fence();
-        // Another work's lease is another's.
+        // The lease of other work is independent.
         let other = three[0].try_hold("other work", MINUTE).await.unwrap();
         if let Some(other) = other {
             other.release().await.unwrap();
@@ -75,14 +75,14 @@ async fn whoever_was_paused_past_its_lease_writes_nothing_more(database: Databas
     let server = TestApp::at_rest(database, start()).await;
     let (one, two) = (leases_of(&server), leases_of(&server));
     let slow = one.try_hold("work", MINUTE).await.unwrap().unwrap();
-    // Late, and nobody has come: it still is its own.
+    // It has expired and nobody took it over: the holder keeps it.
     server.app.clock.step(TimeDelta::minutes(2));
     assert!(slow.renew(MINUTE).await.unwrap());
     assert!(two.try_hold("work", MINUTE).await.unwrap().is_none());
     server.app.clock.step(TimeDelta::minutes(2));
     let quick = two.try_hold("work", MINUTE).await.unwrap().unwrap();
     assert!(quick.fence() > slow.fence());
-    // It wakes up, and believes that it holds it.
+    // It wakes up and believes that it still holds the lease.
     let tx = store::begin(&server.app.db).await.unwrap();
     assert!(!slow.lease().stands(&tx).await.unwrap());
     assert!(quick.lease().stands(&tx).await.unwrap());
@@ -133,7 +133,7 @@ async fn of_three_instances_one_does_the_work_and_another_takes_over(database: D
             .sum::<usize>()
     };
     assert_eq!(done(), 0, "somebody else holds the lease");
-    // Its holder is killed: nobody gives the lease back, and its time runs out.
+    // Its holder is killed: nobody releases the lease, and it expires.
     drop(held);
     clock.step(TimeDelta::minutes(2));
     until("taken over", || done() == 1).await;
@@ -141,7 +141,7 @@ async fn of_three_instances_one_does_the_work_and_another_takes_over(database: D
         .iter()
         .position(|(count, _)| count.load(Ordering::SeqCst) == 1)
         .unwrap();
-    // Kept until its next time: not done again before that, by whomever.
+    // It rests until its next run: no instance runs it before that.
     let next = clock.now() + TimeDelta::minutes(9);
     let kept = async || !leases::is_free(&server.app.read, "work", next).await.unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
@@ -152,7 +152,7 @@ async fn of_three_instances_one_does_the_work_and_another_takes_over(database: D
     clock.step(TimeDelta::minutes(9));
     assert!(leases_of(&server).try_hold("work", MINUTE).await.unwrap().is_none());
     assert_eq!(done(), 1);
-    // Whoever did it stops and gives the lease back: the next instance need not wait.
+    // The holder stops and releases the lease: the next instance need not wait.
     stops[first].cancel();
     until("given back", || done() == 2).await;
     for stop in &stops {
@@ -172,7 +172,7 @@ async fn a_process_without_the_web_answers_health_and_metrics_alone(database: Da
     assert_eq!(status, StatusCode::OK);
     assert!(metrics.as_str().unwrap().contains("ringbook_pool_connections"));
     for path in ["/docs", "/openapi.json", "/admin/v1/rulebooks"] {
-        // The plain client: the document is about a process that has the web.
+        // The plain client, because the document describes a process with the web enabled.
         let answer = server.client.0.get(server.url(path)).bearer_auth(ADMIN_KEY);
         let answer = answer.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");

@@ -23,7 +23,7 @@ async fn sheet(app: &TestApp, key: &str, path: &str) -> Vec<std::collections::Ha
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK, "{path}");
     assert_eq!(response.headers()["content-type"], "text/csv; charset=utf-8");
-    let name = response.headers()["content-disposition"].to_str().unwrap().to_owned();
+    let name = response.headers()["content-taken"].to_str().unwrap().to_owned();
     assert!(
         name.starts_with("attachment; filename=\"") && name.ends_with(".csv\""),
         "{name}"
@@ -38,7 +38,7 @@ async fn lists_are_spreadsheets_for_who_asks(database: Database) {
         .set("RATE_LIMIT_ENABLED", "false")
         .start()
         .await;
-    // More than a page of the API has.
+    // More rows than a page of the API has.
     let count = 203;
     for number in 0..count {
         let mut message = report(&format!("call-{number:03}"), "Il y a une inondation dans le sous-sol");
@@ -79,7 +79,7 @@ async fn lists_are_spreadsheets_for_who_asks(database: Database) {
             .all(|text| !text["body"].is_empty() && !text["billed_as.segments"].is_empty())
     );
 
-    // A viewer reads ids and prices as they are, and no number.
+    // A viewer reads ids and prices unchanged, and no phone number.
     let body = json!({"name": "reader", "role": "viewer"});
     let (status, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&body)).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");

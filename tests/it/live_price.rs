@@ -107,7 +107,7 @@ async fn edit(server: &TestApp) -> Vec<Edited> {
         let (_, mut row) = server.admin(Method::GET, SERVICE, None).await;
         row["price_from"] = json!(format!("{}.00", 450 + number));
         let (status, answer) = server.admin(Method::PUT, SERVICE, Some(&row)).await;
-        // Taken after the answer is read, so that nothing received later may use an older revision.
+        // Measured after the response is read, so that nothing received later may use an older revision.
         let at = server.app.clock.now();
         assert_eq!(status, StatusCode::OK, "{answer}");
         edits.push(Edited {

@@ -167,7 +167,7 @@ async fn a_viewer_finds_no_number_in_any_answer_and_an_editor_does(database: Dat
     assert!(walked > 70, "{walked}");
     assert_eq!(unseen, [], "nobody sees these, so that nothing was tested");
 
-    // What a viewer may ask besides.
+    // Requests of a viewer other than GET.
     let question = json!({"facts": {"service_text": "inspection caméra 514 555 0207", "problem": "514-555-0208"}, "said": "514-555-0207"});
     let asked = format!("{BOOK}/evaluate?explain=true");
     let (status, answer) = app.admin_with(&viewer, Method::POST, &asked, Some(&question)).await;
@@ -202,7 +202,7 @@ async fn a_viewer_finds_no_number_in_a_refusal_nor_in_a_stream_of_events(databas
     let change = json!({"resource": "contacts", "code": "second", "method": "patch", "version": contact["version"],
         "body": {"phone": "+15145550210"}});
 
-    // What a backtest was asked with, as it is followed.
+    // The request of a backtest, as an event stream shows it.
     let asked = json!({"changes": [change]});
     let (status, job) = app
         .admin(Method::POST, &format!("{BOOK}/backtests"), Some(&asked))
@@ -215,7 +215,7 @@ async fn a_viewer_finds_no_number_in_a_refusal_nor_in_a_stream_of_events(databas
     assert!(seen.contains("wanted") && !seen.contains("51455502"), "{seen}");
     assert!(bare(&app, &editor, &events).await.1.contains("5145550210"));
 
-    // A change set whose ground has moved: the refusal shows the row as it was and as it stands.
+    // The rows of the change set changed: the error shows each row before and now.
     let set = opened(&app, "later", &[change]).await;
     patched(&app, "contacts/second", json!({"phone": "+15145550213"})).await;
     let path = format!("{BOOK}/evaluate?change_set={}", set["id"].as_str().unwrap());
@@ -235,7 +235,7 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
     let other = json!({"code": "other", "rows": "empty"});
     app.admin(Method::POST, "/admin/v1/rulebooks", Some(&other)).await;
     let elsewhere = key(&app, json!({"name": "zebra", "role": "admin", "rulebook": "other"})).await;
-    // Of the other business: its numbers, its caller, its rows, its name.
+    // The other business: its numbers, its caller, its rows, its name.
     let theirs = [
         "55502",
         "Zenobie",
@@ -248,13 +248,13 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
         let last = get.path.rsplit('/').next().unwrap();
         let is_theirs = get.path.contains("/rulebooks/default") || uuid::Uuid::parse_str(last).is_ok();
         let expected = match &*get.id {
-            // One chain for all of them, and one installation.
+            // All businesses share one chain and one installation.
             "verify_audit_log" | "get_setup" => StatusCode::FORBIDDEN,
             _ if is_theirs => StatusCode::NOT_FOUND,
             _ => StatusCode::OK,
         };
         assert_eq!(status, expected, "{}: {seen}", get.path);
-        // A problem repeats the code that was asked for.
+        // A problem repeats the requested code.
         if status == StatusCode::OK {
             for word in theirs {
                 assert!(!seen.contains(word), "{} shows {word}: {seen}", get.path);
@@ -324,7 +324,7 @@ async fn a_viewer_finds_no_number_in_a_callers_data_however_it_is_written(databa
     }
     assert!(seen_by_editor > 15, "{seen_by_editor}");
 
-    // What is masked cannot be filtered by, or it would be found digit by digit.
+    // Masked values cannot be filtered by, or a viewer could guess them digit by digit.
     let guess = json!({"structuredData": {"customer_id": "5149990001"}}).to_string();
     for path in [
         format!("{BOOK}/calls?analysis={}", guess.replace('"', "%22")),
@@ -378,7 +378,7 @@ async fn a_viewer_reads_all_but_numbers_as_an_editor_does(database: Database) {
                     .await
             }
         };
-        // An archive is no text, even where its bytes could be read as one: its headers hold sizes and sums.
+        // An archive is not text, even if its bytes could be read as text: its headers contain sizes and sums.
         if get.path.ends_with("/export") {
             continue;
         }
@@ -392,12 +392,12 @@ async fn a_viewer_reads_all_but_numbers_as_an_editor_does(database: Database) {
         let mut found = Vec::new();
         differences(&whole, &shown, "", &mut found);
         for (place, whole) in found {
-            // By chance a key's prefix, which is hexadecimal, holds seven digits in a row.
+            // A key's prefix is hexadecimal, and may contain seven digits in a row by chance.
             if place.ends_with("/prefix") {
                 continue;
             }
             let digits: String = whole.chars().filter(char::is_ascii_digit).collect();
-            // No schema says what the fields of a raw body are: an instant in milliseconds is taken for a number.
+            // No schema describes the fields of a raw body: an instant in milliseconds is masked like a number.
             if place.contains("/body/") && digits.len() == 13 {
                 continue;
             }

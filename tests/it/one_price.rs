@@ -70,7 +70,7 @@ async fn the_lead_carries_the_quote_of_what_was_booked(database: Database) {
     assert_eq!(quoted["price"]["from"], "450.00");
     let quoted = ask(&server, "call-1", 2_000, "calculateQuote", camera).await;
     assert_eq!(quoted["price"]["from"], "350.00");
-    // The price rises before the caller makes up their mind: what was said stays said.
+    // The price rises before the caller decides: the quoted price stays.
     edit(
         &server,
         "services/root_removal",
@@ -103,7 +103,7 @@ async fn the_lead_carries_the_quote_of_what_was_booked(database: Database) {
         (&reported["quote_decision_id"], &reported["quote_revision"]),
         (&first["id"], &first["revision"])
     );
-    // Without a booking what the report decides is what counts, and of its quotes the last.
+    // Without a booking, the report's decision counts, and of its quotes the last.
     for (at, metres) in [(1_000, 10), (2_000, 20)] {
         ask(
             &server,
@@ -233,7 +233,7 @@ async fn what_is_refused_has_no_price(database: Database) {
         (price(&row), &row["service"]),
         ((&json!(null), &json!(null)), &json!("septic_tank"))
     );
-    // What was priced at the booking is so no more when something refused is booked in its place.
+    // The price at the booking no longer counts once a refused service is booked instead.
     ask(
         &server,
         "call-2",
@@ -374,12 +374,12 @@ async fn a_later_report_that_is_more_urgent_is_acted_on(database: Database) {
         server.counts(["sms_messages", "escalations", "decisions"]).await,
         [1, 1, 2]
     );
-    // What is less urgent takes nothing back.
+    // A less urgent report takes nothing back.
     first["message"]["timestamp"] = json!(first["message"]["timestamp"].as_i64().unwrap() + 99_000);
     server.take(&first).await;
     assert_eq!(lead(&server, "call-1").await["priority"], "P1");
     assert_eq!(server.counts(["sms_messages", "decisions"]).await, [1, 2]);
-    // The more urgent one may also have been made first, and come last.
+    // The more urgent report may also be the earlier one, and arrive last.
     let mut late = report("call-2", "Bonjour, c'est pour un problème.");
     server.take(&late).await;
     late = report("call-2", "C'est inondé, une urgence!");
@@ -411,7 +411,7 @@ async fn an_sms_message_says_what_the_caller_gave(database: Database) {
     for part in ["482 Maple Street", "Brossard", "basement is flooding"] {
         assert!(body.contains(part), "{part}: {body}");
     }
-    // What a tool was told is known too.
+    // The arguments of a tool call count too.
     let about = json!({"serviceType": "racines", "address": "9 rue du Lac", "problemDescription": "Racines au sous-sol",
         "customerName": "Zoé Tremblay"});
     ask(&server, "call-2", 1_000, "bookAppointment", about).await;

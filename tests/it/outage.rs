@@ -81,7 +81,7 @@ impl World {
         let database = TestDatabase::create(Database::Postgres).await;
         let (_, rest) = database.url.split_once('@').unwrap();
         let proxy = Proxy::start(rest.split('/').next().unwrap().parse().unwrap()).await;
-        // The server under test is another process: nobody did this in ours.
+        // The server under test is another process, so nobody installed the provider in this one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(20))
@@ -89,7 +89,7 @@ impl World {
             .unwrap();
         let address = free_address();
         Self {
-            // Where PostgreSQL itself is stopped, nothing is in the way.
+            // If PostgreSQL itself is stopped, there is no proxy.
             url: match setting("RINGBOOK_TEST_STOP_POSTGRES") {
                 Some(_) => database.url.clone(),
                 None => proxy.in_url(&database.url),
@@ -180,7 +180,7 @@ async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 
 /// Sends three messages of every kind, all without the database.
 async fn without_database(client: &Client, round: &str) -> Vec<(String, Value)> {
-    let mut disposition = Vec::new();
+    let mut taken = Vec::new();
     for number in 0..3 {
         let about = json!({"serviceType": "racines"});
         let quote = format!("{round}-quote-{number}");
@@ -207,10 +207,10 @@ async fn without_database(client: &Client, round: &str) -> Vec<(String, Value)> 
                     "{answer}"
                 );
             }
-            disposition.push((call, answer));
+            taken.push((call, answer));
         }
     }
-    disposition
+    taken
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -227,41 +227,41 @@ async fn what_was_answered_without_the_database_outlives_a_kill() {
     world.is_known().await;
     proxy.set(Fault::Refuse).await;
     proxy.reset_all();
-    let mut disposition = without_database(client, "first").await;
+    let mut taken = without_database(client, "first").await;
     program.kill();
-    // Started without its database, it knows who may speak and what things cost.
+    // Started without its database, it knows the secrets and the prices.
     let mut program = world.program();
     client.ready(|report| report["status"] == "degraded").await;
-    disposition.extend(without_database(client, "second").await);
+    taken.extend(without_database(client, "second").await);
     program.kill();
-    // Killed again, and the database back before it starts.
+    // Killed again, and the database is back before it starts.
     proxy.set(Fault::None).await;
     let mut program = world.program();
     client.ready(|report| report["status"] == "ready").await;
     let db = world.db().await;
     eventually("all is recorded", async || {
-        rows(&db, "webhook_events").await.len() > disposition.len()
+        rows(&db, "webhook_events").await.len() > taken.len()
     })
     .await;
     let events = rows(&db, "webhook_events").await;
-    assert_eq!(events.len(), disposition.len() + 1);
-    for (call, answer) in &disposition {
+    assert_eq!(events.len(), taken.len() + 1);
+    for (call, answer) in &taken {
         assert_eq!(
             &having(&events, "call_id", call.as_str())[0]["answer"],
             answer,
             "{call}"
         );
     }
-    // A start without the database ends well too, once it is back.
+    // A start without the database also recovers once the database is back.
     program.kill();
     proxy.set(Fault::Refuse).await;
     let mut program = world.program();
     client.ready(|report| report["status"] == "degraded").await;
-    disposition.extend(without_database(client, "third").await);
+    taken.extend(without_database(client, "third").await);
     proxy.set(Fault::None).await;
     client.ready(|report| report["status"] == "ready").await;
     assert!(!client.post(&status("after", "ringing", 0)).await.1);
-    assert_eq!(rows(&db, "webhook_events").await.len(), disposition.len() + 2);
+    assert_eq!(rows(&db, "webhook_events").await.len(), taken.len() + 2);
     db.close().await.unwrap();
     program.kill();
     world.database.remove().await;
@@ -347,7 +347,7 @@ async fn a_database_that_is_stopped_under_load_loses_nothing() {
         drained.as_secs_f64()
     );
     assert!(spooled > 0);
-    // All of them, none twice, and as they were answered.
+    // All messages are recorded once, with the responses that they got.
     assert_eq!(events.len(), answered.len());
     let by_call: HashMap<&str, &Value> = events
         .iter()
@@ -368,7 +368,8 @@ async fn a_database_that_is_stopped_under_load_loses_nothing() {
     assert_eq!(decisions.len(), of_kind(0) + of_kind(1));
     let (first, further): (Vec<_>, Vec<_>) = texts.iter().partition(|text| text["contact"] == "on_call");
     assert_eq!(first.len(), of_kind(0), "one text a report");
-    // Where the database went between the claim of a text and its end, nobody knows its fate: the next contact is told.
+    // If the database failed between the claim and the end of a send, its outcome is unknown: the next contact is
+    // notified.
     for text in further {
         let before = first.iter().find(|before| before["call_id"] == text["call_id"]);
         assert_eq!(before.unwrap()["state"], "dead", "{text:?}");
@@ -399,7 +400,7 @@ async fn a_disk_that_is_full_loses_nothing_that_was_answered() {
         let folder = tempfile::tempdir_in(&disk).unwrap();
         world.url = format!("sqlite://{}/ringbook.db", folder.path().display());
         if !spool_elsewhere {
-            // Beside the file: the program's folder is on the small disk too.
+            // Beside the file, because the program's folder is on the small disk too.
             world.folder = tempfile::tempdir_in(&disk).unwrap();
         }
         let mut program = world.program();
@@ -409,7 +410,7 @@ async fn a_disk_that_is_full_loses_nothing_that_was_answered() {
         let (mut kept, mut refused, mut unrecorded) = (Vec::new(), 0, 0);
         for number in 0..600 {
             if number == 100 {
-                // Until the disk takes nothing more.
+                // Until the disk is full.
                 let mut file = std::fs::File::create(&ballast).unwrap();
                 while std::io::Write::write_all(&mut file, &[0; 4_096]).is_ok() {}
             }

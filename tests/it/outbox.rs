@@ -1,243 +1,405 @@
-//! Which SMS messages are sent when: quiet hours, a rule's cool-down, the daily cap, and the on-call rotation.
+//! From a report to an SMS message, through the whole server, with a stand-in for Twilio.
 
-use base::clock::Clock;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
 use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
     both,
-    escalation::{drop_cases, lead, patch, put, texted},
-    spool::server_of,
-    support::{
-        Database, StandIn, TestApp,
-        app::VAPI_SECRET,
-        database::TestDatabase,
-        messages::report,
-        postgres_is_tested,
-        proxy::{Fault, Proxy},
-        tables::{having, rows},
-    },
-    twilio_callbacks,
+    support::{Answer, Database, StandIn, TestApp, app::Builder, messages::report, tables::having},
 };
 
 both!(
-    quiet_hours_hold_what_can_wait_until_the_morning,
-    the_daily_cap_is_told_before_it_bites_and_never_holds_a_p1,
-    the_cap_is_exact_under_many_at_once,
-    a_rule_that_cools_down_is_silent_about_the_same_caller_only,
-    who_is_on_call_is_texted,
+    an_emergency_is_texted_to_who_is_on_call,
+    two_refusals_for_now_and_then_a_yes_are_three_attempts_and_one_text,
+    a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice,
+    a_text_sent_again_goes_to_the_contacts_present_number,
+    without_an_account_texts_are_simulated,
+    an_instance_without_the_account_leaves_texts_to_those_that_have_it,
+    an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadiness,
+    a_provider_that_says_nothing_keeps_no_message_waiting,
+    a_repeat_and_an_amendment_text_nobody_again,
+    a_send_on_its_way_when_the_server_stops_is_settled,
 );
 
-/// 24 November, 22:30 in Montréal.
-fn evening() -> DateTime<Utc> {
-    "2026-11-25T03:30:00Z".parse().unwrap()
+const ACCOUNT: &str = "AC00000000000000000000000000000001";
+const TOKEN: &str = "a-token-of-twilio";
+
+fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_532_470, 0).unwrap()
 }
 
-async fn at_rest(database: Database, at: DateTime<Utc>) -> TestApp {
-    let server = TestApp::at_rest(database, at).await;
-    drop_cases(&server, |case| case["code"] == "upper_price_3000").await;
-    patch(&server, "/priority-rules/large_job", &json!({"template": "alert"})).await;
-    server
+fn with_twilio(database: Database, address: &str) -> Builder {
+    TestApp::builder(database)
+        .at(start())
+        .set("TWILIO_ACCOUNT_SID", ACCOUNT)
+        .set("TWILIO_AUTH_TOKEN", TOKEN)
+        .set("TWILIO_FROM", "+15145550100")
+        .set("TWILIO_BASE_URL", address)
 }
 
-const LARGE_JOB: &str = "Je voudrais un drain français.";
-const MUNICIPAL: &str = "Ici la ville de Longueuil.";
-const FLOOD: &str = "C'est inondé.";
-
-/// The report of a call from a number.
-fn from(number: &str, call: &str, said: &str) -> Value {
-    let mut message = report(call, said);
-    message["message"]["customer"]["number"] = json!(number);
-    message
+fn taken() -> Answer {
+    Answer::json(201, &json!({"sid": "SM1", "status": "queued"}))
 }
 
-async fn quiet_hours_hold_what_can_wait_until_the_morning(database: Database) {
-    let server = at_rest(database, evening()).await;
-    patch(&server, "", &json!({"quiet_from": "21:00", "quiet_until": "07:00"})).await;
-    for (call, said) in [("p1", FLOOD), ("p2", MUNICIPAL), ("p3", LARGE_JOB)] {
-        server.take(&report(call, said)).await;
+fn refused(status: u16, code: i64) -> Answer {
+    Answer::json(status, &json!({"code": code, "message": "no", "status": status}))
+}
+
+async fn flood(server: &TestApp, call: &str) {
+    let message = report(call, "Mon sous-sol est inondé, des racines.");
+    assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
+}
+
+/// The only SMS message, once it is in a final state; the clock advances while it waits for a retry.
+async fn settled(server: &TestApp) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(15);
+    loop {
+        let text = server.only_row("sms_messages").await;
+        if !["queued", "sending"].contains(&text["state"].as_str().unwrap()) {
+            return text;
+        }
+        assert!(Instant::now() < deadline, "never settled: {text}");
+        if text["state"] == "queued" && text["attempts"] != 0 {
+            server.app.clock.step(TimeDelta::seconds(5));
+            server.app.outbox.wake();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    server.app.outbox.drain_once().await.unwrap();
-    let states = async || {
-        let mut texts = server.rows("sms_messages").await;
-        texts.sort_by_key(|text| text["priority"].to_string());
-        texts
-            .iter()
-            .map(|text| text["state"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(states().await, ["simulated", "simulated", "queued"]);
-    let held = having(&server.rows("sms_messages").await, "call_id", "p3")[0].clone();
-    let instant = |value: &Value| value.as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
-    let morning: DateTime<Utc> = "2026-11-25T12:00:00Z".parse().unwrap();
+}
+
+/// The outcomes of all attempts, in order.
+async fn attempts(server: &TestApp) -> Vec<(i64, String, Option<i64>)> {
+    let mut rows = server.rows("sms_attempts").await;
+    rows.sort_by_key(|row| row["number"].as_i64());
+    rows.iter()
+        .map(|row| {
+            let outcome = row["outcome"].as_str().unwrap_or("none").to_owned();
+            (row["number"].as_i64().unwrap(), outcome, row["http_status"].as_i64())
+        })
+        .collect()
+}
+
+fn attempt(number: i64, outcome: &str, status: i64) -> (i64, String, Option<i64>) {
+    (number, outcome.to_owned(), Some(status))
+}
+
+async fn an_emergency_is_texted_to_who_is_on_call(database: Database) {
+    let twilio = StandIn::start(vec![taken()]).await;
+    let server = with_twilio(database, &twilio.url()).start().await;
+    flood(&server, "call-1").await;
+    let text = settled(&server).await;
     assert_eq!(
-        (instant(&held["held_until"]), instant(&held["next_attempt_at"])),
-        (morning, morning)
+        (&text["state"], &text["provider_id"]),
+        (&json!("accepted"), &json!("SM1"))
     );
-    let path = "/admin/v1/sms-messages?priority=P3";
-    let (_, list) = server.admin(reqwest::Method::GET, path, None).await;
-    assert_eq!(instant(&list["items"][0]["held_until"]), morning, "{list}");
-    // It waits for eight and a half hours, longer than a text is else worth sending, and is not stale.
-    server.app.clock.set(morning - TimeDelta::seconds(1));
-    server.app.outbox.drain_once().await.unwrap();
-    assert_eq!(states().await, ["simulated", "simulated", "queued"]);
-    server.app.clock.step(TimeDelta::seconds(1));
-    server.app.outbox.drain_once().await.unwrap();
-    assert_eq!(states().await, ["simulated", "simulated", "simulated"]);
-    // By day nothing waits.
-    server.take(&report("by-day", LARGE_JOB)).await;
-    let by_day = having(&server.rows("sms_messages").await, "call_id", "by-day")[0].clone();
-    assert_eq!(by_day["held_until"], Value::Null);
+    let seen = twilio.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(
+        (seen[0].method.as_str(), seen[0].path.clone()),
+        ("POST", format!("/2010-04-01/Accounts/{ACCOUNT}/Messages.json"))
+    );
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("{ACCOUNT}:{TOKEN}"));
+    assert_eq!(seen[0].authorization, Some(format!("Basic {basic}")));
+    let url = reqwest::Url::parse(&format!("http://form/?{}", seen[0].body)).unwrap();
+    let field = |name: &str| {
+        url.query_pairs()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    assert_eq!(field("To").as_deref(), Some("+15145550101"));
+    assert_eq!(field("From").as_deref(), Some("+15145550100"));
+    let body = field("Body").unwrap();
+    for part in [
+        "P1",
+        "Alésage de racines",
+        "Montréal",
+        "450.00-750.00",
+        "Zenobie Quatremains",
+        "+14385550177",
+        "Réf ",
+    ] {
+        assert!(body.contains(part), "{part}: {body}");
+    }
+    assert!(body.contains(text["reference"].as_str().unwrap()), "{body}");
+    assert_eq!(attempts(&server).await, [attempt(1, "accepted", 201)]);
     server.stop().await;
 }
 
-async fn the_daily_cap_is_told_before_it_bites_and_never_holds_a_p1(database: Database) {
-    let server = at_rest(database, evening()).await;
-    patch(&server, "", &json!({"daily_sms_cap": 5})).await;
-    let codes = async || {
-        let notices = server.rows("notices").await;
-        let open = notices.iter().filter(|notice| notice["resolved_at"].is_null());
-        let mut codes: Vec<_> = open.map(|notice| notice["code"].as_str().unwrap().to_owned()).collect();
-        codes.sort();
-        codes
-    };
-    for number in 0..3 {
-        server.take(&report(&format!("a-{number}"), MUNICIPAL)).await;
-    }
-    // A repeat is no text.
-    server.take(&report("a-2", MUNICIPAL)).await;
-    assert_eq!(codes().await, Vec::<String>::new());
-    server.take(&report("a-3", MUNICIPAL)).await;
-    assert_eq!(codes().await, ["sms_cap_near"]);
-    server.take(&report("a-4", MUNICIPAL)).await;
-    assert_eq!(codes().await, ["sms_cap_near"]);
-    server.take(&report("b-1", MUNICIPAL)).await;
-    server.take(&report("b-2", FLOOD)).await;
-    assert_eq!(codes().await, ["sms_cap_near", "sms_cap_reached"]);
-    let texts = server.rows("sms_messages").await;
-    assert_eq!(having(&texts, "state", "queued").len(), 6);
-    let capped = having(&texts, "state", "dead");
-    assert_eq!(capped.len(), 1);
+async fn two_refusals_for_now_and_then_a_yes_are_three_attempts_and_one_text(database: Database) {
+    let twilio = StandIn::start(vec![
+        refused(429, 20_429).with_header("retry-after", "1"),
+        refused(429, 20_429),
+        taken(),
+    ])
+    .await;
+    let server = with_twilio(database, &twilio.url()).start().await;
+    flood(&server, "call-1").await;
+    let text = settled(&server).await;
+    assert_eq!((&text["state"], &text["attempts"]), (&json!("accepted"), &json!(3)));
     assert_eq!(
-        (&capped[0]["call_id"], &capped[0]["error"]),
-        (&json!("b-1"), &json!("the daily cap of SMS messages is reached"))
+        attempts(&server).await,
+        [
+            attempt(1, "retry", 429),
+            attempt(2, "retry", 429),
+            attempt(3, "accepted", 201)
+        ]
     );
-    assert_eq!(lead(&server, "b-1").await["capped"], json!(true));
-    assert_eq!(lead(&server, "b-2").await["capped"], json!(false));
-    let path = format!("{}/leads?capped=true", crate::escalation::BOOK);
-    let (_, list) = server.admin(reqwest::Method::GET, &path, None).await;
-    assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
-    // The next day, by the clock of Montréal, begins anew.
-    server.app.clock.step(TimeDelta::minutes(89));
-    server.take(&report("c-1", MUNICIPAL)).await;
-    assert_eq!(having(&server.rows("sms_messages").await, "state", "dead").len(), 2);
+    let seen = twilio.seen();
+    assert_eq!(seen.len(), 3);
+    assert!(
+        seen.iter()
+            .all(|request| request.body == seen[0].body || request.body.contains("ValidityPeriod"))
+    );
+    server.stop().await;
+}
+
+async fn a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice(database: Database) {
+    let twilio = StandIn::start(vec![refused(400, 21_211)]).await;
+    let server = with_twilio(database, &twilio.url()).start().await;
+    flood(&server, "call-1").await;
+    let text = settled(&server).await;
+    assert_eq!(
+        (&text["state"], &text["error_code"], &text["attempts"]),
+        (&json!("dead"), &json!(21_211), &json!(1))
+    );
+    assert_eq!(attempts(&server).await, [attempt(1, "permanent", 400)]);
+    let notice = server.only_row("notices").await;
+    assert_eq!((&notice["count"], &notice["resolved_at"]), (&json!(1), &Value::Null));
+    assert!(notice["what_to_do"].as_str().unwrap().len() > 10, "{notice}");
+    assert!(
+        !notice.to_string().contains("4385550177"),
+        "no caller in a notice: {notice}"
+    );
+    // The admin sees both.
+    let (status, list) = server.admin(reqwest::Method::GET, "/admin/v1/notices", None).await;
+    assert_eq!(
+        (status, list["items"].as_array().map(Vec::len)),
+        (StatusCode::OK, Some(1)),
+        "{list}"
+    );
+    let (status, list) = server
+        .admin(reqwest::Method::GET, "/admin/v1/sms-messages?state=dead", None)
+        .await;
+    assert_eq!(
+        (status, list["items"].as_array().map(Vec::len)),
+        (StatusCode::OK, Some(1)),
+        "{list}"
+    );
+    // Time passes, and nothing is retried.
+    server.app.clock.step(TimeDelta::hours(1));
+    assert_eq!(server.app.outbox.drain_once().await.unwrap(), 0);
+    assert_eq!(twilio.seen().len(), 1);
+    server.stop().await;
+}
+
+async fn a_text_sent_again_goes_to_the_contacts_present_number(database: Database) {
+    let twilio = StandIn::start(vec![
+        refused(400, 21_211),
+        taken(),
+        refused(429, 20_429),
+        Answer::json(201, &json!({"sid": "SM2", "status": "queued"})),
+    ])
+    .await;
+    let server = with_twilio(database, &twilio.url())
+        .set("RINGBOOK_WORKERS", "none")
+        .start()
+        .await;
+    let to = |request: usize| {
+        let body = twilio.seen()[request].body.clone();
+        let field = body.split('&').find_map(|field| field.strip_prefix("To="));
+        field.unwrap().replace("%2B", "+")
+    };
+    flood(&server, "call-1").await;
+    server.app.outbox.drain_once().await.unwrap();
+    crate::escalation::patch(&server, "/contacts/on_call", &json!({"phone": "+15145550188"})).await;
+    let id = server.only_row("sms_messages").await["id"].as_str().unwrap().to_owned();
+    let path = format!("/admin/v1/sms-messages/{id}/resend");
+    let (status, again) = server.admin(reqwest::Method::POST, &path, None).await;
+    assert_eq!(
+        (status, &again["to_number"]),
+        (StatusCode::OK, &json!("+15145550188")),
+        "{again}"
+    );
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!((to(0), to(1)), ("+15145550101".to_owned(), "+15145550188".to_owned()));
+    // The same for one that waits for a retry.
+    flood(&server, "call-2").await;
+    server.app.outbox.drain_once().await.unwrap();
+    crate::escalation::patch(&server, "/contacts/on_call", &json!({"phone": "+15145550199"})).await;
     server.app.clock.step(TimeDelta::minutes(1));
-    server.take(&report("c-2", MUNICIPAL)).await;
-    assert_eq!(having(&server.rows("sms_messages").await, "state", "dead").len(), 2);
-    assert_eq!(codes().await, Vec::<String>::new());
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!((to(2), to(3)), ("+15145550188".to_owned(), "+15145550199".to_owned()));
     server.stop().await;
 }
 
-async fn the_cap_is_exact_under_many_at_once(database: Database) {
-    let server = at_rest(database, evening()).await;
-    patch(&server, "", &json!({"daily_sms_cap": 10})).await;
-    let messages: Vec<Value> = (0..24)
-        .map(|number| report(&format!("call-{number}"), MUNICIPAL))
-        .collect();
-    futures_util::future::join_all(messages.iter().map(|message| server.take(message))).await;
-    let texts = server.rows("sms_messages").await;
-    assert_eq!(
-        (
-            having(&texts, "state", "queued").len(),
-            having(&texts, "state", "dead").len()
-        ),
-        (10, 14)
-    );
+async fn without_an_account_texts_are_simulated(database: Database) {
+    let server = TestApp::start(database).await;
+    flood(&server, "call-1").await;
+    let text = settled(&server).await;
+    assert_eq!(text["state"], "simulated");
+    assert!(text["body"].as_str().unwrap().contains("P1"), "{text}");
     server.stop().await;
 }
 
-async fn a_rule_that_cools_down_is_silent_about_the_same_caller_only(database: Database) {
-    let server = at_rest(database, evening()).await;
-    for rule in ["municipal", "emergency"] {
-        patch(
-            &server,
-            &format!("/priority-rules/{rule}"),
-            &json!({"cool_down_s": 600}),
-        )
+async fn an_instance_without_the_account_leaves_texts_to_those_that_have_it(database: Database) {
+    let twilio = StandIn::start((0..20).map(|_| taken()).collect()).await;
+    // The database has simulated so far; an instance that starts with an account ends that, even if it sends nothing
+    // itself.
+    let first = TestApp::builder(database)
+        .at(start())
+        .set("RINGBOOK_WORKERS", "none")
+        .start()
         .await;
-    }
-    let count = async || server.counts(["sms_messages"]).await[0];
-    server.take(&from("+14385550177", "a", MUNICIPAL)).await;
-    server.take(&from("+14385550177", "b", MUNICIPAL)).await;
-    assert_eq!(count().await, 1);
-    server.take(&from("+14385550178", "c", MUNICIPAL)).await;
-    assert_eq!(count().await, 2);
-    // Another rule about the same caller, and a P1 of another call by the same rule: both go.
-    server.take(&from("+14385550177", "d", FLOOD)).await;
-    server.take(&from("+14385550177", "e", FLOOD)).await;
-    assert_eq!(count().await, 4);
-    server.app.clock.step(TimeDelta::seconds(600));
-    server.take(&from("+14385550177", "f", MUNICIPAL)).await;
-    assert_eq!(count().await, 5);
-    server.stop().await;
-}
-
-async fn who_is_on_call_is_texted(database: Database) {
-    let server = at_rest(database, evening()).await;
-    patch(&server, "", &json!({"rotation_from": "2026-11-23T08:00"})).await;
-    let second = json!({"on_call": true, "rotation_week": 1, "rotation_of": 2});
-    patch(&server, "/contacts/second", &second).await;
-    let (_, cases) = server
-        .admin(reqwest::Method::GET, "/admin/v1/rulebooks/default/lint", None)
-        .await;
-    assert!(cases["items"].is_array() || cases["findings"].is_array(), "{cases}");
-    let amina = json!({"name": "Amina", "phone": "+15145550103", "language": "en", "rank": 30, "on_call": true,
-        "rotation_week": 2, "rotation_of": 2});
-    put(&server, "/contacts/amina", &amina).await;
-    server.take(&report("this-week", FLOOD)).await;
-    // Whoever has no plan always is on call.
-    assert_eq!(texted(&server).await, ["on_call", "second"]);
-    server.stop().await;
-}
-
-/// Only PostgreSQL has replicas.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_lags_or_is_lost_holds_up_neither_messages_nor_texts() {
-    if !postgres_is_tested() {
-        return;
-    }
-    let database = TestDatabase::create(Database::Postgres).await;
-    // It never receives anything.
-    let replica = TestDatabase::create(Database::Postgres).await;
-    let proxy = Proxy::start(server_of(&replica.url)).await;
-    let twilio = StandIn::start(["SM1", "SM2"].map(twilio_callbacks::disposition).into()).await;
-    let env = [
-        ("DATABASE_READ_URL", proxy.in_url(&replica.url)),
+    let mut env: Vec<(String, String)> = [
         ("RINGBOOK_WORKERS", "none".to_owned()),
-        ("TWILIO_ACCOUNT_SID", twilio_callbacks::ACCOUNT.to_owned()),
-        ("TWILIO_AUTH_TOKEN", twilio_callbacks::TOKEN.to_owned()),
+        ("TWILIO_ACCOUNT_SID", ACCOUNT.to_owned()),
+        ("TWILIO_AUTH_TOKEN", TOKEN.to_owned()),
         ("TWILIO_FROM", "+15145550100".to_owned()),
         ("TWILIO_BASE_URL", twilio.url()),
-    ];
-    let env = env.map(|(name, value)| (name.to_owned(), value)).into();
-    let first = TestApp::start_on(database, Clock::system(), env).await;
-    // One that has no rules in memory yet.
-    let server = first.another().await;
-    for (call, fault) in [("lags", Fault::None), ("lost", Fault::Refuse)] {
-        proxy.set(fault).await;
-        proxy.reset_all();
-        let body = serde_json::to_vec(&report(call, FLOOD)).unwrap();
-        let answer = server.send_signed("/webhooks/vapi", VAPI_SECRET, &body).await;
-        assert!(answer.status().is_success(), "{call}");
-        assert!(!answer.headers().contains_key("x-ringbook-degraded"), "{call}");
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let with = first.another_with(env.clone()).await;
+    env.truncate(1);
+    let without = first.another_with(env).await;
+    for server in [&first, &without] {
+        for number in 0..10 {
+            flood(server, &format!("call-{}-{number}", server.address.port())).await;
+        }
         server.app.outbox.drain_once().await.unwrap();
-        let texts = rows(&server.app.primary, "sms_messages").await;
-        let text = &having(&texts, "call_id", call)[0];
-        assert_eq!(text["state"], "accepted", "{call}");
     }
+    let texts = first.rows("sms_messages").await;
+    assert_eq!((texts.len(), having(&texts, "state", "queued").len()), (20, 20));
+    with.app.outbox.drain_once().await.unwrap();
+    let texts = first.rows("sms_messages").await;
+    assert_eq!(having(&texts, "state", "accepted").len(), 20, "{texts:?}");
+    for server in [with, without, first] {
+        server.stop().await;
+    }
+}
+
+async fn an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadiness(database: Database) {
+    let server = TestApp::at_rest(database, start()).await;
+    let post = async |path: &str, body: Value| {
+        let (status, answer) = server.admin(reqwest::Method::POST, path, Some(&body)).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+    };
+    post("/admin/v1/rulebooks", json!({"code": "second", "rows": "sample"})).await;
+    let secrets = "/admin/v1/rulebooks/second/secrets";
+    let secret = "a-webhook-secret-of-the-second";
+    post(secrets, json!({"purpose": "webhook", "value": secret})).await;
+    let message = report("call-2", "Mon sous-sol est inondé, des racines.");
+    let body = serde_json::to_vec(&message).unwrap();
+    let answer = server.send_signed("/webhooks/vapi/second", secret, &body).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let codes = async || {
+        let notices = server.rows("notices").await;
+        let open = notices.into_iter().filter(|notice| notice["resolved_at"].is_null());
+        let told = open.map(|notice| (notice["code"].clone(), notice["severity"].clone()));
+        told.collect::<Vec<_>>()
+    };
+    server.app.outbox.drain_once().await.unwrap();
+    assert_eq!(codes().await, [(json!("sms_no_account"), json!("urgent"))]);
+    assert_eq!(server.only_row("sms_messages").await["state"], "queued");
+    post(secrets, json!({"purpose": "twilio_account_sid", "value": ACCOUNT})).await;
+    server.app.clock.step(TimeDelta::minutes(11));
+    server.app.outbox.drain_once().await.unwrap();
+    assert!(
+        codes()
+            .await
+            .contains(&(json!("sms_account_incomplete"), json!("urgent")))
+    );
     let (status, health) = server.get("/health/ready").await;
-    assert!(status.is_success(), "{health}");
+    assert_eq!(
+        (status, &health["status"]),
+        (StatusCode::OK, &json!("ready")),
+        "{health}"
+    );
+    // A message that no worker handles makes the server unready: the other rulebook's message, which a worker would
+    // record immediately.
+    flood(&server, "call-3").await;
+    server.app.clock.step(TimeDelta::minutes(11));
+    // The checks run once per second, by the machine's own clock.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let (_, health) = server.get("/health/ready").await;
+    assert_ne!(health["status"], "ready", "{health}");
+    // An owner who wants no SMS messages sets that in the database.
+    let path = "/admin/v1/rulebooks/second/sms-delivery";
+    let (_, read) = server.admin(reqwest::Method::GET, path, None).await;
+    assert_eq!(read, json!({"delivery": "twilio", "version": 1}));
+    let body = json!({"delivery": "simulated", "version": 1});
+    let (status, answer) = server.admin(reqwest::Method::PUT, path, Some(&body)).await;
+    assert_eq!((status, &answer["version"]), (StatusCode::OK, &json!(2)), "{answer}");
+    server.app.outbox.drain_once().await.unwrap();
+    let texts = server.rows("sms_messages").await;
+    assert_eq!(having(&texts, "state", "simulated").len(), 2);
+    assert_eq!(codes().await, []);
     server.stop().await;
-    first.stop().await;
-    replica.remove().await;
+}
+
+async fn a_provider_that_says_nothing_keeps_no_message_waiting(database: Database) {
+    // Connections are accepted and never answered.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let server = with_twilio(database, &address).start().await;
+    let began = Instant::now();
+    for number in 0..20 {
+        flood(&server, &format!("call-{number}")).await;
+    }
+    // The request to the provider alone may take fifteen seconds.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let texts = server.rows("sms_messages").await;
+    assert_eq!(texts.len(), 20);
+    assert_eq!(
+        having(&texts, "state", "queued").len() + having(&texts, "state", "sending").len(),
+        20
+    );
+    drop(silent);
+    server.stop().await;
+}
+
+async fn a_repeat_and_an_amendment_text_nobody_again(database: Database) {
+    let twilio = StandIn::start(vec![taken()]).await;
+    let server = with_twilio(database, &twilio.url()).start().await;
+    for _ in 0..3 {
+        flood(&server, "call-1").await;
+    }
+    let mut amended = report("call-1", "C'est inondé, une urgence!");
+    amended["message"]["timestamp"] = json!(1_900_000_000_000_i64);
+    assert_eq!(server.post_signed(&amended).await.0, StatusCode::OK);
+    settled(&server).await;
+    assert_eq!(server.app.outbox.drain_once().await.unwrap(), 0);
+    assert_eq!(twilio.seen().len(), 1);
+    assert_eq!(server.counts(["sms_messages", "sms_attempts"]).await, [1, 1]);
+    server.stop().await;
+}
+
+async fn a_send_on_its_way_when_the_server_stops_is_settled(database: Database) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let twilio = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", twilio.local_addr().unwrap());
+    let server = with_twilio(database, &address).start().await;
+    flood(&server, "call-1").await;
+    let (mut stream, _) = twilio.accept().await.unwrap();
+    assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+    assert_eq!(server.only_row("sms_messages").await["state"], "sending");
+    let stopping = server.app.stop.clone();
+    let restarted = tokio::spawn(server.restart());
+    stopping.cancelled().await;
+    // Only now Twilio answers.
+    let body = r#"{"sid":"SM1","status":"queued"}"#;
+    let answer = format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let server = restarted.await.unwrap();
+    let text = server.only_row("sms_messages").await;
+    assert_eq!(
+        (&text["state"], &text["provider_id"]),
+        (&json!("accepted"), &json!("SM1")),
+        "{text}"
+    );
+    server.stop().await;
 }

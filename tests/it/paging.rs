@@ -78,7 +78,7 @@ async fn pages_of_rows_stay_whole_while_rows_come_and_go(database: Database) {
             seen.extend(items);
             let Some(next) = next else { break };
             cursor = Some(next);
-            // Before, between and after what stays; also the row that the cursor stands on may go.
+            // Before, between and after the stable rows; the row of the cursor may be deleted, too.
             for _ in 0..2 {
                 made += 1;
                 let code = format!(
@@ -149,12 +149,12 @@ async fn pages_of_what_is_stored_stay_whole_while_more_is_stored(database: Datab
             cursor = Some(next);
             next_call().await;
             if list == "calls" && seen.len() == 6 {
-                // What the cursor stands on is erased; it is still there, without its words.
+                // The cursor's row is erased; it still exists, without its words.
                 let last = json!({"call_id": seen.last()});
                 app.admin(Method::POST, &format!("{BOOK}/erasures"), Some(&last)).await;
             }
         }
-        // The newest first: what came meanwhile is before what was read.
+        // The newest first: rows that arrived meanwhile come before those already read.
         assert_eq!(seen, all, "{list}");
     }
     app.stop().await;

@@ -310,7 +310,7 @@ async fn every_error_has_the_same_shape_and_leads_to_its_page(database: Database
         );
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.len() > 10, "{path}: {detail}");
-        // What is wrong with a request is told with its place.
+        // The response names the place of each fault of the request.
         if matches!(code, "invalid_body" | "invalid_parameter" | "rule_fault") {
             let faults = problem["errors"]
                 .as_array()

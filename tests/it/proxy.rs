@@ -63,7 +63,7 @@ async fn it_forwards_and_counts() {
     let proxy = proxy().await;
     let mut stream = connect(&proxy).await;
     said(&mut stream, "bonjour").await.unwrap();
-    // The client has said everything; the answer to it still comes.
+    // The client has finished sending; the response still arrives.
     stream.write_all(b"au revoir").await.unwrap();
     stream.shutdown().await.unwrap();
     assert_eq!(rest(&mut stream).await.unwrap(), b"au revoir");
@@ -120,7 +120,7 @@ async fn slow_is_slow_for_each_chunk() {
     for _ in 0..3 {
         said(&mut stream, "slowly").await.unwrap();
     }
-    // There and back, three times.
+    // Three round trips.
     assert!(began.elapsed() >= Duration::from_millis(240), "{:?}", began.elapsed());
 }
 
@@ -147,7 +147,7 @@ async fn new_ones_are_reset_and_standing_ones_are_not() {
     let mut standing = connect(&proxy).await;
     said(&mut standing, "one").await.unwrap();
     proxy.set(Fault::ResetNew).await;
-    // It is made, and gone before a byte came back.
+    // The connection is accepted, and reset before a byte came back.
     let mut new = connect(&proxy).await;
     let _ = new.write_all(b"two").await;
     let heard = rest(&mut new).await;
@@ -167,7 +167,7 @@ async fn an_answer_is_cut_after_so_many_bytes() {
     stream.write_all(b"an answer").await.unwrap();
     let mut heard = [0; 4];
     let whole = timeout(LONG, stream.read_exact(&mut heard)).await.unwrap();
-    // A reset may overtake the last bytes on their way; no fifth byte ever comes.
+    // A reset may overtake the last bytes; a fifth byte never arrives.
     assert!(whole.is_err() || &heard == b"an a", "{heard:?}");
     assert!(matches!(timeout(LONG, stream.read_u8()).await, Ok(Err(_))));
 }

@@ -71,7 +71,7 @@ fn became(tally: &ReconcileTally, word: &str) -> u64 {
 async fn a_call_whose_report_never_came_is_complete(database: Database) {
     let (vapi, now) = (Vapi::start().await, start());
     let server = asking(database, &vapi).await;
-    // Vapi's own report of a call, and the same call reconciled: the same record.
+    // A posted report and a reconciled call give the same record.
     let posted = report("posted", FLOOD);
     assert_eq!(server.post_signed(&posted).await.0, StatusCode::OK);
     vapi.knows(ended_call("lost", FLOOD, now - TimeDelta::minutes(5)));
@@ -124,7 +124,7 @@ async fn a_call_whose_report_never_came_is_complete(database: Database) {
     let of = |call: &str| having(&decisions, "call_id", call)[0].clone();
     assert_eq!(of("lost")["result"]["price"], of("posted")["result"]["price"]);
     assert_eq!(of("lost")["priority"], of("posted")["priority"]);
-    // Asked again: it is known.
+    // A second run: the call is known.
     let tally = &ask(&server, &a_day()).await[0];
     assert_eq!((tally.listed, tally.known), (1, 1), "{tally:?}");
     server.stop().await;
@@ -143,14 +143,14 @@ async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
     for number in 0..count {
         let at = start() + TimeDelta::seconds(i64::try_from(number * 3600 / count).unwrap());
         vapi.knows(ended_call(&format!("call-{number}"), FLOOD, at));
-        // Many have been heard of while they went on.
+        // Many of them had messages while they were in progress.
         if number % 10 == 0 {
             let message = status(&format!("call-{number}"), "in-progress", 0);
             assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
         }
     }
     server.app.clock.step(TimeDelta::minutes(65));
-    // Two ask at once, as when a lease is lost in the middle, while Vapi posts some of the reports after all.
+    // Two runs at once, as if a lease was lost in the middle, while Vapi posts some of the reports after all.
     let late = async {
         for number in (0..count).step_by(20) {
             let message = report(&format!("call-{number}"), FLOOD);
@@ -173,7 +173,7 @@ async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
     );
     let rows = server.rows("calls").await;
     assert!(rows.iter().all(|call| !call["report_at"].is_null()));
-    // A piece holds fewer than there are: the list was read in several.
+    // A page holds fewer calls than there are: the list was read in several pages.
     assert!(vapi.asked().len() > 2, "{:?}", vapi.asked());
     server.app.clock.step(TimeDelta::minutes(5));
     let again = reconciled(&server).await;
@@ -196,7 +196,7 @@ async fn what_vapi_posts_before_or_after_has_no_second_effect(database: Database
     assert_eq!((tally.known, became(&tally, "recorded")), (2, 1), "{tally:?}");
     assert_eq!(server.everything_of("before").await, before);
     let texts = server.rows("sms_messages").await;
-    // The posted one is late: what the record says follows it, and nothing else happens.
+    // The posted report is late: the record follows it, and nothing else happens.
     let mut late = report("after", FLOOD);
     late["message"]["timestamp"] = json!((now + TimeDelta::seconds(10)).timestamp_millis());
     late["message"]["analysis"]["summary"] = json!("Vapi's own words.");
@@ -205,7 +205,7 @@ async fn what_vapi_posts_before_or_after_has_no_second_effect(database: Database
     assert_eq!(having(&rows, "id", "after")[0]["summary"], "Vapi's own words.");
     assert_eq!(server.rows("sms_messages").await, texts);
     assert_eq!(having(&server.rows("decisions").await, "call_id", "after").len(), 1);
-    // And Vapi's list has nothing to add to it.
+    // Vapi's list has nothing to add to it.
     let asked = &ask(&server, &a_day()).await[0];
     assert_eq!((asked.known, asked.became.len()), (3, 0), "{asked:?}");
     assert_eq!(
@@ -227,7 +227,7 @@ async fn calls_that_go_on_or_have_just_ended_are_left(database: Database) {
     let tally = reconciled(&server).await;
     assert_eq!((tally.listed, tally.running, tally.just_ended), (2, 1, 1), "{tally:?}");
     assert_eq!(server.rows("webhook_events").await, Vec::<Value>::new());
-    // The one goes on for half an hour; the other's report never comes.
+    // One call lasts for half an hour more; the other's report never arrives.
     vapi.knows(ended_call("running", FLOOD, now + TimeDelta::minutes(30)));
     server.app.clock.step(TimeDelta::minutes(10));
     let tally = reconciled(&server).await;
@@ -271,7 +271,7 @@ async fn what_came_before_a_backup_was_brought_back_texts_nobody(database: Datab
     let server = asking(database, &vapi).await;
     vapi.knows(ended_call("before", FLOOD, now));
     server.app.clock.step(TimeDelta::minutes(5));
-    // It was texted of, and then came a backup that does not know it.
+    // Its SMS message was sent, and then a backup without it was restored.
     let tx = store::begin(&server.app.db).await.unwrap();
     let clock = server.app.clock.clone();
     let given_up = store::restore_guard::give_up_unsent(&tx, clock.now(), "Brought back.", || clock.new_id());
@@ -311,7 +311,7 @@ async fn vapi_away_and_a_bad_key_are_told_and_over_when_they_are_over(database: 
         let notices = having(&server.rows("notices").await, "code", code);
         notices.iter().filter(|notice| notice["resolved_at"].is_null()).count()
     };
-    // What passes in a moment is waited for.
+    // Transient errors are retried.
     vapi.fails(&[429, 503]);
     let tally = run().await;
     assert_eq!((became(&tally, "recorded"), &tally.error), (1, &None), "{tally:?}");
@@ -321,7 +321,7 @@ async fn vapi_away_and_a_bad_key_are_told_and_over_when_they_are_over(database: 
     assert_eq!(open("vapi_key_refused").await, 1);
     let cursor = server.only_row("reconcile_cursors").await;
     assert_eq!(cursor["failures"], 1, "{cursor}");
-    // What is no list is no list.
+    // A response that is not a list is an error.
     for failures in 2..4 {
         vapi.fails(&[400]);
         assert!(run().await.error.is_some());
@@ -350,7 +350,7 @@ async fn two_rulebooks_with_one_key_are_not_mixed_up(database: Database) {
         tallies[1].error.as_deref().unwrap().contains("same Vapi key"),
         "{tallies:?}"
     );
-    // Asked for alone it would have the key to itself; what the other has heard of stays there.
+    // In a run of its own it would have the key alone; the calls that the other knows stay there.
     let second = Ask {
         rulebook: Some("second".to_owned()),
         ..a_day()

@@ -190,7 +190,7 @@ fn two_stories(later_by_ms: i64) -> [Value; 2] {
     let message = &mut later["message"];
     message["timestamp"] = json!(message["timestamp"].as_i64().unwrap() + later_by_ms);
     message["durationSeconds"] = json!(99);
-    // What only one of them says is kept, whichever comes first.
+    // Data that only one report has is kept, whichever arrives first.
     message.as_object_mut().unwrap().remove("endedReason");
     message["customer"].as_object_mut().unwrap().remove("name");
     message["analysis"]["structuredData"]
@@ -210,7 +210,7 @@ async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(Str
         assert_eq!(server.take(message).await, json!({}));
     }
     let tables = ["webhook_events", "calls", "decisions", "leads", "sms_messages"];
-    // A second report that is more urgent is decided too, and texts.
+    // A second, more urgent report is decided too, and sends SMS messages.
     let decisions = if messages[0] == &report("call-1", FLOOD) { 1 } else { 2 };
     assert_eq!(server.counts(tables).await, [2, 1, decisions, 1, 1]);
     let events = server.rows("webhook_events").await;
@@ -222,7 +222,7 @@ async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(Str
         hex::encode(serde_json::to_vec(messages[1]).unwrap()),
         "an amendment is kept"
     );
-    // Said twice more, they change nothing.
+    // Two more duplicates change nothing.
     let before = server.everything().await;
     for message in messages {
         server.take(message).await;
@@ -230,7 +230,7 @@ async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(Str
     assert_eq!(server.everything().await, before);
     let mut lead = lasting(server, "leads").await;
     assert_eq!(lead["priority"], "P1", "no priority stays too low");
-    // What else was decided follows from the order.
+    // Other decisions depend on the order.
     for column in [
         "service",
         "area",
@@ -378,7 +378,7 @@ async fn what_is_heard_live_is_kept_once_until_the_report_replaces_it(database: 
     partial["message"]["transcriptType"] = json!("partial");
     let said = [
         heard("call-1", "user", "Oui.", 4_000),
-        // The same words at another time were said twice; another role in the same millisecond too.
+        // The same words at another time are a second turn; so is another role in the same millisecond.
         heard("call-1", "user", "Oui.", 5_000),
         heard("call-1", "assistant", "Oui.", 5_000),
     ];
@@ -395,7 +395,7 @@ async fn what_is_heard_live_is_kept_once_until_the_report_replaces_it(database: 
     let from_report = turns(&server).await;
     assert_eq!(from_report.len(), 3);
     assert!(from_report.iter().all(|turn| turn.0 == "report"), "{from_report:?}");
-    // Late and again: the report stands.
+    // Late live turns and duplicates: the report's transcript stays.
     server.take(&heard("call-1", "user", "Une chose encore.", 66_000)).await;
     server.take(&said[0]).await;
     assert_eq!(turns(&server).await, from_report);

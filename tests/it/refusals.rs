@@ -190,7 +190,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
         )
         .await;
 
-    // A change set: of a version, then over.
+    // A change set: without its version, then closed.
     let (_, row) = app.admin(Method::GET, &camera, None).await;
     let mut change = json!({"resource": "services", "code": "camera_inspection", "method": "patch",
         "version": row["version"], "body": {"lead_days_max": 8}});
@@ -245,7 +245,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     let both = format!("{camera}?revision=1&change_set={id}");
     table.ask(&get, &both, None, &Value::Null, 422).await;
 
-    // A change of a row that has another version, or of none that was read.
+    // A change of a row with another version, or without one.
     for (version, wanted) in [(json!(999), 412), (Value::Null, 428)] {
         change["version"] = version;
         if wanted == 428 {
@@ -276,7 +276,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
         }
     }
 
-    // What is there already, or cannot be.
+    // Things that exist already, or cannot exist.
     table
         .ask(&post, "/admin/v1/rulebooks", None, &json!({"code": "default"}), 409)
         .await;
@@ -287,7 +287,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     table
         .ask(&delete, &format!("/admin/v1/api-keys/{own}"), None, &Value::Null, 409)
         .await;
-    // A case of a call, with a version of its change set that nobody read.
+    // A case from a call, with a version of its change set that nobody read.
     let case = format!("{BOOK}/calls/call-1/case");
     let id = set(&app).await;
     for (version, wanted) in [(Value::Null, 428), (json!(998), 412)] {
@@ -297,7 +297,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     let large = json!({"facts": {"service_text": "x".repeat(2_000_000)}});
     table.ask(&post, &format!("{BOOK}/evaluate"), None, &large, 413).await;
 
-    // Who may not see numbers may not look for one either.
+    // A client that may not see numbers may not search for one either.
     let (_, viewer) = app
         .admin(
             Method::POST,
@@ -416,7 +416,7 @@ async fn what_was_done_already_or_is_decided_otherwise_is_refused(database: Data
         );
     }
 
-    // A case of a call that the head decides otherwise.
+    // A case from a call that the head decides otherwise.
     let near = json!({"names": {"en": "Near", "fr": "Proche"}, "rank": 5, "postal_prefixes": ["H2Z"]});
     let (status, answer) = app.admin(Method::PUT, &format!("{BOOK}/areas/near"), Some(&near)).await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
@@ -429,7 +429,7 @@ async fn what_was_done_already_or_is_decided_otherwise_is_refused(database: Data
         "{answer}"
     );
 
-    // As many secrets of a purpose as there may be, and one more.
+    // The maximum number of secrets of a purpose, and one more.
     let path = format!("{BOOK}/secrets");
     let mut answers = Vec::new();
     for number in 0..5 {

@@ -84,7 +84,7 @@ async fn what_had_its_effect_has_no_second_one(database: Database) {
         assert_eq!(replay(&server, &event["id"]).await, "duplicate", "{event}");
     }
     let mut after = server.everything().await;
-    // A call that is told again was told again; nothing else is different.
+    // A replayed call updates its timestamps; nothing else differs.
     for (name, rows) in &mut after {
         let before = &before.iter().find(|(table, _)| table == name).unwrap().1;
         for (row, before) in rows.iter_mut().zip(before) {
@@ -102,7 +102,7 @@ async fn what_had_its_effect_has_no_second_one(database: Database) {
 async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
     poison(&server, database).await;
-    // Vapi is answered, so that it need not send it again, and a tool says what the assistant can do.
+    // Vapi gets a response, so that it need not retry, and a tool call says what the assistant can do.
     assert_eq!(server.take(&report("poison-1", FLOOD)).await, json!({}));
     let about = json!({"serviceType": "racines"});
     let answer = server
@@ -113,7 +113,7 @@ async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database
         answer["results"][0]["error"].as_str().unwrap().contains("call back"),
         "{answer}"
     );
-    // Others are not held up, and the same one again is still one.
+    // Other messages are not delayed, and a retry of the same one stays one event.
     server.take(&report("call-1", FLOOD)).await;
     server.take(&report("poison-1", FLOOD)).await;
     assert_eq!(server.counts(["calls", "leads", "decisions"]).await, [1, 1, 1]);
@@ -130,7 +130,7 @@ async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database
     let notices = having(&server.rows("notices").await, "code", "message_set_aside");
     assert_eq!(notices.len(), 2, "{notices:#?}");
     assert!(!format!("{notices:?}").contains("Zenobie"));
-    // Not mended yet: it stays.
+    // The cause is not fixed yet: it stays dead-lettered.
     assert_eq!(replay(&server, &poisoned[0]["id"]).await, "poisoned");
     mend(&server, database).await;
     server.app.clock.step(TimeDelta::minutes(5));
@@ -143,11 +143,11 @@ async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database
         (&poisoned[0]["id"], &json!("recorded"), &json!("replayed"))
     );
     assert_eq!(event["received_at"], poisoned[0]["received_at"]);
-    // It is five minutes old: whoever is on call is texted.
+    // It is five minutes old, so the contacts on call are notified.
     let leads = server.rows("leads").await;
     assert!(!yes(&having(&leads, "call_id", "poison-1")[0]["late"]));
     assert!(!having(&server.rows("sms_messages").await, "call_id", "poison-1").is_empty());
-    // Vapi sends it once more, late: it is the same.
+    // Vapi sends it once more, late: it is a duplicate.
     server.take(&report("poison-1", FLOOD)).await;
     assert_eq!(server.counts(["leads", "decisions"]).await, [2, 2]);
     server.stop().await;
@@ -160,7 +160,7 @@ async fn what_was_set_aside_long_ago_texts_nobody(database: Database) {
         server.take(&report(call, FLOOD)).await;
     }
     mend(&server, database).await;
-    // The one was sent again by Vapi when it was mended.
+    // Vapi sent this one again after the fix.
     server.take(&report("poison-2", FLOOD)).await;
     server.app.clock.step(TimeDelta::minutes(31));
     let poisoned = listed(&server, "state=poisoned&sort=id").await;
@@ -214,7 +214,7 @@ async fn a_set_is_taken_in_again_piece_by_piece(database: Database) {
     let left = listed(&server, "state=poisoned&sort=id").await;
     let left: Vec<_> = left.iter().map(|event| event["call_id"].as_str().unwrap()).collect();
     assert_eq!(left, ["poison-0", "poison-4"]);
-    // Everything again: what was taken in is not taken in twice.
+    // All messages again: recorded ones are not recorded twice.
     let all = post(json!({})).await;
     let became: Vec<_> = all["items"]
         .as_array()
@@ -242,7 +242,7 @@ async fn what_cannot_be_read_stays_as_it_is(database: Database) {
     let event = &listed(&server, "state=unreadable").await[0];
     assert_eq!(replay(&server, &event["id"]).await, "unreadable");
     assert_eq!(server.rows("webhook_events").await.len(), 1);
-    // What an older program could not read: the body is one that this one can.
+    // An older program could not read this message; this one can.
     let whole = serde_json::to_vec(&report("call-1", FLOOD)).unwrap();
     let bytes = match database {
         Database::Postgres => format!("'\\x{}'", hex::encode(&whole)),
@@ -256,7 +256,7 @@ async fn what_cannot_be_read_stays_as_it_is(database: Database) {
         (&json!("end-of-call-report"), &json!("recorded"), &json!("call-1"))
     );
     assert_eq!(server.counts(["calls", "leads", "decisions"]).await, [1, 1, 1]);
-    // Erased: there is nothing to take in.
+    // It is erased, so there is nothing to ingest.
     server
         .take(&crate::support::messages::message(
             "call.deleted",

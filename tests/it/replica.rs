@@ -61,7 +61,7 @@ async fn people_read_from_the_primary_while_the_replica_is_lost_and_after_their_
         if fault != Fault::BlackHole {
             proxy.reset_all();
         }
-        // The very first one that reads, before anybody noticed.
+        // The first request that reads, before the loss is known.
         let began = Instant::now();
         assert_eq!(calls(&server).await, 1, "{fault:?}");
         assert!(
@@ -79,7 +79,7 @@ async fn people_read_from_the_primary_while_the_replica_is_lost_and_after_their_
     }
     ready(&server, "ready").await;
     assert_eq!(calls(&server).await, 0);
-    // Whoever edits sees what is, at once.
+    // A client reads its own edit immediately.
     let named = json!({"code": "default", "name": "Pomp Plumbing", "archived": false, "version": 1});
     let (status, answer) = server.admin(Method::PUT, PROFILE, Some(&named)).await;
     assert!(status.is_success(), "{answer}");

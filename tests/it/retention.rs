@@ -104,7 +104,7 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
     let calls = server.rows("calls").await;
     let of = |call: &str| having(&calls, "id", call)[0].clone();
     assert!(of("call-0")["summary"].is_null() && !of("call-1")["summary"].is_null());
-    // What was decided is there; made again it says that its facts are gone, not that it comes out otherwise.
+    // Decisions stay; a replay reports that the facts were erased, not that the decision differs.
     assert_eq!(
         server
             .counts(["webhook_events", "decisions", "leads", "tool_calls"])
@@ -123,7 +123,7 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
     assert!(answer["detail"].as_str().unwrap().contains("erased"), "{answer}");
     let (status, answer) = replay("call-1").await;
     assert_eq!((status, &answer["same"]), (StatusCode::OK, &json!(true)), "{answer}");
-    // Events go too, but for those that had an effect: sent again, it still is the same message.
+    // Events are deleted too, except those that had an effect: a repeated message is still a duplicate.
     keep(
         &server,
         &json!({"transcripts_days": 10, "bodies_days": 5, "events_days": 12, "version": 1}),
@@ -151,7 +151,7 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
 async fn a_call_that_goes_on_keeps_its_transcript(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
     keep(&server, &json!({"transcripts_days": 2, "version": 0})).await;
-    // Heard of long before it takes place.
+    // Its first message came long before the call takes place.
     server.take(&status("call-1", "scheduled", 0)).await;
     server.app.clock.step(TimeDelta::days(3));
     server.take(&report("call-1", SAID)).await;
@@ -181,7 +181,7 @@ async fn a_stale_purger_takes_nothing_and_a_killed_one_is_continued(database: Da
         events.iter().filter(|event| !event["body"].is_null()).count()
     };
     assert_eq!(bodies().await, 5);
-    // Told to stop, it begins nothing.
+    // Once it is stopped, it starts nothing new.
     stop.cancel();
     assert_eq!(server.app.purge.run(&quick, &stop).await.unwrap(), 0);
     assert_eq!(
@@ -245,7 +245,7 @@ async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Datab
             "{body}: {answer}"
         );
     }
-    // The purge, which rests for an hour, is due again once a retention is set.
+    // The purge rests for an hour, but is due again once a retention is set.
     let held = server.app.leases.try_hold("purge", TimeDelta::hours(1)).await.unwrap();
     assert!(
         held.is_some()
@@ -279,7 +279,7 @@ async fn a_caller_is_erased_by_number(database: Database) {
         json!({"customerName": "Autre Personne", "customerPhone": "514 555-0123"});
     other["message"]["analysis"]["summary"] = json!("Autre Personne appelle.");
     server.take(&other).await;
-    // Messages that belong to no call that is known, one of them unreadable.
+    // Messages without a known call, one of them unreadable.
     let mut loose = message("chat.created", "nowhere", 0, &json!({"chat": {"said": SAID}}));
     loose["message"].as_object_mut().unwrap().remove("call");
     server.take(&loose).await;
@@ -316,12 +316,12 @@ async fn a_caller_is_erased_by_number(database: Database) {
     // The other caller is as before.
     let calls = server.rows("calls").await;
     assert_eq!(having(&calls, "id", "other")[0]["customer_name"], "Autre Personne");
-    // The log tells that somebody was erased, and never who.
+    // The audit log shows that somebody was erased, and never who.
     let log = having(&server.rows("audit_log t ORDER BY seq").await, "action", "erase");
     assert_eq!((log.len(), &log[1]["after"]), (3, &json!({"calls": 2, "messages": 3})));
     assert!(!format!("{log:?}").contains("5550177"));
     audit_is_whole(&server).await;
-    // What comes late about an erased call is not kept.
+    // Late messages about an erased call are not stored.
     server.take(&report("call-1", SAID)).await;
     assert_eq!(found(&server).await, Vec::<String>::new());
     server.stop().await;

@@ -56,7 +56,7 @@ async fn decisions_for_callers_are_counted_once_each(database: Database) {
     let app = TestApp::builder(database).at(at()).start().await;
     assert_eq!(hits(&app).await, []);
     send(&app, &report("call-1", "J'ai des racines dans le drain.")).await;
-    // The same again, another body for the same report, and a question asked by hand.
+    // A duplicate, another body for the same report, and an evaluation by a person.
     send(&app, &report("call-1", "J'ai des racines dans le drain.")).await;
     send(&app, &report("call-1", "J'ai une piscine.")).await;
     let question = json!({"facts": {}, "said": "racines"});
@@ -76,7 +76,7 @@ async fn decisions_for_callers_are_counted_once_each(database: Database) {
             "taxes/tvq"
         ])
     );
-    // Counted on top of what stands: two tools of one message, and a report.
+    // Adds to the existing counts: two tools of one message, and a report.
     let arguments = json!({"serviceType": "racines", "postalCode": "J4K 2M6"});
     let tools = [
         ("t-1", "calculateQuote", arguments.clone()),
@@ -130,7 +130,7 @@ async fn rows_that_no_call_met_are_told(database: Database) {
     let app = TestApp::builder(database).at(at()).start().await;
     send(&app, &report("call-1", "J'ai des racines dans le drain.")).await;
     flush(&app).await;
-    // Nothing has been counted for long enough to say so.
+    // Counting has not run for long enough.
     assert_eq!(get(&app, "rule-hits?unused=true").await["items"], json!([]));
     assert_eq!(get(&app, "lint").await["findings"], json!([]));
     app.app.clock.step(TimeDelta::days(91));
@@ -154,7 +154,7 @@ async fn rows_that_no_call_met_are_told(database: Database) {
         .iter()
         .map(|row| row["code"].as_str().unwrap())
         .collect();
-    // Met long ago, and not since.
+    // It matched long ago, and not since.
     assert!(codes.contains(&"root_removal"), "{codes:?}");
     assert!(!codes.contains(&"gutters"), "{codes:?}");
     assert!(
@@ -175,7 +175,7 @@ async fn rows_that_no_call_met_are_told(database: Database) {
     assert!(told("services", "gutters").is_none() && told("services", "pool").is_none());
     assert!(told("scripts", "spring_promotion").is_some() && told("scripts", "estimate_metres").is_none());
     assert_eq!(report["errors"], 0);
-    // Over more days than have been counted nothing can be said.
+    // Nothing is reported about more days than were counted.
     assert_eq!(get(&app, "lint?days=92").await["findings"], json!([]));
     app.stop().await;
 }

@@ -163,7 +163,7 @@ async fn an_import_shows_what_changes_asks_and_opens_a_change_set(kind: Database
     assert!(told.contains("revision 2"), "{told}");
     let again = desk.run(&["publish", id, "--yes"]);
     assert!(!again.status.success(), "a change set is published once");
-    // The comment in the folder is not lost to the next export.
+    // The next export keeps the comment in the folder.
     desk.done(&["export", "rules"]);
     assert!(
         std::fs::read_to_string(desk.path("rules/services.toml"))

@@ -144,7 +144,7 @@ async fn a_scheduled_publish_whose_ground_moved_is_refused_and_noticed(database:
     let app = TestApp::at_rest(database, start()).await;
     let moved = opened(&app, "", &[raise("120.00", &json!(1))]).await;
     let moved = scheduled(&app, &moved, "2026-05-04T19:00:00Z").await;
-    // A price that a case pins in the meantime, and a row that comes to name one that is to be deleted.
+    // A price that a case fixes meanwhile, and a row that meanwhile names one that is to be deleted.
     let price = json!({"resource": "services", "code": "camera_inspection", "method": "patch", "body": {"price_to": "400.00"}, "version": 1});
     let red = opened(&app, "", &[price]).await;
     let red = scheduled(&app, &red, "2026-05-04T19:00:00Z").await;
@@ -198,7 +198,8 @@ async fn a_scheduled_publish_whose_ground_moved_is_refused_and_noticed(database:
             .iter()
             .any(|notice| notice["subject"] == format!("change set {}", moved["id"].as_str().unwrap()))
     );
-    // Made again on what stands it is open, and its notice is resolved; discarding the other resolves the other.
+    // With a new change based on the current row it is open again, and its notice is resolved; discarding the other
+    // resolves the other notice.
     let (status, again) = app
         .admin(
             Method::POST,
@@ -274,7 +275,7 @@ async fn the_time_is_read_in_the_rulebooks_zone(database: Database) {
     }
     let set = scheduled(&app, &set, "2026-05-04T15:30").await;
     assert_eq!(set["publish_at"], "2026-05-04T19:30:00+00:00");
-    // What cannot be published now is not scheduled.
+    // A change set that cannot be published now is not scheduled.
     let bad = json!({"resource": "adjustments", "code": "south_shore", "method": "patch", "body": {"condition": "x"}, "version": 1});
     let set = opened(&app, "", &[bad]).await;
     let (status, problem) = app

@@ -77,7 +77,7 @@ async fn a_script_is_tried_and_nothing_is_kept(database: Database) {
     );
     assert!(done["duration_us"].as_i64().unwrap() > 0);
 
-    // The published one, on facts, with the price that the rows give.
+    // The published script, on facts, with the price from the rows.
     let facts = json!({"facts": {"service_text": "camera inspection"}});
     let done = tried(&server, "spring_promotion", facts).await;
     assert!(
@@ -85,7 +85,7 @@ async fn a_script_is_tried_and_nothing_is_kept(database: Database) {
         "{done}"
     );
 
-    // What fails is told with its place and what it logged until then; what runs for ever is stopped.
+    // A failed script is reported with its place and its log so far; an endless one is stopped.
     let done = tried(&server, "x", json!({"source": "log(1);\n  1 / 0", "hook": "tool"})).await;
     assert_eq!(
         (&done["fault"]["stage"], &done["fault"]["line"], &done["log"]),
@@ -209,7 +209,7 @@ async fn a_library_is_shared_and_cannot_be_deleted_while_it_is_used(database: Da
     let (_, answer) = server.post_signed(&asked("t1", "call-1")).await;
     assert!(answer["results"][0]["result"].to_string().contains("15"), "{answer}");
 
-    // A change of the library is a change of what uses it, with the next message.
+    // A change of the library changes the scripts that use it, from the next message on.
     assert_eq!(
         put(&server, "money", "library", "fn half(x) { x / 2.0 }\nfn fee() { 50 }")
             .await
@@ -219,7 +219,7 @@ async fn a_library_is_shared_and_cannot_be_deleted_while_it_is_used(database: Da
     let (_, answer) = server.post_signed(&asked("t2", "call-2")).await;
     assert!(answer["results"][0]["result"].to_string().contains("25"), "{answer}");
 
-    // What others use cannot go, nor lose what they use.
+    // A library in use cannot be deleted, nor lose functions that others use.
     let (status, problem) = put(&server, "money", "library", "fn half(x) { x / 2.0 }").await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(problem["errors"][0]["pointer"], "scripts/user/source", "{problem}");
@@ -289,7 +289,7 @@ async fn a_script_that_fails_again_and_again_is_left_out_for_a_while(database: D
         (items.len(), &items[0]["script"], &items[0]["faults"]),
         (1, &json!("broken"), &json!(5))
     );
-    // Not run any more, and still told as left out.
+    // It does not run any more, and decisions still list it as left out.
     for call in 5..8 {
         let decision = reported(&server, &format!("call-{call}")).await;
         assert!(yes(&decision["degraded"]));
@@ -310,7 +310,7 @@ async fn a_script_that_fails_again_and_again_is_left_out_for_a_while(database: D
         "{counts:?}"
     );
 
-    // When the time is over it is tried again, and what was told is over.
+    // After the quarantine it runs again, and its notice is resolved.
     server.app.clock.step(quarantine::LIMITS.for_ + TimeDelta::seconds(1));
     assert!(quarantined(&server).await.is_empty());
     let decision = reported(&server, "call-8").await;
@@ -343,7 +343,7 @@ async fn a_script_that_fails_now_and_then_is_not_left_out(database: Database) {
     for number in 0..66 {
         call(number % 11 == 10).await;
         if number % 20 == 0 {
-            // Runs are told now and then; what was told counts as well.
+            // Runs are written from time to time; those count as well.
             look(&server.app).await;
         }
     }
@@ -424,7 +424,7 @@ async fn what_another_instance_sent_into_quarantine_is_left_out_here_too(databas
     for call in 0..5 {
         reported(&server, &format!("call-{call}")).await;
     }
-    // An instance that starts now has seen no fault, and one that looks learns of it and of its end.
+    // A new instance has seen no fault; it reads the quarantine and its end from the database.
     let server = server.restart().await;
     look(&server.app).await;
     let decision = reported(&server, "call-5").await;
@@ -592,7 +592,7 @@ async fn neighbours_go_on_while_a_hostile_rulebook_is_hammered(database: Databas
             );
             let (a, b) = tokio::join!(server.post_signed(&a), server.post_signed(&b));
             assert_eq!((a.0, b.0), (StatusCode::OK, StatusCode::OK));
-            // As if it were never sent into quarantine.
+            // As if it had never been quarantined.
             quarantines.remove(default, "endless");
         }
     };

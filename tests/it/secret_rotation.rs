@@ -87,7 +87,7 @@ async fn a_new_secret_is_accepted_although_nobody_uses_the_old_one_and_a_retired
     assert!(secrets::retire(&tx, rulebook_id, id, now).await.unwrap());
     assert!(!secrets::retire(&tx, rulebook_id, id, now).await.unwrap());
     tx.commit().await.unwrap();
-    // From the very next message on.
+    // From the next message on.
     assert_eq!(
         posted(&server, "the-new-secret-of-24-or-more", "call-3").await,
         StatusCode::UNAUTHORIZED

@@ -108,7 +108,7 @@ async fn messages_that_share_a_transaction_leave_what_they_would_leave_alone(dat
         assert_eq!(one_by_one.post_signed(message).await.0, StatusCode::OK);
     }
     assert_eq!(one_by_one.app.deadline.sharing.shared(), 0);
-    // Its rulebook was seen.
+    // This message loads its rulebook into memory.
     assert_eq!(together.post_signed(&messages[0]).await.0, StatusCode::OK);
     for (status, answer) in send_together(&together, database, &messages).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
@@ -121,7 +121,7 @@ async fn messages_that_share_a_transaction_leave_what_they_would_leave_alone(dat
             assert_eq!(one, other, "{call}");
         }
     }
-    // Twice the same changes nothing.
+    // Duplicates change nothing.
     let before = together
         .counts(["webhook_events", "decisions", "sms_messages", "leads"])
         .await;

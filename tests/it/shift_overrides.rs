@@ -1,5 +1,5 @@
-//! Shift overrides over HTTP: who is notified inside and outside their period, in summer and in winter, that replays of
-//! stored decisions stay equal, and the API's shifts, gaps and holidays.
+//! Shift overrides over HTTP: who is notified inside and outside their period, in summer and in winter, and the API's
+//! shifts, gaps and holidays. Replays of stored decisions stay equal.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -156,7 +156,7 @@ async fn an_override_is_a_rule_row_like_any_other(database: Database) {
         .admin(Method::GET, "/admin/v1/audit-log?resource=shift-overrides", None)
         .await;
     assert_eq!(log["items"].as_array().unwrap().len(), 2, "{log}");
-    // Whoever is named cannot go.
+    // A contact that an override names cannot be deleted.
     let (_, second) = app.admin(Method::GET, &format!("{BOOK}/contacts/second"), None).await;
     let gone = format!("{BOOK}/contacts/second?version={}", second["version"]);
     let (status, problem) = app.admin(Method::DELETE, &gone, None).await;
@@ -165,7 +165,7 @@ async fn an_override_is_a_rule_row_like_any_other(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("rule_fault")),
         "{problem}"
     );
-    // What is long over is told, and nobody on the list is missing from it.
+    // Lint reports expired overrides, and nobody on the list is missing.
     app.app.clock.step(TimeDelta::days(80));
     let (_, lint) = app.admin(Method::GET, &format!("{BOOK}/lint"), None).await;
     assert!(lint.to_string().contains("it is over since 2026-12-28T08:00"), "{lint}");
@@ -239,7 +239,7 @@ async fn the_shifts_of_some_days_are_listed(database: Database) {
         told["holidays"],
         json!([{"date": "2026-12-25", "name": "Noël", "open": []}])
     );
-    // On shift while the business is open, and Sarah for a night.
+    // On shift while the business is open, and Sarah for one night.
     patch(&app, "/contacts/on_call", &json!({"on_call_calendar": "main"})).await;
     let help = json!({"contact": "second", "from": "2026-12-24T17:00", "until": "2026-12-25T08:00"});
     put(&app, "/shift-overrides/night", &help).await;
@@ -268,7 +268,7 @@ async fn the_shifts_of_some_days_are_listed(database: Database) {
         json!([{"contact": "on_call", "source": "calendar", "ends_at": "2026-12-24T22:00:00+00:00"}])
     );
     assert_eq!(told["next"], json!([night]));
-    // In a gap, everybody on the list is told.
+    // In a gap, all contacts with `on_call` are notified.
     assert_eq!(notified(&app, "2026-12-26T15:00:00Z").await, json!(["on_call"]));
     assert_eq!(notified(&app, "2026-12-25T03:00:00Z").await, json!(["second"]));
     app.stop().await;

@@ -25,7 +25,7 @@ fn count(list: &Value) -> usize {
 }
 
 async fn simulated_calls_are_marked_text_nobody_and_stay_out_of_figures(database: Database) {
-    let twilio = crate::support::StandIn::start(vec![twilio_callbacks::disposition("SM1")]).await;
+    let twilio = crate::support::StandIn::start(vec![twilio_callbacks::taken("SM1")]).await;
     let server = TestApp::builder(database)
         .set("TWILIO_ACCOUNT_SID", twilio_callbacks::ACCOUNT)
         .set("TWILIO_AUTH_TOKEN", twilio_callbacks::TOKEN)
@@ -50,7 +50,7 @@ async fn simulated_calls_are_marked_text_nobody_and_stay_out_of_figures(database
     let summary = simulate::run(options).await.unwrap();
     assert_eq!(summary.failures.len(), 0, "{summary}");
     server.take(&report("a-real-call", "Mon sous-sol est inondé.")).await;
-    // What would be said is there to be read, and nobody was told.
+    // The messages can be read, and nobody was notified.
     let texts = server.rows("sms_messages").await;
     let played = |row: &&Value| row["call_id"].as_str().unwrap().starts_with("simulated-");
     assert!(texts.iter().filter(played).count() > 2);
@@ -67,7 +67,7 @@ async fn simulated_calls_are_marked_text_nobody_and_stay_out_of_figures(database
     }
     let decisions = server.rows("decisions").await;
     assert!(decisions.iter().any(|one| one["service"] == "camera_inspection"));
-    // Figures are of what was real, unless one asks for the rest.
+    // Figures exclude simulated calls unless the request includes them.
     for (path, real, all) in [("", 1, 31), ("&since=yesterday", 1, 31)] {
         let stats = get(&server, &format!("/admin/v1/stats?rulebook=default{path}")).await;
         assert_eq!(
@@ -99,7 +99,7 @@ async fn simulated_calls_are_marked_text_nobody_and_stay_out_of_figures(database
         .filter(|hit| hit["resource"] == "priority-rules");
     let total: i64 = rules.map(|hit| hit["hits"].as_i64().unwrap()).sum();
     assert_eq!(total, 1, "{hits}");
-    // And they go without a trace.
+    // They are deleted without a trace.
     if database == Database::Sqlite {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_ringbook"))
             .args(["simulate", "--clean", "--json"])
@@ -175,7 +175,7 @@ async fn lists_are_asked_by_day_by_number_by_name_and_by_address(database: Datab
     }
     let calls = get(&server, &format!("{BOOK}/calls?since=today&customer_name=helene")).await;
     assert_eq!(count(&calls), 0);
-    // Who may not read numbers may not try them either.
+    // A client that may not read numbers may not guess them either.
     let new = json!({"name": "desk", "role": "viewer", "rulebook": "default"});
     let (_, made) = server.admin(Method::POST, "/admin/v1/api-keys", Some(&new)).await;
     let request = server

@@ -69,7 +69,7 @@ impl World {
             }
         };
         let server = Box::new(TestApp::start_on(database, clock, env).await);
-        // Not before: SQLite's file is made by the server.
+        // Not earlier, because the server creates SQLite's file.
         let db = connect(server.database_url()).await;
         let away = match proxy {
             Some(proxy) => Away::Proxy(proxy),
@@ -211,7 +211,7 @@ async fn are_recorded_once(db: &DatabaseConnection, sent: &[Sent]) {
         let decides = one.message["message"]["type"] != "status-update";
         assert_eq!(decisions.len(), usize::from(decides), "{call}");
         assert!(
-            // Without scripts they may be for other reasons too.
+            // They may be decided without scripts for other reasons too.
             decisions.iter().all(|decision| !spooled || yes(&decision["degraded"])),
             "{call}"
         );
@@ -222,11 +222,11 @@ async fn what_is_answered_without_the_database_is_what_is_recorded(kind: Databas
     let world = World::start(kind, Clock::system(), &[]).await;
     let mut sent = send_all(&world.server, (0..6).map(mixed), 1).await;
     assert!(sent.iter().all(|one| one.degraded.is_none()));
-    // A price that is published just before is the one that is answered.
+    // A price published just before is the one in the response.
     world.goes().await;
     let away = send_all(&world.server, (6..66).map(mixed), 24).await;
     assert!(away.iter().all(|one| one.degraded.as_deref() == Some("spooled")));
-    // The same thing again gets the same answer, and waits once.
+    // A duplicate gets the same response, and is spooled once.
     let again = send_all(&world.server, (6..9).map(mixed), 3).await;
     for one in &again {
         let first = away.iter().find(|first| first.message == one.message).unwrap();
@@ -241,7 +241,7 @@ async fn what_is_answered_without_the_database_is_what_is_recorded(kind: Databas
     assert_eq!(world.server.app.deadline.fallback.spool.state().waiting, 60);
     sent.extend(away);
     world.comes_back().await;
-    // Live messages do not wait for the drain; one of a call that waits brings that in first.
+    // Live messages do not wait for the drain; a message of a spooled call drains that call first.
     let report = report("call-7", FLOOD);
     assert_eq!(world.server.post_signed(&report).await.0, StatusCode::OK);
     world.drained().await;
@@ -340,7 +340,7 @@ async fn a_spool_without_room_refuses_what_can_be_sent_again(kind: Database) {
         "{} kept, {refused} refused",
         kept.len()
     );
-    // What is left of the room is too little for this one, whose caller waits.
+    // The remaining space is too small for this message, whose caller waits.
     let about = json!({"serviceType": "racines", "problemDescription": said});
     let asked = [
         ("a", "calculateQuote", about.clone()),
@@ -349,7 +349,7 @@ async fn a_spool_without_room_refuses_what_can_be_sent_again(kind: Database) {
     ];
     let quote = send(&world.server, tool_calls("asked", 1_000, &asked)).await;
     assert_eq!(quote.degraded.as_deref(), Some("unrecorded"));
-    // The price is what it is, but nobody is texted and nothing is noted: neither is promised.
+    // The price is right, but nothing is sent or stored: the response promises neither.
     let told = |index: usize| -> Value {
         let text = quote.answer["results"][index]["result"].as_str();
         serde_json::from_str(text.unwrap_or_else(|| panic!("{}", quote.answer))).unwrap()
@@ -402,7 +402,7 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
         }
     };
     world.db.execute_unprepared(trigger).await.unwrap();
-    // The database is there, but does not take this one.
+    // The database is available, but rejects this message.
     let poison = send(&world.server, report("poison", FLOOD)).await;
     assert_eq!(poison.degraded.as_deref(), Some("spooled"));
     world.goes().await;
@@ -413,7 +413,7 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
     })
     .await;
     assert_eq!(world.rows("webhook_events").await.len(), 7);
-    // Mended, it goes too.
+    // Once the cause is fixed, it is recorded too.
     let mend = match kind {
         Database::Sqlite => "DROP TRIGGER broken",
         Database::Postgres => "DROP TRIGGER broken ON webhook_events",
@@ -437,7 +437,7 @@ async fn whatever_hangs_messages_are_answered() {
     let Some(world) = on_postgres().await else { return };
     let Away::Proxy(proxy) = &world.away else { return };
     let mut sent = send_all(&world.server, (0..3).map(mixed), 3).await;
-    // One call's row is held by somebody: only that call's messages wait elsewhere.
+    // Somebody locks the row of one call: only messages of that call go to the spool.
     let holder = connect(world.server.database_url()).await;
     holder.execute_unprepared("BEGIN").await.unwrap();
     holder
@@ -449,7 +449,7 @@ async fn whatever_hangs_messages_are_answered() {
     sent.extend(send_all(&world.server, (3..6).map(mixed), 3).await);
     holder.execute_unprepared("COMMIT").await.unwrap();
     world.drained().await;
-    // A table is held: every connection hangs, and more messages come than there are connections.
+    // A table is locked: every connection hangs, and more messages arrive than there are connections.
     holder.execute_unprepared("BEGIN").await.unwrap();
     holder
         .execute_unprepared("LOCK TABLE webhook_events IN ACCESS EXCLUSIVE MODE")
@@ -457,8 +457,8 @@ async fn whatever_hangs_messages_are_answered() {
         .unwrap();
     sent.extend(send_all(&world.server, (6..126).map(mixed), 120).await);
     holder.execute_unprepared("COMMIT").await.unwrap();
-    // So slow that the time is up in the middle: what the transaction would have recorded must not stand beside the
-    // answer that was given without it.
+    // So slow that the deadline passes in the middle: the transaction must not be recorded in addition to the response
+    // without it.
     world.drained().await;
     proxy.set(Fault::Slow(Duration::from_millis(200))).await;
     let slow = send(&world.server, report("slow", FLOOD)).await;
@@ -469,12 +469,12 @@ async fn whatever_hangs_messages_are_answered() {
         having(&world.rows("webhook_events").await, "call_id", "slow")[0]["origin"],
         "drained"
     );
-    // Nothing comes through any more, and no connection breaks.
+    // Nothing gets through any more, and no connection breaks.
     proxy.set(Fault::BlackHole).await;
     sent.extend(send_all(&world.server, (126..186).map(mixed), 60).await);
     proxy.set(Fault::None).await;
     world.drained().await;
-    // Every message is there once, with its answer: also where a commit was under way when the time was up.
+    // Every message is there once, with its response, even if a commit was in progress at the deadline.
     are_recorded_once_with_their_answers(&world.db, &sent).await;
     holder.close().await.unwrap();
     world.end().await;
@@ -526,7 +526,7 @@ async fn clients_that_hang_up_leave_no_connection_unusable() {
                     .header("x-timestamp", timestamp)
                     .timeout(Duration::from_millis(u64::try_from(number % 101).unwrap()))
                     .body(body);
-                // Most give up; some are answered.
+                // Most clients give up; some get a response.
                 let _ = request.send().await;
             }
         })
@@ -538,7 +538,7 @@ async fn clients_that_hang_up_leave_no_connection_unusable() {
         rows(&world.db, open).await.is_empty()
     })
     .await;
-    // More at once than there are connections, and each connection is of use. A busy machine may need another round.
+    // More messages at once than connections, so that each connection is used. A busy machine may need another round.
     let (mut sent, mut first) = (Vec::new(), 100_000);
     eventually("no connection is unusable", async || {
         sent = send_all(&server, (first..first + 60).map(mixed), 20).await;

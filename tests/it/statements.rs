@@ -113,7 +113,7 @@ async fn a_month_is_counted_by_its_days_in_the_time_zone_of_the_business(databas
         .unwrap();
     assert_eq!(sheet.headers()["content-type"], "text/csv; charset=utf-8");
     assert_eq!(
-        sheet.headers()["content-disposition"],
+        sheet.headers()["content-taken"],
         "attachment; filename=\"default-2026-11.csv\""
     );
     let text = sheet.text().await.unwrap();
@@ -200,7 +200,7 @@ async fn what_was_said_is_found_within_a_month(database: Database) {
         );
         assert_eq!(found(list, "words=camera&since=today").await, 1, "{list}");
         assert_eq!(found(list, "words=100%25").await, 0, "{list}");
-        // The instructions of the assistant are not what somebody said.
+        // The assistant's instructions are not part of the conversation.
         assert_eq!(found(list, "words=receptionist").await, 0, "{list}");
     }
     assert_eq!(found("calls", "words=trouvaille").await, 2, "the summary");
@@ -215,7 +215,7 @@ async fn what_was_said_is_found_within_a_month(database: Database) {
         let (status, problem) = app.admin(Method::GET, &format!("{BOOK}/calls?{wrong}"), None).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {problem}");
     }
-    // Who searches what was said can find a number out, digit by digit.
+    // A search in the conversation could reveal a number digit by digit.
     let (reader, _) = key(&app, json!({"name": "reader", "role": "viewer"})).await;
     let (status, _) = app
         .admin_with(&reader, Method::GET, &format!("{BOOK}/calls?words=inond"), None)

@@ -193,7 +193,7 @@ async fn the_same_tool_calls_twenty_times_at_once_run_once(database: Database) {
         ("b", "sendSMSAlert", about.clone()),
         ("c", "bookAppointment", about),
     ];
-    // Half of them hold one call more, so that the messages are not the same.
+    // Half of the messages have one more tool call, so that they are not duplicates.
     let (all, some) = (
         tool_calls("call-1", 1_000, &tools),
         tool_calls("call-1", 1_000, &tools[..2]),
@@ -252,7 +252,7 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
         json!({"price_from": "1000.00", "price_to": "1000.00"}),
     )
     .await;
-    // A priority asked for later is no quote.
+    // A later request for a priority is not a quote.
     results(
         &server,
         &tool_calls("call-1", 2_000, &[("b", "classifyPriority", roots())]),
@@ -268,7 +268,7 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
     );
     assert_eq!(lead["quote_revision"], spoken["revision"]);
     assert_eq!(lead["quote_decision_id"], spoken["id"]);
-    // The report was decided anew, with the price of today.
+    // The report was decided again, with the current price.
     let decided = having(&server.rows("decisions").await, "purpose", "report").remove(0);
     assert_eq!(decided["price_from"], 110_000);
     assert_eq!(
@@ -276,7 +276,7 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
         spoken["revision"].as_i64().unwrap() + 1
     );
     assert_eq!(lead["decision_id"], decided["id"]);
-    // Of several quotes the one for what is wanted counts.
+    // Of several quotes, the one for the requested service counts.
     results(
         &server,
         &tool_calls("call-2", 1_000, &[("a", "calculateQuote", roots())]),
@@ -324,7 +324,7 @@ async fn a_booking_request_becomes_a_lead_with_the_wanted_slot(database: Databas
         lead["customer_number"], "+14385550177",
         "the number that called, when none is given"
     );
-    // The report adds to it and takes nothing away.
+    // The report adds data and removes none.
     assert_eq!(
         server.post_signed(&report("call-1", "J'ai des racines.")).await.0,
         StatusCode::OK
@@ -363,7 +363,7 @@ async fn an_alert_texts_whom_the_rules_name_once(database: Database) {
     ] {
         assert!(body.contains(part), "{part}: {body}");
     }
-    // Asked for again, and once more by the report: one text per call, contact and template.
+    // Requested again, and once more by the report: one message per call, contact and template.
     results(&server, &tool_calls("call-1", 2_000, &[("b", "sendSMSAlert", about)])).await;
     assert_eq!(
         server
@@ -419,7 +419,7 @@ async fn a_script_that_never_ends_is_stopped_and_the_message_is_kept(database: D
         (2, false)
     );
     assert_eq!(server.only_row("webhook_events").await["state"], "recorded");
-    // Said again without running again.
+    // The response is repeated without running the tool again.
     assert_eq!(results(&server, &message).await, answered);
     server.stop().await;
 }

@@ -48,7 +48,7 @@ pub async fn start(database: Database, answers: Vec<Answer>) -> (TestApp, StandI
     (server, twilio)
 }
 
-pub fn disposition(sid: &str) -> Answer {
+pub fn taken(sid: &str) -> Answer {
     Answer::json(201, &json!({"sid": sid, "status": "queued"}))
 }
 
@@ -115,7 +115,7 @@ async fn notices(server: &TestApp, filter: &str) -> Vec<Value> {
 }
 
 async fn a_status_steps_a_text_forward_and_a_forged_one_changes_nothing(database: Database) {
-    let (server, twilio) = start(database, vec![disposition("SM1")]).await;
+    let (server, twilio) = start(database, vec![taken("SM1")]).await;
     let id = alert(&server, "call-1").await;
     send(&server).await;
     let path = format!("/webhooks/twilio/status/{id}");
@@ -151,7 +151,7 @@ async fn a_status_steps_a_text_forward_and_a_forged_one_changes_nothing(database
             .status(),
         403
     );
-    // Signed for another text's address.
+    // Signed for the address of another message.
     let other = sign(TOKEN, &format!("{PUBLIC}/webhooks/twilio/status/other"), &delivered);
     let request = server.client.post(server.url(&path)).form(&delivered);
     assert_eq!(
@@ -198,7 +198,7 @@ async fn a_status_steps_a_text_forward_and_a_forged_one_changes_nothing(database
 }
 
 async fn malformed_and_unknown_callbacks_are_refused_and_change_nothing(database: Database) {
-    let (server, _twilio) = start(database, vec![disposition("SM1")]).await;
+    let (server, _twilio) = start(database, vec![taken("SM1")]).await;
     let id = alert(&server, "call-1").await;
     send(&server).await;
     let before = server.rows("sms_messages").await;
@@ -254,7 +254,7 @@ async fn malformed_and_unknown_callbacks_are_refused_and_change_nothing(database
         post(&server, "/webhooks/twilio/inbound", TOKEN, &inbound[..3]).await.0,
         StatusCode::BAD_REQUEST
     );
-    // The signature does not say where a field ends: the same letters, cut in other places, are refused.
+    // The signature does not mark where a field ends: the same characters, split differently, are rejected.
     let inbound = "/webhooks/twilio/inbound";
     let common = [("AccountSid", ACCOUNT), ("To", "+15145550100")];
     let form = |own: &[(&'static str, &'static str)]| [&common[..], own].concat();
@@ -305,7 +305,7 @@ async fn malformed_and_unknown_callbacks_are_refused_and_change_nothing(database
 }
 
 async fn a_stop_suppresses_the_number_and_an_admin_lifts_it(database: Database) {
-    let (server, twilio) = start(database, vec![disposition("SM1"), disposition("SM2")]).await;
+    let (server, twilio) = start(database, vec![taken("SM1"), taken("SM2")]).await;
     alert(&server, "call-1").await;
     send(&server).await;
     let stop = [
@@ -393,7 +393,7 @@ async fn a_stop_suppresses_the_number_and_an_admin_lifts_it(database: Database) 
 }
 
 async fn a_text_waits_for_a_secret_that_is_missing(database: Database) {
-    let twilio = StandIn::start(vec![disposition("SM1")]).await;
+    let twilio = StandIn::start(vec![taken("SM1")]).await;
     let server = TestApp::builder(database)
         .at("2026-11-24T12:00:00Z".parse().unwrap())
         .set("RINGBOOK_WORKERS", "none")
@@ -432,7 +432,7 @@ async fn a_text_waits_for_a_secret_that_is_missing(database: Database) {
 /// A sender's number can be forged, so a contact's STOP is reported as urgent, and their emergency goes to the next
 /// contact.
 async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Database) {
-    let (server, _twilio) = start(database, vec![disposition("SM1"), disposition("SM2")]).await;
+    let (server, _twilio) = start(database, vec![taken("SM1"), taken("SM2")]).await;
     alert(&server, "call-1").await;
     send(&server).await;
     let due = |rows: Vec<Value>| rows[0]["next_at"].clone();
@@ -449,7 +449,7 @@ async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Databa
             post(&server, "/webhooks/twilio/inbound", TOKEN, &stop).await.0,
             StatusCode::OK
         );
-        // Also of a contact who was never texted.
+        // The same for a contact who never got a message.
         let told = notices(&server, "code=contact_opted_out&severity=urgent&resolved=false").await;
         assert_eq!(told.len(), urgent, "{told:?}");
         assert!(told[0]["what_to_do"].as_str().unwrap().contains("forged"), "{told:?}");
@@ -460,7 +460,7 @@ async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Databa
 }
 
 async fn the_words_that_end_and_begin_texts(database: Database) {
-    let (server, _twilio) = start(database, vec![disposition("SM1")]).await;
+    let (server, _twilio) = start(database, vec![taken("SM1")]).await;
     let caller = "+15145550111";
     let write = async |number: usize, body: &str| {
         let sid = format!("SM7{number}");
@@ -488,7 +488,7 @@ async fn the_words_that_end_and_begin_texts(database: Database) {
 }
 
 async fn a_text_to_another_rulebooks_number_is_that_rulebooks(database: Database) {
-    let (server, _twilio) = start(database, vec![disposition("SM1")]).await;
+    let (server, _twilio) = start(database, vec![taken("SM1")]).await;
     let second = json!({"code": "second", "rows": "sample"});
     assert_eq!(
         server.admin(Method::POST, "/admin/v1/rulebooks", Some(&second)).await.0,
@@ -523,7 +523,7 @@ async fn a_text_to_another_rulebooks_number_is_that_rulebooks(database: Database
         post(&server, own, "token-of-the-second", &to_second("SM2")).await.0,
         StatusCode::OK
     );
-    // One rulebook's token proves nothing about another's texts.
+    // One rulebook's token proves nothing about another's messages.
     assert_eq!(
         post(&server, any, TOKEN, &to_second("SM3")).await.0,
         StatusCode::FORBIDDEN
@@ -541,7 +541,7 @@ async fn a_text_to_another_rulebooks_number_is_that_rulebooks(database: Database
 }
 
 async fn a_dead_letter_is_sent_again_once(database: Database) {
-    let (server, twilio) = start(database, vec![refused(21211), disposition("SM1")]).await;
+    let (server, twilio) = start(database, vec![refused(21211), taken("SM1")]).await;
     let id = alert(&server, "call-1").await;
     let path = format!("/admin/v1/sms-messages/{id}/resend");
     assert_eq!(
@@ -599,7 +599,7 @@ async fn a_dead_letter_is_sent_again_once(database: Database) {
 }
 
 async fn dead_letters_are_sent_again_by_filter(database: Database) {
-    // Three refused, one of which nobody knows, and one refused for another reason.
+    // Three are rejected, one has an unknown outcome, and one is rejected for another reason.
     let unclear = Answer::json(500, &json!({"code": 20500}));
     let answers = vec![
         refused(21211),
@@ -607,7 +607,7 @@ async fn dead_letters_are_sent_again_by_filter(database: Database) {
         refused(21211),
         unclear,
         refused(21614),
-        disposition("SM1"),
+        taken("SM1"),
     ];
     let (server, _twilio) = start(database, answers).await;
     let mut all = Vec::new();
@@ -620,7 +620,7 @@ async fn dead_letters_are_sent_again_by_filter(database: Database) {
     let (status, problem) = server.admin(Method::POST, &path, None).await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("`force`"), "{problem}");
-    // Somebody gave it up by hand: it may have been sent all the same.
+    // Somebody gave it up by hand, but it may have been sent.
     server
         .sql("UPDATE sms_messages SET state = 'dead' WHERE state = 'ambiguous'")
         .await;

@@ -47,7 +47,7 @@ fn a_command_that_reads_makes_no_database_and_names_the_one_it_misses() {
         }
     };
     check(&[]);
-    // Neither is an empty file a database.
+    // An empty file is not a database either.
     std::fs::write(folder.path().join("ringbook.db"), "").unwrap();
     let size = || folder.path().join("ringbook.db").metadata().unwrap().len();
     for arguments in commands.iter().filter(|arguments| arguments[0] != "doctor") {

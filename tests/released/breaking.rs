@@ -1,7 +1,5 @@
-//! What of one document breaks a client that was written for another.
-//!
-//! In: the older document and the newer one. Out: a sentence for each break, with its place; none when every request that
-//! was right is right still, and every answer can be read as before.
+//! Finds the changes of a document that break a client of the older one: a sentence for each, with its place. A request
+//! that was valid must stay valid, and a response must be readable as before.
 
 use serde_json::Value;
 
@@ -12,7 +10,7 @@ pub fn between(older: &Value, newer: &Value) -> Vec<String> {
         documents: Documents { older, newer },
         breaks: Vec::new(),
     };
-    // What Vapi and Twilio send is described under `webhooks`; they do not read our document.
+    // `webhooks` describes requests of Vapi and Twilio, which do not read our document.
     for (path, item) in fields(&older["paths"]) {
         for (method, operation) in fields(item) {
             let place = format!("{} {path}", method.to_uppercase());
@@ -57,7 +55,7 @@ impl<'a> Found<'a> {
             };
             self.contents(&place, &answer["content"], &now["content"], Way::Answered);
             for (name, _) in fields(&answer["headers"]) {
-                // Names of headers are the same in small letters.
+                // Header names are case-insensitive.
                 if !fields(&now["headers"]).any(|(other, _)| other.eq_ignore_ascii_case(name)) {
                     self.add(format!("{place}: the header {name} is gone"));
                 }

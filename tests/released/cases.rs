@@ -1,4 +1,4 @@
-//! Each way to break a client, and the changes that look like one and are not, on a small document.
+//! Tests each way to break a client, and similar changes that break none, on a small document.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn document() -> Value {
 
 const PUT: &str = "/paths/~1prices~1{code}/put";
 
-/// What is found when the JSON at a pointer is another.
+/// The breaks after the JSON at a pointer is replaced.
 fn found(pointer: &str, value: Value) -> Vec<String> {
     let (older, mut newer) = (document(), document());
     let (parent, key) = pointer.rsplit_once('/').unwrap();

@@ -1,8 +1,8 @@
-//! The document against that of the last release: what breaks a client needs a version that says so, and what differs at
-//! all needs a line in CHANGELOG.md.
+//! Compares the document with that of the last release (openapi/released.json, written by `make released`): a change
+//! that breaks a client needs a version that says so, and any change needs a line in CHANGELOG.md.
 //!
-//! In: openapi/ringbook.json, openapi/released.json (written by `make released`), CHANGELOG.md. Nothing else is asked; the
-//! tools that compare documents (oasdiff, openapi-changes) are programs in Go, and `make test` installs none.
+//! It uses no external tool: the tools that compare documents (oasdiff, openapi-changes) are Go programs, and `make
+//! test` installs none.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::too_many_lines, reason = "a table of cases is one list")]
@@ -22,7 +22,7 @@ fn documents() -> (Value, Value) {
     (released, read(include_str!("../../openapi/ringbook.json")))
 }
 
-/// The document with what it says once put back wherever it is said.
+/// The document with its shared parts inlined.
 fn whole(mut document: Value) -> Value {
     let components = document["components"].clone();
     put_back(&mut document["paths"], &components);
@@ -96,13 +96,13 @@ fn version(document: &Value) -> String {
     document["info"]["version"].as_str().unwrap().to_owned()
 }
 
-/// What stands under a version's heading.
+/// The text below a version's heading.
 fn section(version: &str) -> Option<&'static str> {
     let (_, rest) = CHANGELOG.split_once(&format!("\n## [{version}]"))?;
     Some(rest.split("\n## [").next().unwrap_or(rest))
 }
 
-/// Whether a version may break what the one before it promised: by its first number, or its second while the first is 0.
+/// Whether a version may break clients of the previous one: by its first number, or its second while the first is 0.
 fn says_so(was: &str, is: &str) -> bool {
     let numbers = |version: &str| -> Vec<u64> {
         let plain = version.split(['-', '+']).next().unwrap_or(version);

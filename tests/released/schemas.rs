@@ -1,7 +1,5 @@
-//! What of a schema breaks a client: for what is sent whatever is refused now and was taken before, for what is answered
-//! whatever may come now and could not before.
-//!
-//! In: two schemas with the documents that they refer to. Out: for each break its pointer and a sentence.
+//! Finds the changes of a schema that break a client: a request value that was accepted and is rejected now, or a
+//! response value that could not occur before. Each has its pointer and a sentence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +33,7 @@ impl<'a> Documents<'a> {
 struct Comparison<'a> {
     documents: Documents<'a>,
     way: Way,
-    /// References that have been followed: a schema may hold itself.
+    /// References that were followed: a schema may contain itself.
     seen: BTreeSet<(String, String)>,
     breaks: Vec<String>,
 }
@@ -193,7 +191,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// For what is sent, the newer schema must take all of the older; for what is answered, the other way round.
+    /// For requests, the newer schema must accept everything that the older one accepts; for responses, the reverse.
     fn wider_and_narrower<'b, T>(&self, newer: &'b T, older: &'b T) -> (&'b T, &'b T) {
         match self.way {
             Way::Sent => (newer, older),
@@ -202,7 +200,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// A schema with its references followed and its `allOf` as one.
+/// A schema with its references resolved and its `allOf` merged.
 #[derive(Default)]
 struct Flat<'a> {
     properties: BTreeMap<&'a str, &'a Value>,

@@ -1,28 +1,29 @@
-//! Each status that the document promises was seen by a test over HTTP. That none is sent which it does not promise, every
-//! such test sees for itself (`tests/it/support/contract.rs`). Both look at the whole document, in which each operation lists
-//! also the errors that the published one has under `4XX` and `5XX`.
+//! Checks that a test over HTTP has seen each status that the document promises. Every such test itself checks that no
+//! other status occurs (`tests/it/support/contract.rs`). Both use the whole document, in which each operation also
+//! lists the errors that the published one has under `4XX` and `5XX`.
 //!
 //! `scripts/check.sh` runs those tests with RINGBOOK_SEEN_STATUSES, a file, and then this one with the same file in
-//! RINGBOOK_JUDGED_STATUSES. Without the setting there is nothing to judge.
+//! RINGBOOK_JUDGED_STATUSES. Without the setting there is nothing to check.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// Made by what all operations share (the readers of parameters and bodies, tags, limits): one of them shows it for all.
+/// Statuses of code that all operations share (the readers of parameters and bodies, tags, limits): one operation shows
+/// them for all.
 const COMMON: [&str; 8] = ["304", "400", "406", "408", "413", "415", "429", "503"];
 
-/// Operations alike but for the kind of row: one kind shows it for all.
+/// Operations that differ only in the kind of row: one kind shows it for all.
 const ALIKE: [&str; 7] = ["list_", "get_", "put_", "patch_", "delete_", "export_", "import_"];
 
-/// What no test can see, and why. An empty operation is any.
+/// Statuses that no test can see, and why. An empty operation matches any.
 const NEVER_SEEN: &[(&str, &str, &str)] = &[(
     "",
     "500",
     "A fault of the program itself. Whoever finds a way to one mends it.",
 )];
 
-/// The kind of an operation: `put_service` and `put_tax` are of one.
+/// The kind of an operation: `put_service` and `put_tax` have the same kind.
 fn kind(operation: &str, of_rows: &BTreeSet<String>) -> String {
     let verb = ALIKE.iter().find(|verb| operation.starts_with(**verb));
     match verb.filter(|_| of_rows.contains(operation)) {

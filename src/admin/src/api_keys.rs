@@ -140,7 +140,7 @@ impl ApiKeysApi {
         )))
     }
 
-    /// Make an API key
+    /// Create an API key
     #[oai(path = "/", method = "post")]
     async fn create_api_key(
         &self,

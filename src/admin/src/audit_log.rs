@@ -26,7 +26,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "resource",
             kind: FilterType::Text,
-            doc: "What kind of thing was changed, as `services`.",
+            doc: "The kind of resource, as `services`.",
         },
         Filter {
             name: "code",
@@ -36,12 +36,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "action",
             kind: FilterType::Text,
-            doc: "What was done, as `update`.",
+            doc: "The action, as `update`.",
         },
         Filter {
             name: "actor",
             kind: FilterType::Text,
-            doc: "The name of the key that did it.",
+            doc: "The name of the key that made the change.",
         },
         Filter {
             name: "since",

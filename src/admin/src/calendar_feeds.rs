@@ -115,7 +115,7 @@ impl CalendarFeedsApi {
         )))
     }
 
-    /// Make a calendar feed
+    /// Create a calendar feed
     ///
     /// Its address, below the server's own, shows the shifts of the next 60 days as iCalendar (RFC 5545), without an API key and
     /// without phone numbers. A rulebook has at most 50 feeds that are not revoked.
@@ -200,7 +200,7 @@ impl CalendarFeedsApi {
         id: Path<Uuid>,
     ) -> Result<DeleteResponse, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
-        let missing = || Problem::not_found(format!("calendar feed `{}` that is not revoked", id.0));
+        let missing = || Problem::not_found(format!("active calendar feed `{}`", id.0));
         let found = calendar_feeds::active(self.0.latest(), rulebook_id, id.0).await?;
         let row = found.ok_or_else(missing)?;
         let now = self.0.clock.now();

@@ -58,23 +58,23 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "customer_name",
             kind: FilterType::Text,
-            doc: "A piece of the caller's name, whatever its case and accents.",
+            doc: "Part of the caller's name; case and accents do not matter.",
         },
         Filter {
             name: "address",
             kind: FilterType::Text,
-            doc: "A piece of the address, the city or the postal code.",
+            doc: "Part of the address, the city or the postal code.",
         },
         WORDS,
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "First heard of at this instant or later.",
+            doc: "First message at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "First heard of before this instant.",
+            doc: "First message before this instant.",
         },
     ],
 };
@@ -144,7 +144,7 @@ pub struct Call {
     city: Option<String>,
     /// The postal code.
     postal_code: Option<String>,
-    /// The code of the service asked for.
+    /// The code of the requested service.
     service: Option<String>,
     /// The caller's language.
     language: Option<String>,

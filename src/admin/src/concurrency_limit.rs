@@ -1,7 +1,7 @@
-//! Limits the concurrent requests of each API key.
+//! Limits the concurrent requests of each API key, before any database query. So no single client can exhaust the
+//! connection and thread pools that all keys share.
 //!
-//! In: a key, before any database query. Out: a [`RequestSlot`] that is held until the response is sent or the client
-//! disconnects, or 429. So no single client can exhaust the connection and thread pools that all keys share.
+//! A [`RequestSlot`] is held until the response is sent or the client disconnects.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

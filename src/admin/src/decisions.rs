@@ -35,7 +35,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "priority",
             kind: FilterType::Choice(&["P1", "P2", "P3", "P4"]),
-            doc: "The priority given.",
+            doc: "The priority.",
         },
         Filter {
             name: "service",
@@ -45,7 +45,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "purpose",
             kind: FilterType::Text,
-            doc: "What it was made for, as `report`.",
+            doc: "Its purpose, as `report`.",
         },
         Filter {
             name: "revision",
@@ -55,7 +55,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "degraded",
             kind: FilterType::Boolean,
-            doc: "Whether something had to be left out.",
+            doc: "Whether it is degraded: decided without a part.",
         },
     ],
 };

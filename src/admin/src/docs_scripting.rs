@@ -50,7 +50,7 @@ fn sections() -> Vec<Section> {
         },
         Section {
             heading: "Conditions",
-            text: "What a condition is made of.",
+            text: "The terms of a condition.",
             rows: terms.collect(),
         },
         Section {
@@ -129,7 +129,7 @@ mod tests {
             assert!(page.contains(&escaped(function.example)), "{}", function.signature);
         }
         for (name, _) in DERIVED.iter().chain(GIVEN) {
-            assert!(!about(name).is_empty(), "{name} is not told");
+            assert!(!about(name).is_empty(), "{name} has no description");
             assert!(page.contains(&format!("<code>{name}</code>")), "{name}");
         }
     }

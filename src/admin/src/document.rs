@@ -1,7 +1,7 @@
 //! The published document: poem-openapi's output, converted to valid OpenAPI 3.1 and completed for readers.
 //!
-//! In: the operations of [`super::service`]. Out: one JSON document, the same for every installation, served at
-//! `/openapi.json`, shown at `/docs`, printed by `ringbook openapi` and committed under `openapi/`.
+//! It is the same for every installation: served at `/openapi.json`, shown at `/docs`, printed by `ringbook openapi`
+//! and committed under `openapi/`.
 
 mod behaviour;
 mod decisions;
@@ -98,7 +98,7 @@ fn build() -> Value {
     document["info"] = json!({
         "title": "Ringbook",
         "version": env!("CARGO_PKG_VERSION"),
-        "summary": "The rulebook behind a business's phone: prices, priorities and texts for Vapi calls.",
+        "summary": "The rulebook behind a business's phone: prices, priorities and SMS messages for Vapi calls.",
         "description": format!("{}{}", guide(), super::docs_scripting::markdown()),
         "contact": {"name": "Ringbook"},
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},

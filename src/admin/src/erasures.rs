@@ -22,7 +22,7 @@ const LONGEST_ID: usize = 255;
 
 pub struct ErasuresApi(pub AdminState);
 
-/// Whom to erase: exactly one of the two.
+/// The caller to erase: exactly one of the two.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewErasure {

@@ -18,8 +18,7 @@ pub trait Particular: Send + Sync + 'static {
     const CODES: &'static [(Code, &'static str)];
 }
 
-const TOO_MANY_REVISIONS: &str =
-    "The rulebook had as many revisions within 24 hours as it may, or as many bytes in them.";
+const TOO_MANY_REVISIONS: &str = "The rulebook has reached its quota of revisions, or of their bytes, within 24 hours.";
 
 /// Marker: no particular errors.
 pub struct NoExtraErrors;
@@ -58,7 +57,7 @@ impl Particular for CreatesKey {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::QuotaReached,
-            "There are as many valid keys as there may be: revoke one first.",
+            "The limit of valid keys is reached: revoke one first.",
         ),
         (
             Code::IdempotencyKeyReused,
@@ -74,7 +73,7 @@ impl Particular for CreatesFeed {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The rulebook has as many calendar feeds as it may: revoke one first.",
+            "The rulebook's limit of calendar feeds is reached: revoke one first.",
         ),
         (
             Code::IdempotencyKeyReused,
@@ -111,7 +110,7 @@ impl Particular for ResendsOne {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The text is on its way, was sent, may have been sent (then `force` sends it again), was erased, or its recipient \
+            "The message is being sent, was sent, may have been sent (`force` resends it), was erased, or its recipient \
              has opted out; `detail` says which.",
         ),
         (
@@ -128,7 +127,7 @@ impl Particular for OpensChangeSet {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::QuotaReached,
-            "The rulebook has as many open change sets, or bytes in them, as it may.",
+            "The rulebook's limit of open change sets, or of their bytes, is reached.",
         ),
         (
             Code::StaleVersion,
@@ -198,7 +197,7 @@ impl Particular for EvaluatesCall {
         (Code::Conflict, "The change set was published or discarded."),
         (
             Code::StaleVersion,
-            "Others changed rows of the change set since: `conflicts` shows each as it was and as it stands.",
+            "Others changed rows of the change set since: `conflicts` has each row before and now.",
         ),
         (
             Code::RuleFault,
@@ -218,12 +217,12 @@ impl Particular for Publishing {
         ),
         (
             Code::StaleVersion,
-            "The change set has changed since it was read; or others changed its rows since: `conflicts` shows each as it was \
-             and as it stands.",
+            "The change set has changed since it was read; or others changed its rows since: `conflicts` has each row \
+             before and now.",
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work with it; every fault is listed with its place, and in `cases` every red case with its \
+            "The rulebook would not work with it; every fault is listed with its place, and in `cases` every failed case with its \
              trace.",
         ),
         (
@@ -277,7 +276,7 @@ impl Particular for RulebookWrite {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "There already is one with this code, there are as many as there may be, or somebody else wrote at the same time.",
+            "One with this code exists, the limit is reached, or somebody else wrote at the same time.",
         ),
         (
             Code::RuleFault,
@@ -297,7 +296,7 @@ impl Particular for RollingBack {
         ),
         (
             Code::StaleVersion,
-            "The head is another than was seen: somebody published since; `detail` says which revision it is now.",
+            "The head is not the expected one: somebody published since; `detail` has its number.",
         ),
         (
             Code::RuleFault,
@@ -306,7 +305,7 @@ impl Particular for RollingBack {
         ),
         (
             Code::VersionRequired,
-            "Bring the head revision that was seen, in the query or as `If-Match`.",
+            "Send the head revision that you read, in the query or as `If-Match`.",
         ),
     ];
 }
@@ -316,7 +315,7 @@ pub struct RevokesKey;
 
 impl Particular for RevokesKey {
     const CODES: &'static [(Code, &'static str)] =
-        &[(Code::Conflict, "It is the key that asks: revoke it with another.")];
+        &[(Code::Conflict, "A key cannot revoke itself: revoke it with another.")];
 }
 
 /// Marker: starts a backtest, optionally of changes that are not stored.
@@ -326,7 +325,7 @@ impl Particular for StartsBacktest {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "Too many backtests wait already, or the change set is over.",
+            "Too many backtests are queued, or the change set is published or discarded.",
         ),
         (
             Code::StaleVersion,
@@ -364,7 +363,7 @@ impl Particular for KeptCall {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The caller was erased, so that no facts are left, the change set is over, or a quota is reached.",
+            "The caller's facts were erased, the change set is published or discarded, or a quota is reached.",
         ),
         (
             Code::StaleVersion,
@@ -387,7 +386,7 @@ pub struct StoresFeedback;
 impl Particular for StoresFeedback {
     const CODES: &'static [(Code, &'static str)] = &[(
         Code::Conflict,
-        "The caller was erased, so that no facts are left; or the call has 20 open feedbacks.",
+        "The caller's facts were erased; or the call has 20 open feedback entries.",
     )];
 }
 
@@ -405,7 +404,7 @@ impl Particular for CreatesFeedbackCase {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The feedback is resolved already, the caller was erased, the change set is over, or a quota is reached.",
+            "The feedback is resolved, the caller was erased, the change set is published or discarded, or a quota is reached.",
         ),
         (
             Code::StaleVersion,
@@ -427,7 +426,10 @@ pub struct TakenOnce;
 
 impl Particular for TakenOnce {
     const CODES: &'static [(Code, &'static str)] = &[
-        (Code::Conflict, "Somebody has taken it already; who and when is told."),
+        (
+            Code::Conflict,
+            "Somebody has acknowledged it already; `detail` says who and when.",
+        ),
         (
             Code::IdempotencyKeyReused,
             "Another request was sent under this `Idempotency-Key`.",
@@ -439,7 +441,7 @@ impl Particular for TakenOnce {
 pub struct Again;
 
 impl Particular for Again {
-    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The caller was erased: no facts are left.")];
+    const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The caller's facts were erased.")];
 }
 
 /// A problem of an operation whose particular errors are `P`.

@@ -23,7 +23,7 @@ pub struct EventsApi(pub AdminState);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum ChangeTopic {
-    /// A lead is new, was changed, or was taken.
+    /// A lead is new, was changed, or was acknowledged.
     Leads,
     /// An SMS message.
     SmsMessages,

@@ -55,8 +55,8 @@ impl<'a> FromRequest<'a> for WantsText {
     }
 }
 
-/// The rows' files in a folder with this name, optionally with masked phone numbers. The same rows give the same
-/// bytes: no time, no owner.
+/// The rows' files in a folder with this name, optionally with masked phone numbers. The same rows give the same bytes:
+/// the archive has no time and no owner.
 ///
 /// # Errors
 /// If a name does not fit into an archive.

@@ -34,7 +34,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "call_id",
             kind: FilterType::Text,
-            doc: "That of one call.",
+            doc: "Of one call, by its id.",
         },
         Filter {
             name: "resolved",

@@ -127,7 +127,7 @@ impl FeedbackCasesApi {
             row: serde_json::to_value(case).map_err(|error| Problem::internal(&error))?,
             expected: ExpectedVersion::Absent,
         };
-        let comment = format!("Mend what was wrong about the call {}", row.call_id);
+        let comment = format!("Correct the decision of the call {}", row.call_id);
         let (rulebook_id, author) = (loaded.rulebook_id, caller.author());
         let publisher = Arc::clone(&self.0.publisher);
         let opened = publisher.open_set(rulebook_id, &comment, vec![edit], &author).await;

@@ -64,7 +64,7 @@ pub enum Begun<T> {
     Again(IdempotentResponse<T>),
 }
 
-/// The right to do a request; must be taken in the transaction that does it.
+/// The right to do a request. Call [`Claim::take`] in the transaction that does it.
 pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
 
 /// A response as it is stored: the id of its row, its status and its encrypted text. `None` without an idempotency key.
@@ -334,9 +334,8 @@ impl<'a> ApiExtractor<'a> for Once {
             .filter(|key| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
             .filter(|_| given.next().is_none());
         let key = key.ok_or_else(|| {
-            let detail = format!(
-                "`{HEADER}` must be one text of 1 to {LONGEST} printable ASCII characters without spaces, as a UUID."
-            );
+            let detail =
+                format!("`{HEADER}` must have 1 to {LONGEST} printable ASCII characters without spaces, as a UUID.");
             Problem::invalid_parameter(HEADER, detail)
         })?;
         let mut hash = Sha256::new();

@@ -27,7 +27,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "meaning",
             kind: FilterType::Choice(&["stop", "start"]),
-            doc: "Those that end or begin texts to their number.",
+            doc: "Whether it stops or starts messages to its number.",
         },
     ],
 };
@@ -51,7 +51,7 @@ pub struct InboundSmsMessage {
     to_number: String,
     /// The text.
     body: String,
-    /// `stop` or `start`, if the whole text is such a word.
+    /// `stop` or `start`, if the message is only that word.
     meaning: Option<String>,
     /// When it arrived.
     received_at: DateTime<Utc>,
@@ -59,7 +59,7 @@ pub struct InboundSmsMessage {
 
 #[OpenApi(prefix_path = "/admin/v1/inbound-sms-messages")]
 impl InboundSmsMessagesApi {
-    /// List the texts that came in
+    /// List the inbound SMS messages
     ///
     /// Replies to our SMS messages, unchanged.
     #[oai(path = "/", method = "get")]

@@ -35,17 +35,17 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "call_id",
             kind: FilterType::Text,
-            doc: "That of one call.",
+            doc: "Of one call, by its id.",
         },
         Filter {
             name: "priority",
             kind: FilterType::Choice(&["P1", "P2", "P3", "P4"]),
-            doc: "The priority given.",
+            doc: "The priority.",
         },
         Filter {
             name: "service",
             kind: FilterType::Text,
-            doc: "The code of the service asked for.",
+            doc: "The code of the requested service.",
         },
         Filter {
             name: "area",
@@ -60,23 +60,23 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "customer_name",
             kind: FilterType::Text,
-            doc: "A piece of the caller's name, whatever its case and accents.",
+            doc: "Part of the caller's name; case and accents do not matter.",
         },
         Filter {
             name: "address",
             kind: FilterType::Text,
-            doc: "A piece of the address, the city or the postal code.",
+            doc: "Part of the address, the city or the postal code.",
         },
         WORDS,
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "Made at this instant or later.",
+            doc: "Created at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "Made before this instant.",
+            doc: "Created before this instant.",
         },
         Filter {
             name: "simulated",
@@ -86,17 +86,17 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "late",
             kind: FilterType::Boolean,
-            doc: "Whether the report came too late to text anyone.",
+            doc: "Whether the report arrived too late to notify anyone.",
         },
         Filter {
             name: "capped",
             kind: FilterType::Boolean,
-            doc: "Whether the daily cap kept a text about it from going.",
+            doc: "Whether the daily cap held back an SMS message about it.",
         },
         Filter {
             name: "acknowledged",
             kind: FilterType::Boolean,
-            doc: "Whether somebody has taken it.",
+            doc: "Whether somebody has acknowledged it.",
         },
     ],
 };
@@ -185,11 +185,11 @@ pub struct Lead {
     late: bool,
     /// Whether the daily cap held back an SMS message about it.
     capped: bool,
-    /// Who took it; absent until then.
+    /// Who acknowledged it; absent until then.
     acknowledgement: Option<Acknowledgement>,
-    /// Whether it was taken in time.
+    /// Whether it was acknowledged in time.
     sla: Option<Sla>,
-    /// Whom a P1 was sent to.
+    /// The recipients of a P1.
     escalation: Option<Escalation>,
     /// When it was created.
     created_at: DateTime<Utc>,
@@ -199,7 +199,7 @@ pub struct Lead {
     erased_at: Option<DateTime<Utc>>,
 }
 
-/// Who took a lead.
+/// Who acknowledged a lead.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Acknowledgement {
@@ -213,17 +213,17 @@ pub struct Acknowledgement {
     comment: Option<String>,
 }
 
-/// Whether a lead was taken in time.
+/// Whether a lead was acknowledged in time.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Sla {
-    /// When it had to be taken. If `sla_seconds` is 0: before it went to the next contact.
+    /// When it had to be acknowledged. If `sla_seconds` is 0: before it went to the next contact.
     due_at: DateTime<Utc>,
-    /// Whether it was taken in time; absent while it still can be.
+    /// Whether it was acknowledged in time; absent while it still can be.
     kept: Option<bool>,
 }
 
-/// The contacts that a P1 was sent to until somebody took it.
+/// The recipients of a P1 until somebody acknowledged it.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Escalation {
@@ -231,7 +231,7 @@ pub struct Escalation {
     after_s: i64,
     /// The steps, in order.
     steps: Vec<EscalationStep>,
-    /// When the next step is; absent if it was taken or nobody is left.
+    /// When the next step is; absent if it was acknowledged or nobody is left.
     next_at: Option<DateTime<Utc>>,
 }
 
@@ -246,12 +246,12 @@ pub struct EscalationStep {
     contacts: Vec<String>,
 }
 
-/// Takes a lead.
+/// Acknowledges a lead.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Taking {
-    /// The code of the contact who takes it.
+    /// The code of the contact who acknowledges it.
     pub contact: Option<String>,
     /// Or a name; by default the name of the API key.
     #[oai(validator(min_length = 1, max_length = 100))]
@@ -358,9 +358,9 @@ impl LeadsApi {
         Ok(ReadResponse::new(view(&key, row, handed_on, self.0.clock.now())))
     }
 
-    /// Say who takes a lead
+    /// Acknowledge a lead
     ///
-    /// The escalation stops. If somebody already took it, the response is 409 and says who.
+    /// The escalation stops. If somebody already acknowledged it, the response is 409 and says who.
     #[oai(path = "/:id/acknowledge", method = "post")]
     async fn acknowledge_lead(
         &self,
@@ -422,7 +422,7 @@ impl LeadsApi {
     }
 }
 
-/// Whether somebody has taken a lead, as a condition on its row.
+/// The condition that somebody has acknowledged a lead.
 const TAKEN: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
                      leads.call_id AND e.acknowledged_at IS NOT NULL)";
 /// The opposite of `TAKEN`.
@@ -478,7 +478,7 @@ fn taken_already(row: Option<&escalations::Model>) -> Problem {
     let at = at.unwrap_or_default();
     Problem::new(
         Code::Conflict,
-        format!("`{by}` has taken this lead already, at {at} by {how}."),
+        format!("`{by}` has already acknowledged this lead, at {at} by {how}."),
     )
 }
 

@@ -1,13 +1,13 @@
 //! The admin API, its OpenAPI document and Swagger UI.
 //!
-//! In: a request with an admin key. Out: JSON, or problem+json. [`auth`] authenticates and authorizes. [`body`],
-//! [`versions`] and [`list`] parse requests; [`parameters`] reports parameters that cannot be parsed. [`idempotency`] runs
-//! a repeated request once. [`middleware`] is the middleware of every operation: dry runs ([`dry_run`]), ETags, `Accept`.
-//! [`rule_rows`] has the operations that all kinds of rule rows share, and [`resources`] names the kinds. [`document`]
-//! turns poem-openapi's output into the published document. Each other file is one resource.
+//! [`auth`] authenticates and authorizes. [`body`], [`versions`] and [`list`] parse requests; [`parameters`] reports
+//! parameters that cannot be parsed. [`idempotency`] runs a repeated request once. [`middleware`] is the middleware of
+//! every operation: dry runs ([`dry_run`]), ETags, `Accept`. [`rule_rows`] has the operations that all kinds of rule
+//! rows share, and [`resources`] names the kinds. [`document`] turns poem-openapi's output into the published document.
+//! Each other file is one resource.
 //!
-//! Every change of the rules goes through [`revisions::publish`], in its own task: a disconnecting client must not cancel a
-//! transaction halfway.
+//! Every change of the rules goes through [`revisions::publish`], in its own task: a disconnecting client must not
+//! cancel a transaction halfway.
 
 mod api_document;
 mod api_keys;

@@ -1,7 +1,5 @@
-//! Lists: page size, cursor, sort order and filters.
-//!
-//! In: the query string of a request and the list's [`ListSpec`]. Out: a [`Listing`], or 400 with the invalid parameter;
-//! unknown parameters are rejected. The same spec documents the parameters.
+//! Lists: page size, cursor, sort order and filters, parsed by the list's [`ListSpec`]. Unknown parameters are
+//! rejected. The same spec documents the parameters.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +27,7 @@ pub const DEFAULT_LIMIT: u64 = 50;
 /// Maximum number of rows per page.
 pub const MAX_LIMIT: u64 = 200;
 
-/// Filters on values that are masked for viewers: whoever can filter by a number can guess it digit by digit.
+/// Filters on values that are masked for viewers: a caller who can filter by a number can guess it digit by digit.
 /// `document::lists` lists all other filters.
 const MASKED_FILTERS: [&str; 4] = ["analysis", "customer_number", "from_number", "words"];
 
@@ -259,7 +257,7 @@ impl ListQuery {
         let masked = listing.filters.keys().find(|name| is_masked(name));
         if let Some(name) = masked.filter(|_| self.hide.is_on()) {
             let detail =
-                format!("`{name}` filters by what is masked for viewers; this needs a key with the role `editor`.");
+                format!("`{name}` filters by a value that is masked for viewers: use a key with the role `editor`.");
             return Err(Problem::new(Code::Forbidden, detail));
         }
         // A cursor belongs to the order of its list.
@@ -327,7 +325,7 @@ fn wanted(filter: &Filter, value: &str, days: Days) -> Result<FilterValue, Field
     };
     match filter.kind {
         // PostgreSQL stores no NUL in strings, so nothing could match.
-        FilterType::Text if value.contains('\0') => Err(is("a text without NUL characters")),
+        FilterType::Text if value.contains('\0') => Err(is("a string without NUL characters")),
         FilterType::Text => Ok(FilterValue::Text(value.to_owned())),
         FilterType::Choice(choices) if choices.contains(&value) => Ok(FilterValue::Text(value.to_owned())),
         FilterType::Choice(choices) => {

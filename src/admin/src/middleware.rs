@@ -119,7 +119,7 @@ impl DeclaredOperation {
             return Ok(());
         }
         let detail = format!(
-            "`Accept` takes none of what this operation gives: `{}`. Send one of them, or `*/*`.",
+            "`Accept` allows none of this operation's media types: `{}`. Send one of them, or `*/*`.",
             gives.join("`, `")
         );
         Err(Problem::new(Code::NotAcceptable, detail))

@@ -28,17 +28,17 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "code",
             kind: FilterType::Text,
-            doc: "Those of one kind.",
+            doc: "Notices of one kind.",
         },
         Filter {
             name: "severity",
             kind: FilterType::Choice(&["info", "warning", "urgent"]),
-            doc: "How bad it is.",
+            doc: "The severity.",
         },
         Filter {
             name: "resolved",
             kind: FilterType::Boolean,
-            doc: "Whether it is over.",
+            doc: "Whether it is resolved.",
         },
     ],
 };

@@ -59,7 +59,7 @@ impl ProfileApi {
         Ok(answer(profile(&row), version))
     }
 
-    /// Rename, archive or bring back a rulebook
+    /// Rename, archive or restore a rulebook
     ///
     /// Send the `version` that you read. A new `code` renames the rulebook: messages to the former code are still accepted,
     /// so you can change the server URL at Vapi later. An archived rulebook accepts no more messages. The rulebook
@@ -168,7 +168,7 @@ fn checked(asked: RulebookProfile, before: &Profile, now: DateTime<Utc>) -> Resu
         None => None,
         same if same == before.former_code => same,
         Some(_) => {
-            let detail = "`former_code` is kept as it was read, or left out.";
+            let detail = "Send `former_code` as you read it, or omit it.";
             return Err(Problem::fault("/former_code", "invalid_value", detail));
         }
     };

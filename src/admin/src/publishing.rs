@@ -1,6 +1,5 @@
-//! Passes rule changes from requests to the publisher.
-//!
-//! In: edits and their author. Out: the published revision, or a problem that says what is wrong and where.
+//! Passes rule changes from requests to the publisher, and turns its errors into problems that say what is wrong and
+//! where.
 
 use std::sync::Arc;
 
@@ -212,7 +211,7 @@ fn conflict(conflict: &Conflict) -> Problem {
         (ExpectedVersion::Version(version), current) => versions::stale(&what, version, current),
         (_, Some(version)) => Problem::new(
             Code::StaleVersion,
-            format!("The {what} was made by somebody else in the meantime, at version {version}."),
+            format!("Somebody else created the {what} meanwhile, at version {version}."),
         ),
         (_, None) => Problem::not_found(what),
     }
@@ -234,11 +233,11 @@ fn set_problem(error: &SetError) -> Problem {
         }
         SetError::OwnChange => Problem::new(
             Code::Forbidden,
-            "Nobody approves their own change: this key opened the change set or added to it. Somebody else must.",
+            "Nobody approves their own change: this key opened the change set or added to it. Ask somebody else.",
         ),
         SetError::Empty => Problem::new(Code::Conflict, "The change set holds no changes: add one first."),
         SetError::NoEffect => {
-            let detail = "The change set changes nothing: the rulebook stands already as it would make it.";
+            let detail = "The change set changes nothing: the rulebook already has all its changes.";
             Problem::new(Code::Conflict, detail)
         }
         SetError::TooLarge { changes, bytes } => {

@@ -75,49 +75,49 @@ macro_rules! resources {
 
 resources! {
     Service "services" "service" "services" BY_RANK,
-        [choice("offer", &["offered", "refused", "assessment"], "Whether it is done."), text("notify", "Services that tell this contact.")],
-        "What the business does, for how much, or refuses and with which words.";
+        [choice("offer", &["offered", "refused", "assessment"], "Whether it is offered."), text("notify", "Services that notify this contact.")],
+        "Services that the business offers with their prices, or refuses with a reason.";
     Area "areas" "area" "areas" BY_RANK,
         [text("cities", "Areas with this city."), text("postal_prefixes", "Areas with this beginning of a postal code.")],
         "Parts of the map, by postal code or city.";
     Adjustment "adjustments" "adjustment" "adjustments" BY_RANK,
         [choice("kind", &["add", "percent", "multiply", "floor", "cap", "set"], "What it does."),
          text("stacking_group", "Adjustments of this group."), text("services", "Adjustments that name this service.")],
-        "What changes a price when its condition holds, in the order of rank.";
+        "Rules that change a price if their condition holds, in order of rank.";
     Tax "taxes" "tax" "taxes" BY_RANK, [], "Lines added to the price.";
     PriorityRule "priority-rules" "priority_rule" "priority_rules" BY_RANK,
-        [choice("priority", &["P1", "P2", "P3", "P4"], "The priority it gives."), text("notify", "Rules that tell this contact.")],
-        "How urgent a call is and whom to text; the first rule whose condition holds.";
+        [choice("priority", &["P1", "P2", "P3", "P4"], "The priority it gives."), text("notify", "Rules that notify this contact.")],
+        "Rules for urgency and recipients; the first whose condition holds applies.";
     Script "scripts" "script" "scripts" BY_RANK,
         [choice("hook", &["price", "priority", "tool", "library"], "Where it runs.")],
-        "What rows cannot say, in Rhai; a `library` holds functions for the others.";
-    Template "templates" "template" "templates" BY_CODE, [], "What a text message says, by language.";
+        "Logic that rows cannot express, in Rhai; a `library` has functions for others.";
+    Template "templates" "template" "templates" BY_CODE, [], "The wording of SMS messages, by language.";
     Contact "contacts" "contact" "contacts" BY_RANK,
-        [Filter { name: "on_call", kind: FilterType::Boolean, doc: "Whether they are told when no rule names anyone." },
+        [Filter { name: "on_call", kind: FilterType::Boolean, doc: "Whether they are notified if no rule names anyone." },
          text("language", "Contacts who read this language.")],
-        "People to text and to transfer to.";
+        "People to send SMS messages or transfer calls to.";
     ShiftOverride "shift-overrides" "shift_override" "shift_overrides" BY_CODE,
         [text("contact", "Overrides that put this contact on shift.")],
-        "Who is on shift for a while, whatever the plans say: somebody stands in for somebody else, or joins. A swap is two of them.";
+        "Temporary changes of who is on shift: a contact replaces another, or joins. A swap is two overrides.";
     Calendar "calendars" "calendar" "calendars" BY_CODE, [], "Opening hours, evenings, weekends and holidays.";
     FactMapping "fact-mappings" "fact_mapping" "fact_mappings" BY_CODE,
         [choice("kind", &["text", "number", "boolean", "time"], "The type of the fact.")],
-        "Where in a message each fact is found.";
+        "Rules for reading facts from messages.";
     Concept "concepts" "concept" "concepts" BY_CODE, [],
-        "What callers say in many ways: the phrases of each language, and those that mean something else.";
+        "Topics that callers express in many ways: phrases by language, and exceptions.";
     Cue "cues" "cue" "cues" BY_CODE,
         [choice("effect", &["denied", "nothing", "clause_end", "subject", "past", "now", "recurs", "present", "hypothetical", "asked", "someone_else", "own", "place",
-            "other_sense", "over", "correction", "yes", "no", "filler", "besides"], "What it says of the mentions around it.")],
-        "Words that say how others are meant: denied, past, somebody else's, asked about.";
+            "other_sense", "over", "correction", "yes", "no", "filler", "besides"], "Its effect on the mentions around it.")],
+        "Words that change the sense of others: denied, past, somebody else's, asked about.";
     Classifier "classifiers" "classifier" "classifiers" BY_CODE,
         [text("learns", "Classifiers that have learnt this label.")],
-        "How likely a call is about something, by all its words: weights learnt from labelled calls.";
+        "Likelihoods that a call is about something, with weights learnt from labelled calls.";
     Tool "tools" "tool" "tools" BY_CODE,
         [choice("runs", &["quote", "priority", "service_check", "scheduling", "sms_alert", "booking", "script"], "What runs."),
          text("script", "Tools that run this script.")],
-        "What runs when the assistant calls a tool by its name.";
+        "Functions that the assistant calls by name.";
     AssistantRule "assistant-rules" "assistant_rule" "assistant_rules" BY_RANK,
         [choice("answer", &["assistant", "transfer", "refuse"], "What the caller gets.")],
-        "What an assistant request is answered with; the first rule whose condition holds.";
-    Case "cases" "case" "cases" BY_CODE, [], "Facts and the decision expected of them; publishing runs every case.";
+        "Responses to assistant requests; the first rule whose condition holds applies.";
+    Case "cases" "case" "cases" BY_CODE, [], "Facts with the expected decision; publishing runs every case.";
 }

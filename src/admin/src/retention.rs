@@ -129,7 +129,7 @@ fn checked(body: &Retention) -> Result<(), Problem> {
         .filter(|(_, days)| days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)));
     let faults: Vec<FieldFault> = wrong
         .map(|(place, _)| {
-            let detail = format!("Data is kept for 1 to {MOST_DAYS} days, or for good when this is left out.");
+            let detail = format!("Data is kept for 1 to {MOST_DAYS} days, or forever if this is omitted.");
             FieldFault::new(place, "invalid_value", detail)
         })
         .collect();

@@ -33,7 +33,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "kind",
             kind: FilterType::Choice(&["publish", "roll_back", "import"]),
-            doc: "How it came about.",
+            doc: "How it was created.",
         },
         Filter {
             name: "author",

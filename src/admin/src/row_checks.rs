@@ -34,7 +34,7 @@ pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
 /// 422 with the JSON pointer of a fault.
 pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
     if has_nul(&row) {
-        let detail = "Texts cannot hold NUL characters.";
+        let detail = "Strings cannot contain NUL characters.";
         return Err(Problem::fault("", "invalid_value", detail));
     }
     let row: R = body::read(row)?;

@@ -28,7 +28,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "days",
             kind: FilterType::Number,
-            doc: "How many days to look back, 1 to 400; else 90.",
+            doc: "Days to look back, 1 to 400; by default 90.",
         },
         Filter {
             name: "resource",
@@ -46,7 +46,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "unused",
             kind: FilterType::Boolean,
-            doc: "Rows that have stood all these days and never took part, or the others.",
+            doc: "Whether it was unchanged all these days and never took part.",
         },
     ],
 };

@@ -32,7 +32,7 @@ pub struct RulebookHealth {
     rulebook: String,
     /// Its display name.
     name: Option<String>,
-    /// P1 leads of the last seven days that nobody has taken.
+    /// P1 leads of the last seven days that nobody has acknowledged.
     open_p1: u64,
     /// SMS messages of the last seven days that were given up.
     sms_not_sent: u64,
@@ -51,7 +51,7 @@ pub struct RulebooksHealth {
 
 #[OpenApi(prefix_path = "/admin/v1/rulebook-health")]
 impl RulebookHealthApi {
-    /// Read how the businesses are doing
+    /// Read the health of the businesses
     ///
     /// For each rulebook that the key may see: P1 leads that nobody has taken, SMS messages that were not sent, open
     /// notices, and the last call.

@@ -36,7 +36,7 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[Filter {
         name: "archived",
         kind: FilterType::Boolean,
-        doc: "Those that are archived, or those that are not.",
+        doc: "Whether it is archived.",
     }],
 };
 

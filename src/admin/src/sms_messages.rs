@@ -37,7 +37,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "state",
             kind: FilterType::Choice(STATES),
-            doc: "How far it is; `dead` is the dead letters, each with its reason in `error`.",
+            doc: "The state; `dead` is a dead letter, with the reason in `error`.",
         },
         Filter {
             name: "call_id",
@@ -47,12 +47,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "Made at this instant or later.",
+            doc: "Created at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "Made before this instant.",
+            doc: "Created before this instant.",
         },
         Filter {
             name: "simulated",

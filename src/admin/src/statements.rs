@@ -64,9 +64,9 @@ pub struct Figures {
     leads: u64,
     /// Leads by priority: `P1` to `P4`.
     leads_by_priority: BTreeMap<String, u64>,
-    /// Leads not taken within their SLA.
+    /// Leads not acknowledged within their SLA.
     answered_late: u64,
-    /// Leads not taken yet.
+    /// Leads not acknowledged yet.
     not_taken: u64,
     /// Leads with a price in the statement's currency.
     quoted_leads: u64,

@@ -23,12 +23,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "From this instant on; else the last 24 hours.",
+            doc: "From this instant on; by default the last 24 hours.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "Before this instant; else up to now.",
+            doc: "Before this instant; by default now.",
         },
         Filter {
             name: "simulated",
@@ -62,7 +62,7 @@ pub struct Stats {
 
 #[OpenApi(prefix_path = "/admin/v1/stats")]
 impl StatsApi {
-    /// Read the numbers at a glance
+    /// Read the statistics
     #[oai(path = "/", method = "get")]
     async fn get_stats(&self, key: Key<Viewer>, query: ListQuery) -> Result<ReadResponse<Stats>, Fails<NoExtraErrors>> {
         let listing = query.read(&LIST)?;

@@ -14,7 +14,7 @@ use web::problem::Problem;
 pub const WORDS: Filter = Filter {
     name: "words",
     kind: FilterType::Text,
-    doc: "A piece of what the caller or the agent said, or of the summary or problem, whatever its case and accents; three \
+    doc: "Part of what the caller or the agent said, or of the summary or problem; case and accents do not matter; three \
           letters or more. It searches 31 days: those before `until`, else the last ones, or those from `since` on.",
 };
 /// Maximum period that one request may search: 31 days, and 26 hours of slack because the days of a time zone are not

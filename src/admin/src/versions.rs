@@ -1,7 +1,5 @@
-//! Optimistic locking: a write names the version of the row that the client read, so nobody overwrites an unseen change.
-//!
-//! In: the version in the body, `If-Match`, `If-None-Match` and the current version. Out: the state that the publisher must
-//! find, or 428 if the version of an existing row is missing, or 412 if it is not current.
+//! Optimistic locking: a write names the version of the row that the client read, so nobody overwrites an unseen
+//! change. It never guesses: 428 if the version of an existing row is missing, 412 if it is not current.
 
 use authoring::change_set::ExpectedVersion;
 use web::problem::{Code, FieldFault, Problem};
@@ -30,7 +28,7 @@ pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result
         }
         return match current {
             None if brought.is_none() => Ok(ExpectedVersion::Absent),
-            _ => Err(Problem::new(Code::StaleVersion, format!("The {what} exists already."))),
+            _ => Err(Problem::new(Code::StaleVersion, format!("The {what} already exists."))),
         };
     }
     match (brought, current) {

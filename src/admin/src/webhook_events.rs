@@ -39,22 +39,22 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "state",
             kind: FilterType::Choice(&STATES),
-            doc: "What became of it: `unreadable` and `poisoned` ones are kept raw, and had no effect.",
+            doc: "The state: `unreadable` and `poisoned` are dead letters, stored raw and without effect.",
         },
         Filter {
             name: "origin",
             kind: FilterType::Choice(&ORIGINS),
-            doc: "How it came: `reconciled` was made of Vapi's list of calls, because no report came.",
+            doc: "The source: `reconciled` was made from Vapi's list of calls, because no report arrived.",
         },
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "Those that came at this instant or later.",
+            doc: "Received at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "Those that came before this instant.",
+            doc: "Received before this instant.",
         },
     ],
 };

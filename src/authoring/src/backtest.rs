@@ -1,10 +1,9 @@
-//! Decides stored calls again under another state of the rulebook: what would have changed in prices and priorities?
+//! Decides stored calls again under another state of the rulebook, to show what would change in prices and priorities.
+//! It is pure and sends nothing: the caller reads the calls and chooses the batch size.
 //!
-//! In: two compiled rulebooks, the base and the candidate, and stored calls. Out: a [`BacktestTally`] of the changes, which
-//! [`BacktestTally::result`] turns into a [`BacktestResult`]. Extracted facts are stored separately from derived ones, so
-//! service, area and calendar are derived again under both rulebooks. The base also decides again, so that only the
-//! change between the two rulebooks counts. Calls whose stored decision differs from the base's are counted separately:
-//! an older change caused that. Pure: reading the calls and choosing the batch size is up to the caller.
+//! Extracted facts are stored separately from derived ones, so service, area and calendar are derived again under both
+//! rulebooks. The base also decides again, so that only the change between the two rulebooks counts. Calls whose stored
+//! decision differs from the base's are counted separately: an older change caused that.
 
 mod outcome;
 mod sample;
@@ -27,13 +26,11 @@ use rules::rows::{self, FactMapping, Resource, Row, with_row};
 /// The parts of a stored decision that a backtest needs.
 #[derive(Debug, Clone)]
 pub struct StoredCall {
-    /// The decision.
     pub decision_id: Uuid,
     /// The call in which the decision was made.
     pub call_id: Option<String>,
     /// The instant for which the decision was made.
     pub at: DateTime<Utc>,
-    /// The stored outcome.
     pub stored: StoredOutcome,
     /// The facts of the message.
     pub said: StoredCallFacts,
@@ -42,7 +39,6 @@ pub struct StoredCall {
 /// The outcome of a stored decision, from its columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredOutcome {
-    /// The service.
     pub service: Option<String>,
     /// `P1` to `P4`.
     pub priority: String,
@@ -52,7 +48,6 @@ pub struct StoredOutcome {
     pub price_to: Option<i64>,
 }
 
-/// The facts of a stored call.
 #[derive(Debug, Clone)]
 pub enum StoredCallFacts {
     /// The facts stored with the decision, the same for base and candidate.
@@ -139,7 +134,7 @@ impl Backtest {
         tally.add(self, call, before, after);
     }
 
-    /// Same as [`Self::look`], for a price that a tool was asked for during a call.
+    /// Same as [`Self::look`], for a price that a tool quoted during a call.
     pub fn look_at_quote(&self, call: &StoredCall, tally: &mut BacktestTally) {
         let [before, after] = self.decided(call);
         tally.add_quote(call, &before, &after);

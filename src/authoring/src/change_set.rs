@@ -1,5 +1,4 @@
-//! Edits that are not published yet. In: the current rows. Out: the rows after the edits, which share unchanged rows
-//! with the current ones, and the edits that conflict with the current rows.
+//! Applies edits that are not published yet to the current rows. Unchanged rows are shared with the current ones.
 //!
 //! An edit names the version of its row on which it is based: its base version. All edits of one row in one change set
 //! have the same base version, that of the row outside the change set. If the row has changed since, all its edits are

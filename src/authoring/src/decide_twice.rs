@@ -1,5 +1,5 @@
 //! Decides the same call with two states of a rulebook. If both hear the same in every text, the caller's words are
-//! analysed only once: that is most of the work of a decision, and a change of prices does not affect it.
+//! analysed only once: most of the work of a decision.
 
 use chrono::{DateTime, Utc};
 

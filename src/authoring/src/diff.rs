@@ -1,8 +1,7 @@
-//! The differences between two states of a rulebook.
+//! The differences between two states of a rulebook, as JSON for programs and as text in the style of `git diff`.
 //!
-//! In: two sets of rows. Out: one [`RowDiff`] per row that differs, in the order of the resources, then by code, with
-//! the changed fields. Multi-line strings are compared line by line. The result is JSON for programs, or text in the
-//! style of `git diff` for people.
+//! There is one [`RowDiff`] per row that differs, in the order of the resources, then by code, with the changed fields.
+//! Multi-line strings are compared line by line.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
-//! The edits that turn one set of rows into another. In: the current rows and the wanted rows. Out: the edits, each
-//! with the current version as its base version, so that no concurrent change is lost.
+//! The edits that turn one set of rows into another. Each has the current version as its base version, so that no
+//! concurrent change is lost.
 
 use super::change_set::{Edit, ExpectedVersion};
 use rules::rows::{Resource, Row, RowSet, changed, with_row};

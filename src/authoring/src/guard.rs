@@ -1,9 +1,8 @@
 //! Guard rails (pure): price changes that are so large that a second person must approve them.
 //!
-//! In: a rulebook's limits, its current rows and the proposed rows. Out: every change beyond a limit, with its place
-//! and a sentence. Each row is judged alone, by its numbers and by the services and the period that it applies to. The
-//! effects of conditions, ranks, stacking groups and scripts are judged by [`super::probes`] with examples. An
-//! unchanged column is never a breach, so that limits can be set that some rows already exceed.
+//! Each row is judged alone, by its numbers and by the services and the period that it applies to. [`super::probes`]
+//! judges the effects of conditions, ranks, stacking groups and scripts with examples. An unchanged column is never a
+//! breach, so that limits can be set that some rows already exceed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -40,7 +39,6 @@ pub struct Breach {
     pub resource: Resource,
     /// The code of the row.
     pub code: String,
-    /// The column.
     pub column: &'static str,
     /// The value before; `None` for a new row.
     pub before: Option<String>,
@@ -152,7 +150,7 @@ fn quantities(guards: &GuardRails, old: &Service, new: &Service, found: &mut Vec
     }
     let mut judge = Judge::new(guards, Resource::Services, &new.code, "quantity_fact", before, after);
     if let Some(largest) = guards.largest_change_percent {
-        judge.too_large(largest, "prices are multiplied by it, which no percentage can tell");
+        judge.too_large(largest, "it multiplies prices, and no percentage can express that");
     }
     found.extend(judge.found);
 }
@@ -183,7 +181,7 @@ fn adjustments(
     {
         judge.too_large(
             largest,
-            "the amount is multiplied by the quantity, which no percentage can tell",
+            "the quantity multiplies the amount, and no percentage can express that",
         );
     }
     let (wider, narrower) = match (old, new) {
@@ -432,7 +430,7 @@ impl<'a> Judge<'a> {
         let what = what();
         let by = match percent {
             Some(percent) => format!("{what}a change of {} %", percent.round_dp(1).normalize()),
-            None => format!("{what}a change from nothing, which no percentage can tell"),
+            None => format!("{what}a change from zero, which no percentage can express"),
         };
         self.too_large(largest, &by);
     }

@@ -1,7 +1,5 @@
-//! Finds rows that compile but cannot be intended: rules that never match, gaps, unused rows.
-//!
-//! In: a compiled rulebook and the present instant. Out: every finding with its place. Only what can be proven is
-//! reported: a finding is a fact about the rows, never a guess.
+//! Finds rows that compile but cannot be intended: rules that never match, gaps, unused rows. It reports only what it
+//! can prove: a finding is a fact about the rows, never a guess.
 
 mod adjustments;
 mod contacts;
@@ -44,7 +42,6 @@ pub enum Severity {
 /// Something in a rulebook that cannot be intended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// The severity.
     pub severity: Severity,
     /// The resource of the row.
     pub resource: Resource,
@@ -110,7 +107,7 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
         scripts::lint(&stored.row, &mut found);
     }
     if !world.had_patience() {
-        let text = "the rules are too many or too entangled: not all of them were looked through";
+        let text = "there are too many rules, or they are too complex: lint did not check all of them";
         found.warn(rulebook.settings(), "", "not_all_looked_through", text);
     }
     found.in_order()

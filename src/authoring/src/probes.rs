@@ -195,7 +195,7 @@ fn judged(
             if size > largest.decimal() {
                 let by = match percent {
                     Some(percent) => format!("a change of {} %", percent.round_dp(1).normalize()),
-                    None => "which no percentage can tell".to_owned(),
+                    None => "which no percentage can express".to_owned(),
                 };
                 let text = format!(
                     "the price goes from {was} to {price}, {by}; the largest change in one publish is {largest} %"
@@ -237,7 +237,7 @@ fn not_judged(guards: &GuardRails, rows: &[ChangedRow]) -> Breach {
         after: None,
         limit,
         text: format!(
-            "`{}/{}`: what it does to prices could not be judged within {} seconds.",
+            "`{}/{}`: Ringbook could not judge its effect on prices within {} seconds.",
             row.resource.path(),
             row.code,
             MAX_TIME.as_secs()
@@ -448,7 +448,6 @@ fn combinations(axes: &[Vec<ProbePart>]) -> usize {
     axes.iter().fold(1, |all: usize, axis| all.saturating_mul(axis.len()))
 }
 
-/// The combination with this index.
 fn combination(axes: &[Vec<ProbePart>], index: usize) -> Vec<&ProbePart> {
     let mut place = index;
     let part = |axis: &Vec<ProbePart>| {

@@ -1,7 +1,5 @@
-//! The time, and new identifiers.
-//!
-//! In: nothing (the real clock), or a time chosen by a test (a fixed clock). Out: times truncated to microseconds,
-//! which is the precision of both databases, and time-ordered identifiers (UUID version 7).
+//! The time, and new identifiers: times truncated to microseconds, the precision of both databases, and time-ordered
+//! UUIDs (version 7).
 //!
 //! This is the only file that may read the system time. All other time-dependent code gets a [`Clock`] or a time, so
 //! that a test can choose it.
@@ -26,7 +24,6 @@ enum Source {
 }
 
 impl Clock {
-    /// The system clock.
     #[must_use]
     pub fn system() -> Self {
         Self::from_source(Source::System)

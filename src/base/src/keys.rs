@@ -29,10 +29,10 @@ pub enum KeyError {
     #[error("the key file {} does not hold 64 hexadecimal digits", .0.display())]
     Malformed(PathBuf),
     /// The operating system provided no random bytes.
-    #[error("no randomness from the operating system")]
+    #[error("the operating system provides no random bytes")]
     NoRandomness,
     /// The value was encrypted with another key, or was altered.
-    #[error("a stored secret does not open: RINGBOOK_SECRET_KEY is not the key that sealed it")]
+    #[error("a stored secret cannot be decrypted: RINGBOOK_SECRET_KEY is not the key that encrypted it")]
     DoesNotOpen,
 }
 

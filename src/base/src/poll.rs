@@ -1,5 +1,5 @@
-//! Polling for due work. In: a poll function, which does the due work and returns how long to sleep, and a token that
-//! stops the loop. Out: repeated polls until the token is cancelled, with exponential backoff while they fail.
+//! The polling loop of workers: does the due work and sleeps, with exponential backoff while it fails, until a token
+//! stops it.
 //!
 //! The network may lose a response of the database without an error. So a poll that does not end is left running, and
 //! the next one starts on another connection.
@@ -21,16 +21,16 @@ pub const WORK_TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
     /// It is still running, or waits forever.
-    #[error("it had no end within {} s and is left to itself", .0.as_secs())]
+    #[error("timed out after {} s; left running in the background", .0.as_secs())]
     TooLong(Duration),
     /// It panicked.
-    #[error("it ended by itself")]
+    #[error("it panicked")]
     Panicked(#[source] JoinError),
 }
 
-/// Runs work in its own task, and waits for it no longer than `limit`. The task is never cancelled, because that
-/// could interrupt the start of a transaction. Whatever a task that is left running holds is freed by its lease's
-/// expiry, or by the database when the connection is lost.
+/// Runs work in its own task, and waits for it no longer than `limit`. The task is never cancelled, because that could
+/// interrupt the start of a transaction. If a task is left running, its leases expire, and the database releases its
+/// locks when the connection is lost.
 ///
 /// # Errors
 /// When it takes too long or panics.

@@ -1,6 +1,4 @@
-//! Values that must not be shown.
-//!
-//! In: a secret. Out: a wrapper that reveals it only on request. `Debug` shows dots.
+//! Wraps values that must never be printed. `Debug` shows dots, and only [`Secret::expose`] reveals the value.
 
 use std::fmt;
 

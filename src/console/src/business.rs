@@ -21,7 +21,6 @@ const DEFAULT: &str = "default";
 /// Maximum number of open notices that the navigation counts.
 pub const MAX_COUNTED: usize = 20;
 
-/// A business.
 pub struct Business {
     pub code: String,
     /// The businesses that the person may choose from: code and name.
@@ -120,7 +119,6 @@ impl Business {
         self.shown(found.map_or(code, |stored| stored.row.name.as_str()))
     }
 
-    /// The name of a row in a language, by its resource and code.
     pub fn row_name(&self, resource: &str, code: &str, language: &str) -> String {
         let names = match resource {
             "services" => self.rows.services.get(code).map(|stored| &stored.row.names),

@@ -1,5 +1,5 @@
-//! "This decision was wrong": the feedback about a decision on the page of its call, with the forms to give feedback, to dismiss
-//! it and to store a call as a case.
+//! "This decision was wrong": the feedback about a decision, on the page of its call. Its forms give feedback, dismiss
+//! it, or store a call as a case.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;

@@ -25,7 +25,6 @@ const MAX_SHOWN: usize = 3;
 /// Maximum number of phrases per request to the API.
 const MAX_TRIED: usize = 100;
 
-/// The name of a concept.
 pub fn concept_name(code: &str) -> String {
     code.replace('_', " ")
 }

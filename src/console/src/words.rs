@@ -217,7 +217,7 @@ mod tests {
         let lines = sources.iter().flat_map(|source| source.lines());
         for line in lines.filter(|line| !line.starts_with([' ', '#', '}'])) {
             if let Some((key, _)) = line.split_once(" =") {
-                assert!(keys.insert(key.to_owned()), "{key} stands twice");
+                assert!(keys.insert(key.to_owned()), "{key} occurs twice");
             }
         }
         keys
@@ -272,7 +272,7 @@ mod tests {
             .iter()
             .filter(|key| !is_name(key) && !asked.contains(*key))
             .collect();
-        assert!(idle.is_empty(), "nobody asks for {idle:?}");
+        assert!(idle.is_empty(), "no code uses {idle:?}");
         for (path, text) in sources() {
             for call in [".say(\"", ".say_of(\"", ".count(\""] {
                 for rest in text.split(call).skip(1) {

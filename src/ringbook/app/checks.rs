@@ -98,7 +98,7 @@ pub(super) fn outbox_check(
             let oldest = oldest.map_err(|_| "the outbox cannot be read".to_owned())?;
             match oldest.map(|due| now - due) {
                 Some(age) if age > OUTBOX_TOO_OLD => Err(format!(
-                    "an SMS message has been due for {} s and nobody looks at it: does an instance run the worker `outbox`?",
+                    "an SMS message has been due for {} s and no worker picked it up: does an instance run the worker `outbox`?",
                     age.num_seconds()
                 )),
                 _ => Ok(()),
@@ -123,7 +123,7 @@ pub(super) fn refuge_report(
             text.push(format!("{} messages wait, the oldest for {oldest} s", state.waiting));
         }
         if state.aside > 0 {
-            text.push(format!("{} messages are set aside", state.aside));
+            text.push(format!("{} messages are dead letters", state.aside));
         }
         if !spool.has_room() {
             text.push("there is no spool, or no room in it".to_owned());

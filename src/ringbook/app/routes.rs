@@ -1,4 +1,4 @@
-//! All routes on one page. In: the shared state of the server. Out: one endpoint.
+//! All routes of the server, on one page.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

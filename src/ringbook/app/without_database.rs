@@ -1,5 +1,5 @@
-//! Starts while the database is away. In: the result of the migration. Out: connection pools, the spool, and the setup to run
-//! when the database is back.
+//! Starts while the database is away: opens pools and the spool, and runs migrations and setup when the database is
+//! back.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub(super) struct MakeReady {
 }
 
 impl MakeReady {
-    /// Runs the setup now. Out: the new secrets.
+    /// Runs the setup now and returns the new secrets.
     pub async fn now(&self) -> Result<NewSecrets, AppError> {
         restore_guard::check_at_start(&self.db, self.clock.now(), || self.clock.new_id()).await?;
         audit::begin(&self.db, &self.audit).await?;
@@ -84,7 +84,9 @@ impl MakeReady {
                     return Err(error.into());
                 }
                 telemetry::log_cause("start_without_database", &error);
-                tracing::error!("starting without the database: messages are answered from what is beside the spool");
+                tracing::error!(
+                    "starting without the database: messages are answered from the snapshots beside the spool"
+                );
                 Ok((DatabaseGate::away(database, pools, self.later()), NewSecrets::default()))
             }
         }
@@ -121,7 +123,7 @@ pub(super) async fn open_spool(settings: &Settings, key: &SecretKey) -> Spool {
         Ok(spool) => spool,
         Err(error) => {
             telemetry::log_cause("spool", &error);
-            tracing::error!("there is no spool: while the database is away, messages are refused");
+            tracing::error!("there is no spool: while the database is away, messages are rejected");
             Spool::off()
         }
     }

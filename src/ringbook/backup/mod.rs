@@ -22,7 +22,7 @@ pub enum BackupError {
     #[error("the database {} does not exist", .0.display())]
     NoDatabase(PathBuf),
     /// The folder of the file does not exist.
-    #[error("the folder {} does not exist; make it, or give a folder, which is made", .0.display())]
+    #[error("the folder {} does not exist; create it, or name a folder, which is created", .0.display())]
     NoFolder(PathBuf),
     #[error("{} exists already; a backup overwrites nothing", .0.display())]
     Exists(PathBuf),
@@ -78,11 +78,10 @@ pub enum BackupError {
     /// The schema is unknown to this program.
     #[error(transparent)]
     Schema(#[from] MigrateError),
-    #[error("the database did not do what was asked")]
+    #[error("the database failed")]
     Database(#[from] DbErr),
 }
 
-/// The result of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupResult {
     pub file: PathBuf,
@@ -91,7 +90,6 @@ pub struct BackupResult {
     pub waiting_texts: i64,
 }
 
-/// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreResult {
     /// Where the previous content was moved.

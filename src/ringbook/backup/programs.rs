@@ -22,7 +22,6 @@ const OTHER_NAMES: [(&str, &str); 5] = [
     ("ssl-key", "sslkey"),
 ];
 
-/// The path of a program.
 #[must_use]
 pub fn find(program: &str, path: &str) -> Option<PathBuf> {
     let on_path = path.split(':').map(|folder| Path::new(folder).join(program));

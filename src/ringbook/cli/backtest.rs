@@ -1,7 +1,5 @@
-//! `ringbook backtest`: tries a change on past calls, before it is published.
-//!
-//! In: a revision or a folder of rules, and a number of days. Out: a table, or JSON. It only reads the database; the server need
-//! not run and is not affected.
+//! `ringbook backtest`: tries a change on past calls, before it is published. It only reads the database; a running
+//! server is not affected, and none need run.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -161,7 +159,6 @@ async fn watch(mut seen: watch::Receiver<Progress>, bar: ProgressBar, began: Ins
     }
 }
 
-/// Calls per second.
 pub(super) fn per_second(calls: u64, took: Duration) -> u64 {
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
     calls.saturating_mul(1000) / millis

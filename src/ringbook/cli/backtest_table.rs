@@ -1,4 +1,4 @@
-//! The result of a backtest as a table for a terminal. In: the result. Out: text.
+//! Writes the result of a backtest as a table for a terminal.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -33,7 +33,10 @@ pub(super) fn table(ran: &BacktestRun) -> String {
     for (count, what) in [
         (found.erased, "left out: the caller was erased"),
         (found.unreadable, "left out: the message could not be read again"),
-        (found.differ_already, "are decided otherwise since before this change"),
+        (
+            found.differ_already,
+            "were decided differently because of older changes",
+        ),
     ] {
         if count > 0 {
             line(&mut text, "", &format!("{count} {what}"));
@@ -46,7 +49,7 @@ pub(super) fn table(ran: &BacktestRun) -> String {
         line(
             &mut text,
             "Tool quotes",
-            &format!("{} looked at", quotes_asked.looked_at),
+            &format!("{} compared", quotes_asked.looked_at),
         );
         for money in &quotes_asked.money {
             quotes(&mut text, "", money);
@@ -183,7 +186,7 @@ fn side(side: &Side) -> String {
         (Some(from), Some(to)) => format!("{from} to {to} {}", side.currency.as_deref().unwrap_or_default()),
         _ => "no price".to_owned(),
     };
-    format!("{service:<26} {price:<28} {:?}, {} texts", side.priority, side.texts)
+    format!("{service:<26} {price:<28} {:?}, {} SMS", side.priority, side.texts)
 }
 
 fn with_taxes(side: &Side) -> Option<String> {

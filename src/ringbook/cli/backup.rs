@@ -1,5 +1,5 @@
-//! `ringbook backup` and `ringbook restore`. In: the target or the source. Out: a copy made while servers run, or the restored
-//! database. Both print which key belongs to it and which SMS messages are not sent again.
+//! `ringbook backup` and `ringbook restore`, while servers run. Both print which key belongs to the backup and which
+//! SMS messages are not sent again.
 
 use std::path::{Path, PathBuf};
 
@@ -72,7 +72,7 @@ pub(super) async fn back_up(settings: &Settings, how: Backup) -> Result<()> {
     text.push_str(&if how.with_key {
         let key = write_key(settings, &copied.file)?;
         format!(
-            "\nThe key that opens the stored secrets is in {}: whoever has both files has the secrets.",
+            "\nThe key that decrypts the stored secrets is in {}: both files together reveal the secrets.",
             key.display()
         )
     } else {
@@ -114,13 +114,13 @@ pub(super) async fn restore(settings: &Settings, how: Restore) -> Result<()> {
     };
     bar.finish_and_clear();
     let restored = restored?;
-    let mut text = "The backup is back.".to_owned();
+    let mut text = "The backup is restored.".to_owned();
     if let Some(aside) = restored.put_aside {
-        text.push_str(&format!("\nWhat was there before is kept as {aside}."));
+        text.push_str(&format!("\nThe previous content is kept as {aside}."));
     }
     if restored.given_up > 0 {
         text.push_str(&format!(
-            "\n{} texts that were waiting in it are given up, because they may have been sent since: list the texts of the state \
+            "\n{} SMS messages that were not sent yet are given up, because they may have been sent since: list those in the state \
              `dead`, and send again those that are still needed.",
             restored.given_up
         ));
@@ -134,7 +134,7 @@ fn about_texts(copied: &BackupResult) -> String {
         return String::new();
     }
     format!(
-        "\n{} texts were waiting to be sent: when this backup is brought back they are given up, because they will have been sent.",
+        "\n{} SMS messages were not sent yet: a restore of this backup gives them up, because they may have been sent since.",
         copied.waiting_texts
     )
 }
@@ -146,7 +146,7 @@ fn about_key(settings: &Settings) -> String {
         bootstrap::key_file(settings).display().to_string()
     };
     format!(
-        "\nThe key that opens the stored secrets ({key}) is not in it: keep it elsewhere, or the secrets are lost with it."
+        "\nThe key that decrypts the stored secrets ({key}) is not in it: keep it elsewhere, or the secrets are lost with it."
     )
 }
 
@@ -196,7 +196,7 @@ fn bring_key(settings: &Settings, backup: &Path) -> Result<String> {
             Ok(format!("\nIts key is in {}.", wanted.display()))
         }
         Some(brought) if key_text(settings)? != brought.trim() => Ok(format!(
-            "\nIts key, in {}, is not the one that this server uses: nothing stored opens until it is. Set RINGBOOK_SECRET_KEY to it.",
+            "\nIts key, in {}, is not the one that this server uses: no stored secret can be decrypted. Set RINGBOOK_SECRET_KEY to it.",
             kept.display()
         )),
         Some(_) => Ok(String::new()),

@@ -1,5 +1,5 @@
-//! `ringbook reconcile`: finds calls without a report at Vapi. In: a period and a rulebook. Out: one line per rulebook with the
-//! result; an error if Vapi's list could not be read to the end.
+//! `ringbook reconcile`: finds ended calls without a report at Vapi, and records their reports. It fails if Vapi's list
+//! could not be read to the end.
 
 use anyhow::{Context as _, Result, anyhow};
 use chrono::TimeDelta;
@@ -81,7 +81,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
         tracing::warn!(%error, "/metrics will not show when this succeeded");
     }
     app.close().await;
-    let tallies = found.context("the calls could not be asked for")?;
+    let tallies = found.context("Vapi's list of calls could not be read")?;
     if tallies.is_empty() {
         return Err(anyhow!(
             "no rulebook has a Vapi key: set VAPI_API_KEY, or a secret with the purpose `vapi_api_key`"
@@ -97,7 +97,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
         return Ok(());
     }
     Err(anyhow!(
-        "the calls of {failed} of {} rulebooks could not all be asked for",
+        "the calls of {failed} of {} rulebooks could not all be listed",
         tallies.len()
     ))
 }
@@ -105,7 +105,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
 /// The result as a table.
 fn table(tallies: &[ReconcileTally], dry_run: bool) -> String {
     let mut lines = vec![format!(
-        "{:<24} {:>8} {:>8} {:>10} {:>8} {:>8}  what became of the rest",
+        "{:<24} {:>8} {:>8} {:>10} {:>8} {:>8}  the rest",
         "rulebook", "listed", "running", "just ended", "others'", "known"
     )];
     for tally in tallies {

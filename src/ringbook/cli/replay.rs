@@ -1,5 +1,4 @@
-//! `ringbook replay`: repeats stored decisions. In: a decision's id, or a number of days. Out: how many are identical, byte by
-//! byte; an error if one differs.
+//! `ringbook replay`: repeats stored decisions, and fails unless each is the same byte by byte.
 
 use anyhow::{Context as _, Result, anyhow};
 use chrono::TimeDelta;
@@ -69,7 +68,7 @@ pub(super) async fn replay(settings: &Settings, how: Replay) -> Result<()> {
     })?;
     match replays.different {
         0 => Ok(()),
-        count => Err(anyhow!("{count} of {} decisions came out otherwise", replays.replayed)),
+        count => Err(anyhow!("{count} of {} decisions differ", replays.replayed)),
     }
 }
 
@@ -97,7 +96,7 @@ fn bar(hidden: bool) -> ProgressBar {
 
 fn told(replays: &Replays) -> String {
     let mut text = format!(
-        "{} of {} decisions over {} revisions came out the same, byte for byte",
+        "{} of {} decisions over {} revisions are the same, byte for byte",
         replays.same, replays.replayed, replays.revisions
     );
     if replays.erased > 0 {

@@ -1,7 +1,5 @@
-//! `ringbook rules`: exports a rulebook to files, and imports it.
-//!
-//! In: a folder or a sheet, and an action. Out: files, a difference, an open change set or a revision; or all faults with file,
-//! line and column. Every action that changes a rulebook shows the difference first and asks.
+//! `ringbook rules`: exports a rulebook to files or a sheet, and imports it. Every action that changes a rulebook shows
+//! the difference first and asks. Each fault is reported with file, line and column.
 
 mod change;
 mod compare;
@@ -224,9 +222,7 @@ async fn export(settings: &Settings, folder: &Path, revision: Option<i64>, ruleb
         text.push_str(", as it was before");
     }
     for file in &written.rewritten {
-        text.push_str(&format!(
-            "\n{file} was laid out in another way: written anew, without its comments"
-        ));
+        text.push_str(&format!("\n{file} had another layout: rewritten, without its comments"));
     }
     print(&text)
 }
@@ -348,7 +344,7 @@ pub(super) fn refusal(error: &PublishError) -> String {
             let mut text = "somebody else changed the same rows meanwhile:".to_owned();
             for conflict in conflicts {
                 let now = match conflict.current {
-                    Some(version) => format!("stands at version {version}"),
+                    Some(version) => format!("is at version {version}"),
                     None => "is gone".to_owned(),
                 };
                 text.push_str(&format!("\n  {}/{} {now}", conflict.resource.path(), conflict.code));

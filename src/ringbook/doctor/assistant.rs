@@ -76,7 +76,8 @@ fn schema(row: &FactMapping, rows: &RowSet) -> Value {
             format!("{}: {}", stored.row.code, names.join(", "))
         });
         let described = described.collect::<Vec<_>>().join("; ");
-        let description = format!("What the caller wants done, last of all if they change their mind. {described}");
+        let description =
+            format!("The work that the caller wants; the last one if they change their mind. {described}");
         return json!({"type": "string", "enum": codes, "description": description});
     }
     if !row.values.is_empty() {

@@ -1,4 +1,4 @@
-//! Checks the database and its contents. In: the settings. Out: findings, and the connection for later checks.
+//! Checks the database and its contents, and returns the connection for later checks.
 
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, EntityTrait as _, QueryOrder as _, Statement};
 
@@ -89,7 +89,7 @@ async fn sqlite(db: &DatabaseConnection, found: &mut Findings) -> Result<(), DbE
     if durable && wal {
         found.ok(
             "database",
-            "SQLite; what is answered is on the disk. One writer: use PostgreSQL for several instances",
+            "SQLite; every answered message is on the disk. One writer: use PostgreSQL for several instances",
         );
     } else {
         found.wrong(
@@ -109,7 +109,7 @@ async fn postgres(db: &DatabaseConnection, (used, wanted): (u32, u32), found: &m
     if version < OLDEST {
         found.warning(
             CHECK,
-            format!("PostgreSQL {shown} is older than what is tested"),
+            format!("PostgreSQL {shown} is older than the oldest tested version"),
             "Use PostgreSQL 15 or newer.",
         );
     } else {
@@ -148,15 +148,15 @@ async fn postgres(db: &DatabaseConnection, (used, wanted): (u32, u32), found: &m
     if one(db, "SELECT has_schema_privilege(current_schema(), 'CREATE')::text").await? != "true" {
         found.wrong(
             CHECK,
-            "the role may not make tables, so that migrations fail",
-            "Let the role own the database: ALTER DATABASE … OWNER TO …",
+            "the role may not create tables, so migrations fail",
+            "Make the role the owner of the database: ALTER DATABASE … OWNER TO …",
         );
     }
     if one(db, "SELECT pg_is_in_recovery()::text").await? == "true" {
         found.wrong(
             CHECK,
-            "DATABASE_URL leads to a replica",
-            "Give the primary; a replica goes into DATABASE_READ_URL.",
+            "DATABASE_URL is a replica",
+            "Use the primary; set a replica in DATABASE_READ_URL.",
         );
     }
     Ok(())
@@ -172,7 +172,7 @@ async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
                     "the database was migrated by a newer ringbook ({}): this one refuses to start on it",
                     names.join(", ")
                 ),
-                "Run the newer ringbook, or take its migrations back with its `ringbook migrate down`.",
+                "Run the newer ringbook, or revert its migrations with its `ringbook migrate down`.",
             );
             return false;
         }
@@ -180,7 +180,7 @@ async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
             found.wrong(
                 CHECK,
                 "the schema is from before the first release: this ringbook refuses to start on it",
-                "Use a new database, or load a data-only dump of this one into a database that `ringbook migrate up` has made.",
+                "Use a new database, or load a data-only dump of this one into a database that `ringbook migrate up` created.",
             );
             return false;
         }
@@ -261,8 +261,8 @@ async fn contents(
         if !stored.iter().all(opens) {
             found.wrong(
                 "secret key",
-                format!("a stored secret of `{code}` does not open with this key"),
-                "Put back the key that sealed it (RINGBOOK_SECRET_KEY, or the key file).",
+                format!("a stored secret of `{code}` cannot be decrypted with this key"),
+                "Restore the key that encrypted it (RINGBOOK_SECRET_KEY, or the key file).",
             );
         }
     }

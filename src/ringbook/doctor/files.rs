@@ -1,4 +1,4 @@
-//! Checks files on this machine: the encryption key and a SQLite database. In: the settings. Out: findings, and the key.
+//! Checks files on this machine: the encryption key, a SQLite database, the spool folder and the disk space.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,7 +30,7 @@ fn spool(settings: &Settings, found: &mut Findings) {
     if settings.spool_size_mb == 0 {
         found.warning(
             CHECK,
-            "it is switched off: while the database is away, messages are refused",
+            "it is disabled: while the database is away, messages are rejected",
             "Set RINGBOOK_SPOOL_SIZE_MB.",
         );
         return;
@@ -55,8 +55,8 @@ fn secret_key(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
             None => {
                 found.warning(
                     CHECK,
-                    format!("{shown} is not there yet"),
-                    "The first start makes it. Keep a copy: without it no stored secret opens.",
+                    format!("{shown} does not exist yet"),
+                    "The first start creates it. Keep a copy: without it no stored secret can be decrypted.",
                 );
                 return None;
             }
@@ -76,7 +76,7 @@ fn secret_key(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
             found.wrong(
                 CHECK,
                 error.to_string(),
-                "Put the key file back from its copy, or set RINGBOOK_SECRET_KEY.",
+                "Restore the key file from its copy, or set RINGBOOK_SECRET_KEY.",
             );
             None
         }
@@ -87,14 +87,18 @@ fn database(file: &Path, found: &mut Findings) {
     const CHECK: &str = "database file";
     let shown = file.display();
     match mode(file) {
-        None => found.warning(CHECK, format!("{shown} is not there yet"), "The first start makes it."),
+        None => found.warning(
+            CHECK,
+            format!("{shown} does not exist yet"),
+            "The first start creates it.",
+        ),
         Some(mode) if mode & 0o007 != 0 => found.warning(
             CHECK,
             format!(
                 "{shown} may be read by everybody on this machine (mode {:o})",
                 mode & 0o777
             ),
-            format!("It holds what callers said: chmod 600 {shown}"),
+            format!("It contains callers' data: chmod 600 {shown}"),
         ),
         Some(_) => found.ok(CHECK, format!("{shown}")),
     }
@@ -108,7 +112,7 @@ fn writable(folder: &Path, check: &'static str, found: &mut Findings) -> bool {
     let Ok(room) = rustix::fs::statvfs(folder) else {
         found.wrong(
             check,
-            format!("the folder {shown} is not there"),
+            format!("the folder {shown} does not exist"),
             format!("mkdir -p {shown}"),
         );
         return false;
@@ -118,7 +122,7 @@ fn writable(folder: &Path, check: &'static str, found: &mut Findings) -> bool {
         found.wrong(
             check,
             format!("the folder {shown} cannot be written to"),
-            "Give it to the user that runs the server.",
+            "Make it writable for the user that runs the server.",
         );
     }
     let free = room.f_bavail.saturating_mul(room.f_frsize);
@@ -129,12 +133,16 @@ fn writable(folder: &Path, check: &'static str, found: &mut Findings) -> bool {
         return may;
     }
     if free < TOO_LITTLE {
-        found.wrong("disk", text, "Make room: what cannot be written cannot be taken in.");
+        found.wrong(
+            "disk",
+            text,
+            "Free disk space: a message that cannot be written cannot be accepted.",
+        );
     } else if free < LITTLE {
         found.warning(
             "disk",
             text,
-            "Make room, or let old data be purged (`PUT …/retention`).",
+            "Free disk space, or shorten the retention (`PUT …/retention`).",
         );
     } else {
         found.ok("disk", text);

@@ -1,9 +1,9 @@
-//! Checks a set-up. In: the settings. Out: findings, each with what to do. Nothing is changed: no database is created or
-//! migrated, no key is created, no SMS message is sent.
+//! Checks a set-up, and reports findings with what to do. It changes nothing: it creates no database and no key,
+//! migrates nothing and sends no SMS message.
 //!
-//! [`server`] queries a running server, [`files`] checks this machine, [`database`] the database and its contents, [`web`] the
-//! public address, and [`vapi`] and [`twilio`] our configuration at these services. [`assistant`] recommends what to configure
-//! for the voice agent.
+//! [`server`] queries a running server, [`files`] checks this machine, [`database`] the database and its contents,
+//! [`web`] the public address, and [`vapi`] and [`twilio`] our configuration at these services. [`assistant`]
+//! recommends what to configure for the voice agent.
 
 pub mod assistant;
 pub mod database;
@@ -54,7 +54,6 @@ pub enum Level {
     Wrong,
 }
 
-/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The name of the check.
@@ -63,7 +62,6 @@ pub struct Finding {
     pub level: Level,
     /// What was found.
     pub text: String,
-    /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub what_to_do: Option<String>,
 }
@@ -71,7 +69,6 @@ pub struct Finding {
 /// The findings and recommendations.
 #[derive(Debug)]
 pub struct Report {
-    /// The findings.
     pub findings: Vec<Finding>,
     /// The recommendations for each rulebook; for the sample if no rulebook can be read.
     pub assistants: Vec<RecommendedAssistant>,
@@ -205,7 +202,7 @@ async fn outside(
         Err(error) => {
             found.wrong(
                 "network",
-                format!("no HTTP client can be made: {error}"),
+                format!("no HTTP client can be created: {error}"),
                 "This is a fault of the program.",
             );
             return;
@@ -242,7 +239,6 @@ fn whose(settings: &Settings) -> String {
     )
 }
 
-/// A JSON response.
 struct JsonResponse {
     status: u16,
     date: Option<DateTime<Utc>>,

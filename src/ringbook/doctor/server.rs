@@ -25,7 +25,7 @@ pub async fn examine(url: &str, http: &Client, clock: &Clock, found: &mut Findin
         found.wrong(
             CHECK,
             format!(
-                "{url}/health/ready answers {}, and not as Ringbook does",
+                "{url}/health/ready responds with {}, and not like Ringbook",
                 answered.status
             ),
             "Name the address of a Ringbook server.",
@@ -38,16 +38,16 @@ pub async fn examine(url: &str, http: &Client, clock: &Clock, found: &mut Findin
         let detail = check["detail"].as_str().unwrap_or("it fails");
         let text = format!("{url}, check `{name}`: {detail}");
         if answered.status == 200 {
-            found.warning(CHECK, text, "The server still takes messages; its log says more.");
+            found.warning(CHECK, text, "The server still accepts messages; see its log.");
         } else {
-            found.wrong(CHECK, text, "The server is not ready; its log says more.");
+            found.wrong(CHECK, text, "The server is not ready; see its log.");
         }
     }
     if failing.is_empty() {
         let status = answered.json["status"].as_str().unwrap_or_default();
         found.ok(
             CHECK,
-            format!("{url} is {status}; all of its {} checks hold", checks.len()),
+            format!("{url} is {status}; all of its {} checks succeed", checks.len()),
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Checks our configuration at Twilio. In: each rulebook's account. Out: whether it is accepted and active, and whether the
-//! number or the messaging service can send SMS messages and forwards replies to us.
+//! Checks each rulebook's account at Twilio: whether it is accepted and active, and whether its number or messaging
+//! service can send SMS messages and forwards replies to us.
 
 use reqwest::{Client, RequestBuilder};
 use sea_orm::{ColumnTrait as _, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryOrder as _};
@@ -64,7 +64,7 @@ pub async fn examine(
                     "`{}` has no account: its SMS messages are recorded as `simulated`",
                     rulebook.code
                 ),
-                "Set TWILIO_ACCOUNT_SID and what belongs to it, or the rulebook's secrets.",
+                "Set TWILIO_ACCOUNT_SID and the other Twilio settings, or the rulebook's secrets.",
             ),
             Err(error) => found.wrong(
                 CHECK,
@@ -92,7 +92,7 @@ async fn examine_one(
             found.wrong(
                 CHECK,
                 format!("Twilio does not answer: {why}"),
-                "Is TWILIO_BASE_URL right, and the way out of this network?",
+                "Check TWILIO_BASE_URL and outbound connections of this network.",
             );
             return None;
         }
@@ -103,7 +103,7 @@ async fn examine_one(
         (200, status) => found.wrong(
             CHECK,
             format!("`{code}`: the account is {}", status.unwrap_or("in no known state")),
-            "Look at it in Twilio's console: no text is sent.",
+            "Check it in Twilio's console: no SMS message is sent.",
         ),
         (401 | 403 | 404, _) => {
             let text = format!(
@@ -113,7 +113,7 @@ async fn examine_one(
             found.wrong(
                 CHECK,
                 text,
-                "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or the rulebook's secrets, anew.",
+                "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or the rulebook's secrets, again.",
             );
             return date;
         }
@@ -132,7 +132,7 @@ async fn examine_one(
                 Ok(url) => ask(request(url.as_str()))
                     .await
                     .map(|answered| number_of(settings, &answered, code, found)),
-                Err(_) => Err("TWILIO_BASE_URL is no address"),
+                Err(_) => Err("TWILIO_BASE_URL is not a valid address"),
             }
         }
         Sender::MessagingService(sid) => {
@@ -155,7 +155,7 @@ fn number_of(settings: &Settings, answered: &JsonResponse, code: &str, found: &m
     let Some(number) = answered.json["incoming_phone_numbers"].get(0) else {
         found.wrong(
             CHECK,
-            format!("`{code}`: the number that texts come from is not one of this account's"),
+            format!("`{code}`: the sender's number does not belong to this account"),
             "Set TWILIO_FROM to a number of this account (a short code or sender id cannot be looked up here).",
         );
         return;
@@ -163,18 +163,21 @@ fn number_of(settings: &Settings, answered: &JsonResponse, code: &str, found: &m
     if number["capabilities"]["sms"] == false {
         found.wrong(
             CHECK,
-            format!("`{code}`: the number cannot send texts"),
-            "Take a number with SMS.",
+            format!("`{code}`: the number cannot send SMS messages"),
+            "Use a number that can send SMS.",
         );
         return;
     }
-    found.ok(CHECK, format!("`{code}`: the number is the account's and sends texts"));
+    found.ok(
+        CHECK,
+        format!("`{code}`: the number belongs to the account and can send SMS messages"),
+    );
     if let Some(public) = &settings.public_url {
         let inbound = format!("{public}/webhooks/twilio/inbound");
         if number["sms_url"].as_str() != Some(inbound.as_str()) {
             found.warning(
                 CHECK,
-                format!("`{code}`: replies to the number do not come here: nobody can acknowledge by text"),
+                format!("`{code}`: replies to the number do not reach this server: nobody can acknowledge by SMS"),
                 format!("In Twilio's console, set the number's \"A message comes in\" to {inbound}, HTTP POST."),
             );
         }
@@ -183,12 +186,12 @@ fn number_of(settings: &Settings, answered: &JsonResponse, code: &str, found: &m
 
 fn service_of(answered: &JsonResponse, code: &str, found: &mut Findings) {
     if answered.status == 200 {
-        found.ok(CHECK, format!("`{code}`: the messaging service is the account's"));
+        found.ok(CHECK, format!("`{code}`: the messaging service belongs to the account"));
     } else {
         found.wrong(
             CHECK,
             format!(
-                "`{code}`: the messaging service is not one of this account's (HTTP {})",
+                "`{code}`: the messaging service does not belong to this account (HTTP {})",
                 answered.status
             ),
             "Set TWILIO_MESSAGING_SERVICE_SID to one of this account's.",

@@ -1,5 +1,5 @@
-//! Checks our configuration at Vapi. In: each rulebook's key. Out: whether it is accepted, whether Vapi posts to us, and whether
-//! it retries messages that we could not accept.
+//! Checks each rulebook's configuration at Vapi: whether its key is accepted, whether Vapi posts to us, and whether it
+//! retries messages that we could not accept.
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -62,7 +62,7 @@ pub async fn examine(
     if keyed.is_empty() {
         found.warning(
             CHECK,
-            "no rulebook has a Vapi key: calls of which no report came cannot be found",
+            "no rulebook has a Vapi key: calls without a report cannot be found",
             "Set VAPI_API_KEY to a private key of your Vapi organisation.",
         );
         return;
@@ -79,7 +79,7 @@ pub async fn examine(
             found.wrong(
                 CHECK,
                 format!("`{}` has the same Vapi key as another rulebook", one.code),
-                "One key is one rulebook: give it a Vapi organisation of its own.",
+                "Each key is for one rulebook: use a separate Vapi organisation.",
             );
             continue;
         }
@@ -118,7 +118,7 @@ async fn examine_one(
                 found.wrong(
                     CHECK,
                     format!("`{}`: {error}", one.code),
-                    "Is VAPI_BASE_URL right, and the way out of this network?",
+                    "Check VAPI_BASE_URL and outbound connections of this network.",
                 );
                 return;
             }
@@ -179,14 +179,13 @@ fn servers(ours: &str, code: &str, lists: &[(&str, Value)], found: &mut Findings
         {
             found.warning(
                 CHECK,
-                format!("the {what} `{name}` has no backoffPlan: Vapi does not post again what could not be taken"),
+                format!(
+                    "the {what} `{name}` has no backoffPlan: Vapi does not retry messages that could not be accepted"
+                ),
                 format!("Give it this `server`: {}", best_server(ours)),
             );
         } else {
-            found.ok(
-                CHECK,
-                format!("the {what} `{name}` posts to {ours}, and again when it must"),
-            );
+            found.ok(CHECK, format!("the {what} `{name}` posts to {ours}, with retries"));
         }
         let messages = item["serverMessages"].as_array();
         if messages.is_some_and(|list| !list.iter().any(|one| one == REPORT)) {

@@ -1,4 +1,4 @@
-//! Checks the public address. In: the settings. Out: whether Vapi and Twilio can reach this server there.
+//! Checks whether Vapi and Twilio can reach this server at its public address.
 
 use reqwest::Client;
 
@@ -16,7 +16,7 @@ pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &
     let Some(url) = &settings.public_url else {
         found.warning(
             CHECK,
-            "RINGBOOK_PUBLIC_URL is not set: Twilio cannot tell whether a text arrived, and what Vapi calls cannot be checked",
+            "RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a message arrived, and the address for Vapi cannot be checked",
             "Set it to the https address of this server.",
         );
         return;
@@ -24,19 +24,19 @@ pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &
     if !url.starts_with("https://") {
         found.warning(
             CHECK,
-            format!("{url} is not https: what callers say goes over the network in clear"),
-            "Put a proxy with a certificate in front.",
+            format!("{url} is not https: callers' words cross the network unencrypted"),
+            "Put a proxy with a TLS certificate in front.",
         );
     }
     match ask(get(http, &format!("{url}/health/live"))).await {
         Ok(answered) if answered.status == 200 && answered.json["status"] == "live" => {
-            found.ok(CHECK, format!("{url} leads to a Ringbook"));
+            found.ok(CHECK, format!("{url} leads to a Ringbook server"));
             found.clock("the public address", answered.date, clock);
             large_reports(url, http, found).await;
         }
         Ok(answered) => found.wrong(
             CHECK,
-            format!("{url}/health/live answers {}, and not as Ringbook does", answered.status),
+            format!("{url}/health/live responds with {}, and not like Ringbook", answered.status),
             "Let the proxy pass /health, /webhooks and, for people, /docs and /admin to this server.",
         ),
         Err(why) => found.wrong(

@@ -47,7 +47,7 @@ impl<'a> Examples<'a> {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for call in calls {
             let (extracted, _) = read_message(rulebook, &call.message())
-                .ok_or_else(|| format!("{} is no call that can be read", call.id))?;
+                .ok_or_else(|| format!("{} cannot be read as a call", call.id))?;
             let heard = rulebook.listen(&extracted);
             let mut features = Vec::new();
             each_feature(&heard, &extracted.facts, &choices, |feature| {

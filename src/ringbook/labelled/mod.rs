@@ -117,7 +117,7 @@ pub fn measure<'a>(rulebook: &Rulebook, calls: &'a [LabelledCall]) -> Result<Vec
         .iter()
         .map(|call| {
             let (extracted, at) = read_message(rulebook, &call.message())
-                .ok_or_else(|| format!("{} is no call that can be read", call.id))?;
+                .ok_or_else(|| format!("{} cannot be read as a call", call.id))?;
             let decision = rulebook.decide(&extracted, at.unwrap_or_else(|| call.begun()));
             Ok(DecidedCall { call, decision })
         })

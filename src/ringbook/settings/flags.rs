@@ -1,7 +1,5 @@
-//! The settings as command-line flags.
-//!
-//! In: the table of settings. Out: clap's options (their help names the environment variable and the default), and the given
-//! values.
+//! The settings as command-line flags, generated from the table of settings. Their help names the environment variable
+//! and the default. Secrets never have a flag, because the process list shows flags.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
@@ -105,10 +103,10 @@ pub fn help_on_settings() -> String {
 
 /// The help about the settings that are not flags.
 fn help_on_secrets() -> String {
-    let mut help = String::from("Settings that are no flags, because a process list shows flags:\n");
+    let mut help = String::from("Settings without a flag, because a process list shows flags:\n");
     for setting in SETTINGS.iter().filter(|setting| setting.flag.is_none()) {
         let _ = writeln!(help, "  {}\n          {}", setting.env, setting.help);
     }
-    help.push_str("\nA flag comes before the environment, the environment before ringbook.toml, and that before the default.\nIn ringbook.toml a setting is named as its flag, with underscores: database_url = \"…\", vapi_secret = \"…\".");
+    help.push_str("\nA flag overrides the environment, the environment overrides ringbook.toml, and ringbook.toml overrides the default.\nIn ringbook.toml a setting is named as its flag, with underscores: database_url = \"…\", vapi_secret = \"…\".");
     help
 }

@@ -1,8 +1,8 @@
 //! All settings, typed. Only this module reads the environment.
 //!
-//! In: flags, environment, `ringbook.toml` and defaults, in this order of precedence. Out: [`Settings`], or an error that names
-//! the setting, the source of its value and what was expected. [`table`] lists the settings, [`values`] parses their types,
-//! [`flags`] makes the command-line options.
+//! The order of precedence is: flags, environment, `ringbook.toml`, defaults. An error names the setting, the source of
+//! its value and what was expected. [`table`] lists the settings, [`values`] parses their types, [`flags`] makes the
+//! command-line options.
 
 pub mod flags;
 pub mod table;
@@ -94,7 +94,6 @@ pub struct TwilioAccount {
 /// The sender of SMS messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TwilioFrom {
-    /// A number.
     Number(String),
     /// A messaging service's SID.
     MessagingService(String),
@@ -309,7 +308,7 @@ impl Raw {
                 from,
             })),
             (Some(_), Some(_), None) => Err(SettingsError::Incomplete(
-                "TWILIO_ACCOUNT_SID is set, but neither TWILIO_FROM nor TWILIO_MESSAGING_SERVICE_SID says what texts come from",
+                "TWILIO_ACCOUNT_SID is set, but neither TWILIO_FROM nor TWILIO_MESSAGING_SERVICE_SID names the sender",
             )),
             _ => Err(SettingsError::Incomplete(
                 "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN belong together: set both or neither",
@@ -377,8 +376,8 @@ fn to_text(value: Value) -> Result<String, ExpectedClause> {
         Value::Num(_, number) => number
             .to_i128()
             .map(|number| number.to_string())
-            .ok_or_else(|| "text in quotes".to_owned()),
-        _ => Err("text in quotes".into()),
+            .ok_or_else(|| "a string in quotes".to_owned()),
+        _ => Err("a string in quotes".into()),
     }
 }
 

@@ -1,7 +1,5 @@
-//! Parses the values of settings.
-//!
-//! In: the string, trimmed and not empty. Out: the value, or what was expected instead (a clause that completes "must be …"). The
-//! string is never repeated, because it may be a secret.
+//! Parses the values of settings, trimmed and not empty. An error says what was expected, as a clause that completes
+//! "must be …". It never repeats the string, which may be a secret.
 
 use std::{
     net::{IpAddr, SocketAddr},

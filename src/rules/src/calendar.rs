@@ -1,7 +1,5 @@
 //! The opening calendar of a business: opening hours, evening, weekend, holidays and special days in the rulebook's
-//! time zone.
-//!
-//! In: a calendar row. Out: a [`Calendar`] that is queried with a local time, or every fault of the row.
+//! time zone. An invalid row is reported with all its faults and never gives a calendar.
 //!
 //! All times are local wall-clock times. An hour that a clock change skips never occurs, and an hour that it repeats
 //! occurs twice. Hours through midnight belong to the day on which they begin: those of the day before a holiday
@@ -252,7 +250,7 @@ fn special(row: &rows::Calendar, report: &mut Report<'_>) -> Vec<Special> {
         let column = format!("special_days/{place}/on");
         match DayRule::read(&day.on) {
             Ok(on) if days.iter().any(|known| known.on == on) => {
-                let text = format!("\"{}\" is there twice: a day has one set of hours", day.on);
+                let text = format!("\"{}\" occurs twice: a day has one set of hours", day.on);
                 report(column, "duplicate", text);
             }
             Ok(on) => days.push(Special {

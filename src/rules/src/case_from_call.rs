@@ -1,9 +1,9 @@
-//! Turns a stored call into a case that fixes its decision, with as little of the caller's data as possible.
+//! Turns a stored call into a case that fixes its decision. A case never stores more of the caller's data than its
+//! decision needs.
 //!
-//! In: the facts and the outcome of a stored decision, and the rulebook at its head. Out: a [`Case`]. Only facts that a
-//! rule reads are stored, so the caller's name, number, street and address are not. Of a postal code, only as much is
-//! stored as distinguishes areas; of the transcript, only the words that rules listen for. Each reduction is tested: if
-//! the rulebook would decide otherwise without the removed data, less is removed.
+//! Only facts that a rule reads are stored, so the caller's name, number, street and address are not. Of a postal code,
+//! only as much is stored as distinguishes areas; of the transcript, only the words that rules listen for. Each
+//! reduction is tested: if the rulebook would decide otherwise without the removed data, less is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -25,7 +25,6 @@ pub struct Mismatch {
 /// The outcome of one case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaseResult {
-    /// The code of the case.
     pub code: String,
     /// Whether everything is as expected.
     pub passed: bool,

@@ -1,6 +1,5 @@
-//! Checks that every row is valid by itself and that the rows that it names exist.
-//!
-//! In: all rows. Out: every fault. Conditions, scripts and hours are checked where they are compiled.
+//! Checks that every row is valid by itself and that the rows that it names exist. Conditions, scripts and hours are
+//! checked where they are compiled.
 
 pub use super::check_contacts::PLACEHOLDERS;
 use super::compile::SETTINGS;
@@ -207,7 +206,7 @@ impl<'a> Check<'a> {
         let taken = DERIVED.iter().any(|(name, _)| *name == row.code) && !HINTS.contains(&row.code.as_str());
         if taken {
             let text = format!(
-                "`{}` is derived by Ringbook; give what the message says another name (the wanted service is `service_text`)",
+                "`{}` is derived by Ringbook; give the message's value another name (`service_text` for the service)",
                 row.code
             );
             self.add(row, "code", "reserved", text);
@@ -236,7 +235,7 @@ impl<'a> Check<'a> {
         }
         if row.pointers.iter().any(|pointer| pointer == extract::SAID) && !kinds::can_be_said(row.kind) {
             let text = format!(
-                "a {} is not looked for in what the caller said: only a length, a city and a postal code are",
+                "the caller's words are searched only for a length, a city or a postal code, not for a {}",
                 row.kind.name()
             );
             self.add(row, "pointers", "bad_pointer", text);
@@ -317,7 +316,7 @@ impl<'a> Check<'a> {
         }
         match (row.offer, row.price_from, row.price_to) {
             (Offer::Refused, None, None) => {}
-            (Offer::Refused, ..) => self.add(row, "price_from", "not_for_its_kind", "what is refused has no price"),
+            (Offer::Refused, ..) => self.add(row, "price_from", "not_for_its_kind", "a refused service has no price"),
             (_, Some(from), Some(to)) if from > to => {
                 self.add(
                     row,
@@ -332,7 +331,12 @@ impl<'a> Check<'a> {
             (_, Some(_), Some(_)) => {}
             (_, from, _) => {
                 let column = if from.is_none() { "price_from" } else { "price_to" };
-                self.add(row, column, "missing", "what is offered needs price_from and price_to");
+                self.add(
+                    row,
+                    column,
+                    "missing",
+                    "an offered service needs price_from and price_to",
+                );
             }
         }
         if let Some(name) = &row.quantity_fact {

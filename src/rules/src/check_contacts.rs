@@ -1,6 +1,4 @@
-//! Checks of the rows besides prices: templates, tools, cases, rules, contacts and areas.
-//!
-//! In: a row. Out: its faults, added to those of [`Check`].
+//! Checks templates, tools, cases, rules, contacts and areas; [`check`](super::check) does the rest.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +39,7 @@ impl<'a> Check<'a> {
                 }
             }
             if text.trim().is_empty() || text.chars().count() > 1000 {
-                self.add(row, &column, "out_of_range", "a text has 1 to 1000 characters");
+                self.add(row, &column, "out_of_range", "a message has 1 to 1000 characters");
             }
         }
     }
@@ -130,7 +128,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Checks the quiet hours, the daily cap and the beginning of the rotation.
+    /// Checks quiet hours, daily cap, rotation start and escalation.
     pub(super) fn texting(&mut self, row: &'a Settings) {
         if row
             .rotation_from

@@ -1,7 +1,5 @@
-//! Compiles rows into a [`Rulebook`] that decides, or returns every fault with its place.
-//!
-//! In: all rows of one revision, and a compiled revision whose scripts may be shared. Out: an immutable rulebook that
-//! is cheap to share in an `Arc`.
+//! Compiles the rows of one revision into a [`Rulebook`] that decides, or returns every fault with its place. A
+//! rulebook never changes and is cheap to share in an `Arc`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -251,7 +249,7 @@ impl RuleCompiler<'_, '_> {
         let mut rules = Vec::new();
         for stored in R::table(self.rows).values() {
             if is_abandoned() {
-                self.faults.push(internal("nobody waits for it any more"));
+                self.faults.push(internal("compiling was stopped: its client has gone"));
                 break;
             }
             let (rank, condition, services) = parts(&stored.row);

@@ -1,4 +1,5 @@
-//! Turns a rulebook, facts and an instant into a decision: pure, synchronous, and always with the same bytes.
+//! Turns a rulebook, facts and an instant into a decision. It is pure and synchronous, and equal input always gives the
+//! same bytes.
 //!
 //! The order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority scripts, recipients.
 //! Each row that took part adds a step to the trace.
@@ -48,7 +49,6 @@ pub(super) struct Deciding<'a> {
 /// A decision, with the data to count script faults.
 #[derive(Debug)]
 pub struct CountedDecision {
-    /// The decision.
     pub decision: Decision,
     /// The scripts that ran, including those that failed.
     pub ran: Vec<ScriptVersion>,

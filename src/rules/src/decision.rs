@@ -76,7 +76,6 @@ pub struct Price {
 /// A tax on both ends of the range, each rounded half up to the cent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxLine {
-    /// Code of the tax.
     pub code: String,
     /// Rate in percent.
     pub rate: Rate,

@@ -1,7 +1,6 @@
 //! Extracts facts from a message: fact mappings are tried in order, and each value is read as the kind of its mapping.
-//!
-//! In: a message to look into and the caller's words. Out: [`ExtractedFacts`]. A value that its kind cannot read is skipped
-//! with a note; the next pointer, the default or no value takes its place, so that odd data never stops a call.
+//! Odd data never stops a call: an unreadable value is skipped with a note, and the next pointer, the default or no
+//! value takes its place.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,7 @@
-//! Threads that rulebooks share in turns, so that no rulebook's work occupies a thread that others need.
+//! Threads that rulebooks share in turns. No rulebook gets all threads, and none waits behind another's queue.
 //!
-//! In: work, and the rulebook to which it belongs. Out: its result, or [`Busy`] if too much work of that rulebook is
-//! already queued or it would have to wait too long. No rulebook gets all threads, and none waits behind another's
-//! queue. Abandoned work is not started, and running work checks [`is_abandoned`] to stop early.
+//! If too much work of a rulebook is queued, or it would wait too long, the caller gets [`Busy`]. Abandoned work is not
+//! started, and running work checks [`is_abandoned`] to stop early.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -29,7 +28,6 @@ pub enum Busy {
     Threads(&'static str),
 }
 
-/// The limits of a pool.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolLimits {
     /// The purpose of its threads, in one word; also their name.

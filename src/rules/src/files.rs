@@ -27,7 +27,6 @@ use super::rows::Resource;
 /// Files by name, relative to the folder and with `/` as separator.
 pub type Files = BTreeMap<String, String>;
 
-/// A fault in a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}{}{}: {text}", after_colon(*line), after_colon(*column))]
 pub struct FileFault {
@@ -56,7 +55,6 @@ impl FileFault {
         }
     }
 
-    /// A fault at an offset in a file.
     fn at(file: &str, text_of_file: &str, offset: usize, text: impl Into<String>) -> Self {
         let (line, column) = place(text_of_file, offset);
         Self {

@@ -1,8 +1,8 @@
-//! Selects the rules that are worth evaluating: an index over terms that a condition requires.
+//! Selects the rules that are worth evaluating, so that the cost of a decision depends on the rules that could match.
+//! It may return rules that do not match, but never leaves out one that does.
 //!
-//! In: compiled conditions in rank order. Out: for given facts, the positions of the candidates, ascending. A rule that
-//! requires `fact == literal`, `fact in [..]` or `says(..)` is indexed under its rarest such term; every other rule is
-//! always a candidate. So the cost of a decision depends on the rules that could match, not on all of them.
+//! A rule that requires `fact == literal`, `fact in [..]` or `says(..)` is indexed under its rarest such term; every
+//! other rule is always a candidate.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,5 @@
-//! The kinds of values: text, number, length, telephone number, city, …
-//!
-//! In: a value from a message, or the caller's words. Out: a fact, or why there is none. Each kind refuses values that
-//! it cannot read: a wrong value costs more than a missing one.
+//! Reads values as facts by kind: text, number, length, telephone number, city and others. Each kind refuses values
+//! that it cannot read, because a wrong value costs more than a missing one.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
-//! Queries of the message path on a compiled rulebook besides decisions: its size, a caller's language, opening hours,
-//! whether a question is about a service.
+//! Answers other questions about a compiled rulebook: its size, a caller's language, opening hours, whether a text is
+//! about a service.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::rows::Service;
 use super::words;
 use super::{language, listening};
 
-/// What was heard, with the likelihoods from the classifiers; cheap to clone.
+/// The listening result with the likelihoods from the classifiers; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct HeardCall {
     pub(super) heard: Arc<HearingResult>,

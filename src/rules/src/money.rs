@@ -75,7 +75,6 @@ impl FromStr for Money {
 pub struct Rate(Decimal);
 
 impl Rate {
-    /// The rate as a decimal.
     #[must_use]
     pub const fn decimal(self) -> Decimal {
         self.0

@@ -1,5 +1,4 @@
-//! Chooses the recipients by shift. In: contacts with their schedules, and an instant. Out: the contacts to notify, and
-//! why.
+//! Chooses the recipients by shift, and explains the choice in the trace.
 //!
 //! A contact's schedule is a calendar whose open hours are the on-call hours, or a week of a rotation, or both: then
 //! both must hold. A contact without a schedule is always on call. A shift override takes precedence over every
@@ -35,7 +34,6 @@ pub(super) struct Plan {
     pub turn: Option<RotationWeek>,
 }
 
-/// A week of a rotation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RotationWeek {
     week: i64,
@@ -134,9 +132,9 @@ impl Rulebook {
         codes.iter().any(|code| self.is_on(code, local, &covering))
     }
 
-    /// Of the contacts that a rule names, or of those with `on_call` if none does: those on shift, in the same order,
-    /// each followed by their stand-ins; all candidates if nobody is on shift. Each contact with a schedule or an
-    /// override adds a step.
+    /// Chooses from the contacts that a rule names, or from those with `on_call` if no rule names any. It returns those
+    /// on shift in the same order, each followed by their stand-ins; all candidates if nobody is on shift. Each contact
+    /// with a schedule or an override adds a step.
     pub(super) fn whose_turn(&self, named: Option<&[String]>, at: DateTime<Utc>) -> (Vec<String>, Vec<Step>) {
         let local = derive::local(at, self.zone);
         let covering = self.overrides.at(local);

@@ -1,7 +1,5 @@
-//! Limits each rulebook to one task at a time and a bounded number of waiting ones.
-//!
-//! In: the rulebook. Out: its turn, until the value is dropped; or `None` if too many already wait, so that requests of
-//! one rulebook's editors never pile up. A rulebook never waits for another.
+//! Limits each rulebook to one task at a time and a bounded number of waiting ones, so that requests of its editors
+//! never pile up. A rulebook never waits for another.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -1,7 +1,5 @@
-//! Parses conditions: Rhai parses the source, this module compiles it to [`Test`]s and reports faults with their place.
-//!
-//! In: the source of a condition and the facts that it may name. Out: a test, or the first fault with line, character
-//! and the nearest name.
+//! Parses conditions: Rhai parses the source, and this module compiles it to [`Test`]s. A fault has its line, its
+//! character and the nearest valid name.
 
 use rhai::{AST, Dynamic, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt};
 use rust_decimal::Decimal;
@@ -352,7 +350,7 @@ const fn an_example(kind: FactKind) -> &'static str {
         FactKind::Number => "a number without quotes",
         FactKind::Boolean => "true or false",
         FactKind::Time => "an instant in quotes",
-        _ => "text in quotes",
+        _ => "a string in quotes",
     }
 }
 
@@ -362,7 +360,7 @@ const fn describe(expr: &Expr) -> &'static str {
         Expr::Dot(..) | Expr::Property(..) => "a property or method",
         Expr::Index(..) => "an index",
         Expr::Array(..) => "a list here",
-        Expr::InterpolatedString(..) => "an interpolated text",
+        Expr::InterpolatedString(..) => "an interpolated string",
         Expr::CharConstant(..) => "a single character in '…' (use \"…\")",
         Expr::StringConstant(..) | Expr::IntegerConstant(..) | Expr::DynamicConstant(..) => "a literal alone",
         _ => "this expression",

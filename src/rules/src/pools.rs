@@ -1,9 +1,8 @@
 //! The threads of one instance for compiling, checking and running rulebooks: one pool for each type of work, so that
 //! editing never delays messages.
 //!
-//! In: work, and the rulebook to which it belongs. Out: its result, or [`Busy`]. This work never runs on tokio's
-//! blocking threads: many requests with one key would occupy them all, and everything else in the process that needs
-//! one would wait.
+//! This work never runs on tokio's blocking threads: many requests with one key would occupy them all, and the rest of
+//! the process would wait.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,5 @@
-//! Price calculation: base price, adjustments, rounding, taxes. All values are exact, and nothing panics.
-//!
-//! In: both ends of a range as decimals. Out: the new ends, or `None` if a number became too large.
+//! Calculates prices: base price, adjustments, rounding, taxes. All values are exact; nothing panics, and a number that
+//! becomes too large gives `None`.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 

@@ -1,4 +1,4 @@
-//! Quiet hours. In: the settings and an instant. Out: the instant at which delayed messages are sent.
+//! Quiet hours: finds the instant at which a delayed message is sent.
 
 use chrono::{DateTime, Days, NaiveDateTime, TimeDelta, TimeZone as _, Timelike as _, Utc};
 use chrono_tz::Tz;

@@ -1,6 +1,5 @@
 //! Repeats a stored decision: the same revision, facts and instant give the same bytes.
 //!
-//! In: the stored decision with its facts, and the rulebook at its revision. Out: every place that differs, or none.
 //! The compared bytes are those of [`canonical`]: the decision as JSON with sorted keys and no white space. PostgreSQL
 //! stores the JSON as `jsonb`, which has its own order of keys, so both sides are converted to the canonical form
 //! before they are compared.
@@ -17,8 +16,8 @@ use super::fault::escaped;
 use super::rows::Resource;
 use super::script::Skips;
 
-/// Number of retries if a script is dropped that was not dropped originally: that is a busy machine, not another
-/// decision.
+/// Number of retries if a script is dropped that was not dropped originally: the machine was busy, so this is no
+/// difference.
 const RETRIES: usize = 2;
 
 /// A difference between the repeated decision and the stored one.

@@ -27,7 +27,6 @@ pub type Labels = BTreeMap<String, String>;
 pub struct StoredRow<R> {
     /// The revision that last wrote the row; never decreases.
     pub version: i64,
-    /// The row.
     pub row: R,
 }
 
@@ -36,7 +35,6 @@ pub type Table<R> = BTreeMap<String, Arc<StoredRow<R>>>;
 
 /// The common properties of all rows.
 pub trait Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {
-    /// The resource of the row.
     const RESOURCE: Resource;
     /// The code that names the row within its rulebook.
     fn code(&self) -> &str;

@@ -1,4 +1,4 @@
-//! Counts the billed parts of an SMS message. In: the body. Out: its encoding, units and parts (pure).
+//! Counts the billed parts of an SMS message.
 //!
 //! A message with only characters of the GSM 03.38 alphabet has 160 units in one part, or 153 in each of several parts.
 //! One other character switches the whole message to UCS-2 with 70 UTF-16 units in one part, or 67 in each of several

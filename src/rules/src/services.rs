@@ -2,9 +2,9 @@
 //!
 //! Evidence, best first: the service's code or name in `service_text`; a keyword in `service_text`; keywords in the
 //! caller's words and in the other facts that are listened to. Only requests count among these, and a denied mention
-//! never does. A mention that only describes a place, last year's job or the neighbour's is used only if there is
-//! nothing else, and so are weak keywords. A service that the caller takes back for another one is excluded, even if a
-//! model filled it in. An offered service takes precedence over a refused one. Among equals the lowest rank wins.
+//! never does. Weak keywords are used only if there is nothing else. So is a mention that only describes a place, last
+//! year's job or the neighbour's. A service that the caller retracts for another one is excluded, even if a model
+//! filled it in. An offered service takes precedence over a refused one. Among equals the lowest rank wins.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ impl Services {
         self.as_it_sounds(found, likelihoods, &taken_back)
     }
 
-    /// The services, by index, that the caller took back for another one: "a camera inspection, no wait, the toilet is
+    /// The services, by index, that the caller retracted for another one: "a camera inspection, no wait, the toilet is
     /// blocked". The call is about none of these, whatever a model filled in or the classifiers say.
     fn taken_back(&self, heard: &HearingResult, since: usize) -> Vec<usize> {
         let (mut taken_back, mut wanted, mut is_instead) = (Vec::new(), Vec::new(), false);
@@ -124,8 +124,8 @@ impl Services {
         taken_back
     }
 
-    /// The service that the whole call sounds like, if keywords found nothing or a service that the call does not sound
-    /// like. Services that were taken back are excluded.
+    /// The service that the whole call sounds like, if keywords found no service or one that the call does not sound
+    /// like. Retracted services are excluded.
     fn as_it_sounds<'a>(
         &'a self,
         found: Option<(&'a Service, String)>,

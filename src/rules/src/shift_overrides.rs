@@ -1,5 +1,5 @@
-//! Temporary overrides of the schedules. In: rows without faults, and a local time. Out: the overrides that cover it,
-//! their effect on a contact, and who stands in for whom.
+//! Temporary overrides of the schedules: which ones cover a time, their effect on a contact, and who stands in for
+//! whom.
 //!
 //! Of the overrides that cover a time and name a contact, the shortest decides: a day within a week is the exception to
 //! the week. Of two with the same duration, the one that puts the contact on shift wins: one recipient too many is
@@ -10,7 +10,6 @@ use chrono::{NaiveDateTime, TimeDelta};
 use super::rows::RowSet;
 use super::wall_clock;
 
-/// An override.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Override {
     pub code: String,

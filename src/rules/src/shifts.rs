@@ -1,8 +1,7 @@
-//! Lists who is on shift when (pure): from a compiled rulebook and a span of time, the shifts and the gaps.
+//! Lists who is on shift when in a span of time, and the gaps. It uses the same rules as a decision.
 //!
 //! A shift begins and ends only when a calendar opens or closes, a rotation is handed over, an override begins or ends,
-//! or the clock changes. Between two such instants nothing changes, so each is evaluated once, with the same rules by
-//! which a decision chooses its recipients.
+//! or the clock changes. Between two such instants nothing changes, so each is evaluated once.
 
 mod boundaries;
 mod gaps;
@@ -29,7 +28,6 @@ pub enum Source {
     Calendar,
     /// Their week of a rotation.
     Rotation,
-    /// An override.
     Override,
 }
 

@@ -1,7 +1,6 @@
-//! The size of a rulebook: its rows as JSON, and a compiled revision in memory.
-//!
-//! In: rows. Out: bytes. Memory is estimated from the rows, because a compiled rulebook cannot be measured. The
-//! estimate is for a cache that must not fill the machine's memory, and tends to be too high.
+//! The size of a rulebook: its rows as JSON, and a compiled revision in memory. Memory is estimated from the rows,
+//! because a compiled rulebook cannot be measured. The estimate is for a cache that must not fill the machine's memory,
+//! and tends to be too high.
 
 use std::io::{self, Write};
 

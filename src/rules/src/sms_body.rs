@@ -1,5 +1,4 @@
-//! Writes an SMS message to a contact. In: a decision and its facts, a contact and a template. Out: the message with
-//! its placeholders filled, in the contact's language.
+//! Writes the body of an SMS message to a contact: a template with its placeholders filled, in the contact's language.
 
 use super::caller_words;
 use super::compile::Rulebook;
@@ -12,7 +11,6 @@ const MOST_OF_A_FACT: usize = 120;
 
 /// The subject of a message.
 pub struct SmsSubject<'a> {
-    /// The decision.
     pub decision: &'a Decision,
     /// The facts of the message from Vapi.
     pub extracted: &'a ExtractedFacts,
@@ -104,7 +102,6 @@ impl Rulebook {
     }
 }
 
-/// A part of a template.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TemplatePart<'a> {
     /// Always included.

@@ -1,6 +1,5 @@
-//! The facts that a rulebook's conditions may name, with their types and their slots.
-//!
-//! In: fact mappings. Out: a slot number per fact, so that evaluating a condition looks up nothing by name.
+//! The facts that a rulebook's conditions may name, with their types. Each has a slot number, so that evaluating a
+//! condition looks up nothing by name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -74,13 +73,13 @@ pub const CONDITIONS: &[(&str, &str)] = &[
     ("a && b", "Both; `a || b` is either, `!a` is not."),
     (
         "says(\"flood*\")",
-        "It is so, now, at the caller's: not denied, past, supposed or somebody else's. Accents and case do not matter.",
+        "True now, at the caller's place: not denied, past, supposed or somebody else's. Accents and case do not matter.",
     ),
     (
         "says(\"#flood\", \"water ... basement|cellar\")",
         "A concept, or a phrase with a gap and alternatives.",
     ),
-    ("mentions(\"flood*\")", "The words occur, whatever is said about them."),
+    ("mentions(\"flood*\")", "The words occur, in whatever sense."),
     ("denies(\"#flood\")", "The caller says that it is not so, or is over."),
 ];
 
@@ -199,7 +198,6 @@ impl Vocabulary {
 /// The values against which a condition is evaluated.
 #[derive(Debug, Clone)]
 pub struct Env<'a> {
-    /// Facts by slot.
     pub slots: Vec<Option<Cow<'a, Fact>>>,
     /// Phrases and concepts that are true now and at the caller's place, ascending.
     pub heard: Vec<WordId>,
@@ -210,7 +208,6 @@ pub struct Env<'a> {
 }
 
 impl Env<'_> {
-    /// The fact in a slot.
     #[must_use]
     pub fn get(&self, slot: Slot) -> Option<&Fact> {
         self.slots.get(slot).and_then(|fact| fact.as_deref())

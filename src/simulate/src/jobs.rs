@@ -205,11 +205,11 @@ pub struct Wish {
     pub name: &'static str,
     /// The caller's number.
     pub number: String,
-    /// Where.
+    /// The address of the job.
     pub address: String,
-    /// Where.
+    /// Its city.
     pub city: &'static str,
-    /// Where.
+    /// Its postal code.
     pub postal_code: &'static str,
     /// `immediate`, `within_24h`, `this_week` or `flexible`.
     pub urgency: &'static str,

@@ -44,7 +44,7 @@ pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url>
     } else {
         address.to_owned()
     };
-    let mut url = Url::parse(&address).with_context(|| format!("{address:?} is no address"))?;
+    let mut url = Url::parse(&address).with_context(|| format!("{address:?} is not an address"))?;
     anyhow::ensure!(
         matches!(url.scheme(), "http" | "https"),
         "{address:?} is neither http nor https"

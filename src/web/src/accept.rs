@@ -1,7 +1,5 @@
-//! Content negotiation (RFC 9110, 12.5.1).
-//!
-//! In: the `Accept` header and the available media types. Out: the preferred media type, or `None`. A request without
-//! a readable `Accept` header accepts every type. Of the parameters of a type, only its weight counts.
+//! Content negotiation (RFC 9110, 12.5.1). A request without a readable `Accept` header accepts every type. Of the
+//! parameters of a type, only its weight counts.
 
 use poem::Request;
 use poem::http::header;

@@ -134,7 +134,8 @@ impl Reading<'_> {
                 () = must_go(room.as_ref()) => return Err(made_way()),
             };
             let Some(chunk) = chunk else { break };
-            let chunk = chunk.map_err(|_| Problem::new(Code::BadRequest, "The body broke off before its end."))?;
+            let chunk = chunk
+                .map_err(|_| Problem::new(Code::BadRequest, "The body is incomplete: the connection ended early."))?;
             let needed = bytes.len() + chunk.len();
             if needed > self.limit {
                 return Err(too_large(self.limit));
@@ -177,17 +178,17 @@ async fn must_go(room: Option<&Room>) {
 
 /// There is no memory for a body.
 #[derive(Debug, thiserror::Error)]
-#[error("the bodies that are arriving take all the memory for them")]
+#[error("incoming bodies use all the memory reserved for them")]
 struct NoRoom;
 
 fn made_way() -> Problem {
-    let detail = "The body came too slowly while others waited for the memory that it takes.";
+    let detail = "The body arrived too slowly while others waited for its memory.";
     Problem::new(Code::RequestTimeout, detail)
 }
 
 fn too_large(limit: usize) -> Problem {
     Problem::new(
         Code::PayloadTooLarge,
-        format!("The body is larger than the {limit} bytes taken here."),
+        format!("The body is larger than the limit of {limit} bytes."),
     )
 }

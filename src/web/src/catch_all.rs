@@ -1,7 +1,6 @@
-//! Turns every error into problem+json.
-//!
-//! In: an error of the server, of poem-openapi or of a handler, or a panic. Out: a response. An error that already is
-//! a response is returned unchanged. A 405 lists the allowed methods of the route, and OPTIONS gets the same list.
+//! Turns every error of the server, of poem-openapi or of a handler, and every panic, into problem+json. An error that
+//! already is a response is returned unchanged. A 405 lists the allowed methods of the route, and OPTIONS gets the same
+//! list.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

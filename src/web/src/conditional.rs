@@ -1,8 +1,7 @@
 //! Conditional requests: a response that the client has cached is not sent again (RFC 9110, 13.1.2).
 //!
-//! In: the response to a GET, and the tags of cached responses (`If-None-Match`). Out: the response with its tag, or
-//! 304 without a body. The tag contains a hash of the response, so it is valid whatever the response depends on. If
-//! the response has a version, the tag begins with it (`"7.0f1e2d3c4b5a6978"`), and `If-Match` reads that version.
+//! The tag contains a hash of the response, so it is valid whatever the response depends on. If the response has a
+//! version, the tag begins with it (`"7.0f1e2d3c4b5a6978"`), and `If-Match` reads that version.
 
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -22,7 +21,7 @@ use crate::problem::Problem;
 pub enum Keep {
     /// Any cache, which must revalidate it before each use.
     Asking,
-    /// Only the cache of the client that asked, which must revalidate it before each use.
+    /// Only the cache of the requesting client, which must revalidate it before each use.
     Privately,
     /// Nobody may cache it.
     Never,

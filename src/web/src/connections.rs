@@ -99,7 +99,6 @@ impl Connection {
             .store(self.millis() << PHASE_BITS | phase as u64, Ordering::Relaxed);
     }
 
-    /// The phase and its duration.
     fn state(&self) -> (Phase, Duration) {
         let bits = self.phase.load(Ordering::Relaxed);
         let age = self.millis().saturating_sub(bits >> PHASE_BITS);
@@ -246,7 +245,6 @@ pub enum NoRoom {
 pub struct ConnectionSlot {
     connections: Arc<Connections>,
     id: u64,
-    /// The connection in this slot.
     pub connection: Arc<Connection>,
 }
 

@@ -1,8 +1,7 @@
 //! CORS: which other websites may call the admin API from a browser.
 //!
-//! In: a request with an `Origin`. Out: the headers that let the browser pass the response to the page, only for the
-//! origins in RINGBOOK_CORS_ORIGINS. No request is rejected here: without the headers the browser rejects it, and our
-//! own Swagger UI sends an `Origin` too.
+//! Only the origins in RINGBOOK_CORS_ORIGINS get the headers that let the browser pass the response to the page. No
+//! request is rejected here: without the headers the browser rejects it, and our own Swagger UI sends an `Origin` too.
 
 use std::sync::Arc;
 

@@ -1,8 +1,6 @@
-//! Security headers for all responses.
-//!
-//! In: a response. Out: the same response, with the headers that it does not set itself. Pages for people set their
-//! own content policy; everything else is data and may load nothing. If browsers use HTTPS, they are told to keep
-//! using it (HSTS).
+//! Adds security headers to all responses; it never replaces one that a response sets itself. Pages for people set
+//! their own content policy; everything else is data and may load nothing. If browsers use HTTPS, HSTS makes them keep
+//! using it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -101,7 +101,10 @@ mod tests {
             count.add(0, noon());
         }
         assert!(count.until.len() <= MAX_KEYS, "{}", count.until.len());
-        assert!(count.wait(&0, noon()).is_some(), "whoever was wrong most is remembered");
+        assert!(
+            count.wait(&0, noon()).is_some(),
+            "the key with most failures is remembered"
+        );
         count.forget(noon() + TimeDelta::minutes(3));
     }
 }

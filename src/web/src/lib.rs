@@ -1,10 +1,10 @@
-//! What every request passes before and after the handlers.
+//! The layers around all handlers. Every response has a request id and security headers, one log line and one
+//! measurement, and every error is problem+json.
 //!
-//! In: a request from anybody. Out: a response with a request id and security headers, one log line and one
-//! measurement. Errors are always problem+json. From the outside in: [`server`] → [`request_id`] → [`access_log`] →
-//! [`headers`] → [`cors`] → [`catch_all`] → [`host`] → [`client_address`] → [`rate_limit`] of strangers → the routes.
-//! Routes use [`failed_guesses`], [`body`], [`accept`] and [`conditional`] as needed. [`connections`], [`descriptors`] and
-//! [`body_memory`] limit what all clients together may use.
+//! From the outside in: [`server`] → [`request_id`] → [`access_log`] → [`headers`] → [`cors`] → [`catch_all`] →
+//! [`host`] → [`client_address`] → [`rate_limit`] of strangers → the routes. Routes use [`failed_guesses`], [`body`],
+//! [`accept`] and [`conditional`] as needed. [`connections`], [`descriptors`] and [`body_memory`] limit what all
+//! clients together may use.
 
 pub mod accept;
 pub mod access_log;

@@ -57,7 +57,7 @@ const FAILURES_AT_ONCE: i32 = 20;
 /// Interval after which one more request may fail.
 const FAILURE_INTERVAL: TimeDelta = TimeDelta::milliseconds(100);
 
-/// Number of checks between two looks at the number of stored addresses.
+/// Number of checks between two checks of the number of stored addresses.
 const TIDY_EVERY: u32 = 4_096;
 
 /// The key of a bucket: an address, and the identity of the client, which is nil for strangers.

@@ -1,7 +1,6 @@
-//! Request ids, by which the log lines of a request are found.
-//!
-//! In: the client's `x-request-id` if it is valid, otherwise a new UUID. Out: the same id in the response header, in
-//! every log line (a span around the request), in every error body, and as [`RequestId`] in the request's data.
+//! Request ids, by which the log lines of a request are found: the client's `x-request-id` if it is valid, otherwise a
+//! new UUID. The id is in the response header, in every log line (a span around the request) and in every error body. A
+//! handler reads it as [`RequestId`].
 
 use std::{fmt, sync::Arc};
 

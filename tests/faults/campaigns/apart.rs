@@ -1,4 +1,4 @@
-//! Two instances: one is edited, the other decides.
+//! Runs two instances: one is edited, the other decides.
 
 use std::sync::{Arc, Mutex};
 

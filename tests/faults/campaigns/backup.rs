@@ -1,4 +1,4 @@
-//! A backup is made under load and brought back into another database.
+//! Makes a backup under load and restores it into another database.
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
     let (program, _) = world.started(&plan.binary, address, &[]).await;
     let (mut memory, mut found, mut given_up) = (Memory::default(), Vec::new(), 0_usize);
     for round in 0..n {
-        // Slowly, so that some texts wait and some are on their way when the copy is made.
+        // Twilio responds slowly, so that some SMS messages wait and some are being sent when the copy is made.
         world.twilio.set(Mode::TakeSlowly(1_000));
         let traffic = Traffic {
             emergency_every: 1,
@@ -31,7 +31,8 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
         };
         let load = Load::start(&world, &traffic);
         load.until(60).await;
-        // What was answered before the backup began is in it; what comes while it is made may be.
+        // The backup contains everything that was answered before it began; it may contain messages that arrived while
+        // it was made.
         let so_far = load.so_far();
         let file = world.folder().join(format!("backup-{round}.copy"));
         let made = world
@@ -63,12 +64,12 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
     })
 }
 
-/// How many texts were given up, and what is wrong with the database that came back.
+/// Restores the backup. Returns how many SMS messages were given up, and the faults of the restored database.
 async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory) -> (usize, Vec<String>) {
     let world = Arc::new(plan.world(kind).await);
     let mut found = Vec::new();
     if kind == Database::Postgres {
-        // An empty one: the support makes its databases with the schema in them.
+        // The database must be empty, and the test support creates databases with the schema.
         let db = world.look().await;
         let sql = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
         sea_orm::ConnectionTrait::execute_unprepared(&db, sql).await.unwrap();
@@ -78,7 +79,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
         .run(&plan.binary, &["restore", "--quiet", &file.display().to_string()])
         .await;
     if !back.status.success() {
-        // No invariant: a planted defect is not found by it.
+        // This is not an invariant, so it does not count as finding a planted defect.
         found.push(format!(
             "it was not restored: {}",
             String::from_utf8_lossy(&back.stderr)
@@ -97,7 +98,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
         found.push("I11 no notice says that the database was restored".to_owned());
     }
     db.close().await.unwrap();
-    // A server on it, with work to do: it texts about what is new and nothing else.
+    // A server on the restored database sends SMS messages about new events only.
     let address = World::address();
     let (program, _) = world.started(&plan.binary, address, &[]).await;
     let traffic = Traffic {
@@ -128,11 +129,11 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
             found.push(format!("I11 texted again after the restore: {reference}"));
         }
     }
-    // What was answered before the backup began is in it; what it holds agrees with itself.
+    // Everything answered before the backup began is in it, and its contents are consistent.
     let mut known = memory.clone();
     known.sent.extend(after.sent);
     let all = violations(&world, &plan.binary, &known, &Expects::default()).await;
-    // The stand-in of the new world has never heard of the old one's texts.
+    // The stand-in of the new world does not know the SMS messages of the old one.
     found.extend(
         all.into_iter()
             .filter(|violation| !violation.starts_with("I5") && !violation.starts_with("I7 a price")),

@@ -19,14 +19,14 @@ pub const ABOUT: &str = "the role may have 10, 17, 24 or 30 connections, or PgBo
     table of events is locked for 9 s under messages and edits. Each message is answered 2xx or 503 with Retry-After, the spool is \
     empty within 60 s of the release without a restart, and I1 to I8 hold";
 
-/// How long the spool may take to be empty after the table is free.
+/// Maximum time until the spool is empty after the table is unlocked.
 const EMPTY_WITHIN: Duration = Duration::from_mins(1);
 
-/// What stands between the program and its database.
+/// The limit between the program and its database.
 #[derive(Clone, Copy, Debug)]
 enum Limit {
     Role(u32),
-    /// PgBouncer with so many sessions, which is told to ignore what it does not know, or not.
+    /// PgBouncer with this many sessions, which ignores unknown startup parameters or not.
     Pooler {
         sessions: u32,
         ignores: bool,
@@ -69,7 +69,7 @@ pub async fn limits(plan: &Plan, kind: Database) -> Result {
     Ok(found)
 }
 
-/// The same limit, again and again on one world.
+/// Repeats the same limit on one world.
 async fn tried(plan: &Plan, kind: Database, limit: Limit, rounds: u64, found: &mut Found) {
     let mut world = plan.world(kind).await;
     let mut pooler = None;

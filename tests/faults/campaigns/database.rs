@@ -1,4 +1,4 @@
-//! PostgreSQL stops, comes back, loses connections, hangs, is slow; callers hang up while it is.
+//! PostgreSQL stops, restarts, loses connections, hangs or is slow; callers hang up meanwhile.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ pub const ABOUT: &str = "PostgreSQL is stopped at once and started, restarted, h
 pub const HANG_UPS: &str = "callers hang up after 0 to 100 ms while each packet of the database's takes 20 ms. Afterwards every \
     message is answered 2xx, and no connection is left in a transaction";
 
-/// What is done to the database.
+/// A fault of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     ConnectionsKilled,
@@ -88,7 +88,7 @@ pub async fn faults(plan: &Plan, kind: Database) -> Result {
         load.until(10 + dice.below(20)).await;
         make(trouble, &world, &proxy, control.as_deref()).await;
         let healed = tokio::time::Instant::now();
-        // By itself, and for everybody.
+        // The program recovers by itself, for all clients.
         load.until(20).await;
         slowest = slowest.max(healed.elapsed());
         let remembered = load.end().await;
@@ -142,7 +142,7 @@ async fn make(trouble: Trouble, world: &World, proxy: &Proxy, control: Option<&s
         Trouble::AnswersCut => passing(proxy, Fault::CutAnswerAfter(700), hold).await,
         Trouble::AnswersSwallowed => {
             passing(proxy, Fault::SwallowAnswers, hold).await;
-            // Whose answer was swallowed waits for ever on it: the network tells them in the end.
+            // A client whose response was swallowed would wait forever: the network resets its connection in the end.
             proxy.reset_all();
         }
         Trouble::StoppedAtOnce => {
@@ -209,7 +209,7 @@ pub async fn hang_ups(plan: &Plan, kind: Database) -> Result {
     let hung_up: u64 = callers.join_all().await.into_iter().sum();
     proxy.set(Fault::None).await;
     let mut violations = Vec::new();
-    // What is on its way may end.
+    // Let open requests end.
     let (db, began) = (world.look().await, tokio::time::Instant::now());
     let open = "SELECT count(*) || '' FROM pg_stat_activity WHERE datname = current_database() AND \
         application_name = 'ringbook' AND state LIKE 'idle in transaction%'";

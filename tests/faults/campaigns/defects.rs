@@ -1,7 +1,7 @@
-//! Mistakes made on purpose: each must be found by the campaign that is there for it, or that campaign proves nothing.
+//! Planted defects: the campaign for each defect must find it, else that campaign proves nothing.
 //!
-//! The mistakes are patches beside this folder, in `tests/faults/defects`; `scripts/build_with_defects.sh` builds a copy of the
-//! source with all of them, and a variable says which one is on.
+//! The defects are patches in `tests/faults/defects`. `scripts/build_with_defects.sh` builds a copy of the source with
+//! all of them, and an environment variable selects the active one.
 
 use std::{
     collections::BTreeSet,
@@ -16,21 +16,21 @@ use crate::support::Database::{Postgres, Sqlite};
 pub const ABOUT: &str = "a build with one mistake in it, made on purpose, goes through the campaign that is there to find it. A \
     mistake that is not found is a violation here, and so is one whose patch no longer applies to the source";
 
-/// The patch that the others stand on.
+/// The patch on which all others depend.
 const SWITCH: &str = "0_switch";
 
-/// How often a campaign, in its short version, may look for a defect.
+/// Maximum number of short runs of a campaign to find a defect.
 const CHANCES: u32 = 6;
 
 type Hunt = for<'a> fn(&'a Plan) -> Pin<Box<dyn Future<Output = Result> + 'a>>;
 
-/// A mistake that somebody could make.
+/// A defect that somebody could introduce.
 struct Defect {
-    /// The name of its patch, which says what it is.
+    /// The name of its patch, which describes it.
     name: &'static str,
-    /// What it breaks: another violation does not prove that it was found.
+    /// The invariants that it breaks: another violation does not prove that it was found.
     breaks: &'static [&'static str],
-    /// The campaign that finds it.
+    /// The campaign that must find it.
     by: &'static str,
     hunt: Hunt,
 }
@@ -94,7 +94,7 @@ pub async fn defects(plan: &Plan) -> Result {
         ..Found::default()
     };
     let binary = match plan.with_defects() {
-        // The short version has no such build, and is told all the same what is wrong with the patches.
+        // The short version has no such build, but still reports faults of the patches.
         Err(_) if !found.violations.is_empty() => return Ok(found),
         binary => binary?,
     };
@@ -111,11 +111,11 @@ pub async fn defects(plan: &Plan) -> Result {
     {
         let Defect { name, by, .. } = defect;
         let hunted = plan.with_defect(binary.clone(), name);
-        // That a text still waits proves nothing: the patience is short here.
+        // An SMS message that still waits proves nothing, because the timeouts are short here.
         let waits = |violation: &str| violation.contains("not settled") || violation.contains("nobody was texted");
         let caught = |violation: &String| defect.breaks.contains(&invariant(violation)) && !waits(violation);
         let mut outcome = (defect.hunt)(&hunted).await;
-        // A moment that must be met by chance is not always met in a short one.
+        // A short run does not always hit a random moment.
         for _ in 1..CHANCES {
             if outcome
                 .as_ref()
@@ -143,7 +143,7 @@ pub async fn defects(plan: &Plan) -> Result {
     Ok(found)
 }
 
-/// What is wrong with the patches: one that no campaign looks for, one that is missing, one that no longer applies.
+/// Faults of the patches: no campaign for it, missing, or no longer applicable.
 fn unfit() -> std::result::Result<Vec<String>, String> {
     let mut patches: Vec<PathBuf> = std::fs::read_dir(root().join("tests/faults/defects"))
         .unwrap()
@@ -170,13 +170,13 @@ fn unfit() -> std::result::Result<Vec<String>, String> {
     Ok(wrong)
 }
 
-/// Why patches, one after the other, do not apply to the source as it is; that git is missing is an error.
+/// Why patches do not apply to the current source, one after the other; a missing git is an error.
 fn refused(patches: &[PathBuf]) -> std::result::Result<Option<String>, String> {
     let output = Command::new("git")
         .args(["apply", "--check"])
         .args(patches)
         .current_dir(root())
-        // In a folder of a larger repository git would pass over all of it.
+        // In a subfolder of a larger repository, git would skip all of it.
         .env("GIT_CEILING_DIRECTORIES", root().parent().unwrap())
         .output()
         .map_err(|error| format!("git cannot be started: {error}"))?;
@@ -188,7 +188,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// One defect by its name, to look at it alone.
+/// The only defect to run, by its name.
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
 fn only() -> Option<String> {
     std::env::var("RINGBOOK_FAULTS_DEFECT").ok()

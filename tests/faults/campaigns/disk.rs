@@ -1,4 +1,4 @@
-//! The disk under a SQLite database is full, and then it is not.
+//! Fills the disk of a SQLite database, and empties it again.
 
 use std::{
     path::PathBuf,
@@ -21,10 +21,10 @@ pub const ABOUT: &str = "the file system of the database, the spool and the log 
     usual; and emptied. Nothing is answered 2xx that is not there, but prices for callers who wait, which say so; and the service \
     goes on by itself. I1 to I8 hold";
 
-/// So many messages have met the full disk before it is emptied.
+/// Number of messages that meet the full disk before it is emptied.
 const MET: u64 = 5;
 
-/// A file system of its own, gone at the end.
+/// A separate file system, removed at the end.
 struct Small(PathBuf);
 
 impl Drop for Small {
@@ -96,12 +96,12 @@ pub async fn full(plan: &Plan, kind: Database) -> Result {
     Ok(Found { n, seen, violations })
 }
 
-/// How many messages were not recorded as usual.
+/// Number of messages that were not recorded as usual.
 fn met(memory: &Memory) -> u64 {
     memory.errors.len() as u64 + memory.spooled + memory.unrecorded
 }
 
-/// Somebody who reads for long: SQLite's log must grow, where it would be written over.
+/// A long reader: SQLite's log must grow, where it would otherwise be overwritten.
 async fn reader(world: &World) -> DatabaseConnection {
     let mut options = ConnectOptions::new(world.database.url.clone());
     options.max_connections(1).sqlx_logging(false);
@@ -111,7 +111,7 @@ async fn reader(world: &World) -> DatabaseConnection {
     db
 }
 
-/// Takes all the room there is.
+/// Fills all free space.
 fn fill(ballast: &std::path::Path) {
     use std::io::Write as _;
     let mut file = std::fs::File::create(ballast).unwrap();

@@ -1,5 +1,5 @@
-//! Strangers who hold the door open: half-sent request heads, and bodies that lack their last byte. Meanwhile neighbours, from
-//! the same address, send whole messages, and an emergency is texted every second.
+//! Attackers hold connections open: half-sent request heads, and bodies without their last byte. Meanwhile neighbours
+//! at the same address send whole messages, and an emergency sends an SMS message every second.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,13 +25,13 @@ pub const HEADS: &str = "1,200 connections send half of a request head and hold 
 pub const BODIES: &str = "400 connections send 5 MB less a byte, with a signature that only the whole body can decide, and come again \
     whenever they are closed; the program may take 2 GiB of addresses. The same holds, and it never takes more than 512 MiB";
 
-/// The files that the program may open.
+/// Maximum number of files that the program may open.
 const DESCRIPTORS: u64 = 1_024;
-/// The addresses that the program may take: reaching them ends it.
+/// Address space of the program; exceeding it ends the process.
 const ADDRESSES: u64 = 2 << 30;
-/// The memory that it may take.
+/// Maximum memory of the program.
 const MOST_MEMORY_KIB: u64 = 512 << 10;
-/// A body that is longer than what the program holds for every connection.
+/// A body longer than the program stores for every connection.
 const BODY: usize = 5_000_000;
 
 #[derive(Clone, Copy)]
@@ -54,7 +54,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
         Attack::Heads => plan.count(1_200, 900),
         Attack::Bodies => plan.count(400, 100),
     };
-    // The attackers' own sockets.
+    // For the attackers' sockets.
     web::descriptors::raise_limit();
     let world = Arc::new(plan.world(kind).await);
     let address = World::address();
@@ -89,7 +89,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     let mut violations = Vec::new();
     let used_kib = program.peak_memory_kib();
     stop.store(true, Ordering::Release);
-    // Nobody comes again: all of them end by themselves.
+    // No attacker reconnects: all connections end by themselves.
     let ended = async { while strangers.join_next().await.is_some() {} };
     if tokio::time::timeout(Duration::from_secs(20), ended).await.is_err() {
         violations.push(format!(
@@ -106,7 +106,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     answers.sort_unstable();
     let p99 = answers.get(answers.len() * 99 / 100).copied().unwrap_or(Duration::MAX);
     let slowest_text = texts.iter().max().copied().unwrap_or(Duration::MAX);
-    // A build without optimization on a machine that does other things is slower, and says less.
+    // An unoptimized build on a busy machine is slower and proves less.
     let most = Duration::from_millis(if plan.is_long() { 100 } else { 1_000 });
     if p99 > most {
         violations.push(format!("I9 one in a hundred neighbours waited for {p99:?}"));
@@ -153,7 +153,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     })
 }
 
-/// Opens a connection, sends what is to be sent and holds on until the server ends it. Whether it was opened.
+/// Opens a connection, sends the bytes and holds it until the server closes it. Returns whether it was opened.
 async fn hold(address: SocketAddr, attack: Attack, now: i64) -> bool {
     let Ok(mut stream) = TcpStream::connect(address).await else {
         return false;
@@ -190,7 +190,7 @@ async fn hold(address: SocketAddr, attack: Attack, now: i64) -> bool {
     true
 }
 
-/// Four callers, one message in 20 ms each. Out: how long each answer took.
+/// Four callers, one message in 20 ms each. Returns the duration of each response.
 async fn neighbours(
     world: &Arc<World>,
     address: SocketAddr,
@@ -223,7 +223,7 @@ async fn neighbours(
     all
 }
 
-/// An emergency every second. Out: how long each took until the stand-in had its text.
+/// An emergency every second. Returns how long each took until the stand-in had its SMS message.
 async fn texted(
     world: &Arc<World>,
     address: SocketAddr,
@@ -250,7 +250,7 @@ async fn texted(
 }
 
 impl Program {
-    /// The most memory that it ever took.
+    /// The peak memory of the process.
     fn peak_memory_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
         let line = status
@@ -260,7 +260,7 @@ impl Program {
         line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
     }
 
-    /// How many files and sockets it has open.
+    /// The number of open files and sockets.
     fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.id())).map_or(0, Iterator::count)
     }

@@ -1,4 +1,4 @@
-//! One rulebook has a flood of P1s: the others' texts go all the same.
+//! One rulebook has a flood of P1s: the SMS messages of the others are still sent.
 
 use std::{
     collections::BTreeSet,
@@ -30,7 +30,7 @@ pub const ABOUT: &str = "one rulebook takes in 1,500 P1s in a few seconds while 
 /// The other rulebook's webhook secret.
 const SECRET: &str = "quiet-rulebook-secret-0123456789";
 const FLOOD: &str = "Mon sous-sol est inondé.";
-/// How long a P1 may take from its answer to the stand-in.
+/// Maximum time of a P1 from its response to the stand-in.
 const WITHIN: Duration = Duration::from_secs(2);
 
 pub async fn flood(plan: &Plan, kind: Database) -> Result {
@@ -48,7 +48,7 @@ pub async fn flood(plan: &Plan, kind: Database) -> Result {
         let stop = Arc::new(AtomicBool::new(false));
         let quiet = tokio::spawn(quiet(Arc::clone(&world), address, code, Arc::clone(&stop)));
         memory.add(noisy(&world, address, code, n).await);
-        // The flood's texts wait for a while yet.
+        // The flood's SMS messages still wait for a while.
         tokio::time::sleep(Duration::from_secs(5)).await;
         stop.store(true, Ordering::Release);
         let mut took = quiet.await.unwrap();
@@ -101,7 +101,7 @@ async fn make_rulebook(world: &World, address: SocketAddr, code: &str, sid: &str
     }
 }
 
-/// So many P1s of the default rulebook, from many callers.
+/// This many P1s of the default rulebook, from many callers.
 async fn noisy(world: &Arc<World>, address: SocketAddr, name: &'static str, n: u64) -> Memory {
     let memory = Arc::new(Mutex::new(Memory::default()));
     let mut callers = JoinSet::new();
@@ -126,7 +126,7 @@ async fn noisy(world: &Arc<World>, address: SocketAddr, name: &'static str, n: u
     Arc::into_inner(memory).unwrap().into_inner().unwrap()
 }
 
-/// A P1 every half second until told to stop; how long each took from its answer to the stand-in.
+/// Sends a P1 every half second until stopped. Returns how long each took from its response to the stand-in.
 async fn quiet(world: Arc<World>, address: SocketAddr, code: &'static str, stop: Arc<AtomicBool>) -> Vec<Duration> {
     let db = world.look().await;
     let mut waiting = JoinSet::new();

@@ -1,4 +1,4 @@
-//! Three instances on one database: one is killed, one stands still until its lease is over and then goes on.
+//! Three instances on one database: one is killed, one is paused until its lease has expired and then continues.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ pub async fn instances(plan: &Plan, kind: Database) -> Result {
             .filter(|index| *index != paused)
             .map(|index| addresses[index])
             .collect();
-        // The one that is to stand still gets texts to send, and is answered that it is too early.
+        // The instance to pause gets SMS messages to send, and Twilio responds with 429.
         world.twilio.set(Mode::Busy(700));
         let traffic = Traffic {
             senders: 2,
@@ -59,7 +59,7 @@ pub async fn instances(plan: &Plan, kind: Database) -> Result {
                 ..Traffic::new(format!("without{round}"), others)
             },
         );
-        // A lease is three seconds, and who takes over looks for a text a second later.
+        // A lease lasts three seconds, and the instance that takes over polls for SMS messages a second later.
         tokio::time::sleep(Duration::from_millis(5_500)).await;
         programs[paused].resume();
         memory.add(load.end().await);

@@ -1,4 +1,4 @@
-//! The program is killed at random moments, again and again, on the same database.
+//! Kills the program at random moments, repeatedly on the same database.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,8 @@ pub async fn kills(plan: &Plan, kind: Database) -> Result {
         program.kill();
         memory.add(load.end().await);
     }
-    // A text that was on its way when its worker died waits for the end of the lease: too long for the short version.
+    // If a worker dies while it sends an SMS message, the message waits for the end of the lease: too long for the
+    // short version.
     let violations = if plan.is_long() {
         judged_when_settled(&world, plan, &memory, false).await
     } else {

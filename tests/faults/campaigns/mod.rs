@@ -1,6 +1,4 @@
-//! The campaigns, each with what it does, on which database and with which build.
-//!
-//! In: how much is to be done. Out: the list, in the order in which they run.
+//! The list of campaigns in the order in which they run: each with its fault, its database and its build.
 
 mod apart;
 mod backup;
@@ -39,28 +37,28 @@ use crate::{
     world::{Scale, World},
 };
 
-/// What a campaign found; or why it could not be run.
+/// The result of a campaign, or why it could not run.
 pub type Result = std::result::Result<Found, String>;
 
-/// What a campaign found.
+/// The findings of a campaign.
 #[derive(Default)]
 pub struct Found {
-    /// How often the fault was made.
+    /// How often the fault was injected.
     pub n: u64,
     pub seen: Vec<String>,
     pub violations: Vec<String>,
 }
 
-/// How a campaign is run.
+/// The settings of a campaign's run.
 #[derive(Clone)]
 pub struct Plan {
-    /// The build it runs on.
+    /// The build to run.
     pub binary: PathBuf,
-    /// The build that breaks where it is told, if there is one.
+    /// The build with fault points, if there is one.
     pub breaking: Option<PathBuf>,
-    /// The build with mistakes in it, if there is one.
+    /// The build with planted defects, if there is one.
     defective: Option<PathBuf>,
-    /// What its programs are told besides.
+    /// Additional environment variables of its programs.
     pub env: Vec<(String, String)>,
     long: bool,
     divide: u64,
@@ -78,7 +76,7 @@ impl Plan {
         }
     }
 
-    /// So many in the long version, so many in the short one.
+    /// `long` in the long version, `short` in the short one.
     pub fn count(&self, long: u64, short: u64) -> u64 {
         if self.long {
             (long * self.divide / 1_000_000).max(1)
@@ -91,10 +89,10 @@ impl Plan {
         self.long
     }
 
-    /// A short one with the build that has all defects, told which one is on.
+    /// A short plan with the defective build and this defect active.
     pub fn with_defect(&self, binary: PathBuf, name: &str) -> Self {
         Self {
-            // It breaks where it is told, too.
+            // This build also has the fault points.
             breaking: Some(binary.clone()),
             binary,
             env: vec![("RINGBOOK_PLANTED_DEFECT".to_owned(), name.to_owned())],
@@ -103,20 +101,20 @@ impl Plan {
         }
     }
 
-    /// A world whose programs are told what this plan tells them.
+    /// A world whose programs get this plan's environment.
     pub async fn world(&self, kind: Database) -> World {
         let mut world = World::new(kind).await;
         world.env.clone_from(&self.env);
         world
     }
 
-    /// The build that breaks where it is told.
+    /// The build with fault points.
     pub fn breaking(&self) -> std::result::Result<PathBuf, String> {
         let why = "it needs the build with the feature `faults`: `make faults` makes it";
         self.breaking.clone().ok_or_else(|| why.to_owned())
     }
 
-    /// The build with mistakes in it.
+    /// The build with planted defects.
     pub fn with_defects(&self) -> std::result::Result<PathBuf, String> {
         let why = "the patches apply, and to look for them it needs the build with them: `make faults` makes it";
         self.defective.clone().ok_or_else(|| why.to_owned())
@@ -125,7 +123,6 @@ impl Plan {
 
 type Work = for<'a> fn(&'a Plan, Database) -> Pin<Box<dyn Future<Output = Result> + 'a>>;
 
-/// A campaign.
 pub struct Campaign {
     name: &'static str,
     about: &'static str,
@@ -159,7 +156,7 @@ impl Campaign {
             let work = AssertUnwindSafe((self.work)(&Plan::of(scale), self.on))
                 .catch_unwind()
                 .await;
-            // What it counted is lost, and what the others found is not.
+            // A panic loses its counts, but not the findings of the other campaigns.
             work.unwrap_or_else(|panic| {
                 let why = panic.downcast_ref::<String>().map(String::as_str);
                 let why = why
@@ -190,7 +187,8 @@ impl Campaign {
     }
 }
 
-/// Every campaign. The short version has those that need neither another build nor long; of `defects`, that its patches apply.
+/// All campaigns. The short version has those that need neither another build nor much time; of `defects`, only that
+/// its patches apply.
 pub fn all(scale: &Scale) -> Vec<Campaign> {
     const BOTH: &[Database] = &[Database::Sqlite, Database::Postgres];
     const SQLITE: &[Database] = &[Database::Sqlite];
@@ -287,10 +285,10 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     all
 }
 
-/// Waits until no text is on its way. Out: the references of all texts there are then.
+/// Waits until no SMS message is being sent. Returns the references of all messages at that time.
 pub async fn settled(world: &World) -> BTreeSet<String> {
     let (db, began) = (world.look().await, Instant::now());
-    // A defect may keep them for ever: the oracle says so.
+    // A defect may keep them forever: the oracle reports that.
     let planted = world.env.iter().any(|(name, _)| name == "RINGBOOK_PLANTED_DEFECT");
     let patience = Duration::from_secs(if planted { 30 } else { 240 });
     let all = loop {
@@ -305,9 +303,9 @@ pub async fn settled(world: &World) -> BTreeSet<String> {
     all.into_iter().map(|mut text| text.swap_remove(0)).collect()
 }
 
-/// Waits until what was answered is recorded: what came while the database was away waits in the spool for a while.
+/// Waits until everything answered is recorded: messages from an outage wait in the spool for a while.
 pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
-    // A planted defect loses messages for ever.
+    // A planted defect loses messages forever.
     let patience = Duration::from_secs(if plan.env.is_empty() { 90 } else { 5 });
     let (db, began) = (world.look().await, Instant::now());
     while missing(&db, memory).await > 0 && began.elapsed() < patience {
@@ -316,12 +314,13 @@ pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
     db.close().await.unwrap();
 }
 
-/// The end of a campaign: a program on a healthy world until what was answered is recorded, and then the oracle.
+/// The end of a campaign: runs a program on a healthy world until everything answered is recorded, then the oracle.
 pub async fn judged(world: &Arc<World>, plan: &Plan, memory: &Memory) -> Vec<String> {
     at_the_end(world, plan, memory, None).await
 }
 
-/// The same with every text come to its end first, none taken twice where `once` says so.
+/// Same as [`judged`], after every SMS message has reached a final state; with `once`, none may have been accepted
+/// twice.
 pub async fn judged_when_settled(world: &Arc<World>, plan: &Plan, memory: &Memory, once: bool) -> Vec<String> {
     at_the_end(world, plan, memory, Some(once)).await
 }
@@ -344,7 +343,7 @@ async fn at_the_end(world: &Arc<World>, plan: &Plan, memory: &Memory, settle: Op
     found
 }
 
-/// What a load did, for the report.
+/// A summary of the load, for the report.
 pub fn told(memory: &Memory, world: &World) -> String {
     let answered = memory.answered().count();
     let edits = memory.edits.iter().filter(|edit| edit.version.is_some()).count();

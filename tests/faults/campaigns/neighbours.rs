@@ -1,4 +1,4 @@
-//! A machine with too much to do, and a tenant who asks for too much: what others are answered meanwhile, and how soon.
+//! A busy machine, and a tenant with too many requests: measures the responses to the other tenants.
 
 use std::{
     net::SocketAddr,
@@ -27,12 +27,12 @@ pub const BUSY: &str = "three instances under 18 connections without a rest, on 
 pub const NEIGHBOURS: &str = "one tenant's editor and viewer send 700 requests at once, again and again: sources that take long to \
     compile, dry runs, lint, evaluations. Meanwhile another tenant's messages, edits and P1 SMS go on, and nobody is answered 500";
 
-/// How long others may wait.
+/// Maximum response time for the others.
 const MESSAGE: Duration = Duration::from_millis(100);
 const EDIT: Duration = Duration::from_secs(1);
 const P1: Duration = Duration::from_secs(2);
 
-/// Threads that take every processor until they are dropped.
+/// Threads that occupy every processor until they are dropped.
 struct Spinning(Arc<AtomicBool>);
 
 impl Spinning {
@@ -60,7 +60,7 @@ impl Drop for Spinning {
 pub async fn busy(plan: &Plan, kind: Database) -> Result {
     let wanted = plan.count(20_000, 400);
     let world = Arc::new(plan.world(kind).await);
-    // A SQLite file has one server.
+    // A SQLite file can have one server only.
     let servers = if kind == Database::Postgres { 3 } else { 1 };
     let (mut addresses, mut programs) = (Vec::new(), Vec::new());
     for _ in 0..servers {
@@ -122,7 +122,7 @@ pub async fn busy(plan: &Plan, kind: Database) -> Result {
     })
 }
 
-/// What the greedy tenant sends, and how it was answered.
+/// The requests of the greedy tenant, and their responses.
 #[derive(Default)]
 struct Greed {
     stop: AtomicBool,
@@ -131,12 +131,12 @@ struct Greed {
     wrong: Mutex<Vec<String>>,
 }
 
-/// A request of the greedy tenant's, by its number.
+/// A request of the greedy tenant, by its number.
 fn asked(number: u64) -> (Method, String, Option<Value>, bool) {
     let base = "/admin/v1/rulebooks/greedy";
     match number % 4 {
         0 => {
-            // Long, and sound to the end: it is compiled as a whole.
+            // The source is long and valid to the end, so that it is compiled as a whole.
             let source = "let x = ((1 + 2) * 3 - 4) * 5; x += x * 2;\n".repeat(10);
             let functions: String = (0..40)
                 .map(|number| format!("fn f{number}(a) {{ {source} a + x }}\n"))
@@ -165,7 +165,7 @@ fn asked(number: u64) -> (Method, String, Option<Value>, bool) {
     }
 }
 
-/// Sends 700 requests at once, waits for all, and does it again.
+/// Sends 700 requests at once, waits for all responses, and repeats that.
 async fn greedy(world: Arc<World>, address: SocketAddr, keys: [String; 2], greed: Arc<Greed>) {
     while !greed.stop.load(Ordering::Acquire) {
         let mut at_once = JoinSet::new();
@@ -207,7 +207,7 @@ async fn admin(world: &World, address: SocketAddr, path: &str, body: &Value) -> 
     answer.json().await.unwrap()
 }
 
-/// The slowest of the best 99 %, and the slowest of all.
+/// The slowest of the fastest 99 %, and the slowest of all.
 fn slowest(mut took: Vec<Duration>) -> (Duration, Duration) {
     took.sort_unstable();
     (took[(took.len() * 99 / 100).min(took.len() - 1)], took[took.len() - 1])
@@ -216,7 +216,7 @@ fn slowest(mut took: Vec<Duration>) -> (Duration, Duration) {
 pub async fn neighbours(plan: &Plan, kind: Database) -> Result {
     let n = plan.count(1_000, 60);
     let world = plan.world(kind).await;
-    // A name, so that each new connection to the provider looks one up.
+    // A host name, so that each new connection to the provider needs a DNS lookup.
     let twilio = world.twilio.url().replace("127.0.0.1", "localhost");
     let world = Arc::new(world.with("TWILIO_BASE_URL", twilio));
     let address = World::address();
@@ -289,7 +289,7 @@ pub async fn neighbours(plan: &Plan, kind: Database) -> Result {
         seen.push(format!(
             "{what} of another tenant ({count} times): {p99:?} at the 99th percentile, {longest:?} at most"
         ));
-        // A program that is not optimized is ten times slower.
+        // An unoptimized program is ten times slower.
         if plan.is_long() && p99 > most {
             violations.push(format!(
                 "{what} took {p99:?} at the 99th percentile, more than {most:?}"

@@ -1,8 +1,8 @@
-//! The power goes: what was written and not synced is gone, which a kill alone does not do.
+//! Simulates a power failure: data that was written but not synced is lost, which a kill alone does not do.
 //!
-//! A small library keeps a copy of the database at each sync; after a kill, these copies are put in the files' places. So the
-//! program starts on what a disk would have at the least. (Writes between syncs may also survive in part; SQLite's log is made
-//! for that, and this campaign does not try it.)
+//! A small library keeps a copy of the database at each sync; after a kill, these copies replace the files. So the
+//! program starts on the minimum that a disk would have. (Writes between syncs may also survive in part. SQLite's log
+//! handles that, and this campaign does not test it.)
 
 use std::{path::Path, path::PathBuf, process::Command, sync::Arc};
 
@@ -49,7 +49,7 @@ pub async fn losses(plan: &Plan, kind: Database) -> Result {
     })
 }
 
-/// Leaves what was synced. Whether that was less than what was written.
+/// Keeps only the synced data. Returns whether that is less than the written data.
 fn off(file: &Path) -> bool {
     let mut less = false;
     for ending in ["", "-wal"] {

@@ -1,4 +1,5 @@
-//! The primary takes no writes for a moment, or its proxy accepts and closes: no instance may be taken out for it.
+//! The primary accepts no writes for a moment, or its proxy accepts and closes connections: no instance may become
+//! unready.
 
 use std::{
     sync::{
@@ -31,7 +32,7 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
     let end_connections = format!(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'ringbook'"
     );
-    // What is known of the rulebook is looked at every two seconds.
+    // The rulebook's head is polled every two seconds.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (stop, asked, refused) = (
         Arc::new(AtomicBool::new(false)),
@@ -107,7 +108,7 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
     Ok(Found { n, seen, violations })
 }
 
-/// Executes a statement also over a connection that is read-only by default.
+/// Executes a statement even if the connection is read-only by default.
 async fn alter(db: &DatabaseConnection, sql: &str) {
     let tx = store::begin(db).await.unwrap();
     tx.execute_unprepared("SET TRANSACTION READ WRITE").await.unwrap();

@@ -1,4 +1,4 @@
-//! The same message again, at once and in any order; the same thing with another body.
+//! Sends the same message repeatedly, concurrently and in any order, and the same event with another body.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ use crate::{
 pub const ABOUT: &str = "each message is sent one to ten times at once, all of them shuffled, every fifth with another body under \
     the same id. Each has one effect, every repeat gets the answer of the first, and an amendment is kept and texts nobody";
 
-/// How many are on their way at once.
+/// Number of concurrent messages.
 const AT_ONCE: usize = 24;
 
 pub async fn repeats(plan: &Plan, kind: Database) -> Result {

@@ -1,4 +1,4 @@
-//! The program is cut in two at each step that `src/fault_points.rs` names: it aborts there, or the step fails.
+//! Interrupts the program at each step that `src/fault_points.rs` names: it aborts there, or the step fails.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,24 +18,24 @@ pub const ABOUT: &str = "at each step of the message path, of the worker and of 
     to I8 hold after each cut. The waits are a tenth of the usual ones, and nobody takes a P1, so that texts to the next contact \
     fall due all the while";
 
-/// So many answers lead to every step: those that come after a wait are not met earlier by more.
+/// Number of responses that reach every step; more do not reach the steps after a wait any earlier.
 const ENOUGH: u64 = 60;
 
-/// So many texts are answered with an error: fewer than make the breaker stop all.
+/// Number of SMS requests that get an error: fewer than open the circuit breaker.
 const UNCLEAR: u64 = 3;
 
-/// How a step comes to be reached.
+/// How a step is reached.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// By messages and edits.
     Traffic,
-    /// By texts whose answer was an error, though they were taken.
+    /// By SMS messages that Twilio accepted although it responded with an error.
     Unclear,
-    /// By texts whose worker died.
+    /// By SMS messages whose worker died.
     LeftBehind,
 }
 
-/// The way to each step: one without a way does not compile.
+/// How to reach each step: a step without an entry does not compile.
 const fn way(step: Step) -> Way {
     match step {
         Step::MessageLetIn
@@ -62,7 +62,7 @@ const fn way(step: Step) -> Way {
 }
 
 pub async fn steps(plan: &Plan, kind: Database) -> Result {
-    // What looks at the past afterwards need not break.
+    // The server that checks the past afterwards needs no fault points.
     let whole = plan.binary.clone();
     let binary = plan.breaking()?;
     let plan = Plan { binary, ..plan.clone() };
@@ -73,7 +73,7 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
         for how in ["abort", "error"] {
             n += 1;
             let name = format!("{}-{how}", step.name());
-            // What was left behind is found once.
+            // A message that was left behind is found once.
             let nth = match way(step) {
                 Way::LeftBehind => 1,
                 Way::Traffic | Way::Unclear => 1 + dice.below(3),
@@ -123,7 +123,7 @@ fn traffic(name: &str, address: SocketAddr) -> Traffic {
     }
 }
 
-/// Runs a program until it was cut; whether it was.
+/// Runs a program until it is interrupted. Returns whether it was.
 async fn cut(
     world: &Arc<World>,
     plan: &Plan,
@@ -148,7 +148,7 @@ async fn cut(
     let mut program = world.start(&plan.binary, address, &[("RINGBOOK_FAULT_AT", fault)]);
     let mut traffic = traffic(name, address);
     if step.name().starts_with("batch.") {
-        // Messages share a transaction when several come at once.
+        // Messages share a transaction if several arrive at once.
         traffic = Traffic {
             senders: 16,
             pause: Duration::ZERO,
@@ -159,7 +159,7 @@ async fn cut(
     let abort = fault.contains(":abort");
     let publishes = step.name().starts_with("publish.");
     let mut answered = |mut one: Memory| {
-        // The editor whose publish was made to fail is told so.
+        // The editor whose publish failed must get the error.
         let told = one.wrong.iter().position(|wrong| wrong.starts_with("edit: 500"));
         if let Some(place) = told.filter(|_| publishes && !abort) {
             one.wrong.remove(place);
@@ -177,7 +177,7 @@ async fn cut(
         if world.twilio.requests() >= unclear {
             world.twilio.set(Mode::Take);
         }
-        // Messages end long before the editor has published often enough.
+        // All messages end long before the editor has published often enough.
         if let Some(enough) = load.take_if(|load| !publishes && load.answered() >= ENOUGH) {
             answered(enough.end().await);
         }
@@ -186,7 +186,7 @@ async fn cut(
     if let Some(load) = load {
         answered(load.end().await);
     }
-    // One of the failed steps is what the worker was doing: it is told nothing, and dies with the program.
+    // A step that failed in a worker has no response: the worker ends with the program.
     program.kill();
     reached
 }

@@ -1,5 +1,5 @@
-//! Who may not: messages with a wrong signature, edits of what somebody else has changed, and errors that must not tell
-//! anything of a caller.
+//! Unauthorized clients: messages with a wrong signature, edits of rows that somebody else changed, and errors that
+//! must not reveal anything about a caller.
 
 use std::sync::{Arc, Mutex};
 
@@ -99,7 +99,7 @@ pub async fn edits(plan: &Plan, kind: Database) -> Result {
         done.unwrap();
     }
     let mut violations = Vec::new();
-    // Against the first version, which is long gone: 412; and against none: 428.
+    // With the first version, which is stale: 412; without a version: 428.
     for (patch, wanted) in [
         (
             json!({"price_to": "977.00", "version": 1}),
@@ -136,7 +136,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
     for number in 0..plan.count(40, 4) {
         let whole = as_of_now(&world, &report(&format!("secret-{number}"), "Mon sous-sol est inondé."));
         bodies.push(whole.clone());
-        // What cannot be read, cut anywhere, and with a wrong type in its middle.
+        // Unreadable bodies: cut anywhere, and with a wrong type in the middle.
         let step = 1 + whole.len() / 7;
         bodies.extend((1..whole.len()).step_by(step).map(|end| whole[..end].to_vec()));
         let text = String::from_utf8(whole).unwrap();
@@ -151,7 +151,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
     for body in &bodies {
         let (_, text) = post(&world, address, body).await.unwrap();
         memory.errors.push(text);
-        // Unsigned, too.
+        // The same without a signature.
         let (_, text) = post_with(&world, address, body, "0", "4385550177").await.unwrap();
         memory.errors.push(text);
     }
@@ -176,7 +176,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
         .unwrap();
     memory.errors.push(metrics.text().await.unwrap());
     program.stop().await;
-    // An editor who writes a caller's number into a request may read it in the refusal; a log may not have it.
+    // If an editor writes a caller's number into a request, the response may repeat it, but no log may.
     let mut violations = judged(&world, plan, &memory).await;
     violations.retain(|violation| violation.starts_with("I8"));
     let seen = vec![format!(
@@ -193,7 +193,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
     })
 }
 
-/// Requests of an admin that cannot succeed.
+/// Admin requests that cannot succeed.
 fn ways_to_errors() -> Vec<(Method, String, String)> {
     let base = "/admin/v1/rulebooks/default";
     let mut ways = vec![

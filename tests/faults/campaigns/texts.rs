@@ -1,4 +1,4 @@
-//! The way to Twilio breaks, before and after Twilio has taken a text.
+//! Breaks the connection to Twilio, before and after Twilio has accepted an SMS message.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ pub const ABOUT: &str = "the way to the stand-in for Twilio is refused, reset, s
     swallows answers of texts that were taken; and the stand-in takes texts and answers 500. Every emergency is texted, none \
     twice, because the stand-in's list can be read afterwards. The waits are a tenth of the usual ones";
 
-/// What is done, and for how long.
+/// The faults, and their durations.
 const TROUBLES: [(&str, Fault, Mode, u64); 8] = [
     ("refused", Fault::Refuse, Mode::Take, 1_000),
     ("reset when made", Fault::ResetNew, Mode::Take, 1_000),
@@ -68,7 +68,7 @@ pub async fn faults(plan: &Plan, kind: Database) -> Result {
             proxy.reset_all();
         }
         tokio::time::sleep(Duration::from_millis(hold)).await;
-        // Over: the network tells those that still wait.
+        // The fault is over: the network resets connections that still wait.
         proxy.set(Fault::None).await;
         proxy.reset_all();
         world.twilio.set(Mode::Take);

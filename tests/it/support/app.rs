@@ -1,7 +1,5 @@
-//! The real server, in this process.
-//!
-//! In: the database, and settings that differ from the usual ones. Out: a server on its own port with a known admin key and
-//! webhook secret. [`TestApp::stop`] checks at the end that it shuts down cleanly without unfinished work.
+//! The real server, in this process, on its own port and with a known admin key and webhook secret. [`TestApp::stop`]
+//! checks at the end that it shuts down cleanly without unfinished work.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -45,7 +43,7 @@ impl Builder {
         self
     }
 
-    /// Sets a clock that stands at `at` until `app.clock.step` moves it.
+    /// Sets a clock that stays at `at` until `app.clock.step` moves it.
     pub fn at(mut self, at: DateTime<Utc>) -> Self {
         self.clock = Clock::fixed(at);
         self
@@ -63,7 +61,7 @@ impl TestApp {
         Self::builder(kind).start().await
     }
 
-    /// A server whose clock stands at `at`, without background work.
+    /// A server whose clock stays at `at`, without background work.
     pub async fn at_rest(kind: Database, at: DateTime<Utc>) -> Self {
         Self::builder(kind).set("RINGBOOK_WORKERS", "none").at(at).start().await
     }

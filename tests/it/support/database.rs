@@ -1,7 +1,5 @@
-//! A database for each test.
-//!
-//! In: nothing for SQLite, TEST_POSTGRES_URL for PostgreSQL. Out: the address of an empty, migrated database: a file in its
-//! own folder, or a copy of a template that is migrated once per process.
+//! A database for each test, empty and migrated: a SQLite file in its own folder, or a PostgreSQL database on the
+//! server of TEST_POSTGRES_URL. The latter is a copy of a template that is migrated once per process.
 
 use std::{
     io::Write as _,
@@ -126,7 +124,7 @@ async fn guard_keys(url: &str) {
          RAISE EXCEPTION 'an UPDATE of % sets rulebook_id', TG_TABLE_NAME; END $$",
     )
     .await;
-    // An edit of the audit log, which is made to be found out, is none of ours.
+    // The audit tests edit the log on purpose, so it is exempt.
     execute(
         &db,
         "DO $$ DECLARE t record; BEGIN FOR t IN SELECT table_name FROM information_schema.columns WHERE \

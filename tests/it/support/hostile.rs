@@ -1,7 +1,5 @@
-//! Hostile scripts for test campaigns: a list written by hand, and any number generated from a seed.
-//!
-//! In: a seed and a number. Out: sources. The unit tests, the tests over HTTP, and the time and memory measurements use the
-//! same ones.
+//! Hostile scripts for test campaigns: a list written by hand, and any number generated from a seed. The unit tests,
+//! the tests over HTTP, and the time and memory measurements use the same scripts.
 
 /// Scripts written by hand: each is known to harm a less protected engine.
 #[must_use]
@@ -54,7 +52,7 @@ pub fn by_hand() -> Vec<String> {
         all.push("`".repeat(times));
         all.push("import \"x\" as y;".repeat(times));
     }
-    // The whole of what is allowed, and far more.
+    // The maximum of what is allowed, and far more.
     all.push(format!("let x = 1;{}", "x+=1;".repeat(6_500)));
     all.push(format!("let x = [{}];", "1,".repeat(16_000)));
     all.push("f(".repeat(16_000));
@@ -232,7 +230,7 @@ fn source(dice: &mut Dice) -> String {
         text.push_str(&statement(dice, 0));
     }
     if dice.below(20) == 0 {
-        // Something is cut off or put in where nobody expects it.
+        // Cuts something off, or inserts something unexpected.
         let at = text
             .char_indices()
             .nth(dice.below(text.chars().count()))

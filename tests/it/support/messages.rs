@@ -1,7 +1,5 @@
-//! Messages as Vapi writes them.
-//!
-//! In: a call's id, what is said, when (in milliseconds from the start of the call). Out: the JSON of a message. The
-//! samples are complete messages of every type; the builders create small ones with known fields.
+//! Messages as Vapi writes them. The samples are complete messages of every type; the builders create small ones with
+//! known fields.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,4 @@
-//! Every GET of the document, with existing resources.
-//!
-//! In: a server with data. Out: the operations and the address of each, filled in from the items of its lists.
+//! Every GET of the document, with existing resources: each address is filled in from the items of the server's lists.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -20,7 +18,7 @@ pub struct Get {
 impl TestApp {
     /// Every GET, except those of [`ENDLESS`].
     pub async fn every_get(&self) -> Vec<Get> {
-        // The sample has none, because it would be out of date one day.
+        // The sample has no override, because it would expire one day.
         let stands_in = json!({"contact": "second", "instead_of": "on_call", "from": "2031-12-24T17:00", "until": "2031-12-27T08:00"});
         let path = "/admin/v1/rulebooks/default/shift-overrides/walked";
         let (status, told) = self.admin(Method::PUT, path, Some(&stands_in)).await;

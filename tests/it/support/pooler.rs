@@ -1,7 +1,5 @@
-//! PgBouncer in front of the tests' PostgreSQL.
-//!
-//! In: the database's address and PgBouncer settings. Out: an address through PgBouncer, or `None` and a printed line if it
-//! is not installed.
+//! PgBouncer in front of the tests' PostgreSQL. If it is not installed, [`Pooler::start`] prints a line and returns
+//! `None`.
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},

@@ -1,7 +1,5 @@
-//! A TCP proxy that injects network faults between a program and its server.
-//!
-//! In: an address to forward to, and the fault to make ([`Proxy::set`]). Out: an address that stays the same with every
-//! fault, and counters. It is protocol-agnostic: it works in front of PostgreSQL and of an HTTP server.
+//! A TCP proxy that injects network faults between a program and its server. Its address stays the same with every
+//! fault. It is protocol-agnostic: it works in front of PostgreSQL and of an HTTP server.
 //!
 //! A fault applies to new and to open connections: each checks the current fault before every chunk.
 
@@ -72,7 +70,7 @@ pub struct Proxy {
     server: JoinHandle<()>,
 }
 
-/// The fault, and how often it was set: a `CutAnswerAfter` set again counts anew.
+/// The fault, and how often it was set: setting `CutAnswerAfter` again restarts its count.
 type Setting = (Fault, u64);
 
 struct State {
@@ -201,8 +199,8 @@ async fn accept(port: TcpSocket, listener: TcpListener, state: Arc<State>) {
         };
         tokio::select! {
             changed = fault.changed() => if changed.is_err() { return },
-            disposition = next => {
-                let Ok((client, _)) = disposition else { continue };
+            taken = next => {
+                let Ok((client, _)) = taken else { continue };
                 state.connections.fetch_add(1, Ordering::SeqCst);
                 connections.spawn(carry(client, state.clone()));
                 while connections.try_join_next().is_some() {}
@@ -245,7 +243,7 @@ async fn both_ways(client: &mut TcpStream, state: &State) -> bool {
     if state.fault.borrow().0 == Fault::ResetNew {
         return true;
     }
-    // Who comes into a black hole is taken, and the server called when it has passed.
+    // A connection during a black hole is accepted, and the server is called afterwards.
     through(state).await;
     let target = *state.target.lock().unwrap();
     let Ok(mut server) = TcpStream::connect(target).await else {
@@ -257,7 +255,7 @@ async fn both_ways(client: &mut TcpStream, state: &State) -> bool {
         let (mut server_read, mut server_write) = server.split();
         let requests = async {
             if !pump(&mut client_read, &mut server_write, state, false).await {
-                // The client has said everything; answers still come.
+                // The client has finished sending; responses still arrive.
                 std::future::pending::<()>().await;
             }
         };

@@ -1,7 +1,5 @@
-//! Records real responses as the document's examples (`make examples`).
-//!
-//! In: the file RINGBOOK_KEEP_ANSWERS, and every response of the admin API in the tests. Out: in that file, by schema and
-//! status, the response with the most fields that is not too long.
+//! Records real responses as the document's examples (`make examples`), in the file RINGBOOK_KEEP_ANSWERS: by schema
+//! and status, the response with the most fields that is not too long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};

@@ -1,7 +1,5 @@
-//! Requests as Vapi and an admin send them.
-//!
-//! In: a message or an admin request. Out: the status and the JSON of the response. Signing is implemented again here from
-//! Vapi's documentation, to reveal mistakes in the server's implementation.
+//! Requests as Vapi and an admin send them. Signing is implemented again here from Vapi's documentation, to reveal
+//! mistakes in the server's implementation.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Method, Response, StatusCode};

@@ -1,6 +1,5 @@
-//! A stand-in for an external server.
-//!
-//! In: the responses in order; the last one is repeated. Out: an address, and every request received.
+//! A stand-in for an external server: sends the given responses in order, repeats the last one, and records every
+//! request.
 
 use std::{
     collections::VecDeque,

@@ -1,6 +1,5 @@
-//! The contents of tables, in the same form for both databases.
-//!
-//! In: a table's name. Out: its rows as JSON objects, with bytes as hexadecimal digits and JSON columns parsed.
+//! The contents of tables as JSON objects, in the same form for both databases: bytes as hexadecimal digits, JSON
+//! columns parsed.
 
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, Statement};
 use serde_json::Value;

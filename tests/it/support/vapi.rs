@@ -1,7 +1,5 @@
-//! A stand-in for Vapi's API: its list of calls, as documented.
-//!
-//! In: the calls that Vapi knows. Out: an address that serves `GET /call`, filtered by time, up to the limit, the newest
-//! first, and only with the key.
+//! A stand-in for Vapi's API. It serves `GET /call` as documented: filtered by time, up to the limit, the newest first,
+//! and only with the key.
 
 use std::{
     net::SocketAddr,

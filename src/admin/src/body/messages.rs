@@ -56,7 +56,7 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
         | Kind::Type {
             kind: TypeKind::Single(JsonType::Null),
         } => {
-            let about = "stands with other fields that rule it out; leave one of them out";
+            let about = "excludes other fields of this body; omit one of them";
             one("contradiction", format!("{name} {about}."))
         }
         Kind::Type { kind } => {
@@ -163,7 +163,7 @@ fn wanted(kind: &TypeKind) -> String {
         JsonType::Null => "null",
         JsonType::Number => "a number",
         JsonType::Object => "an object",
-        JsonType::String => "a text",
+        JsonType::String => "a string",
     };
     match kind {
         TypeKind::Single(kind) => name(*kind).to_owned(),
@@ -189,7 +189,7 @@ fn instead(value: &Value) -> &'static str {
         Value::Bool(_) => ", not a truth value",
         Value::Number(number) if number.is_f64() => ", not a number with a fraction",
         Value::Number(_) => ", not a number",
-        Value::String(_) => ", not a text",
+        Value::String(_) => ", not a string",
         Value::Array(_) => ", not a list",
         Value::Object(_) => ", not an object",
     }

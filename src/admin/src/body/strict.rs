@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for StrictReader<'_> {
 
     fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
         if value.contains('\0') {
-            self.fault("nul_character", "Texts cannot hold NUL characters.".to_owned());
+            self.fault("nul_character", "Strings cannot contain NUL characters.".to_owned());
         }
         Ok(value.into())
     }

@@ -250,7 +250,8 @@ fn named<R: Row>(row: &R) -> Option<(String, Value)> {
     Some((row.code().to_owned(), serde_json::to_value(row).ok()?))
 }
 
-/// The first row of a kind. Kinds whose rows would go out of date have none in the sample, so a fitting row is made up.
+/// Returns the first row of a kind. The sample has no rows of kinds that would go out of date, so those get an invented
+/// one.
 fn first_row<R: Row>(sample: &RowSet) -> Option<R> {
     let row = match R::RESOURCE {
         // Some rows have a hundred phrases.

@@ -26,7 +26,7 @@ const HEADERS: [(&str, &str); 9] = [
     ),
     (
         "X-Ringbook-Dry-Run",
-        "`true` on the response of a `dry_run`: nothing of it remains.",
+        "`true` on the response of a `dry_run`: nothing is stored.",
     ),
 ];
 

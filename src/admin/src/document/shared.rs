@@ -1,8 +1,8 @@
 //! Moves what operations share into the document's `components`.
 //!
-//! Responses, parameters, examples, headers and links that occur more than once become `$ref`s, the errors that any
-//! operation can give become one response for each range of statuses, and examples move to their schemas. The program
-//! itself reads the whole document, and `/docs` shows it; clients get this one, which is about a third as long.
+//! Repeated responses, parameters, examples, headers and links become `$ref`s, and examples move to their schemas. The
+//! errors that any operation can give become one response for each range of statuses. The program itself reads the
+//! whole document, and `/docs` shows it; clients get this one, which is about a third as long.
 
 mod errors;
 mod examples;
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn the_document_is_short() {
         let length = shared(crate::document::document()).to_string().len();
-        assert!(length <= MOST_BYTES, "{length} bytes; see what repeats itself");
+        assert!(length <= MOST_BYTES, "{length} bytes; look for repeated parts");
     }
 
     #[test]

@@ -12,10 +12,7 @@ pub const OF_SHAPE: [(&str, &str); 12] = [
     ("401", "No valid key."),
     ("403", "The key's role is not enough."),
     ("404", "It does not exist, or not for this key."),
-    (
-        "406",
-        "`Accept` takes none of the media types that this operation gives.",
-    ),
+    ("406", "`Accept` allows none of this operation's media types."),
     ("408", "The body took too long to arrive."),
     ("413", "The body is larger than 1 MiB, or a sheet than 8 MiB."),
     ("415", "The body is not JSON, or a sheet not CSV."),

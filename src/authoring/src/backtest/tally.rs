@@ -1,5 +1,5 @@
-//! Counts backtest results. In: a call with its two decisions. Out: counts that can be merged, so that several threads
-//! count at the same time. Merged in the order in which the calls were read, they always give the same result.
+//! Counts backtest results. The counts of several threads can be merged; merged in the order in which the calls were
+//! read, they always give the same result.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ pub struct BacktestTally {
 }
 
 impl BacktestTally {
-    /// An empty tally. With `with_quotes`, the result includes prices that tools were asked for.
+    /// An empty tally. With `with_quotes`, the result includes prices that tools quoted.
     #[must_use]
     pub fn new(with_quotes: bool) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl BacktestTally {
         self.erased += 1;
     }
 
-    /// Counts a call, or a price that a tool was asked for, that cannot be read again.
+    /// Counts a call, or a price that a tool quoted, that cannot be read again.
     pub const fn add_unreadable(&mut self, is_quote: bool) {
         match &mut self.tool_quotes {
             Some(quotes) if is_quote => quotes.unreadable += 1,

@@ -31,7 +31,7 @@ fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
     for row in rulebook.rows().contacts.values().map(|stored| &stored.row) {
         match known.get(row.phone.as_str()) {
             Some(first) => {
-                let text = format!("`{first}` has the same number: who answers from it is taken for one of the two");
+                let text = format!("`{first}` has the same number: Ringbook cannot know which of the two replies");
                 found.warn(row, "phone", "shared_number", text);
             }
             None => {
@@ -117,11 +117,11 @@ fn told(rulebook: &Rulebook, found: &mut Findings) {
     let alerts = rows.tools.values().any(|stored| stored.row.runs == ToolKind::SmsAlert);
     for row in rulebook.priorities.rows() {
         if row.template.is_some() && row.notify.is_empty() && !somebody {
-            let text = "it tells nobody: it names no contact, and nobody is on call";
+            let text = "it notifies nobody: it names no contact, and nobody is on call";
             found.warn(row, "notify", "tells_nobody", text);
         }
         if row.template.is_none() && !row.notify.is_empty() && !alerts {
-            let text = "it tells nobody: it names contacts and no template, and no tool sends alerts";
+            let text = "it notifies nobody: it names contacts and no template, and no tool sends alerts";
             found.warn(row, "template", "tells_nobody", text);
         }
     }
@@ -131,7 +131,7 @@ fn told(rulebook: &Rulebook, found: &mut Findings) {
                 row,
                 "template",
                 "tells_nobody",
-                "it tells nobody: there are no contacts",
+                "it notifies nobody: there are no contacts",
             );
         }
     }

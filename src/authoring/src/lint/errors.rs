@@ -1,6 +1,5 @@
-//! The errors that a change introduces, for which it is refused. What the change does not affect is not checked again.
-//!
-//! In: the current rulebook, if there is one, and the proposed one. Out: errors that only the proposed one has.
+//! The errors that a change introduces, for which it is refused. Parts that the change does not affect are not checked
+//! again.
 
 use super::world::World;
 use super::{Finding, Findings, Severity, adjustments, introduced, pointers, ranked, scripts};

@@ -1,7 +1,4 @@
-//! Rows that no call has used for a long time.
-//!
-//! In: the rows that took part in decisions. Out: a warning for each row that took no part and has been unchanged for
-//! long.
+//! Warns about rows that took no part in any decision for a long time and did not change in it.
 
 use std::collections::BTreeSet;
 

@@ -27,7 +27,7 @@ fn services(world: &World<'_>, found: &mut Findings) {
             .filter_map(|word| Some((word, rulebook.ears.lexicon().id(word)?)));
         let words: Vec<(&String, WordId)> = words.collect();
         for (word, id) in &words {
-            // Whoever says this word also says all words that it implies, and the first service wins.
+            // A caller who says this word also says all words that it implies, and the first service wins.
             let other = world.implied(*id).into_iter().find_map(|implied| taken.get(&implied));
             if let Some(other) = other {
                 let text = format!(

@@ -1,7 +1,5 @@
-//! Pointers of fact mappings that can never match, because no message has such a place.
-//!
-//! In: the fact mappings. Out: an error for a pointer that provably never matches, a warning for a field that Vapi does
-//! not document.
+//! Pointers of fact mappings that can never match, because no message has such a place. A pointer to a field that Vapi
+//! does not document is only a warning.
 
 use super::{Findings, Severity};
 use rules::compile::Rulebook;
@@ -115,7 +113,7 @@ fn never(pointer: &str) -> Option<String> {
     match tokens.as_slice() {
         ["message", ..] => Some("pointers begin inside the message: leave `/message` out".to_owned()),
         ["said"] => None,
-        ["said", ..] => Some(format!("what the caller said is a text: write `{SAID}`")),
+        ["said", ..] => Some(format!("the caller's words are one string: write `{SAID}`")),
         ["arguments"] => Some("it is a whole object: name one of its fields".to_owned()),
         ["structuredOutputs"] | ["structuredOutputs", "" | "*"] => {
             Some("it is a whole object: write `/structuredOutputs/NAME/FIELD`, or `*` for any name".to_owned())
@@ -137,7 +135,7 @@ fn never(pointer: &str) -> Option<String> {
 }
 
 fn stars(tokens: &[&str]) -> Option<String> {
-    let text = "`*` stands only for the name of a structured output, as in `/structuredOutputs/*/city`";
+    let text = "`*` matches only the name of a structured output, as in `/structuredOutputs/*/city`";
     tokens.contains(&"*").then(|| text.to_owned())
 }
 

@@ -1,8 +1,7 @@
-//! Rules in lists where the first match wins: finds those that can never be the first match.
+//! Finds rules that can never be the first match, in lists where the first match wins.
 //!
-//! In: rules in their order. Out: for each rule, whether its condition can hold at all, and whether the rules before it
-//! leave it any call. It searches for a call in which the rule is the first match. Each rule that matches first instead
-//! is excluded in turn, until there is no such call left or the rule is the first match.
+//! It searches for a call in which the rule is the first match. Each rule that matches first instead is excluded in
+//! turn, until there is no such call left or the rule is the first match.
 
 use super::Findings;
 use super::Severity;

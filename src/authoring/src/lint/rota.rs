@@ -60,7 +60,7 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
             .collect();
         if !missing.is_empty() {
             let text = format!(
-                "nobody has week {} of the rotation of {of} weeks: everybody on the list is told in it",
+                "nobody has week {} of the rotation of {of} weeks: everybody on the list is notified in it",
                 missing.join(", ")
             );
             found.warn(rulebook.settings(), "rotation_from", "rotation_gap", text);
@@ -86,7 +86,7 @@ fn hours(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     };
     let hours = gaps.div_ceil(4);
     let text = format!(
-        "nobody is on call from {} until {}, and in {hours} hours of the coming week in all: everybody on the list is told then",
+        "nobody is on call from {} until {}, and in {hours} hours of the coming week in all: everybody on the list is notified then",
         clock(first),
         clock(until)
     );

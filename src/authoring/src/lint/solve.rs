@@ -1,7 +1,5 @@
-//! Decides whether conditions can hold together: searches for a call that fulfils them.
-//!
-//! In: tests that must hold and tests that must not, in a [`World`]. Out: such a call, proof that there is none, or
-//! that the search was given up.
+//! Decides whether conditions can hold together: it finds a call in a [`World`] that fulfils them, proves that there is
+//! none, or gives up.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};

@@ -27,9 +27,9 @@ const USUAL: &[(&str, usize)] = &[
 
 /// The information that a technician needs: whom to call, where to go, and why.
 const NEEDED: &[(&[&str], &str)] = &[
-    (&["phone"], "whom to call ({phone})"),
+    (&["phone"], "the number to call ({phone})"),
     (&["address"], "where to go ({address})"),
-    (&["problem", "service"], "what for ({problem} or {service})"),
+    (&["problem", "service"], "why ({problem} or {service})"),
 ];
 
 pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
@@ -77,7 +77,7 @@ fn actionable(rulebook: &Rulebook, found: &mut Findings) {
             let missing: Vec<String> = missing.map(|(_, what)| (*what).to_owned()).collect();
             if !missing.is_empty() {
                 let text = format!(
-                    "this text tells of a P1 or P2 and does not say {}",
+                    "this message is about a P1 or P2 and does not contain {}",
                     listed(missing.into_iter())
                 );
                 found.warn(row, &format!("texts/{language}"), "not_actionable", text);

@@ -1,6 +1,4 @@
-//! The possible values of a fact: a set of points and intervals, and whether the fact may be missing.
-//!
-//! In: one test of one fact. Out: the set for which it holds. Sets can be intersected and complemented. Every set is at
+//! The possible values of a fact: a set of points and intervals, and whether the fact may be missing. Every set is at
 //! least as large as the exact one, so that an empty set is proof.
 
 use std::cmp::Ordering;

@@ -1,8 +1,5 @@
 //! The calls that are possible according to a rulebook's rows: the values that each fact can have, and which words
-//! imply which.
-//!
-//! In: a compiled rulebook. Out: a [`World`] that contains at least all real calls, so that anything impossible in it
-//! is impossible.
+//! imply which. A [`World`] contains at least all real calls, so anything impossible in it is impossible.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -108,7 +105,6 @@ impl<'a> World<'a> {
         Some(world)
     }
 
-    /// The rulebook of this world.
     pub fn rulebook(&self) -> &'a Rulebook {
         self.rulebook
     }

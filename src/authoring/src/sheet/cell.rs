@@ -12,8 +12,7 @@ const EMPTY: &str = "\"\"";
 /// Characters that begin a formula in a spreadsheet, full-width signs included, and the apostrophe that marks a string.
 const SIGNS: [char; 9] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\''];
 /// Characters after which a spreadsheet may begin a new cell, or which it strips from the beginning of one. A
-/// spreadsheet set to French splits `x;=1` into two cells, and in a sheet that it splits this way quotes do not protect
-/// line breaks either.
+/// spreadsheet set to French splits `x;=1` into two cells. In such a sheet, quotes do not protect line breaks either.
 const ENDS: [char; 4] = [';', '\t', '\r', '\n'];
 
 /// A value as a cell; `required` means that an empty cell is an empty string.

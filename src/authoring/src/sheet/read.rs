@@ -10,7 +10,6 @@ use crate::change_set::{Edit, ExpectedVersion};
 use rules::rows::{Row, RowSet};
 use rules::vocabulary::{did_you_mean, hinted};
 
-/// A fault in a sheet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("row {row}{}: {text}", if column.is_empty() { String::new() } else { format!(", column {column}") })]
 pub struct SheetFault {
@@ -111,7 +110,7 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Res
             continue;
         };
         if let Some(earlier) = seen.insert(code.clone(), number) {
-            let text = format!("`{code}` stands in row {earlier} already");
+            let text = format!("`{code}` is already in row {earlier}");
             faults.push(SheetFault::new(number, "code", "repeated", text));
             continue;
         }
@@ -264,7 +263,7 @@ impl<R: Row + Type> SheetLine<'_, R> {
         let expected = match (standing.map(|stored| stored.version), version) {
             (None, None | Some(0)) => ExpectedVersion::Absent,
             (None, Some(_)) => {
-                let text = "the row does not exist any more; empty the cell to make it anew";
+                let text = "the row does not exist any more; empty the cell to create the row again";
                 return Err(stale(text.to_owned()));
             }
             (Some(_), None) => {
@@ -273,8 +272,9 @@ impl<R: Row + Type> SheetLine<'_, R> {
             }
             (Some(current), Some(version)) if version == current => ExpectedVersion::Version(version),
             (Some(current), Some(version)) => {
-                let text =
-                    format!("somebody else changed the row: it was at version {version} and stands at {current}");
+                let text = format!(
+                    "somebody else changed the row: the sheet has version {version}, the current version is {current}"
+                );
                 return Err(stale(text));
             }
         };

@@ -215,7 +215,7 @@ fn every_fault_names_its_row_and_column() {
         ),
         (
             "code,rate,version\ntps,6,7\n",
-            "row 2, column version: somebody else changed the row: it was at version 7",
+            "row 2, column version: somebody else changed the row: the sheet has version 7",
         ),
         (
             "code,rate,rank,version\neco,6,1,7\n",
@@ -229,7 +229,7 @@ fn every_fault_names_its_row_and_column() {
             "code,rate\ntps,6,1\n",
             "row 2: expected 2 cells, as in the first row, not 3",
         ),
-        ("code\ntps\ntps\n", "row 3, column code: `tps` stands in row 2 already"),
+        ("code\ntps\ntps\n", "row 3, column code: `tps` is already in row 2"),
         ("code,rate\n,6\n", "row 2, column code: the row has no code"),
     ] {
         let faults = taxes(text).unwrap_err();

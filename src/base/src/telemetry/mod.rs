@@ -1,8 +1,8 @@
-//! Logs and metrics for the operator.
+//! Logs and metrics for the operator: log lines on standard error, as JSON objects or, on a terminal, in readable form;
+//! and metrics (see [`metrics`]).
 //!
-//! In: the settings. Out: log lines on standard error, as JSON objects or, on a terminal, in readable form; and
-//! metrics (see [`metrics`]). Personal data stays out: phone numbers pass [`mask_phone`], causes of errors pass
-//! [`scrub`], and statements are never logged with their values.
+//! Personal data stays out: phone numbers pass [`mask_phone`], causes of errors pass [`scrub`], and statements are
+//! never logged with their values.
 
 mod json_line;
 pub mod mask;

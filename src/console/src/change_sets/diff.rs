@@ -157,7 +157,6 @@ pub fn row_title(visit: &Visit, business: &Business, resource: &str, code: &str)
     }
 }
 
-/// The name of a column.
 pub fn column_name(words: Words, column: &str) -> String {
     let name = words.name("diff-column", column);
     if name == column { column.replace('_', " ") } else { name }

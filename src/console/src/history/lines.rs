@@ -7,7 +7,6 @@ use crate::business::Business;
 use crate::leads::text;
 use crate::visit::Visit;
 
-/// The number of a revision.
 pub fn number(revision: &Value) -> i64 {
     revision["number"].as_i64().unwrap_or_default()
 }

@@ -15,7 +15,6 @@ const MAX_WHOLE: usize = 12;
 /// Maximum number of characters of a value; longer ones are cut.
 const MAX_LETTERS: usize = 300;
 
-/// All rows of a difference.
 pub fn differences(visit: &Visit, business: &Business, rows: &[Value]) -> Markup {
     let words = visit.words;
     let shown = rows.get(..rows.len().min(MAX_ROWS)).unwrap_or_default();

@@ -176,7 +176,6 @@ async fn shifts_on(
     Ok(all.filter(is_it).collect())
 }
 
-/// The result of a change set.
 enum ChangeSetResult {
     Done,
     Waits,

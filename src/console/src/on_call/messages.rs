@@ -180,7 +180,6 @@ impl<'a> View<'a> {
         self.times.now.with_timezone(&self.times.zone).naive_local()
     }
 
-    /// The faults of a field.
     pub fn faults(&self, form: Form, field: &str) -> Vec<&Fault> {
         let own = self.outcome.form == Some(form);
         let faults = self.outcome.faults.iter().filter(|fault| own && fault.field == field);

@@ -46,8 +46,8 @@ pub struct Miss {
     pub key: &'static str,
 }
 
-/// Fills fields from pasted lines. A line is `code<TAB>price`, or with semicolons or commas. It may have the name of the row in
-/// any language instead of the code, and the upper end of a range in a third column.
+/// Fills fields from pasted lines. A line is `code<TAB>price`, or with semicolons or commas. The name of the row in any
+/// language may replace the code, and a third column may have the upper end of a range.
 pub fn paste(words: Words, business: &Business, lines: &mut [PriceRow], text: &str) -> (usize, Vec<Miss>) {
     let (mut filled, mut misses, mut seen) = (0, Vec::new(), Vec::new());
     for (number, row) in text.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {

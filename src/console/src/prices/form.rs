@@ -134,7 +134,6 @@ impl PriceInput {
     }
 }
 
-/// The page.
 pub fn page(visit: &Visit, business: &Business, ground: &PriceContext, typed: &PriceInput) -> Response {
     let words = visit.words;
     let currency = table::currency_of(business);

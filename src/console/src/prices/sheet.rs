@@ -26,7 +26,6 @@ pub struct Field {
     pub refused: Option<String>,
 }
 
-/// A row.
 pub struct PriceRow {
     /// `services` or `adjustments`.
     pub resource: &'static str,

@@ -231,7 +231,6 @@ fn clash(around: &CellContext<'_>, line: &PriceRow, before: &[Option<Span>]) -> 
     } }
 }
 
-/// The currency of a business.
 pub fn currency_of(business: &Business) -> String {
     let settings = business.rows.settings.values().next();
     settings.map(|stored| stored.row.currency.clone()).unwrap_or_default()

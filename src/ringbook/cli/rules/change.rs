@@ -99,7 +99,7 @@ impl Change<'_> {
             .map_err(|error| anyhow!(refusal(&error)))?;
         let of = of_rulebook(rulebook);
         print(&format!(
-            "change set {id} is open: look at it in the API, or publish it with\n  ringbook rules publish {id}{of}"
+            "change set {id} is open: read it in the API, or publish it with\n  ringbook rules publish {id}{of}"
         ))
     }
 
@@ -173,7 +173,7 @@ fn agreed(how: &How, question: &str) -> Result<()> {
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        return Err(anyhow!("nobody can be asked here: say --yes to agree to this"));
+        return Err(anyhow!("there is no terminal to ask: pass --yes to agree"));
     }
     let mut told = std::io::stderr();
     write!(told, "{question} [y/N] ")

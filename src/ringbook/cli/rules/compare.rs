@@ -11,7 +11,6 @@ use revisions::cache::RulebookCache;
 use rules::rows::RowSet;
 use store::connect;
 
-/// The source of rows.
 enum RowSource<'a> {
     Folder(&'a Path),
     /// `None` is the head.

@@ -1,7 +1,5 @@
-//! Days by rule: the same date every year, a number of days from Easter, the first Monday of a month, the Monday before
-//! a date.
-//!
-//! In: a rule as people write it, for example `first monday of september`. Out: its day in a given year, if any.
+//! Parses days by rule: the same date every year, a number of days from Easter, the first Monday of a month, the Monday
+//! before a date. A rule may have no day in some years, such as 29 February.
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 

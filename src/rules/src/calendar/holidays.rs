@@ -1,6 +1,5 @@
-//! The holidays of a year: by date, by rule, and substitute days for holidays on a weekend.
-//!
-//! In: a calendar's rows. Out: the holiday of a date. The years in which calls are expected are calculated only once.
+//! The holidays of a year: by date, by rule, and substitute days for holidays on a weekend. The years in which calls
+//! are expected are calculated in advance, because every decision asks for them.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,5 @@
-//! The opening hours of a day: local times from and until, possibly through midnight.
-//!
-//! In: strings such as `08:00-17:00` or `22:00-06:00`. Out: the [`Hours`] of a day, or what is wrong with them.
+//! The opening hours of a day: local times from and until, such as `08:00-17:00`, or through midnight as in
+//! `22:00-06:00`.
 
 /// From and until (exclusive), in minutes since midnight; a span that ends on the next day ends after 1440.
 pub(super) type Span = (u32, u32);

@@ -33,9 +33,8 @@ pub(super) fn from_toml<R: Row>(row: &R) -> Result<R, String> {
         if text == "null" {
             *value = Value::Null;
         } else if let Some(json) = text.strip_prefix('\\') {
-            *value = serde_json::from_str(json).map_err(|_| {
-                format!("after a backslash comes JSON, which `{json}` is not; a text is written `\\\"…\"`")
-            })?;
+            *value = serde_json::from_str(json)
+                .map_err(|_| format!("`{json}` after a backslash is not JSON; a string is written `\\\"…\"`"))?;
         }
         Ok(())
     })

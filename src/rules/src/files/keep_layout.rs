@@ -1,9 +1,8 @@
 //! Updates an existing file to new rows: everything unchanged stays byte for byte.
 //!
-//! In: a file's content, and the rows that it should contain. Out: the content with new rows inserted, removed rows
-//! deleted and changed fields replaced. Unchanged rows, fields and list items keep their order, their layout and the
-//! comments above and beside them. A row that is not laid out as one `[code]` table with one field per line is
-//! rewritten when it changes. A file in which some row is not one contiguous block is rewritten as a whole.
+//! Unchanged rows, fields and list items keep their order, their layout and the comments above and beside them. A row
+//! that is not laid out as one `[code]` table with one field per line is rewritten when it changes. A file in which
+//! some row is not one contiguous block is rewritten as a whole.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,7 +31,7 @@ pub(super) fn kept<R: Row>(text: &str, rows: &RowSet) -> Result<LayoutResult, Fi
     let (table, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
         let offset = error.span().map_or(0, |span| span.start);
-        let told = format!("{}; mend the file, or export to another folder", error.message());
+        let told = format!("{}; correct the file, or export to another folder", error.message());
         return Err(FileFault::at("", text, offset, told));
     }
     let merged = merged::<R>(text, table.get_ref(), rows).filter(|merged| holds::<R>(merged, rows));

@@ -57,7 +57,7 @@ impl<'a> Places<'a> {
                 FileFault::at(&file, text, span.start + offset, format!("{row}: {}", fault.text))
             }
             (Some(line), Some(position)) => {
-                let told = format!("{row}, line {line}, character {position} of it: {}", fault.text);
+                let told = format!("{row}, line {line}, character {position}: {}", fault.text);
                 FileFault::at(&file, text, span.start, told)
             }
             _ => FileFault::at(&file, text, span.start, format!("{row}: {}", fault.text)),

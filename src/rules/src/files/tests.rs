@@ -333,8 +333,7 @@ fn a_hostile_folder_is_refused_soon() {
     );
 }
 
-/// A hundred thousand tables with as many faults: each file is parsed once, and the number of reported faults is
-/// limited.
+/// Parses a hundred thousand tables with as many faults: each file is parsed once, and the reported faults are limited.
 #[test]
 fn very_many_tables_are_told_soon() {
     let began = std::time::Instant::now();

@@ -79,7 +79,6 @@ pub struct Likelihood {
     pub code: String,
     /// The label that it has learnt.
     pub learns: String,
-    /// The likelihood, 0 to 100.
     pub percent: i64,
     /// The features with the largest weights, as the trace names them; `None` if a call does not sound like a service.
     pub reasons: Option<String>,

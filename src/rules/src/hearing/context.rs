@@ -1,4 +1,4 @@
-//! The sense in which the phrases of one utterance are meant: denied, over, hypothetical, about somebody else.
+//! Finds the sense of each phrase in one utterance: true, denied, over, hypothetical, or about somebody else.
 //!
 //! Based on `NegEx` and `ConText` (Chapman 2001, Harkema 2009): a cue such as "no", "last year" or "if" governs the
 //! words around it, up to the distance in its row, until the sentence or the clause ends. The cues come from the
@@ -17,11 +17,11 @@ pub struct CueRule {
     pub code: String,
     /// Its effect on the mentions that it governs.
     pub effect: CueEffect,
-    /// How many words in front of it it governs.
+    /// Number of words before the cue that it governs.
     pub before: usize,
-    /// How many words behind it it governs.
+    /// Number of words after the cue that it governs.
     pub after: usize,
-    /// For `over` and `nothing`: the concept that is meant if the caller answers no to the question.
+    /// For `over` and `nothing`: the concept that applies if the caller answers no to the question.
     pub otherwise: Option<WordId>,
 }
 
@@ -34,7 +34,7 @@ pub struct CueHit {
     pub words: Range<usize>,
 }
 
-/// The sense in which a mention is meant.
+/// The sense of a mention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MentionSense {
     /// It is true now and at the caller's place.
@@ -170,7 +170,7 @@ fn in_force(found: &mut GroupedHits<'_>, cues: &[CueRule]) {
 /// How many neighbours of a cue, in the order of the text, are checked for a longer one.
 const REACH: usize = 24;
 
-/// The sense in which a mention is meant, and the cue that decides it.
+/// The sense of a mention, and the cue that decides it.
 pub fn verdict(
     cues: &[CueRule],
     text: &Text,

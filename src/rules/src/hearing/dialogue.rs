@@ -1,6 +1,5 @@
 //! Follows a conversation from the first word to the last. Short answers take their content from the agent's question,
-//! later statements override earlier ones, and facts filled in by a model count only if the caller does not contradict
-//! them.
+//! and later statements override earlier ones. A fact from a model counts only if the caller does not contradict it.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -13,7 +12,7 @@ use super::text::{Separator, Speaker, Text, Utterance};
 use crate::rows::{CueEffect, Trust};
 
 /// Maximum number of bytes that are listened to: of a longer text, the beginning and the end. An hour of talk has
-/// 60,000.
+/// 60,000 bytes.
 const MAX_LISTENED: usize = 600_000;
 /// How many bytes of the agent's last words are listened to: the question is at the end.
 const MAX_ASKED: usize = 400;
@@ -55,17 +54,14 @@ pub enum Source {
 /// A phrase that rules listen for, with its place and whether it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// The phrase.
     pub phrase: WordId,
-    /// Its concepts.
     pub concepts: Vec<WordId>,
-    /// The sense in which it is meant.
+    /// Its sense.
     pub verdict: MentionSense,
     /// Those of its concepts for which it is an exception.
     pub excepted: Vec<WordId>,
     /// The words of the cue that decided the sense: "no", "last year".
     pub cue: Option<String>,
-    /// Its source.
     pub source: Source,
     /// Its sentence, as it was said.
     pub sentence: String,
@@ -120,7 +116,7 @@ pub struct HearingResult {
     pub denied: Vec<WordId>,
     /// Every mention, in order, up to `MAX_MENTIONS`.
     pub mentions: Vec<Mention>,
-    /// Word indexes of cues that take back everything before, such as "actually" and "no wait".
+    /// Word indexes of cues that retract everything before them, such as "actually" and "no wait".
     pub corrections: Vec<usize>,
 }
 
@@ -131,11 +127,11 @@ struct AgentQuestion {
     asked: Vec<(WordId, Vec<WordId>, MentionSense)>,
     /// Whether it asks for an end: "Has it stopped?"
     over: bool,
-    /// The concept that is meant if the reply to that, or to "can you stop the water?", is no.
+    /// The concept that applies if the caller says no to that, or to "can you stop the water?".
     otherwise: Option<WordId>,
     /// Whether it asks about the caller's earlier words: "Is it happening now?"
     refers_back: bool,
-    /// "Anything else?": a no takes nothing back.
+    /// "Anything else?": the answer no retracts nothing.
     besides: bool,
     /// Whether the caller has spoken since the question.
     is_answered: bool,
@@ -163,9 +159,9 @@ struct Memory {
     caller: HashMap<WordId, Standing>,
     /// Everything that the caller mentioned, in any sense except another meaning of the words.
     spoken: HashSet<WordId>,
-    /// What the caller last supposed, asked about or reported from the past.
+    /// Phrases that the caller last supposed, asked about or reported from the past.
     open: Vec<(WordId, Vec<WordId>)>,
-    /// What the caller affirmed, reported from the past, or said to be over.
+    /// Phrases that the caller affirmed, reported from the past, or said to be over.
     gone: Vec<(WordId, Vec<WordId>)>,
     /// Whether the caller says that nothing is wrong: then contradicting facts from a model are ignored.
     all_well: bool,
@@ -405,7 +401,7 @@ impl Ears {
     fn answered(&self, text: &Text, utterance: &Utterance, found: &GroupedHits<'_>) -> Option<Answer> {
         let words = text.words_of(utterance);
         let mut answer: Option<Answer> = None;
-        // The limit within which an answer may begin, and whether earlier words were taken back: "no, wait, sorry,
+        // The limit within which an answer may begin, and whether the caller retracted earlier words: "no, wait, sorry,
         // yes".
         let (mut limit, mut corrected) = (words.start + BEFORE_ANSWER, false);
         for hit in &found.cues {
@@ -582,7 +578,7 @@ impl Memory {
         }
     }
 
-    /// Records what the caller mentioned, and what of it a later question may refer to.
+    /// Records the mentions of the caller, and those to which a later question may refer.
     fn note(&mut self, phrase: WordId, concepts: &[WordId], verdict: MentionSense) {
         if verdict != MentionSense::OtherSense {
             self.spoken.insert(phrase);

@@ -124,7 +124,7 @@ pub fn parse(written: &str) -> Option<u64> {
     words.next().is_none().then(|| feature.hash())
 }
 
-/// Calls `tell` with every feature of what was heard; some are repeated.
+/// Calls `tell` with every feature of the text that was heard; it repeats some.
 pub fn each_feature<'a>(
     heard: &'a HearingResult,
     facts: &'a Facts,

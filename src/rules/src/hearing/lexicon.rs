@@ -41,7 +41,6 @@ impl Effort {
     }
 }
 
-/// The meaning of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum PhraseMeaning {
     /// A phrase that rules listen for, with the concepts that it belongs to.
@@ -59,7 +58,6 @@ enum PhraseMeaning {
 pub struct Hit {
     /// Its id in the lexicon.
     pub entry: WordId,
-    /// The range of its words.
     pub words: Range<usize>,
     /// Whether no other words are in between.
     pub is_tight: bool,
@@ -292,9 +290,7 @@ fn anchors(variants: &[Sought], uses: &[usize], lengths: &[usize]) -> Result<Vec
             let here = &mut anchors[*id as usize];
             here.push(Anchor { variant, element });
             if here.len() > MAX_PER_WORD {
-                return Err(format!(
-                    "more than {MAX_PER_WORD} phrases can only be told apart by the same word"
-                ));
+                return Err(format!("more than {MAX_PER_WORD} phrases share the same rarest word"));
             }
         }
     }
@@ -351,7 +347,7 @@ impl Lexicon {
         }
     }
 
-    /// The phrases whose words occur in a text, and their concepts, ascending.
+    /// Returns the phrases and concepts whose words occur in a text, ascending.
     #[must_use]
     pub fn occurring(&self, raw: &str) -> Vec<WordId> {
         let mut text = Text::default();
@@ -449,8 +445,8 @@ impl Lexicon {
         });
     }
 
-    /// The ids that are always found together with this phrase, including itself and its concepts. Never too many, but
-    /// possibly too few if a phrase can be said in several ways.
+    /// The ids that every text with this phrase also contains, including the phrase and its concepts. It may leave some
+    /// out if a phrase can be said in several ways, but never includes a wrong one.
     #[must_use]
     pub fn implied(&self, id: WordId) -> Vec<WordId> {
         let Some((PhraseMeaning::Phrase { .. }, variants)) = self.0.entries.get(id as usize) else {

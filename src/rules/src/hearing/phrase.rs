@@ -92,7 +92,7 @@ pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, 
             .iter()
             .any(|variant| variant.first().is_some_and(|element| element.gap > 0))
     {
-        return Err("a gap (`...` or `&`) stands between two words".to_owned());
+        return Err("a gap (`...` or `&`) must be between two words".to_owned());
     }
     if variants.iter().any(|variant| variant.len() > MAX_WORDS) {
         return Err(format!("a phrase has at most {MAX_WORDS} words"));
@@ -103,7 +103,7 @@ pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, 
     }
     if either_order {
         if variants.iter().any(|variant| gaps(variant) != 1) {
-            return Err("`&` stands once, and beside it there is no other gap".to_owned());
+            return Err("`&` occurs at most once, and without another gap".to_owned());
         }
         let turned: Vec<Variant> = variants.iter().map(turned).collect();
         variants.extend(turned);

@@ -1,12 +1,12 @@
-//! What was heard, as steps of a decision's trace: each mention of a concept that counted, and each that did not, with
-//! its sentence and the reason.
+//! Adds the listening result to a decision's trace: one step for each mention of a concept, with its sentence and why
+//! it counted or not.
 
 use super::context::MentionSense;
 use super::dialogue::{HearingResult, Mention, Source};
 use crate::decision::Step;
 use crate::rows::Resource;
 
-/// Maximum number of steps about what was heard; the last statements are the ones that decide.
+/// Maximum number of listening steps; the last statements are the ones that decide.
 const MAX_STEPS: usize = 24;
 /// Maximum length of a quotation, in characters.
 const MAX_QUOTE: usize = 160;

@@ -25,7 +25,6 @@ pub struct Word {
     end: u32,
     raw_start: u32,
     raw_end: u32,
-    /// The separator before it.
     pub before: Separator,
 }
 
@@ -41,7 +40,6 @@ pub struct Sentence {
 /// The speaker of an utterance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaker {
-    /// The caller.
     Caller,
     /// The voice agent.
     Agent,

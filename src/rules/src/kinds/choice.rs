@@ -1,7 +1,5 @@
-//! Maps texts to a closed set of values: `très complexe`, `not very complex`, `pas urgent`, `not_urgent`.
-//!
-//! In: a text, and the words of each value. Out: the value that the text names. Denials are understood: a denied word
-//! names nothing, and a word that is itself a denial ("not urgent") matches every way to say it.
+//! Maps texts to a closed set of values: `très complexe`, `not very complex`, `pas urgent`, `not_urgent`. A denied word
+//! names no value; a value's word that is itself a denial ("not urgent") matches every way to say it.
 
 use std::collections::BTreeMap;
 

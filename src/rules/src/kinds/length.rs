@@ -1,7 +1,5 @@
-//! Reads lengths in metres: `12 m`, `40 feet`, `quarante pieds`, `10'6"`, `3/4"`, `1 m 50`.
-//!
-//! In: the content of a field, or the caller's words. Out: metres, or why there is no length. An unknown unit gives no
-//! length, and neither do two different lengths: a price never depends on a guess.
+//! Reads lengths in metres: `12 m`, `40 feet`, `quarante pieds`, `10'6"`, `3/4"`, `1 m 50`. It never guesses, because
+//! prices depend on lengths: an unknown unit, or two different lengths, gives none.
 
 use rust_decimal::Decimal;
 

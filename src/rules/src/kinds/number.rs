@@ -1,7 +1,5 @@
-//! Reads written and spoken numbers: `12,5`, `1 200`, `3/4`, `forty-two`, `quatre-vingt-dix`, `dix et demi`.
-//!
-//! In: a text. Out: its tokens, in which every number, in English or French, is one token. It never guesses: anything
-//! it cannot read stays a word.
+//! Reads written and spoken numbers, in English and French: `12,5`, `1 200`, `3/4`, `forty-two`, `quatre-vingt-dix`,
+//! `dix et demi`. It never guesses: anything that it cannot read stays a word.
 
 use rust_decimal::Decimal;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};

@@ -1,7 +1,4 @@
-//! Reads telephone numbers as E.164: `+15145550100`.
-//!
-//! In: the content of a field, and the region of numbers without a country code. Out: one number that can be dialled,
-//! or why there is none.
+//! Reads telephone numbers as E.164: `+15145550100`. Numbers without a country code belong to the rulebook's region.
 
 use phonenumber::Mode;
 use phonenumber::country::Id;

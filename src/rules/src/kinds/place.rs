@@ -1,7 +1,5 @@
-//! Reads places: cities in any spelling, and postal codes.
-//!
-//! In: the content of a field, or the caller's words. Out: the city's name without province and country, in the
-//! spelling of a service area that names it; or a postal code in its usual form.
+//! Reads places: cities in any spelling, and postal codes. A city loses its province and country, and gets the spelling
+//! of the service area that names it.
 
 use std::collections::BTreeMap;
 
@@ -185,7 +183,7 @@ impl Cities {
     }
 
     /// The last city that the caller names, if a field has another one: "I live in Laval, but the house is in
-    /// Brossard". If the field's city is in no area, it stays if the caller names it too and does not take it back.
+    /// Brossard". A field's city outside all areas stays if the caller names it too and does not retract it.
     #[must_use]
     pub fn said_otherwise(&self, field: &str, said: &Speech<'_>) -> Option<String> {
         let named = self.in_speech(said)?;
@@ -248,7 +246,7 @@ impl Cities {
     }
 }
 
-/// Whether a caller takes back a city, given by its key: "Laval, no sorry, Longueuil", "not Laval".
+/// Whether a caller retracts a city, given by its key: "Laval, no sorry, Longueuil", "not Laval".
 fn is_taken_back(city: &str, line: &str) -> bool {
     const TAKES_BACK: &[&str] = &[
         "no", "non", "nope", "nan", "not", "sorry", "pardon", "desole", "desolee", "excuse", "excusez", "scusez",

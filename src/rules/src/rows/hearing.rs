@@ -1,4 +1,4 @@
-//! Rows for listening: concepts, cues that decide how a mention is meant, and classifiers.
+//! Rows for listening: concepts, cues that decide the sense of a mention, and classifiers.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct Concept {
     pub except: Vec<String>,
 }
 
-/// Words that tell how mentions around them are meant: `no`, `last year`, `my neighbour`.
+/// Words that decide the sense of mentions around them: `no`, `last year`, `my neighbour`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Cue {
@@ -28,11 +28,11 @@ pub struct Cue {
     pub code: String,
     /// The effect on the mentions that it governs.
     pub effect: CueEffect,
-    /// How many words in front of it it governs, at most 30.
+    /// Number of words before it that it governs, at most 30.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub before: i64,
-    /// How many words behind it it governs, at most 30.
+    /// Number of words after it that it governs, at most 30.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub after: i64,
@@ -114,7 +114,7 @@ pub enum CueEffect {
     OtherSense,
     /// It was true and is over: "all fixed".
     Over,
-    /// Takes back earlier words: "actually", "no wait".
+    /// Retracts earlier words: "actually", "no wait".
     Correction,
     /// An affirmative answer.
     Yes,
@@ -122,7 +122,7 @@ pub enum CueEffect {
     No,
     /// Words before an answer that do not matter: "well", "euh".
     Filler,
-    /// In the agent's questions: a no takes nothing back: "anything else".
+    /// In the agent's questions: a no retracts nothing: "anything else".
     Besides,
 }
 

@@ -1,7 +1,6 @@
-//! Limits the time of compiling: the parser checks it between tokens, so that it stops in time for any source.
-//!
-//! In: the allowed CPU time of the thread for one compilation. Out: its result, and the time used. CPU time of the
-//! thread counts, not wall-clock time: a source that compiles on an idle machine also compiles on a busy one.
+//! Limits the time of compiling: the parser checks it between tokens, so that it stops in time for any source. The CPU
+//! time of the thread counts, not wall-clock time: a source that compiles on an idle machine also compiles on a busy
+//! one.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,7 +1,5 @@
-//! All functions that a script may call: the one list for registration, checks and documentation.
-//!
-//! In: nothing. Out: [`FUNCTIONS`], each with its signature, a sentence and an example that runs. Functions that are
-//! not in the list do not exist for a script; from the engine itself scripts have only the operators.
+//! All functions that a script may call: the one list for registration, checks and documentation. A script can call no
+//! other function; from the engine itself it has only the operators. The example of each function runs as a test.
 
 use std::cmp::Ordering;
 
@@ -69,7 +67,7 @@ functions! {
         r#"if quote.to > 900 { quote.cap(900, "at most nine hundred"); }"#,
         |engine| { engine.register_get("to", |_: &mut Quote| with_run(|run| host::range(run).map(|(_, to)| to))); };
     Method("quote") add / 2 "quote.add(amount, label)", Price,
-        "Adds to both ends of the price; less than nothing takes away. The label stands in the trace.",
+        "Adds to both ends of the price; a negative amount subtracts. The trace shows the label.",
         r#"quote.add(25.50, "weekend");"#,
         |engine| { engine.register_fn("add", |_: &mut Quote, amount: Dynamic, label: &str| host::change(AdjustmentKind::Add, &amount, label)); };
     Method("quote") percent / 2 "quote.percent(rate, label)", Price,
@@ -97,7 +95,7 @@ functions! {
         r#"if priority.level == "P4" { priority.set("P3", 3600); }"#,
         |engine| { engine.register_get("level", |_: &mut PriorityHandle| with_run(|run| host::current_priority(run).map(|(level, _)| level.name().to_owned()))); };
     Property("priority") sla_seconds / 0 "priority.sla_seconds", Priority,
-        "The seconds within which somebody should call back, so far.",
+        "The current number of seconds within which to call back.",
         r#"if priority.sla_seconds > 1800 { priority.set("P3", 1800); }"#,
         |engine| { engine.register_get("sla_seconds", |_: &mut PriorityHandle| with_run(|run| host::current_priority(run).map(|(_, sla)| sla))); };
     Method("priority") set / 2 "priority.set(level, seconds)", Priority,
@@ -105,7 +103,7 @@ functions! {
         r#"if says("flood*") { priority.set("P1", 900); }"#,
         |engine| { engine.register_fn("set", |_: &mut PriorityHandle, level: &str, sla: INT| host::set_priority(level, sla)); };
     Method("result") set / 1 "result.set(value)", Tool,
-        "What the tool answers: a text, a number, true, false or a list.",
+        "The tool's response: a string, a number, true, false or a list.",
         r#"result.set([1, "two", 3.5]);"#,
         |engine| { engine.register_fn("set", |_: &mut ResultHandle, value: Dynamic| host::set_result(&value)); };
     Method("result") say / 1 "result.say(text)", Tool,
@@ -113,7 +111,7 @@ functions! {
         r#"result.say("We can come tomorrow.");"#,
         |engine| { engine.register_fn("say", |_: &mut ResultHandle, text: &str| host::say(text)); };
     Function fact / 1 "fact(name)", Price,
-        "A fact by name, or `()` when it is not known. Texts are cut to 2,000 characters.",
+        "A fact by name, or `()` if it is unknown. Strings are cut to 2,000 characters.",
         r#"let metres = fact("metres"); if metres != () { quote.add(metres * 2, "per metre"); }"#,
         |engine| { engine.register_fn("fact", host::fact); };
     Function has / 1 "has(name)", Price,
@@ -125,15 +123,15 @@ functions! {
         r#"if says("sewage") || says("égout*") { priority.set("P2", 1800); }"#,
         |engine| { engine.register_fn("says", host::says); };
     Function mentions / 1 "mentions(word)", Priority,
-        "Whether the words occur, even where they are denied, past or somebody else's.",
+        "Whether the words occur, even if denied, past or about somebody else.",
         r#"if mentions("flood*") && !says("flood*") { priority.set("P3", 3600); }"#,
         |engine| { engine.register_fn("mentions", host::mentions); };
     Function arg / 1 "arg(name)", Tool,
-        "What the assistant gave the tool under this name, or `()`.",
+        "The assistant's argument with this name, or `()`.",
         r#"let rooms = arg("rooms"); if rooms == () { result.say("How many rooms?"); }"#,
         |engine| { engine.register_fn("arg", host::arg); };
     Function log / 1 "log(value)", Tool,
-        "A line for whoever tries the script; in calls it does nothing. At most 100 lines are shown.",
+        "Shows a line in a test run, at most 100; no effect in calls.",
         r#"log("metres: " + 12);"#,
         |engine| { engine.register_fn("log", |value: Dynamic| host::log(&value)); };
     Function round / 2 "round(value, places)", Tool,
@@ -157,35 +155,35 @@ functions! {
         "result.set(max(3, 2.5));",
         |engine| { engine.register_fn("max", |a: Dynamic, b: Dynamic| host::pick(a, b, true)); };
     Function number / 1 "number(value)", Tool,
-        "The number in a text, with a point or a comma, or `()`; a number is itself.",
+        "The number in a string, with a point or a comma, or `()`.",
         r#"result.set(number("12,5"));"#,
         |engine| { engine.register_fn("number", |value: Dynamic| host::parsed(&value)); };
     Function text / 1 "text(value)", Tool,
-        "A value as text.",
+        "A value as a string.",
         r#"result.set("about " + text(12.5));"#,
         |engine| { engine.register_fn("text", |value: Dynamic| super::values::to_text(&value)); };
     Function len / 1 "len(value)", Tool,
-        "How many characters a text has or values a list.",
+        "The number of characters or list items.",
         r#"result.set(len("drain") + [1, 2].len());"#,
         |engine| { engine.register_fn("len", |value: Dynamic| host::len(&value)); };
     Function contains / 2 "contains(whole, part)", Tool,
-        "Whether a list has a value, or a text another text; `part in whole` asks the same.",
+        "Whether a list or a string contains it; same as `part in whole`.",
         r#"result.set(contains(["H1", "H2"], "H2") && "trap" in "grease trap");"#,
         |engine| { engine.register_fn("contains", |whole: Dynamic, wanted: Dynamic| host::contains(&whole, &wanted)); };
     Function lower / 1 "lower(text)", Tool,
-        "A text in small letters.",
+        "A string in lower case.",
         r#"result.set(lower("Montréal"));"#,
         |engine| { engine.register_fn("lower", |text: &str| text.to_lowercase()); };
     Function trim / 1 "trim(text)", Tool,
-        "A text without the spaces at its ends.",
+        "A string without spaces at its ends.",
         r#"result.set(trim(" H2X 1Y4 "));"#,
         |engine| { engine.register_fn("trim", |text: &str| text.trim().to_owned()); };
     Function starts_with / 2 "starts_with(text, start)", Price,
-        "Whether a text begins with another.",
+        "Whether a string begins so.",
         r#"let code = fact("postal_code"); if code != () && starts_with(code, "J4") { quote.add(20, "South Shore"); }"#,
         |engine| { engine.register_fn("starts_with", |text: &str, start: &str| text.starts_with(start)); };
     Function split / 2 "split(text, separator)", Tool,
-        "The parts of a text between separators, without the spaces at their ends.",
+        "The parts of a string between separators, trimmed.",
         r#"result.set(split("kitchen, bath", ","));"#,
         |engine| { engine.register_fn("split", host::split); };
     Function type_of / 1 "type_of(value)", Tool,
@@ -255,7 +253,7 @@ mod tests {
             let Function {
                 name, form, signature, ..
             } = function;
-            assert!(seen.insert(*signature), "{signature} stands twice");
+            assert!(seen.insert(*signature), "{signature} is in the list twice");
             let (called, arguments) = signature.split_once('(').unwrap_or((signature, ")"));
             let expected = match form {
                 Form::Function => (*name).to_owned(),

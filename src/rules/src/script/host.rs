@@ -38,7 +38,6 @@ fn price_of(run: &Run) -> Result<Running, String> {
     run.price.ok_or_else(|| "there is no price here".to_owned())
 }
 
-/// The current priority.
 pub(super) fn current_priority(run: &Run) -> Result<(Priority, i64), String> {
     run.priority.ok_or_else(|| "there is no priority here".to_owned())
 }

@@ -1,7 +1,5 @@
-//! Compiles all scripts of a rulebook, each with the libraries that it imports.
-//!
-//! In: the rows, and the scripts of an older revision. Out: scripts ready to run. A script is recompiled only if it or
-//! a library that it uses changed; the others are shared. Circular imports are refused, and the circle is reported.
+//! Compiles all scripts of a rulebook, each with the libraries that it imports. A script is recompiled only if it or a
+//! library that it uses changed; the others are shared. Circular imports are refused, and the circle is reported.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;

@@ -1,10 +1,9 @@
-//! Rhai scripts for logic that rows cannot express, in a sandbox without input, output or a clock.
+//! Rhai scripts for logic that rows cannot express, in a sandbox without input, output or a clock. A script that fails
+//! leaves no effect, only a [`ScriptFault`].
 //!
-//! In: script rows, then facts and, by hook, a price range, a priority or a tool's arguments. Out: all effects of a
-//! script, or a [`ScriptFault`] and no effect. [`parsed`] and [`library`] compile on a separate thread ([`isolate`]),
-//! within the time limit of [`compile_clock`]. [`engine`] bounds the memory of a run and [`run`] its time.
-//! [`functions`] lists everything that scripts may call, [`host`] implements it and [`values`] converts the values.
-//! [`test_run`] is a test run for the author of a script.
+//! [`parsed`] and [`library`] compile on a separate thread ([`isolate`]), within the time limit of [`compile_clock`].
+//! [`engine`] bounds the memory of a run and [`run`] its time. [`functions`] lists everything that scripts may call,
+//! [`host`] implements it and [`values`] converts the values. [`test_run`] is a test run for the author of a script.
 
 mod compile_clock;
 mod engine;
@@ -58,7 +57,7 @@ pub const LIMITS: &[Limit] = &[
     limit("functions of a script", engine::MAX_FUNCTIONS),
     limit("variables that a function sees", engine::MAX_VARIABLES),
     limit("functions that call each other at once", engine::MAX_CALLS),
-    limit("bytes of a text", values::MAX_TEXT),
+    limit("bytes of a string", values::MAX_TEXT),
     limit("values of a list, with those of its lists", values::MAX_LIST),
     limit("milliseconds of a run", 20),
     limit("milliseconds of all scripts of a decision", 60),
@@ -73,7 +72,6 @@ const fn limit(name: &'static str, most: usize) -> Limit {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct ScriptFault {
-    /// The code of the script.
     pub code: String,
     /// The last revision that wrote it or a library that it uses.
     pub version: i64,
@@ -92,7 +90,6 @@ pub struct ScriptFault {
 /// A script ready to run.
 #[derive(Debug)]
 pub struct CompiledScript {
-    /// The row.
     row: Script,
     /// The last revision that wrote it or a library that it uses.
     version: i64,
@@ -116,7 +113,6 @@ struct LinkedSize {
 }
 
 impl CompiledScript {
-    /// The row.
     #[must_use]
     pub const fn row(&self) -> &Script {
         &self.row

@@ -1,8 +1,5 @@
-//! Parses the source of one script, before its libraries are known.
-//!
-//! In: a row. Out: the syntax tree, the imports and the functions, or the first fault with line, character and the
-//! nearest name. It also finds faults that Rhai would only report while running: calls of unknown functions, and the
-//! few things that escape its limits.
+//! Parses the source of one script, before its libraries are known. It also finds faults that Rhai would only report
+//! while running: calls of unknown functions, and the few things that escape its limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +63,7 @@ pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<ParsedScript, 
         return Err(fault(Position::NONE, "too_long", text));
     }
     if longest_row_of_names(source) > MAX_ROW {
-        let text = format!("more than {MAX_ROW} names stand in a row here");
+        let text = format!("more than {MAX_ROW} names in a row, separated only by commas");
         return Err(fault(Position::NONE, "too_complex", text));
     }
     let timed = compile_clock::within(COMPILE_DEADLINE, || ENGINE.compile_with_scope(&scope(), source));
@@ -233,7 +230,7 @@ fn only_functions(ast: &AST) -> Result<(), TextFault> {
     match ast.statements().iter().find(other) {
         None => Ok(()),
         Some(stmt) => {
-            let text = "a library holds functions and imports only: what stands outside of them never runs";
+            let text = "a library has only functions and imports: other code would never run";
             Err(fault(stmt.position(), "not_in_library", text.to_owned()))
         }
     }
@@ -284,7 +281,7 @@ impl Check<'_, '_> {
             }
             ASTNode::Stmt(Stmt::Import(_, at)) => {
                 let outermost = depth == 1 && self.parsed.ast.statements().iter().any(|stmt| stmt.position() == *at);
-                let text = "import stands at the top, outside of functions and blocks";
+                let text = "`import` must be at the top, outside of functions and blocks";
                 (!outermost).then(|| fault(*at, "bad_import", text.to_owned()))
             }
             ASTNode::Stmt(Stmt::Assignment(assignment)) => match &assignment.1.lhs {
@@ -294,7 +291,7 @@ impl Check<'_, '_> {
                     Some(fault(assignment.1.lhs.position(), "bad_assignment", text.to_owned()))
                 }
                 _ => {
-                    let text = "a list or text is not changed in place: build a new one with `+` or `+=`";
+                    let text = "a list or string cannot change in place: build a new one with `+` or `+=`";
                     Some(fault(assignment.1.lhs.position(), "bad_assignment", text.to_owned()))
                 }
             },

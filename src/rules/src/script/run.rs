@@ -1,8 +1,7 @@
-//! One run of one script: its input, its effects, and its time limit.
+//! One run of one script: its input, its effects, and its time limit. A failed run has no effect.
 //!
-//! In: facts and, by hook, a price range, a priority or a tool's arguments. Out: all effects of the script, or a fault
-//! and no effect. A run counts CPU time of its own thread and not wall-clock time, so that a busy machine makes no
-//! script fail. The waiting caller has a separate time limit, and an abandoned run stops.
+//! A run counts CPU time of its own thread and not wall-clock time, so that a busy machine makes no script fail. The
+//! waiting caller has a separate time limit, and an abandoned run stops.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! The scripts that a decision leaves out, with reasons; and script versions, for counting runs and faults.
+//! Lists the scripts that a decision leaves out, with reasons, and the script versions for which runs and faults are
+//! counted.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,6 @@ pub struct Skips {
 /// A version of a script, for which runs and faults are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ScriptVersion {
-    /// The code of the script.
     pub code: String,
     /// The last revision that wrote it or a library that it uses.
     pub version: i64,

@@ -37,9 +37,7 @@ pub struct Trial {
     pub range_before: Option<(Decimal, Decimal)>,
     /// Both ends of the price after.
     pub range_after: Option<(Decimal, Decimal)>,
-    /// The priority before.
     pub priority_before: Option<(Priority, i64)>,
-    /// The priority after.
     pub priority_after: Option<(Priority, i64)>,
     /// Its steps, as in the trace.
     pub steps: Vec<Step>,

@@ -1,7 +1,5 @@
-//! Converts values for scripts and from scripts.
-//!
-//! In: facts and JSON of any size. Out: values within the limits of scripts. In the other direction, exact numbers
-//! become strings, so that no float is used for an amount, and characters that PostgreSQL refuses are removed.
+//! Converts values for scripts and from scripts, within the limits of scripts. Exact numbers become strings on the way
+//! out, so that no float holds an amount, and characters that PostgreSQL refuses are removed.
 
 use rhai::{Array, Dynamic, EvalAltResult};
 use rust_decimal::Decimal;

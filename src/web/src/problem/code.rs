@@ -1,7 +1,5 @@
-//! The only table from a kind of error to its status and title.
-//!
-//! In: a [`Code`]. Out: the status, the title and whether the same request may be retried. Clients branch on the
-//! code. No other code in the program chooses a status for an error.
+//! The only table from a kind of error to its status, its title and whether to retry. Clients branch on the code. No
+//! other code in the program chooses a status for an error.
 
 use poem::http::StatusCode;
 
@@ -79,20 +77,20 @@ impl Code {
         use StatusCode as S;
         match self {
             Self::BadRequest           => line("bad_request", S::BAD_REQUEST, "The request cannot be understood", false),
-            Self::InvalidBody          => line("invalid_body", S::BAD_REQUEST, "The body is not what this operation takes", false),
-            Self::InvalidParameter     => line("invalid_parameter", S::BAD_REQUEST, "A parameter is not what this operation takes", false),
+            Self::InvalidBody          => line("invalid_body", S::BAD_REQUEST, "The body does not match this operation", false),
+            Self::InvalidParameter     => line("invalid_parameter", S::BAD_REQUEST, "A parameter is not valid for this operation", false),
             Self::Unauthorized         => line("unauthorized", S::UNAUTHORIZED, "Not authorized", false),
             Self::Forbidden            => line("forbidden", S::FORBIDDEN, "This key may not do that", false),
             Self::SignatureInvalid     => line("signature_invalid", S::FORBIDDEN, "The signature is missing or wrong", false),
             Self::NotFound             => line("not_found", S::NOT_FOUND, "Not found", false),
-            Self::MethodNotAllowed     => line("method_not_allowed", S::METHOD_NOT_ALLOWED, "This address does not take that method", false),
-            Self::NotAcceptable        => line("not_acceptable", S::NOT_ACCEPTABLE, "No kind of answer here is one that the client takes", false),
+            Self::MethodNotAllowed     => line("method_not_allowed", S::METHOD_NOT_ALLOWED, "This address does not allow that method", false),
+            Self::NotAcceptable        => line("not_acceptable", S::NOT_ACCEPTABLE, "No media type here is acceptable to the client", false),
             Self::RequestTimeout       => line("request_timeout", S::REQUEST_TIMEOUT, "The request took too long to arrive", true),
-            Self::Conflict             => line("conflict", S::CONFLICT, "This conflicts with what is stored", false),
+            Self::Conflict             => line("conflict", S::CONFLICT, "This conflicts with the current state", false),
             Self::QuotaReached         => line("quota_reached", S::CONFLICT, "A quota is reached", false),
             Self::StaleVersion         => line("stale_version", S::PRECONDITION_FAILED, "The row has changed since it was read", false),
             Self::PayloadTooLarge      => line("payload_too_large", S::PAYLOAD_TOO_LARGE, "The body is too large", false),
-            Self::UnsupportedMediaType => line("unsupported_media_type", S::UNSUPPORTED_MEDIA_TYPE, "This media type is not taken here", false),
+            Self::UnsupportedMediaType => line("unsupported_media_type", S::UNSUPPORTED_MEDIA_TYPE, "This media type is not supported here", false),
             Self::Unprocessable        => line("unprocessable", S::UNPROCESSABLE_ENTITY, "Each part can be read, but not together or not here", false),
             Self::RuleFault            => line("rule_fault", S::UNPROCESSABLE_ENTITY, "The rulebook would not work with this change", false),
             Self::IdempotencyKeyReused => line("idempotency_key_reused", S::UNPROCESSABLE_ENTITY, "This key belongs to another request", false),

@@ -1,8 +1,6 @@
-//! Classifies database errors as transient or internal.
-//!
-//! In: an error of SeaORM. Out: 503 with Retry-After if the same request may succeed later (connection lost, pool
-//! empty, lock or statement timed out, serialization failure, disk full), otherwise 500. The database's error text is
-//! only logged.
+//! Classifies database errors as transient or internal. A transient error (connection lost, pool empty, lock or
+//! statement timed out, serialization failure, disk full) becomes 503 with Retry-After, any other 500. The database's
+//! error text is only logged.
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 

@@ -1,11 +1,10 @@
-//! The error responses to clients.
+//! The error responses to clients, as `application/problem+json`.
 //!
-//! In: an error of ours, of the database or of the HTTP server. Out: one `application/problem+json` response.
 //! [`code`] is the table from a kind of error to its status. [`meaning`] explains each kind, and [`pages`] serves the
 //! explanations. [`database`] classifies database errors. [`payload`] is the body, and documents it for poem-openapi.
 //!
-//! A 5xx never contains its cause. The cause is logged once, when the [`Problem`] is created, with the request id
-//! that the client also gets.
+//! A 5xx never contains its cause. The cause is logged once, when the [`Problem`] is created, with the request id that
+//! the client also gets.
 
 pub mod code;
 pub mod database;
@@ -269,7 +268,7 @@ impl Problem {
             return Self::invalid_parameter(name, format!("`{name}` cannot be read: {reason}"));
         }
         let code = match Code::from_status(error.status()) {
-            // poem and poem-openapi answer 400 for both; their types tell them apart.
+            // poem and poem-openapi respond with 400 to both; only their types differ.
             Code::BadRequest | Code::InvalidBody | Code::InvalidParameter => {
                 if error.is::<poem_openapi::error::ParseRequestPayloadError>() {
                     Code::InvalidBody
@@ -285,8 +284,8 @@ impl Problem {
         match code {
             Code::NotFound => Self::new(code, "There is nothing at this address."),
             Code::Unauthorized => Self::unauthorized(),
-            Code::MethodNotAllowed => Self::new(code, "This address exists but does not take this method; see Allow."),
-            Code::PayloadTooLarge => Self::new(code, "The body is larger than this address takes."),
+            Code::MethodNotAllowed => Self::new(code, "This address exists but does not allow this method; see Allow."),
+            Code::PayloadTooLarge => Self::new(code, "The body is larger than the limit of this address."),
             _ => Self::new(code, error.to_string()),
         }
     }
@@ -295,7 +294,7 @@ impl Problem {
 /// The fixed detail of a server error.
 const fn fixed_detail(code: Code) -> &'static str {
     match code {
-        Code::Unavailable => "Ringbook cannot take this right now; send it again after the time in Retry-After.",
+        Code::Unavailable => "Ringbook cannot accept this right now; send it again after the time in Retry-After.",
         _ => "Ringbook failed to answer. The operator finds the cause in the log under this request id.",
     }
 }
@@ -332,7 +331,7 @@ impl ResponseError for Problem {
         if self.code == Code::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        // The rest of the body was not read: whoever sent its next request on this connection would get no response.
+        // The rest of the body was not read: a client that reuses this connection would get no response.
         if matches!(self.code, Code::PayloadTooLarge | Code::RequestTimeout) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

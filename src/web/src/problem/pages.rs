@@ -1,7 +1,5 @@
-//! The page of each kind of problem: what it means, what to do, whether to retry, and an example.
-//!
-//! In: the name of a code, or no name for all codes. Out: a page for people, or the same as JSON for programs. No key
-//! is needed, because the reader may be a client that was refused one.
+//! The page of each kind of problem: what it means, what to do, whether to retry, and an example; as HTML for people or
+//! JSON for programs. No key is needed, because the reader may be a client that was refused one.
 
 use std::fmt::Write as _;
 
@@ -40,7 +38,7 @@ fn all(request: &Request) -> Result<Response, Problem> {
 fn one(request: &Request) -> Result<Response, Problem> {
     let code = request.raw_path_param("code").and_then(Code::named);
     let code = code.ok_or_else(|| {
-        let detail = format!("There is no problem of this name; `{ADDRESS}` lists all of them.");
+        let detail = format!("There is no problem with this name; `{ADDRESS}` lists all of them.");
         Problem::new(Code::NotFound, detail)
     })?;
     match wanted(request)? {
@@ -51,7 +49,7 @@ fn one(request: &Request) -> Result<Response, Problem> {
 
 fn wanted(request: &Request) -> Result<&'static str, Problem> {
     accept::wanted(request, &[HTML, JSON]).ok_or_else(|| {
-        let detail = "`Accept` takes neither `text/html` nor `application/json`, which are what there is.";
+        let detail = "`Accept` allows neither `text/html` nor `application/json`, the two media types that exist.";
         Problem::new(Code::NotAcceptable, detail)
     })
 }

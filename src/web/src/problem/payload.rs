@@ -1,8 +1,6 @@
-//! The body of a problem, and how the OpenAPI document describes it.
-//!
-//! In: a [`Problem`]. Out: the JSON that RFC 9457 calls a problem, and a payload type for poem-openapi whose
-//! media type is `application/problem+json`, so that a response enum can hold it:
-//! `#[oai(status = 404)] NotFound(ProblemJson)`.
+//! The body of a problem (RFC 9457), and how the OpenAPI document describes it. The payload type for poem-openapi has
+//! the media type `application/problem+json`, so that a response enum can hold it: `#[oai(status = 404)]
+//! NotFound(ProblemJson)`.
 
 use poem::{IntoResponse, Response, error::ResponseError};
 use poem_openapi::{

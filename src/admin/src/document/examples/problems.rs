@@ -101,7 +101,7 @@ fn problem(code: Code, is_sheet: bool) -> Problem {
         Code::VersionRequired => {
             "It exists: bring the `version` that was read, in the body or as `If-Match: \"version\"`."
         }
-        Code::PayloadTooLarge => "The body is larger than the 1048576 bytes taken here.",
+        Code::PayloadTooLarge => "The body is larger than the limit of 1048576 bytes.",
         Code::UnsupportedMediaType => "The body must be JSON: send `Content-Type: application/json`.",
         Code::IdempotencyKeyReused => "Another request was sent under this `Idempotency-Key`; use a new one.",
         _ => code.title(),

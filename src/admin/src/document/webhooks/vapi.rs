@@ -37,7 +37,7 @@ const KINDS: &[MessageType] = &[
     kind(
         "VapiAssistantRequest",
         &["assistant-request"],
-        "Who takes this call?",
+        "Which assistant answers this call?",
         "VapiAssistant",
     ),
     kind(
@@ -55,7 +55,7 @@ const KINDS: &[MessageType] = &[
     kind(
         "VapiKnowledgeBaseRequest",
         &["knowledge-base-request"],
-        "What do we know about what the caller asks?",
+        "Which documents help to answer the caller?",
         "VapiDocuments",
     ),
     kind(
@@ -217,7 +217,7 @@ fn call() -> Value {
         "id": {"type": "string", "maxLength": 255, "description": "Vapi's id of the call."},
         "type": text("`inboundPhoneCall` and the like."),
         "status": text("The call's state when the message was made."),
-        "createdAt": text("When Vapi heard of it, RFC 3339."),
+        "createdAt": text("When Vapi created it, RFC 3339."),
         "startedAt": text("When it was picked up, RFC 3339."),
         "endedAt": text("When it ended, RFC 3339."),
         "customer": party("Who calls."),
@@ -275,7 +275,7 @@ fn own_fields(schema: &str) -> Value {
         }),
         "VapiHandoffDestinationRequest" => json!({
             "parameters": {"type": "object", "description": "What the model gave.", "properties": {
-                "destination": text("Whom it wants."), "reason": text("Why."),
+                "destination": text("The requested destination."), "reason": text("Why."),
             }},
         }),
         "VapiKnowledgeBaseRequest" => json!({"messages": turns}),

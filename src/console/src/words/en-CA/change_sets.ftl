@@ -99,7 +99,7 @@ change-set-test-running = { $count ->
   }
 change-set-test-progress = Progress of the test
 change-set-test-stop = Stop
-change-set-test-reload = Load the page anew to see how far it is
+change-set-test-reload = Reload the page to see its progress
 change-set-test-old = The change set was changed after this test. Test again.
 change-set-test-calls = { $count ->
     [0] No call

@@ -11,7 +11,7 @@ notices-times = { $count ->
    *[other] { $count } times, first
   }
 notices-done-resolved = The notice is done.
-notices-done-resent = The message is on its way again. Its notice goes away when Twilio takes it.
+notices-done-resent = The message is queued again. Its notice closes when Twilio accepts it.
 notices-done-released = The script runs again from the next call on.
 notices-done-replayed = { $count ->
     [0] No message could be processed. The details say why.
@@ -72,15 +72,15 @@ advice-sms-credentials-refused = Correct the account SID and the auth token. Sen
 advice-sms-account-capped = Reach the people on call another way today, and ask Twilio for a higher limit.
 advice-sms-account-incomplete = Store what is missing. Sending starts again by itself.
 advice-sms-no-account = Connect Twilio, or let messages only be recorded. Waiting messages are given up after six hours.
-advice-sms-cap-near = Raise the daily cap in the settings if these messages are meant; else find out what sends them.
-advice-sms-cap-reached = Call back the leads that nobody was notified of. Raise the daily cap, then resend what still matters.
+advice-sms-cap-near = Raise the daily cap in the settings if these messages are intended; else find out what sends them.
+advice-sms-cap-reached = Call back the leads about which nobody was notified. Raise the daily cap, then resend what still matters.
 advice-p1-not-taken = Call the customer back now, then say who takes it.
 advice-p1-contested = Call both contacts. Make sure that somebody calls the customer back.
 advice-change-set-waits = Somebody who had no hand in it reads it, and approves or rejects it.
 advice-scheduled-publish-refused = The change set says why. Correct it and publish it again, or discard it.
 advice-script-quarantined = Calls are answered without it for ten minutes. Correct it, or let it run again.
 advice-script-failed = Calls are answered without it. Correct it or delete it.
-advice-message-set-aside = They are kept as they came. When the cause is mended, an administrator takes them in again.
+advice-message-set-aside = They are stored as received. When the cause is fixed, an administrator replays them.
 advice-spool-in-use = They are being recorded now. Find out why the database was away.
 advice-spool-refused = Make room on the disk, and see in Vapi’s log which calls are missing.
 advice-spool-message-set-aside = The log names the reason. It is tried again at the next start.

@@ -29,7 +29,7 @@ prices-paste-fill = Fill in and compare
 prices-paste-empty = There is nothing to fill in: paste at least one line.
 prices-paste-columns = needs two columns: a code and a price
 prices-paste-unknown = no service and no adjustment has this code or name
-prices-paste-twice = stands twice
+prices-paste-twice = is in the list twice
 prices-paste-refused = is refused and has no price
 prices-pasted = { $count ->
     [0] No line matches a row.
