@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use intake::auth::verify::{HmacSettings, Payload, Scheme, Secret, sign};
 use serde_json::{Value, json};
 use simulate::dice::Dice;
-use simulate::jobs::Wish;
+use simulate::jobs::SimulatedCaller;
 
 /// The path for reports.
 const PATH: &str = "/webhooks/vapi";
@@ -121,16 +121,16 @@ fn report(mut dice: Dice, urgent: bool, now: DateTime<Utc>) -> Value {
 }
 
 /// An urgent caller (with water in the house, or calling for a town) or one who is not urgent.
-fn caller(dice: &mut Dice, urgent: bool) -> Wish {
+fn caller(dice: &mut Dice, urgent: bool) -> SimulatedCaller {
     loop {
-        let wish = Wish::draw(dice);
+        let wish = SimulatedCaller::draw(dice);
         if (wish.job.flood || wish.municipal) == urgent {
             return wish;
         }
     }
 }
 
-fn structured(wish: &Wish) -> Value {
+fn structured(wish: &SimulatedCaller) -> Value {
     let mut structured = json!({"serviceType": wish.service_type, "city": wish.city, "postalCode": wish.postal_code,
         "urgency": wish.urgency, "complexity": wish.complexity, "problemDescription": wish.problem,
         "address": wish.address, "customerName": wish.name, "customerPhone": wish.number,
@@ -142,7 +142,7 @@ fn structured(wish: &Wish) -> Value {
 }
 
 /// The caller's words, by turn.
-fn said(dice: &mut Dice, wish: &Wish) -> [String; TURNS / 2] {
+fn said(dice: &mut Dice, wish: &SimulatedCaller) -> [String; TURNS / 2] {
     let say = |french: &str, english: &str| if wish.french { french } else { english }.to_owned();
     let days = dice.between(2, 30);
     [

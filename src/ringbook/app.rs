@@ -12,7 +12,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::checks::{database_file_check, outbox_check, refuge_report, rulebook_check, with_replica_check};
+use self::checks::{database_file_check, fallback_report, outbox_check, rulebook_check, with_replica_check};
 pub use self::routes::{Pages, routes};
 use self::without_database::{DatabaseAtStart, MakeReady, open_spool};
 use self::workers::start_workers;
@@ -59,10 +59,10 @@ use web::rate_limit::Allowance;
 use web::{RateLimiter, descriptors, server};
 
 /// How long requests and tasks may take to end at shutdown.
-const LAST_ORDERS: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long sends may take to end at shutdown: longer than a request to Twilio may, so that no send ends with an ambiguous
 /// outcome.
-const LAST_SENDS: Duration = Duration::from_secs(20);
+const SEND_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Maximum time before the first connection for compiling the default rulebook and making one decision.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -208,7 +208,7 @@ impl App {
             .with("rulebook", rulebook_check(&current))
             .with_vital("database_file", database_file_check(&settings))
             .with("outbox", outbox_check(&primary, &clock))
-            .with_refuge(refuge_report(&spool, &snapshots, &clock));
+            .with_fallback(fallback_report(&spool, &snapshots, &clock));
         let checks = with_replica_check(checks, &connections.replica);
         let scheduler = Scheduler::new(db.clone(), publisher.clone(), clock.clone());
         let leases = Leases::new(db.clone(), clock.clone());
@@ -278,7 +278,7 @@ impl App {
     ///
     /// # Errors
     /// Same as [`App::start`], and if no server was ever started on the database.
-    pub async fn over_what_is(settings: Settings, clock: Clock) -> Result<Self, AppError> {
+    pub async fn start_existing(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         migrate::up(&settings.database).await?;
         let db = connect::open(&settings.database, None).await?;
         let started = bootstrap::is_started(&settings, &db.read).await;
@@ -375,7 +375,13 @@ impl App {
             let (listener, closing) = (listen(address).await?, closing.clone());
             // With a separate limit, which clients of other addresses cannot use up.
             let connections = Connections::new(ConnectionLimits::of_total(PAGES_CONNECTIONS), proxies.clone());
-            let served = server::serve(listener, pages, connections, closing.cancelled_owned(), LAST_ORDERS);
+            let served = server::serve(
+                listener,
+                pages,
+                connections,
+                closing.cancelled_owned(),
+                SHUTDOWN_TIMEOUT,
+            );
             self.tasks.spawn(async move {
                 if let Err(error) = served.await {
                     tracing::error!(%error, %address, "the pages at this address are no longer served");
@@ -385,11 +391,14 @@ impl App {
         start_workers(&self);
         let connections = Connections::new(self.connection_limits(), proxies.clone());
         let everything = routes(&self, Pages::public(&self.settings));
-        let outcome = server::serve(listener, everything, connections, stop, LAST_ORDERS).await;
+        let outcome = server::serve(listener, everything, connections, stop, SHUTDOWN_TIMEOUT).await;
         closing.cancel();
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(LAST_SENDS, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(SEND_SHUTDOWN_TIMEOUT, self.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(
                 tasks = self.tasks.len(),
                 "stopping while some work has not ended; it continues after the next start"
@@ -397,13 +406,13 @@ impl App {
         }
         // After the last message was recorded.
         let counted = self.hits.flush(&self.db, self.clock.now());
-        if !matches!(tokio::time::timeout(LAST_ORDERS, counted).await, Ok(Ok(()))) {
+        if !matches!(tokio::time::timeout(SHUTDOWN_TIMEOUT, counted).await, Ok(Ok(()))) {
             tracing::warn!("the last rule hits could not be written");
         }
         self.deadline.fallback.spool.close().await;
         for db in [self.deadline.gate.db(), self.db, self.read] {
             // Do not wait for a connection that hangs.
-            match tokio::time::timeout(LAST_ORDERS, db.close()).await {
+            match tokio::time::timeout(SHUTDOWN_TIMEOUT, db.close()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "a database pool did not close"),
                 Err(_) => tracing::warn!("a database pool did not close in time"),

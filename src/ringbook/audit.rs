@@ -11,7 +11,7 @@ use store::audit_verify::NotedHead;
 use store::{audit_head, audit_log};
 
 /// Interval between two log lines with the head.
-pub const EVERY: Duration = Duration::from_hours(1);
+pub const HEAD_LOG_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Starts the chain on an empty log. Existing entries without a head are reported as broken.
 ///
@@ -37,7 +37,7 @@ pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr>
 }
 
 /// Logs the head at start and at shutdown. In between, one of the instances logs it every hour.
-pub async fn tell_at_both_ends(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
+pub async fn log_head_at_start_and_end(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
     tell(&db, &key).await;
     stop.cancelled().await;
     tell(&db, &key).await;

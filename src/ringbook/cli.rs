@@ -398,7 +398,7 @@ fn server_address(text: &str) -> Result<String, String> {
 }
 
 /// Prints an error to standard error.
-fn complain(text: &str) {
+fn print_error(text: &str) {
     let _ = writeln!(std::io::stderr(), "ringbook: {text}");
 }
 

@@ -118,7 +118,7 @@ impl Checks {
 
     /// Adds the fallback without the database: while it works, the server accepts traffic.
     #[must_use]
-    pub fn with_refuge(mut self, fallback: impl Fn() -> (bool, Option<String>) + Send + Sync + 'static) -> Self {
+    pub fn with_fallback(mut self, fallback: impl Fn() -> (bool, Option<String>) + Send + Sync + 'static) -> Self {
         self.fallback = Some(Arc::new(fallback));
         self
     }
@@ -403,7 +403,7 @@ mod tests {
         let failing = |can| {
             Checks::default()
                 .with("outbox", || async { Err("a text has been due for 700 s") })
-                .with_refuge(move || (can, None))
+                .with_fallback(move || (can, None))
         };
         assert_eq!(failing(true).run().await.status, "degraded");
         assert_eq!(failing(false).run().await.status, "not ready");
@@ -413,7 +413,7 @@ mod tests {
     async fn what_loses_messages_is_not_ready_whatever_can_be_spooled() {
         let report = Checks::default()
             .with_vital("database_file", || async { Err("the file was moved away") })
-            .with_refuge(|| (true, None))
+            .with_fallback(|| (true, None))
             .run()
             .await;
         assert_eq!(report.status, "not ready");

@@ -138,7 +138,7 @@ const PATHS: [Path; 6] = [
     },
 ];
 
-/// Makes every `operation` on `table` fail, until [`mend`].
+/// Makes every `operation` on `table` fail, until [`repair`].
 async fn sabotage(server: &TestApp, database: Database, table: &str, operation: &str) {
     let sql = match database {
         Database::Sqlite => format!(
@@ -153,7 +153,7 @@ async fn sabotage(server: &TestApp, database: Database, table: &str, operation: 
     server.sql(&sql).await;
 }
 
-async fn mend(server: &TestApp, database: Database, table: &str) {
+async fn repair(server: &TestApp, database: Database, table: &str) {
     server
         .sql(&match database {
             Database::Sqlite => "DROP TRIGGER broken".to_owned(),
@@ -230,7 +230,7 @@ async fn whatever_statement_fails_nothing_of_the_message_remains(database: Datab
                     let inbox = (table, operation) == ("webhook_events", "INSERT");
                     assert_eq!(refused_it, inbox, "{} {table} {operation}", path.name);
                 }
-                mend(&server, database, table).await;
+                repair(&server, database, table).await;
                 assert!(!refused(&server, &message).await, "{} {table} {operation}", path.name);
                 let (rest, _) = but_for_the_poisoned(server.everything_of(&call).await);
                 assert_ne!(rest, before);
@@ -253,7 +253,7 @@ async fn an_unreadable_message_that_cannot_be_kept_is_asked_for_again(database: 
     sabotage(&server, database, "webhook_events", "INSERT").await;
     assert!(refused(&server, b"{\"message\":").await);
     assert_eq!(server.counts(["webhook_events"]).await, [0]);
-    mend(&server, database, "webhook_events").await;
+    repair(&server, database, "webhook_events").await;
     assert!(!refused(&server, b"{\"message\":").await);
     assert_eq!(server.only_row("webhook_events").await["state"], "unreadable");
     server.stop().await;

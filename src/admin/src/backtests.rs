@@ -43,7 +43,7 @@ pub const LIST: ListSpec = ListSpec {
 const DAYS: i64 = 30;
 const MOST_DAYS: i64 = 3_650;
 /// Poll interval of an event stream.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(300);
+const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(300);
 
 pub struct BacktestsApi(pub AdminState);
 
@@ -141,8 +141,8 @@ impl BacktestsApi {
         rulebook: RulebookInPath,
         body: Body<NewBacktest>,
     ) -> Result<StartBacktestResponse, Fails<StartsBacktest>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let asked = self.asked(standing, body.0, &key).await?;
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let asked = self.asked(head_rows, body.0, &key).await?;
         let row = self.0.backtests.ask(asked).await.map_err(refused)?;
         let location = format!("/admin/v1/rulebooks/{}/backtests/{}", rulebook.0, row.id);
         Ok(StartBacktestResponse::Taken(Json(self.view(&key, row)), location))
@@ -267,7 +267,7 @@ impl Follower {
                     return Some((now, self));
                 }
             }
-            stopping.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await?;
+            stopping.run_until_cancelled(tokio::time::sleep(POLL_INTERVAL)).await?;
         }
         None
     }
@@ -285,11 +285,11 @@ impl BacktestsApi {
 
     async fn asked(
         &self,
-        standing: HeadRows,
+        head_rows: HeadRows,
         wanted: NewBacktest,
         caller: &Caller,
     ) -> Result<BacktestRequest, Problem> {
-        let rulebook_id = standing.rulebook_id;
+        let rulebook_id = head_rows.rulebook_id;
         let now = self.0.clock.now();
         let until = wanted.until.unwrap_or(now);
         let days = wanted.days.unwrap_or(DAYS);
@@ -316,7 +316,7 @@ impl BacktestsApi {
         let candidate = match (wanted.change_set, wanted.changes, wanted.revision) {
             (Some(id), None, None) => change_sets::candidate(&self.0, rulebook_id, id).await?,
             (None, Some(changes), None) => {
-                let edits = change_sets::read_changes(&standing, &[], changes, "/changes")?;
+                let edits = change_sets::read_changes(&head_rows, &[], changes, "/changes")?;
                 told["changes"] = serde_json::to_value(&edits).map_err(|error| Problem::internal(&error))?;
                 change_sets::planned(&self.0, rulebook_id, &edits).await?
             }
@@ -334,7 +334,7 @@ impl BacktestsApi {
         };
         // A candidate made just now is based on the current head.
         let base = if wanted.revision.is_some() {
-            standing.revision
+            head_rows.revision
         } else {
             candidate.revision() - 1
         };

@@ -129,8 +129,8 @@ impl CalendarFeedsApi {
         once: Once,
         body: Body<NewCalendarFeed>,
     ) -> Result<IdempotentResponse<CreateFeedResponse>, Fails<CreatesFeed>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let rulebook_id = standing.rulebook_id;
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let rulebook_id = head_rows.rulebook_id;
         let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
             Begun::Go(claim) => claim,
             Begun::Again(answer) => return Ok(answer),
@@ -138,7 +138,7 @@ impl CalendarFeedsApi {
         let NewCalendarFeed { name, contact } = body.0;
         if let Some(code) = contact
             .as_deref()
-            .filter(|code| !standing.rows().contacts.contains_key(*code))
+            .filter(|code| !head_rows.rows().contacts.contains_key(*code))
         {
             let detail = missing::<Contact>(code).detail().to_owned();
             return Err(Problem::fault("/contact", "not_found", detail).into());

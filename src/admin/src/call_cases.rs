@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::auth::{Caller, Editor, Key};
 use super::body::Body;
 use super::change_sets::candidate::would_be;
-use super::errors::{Fails, KeptCall};
+use super::errors::{CreatesCallCase, Fails};
 use super::publishing;
 use super::responses::{Json, RowWithVersion, etag};
 use super::row_checks::{check_code, checked_comment};
@@ -80,7 +80,7 @@ impl CallCasesApi {
         /// Vapi's id of the call.
         call_id: Path<String>,
         body: Body<NewCase>,
-    ) -> Result<NewRow<RowWithVersion<Case>>, Fails<KeptCall>> {
+    ) -> Result<NewRow<RowWithVersion<Case>>, Fails<CreatesCallCase>> {
         let NewCase {
             code,
             comment,
@@ -115,14 +115,14 @@ pub(super) async fn publish_case(
     comment: String,
 ) -> Result<Arc<StoredRow<Case>>, Problem> {
     let cases = &loaded.rulebook.rows().cases;
-    let standing = cases.get(&case.code).map(|stored| stored.version);
+    let head_rows = cases.get(&case.code).map(|stored| stored.version);
     let value = serde_json::to_value(case).map_err(|error| Problem::internal(&error))?;
     let new = Precondition {
         if_none_match: Some("*".to_owned()),
         ..Precondition::default()
     };
     let id = loaded.rulebook_id;
-    let (stored, _) = write::<Case>(state, caller, id, &case.code, value, &new, standing, comment).await?;
+    let (stored, _) = write::<Case>(state, caller, id, &case.code, value, &new, head_rows, comment).await?;
     Ok(stored)
 }
 
@@ -137,8 +137,8 @@ pub(super) async fn add_to_set(
     (set, version): (Uuid, i64),
     case: Case,
 ) -> Result<StoredRow<Case>, Problem> {
-    let standing = state.standing(caller, rulebook).await?;
-    let rows = would_be(state, &standing, set).await?;
+    let head_rows = state.head_rows(caller, rulebook).await?;
+    let rows = would_be(state, &head_rows, set).await?;
     check_code(&case.code)?;
     if rows.cases.contains_key(&case.code) {
         let detail = format!("The change set or the head has a case `{}` already.", case.code);
@@ -150,7 +150,7 @@ pub(super) async fn add_to_set(
         row: serde_json::to_value(&case).map_err(|error| Problem::internal(&error))?,
         expected: ExpectedVersion::Absent,
     };
-    let (publisher, author, rulebook_id) = (Arc::clone(&state.publisher), caller.author(), standing.rulebook_id);
+    let (publisher, author, rulebook_id) = (Arc::clone(&state.publisher), caller.author(), head_rows.rulebook_id);
     let adding = dry_run::spawn(async move {
         publisher
             .add_changes(rulebook_id, set, version, vec![edit], &author)

@@ -126,15 +126,15 @@ impl ChangeSetsApi {
         once: Once,
         body: Body<NewChangeSet>,
     ) -> Result<IdempotentResponse<OpenChangeSetResponse>, Fails<OpensChangeSet>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let claim = match once.begin(&self.0, &key, Some(standing.rulebook_id)).await? {
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let claim = match once.begin(&self.0, &key, Some(head_rows.rulebook_id)).await? {
             Begun::Go(claim) => claim,
             Begun::Again(answer) => return Ok(answer),
         };
         let comment = body_comment(Some(body.0.comment))?.unwrap_or_default();
-        let edits = parse_edits::read(&standing, &[], body.0.changes, "/changes")?;
+        let edits = parse_edits::read(&head_rows, &[], body.0.changes, "/changes")?;
         let (publisher, author) = (Arc::clone(&self.0.publisher), key.author());
-        let rulebook_id = standing.rulebook_id;
+        let rulebook_id = head_rows.rulebook_id;
         let opened = publisher.open_set(rulebook_id, &comment, edits, &author).await;
         let opened = finished(&self.0, rulebook_id, Ok(opened), &EditedRow::default()).await?;
         let version = etag(opened.set.version);
@@ -188,10 +188,10 @@ impl ChangeSetsApi {
         version: Query<Option<i64>>,
         body: Body<NewChange>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let rulebook_id = standing.rulebook_id;
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let rulebook_id = head_rows.rulebook_id;
         let (read, stored) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
-        let edits = parse_edits::read(&standing, &stored.edits(), vec![body.0], "")?;
+        let edits = parse_edits::read(&head_rows, &stored.edits(), vec![body.0], "")?;
         let work = move |read: Read| async move {
             let Read { publisher, author, .. } = &read;
             publisher
@@ -331,11 +331,11 @@ impl ChangeSetsApi {
         version: Query<Option<i64>>,
         body: Body<PublishRequest>,
     ) -> Result<PatchedRow<ChangeSetState>, Fails<Publishing>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let rulebook_id = standing.rulebook_id;
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let rulebook_id = head_rows.rulebook_id;
         let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let comment = body_comment(body.0.comment)?;
-        let at = schedule_time::read(body.0.at.as_deref(), &standing, self.0.clock.now())?;
+        let at = schedule_time::read(body.0.at.as_deref(), &head_rows, self.0.clock.now())?;
         let task = dry_run::spawn(async move {
             let (comment, Read { publisher, author, .. }) = (comment.as_deref(), &read);
             match at {

@@ -15,10 +15,10 @@ const MAX_AT_ONCE: usize = 64;
 
 /// Requests in progress, by key. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
-pub struct AtOnce(Arc<OnTheirWay>);
+pub struct ConcurrencyLimit(Arc<InFlight>);
 
 #[derive(Debug, Default)]
-struct OnTheirWay {
+struct InFlight {
     /// Keys are counted by a randomly seeded hash: no key is stored, and nobody can construct two keys that collide.
     hasher: RandomState,
     counts: Mutex<HashMap<u64, usize>>,
@@ -27,11 +27,11 @@ struct OnTheirWay {
 /// A request in progress, until this is dropped.
 #[derive(Debug)]
 pub struct RequestSlot {
-    all: AtOnce,
+    all: ConcurrencyLimit,
     key: u64,
 }
 
-impl AtOnce {
+impl ConcurrencyLimit {
     /// A place for a request with this key.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_key_has_so_many_places_and_takes_none_of_another() {
-        let all = AtOnce::default();
+        let all = ConcurrencyLimit::default();
         let mut places: Vec<RequestSlot> = (0..MAX_AT_ONCE).map(|_| all.enter("one").unwrap()).collect();
         let refused = all.enter("one").unwrap_err();
         assert_eq!(refused.code(), Code::RateLimited);

@@ -74,7 +74,7 @@ fn build() -> Value {
     let from_webhook = FromWebhook {
         read_message: Arc::new(|_, _| None),
         read_auth: Arc::new(Ok),
-        take_again: Arc::new(|_, _| Box::pin(async { Ok("recorded") })),
+        replay_message: Arc::new(|_, _| Box::pin(async { Ok("recorded") })),
         word_sms: Arc::new(|_, _, _, _, _| None),
     };
     let backtests = Backtests::nowhere(nowhere.clone(), clock.clone());
@@ -105,19 +105,19 @@ fn build() -> Value {
     });
     document["servers"] = json!([{"url": "/", "description": "This server."}]);
     document["tags"] = operations::tags();
-    schemas::mend(&mut document);
+    schemas::correct(&mut document);
     decisions::add(&mut document);
     let paths = std::mem::take(&mut document["paths"]);
     document["paths"] = Value::Object(named_paths(paths));
-    operations::tell(&mut document);
+    operations::add(&mut document);
     keywords::add(&mut document);
     parameters::limit(&mut document);
     links::add(&mut document);
-    behaviour::tell(&mut document);
+    behaviour::add(&mut document);
     examples::add(&mut document, &state.sample);
     examples::problems::add(&mut document);
     examples::recorded::add(&mut document);
-    response_headers::tell(&mut document);
+    response_headers::add(&mut document);
     document["webhooks"] = webhooks::all();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         webhooks::vapi::add_schemas(schemas);

@@ -19,7 +19,7 @@ pub const READS: &[&str] = &[
 ];
 
 /// Writes that have no dry run, each with the reason.
-pub const NO_TRIAL: &[(&str, &str)] = &[(
+pub const WITHOUT_DRY_RUN: &[(&str, &str)] = &[(
     "replay_webhook_events",
     "A set of messages cannot be tried: each is recorded in its own transaction, and the next one depends on it. \
      Try one message with `replay_webhook_event`.",
@@ -29,15 +29,17 @@ pub const NO_TRIAL: &[(&str, &str)] = &[(
 ///
 /// # Errors
 /// 400 if it is neither `true` nor `false`, or is repeated.
-pub fn said(request: &Request) -> Result<Option<bool>, Problem> {
+pub fn parameter_value(request: &Request) -> Result<Option<bool>, Problem> {
     let wrong = |code: &str, detail: &str| {
         let fault = FieldFault::new(PARAMETER, code, detail);
         Problem::new(Code::InvalidParameter, detail).with_errors(vec![fault])
     };
     let pairs: Vec<(String, String)> = request.params().unwrap_or_default();
-    let mut said = pairs.iter().filter(|(name, _)| name == PARAMETER);
-    let Some((_, value)) = said.next() else { return Ok(None) };
-    if said.next().is_some() {
+    let mut parameter_value = pairs.iter().filter(|(name, _)| name == PARAMETER);
+    let Some((_, value)) = parameter_value.next() else {
+        return Ok(None);
+    };
+    if parameter_value.next().is_some() {
         return Err(wrong("repeated", "`dry_run` is given twice."));
     }
     match value.as_str() {
@@ -50,7 +52,7 @@ pub fn said(request: &Request) -> Result<Option<bool>, Problem> {
 /// 400: this operation has no dry run.
 #[must_use]
 pub fn refused(operation: &str) -> Problem {
-    let why = NO_TRIAL
+    let why = WITHOUT_DRY_RUN
         .iter()
         .find(|(id, _)| *id == operation)
         .map_or("This operation writes nothing: leave `dry_run` out.", |(_, why)| *why);

@@ -340,9 +340,9 @@ impl Particular for StartsBacktest {
 }
 
 /// Marker: reads the statement of a period.
-pub struct Counting;
+pub struct ReadsStatement;
 
-impl Particular for Counting {
+impl Particular for ReadsStatement {
     const CODES: &'static [(Code, &'static str)] = &[(
         Code::Unprocessable,
         "The period has more than 20,000 calls, leads or SMS messages: read its days.",
@@ -357,9 +357,9 @@ impl Particular for Resolving {
 }
 
 /// Marker: creates a case from a call.
-pub struct KeptCall;
+pub struct CreatesCallCase;
 
-impl Particular for KeptCall {
+impl Particular for CreatesCallCase {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
@@ -422,9 +422,9 @@ impl Particular for CreatesFeedbackCase {
 }
 
 /// Marker: acknowledges a lead, with an `Idempotency-Key`.
-pub struct TakenOnce;
+pub struct AcknowledgesLead;
 
-impl Particular for TakenOnce {
+impl Particular for AcknowledgesLead {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,

@@ -18,7 +18,7 @@ use super::explanation::Explanation;
 use super::masking;
 use super::responses::ReadResponse;
 use super::sms_messages::{SmsCost, cost};
-use super::state::{AdminState, RulebookInPath, WordSms, unloadable};
+use super::state::{AdminState, RulebookInPath, WriteSmsBody, unloadable};
 use super::view_at::both_states;
 use revisions::cache::LoadError;
 use rules::Rulebook;
@@ -100,8 +100,8 @@ impl EvaluateApi {
         explain: Query<Option<bool>>,
         body: Body<EvaluateRequest>,
     ) -> Result<ReadResponse<Evaluation>, Fails<EvaluatesCall>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let (rulebook_id, head) = (standing.rulebook_id, standing.revision);
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let (rulebook_id, head) = (head_rows.rulebook_id, head_rows.revision);
         let book = match (revision.0, change_set.0) {
             (None, None) => self.0.open(&key, &rulebook.0).await?.rulebook,
             (None, Some(id)) => change_sets::candidate(&self.0, rulebook_id, id).await?,
@@ -160,7 +160,7 @@ impl EvaluateApi {
 /// The SMS messages about a decision, before any is masked.
 fn messages(
     book: &Rulebook,
-    word: &WordSms,
+    word: &WriteSmsBody,
     decision: &Decision,
     extracted: &ExtractedFacts,
     at: DateTime<Utc>,

@@ -180,7 +180,7 @@ impl EventReplaysApi {
             let mut failed = None;
             for (rulebook, row) in rows {
                 let id = row.id;
-                match (state.from_webhook.take_again)(rulebook.clone(), row).await {
+                match (state.from_webhook.replay_message)(rulebook.clone(), row).await {
                     Ok(became) => {
                         *counts.entry(became).or_default() += 1;
                         let became = became.to_owned();

@@ -73,24 +73,24 @@ impl GuardRailsApi {
     ) -> Result<FoundRow<GuardRails>, Fails<SettingsWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let guards = checked(&body.0)?;
-        let standing = guard_rails::read(self.0.latest(), rulebook_id).await?;
+        let head_rows = guard_rails::read(self.0.latest(), rulebook_id).await?;
         let said = Precondition {
             body: body.0.version,
             if_match: if_match.0,
             if_none_match: None,
         };
         let what = format!("`guard-rails` of rulebook `{}`", rulebook.0);
-        let current = standing.as_ref().map(|row| row.version);
+        let current = head_rows.as_ref().map(|row| row.version);
         expected(&said, current, &what)?;
         let version = current.unwrap_or_default() + 1;
-        let before = standing.map(|row| row.guards()).transpose()?;
+        let before = head_rows.map(|row| row.guards()).transpose()?;
         let entry = audited_write::entry(
             &self.0,
             &key,
             Some(rulebook_id),
             ("update", "guard-rails", &rulebook.0),
-            before.as_ref().map(told),
-            Some(told(&guards)),
+            before.as_ref().map(as_json),
+            Some(as_json(&guards)),
         );
         let row = guard_rails::Model::of(rulebook_id, &guards, version, self.0.clock.now());
         let write = audited_write::write(&self.0, entry, move |tx| {
@@ -143,7 +143,7 @@ fn checked(body: &GuardRails) -> Result<Limits, Problem> {
     })
 }
 
-fn told(guards: &Limits) -> Value {
+fn as_json(guards: &Limits) -> Value {
     json!({
         "lowest_price": guards.lowest_price.map(|price| price.to_string()),
         "highest_price": guards.highest_price.map(|price| price.to_string()),

@@ -40,11 +40,11 @@ pub const HEADER: &str = "Idempotency-Key";
 /// The header of a repeated response.
 pub const REPLAYED: &str = "Idempotent-Replayed";
 /// How long a response is stored.
-const KEPT: TimeDelta = TimeDelta::hours(24);
+const RETENTION: TimeDelta = TimeDelta::hours(24);
 /// How often older responses are deleted.
-pub const TIDIED: std::time::Duration = std::time::Duration::from_hours(1);
+pub const CLEANUP_INTERVAL: std::time::Duration = std::time::Duration::from_hours(1);
 /// Maximum length of a key.
-const LONGEST: usize = 200;
+const MAX_KEY_LENGTH: usize = 200;
 
 /// The idempotency key of a request, if it has one.
 pub struct Once(Option<KeyedRequest>);
@@ -145,7 +145,7 @@ impl Once {
         caller: &Caller,
     ) -> Result<Option<IdempotentResponse<T>>, Problem> {
         let Some(asked) = &self.0 else { return Ok(None) };
-        let since = state.clock.now() - KEPT;
+        let since = state.clock.now() - RETENTION;
         let found = idempotency_keys::find(state.latest(), caller.key_id, &asked.key, since).await?;
         let Some(found) = found else { return Ok(None) };
         if found.request_hash != asked.hash {
@@ -173,7 +173,7 @@ impl Claim {
     /// If the database fails.
     pub async fn take(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         match self.0.as_deref() {
-            Some((row, _)) => idempotency_keys::take(tx, row.clone(), row.created_at - KEPT).await,
+            Some((row, _)) => idempotency_keys::take(tx, row.clone(), row.created_at - RETENTION).await,
             None => Ok(true),
         }
     }
@@ -309,7 +309,7 @@ impl<'a> ApiExtractor<'a> for Once {
     fn param_schema_ref() -> Option<MetaSchemaRef> {
         Some(String::schema_ref().merge(MetaSchema {
             min_length: Some(1),
-            max_length: Some(LONGEST),
+            max_length: Some(MAX_KEY_LENGTH),
             ..MetaSchema::ANY
         }))
     }
@@ -331,11 +331,12 @@ impl<'a> ApiExtractor<'a> for Once {
         let key = first
             .to_str()
             .ok()
-            .filter(|key| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
+            .filter(|key| (1..=MAX_KEY_LENGTH).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
             .filter(|_| given.next().is_none());
         let key = key.ok_or_else(|| {
-            let detail =
-                format!("`{HEADER}` must have 1 to {LONGEST} printable ASCII characters without spaces, as a UUID.");
+            let detail = format!(
+                "`{HEADER}` must have 1 to {MAX_KEY_LENGTH} printable ASCII characters without spaces, as a UUID."
+            );
             Problem::invalid_parameter(HEADER, detail)
         })?;
         let mut hash = Sha256::new();
@@ -361,7 +362,7 @@ impl<'a> ApiExtractor<'a> for Once {
 /// # Errors
 /// If the database fails.
 pub async fn tidy(db: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
-    let count = forget(db, clock.now() - KEPT).await?;
+    let count = forget(db, clock.now() - RETENTION).await?;
     if count > 0 {
         tracing::debug!(count, "{count} old idempotency keys were deleted");
     }

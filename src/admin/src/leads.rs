@@ -13,7 +13,7 @@ use super::audited_write;
 use super::auth::{Caller, Dispatcher, Key, Viewer};
 use super::body::Body;
 use super::calls::people;
-use super::errors::{Fails, NoExtraErrors, TakenOnce};
+use super::errors::{AcknowledgesLead, Fails, NoExtraErrors};
 use super::idempotency::{Begun, IdempotentResponse, Once};
 use super::list::{Filter, FilterType, ListQuery, ListSpec, Listing};
 use super::list_csv::{Gathering, ListResponse, WantsCsv};
@@ -297,7 +297,7 @@ impl LeadsApi {
             select = select.filter(leads::Column::Capped.eq(capped));
         }
         if let Some(acknowledged) = listing.boolean("acknowledged") {
-            select = select.filter(Expr::cust(if acknowledged { TAKEN } else { NOT_TAKEN }));
+            select = select.filter(Expr::cust(if acknowledged { ACKNOWLEDGED } else { NOT_ACKNOWLEDGED }));
         }
         let rows = listing.rows_by_id(self.0.read(), select, leads::Column::Id).await?;
         let calls = rows.iter().map(|row| row.call_id.as_str()).collect();
@@ -372,8 +372,8 @@ impl LeadsApi {
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<Taking>,
-    ) -> Result<IdempotentResponse<ReadResponse<Lead>>, Fails<TakenOnce>> {
-        let loaded = self.0.standing(&key, &rulebook.0).await?;
+    ) -> Result<IdempotentResponse<ReadResponse<Lead>>, Fails<AcknowledgesLead>> {
+        let loaded = self.0.head_rows(&key, &rulebook.0).await?;
         let rulebook_id = loaded.rulebook_id;
         let claim = match once.begin(&self.0, &key, Some(rulebook_id)).await? {
             Begun::Go(claim) => claim,
@@ -423,10 +423,10 @@ impl LeadsApi {
 }
 
 /// The condition that somebody has acknowledged a lead.
-const TAKEN: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
+const ACKNOWLEDGED: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
                      leads.call_id AND e.acknowledged_at IS NOT NULL)";
-/// The opposite of `TAKEN`.
-pub(super) const NOT_TAKEN: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
+/// The opposite of `ACKNOWLEDGED`.
+pub(super) const NOT_ACKNOWLEDGED: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
                          = leads.call_id AND e.acknowledged_at IS NOT NULL)";
 
 /// The person who takes the lead, from the body or the API key.

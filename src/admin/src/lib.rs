@@ -96,4 +96,4 @@ mod write_responses;
 pub use document::{document, document_text};
 pub use service::service;
 pub use setup_checks::{CheckSetup, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi};
-pub use state::{AdminState, FromWebhook, ReadAuth, ReadMessage, TakeAgain, WordSms};
+pub use state::{AdminState, FromWebhook, ReadAuth, ReadMessage, ReplayMessage, WriteSmsBody};

@@ -43,13 +43,16 @@ impl<A: OpenApi> OpenApi for WithMiddleware<A> {
     fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
         let mut own = HashMap::new();
         self.0.add_routes(&mut own);
-        let told = declared_operations(document());
+        let declared = declared_operations(document());
         for (path, methods) in own {
             let place = catch_all::without_names(&path);
             let around = methods.into_iter().map(|(method, inner)| {
-                let told = told.get(&(place.clone(), method.clone())).cloned().unwrap_or_default();
-                let inner = inner.around(parameters::told).boxed();
-                (method, OperationMiddleware { inner, told }.boxed())
+                let declared = declared
+                    .get(&(place.clone(), method.clone()))
+                    .cloned()
+                    .unwrap_or_default();
+                let inner = inner.around(parameters::complete_problem).boxed();
+                (method, OperationMiddleware { inner, declared }.boxed())
             });
             routes.entry(path).or_default().extend(around);
         }
@@ -143,30 +146,34 @@ impl DeclaredOperation {
 
 struct OperationMiddleware {
     inner: BoxEndpoint<'static>,
-    told: Arc<DeclaredOperation>,
+    declared: Arc<DeclaredOperation>,
 }
 
 impl Endpoint for OperationMiddleware {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        let (told, hide) = (&self.told, HideNumbers::default());
-        told.check_accept(&request)?;
+        let (declared, hide) = (&self.declared, HideNumbers::default());
+        declared.check_accept(&request)?;
         request.set_data(hide.clone());
         let method = request.method().clone();
         if method == Method::GET {
             let kept = CachedTags::of(&request);
             let response = self.inner.call(request).await.unwrap_or_else(catch_all::answer_plain);
-            let response = masking::answer(&hide, told.schema(&response), response).await;
+            let response = masking::answer(&hide, declared.schema(&response), response).await;
             if response.content_type() == Some(EVENT_STREAM) {
                 return Ok(response);
             }
-            let keep = if told.never_kept { Keep::Never } else { Keep::Privately };
+            let keep = if declared.never_kept {
+                Keep::Never
+            } else {
+                Keep::Privately
+            };
             return Ok(conditional::to_get(&kept, keep, response).await);
         }
-        let tried = match dry_run::said(&request)? {
-            Some(_) if !told.tries => return Err(dry_run::refused(&told.id).into()),
-            said => said.unwrap_or_default(),
+        let tried = match dry_run::parameter_value(&request)? {
+            Some(_) if !declared.tries => return Err(dry_run::refused(&declared.id).into()),
+            parameter_value => parameter_value.unwrap_or_default(),
         };
         let replica = request.data::<AdminState>().map(|state| state.replica.clone());
         let answer = if tried {
@@ -178,7 +185,7 @@ impl Endpoint for OperationMiddleware {
         if let Some(replica) = replica.filter(|_| response.status().is_success()) {
             replica.note_edit();
         }
-        let mut response = masking::answer(&hide, told.schema(&response), response).await;
+        let mut response = masking::answer(&hide, declared.schema(&response), response).await;
         if response.headers().contains_key(header::ETAG) {
             response = conditional::tagged(response).await;
         }
@@ -187,7 +194,7 @@ impl Endpoint for OperationMiddleware {
             response.headers_mut().insert(name, HeaderValue::from_static("true"));
         }
         if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-            response.headers_mut().extend(told.taking(&method));
+            response.headers_mut().extend(declared.taking(&method));
         }
         Ok(response)
     }

@@ -13,7 +13,7 @@ use super::body::validate;
 use web::problem::{FieldFault, Problem};
 
 /// Middleware that completes the problem of an unreadable parameter.
-pub async fn told<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> Result<Response>
+pub async fn complete_problem<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> Result<Response>
 where
     E::Output: poem::IntoResponse,
 {

@@ -62,7 +62,7 @@ macro_rules! resources {
         })*
 
         /// The descriptions of all kinds, in the order of the document's groups.
-        pub const TOLD: &[ResourceDescription] = &[$(ResourceDescription {
+        pub const RESOURCES: &[ResourceDescription] = &[$(ResourceDescription {
             path: $path, one: $one, many: $many, schema: stringify!($row), about: $about, list: $row::LIST,
         }),*];
 

@@ -75,14 +75,14 @@ impl RetentionApi {
     ) -> Result<FoundRow<Retention>, Fails<SettingsWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         checked(&body.0)?;
-        let standing = retentions::read(self.0.latest(), rulebook_id).await?;
+        let head_rows = retentions::read(self.0.latest(), rulebook_id).await?;
         let said = Precondition {
             body: body.0.version,
             if_match: if_match.0,
             if_none_match: None,
         };
         let what = format!("`retention` of rulebook `{}`", rulebook.0);
-        let current = standing.as_ref().map(|row| row.version);
+        let current = head_rows.as_ref().map(|row| row.version);
         expected(&said, current, &what)?;
         let version = current.unwrap_or_default() + 1;
         let row = retentions::Model {
@@ -98,8 +98,8 @@ impl RetentionApi {
             &key,
             Some(rulebook_id),
             ("update", "retention", &rulebook.0),
-            standing.as_ref().map(told),
-            Some(told(&row)),
+            head_rows.as_ref().map(as_json),
+            Some(as_json(&row)),
         );
         let (written, now) = (row.clone(), row.updated_at);
         let write = audited_write::write(&self.0, entry, move |tx| {
@@ -139,7 +139,7 @@ fn checked(body: &Retention) -> Result<(), Problem> {
     Err(Problem::unprocessable(faults))
 }
 
-fn told(row: &retentions::Model) -> Value {
+fn as_json(row: &retentions::Model) -> Value {
     json!({
         "transcripts_days": row.transcripts_days,
         "bodies_days": row.bodies_days,

@@ -18,7 +18,7 @@ use super::publishing;
 use super::responses::{Json, Page, ReadResponse, etag};
 use super::row_checks::checked_comment;
 use super::state::{AdminState, RulebookInPath, shortened};
-use super::versions::brought;
+use super::versions::version_sent;
 use ::revisions::cache::HeadRows;
 use ::revisions::publish::RollBackRequest;
 use ::revisions::publish::receipt::{Effect, Receipt, ReceiptError};
@@ -212,9 +212,9 @@ pub enum ExportResponse {
 }
 
 /// The revision that a path or a parameter names.
-fn number_of(text: &str, standing: &HeadRows) -> Result<i64, Problem> {
+fn number_of(text: &str, head_rows: &HeadRows) -> Result<i64, Problem> {
     if text == "head" {
-        return Ok(standing.revision);
+        return Ok(head_rows.revision);
     }
     let number = text.parse().ok().filter(|number| *number >= 1);
     number.ok_or_else(|| Problem::not_found(format!("revision `{}`", shortened(text))))
@@ -273,9 +273,9 @@ impl RevisionsApi {
         /// Its number, or `head`.
         number: Path<String>,
     ) -> Result<RevisionResponse, Fails<NoExtraErrors>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let number = number_of(&number.0, &standing)?;
-        let found = revisions::Entity::find_by_id((standing.rulebook_id, number))
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &head_rows)?;
+        let found = revisions::Entity::find_by_id((head_rows.rulebook_id, number))
             .one(self.0.latest())
             .await?;
         let found = found.ok_or_else(|| Problem::not_found(format!("revision {number}")))?;
@@ -299,17 +299,17 @@ impl RevisionsApi {
         format: Query<Option<DiffFormat>>,
         wants_text: WantsText,
     ) -> Result<DiffResponse, Fails<NoExtraErrors>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let number = number_of(&number.0, &standing)?;
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &head_rows)?;
         let (from, to) = match to.0 {
-            Some(to) => (number, number_of(&to, &standing)?),
+            Some(to) => (number, number_of(&to, &head_rows)?),
             None => (number - 1, number),
         };
         let before = match from {
             0 => Arc::default(),
-            from => self.0.rows(standing.rulebook_id, from).await?,
+            from => self.0.rows(head_rows.rulebook_id, from).await?,
         };
-        let after = self.0.rows(standing.rulebook_id, to).await?;
+        let after = self.0.rows(head_rows.rulebook_id, to).await?;
         let as_text = format.0.map_or(wants_text.0, |format| format == DiffFormat::Text);
         // Comparing thousands of rows takes a while.
         let compare = move || {
@@ -320,7 +320,7 @@ impl RevisionsApi {
                 DiffContent::Json(Json(RevisionDiff { from, to, rows }))
             }
         };
-        Ok(DiffResponse::Found(self.0.study(standing.rulebook_id, compare).await?))
+        Ok(DiffResponse::Found(self.0.study(head_rows.rulebook_id, compare).await?))
     }
 
     /// Export a revision as files
@@ -335,13 +335,13 @@ impl RevisionsApi {
         /// Its number, or `head`.
         number: Path<String>,
     ) -> Result<ExportResponse, Fails<NoExtraErrors>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let number = number_of(&number.0, &standing)?;
-        let rows = self.0.rows(standing.rulebook_id, number).await?;
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let number = number_of(&number.0, &head_rows)?;
+        let rows = self.0.rows(head_rows.rulebook_id, number).await?;
         let name = format!("{}-{number}", rulebook.0);
         let (title, hide) = (name.clone(), key.is_masked());
         let write = move || export::archive(&rows, &title, hide);
-        let bytes = self.0.study(standing.rulebook_id, write).await?;
+        let bytes = self.0.study(head_rows.rulebook_id, write).await?;
         let bytes = bytes.map_err(|error| Problem::internal(&error))?;
         let disposition = format!("attachment; filename=\"{name}.tar\"");
         Ok(ExportResponse::Found(Tar(bytes), disposition))
@@ -405,7 +405,7 @@ impl RevisionsApi {
 
 /// The head that the request expects; the publisher compares it with the head that it replaces.
 fn seen(version: Option<i64>, if_match: Option<&str>) -> Result<i64, Problem> {
-    brought(version, if_match)?.ok_or_else(|| {
+    version_sent(version, if_match)?.ok_or_else(|| {
         Problem::new(
             Code::VersionRequired,
             "Send the head revision that you saw as `version` in the query, or its ETag as `If-Match: \"version\"`.",

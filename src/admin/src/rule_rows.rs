@@ -118,7 +118,7 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
         body: RowBody<R>,
     ) -> Result<PutRow<RowWithVersion<R>>, Fails<WritesVersion>> {
-        let standing = self.state.standing(&key, &rulebook.0).await?;
+        let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
         let row = with_code(body.row, &code.0)?;
         let row = canonical::<R>(row)?;
         let said = Precondition {
@@ -127,11 +127,11 @@ impl<R: AdminRow> RowsApi<R> {
             if_none_match: if_none_match.0,
         };
         let comment = checked_comment(comment.0)?;
-        let current = find::<R>(standing.rows(), &code.0).map(|stored| stored.version);
+        let current = find::<R>(head_rows.rows(), &code.0).map(|stored| stored.version);
         if current.is_none() {
             check_code(&code.0)?;
         }
-        let (state, id) = (&self.state, standing.rulebook_id);
+        let (state, id) = (&self.state, head_rows.rulebook_id);
         let stored = match write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await? {
             PublishOutcome::Done((stored, _)) => stored,
             PublishOutcome::Waits(set) => {
@@ -164,8 +164,8 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
         body: RowPatch<R>,
     ) -> Result<PatchedRow<RowWithVersion<R>>, Fails<WritesVersion>> {
-        let standing = self.state.standing(&key, &rulebook.0).await?;
-        let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
+        let stored = find::<R>(head_rows.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
         let mut row = serde_json::to_value(&stored.row).map_err(|error| Problem::internal(&error))?;
         body::merge(&mut row, Value::Object(body.patch));
         let row = canonical::<R>(with_code(row, &code.0)?)?;
@@ -176,7 +176,7 @@ impl<R: AdminRow> RowsApi<R> {
         };
         let comment = checked_comment(comment.0)?;
         let current = Some(stored.version);
-        let (state, id) = (&self.state, standing.rulebook_id);
+        let (state, id) = (&self.state, head_rows.rulebook_id);
         let written = write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await?;
         let stored = match written {
             PublishOutcome::Done((stored, _)) => stored,
@@ -207,8 +207,8 @@ impl<R: AdminRow> RowsApi<R> {
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
     ) -> Result<DeletedRow, Fails<WritesVersion>> {
-        let standing = self.state.standing(&key, &rulebook.0).await?;
-        let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
+        let stored = find::<R>(head_rows.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
         let said = Precondition {
             body: version.0,
             if_match: if_match.0,
@@ -222,7 +222,7 @@ impl<R: AdminRow> RowsApi<R> {
         };
         let comment = checked_comment(comment.0)?;
         let state = &self.state;
-        match publishing::publish(state, standing.rulebook_id, edit, comment, key.author()).await? {
+        match publishing::publish(state, head_rows.rulebook_id, edit, comment, key.author()).await? {
             PublishOutcome::Done(_) => Ok(DeletedRow::Gone),
             PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::auth::{Key, Viewer};
 use super::errors::{Fails, NoExtraErrors};
-use super::leads::NOT_TAKEN;
+use super::leads::NOT_ACKNOWLEDGED;
 use super::responses::ReadResponse;
 use super::state::AdminState;
 use store::{calls, leads, notices, rulebooks, sms_messages};
@@ -73,7 +73,7 @@ impl RulebookHealthApi {
             .filter(leads::Column::CreatedAt.gte(now - DAYS))
             .filter(leads::Column::Priority.eq("P1"))
             .filter(calls::simulated(&leads::Column::CallId, false))
-            .filter(Expr::cust(NOT_TAKEN))
+            .filter(Expr::cust(NOT_ACKNOWLEDGED))
             .group_by(leads::Column::RulebookId)
             .into_tuple()
             .all(db)

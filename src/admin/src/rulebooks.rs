@@ -218,9 +218,9 @@ impl RulebooksApi {
         key: Key<Viewer>,
         rulebook: RulebookInPath,
     ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<NoExtraErrors>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let stored = settings(&standing)?;
-        Ok(answer(stored, standing.revision))
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let stored = settings(&head_rows)?;
+        Ok(answer(stored, head_rows.revision))
     }
 
     /// Replace a rulebook's settings
@@ -236,12 +236,12 @@ impl RulebooksApi {
         comment: Query<Option<String>>,
         body: RowBody<Settings>,
     ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<WritesVersion>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
         let mut row = body.row;
         if let Value::Object(row) = &mut row {
             row.remove("revision");
         }
-        self.write(&key, &standing, row, body.version, if_match.0, comment.0)
+        self.write(&key, &head_rows, row, body.version, if_match.0, comment.0)
             .await
     }
 
@@ -258,12 +258,12 @@ impl RulebooksApi {
         comment: Query<Option<String>>,
         body: RowPatch<Settings>,
     ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<WritesVersion>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let mut row = serde_json::to_value(&settings(&standing)?.row).map_err(|error| Problem::internal(&error))?;
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let mut row = serde_json::to_value(&settings(&head_rows)?.row).map_err(|error| Problem::internal(&error))?;
         let mut patch = body.patch;
         patch.remove("revision");
         body::merge(&mut row, Value::Object(patch));
-        self.write(&key, &standing, row, body.version, if_match.0, comment.0)
+        self.write(&key, &head_rows, row, body.version, if_match.0, comment.0)
             .await
     }
 }
@@ -283,13 +283,13 @@ impl RulebooksApi {
     async fn write(
         &self,
         caller: &super::auth::Caller,
-        standing: &HeadRows,
+        head_rows: &HeadRows,
         row: Value,
         version: Option<i64>,
         if_match: Option<String>,
         comment: Option<String>,
     ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<WritesVersion>> {
-        let stands = settings(standing)?;
+        let stands = settings(head_rows)?;
         let row = canonical::<Settings>(with_code(row, stands.row.code())?)?;
         let said = Precondition {
             body: version,
@@ -301,7 +301,7 @@ impl RulebooksApi {
         let (stored, revision) = write::<Settings>(
             &self.0,
             caller,
-            standing.rulebook_id,
+            head_rows.rulebook_id,
             code,
             row,
             &said,
@@ -320,8 +320,8 @@ fn answer(stored: &StoredRow<Settings>, revision: i64) -> FoundRow<RowWithVersio
     )
 }
 
-fn settings(standing: &HeadRows) -> Result<&StoredRow<Settings>, Problem> {
-    let row = standing.rows().settings.values().next();
+fn settings(head_rows: &HeadRows) -> Result<&StoredRow<Settings>, Problem> {
+    let row = head_rows.rows().settings.values().next();
     row.map(Arc::as_ref).ok_or_else(|| Problem::not_found("settings row"))
 }
 

@@ -266,7 +266,7 @@ impl ScriptsApi {
         };
         let run = move || book.try_script(&script, &extracted, at, begin);
         let trial = self.0.study(loaded.rulebook_id, run).await?;
-        Ok(ReadResponse::new(told(revision, trial)?))
+        Ok(ReadResponse::new(result_of(revision, trial)?))
     }
 }
 
@@ -329,7 +329,7 @@ fn not_compiled(fault: Fault) -> TriedFault {
     }
 }
 
-fn told(revision: i64, trial: Trial) -> Result<ScriptTestResult, Problem> {
+fn result_of(revision: i64, trial: Trial) -> Result<ScriptTestResult, Problem> {
     let price = |range: Option<(Decimal, Decimal)>| {
         range.map(|(from, to)| ExactPrice {
             from: from.to_string(),

@@ -19,7 +19,7 @@ use super::row_checks::checked_comment;
 use super::row_faults::EditedRow;
 use super::rule_rows::AdminRow;
 use super::state::{AdminState, RulebookInPath};
-use super::versions::brought;
+use super::versions::version_sent;
 use super::view_at::RowsAtState;
 use authoring::change_set::{ChangeSet, Edit};
 use authoring::diff::{self, RowDiff};
@@ -171,14 +171,14 @@ impl<R: AdminRow> SheetsApi<R> {
     ) -> Result<ImportSheetResponse, Fails<WritesVersion>> {
         let comment = checked_comment(comment.0)?;
         let missing = what_is_missing(delete_missing.0, revision.0, if_match.0.as_deref())?;
-        let standing = self.state.standing(&key, &rulebook.0).await?;
-        let (rulebook_id, bytes) = (standing.rulebook_id, body.0);
-        let read = move || sheet::read::<R>(&bytes, standing.rows(), missing);
+        let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
+        let (rulebook_id, bytes) = (head_rows.rulebook_id, body.0);
+        let read = move || sheet::read::<R>(&bytes, head_rows.rows(), missing);
         let edits = self
             .state
             .study(rulebook_id, read)
             .await?
-            .map_err(|faults| told(&faults))?;
+            .map_err(|faults| problem_of(&faults))?;
         let planned = self.state.publisher.plan(rulebook_id, &edits).await;
         let planned = finished(&self.state, rulebook_id, Ok(planned), &EditedRow::default()).await?;
         let rows = diff::diff(&planned.base, &planned.rows);
@@ -228,7 +228,7 @@ fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<&str>)
         let detail = "`revision` must be the number of a revision, from 1.";
         return Err(Problem::invalid_parameter("revision", detail));
     }
-    match (deleted, brought(revision, if_match)?) {
+    match (deleted, version_sent(revision, if_match)?) {
         (false, _) => Ok(Missing::Stay),
         (true, Some(revision)) => Ok(Missing::DeletedAsOf(revision)),
         (true, None) => Err(Problem::new(
@@ -239,7 +239,7 @@ fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<&str>)
 }
 
 /// The faults of a sheet as a problem, with their common code if they have one.
-fn told(faults: &[SheetFault]) -> Problem {
+fn problem_of(faults: &[SheetFault]) -> Problem {
     let all = |problem: &str| faults.iter().all(|fault| fault.problem == problem);
     let any = |problem: &str| faults.iter().any(|fault| fault.problem == problem);
     let versions = faults

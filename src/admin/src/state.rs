@@ -13,7 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::auth::Caller;
-use super::concurrency_limit::AtOnce;
+use super::concurrency_limit::ConcurrencyLimit;
 use super::last_use::LastUse;
 use super::setup_checks::SetupChecks;
 use super::watched_rulebooks::WatchedRulebooks;
@@ -44,12 +44,13 @@ pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
 
 /// Replays a stored message and returns its new state: `recorded`, `duplicate`, `amendment`, `unreadable`, `poisoned`,
 /// `erased` or `archived`.
-pub type TakeAgain =
+pub type ReplayMessage =
     Arc<dyn Fn(String, webhook_events::Model) -> BoxFuture<'static, Result<&'static str, Problem>> + Send + Sync>;
 
 /// The text of an SMS message to a contact about a decision, exactly as it would be sent; `None` if the template does not
 /// exist.
-pub type WordSms = Arc<dyn Fn(&Rulebook, &str, &Contact, &Decision, &ExtractedFacts) -> Option<String> + Send + Sync>;
+pub type WriteSmsBody =
+    Arc<dyn Fn(&Rulebook, &str, &Contact, &Decision, &ExtractedFacts) -> Option<String> + Send + Sync>;
 
 /// Functions of the webhook.
 #[derive(Clone)]
@@ -59,9 +60,9 @@ pub struct FromWebhook {
     /// Validates webhook settings.
     pub read_auth: ReadAuth,
     /// Replays a stored message.
-    pub take_again: TakeAgain,
+    pub replay_message: ReplayMessage,
     /// Writes the text of an SMS message.
-    pub word_sms: WordSms,
+    pub word_sms: WriteSmsBody,
 }
 
 /// Everything the operations need; cloning is cheap.
@@ -93,10 +94,10 @@ pub struct AdminState {
     pub backtests: Backtests,
     /// Counts wrong keys by address and by prefix.
     pub guesses: Arc<Guesses>,
-    pub(super) at_once: AtOnce,
+    pub(super) at_once: ConcurrencyLimit,
     pub(super) last_use: LastUse,
     /// The open event streams, by key.
-    pub(super) streams: AtOnce,
+    pub(super) streams: ConcurrencyLimit,
     pub(super) watched: WatchedRulebooks,
 }
 
@@ -131,9 +132,9 @@ impl AdminState {
             setup,
             backtests,
             guesses: Arc::new(guesses),
-            at_once: AtOnce::default(),
+            at_once: ConcurrencyLimit::default(),
             last_use: LastUse::default(),
-            streams: AtOnce::default(),
+            streams: ConcurrencyLimit::default(),
             watched: WatchedRulebooks::default(),
         }
     }
@@ -181,10 +182,10 @@ impl AdminState {
     ///
     /// # Errors
     /// 404 if it does not exist for this caller, 5xx if the database fails.
-    pub async fn standing(&self, caller: &Caller, code: &str) -> Result<HeadRows, Problem> {
-        let found = self.current.standing(code).await.map_err(unloadable)?;
+    pub async fn head_rows(&self, caller: &Caller, code: &str) -> Result<HeadRows, Problem> {
+        let found = self.current.head_rows(code).await.map_err(unloadable)?;
         found
-            .filter(|standing| caller.sees(standing.rulebook_id))
+            .filter(|head_rows| caller.sees(head_rows.rulebook_id))
             .ok_or_else(|| no_rulebook(code))
     }
 

@@ -14,7 +14,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi, ResponseContent};
 use self::count::{Scope, count};
 use super::auth::{Key, Viewer};
 use super::days;
-use super::errors::{Counting, Fails};
+use super::errors::{Fails, ReadsStatement};
 use super::list_csv::{ListSheet, WantsCsv};
 use super::responses::Json;
 use super::state::{AdminState, RulebookInPath};
@@ -136,9 +136,9 @@ impl StatementsApi {
         /// `true` also counts what `ringbook simulate` has played.
         simulated: Query<Option<bool>>,
         wants: WantsCsv,
-    ) -> Result<StatementResponse, Fails<Counting>> {
-        let standing = self.0.standing(&key, &rulebook.0).await?;
-        let settings = standing.rows().settings.values().next();
+    ) -> Result<StatementResponse, Fails<ReadsStatement>> {
+        let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
+        let settings = head_rows.rows().settings.values().next();
         let zone = settings.and_then(|stored| stored.row.time_zone.parse().ok());
         let zone: Tz = zone.unwrap_or(Tz::UTC);
         let currency = settings.map(|stored| stored.row.currency.clone());
@@ -147,7 +147,7 @@ impl StatementsApi {
         let after = last.succ_opt().and_then(|after| days::start_of(after, zone));
         let until = after.ok_or_else(no_period)?;
         let scope = Scope {
-            rulebook_id: standing.rulebook_id,
+            rulebook_id: head_rows.rulebook_id,
             since,
             until,
             zone,

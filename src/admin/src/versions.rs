@@ -20,18 +20,18 @@ pub struct Precondition {
 /// # Errors
 /// 400, 412 or 428, each with what to send.
 pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result<ExpectedVersion, Problem> {
-    let brought = brought(said.body, said.if_match.as_deref())?;
+    let version_sent = version_sent(said.body, said.if_match.as_deref())?;
     if let Some(value) = &said.if_none_match {
         if value.trim() != "*" {
             let detail = "`If-None-Match` on a write can only be `*`.";
             return Err(Problem::invalid_parameter("If-None-Match", detail));
         }
         return match current {
-            None if brought.is_none() => Ok(ExpectedVersion::Absent),
+            None if version_sent.is_none() => Ok(ExpectedVersion::Absent),
             _ => Err(Problem::new(Code::StaleVersion, format!("The {what} already exists."))),
         };
     }
-    match (brought, current) {
+    match (version_sent, current) {
         // A row that does not exist yet has version 0.
         (None | Some(0), None) => Ok(ExpectedVersion::Absent),
         (Some(version), None) => Err(stale(what, version, None)),
@@ -61,7 +61,7 @@ pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
 ///
 /// # Errors
 /// 400 or 422 if it is not a version, or if the two differ.
-pub fn brought(version: Option<i64>, if_match: Option<&str>) -> Result<Option<i64>, Problem> {
+pub fn version_sent(version: Option<i64>, if_match: Option<&str>) -> Result<Option<i64>, Problem> {
     let header = if_match.map(parse).transpose()?;
     match (version, header) {
         (Some(body), Some(header)) if body != header => Err(Problem::fault(

@@ -37,25 +37,25 @@ impl RowsAtState {
         revision: Option<i64>,
         change_set: Option<Uuid>,
     ) -> Result<Self, Problem> {
-        let standing = state.standing(caller, rulebook).await?;
+        let head_rows = state.head_rows(caller, rulebook).await?;
         match (revision, change_set) {
             (Some(_), Some(_)) => Err(both_states()),
-            (Some(revision), None) if revision != standing.revision => {
-                let rows = state.rows(standing.rulebook_id, revision).await?;
-                Ok(Self::Revision(standing.rulebook_id, revision, rows))
+            (Some(revision), None) if revision != head_rows.revision => {
+                let rows = state.rows(head_rows.rulebook_id, revision).await?;
+                Ok(Self::Revision(head_rows.rulebook_id, revision, rows))
             }
             (None, Some(id)) => {
-                let rows = would_be(state, &standing, id).await?;
-                Ok(Self::WouldBe(standing, rows))
+                let rows = would_be(state, &head_rows, id).await?;
+                Ok(Self::WouldBe(head_rows, rows))
             }
-            _ => Ok(Self::Head(standing)),
+            _ => Ok(Self::Head(head_rows)),
         }
     }
 
     #[must_use]
     pub fn rulebook_id(&self) -> Uuid {
         match self {
-            Self::Head(standing) | Self::WouldBe(standing, _) => standing.rulebook_id,
+            Self::Head(head_rows) | Self::WouldBe(head_rows, _) => head_rows.rulebook_id,
             Self::Revision(rulebook_id, ..) => *rulebook_id,
         }
     }
@@ -64,7 +64,7 @@ impl RowsAtState {
     #[must_use]
     pub fn revision(&self) -> i64 {
         match self {
-            Self::Head(standing) | Self::WouldBe(standing, _) => standing.revision,
+            Self::Head(head_rows) | Self::WouldBe(head_rows, _) => head_rows.revision,
             Self::Revision(_, revision, _) => *revision,
         }
     }
@@ -72,7 +72,7 @@ impl RowsAtState {
     #[must_use]
     pub fn rows(&self) -> &RowSet {
         match self {
-            Self::Head(standing) => standing.rows(),
+            Self::Head(head_rows) => head_rows.rows(),
             Self::Revision(_, _, rows) => rows,
             Self::WouldBe(_, rows) => rows,
         }
@@ -81,20 +81,20 @@ impl RowsAtState {
     #[must_use]
     pub fn one<R: Row + Type>(&self, code: &str) -> Option<(RowWithVersion<R>, i64)> {
         let stored = R::table(self.rows()).get(code)?;
-        Some(self.told(code, stored))
+        Some(self.row_in_change_set(code, stored))
     }
 
     pub fn all<R: Row + Type>(&self) -> impl Iterator<Item = RowWithVersion<R>> {
         let rows = R::table(self.rows()).iter();
-        rows.map(|(code, stored)| self.told(code, stored).0)
+        rows.map(|(code, stored)| self.row_in_change_set(code, stored).0)
     }
 
     /// In a change set, a row has the version of the head's row: the base version of its next change.
-    fn told<R: Row + Type>(&self, code: &str, stored: &StoredRow<R>) -> (RowWithVersion<R>, i64) {
+    fn row_in_change_set<R: Row + Type>(&self, code: &str, stored: &StoredRow<R>) -> (RowWithVersion<R>, i64) {
         let row = RowWithVersion::of(stored);
         match self {
-            Self::WouldBe(standing, _) => {
-                let stands = R::table(standing.rows()).get(code).map_or(0, |row| row.version);
+            Self::WouldBe(head_rows, _) => {
+                let stands = R::table(head_rows.rows()).get(code).map_or(0, |row| row.version);
                 (row.with("version", stands.into()), stands)
             }
             Self::Head(_) | Self::Revision(..) => (row, stored.version),

@@ -135,7 +135,7 @@ impl Backtest {
     }
 
     /// Same as [`Self::look`], for a price that a tool quoted during a call.
-    pub fn look_at_quote(&self, call: &StoredCall, tally: &mut BacktestTally) {
+    pub fn count_quote(&self, call: &StoredCall, tally: &mut BacktestTally) {
         let [before, after] = self.decided(call);
         tally.add_quote(call, &before, &after);
     }

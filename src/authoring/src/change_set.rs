@@ -259,7 +259,7 @@ pub fn merge(target: &mut Value, patch: Value) {
 }
 
 /// The wanted rows. Rows that are already as wanted keep their current version.
-pub fn brought_back(now: &RowSet, wanted: &RowSet, revision: i64) -> RowSet {
+pub fn rolled_back(now: &RowSet, wanted: &RowSet, revision: i64) -> RowSet {
     let mut next = RowSet::default();
     for &resource in Resource::ALL {
         with_row!(resource, R => {

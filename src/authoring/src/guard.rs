@@ -162,7 +162,7 @@ fn adjustments(
     rows: &RowSet,
     found: &mut Vec<Breach>,
 ) {
-    let (Some(row), Some(column)) = (new.or(old), telling(old, new)) else {
+    let (Some(row), Some(column)) = (new.or(old), main_column(old, new)) else {
         return;
     };
     let told = |row: Option<&Adjustment>| row.and_then(|row| worded(row, column));
@@ -254,7 +254,7 @@ impl<'a> Reach<'a> {
 }
 
 /// The column that best describes the change; `None` if no judged column changes.
-fn telling(old: Option<&Adjustment>, new: Option<&Adjustment>) -> Option<&'static str> {
+fn main_column(old: Option<&Adjustment>, new: Option<&Adjustment>) -> Option<&'static str> {
     let row = new.or(old)?;
     let number = if row.rate.is_some() { "rate" } else { "amount" };
     let (Some(old), Some(new)) = (old, new) else {

@@ -106,7 +106,7 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     for stored in rulebook.rows().scripts.values() {
         scripts::lint(&stored.row, &mut found);
     }
-    if !world.had_patience() {
+    if !world.is_complete() {
         let text = "there are too many rules, or they are too complex: lint did not check all of them";
         found.warn(rulebook.settings(), "", "not_all_looked_through", text);
     }

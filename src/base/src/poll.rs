@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::telemetry::{chain, metrics, scrub};
 
 /// Maximum sleep while the database is unavailable.
-const LONGEST: Duration = Duration::from_secs(30);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Timeout of one poll: many times the statement timeout of the database.
 pub const WORK_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -48,7 +48,7 @@ pub async fn within<T: Send + 'static>(
 /// The sleep after the given number of consecutive failures.
 #[must_use]
 pub fn rest_after(failures: u32, poll: Duration) -> Duration {
-    poll.saturating_mul(1 << failures.min(6)).min(LONGEST)
+    poll.saturating_mul(1 << failures.min(6)).min(MAX_SLEEP)
 }
 
 /// Polls until `stop` is cancelled. `what` names the worker in the log. Run it in its own task, and end it only

@@ -22,7 +22,7 @@ const DAYS: i64 = 7;
 /// Maximum number of leads per query.
 const MAX_LEADS: &str = "100";
 /// Maximum number of acknowledged leads.
-const MAX_TAKEN: &str = "10";
+const MAX_ACKNOWLEDGED: &str = "10";
 
 /// The board, or its main part for the script that refreshes it.
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
@@ -94,7 +94,7 @@ async fn open_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, Re
 
 async fn taken_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, Refusal> {
     let since = since(visit, business, 1);
-    let pairs = [("acknowledged", "true"), ("since", &since), ("limit", MAX_TAKEN)];
+    let pairs = [("acknowledged", "true"), ("since", &since), ("limit", MAX_ACKNOWLEDGED)];
     Ok(items(visit.read(&business.path("/leads"), &pairs).await?))
 }
 

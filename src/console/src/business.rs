@@ -60,7 +60,7 @@ impl Visit {
         let code = asked.map(ToOwned::to_owned).or_else(first);
         let code = code.ok_or_else(|| Problem::not_found("rulebook for your key"))?;
         let caller = self.caller();
-        let standing = self.console.admin.standing(&caller, &code).await?;
+        let standing = self.console.admin.head_rows(&caller, &code).await?;
         let rows = standing.rows().clone();
         let settings = rows.settings.values().next();
         let zone = settings.and_then(|stored| stored.row.time_zone.parse().ok());

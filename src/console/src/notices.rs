@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use self::deeds::Deeds;
+use self::deeds::NoticeActions;
 use crate::address::segment;
 use crate::board::items;
 use crate::business::Business;
@@ -57,7 +57,7 @@ async fn main(visit: &Visit, business: &Business) -> Result<Markup, Refusal> {
     // The sort is stable: within a severity the newest stays first.
     open.sort_by_key(urgency);
     let resolved = items(visit.read("/admin/v1/notices", &of("true", MAX_RESOLVED)).await?);
-    let deeds = Deeds::read(visit, business, &open).await?;
+    let deeds = NoticeActions::read(visit, business, &open).await?;
     Ok(html! {
         h1 { (words.say("notices")) }
         (done(visit))
@@ -99,7 +99,7 @@ fn done(visit: &Visit) -> Markup {
     html! { p.notice-done role="status" { (message) } }
 }
 
-fn card(visit: &Visit, business: &Business, deeds: &Deeds, notice: &Value) -> Markup {
+fn card(visit: &Visit, business: &Business, deeds: &NoticeActions, notice: &Value) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     let severity = text(notice, "severity").unwrap_or("info");
     let count = notice["count"].as_i64().unwrap_or(1);

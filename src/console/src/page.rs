@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 use maud::{DOCTYPE, Markup, html};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
-use web::accept::takes_gzip;
+use web::accept::accepts_gzip;
 
 use crate::business::{Business, MAX_COUNTED};
 use crate::csrf;
@@ -249,7 +249,7 @@ fn mark() -> Markup {
 /// A response with a page or a part of one, compressed if the browser accepts gzip. The page contains a secret, the form token.
 /// Compression does not leak it, because another site cannot make the browser send a request with the session's cookie.
 pub fn answer(request: &Request, status: StatusCode, markup: &Markup) -> Response {
-    let gzip = takes_gzip(request).then(|| compressed(markup.0.as_bytes())).flatten();
+    let gzip = accepts_gzip(request).then(|| compressed(markup.0.as_bytes())).flatten();
     let mut response = Response::builder()
         .status(status)
         .content_type("text/html; charset=utf-8")

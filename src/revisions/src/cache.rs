@@ -230,7 +230,7 @@ impl RulebookCache {
     ///
     /// # Errors
     /// When its rows cannot be read.
-    pub async fn standing(&self, code: &str) -> Result<Option<HeadRows>, LoadError> {
+    pub async fn head_rows(&self, code: &str) -> Result<Option<HeadRows>, LoadError> {
         let Some((rulebook_id, revision)) = self.find(code).await? else {
             return Ok(None);
         };

@@ -27,7 +27,7 @@ pub use self::plan::{Draft, PublishPlan};
 use self::plan::{apply, beyond, checked, head, lint_passed};
 use self::receipt::{Effect, Receipt, ReceiptError};
 use super::cache::{LoadError, RulebookCache};
-use authoring::change_set::{ChangeSet, Conflict, brought_back};
+use authoring::change_set::{ChangeSet, Conflict, rolled_back};
 use authoring::edits;
 use base::clock::Clock;
 use rules::cases::CaseResult;
@@ -35,7 +35,7 @@ use rules::compile::Rulebook;
 use rules::fair_pool::Busy;
 use rules::fault::Fault;
 use rules::guard_rails::GuardRails;
-use rules::one_at_a_time::OwnTurns;
+use rules::one_at_a_time::TurnQueue;
 use rules::rows::RowSet;
 use store::audit_log::AuditKey;
 use store::dry_run;
@@ -210,7 +210,7 @@ pub struct Publisher {
     current: RulebookCache,
     clock: Clock,
     audit_key: AuditKey,
-    turns: OwnTurns,
+    turns: TurnQueue,
 }
 
 impl Publisher {
@@ -222,7 +222,7 @@ impl Publisher {
             current,
             clock,
             audit_key,
-            turns: OwnTurns::new(MAX_WAITING),
+            turns: TurnQueue::new(MAX_WAITING),
         }
     }
 
@@ -268,7 +268,7 @@ impl Publisher {
             receipt: Some(receipt),
             ..HeadMove::new("roll_back", &way.comment, author)
         };
-        let plan = |base: &RowSet, next| Ok(brought_back(base, old.rows(), next));
+        let plan = |base: &RowSet, next| Ok(rolled_back(base, old.rows(), next));
         self.advance(rulebook_id, step, plan).await
     }
 
@@ -284,7 +284,7 @@ impl Publisher {
         author: &Author,
     ) -> Result<PublishedRevision, PublishError> {
         let step = HeadMove::new("import", comment, author);
-        let plan = |base: &RowSet, next| Ok(brought_back(base, &rows, next));
+        let plan = |base: &RowSet, next| Ok(rolled_back(base, &rows, next));
         self.advance(rulebook_id, step, plan).await
     }
 
@@ -304,7 +304,7 @@ impl Publisher {
             webhook_auth,
             sms_delivery,
         } = new;
-        let next = brought_back(&RowSet::default(), &rows, 1);
+        let next = rolled_back(&RowSet::default(), &rows, 1);
         // All new rulebooks wait in one queue: with their own ids, each would get its own queue.
         let (pools, queue) = (self.current.pools(), Uuid::nil());
         let rulebook = checked(pools, queue, next, 1, None).await?;
@@ -385,11 +385,11 @@ impl Publisher {
                 if step.set.is_some() {
                     return Err(SetError::NoEffect.into());
                 }
-                if let Some(standing) = base.compiled() {
+                if let Some(head_rows) = base.compiled() {
                     self.left_alone(held, step, head).await?;
                     return Ok(PublishedRevision {
                         revision: head,
-                        rulebook: Arc::clone(standing),
+                        rulebook: Arc::clone(head_rows),
                         set: None,
                     });
                 }

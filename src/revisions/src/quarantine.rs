@@ -138,12 +138,12 @@ impl Quarantines {
         let now = clock.now();
         let rows = script_quarantines::all(read).await?;
         let told = self.to_tell(&rows, now);
-        let (over, standing): (Vec<Model>, Vec<Model>) = rows
+        let (over, head_rows): (Vec<Model>, Vec<Model>) = rows
             .into_iter()
             .filter(|row| row.until.is_some())
             .partition(|row| row.until.is_some_and(|until| until <= now));
         let mut all: HashMap<Uuid, Vec<Active>> = HashMap::new();
-        for row in &standing {
+        for row in &head_rows {
             all.entry(row.rulebook_id).or_default().push(row.into());
         }
         *self.active.write().unwrap_or_else(PoisonError::into_inner) = all;

@@ -108,7 +108,7 @@ pub(super) fn outbox_check(
 }
 
 /// Reports whether messages can be answered and spooled without the database, and the state of the spool.
-pub(super) fn refuge_report(
+pub(super) fn fallback_report(
     spool: &Spool,
     snapshots: &Snapshots,
     clock: &Clock,

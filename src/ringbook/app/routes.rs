@@ -14,8 +14,8 @@ use crate::doctor::{self, Level, Running};
 use crate::health::{self, Pools};
 use crate::settings::{PageAddress, Settings};
 use admin::{
-    AdminState, CheckSetup, FromWebhook, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi, TakeAgain, WordSms,
-    calendar_feed,
+    AdminState, CheckSetup, FromWebhook, ReplayMessage, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi,
+    WriteSmsBody, calendar_feed,
 };
 use intake::auth::access::DEFAULT_RULEBOOK;
 use intake::auth::scheme::WebhookAuth;
@@ -101,7 +101,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         FromWebhook {
             read_message: Arc::new(facts::read_message),
             read_auth: Arc::new(read_auth),
-            take_again: take_again(&app.feed),
+            replay_message: replay_message(&app.feed),
             word_sms: word_sms(app.outbox.takes_replies()),
         },
         SetupChecks::new(check_setup(app)),
@@ -212,7 +212,7 @@ fn is_https(app: &App) -> bool {
 }
 
 /// The body of an SMS message as the outbox sends it.
-fn word_sms(takes_replies: bool) -> WordSms {
+fn word_sms(takes_replies: bool) -> WriteSmsBody {
     // Each message has its own reference; this is an example.
     const REFERENCE: &str = "RB-7K2M4Q";
     Arc::new(move |rulebook, template, contact, decision, extracted| {
@@ -223,7 +223,7 @@ fn word_sms(takes_replies: bool) -> WordSms {
 }
 
 /// Reinjects a stored message for the admin API.
-fn take_again(feed: &Reinjector) -> TakeAgain {
+fn replay_message(feed: &Reinjector) -> ReplayMessage {
     let feed = feed.clone();
     Arc::new(move |rulebook, event| {
         let feed = feed.clone();

@@ -15,7 +15,7 @@ use store::audit_log::AuditKey;
 use store::{last_runs, notices, purges};
 
 /// Interval of the small background jobs.
-const CHORES: Duration = Duration::from_secs(5);
+const CHORE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts the background work.
 pub(super) fn start_workers(app: &App) {
@@ -38,10 +38,13 @@ pub(super) fn start_workers(app: &App) {
     }
     app.tasks.spawn(watch_quarantines(app.clone()));
     let key = AuditKey::new(&app.key.of_audit_chain());
-    app.tasks
-        .spawn(audit::tell_at_both_ends(app.db.clone(), key.clone(), app.stop.clone()));
+    app.tasks.spawn(audit::log_head_at_start_and_end(
+        app.db.clone(),
+        key.clone(),
+        app.stop.clone(),
+    ));
     let db = app.db.clone();
-    spawn_periodic(app, "audit_head", audit::EVERY, move |_| {
+    spawn_periodic(app, "audit_head", audit::HEAD_LOG_INTERVAL, move |_| {
         let (db, key) = (db.clone(), key.clone());
         async move {
             audit::tell(&db, &key).await;
@@ -53,10 +56,15 @@ pub(super) fn start_workers(app: &App) {
         app.tasks.spawn(async move { scheduler.run(stop).await });
     }
     let (db, clock) = (app.db.clone(), app.clock.clone());
-    spawn_periodic(app, "idempotency_keys", admin::idempotency::TIDIED, move |_| {
-        let (db, clock) = (db.clone(), clock.clone());
-        async move { Ok(admin::idempotency::tidy(&db, &clock).await?) }
-    });
+    spawn_periodic(
+        app,
+        "idempotency_keys",
+        admin::idempotency::CLEANUP_INTERVAL,
+        move |_| {
+            let (db, clock) = (db.clone(), clock.clone());
+            async move { Ok(admin::idempotency::tidy(&db, &clock).await?) }
+        },
+    );
     if app.settings.workers.contains(&Worker::Reconciler) {
         let reconciler = app.reconciler.clone();
         spawn_periodic(app, last_runs::RECONCILER, app.settings.reconcile_every, move |turn| {
@@ -91,7 +99,7 @@ pub(super) fn start_workers(app: &App) {
         app.clock.clone(),
     );
     app.tasks.spawn(async move {
-        let mut chores = tokio::time::interval(CHORES);
+        let mut chores = tokio::time::interval(CHORE_INTERVAL);
         while stop.run_until_cancelled(chores.tick()).await.is_some() {
             limiter.tidy();
             metrics::upkeep();

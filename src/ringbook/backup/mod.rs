@@ -87,13 +87,13 @@ pub struct BackupResult {
     pub file: PathBuf,
     pub bytes: u64,
     /// SMS messages that were unsent when the copy was made.
-    pub waiting_texts: i64,
+    pub unsent_sms: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreResult {
     /// Where the previous content was moved.
-    pub put_aside: Option<String>,
+    pub previous_content: Option<String>,
     /// SMS messages that were given up, because they may have been sent since.
     pub given_up: i64,
 }

@@ -30,7 +30,7 @@ pub async fn back_up(database: &Database, to: &Path, how: How<'_>) -> Result<Bac
     let waiting = "SELECT count(*) FROM sms_messages WHERE state IN ('queued', 'sending', 'ambiguous')";
     let waiting = number(&db, waiting).await;
     db.close().await?;
-    let waiting_texts = waiting?;
+    let unsent_sms = waiting?;
     if to.exists() {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -55,7 +55,7 @@ pub async fn back_up(database: &Database, to: &Path, how: How<'_>) -> Result<Bac
     Ok(BackupResult {
         file: to.to_owned(),
         bytes: files::size(to),
-        waiting_texts,
+        unsent_sms,
     })
 }
 
@@ -116,7 +116,7 @@ async fn onto(
         }
     }
     Ok(RestoreResult {
-        put_aside: there.then(|| format!("schema {aside} of database {name}")),
+        previous_content: there.then(|| format!("schema {aside} of database {name}")),
         given_up: filled?,
     })
 }

@@ -17,7 +17,7 @@ use store::restore_guard;
 use store::{begin, connect, migrate};
 
 /// The interval of progress reports.
-const LOOK: Duration = Duration::from_millis(100);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Copies the database in `file` to `to`, which must not exist.
 pub async fn back_up(
@@ -37,7 +37,7 @@ pub async fn back_up(
     files::discard(&part);
     let copied = async {
         vacuum(file, &part, progress).await?;
-        let waiting_texts = settled(
+        let unsent_sms = settled(
             &part,
             "The database was copied by `ringbook backup`, and this is the copy.",
             clock,
@@ -48,7 +48,7 @@ pub async fn back_up(
         Ok(BackupResult {
             file: to.to_owned(),
             bytes: files::size(to),
-            waiting_texts,
+            unsent_sms,
         })
     }
     .await;
@@ -87,11 +87,11 @@ pub async fn restore(
             file,
             &format!(".before-restore-{}", clock.now().format("%Y%m%dT%H%M%S%3fZ")),
         );
-        let put_aside = put_aside(file, &aside).await?;
+        let previous_content = previous_content(file, &aside).await?;
         files::rename(&part, file)?;
         files::keep(file)?;
         Ok(RestoreResult {
-            put_aside: put_aside.then(|| aside.display().to_string()),
+            previous_content: previous_content.then(|| aside.display().to_string()),
             given_up,
         })
     }
@@ -117,7 +117,7 @@ async fn vacuum(file: &Path, part: &Path, progress: Progress<'_>) -> Result<(), 
     let done = loop {
         tokio::select! {
             done = &mut work => break done,
-            () = tokio::time::sleep(LOOK) => progress(files::size(part), u64::try_from(all).ok()),
+            () = tokio::time::sleep(PROGRESS_INTERVAL) => progress(files::size(part), u64::try_from(all).ok()),
         }
     };
     db.clone().close().await?;
@@ -133,7 +133,7 @@ async fn copy(from: &Path, part: &Path, progress: Progress<'_>) -> Result<(), Ba
     let done = loop {
         tokio::select! {
             done = &mut work => break done,
-            () = tokio::time::sleep(LOOK) => progress(files::size(part), Some(all)),
+            () = tokio::time::sleep(PROGRESS_INTERVAL) => progress(files::size(part), Some(all)),
         }
     };
     let done = done.unwrap_or_else(|died| Err(std::io::Error::other(died)));
@@ -189,7 +189,7 @@ async fn waiting(part: &Path) -> Result<i64, BackupError> {
 }
 
 /// Renames the database at `file`. Returns whether it existed. Fails while a server uses it.
-async fn put_aside(file: &Path, aside: &Path) -> Result<bool, BackupError> {
+async fn previous_content(file: &Path, aside: &Path) -> Result<bool, BackupError> {
     let there = files::size(file) > 0;
     // Do not check a corrupt database: a restore must replace it, and no server uses it.
     if there && files::kind(file)? == BackupFormat::Sqlite {

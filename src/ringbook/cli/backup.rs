@@ -115,7 +115,7 @@ pub(super) async fn restore(settings: &Settings, how: Restore) -> Result<()> {
     bar.finish_and_clear();
     let restored = restored?;
     let mut text = "The backup is restored.".to_owned();
-    if let Some(aside) = restored.put_aside {
+    if let Some(aside) = restored.previous_content {
         text.push_str(&format!("\nThe previous content is kept as {aside}."));
     }
     if restored.given_up > 0 {
@@ -130,12 +130,12 @@ pub(super) async fn restore(settings: &Settings, how: Restore) -> Result<()> {
 }
 
 fn about_texts(copied: &BackupResult) -> String {
-    if copied.waiting_texts == 0 {
+    if copied.unsent_sms == 0 {
         return String::new();
     }
     format!(
         "\n{} SMS messages were not sent yet: a restore of this backup gives them up, because they may have been sent since.",
-        copied.waiting_texts
+        copied.unsent_sms
     )
 }
 

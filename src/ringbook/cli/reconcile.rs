@@ -54,7 +54,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
     settings.workers = Vec::<Worker>::new();
     // The spool belongs to a running server. A report that cannot be recorded now is found again by a later run.
     settings.spool_size_mb = 0;
-    let app = App::over_what_is(settings, Clock::system()).await?;
+    let app = App::start_existing(settings, Clock::system()).await?;
     let bar = if how.quiet {
         ProgressBar::hidden()
     } else {

@@ -166,7 +166,7 @@ pub(super) async fn run(settings: Settings, way: Rules) -> Result<ExitCode> {
                     Ok(false) => ExitCode::SUCCESS,
                     Ok(true) => ExitCode::FAILURE,
                     Err(error) => {
-                        super::complain(&telemetry::chain(error.as_ref()));
+                        super::print_error(&telemetry::chain(error.as_ref()));
                         ExitCode::from(2)
                     }
                 },

@@ -12,7 +12,7 @@ use store::rulebooks;
 
 const CHECK: &str = "twilio";
 /// Twilio's API. Its messaging services have another host.
-const REAL: &str = "https://api.twilio.com";
+const TWILIO_API: &str = "https://api.twilio.com";
 const SERVICES: &str = "https://messaging.twilio.com";
 
 /// Checks each rulebook that has an account.
@@ -136,7 +136,7 @@ async fn examine_one(
             }
         }
         Sender::MessagingService(sid) => {
-            let base = if base == REAL { SERVICES } else { base };
+            let base = if base == TWILIO_API { SERVICES } else { base };
             let asked = ask(request(&format!("{base}/v1/Services/{sid}"))).await;
             asked.map(|answered| service_of(&answered, code, found))
         }

@@ -12,7 +12,7 @@ use super::rows::{
     ShiftOverride, Table, Template, Tool, with_row,
 };
 use super::services::NO_SERVICE;
-use super::vocabulary::{DERIVED, GIVEN, HINTS, MOST_HINTS, did_you_mean};
+use super::vocabulary::{DERIVED, GIVEN, HINTS, MAX_HINTS, did_you_mean};
 use super::words;
 
 /// Currencies whose minor unit is not one hundredth.
@@ -30,7 +30,7 @@ pub fn rows(rows: &RowSet) -> Vec<Fault> {
     let mut check = Check {
         rows,
         faults: Vec::new(),
-        hints: MOST_HINTS,
+        hints: MAX_HINTS,
         reader: ValueReader::new(rows),
         languages: rows
             .settings
@@ -429,14 +429,14 @@ mod tests {
         let mut set = sample::rows();
         let known = set.contacts.keys().next().unwrap().clone();
         let service = set.services.values_mut().next().unwrap();
-        let unknown = (0..=MOST_HINTS).map(|number| format!("{known}{number}"));
+        let unknown = (0..=MAX_HINTS).map(|number| format!("{known}{number}"));
         Arc::make_mut(service).row.notify = unknown.collect();
         let found = rows(&set);
-        assert_eq!(found.len(), MOST_HINTS + 1);
-        for fault in &found[..MOST_HINTS] {
+        assert_eq!(found.len(), MAX_HINTS + 1);
+        for fault in &found[..MAX_HINTS] {
             assert!(fault.text.contains("did you mean `"), "{}", fault.text);
         }
-        let last = &found[MOST_HINTS].text;
+        let last = &found[MAX_HINTS].text;
         assert!(
             last.contains("there is no `") && !last.contains("did you mean"),
             "{last}"

@@ -159,7 +159,7 @@ impl Rulebook {
     ) -> (Vec<String>, Vec<Step>) {
         let own = service.map(|service| &service.notify).filter(|codes| !codes.is_empty());
         let rules = || rule.map(|rule| &rule.notify).filter(|codes| !codes.is_empty());
-        self.whose_turn(own.or_else(rules).map(Vec::as_slice), at)
+        self.recipients_on_shift(own.or_else(rules).map(Vec::as_slice), at)
     }
 
     /// The template of the rule. If a script changed the priority, the template of the first rule with the new one.

@@ -176,7 +176,7 @@ impl Mappings {
                         .iter()
                         .map(|mapping| mapping.row().code.as_str())
                         .chain(given.iter().map(|g| g.0));
-                    let hint = if faults.len() < super::vocabulary::MOST_HINTS {
+                    let hint = if faults.len() < super::vocabulary::MAX_HINTS {
                         super::vocabulary::did_you_mean(name, known)
                     } else {
                         String::new()

@@ -195,7 +195,7 @@ impl PoolQueue {
 
     /// The main loop of a thread.
     fn work(&self) {
-        stand_back(self.limits.niceness);
+        lower_priority(self.limits.niceness);
         let mut queue = self.lock();
         loop {
             if queue.closed {
@@ -246,7 +246,7 @@ impl Queue {
 
 /// Lowers the priority of this thread against others of the process. On Linux each thread has its own priority.
 #[cfg(target_os = "linux")]
-pub fn stand_back(niceness: i32) {
+pub fn lower_priority(niceness: i32) {
     if niceness > 0 {
         // If it is not permitted, the threads keep the normal priority.
         let _ = rustix::process::setpriority_process(None, niceness);
@@ -255,7 +255,7 @@ pub fn stand_back(niceness: i32) {
 
 /// Lowers the priority of this thread; not supported on this system.
 #[cfg(not(target_os = "linux"))]
-pub fn stand_back(_niceness: i32) {}
+pub fn lower_priority(_niceness: i32) {}
 
 #[cfg(test)]
 mod tests {

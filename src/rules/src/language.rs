@@ -32,16 +32,16 @@ const ENGLISH: &[&str] = &[
 ];
 
 /// Words that distinguish French and English.
-struct Telling {
+struct DistinctiveWords {
     words: Prefixes,
     /// For each word, by number, whether it is French.
     are_french: Vec<bool>,
 }
 
-static TELLING: LazyLock<Telling> = LazyLock::new(|| {
+static TELLING: LazyLock<DistinctiveWords> = LazyLock::new(|| {
     let french = FRENCH.iter().map(|word| (*word, true));
     let all: BTreeMap<&str, bool> = french.chain(ENGLISH.iter().map(|word| (*word, false))).collect();
-    Telling {
+    DistinctiveWords {
         words: Prefixes::new(&all.keys().copied().collect::<Vec<_>>()),
         are_french: all.into_values().collect(),
     }

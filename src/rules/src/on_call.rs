@@ -44,7 +44,7 @@ pub(super) struct RotationWeek {
 
 impl Plan {
     /// Whether the schedule puts its contact on shift.
-    pub fn is_up(&self, local: NaiveDateTime) -> bool {
+    pub fn is_on_shift(&self, local: NaiveDateTime) -> bool {
         let open = self.calendar.as_ref().is_none_or(|(_, calendar)| calendar.open(local));
         let is_week = |turn: RotationWeek| turn.week == week(turn.from, local, turn.of);
         open && self.turn.is_none_or(is_week)
@@ -107,13 +107,13 @@ impl Rulebook {
     /// Whether a contact is on shift: by the override that covers the instant, else by the schedule; always without
     /// either.
     #[must_use]
-    pub fn is_up(&self, contact: &Contact, at: DateTime<Utc>) -> bool {
+    pub fn is_on_shift(&self, contact: &Contact, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);
         self.is_on(&contact.code, local, &self.overrides.at(local))
     }
 
     fn is_on(&self, code: &str, local: NaiveDateTime, covering: &Covering<'_>) -> bool {
-        let planned = || self.plans.of(code).is_none_or(|plan| plan.is_up(local));
+        let planned = || self.plans.of(code).is_none_or(|plan| plan.is_on_shift(local));
         verdict(covering, code).map_or_else(planned, |(is_on, _)| is_on)
     }
 
@@ -125,7 +125,7 @@ impl Rulebook {
 
     /// Whether any contact with `on_call`, or a stand-in for one, is on shift.
     #[must_use]
-    pub fn is_anybody_up(&self, at: DateTime<Utc>) -> bool {
+    pub fn is_anybody_on_shift(&self, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);
         let covering = self.overrides.at(local);
         let codes = expanded(&covering, &self.on_call, true);
@@ -135,7 +135,7 @@ impl Rulebook {
     /// Chooses from the contacts that a rule names, or from those with `on_call` if no rule names any. It returns those
     /// on shift in the same order, each followed by their stand-ins; all candidates if nobody is on shift. Each contact
     /// with a schedule or an override adds a step.
-    pub(super) fn whose_turn(&self, named: Option<&[String]>, at: DateTime<Utc>) -> (Vec<String>, Vec<Step>) {
+    pub(super) fn recipients_on_shift(&self, named: Option<&[String]>, at: DateTime<Utc>) -> (Vec<String>, Vec<Step>) {
         let local = derive::local(at, self.zone);
         let covering = self.overrides.at(local);
         let listed = named.unwrap_or(&self.on_call);
@@ -149,8 +149,8 @@ impl Rulebook {
             by_override.unwrap_or_else(|| self.plans.words(code))
         };
         let step = |code: &String, did: String| Step::plain(Resource::Contacts, code, did);
-        let is_up = |code: &&String| self.is_on(code, local, &covering);
-        let up: Vec<String> = codes.iter().filter(is_up).cloned().collect();
+        let is_on_shift = |code: &&String| self.is_on(code, local, &covering);
+        let up: Vec<String> = codes.iter().filter(is_on_shift).cloned().collect();
         if up.is_empty() {
             let did = |code| format!("told although it is nobody's turn: {}", words(code));
             let steps = listed.iter().map(|code| step(code, did(code)));

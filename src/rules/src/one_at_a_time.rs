@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 /// The turns of each rulebook. Cloning is cheap.
 #[derive(Debug, Clone)]
-pub struct OwnTurns {
+pub struct TurnQueue {
     most: usize,
     known: Arc<Mutex<HashMap<Uuid, Weak<Semaphore>>>>,
 }
 
-impl OwnTurns {
+impl TurnQueue {
     /// For each rulebook, one task has the turn and at most `most` wait.
     #[must_use]
     pub fn new(most: usize) -> Self {
@@ -53,7 +53,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_has_the_turn_two_wait_and_another_rulebook_is_free() {
-        let turns = OwnTurns::new(2);
+        let turns = TurnQueue::new(2);
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let turn = turns.take(one).await.unwrap();
         let (mut second, mut third) = (Box::pin(turns.take(one)), Box::pin(turns.take(one)));

@@ -75,13 +75,13 @@ impl Services {
     /// The requested service, and how it was found.
     pub fn find(&self, facts: &Facts, heard: &HearingResult, likelihoods: &[Likelihood]) -> Option<(&Service, String)> {
         let since = self.last_correction(heard);
-        let taken_back = self.taken_back(heard, since);
+        let retracted = self.retracted(heard, since);
         if let Some(Fact::Text(wanted)) = facts.get(SERVICE_TEXT)
             && let Some(place) = self.by_name.get(&spaced(wanted))
-            && !taken_back.contains(place)
+            && !retracted.contains(place)
         {
             let named = (&self.ranked[*place].row, format!("named by {SERVICE_TEXT}"));
-            return self.as_it_sounds(Some(named), likelihoods, &taken_back);
+            return self.as_it_sounds(Some(named), likelihoods, &retracted);
         }
         let mut evidence: Vec<(Weight, usize, &Mention)> = Vec::new();
         for mention in &heard.mentions {
@@ -94,19 +94,19 @@ impl Services {
                 evidence.push((weight.max(Weight::Weak), place, mention));
             }
         }
-        evidence.retain(|(_, place, _)| !taken_back.contains(place));
-        self.leave_out_what_is_not_asked_for(&mut evidence);
+        evidence.retain(|(_, place, _)| !retracted.contains(place));
+        self.drop_unrequested(&mut evidence);
         let best = evidence
             .into_iter()
             .min_by_key(|(weight, place, mention)| (*weight, *place, mention.place));
         let found = best.map(|(_, place, mention)| (&self.ranked[place].row, why(mention, heard)));
-        self.as_it_sounds(found, likelihoods, &taken_back)
+        self.as_it_sounds(found, likelihoods, &retracted)
     }
 
     /// The services, by index, that the caller retracted for another one: "a camera inspection, no wait, the toilet is
     /// blocked". The call is about none of these, whatever a model filled in or the classifiers say.
-    fn taken_back(&self, heard: &HearingResult, since: usize) -> Vec<usize> {
-        let (mut taken_back, mut wanted, mut is_instead) = (Vec::new(), Vec::new(), false);
+    fn retracted(&self, heard: &HearingResult, since: usize) -> Vec<usize> {
+        let (mut retracted, mut wanted, mut is_instead) = (Vec::new(), Vec::new(), false);
         let of_the_caller = |mention: &&Mention| !matches!(mention.source, Source::Fact(_));
         for mention in heard.mentions.iter().filter(of_the_caller) {
             let Some(place) = self.place(mention) else { continue };
@@ -115,13 +115,13 @@ impl Services {
                     wanted.push(place);
                     is_instead |= find_in(&self.by_word, mention).is_some();
                 }
-                Some(_) if mention.place < since => taken_back.push(place),
-                None if mention.verdict != MentionSense::OtherSense => taken_back.push(place),
+                Some(_) if mention.place < since => retracted.push(place),
+                None if mention.verdict != MentionSense::OtherSense => retracted.push(place),
                 _ => {}
             }
         }
-        taken_back.retain(|place| is_instead && !wanted.contains(place));
-        taken_back
+        retracted.retain(|place| is_instead && !wanted.contains(place));
+        retracted
     }
 
     /// The service that the whole call sounds like, if keywords found no service or one that the call does not sound
@@ -130,7 +130,7 @@ impl Services {
         &'a self,
         found: Option<(&'a Service, String)>,
         likelihoods: &[Likelihood],
-        taken_back: &[usize],
+        retracted: &[usize],
     ) -> Option<(&'a Service, String)> {
         let likelihood = |label: &str| {
             likelihoods
@@ -146,7 +146,7 @@ impl Services {
         let sounding = likelihoods.iter().filter(|one| one.percent >= SOUNDS_LIKE);
         let services = sounding.filter_map(|one| {
             let place = self.ranked().position(|row| row.code == one.learns)?;
-            (!taken_back.contains(&place)).then(|| (one, &self.ranked[place].row))
+            (!retracted.contains(&place)).then(|| (one, &self.ranked[place].row))
         });
         let likeliest = services.max_by_key(|(one, _)| one.percent);
         let of_none = likelihood(NO_SERVICE).unwrap_or_default();
@@ -165,7 +165,7 @@ impl Services {
 
     /// Refused services count only if the caller requests nothing that is offered: "the pump is fine, the drain is
     /// plugged". Keywords close to a refused service belong to it.
-    fn leave_out_what_is_not_asked_for(&self, evidence: &mut Vec<(Weight, usize, &Mention)>) {
+    fn drop_unrequested(&self, evidence: &mut Vec<(Weight, usize, &Mention)>) {
         let refused: Vec<&Mention> = evidence
             .iter()
             .filter(|(_, place, _)| self.is_refused(*place))

@@ -152,7 +152,7 @@ impl Rulebook {
         } else {
             Source::Calendar
         };
-        plan.is_up(local).then_some((source, None))
+        plan.is_on_shift(local).then_some((source, None))
     }
 }
 

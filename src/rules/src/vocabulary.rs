@@ -229,22 +229,22 @@ impl Env<'_> {
 
 /// Maximum number of unknown names per check for which the nearest name is searched: a request body can contain tens of
 /// thousands.
-pub const MOST_HINTS: usize = 20;
+pub const MAX_HINTS: usize = 20;
 
 /// Longer names, in characters, are not compared: the time grows with the product of both lengths.
-const LONGEST: usize = 200;
+const MAX_NAME_LENGTH: usize = 200;
 
 /// The existing name nearest to a wrong one, as "; did you mean `x`?"; empty if none is near.
 pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let length = wrong.chars().count();
-    if length > LONGEST {
+    if length > MAX_NAME_LENGTH {
         return String::new();
     }
     let near = |name: &'a str| {
         let other = name.chars().count();
         let most = 1 + length.max(other) / 3;
         // The distance of two names is at least the difference of their lengths.
-        if other > LONGEST || length.abs_diff(other) > most {
+        if other > MAX_NAME_LENGTH || length.abs_diff(other) > most {
             return None;
         }
         let distance = strsim::damerau_levenshtein(wrong, name);

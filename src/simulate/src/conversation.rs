@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::dice::Dice;
-use super::jobs::Wish;
+use super::jobs::SimulatedCaller;
 use intake::SIMULATED_PREFIX;
 
 /// A step of a call.
@@ -42,7 +42,7 @@ impl CallStep {
 #[derive(Debug)]
 pub struct Conversation {
     dice: Dice,
-    wish: Wish,
+    wish: SimulatedCaller,
     call_id: String,
     started: DateTime<Utc>,
     elapsed_ms: u32,
@@ -54,16 +54,16 @@ impl Conversation {
     /// A call that starts at `started`. Its id marks it as simulated.
     #[must_use]
     pub fn new(dice: Dice, started: DateTime<Utc>) -> Self {
-        Self::of(Wish::draw, dice, started)
+        Self::of(SimulatedCaller::draw, dice, started)
     }
 
     /// The first call of a run: about the service whose price the README changes.
     #[must_use]
     pub fn first(dice: Dice, started: DateTime<Utc>) -> Self {
-        Self::of(Wish::first, dice, started)
+        Self::of(SimulatedCaller::first, dice, started)
     }
 
-    fn of(wish: impl FnOnce(&mut Dice) -> Wish, mut dice: Dice, started: DateTime<Utc>) -> Self {
+    fn of(wish: impl FnOnce(&mut Dice) -> SimulatedCaller, mut dice: Dice, started: DateTime<Utc>) -> Self {
         let wish = wish(&mut dice);
         let call_id = format!("{SIMULATED_PREFIX}{}", dice.id());
         Self {

@@ -191,7 +191,7 @@ const TOWNS: &[&str] = &[
 
 /// A caller.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct SimulatedCaller {
     pub job: Job,
     /// How the assistant names the work to a tool.
     pub service_type: &'static str,
@@ -221,7 +221,7 @@ pub struct Wish {
     pub municipal: bool,
 }
 
-impl Wish {
+impl SimulatedCaller {
     /// Draws a caller.
     pub fn draw(dice: &mut Dice) -> Self {
         let job = draw_job(dice);

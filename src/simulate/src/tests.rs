@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::conversation::Conversation;
 use super::dice::Dice;
-use super::jobs::{JOBS, Wish};
+use super::jobs::{JOBS, SimulatedCaller};
 use super::*;
 use intake::answer::{Answer, ToolResult};
 use intake::auth::verify::{Incoming, Secret, WebhookAuth, verify};
@@ -196,7 +196,9 @@ fn the_same_seed_plays_the_same_calls_and_another_plays_others() {
 
 #[test]
 fn a_few_hundred_callers_want_everything_the_business_does_and_refuses() {
-    let wishes: Vec<Wish> = (0..400).map(|index| Wish::draw(&mut Dice::new(3, index))).collect();
+    let wishes: Vec<SimulatedCaller> = (0..400)
+        .map(|index| SimulatedCaller::draw(&mut Dice::new(3, index)))
+        .collect();
     for job in JOBS {
         assert!(
             wishes

@@ -356,7 +356,7 @@ pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now
     left.retain(|contact| !told.contains(&contact.code) && !reached.contains(contact.phone.as_str()));
     left.sort_by_key(|contact| {
         let is_asked = contact.on_call || named.contains(&contact.code);
-        (!is_asked, !head.is_up(contact, now), contact.rank)
+        (!is_asked, !head.is_on_shift(contact, now), contact.rank)
     });
     let mut phones = BTreeSet::new();
     left.retain(|contact| phones.insert(contact.phone.as_str()));

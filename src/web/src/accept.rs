@@ -35,7 +35,7 @@ fn wanted_by<'a>(accept: &str, given: &[&'a str]) -> Option<&'a str> {
 }
 
 /// Whether the client accepts a response compressed with gzip (RFC 9110, 12.5.3).
-pub fn takes_gzip(request: &Request) -> bool {
+pub fn accepts_gzip(request: &Request) -> bool {
     let lines = request.headers().get_all(header::ACCEPT_ENCODING).iter();
     let mut codings = lines
         .filter_map(|line| line.to_str().ok())
@@ -111,7 +111,7 @@ mod tests {
             ("", false),
         ] {
             let request = Request::builder().header(header::ACCEPT_ENCODING, accept).finish();
-            assert_eq!(takes_gzip(&request), takes, "{accept}");
+            assert_eq!(accepts_gzip(&request), takes, "{accept}");
         }
     }
 

@@ -161,7 +161,7 @@ impl ConstantResponse {
     /// The response to a request, or 304.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Response {
-        let gzip = accept::takes_gzip(request);
+        let gzip = accept::accepts_gzip(request);
         // Two representations have two tags (RFC 9110, 8.8.3.3).
         let (bytes, tag) = if gzip {
             let bytes = self.gzip.get_or_init(|| compressed(&self.bytes));

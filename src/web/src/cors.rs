@@ -15,7 +15,7 @@ const PLACES: [&str; 4] = ["/admin/", "/openapi.json", "/docs", "/problems"];
 /// The methods of the admin API.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// The headers that a page may send.
-const TAKEN: &str = "authorization, content-type, if-match, if-none-match, idempotency-key, x-request-id";
+const ALLOWED_HEADERS: &str = "authorization, content-type, if-match, if-none-match, idempotency-key, x-request-id";
 /// Response headers that a page may read, besides those that are always readable.
 const EXPOSED: &str = "allow, content-disposition, etag, idempotent-replayed, location, retry-after, x-request-id, \
                        x-ringbook-dry-run";
@@ -73,7 +73,10 @@ impl<E: Endpoint> Endpoint for CorsEndpoint<E> {
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
         if preflight {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
-            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(TAKEN));
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                HeaderValue::from_static(ALLOWED_HEADERS),
+            );
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
         Ok(response)

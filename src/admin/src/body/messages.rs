@@ -14,13 +14,13 @@ use rules::vocabulary::did_you_mean;
 use web::problem::FieldFault;
 
 /// Longer lists of names are cut off in messages.
-const FEW: usize = 20;
+const MAX_LISTED_NAMES: usize = 20;
 
 /// A longer pattern is left out of the message; its example helps people more.
 const LONGEST_PATTERN: usize = 40;
 
 /// The faults of one validation error.
-pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault> {
+pub fn faults_of(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault> {
     let at = error.instance_path.to_string();
     let schema = schema_of(root, error.schema_path.as_str());
     let name = name_of(&at);
@@ -77,7 +77,7 @@ pub fn told(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault
             // A nullable field: report what is wrong with the value, not with the null alternative.
             let mut branches = context.iter().filter(|branch| !asks_for_null(branch));
             match (branches.next(), branches.next()) {
-                (Some(branch), None) => branch.iter().flat_map(|error| told(root, error)).collect(),
+                (Some(branch), None) => branch.iter().flat_map(|error| faults_of(root, error)).collect(),
                 _ => one(
                     "invalid_value",
                     format!("{name} fits none of the forms that it may have."),
@@ -197,7 +197,7 @@ fn instead(value: &Value) -> &'static str {
 
 fn not_in_list(name: &str, given: Option<&str>, options: &[&str]) -> String {
     let hint = nearest(given.unwrap_or_default(), options.iter().copied());
-    if options.len() > FEW {
+    if options.len() > MAX_LISTED_NAMES {
         return format!("{name} is none of the {} that are known{hint}", options.len());
     }
     format!("{name} must be one of `{}`{hint}", options.join("`, `"))

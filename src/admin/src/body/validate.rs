@@ -8,14 +8,14 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use jsonschema::{Draft, Resource, Validator};
 use serde_json::{Value, json};
 
-use super::messages::told;
+use super::messages::faults_of;
 use crate::api_document::document;
 use web::problem::{FieldFault, Problem};
 
 /// The base URI under which schemas reference each other.
 pub(super) const DOCUMENT: &str = "urn:ringbook:openapi";
 /// Maximum number of faults reported: a body of a megabyte may have half a million.
-const MOST: usize = 1000;
+const MAX_FAULTS: usize = 1000;
 
 static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock::new(RwLock::default);
 
@@ -27,14 +27,14 @@ pub fn faults(schema: &str, value: &Value) -> Result<Vec<FieldFault>, Problem> {
     let validator = validator(schema)?;
     let root = &document()["components"]["schemas"][schema];
     let mut faults: Vec<FieldFault> = Vec::new();
-    for fault in validator.iter_errors(value).flat_map(|error| told(root, &error)) {
+    for fault in validator.iter_errors(value).flat_map(|error| faults_of(root, &error)) {
         // A wrong type hides all other faults of the same value.
         match faults.iter_mut().find(|known| known.pointer == fault.pointer) {
             Some(known) if fault.code == "wrong_type" => *known = fault,
             Some(_) => {}
             None => faults.push(fault),
         }
-        if faults.len() == MOST {
+        if faults.len() == MAX_FAULTS {
             break;
         }
     }
@@ -68,7 +68,7 @@ pub fn one(schema: &'static Value, value: &Value) -> Result<Option<FieldFault>, 
     let validator = of_document(&absolute)?;
     Ok(validator
         .iter_errors(value)
-        .flat_map(|error| told(schema, &error))
+        .flat_map(|error| faults_of(schema, &error))
         .next())
 }
 

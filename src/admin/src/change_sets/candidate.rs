@@ -20,11 +20,11 @@ use web::problem::{Code, Problem};
 ///
 /// # Errors
 /// 404 if it does not exist, 409 if it was published or discarded.
-pub async fn would_be(state: &AdminState, standing: &HeadRows, id: Uuid) -> Result<RowSet, Problem> {
-    let found = state.publisher.set(standing.rulebook_id, id).await;
-    let stored = finished(state, standing.rulebook_id, Ok(found), &EditedRow::default()).await?;
+pub async fn would_be(state: &AdminState, head_rows: &HeadRows, id: Uuid) -> Result<RowSet, Problem> {
+    let found = state.publisher.set(head_rows.rulebook_id, id).await;
+    let stored = finished(state, head_rows.rulebook_id, Ok(found), &EditedRow::default()).await?;
     alive(&stored)?;
-    Ok(applied(standing.rows(), standing.revision + 1, &stored.edits()).rows)
+    Ok(applied(head_rows.rows(), head_rows.revision + 1, &stored.edits()).rows)
 }
 
 /// A rulebook compiled as if a change set were published.

@@ -47,8 +47,8 @@ pub enum Method {
 ///
 /// # Errors
 /// 404, 412, 422 or 428, with the place below `place`.
-pub fn read(standing: &HeadRows, held: &[Edit], new: Vec<NewChange>, place: &str) -> Result<Vec<Edit>, Problem> {
-    let mut bench = Bench::new(standing.rows(), standing.revision + 1);
+pub fn read(head_rows: &HeadRows, held: &[Edit], new: Vec<NewChange>, place: &str) -> Result<Vec<Edit>, Problem> {
+    let mut bench = Bench::new(head_rows.rows(), head_rows.revision + 1);
     for edit in held {
         bench.push(edit);
     }
@@ -60,14 +60,14 @@ pub fn read(standing: &HeadRows, held: &[Edit], new: Vec<NewChange>, place: &str
         } else {
             format!("{place}/{number}")
         };
-        let edit = edit(standing, &bench, change).map_err(|problem| problem.below(&place))?;
+        let edit = edit(head_rows, &bench, change).map_err(|problem| problem.below(&place))?;
         bench.push(&edit);
         edits.push(edit);
     }
     Ok(edits)
 }
 
-fn edit(standing: &HeadRows, bench: &Bench<'_>, change: NewChange) -> Result<Edit, Problem> {
+fn edit(head_rows: &HeadRows, bench: &Bench<'_>, change: NewChange) -> Result<Edit, Problem> {
     let resource = Resource::named(&change.resource).ok_or_else(|| {
         let known: Vec<_> = Resource::ALL.iter().map(|resource| resource.path()).collect();
         let detail = format!(
@@ -77,10 +77,10 @@ fn edit(standing: &HeadRows, bench: &Bench<'_>, change: NewChange) -> Result<Edi
         );
         fault("/resource", detail)
     })?;
-    with_row!(resource, R => of_kind::<R>(standing, bench, change))
+    with_row!(resource, R => of_kind::<R>(head_rows, bench, change))
 }
 
-fn of_kind<R: Row>(standing: &HeadRows, bench: &Bench<'_>, change: NewChange) -> Result<Edit, Problem> {
+fn of_kind<R: Row>(head_rows: &HeadRows, bench: &Bench<'_>, change: NewChange) -> Result<Edit, Problem> {
     let NewChange {
         code,
         method,
@@ -100,7 +100,7 @@ fn of_kind<R: Row>(standing: &HeadRows, bench: &Bench<'_>, change: NewChange) ->
         let detail = format!("`version` says {version} and the body says {own}.");
         return Err(Problem::fault("/version", "contradiction", detail));
     }
-    let stands = R::table(standing.rows()).get(&code).map(|stored| stored.version);
+    let stands = R::table(head_rows.rows()).get(&code).map(|stored| stored.version);
     let there = R::table(&bench.out().rows).get(&code);
     // In a change set, the version of a row is that of the head's row; of a new row it is 0.
     let shown = there.map(|_| stands.unwrap_or(0));

@@ -22,9 +22,9 @@ const LOCAL: [&str; 4] = [
 ///
 /// # Errors
 /// 422 if it is not a time, has passed, or does not exist or exists twice in the rulebook's time zone.
-pub fn read(at: Option<&str>, standing: &HeadRows, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Problem> {
+pub fn read(at: Option<&str>, head_rows: &HeadRows, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Problem> {
     let Some(text) = at else { return Ok(None) };
-    let settings = standing.rows().settings.values().next();
+    let settings = head_rows.rows().settings.values().next();
     let zone = settings.and_then(|stored| stored.row.time_zone.parse().ok());
     let at = instant(text.trim(), zone.unwrap_or(Tz::UTC)).map_err(wrong)?;
     if at <= now {

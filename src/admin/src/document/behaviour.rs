@@ -8,7 +8,7 @@ use super::statuses;
 use crate::dry_run;
 
 /// Documents this behaviour for every operation.
-pub fn tell(document: &mut Value) {
+pub fn add(document: &mut Value) {
     let items = document["paths"].as_object_mut().into_iter().flatten();
     let operations =
         items.flat_map(|(path, item)| item.as_object_mut().into_iter().flatten().map(move |one| (path, one)));
@@ -18,11 +18,11 @@ pub fn tell(document: &mut Value) {
         }
         require_version(operation);
         match method.as_str() {
-            "get" => tell_tag(operation),
-            _ => tell_trial(operation),
+            "get" => add_tag(operation),
+            _ => add_dry_run(operation),
         }
         if path.ends_with("/{code}") && rows_at(path).is_some() {
-            answer_alike(operation);
+            share_response(operation);
         }
     }
 }
@@ -33,7 +33,7 @@ fn good(operation: &mut Value) -> impl Iterator<Item = &mut Value> {
 }
 
 /// Gives reads and writes of a row the same response, so that one shared response describes all of them.
-fn answer_alike(operation: &mut Value) {
+fn share_response(operation: &mut Value) {
     for status in ["200", "201"] {
         let Some(response) = operation["responses"].get_mut(status) else {
             continue;
@@ -47,7 +47,7 @@ fn gives_something(operation: &mut Value) -> bool {
     good(operation).any(|response| response["content"].is_object())
 }
 
-fn tell_tag(operation: &mut Value) {
+fn add_tag(operation: &mut Value) {
     if good(operation).any(|response| response["content"]["text/event-stream"].is_object()) {
         return;
     }
@@ -67,12 +67,12 @@ fn tell_tag(operation: &mut Value) {
     );
 }
 
-fn tell_trial(operation: &mut Value) {
+fn add_dry_run(operation: &mut Value) {
     let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
     if dry_run::READS.contains(&id.as_str()) {
         return add_to_description(operation, "Writes nothing.");
     }
-    if let Some((_, why)) = dry_run::NO_TRIAL.iter().find(|(no, _)| *no == id) {
+    if let Some((_, why)) = dry_run::WITHOUT_DRY_RUN.iter().find(|(no, _)| *no == id) {
         return add_to_description(operation, &format!("Has no `dry_run`. {why}"));
     }
     add_parameter(

@@ -5,7 +5,7 @@ pub mod recorded;
 
 use serde_json::{Map, Value, json};
 
-use crate::resources::TOLD;
+use crate::resources::RESOURCES;
 use rules::rows::{Resource, Row, RowSet, StoredRow, with_row};
 
 /// Adds examples to the operations on rows, and to those that people try first.
@@ -118,7 +118,7 @@ pub fn add(document: &mut Value, sample: &RowSet) {
 }
 
 fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
-    for told in TOLD {
+    for told in RESOURCES {
         let Some(resource) = Resource::ALL.iter().find(|resource| resource.path() == told.path) else {
             continue;
         };
@@ -164,7 +164,7 @@ fn with_few_weights(mut row: Value) -> Value {
 fn sheets(paths: &mut Map<String, Value>, sample: &RowSet) {
     // One kind shows the format for all.
     let exported = sheet_of_one::<rules::rows::Service>(sample).unwrap_or_default();
-    for told in TOLD {
+    for told in RESOURCES {
         let resource = Resource::ALL.iter().find(|resource| resource.path() == told.path);
         let sheet = resource.and_then(|resource| with_row!(*resource, R => sheet_of_one::<R>(sample)));
         if let Some(sheet) = sheet {

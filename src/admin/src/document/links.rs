@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::resources::TOLD;
+use crate::resources::RESOURCES;
 
 /// The source of a link's parameter.
 const ID: &str = "$response.body#/id";
@@ -97,7 +97,7 @@ pub fn add(document: &mut Value) {
     for &(from, to, parameters) in LINKS {
         link(document, from, to, parameters);
     }
-    for told in TOLD {
+    for told in RESOURCES {
         let of = |verb: &str| format!("{verb}_{}", told.one);
         let list = format!("list_{}", told.many);
         for from in [&of("put"), &of("get"), &of("patch")] {

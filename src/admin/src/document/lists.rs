@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::operations::RULEBOOK;
 use crate::list::{DEFAULT_LIMIT, Filter, FilterType, ListSpec, MAX_LIMIT, is_masked};
-use crate::resources::TOLD;
+use crate::resources::RESOURCES;
 use crate::{
     api_keys, audit_log, backtests, calendar_feeds, calls, change_sets, console_sessions, decisions, feedback,
     inbound_sms_messages, leads, notices, revisions, rule_hits, rulebooks, scripts, secrets, sms_messages,
@@ -26,7 +26,7 @@ pub fn at(path: &str) -> Option<ListSpec> {
             "decisions" => Some(decisions::LIST),
             "leads" => Some(leads::LIST),
             "feedback" => Some(feedback::LIST),
-            other => TOLD.iter().find(|told| told.path == other).map(|told| told.list),
+            other => RESOURCES.iter().find(|told| told.path == other).map(|told| told.list),
         };
     }
     match path.strip_prefix("/admin/v1/")? {

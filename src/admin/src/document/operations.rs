@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{lists, statuses};
-use crate::resources::{ResourceDescription, TOLD};
+use crate::resources::{RESOURCES, ResourceDescription};
 
 /// The path of a rulebook.
 pub const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
@@ -15,8 +15,9 @@ pub fn tags() -> Value {
         json!({"name": "evaluate", "description": "What a call would cost, how urgent it would be, and why."}),
     ];
     tags.extend(
-        TOLD.iter()
-            .map(|told| json!({"name": told.path, "description": told.about})),
+        RESOURCES
+            .iter()
+            .map(|resource| json!({"name": resource.path, "description": resource.about})),
     );
     for (name, about) in [
         (
@@ -86,7 +87,7 @@ pub fn tags() -> Value {
 }
 
 /// Completes every operation.
-pub fn tell(document: &mut Value) {
+pub fn add(document: &mut Value) {
     let Some(paths) = document["paths"].as_object_mut() else {
         return;
     };
@@ -103,12 +104,12 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let tag = tag
         .or_else(|| path.strip_prefix("/admin/v1/").and_then(|rest| rest.split('/').next()))
         .unwrap_or("rulebooks");
-    let (told, sheet) = (rows_at(path), sheet_at(path));
-    operation["tags"] = json!([sheet.map_or(tag, |told| told.path)]);
-    if let Some(told) = sheet {
-        name_sheet_operation(told, method, operation);
-    } else if let Some(told) = told {
-        name_row_operation(told, method, path.ends_with("{code}"), operation);
+    let (resource, sheet) = (rows_at(path), sheet_at(path));
+    operation["tags"] = json!([sheet.map_or(tag, |resource| resource.path)]);
+    if let Some(resource) = sheet {
+        name_sheet_operation(resource, method, operation);
+    } else if let Some(resource) = resource {
+        name_row_operation(resource, method, path.ends_with("{code}"), operation);
     } else if operation["operationId"].is_null() {
         let (id, _) = OTHERS
             .iter()
@@ -134,15 +135,17 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
 
 /// The kind of rows at a path.
 pub fn rows_at(path: &str) -> Option<&'static ResourceDescription> {
-    TOLD.iter().find(|told| {
-        let list = format!("{RULEBOOK}/{}", told.path);
+    RESOURCES.iter().find(|resource| {
+        let list = format!("{RULEBOOK}/{}", resource.path);
         path == list || path == format!("{list}/{{code}}")
     })
 }
 
 /// The kind of rows of the sheet at a path.
 pub fn sheet_at(path: &str) -> Option<&'static ResourceDescription> {
-    TOLD.iter().find(|told| path == format!("{RULEBOOK}/{}.csv", told.path))
+    RESOURCES
+        .iter()
+        .find(|resource| path == format!("{RULEBOOK}/{}.csv", resource.path))
 }
 
 /// The names of all other operations, which generated clients use.
@@ -376,8 +379,8 @@ fn role(operation: &Value) -> String {
     names.next().cloned().unwrap_or_else(|| "viewer".to_owned())
 }
 
-fn name_row_operation(told: &ResourceDescription, method: &str, one: bool, operation: &mut Value) {
-    let (single, several) = (told.one.replace('_', " "), told.many.replace('_', " "));
+fn name_row_operation(resource: &ResourceDescription, method: &str, one: bool, operation: &mut Value) {
+    let (single, several) = (resource.one.replace('_', " "), resource.many.replace('_', " "));
     let article = if single.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"
     } else {
@@ -385,29 +388,29 @@ fn name_row_operation(told: &ResourceDescription, method: &str, one: bool, opera
     };
     let (id, summary, about) = match (method, one) {
         ("get", false) => (
-            format!("list_{}", told.many),
+            format!("list_{}", resource.many),
             format!("List the {several}"),
             // The group says what it is.
             "",
         ),
         ("get", _) => (
-            format!("get_{}", told.one),
+            format!("get_{}", resource.one),
             format!("Read {article} {single}"),
             // The group says what it is.
             "",
         ),
         ("put", _) => (
-            format!("put_{}", told.one),
+            format!("put_{}", resource.one),
             format!("Create or replace {article} {single}"),
             "The row is live when the response arrives.",
         ),
         ("patch", _) => (
-            format!("patch_{}", told.one),
+            format!("patch_{}", resource.one),
             format!("Change fields of {article} {single}"),
             "A JSON merge patch: omitted fields stay.",
         ),
         _ => (
-            format!("delete_{}", told.one),
+            format!("delete_{}", resource.one),
             format!("Delete {article} {single}"),
             "Not while other rows name it.",
         ),
@@ -417,8 +420,8 @@ fn name_row_operation(told: &ResourceDescription, method: &str, one: bool, opera
     operation["description"] = about.into();
 }
 
-fn name_sheet_operation(told: &ResourceDescription, method: &str, operation: &mut Value) {
-    let several = told.many.replace('_', " ");
+fn name_sheet_operation(resource: &ResourceDescription, method: &str, operation: &mut Value) {
+    let several = resource.many.replace('_', " ");
     let (verb, summary, about) = if method == "get" {
         (
             "export",
@@ -432,7 +435,7 @@ fn name_sheet_operation(told: &ResourceDescription, method: &str, operation: &mu
             "Accepts an edited export: all of it, as one revision, or nothing.",
         )
     };
-    operation["operationId"] = format!("{verb}_{}_csv", told.many).into();
+    operation["operationId"] = format!("{verb}_{}_csv", resource.many).into();
     operation["summary"] = summary.into();
     operation["description"] = about.into();
 }

@@ -31,7 +31,7 @@ const HEADERS: [(&str, &str); 9] = [
 ];
 
 /// Adds the headers that follow from the status, and gives the others the names under which they are sent.
-pub fn tell(document: &mut Value) {
+pub fn add(document: &mut Value) {
     let mut used = BTreeSet::new();
     let paths = document["paths"].as_object_mut().into_iter().flatten();
     let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());

@@ -4,14 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::limits;
 use super::request_schemas;
-use crate::resources::TOLD;
+use crate::resources::RESOURCES;
 use web::problem::Code;
 
 /// The schemas by name.
 pub type Schemas = Map<String, Value>;
 
 /// Corrects poem-openapi's output and adds the fields that rows have in the API only.
-pub fn mend(document: &mut Value) {
+pub fn correct(document: &mut Value) {
     to_3_1(document);
     let bodies = request_schemas::bodies(document);
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
@@ -47,7 +47,7 @@ pub fn mend(document: &mut Value) {
 
 /// The names of the rows' schemas.
 pub fn rows() -> impl Iterator<Item = &'static str> {
-    TOLD.iter().map(|told| told.schema).chain(["Settings"])
+    RESOURCES.iter().map(|told| told.schema).chain(["Settings"])
 }
 
 fn to_3_1(value: &mut Value) {

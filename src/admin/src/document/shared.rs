@@ -159,8 +159,8 @@ impl RepeatCounts {
     }
 }
 
-/// Calls `tell` with the name and the value of each part of a kind.
-fn each(document: &mut Value, kind: &str, mut tell: impl FnMut(&str, &mut Value)) {
+/// Calls `add` with the name and the value of each part of a kind.
+fn each(document: &mut Value, kind: &str, mut add: impl FnMut(&str, &mut Value)) {
     if kind == "parameters" {
         let items = document["paths"].as_object_mut().into_iter().flatten();
         for holder in items.flat_map(|(_, item)| item.as_object_mut().into_iter().flat_map(Map::values_mut)) {
@@ -170,7 +170,7 @@ fn each(document: &mut Value, kind: &str, mut tell: impl FnMut(&str, &mut Value)
             };
             for parameter in parameters.into_iter().flatten() {
                 let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-                tell(&name, parameter);
+                add(&name, parameter);
             }
         }
         return;
@@ -180,15 +180,15 @@ fn each(document: &mut Value, kind: &str, mut tell: impl FnMut(&str, &mut Value)
         if kind == "examples"
             && let Some(body) = operation.get_mut("requestBody")
         {
-            each_example(body, &tag, &mut tell);
+            each_example(body, &tag, &mut add);
         }
         let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
         for (status, response) in responses.into_iter().flatten() {
             if kind == "responses" {
                 let name = response_name(status, response);
-                tell(&name, response);
+                add(&name, response);
             } else {
-                each_of_response(response, kind, &tag, &mut tell);
+                each_of_response(response, kind, &tag, &mut add);
             }
         }
     }
@@ -196,17 +196,17 @@ fn each(document: &mut Value, kind: &str, mut tell: impl FnMut(&str, &mut Value)
         .get_mut("responses")
         .and_then(Value::as_object_mut);
     for (_, response) in responses.into_iter().flatten().filter(|_| kind != "responses") {
-        each_of_response(response, kind, "response", &mut tell);
+        each_of_response(response, kind, "response", &mut add);
     }
 }
 
-fn each_of_response(response: &mut Value, kind: &str, tag: &str, tell: &mut impl FnMut(&str, &mut Value)) {
+fn each_of_response(response: &mut Value, kind: &str, tag: &str, add: &mut impl FnMut(&str, &mut Value)) {
     if kind == "examples" {
-        return each_example(response, tag, tell);
+        return each_example(response, tag, add);
     }
     let parts = response.get_mut(kind).and_then(Value::as_object_mut);
     for (name, part) in parts.into_iter().flatten() {
-        tell(name, part);
+        add(name, part);
     }
 }
 
@@ -230,16 +230,16 @@ fn schema_name(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.rsplit('/').next()
 }
 
-/// Calls `tell` with the examples of a body. A single example is written as `example`, because only `examples` can be
+/// Calls `add` with the examples of a body. A single example is written as `example`, because only `examples` can be
 /// references.
-fn each_example(body: &mut Value, tag: &str, tell: &mut impl FnMut(&str, &mut Value)) {
+fn each_example(body: &mut Value, tag: &str, add: &mut impl FnMut(&str, &mut Value)) {
     let content = body.get_mut("content").and_then(Value::as_object_mut);
     for (kind, media) in content.into_iter().flatten() {
         let name = schema_name(&media["schema"]).map_or_else(|| format!("{tag}.{}", last(kind)), ToOwned::to_owned);
         let Some(media) = media.as_object_mut() else { continue };
         if let Some(alone) = media.remove("example") {
             let mut one = json!({"value": alone});
-            tell(&name, &mut one);
+            add(&name, &mut one);
             if one["$ref"].is_null() {
                 media.insert("example".to_owned(), one["value"].take());
             } else {

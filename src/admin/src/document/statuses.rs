@@ -35,7 +35,7 @@ pub const OF_SHAPE: [(&str, &str); 12] = [
 ];
 
 /// Operations whose body's schema expresses every possible fault.
-const TOLD_BY_SCHEMA: [&str; 4] = [
+const COMPLETE_BY_SCHEMA: [&str; 4] = [
     "create_erasure",
     "dismiss_feedback",
     "replay_webhook_events",
@@ -54,7 +54,7 @@ pub fn add(operation: &mut Value, role: &str) {
     let masked = parameters.iter().filter_map(|one| one["name"].as_str()).any(is_masked);
     let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
     // Faults that no schema can express: contradictory parts, the cursor of another list.
-    let told_by_schema = TOLD_BY_SCHEMA.iter().any(|id| operation["operationId"] == *id);
+    let told_by_schema = COMPLETE_BY_SCHEMA.iter().any(|id| operation["operationId"] == *id);
     let open = (body && !told_by_schema)
         || has("cursor")
         || has("change_set")

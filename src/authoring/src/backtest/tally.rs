@@ -14,7 +14,7 @@ use rules::rows::Priority;
 /// Maximum number of changed calls that are shown side by side.
 const MOST_CHANGED: usize = 20;
 /// Maximum number of calls listed by id in each group.
-const NAMED: usize = 100;
+const MAX_LISTED_CALLS: usize = 100;
 const PRIORITIES: [Priority; 4] = [Priority::P1, Priority::P2, Priority::P3, Priority::P4];
 
 /// How much a call changes. First number: the price change in thousandths of the price (an added or removed price
@@ -280,7 +280,7 @@ impl Listed {
     fn add(&mut self, call: Option<&str>) {
         self.count += 1;
         if let Some(call) = call
-            && self.calls.len() < NAMED
+            && self.calls.len() < MAX_LISTED_CALLS
         {
             self.calls.push(call.to_owned());
         }
@@ -288,7 +288,7 @@ impl Listed {
 
     fn merge(&mut self, next: Self) {
         self.count += next.count;
-        let room = NAMED.saturating_sub(self.calls.len());
+        let room = MAX_LISTED_CALLS.saturating_sub(self.calls.len());
         self.calls.extend(next.calls.into_iter().take(room));
     }
 }

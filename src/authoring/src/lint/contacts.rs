@@ -19,7 +19,7 @@ const READS: &[(&str, &[&str])] = &[
 
 pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     unused(rulebook, found);
-    told(rulebook, found);
+    notifies_nobody(rulebook, found);
     shared_numbers(rulebook, found);
     placeholders(rulebook, found);
     translations(rulebook, found);
@@ -111,7 +111,7 @@ fn unused(rulebook: &Rulebook, found: &mut Findings) {
 }
 
 /// Reports a rule that names contacts and sends no SMS message, or that sends one to nobody.
-fn told(rulebook: &Rulebook, found: &mut Findings) {
+fn notifies_nobody(rulebook: &Rulebook, found: &mut Findings) {
     let rows = rulebook.rows();
     let somebody = !rulebook.on_call().is_empty();
     let alerts = rows.tools.values().any(|stored| stored.row.runs == ToolKind::SmsAlert);

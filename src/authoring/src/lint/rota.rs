@@ -13,7 +13,7 @@ use rules::{derive, wall_clock};
 /// Step of the search: opening hours may begin at any minute, but usually begin on a quarter of an hour.
 const QUARTERS_OF_A_WEEK: i32 = 7 * 24 * 4;
 /// An override may stay this long after it has ended.
-const KEPT: TimeDelta = TimeDelta::days(31);
+const OVERRIDE_GRACE: TimeDelta = TimeDelta::days(31);
 
 pub(super) fn lint(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     overrides(rulebook, now, found);
@@ -28,7 +28,7 @@ pub(super) fn lint(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings
 
 /// Reports overrides that ended long ago and clutter the list.
 fn overrides(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
-    let long_ago = derive::local(now, rulebook.time_zone()) - KEPT;
+    let long_ago = derive::local(now, rulebook.time_zone()) - OVERRIDE_GRACE;
     for row in rulebook.rows().shift_overrides.values().map(|stored| &stored.row) {
         if wall_clock::parse(&row.until).is_some_and(|until| until < long_ago) {
             let text = format!("it is over since {}: delete it, older revisions keep it", row.until);
@@ -72,7 +72,7 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
 fn hours(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     let this_hour = now - TimeDelta::minutes(i64::from(now.minute())) - TimeDelta::seconds(i64::from(now.second()));
     let at = |quarter: i32| this_hour + TimeDelta::minutes(15) * quarter;
-    let is_nobodys = |quarter: &i32| !rulebook.is_anybody_up(at(*quarter));
+    let is_nobodys = |quarter: &i32| !rulebook.is_anybody_on_shift(at(*quarter));
     let Some(first) = (0..QUARTERS_OF_A_WEEK).find(is_nobodys) else {
         return;
     };

@@ -130,7 +130,7 @@ impl<'a> World<'a> {
     }
 
     /// Whether the search finished within its steps.
-    pub fn had_patience(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.patience.get() > 0
     }
 

@@ -51,7 +51,7 @@ pub async fn main(visit: &Visit, business: &Business, stale: &Stale) -> Result<M
             }
         }
         @if last == number(&head) && first != 0 && first != last && visit.may(Role::Editor) {
-            (way_back(visit, stale, first, &head))
+            (roll_back_form(visit, stale, first, &head))
         }
         (rows::differences(visit, business, &rows))
     })
@@ -63,7 +63,7 @@ async fn revision(visit: &Visit, business: &Business, number: &str) -> Result<Va
 }
 
 /// The form that rolls back to a revision. It carries the head that the person saw.
-fn way_back(visit: &Visit, stale: &Stale, to: i64, head: &Value) -> Markup {
+fn roll_back_form(visit: &Visit, stale: &Stale, to: i64, head: &Value) -> Markup {
     let words = visit.words;
     let text_of = to.to_string();
     html! { form.card.way-back method="post" action=(visit.link(&format!("/history/{to}/roll-back"), &[])) {

@@ -28,7 +28,7 @@ const CALLS: [&str; 2] = ["p1_not_taken", "p1_contested"];
 const MAX_CALLS: usize = 20;
 
 /// The data that the buttons need.
-pub struct Deeds {
+pub struct NoticeActions {
     /// The newest dead letters, by contact.
     dead: BTreeMap<String, Vec<Value>>,
     /// The leads of calls that notices are about.
@@ -44,7 +44,7 @@ fn code(notice: &Value) -> &str {
     text(notice, "code").unwrap_or_default()
 }
 
-impl Deeds {
+impl NoticeActions {
     /// Reads the data that the buttons of these notices need.
     pub async fn read(visit: &Visit, business: &Business, notices: &[Value]) -> Result<Self, Refusal> {
         let mut dead: BTreeMap<String, Vec<Value>> = BTreeMap::new();

@@ -134,22 +134,22 @@ impl PriceInput {
     }
 }
 
-pub fn page(visit: &Visit, business: &Business, ground: &PriceContext, typed: &PriceInput) -> Response {
+pub fn page(visit: &Visit, business: &Business, context: &PriceContext, typed: &PriceInput) -> Response {
     let words = visit.words;
     let currency = table::currency_of(business);
     let around = CellContext {
         visit,
         business,
         currency: &currency,
-        guards: &ground.guards,
+        guards: &context.guards,
     };
-    let id = ground.set.as_ref().and_then(|set| text(set, "id")).unwrap_or_default();
+    let id = context.set.as_ref().and_then(|set| text(set, "id")).unwrap_or_default();
     let action = visit.link("/prices", &[("change_set", id)]);
-    let guards = &ground.guards;
+    let guards = &context.guards;
     let main = html! {
         h1 { (words.say("prices")) }
         p.quiet { (words.say("prices-about")) }
-        (set_line(visit, ground))
+        (set_line(visit, context))
         p #offline.banner role="alert" hidden { (words.say("prices-offline")) }
         form #prices method="post" action=(action)
             data-guard=(if typed.is_unsaved { "unsaved" } else { "" })
@@ -161,7 +161,7 @@ pub fn page(visit: &Visit, business: &Business, ground: &PriceContext, typed: &P
             (notes(visit, typed))
             (tools(visit, typed))
             (table::table(&around, &typed.lines))
-            (bar(visit, ground, typed))
+            (bar(visit, context, typed))
         }
         (limits(words, guards, &currency))
         (read::taxes(visit, business))
@@ -172,10 +172,10 @@ pub fn page(visit: &Visit, business: &Business, ground: &PriceContext, typed: &P
 }
 
 /// The change set that the page adds to, or a link to one that is already open.
-fn set_line(visit: &Visit, ground: &PriceContext) -> Markup {
+fn set_line(visit: &Visit, context: &PriceContext) -> Markup {
     let words = visit.words;
     let name = |set: &Value| text(set, "comment").map_or_else(|| words.say("change-set-unnamed"), ToOwned::to_owned);
-    match (&ground.set, &ground.own) {
+    match (&context.set, &context.own) {
         (Some(set), _) => {
             let id = segment(text(set, "id").unwrap_or_default());
             html! { p.card.set-line {
@@ -255,11 +255,11 @@ fn tools(visit: &Visit, typed: &PriceInput) -> Markup {
     } }
 }
 
-fn bar(visit: &Visit, ground: &PriceContext, typed: &PriceInput) -> Markup {
+fn bar(visit: &Visit, context: &PriceContext, typed: &PriceInput) -> Markup {
     let words = visit.words;
     let changed = typed.lines.iter().filter(|line| line.patch().is_some()).count();
     html! {
-        @if ground.set.is_none() { div.field.comment {
+        @if context.set.is_none() { div.field.comment {
             label for="comment" { (words.say("prices-comment")) }
             input #comment name="comment" maxlength="500" autocomplete="off" value=(typed.comment);
         } }

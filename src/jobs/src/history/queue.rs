@@ -22,7 +22,7 @@ use authoring::backtest::{Backtest, BacktestResult};
 use base::clock::Clock;
 use base::telemetry::{chain, scrub};
 use rules::Rulebook;
-use rules::one_at_a_time::OwnTurns;
+use rules::one_at_a_time::TurnQueue;
 use store::backtests;
 use store::decisions::pages::Span;
 use store::dry_run;
@@ -80,7 +80,7 @@ type Key = (Uuid, Uuid);
 /// most once, and many backtests of one rulebook do not delay the others.
 #[derive(Clone)]
 struct Turns {
-    own: OwnTurns,
+    own: TurnQueue,
     all: Arc<Semaphore>,
 }
 
@@ -88,7 +88,7 @@ impl Default for Turns {
     fn default() -> Self {
         Self {
             // The database counts the waiting backtests, across instances.
-            own: OwnTurns::new(usize::MAX - 1),
+            own: TurnQueue::new(usize::MAX - 1),
             all: Arc::new(Semaphore::new(AT_A_TIME)),
         }
     }

@@ -120,7 +120,7 @@ fn on_own_thread<T: Send + 'static>(
         .name("backtest".to_owned())
         .stack_size(STACK);
     let spawned = thread.spawn(move || {
-        fair_pool::stand_back(NICENESS);
+        fair_pool::lower_priority(NICENESS);
         let _ = done.send(work());
     });
     spawned.map_err(|error| HistoryError::Stopped(error.to_string()))?;
@@ -224,7 +224,7 @@ fn look(plan: &Plan, row: &QueryResult, tally: &mut BacktestTally) -> Result<(),
         said,
     };
     if is_quote {
-        plan.test.look_at_quote(&call, tally);
+        plan.test.count_quote(&call, tally);
     } else {
         plan.test.look(call, tally);
     }

@@ -62,7 +62,7 @@ impl Publisher {
     /// [`PublishError::Conflicts`] when an edit is not based on the current version, [`PublishError::Faults`] when an
     /// edit does not give a valid row. Also when the head cannot be read.
     pub async fn plan(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<PublishPlan, PublishError> {
-        let (base_revision, base) = self.standing(rulebook_id).await?;
+        let (base_revision, base) = self.head_rows(rulebook_id).await?;
         let rows = apply(base.rows(), base_revision + 1, edits)?;
         let (pools, over) = (self.current.pools(), base.compiled().cloned());
         let rulebook = candidate(pools, rulebook_id, base_revision + 1, rows.clone(), over).await?;
@@ -79,7 +79,7 @@ impl Publisher {
     /// # Errors
     /// When the head cannot be read.
     pub async fn draft(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<Draft, PublishError> {
-        let (base_revision, base) = self.standing(rulebook_id).await?;
+        let (base_revision, base) = self.head_rows(rulebook_id).await?;
         let applied = applied(base.rows(), base_revision + 1, edits);
         Ok(Draft {
             rulebook_id,
@@ -91,7 +91,7 @@ impl Publisher {
     }
 
     /// The number of the head, and the head revision.
-    pub(super) async fn standing(&self, rulebook_id: Uuid) -> Result<(i64, Base), PublishError> {
+    pub(super) async fn head_rows(&self, rulebook_id: Uuid) -> Result<(i64, Base), PublishError> {
         let head = head(&self.db, rulebook_id)
             .await?
             .ok_or(PublishError::UnknownRulebook)?;

@@ -59,7 +59,7 @@ impl Publisher {
         let from = &[ChangeSetStatus::Open, ChangeSetStatus::Refused];
         let stored = self.set(rulebook_id, id).await?;
         ready(&stored, version, from)?;
-        let (revision, base) = self.standing(rulebook_id).await?;
+        let (revision, base) = self.head_rows(rulebook_id).await?;
         let rows = apply(base.rows(), revision + 1, &stored.edits())?;
         if rule_rows::changes(base.rows(), &rows).is_empty() {
             return Err(SetError::NoEffect.into());
@@ -80,9 +80,9 @@ impl Publisher {
         if let Some(comment) = comment {
             comment.clone_into(&mut stored.set.comment);
         }
-        let standing = guard_rails::guards(&*tx, rulebook_id).await?;
-        if standing != guards {
-            breaches = super::plan::beyond(&*tx, pools, rulebook_id, standing, states, at).await?;
+        let head_rows = guard_rails::guards(&*tx, rulebook_id).await?;
+        if head_rows != guards {
+            breaches = super::plan::beyond(&*tx, pools, rulebook_id, head_rows, states, at).await?;
         }
         if !breaches.is_empty() {
             self.waits(&tx, &mut stored, &breaches, author).await?;

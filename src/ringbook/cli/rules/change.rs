@@ -40,7 +40,7 @@ pub(super) async fn of_folder(
     // Report faults with their positions in the files before anything is asked.
     compiled(&texts, &rows)?;
     let (current, publisher) = rules_of(settings).await?;
-    let Some(standing) = current.standing(rulebook).await? else {
+    let Some(standing) = current.head_rows(rulebook).await? else {
         return new_rulebook(&publisher, rows, how, rulebook).await;
     };
     let change = Change {

@@ -44,7 +44,7 @@ pub(super) async fn export(
 pub(super) async fn import(settings: &Settings, sheet: &Sheet, publish: bool, how: &How, rulebook: &str) -> Result<()> {
     let bytes = std::fs::read(&sheet.file).with_context(|| format!("cannot read {}", sheet.file.display()))?;
     let (current, publisher) = rules_of(settings).await?;
-    let standing = current.standing(rulebook).await?;
+    let standing = current.head_rows(rulebook).await?;
     let standing = standing.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
     // Rows to delete are shown before they are published.
     let missing = if sheet.delete_missing {

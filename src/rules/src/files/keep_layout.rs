@@ -163,8 +163,8 @@ fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<Stri
         text: lines.slice(done..lines.starts.len()).to_owned(),
     });
     let mut merged = String::new();
-    take_out(&mut pieces);
-    put_in(
+    remove_rows(&mut pieces);
+    insert_rows(
         &mut pieces,
         wanted
             .iter()
@@ -194,7 +194,7 @@ fn row_of<R: Row>(code: &str, value: &Spanned<DeValue<'_>>, wanted: &Arc<StoredR
 }
 
 /// Removed rows leave no double blank line behind.
-fn take_out(pieces: &mut [LineGroup]) {
+fn remove_rows(pieces: &mut [LineGroup]) {
     for place in 0..pieces.len() {
         if pieces[place].name.is_none() || !pieces[place].text.is_empty() {
             continue;
@@ -208,7 +208,7 @@ fn take_out(pieces: &mut [LineGroup]) {
 }
 
 /// New rows are inserted before the first row that sorts after them, or at the end if the rows are not sorted.
-fn put_in<'a>(pieces: &mut Vec<LineGroup>, wanted: impl Iterator<Item = (&'a str, String)>) {
+fn insert_rows<'a>(pieces: &mut Vec<LineGroup>, wanted: impl Iterator<Item = (&'a str, String)>) {
     let sorted = pieces.iter().filter_map(|piece| piece.name.as_deref()).is_sorted();
     for (code, text) in wanted {
         if pieces.iter().any(|piece| piece.name.as_deref() == Some(code)) {

@@ -14,7 +14,7 @@ const TOKENS: u32 = 64;
 thread_local! {
     /// The CPU time of this thread at which the current compilation must end.
     static END: Cell<Option<Duration>> = const { Cell::new(None) };
-    static SINCE_LOOK: Cell<u32> = const { Cell::new(0) };
+    static TOKENS_SINCE_CHECK: Cell<u32> = const { Cell::new(0) };
     static IS_OVER: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -31,7 +31,7 @@ pub(super) struct TimedResult<T> {
 pub(super) fn within<T>(allowed: Duration, work: impl FnOnce() -> T) -> TimedResult<T> {
     let before = thread_time();
     END.set(Some(before + allowed));
-    SINCE_LOOK.set(0);
+    TOKENS_SINCE_CHECK.set(0);
     IS_OVER.set(false);
     let done = work();
     END.set(None);
@@ -49,8 +49,8 @@ pub(super) fn token() -> bool {
     if IS_OVER.get() {
         return true;
     }
-    let since = SINCE_LOOK.get() + 1;
-    SINCE_LOOK.set(since % TOKENS);
+    let since = TOKENS_SINCE_CHECK.get() + 1;
+    TOKENS_SINCE_CHECK.set(since % TOKENS);
     if since == TOKENS {
         IS_OVER.set(thread_time() > end || is_abandoned());
     }

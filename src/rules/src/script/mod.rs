@@ -32,7 +32,7 @@ pub use self::parsed::MAX_SOURCE;
 use self::parsed::ParsedScript;
 use self::run::Modules;
 pub(super) use self::run::{Budget, Run, run};
-pub use self::run::{DEADLINE, TOGETHER};
+pub use self::run::{DEADLINE, DECISION_BUDGET};
 pub use self::skips::{ScriptVersion, Skips};
 pub use self::switches::number_in_switch;
 use super::rows::Script;

@@ -25,10 +25,10 @@ use crate::rows::Priority;
 /// CPU time limit of a run.
 pub const DEADLINE: Duration = Duration::from_millis(20);
 /// CPU time limit of all scripts of one decision together.
-pub const TOGETHER: Duration = Duration::from_millis(60);
+pub const DECISION_BUDGET: Duration = Duration::from_millis(60);
 /// Minimum time for each script, even if the shared time is used up: a short script should not fail because of a slow
 /// one.
-const LEAST: Duration = Duration::from_millis(1);
+const MIN_TIME: Duration = Duration::from_millis(1);
 
 /// The libraries that a script imports, by code.
 pub(super) type Modules = BTreeMap<String, Shared<Module>>;
@@ -75,7 +75,7 @@ pub(crate) struct Budget(Duration);
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(TOGETHER)
+        Self(DECISION_BUDGET)
     }
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn run(script: &CompiledScript, mut run: Run, budget: &mut Budget) ->
     let timer = Timer {
         began: Instant::now(),
         worked_before: thread_time(),
-        allowed: DEADLINE.min(budget.0).max(LEAST),
+        allowed: DEADLINE.min(budget.0).max(MIN_TIME),
         operations: 0,
     };
     run.timer = Some(timer);
@@ -207,7 +207,7 @@ fn told(script: &CompiledScript, error: &EvalAltResult) -> ScriptFault {
         EvalAltResult::ErrorTerminated(..) => format!(
             "stopped after {} ms, or {} ms of all scripts together",
             DEADLINE.as_millis(),
-            TOGETHER.as_millis()
+            DECISION_BUDGET.as_millis()
         ),
         EvalAltResult::ErrorTooManyOperations(_) => format!("stopped after {MAX_OPERATIONS} operations"),
         EvalAltResult::ErrorStackOverflow(_) => "stopped: functions call each other too deeply".to_owned(),

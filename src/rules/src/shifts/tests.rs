@@ -86,17 +86,17 @@ fn who_stands_in_takes_the_place_of_whom_a_rule_names() {
     let at = instant("2026-01-06T15:00:00Z");
     let named = |codes: &[&str]| {
         let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
-        book.whose_turn(Some(&codes), at).0
+        book.recipients_on_shift(Some(&codes), at).0
     };
     // First those with `on_call`, then a rule that names only Mario.
-    assert_eq!(book.whose_turn(None, at).0, ["amina"]);
+    assert_eq!(book.recipients_on_shift(None, at).0, ["amina"]);
     assert_eq!(named(&["mario"]), ["amina"]);
     assert_eq!(named(&["sarah"]), ["sarah"], "it is nobody's turn");
     // An override without `instead_of` adds the contact to those on call, but not to a list that a rule names.
     let joins = json!({"code": "help", "contact": "amina", "from": "2026-01-06T00:00", "until": "2026-01-07T00:00"});
     let book = book_with(people(), vec![joins]);
-    assert_eq!(book.whose_turn(None, at).0, ["mario", "amina"]);
-    assert_eq!(book.whose_turn(Some(&["mario".to_owned()]), at).0, ["mario"]);
+    assert_eq!(book.recipients_on_shift(None, at).0, ["mario", "amina"]);
+    assert_eq!(book.recipients_on_shift(Some(&["mario".to_owned()]), at).0, ["mario"]);
 }
 
 #[test]
@@ -297,9 +297,9 @@ proptest! {
             let is_on = |code: &str| roster.shifts.iter().any(|shift| shift.contact == code && shift.starts_at <= at && at < shift.ends_at);
             let is_gap = roster.gaps.iter().any(|gap| gap.starts_at <= at && at < gap.ends_at);
             if !book.on_call.is_empty() {
-                prop_assert_eq!(is_gap, !book.is_anybody_up(at), "{}", at);
+                prop_assert_eq!(is_gap, !book.is_anybody_on_shift(at), "{}", at);
             }
-            let (told, _) = book.whose_turn(None, at);
+            let (told, _) = book.recipients_on_shift(None, at);
             if !is_gap && !book.on_call.is_empty() {
                 for code in &told {
                     prop_assert!(is_on(code), "{} at {}", code, at);
@@ -307,7 +307,7 @@ proptest! {
             }
             for code in &book.on_call {
                 let contact = &book.rows().contacts[code].row;
-                prop_assert_eq!(is_on(code), book.is_up(contact, at), "{} at {}", code, at);
+                prop_assert_eq!(is_on(code), book.is_on_shift(contact, at), "{} at {}", code, at);
             }
         }
         for shift in &roster.shifts {

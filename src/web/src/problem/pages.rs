@@ -30,7 +30,7 @@ pub fn routes() -> impl IntoEndpoint<Endpoint: 'static> {
 fn all(request: &Request) -> Result<Response, Problem> {
     match wanted(request)? {
         HTML => Ok(page("Problems", &table())),
-        _ => Ok(as_json(&Code::ALL.into_iter().map(told).collect())),
+        _ => Ok(as_json(&Code::ALL.into_iter().map(code_json).collect())),
     }
 }
 
@@ -43,7 +43,7 @@ fn one(request: &Request) -> Result<Response, Problem> {
     })?;
     match wanted(request)? {
         HTML => Ok(page(code.title(), &about(code))),
-        _ => Ok(as_json(&told(code))),
+        _ => Ok(as_json(&code_json(code))),
     }
 }
 
@@ -55,7 +55,7 @@ fn wanted(request: &Request) -> Result<&'static str, Problem> {
 }
 
 /// A code as JSON.
-fn told(code: Code) -> Value {
+fn code_json(code: Code) -> Value {
     let meaning = code.meaning();
     json!({
         "type": code.address(),

@@ -31,7 +31,7 @@ fn without_sheets(document: &mut Value) {
     });
 }
 
-fn each_body(document: &mut Value, part: &str, tell: &mut impl FnMut(&mut Map<String, Value>)) {
+fn each_body(document: &mut Value, part: &str, add: &mut impl FnMut(&mut Map<String, Value>)) {
     for operation in operations(document) {
         let holders: Vec<&mut Value> = match operation.get_mut(part) {
             Some(Value::Object(responses)) if part == "responses" => responses.values_mut().collect(),
@@ -40,7 +40,7 @@ fn each_body(document: &mut Value, part: &str, tell: &mut impl FnMut(&mut Map<St
         for holder in holders {
             let content = holder.get_mut("content").and_then(Value::as_object_mut);
             let all = content.into_iter().flat_map(Map::values_mut);
-            all.filter_map(Value::as_object_mut).for_each(&mut *tell);
+            all.filter_map(Value::as_object_mut).for_each(&mut *add);
         }
     }
 }
