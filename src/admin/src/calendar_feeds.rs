@@ -24,7 +24,7 @@ use super::idempotency::{Answered, Begun, Once};
 use super::list::{Filter, Kind, ListQuery, ListSpec};
 use super::rule_rows::missing;
 use super::state::{AdminState, InRulebook};
-use rules::rows::Contact;
+use rules::rows::Resource;
 use store::{audit_log, calendar_feeds};
 use web::problem::{Code, Problem};
 
@@ -140,7 +140,7 @@ impl CalendarFeedsApi {
             .as_deref()
             .filter(|code| !standing.rows().contacts.contains_key(*code))
         {
-            let detail = missing::<Contact>(code).detail().to_owned();
+            let detail = missing(Resource::Contacts, code).detail().to_owned();
             return Err(Problem::fault("/contact", "not_found", detail).into());
         }
         let token = FeedToken::random().map_err(|error| Problem::internal(&error))?;

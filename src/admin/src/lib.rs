@@ -64,6 +64,7 @@ pub mod resources;
 mod retention;
 mod revisions;
 mod row_faults;
+mod row_kind;
 mod rule_hits;
 pub mod rule_rows;
 mod rulebook_health;

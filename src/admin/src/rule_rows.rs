@@ -6,47 +6,42 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::types::Type;
 use poem_openapi::{OpenApi, Tags};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Found, FoundRow, Page, Versioned, etag};
-use super::auth::{Editor, Key, Viewer};
+use super::answer::{Found, FoundRow, Json, Page, Versioned, etag};
+use super::auth::{Caller, Editor, Key, Viewer};
 use super::body::{self, RowBody, RowPatch};
-use super::checked::{canonical, check_code, checked_comment, with_code};
+use super::checked::{check_code, checked_comment, with_code};
 use super::fails::{Fails, Seeing, VersionedWrite};
-use super::list::{ListQuery, ListSpec};
+use super::list::ListQuery;
 use super::publishing::{self, Outcome, waiting};
 use super::row_faults::named;
+use super::row_kind::{AdminRow, RowKind};
 use super::seen::Seen;
 use super::state::{AdminState, InRulebook, shortened};
 use super::versions::{Precondition, expected};
 use super::written::{DeletedRow, PatchedRow, PutRow};
 use authoring::change_set::Edit;
-use revisions::publish::Published;
-use rules::rows::{Row, RowSet, Stored};
+use rules::rows::{Resource, Row, Stored};
 use web::problem::{Code, Problem};
 
-pub trait AdminRow: Row + Type {
-    /// The path of the list, with `:rulebook`.
-    const PATH: &'static str;
-    /// The path of the same rows as a spreadsheet.
-    const SHEET: &'static str;
-    const LIST: ListSpec;
-}
-
+/// The operations on the rows of a kind. For the document, `R` is their type; where they run, it is
+/// [`AnyRow`](super::row_kind::AnyRow).
 pub struct RowsApi<R> {
     state: AdminState,
-    kind: PhantomData<fn() -> R>,
+    kind: &'static RowKind,
+    row: PhantomData<fn() -> R>,
 }
 
 impl<R> RowsApi<R> {
     #[must_use]
-    pub const fn new(state: AdminState) -> Self {
+    pub const fn new(state: AdminState, kind: &'static RowKind) -> Self {
         Self {
             state,
-            kind: PhantomData,
+            kind,
+            row: PhantomData,
         }
     }
 }
@@ -71,13 +66,11 @@ impl<R: AdminRow> RowsApi<R> {
         change_set: Query<Option<Uuid>>,
         query: ListQuery,
     ) -> Result<Found<Page<Versioned<R>>>, Fails<Seeing>> {
-        let listing = query.besides(&["revision", "change_set"]).read(&R::LIST)?;
+        let listing = query.besides(&["revision", "change_set"]).read(&self.kind.list)?;
         let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
-        let rows = seen.all::<R>();
-        let rows = rows.filter(|row| listing.keeps(row.value())).map(|row| {
-            let code = row.value()["code"].as_str().unwrap_or_default().to_owned();
-            (row.value()[listing.sort].clone(), code, row)
-        });
+        let rows = seen.all(self.kind).into_iter();
+        let rows = rows.filter(|(_, row)| listing.keeps(row.value()));
+        let rows = rows.map(|(code, row)| (row.value()[listing.sort].clone(), code, row));
         Ok(Found::new(listing.page_of(rows.collect())))
     }
 
@@ -95,8 +88,10 @@ impl<R: AdminRow> RowsApi<R> {
         change_set: Query<Option<Uuid>>,
     ) -> Result<FoundRow<Versioned<R>>, Fails<Seeing>> {
         let seen = Seen::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
-        let (row, version) = seen.one::<R>(&code.0).ok_or_else(|| missing::<R>(&code.0))?;
-        Ok(FoundRow::Found(super::answer::Json(row), etag(version)))
+        let (row, version) = seen
+            .one(self.kind, &code.0)
+            .ok_or_else(|| missing(self.kind.resource, &code.0))?;
+        Ok(FoundRow::Found(Json(row), etag(version)))
     }
 
     /// Put
@@ -118,34 +113,30 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
         body: RowBody<R>,
     ) -> Result<PutRow<Versioned<R>>, Fails<VersionedWrite>> {
+        let (row, version) = body.read(&(self.kind.schema)())?;
         let standing = self.state.standing(&key, &rulebook.0).await?;
-        let row = with_code(body.row, &code.0)?;
-        let row = canonical::<R>(row)?;
+        let row = (self.kind.canonical)(with_code(row, &code.0)?)?;
         let said = Precondition {
-            body: body.version,
+            body: version,
             if_match: if_match.0,
             if_none_match: if_none_match.0,
         };
         let comment = checked_comment(comment.0)?;
-        let current = find::<R>(standing.rows(), &code.0).map(|stored| stored.version);
+        let current = (self.kind.version)(standing.rows(), &code.0);
         if current.is_none() {
             check_code(&code.0)?;
         }
-        let (state, id) = (&self.state, standing.rulebook_id);
-        let stored = match write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await? {
-            Outcome::Done((stored, _)) => stored,
+        let id = standing.rulebook_id;
+        let (row, tag) = match self.publish(&key, id, &code.0, row, &said, current, comment).await? {
+            Outcome::Done(answer) => answer,
             Outcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
                 return Ok(PutRow::Waits(set, address, version));
             }
         };
-        let answer = (
-            super::answer::Json(Versioned::of(stored.as_ref())),
-            etag(stored.version),
-        );
         Ok(match current {
-            Some(_) => PutRow::Replaced(answer.0, answer.1),
-            None => PutRow::Created(answer.0, answer.1),
+            Some(_) => PutRow::Replaced(row, tag),
+            None => PutRow::Created(row, tag),
         })
     }
 
@@ -164,31 +155,27 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
         body: RowPatch<R>,
     ) -> Result<PatchedRow<Versioned<R>>, Fails<VersionedWrite>> {
+        let (patch, version) = body.read(&(self.kind.schema)())?;
         let standing = self.state.standing(&key, &rulebook.0).await?;
-        let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
-        let mut row = serde_json::to_value(&stored.row).map_err(|error| Problem::internal(&error))?;
-        body::merge(&mut row, Value::Object(body.patch));
-        let row = canonical::<R>(with_code(row, &code.0)?)?;
+        let row = (self.kind.row)(standing.rows(), &code.0);
+        let mut row = row.ok_or_else(|| missing(self.kind.resource, &code.0))?;
+        body::merge(&mut row, Value::Object(patch));
+        let row = (self.kind.canonical)(with_code(row, &code.0)?)?;
         let said = Precondition {
-            body: body.version,
+            body: version,
             if_match: if_match.0,
             if_none_match: None,
         };
         let comment = checked_comment(comment.0)?;
-        let current = Some(stored.version);
-        let (state, id) = (&self.state, standing.rulebook_id);
-        let written = write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await?;
-        let stored = match written {
-            Outcome::Done((stored, _)) => stored,
+        let current = (self.kind.version)(standing.rows(), &code.0);
+        let id = standing.rulebook_id;
+        match self.publish(&key, id, &code.0, row, &said, current, comment).await? {
+            Outcome::Done((row, tag)) => Ok(PatchedRow::Changed(row, tag)),
             Outcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
-                return Ok(PatchedRow::Waits(set, address, version));
+                Ok(PatchedRow::Waits(set, address, version))
             }
-        };
-        Ok(PatchedRow::Changed(
-            super::answer::Json(Versioned::of(stored.as_ref())),
-            etag(stored.version),
-        ))
+        }
     }
 
     /// Delete
@@ -208,15 +195,16 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
     ) -> Result<DeletedRow, Fails<VersionedWrite>> {
         let standing = self.state.standing(&key, &rulebook.0).await?;
-        let stored = find::<R>(standing.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let resource = self.kind.resource;
+        let current = (self.kind.version)(standing.rows(), &code.0).ok_or_else(|| missing(resource, &code.0))?;
         let said = Precondition {
             body: version.0,
             if_match: if_match.0,
             if_none_match: None,
         };
-        let expected = expected(&said, Some(stored.version), &named(R::RESOURCE, &code.0))?;
+        let expected = expected(&said, Some(current), &named(resource, &code.0))?;
         let edit = Edit::Delete {
-            resource: R::RESOURCE,
+            resource,
             code: code.0,
             expected,
         };
@@ -232,45 +220,49 @@ impl<R: AdminRow> RowsApi<R> {
     }
 }
 
-/// Publishes a row and returns it with its new version.
-///
-/// # Errors
-/// 412, 422, 428 and the publisher's other errors.
-#[expect(clippy::too_many_arguments, reason = "all of it is one write")]
-pub async fn write_guarded<R: Row>(
-    state: &AdminState,
-    caller: &super::auth::Caller,
-    rulebook_id: Uuid,
-    code: &str,
-    row: Value,
-    said: &Precondition,
-    current: Option<i64>,
-    comment: String,
-) -> Result<Outcome<(Arc<Stored<R>>, i64)>, Problem> {
-    let expected = expected(said, current, &named(R::RESOURCE, code))?;
-    let edit = Edit::Put {
-        resource: R::RESOURCE,
+impl<R> RowsApi<R> {
+    /// Publishes a row and returns its response body and ETag.
+    #[expect(clippy::too_many_arguments, reason = "all of it is one write")]
+    async fn publish(
+        &self,
+        caller: &Caller,
+        rulebook_id: Uuid,
+        code: &str,
+        row: Value,
+        said: &Precondition,
+        current: Option<i64>,
+        comment: String,
+    ) -> Result<Outcome<(Json<Versioned<R>>, String)>, Problem> {
+        let (state, resource) = (&self.state, self.kind.resource);
+        let edit = put(resource, code, row, said, current)?;
+        let published = match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
+            Outcome::Done(published) => published,
+            Outcome::Waits(set) => return Ok(Outcome::Waits(set)),
+        };
+        let rows = published.rulebook.rows();
+        let version = (self.kind.version)(rows, code).ok_or_else(|| missing(resource, code))?;
+        let row = (self.kind.row)(rows, code).unwrap_or_default();
+        Ok(Outcome::Done((Json(Versioned::new(row, version)), etag(version))))
+    }
+}
+
+fn put(resource: Resource, code: &str, row: Value, said: &Precondition, current: Option<i64>) -> Result<Edit, Problem> {
+    Ok(Edit::Put {
+        resource,
         code: code.to_owned(),
         row,
-        expected,
-    };
-    let published: Published = match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
-        Outcome::Done(published) => published,
-        Outcome::Waits(set) => return Ok(Outcome::Waits(set)),
-    };
-    let row = R::table(published.rulebook.rows()).get(code).cloned();
-    let row = row.ok_or_else(|| missing::<R>(code))?;
-    Ok(Outcome::Done((row, published.revision)))
+        expected: expected(said, current, &named(resource, code))?,
+    })
 }
 
 /// Publishes a row without prices, to which guard rails do not apply.
 ///
 /// # Errors
-/// As for [`write_guarded`].
+/// 412, 422, 428 and the publisher's other errors.
 #[expect(clippy::too_many_arguments, reason = "all of it is one write")]
 pub async fn write<R: Row>(
     state: &AdminState,
-    caller: &super::auth::Caller,
+    caller: &Caller,
     rulebook_id: Uuid,
     code: &str,
     row: Value,
@@ -278,8 +270,12 @@ pub async fn write<R: Row>(
     current: Option<i64>,
     comment: String,
 ) -> Result<(Arc<Stored<R>>, i64), Problem> {
-    match write_guarded(state, caller, rulebook_id, code, row, said, current, comment).await? {
-        Outcome::Done(written) => Ok(written),
+    let edit = put(R::RESOURCE, code, row, said, current)?;
+    match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
+        Outcome::Done(published) => {
+            let row = R::table(published.rulebook.rows()).get(code).cloned();
+            Ok((row.ok_or_else(|| missing(R::RESOURCE, code))?, published.revision))
+        }
         Outcome::Waits(set) => {
             let detail = format!("It waits for a second person, as change set {}.", set.set.id);
             Err(Problem::new(Code::Conflict, detail))
@@ -287,11 +283,8 @@ pub async fn write<R: Row>(
     }
 }
 
-fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a Stored<R>> {
-    R::table(rows).get(code).map(Arc::as_ref)
-}
-
+/// 404 for a row.
 #[must_use]
-pub fn missing<R: Row>(code: &str) -> Problem {
-    Problem::not_found(named(R::RESOURCE, &shortened(code)))
+pub fn missing(resource: Resource, code: &str) -> Problem {
+    Problem::not_found(named(resource, &shortened(code)))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use poem_openapi::param::{Header, Query};
+use poem_openapi::types::Type as _;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::de::Error as _;
@@ -231,13 +232,12 @@ impl RulebooksApi {
         comment: Query<Option<String>>,
         body: RowBody<Settings>,
     ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+        let (mut row, version) = body.read(&Settings::name())?;
         let standing = self.0.standing(&key, &rulebook.0).await?;
-        let mut row = body.row;
         if let Value::Object(row) = &mut row {
             row.remove("revision");
         }
-        self.write(&key, &standing, row, body.version, if_match.0, comment.0)
-            .await
+        self.write(&key, &standing, row, version, if_match.0, comment.0).await
     }
 
     /// Change fields of a rulebook's settings
@@ -253,13 +253,12 @@ impl RulebooksApi {
         comment: Query<Option<String>>,
         body: RowPatch<Settings>,
     ) -> Result<FoundRow<Versioned<Settings>>, Fails<VersionedWrite>> {
+        let (mut patch, version) = body.read(&Settings::name())?;
         let standing = self.0.standing(&key, &rulebook.0).await?;
         let mut row = serde_json::to_value(&settings(&standing)?.row).map_err(|error| Problem::internal(&error))?;
-        let mut patch = body.patch;
         patch.remove("revision");
         body::merge(&mut row, Value::Object(patch));
-        self.write(&key, &standing, row, body.version, if_match.0, comment.0)
-            .await
+        self.write(&key, &standing, row, version, if_match.0, comment.0).await
     }
 }
 
