@@ -3,12 +3,24 @@
 
 mod statements;
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{DatabaseBackend, Statement};
+/// A database whose SQL a migration is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// A migration written as SQL files.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    pub name: &'static str,
+    up: &'static str,
+    down: &'static str,
+}
 
 macro_rules! file {
     ($name:literal) => {
-        FileMigration {
+        Migration {
             name: $name,
             up: include_str!(concat!("sql/", $name, "_up.sql")),
             down: include_str!(concat!("sql/", $name, "_down.sql")),
@@ -20,79 +32,48 @@ macro_rules! file {
 pub const BEFORE_FIRST_RELEASE: &str = "m0001_begin";
 
 /// All migrations, oldest first.
-#[derive(Debug)]
-pub struct Migrator;
+pub const ALL: [Migration; 11] = [
+    file!("m01_rulebooks"),
+    file!("m02_rules"),
+    file!("m03_change_sets"),
+    file!("m04_rules_in_use"),
+    file!("m05_calls"),
+    file!("m06_decisions_and_leads"),
+    file!("m07_sms"),
+    file!("m08_on_call"),
+    file!("m09_access"),
+    file!("m10_audit"),
+    file!("m11_operation"),
+];
 
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        let files = [
-            file!("m01_rulebooks"),
-            file!("m02_rules"),
-            file!("m03_change_sets"),
-            file!("m04_rules_in_use"),
-            file!("m05_calls"),
-            file!("m06_decisions_and_leads"),
-            file!("m07_sms"),
-            file!("m08_on_call"),
-            file!("m09_access"),
-            file!("m10_audit"),
-            file!("m11_operation"),
-        ];
-        files.map(|file| Box::new(file) as Box<dyn MigrationTrait>).into()
+impl Migration {
+    /// The statements that apply it. Execute each in a call of its own: Citus rejects several schema changes in one
+    /// call.
+    pub fn up(&self, dialect: Dialect) -> Vec<String> {
+        statements_of(self.up, dialect)
+    }
+
+    /// The statements that revert it, for one call each.
+    pub fn down(&self, dialect: Dialect) -> Vec<String> {
+        statements_of(self.down, dialect)
     }
 }
 
-/// A migration written as SQL files.
-#[derive(Clone, Copy)]
-struct FileMigration {
-    name: &'static str,
-    up: &'static str,
-    down: &'static str,
+fn statements_of(sql: &str, dialect: Dialect) -> Vec<String> {
+    let sql = in_dialect(sql, dialect);
+    statements::split(&sql).into_iter().map(str::to_owned).collect()
 }
 
-impl MigrationName for FileMigration {
-    fn name(&self) -> &str {
-        self.name
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for FileMigration {
-    /// SQLite's migrations do not run in a transaction by default.
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, self.up).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        execute(manager, self.down).await
-    }
-}
-
-/// Executes a file with one statement per call, because Citus rejects several schema changes in one call.
-async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    let backend = manager.get_database_backend();
-    for statement in statements::split(&in_dialect(sql, backend)) {
-        // As a prepared statement, because PostgreSQL prepares only one statement at a time.
-        let statement = Statement::from_string(backend, statement);
-        manager.get_connection().execute_raw(statement).await?;
-    }
-    Ok(())
-}
-
-fn in_dialect(sql: &str, backend: DatabaseBackend) -> String {
-    let types: &[(&str, &str)] = match backend {
-        DatabaseBackend::Postgres => &[
+fn in_dialect(sql: &str, dialect: Dialect) -> String {
+    let types: &[(&str, &str)] = match dialect {
+        Dialect::Postgres => &[
             ("{uuid}", "uuid"),
             ("{time}", "timestamptz"),
             ("{json}", "jsonb"),
             ("{bytes}", "bytea"),
             ("{false}", "false"),
         ],
-        _ => &[
+        Dialect::Sqlite => &[
             ("{uuid}", "blob"),
             ("{time}", "text"),
             ("{json}", "text"),
@@ -100,9 +81,9 @@ fn in_dialect(sql: &str, backend: DatabaseBackend) -> String {
             ("{false}", "0"),
         ],
     };
-    let (own, foreign) = match backend {
-        DatabaseBackend::Postgres => ("{postgres}", "{sqlite}"),
-        _ => ("{sqlite}", "{postgres}"),
+    let (own, foreign) = match dialect {
+        Dialect::Postgres => ("{postgres}", "{sqlite}"),
+        Dialect::Sqlite => ("{sqlite}", "{postgres}"),
     };
     let lines = sql.lines().filter(|line| !line.starts_with(foreign));
     let lines: Vec<&str> = lines.map(|line| line.strip_prefix(own).unwrap_or(line)).collect();

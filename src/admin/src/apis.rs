@@ -25,7 +25,7 @@ use super::lint::LintApi;
 use super::notices::NoticesApi;
 use super::phrase_matches::PhraseMatchesApi;
 use super::profile::ProfileApi;
-use super::resources;
+use super::resources::ResourcesApi;
 use super::retention::RetentionApi;
 use super::revisions::RevisionsApi;
 use super::rule_hits::RuleHitsApi;
@@ -51,7 +51,7 @@ use super::webhook_events::WebhookEventsApi;
 pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
     (
         RulebooksApi(state.clone()),
-        resources::apis(state),
+        ResourcesApi(state.clone()),
         (
             EvaluateApi(state.clone()),
             ChangeSetsApi(state.clone()),

@@ -20,7 +20,6 @@ use serde_path_to_error::Segment;
 
 pub use authoring::change_set::merge;
 use rules::fault::escaped;
-use rules::rows::Row;
 use web::body::read_body;
 use web::problem::{FieldFault, Problem};
 
@@ -30,20 +29,46 @@ pub const LIMIT: usize = 1024 * 1024;
 /// A JSON body of the type `T`.
 pub struct Body<T>(pub T);
 
-/// A rule row and the version that the client read, if it sent one.
+/// The bytes of a rule row. `R` only names its schema in the document: one handler serves all kinds of rows.
 pub struct RowBody<R> {
-    /// The row as sent; its code has not been compared with the path yet.
-    pub row: Value,
-    pub version: Option<i64>,
+    bytes: Vec<u8>,
     kind: std::marker::PhantomData<fn() -> R>,
 }
 
-/// A JSON merge patch (RFC 7396) of a rule row.
+impl<R> RowBody<R> {
+    /// The row as sent, whose code has not been compared with the path yet, and the version that the client read, if it
+    /// sent one.
+    ///
+    /// # Errors
+    /// 400 with every fault by the schema of this name.
+    pub fn read(&self, schema: &str) -> Result<(Value, Option<i64>), Problem> {
+        let (row, version) = versioned(&self.bytes, schema)?;
+        Ok((Value::Object(row), version))
+    }
+}
+
+/// The bytes of a JSON merge patch (RFC 7396) of a rule row.
 pub struct RowPatch<R> {
-    /// The fields to change; null removes one.
-    pub patch: serde_json::Map<String, Value>,
-    pub version: Option<i64>,
+    bytes: Vec<u8>,
     kind: std::marker::PhantomData<fn() -> R>,
+}
+
+impl<R> RowPatch<R> {
+    /// The fields to change, of which null removes one, and the version that the client read, if it sent one.
+    ///
+    /// # Errors
+    /// 400 with every fault by the schema of patches of the rows whose schema has this name.
+    pub fn read(&self, schema: &str) -> Result<(Object, Option<i64>), Problem> {
+        versioned(&self.bytes, &patch_of(schema))
+    }
+}
+
+type Object = serde_json::Map<String, Value>;
+
+fn versioned(bytes: &[u8], schema: &str) -> Result<(Object, Option<i64>), Problem> {
+    let mut object = object(value(bytes, schema)?)?;
+    let version = take_version(&mut object)?;
+    Ok((object, version))
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -58,24 +83,27 @@ pub(super) async fn bytes(request: &Request, body: &mut RequestBody) -> Result<V
 }
 
 /// The body's value, validated against this schema.
-async fn value(request: &Request, body: &mut RequestBody, schema: &str) -> Result<Value> {
-    let bytes = bytes(request, body).await?;
+fn value(bytes: &[u8], schema: &str) -> Result<Value, Problem> {
     if bytes.is_empty() {
-        return Err(fault("", "missing_body", "This operation needs a JSON body.".to_owned()).into());
+        return Err(fault(
+            "",
+            "missing_body",
+            "This operation needs a JSON body.".to_owned(),
+        ));
     }
-    let (mut value, mut faults) = strict::read(&bytes).map_err(|fault| Problem::invalid_body(vec![fault]))?;
-    amounts::as_text(schema, &mut value, &bytes);
+    let (mut value, mut faults) = strict::read(bytes).map_err(|fault| Problem::invalid_body(vec![fault]))?;
+    amounts::as_text(schema, &mut value, bytes);
     faults.extend(validate::faults(schema, &value)?);
     if faults.is_empty() {
         Ok(value)
     } else {
-        Err(Problem::invalid_body(faults).into())
+        Err(Problem::invalid_body(faults))
     }
 }
 
-/// The name of a patch's schema.
-fn patch_of<R: Type>() -> String {
-    format!("{}Patch", R::name())
+/// The name of the schema of a row's patches.
+fn patch_of(schema: &str) -> String {
+    format!("{schema}Patch")
 }
 
 fn fault(pointer: &str, code: &str, detail: String) -> Problem {
@@ -166,13 +194,14 @@ impl<T: DeserializeOwned + Type> ParsePayload for Body<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        Ok(Self(read(value(request, body, &T::name()).await?)?))
+        let bytes = bytes(request, body).await?;
+        Ok(Self(read(value(&bytes, &T::name())?)?))
     }
 }
 
 impl_apirequest_for_payload!(Body<T>, T: DeserializeOwned + Type);
 
-impl<R: Row + Type> Payload for RowBody<R> {
+impl<R: Type> Payload for RowBody<R> {
     const CONTENT_TYPE: &'static str = "application/json";
 
     fn check_content_type(content_type: &str) -> bool {
@@ -188,23 +217,20 @@ impl<R: Row + Type> Payload for RowBody<R> {
     }
 }
 
-impl<R: Row + Type> ParsePayload for RowBody<R> {
+impl<R: Type> ParsePayload for RowBody<R> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let mut row = object(value(request, body, &R::name()).await?)?;
-        let version = take_version(&mut row)?;
         Ok(Self {
-            row: Value::Object(row),
-            version,
+            bytes: bytes(request, body).await?,
             kind: std::marker::PhantomData,
         })
     }
 }
 
-impl_apirequest_for_payload!(RowBody<R>, R: Row + Type);
+impl_apirequest_for_payload!(RowBody<R>, R: Type);
 
-impl<R: Row + Type> Payload for RowPatch<R> {
+impl<R: Type> Payload for RowPatch<R> {
     const CONTENT_TYPE: &'static str = "application/merge-patch+json";
 
     fn check_content_type(content_type: &str) -> bool {
@@ -212,31 +238,28 @@ impl<R: Row + Type> Payload for RowPatch<R> {
     }
 
     fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Reference(patch_of::<R>())
+        MetaSchemaRef::Reference(patch_of(&R::name()))
     }
 
     fn register(registry: &mut Registry) {
         R::register(registry);
         // The document derives it from the row's schema.
-        registry.create_schema::<Self, _>(patch_of::<R>(), |_| MetaSchema::new("object"));
+        registry.create_schema::<Self, _>(patch_of(&R::name()), |_| MetaSchema::new("object"));
     }
 }
 
-impl<R: Row + Type> ParsePayload for RowPatch<R> {
+impl<R: Type> ParsePayload for RowPatch<R> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let mut patch = object(value(request, body, &patch_of::<R>()).await?)?;
-        let version = take_version(&mut patch)?;
         Ok(Self {
-            patch,
-            version,
+            bytes: bytes(request, body).await?,
             kind: std::marker::PhantomData,
         })
     }
 }
 
-impl_apirequest_for_payload!(RowPatch<R>, R: Row + Type);
+impl_apirequest_for_payload!(RowPatch<R>, R: Type);
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use super::responses::ReadResponse;
 use super::rule_rows::missing;
 use super::state::{AdminState, RulebookInPath};
 use rules::calendar::{Calendar, Day};
-use rules::rows;
+use rules::rows::Resource;
 use web::problem::Problem;
 
 /// Maximum number of days per request.
@@ -73,7 +73,7 @@ impl CalendarDaysApi {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let rulebook = self.0.at(&loaded, revision.0).await?;
         let stored = rulebook.rows().calendars.get(&code.0);
-        let stored = stored.ok_or_else(|| missing::<rows::Calendar>(&code.0))?;
+        let stored = stored.ok_or_else(|| missing(Resource::Calendars, &code.0))?;
         let zone = rulebook.time_zone();
         let from = match &from.0 {
             Some(text) => day("from", text)?,

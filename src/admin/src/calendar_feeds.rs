@@ -24,7 +24,7 @@ use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::responses::{DeleteResponse, Json, Page, ReadResponse};
 use super::rule_rows::missing;
 use super::state::{AdminState, RulebookInPath};
-use rules::rows::Contact;
+use rules::rows::Resource;
 use store::{audit_log, calendar_feeds};
 use web::problem::{Code, Problem};
 
@@ -140,7 +140,7 @@ impl CalendarFeedsApi {
             .as_deref()
             .filter(|code| !head_rows.rows().contacts.contains_key(*code))
         {
-            let detail = missing::<Contact>(code).detail().to_owned();
+            let detail = missing(Resource::Contacts, code).detail().to_owned();
             return Err(Problem::fault("/contact", "not_found", detail).into());
         }
         let token = FeedToken::random().map_err(|error| Problem::internal(&error))?;

@@ -63,6 +63,7 @@ mod retention;
 mod revisions;
 mod row_checks;
 mod row_faults;
+mod row_kind;
 mod rule_hits;
 pub mod rule_rows;
 mod rulebook_health;

@@ -1,9 +1,15 @@
 //! The kinds of rule rows in the API: path, sort orders and filters, and description of each.
 
+use std::collections::HashMap;
+
+use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
 use poem_openapi::OpenApi;
+use poem_openapi::registry::{MetaApi, Registry};
 
 use super::list::{Filter, FilterType, ListSpec};
-use super::rule_rows::{AdminRow, RowsApi};
+use super::row_kind::{AdminRow, AnyRow, RowKind};
+use super::rule_rows::RowsApi;
 use super::sheets::SheetsApi;
 use super::state::AdminState;
 use rules::rows::{
@@ -47,10 +53,10 @@ const fn choice(name: &'static str, choices: &'static [&'static str], doc: &'sta
 const BY_CODE: &[&str] = &["code", "-code"];
 const BY_RANK: &[&str] = &["code", "-code", "rank", "-rank"];
 
-/// Nests the APIs in pairs, because poem-openapi accepts tuples of at most 16.
+/// Nests types of APIs in pairs, because poem-openapi accepts tuples of at most 16.
 macro_rules! nested {
-    ($last:expr) => { $last };
-    ($first:expr, $($rest:expr),+) => { ($first, nested!($($rest),+)) };
+    ($last:ty) => { $last };
+    ($first:ty, $($rest:ty),+) => { ($first, nested!($($rest),+)) };
 }
 
 macro_rules! resources {
@@ -58,18 +64,21 @@ macro_rules! resources {
         $(impl AdminRow for $row {
             const PATH: &'static str = concat!("/admin/v1/rulebooks/:rulebook/", $path);
             const SHEET: &'static str = concat!("/admin/v1/rulebooks/:rulebook/", $path, ".csv");
-            const LIST: ListSpec = ListSpec { sorts: $sorts, filters: &[$($filter),*] };
         })*
 
         /// The descriptions of all kinds, in the order of the document's groups.
         pub const RESOURCES: &[ResourceDescription] = &[$(ResourceDescription {
-            path: $path, one: $one, many: $many, schema: stringify!($row), about: $about, list: $row::LIST,
+            path: $path, one: $one, many: $many, schema: stringify!($row), about: $about,
+            list: ListSpec { sorts: $sorts, filters: &[$($filter),*] },
         }),*];
 
-        /// The operations on all of them.
-        pub fn apis(state: &AdminState) -> impl OpenApi + use<> {
-            (nested!($(RowsApi::<$row>::new(state.clone())),*), nested!($(SheetsApi::<$row>::new(state.clone())),*))
-        }
+        /// The path of the list and of the sheet of each kind, in the order of [`TOLD`].
+        const ROUTES: &[(&str, &str)] = &[$((<$row as AdminRow>::PATH, <$row as AdminRow>::SHEET)),*];
+
+        static KINDS: &[RowKind] = &[$(RowKind::of::<$row>(ListSpec { sorts: $sorts, filters: &[$($filter),*] })),*];
+
+        /// The operations as the document describes them.
+        type Documented = (nested!($(RowsApi<$row>),*), nested!($(SheetsApi<$row>),*));
     };
 }
 
@@ -120,4 +129,38 @@ resources! {
         [choice("answer", &["assistant", "transfer", "refuse"], "What the caller gets.")],
         "Responses to assistant requests; the first rule whose condition holds applies.";
     Case "cases" "case" "cases" BY_CODE, [], "Facts with the expected decision; publishing runs every case.";
+}
+
+type Routes = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
+
+/// The operations on all kinds of rows.
+pub struct ResourcesApi(pub AdminState);
+
+impl OpenApi for ResourcesApi {
+    fn meta() -> Vec<MetaApi> {
+        Documented::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        Documented::register(registry);
+    }
+
+    fn add_routes(self, routes: &mut Routes) {
+        for (kind, (path, sheet)) in KINDS.iter().zip(ROUTES) {
+            let mut rows = Routes::new();
+            RowsApi::<AnyRow>::new(self.0.clone(), kind).add_routes(&mut rows);
+            move_below(path, AnyRow::PATH, rows, routes);
+            let mut sheets = Routes::new();
+            SheetsApi::<AnyRow>::new(self.0.clone(), kind).add_routes(&mut sheets);
+            move_below(sheet, AnyRow::SHEET, sheets, routes);
+        }
+    }
+}
+
+/// Adds routes under another prefix.
+fn move_below(path: &str, prefix: &str, routes: Routes, all: &mut Routes) {
+    for (route, methods) in routes {
+        let rest = route.strip_prefix(prefix).unwrap_or_default();
+        all.entry(format!("{path}{rest}")).or_default().extend(methods);
+    }
 }

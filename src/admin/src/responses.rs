@@ -71,7 +71,7 @@ pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// A row and its version, as one JSON object.
+/// A row and its version, as one JSON object. `R` only names its schema in the document.
 #[derive(Debug)]
 pub struct RowWithVersion<R>(Value, std::marker::PhantomData<fn() -> R>);
 
@@ -79,11 +79,14 @@ impl<R: Row> RowWithVersion<R> {
     #[must_use]
     pub fn of(stored: &StoredRow<R>) -> Self {
         // A row is an object of strings, numbers and lists, which always serializes.
-        let mut value = serde_json::to_value(&stored.row).unwrap_or_default();
-        if let Value::Object(object) = &mut value {
-            object.insert("version".to_owned(), stored.version.into());
-        }
-        Self(value, std::marker::PhantomData)
+        Self::new(serde_json::to_value(&stored.row).unwrap_or_default(), stored.version)
+    }
+}
+
+impl<R> Versioned<R> {
+    #[must_use]
+    pub fn new(row: Value, version: i64) -> Self {
+        Self(row, std::marker::PhantomData).with("version", version.into())
     }
 
     /// Adds a field.
@@ -101,7 +104,7 @@ impl<R: Row> RowWithVersion<R> {
     }
 }
 
-impl<R: Row + Type> Type for RowWithVersion<R> {
+impl<R: Type> Type for RowWithVersion<R> {
     const IS_REQUIRED: bool = true;
 
     type RawValueType = Self;
@@ -128,7 +131,7 @@ impl<R: Row + Type> Type for RowWithVersion<R> {
     }
 }
 
-impl<R: Row + Type> ToJSON for RowWithVersion<R> {
+impl<R: Type> ToJSON for RowWithVersion<R> {
     fn to_json(&self) -> Option<Value> {
         Some(self.0.clone())
     }

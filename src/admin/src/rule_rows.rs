@@ -6,47 +6,43 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::types::Type;
 use poem_openapi::{OpenApi, Tags};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::auth::{Editor, Key, Viewer};
+use super::responses::{ReadResponse, FoundRow, Json, Page, RowWithVersion, etag};
+use super::auth::{Caller, Editor, Key, Viewer};
 use super::body::{self, RowBody, RowPatch};
+use super::row_checks::{check_code, checked_comment, with_code};
 use super::errors::{Fails, ReadsChangeSet, WritesVersion};
-use super::list::{ListQuery, ListSpec};
+use super::list::ListQuery;
 use super::publishing::{self, PublishOutcome, waiting};
-use super::responses::{FoundRow, Page, ReadResponse, RowWithVersion, etag};
-use super::row_checks::{canonical, check_code, checked_comment, with_code};
 use super::row_faults::named;
+use super::row_kind::{AdminRow, RowKind};
+use super::view_at::RowsAtState;
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::{Precondition, expected};
 use super::view_at::RowsAtState;
 use super::write_responses::{DeletedRow, PatchedRow, PutRow};
 use authoring::change_set::Edit;
-use revisions::publish::PublishedRevision;
-use rules::rows::{Row, RowSet, StoredRow};
+use rules::rows::{Resource, Row, StoredRow};
 use web::problem::{Code, Problem};
 
-pub trait AdminRow: Row + Type {
-    /// The path of the list, with `:rulebook`.
-    const PATH: &'static str;
-    /// The path of the same rows as a spreadsheet.
-    const SHEET: &'static str;
-    const LIST: ListSpec;
-}
-
+/// The operations on the rows of a kind. For the document, `R` is their type; where they run, it is
+/// [`AnyRow`](super::row_kind::AnyRow).
 pub struct RowsApi<R> {
     state: AdminState,
-    kind: PhantomData<fn() -> R>,
+    kind: &'static RowKind,
+    row: PhantomData<fn() -> R>,
 }
 
 impl<R> RowsApi<R> {
     #[must_use]
-    pub const fn new(state: AdminState) -> Self {
+    pub const fn new(state: AdminState, kind: &'static RowKind) -> Self {
         Self {
             state,
-            kind: PhantomData,
+            kind,
+            row: PhantomData,
         }
     }
 }
@@ -71,13 +67,11 @@ impl<R: AdminRow> RowsApi<R> {
         change_set: Query<Option<Uuid>>,
         query: ListQuery,
     ) -> Result<ReadResponse<Page<RowWithVersion<R>>>, Fails<ReadsChangeSet>> {
-        let listing = query.besides(&["revision", "change_set"]).read(&R::LIST)?;
+        let listing = query.besides(&["revision", "change_set"]).read(&self.kind.list)?;
         let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
-        let rows = seen.all::<R>();
-        let rows = rows.filter(|row| listing.keeps(row.value())).map(|row| {
-            let code = row.value()["code"].as_str().unwrap_or_default().to_owned();
-            (row.value()[listing.sort].clone(), code, row)
-        });
+        let rows = seen.all(self.kind).into_iter();
+        let rows = rows.filter(|(_, row)| listing.keeps(row.value()));
+        let rows = rows.map(|(code, row)| (row.value()[listing.sort].clone(), code, row));
         Ok(ReadResponse::new(listing.page_of(rows.collect())))
     }
 
@@ -95,8 +89,10 @@ impl<R: AdminRow> RowsApi<R> {
         change_set: Query<Option<Uuid>>,
     ) -> Result<FoundRow<RowWithVersion<R>>, Fails<ReadsChangeSet>> {
         let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
-        let (row, version) = seen.one::<R>(&code.0).ok_or_else(|| missing::<R>(&code.0))?;
-        Ok(FoundRow::Found(super::responses::Json(row), etag(version)))
+        let (row, version) = seen
+            .one(self.kind, &code.0)
+            .ok_or_else(|| missing(self.kind.resource, &code.0))?;
+        Ok(FoundRow::Found(Json(row), etag(version)))
     }
 
     /// Put
@@ -118,34 +114,30 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
         body: RowBody<R>,
     ) -> Result<PutRow<RowWithVersion<R>>, Fails<WritesVersion>> {
+        let (row, version) = body.read(&(self.kind.schema)())?;
         let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
-        let row = with_code(body.row, &code.0)?;
-        let row = canonical::<R>(row)?;
+        let row = (self.kind.canonical)(with_code(row, &code.0)?)?;
         let said = Precondition {
-            body: body.version,
+            body: version,
             if_match: if_match.0,
             if_none_match: if_none_match.0,
         };
         let comment = checked_comment(comment.0)?;
-        let current = find::<R>(head_rows.rows(), &code.0).map(|stored| stored.version);
+        let current = (self.kind.version)(head_rows.rows(), &code.0);
         if current.is_none() {
             check_code(&code.0)?;
         }
-        let (state, id) = (&self.state, head_rows.rulebook_id);
-        let stored = match write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await? {
-            PublishOutcome::Done((stored, _)) => stored,
+        let id = head_rows.rulebook_id;
+        let (row, tag) = match self.publish(&key, id, &code.0, row, &said, current, comment).await? {
+            PublishOutcome::Done(answer) => answer,
             PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
                 return Ok(PutRow::Waits(set, address, version));
             }
         };
-        let answer = (
-            super::responses::Json(RowWithVersion::of(stored.as_ref())),
-            etag(stored.version),
-        );
         Ok(match current {
-            Some(_) => PutRow::Replaced(answer.0, answer.1),
-            None => PutRow::Created(answer.0, answer.1),
+            Some(_) => PutRow::Replaced(row, tag),
+            None => PutRow::Created(row, tag),
         })
     }
 
@@ -164,31 +156,27 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
         body: RowPatch<R>,
     ) -> Result<PatchedRow<RowWithVersion<R>>, Fails<WritesVersion>> {
+        let (patch, version) = body.read(&(self.kind.schema)())?;
         let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
-        let stored = find::<R>(head_rows.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
-        let mut row = serde_json::to_value(&stored.row).map_err(|error| Problem::internal(&error))?;
-        body::merge(&mut row, Value::Object(body.patch));
-        let row = canonical::<R>(with_code(row, &code.0)?)?;
+        let row = (self.kind.row)(head_rows.rows(), &code.0);
+        let mut row = row.ok_or_else(|| missing(self.kind.resource, &code.0))?;
+        body::merge(&mut row, Value::Object(patch));
+        let row = (self.kind.canonical)(with_code(row, &code.0)?)?;
         let said = Precondition {
-            body: body.version,
+            body: version,
             if_match: if_match.0,
             if_none_match: None,
         };
         let comment = checked_comment(comment.0)?;
-        let current = Some(stored.version);
-        let (state, id) = (&self.state, head_rows.rulebook_id);
-        let written = write_guarded::<R>(state, &key, id, &code.0, row, &said, current, comment).await?;
-        let stored = match written {
-            PublishOutcome::Done((stored, _)) => stored,
+        let current = (self.kind.version)(head_rows.rows(), &code.0);
+        let id = head_rows.rulebook_id;
+        match self.publish(&key, id, &code.0, row, &said, current, comment).await? {
+            PublishOutcome::Done((row, tag)) => Ok(PatchedRow::Changed(row, tag)),
             PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
-                return Ok(PatchedRow::Waits(set, address, version));
+                Ok(PatchedRow::Waits(set, address, version))
             }
-        };
-        Ok(PatchedRow::Changed(
-            super::responses::Json(RowWithVersion::of(stored.as_ref())),
-            etag(stored.version),
-        ))
+        }
     }
 
     /// Delete
@@ -208,15 +196,16 @@ impl<R: AdminRow> RowsApi<R> {
         comment: Query<Option<String>>,
     ) -> Result<DeletedRow, Fails<WritesVersion>> {
         let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
-        let stored = find::<R>(head_rows.rows(), &code.0).ok_or_else(|| missing::<R>(&code.0))?;
+        let resource = self.kind.resource;
+        let current = (self.kind.version)(head_rows.rows(), &code.0).ok_or_else(|| missing(resource, &code.0))?;
         let said = Precondition {
             body: version.0,
             if_match: if_match.0,
             if_none_match: None,
         };
-        let expected = expected(&said, Some(stored.version), &named(R::RESOURCE, &code.0))?;
+        let expected = expected(&said, Some(current), &named(resource, &code.0))?;
         let edit = Edit::Delete {
-            resource: R::RESOURCE,
+            resource,
             code: code.0,
             expected,
         };
@@ -232,46 +221,49 @@ impl<R: AdminRow> RowsApi<R> {
     }
 }
 
-/// Publishes a row and returns it with its new version.
-///
-/// # Errors
-/// 412, 422, 428 and the publisher's other errors.
-#[expect(clippy::too_many_arguments, reason = "all of it is one write")]
-pub async fn write_guarded<R: Row>(
-    state: &AdminState,
-    caller: &super::auth::Caller,
-    rulebook_id: Uuid,
-    code: &str,
-    row: Value,
-    said: &Precondition,
-    current: Option<i64>,
-    comment: String,
-) -> Result<PublishOutcome<(Arc<StoredRow<R>>, i64)>, Problem> {
-    let expected = expected(said, current, &named(R::RESOURCE, code))?;
-    let edit = Edit::Put {
-        resource: R::RESOURCE,
-        code: code.to_owned(),
-        row,
-        expected,
-    };
-    let published: PublishedRevision =
-        match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
+impl<R> RowsApi<R> {
+    /// Publishes a row and returns its response body and ETag.
+    #[expect(clippy::too_many_arguments, reason = "all of it is one write")]
+    async fn publish(
+        &self,
+        caller: &Caller,
+        rulebook_id: Uuid,
+        code: &str,
+        row: Value,
+        said: &Precondition,
+        current: Option<i64>,
+        comment: String,
+    ) -> Result<PublishOutcome<(Json<RowWithVersion<R>>, String)>, Problem> {
+        let (state, resource) = (&self.state, self.kind.resource);
+        let edit = put(resource, code, row, said, current)?;
+        let published = match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
             PublishOutcome::Done(published) => published,
             PublishOutcome::Waits(set) => return Ok(PublishOutcome::Waits(set)),
         };
-    let row = R::table(published.rulebook.rows()).get(code).cloned();
-    let row = row.ok_or_else(|| missing::<R>(code))?;
-    Ok(PublishOutcome::Done((row, published.revision)))
+        let rows = published.rulebook.rows();
+        let version = (self.kind.version)(rows, code).ok_or_else(|| missing(resource, code))?;
+        let row = (self.kind.row)(rows, code).unwrap_or_default();
+        Ok(PublishOutcome::Done((Json(RowWithVersion::new(row, version)), etag(version))))
+    }
+}
+
+fn put(resource: Resource, code: &str, row: Value, said: &Precondition, current: Option<i64>) -> Result<Edit, Problem> {
+    Ok(Edit::Put {
+        resource,
+        code: code.to_owned(),
+        row,
+        expected: expected(said, current, &named(resource, code))?,
+    })
 }
 
 /// Publishes a row without prices, to which guard rails do not apply.
 ///
 /// # Errors
-/// As for [`write_guarded`].
+/// 412, 422, 428 and the publisher's other errors.
 #[expect(clippy::too_many_arguments, reason = "all of it is one write")]
 pub async fn write<R: Row>(
     state: &AdminState,
-    caller: &super::auth::Caller,
+    caller: &Caller,
     rulebook_id: Uuid,
     code: &str,
     row: Value,
@@ -279,8 +271,12 @@ pub async fn write<R: Row>(
     current: Option<i64>,
     comment: String,
 ) -> Result<(Arc<StoredRow<R>>, i64), Problem> {
-    match write_guarded(state, caller, rulebook_id, code, row, said, current, comment).await? {
-        PublishOutcome::Done(written) => Ok(written),
+    let edit = put(R::RESOURCE, code, row, said, current)?;
+    match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
+        PublishOutcome::Done(published) => {
+            let row = R::table(published.rulebook.rows()).get(code).cloned();
+            Ok((row.ok_or_else(|| missing(R::RESOURCE, code))?, published.revision))
+        }
         PublishOutcome::Waits(set) => {
             let detail = format!("It waits for a second person, as change set {}.", set.set.id);
             Err(Problem::new(Code::Conflict, detail))
@@ -288,11 +284,8 @@ pub async fn write<R: Row>(
     }
 }
 
-fn find<'a, R: Row>(rows: &'a RowSet, code: &str) -> Option<&'a StoredRow<R>> {
-    R::table(rows).get(code).map(Arc::as_ref)
-}
-
+/// 404 for a row.
 #[must_use]
-pub fn missing<R: Row>(code: &str) -> Problem {
-    Problem::not_found(named(R::RESOURCE, &shortened(code)))
+pub fn missing(resource: Resource, code: &str) -> Problem {
+    Problem::not_found(named(resource, &shortened(code)))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use poem_openapi::param::{Header, Query};
+use poem_openapi::types::Type as _;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::de::Error as _;
@@ -236,13 +237,12 @@ impl RulebooksApi {
         comment: Query<Option<String>>,
         body: RowBody<Settings>,
     ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<WritesVersion>> {
+        let (mut row, version) = body.read(&Settings::name())?;
         let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
-        let mut row = body.row;
         if let Value::Object(row) = &mut row {
             row.remove("revision");
         }
-        self.write(&key, &head_rows, row, body.version, if_match.0, comment.0)
-            .await
+        self.write(&key, &head_rows, row, version, if_match.0, comment.0).await
     }
 
     /// Change fields of a rulebook's settings
@@ -258,13 +258,12 @@ impl RulebooksApi {
         comment: Query<Option<String>>,
         body: RowPatch<Settings>,
     ) -> Result<FoundRow<RowWithVersion<Settings>>, Fails<WritesVersion>> {
+        let (mut patch, version) = body.read(&Settings::name())?;
         let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
         let mut row = serde_json::to_value(&settings(&head_rows)?.row).map_err(|error| Problem::internal(&error))?;
-        let mut patch = body.patch;
         patch.remove("revision");
         body::merge(&mut row, Value::Object(patch));
-        self.write(&key, &head_rows, row, body.version, if_match.0, comment.0)
-            .await
+        self.write(&key, &head_rows, row, version, if_match.0, comment.0).await
     }
 }
 

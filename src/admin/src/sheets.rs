@@ -12,18 +12,17 @@ use uuid::Uuid;
 
 use super::auth::{Editor, Key, Viewer};
 use super::change_sets::dto::ChangeSetState;
+use super::row_checks::checked_comment;
 use super::errors::{Fails, NoExtraErrors, WritesVersion};
 use super::publishing::{PublishOutcome, finished, publish_all, waiting};
-use super::responses::{Json, etag};
-use super::row_checks::checked_comment;
 use super::row_faults::EditedRow;
-use super::rule_rows::AdminRow;
+use super::row_kind::{AdminRow, RowKind};
+use super::view_at::RowsAtState;
 use super::state::{AdminState, RulebookInPath};
 use super::versions::version_sent;
-use super::view_at::RowsAtState;
 use authoring::change_set::{ChangeSet, Edit};
 use authoring::diff::{self, RowDiff};
-use authoring::sheet::{self, Missing, SheetFault};
+use authoring::sheet::{Missing, SheetFault};
 use store::dry_run;
 use web::body::read_body;
 use web::problem::{Code, FieldFault, Problem};
@@ -33,17 +32,21 @@ pub const LIMIT: usize = 8 * 1024 * 1024;
 /// Maximum number of faults reported.
 const MOST_FAULTS: usize = 100;
 
+/// The operations on the sheet of a kind of rows. For the document, `R` is their type; where they run, it is
+/// [`AnyRow`](super::row_kind::AnyRow).
 pub struct SheetsApi<R> {
     state: AdminState,
-    kind: PhantomData<fn() -> R>,
+    kind: &'static RowKind,
+    row: PhantomData<fn() -> R>,
 }
 
 impl<R> SheetsApi<R> {
     #[must_use]
-    pub const fn new(state: AdminState) -> Self {
+    pub const fn new(state: AdminState, kind: &'static RowKind) -> Self {
         Self {
             state,
-            kind: PhantomData,
+            kind,
+            row: PhantomData,
         }
     }
 }
@@ -137,13 +140,15 @@ impl<R: AdminRow> SheetsApi<R> {
     ) -> Result<SheetResponse, Fails<NoExtraErrors>> {
         let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
         let (tag, rulebook_id) = (etag(seen.revision()), seen.rulebook_id());
+        let write = self.kind.write_sheet;
         // Writing thousands of rows takes a while.
-        let text = self
-            .state
-            .study(rulebook_id, move || sheet::write::<R>(seen.rows()))
-            .await?;
+        let text = self.state.study(rulebook_id, move || write(seen.rows())).await?;
         let text = text.map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
-        let name = format!("attachment; filename=\"{}-{}.csv\"", rulebook.0, R::RESOURCE.path());
+        let name = format!(
+            "attachment; filename=\"{}-{}.csv\"",
+            rulebook.0,
+            self.kind.resource.path()
+        );
         Ok(SheetResponse::Found(Csv(text), name, tag))
     }
 
@@ -172,8 +177,8 @@ impl<R: AdminRow> SheetsApi<R> {
         let comment = checked_comment(comment.0)?;
         let missing = what_is_missing(delete_missing.0, revision.0, if_match.0.as_deref())?;
         let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
-        let (rulebook_id, bytes) = (head_rows.rulebook_id, body.0);
-        let read = move || sheet::read::<R>(&bytes, head_rows.rows(), missing);
+        let (rulebook_id, bytes, read) = (head_rows.rulebook_id, body.0, self.kind.read_sheet);
+        let read = move || read(&bytes, head_rows.rows(), missing);
         let edits = self
             .state
             .study(rulebook_id, read)

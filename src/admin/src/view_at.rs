@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use poem_openapi::types::Type;
 use uuid::Uuid;
 
 use super::auth::Caller;
 use super::change_sets::candidate::would_be;
-use super::responses::RowWithVersion;
+use super::row_kind::RowKind;
 use super::state::AdminState;
 use revisions::cache::HeadRows;
-use rules::rows::{Row, RowSet, StoredRow};
+use rules::rows::RowSet;
 use web::problem::Problem;
 
 /// The rows of one state of a rulebook.
@@ -78,26 +77,30 @@ impl RowsAtState {
         }
     }
 
+    /// The row of this code, and its version.
     #[must_use]
-    pub fn one<R: Row + Type>(&self, code: &str) -> Option<(RowWithVersion<R>, i64)> {
-        let stored = R::table(self.rows()).get(code)?;
-        Some(self.row_in_change_set(code, stored))
+    pub fn one<R>(&self, kind: &RowKind, code: &str) -> Option<(RowWithVersion<R>, i64)> {
+        let row = (kind.row)(self.rows(), code)?;
+        let version = self.version(kind, code)?;
+        Some((RowWithVersion::new(row, version), version))
     }
 
-    pub fn all<R: Row + Type>(&self) -> impl Iterator<Item = RowWithVersion<R>> {
-        let rows = R::table(self.rows()).iter();
-        rows.map(|(code, stored)| self.row_in_change_set(code, stored).0)
+    /// All rows of the kind with their codes.
+    #[must_use]
+    pub fn all<R>(&self, kind: &RowKind) -> Vec<(String, RowWithVersion<R>)> {
+        let rows = (kind.rows)(self.rows()).into_iter();
+        rows.map(|(code, row)| {
+            let version = self.version(kind, &code).unwrap_or_default();
+            (code, RowWithVersion::new(row, version))
+        })
+        .collect()
     }
 
-    /// In a change set, a row has the version of the head's row: the base version of its next change.
-    fn row_in_change_set<R: Row + Type>(&self, code: &str, stored: &StoredRow<R>) -> (RowWithVersion<R>, i64) {
-        let row = RowWithVersion::of(stored);
+    /// In a change set, a row has the version of the head's row, or 0: the base version of its next change.
+    fn version(&self, kind: &RowKind, code: &str) -> Option<i64> {
         match self {
-            Self::WouldBe(head_rows, _) => {
-                let stands = R::table(head_rows.rows()).get(code).map_or(0, |row| row.version);
-                (row.with("version", stands.into()), stands)
-            }
-            Self::Head(_) | Self::Revision(..) => (row, stored.version),
+            Self::WouldBe(head_rows, _) => Some((kind.version)(head_rows.rows(), code).unwrap_or_default()),
+            Self::Head(_) | Self::Revision(..) => (kind.version)(self.rows(), code),
         }
     }
 }

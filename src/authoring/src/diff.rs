@@ -10,7 +10,7 @@ use std::sync::Arc;
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use similar::{ChangeTag, TextDiff};
+use similar::{Algorithm, ChangeTag};
 
 use rules::rows::{Resource, Row, RowSet, StoredRow, changed, with_row};
 
@@ -203,11 +203,13 @@ fn lines(before: Option<&Value>, after: Option<&Value>) -> Vec<LineDiff> {
     if !before.contains('\n') && !after.contains('\n') {
         return Vec::new();
     }
-    let compared = TextDiff::from_lines(before.as_str(), after.as_str());
+    let before: Vec<&str> = before.split_inclusive('\n').collect();
+    let after: Vec<&str> = after.split_inclusive('\n').collect();
+    let operations = similar::capture_diff_slices(Algorithm::Myers, &before, &after);
     let number = |index: Option<usize>| index.and_then(|index| u64::try_from(index + 1).ok());
     let mut found = Vec::new();
-    for operation in compared.grouped_ops(CONTEXT).iter().flatten() {
-        found.extend(compared.iter_changes(operation).map(|change| LineDiff {
+    for operation in similar::group_diff_ops(operations, CONTEXT).iter().flatten() {
+        found.extend(operation.iter_changes(&before, &after).map(|change| LineDiff {
             before: number(change.old_index()).filter(|_| change.tag() != ChangeTag::Insert),
             after: number(change.new_index()).filter(|_| change.tag() != ChangeTag::Delete),
             text: change.value().to_owned(),

@@ -15,12 +15,8 @@ use std::{
     time::Duration,
 };
 
-use figment::{
-    Figment, Profile,
-    providers::{Format as _, Serialized, Toml},
-    value::Value,
-};
 use ipnet::IpNet;
+use toml::Value;
 
 pub use self::flags::Flags;
 use self::{table::SETTINGS, values::ExpectedClause};
@@ -204,58 +200,49 @@ impl Settings {
                 .filter(|value| !value.trim().is_empty())
                 .map(|value| (setting.key, value))
         });
-        let file = match &flags.config {
+        let mut raw = Raw::default();
+        raw.merge_texts("the defaults", defaults);
+        match &flags.config {
             Some(path) if !path.is_file() => {
                 return Err(SettingsError::File(format!(
                     "the file {} named by --config does not exist",
                     path.display()
                 )));
             }
-            Some(path) => Figment::from(Toml::file_exact(path)),
-            None if file.is_file() => Figment::from(Toml::file_exact(file)),
-            None => Figment::new(),
-        };
-        Raw(Figment::new()
-            .merge(layer("the defaults", defaults))
-            .merge(file)
-            .merge(layer("the environment", environment))
-            .merge(layer(
-                "the command line",
-                flags.values.iter().map(|(key, value)| (*key, value.clone())),
-            )))
-        .into_settings()
+            Some(path) => raw.merge_file(path)?,
+            None if file.is_file() => raw.merge_file(file)?,
+            None => {}
+        }
+        raw.merge_texts("the environment", environment);
+        let flags = flags.values.iter().map(|(key, value)| (*key, value.clone()));
+        raw.merge_texts("the command line", flags);
+        raw.into_settings()
     }
 }
 
-/// A layer of strings. Figment's own environment provider would turn `+15145550100` into a number.
-fn layer<'a>(name: &'static str, values: impl Iterator<Item = (&'a str, String)>) -> Figment {
-    let values: BTreeMap<&str, String> = values.collect();
-    Figment::from(NamedProvider {
-        name,
-        inner: Serialized::defaults(values),
-    })
-}
-
-/// A provider with a name that people recognise.
-struct NamedProvider<P> {
-    name: &'static str,
-    inner: P,
-}
-
-impl<P: figment::Provider> figment::Provider for NamedProvider<P> {
-    fn metadata(&self) -> figment::Metadata {
-        figment::Metadata::named(self.name)
-    }
-
-    fn data(&self) -> figment::Result<figment::value::Map<Profile, figment::value::Dict>> {
-        self.inner.data()
-    }
-}
-
-/// The merged layers, not typed yet.
-struct Raw(Figment);
+/// The merged layers, not typed yet: of each key its value and the name of its source.
+#[derive(Default)]
+struct Raw(BTreeMap<String, (Value, String)>);
 
 impl Raw {
+    fn merge_texts<'a>(&mut self, source_name: &str, values: impl Iterator<Item = (&'a str, String)>) {
+        for (key, value) in values {
+            self.0
+                .insert(key.to_owned(), (Value::String(value), source_name.to_owned()));
+        }
+    }
+
+    fn merge_file(&mut self, path: &Path) -> Result<(), SettingsError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| SettingsError::File(format!("the file {} cannot be read: {error}", path.display())))?;
+        let table: toml::Table =
+            toml::from_str(&text).map_err(|error| SettingsError::File(format!("{}: {error}", path.display())))?;
+        for (key, value) in table {
+            self.0.insert(key, (value, path.display().to_string()));
+        }
+        Ok(())
+    }
+
     fn into_settings(self) -> Result<Settings, SettingsError> {
         self.refuse_unknown_keys()?;
         Ok(Settings {
@@ -317,35 +304,24 @@ impl Raw {
     }
 
     fn refuse_unknown_keys(&self) -> Result<(), SettingsError> {
-        let all: BTreeMap<String, Value> = self
-            .0
-            .extract()
-            .map_err(|error| SettingsError::File(error.to_string()))?;
-        match all.into_keys().find(|key| table::find(key).is_none()) {
-            Some(key) => {
-                let (source_name, nearest) = (self.source_of(&key), table::nearest(&key));
-                Err(SettingsError::Unknown {
-                    key,
-                    source_name,
-                    nearest,
-                })
-            }
+        match self.0.iter().find(|(key, _)| table::find(key).is_none()) {
+            Some((key, (_, source_name))) => Err(SettingsError::Unknown {
+                key: key.clone(),
+                source_name: source_name.clone(),
+                nearest: table::nearest(key),
+            }),
             None => Ok(()),
         }
     }
 
-    fn optional<T>(
-        &self,
-        key: &str,
-        parse: impl Fn(&str) -> Result<T, ExpectedClause>,
-    ) -> Result<Option<T>, SettingsError> {
-        let Some(text) = self.0.find_value(key).ok().map(to_text) else {
+    fn optional<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, ExpectedClause>) -> Result<Option<T>, SettingsError> {
+        let Some((value, source_name)) = self.0.get(key) else {
             return Ok(None);
         };
-        let parsed = text.and_then(|text| parse(text.trim()));
+        let parsed = to_text(value).and_then(|text| parse(text.trim()));
         parsed.map(Some).map_err(|expected| SettingsError::Value {
             env: table::find(key).map_or("a setting", |setting| setting.env),
-            source_name: self.source_of(key),
+            source_name: source_name.clone(),
             expected,
         })
     }
@@ -354,29 +330,18 @@ impl Raw {
         self.optional(key, parse)?
             .ok_or(SettingsError::Incomplete("a setting lost its default"))
     }
-
-    fn source_of(&self, key: &str) -> String {
-        let metadata = self.0.find_metadata(key);
-        metadata.map_or_else(String::new, |metadata| match &metadata.source {
-            Some(source @ figment::Source::File(_)) => source.to_string(),
-            _ => metadata.name.to_string(),
-        })
-    }
 }
 
 /// Converts TOML numbers, booleans and lists to strings, like all other values.
-fn to_text(value: Value) -> Result<String, ExpectedClause> {
+fn to_text(value: &Value) -> Result<String, ExpectedClause> {
     match value {
-        Value::String(_, text) => Ok(text),
-        Value::Bool(_, yes) => Ok(yes.to_string()),
-        Value::Array(_, items) => {
-            let items: Result<Vec<_>, _> = items.into_iter().map(to_text).collect();
+        Value::String(text) => Ok(text.clone()),
+        Value::Boolean(yes) => Ok(yes.to_string()),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Array(items) => {
+            let items: Result<Vec<_>, _> = items.iter().map(to_text).collect();
             Ok(items?.join(","))
         }
-        Value::Num(_, number) => number
-            .to_i128()
-            .map(|number| number.to_string())
-            .ok_or_else(|| "a string in quotes".to_owned()),
         _ => Err("a string in quotes".into()),
     }
 }

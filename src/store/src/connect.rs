@@ -12,7 +12,7 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr,
+    ConnectOptions, ConnectionTrait as _, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr, Statement,
     sqlx::{
         self, AssertSqlSafe, Connection as _, Sqlite,
         pool::PoolOptions,
@@ -229,8 +229,7 @@ pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, Co
         Database::Postgres(_) => survey(database).await?.single(),
     };
     let db = open_pool(database, Use::Read, When::Now, plan).await?;
-    let has_rulebooks = sea_orm_migration::SchemaManager::new(&db).has_table("rulebooks").await;
-    match has_rulebooks {
+    match has_table(&db, "rulebooks").await {
         Ok(true) => Ok(db),
         Ok(false) => {
             let _ = db.close().await;
@@ -241,6 +240,22 @@ pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, Co
             source,
         }),
     }
+}
+
+/// Whether the schema in use has a table.
+pub(super) async fn has_table(db: &DatabaseConnection, table: &str) -> Result<bool, DbErr> {
+    let backend = db.get_database_backend();
+    let sql = match backend {
+        DbBackend::Postgres => {
+            "SELECT count(*) FROM information_schema.tables \
+             WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name = $1"
+        }
+        _ => "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+    };
+    let asked = Statement::from_sql_and_values(backend, sql, [table.into()]);
+    let row = db.query_one_raw(asked).await?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+    Ok(count > 0)
 }
 
 /// The purpose of a pool.

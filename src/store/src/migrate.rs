@@ -11,13 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use migrations::{BEFORE_FIRST_RELEASE, Migrator};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Statement};
-use sea_orm_migration::{MigratorTrait as _, SchemaManager};
+use migrations::{BEFORE_FIRST_RELEASE, Dialect, Migration};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statement};
 
 use super::Database;
 use super::begin::{Transaction, begin};
 use super::connect::{self, ConnectError};
+use base::clock::Clock;
 
 /// An arbitrary number for the lock: "ringbook" in ASCII.
 const ADVISORY_LOCK: i64 = 0x7269_6e67_626f_6f6b;
@@ -25,6 +25,11 @@ const ADVISORY_LOCK: i64 = 0x7269_6e67_626f_6f6b;
 const LOCK_POLL: Duration = Duration::from_millis(200);
 /// Interval between log lines while waiting for the lock.
 const LOCK_REMIND: Duration = Duration::from_secs(30);
+
+/// The table of the applied migrations, as sea-orm-migration names and shapes it.
+const TABLE: &str = "seaql_migrations";
+const CREATE_TABLE: &str =
+    r#"CREATE TABLE "seaql_migrations" ( "version" varchar NOT NULL PRIMARY KEY, "applied_at" bigint NOT NULL )"#;
 
 /// The schema cannot be changed.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +76,7 @@ pub async fn up(database: &Database) -> Result<Vec<String>, MigrateError> {
     let result = if pending.is_empty() {
         Ok(())
     } else {
-        Migrator::up(&db, None).await
+        apply_missing(&db).await
     };
     db.close().await?;
     lock.release().await?;
@@ -84,7 +89,7 @@ pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, Migrat
     let lock = Lock::take(database).await?;
     let db = connect::open_for_migration(database).await?;
     refuse_unknown(&db).await?;
-    let result = Migrator::down(&db, Some(steps)).await;
+    let result = revert(&db, steps).await;
     let left = names_where(&db, true).await;
     db.close().await?;
     lock.release().await?;
@@ -102,6 +107,86 @@ pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateE
         .into_iter()
         .map(|name| (name.clone(), applied.contains(&name)))
         .collect())
+}
+
+/// Applies missing migrations, each in a transaction of its own. Takes no lock: [`up`] does.
+///
+/// # Errors
+/// When the database fails; the migrations before the failed one stay applied.
+pub async fn apply_missing(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if !connect::has_table(db, TABLE).await? {
+        db.execute_unprepared(CREATE_TABLE).await?;
+    }
+    let applied = applied(db).await?;
+    let missing = migrations::ALL.iter().filter(|migration| !is_in(&applied, migration));
+    for migration in missing {
+        let tx = begin_unlimited(db).await?;
+        execute(&tx, migration.up(dialect(db))).await?;
+        let now = Clock::system().now().timestamp();
+        execute(
+            &tx,
+            [format!(
+                "INSERT INTO {TABLE} (version, applied_at) VALUES ('{}', {now})",
+                migration.name
+            )],
+        )
+        .await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Reverts the last `steps` migrations, each in a transaction of its own.
+async fn revert(db: &DatabaseConnection, steps: u32) -> Result<(), DbErr> {
+    let applied = applied(db).await?;
+    let last = migrations::ALL
+        .iter()
+        .rev()
+        .filter(|migration| is_in(&applied, migration));
+    for migration in last.take(usize::try_from(steps).unwrap_or(usize::MAX)) {
+        let tx = begin_unlimited(db).await?;
+        execute(&tx, migration.down(dialect(db))).await?;
+        execute(
+            &tx,
+            [format!("DELETE FROM {TABLE} WHERE version = '{}'", migration.name)],
+        )
+        .await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+fn is_in(applied: &[String], migration: &Migration) -> bool {
+    applied.iter().any(|name| name == migration.name)
+}
+
+/// Executes prepared statements. PostgreSQL refuses to prepare several at a time, so that the splitter cannot err unseen.
+async fn execute(tx: &Transaction, statements: impl IntoIterator<Item = String>) -> Result<(), DbErr> {
+    for statement in statements {
+        let statement = Statement::from_string(tx.get_database_backend(), statement);
+        tx.execute_raw(statement).await?;
+    }
+    Ok(())
+}
+
+/// A transaction that may take as long as it needs.
+async fn begin_unlimited(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
+    let tx = begin(db).await?;
+    if db.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(
+            "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true), \
+             set_config('idle_in_transaction_session_timeout', '0', true)",
+        )
+        .await?;
+    }
+    Ok(tx)
+}
+
+fn dialect(db: &DatabaseConnection) -> Dialect {
+    match db.get_database_backend() {
+        DbBackend::Postgres => Dialect::Postgres,
+        _ => Dialect::Sqlite,
+    }
 }
 
 /// The reason why the server refuses to start on the schema of `db`, if there is one.
@@ -124,20 +209,20 @@ pub async fn missing(db: &DatabaseConnection) -> Result<usize, DbErr> {
 }
 
 fn known() -> Vec<String> {
-    Migrator::migrations()
+    migrations::ALL
         .iter()
-        .map(|migration| migration.name().to_owned())
+        .map(|migration| migration.name.to_owned())
         .collect()
 }
 
-/// Read-only: the migrator's own list would create its table first.
+/// Read-only: it does not create the table of migrations.
 async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+    if !connect::has_table(db, TABLE).await? {
         return Ok(Vec::new());
     }
     let list = Statement::from_string(
         db.get_database_backend(),
-        "SELECT version FROM seaql_migrations ORDER BY version",
+        format!("SELECT version FROM {TABLE} ORDER BY version"),
     );
     let rows = db.query_all_raw(list).await?;
     rows.iter().map(|row| row.try_get_by_index(0)).collect()
@@ -169,13 +254,7 @@ impl Lock {
         match database.file() {
             None => {
                 let db = connect::open_for_migration(database).await?;
-                let tx = begin(&db).await?;
-                // Wait as long as the other instance's migrations take.
-                tx.execute_unprepared(
-                    "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true), \
-                     set_config('idle_in_transaction_session_timeout', '0', true)",
-                )
-                .await?;
+                let tx = begin_unlimited(&db).await?;
                 lock_advisory(&tx).await?;
                 Ok(Self::Advisory(Box::new(tx), db))
             }

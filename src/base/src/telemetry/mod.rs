@@ -50,13 +50,7 @@ pub struct LogSettings<'a> {
 pub fn start(settings: LogSettings<'_>) {
     STACK_TRACES.store(settings.stack_traces, Ordering::Relaxed);
     metrics::install();
-    let mut filter = EnvFilter::try_new(settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    // Two lines per migration would hide everything else at the first start. `LOG_LEVEL` can enable them.
-    if !settings.level.contains("sea_orm_migration")
-        && let Ok(quiet) = "sea_orm_migration=warn".parse()
-    {
-        filter = filter.add_directive(quiet);
-    }
+    let filter = EnvFilter::try_new(settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let format = settings.format.unwrap_or(if stderr().is_terminal() {
         LogFormat::Pretty
     } else {

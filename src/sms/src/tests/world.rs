@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use migrations::Migrator;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, QueryOrder, Set};
-use sea_orm_migration::MigratorTrait;
 use uuid::Uuid;
 
 use super::stand_in::StandIn;
@@ -48,7 +46,7 @@ pub(super) async fn databases() -> Vec<(DatabaseConnection, tempfile::TempDir)> 
         all.push((Database::connect(options).await.unwrap(), tempfile::tempdir().unwrap()));
     }
     for (db, _) in &all {
-        Migrator::up(db, None).await.unwrap();
+        store::migrate::apply_missing(db).await.unwrap();
     }
     all
 }

@@ -1,0 +1,78 @@
+//! What the operations on rule rows need to know about a kind of row, so that they are compiled once and not for each kind.
+
+use poem_openapi::Object;
+use poem_openapi::types::Type;
+use serde_json::Value;
+
+use super::row_checks::canonical;
+use super::list::ListSpec;
+use authoring::change_set::Edit;
+use authoring::sheet::{self, Missing, SheetFault};
+use rules::rows::{Resource, Row, RowSet};
+use web::problem::Problem;
+
+/// A kind of rule row in the API.
+pub trait AdminRow: Type + 'static {
+    /// The path of the list, with `:rulebook`.
+    const PATH: &'static str;
+    /// The path of the same rows as a spreadsheet.
+    const SHEET: &'static str;
+}
+
+/// Stands for every kind of row where the operations run; the document describes each kind by its own type.
+#[derive(Debug, Object)]
+pub struct AnyRow {
+    code: String,
+}
+
+impl AdminRow for AnyRow {
+    const PATH: &'static str = "/rows";
+    const SHEET: &'static str = "/sheet";
+}
+
+/// The operations on a kind of row, whose type they hide.
+#[derive(Debug)]
+pub struct RowKind {
+    pub resource: Resource,
+    /// Sort orders and filters of its list.
+    pub list: ListSpec,
+    /// The name of its schema.
+    pub schema: fn() -> String,
+    /// The row of a code as JSON.
+    pub row: fn(&RowSet, &str) -> Option<Value>,
+    /// All rows as JSON, by code.
+    pub rows: fn(&RowSet) -> Vec<(String, Value)>,
+    /// The version of the row of a code.
+    pub version: fn(&RowSet, &str) -> Option<i64>,
+    /// Validates a row and returns its stored form.
+    pub canonical: fn(Value) -> Result<Value, Problem>,
+    /// The rows as CSV.
+    pub write_sheet: fn(&RowSet) -> Result<String, String>,
+    /// The changes that a CSV file makes.
+    pub read_sheet: fn(&[u8], &RowSet, Missing) -> Result<Vec<Edit>, Vec<SheetFault>>,
+}
+
+impl RowKind {
+    pub const fn of<R: Row + Type>(list: ListSpec) -> Self {
+        Self {
+            resource: R::RESOURCE,
+            list,
+            schema: || R::name().into_owned(),
+            row: |rows, code| R::table(rows).get(code).map(|stored| as_json(&stored.row)),
+            rows: |rows| {
+                let rows = R::table(rows).iter();
+                rows.map(|(code, stored)| (code.clone(), as_json(&stored.row)))
+                    .collect()
+            },
+            version: |rows, code| R::table(rows).get(code).map(|stored| stored.version),
+            canonical: canonical::<R>,
+            write_sheet: sheet::write::<R>,
+            read_sheet: sheet::read::<R>,
+        }
+    }
+}
+
+/// A row is an object of strings, numbers and lists, which always serializes.
+fn as_json<R: Row>(row: &R) -> Value {
+    serde_json::to_value(row).unwrap_or_default()
+}
