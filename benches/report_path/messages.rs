@@ -7,8 +7,8 @@ use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
 use intake::auth::verify::{HmacSettings, Payload, Scheme, Secret, sign};
 use serde_json::{Value, json};
+use simulate::callers::SimulatedCaller;
 use simulate::dice::Dice;
-use simulate::jobs::SimulatedCaller;
 
 /// The path for reports.
 const PATH: &str = "/webhooks/vapi";

@@ -16,13 +16,12 @@ use self::checks::{database_file_check, fallback_report, outbox_check, rulebook_
 pub use self::routes::{Pages, routes};
 use self::without_database::{DatabaseAtStart, MakeReady, open_spool};
 use self::workers::start_workers;
-use crate::{
-    accounts::{accounts, vapi_keys},
-    bootstrap::{self, BootstrapError},
-    first_start::NewSecrets,
-    health::Checks,
-    settings::{PageAddress, Settings},
-};
+use crate::accounts::{accounts, vapi_keys};
+use crate::first_start;
+use crate::first_start::BootstrapError;
+use crate::health::Checks;
+use crate::settings::{PageAddress, Settings};
+use crate::start_messages::NewSecrets;
 use base::{
     clock::Clock,
     keys::{KeyError, SecretKey},
@@ -46,13 +45,11 @@ use revisions::cache::{LoadError, LoadedRulebook, RulebookCache};
 use revisions::publish::Publisher;
 use rules::facts::ExtractedFacts;
 use sms::{Escalator, Outbox, OutboxError, OutboxSettings, operator::Operator};
-use store::{
-    audit_log::AuditKey,
-    connect::{self, ConnectError},
-    migrate::{self, MigrateError},
-    replica::Replica,
-    server::PoolPlan,
-};
+use store::audit_log::AuditKey;
+use store::connect::{self, ConnectError};
+use store::migrate::{self, MigrateError};
+use store::postgres_limits::PoolPlan;
+use store::replica::Replica;
 use web::body_memory::Bodies;
 use web::connections::{ConnectionLimits, Connections};
 use web::rate_limit::Allowance;
@@ -179,7 +176,7 @@ impl App {
         install_tls_provider();
         metrics::install();
         let reached = DatabaseAtStart::by(migrate::up(&settings.database).await)?;
-        let key = bootstrap::secret_key(&settings)?;
+        let key = first_start::secret_key(&settings)?;
         let spool = open_spool(&settings, &key).await;
         let connections = reached.connect(&settings).await?;
         let (read, primary) = (connections.for_people(), connections.read.clone());
@@ -281,7 +278,7 @@ impl App {
     pub async fn start_existing(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         migrate::up(&settings.database).await?;
         let db = connect::open(&settings.database, None).await?;
-        let started = bootstrap::is_started(&settings, &db.read).await;
+        let started = first_start::is_started(&settings, &db.read).await;
         for pool in [db.write, db.read] {
             pool.close().await?;
         }

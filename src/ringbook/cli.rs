@@ -25,11 +25,10 @@ use indicatif::ProgressBar;
 use poem::http::Uri;
 use tokio::signal;
 
-use crate::{
-    app::{self, App},
-    bootstrap, first_start,
-    settings::{Flags, Settings, flags},
-};
+use crate::app::{self, App};
+use crate::first_start;
+use crate::settings::{Flags, Settings, flags};
+use crate::start_messages;
 use base::{clock::Clock, telemetry};
 use intake::auth::access::DEFAULT_RULEBOOK;
 use revisions::cache::RulebookCache;
@@ -215,7 +214,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
 
 async fn serve(settings: Settings) -> Result<()> {
     let mut stop = Box::pin(stop_signal()?);
-    for warning in first_start::warnings(&settings) {
+    for warning in start_messages::warnings(&settings) {
         tracing::warn!("{warning}");
     }
     // Listen first: a first start without an address must not create keys that nobody sees.
@@ -226,7 +225,7 @@ async fn serve(settings: Settings) -> Result<()> {
     };
     let listening = listener.local_addr().context("the listener has no address")?;
     let written = secrets_file(&app.settings, &app.new_secrets, listening)?;
-    print(&first_start::welcome(
+    print(&start_messages::welcome(
         &app.settings,
         listening,
         &app.new_secrets,
@@ -238,11 +237,15 @@ async fn serve(settings: Settings) -> Result<()> {
 }
 
 /// The file with the secrets of a first start, unless a terminal shows them.
-fn secrets_file(settings: &Settings, new: &first_start::NewSecrets, listening: SocketAddr) -> Result<Option<PathBuf>> {
+fn secrets_file(
+    settings: &Settings,
+    new: &start_messages::NewSecrets,
+    listening: SocketAddr,
+) -> Result<Option<PathBuf>> {
     if new.is_empty() || std::io::stdout().is_terminal() {
         return Ok(None);
     }
-    let key_file = bootstrap::key_file(settings);
+    let key_file = first_start::key_file(settings);
     let folder = key_file.parent().unwrap_or_else(|| Path::new(""));
     let written = new.write(folder, listening).with_context(|| {
         format!(
@@ -282,7 +285,7 @@ async fn rules_of(settings: &Settings) -> Result<(RulebookCache, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;
     let current = RulebookCache::new(db.replica, db.read);
-    let audit = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
+    let audit = AuditKey::new(&first_start::secret_key(settings)?.of_audit_chain());
     let publisher = Publisher::new(db.write, current.clone(), Clock::system(), audit);
     Ok((current, publisher))
 }
@@ -291,7 +294,7 @@ async fn audit(settings: &Settings, Audit::Verify { head, quiet }: Audit) -> Res
     let db = connect::open(&settings.database, settings.read_database.as_ref())
         .await?
         .for_people();
-    let key = AuditKey::new(&bootstrap::secret_key(settings)?.of_audit_chain());
+    let key = AuditKey::new(&first_start::secret_key(settings)?.of_audit_chain());
     let bar = if quiet {
         ProgressBar::hidden()
     } else {

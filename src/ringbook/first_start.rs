@@ -1,252 +1,229 @@
-//! Messages for people at the start of the server: all URLs, one command to try and, at the first start, the new
-//! secrets.
-//!
-//! A secret is shown once, and only on a terminal. A service's output goes to a journal that many can read, so its
-//! secrets are written to a file that only its owner can read. Secrets from the settings are never shown.
+//! First start: creates the default rulebook with the sample's rows, the first admin key and the webhook secret, which
+//! are shown once. Secrets from the settings are neither stored in clear nor shown.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
 use crate::settings::Settings;
+use crate::start_messages::NewSecrets;
+use admin::api_key_format::{NewKey, NoRandomness};
+use base::clock::Clock;
+use base::keys::{self, KeyError, SecretKey};
 use base::secret::Secret;
+use intake::auth::access::DEFAULT_RULEBOOK;
+use intake::auth::scheme::WebhookAuth;
+use revisions::publish::{Author, PublishError, Publisher, RulebookToCreate};
+use rules::sample;
+use store::{api_keys, rulebooks, secrets};
 
-/// The file of the secrets, without its extension.
-const SECRETS_FILE: &str = "ringbook-first-start";
-/// Maximum number of such files in a folder.
-const MAX_FILES: u32 = 100;
+/// The key file, if `RINGBOOK_SECRET_KEY` is not set.
+const KEY_FILE: &str = "ringbook.key";
 
-/// Secrets created at the first start, without those from the settings.
-#[derive(Debug, Default)]
-pub struct NewSecrets {
-    /// The first admin key.
-    pub admin_key: Option<Secret>,
-    /// The token of a one-time link that signs in to the console.
-    pub login_link: Option<Secret>,
-    /// The default rulebook's webhook secret.
-    pub vapi_secret: Option<Secret>,
+/// The name of the admin key from the settings.
+const SET_KEY: &str = "RINGBOOK_ADMIN_KEY";
+
+/// Why a first start failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// A key cannot be read or created.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The admin key could not be created.
+    #[error(transparent)]
+    AdminKey(#[from] NoRandomness),
+    /// The link to the console could not be created.
+    #[error(transparent)]
+    Link(#[from] console::LinkError),
+    /// `RINGBOOK_ADMIN_KEY` is not a valid key.
+    #[error("RINGBOOK_ADMIN_KEY must be 16 to 256 printable ASCII characters without spaces")]
+    UnusableAdminKey,
+    /// The sample could not be loaded.
+    #[error("the sample rulebook could not be loaded")]
+    Sample(#[from] PublishError),
+    /// The database failed.
+    #[error("the database could not be set up")]
+    Database(#[from] DbErr),
 }
 
-impl NewSecrets {
-    /// Whether the start created no secrets.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.admin_key.is_none() && self.vapi_secret.is_none()
-    }
-
-    /// Writes the secrets to a new file in a folder, readable by its owner only. Returns its path.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn write(&self, folder: &Path, listening: SocketAddr) -> std::io::Result<PathBuf> {
-        let mut text =
-            "Created at the first start of Ringbook, and stored nowhere else. Store them safely, and delete this file.\n\n"
-                .to_owned();
-        for (name, secret) in [("Admin key", &self.admin_key), ("Webhook secret", &self.vapi_secret)] {
-            if let Some(secret) = secret {
-                let _ = writeln!(text, "{name:<15} {}", secret.expose());
-            }
-        }
-        if let Some(link) = self.login_address(listening) {
-            let _ = writeln!(text, "{:<15} {link}", "Console, once");
-        }
-        // An existing file belongs to another first start, or to an attacker who waits for this one.
-        let names = std::iter::once(format!("{SECRETS_FILE}.txt"))
-            .chain((2..MAX_FILES).map(|n| format!("{SECRETS_FILE}-{n}.txt")));
-        let mut last = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-        for path in names.map(|name| folder.join(name)) {
-            match std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path)
-            {
-                Ok(mut file) => {
-                    file.write_all(text.as_bytes())?;
-                    file.sync_all()?;
-                    return Ok(path);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => last = error,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last)
-    }
-
-    /// The one-time URL that signs in to the console.
-    fn login_address(&self, listening: SocketAddr) -> Option<String> {
-        let token = self.login_link.as_ref()?;
-        Some(format!(
-            "{}/console/login?link={}",
-            local_url(listening),
-            token.expose()
-        ))
+/// The encryption key of secrets: from the settings, else from the file next to the database.
+pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
+    match &settings.secret_key {
+        Some(key) => Ok(SecretKey::new(key.expose())),
+        None => SecretKey::from_file(&key_file(settings)),
     }
 }
 
-/// The lines for the terminal. `written` is the file with the secrets, if they are not for the terminal.
+pub fn key_file(settings: &Settings) -> PathBuf {
+    let folder = settings
+        .database
+        .file()
+        .and_then(Path::parent)
+        .unwrap_or_else(|| Path::new(""));
+    folder.join(KEY_FILE)
+}
+
+/// Creates what is missing.
+pub async fn first_start(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    publisher: &Publisher,
+    key: &SecretKey,
+    clock: &Clock,
+) -> Result<NewSecrets, BootstrapError> {
+    let rulebook_id = default_rulebook(settings, db, publisher).await?;
+    let tx = store::begin(db).await?;
+    // This lock serializes instances that start at the same time. An interrupted instance leaves nothing behind.
+    rulebooks::locked_head(&tx, rulebook_id).await?;
+    // Even if this instance sends nothing itself: instances without an account must not simulate.
+    if settings.twilio.is_some() && rulebooks::account_known(&*tx, rulebook_id).await? {
+        tracing::info!("an account is known: SMS messages are sent from now on");
+    }
+    let made = admin_key(settings, &tx, clock).await?;
+    let login_link = match &made {
+        Some((id, _)) => Some(Secret::new(console::new_link(&tx, *id, clock.now()).await?)),
+        None => None,
+    };
+    let new = NewSecrets {
+        admin_key: made.map(|(_, key)| key),
+        login_link,
+        vapi_secret: webhook_secret(settings, &tx, key, clock, rulebook_id).await?,
+    };
+    tx.commit().await?;
+    Ok(new)
+}
+
+/// The default webhook settings of a new rulebook.
 #[must_use]
-pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, written: Option<&Path>) -> String {
-    let local = local_url(listening);
-    let public = settings.public_url.as_deref().unwrap_or(&local);
-    let mut text = format!(
-        "Ringbook is running.\n\n  Vapi's server URL  {public}/webhooks/vapi\n  Console            {local}/console\n  Swagger UI         \
-         {local}/docs\n  Health             {local}/health/ready\n"
-    );
-    if let Some(path) = written {
-        let _ = writeln!(
-            text,
-            "\nThe admin key and the webhook secret that were made, and a link that opens the console, are in {}: keep them, and \
-             delete the file.",
-            path.display()
-        );
-        return text;
-    }
-    if let Some(key) = &new.admin_key {
-        let _ = writeln!(text, "\n  Admin key          {}", key.expose());
-    }
-    if let Some(secret) = &new.vapi_secret {
-        let _ = writeln!(text, "  Webhook secret     {}", secret.expose());
-    }
-    if new.admin_key.is_some() || new.vapi_secret.is_some() {
-        text.push_str("\nThese are shown only once: store them safely.\n");
-    }
-    if let Some(link) = new.login_address(listening) {
-        let _ = writeln!(text, "\nOpen the console, once and within a day: {link}");
-    }
-    if let Some(key) = &new.admin_key {
-        let _ = writeln!(
-            text,
-            "\nTry: curl -H 'Authorization: Bearer {}' {local}/admin/v1/rulebooks/default/services",
-            key.expose()
-        );
-    }
-    if let Some(secret) = &new.vapi_secret {
-        let _ = writeln!(
-            text,
-            "     ringbook simulate --count 3 --url {local} --secret {}",
-            secret.expose()
-        );
-    }
-    text
+pub fn default_webhook_auth() -> Value {
+    serde_json::to_value(WebhookAuth::default()).unwrap_or_default()
 }
 
-/// Problems of the set-up, shown at every start.
-#[must_use]
-pub fn warnings(settings: &Settings) -> Vec<&'static str> {
-    let mut warnings = Vec::new();
-    if cfg!(feature = "faults") {
-        warnings.push("THIS BUILD BREAKS ON PURPOSE (feature `faults`): it is for tests, never for calls");
-    }
-    if settings.twilio.is_none() {
-        warnings.push("no Twilio account is set here (TWILIO_ACCOUNT_SID): SMS messages wait for an instance that has one, or are recorded as `simulated` if the database says so");
-    } else if settings.public_url.is_none() {
-        warnings.push("RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a message was delivered");
-    }
-    if !settings.web && settings.workers.is_empty() {
-        warnings.push(
-            "RINGBOOK_WEB is false and RINGBOOK_WORKERS is none: this process serves only health checks and metrics",
-        );
-    }
-    if !settings.rate_limit_enabled {
-        warnings.push("RATE_LIMIT_ENABLED is false: anybody may send as much as they like");
-    }
-    warnings
+/// Whether a first start is complete.
+pub async fn is_started(settings: &Settings, db: &DatabaseConnection) -> Result<bool, DbErr> {
+    let Some(rulebook_id) = find(db).await? else {
+        return Ok(false);
+    };
+    let secret =
+        settings.vapi_secret.is_some() || !secrets::active(db, rulebook_id, &[secrets::WEBHOOK]).await?.is_empty();
+    Ok(secret && (settings.admin_key.is_some() || api_keys::any(db).await?))
 }
 
-/// The URL for a browser on this machine.
-fn local_url(listening: SocketAddr) -> String {
-    if listening.ip().is_unspecified() {
-        format!("http://127.0.0.1:{}", listening.port())
+async fn default_rulebook(
+    settings: &Settings,
+    db: &DatabaseConnection,
+    publisher: &Publisher,
+) -> Result<Uuid, BootstrapError> {
+    // Without an account, SMS messages are recorded but not sent until there is one.
+    let sms_delivery = if settings.twilio.is_some() {
+        rulebooks::TWILIO
     } else {
-        format!("http://{listening}")
+        rulebooks::UNTIL_ACCOUNT
+    };
+    let author = Author {
+        name: "first start".to_owned(),
+        ..Author::default()
+    };
+    if let Some(found) = find(db).await? {
+        return Ok(found);
+    }
+    let new = RulebookToCreate {
+        code: DEFAULT_RULEBOOK,
+        name: None,
+        webhook_auth: default_webhook_auth(),
+        sms_delivery,
+    };
+    match publisher.create(new, sample::rows(), &author).await {
+        Ok((id, _)) => Ok(id),
+        // Another instance was first.
+        Err(PublishError::RulebookExists) => Ok(find(db)
+            .await?
+            .ok_or_else(|| DbErr::RecordNotFound("the default rulebook".to_owned()))?),
+        Err(error) => Err(error.into()),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::Flags;
+async fn find(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
+    let found = rulebooks::Entity::find()
+        .filter(rulebooks::Column::Code.eq(DEFAULT_RULEBOOK))
+        .one(db)
+        .await?;
+    Ok(found.map(|rulebook| rulebook.id))
+}
 
-    fn settings() -> Settings {
-        Settings::load_from(&Flags::default(), |_| None, "no such file".as_ref()).unwrap()
+/// Stores the admin key of the settings, else creates the first one. Returns the id and text of a new key.
+async fn admin_key(
+    settings: &Settings,
+    tx: &DatabaseTransaction,
+    clock: &Clock,
+) -> Result<Option<(Uuid, Secret)>, BootstrapError> {
+    let (key, shown) = match &settings.admin_key {
+        Some(given) => (
+            NewKey::given(given.expose()).ok_or(BootstrapError::UnusableAdminKey)?,
+            false,
+        ),
+        None if api_keys::any(tx).await? => return Ok(None),
+        None => (NewKey::random()?, true),
+    };
+    let id = clock.new_id();
+    let row = api_keys::ActiveModel {
+        id: Set(id),
+        name: Set(if shown { "first admin" } else { SET_KEY }.to_owned()),
+        prefix: Set(key.prefix.clone()),
+        hash: Set(key.hash.clone()),
+        role: Set("admin".to_owned()),
+        rulebook_id: Set(None),
+        owner: Set(None),
+        made_by: Set(None),
+        created_at: Set(clock.now()),
+        expires_at: Set(None),
+        last_used_at: Set(None),
+        revoked_at: Set(None),
+    };
+    let once = sea_orm::sea_query::OnConflict::column(api_keys::Column::Hash)
+        .do_nothing()
+        .to_owned();
+    let inserted = api_keys::Entity::insert(row)
+        .on_conflict(once)
+        .exec_without_returning(tx)
+        .await?;
+    if inserted == 1 && !shown {
+        // A changed setting revokes the previous key. Only if the value is new: otherwise an instance with the old value would
+        // revoke this key when it starts.
+        api_keys::revoke_others(tx, SET_KEY, &key.hash, clock.now()).await?;
     }
+    Ok(shown.then(|| (id, Secret::new(key.text))))
+}
 
-    #[test]
-    fn the_first_start_shows_the_new_secrets_and_a_command_to_try() {
-        let new = NewSecrets {
-            admin_key: Some(Secret::new("KEY".into())),
-            login_link: Some(Secret::new("LINK".into())),
-            vapi_secret: Some(Secret::new("SECRET".into())),
-        };
-        let text = welcome(&settings(), "0.0.0.0:8080".parse().unwrap(), &new, None);
-        for part in [
-            "/webhooks/vapi",
-            "http://127.0.0.1:8080/console\n",
-            "http://127.0.0.1:8080/console/login?link=LINK\n",
-            "http://127.0.0.1:8080/docs",
-            "/health/ready",
-            "SECRET",
-            "curl -H 'Authorization: Bearer KEY'",
-            "ringbook simulate --count 3 --url http://127.0.0.1:8080 --secret SECRET",
-        ] {
-            assert!(text.contains(part), "{part} is missing: {text}");
-        }
+async fn webhook_secret(
+    settings: &Settings,
+    tx: &DatabaseTransaction,
+    key: &SecretKey,
+    clock: &Clock,
+    rulebook_id: Uuid,
+) -> Result<Option<Secret>, BootstrapError> {
+    let stored = secrets::active(tx, rulebook_id, &[secrets::WEBHOOK]).await?;
+    // Fail now instead of with every message: the secrets were encrypted with another key.
+    for row in &stored {
+        key.open(rulebook_id, row.id, &row.sealed)?;
     }
-
-    #[test]
-    fn without_a_terminal_the_secrets_are_in_a_file_of_the_owner_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let address = "127.0.0.1:8080".parse().unwrap();
-        let new = NewSecrets {
-            admin_key: Some(Secret::new("KEY".into())),
-            login_link: Some(Secret::new("LINK".into())),
-            vapi_secret: Some(Secret::new("SECRET".into())),
-        };
-        let first = new.write(folder.path(), address).unwrap();
-        assert_ne!(
-            new.write(folder.path(), address).unwrap(),
-            first,
-            "an existing file is not overwritten"
-        );
-        let mode = std::fs::metadata(&first).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        let kept = std::fs::read_to_string(&first).unwrap();
-        assert!(
-            ["KEY", "SECRET", "LINK"].iter().all(|secret| kept.contains(secret)),
-            "{kept}"
-        );
-        let text = welcome(&settings(), "127.0.0.1:8080".parse().unwrap(), &new, Some(&first));
-        assert!(
-            !["KEY", "SECRET", "LINK"].iter().any(|secret| text.contains(secret))
-                && text.contains("ringbook-first-start.txt"),
-            "{text}"
-        );
+    if settings.vapi_secret.is_some() || !stored.is_empty() {
+        return Ok(None);
     }
-
-    #[test]
-    fn later_starts_show_no_secret() {
-        let text = welcome(
-            &settings(),
-            "127.0.0.1:8080".parse().unwrap(),
-            &NewSecrets::default(),
-            None,
-        );
-        assert!(
-            text.contains("/docs") && !text.contains("key") && !text.contains("curl"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn without_twilio_the_start_says_that_texts_are_simulated() {
-        assert!(
-            warnings(&settings())
-                .iter()
-                .any(|warning| warning.contains("simulated"))
-        );
-    }
+    let secret = hex::encode(keys::random::<32>()?);
+    let id = clock.new_id();
+    let new = secrets::Model {
+        rulebook_id,
+        id,
+        purpose: secrets::WEBHOOK.to_owned(),
+        sealed: key.seal(rulebook_id, id, secret.as_bytes())?,
+        created_at: clock.now(),
+        retired_at: None,
+    };
+    secrets::add(tx, new).await?;
+    Ok(Some(Secret::new(secret)))
 }

@@ -4,11 +4,9 @@ use std::{path::Path, time::Duration};
 
 use base::{clock::Clock, keys::SecretKey};
 use reqwest::StatusCode;
-use ringbook::{
-    app::{App, AppError},
-    bootstrap::BootstrapError,
-    settings::{Flags, Settings},
-};
+use ringbook::app::{App, AppError};
+use ringbook::first_start::BootstrapError;
+use ringbook::settings::{Flags, Settings};
 use sea_orm::EntityTrait as _;
 use serde_json::json;
 use store::{api_keys, begin, rulebooks, secrets};
@@ -202,7 +200,7 @@ async fn a_changed_admin_key_replaces_the_one_before_it(kind: Database) {
     let keys = api_keys::Entity::find().all(&app.db).await.unwrap();
     let active: Vec<_> = keys.iter().filter(|key| key.revoked_at.is_none()).collect();
     assert_eq!((keys.len(), active.len()), (2, 1));
-    assert_eq!(active[0].hash, admin::keys::hash(new));
+    assert_eq!(active[0].hash, admin::api_key_format::hash(new));
     close(app).await;
     database.remove().await;
 }

@@ -12,12 +12,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::api_key_format::NewKey;
 use super::audited_write;
 use super::auth::{Admin, Caller, Key, Role};
 use super::body::Body;
 use super::errors::{CreatesKey, Fails, NoExtraErrors, RevokesKey};
 use super::idempotency::{Begun, IdempotentResponse, Once};
-use super::keys::NewKey;
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::responses::{DeleteResponse, Json, Page, ReadResponse};
 use super::scope::{RULEBOOK, Rulebooks, rulebooks};

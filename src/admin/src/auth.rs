@@ -13,8 +13,8 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions};
 use sea_orm::EntityTrait as _;
 use uuid::Uuid;
 
+use super::api_key_format;
 use super::concurrency_limit::RequestSlot;
-use super::keys;
 use super::masking::HideNumbers;
 use super::state::AdminState;
 use revisions::publish::Author;
@@ -243,7 +243,7 @@ fn unknown_key() -> Problem {
 /// 401 for an unknown, revoked or expired key, 429 for too many.
 pub async fn recognise(state: &AdminState, request: &Request, text: &str) -> Result<Caller, Problem> {
     let (address, now) = (ClientAddress::of(request), state.clock.now());
-    let prefix = keys::prefix_of(text);
+    let prefix = api_key_format::prefix_of(text);
     let beginning = prefix.as_deref().unwrap_or_default();
     let found = match &prefix {
         Some(prefix) => api_keys::by_prefix(state.latest(), prefix).await?,
@@ -297,9 +297,9 @@ pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
 /// The stored key with this text among those with its prefix. If there is none, the same amount of work is done.
 fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     if found.is_empty() {
-        std::hint::black_box(keys::matches(&[0; 32], text));
+        std::hint::black_box(api_key_format::matches(&[0; 32], text));
     }
-    found.into_iter().find(|key| keys::matches(&key.hash, text))
+    found.into_iter().find(|key| api_key_format::matches(&key.hash, text))
 }
 
 /// The API key of a request. A request with two keys is rejected, because a proxy may have read the other one.

@@ -10,7 +10,7 @@ use poem::http::header;
 use poem::{Endpoint, Request, Response};
 
 use self::icalendar::{Event, calendar};
-use super::keys;
+use super::api_key_format;
 use super::state::{AdminState, unloadable};
 use base::keys::{KeyError, random};
 use base::telemetry::scrub;
@@ -45,7 +45,7 @@ impl FeedToken {
     pub fn random() -> Result<Self, KeyError> {
         let prefix = hex::encode(random::<PREFIX_BYTES>()?);
         let text = format!("{prefix}{}", hex::encode(random::<SECRET_BYTES>()?));
-        let hash = keys::hash(&text);
+        let hash = api_key_format::hash(&text);
         Ok(Self { text, prefix, hash })
     }
 }
@@ -100,9 +100,11 @@ async fn find(state: &AdminState, token: &str, prefix: &str) -> Result<Option<ca
         Vec::new()
     };
     if found.is_empty() {
-        std::hint::black_box(keys::matches(&[0; 32], token));
+        std::hint::black_box(api_key_format::matches(&[0; 32], token));
     }
-    Ok(found.into_iter().find(|feed| keys::matches(&feed.hash, token)))
+    Ok(found
+        .into_iter()
+        .find(|feed| api_key_format::matches(&feed.hash, token)))
 }
 
 /// The iCalendar text of a feed. It stays the same all day unless the shifts change.

@@ -14,7 +14,7 @@ use super::state::{AdminState, busy, unloadable};
 use super::versions;
 use authoring::change_set::{ChangeSet, Conflict, Edit, ExpectedVersion};
 use revisions::publish::change_sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredChangeSet};
-use revisions::publish::receipt::{Receipt, ReceiptError};
+use revisions::publish::idempotency::{Receipt, ReceiptError};
 use revisions::publish::{Author, PublishError, PublishedRevision, RollBackRequest};
 use rules::cases::{CaseResult, Mismatch};
 use rules::fault::escaped;

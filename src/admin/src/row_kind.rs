@@ -4,8 +4,8 @@ use poem_openapi::Object;
 use poem_openapi::types::Type;
 use serde_json::Value;
 
-use super::row_checks::canonical;
 use super::list::ListSpec;
+use super::row_checks::canonical;
 use authoring::change_set::Edit;
 use authoring::sheet::{self, Missing, SheetFault};
 use rules::rows::{Resource, Row, RowSet};

@@ -10,18 +10,18 @@ use poem_openapi::{OpenApi, Tags};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::responses::{ReadResponse, FoundRow, Json, Page, RowWithVersion, etag};
 use super::auth::{Caller, Editor, Key, Viewer};
 use super::body::{self, RowBody, RowPatch};
-use super::row_checks::{check_code, checked_comment, with_code};
 use super::errors::{Fails, ReadsChangeSet, WritesVersion};
 use super::list::ListQuery;
 use super::publishing::{self, PublishOutcome, waiting};
+use super::responses::{FoundRow, Json, Page, ReadResponse, RowWithVersion, etag};
+use super::row_checks::{check_code, checked_comment, with_code};
 use super::row_faults::named;
 use super::row_kind::{AdminRow, RowKind};
-use super::view_at::RowsAtState;
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::{Precondition, expected};
+use super::view_at::RowsAtState;
 use super::view_at::RowsAtState;
 use super::write_responses::{DeletedRow, PatchedRow, PutRow};
 use authoring::change_set::Edit;
@@ -243,7 +243,10 @@ impl<R> RowsApi<R> {
         let rows = published.rulebook.rows();
         let version = (self.kind.version)(rows, code).ok_or_else(|| missing(resource, code))?;
         let row = (self.kind.row)(rows, code).unwrap_or_default();
-        Ok(PublishOutcome::Done((Json(RowWithVersion::new(row, version)), etag(version))))
+        Ok(PublishOutcome::Done((
+            Json(RowWithVersion::new(row, version)),
+            etag(version),
+        )))
     }
 }
 

@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use super::auth::{Editor, Key, Viewer};
 use super::change_sets::dto::ChangeSetState;
-use super::row_checks::checked_comment;
 use super::errors::{Fails, NoExtraErrors, WritesVersion};
 use super::publishing::{PublishOutcome, finished, publish_all, waiting};
+use super::row_checks::checked_comment;
 use super::row_faults::EditedRow;
 use super::row_kind::{AdminRow, RowKind};
-use super::view_at::RowsAtState;
 use super::state::{AdminState, RulebookInPath};
 use super::versions::version_sent;
+use super::view_at::RowsAtState;
 use authoring::change_set::{ChangeSet, Edit};
 use authoring::diff::{self, RowDiff};
 use authoring::sheet::{Missing, SheetFault};

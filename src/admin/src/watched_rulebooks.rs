@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
-use store::day_marks::{self, DayMarks};
+use store::change_marks;
+use store::change_marks::DayMarks;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -56,7 +57,7 @@ async fn poll(
 ) {
     while marks.receiver_count() > 0 || !watched.forget(rulebook_id) {
         // While the database does not respond there is no news; the pages that clients reload say so.
-        if let Ok(now) = day_marks::of(&db, rulebook_id).await {
+        if let Ok(now) = change_marks::of(&db, rulebook_id).await {
             marks.send_if_modified(|before| {
                 let differs = before.as_ref() != Some(&now);
                 *before = Some(now);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rules::compile::Rulebook;
 use rules::decision::Decision;
 use rules::facts::ExtractedFacts;
-use rules::lookups::HeardCall;
+use rules::rulebook_queries::HeardCall;
 
 /// Number of retries if a script was left out: a timeout on a busy machine is not a property of the rules.
 const RETRIES: usize = 2;

@@ -5,7 +5,7 @@ mod amount;
 mod fill;
 mod form;
 mod guards;
-mod read;
+mod read_only;
 mod sheet;
 mod submit;
 mod table;
@@ -138,8 +138,8 @@ fn readable(visit: &Visit, business: &Business) -> poem::Response {
     let main = html! {
         h1 { (words.say("prices")) }
         p.quiet { (words.say("prices-read-only")) }
-        (read::tables(visit, business, &currency))
-        (read::taxes(visit, business))
+        (read_only::tables(visit, business, &currency))
+        (read_only::taxes(visit, business))
     };
     Frame::new(visit, Some(business), words.say("prices"), "/prices").page(&main)
 }

@@ -15,8 +15,8 @@ use tracing::Instrument as _;
 use super::answer::{self, Answer, ToolResult};
 use super::commit_race::{CommitRace, RecordedResponse};
 use super::evaluate::{MessageDecisions, Precomputed};
-use super::ingest;
 use super::message::{Disposition, IngestError, Intake, Message, MessageOutcome};
+use super::message_transaction;
 use super::parse::event::Payload;
 use base::telemetry;
 use store::dry_run;
@@ -44,7 +44,8 @@ pub(super) async fn attempt(
     for tries in 1.. {
         let (with, asked, asking) = (intake.clone(), Arc::clone(message), Arc::clone(attempt));
         // A panic ends only this task.
-        let task = dry_run::spawn(async move { ingest::attempt(&with, &asked, &asking).await }.in_current_span());
+        let task =
+            dry_run::spawn(async move { message_transaction::attempt(&with, &asked, &asking).await }.in_current_span());
         let failed = match task.await {
             Ok(Ok(outcome)) => return Ok(outcome),
             Ok(Err(error)) => error,

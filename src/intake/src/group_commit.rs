@@ -10,8 +10,8 @@
 //! the order of the calls. It writes rows that many calls share (SMS messages and their daily count) last. So
 //! transactions do not deadlock.
 
+mod group_transaction;
 mod statements;
-mod transaction;
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -23,11 +23,11 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use self::transaction::{GroupError, GroupMessage, GroupOutcome, Writes, record_group};
+use self::group_transaction::{GroupError, GroupMessage, GroupOutcome, Writes, record_group};
 use super::commit_race::CommitRace;
 use super::dead_letter;
-use super::ingest;
 use super::message::{IngestError, Intake, Message, MessageOutcome};
+use super::message_transaction;
 use super::parse::event::Payload;
 use base::telemetry::{self, metrics};
 use store::Database;
@@ -115,7 +115,7 @@ impl Sharing {
             attempt: Arc::clone(attempt),
         };
         // Decide before the message enters the queue, so that slow scripts and decisions do not delay the queue.
-        ingest::precompute_now(&item.intake, message, attempt).await;
+        message_transaction::precompute_now(&item.intake, message, attempt).await;
         message.stored_body();
         match self.enter(place, &item) {
             QueuePlace::First(turn) => {

@@ -2,7 +2,7 @@
 //! is not stored, in the database or in the offline spool.
 //!
 //! A message passes these modules in order: [`receive`] is the route, [`auth`] authenticates, [`parse`] parses, and
-//! [`deadline`] gives recording two seconds. [`group_commit`] shares transactions between messages, [`ingest`] is the
+//! [`deadline`] gives recording two seconds. [`group_commit`] shares transactions between messages, [`message_transaction`] is the
 //! transaction of one message, and [`evaluate`] decides by the rulebook. [`answer`] writes the response.
 //! [`dead_letter`] stores messages that can never be recorded. [`offline`] answers while the database is away, and
 //! [`commit_race`] ensures that a message gets exactly one of the two responses.
@@ -11,21 +11,21 @@ pub mod answer;
 #[cfg(test)]
 mod answer_tests;
 pub mod auth;
+mod call_job;
 pub mod commit_race;
 pub mod dead_letter;
 pub mod deadline;
 pub mod evaluate;
 pub mod group_commit;
-pub mod ingest;
-mod job;
 pub mod message;
+pub mod message_transaction;
 mod message_write;
 pub mod offline;
 pub mod parse;
 mod queue_sms;
 pub mod receive;
 pub mod reconcile;
-mod record_report;
+mod record_call;
 pub mod reinject;
 pub mod requests;
 pub mod rule_usage;

@@ -6,9 +6,9 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::call_job::Job;
 use super::commit_race::RecordedResponse;
 use super::evaluate::MessageDecisions;
-use super::job::Job;
 use super::message::{Disposition, Intake, Message};
 use super::rule_usage::RuleUsage;
 use super::sms_age::Origin;

@@ -9,10 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::json;
 
+use super::call_job::Job;
 use super::evaluate::{DecisionRecord, MessageDecisions};
-use super::job::Job;
 use super::message_write::MessageWrite;
-use super::record_report;
+use super::record_call;
 use super::sms_age;
 use base::telemetry::metrics;
 use rules::facts::{Fact, Facts};
@@ -96,7 +96,7 @@ pub(super) fn about(
     let (rulebook, message) = (step.rulebook, step.message);
     let rulebook_id = message.access.rulebook_id;
     let decision = &job.decision;
-    let known = known_of(lead, &record_report::who(&message.event, decided));
+    let known = known_of(lead, &record_call::who(&message.event, decided));
     let held_until = match decision.priority {
         Priority::P1 | Priority::P2 => None,
         Priority::P3 | Priority::P4 => rulebook.quiet_until(step.intake.clock.now()),

@@ -4,12 +4,12 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
 
 use super::answer::{Answer, ToolResult};
-use super::job::Job;
+use super::call_job::Job;
 use super::message::{Disposition, IngestError};
 use super::message_write::MessageWrite;
 use super::parse::event::ToolRequest;
 use super::parse::facts;
-use super::record_report;
+use super::record_call;
 use super::save_decision::script_failed;
 use super::tools::{ToolRun, alert_template};
 use rules::rows::ToolKind;
@@ -28,10 +28,10 @@ pub(super) async fn answered(
     let (rulebook_id, call_id) = (message.access.rulebook_id, message.event.call_id());
     if let Some(call_id) = call_id {
         let part = message.event.call.clone().unwrap_or_default();
-        record_report::known(
+        record_call::known(
             tx,
             rulebook_id,
-            &record_report::touch(&part, call_id),
+            &record_call::touch(&part, call_id),
             message.received_at,
         )
         .await?;
@@ -116,7 +116,7 @@ async fn save(
             let lead = LeadPart {
                 wanted_slot,
                 decision_id: Some(decided.id),
-                ..record_report::with_job(&record_report::who(&message.event, decided), &job)
+                ..record_report::with_job(&record_call::who(&message.event, decided), &job)
             };
             leads::upsert(tx, rulebook_id, id, call_id, &lead, now).await?;
         }

@@ -4,16 +4,16 @@
 //!
 //! [`plan`] is everything before the transaction, and `write_rows` writes the rows inside it. [`change_sets`] and
 //! [`schedule`] handle stored change sets. [`approvals`] handles changes beyond the guard rails, [`refusal`] describes
-//! why something was not published, and [`receipt`] makes a publish request idempotent.
+//! why something was not published, and [`idempotency`] makes a publish request idempotent.
 
 pub mod approvals;
 pub mod change_sets;
+pub mod idempotency;
 pub mod plan;
-pub mod receipt;
 pub mod refusal;
 pub mod schedule;
 mod stored_change_set;
-mod write_rows;
+mod write_revision;
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::change_sets::{Claim, SetError, StoredChangeSet};
+use self::idempotency::{Effect, Receipt, ReceiptError};
 pub use self::plan::{Draft, PublishPlan};
 use self::plan::{apply, beyond, checked, head, lint_passed};
-use self::receipt::{Effect, Receipt, ReceiptError};
 use super::cache::{LoadError, RulebookCache};
 use authoring::change_set::{ChangeSet, Conflict, rolled_back};
 use authoring::edits;
@@ -342,7 +342,7 @@ impl Publisher {
         }
         let step = HeadMove::new("import", "first revision", author);
         let changes = rule_rows::changes(&RowSet::default(), rulebook.rows());
-        let mut entries = vec![self.entry(author, write_rows::Entry::rulebook_made(id, code))];
+        let mut entries = vec![self.entry(author, write_revision::Entry::rulebook_made(id, code))];
         entries.extend(self.write(&tx, id, step, &changes, 1).await?);
         self.audit_all(&tx, entries).await?;
         tx.commit().await?;

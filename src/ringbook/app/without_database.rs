@@ -7,9 +7,9 @@ use sea_orm::DatabaseConnection;
 
 use super::AppError;
 use crate::audit;
-use crate::bootstrap;
-use crate::first_start::NewSecrets;
+use crate::first_start;
 use crate::settings::Settings;
+use crate::start_messages::NewSecrets;
 use base::clock::Clock;
 use base::keys::SecretKey;
 use base::telemetry;
@@ -65,7 +65,7 @@ impl MakeReady {
     pub async fn now(&self) -> Result<NewSecrets, AppError> {
         restore_guard::check_at_start(&self.db, self.clock.now(), || self.clock.new_id()).await?;
         audit::begin(&self.db, &self.audit).await?;
-        Ok(bootstrap::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
+        Ok(first_start::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
     }
 
     /// The database gate of the messages, and the new secrets. If the database is away, the setup runs when it is back. That

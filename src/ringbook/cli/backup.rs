@@ -8,7 +8,7 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use super::print;
 use crate::backup::{BackupResult, files, postgres, sqlite};
-use crate::bootstrap;
+use crate::first_start;
 use crate::settings::Settings;
 use base::clock::Clock;
 use base::telemetry::scrub;
@@ -143,7 +143,7 @@ fn about_key(settings: &Settings) -> String {
     let key = if settings.secret_key.is_some() {
         "RINGBOOK_SECRET_KEY".to_owned()
     } else {
-        bootstrap::key_file(settings).display().to_string()
+        first_start::key_file(settings).display().to_string()
     };
     format!(
         "\nThe key that decrypts the stored secrets ({key}) is not in it: keep it elsewhere, or the secrets are lost with it."
@@ -163,7 +163,7 @@ fn key_text(settings: &Settings) -> Result<String> {
     if let Some(key) = &settings.secret_key {
         return Ok(hex::encode(key.expose()));
     }
-    let file = bootstrap::key_file(settings);
+    let file = first_start::key_file(settings);
     let text = std::fs::read_to_string(&file);
     Ok(text
         .with_context(|| format!("the key file {} cannot be read", file.display()))?
@@ -184,7 +184,7 @@ fn write_key(settings: &Settings, backup: &Path) -> Result<PathBuf> {
 /// Copies the backup's key to the path of the key file, if there is none.
 fn bring_key(settings: &Settings, backup: &Path) -> Result<String> {
     use std::io::Write as _;
-    let (kept, wanted) = (files::beside(backup, ".key"), bootstrap::key_file(settings));
+    let (kept, wanted) = (files::beside(backup, ".key"), first_start::key_file(settings));
     let brought = kept.exists().then(|| std::fs::read_to_string(&kept)).transpose();
     let brought = brought.with_context(|| format!("{} cannot be read", kept.display()))?;
     let there = settings.secret_key.is_some() || wanted.exists();

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::{Findings, key_file};
-use crate::bootstrap;
+use crate::first_start;
 use crate::settings::Settings;
 use base::keys::SecretKey;
 
@@ -70,7 +70,7 @@ fn secret_key(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
     } else {
         found.ok(CHECK, "from RINGBOOK_SECRET_KEY");
     }
-    match bootstrap::secret_key(settings) {
+    match first_start::secret_key(settings) {
         Ok(key) => Some(key),
         Err(error) => {
             found.wrong(

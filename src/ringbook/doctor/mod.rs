@@ -25,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::assistant::RecommendedAssistant;
 use crate::accounts::{accounts, vapi_keys};
-use crate::bootstrap;
 use crate::first_start;
 use crate::settings::Settings;
+use crate::start_messages;
 use base::clock::Clock;
 use base::http_client;
 use base::keys::SecretKey;
@@ -150,7 +150,7 @@ impl Findings {
 pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> Report {
     let mut found = Findings::default();
     found.ok("settings", whose(settings));
-    for warning in first_start::warnings(settings) {
+    for warning in start_messages::warnings(settings) {
         found.warning("settings", warning, "See `ringbook --help`.");
     }
     let key = files::examine(settings, &mut found);
@@ -179,7 +179,7 @@ pub struct Running {
 /// Checks a running server, with its own settings, key, connections and compiled rulebooks.
 pub async fn examine_running(own: &Running) -> Report {
     let (settings, mut found) = (&*own.settings, Findings::default());
-    for warning in first_start::warnings(settings) {
+    for warning in start_messages::warnings(settings) {
         found.warning("settings", warning, "See `ringbook --help`.");
     }
     files::examine(settings, &mut found);
@@ -274,5 +274,5 @@ fn get(http: &Client, url: &str) -> RequestBuilder {
 
 /// The path of the key file, if there is one.
 fn key_file(settings: &Settings) -> Option<std::path::PathBuf> {
-    settings.secret_key.is_none().then(|| bootstrap::key_file(settings))
+    settings.secret_key.is_none().then(|| first_start::key_file(settings))
 }

@@ -314,7 +314,11 @@ impl Raw {
         }
     }
 
-    fn optional<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, ExpectedClause>) -> Result<Option<T>, SettingsError> {
+    fn optional<T>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, ExpectedClause>,
+    ) -> Result<Option<T>, SettingsError> {
         let Some((value, source_name)) = self.0.get(key) else {
             return Ok(None);
         };

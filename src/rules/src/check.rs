@@ -1,7 +1,7 @@
 //! Checks that every row is valid by itself and that the rows that it names exist. Conditions, scripts and hours are
 //! checked where they are compiled.
 
-pub use super::check_contacts::PLACEHOLDERS;
+pub use super::check_row_fields::PLACEHOLDERS;
 use super::compile::SETTINGS;
 use super::extract;
 use super::fault::Fault;

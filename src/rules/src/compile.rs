@@ -24,7 +24,8 @@ use super::rows::{
     Adjustment, AssistantRule, Contact, Hook, PriorityRule, Resource, Row, RowSet, Service, Settings, StoredRow, Tax,
     Tool,
 };
-use super::script::{CompiledScript, isolate, library};
+use super::script::compile_threads;
+use super::script::{CompiledScript, library};
 use super::services::Services;
 use super::shift_overrides::Overrides;
 use super::size;
@@ -97,7 +98,7 @@ impl<R> Rules<R> {
 /// # Errors
 /// Every fault of every row.
 pub fn compile(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Result<Rulebook, Vec<Fault>> {
-    isolate::isolated(|| compile_here(revision, rows, reuse)).unwrap_or_else(|text| Err(vec![internal(text)]))
+    compile_threads::isolated(|| compile_here(revision, rows, reuse)).unwrap_or_else(|text| Err(vec![internal(text)]))
 }
 
 pub(super) fn internal(text: &str) -> Fault {

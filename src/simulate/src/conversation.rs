@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
+use super::callers::SimulatedCaller;
 use super::dice::Dice;
-use super::jobs::SimulatedCaller;
 use intake::SIMULATED_PREFIX;
 
 /// A step of a call.

@@ -1,12 +1,12 @@
 //! `ringbook simulate`: plays whole conversations against a running server, signed like Vapi's. Use it as a demo, a smoke test or
 //! a load test.
 //!
-//! [`dice`] draws, [`jobs`] has the callers, [`conversation`] builds the messages, [`play`] sends them, [`tally`] counts. The
+//! [`dice`] draws, [`callers`] has the callers, [`conversation`] builds the messages, [`play`] sends them, [`tally`] counts. The
 //! same seed plays the same calls with the same ids, so a second run sends only duplicates.
 
+pub mod callers;
 pub mod conversation;
 pub mod dice;
-pub mod jobs;
 pub mod play;
 pub mod tally;
 #[cfg(test)]

@@ -10,9 +10,9 @@ use poem::web::Data;
 use poem::{Body, EndpointExt, Request, Route, Server, handler, post};
 use serde_json::{Value, json};
 
+use super::callers::{JOBS, SimulatedCaller};
 use super::conversation::Conversation;
 use super::dice::Dice;
-use super::jobs::{JOBS, SimulatedCaller};
 use super::*;
 use intake::answer::{Answer, ToolResult};
 use intake::auth::verify::{Incoming, Secret, WebhookAuth, verify};

@@ -4,7 +4,7 @@
 //! The path of an SMS message: [`enqueue`] inserts it in the caller's transaction. `claim` leases due messages and
 //! commits `sending` before any request, each rulebook in its turn ([`fair_slots`]). [`twilio`] posts it outside any
 //! transaction. [`classify`] maps the response to an outcome, with the table in [`error_codes`]. `retry` computes the
-//! next state and the time of a retry ([`retry_delay`]). `record_result` writes it, with the attempt and the notice, if
+//! next state and the time of a retry ([`retry_policy`]). `record_result` writes it, with the attempt and the notice, if
 //! the worker still holds the fencing token. `reconcile_send` searches Twilio's list for a message with an ambiguous
 //! outcome. [`breaker`] stops an account whose provider is down or refuses it. [`worker`] runs the loop.
 //! [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`] records replies.
@@ -32,7 +32,7 @@ pub mod record_callback;
 mod record_result;
 pub mod reply;
 mod retry;
-pub mod retry_delay;
+pub mod retry_policy;
 pub mod status;
 #[cfg(test)]
 mod tests;
@@ -90,7 +90,7 @@ pub struct OutboxSettings {
     /// How long a claim is leased; much longer than a request may take.
     pub lease: chrono::TimeDelta,
     /// The retry policy.
-    pub retry_policy: retry_delay::RetryPolicy,
+    pub retry_policy: retry_policy::RetryPolicy,
     /// When an account is stopped.
     pub breaker: breaker::BreakerPolicy,
     /// The recipient of urgent notices.
@@ -110,7 +110,7 @@ impl Default for OutboxSettings {
             poll: std::time::Duration::from_secs(1),
             request_timeout: std::time::Duration::from_secs(15),
             lease: or_shorter(chrono::TimeDelta::seconds(60)),
-            retry_policy: retry_delay::RetryPolicy::default(),
+            retry_policy: retry_policy::RetryPolicy::default(),
             breaker: breaker::BreakerPolicy::default(),
             operator: None,
         }

@@ -5,7 +5,7 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 use super::record_result::{contact_is_served, count_state, give_up, note_opt_out, unsent};
-use super::retry_delay::RetryPolicy;
+use super::retry_policy::RetryPolicy;
 use super::status::{KnownStatuses, Report, StatusEffect, StatusMeaning, after_report, of_word, rank_of};
 use super::{Accounts, Outbox, OutboxError, OutboxState};
 use base::telemetry::metrics;

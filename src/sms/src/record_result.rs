@@ -13,7 +13,7 @@ use super::classify::{Answer, SendOutcome, classify, meaning, provider_is_failin
 use super::error_codes::{DAILY_CAP, OPTED_OUT};
 use super::notice::{self, HELD_BACK, INCOMPLETE, NO_ACCOUNT, PROVIDER};
 use super::retry::{GivenUp, after_attempt};
-use super::retry_delay::RetryPolicy;
+use super::retry_policy::RetryPolicy;
 use super::{OutboxError, OutboxState};
 use base::telemetry::metrics;
 use base::telemetry::rulebooks::named;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::classify::SendOutcome;
-use super::retry_delay::RetryPolicy;
+use super::retry_policy::RetryPolicy;
 use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED};
 
 /// Why an SMS message was given up.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::error_codes::{Later, code_rule, worth_sending_again};
 use super::retry::{GivenUp, accept, may_resend, requeue};
-use super::retry_delay::RetryPolicy;
+use super::retry_policy::RetryPolicy;
 use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, DELIVERED, Model, QUEUED, SENDING, SIMULATED};
 
 /// The meaning of a Twilio status.

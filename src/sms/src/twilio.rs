@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::accounts::{Sender, TwilioAccount};
 use super::classify::{Answer, HttpAnswer};
-use super::retry_delay::retry_after;
+use super::retry_policy::retry_after;
 use super::status::{Report, StatusMeaning, of_word};
 use super::{OutboxError, OutboxSettings};
 use base::http_client;

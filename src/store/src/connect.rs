@@ -21,8 +21,9 @@ use sea_orm::{
 };
 
 use super::Database;
+use super::postgres_limits;
+use super::postgres_limits::{DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
 use super::replica::Replica;
-use super::server::{self, DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
 
 /// Timeout for a connection from the pool.
 const ACQUIRE: Duration = Duration::from_secs(2);
@@ -210,7 +211,7 @@ pub async fn open_for_migration(database: &Database) -> Result<DatabaseConnectio
 }
 
 async fn survey(database: &Database) -> Result<Survey, ConnectError> {
-    server::survey(database)
+    postgres_limits::survey(database)
         .await
         .map_err(|error| ConnectError::of(database, error))
 }
@@ -329,7 +330,7 @@ pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> 
     let told = options
         .get_options()
         .is_some_and(|options| options.contains("statement_timeout"));
-    if told || options.get_application_name() != Some(server::APPLICATION) {
+    if told || options.get_application_name() != Some(postgres_limits::APPLICATION) {
         return None;
     }
     // A pool does not know its purpose, so it is derived from its acquire timeout.
@@ -430,13 +431,13 @@ fn postgres(options: &mut ConnectOptions, usage: Use, plan: PoolPlan) {
         .max_connections(usage.connections(plan))
         .test_before_acquire_if_idle_for(TRY_WHEN_IDLE)
         .idle_timeout(GIVEN_UP_WHEN_IDLE);
-    options.set_application_name(server::APPLICATION);
+    options.set_application_name(postgres_limits::APPLICATION);
     let at_startup = plan.limits == TimeLimits::AtStartup;
     options.map_sqlx_postgres_opts(move |postgres| {
         if at_startup {
-            server::with_limits(postgres, usage)
+            postgres_limits::with_limits(postgres, usage)
         } else {
-            server::plain(postgres)
+            postgres_limits::plain(postgres)
         }
     });
     if usage == Use::Migrate && !at_startup {

@@ -1,14 +1,14 @@
-//! Builds HTTP clients with timeouts and with [`names`], which resolves host names on its own threads.
+//! Builds HTTP clients with timeouts and with [`dns`], which resolves host names on its own threads.
 //!
 //! reqwest is compiled without a TLS provider, and building a client without one panics. So this module first
 //! installs the TLS provider of the process.
 
-mod names;
+mod dns;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::names::Names;
+use self::dns::Names;
 
 /// A builder with a connect timeout of 5 s and a total timeout of `timeout`. It does not follow redirects, because no
 /// service that we call needs them.

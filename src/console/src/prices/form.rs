@@ -11,9 +11,10 @@ use crate::leads::text;
 use crate::page::{self, Frame};
 use crate::prices::fill::{self, Miss, STEPS};
 use crate::prices::guards::Guards;
+use crate::prices::read_only;
 use crate::prices::sheet::PriceRow;
 use crate::prices::table::{self, CellContext};
-use crate::prices::{PriceContext, amount, read};
+use crate::prices::{PriceContext, amount};
 use crate::visit::Visit;
 use crate::words::Words;
 
@@ -164,7 +165,7 @@ pub fn page(visit: &Visit, business: &Business, context: &PriceContext, typed: &
             (bar(visit, context, typed))
         }
         (limits(words, guards, &currency))
-        (read::taxes(visit, business))
+        (read_only::taxes(visit, business))
     };
     Frame::new(visit, Some(business), words.say("prices"), "/prices")
         .script("/console/prices.js")

@@ -7,7 +7,7 @@ use crate::leads::text;
 use crate::locale::{percent, range};
 use crate::prices::amount::{self, Span};
 use crate::prices::guards::Guards;
-use crate::prices::read::{about_service, condition};
+use crate::prices::read_only::{about_service, condition};
 use crate::prices::sheet::{Field, PriceRow};
 use crate::visit::Visit;
 use crate::words::Words;

@@ -9,15 +9,15 @@ use sea_orm::DatabaseTransaction;
 use serde_json::{Map, Value};
 
 use crate::answer;
+use crate::call_job::Job;
 use crate::evaluate::MessageDecisions;
-use crate::job::Job;
 use crate::message::IngestError;
 use crate::message_write::MessageWrite;
 use crate::parse::event::{CallPart, Payload};
 use crate::queue_sms;
 use crate::queue_sms::Outgoing;
-use crate::record_report;
-use crate::record_report::Recording;
+use crate::record_call;
+use crate::record_call::Recording;
 use store::leads::{self, NewLead};
 use store::{call_transcripts, calls, decisions, fault_points, webhook_events};
 
@@ -122,11 +122,8 @@ async fn update_calls(tx: &DatabaseTransaction, steps: &[MessageWrite<'_>], new:
             continue;
         };
         let part = event.call.as_ref().unwrap_or(&nothing);
-        touched.push((
-            record_report::call_update(event, part, call_id),
-            step.message.received_at,
-        ));
-        turns.extend(record_report::live_turn(event, part, call_id));
+        touched.push((record_call::call_update(event, part, call_id), step.message.received_at));
+        turns.extend(record_call::live_turn(event, part, call_id));
     }
     let Some(rulebook_id) = steps.first().map(|step| step.message.access.rulebook_id) else {
         return Ok(());

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use base::telemetry::metrics;
 use store::Database;
 use store::connect::{self, Connections};
-use store::server::{self, PoolPlan, Unreachable};
+use store::postgres_limits;
+use store::postgres_limits::{PoolPlan, Unreachable};
 
 /// Number of messages that may use the database at the same time, for each connection that the pool may open. It
 /// includes messages whose waiter timed out. A message holds its connection for only a small part of its time.
@@ -210,9 +211,9 @@ impl DatabaseGate {
 
     /// Closes idle connections of every pool that do not answer or cannot write.
     async fn sweep(&self) {
-        server::close_dead(&self.db(), SWEEP_ANSWER).await;
+        postgres_limits::close_dead(&self.db(), SWEEP_ANSWER).await;
         for other in &self.0.others {
-            server::close_dead(other, SWEEP_ANSWER).await;
+            postgres_limits::close_dead(other, SWEEP_ANSWER).await;
         }
     }
 
@@ -246,17 +247,17 @@ impl DatabaseGate {
     /// Checks whether the database can be used: with the existing pool, else with a new one, which is returned. The
     /// existing connections come first, because the database may allow no more.
     async fn reach(&self) -> Result<Option<DatabaseConnection>, Unreachable> {
-        server::close_dead(&self.db(), IDLE_ANSWER).await;
+        postgres_limits::close_dead(&self.db(), IDLE_ANSWER).await;
         let Err(error) = health_check(self.db()).await else {
             return Ok(None);
         };
         if matches!(self.0.database, Database::Sqlite(_)) {
             return Err(Unreachable::Away(error));
         }
-        if let Err(why) = server::is_reachable(&self.0.database, self.0.plan).await {
+        if let Err(why) = postgres_limits::is_reachable(&self.0.database, self.0.plan).await {
             if !matches!(why, Unreachable::Away(_)) {
                 // The next attempt may use their connections: messages have priority.
-                self.0.others.iter().for_each(server::give_back);
+                self.0.others.iter().for_each(postgres_limits::give_back);
             }
             return Err(why);
         }
@@ -279,7 +280,7 @@ impl DatabaseGate {
 
     /// Halves the limit if the database allows no more connections.
     async fn narrow(&self) {
-        let reached = server::is_reachable(&self.0.database, self.0.plan).await;
+        let reached = postgres_limits::is_reachable(&self.0.database, self.0.plan).await;
         let Err(Unreachable::TooMany(error)) = reached else {
             return;
         };

@@ -13,7 +13,7 @@ use super::plan::apply;
 use super::schedule::{NOTICE, subject};
 pub use super::stored_change_set::{MOST_BYTES, MOST_CHANGES, SetError, StoredChange, StoredChangeSet};
 use super::stored_change_set::{measure, named, rows};
-use super::write_rows::Entry;
+use super::write_revision::Entry;
 use super::{Author, HeadMove, PublishError, PublishedRevision, Publisher};
 use authoring::change_set::Edit;
 use store::change_sets::ChangeSetStatus;

@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, anyhow};
 use uuid::Uuid;
 
 use super::{How, checked_code, compiled, print, read, refusal, rules_of, shown};
-use crate::{bootstrap, settings::Settings};
+use crate::first_start;
+use crate::settings::Settings;
 use authoring::{
     change_set::{ChangeSet, Edit},
     diff, edits,
@@ -147,7 +148,7 @@ async fn new_rulebook(publisher: &Publisher, rows: RowSet, how: &How, rulebook: 
     let new = RulebookToCreate {
         code: rulebook,
         name: None,
-        webhook_auth: bootstrap::default_webhook_auth(),
+        webhook_auth: first_start::default_webhook_auth(),
         sms_delivery: rulebooks::TWILIO,
     };
     let made = publisher.create(new, rows, &author()).await;

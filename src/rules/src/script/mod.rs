@@ -1,17 +1,17 @@
 //! Rhai scripts for logic that rows cannot express, in a sandbox without input, output or a clock. A script that fails
 //! leaves no effect, only a [`ScriptFault`].
 //!
-//! [`parsed`] and [`library`] compile on a separate thread ([`isolate`]), within the time limit of [`compile_clock`].
+//! [`parsed`] and [`library`] compile on a separate thread ([`compile_threads`]), within the time limit of [`compile_clock`].
 //! [`engine`] bounds the memory of a run and [`run`] its time. [`functions`] lists everything that scripts may call,
 //! [`host`] implements it and [`values`] converts the values. [`test_run`] is a test run for the author of a script.
 
 mod compile_clock;
+pub mod compile_threads;
 mod engine;
 pub mod functions;
 mod host;
 #[cfg(test)]
 mod hostile_tests;
-pub mod isolate;
 pub mod library;
 mod parsed;
 mod run;

@@ -61,7 +61,7 @@ impl Rulebook {
     /// # Errors
     /// Its faults, or those of the libraries that it uses.
     pub fn compile_script(&self, script: Script) -> Result<Arc<CompiledScript>, Vec<Fault>> {
-        super::isolate::isolated(|| self.compile_script_here(script))
+        super::compile_threads::isolated(|| self.compile_script_here(script))
             .unwrap_or_else(|text| Err(vec![crate::compile::internal(text)]))
     }
 

@@ -9,7 +9,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Ent
 use uuid::Uuid;
 
 use super::stand_in::StandIn;
-use crate::retry_delay::RetryPolicy;
+use crate::retry_policy::RetryPolicy;
 use crate::{Accounts, EnqueueResult, NewSms, Outbox, OutboxSettings, Sender, TwilioAccount, enqueue};
 use base::clock::Clock;
 use store::{begin, notices, rulebooks, sms_attempts, sms_messages};

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use super::{Inner, MOST_FILES, Spool};
 use crate::auth::access::{Access, DEFAULT_RULEBOOK};
 use crate::dead_letter::unparsed;
-use crate::ingest;
 use crate::message::{IngestError, Intake, Message, StoredBody};
+use crate::message_transaction;
 use crate::offline::gate::DatabaseGate;
 use crate::parse::decode;
 use crate::sms_age::Origin;
@@ -407,8 +407,10 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), IngestError>
     });
     for _ in 0..3 {
         let done = match &about.recorded_response {
-            Some(recorded_response) => ingest::record(intake, &message, recorded_response).await.map(drop),
-            None => ingest::ingest_alone(intake, &message).await.map(drop),
+            Some(recorded_response) => message_transaction::record(intake, &message, recorded_response)
+                .await
+                .map(drop),
+            None => message_transaction::ingest_alone(intake, &message).await.map(drop),
         };
         match done {
             Err(IngestError::CallErased) => {}

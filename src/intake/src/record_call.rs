@@ -7,8 +7,8 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::call_job::Job;
 use super::evaluate::DecisionRecord;
-use super::job::Job;
 use super::message::IngestError;
 use super::message_write::MessageWrite;
 use super::parse::event::{CallPart, Event, Payload, Report, status_rank};

@@ -16,8 +16,8 @@ use super::evaluate::{DecisionRecord, EvaluationInput, MessageDecisions, Precomp
 use super::message::{Disposition, IngestError, Intake, Message, MessageOutcome};
 use super::message_write::{MessageWrite, is_erased};
 use super::parse::event::{MessageType, Payload};
-use super::record_report;
-use super::record_report::Recording;
+use super::record_call;
+use super::record_call::Recording;
 use super::save_tools;
 use super::tools;
 use rules::compile::Rulebook;
@@ -259,7 +259,7 @@ impl MessageWrite<'_> {
                 let answer = answer::neutral(event.kind).to_json();
                 let disposition = self.keep(tx, &answer).await?;
                 // These updates give the same result in any order, so a repeat does no harm.
-                record_report::told(self, tx).await?;
+                record_call::told(self, tx).await?;
                 Ok(
                     disposition.map_or((Disposition::Recorded, answer, false), |(disposition, answer)| {
                         (disposition, answer, false)
@@ -270,7 +270,7 @@ impl MessageWrite<'_> {
                 let answer = self.recorded_answer().unwrap_or_else(|| self.decisions.answer(event));
                 let kept = self.store_event_only(tx, answer).await?;
                 if event.kind == MessageType::AssistantRequest {
-                    record_report::told(self, tx).await?;
+                    record_call::told(self, tx).await?;
                 }
                 Ok(kept)
             }

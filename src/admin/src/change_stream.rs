@@ -5,7 +5,7 @@ use poem::web::sse::Event;
 use poem_openapi::payload::EventStream;
 use poem_openapi::types::ToJSON as _;
 use poem_openapi::{Enum, Object, OpenApi};
-use store::day_marks::DayMarks;
+use store::change_marks::DayMarks;
 use tokio::sync::watch;
 
 use super::auth::{self, Caller, Key, Viewer};
