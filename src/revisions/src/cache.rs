@@ -401,9 +401,9 @@ async fn head_in(db: DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64
 }
 
 async fn rows_in(db: DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Result<Option<RowSet>, DbErr> {
-    let exists = crate::Entity::find_by_id((rulebook_id, revision))
+    let exists = revisions::Entity::find_by_id((rulebook_id, revision))
         .select_only()
-        .column(crate::Column::Number)
+        .column(revisions::Column::Number)
         .into_tuple::<i64>()
         .one(&db)
         .await?;

@@ -44,7 +44,7 @@ impl Publisher {
         changes: &[rule_rows::RowChange],
         number: i64,
     ) -> Result<Vec<audit_log::NewEntry>, DbErr> {
-        let revision = crate::ActiveModel {
+        let revision = revisions::ActiveModel {
             rulebook_id: Set(rulebook_id),
             number: Set(number),
             kind: Set(step.kind.to_owned()),
@@ -54,7 +54,7 @@ impl Publisher {
             created_at: Set(self.clock.now()),
             bytes: Set(rule_rows::bytes(changes)),
         };
-        crate::Entity::insert(revision).exec_without_returning(tx).await?;
+        revisions::Entity::insert(revision).exec_without_returning(tx).await?;
         rule_rows::write(tx, rulebook_id, number, changes).await?;
         rulebooks::Entity::update_many()
             .col_expr(rulebooks::Column::HeadRevision, number.into())
