@@ -1,6 +1,6 @@
 //! A rulebook's code and name, and whether it is archived.
 //!
-//! A renamed rulebook still accepts messages to its former code, so that no call is lost before Vapi knows the new address.
+//! A renamed rulebook still accepts messages to its former code, so that no call is lost before Vapi knows the new URL.
 //! An archived rulebook accepts none; everything else stays.
 
 use chrono::{DateTime, Utc};

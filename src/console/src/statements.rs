@@ -76,7 +76,7 @@ async fn read(visit: &Visit, business: &Business, first: NaiveDate) -> Result<Va
     visit.read(&path(business, first), &[]).await
 }
 
-/// The first day of the month that the address names.
+/// The first day of the month that the URL names.
 fn month(visit: &Visit) -> Result<Option<NaiveDate>, Problem> {
     let asked = visit.asked("month");
     if asked.is_empty() {

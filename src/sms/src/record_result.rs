@@ -172,7 +172,7 @@ async fn record_result_once(shared: &OutboxState, row: &Model, result: &AttemptR
         }
     } else {
         let id = row.id;
-        tracing::warn!(sms = %id, "SMS message {id} was finished or taken over meanwhile: its result is not written");
+        tracing::warn!(sms = %id, "another worker finished or took over SMS message {id}: this result is not recorded");
     }
     if result.error_code == Some(DAILY_CAP) {
         raise_notice(shared, &tx, notice::capped(row.rulebook_id), now).await?;

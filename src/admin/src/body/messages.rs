@@ -1,4 +1,4 @@
-//! Writes the messages for the faults of a body: the place, what was expected, and a similar name.
+//! Writes the messages for the faults of a body: the JSON pointer, what was expected, and a similar name.
 //!
 //! It never repeats what was sent, except names of fields, because it may be a caller's data.
 
@@ -92,7 +92,7 @@ pub fn faults_of(root: &'static Value, error: &ValidationError<'_>) -> Vec<Field
                     not_in_list(&format!("A name in {name}"), Some(key), &options)
                 }
                 Kind::Pattern { pattern } => format!("A name in {name} must match the pattern `{pattern}`."),
-                _ => format!("`{}` is no name for {name}.", shortened(key)),
+                _ => format!("`{}` is not a valid name for {name}.", shortened(key)),
             };
             vec![FieldFault::new(format!("{at}/{}", escaped(key)), "not_in_list", detail)]
         }
@@ -137,7 +137,8 @@ fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
     }
 }
 
-/// The required form of a string, before its example. The validator's own pattern is an extended one.
+/// The required form of a string, before its example. It takes the pattern from the schema, because the validator
+/// reports a modified pattern.
 fn written(schema: Option<&Value>) -> String {
     match schema.and_then(|schema| schema["pattern"].as_str()) {
         Some(r"\S") => "must not be blank".to_owned(),

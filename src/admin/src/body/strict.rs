@@ -1,7 +1,7 @@
 //! A strict JSON parser: no duplicate names in an object, no NUL character, bounded nesting.
 //!
-//! It returns the value and every such fault with its place. A whole number is parsed as an integer however it is
-//! written: `1.0` is 1.
+//! It returns the value and every such fault with its JSON pointer. A whole number is parsed as an integer however it
+//! is written: `1.0` is 1.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -19,7 +19,7 @@ const MAX_FAULTS: usize = 1000;
 
 static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock::new(RwLock::default);
 
-/// Every fault of a value, in the order of their places.
+/// Returns the faults of a value, ordered by JSON pointer.
 ///
 /// # Errors
 /// 500 if the document has no such schema.

@@ -32,7 +32,7 @@ pub fn tags() -> Value {
         ("shifts", "Who is on shift when, and the hours in which nobody is."),
         (
             "calendar-feeds",
-            "Secret addresses at which calendar programs read the shifts (iCalendar).",
+            "Secret URLs at which calendar programs read the shifts (iCalendar).",
         ),
         ("lint", "Rules that cannot work as intended."),
         ("rule-hits", "How often each row took part in decisions."),
