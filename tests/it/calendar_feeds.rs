@@ -1,4 +1,4 @@
-//! Calendar feeds over HTTP: an editor creates one, anyone with the address reads it, a revoked one is gone, and none
+//! Calendar feeds over HTTP: an editor creates one, anyone with the URL reads it, a revoked feed returns 404, and none
 //! contains a phone number.
 
 use reqwest::{Method, StatusCode};

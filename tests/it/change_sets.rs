@@ -701,7 +701,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("rule_fault")),
         "{problem}"
     );
-    // A roll back from it to one that compiles is not.
+    // A roll back from such a revision to one that compiles is accepted.
     let rise = json!({"rank": 12, "version": 2});
     assert_eq!(app.admin(Method::PATCH, SHORE, Some(&rise)).await.0, StatusCode::OK);
     let broken =

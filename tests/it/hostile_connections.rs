@@ -332,7 +332,7 @@ async fn names_of_rulebooks_cannot_be_listed_without_a_secret(database: Database
         let request = request.form(&[("MessageSid", "SM1"), ("MessageStatus", "sent")]);
         assert_eq!(request.send().await.unwrap().status(), StatusCode::FORBIDDEN);
     }
-    // A rulebook that is created after strangers requested it works from its first message on.
+    // A rulebook that is created after unauthenticated clients requested it works from its first message on.
     let secret = "the-secret-of-nobody-else-24";
     let refused = server.post_signed_to("/webhooks/vapi/nobody-else", secret, b"{}").await;
     assert_eq!(refused.0, StatusCode::UNAUTHORIZED);

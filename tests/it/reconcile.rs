@@ -143,7 +143,7 @@ async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
     for number in 0..count {
         let at = start() + TimeDelta::seconds(i64::try_from(number * 3600 / count).unwrap());
         vapi.knows(ended_call(&format!("call-{number}"), FLOOD, at));
-        // Many of them had messages while they were in progress.
+        // Many calls had messages while they were in progress.
         if number % 10 == 0 {
             let message = status(&format!("call-{number}"), "in-progress", 0);
             assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);

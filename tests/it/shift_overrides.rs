@@ -239,7 +239,7 @@ async fn the_shifts_of_some_days_are_listed(database: Database) {
         told["holidays"],
         json!([{"date": "2026-12-25", "name": "Noël", "open": []}])
     );
-    // On shift while the business is open, and Sarah for one night.
+    // One contact is on shift while the business is open, and Sarah for one night.
     patch(&app, "/contacts/on_call", &json!({"on_call_calendar": "main"})).await;
     let help = json!({"contact": "second", "from": "2026-12-24T17:00", "until": "2026-12-25T08:00"});
     put(&app, "/shift-overrides/night", &help).await;

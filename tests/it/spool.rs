@@ -35,7 +35,7 @@ both!(
 
 const FLOOD: &str = "Mon sous-sol est inondé.";
 
-/// A server whose database can be taken away.
+/// A server whose database can be made unavailable.
 struct World {
     server: Box<TestApp>,
     /// A direct connection to the database.
@@ -43,7 +43,7 @@ struct World {
     away: Away,
 }
 
-/// How a database is taken away.
+/// How a database is made unavailable.
 enum Away {
     /// By a proxy in front of PostgreSQL.
     Proxy(Proxy),
@@ -78,7 +78,7 @@ impl World {
         Self { server, db, away }
     }
 
-    /// Takes the database away: new connections are refused, and open ones are closed.
+    /// Makes the database unavailable: new connections are refused, and open ones are closed.
     async fn goes(&self) {
         match &self.away {
             Away::Proxy(proxy) => {

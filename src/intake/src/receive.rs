@@ -47,7 +47,7 @@ const DEGRADED: &str = "x-ringbook-degraded";
 pub struct Webhook {
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
-    /// Records and answers messages.
+    /// Records a message and answers it before its deadline.
     pub deadline: Arc<Deadline>,
     /// The rate limits of each client address.
     pub limiter: Arc<RateLimiter>,

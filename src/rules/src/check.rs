@@ -148,9 +148,8 @@ impl<'a> Check<'a> {
         if let Some(region) = &row.region
             && kinds::phone::region(Some(region), "").is_none()
         {
-            let text = format!(
-                "`{region}` is no country that telephone numbers are known of: expected its ISO 3166 code, as CA"
-            );
+            let text =
+                format!("`{region}` is not a country with known phone numbers: expected an ISO 3166 code, such as CA");
             self.add(row, "region", "bad_region", text);
         }
         if row.languages.is_empty() || !row.languages.iter().all(sound) {
@@ -283,7 +282,8 @@ impl<'a> Check<'a> {
 
     fn word<R: Row>(&mut self, row: &R, column: &str, word: &str) {
         if !words::is_sound(word) {
-            let text = format!("\"{word}\" is no word: it must begin with a letter or digit, and `*` may only end it");
+            let text =
+                format!("\"{word}\" is not a word: it must begin with a letter or digit, and `*` may only end it");
             self.add(row, column, "bad_word", text);
         }
     }
@@ -348,7 +348,7 @@ impl<'a> Check<'a> {
                     row,
                     "quantity_fact",
                     "wrong_type",
-                    format!("the fact `{name}` is no number"),
+                    format!("the fact `{name}` is not a number"),
                 ),
             }
         }

@@ -29,7 +29,7 @@ impl std::fmt::Display for NotedHead {
     }
 }
 
-/// The text is not a head.
+/// The string is not a head in the form `SEQ:MAC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a head as the log shows it: its number, a colon and 64 hexadecimal digits")]
 pub struct NotAHead;

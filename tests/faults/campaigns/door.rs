@@ -1,5 +1,5 @@
-//! Attackers hold connections open: half-sent request heads, and bodies without their last byte. Meanwhile neighbours
-//! at the same address send whole messages, and an emergency sends an SMS message every second.
+//! Attackers hold connections open: half-sent request heads, and bodies without their last byte. Meanwhile other
+//! clients at the same address send whole messages, and an emergency sends an SMS message every second.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -63,7 +63,7 @@ pub(super) fn change(kind: AdjustmentKind, amount: &Dynamic, label: &str) -> Hos
             Effect::Changed(after) => (after, label),
             Effect::Besides(after) => (after, format!("{label}: once for the job, besides the price of one")),
             Effect::LeftOut => {
-                let did = format!("{label}: left out, for the quantity of the job is not known");
+                let did = format!("{label}: left out, because the quantity of the job is unknown");
                 return note(run, did, None);
             }
         };
