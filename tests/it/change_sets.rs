@@ -38,7 +38,7 @@ pub async fn opened(app: &TestApp, comment: &str, changes: &[Value]) -> Value {
     set
 }
 
-/// The address of an action of a change set, with the version that was read.
+/// The URL of an action of a change set, with the version that was read.
 pub fn step(set: &Value, step: &str) -> String {
     let (id, version) = (set["id"].as_str().unwrap(), &set["version"]);
     format!("{SETS}/{id}{step}?version={version}")

@@ -218,7 +218,8 @@ async fn bodies_that_never_come_are_answered_408_and_count_as_failures(database:
         .filter(|answer| answer.starts_with("HTTP/1.1 408 "))
         .count();
     assert!(timed_out >= 19, "{answers:?}");
-    // Of the 20 wrong signatures at a time, only those are left that came back since then. Valid messages are accepted.
+    // Each timeout used one of the 20 permitted wrong signatures, so only a few are permitted now. Valid messages are
+    // accepted.
     let mut refused = 0;
     for _ in 0..15 {
         let wrong = server

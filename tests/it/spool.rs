@@ -191,7 +191,7 @@ async fn connect(url: &str) -> DatabaseConnection {
     sea_orm::Database::connect(options).await.unwrap()
 }
 
-/// The address of the server in a PostgreSQL URL.
+/// The socket address of the server in a PostgreSQL URL.
 pub fn server_of(url: &str) -> std::net::SocketAddr {
     let (_, rest) = url.split_once('@').unwrap();
     rest.split('/').next().unwrap().parse().unwrap()
@@ -457,8 +457,8 @@ async fn whatever_hangs_messages_are_answered() {
         .unwrap();
     sent.extend(send_all(&world.server, (6..126).map(mixed), 120).await);
     holder.execute_unprepared("COMMIT").await.unwrap();
-    // So slow that the deadline passes in the middle: the transaction must not be recorded in addition to the response
-    // without it.
+    // The database is so slow that the deadline passes during the transaction: it must not commit, because the fallback
+    // has answered.
     world.drained().await;
     proxy.set(Fault::Slow(Duration::from_millis(200))).await;
     let slow = send(&world.server, report("slow", FLOOD)).await;

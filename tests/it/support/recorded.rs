@@ -10,7 +10,7 @@ use serde_json::Value;
 const ENTRIES: usize = 2;
 const LONG_ENTRY: usize = 150;
 
-/// Maximum number of entries of a map with uniform entries, as facts by name.
+/// Maximum number of entries of a map with uniform entries, such as facts by name.
 const ALIKE: usize = 3;
 
 /// Maximum length of a string, in characters; a longer one is cut to its first two lines.
