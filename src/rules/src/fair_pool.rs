@@ -338,7 +338,7 @@ mod tests {
             end.send(is_abandoned()).unwrap();
         });
         let mut going = Box::pin(going);
-        // The work starts, and then its client goes.
+        // The work starts, and then its client disconnects.
         assert!(futures_util::poll!(going.as_mut()).is_pending());
         begun.recv().unwrap();
         drop(going);

@@ -33,7 +33,7 @@ pub(super) struct AttemptResult {
     pub(super) turn: BreakerChange,
 }
 
-/// What an attempt of a rulebook that simulates says about itself.
+/// The detail of an attempt in a rulebook that simulates its SMS messages.
 const SIMULATES: &str = "the rulebook simulates its SMS messages";
 
 /// Records that SMS messages of one rulebook would have been sent, in the transaction that has locked them. Nothing is sent, so

@@ -390,13 +390,13 @@ fn name_row_operation(resource: &ResourceDescription, method: &str, one: bool, o
         ("get", false) => (
             format!("list_{}", resource.many),
             format!("List the {several}"),
-            // The group says what it is.
+            // The tag's description is enough.
             "",
         ),
         ("get", _) => (
             format!("get_{}", resource.one),
             format!("Read {article} {single}"),
-            // The group says what it is.
+            // The tag's description is enough.
             "",
         ),
         ("put", _) => (
