@@ -168,7 +168,7 @@ async fn an_override_is_a_rule_row_like_any_other(database: Database) {
     // Lint reports expired overrides, and nobody on the list is missing.
     app.app.clock.step(TimeDelta::days(80));
     let (_, lint) = app.admin(Method::GET, &format!("{BOOK}/lint"), None).await;
-    assert!(lint.to_string().contains("it is over since 2026-12-28T08:00"), "{lint}");
+    assert!(lint.to_string().contains("it ended at 2026-12-28T08:00"), "{lint}");
     app.stop().await;
 }
 

@@ -131,7 +131,7 @@ impl<'a> Check<'a> {
                 row,
                 "currency",
                 "bad_currency",
-                "expected the ISO 4217 code of a currency with two decimals, as CAD",
+                "expected the ISO 4217 code of a currency with two decimals, such as CAD",
             );
         }
         if row.time_zone.parse::<chrono_tz::Tz>().is_err() {
@@ -141,7 +141,7 @@ impl<'a> Check<'a> {
                 row,
                 "time_zone",
                 "bad_time_zone",
-                format!("`{}` is no IANA time zone{hint}", row.time_zone),
+                format!("`{}` is not an IANA time zone{hint}", row.time_zone),
             );
         }
         let sound = |code: &String| (2..=3).contains(&code.len()) && code.chars().all(|c| c.is_ascii_lowercase());
@@ -228,7 +228,7 @@ impl<'a> Check<'a> {
                     row,
                     "pointers",
                     "bad_pointer",
-                    format!("\"{pointer}\" is no JSON pointer: expected \"/a/b\""),
+                    format!("\"{pointer}\" is not a JSON pointer: expected \"/a/b\""),
                 );
             }
         }

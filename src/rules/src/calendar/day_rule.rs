@@ -7,7 +7,7 @@ use super::DAYS;
 use crate::vocabulary::did_you_mean;
 
 /// The valid forms of a rule, for error messages.
-pub const EXPECTED: &str = "expected a date as \"2026-12-24\", a day of every year as \"12-25\", \"easter\", \"easter-2\" or \
+pub const EXPECTED: &str = "expected a date such as \"2026-12-24\", a day of every year such as \"12-25\", \"easter\", \"easter-2\" or \
      \"easter+1\", \"first monday of september\" (or second, third, fourth, fifth, last), or \"monday before 05-25\" (or after, \
      on or before, on or after)";
 
