@@ -335,7 +335,7 @@ impl<'a> ApiExtractor<'a> for Once {
             .filter(|_| given.next().is_none());
         let key = key.ok_or_else(|| {
             let detail = format!(
-                "`{HEADER}` must have 1 to {MAX_KEY_LENGTH} printable ASCII characters without spaces, as a UUID."
+                "`{HEADER}` must have 1 to {MAX_KEY_LENGTH} printable ASCII characters without spaces, such as a UUID."
             );
             Problem::invalid_parameter(HEADER, detail)
         })?;

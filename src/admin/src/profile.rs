@@ -160,7 +160,7 @@ fn checked(asked: RulebookProfile, before: &Profile, now: DateTime<Utc>) -> Resu
         } else {
             ("/archived", "archived")
         };
-        let detail = format!("The rulebook `{DEFAULT}` cannot be {what}: the address `/webhooks/vapi` is its own.");
+        let detail = format!("The rulebook `{DEFAULT}` cannot be {what}: the path `/webhooks/vapi` belongs to it.");
         return Err(Problem::fault(place, "invalid_value", detail));
     }
     let former_code = match asked.former_code {

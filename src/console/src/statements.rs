@@ -83,7 +83,7 @@ fn month(visit: &Visit) -> Result<Option<NaiveDate>, Problem> {
         return Ok(None);
     }
     let first = format!("{asked}-01").parse().ok().filter(|_| asked.len() == 7);
-    let wrong = || Problem::invalid_parameter("month", "`month` must be a month, as `2026-11`.");
+    let wrong = || Problem::invalid_parameter("month", "`month` must be a month, such as `2026-11`.");
     first.map(Some).ok_or_else(wrong)
 }
 

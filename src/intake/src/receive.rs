@@ -333,7 +333,7 @@ fn refused(error: &NotRecorded) -> Problem {
     Problem::unavailable(error, RETRY_AFTER_S)
 }
 
-/// The database is away, or took too long.
+/// The database is unavailable, or took too long.
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not return the webhook settings of the rulebook")]
 struct TooLate;

@@ -16,8 +16,8 @@ pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &
     let Some(url) = &settings.public_url else {
         found.warning(
             CHECK,
-            "RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a message arrived, and the address for Vapi cannot be checked",
-            "Set it to the https address of this server.",
+            "RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a message arrived, and the URL for Vapi cannot be checked",
+            "Set it to the https URL of this server.",
         );
         return;
     };

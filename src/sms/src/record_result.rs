@@ -110,8 +110,8 @@ pub(super) fn report(
     shared.breaker(account, |breaker| breaker.report(&shared.settings.breaker, health, now))
 }
 
-/// Writes the result of an attempt. Returns whether this worker still held the fencing token. If the database is away,
-/// it retries for a while. After that the lease expires, and a worker searches for the SMS message.
+/// Writes the result of an attempt. Returns whether this worker still held the fencing token. If the database is
+/// unavailable, it retries for a while. After that the lease expires, and a worker searches for the SMS message.
 pub(super) async fn record_result(
     shared: &OutboxState,
     row: &Model,

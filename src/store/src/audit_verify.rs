@@ -97,10 +97,7 @@ impl std::fmt::Display for FirstBad {
                 f,
                 "the head of the chain was altered or removed before entry {seq} was written or read"
             ),
-            Tampering::NotedHead => write!(
-                f,
-                "the noted head is not in the chain: entry {seq} of that time is missing now"
-            ),
+            Tampering::NotedHead => write!(f, "the given head is not in the chain: entry {seq} is missing"),
         }
     }
 }

@@ -156,7 +156,7 @@ impl<'de> Visitor<'de> for StrictReader<'_> {
                 at: &at,
             };
             if name.contains('\0') {
-                reader.fault("nul_character", "Names cannot hold NUL characters.".to_owned());
+                reader.fault("nul_character", "Names cannot contain NUL characters.".to_owned());
             }
             if object.contains_key(&name) {
                 let detail = format!("`{}` is given twice; give it once.", shortened(&name));

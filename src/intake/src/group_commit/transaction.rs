@@ -172,7 +172,7 @@ fn all(error: impl Into<IngestError>) -> GroupError {
     GroupError::All(error.into())
 }
 
-/// The error of one message. If the database is away or busy, the message is not the cause.
+/// The error of one message. If the database is unavailable or busy, the message is not the cause.
 fn by(place: usize, error: IngestError) -> GroupError {
     match error {
         IngestError::CallErased => GroupError::By(place, error),

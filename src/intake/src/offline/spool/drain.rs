@@ -50,7 +50,7 @@ const SUBJECT: &str = "spool";
 
 /// Why an entry was not recorded.
 enum DrainFailure {
-    /// The database is away, so recording other entries would fail too.
+    /// The database is unavailable, so recording other entries would fail too.
     Away,
     /// A transient reason, such as a full disk or a locked row: the entry is tried again, never dead-lettered.
     Passing,
