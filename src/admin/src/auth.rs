@@ -153,7 +153,7 @@ impl Caller {
 #[derive(Debug, Clone, Copy)]
 pub struct SignedIn(pub Uuid);
 
-/// The caller, who has at least the role `N`, and the [`RequestSlot`] of the request among those of its key.
+/// The caller, who has at least the role `N`, and the [`RequestSlot`] that the request occupies.
 pub struct Key<N>(
     Caller,
     #[expect(dead_code, reason = "held until the request is answered")] RequestSlot,

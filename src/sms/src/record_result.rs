@@ -36,8 +36,8 @@ pub(super) struct AttemptResult {
 /// The detail of an attempt in a rulebook that simulates its SMS messages.
 const SIMULATES: &str = "the rulebook simulates its SMS messages";
 
-/// Records that SMS messages of one rulebook would have been sent, in the transaction that has locked them. Nothing is sent, so
-/// there is nothing to wait for between claim and result.
+/// Records that SMS messages of one rulebook would have been sent, in the transaction that has locked them. Nothing is
+/// sent, so there is nothing to wait for between claim and result.
 pub(super) async fn record_simulated(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

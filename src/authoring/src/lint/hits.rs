@@ -1,4 +1,4 @@
-//! Warns about rows that took no part in any decision for a long time and did not change in it.
+//! Warns about rows that took no part in any decision for a long time and were not changed in that time.
 
 use std::collections::BTreeSet;
 
