@@ -142,7 +142,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     assert_eq!(revisions["items"][0]["comment"], "South Shore to 120");
     let diff = got(&app, &format!("{SETS}/{id}/diff")).await;
     assert_eq!(diff["rows"][0]["changes"][0]["after"], "120.00");
-    // The list shows it without its changes.
+    // The list shows the change set without its changes.
     let list = got(&app, &format!("{SETS}?state=published")).await;
     assert_eq!(
         (&list["items"][0]["id"], &list["items"][0]["changes"]),

@@ -1,7 +1,7 @@
 //! Form input of a person whose session ended. It is carried through the sign-in, and the person can then send it again.
 //!
-//! The input is only in hidden fields of the pages, never in a URL, a log or the database. Only forms of this server are
-//! carried: a form of another site must not wait behind the sign-in for a click.
+//! The input is only in hidden fields of the pages, never in a URL, a log or the database. Only forms of this server
+//! are carried: a form of another site must not wait behind the sign-in for a click.
 
 use maud::{Markup, html};
 use poem::http::{StatusCode, Uri};

@@ -1,5 +1,5 @@
-//! Starts while the database is unavailable: opens pools and the spool, and runs migrations and setup when the database is
-//! back.
+//! Starts while the database is unavailable: opens pools and the spool, and runs migrations and setup once the database
+//! is back.
 
 use std::sync::Arc;
 

@@ -74,7 +74,7 @@ pub enum Tampering {
     Added,
     /// The head was altered or removed; all entries are intact.
     Head,
-    /// The noted head is not in the chain.
+    /// The given head is not in the chain.
     NotedHead,
 }
 

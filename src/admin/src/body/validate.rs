@@ -58,7 +58,8 @@ fn validator(schema: &str) -> Result<Arc<Validator>, Problem> {
     Ok(built)
 }
 
-/// The first fault of a value by a schema elsewhere in the document, for rare checks.
+/// Validates a value against a schema from anywhere in the document, and returns the first fault. For rare checks,
+/// because it compiles the schema each time.
 ///
 /// # Errors
 /// 500 if the schema is invalid.
