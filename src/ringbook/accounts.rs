@@ -104,7 +104,7 @@ pub fn vapi_keys(settings: &Settings, db: DatabaseConnection, key: SecretKey) ->
 fn opened(key: &SecretKey, row: &secrets::Model) -> Result<String, ReconcileError> {
     let opened = key.open(row.rulebook_id, row.id, &row.sealed);
     let opened = opened.map_err(|error| ReconcileError::Key(error.to_string()))?;
-    String::from_utf8(opened).map_err(|_| ReconcileError::Key("it is no text".to_owned()))
+    String::from_utf8(opened).map_err(|_| ReconcileError::Key("it is not UTF-8".to_owned()))
 }
 
 async fn is_default(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<bool, OutboxError> {
@@ -134,7 +134,7 @@ fn account_of(
         let opened = key
             .open(rulebook_id, row.id, &row.sealed)
             .map_err(|error| OutboxError::Account(error.to_string()))?;
-        let text = String::from_utf8(opened).map_err(|_| OutboxError::Account("a secret is not text".to_owned()))?;
+        let text = String::from_utf8(opened).map_err(|_| OutboxError::Account("a secret is not UTF-8".to_owned()))?;
         if let Some(place) = PURPOSES.iter().position(|purpose| *purpose == row.purpose) {
             values[place] = Some(text);
         }

@@ -90,7 +90,7 @@ pub enum Command {
     Learn(learn::Learn),
     /// Find ended calls without a report at Vapi, and record their reports
     Reconcile(reconcile::Reconcile),
-    /// Check the set-up: settings, database, public address, Vapi, Twilio; fails if something does not work
+    /// Check the set-up: settings, database, public URL, Vapi, Twilio; fails if something does not work
     Doctor(doctor::Doctor),
     /// Back up the database while servers use it: a file for SQLite, a dump for PostgreSQL
     Backup(backup::Backup),
@@ -133,7 +133,7 @@ pub enum Audit {
 /// The options of a simulation.
 #[derive(Debug, clap::Args)]
 pub struct Simulate {
-    /// The server's address; without a scheme it is http
+    /// The server's URL; the default scheme is http
     #[arg(long, default_value = "http://127.0.0.1:8080", value_parser = server_address)]
     url: String,
     /// The webhook secret; RINGBOOK_VAPI_SECRET by default
@@ -396,7 +396,7 @@ fn server_address(text: &str) -> Result<String, String> {
     };
     match whole.parse::<Uri>() {
         Ok(uri) if is_web(&uri) => Ok(whole.trim_end_matches('/').to_owned()),
-        _ => Err("expected an address such as http://127.0.0.1:8080".to_owned()),
+        _ => Err("expected a URL such as http://127.0.0.1:8080".to_owned()),
     }
 }
 

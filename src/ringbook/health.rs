@@ -233,7 +233,7 @@ async fn is_writable(db: &DatabaseConnection) -> Result<bool, DbErr> {
 /// The results of the checks.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// `ready`, `degraded` (messages are accepted but wait in the spool, or the replica is away) or `not ready`.
+    /// `ready`, `degraded` (messages are accepted but wait in the spool, or the replica is unavailable) or `not ready`.
     pub status: &'static str,
     /// The result of each check.
     pub checks: Vec<CheckReport>,

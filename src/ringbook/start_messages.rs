@@ -98,7 +98,7 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, wri
     if let Some(path) = written {
         let _ = writeln!(
             text,
-            "\nThe admin key and the webhook secret that were made, and a link that opens the console, are in {}: keep them, and \
+            "\nThe new admin key and webhook secret, and a link that opens the console, are in {}: store them safely, and \
              delete the file.",
             path.display()
         );

@@ -182,7 +182,7 @@ async fn an_archived_rulebook_takes_no_message_and_comes_back(database: Database
         "{archived}"
     );
     assert!(archived["archived_at"].is_string(), "{archived}");
-    // Like one that does not exist, on every instance from the next message on.
+    // From the next message on, every instance treats it like a rulebook that does not exist.
     for app in [&app, &other] {
         assert_eq!(post(app, "north", "call-3").await, StatusCode::UNAUTHORIZED);
         assert_eq!(post(app, "nowhere", "call-3").await, StatusCode::UNAUTHORIZED);

@@ -1,4 +1,4 @@
-//! Invalid bodies: the response lists every fault with its place, its code and the expected value.
+//! Invalid bodies: the response lists every fault with its JSON pointer, its code and the expected value.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         ("/prize_from", "did you mean `price_from`?"),
         (
             "/price_to",
-            "must be a string, as `350.00`, not a number with a fraction.",
+            "must be a string, such as `350.00`, not a number with a fraction.",
         ),
         ("/lead_days_min", "must be from 0 to 730"),
     ] {

@@ -206,7 +206,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
     assert!(turned_away >= 40, "{turned_away}");
     drop(waiting);
     drop(end);
-    // They leave as soon as a thread takes them.
+    // Abandoned work leaves the queue as soon as a thread takes it.
     let mut done = pools.study(whose, || 1).await;
     let began = Instant::now();
     while done.is_err() && began.elapsed() < Duration::from_secs(10) {

@@ -1,4 +1,4 @@
-//! Calendar feeds over HTTP: an editor creates one, anyone with the address reads it, a revoked one is gone, and none
+//! Calendar feeds over HTTP: an editor creates one, anyone with the URL reads it, a revoked feed returns 404, and none
 //! contains a phone number.
 
 use reqwest::{Method, StatusCode};
@@ -25,7 +25,7 @@ async fn with_shifts(database: Database) -> TestApp {
     app
 }
 
-/// Creates a feed. Returns its address and id.
+/// Creates a feed. Returns its URL and id.
 async fn made(app: &TestApp, body: Value) -> (String, String) {
     let (status, made) = app.admin(Method::POST, FEEDS, Some(&body)).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");
@@ -99,7 +99,7 @@ async fn a_calendar_program_reads_the_shifts_without_a_key(database: Database) {
         (StatusCode::OK, 11),
         "{text}"
     );
-    // Neither the address nor its secret is stored or listed.
+    // Neither the URL nor its secret is stored or listed.
     let secret = address.trim_start_matches("/calendar/").trim_end_matches(".ics");
     let (_, list) = app.admin(Method::GET, FEEDS, None).await;
     let (_, log) = app
@@ -146,7 +146,7 @@ async fn a_revoked_feed_and_a_wrong_address_show_nothing(database: Database) {
     let allowed = app.client.request(Method::POST, app.url(&other)).send().await.unwrap();
     assert_eq!(allowed.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(allowed.headers()["allow"], "GET, HEAD, OPTIONS");
-    // Wrong addresses count like wrong keys; the right one still works.
+    // Wrong URLs count like wrong keys; the right URL still works.
     let mut statuses = Vec::new();
     for number in 0..25 {
         let wrong = format!("/calendar/{number:012x}{}.ics", "0".repeat(64));

@@ -38,7 +38,7 @@ pub async fn opened(app: &TestApp, comment: &str, changes: &[Value]) -> Value {
     set
 }
 
-/// The address of an action of a change set, with the version that was read.
+/// The URL of an action of a change set, with the version that was read.
 pub fn step(set: &Value, step: &str) -> String {
     let (id, version) = (set["id"].as_str().unwrap(), &set["version"]);
     format!("{SETS}/{id}{step}?version={version}")
@@ -142,7 +142,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     assert_eq!(revisions["items"][0]["comment"], "South Shore to 120");
     let diff = got(&app, &format!("{SETS}/{id}/diff")).await;
     assert_eq!(diff["rows"][0]["changes"][0]["after"], "120.00");
-    // The list shows it without its changes.
+    // The list shows the change set without its changes.
     let list = got(&app, &format!("{SETS}?state=published")).await;
     assert_eq!(
         (&list["items"][0]["id"], &list["items"][0]["changes"]),
@@ -701,7 +701,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("rule_fault")),
         "{problem}"
     );
-    // A roll back from it to one that compiles is not.
+    // A roll back from such a revision to one that compiles is accepted.
     let rise = json!({"rank": 12, "version": 2});
     assert_eq!(app.admin(Method::PATCH, SHORE, Some(&rise)).await.0, StatusCode::OK);
     let broken =

@@ -122,7 +122,7 @@ async fn wrong_keys_are_slowed_and_the_right_one_is_not(database: Database) {
     let limited = browser.sign_in("nonsense").await;
     assert_eq!(limited.header("retry-after"), "7");
     limited.has(&["Too many wrong keys"]);
-    // The API and the console count together.
+    // The API and the console share one count of wrong keys.
     let (status, _) = app
         .admin_with("nonsense", Method::GET, "/admin/v1/api-keys", None)
         .await;
@@ -674,7 +674,7 @@ async fn bad_input_is_told_and_never_a_fault_of_the_server(database: Database) {
         assert_eq!(shown.header("content-type"), "text/html; charset=utf-8");
     }
     assert_eq!(otherwise, []);
-    // An invalid address is rejected before it reaches a page.
+    // An invalid URL is rejected before it reaches a page.
     assert_eq!(
         browser.get("/console/calls/%FF%FE").await.status,
         StatusCode::BAD_REQUEST

@@ -238,7 +238,7 @@ async fn a_day_becomes_a_holiday_and_an_ordinary_day_again(database: Database) {
             .contains(&json!({"date": "2026-12-24", "name": "Christmas Eve"})),
         "{holidays}"
     );
-    // A page from before that: the response shows the current entry, and keeps the input.
+    // A page that was opened before that change: the response shows the current entry, and keeps the input.
     let hours = [
         ("date", "2026-12-24"),
         ("name", "Half a day"),

@@ -31,8 +31,8 @@ async fn the_server_checks_its_own_set_up(database: Database) {
     };
     assert_eq!(of("migrations")["level"], "ok", "{setup:#}");
     assert_eq!(of("rulebook")["level"], "ok");
-    assert_eq!(of("public address")["level"], "wrong", "nobody listens there");
-    assert!(of("public address")["what_to_do"].is_string());
+    assert_eq!(of("public URL")["level"], "wrong", "nobody listens there");
+    assert!(of("public URL")["what_to_do"].is_string());
     assert_eq!(setup["result"], "wrong");
     assert_eq!(setup["vapi"][0]["webhook_url"], "https://127.0.0.1:9/webhooks/vapi");
     assert!(setup["vapi"][0]["prompt"].as_array().unwrap().len() > 2);
@@ -54,9 +54,9 @@ async fn the_steps_are_shown_with_what_to_do(database: Database) {
     let page = browser.page("/console/setup").await;
     page.has(&[
         "Is everything connected?",
-        "Public address",
+        "Public URL",
         "RINGBOOK_PUBLIC_URL is not set",
-        "Set the public address first",
+        "Set the public URL first",
         "href=\"/docs#/secrets\"",
         "Lines for the assistant",
         "none in 30 days",

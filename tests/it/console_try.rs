@@ -260,7 +260,7 @@ async fn what_is_wrong_stands_beside_its_field(database: Database) {
         assert_eq!(shown.status.as_u16(), status, "{form:?}: {}", shown.text);
         shown.has(&[&format!("id=\"{fault}\""), text, "aria-invalid=\"true\""]);
     }
-    // The same with a mistyped address.
+    // The same with a mistyped URL.
     let shown = browser.get("/console/try?said=x&revision=99").await;
     assert_eq!(shown.status, StatusCode::NOT_FOUND);
     shown.has(&["There is no such revision."]);

@@ -92,7 +92,7 @@ async fn a_good_set_up_has_nothing_wrong(database: Database) {
         "migrations",
         "rulebook",
         "webhook secret",
-        "public address",
+        "public URL",
         "vapi",
         "twilio",
         "clock",
@@ -168,7 +168,7 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     wrong(&settings, &clock, "twilio", "refuses the account").await;
     wrong(&settings, &clock, "webhook secret", "`second` has none").await;
     wrong(&settings, &clock, "twilio", "`second` has no account").await;
-    wrong(&settings, &clock, "public address", "is not https").await;
+    wrong(&settings, &clock, "public URL", "is not https").await;
     wrong(
         &settings,
         &Clock::fixed(clock.now() - TimeDelta::minutes(5)),
@@ -177,14 +177,14 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
     )
     .await;
     settings.public_url = Some(vapi.url());
-    wrong(&settings, &clock, "public address", "not like Ringbook").await;
+    wrong(&settings, &clock, "public URL", "not like Ringbook").await;
     wrong(&settings, &clock, "vapi", "no assistant and no phone number").await;
     settings.vapi_api_key = Some(Secret::new("another-key".to_owned()));
     wrong(&settings, &clock, "vapi", "refuses the key").await;
     settings.vapi_api_key = None;
     wrong(&settings, &clock, "vapi", "no rulebook has a Vapi key").await;
     settings.public_url = None;
-    wrong(&settings, &clock, "public address", "is not set").await;
+    wrong(&settings, &clock, "public URL", "is not set").await;
     server
         .sql("UPDATE scripts SET source = 'not a script ((' WHERE 1 = 1")
         .await;

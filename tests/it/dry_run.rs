@@ -84,7 +84,7 @@ async fn everything(app: &TestApp) -> Vec<(String, Vec<Value>)> {
     all
 }
 
-/// The text without ids and keys, which are new each time.
+/// The string without ids and keys, which are new each time.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

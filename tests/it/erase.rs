@@ -106,7 +106,7 @@ pub async fn found(server: &TestApp) -> Vec<String> {
     found
 }
 
-/// The text with its words capitalised, as in a name.
+/// The string with its words capitalised, as in a name.
 fn capitalised(text: &str) -> String {
     let words = text.split(' ').map(|word| match word.split_at_checked(1) {
         Some((first, rest)) if !matches!(word, "rue" | "du" | "trouvaille") => first.to_uppercase() + rest,
@@ -272,7 +272,7 @@ async fn messages_that_meet_the_deletion_leave_nothing_personal(database: Databa
         let call = format!("call-{number}");
         let mut messages = conversation(&call);
         server.take(&messages[0]).await;
-        // The deletion overtakes some messages, and some overtake it.
+        // The deletion arrives before some of the messages and after others.
         messages.insert(number % messages.len(), deleted(&call));
         let posted = messages.iter().map(|message| server.post_signed(message));
         for (status, answer) in futures_util::future::join_all(posted).await {

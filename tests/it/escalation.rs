@@ -784,7 +784,7 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
         body,
         format!("Mario Bélanger took the emergency. If that is wrong, reply: 0 {reference}")
     );
-    // A stranger cannot object, and nobody can object to an unknown reference.
+    // An unknown sender cannot object, and nobody can object to an unknown reference.
     assert_eq!(reply(&server, "+14385550177", &format!("0 {reference}")).await, None);
     assert_eq!(reply(&server, SARAH, "0 RB-ZZZZZZ").await, None);
     assert_eq!(after(&server, 600).await, 0);

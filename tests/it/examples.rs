@@ -9,7 +9,7 @@ use crate::support::{Database, TestApp, contract};
 
 both!(each_request_of_the_document_works);
 
-/// Every media type of a request or response with examples: its place, its schema and the examples.
+/// Every media type of a request or response with examples: its path, its schema and the examples.
 fn examples() -> Vec<(String, &'static Value, Vec<&'static Value>)> {
     let document = admin::document();
     let mut found = Vec::new();

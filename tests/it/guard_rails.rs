@@ -558,7 +558,7 @@ async fn nobody_approves_their_own_change_with_a_second_key(kind: Database) {
         }
     };
     let admin = ADMIN_KEY.to_owned();
-    // Created by the author of a change, or by a key that the author created, under any name.
+    // Keys that the author of a change created, directly or through another key, under any name.
     let (direct, shown) = made(
         admin.clone(),
         json!({"name": "p", "role": "publisher", "owner": "Somebody"}),

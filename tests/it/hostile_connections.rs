@@ -218,7 +218,8 @@ async fn bodies_that_never_come_are_answered_408_and_count_as_failures(database:
         .filter(|answer| answer.starts_with("HTTP/1.1 408 "))
         .count();
     assert!(timed_out >= 19, "{answers:?}");
-    // Of the 20 wrong signatures at a time, only those are left that came back since then. Valid messages are accepted.
+    // Each timeout used one of the 20 permitted wrong signatures, so only a few are permitted now. Valid messages are
+    // accepted.
     let mut refused = 0;
     for _ in 0..15 {
         let wrong = server
@@ -332,7 +333,7 @@ async fn names_of_rulebooks_cannot_be_listed_without_a_secret(database: Database
         let request = request.form(&[("MessageSid", "SM1"), ("MessageStatus", "sent")]);
         assert_eq!(request.send().await.unwrap().status(), StatusCode::FORBIDDEN);
     }
-    // A rulebook that is created after strangers requested it works from its first message on.
+    // A rulebook that is created after unauthenticated clients requested it works from its first message on.
     let secret = "the-secret-of-nobody-else-24";
     let refused = server.post_signed_to("/webhooks/vapi/nobody-else", secret, b"{}").await;
     assert_eq!(refused.0, StatusCode::UNAUTHORIZED);

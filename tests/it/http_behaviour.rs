@@ -195,7 +195,7 @@ async fn a_tag_changes_with_whatever_the_answer_depends_on(database: Database) {
         stale.problem(),
         (StatusCode::PRECONDITION_FAILED, "stale_version".to_owned())
     );
-    // If a change set grows, the row it shows changes under the same version.
+    // A change in a change set changes the row that is read with it, but not its version: the ETag must change.
     let set = json!({"comment": "x", "changes": []});
     let (_, set) = app
         .admin(Method::POST, &format!("{BOOK}/change-sets"), Some(&set))

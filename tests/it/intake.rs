@@ -160,7 +160,7 @@ async fn every_sample_is_taken_in_under_each_good_scheme_and_refused_under_each_
             assert_eq!(answer.headers()["content-type"], "application/problem+json");
             let (_, mut problem) = read(answer).await;
             assert!(problem.as_object_mut().unwrap().remove("request_id").is_some());
-            // Whatever was wrong, a stranger gets the same response.
+            // Whatever was wrong, an unauthenticated client gets the same response.
             assert_eq!(said_to_strangers.get_or_insert(problem.clone()), &problem, "{why}");
         }
     }

@@ -33,7 +33,7 @@ async fn patched(app: &TestApp, path: &str, change: Value) {
     assert_eq!(status, StatusCode::OK, "{path}: {answer}");
 }
 
-/// The numbers, each with its place.
+/// The numbers, each with its path.
 const PLANTED: [(&str, &str); 14] = [
     ("5145550201", "the comment of a revision"),
     ("5145550202", "a contact's phone"),
@@ -339,7 +339,7 @@ async fn a_viewer_finds_no_number_in_a_callers_data_however_it_is_written(databa
     app.stop().await;
 }
 
-/// The places at which two values differ, with the first value's content there.
+/// The paths at which two values differ, with the first value's content there.
 fn differences(a: &Value, b: &Value, place: &str, found: &mut Vec<(String, String)>) {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {

@@ -226,7 +226,7 @@ async fn a_text_sent_again_goes_to_the_contacts_present_number(database: Databas
     );
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!((to(0), to(1)), ("+15145550101".to_owned(), "+15145550188".to_owned()));
-    // The same for one that waits for a retry.
+    // The same for a message that waits for a retry.
     flood(&server, "call-2").await;
     server.app.outbox.drain_once().await.unwrap();
     crate::escalation::patch(&server, "/contacts/on_call", &json!({"phone": "+15145550199"})).await;

@@ -1,4 +1,4 @@
-//! Every error names the fault, its place, the expected value and the request id, and its `type` is an address that
+//! Every error names the fault, its JSON pointer, the expected value and the request id, and its `type` is a URL that
 //! explains it.
 
 use reqwest::{Method, StatusCode};
@@ -310,7 +310,7 @@ async fn every_error_has_the_same_shape_and_leads_to_its_page(database: Database
         );
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.len() > 10, "{path}: {detail}");
-        // The response names the place of each fault of the request.
+        // The response names the JSON pointer of each fault of the request.
         if matches!(code, "invalid_body" | "invalid_parameter" | "rule_fault") {
             let faults = problem["errors"]
                 .as_array()

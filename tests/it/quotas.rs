@@ -110,7 +110,7 @@ async fn revisions_are_limited_for_a_day_and_roll_backs_still_work(database: Dat
     fill(3, MAX_REVISIONS - 1).await;
     assert_eq!(raised(&app, "130.00").await.0, StatusCode::OK);
     reached(raised(&app, "140.00").await, MAX_REVISIONS, "change set");
-    // Whatever operation would create a revision.
+    // The quota applies to every operation that would create a revision.
     let shore = got(&app, SHORE).await;
     let mut rulebook = got(&app, BOOK).await;
     rulebook["rounding_step"] = json!("5.00");

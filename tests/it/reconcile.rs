@@ -143,7 +143,7 @@ async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
     for number in 0..count {
         let at = start() + TimeDelta::seconds(i64::try_from(number * 3600 / count).unwrap());
         vapi.knows(ended_call(&format!("call-{number}"), FLOOD, at));
-        // Many of them had messages while they were in progress.
+        // Many calls had messages while they were in progress.
         if number % 10 == 0 {
             let message = status(&format!("call-{number}"), "in-progress", 0);
             assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
@@ -205,7 +205,7 @@ async fn what_vapi_posts_before_or_after_has_no_second_effect(database: Database
     assert_eq!(having(&rows, "id", "after")[0]["summary"], "Vapi's own words.");
     assert_eq!(server.rows("sms_messages").await, texts);
     assert_eq!(having(&server.rows("decisions").await, "call_id", "after").len(), 1);
-    // Vapi's list has nothing to add to it.
+    // Vapi's list adds nothing to it.
     let asked = &ask(&server, &a_day()).await[0];
     assert_eq!((asked.known, asked.became.len()), (3, 0), "{asked:?}");
     assert_eq!(
@@ -350,7 +350,7 @@ async fn two_rulebooks_with_one_key_are_not_mixed_up(database: Database) {
         tallies[1].error.as_deref().unwrap().contains("same Vapi key"),
         "{tallies:?}"
     );
-    // In a run of its own it would have the key alone; the calls that the other knows stay there.
+    // A run for this rulebook alone has no other with the same key; calls that the other rulebook has stay there.
     let second = Ask {
         rulebook: Some("second".to_owned()),
         ..a_day()

@@ -287,7 +287,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     table
         .ask(&delete, &format!("/admin/v1/api-keys/{own}"), None, &Value::Null, 409)
         .await;
-    // A case from a call, with a version of its change set that nobody read.
+    // A case from a call, with a wrong version of its change set.
     let case = format!("{BOOK}/calls/call-1/case");
     let id = set(&app).await;
     for (version, wanted) in [(Value::Null, 428), (json!(998), 412)] {

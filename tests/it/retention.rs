@@ -85,7 +85,7 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
     )
     .await;
     assert_eq!(purge(&server).await, 0, "nothing is old enough");
-    // The first call's bodies go.
+    // The first call's bodies are deleted.
     server.app.clock.step(TimeDelta::days(3) - TimeDelta::hours(12));
     assert!(purge(&server).await > 0);
     let with_body = async |call: &str| {

@@ -268,7 +268,7 @@ async fn a_roll_back_replaces_only_the_head_that_was_seen(database: Database) {
             "{problem}"
         );
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains("it is revision 2"), "{detail}");
+        assert!(detail.contains("is revision 2"), "{detail}");
     }
     let (status, _, problem) = roll_back(&app, "?version=2", &[("if-match", "\"1\"")]).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");

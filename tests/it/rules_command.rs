@@ -56,7 +56,7 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    /// Replaces a text in a file, once.
+    /// Replaces the first occurrence of a string in a file.
     fn edit(&self, file: &str, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.path(file)).unwrap();
         assert!(text.contains(from), "{file}: {text}");

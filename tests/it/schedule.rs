@@ -144,7 +144,7 @@ async fn a_scheduled_publish_whose_ground_moved_is_refused_and_noticed(database:
     let app = TestApp::at_rest(database, start()).await;
     let moved = opened(&app, "", &[raise("120.00", &json!(1))]).await;
     let moved = scheduled(&app, &moved, "2026-05-04T19:00:00Z").await;
-    // A price that a case fixes meanwhile, and a row that meanwhile names one that is to be deleted.
+    // Meanwhile a case fixes the price, and another row refers to the row to delete.
     let price = json!({"resource": "services", "code": "camera_inspection", "method": "patch", "body": {"price_to": "400.00"}, "version": 1});
     let red = opened(&app, "", &[price]).await;
     let red = scheduled(&app, &red, "2026-05-04T19:00:00Z").await;

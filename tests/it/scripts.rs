@@ -85,7 +85,7 @@ async fn a_script_is_tried_and_nothing_is_kept(database: Database) {
         "{done}"
     );
 
-    // A failed script is reported with its place and its log so far; an endless one is stopped.
+    // A failed script is reported with its position and its log so far; an endless one is stopped.
     let done = tried(&server, "x", json!({"source": "log(1);\n  1 / 0", "hook": "tool"})).await;
     assert_eq!(
         (&done["fault"]["stage"], &done["fault"]["line"], &done["log"]),

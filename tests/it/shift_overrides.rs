@@ -168,7 +168,7 @@ async fn an_override_is_a_rule_row_like_any_other(database: Database) {
     // Lint reports expired overrides, and nobody on the list is missing.
     app.app.clock.step(TimeDelta::days(80));
     let (_, lint) = app.admin(Method::GET, &format!("{BOOK}/lint"), None).await;
-    assert!(lint.to_string().contains("it is over since 2026-12-28T08:00"), "{lint}");
+    assert!(lint.to_string().contains("it ended at 2026-12-28T08:00"), "{lint}");
     app.stop().await;
 }
 
@@ -239,7 +239,7 @@ async fn the_shifts_of_some_days_are_listed(database: Database) {
         told["holidays"],
         json!([{"date": "2026-12-25", "name": "Noël", "open": []}])
     );
-    // On shift while the business is open, and Sarah for one night.
+    // One contact is on shift while the business is open, and Sarah for one night.
     patch(&app, "/contacts/on_call", &json!({"on_call_calendar": "main"})).await;
     let help = json!({"contact": "second", "from": "2026-12-24T17:00", "until": "2026-12-25T08:00"});
     put(&app, "/shift-overrides/night", &help).await;

@@ -207,7 +207,7 @@ async fn a_replica_that_lags_or_is_lost_holds_up_neither_messages_nor_texts() {
         return;
     }
     let database = TestDatabase::create(Database::Postgres).await;
-    // It never receives any data.
+    // The replica never receives any data.
     let replica = TestDatabase::create(Database::Postgres).await;
     let proxy = Proxy::start(server_of(&replica.url)).await;
     let twilio = StandIn::start(["SM1", "SM2"].map(twilio_callbacks::taken).into()).await;
@@ -221,7 +221,7 @@ async fn a_replica_that_lags_or_is_lost_holds_up_neither_messages_nor_texts() {
     ];
     let env = env.map(|(name, value)| (name.to_owned(), value)).into();
     let first = TestApp::start_on(database, Clock::system(), env).await;
-    // An instance that has no rules in memory yet.
+    // This instance has no rules in memory yet.
     let server = first.another().await;
     for (call, fault) in [("lags", Fault::None), ("lost", Fault::Refuse)] {
         proxy.set(fault).await;

@@ -35,7 +35,7 @@ both!(
 
 const FLOOD: &str = "Mon sous-sol est inondé.";
 
-/// A server whose database can be taken away.
+/// A server whose database can be made unavailable.
 struct World {
     server: Box<TestApp>,
     /// A direct connection to the database.
@@ -43,7 +43,7 @@ struct World {
     away: Away,
 }
 
-/// How a database is taken away.
+/// How a database is made unavailable.
 enum Away {
     /// By a proxy in front of PostgreSQL.
     Proxy(Proxy),
@@ -78,7 +78,7 @@ impl World {
         Self { server, db, away }
     }
 
-    /// Takes the database away: new connections are refused, and open ones are closed.
+    /// Makes the database unavailable: new connections are refused, and open ones are closed.
     async fn goes(&self) {
         match &self.away {
             Away::Proxy(proxy) => {
@@ -191,7 +191,7 @@ async fn connect(url: &str) -> DatabaseConnection {
     sea_orm::Database::connect(options).await.unwrap()
 }
 
-/// The address of the server in a PostgreSQL URL.
+/// The socket address of the server in a PostgreSQL URL.
 pub fn server_of(url: &str) -> std::net::SocketAddr {
     let (_, rest) = url.split_once('@').unwrap();
     rest.split('/').next().unwrap().parse().unwrap()
@@ -457,8 +457,8 @@ async fn whatever_hangs_messages_are_answered() {
         .unwrap();
     sent.extend(send_all(&world.server, (6..126).map(mixed), 120).await);
     holder.execute_unprepared("COMMIT").await.unwrap();
-    // So slow that the deadline passes in the middle: the transaction must not be recorded in addition to the response
-    // without it.
+    // The database is so slow that the deadline passes during the transaction: it must not commit, because the fallback
+    // has answered.
     world.drained().await;
     proxy.set(Fault::Slow(Duration::from_millis(200))).await;
     let slow = send(&world.server, report("slow", FLOOD)).await;

@@ -151,7 +151,7 @@ async fn a_status_steps_a_text_forward_and_a_forged_one_changes_nothing(database
             .status(),
         403
     );
-    // Signed for the address of another message.
+    // Signed for the URL of another message.
     let other = sign(TOKEN, &format!("{PUBLIC}/webhooks/twilio/status/other"), &delivered);
     let request = server.client.post(server.url(&path)).form(&delivered);
     assert_eq!(
@@ -169,7 +169,7 @@ async fn a_status_steps_a_text_forward_and_a_forged_one_changes_nothing(database
     assert_eq!(post(&server, &path, TOKEN, &delivered).await.0, StatusCode::NO_CONTENT);
     let found = text(&server, &id).await;
     assert_eq!(found["message"]["state"], "delivered", "{found}");
-    // Twilio may write the address with its port.
+    // Twilio may write the URL with its port.
     let sent = [("MessageSid", "SM1"), ("MessageStatus", "sent")];
     let with_port = sign(TOKEN, &format!("{PUBLIC}:443{path}"), &sent);
     let request = server.client.post(server.url(&path)).form(&sent);

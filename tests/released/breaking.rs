@@ -1,5 +1,5 @@
-//! Finds the changes of a document that break a client of the older one: a sentence for each, with its place. A request
-//! that was valid must stay valid, and a response must be readable as before.
+//! Finds the changes of a document that break a client of the older one: a sentence for each, with its JSON pointer. A
+//! request that was valid must stay valid, and a response must be readable as before.
 
 use serde_json::Value;
 

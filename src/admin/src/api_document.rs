@@ -21,11 +21,11 @@ pub fn hand_in(document: &'static Value) {
 /// # Panics
 /// Never: [`hand_in`] is called before any route exists.
 #[must_use]
-#[expect(clippy::expect_used, reason = "`service` hands it in before it makes a route")]
+#[expect(clippy::expect_used, reason = "`service` sets it before it creates a route")]
 pub fn document() -> &'static Value {
     #[cfg(test)]
     hand_in(super::document::document());
-    DOCUMENT.get().expect("the document was handed in")
+    DOCUMENT.get().expect("the document is set")
 }
 
 /// The operation at a path, and the values of the path's parameters by name. A literal segment wins over a parameter.

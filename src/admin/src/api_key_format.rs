@@ -1,5 +1,5 @@
-//! The format of admin keys: `rb_<prefix>_<secret>`. A key is found by its prefix and recognized by the SHA-256 of
-//! its text. The secret has 256 random bits, so a plain hash is enough.
+//! The format of admin keys: `rb_<prefix>_<secret>`. A key is looked up by its prefix and verified by its SHA-256 hash.
+//! The secret has 256 random bits, so a plain hash is enough.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -14,7 +14,7 @@ const SECRET_BYTES: usize = 32;
 /// A new key, shown once.
 #[derive(Clone)]
 pub struct NewKey {
-    /// The text that the client sends.
+    /// The whole key, as the client sends it.
     pub text: String,
     /// The part by which the key is found; not secret.
     pub prefix: String,
@@ -57,8 +57,8 @@ impl NewKey {
     }
 }
 
-/// The prefix by which a key is found; `None` if the text cannot be a key. A key that a person chose may have another form:
-/// it is found by the beginning of its hash.
+/// The prefix by which a key is looked up; `None` if the string cannot be a key. A key that a person chose may have
+/// another form: it is found by the beginning of its hash.
 #[must_use]
 pub fn prefix_of(text: &str) -> Option<String> {
     if !(16..=256).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -78,7 +78,7 @@ pub fn hash(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
 }
 
-/// Whether a stored hash is that of the text, in constant time.
+/// Whether a stored hash is the hash of this string, compared in constant time.
 #[must_use]
 pub fn matches(stored: &[u8], text: &str) -> bool {
     hash(text).as_slice().ct_eq(stored).into()

@@ -153,7 +153,7 @@ impl Caller {
 #[derive(Debug, Clone, Copy)]
 pub struct SignedIn(pub Uuid);
 
-/// The caller, who has at least the role `N`, and the [`RequestSlot`] of the request among those of its key.
+/// The caller, who has at least the role `N`, and the [`RequestSlot`] that the request occupies.
 pub struct Key<N>(
     Caller,
     #[expect(dead_code, reason = "held until the request is answered")] RequestSlot,
@@ -236,8 +236,8 @@ fn unknown_key() -> Problem {
     Problem::new(Code::Unauthorized, detail)
 }
 
-/// Finds the key by its prefix and compares its hash in constant time, even if there is none. Only an unknown key counts as
-/// a guess; the sender of an expired key knew it.
+/// Finds the key by its prefix and compares its hash in constant time, even if there is none. Only an unknown key
+/// counts as a failed guess: the sender of an expired key knew the key.
 ///
 /// # Errors
 /// 401 for an unknown, revoked or expired key, 429 for too many.
@@ -294,7 +294,8 @@ pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     }
 }
 
-/// The stored key with this text among those with its prefix. If there is none, the same amount of work is done.
+/// Finds the stored key that equals this string, among the keys with its prefix. If there is none, the same amount of
+/// work is done.
 fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     if found.is_empty() {
         std::hint::black_box(api_key_format::matches(&[0; 32], text));

@@ -193,7 +193,7 @@ impl BacktestsApi {
 
     /// Cancel a backtest
     ///
-    /// The results so far stay. A finished backtest does not change.
+    /// Results so far are kept. A finished backtest does not change.
     #[oai(path = "/:id", method = "delete")]
     async fn cancel_backtest(
         &self,

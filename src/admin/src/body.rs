@@ -1,4 +1,4 @@
-//! Request bodies: limited in size, strictly parsed, every fault reported with its place.
+//! Request bodies: limited in size, strictly parsed, every fault reported with its JSON pointer.
 //!
 //! [`strict`] parses the JSON, [`validate`] validates it against the operation's schema in the document, and [`messages`] writes
 //! the message of each fault. Unknown fields are rejected, so that a typo is never ignored. A faulty body gets the response

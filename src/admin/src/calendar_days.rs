@@ -119,5 +119,5 @@ impl From<Day> for CalendarDay {
 pub(super) fn day(name: &str, text: &str) -> Result<NaiveDate, Problem> {
     let read = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     let read = read.filter(|_| text.len() == 10 && text.starts_with(|c: char| c.is_ascii_digit()));
-    read.ok_or_else(|| Problem::invalid_parameter(name, format!("`{name}` must be a date, as `2026-12-24`.")))
+    read.ok_or_else(|| Problem::invalid_parameter(name, format!("`{name}` must be a date, such as `2026-12-24`.")))
 }

@@ -1,6 +1,6 @@
-//! The endpoint of a calendar feed: the shifts as iCalendar, for anyone who knows the secret in the address.
+//! The endpoint of a calendar feed: the shifts as iCalendar, for anyone who knows the secret in the URL.
 //!
-//! A wrong address counts as a guess, like a wrong API key. A feed shows names and hours, and never a phone number.
+//! A wrong URL counts as a failed guess, like a wrong API key. A feed shows names and hours, and never a phone number.
 
 mod icalendar;
 
@@ -34,7 +34,7 @@ const LOOK_BACK: TimeDelta = TimeDelta::days(7);
 /// How far ahead shifts are shown.
 const AHEAD: TimeDelta = TimeDelta::days(60);
 
-/// The secret of an address, shown once.
+/// The secret in a URL, shown once.
 pub(super) struct FeedToken {
     pub text: String,
     pub prefix: String,
@@ -50,7 +50,7 @@ impl FeedToken {
     }
 }
 
-/// The address of a token on this server.
+/// The URL of a token on this server.
 pub(super) fn address_of(token: &str) -> String {
     format!("{FOLDER}{token}{ENDING}")
 }

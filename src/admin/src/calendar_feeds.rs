@@ -1,6 +1,6 @@
-//! Secret addresses at which calendar programs read the shifts: created, shown once, and revoked permanently.
+//! Secret URLs at which calendar programs read the shifts: created, shown once, and revoked permanently.
 //!
-//! A calendar program cannot send an API key, so its address contains a secret. The endpoint is in
+//! A calendar program cannot send an API key, so its URL contains a secret. The endpoint is in
 //! [`super::calendar_feed`].
 
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub const LIST: ListSpec = ListSpec {
 
 pub struct CalendarFeedsApi(pub AdminState);
 
-/// A calendar feed without its address; ids are time-ordered.
+/// A calendar feed without its URL; ids are time-ordered.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct CalendarFeed {
@@ -71,7 +71,7 @@ pub struct NewCalendarFeed {
 /// A calendar feed that was created.
 #[derive(Debug, Object)]
 pub struct CreatedCalendarFeed {
-    /// Its address on this server, shown only this once: anyone who knows it can read the shifts.
+    /// Its URL on this server, shown only this once: anyone who knows it can read the shifts.
     address: String,
     /// The stored feed.
     feed: CalendarFeed,
@@ -80,7 +80,7 @@ pub struct CreatedCalendarFeed {
 /// The response after a calendar feed was created.
 #[derive(ApiResponse)]
 pub enum CreateFeedResponse {
-    /// The feed with its address, shown only this once.
+    /// The feed with its URL, shown only this once.
     #[oai(status = 201)]
     Created(Json<CreatedCalendarFeed>),
 }
@@ -89,7 +89,7 @@ pub enum CreateFeedResponse {
 impl CalendarFeedsApi {
     /// List the calendar feeds
     ///
-    /// Without their addresses.
+    /// Without their URLs.
     #[oai(path = "/", method = "get")]
     async fn list_calendar_feeds(
         &self,
@@ -117,7 +117,7 @@ impl CalendarFeedsApi {
 
     /// Create a calendar feed
     ///
-    /// Its address, below the server's own, shows the shifts of the next 60 days as iCalendar (RFC 5545), without an API key and
+    /// Its URL, on this server, shows the shifts of the next 60 days as iCalendar (RFC 5545), without an API key and
     /// without phone numbers. A rulebook has at most 50 feeds that are not revoked.
     #[oai(path = "/", method = "post")]
     async fn create_calendar_feed(
@@ -190,7 +190,7 @@ impl CalendarFeedsApi {
 
     /// Revoke a calendar feed
     ///
-    /// From now on its address returns 404.
+    /// From now on its URL returns 404.
     #[oai(path = "/:id", method = "delete")]
     async fn revoke_calendar_feed(
         &self,

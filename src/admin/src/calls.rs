@@ -126,7 +126,7 @@ pub struct Call {
     ended_reason: Option<String>,
     /// A summary in a few sentences.
     summary: Option<String>,
-    /// The recording's address.
+    /// The recording's URL.
     recording_url: Option<String>,
     /// What the call cost at Vapi, in millionths of a US dollar.
     cost_micros: Option<i64>,

@@ -33,7 +33,7 @@ pub enum ChangeTopic {
     Rules,
 }
 
-/// A change: read what you show again.
+/// A change: reload what you display.
 #[derive(Debug, Object)]
 pub struct ChangedEvent {
     /// What changed since the last event. The first event names nothing: it marks the beginning of the stream.

@@ -30,7 +30,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "call_id",
             kind: FilterType::Text,
-            doc: "Those of one call.",
+            doc: "The call's id.",
         },
         Filter {
             name: "priority",
@@ -114,10 +114,10 @@ pub struct Replay {
     differences: Vec<ReplayDifference>,
 }
 
-/// A place in which the replayed decision differs.
+/// A path at which the replayed decision differs.
 #[derive(Debug, Object)]
 pub struct ReplayDifference {
-    /// The place in the decision, as a JSON pointer.
+    /// The path in the decision, as a JSON pointer.
     place: String,
     /// The stored value there; null if none.
     stored: Value,

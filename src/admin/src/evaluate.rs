@@ -118,7 +118,8 @@ impl EvaluateApi {
         let (extracted, message_at) = match (question.facts, question.message) {
             (Some(facts), None) => (named_facts(&book, &facts, question.said)?, None),
             (None, Some(message)) => (self.0.from_webhook.read_message)(&book, &message).ok_or_else(|| {
-                let detail = "`message` is not a Vapi message: expected an object as `{\"message\": {\"type\": …}}`.";
+                let detail =
+                    "`message` is not a Vapi message: expected an object such as `{\"message\": {\"type\": …}}`.";
                 Problem::fault("/message", "invalid_value", detail)
             })?,
             _ => {

@@ -50,17 +50,17 @@ pub struct ReplayedEvent {
 #[derive(Debug, Default, Deserialize, Object)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplayFilter {
-    /// Those of the rulebook with this code.
+    /// Only events of this rulebook.
     rulebook: Option<String>,
-    /// Those in this state: `recorded`, `amendment`, `unreadable` or `poisoned`.
+    /// Only this state: `recorded`, `amendment`, `unreadable` or `poisoned`.
     state: Option<String>,
-    /// Those of this type, as `end-of-call-report`; unreadable ones have the type `unreadable`.
+    /// Only this type, such as `end-of-call-report`; unreadable events: `unreadable`.
     r#type: Option<String>,
-    /// Those received at this instant or later.
+    /// Received at this instant or later.
     since: Option<DateTime<Utc>>,
-    /// Those received before this instant.
+    /// Received before this instant.
     until: Option<DateTime<Utc>>,
-    /// Those after this event: the `next` of the previous response.
+    /// After this event: the `next` of the previous response.
     after: Option<Uuid>,
     /// Maximum number, the oldest first: 1 to 200; 50 by default.
     #[oai(validator(minimum(value = "1"), maximum(value = "200")))]

@@ -24,7 +24,7 @@ pub struct Explanation {
     revision: i64,
     /// The head now.
     head: i64,
-    /// The address of the changes of the rules since; absent if there are none.
+    /// The URL of the changes of the rules since; absent if there are none.
     changed_since: Option<String>,
 }
 

@@ -52,7 +52,7 @@ pub struct Once(Option<KeyedRequest>);
 /// A key and the hash of its request.
 struct KeyedRequest {
     key: String,
-    /// The hash of method, address and body.
+    /// The hash of method, URL and body.
     hash: Vec<u8>,
 }
 
@@ -67,13 +67,13 @@ pub enum Begun<T> {
 /// The right to do a request. Call [`Claim::take`] in the transaction that does it.
 pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
 
-/// A response as it is stored: the id of its row, its status and its encrypted text. `None` without an idempotency key.
+/// A response as it is stored: its row id, its status and its encrypted body. `None` without an idempotency key.
 pub struct SealedResponse(Option<(Uuid, u16, Vec<u8>)>);
 
 /// Why a response cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
-    #[error("the response is not text")]
+    #[error("the response body is not UTF-8")]
     NotText(#[from] ReadBodyError),
     #[error("the response cannot be written as JSON")]
     Json(#[from] serde_json::Error),
@@ -243,7 +243,7 @@ impl<T: IntoResponse> IdempotentResponse<T> {
     /// A response that can be stored and sent.
     ///
     /// # Errors
-    /// If it is not text, which a JSON response always is.
+    /// If the body is not UTF-8. A JSON body always is.
     pub async fn new(answer: T) -> Result<Self, AnswerError> {
         let (parts, body) = answer.into_response().into_parts();
         let headers = parts.headers.iter();
@@ -335,7 +335,7 @@ impl<'a> ApiExtractor<'a> for Once {
             .filter(|_| given.next().is_none());
         let key = key.ok_or_else(|| {
             let detail = format!(
-                "`{HEADER}` must have 1 to {MAX_KEY_LENGTH} printable ASCII characters without spaces, as a UUID."
+                "`{HEADER}` must have 1 to {MAX_KEY_LENGTH} printable ASCII characters without spaces, such as a UUID."
             );
             Problem::invalid_parameter(HEADER, detail)
         })?;

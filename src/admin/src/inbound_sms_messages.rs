@@ -22,7 +22,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "from_number",
             kind: FilterType::Text,
-            doc: "Those from one number.",
+            doc: "The phone number.",
         },
         Filter {
             name: "meaning",

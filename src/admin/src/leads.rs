@@ -217,7 +217,7 @@ pub struct Acknowledgement {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Sla {
-    /// When it had to be acknowledged. If `sla_seconds` is 0: before it went to the next contact.
+    /// The deadline to acknowledge it. If `sla_seconds` is 0: before it went to the next contact.
     due_at: DateTime<Utc>,
     /// Whether it was acknowledged in time; absent while it still can be.
     kept: Option<bool>,
@@ -451,7 +451,7 @@ fn taker(body: Taking, is_contact: impl Fn(&str) -> bool, caller: &Caller) -> Re
     })
 }
 
-/// The escalation after the lead is taken.
+/// The escalation after the lead is acknowledged.
 fn taken(
     before: Option<escalations::Model>,
     (rulebook_id, id): (Uuid, Uuid),
@@ -482,12 +482,13 @@ fn taken_already(row: Option<&escalations::Model>) -> Problem {
     )
 }
 
-/// Whether a lead was not taken in time; false while it still can be.
+/// Whether a lead missed its SLA; false before the deadline.
 pub(super) fn is_late(row: &leads::Model, handed_on: Option<&escalations::Model>, now: DateTime<Utc>) -> bool {
     sla(row, handed_on, now).is_some_and(|sla| sla.kept == Some(false))
 }
 
-/// When a lead had to be taken, and whether it was. With an SLA of 0 seconds it is due before it goes to the next contact.
+/// The deadline to acknowledge a lead, and whether it was met. With an SLA of 0 seconds it is due before it goes to the
+/// next contact.
 fn sla(row: &leads::Model, handed_on: Option<&escalations::Model>, now: DateTime<Utc>) -> Option<Sla> {
     let due_at = row.due_at?;
     let grace = handed_on

@@ -345,7 +345,9 @@ fn wanted(filter: &Filter, value: &str, days: Days) -> Result<FilterValue, Field
             .or_else(|| days.instant(value, filter.name == "until"))
             .filter(|at| (0..=9999).contains(&chrono::Datelike::year(at)))
             .map(|at| FilterValue::Time(base::clock::to_micros(at)))
-            .ok_or_else(|| is("an instant, as `2026-05-01T12:00:00Z`, or a day: `2026-05-01`, `today` or `yesterday`")),
+            .ok_or_else(|| {
+                is("an instant, such as `2026-05-01T12:00:00Z`, or a day: `2026-05-01`, `today` or `yesterday`")
+            }),
         FilterType::Boolean => value
             .parse()
             .map(FilterValue::Boolean)
@@ -356,7 +358,7 @@ fn wanted(filter: &Filter, value: &str, days: Days) -> Result<FilterValue, Field
             .filter(Value::is_object)
             .filter(|_| !value.contains("\\u0000"))
             .map(FilterValue::Object)
-            .ok_or_else(|| is("a JSON object, as `{\"successEvaluation\":\"true\"}`")),
+            .ok_or_else(|| is("a JSON object, such as `{\"successEvaluation\":\"true\"}`")),
     }
 }
 

@@ -68,13 +68,13 @@ pub fn number(caller: &Caller, number: Option<String>) -> Option<String> {
     })
 }
 
-/// A text, masked if needed for this caller: spoken and written numbers in it are hidden.
+/// Masks spoken and written numbers in a string, if this API caller may not see them.
 #[must_use]
 pub fn text(caller: &Caller, text: Option<String>) -> Option<String> {
     text.map(|text| if caller.is_masked() { scrub(&text) } else { text })
 }
 
-/// JSON without a schema, masked if needed for this caller.
+/// Same as [`text`], for JSON without a schema.
 #[must_use]
 pub fn json(caller: &Caller, value: Value) -> Value {
     if caller.is_masked() {
@@ -156,7 +156,7 @@ fn sheet(text: &str) -> Option<String> {
     Some(format!("{mark}{text}"))
 }
 
-/// The schemas that apply at a place in a response.
+/// The schemas that apply at a path in a response.
 #[derive(Debug, Default)]
 struct ResponsePlace {
     /// All schemas that may apply.

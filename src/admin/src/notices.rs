@@ -135,8 +135,8 @@ impl NoticesApi {
 
     /// Resolve a notice
     ///
-    /// Say what was done about it. A notice whose cause is gone, as when Twilio responds again, is resolved automatically.
-    /// If it happens again, there is a new notice.
+    /// Say what was done about it. A notice whose cause ended, as when Twilio responds again, is resolved
+    /// automatically. If it happens again, there is a new notice.
     #[oai(path = "/:id/resolve", method = "post")]
     async fn resolve_notice(
         &self,

@@ -38,7 +38,7 @@ struct RequestParts {
 }
 
 impl RequestParts {
-    /// `None` if the document allows what the operation rejects: then the operation's own text is used.
+    /// `None` if the document allows what the operation rejects: then the operation's own message is used.
     fn problem(&self) -> Option<Problem> {
         let (operation, in_path) = api_document::operation(&self.method, self.uri.path())?;
         let query: Vec<(String, String)> = pairs(self.uri.query().unwrap_or_default());
@@ -76,7 +76,7 @@ fn fault(name: &str, parameter: &'static Value, given: Option<&str>) -> Option<F
     Some(FieldFault::new(name, fault.code, detail))
 }
 
-/// Parses a text as the type that the schema requires, if possible.
+/// Parses a string as the type that the schema requires, if possible.
 fn read(schema: &'static Value, text: &str) -> Value {
     let kind = api_document::resolved(schema);
     let is = |wanted: &str| {

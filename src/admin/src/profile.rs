@@ -1,6 +1,6 @@
 //! A rulebook's code and name, and whether it is archived.
 //!
-//! A renamed rulebook still accepts messages to its former code, so that no call is lost before Vapi knows the new address.
+//! A renamed rulebook still accepts messages to its former code, so that no call is lost before Vapi knows the new URL.
 //! An archived rulebook accepts none; everything else stays.
 
 use chrono::{DateTime, Utc};
@@ -160,7 +160,7 @@ fn checked(asked: RulebookProfile, before: &Profile, now: DateTime<Utc>) -> Resu
         } else {
             ("/archived", "archived")
         };
-        let detail = format!("The rulebook `{DEFAULT}` cannot be {what}: the address `/webhooks/vapi` is its own.");
+        let detail = format!("The rulebook `{DEFAULT}` cannot be {what}: the path `/webhooks/vapi` belongs to it.");
         return Err(Problem::fault(place, "invalid_value", detail));
     }
     let former_code = match asked.former_code {

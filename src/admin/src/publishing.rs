@@ -70,7 +70,7 @@ pub enum PublishOutcome<T> {
     Waits(Box<StoredChangeSet>),
 }
 
-/// The response parts for a waiting change set: the body, its address and its ETag.
+/// The response parts for a waiting change set: the body, its URL and its ETag.
 #[must_use]
 pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredChangeSet) -> (Json<ChangeSetState>, String, String) {
     let address = format!("/admin/v1/rulebooks/{rulebook}/change-sets/{}", stored.set.id);
@@ -161,8 +161,8 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
                     let place = format!("{}/{}", one.resource.path(), one.code);
                     FieldFault::new(place, "stale", conflict(one).detail())
                 });
-                let detail = "Rows were changed since these changes were made; `conflicts` shows each as it was then and as it \
-                              stands. Make those changes again on what stands.";
+                let detail = "Rows were changed since these changes were made; `conflicts` shows each row then and now. Repeat \
+                              the changes on the current rows.";
                 Problem::new(Code::StaleVersion, detail).with_errors(errors.collect())
             }
         },
@@ -187,8 +187,8 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
         PublishError::HeadMoved { seen, current } => Problem::new(
             Code::StaleVersion,
             format!(
-                "The head of the rulebook is not revision {seen}: it is revision {current}. Read what was published since, and \
-                 repeat this on that."
+                "The head of the rulebook is revision {current}, not {seen}. Read what was published since, then repeat the \
+                 request with the current head."
             ),
         ),
         // Its response existed a moment ago: the request may be retried.

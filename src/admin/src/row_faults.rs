@@ -8,7 +8,7 @@ use rules::Fault;
 use rules::rows::Resource;
 use web::problem::FieldFault;
 
-/// The row of an edit: a fault in that row is reported by its place in the body.
+/// The row of an edit: a fault in that row is reported with its JSON pointer in the body.
 #[derive(Default)]
 pub struct EditedRow {
     pub row: Option<(Resource, String)>,

@@ -53,8 +53,8 @@ pub struct RulebooksHealth {
 impl RulebookHealthApi {
     /// Read the health of the businesses
     ///
-    /// For each rulebook that the key may see: P1 leads that nobody has taken, SMS messages that were not sent, open
-    /// notices, and the last call.
+    /// For each rulebook that the key may see: unacknowledged P1 leads, unsent SMS messages, open notices, and the last
+    /// call.
     #[oai(path = "/", method = "get")]
     async fn list_rulebook_health(
         &self,

@@ -15,7 +15,7 @@ use web::problem::Problem;
 pub const RULEBOOK: Filter = Filter {
     name: "rulebook",
     kind: FilterType::Text,
-    doc: "Those of the rulebook with this code.",
+    doc: "The rulebook's code.",
 };
 
 /// The rulebooks that a caller sees.

@@ -330,7 +330,7 @@ fn check(new: &NewSecret) -> Result<(), Problem> {
             .ok_or("Twilio's identifier of a messaging service: `MG` and letters and digits"),
         Purpose::TwilioFrom => is_number(value)
             .then_some(())
-            .ok_or("a number with its country code and nothing else, as `+15145550100`"),
+            .ok_or("a number with its country code and nothing else, such as `+15145550100`"),
         Purpose::Webhook | Purpose::TwilioAuthToken | Purpose::VapiApiKey => Ok(()),
     };
     if let Err(expected) = expected {

@@ -23,13 +23,13 @@ pub struct SetupApi(pub AdminState);
 impl SetupApi {
     /// Check the set-up
     ///
-    /// The checks of `ringbook doctor`, run by the server itself: settings, secret key, database, public address, clocks,
+    /// The checks of `ringbook doctor`, run by the server itself: settings, secret key, database, public URL, clocks,
     /// Vapi and Twilio, each with what to do. It changes nothing and shows no secret. It takes some seconds, because it
-    /// calls Vapi, Twilio and the public address. The result is cached for ten seconds.
+    /// calls Vapi, Twilio and the public URL. The result is cached for ten seconds.
     #[oai(path = "/", method = "get")]
     async fn get_setup(&self, key: Key<Admin>) -> Result<ReadResponse<Setup>, Fails<NoExtraErrors>> {
         if key.rulebook_id.is_some() {
-            let detail = "This key is for one rulebook only; the set-up is that of the whole installation.";
+            let detail = "This key is for one rulebook only; the set-up covers the whole installation.";
             return Err(Problem::new(Code::Forbidden, detail).into());
         }
         // In its own task: a disconnecting client must not leave connections half open.

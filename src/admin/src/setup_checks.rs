@@ -83,7 +83,7 @@ pub struct SetupFinding {
 pub struct SetupOfVapi {
     /// The rulebook's code.
     pub rulebook: String,
-    /// The address for Vapi's messages; absent without `RINGBOOK_PUBLIC_URL`.
+    /// The URL for Vapi's messages; absent without `RINGBOOK_PUBLIC_URL`.
     pub webhook_url: Option<String>,
     /// The `server` object for assistants and phone numbers.
     pub server: Value,

@@ -42,7 +42,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "call_id",
             kind: FilterType::Text,
-            doc: "Those of one call.",
+            doc: "The call's id.",
         },
         Filter {
             name: "since",
@@ -62,12 +62,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "contact",
             kind: FilterType::Text,
-            doc: "Those to one contact.",
+            doc: "The contact's code.",
         },
         Filter {
             name: "error_code",
             kind: FilterType::Number,
-            doc: "Those with one of Twilio's error codes.",
+            doc: "A Twilio error code.",
         },
         Filter {
             name: "priority",

@@ -82,10 +82,10 @@ pub struct SkippedMessage {
     detail: String,
 }
 
-/// Whether a transaction did something.
+/// Whether this request executed a transaction.
 enum Completion<T> {
     Yes(T),
-    /// A concurrent duplicate is doing it.
+    /// A concurrent duplicate of the request is executing it.
     Elsewhere,
 }
 

@@ -252,8 +252,8 @@ fn no_rulebook(code: &str) -> Problem {
 pub fn busy(busy: Busy) -> Problem {
     match busy {
         Busy::Queue(_) => {
-            let detail = "Too much work for this rulebook waits already (compiling, checking, trying, comparing): send \
-                          fewer such requests at once, and this one again.";
+            let detail = "Too much work of this rulebook is queued (compiling, checking, trying, comparing): send fewer \
+                          such requests concurrently, then retry this request.";
             Problem::new(Code::RateLimited, detail).with_retry_after(1)
         }
         Busy::Threads(_) => Problem::unavailable(&busy, 1),

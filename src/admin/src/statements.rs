@@ -196,7 +196,7 @@ fn dates(period: &str) -> Option<(NaiveDate, NaiveDate)> {
 }
 
 fn no_period() -> Problem {
-    let detail = "`period` must be a month, as `2026-11`, or a day, as `2026-11-28`.";
+    let detail = "`period` must be a month, such as `2026-11`, or a day, such as `2026-11-28`.";
     Problem::invalid_parameter("period", detail)
 }
 

@@ -84,12 +84,12 @@ fn parse(header: &str) -> Result<i64, Problem> {
     number.and_then(|text| text.parse().ok()).ok_or_else(|| {
         Problem::new(
             Code::InvalidParameter,
-            "`If-Match` must be the ETag of the row that was read, as `\"7\"`.",
+            "`If-Match` must be the ETag of the row that was read, such as `\"7\"`.",
         )
         .with_errors(vec![FieldFault::new(
             "If-Match",
             "invalid_value",
-            "Expected one ETag, as `\"7\"`.",
+            "Expected one ETag, such as `\"7\"`.",
         )])
     })
 }

@@ -222,7 +222,7 @@ fn taken_apart(body: Value) -> Result<(Value, Option<i64>), Problem> {
         return Err(Problem::fault("", "invalid_value", "The body must be a JSON object."));
     };
     let version = super::body::take_version(&mut body)?;
-    // The webhook has a default for it, but a client that replaces the settings must name the schemes.
+    // A missing `schemes` would mean the default, so a client that replaces the settings must send it.
     if !body.contains_key("schemes") {
         return Err(Problem::fault("/schemes", "missing_field", "missing field `schemes`."));
     }

@@ -34,7 +34,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "call_id",
             kind: FilterType::Text,
-            doc: "Those of one call.",
+            doc: "The call's id.",
         },
         Filter {
             name: "state",

@@ -89,7 +89,8 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// All findings in a rulebook, in the order of the resources, then by code and column. `now` decides what has expired.
+/// All findings in a rulebook, in the order of the resources, then by code and column. `now` determines which rows have
+/// expired.
 #[must_use]
 pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     let mut found = Findings::default();

@@ -12,7 +12,7 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The value, for the one place that needs it.
+    /// The value, for the code that needs it.
     pub fn expose(&self) -> &T {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Addresses: segments of paths and query strings.
+//! URLs: segments of paths and query strings.
 
 /// A path's segment, percent-encoded.
 pub fn segment(text: &str) -> String {

@@ -131,7 +131,7 @@ impl Visit {
     ) -> Result<Request, Refusal> {
         let outer = &self.request;
         let (mut parts, ()) = http::Request::new(()).into_parts();
-        let no_address = |_| Problem::new(Code::BadRequest, "The address cannot be read.");
+        let no_address = |_| Problem::new(Code::BadRequest, "The URL cannot be parsed.");
         parts.method = method;
         parts.uri = address.parse().map_err(no_address)?;
         parts.headers = HeaderMap::new();

@@ -35,7 +35,7 @@ pub struct Business {
 }
 
 impl Visit {
-    /// The business that the address names, else the first one that the person may see.
+    /// The business that the URL names, else the first one that the person may see.
     pub async fn business(&self) -> Result<&Business, Refusal> {
         if let Some(business) = self.business.get() {
             return Ok(business);
@@ -103,12 +103,12 @@ fn choice(item: &Value) -> Option<(String, String)> {
 }
 
 impl Business {
-    /// The address of one of its collections in the admin API.
+    /// The URL of one of its collections in the admin API.
     pub fn path(&self, rest: &str) -> String {
         format!("/admin/v1/rulebooks/{}{rest}", segment(&self.code))
     }
 
-    /// The text of a row as the person may see it. Any text of a row may contain a phone number.
+    /// A string of a row, masked if the person may not see phone numbers: any string of a row may contain one.
     pub fn shown(&self, text: &str) -> String {
         if self.masked { scrub(text) } else { text.to_owned() }
     }

@@ -102,7 +102,7 @@ fn name(names: &[&'static str], at: u32) -> &'static str {
     names.get(at as usize).copied().unwrap_or_default()
 }
 
-/// The text with a capital first letter.
+/// The string with a capital first letter.
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters

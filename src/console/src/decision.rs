@@ -31,7 +31,7 @@ pub fn card(visit: &Visit, business: &Business, decided: &Value, explanation: &V
     } }
 }
 
-/// The rows of an explanation, with the texts of the trace.
+/// The rows of an explanation, with the steps of the trace.
 fn parts(visit: &Visit, key: &str, rows: &Value) -> Markup {
     let words = visit.words;
     let rows: Vec<&Value> = rows.as_array().into_iter().flatten().collect();

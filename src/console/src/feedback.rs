@@ -106,7 +106,7 @@ fn dismiss(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The address of the feedback on the call's page, with the action that was done.
+/// The URL of the feedback on the call's page, with the action that was done.
 pub fn back(visit: &Visit, done: &str) -> String {
     let call = visit.link(&format!("/calls/{}", segment(&visit.path("id"))), &[("done", done)]);
     format!("{call}#feedback")

@@ -46,7 +46,7 @@ fn make(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// A text from a form, with CRLF replaced by LF.
+/// A string from a form, with CRLF replaced by LF.
 fn lines(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
@@ -74,7 +74,7 @@ async fn form(visit: &Visit, refused: Option<Refusal>) -> Answer {
     Ok(response)
 }
 
-/// The feedback that the address names.
+/// The feedback that the URL names.
 async fn found(visit: &Visit, business: &Business) -> Result<Value, Refusal> {
     let (call, id) = (visit.path("id"), visit.path("feedback"));
     let of_call = [("call_id", call.as_str()), ("limit", "200")];

@@ -99,7 +99,7 @@ fn places<'a>(said: &str, heard: &'a [HeardWords]) -> Vec<(Range<usize>, Vec<&'a
     places
 }
 
-/// The position of a text in another one, ignoring case.
+/// The position of a string in another one, ignoring case.
 fn find(text: &str, wanted: &str) -> Option<Range<usize>> {
     if wanted.is_empty() {
         return None;

@@ -146,7 +146,7 @@ fn compare_form(visit: &Visit, revisions: &[Value]) -> Markup {
     } }
 }
 
-/// The beginning of a text, for an option of a select field.
+/// The beginning of a string, for an option of a select field.
 fn start(text: &str) -> String {
     text.chars().take(40).collect()
 }

@@ -232,7 +232,7 @@ pub fn priority(lead: &Value) -> Markup {
     html! { span.priority.(priority.to_ascii_lowercase()) { (priority) } }
 }
 
-/// The caller's name, else the number, else a text for an unknown caller.
+/// The caller's name, else the number, else a label for an unknown caller.
 pub fn who(visit: &Visit, row: &Value) -> String {
     let name = text(row, "customer_name").or_else(|| text(row, "customer_number"));
     name.map_or_else(|| visit.words.say("unknown-caller"), ToOwned::to_owned)

@@ -72,10 +72,10 @@ pub use crate::session::{LinkError, new_link};
 use crate::state::Console;
 use crate::words::Words;
 
-/// The addresses that need no session, below `/console`, and their methods.
+/// The routes below `/console` that need no session, and their methods.
 const OPEN: [(&str, &str); 1] = [("/login", "GET, POST")];
 
-/// The addresses below `/console` and their methods, for `Allow`.
+/// The routes below `/console` and their methods, for `Allow`.
 pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
     let pages = pages::addresses().map(|address| (address.path, address.methods()));
     let assets = assets::ASSETS.iter().map(|(path, _)| (*path, "GET"));
@@ -92,7 +92,7 @@ pub fn routes(admin: AdminState, api: Arc<BoxEndpoint<'static, Response>>, https
         .around(|routes, request| async move {
             let words = Words::of(None, &request);
             match routes.call(request).await {
-                // The address has no page or cannot be parsed.
+                // The URL has no page or cannot be parsed.
                 Err(error) if matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST) => {
                     let refusal = Refusal::plain(error.status());
                     Ok(page::refused_without_session(&Request::default(), words, &refusal))

@@ -35,7 +35,7 @@ pub struct List {
     pub path: &'static str,
     /// The key of its name.
     pub title: &'static str,
-    /// The key of the text for an empty list.
+    /// The message key for an empty list.
     pub empty: &'static str,
     /// Whether it has priorities.
     pub priorities: bool,
@@ -109,7 +109,7 @@ pub async fn show(
     Ok(frame.page(&main))
 }
 
-/// The filters of the address, without the page.
+/// The filters of the URL, without the page.
 fn kept(visit: &Visit) -> Vec<(&'static str, &str)> {
     let names = ["q", "in", "priority", "days", "day", "state"];
     names.into_iter().map(|name| (name, visit.asked(name))).collect()

@@ -36,7 +36,7 @@ impl Times {
         html! { time datetime=(at.to_rfc3339()) { (self.text(at)) } }
     }
 
-    /// Same as [`Times::at`], as text.
+    /// Same as [`Times::at`], as a string.
     pub fn text(&self, at: DateTime<Utc>) -> String {
         let (local, today) = (at.with_timezone(&self.zone), self.now.with_timezone(&self.zone));
         let clock = self.clock(local.hour(), local.minute());

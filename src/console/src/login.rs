@@ -20,7 +20,7 @@ use crate::{csrf, page, session};
 /// Maximum size of the form in bytes. It may carry another form, with longer field names.
 const LIMIT: usize = 2 * FORM_LIMIT;
 
-/// The addresses that need a session. The sign-in form does not.
+/// The routes that need a session. The sign-in form does not.
 pub const ADDRESSES: &[Address] = &[
     Address::post("/logout", log_out),
     Address::post("/language", choose_language),
@@ -249,7 +249,7 @@ fn login_form(words: Words, about: &SignInForm<'_>) -> Markup {
             @if let Some(kept) = about.kept { (kept.hidden()) }
             button.main type="submit" { (words.say("log-in")) }
         }
-        // A link to another address would lose the carried form.
+        // A link to another URL would lose the carried form.
         @if about.kept.is_none() { p.language {
             a href={ "/console/login" (there) } lang=(other.tag()) hreflang=(other.tag()) {
                 (Words(other).say("language"))

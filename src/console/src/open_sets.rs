@@ -64,7 +64,7 @@ pub fn choice(visit: &Visit, sets: &[OpenSet], otherwise: &str) -> Markup {
     } }
 }
 
-/// The name of a change set: its comment, else a text with the end of its id.
+/// The name of a change set: its comment, else a label with the end of its id.
 pub fn name(unnamed: &str, set: &OpenSet) -> String {
     let short: String = set
         .id

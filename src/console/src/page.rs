@@ -283,7 +283,7 @@ pub fn see(address: &str) -> Response {
     response
 }
 
-/// An address from a form if it is a page of the console, else `/console`.
+/// A URL from a form if it is a page of the console, else `/console`.
 pub fn own_address(address: &str) -> &str {
     let is_own = address == "/console" || address.starts_with("/console/") || address.starts_with("/console?");
     let is_plain = address.bytes().all(|byte| byte.is_ascii_graphic()) && !address.contains(['\\', '#']);

@@ -1,4 +1,4 @@
-//! Collects the addresses of all pages.
+//! Collects the routes of all pages.
 
 use poem::Route;
 
@@ -11,7 +11,7 @@ use crate::{
 use crate::{history, notices, setup, statements, today};
 use crate::{tryout, vocabulary, vocabulary_add, vocabulary_concepts};
 
-/// The addresses by page.
+/// The routes by page.
 const PAGES: &[&[Address]] = &[
     board::ADDRESSES,
     call::ADDRESSES,
@@ -39,7 +39,7 @@ const PAGES: &[&[Address]] = &[
     today::ADDRESSES,
 ];
 
-/// The addresses of all pages.
+/// The routes of all pages.
 pub fn addresses() -> impl Iterator<Item = &'static Address> {
     PAGES.iter().copied().flatten()
 }

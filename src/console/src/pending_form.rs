@@ -1,7 +1,7 @@
 //! Form input of a person whose session ended. It is carried through the sign-in, and the person can then send it again.
 //!
-//! The input is only in hidden fields of the pages, never in an address, a log or the database. Only forms of this server are
-//! carried: a form of another site must not wait behind the sign-in for a click.
+//! The input is only in hidden fields of the pages, never in a URL, a log or the database. Only forms of this server
+//! are carried: a form of another site must not wait behind the sign-in for a click.
 
 use maud::{Markup, html};
 use poem::http::{StatusCode, Uri};
@@ -13,7 +13,7 @@ use crate::{csrf, page, session};
 
 /// Prefix of the names of carried fields.
 const PREFIX: &str = "kept-";
-/// The field with the address that the form was sent to.
+/// The field with the URL that the form was sent to.
 const TO: &str = "kept_to";
 /// Forms without input.
 const IDLE: [&str; 2] = ["/console/logout", "/console/language"];

@@ -3,7 +3,7 @@
 use poem::http::StatusCode;
 use web::problem::{Code, Problem};
 
-/// A status and the texts of the problem.
+/// A status and the messages of the problem.
 #[derive(Debug)]
 pub struct Refusal {
     pub status: StatusCode,

@@ -1,4 +1,4 @@
-//! An address of the console: its path, and the handlers of GET and POST.
+//! A route of the console: its path, and the handlers of GET and POST.
 
 use futures_util::future::BoxFuture;
 use poem::{EndpointExt as _, RouteMethod};
@@ -10,7 +10,7 @@ use crate::visit::{Answer, Visit};
 /// A page: a function of a visit.
 pub type Page = for<'a> fn(&'a Visit) -> BoxFuture<'a, Answer>;
 
-/// An address below `/console` with its handlers.
+/// A route below `/console` with its handlers.
 #[derive(Clone, Copy)]
 pub struct Address {
     /// The path in poem's syntax: `/calls/:id`.
@@ -32,7 +32,7 @@ impl Address {
         Self { path, get, post }
     }
 
-    /// A page whose form is sent to the same address.
+    /// A page whose form is sent to the same URL.
     pub const fn both(path: &'static str, shown: Page, sent: Page) -> Self {
         let (get, post) = (Some(shown), Some(sent));
         Self { path, get, post }

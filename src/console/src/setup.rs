@@ -42,7 +42,7 @@ const STEPS: [SetupStep; 5] = [
     },
     SetupStep {
         key: "setup-address",
-        checks: &["public address"],
+        checks: &["public URL"],
         groups: &[],
     },
     SetupStep {
@@ -193,7 +193,7 @@ fn card(visit: &Visit, business: &Business, step: &SetupStep, findings: &[&Value
     } }
 }
 
-/// The texts to copy to Vapi for this business.
+/// The settings to copy to Vapi for this business.
 fn for_vapi(visit: &Visit, business: &Business, found: &Value) -> Markup {
     let words = visit.words;
     let mut all = found["vapi"].as_array().into_iter().flatten();

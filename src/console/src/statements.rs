@@ -76,14 +76,14 @@ async fn read(visit: &Visit, business: &Business, first: NaiveDate) -> Result<Va
     visit.read(&path(business, first), &[]).await
 }
 
-/// The first day of the month that the address names.
+/// The first day of the month that the URL names.
 fn month(visit: &Visit) -> Result<Option<NaiveDate>, Problem> {
     let asked = visit.asked("month");
     if asked.is_empty() {
         return Ok(None);
     }
     let first = format!("{asked}-01").parse().ok().filter(|_| asked.len() == 7);
-    let wrong = || Problem::invalid_parameter("month", "`month` must be a month, as `2026-11`.");
+    let wrong = || Problem::invalid_parameter("month", "`month` must be a month, such as `2026-11`.");
     first.map(Some).ok_or_else(wrong)
 }
 

@@ -54,7 +54,7 @@ impl Day {
             "" => today,
             "yesterday" => today.pred_opt().unwrap_or(today),
             text => read(text).ok_or_else(|| {
-                Problem::invalid_parameter("day", "`day` must be a date, as `2026-11-28`, or `yesterday`.")
+                Problem::invalid_parameter("day", "`day` must be a date, such as `2026-11-28`, or `yesterday`.")
             })?,
         };
         let text = date.to_string();

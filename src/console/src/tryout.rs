@@ -1,7 +1,7 @@
 //! Try: the decision about a call that a person types or pastes, with the current rules, any revision or an open change set.
 //! Nothing is stored and nobody is notified.
 //!
-//! A short input is part of the address, which can be sent to somebody. A long input or a Vapi message is sent as a form.
+//! A short input is part of the URL, which can be sent to somebody. A long input or a Vapi message is sent as a form.
 
 use chrono::{DateTime, NaiveDateTime, TimeZone as _, Utc};
 use futures_util::future::BoxFuture;

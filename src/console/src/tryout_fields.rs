@@ -1,16 +1,16 @@
-//! The fields of Try, from its form or its address, and their faults.
+//! The fields of Try, from its form or its URL, and their faults.
 
 use maud::{Markup, html};
 
 use crate::field::fault;
 use crate::visit::Visit;
 
-/// The names of the fields, in the form and in the address.
+/// The names of the fields, in the form and in the URL.
 const FIELDS: [&str; 7] = ["said", "set", "revision", "at", "language", "postal_code", "city"];
-/// Maximum length of an address; servers and mail programs cut longer ones.
+/// Maximum length of a URL; servers and mail programs cut longer ones.
 const MAX_ADDRESS: usize = 1_500;
 
-/// The input: the fields of the form or of the address.
+/// The input: the fields of the form or of the URL.
 pub struct Try<'a> {
     pub visit: &'a Visit,
     pub is_form: bool,
@@ -25,7 +25,7 @@ impl Try<'_> {
         }
     }
 
-    /// The address with the same input, if it is short enough.
+    /// The URL with the same input, if it is short enough.
     pub fn address(&self) -> Option<String> {
         let pairs: Vec<(&str, &str)> = FIELDS.iter().map(|name| (*name, self.field(name))).collect();
         let address = self.visit.link("/try", &pairs);
@@ -37,7 +37,7 @@ impl Try<'_> {
 pub struct Wrong {
     pub field: &'static str,
     pub text: String,
-    /// Whether the text is from the API and therefore in English.
+    /// Whether the message is from the API and therefore in English.
     pub is_english: bool,
 }
 

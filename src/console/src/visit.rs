@@ -62,7 +62,7 @@ impl Visit {
         Role::named(&self.key.role).is_some_and(|own| own.includes(Role::Admin, true))
     }
 
-    /// An address of the console, with the business that the person chose.
+    /// A URL of the console, with the business that the person chose.
     pub fn link(&self, path: &str, pairs: &[(&str, &str)]) -> String {
         let mut all = pairs.to_vec();
         let rulebook = self.asked("rulebook");

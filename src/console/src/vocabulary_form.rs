@@ -13,7 +13,7 @@ use crate::visit::Visit;
 use crate::vocabulary_concepts::{concept_name, language_name};
 use crate::vocabulary_save::SaveError;
 
-/// The fields of the form: from the sent form, or from the address that opened it.
+/// The fields of the form: from the sent form, or from the URL that opened it.
 pub struct Entry<'a> {
     pub visit: &'a Visit,
     pub is_form: bool,

@@ -2,7 +2,7 @@
 //! response that leaves the call as it would be without Ringbook.
 //!
 //! A permanent failure repeats on every try: the database rejects what the message would write, or the work panics. If
-//! the database is away, slow, full or locked, the error is returned instead, and nothing is dead-lettered.
+//! the database is unavailable, slow, full or locked, the error is returned instead, and nothing is dead-lettered.
 
 pub mod unparsed;
 
@@ -102,7 +102,7 @@ async fn poisoned(
                 reason(error)
             ),
             what_to_do: "List them with `GET /admin/v1/webhook-events?state=poisoned`; the log has the cause at `message_failed`. \
-                When it is mended, `POST /admin/v1/webhook-events/ID/replay`, with the id from that list, takes one in."
+                Once the cause is fixed, replay each with `POST /admin/v1/webhook-events/ID/replay`."
                 .to_owned(),
         };
         notices::raise(&tx, notice, intake.clock.now(), intake.clock.new_id()).await?;

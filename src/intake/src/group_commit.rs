@@ -226,7 +226,8 @@ impl Drop for CommitTurn {
 
 impl CommitQueue {
     /// The messages of the next transaction, in the order of their calls: at most half of those in flight, so that the
-    /// others are decided while the database works. All of them would make server and database wait for each other.
+    /// others are decided while the database works. If it took all of them, the server and the database would wait for
+    /// each other.
     fn take(&mut self) -> Vec<QueuedMessage> {
         let most = self.in_flight.div_ceil(2).clamp(1, MAX_MESSAGES);
         let mut keys = HashSet::new();

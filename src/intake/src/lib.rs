@@ -4,8 +4,8 @@
 //! A message passes these modules in order: [`receive`] is the route, [`auth`] authenticates, [`parse`] parses, and
 //! [`deadline`] gives recording two seconds. [`group_commit`] shares transactions between messages, [`message_transaction`] is the
 //! transaction of one message, and [`evaluate`] decides by the rulebook. [`answer`] writes the response.
-//! [`dead_letter`] stores messages that can never be recorded. [`offline`] answers while the database is away, and
-//! [`commit_race`] ensures that a message gets exactly one of the two responses.
+//! [`dead_letter`] stores messages that can never be recorded. [`offline`] answers while the database is unavailable,
+//! and [`commit_race`] ensures that a message gets exactly one of the two responses.
 
 pub mod answer;
 #[cfg(test)]

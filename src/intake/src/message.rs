@@ -93,7 +93,7 @@ pub enum Disposition {
     Duplicate,
     /// A repeat with another body.
     Amendment,
-    /// Stored in the spool, because the database is away or too slow.
+    /// Stored in the spool, because the database is unavailable or too slow.
     Spooled,
     /// Answered but not recorded: the database and the spool both failed.
     Unrecorded,

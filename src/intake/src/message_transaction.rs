@@ -58,8 +58,8 @@ pub(super) async fn attempt(
         if precomputed.is_some() || !evaluate::runs_scripts(&rulebook, message) {
             break (tx, head, rulebook);
         }
-        // Nothing decided yet, or another revision did: decide outside the transaction, and inside it only after
-        // repeated edits.
+        // There is no decision by this revision yet: decide outside the transaction, or inside it if the head keeps
+        // changing.
         tries += 1;
         if tries < MAX_ATTEMPTS {
             tx.rollback().await?;

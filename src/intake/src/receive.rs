@@ -47,7 +47,7 @@ const DEGRADED: &str = "x-ringbook-degraded";
 pub struct Webhook {
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
-    /// Records and answers messages.
+    /// Records a message and answers it before its deadline.
     pub deadline: Arc<Deadline>,
     /// The rate limits of each client address.
     pub limiter: Arc<RateLimiter>,
@@ -333,7 +333,7 @@ fn refused(error: &NotRecorded) -> Problem {
     Problem::unavailable(error, RETRY_AFTER_S)
 }
 
-/// The database is away, or took too long.
+/// The database is unavailable, or took too long.
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not return the webhook settings of the rulebook")]
 struct TooLate;

@@ -1,4 +1,4 @@
-//! Runs periodic work on one instance at a time, even if the instance that ran it last is gone.
+//! Runs periodic work on one instance at a time, even if the instance that ran it last has crashed.
 //!
 //! The lease is renewed while the work runs, and then kept until the next run is due. The first instance that polls
 //! after that does the work. An instance that stops releases the lease.

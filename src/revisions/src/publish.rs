@@ -105,7 +105,7 @@ pub enum PublishError {
     #[error("revision {0} does not exist")]
     UnknownRevision(i64),
     /// The head is not the expected revision.
-    #[error("the head is not revision {seen}: it is revision {current}")]
+    #[error("the head is revision {current}, not {seen}")]
     HeadMoved {
         /// The expected head.
         seen: i64,

@@ -192,8 +192,8 @@ fn quarantined(rulebook_id: Uuid, row: &Model) -> Notice {
             row.faults, row.runs
         ),
         what_to_do:
-            "Try it with `test_script` on the facts of a degraded decision and publish a corrected one, which runs at \
-             once; or let it out with `release_script`."
+            "Try it with `test_script` on the facts of a degraded decision and publish a corrected script, which runs \
+             immediately; or release it with `release_script`."
                 .to_owned(),
     }
 }

@@ -37,8 +37,8 @@ pub(super) fn database_file_check(settings: &Settings) -> impl Fn() -> BoxFuture
                 .map(|file| file.display().to_string())
                 .unwrap_or_default();
             Err(format!(
-                "the database file {shown} was moved away or replaced while it is open: what is written goes into the old one; \
-                 stop the server, put the file back, start it again"
+                "the database file {shown} was moved or replaced while it is open, and writes go to the old file: stop the \
+                 server, put the file back, start it again"
             ))
         };
         Box::pin(std::future::ready(outcome))

@@ -1,5 +1,5 @@
-//! Starts while the database is away: opens pools and the spool, and runs migrations and setup when the database is
-//! back.
+//! Starts while the database is unavailable: opens pools and the spool, and runs migrations and setup once the database
+//! is back.
 
 use std::sync::Arc;
 
@@ -68,8 +68,8 @@ impl MakeReady {
         Ok(first_start::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
     }
 
-    /// The database gate of the messages, and the new secrets. If the database is away, the setup runs when it is back. That
-    /// requires snapshots, with which messages can be answered meanwhile; without any the start fails.
+    /// The database gate of the messages, and the new secrets. If the database is unavailable, the setup runs when it
+    /// is back. That requires snapshots, with which messages can be answered meanwhile; without any the start fails.
     pub async fn gate(
         self,
         reached: DatabaseAtStart,
@@ -123,7 +123,7 @@ pub(super) async fn open_spool(settings: &Settings, key: &SecretKey) -> Spool {
         Ok(spool) => spool,
         Err(error) => {
             telemetry::log_cause("spool", &error);
-            tracing::error!("there is no spool: while the database is away, messages are rejected");
+            tracing::error!("there is no spool: while the database is unavailable, messages are rejected");
             Spool::off()
         }
     }

@@ -103,7 +103,7 @@ fn quotes(text: &mut String, name: &str, money: &MoneyChange) {
         money.quotes, money.changed, money.dearer, money.cheaper
     );
     if money.taxes_only > 0 {
-        let _ = write!(count, "; of {} only the taxes", money.taxes_only);
+        let _ = write!(count, "; {} only in their taxes", money.taxes_only);
     }
     line(text, name, &count);
     let sums = format!(
@@ -244,7 +244,7 @@ mod tests {
         let mut text = String::new();
         quotes(&mut text, "Quotes", &money);
         assert!(
-            text.contains("0 change: 0 dearer, 0 cheaper; of 2 only the taxes"),
+            text.contains("0 change: 0 dearer, 0 cheaper; 2 only in their taxes"),
             "{text}"
         );
     }

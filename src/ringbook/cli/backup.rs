@@ -196,20 +196,23 @@ fn bring_key(settings: &Settings, backup: &Path) -> Result<String> {
             Ok(format!("\nIts key is in {}.", wanted.display()))
         }
         Some(brought) if key_text(settings)? != brought.trim() => Ok(format!(
-            "\nIts key, in {}, is not the one that this server uses: no stored secret can be decrypted. Set RINGBOOK_SECRET_KEY to it.",
+            "\nIts key, in {}, is not the key that this server uses: no stored secret can be decrypted. Set RINGBOOK_SECRET_KEY to it.",
             kept.display()
         )),
         Some(_) => Ok(String::new()),
         None if there => Ok(String::new()),
         None => Ok(format!(
-            "\nThere is no key here: put the one that belongs to this backup into {}, or set RINGBOOK_SECRET_KEY, before you \
-             start the server. A new one opens none of the stored secrets.",
+            "\nThere is no encryption key here: put the key of this backup into {}, or set RINGBOOK_SECRET_KEY, before you \
+             start the server. A new key cannot decrypt the stored secrets.",
             wanted.display()
         )),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "where programs are is no setting of ours")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the location of programs is not a setting of Ringbook"
+)]
 fn search_path() -> String {
     std::env::var("PATH").unwrap_or_default()
 }

@@ -17,7 +17,7 @@ use intake::auth::access::DEFAULT_RULEBOOK;
 /// The options of the check.
 #[derive(Debug, clap::Args)]
 pub struct Doctor {
-    /// Also query a running server at this address; without a scheme it is http
+    /// Also query a running server at this URL; the default scheme is http
     #[arg(long, value_parser = super::server_address)]
     url: Option<String>,
     /// As JSON
@@ -44,7 +44,7 @@ pub async fn doctor(settings: &Settings, how: &Doctor) -> Result<ExitCode> {
         let shown = report.assistants.iter().find(|one| one.rulebook == DEFAULT_RULEBOOK);
         parts.extend(shown.or(report.assistants.first()).map(RecommendedAssistant::text));
         if report.assistants.len() > 1 {
-            parts.push("`--json` has those of the other rulebooks.".to_owned());
+            parts.push("`--json` prints the assistants of all rulebooks.".to_owned());
         }
         parts.join("\n\n")
     })?;

@@ -35,7 +35,7 @@ pub struct Reconcile {
 
 /// Parses a duration with its unit.
 fn time(text: &str) -> Result<TimeDelta, String> {
-    let expected = "a whole number with its unit, as 90m, 24h or 7d, of at most 365d";
+    let expected = "a whole number with its unit, such as 90m, 24h or 7d, of at most 365d";
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(expected)?;
     let number: i64 = number.parse().map_err(|_| expected)?;
     let time = match unit {

@@ -33,7 +33,7 @@ use rules::{
     vocabulary::did_you_mean,
 };
 
-/// Maximum number of faults to print: nobody reads more, and a folder may come from a stranger.
+/// Maximum number of faults to print: nobody reads more, and a folder may come from an untrusted source.
 const MAX_FAULTS: usize = 1_000;
 
 /// The actions on a rulebook.

@@ -99,7 +99,7 @@ fn schema(row: &FactMapping, rows: &RowSet) -> Value {
             "A number to call back, only when it is not the one that the caller calls from.",
         ),
         FactKind::Email => ("string", "As spelled by the caller."),
-        FactKind::Time => ("string", "RFC 3339, or a local time as 2026-12-24T17:00."),
+        FactKind::Time => ("string", "RFC 3339, or a local time such as 2026-12-24T17:00."),
         FactKind::Text => ("string", "In the caller's own words."),
     };
     json!({"type": kind, "description": description})

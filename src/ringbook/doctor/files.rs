@@ -30,7 +30,7 @@ fn spool(settings: &Settings, found: &mut Findings) {
     if settings.spool_size_mb == 0 {
         found.warning(
             CHECK,
-            "it is disabled: while the database is away, messages are rejected",
+            "it is disabled: while the database is unavailable, messages are rejected",
             "Set RINGBOOK_SPOOL_SIZE_MB.",
         );
         return;

@@ -2,8 +2,8 @@
 //! migrates nothing and sends no SMS message.
 //!
 //! [`server`] queries a running server, [`files`] checks this machine, [`database`] the database and its contents,
-//! [`web`] the public address, and [`vapi`] and [`twilio`] our configuration at these services. [`assistant`]
-//! recommends what to configure for the voice agent.
+//! [`web`] the public URL, and [`vapi`] and [`twilio`] our configuration at these services. [`assistant`] recommends
+//! what to configure for the voice agent.
 
 pub mod assistant;
 pub mod database;
@@ -189,7 +189,7 @@ pub async fn examine_running(own: &Running) -> Report {
     found.report()
 }
 
-/// Checks the public address, Vapi and Twilio.
+/// Checks the public URL, Vapi and Twilio.
 async fn outside(
     settings: &Settings,
     url: Option<&str>,
@@ -233,8 +233,8 @@ fn whose(settings: &Settings) -> String {
         None => "PostgreSQL".to_owned(),
     };
     format!(
-        "those of this shell and of ringbook.toml in {folder}: database {database}, address {}. Run this as the server runs \
-         (its user, folder and environment) to check what it has",
+        "those of this shell and of ringbook.toml in {folder}: database {database}, address {}. Run this with the \
+         server's user, folder and environment to check the server's settings",
         settings.listen
     )
 }

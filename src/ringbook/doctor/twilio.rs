@@ -132,7 +132,7 @@ async fn examine_one(
                 Ok(url) => ask(request(url.as_str()))
                     .await
                     .map(|answered| number_of(settings, &answered, code, found)),
-                Err(_) => Err("TWILIO_BASE_URL is not a valid address"),
+                Err(_) => Err("TWILIO_BASE_URL is not a valid URL"),
             }
         }
         Sender::MessagingService(sid) => {

@@ -1,4 +1,4 @@
-//! Checks whether Vapi and Twilio can reach this server at its public address.
+//! Checks whether Vapi and Twilio can reach this server at its public URL.
 
 use reqwest::Client;
 
@@ -6,18 +6,18 @@ use super::{Findings, ask, get};
 use crate::settings::Settings;
 use base::clock::Clock;
 
-const CHECK: &str = "public address";
+const CHECK: &str = "public URL";
 const MEGABYTE: usize = 1_000_000;
 /// The size of a long call's report. By default nginx accepts 1 MB.
 const LARGE_REPORT: usize = 4 * MEGABYTE;
 
-/// Queries the server's liveness at its public address.
+/// Queries the server's liveness at its public URL.
 pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &mut Findings) {
     let Some(url) = &settings.public_url else {
         found.warning(
             CHECK,
-            "RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a message arrived, and the address for Vapi cannot be checked",
-            "Set it to the https address of this server.",
+            "RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a message arrived, and the URL for Vapi cannot be checked",
+            "Set it to the https URL of this server.",
         );
         return;
     };
@@ -31,7 +31,7 @@ pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &
     match ask(get(http, &format!("{url}/health/live"))).await {
         Ok(answered) if answered.status == 200 && answered.json["status"] == "live" => {
             found.ok(CHECK, format!("{url} leads to a Ringbook server"));
-            found.clock("the public address", answered.date, clock);
+            found.clock("the public URL", answered.date, clock);
             large_reports(url, http, found).await;
         }
         Ok(answered) => found.wrong(

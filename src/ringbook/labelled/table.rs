@@ -1,4 +1,5 @@
-//! How many labelled calls were decided correctly, by type, with 95 % confidence intervals and the ids of the others.
+//! How many labelled calls were decided correctly, by type, with 95 % confidence intervals and the ids of the calls
+//! that were not.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -143,7 +143,7 @@ fn postgres(value: &str) -> Result<(), ExpectedClause> {
 
 /// The URL of a web server, without its trailing slash.
 pub fn url(value: &str) -> Result<String, ExpectedClause> {
-    let expected = "an address such as https://ringbook.example.com";
+    let expected = "a URL such as https://ringbook.example.com";
     let uri = Uri::from_str(value).map_err(|_| expected)?;
     if !matches!(uri.scheme_str(), Some("http" | "https"))
         || uri.host().is_none_or(str::is_empty)

@@ -280,5 +280,5 @@ fn day_number(day: &str) -> Option<usize> {
 
 fn no_day(day: &str) -> String {
     let hint = super::vocabulary::did_you_mean(day, DAYS.into_iter());
-    format!("`{day}` is no day: use monday to sunday{hint}")
+    format!("`{day}` is not a day: use monday to sunday{hint}")
 }

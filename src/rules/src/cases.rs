@@ -28,7 +28,7 @@ pub struct CaseResult {
     pub code: String,
     /// Whether everything is as expected.
     pub passed: bool,
-    /// Every place that differs.
+    /// The differences.
     pub mismatches: Vec<Mismatch>,
     /// The actual decision.
     pub decision: Decision,

@@ -131,7 +131,7 @@ impl<'a> Check<'a> {
                 row,
                 "currency",
                 "bad_currency",
-                "expected the ISO 4217 code of a currency with two decimals, as CAD",
+                "expected the ISO 4217 code of a currency with two decimals, such as CAD",
             );
         }
         if row.time_zone.parse::<chrono_tz::Tz>().is_err() {
@@ -141,16 +141,15 @@ impl<'a> Check<'a> {
                 row,
                 "time_zone",
                 "bad_time_zone",
-                format!("`{}` is no IANA time zone{hint}", row.time_zone),
+                format!("`{}` is not an IANA time zone{hint}", row.time_zone),
             );
         }
         let sound = |code: &String| (2..=3).contains(&code.len()) && code.chars().all(|c| c.is_ascii_lowercase());
         if let Some(region) = &row.region
             && kinds::phone::region(Some(region), "").is_none()
         {
-            let text = format!(
-                "`{region}` is no country that telephone numbers are known of: expected its ISO 3166 code, as CA"
-            );
+            let text =
+                format!("`{region}` is not a country with known phone numbers: expected an ISO 3166 code, such as CA");
             self.add(row, "region", "bad_region", text);
         }
         if row.languages.is_empty() || !row.languages.iter().all(sound) {
@@ -229,7 +228,7 @@ impl<'a> Check<'a> {
                     row,
                     "pointers",
                     "bad_pointer",
-                    format!("\"{pointer}\" is no JSON pointer: expected \"/a/b\""),
+                    format!("\"{pointer}\" is not a JSON pointer: expected \"/a/b\""),
                 );
             }
         }
@@ -283,7 +282,8 @@ impl<'a> Check<'a> {
 
     fn word<R: Row>(&mut self, row: &R, column: &str, word: &str) {
         if !words::is_sound(word) {
-            let text = format!("\"{word}\" is no word: it must begin with a letter or digit, and `*` may only end it");
+            let text =
+                format!("\"{word}\" is not a word: it must begin with a letter or digit, and `*` may only end it");
             self.add(row, column, "bad_word", text);
         }
     }
@@ -348,7 +348,7 @@ impl<'a> Check<'a> {
                     row,
                     "quantity_fact",
                     "wrong_type",
-                    format!("the fact `{name}` is no number"),
+                    format!("the fact `{name}` is not a number"),
                 ),
             }
         }

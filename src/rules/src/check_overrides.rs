@@ -23,7 +23,7 @@ impl<'a> Check<'a> {
         let mut time = |column: &str, text: &str| {
             let read = wall_clock::parse(text).filter(|_| text.len() == "2026-12-24T17:00".len());
             if read.is_none() {
-                let text = "expected a local date and time, as \"2026-12-24T17:00\"";
+                let text = "expected a local date and time, such as \"2026-12-24T17:00\"";
                 self.add(row, column, "bad_time", text);
             }
             read

@@ -87,7 +87,7 @@ impl<'a> Check<'a> {
                 row,
                 "expect",
                 "bad_pointer",
-                format!("\"{pointer}\" is no JSON pointer: expected \"/price/from\""),
+                format!("\"{pointer}\" is not a JSON pointer: expected \"/price/from\""),
             );
         }
     }
@@ -135,22 +135,27 @@ impl<'a> Check<'a> {
             .as_deref()
             .is_some_and(|text| wall_clock::parse(text).is_none())
         {
-            let text = "expected a local date and time, as \"2026-11-23T08:00\"";
+            let text = "expected a local date and time, such as \"2026-11-23T08:00\"";
             self.add(row, "rotation_from", "bad_time", text);
         }
         let quiet = [("quiet_from", &row.quiet_from), ("quiet_until", &row.quiet_until)];
         for (column, text) in quiet {
             if text.as_deref().is_some_and(|text| minutes(text).is_none()) {
-                self.add(row, column, "bad_hours", "expected a time of day, as \"21:00\"");
+                self.add(row, column, "bad_hours", "expected a time of day, such as \"21:00\"");
             }
         }
         match (&row.quiet_from, &row.quiet_until) {
-            (Some(_), None) => self.add(row, "quiet_until", "missing", "quiet hours need an end, as \"07:00\""),
+            (Some(_), None) => self.add(
+                row,
+                "quiet_until",
+                "missing",
+                "quiet hours need an end, such as \"07:00\"",
+            ),
             (None, Some(_)) => self.add(
                 row,
                 "quiet_from",
                 "missing",
-                "quiet hours need a beginning, as \"21:00\"",
+                "quiet hours need a beginning, such as \"21:00\"",
             ),
             (Some(from), Some(until)) if minutes(from) == minutes(until) && minutes(from).is_some() => {
                 self.add(
@@ -225,7 +230,12 @@ impl<'a> Check<'a> {
         }
         for row in rows.contacts.values().map(|stored| &stored.row) {
             if !is_phone(&row.phone) {
-                self.add(row, "phone", "bad_phone", "expected an E.164 number, as +15145550100");
+                self.add(
+                    row,
+                    "phone",
+                    "bad_phone",
+                    "expected an E.164 number, such as +15145550100",
+                );
             }
             let language = BTreeMap::from([(row.language.clone(), String::new())]);
             self.labels(row, "language", &language, false);
@@ -240,7 +250,7 @@ impl<'a> Check<'a> {
                     row,
                     "postal_prefixes",
                     "bad_prefix",
-                    "expected letters and digits only, as J4",
+                    "expected letters and digits only, such as J4",
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! Compiles the rows of one revision into a [`Rulebook`] that decides, or returns every fault with its place. A
+//! Compiles the rows of one revision into a [`Rulebook`] that decides, or returns every fault with its position. A
 //! rulebook never changes and is cheap to share in an `Arc`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -250,7 +250,8 @@ impl RuleCompiler<'_, '_> {
         let mut rules = Vec::new();
         for stored in R::table(self.rows).values() {
             if is_abandoned() {
-                self.faults.push(internal("compiling was stopped: its client has gone"));
+                self.faults
+                    .push(internal("compiling was stopped: its client disconnected"));
                 break;
             }
             let (rank, condition, services) = parts(&stored.row);

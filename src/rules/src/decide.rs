@@ -59,7 +59,7 @@ pub struct CountedDecision {
 /// The fault of a tool's script that failed or was left out.
 #[derive(Debug)]
 pub struct ToolFault {
-    /// The reason and the place.
+    /// The reason and the position.
     pub fault: script::ScriptFault,
     /// Whether the script ran and failed; false if it was left out.
     pub ran: bool,
@@ -347,7 +347,7 @@ impl<'a> Deciding<'a> {
             if let Some(group) = &adjustment.stacking_group
                 && !groups.insert(group)
             {
-                let did = format!("left out: another of the group {group} came first");
+                let did = format!("left out: an earlier adjustment of the group {group} applies");
                 self.trace
                     .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
                 continue;
@@ -369,7 +369,7 @@ impl<'a> Deciding<'a> {
             Some((name, Some(Fact::Number(number)))) if *number > Decimal::ZERO => {
                 (Some(*number), format!("base price times {name} {}", number.normalize()))
             }
-            Some((name, _)) => (None, format!("base price for one: {name} is not known")),
+            Some((name, _)) => (None, format!("base price per unit: {name} is unknown")),
         };
         let factor = known.unwrap_or(Decimal::ONE);
         let Some(base) = price::both(super::rows::AdjustmentKind::Multiply, factor, (from, to)) else {
@@ -401,11 +401,11 @@ impl<'a> Deciding<'a> {
         let after = match effect {
             Effect::Changed(after) => after,
             Effect::Besides(after) => {
-                did.push_str("; it comes once for the job, besides the price of one");
+                did.push_str("; it is added once for the job, besides the price per unit");
                 after
             }
             Effect::LeftOut => {
-                let did = format!("left out: {did}, but it is for the whole job, of which the quantity is not known");
+                let did = format!("left out: {did}, but it is for the whole job, and the quantity is unknown");
                 self.trace
                     .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
                 return Some(before);

@@ -103,11 +103,7 @@ impl Mappings {
                         let Some(heard) = heard.flatten() else {
                             return Some(fact);
                         };
-                        note(
-                            notes,
-                            row,
-                            format!("{pointer} holds something else than the caller said"),
-                        );
+                        note(notes, row, format!("{pointer} differs from the caller's words"));
                         return Some(heard);
                     }
                     // Another output of that name may hold the value itself.
@@ -193,7 +189,7 @@ impl Mappings {
                     note(&mut notes, mapping, format!("it was not read: {why}"));
                 }
                 (Err(why), _) => {
-                    let text = format!("this is no value of the fact `{name}`: {why}");
+                    let text = format!("this is not a value of the fact `{name}`: {why}");
                     faults.push((name.clone(), text));
                 }
             }

@@ -41,7 +41,7 @@ pub struct ExtractedFacts {
 pub struct Note {
     /// The name of the fact.
     pub fact: String,
-    /// The reason and the place.
+    /// The reason and the position.
     pub why: String,
 }
 

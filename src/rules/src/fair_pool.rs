@@ -90,8 +90,8 @@ thread_local! {
     static ABANDONED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
-/// Whether the work on this thread was abandoned: its client has gone, or got a response without it. Nobody reads the
-/// result, so the work may end in any way.
+/// Whether the work on this thread was abandoned: its client disconnected, or got a response without it. Nobody reads
+/// the result, so the work may end in any way.
 #[must_use]
 pub fn is_abandoned() -> bool {
     ABANDONED.with_borrow(|flag| flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)))
@@ -338,7 +338,7 @@ mod tests {
             end.send(is_abandoned()).unwrap();
         });
         let mut going = Box::pin(going);
-        // The work starts, and then its client goes.
+        // The work starts, and then its client disconnects.
         assert!(futures_util::poll!(going.as_mut()).is_pending());
         begun.recv().unwrap();
         drop(going);

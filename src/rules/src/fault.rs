@@ -1,4 +1,4 @@
-//! Faults in a rulebook's rows, each with its place.
+//! Faults in a rulebook's rows, each with its position.
 
 use serde::Serialize;
 

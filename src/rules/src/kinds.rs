@@ -87,7 +87,7 @@ impl ValueReader {
             FactKind::Text => in_text().map(Fact::Text),
             FactKind::Number => number(value).map(Fact::Number),
             FactKind::Boolean => boolean(value).map(Fact::Boolean).ok_or("it is neither yes nor no"),
-            FactKind::Time => self.time(value).map(Fact::Time).ok_or("it is no instant"),
+            FactKind::Time => self.time(value).map(Fact::Time).ok_or("it is not an instant"),
             FactKind::Phone => in_text()
                 .and_then(|text| phone::phone(&text, self.region))
                 .map(Fact::Text),
@@ -168,7 +168,7 @@ impl ValueReader {
     }
 }
 
-const NO_TEXT: Refusal = "it is no text";
+const NO_TEXT: Refusal = "it is not a string";
 const NOT_KNOWN: Refusal = "it says that nothing is known";
 
 /// Whether values of this kind can be found in speech.
@@ -313,7 +313,7 @@ fn number(value: &Value) -> Result<Decimal, Refusal> {
             exact.map_err(|_| "it is too large")
         }
         Value::String(text) => number::number(text),
-        _ => Err("it is no number"),
+        _ => Err("it is not a number"),
     }
 }
 
@@ -337,7 +337,7 @@ fn boolean(value: &Value) -> Option<bool> {
 
 /// An email address, also in spoken form: "jean at exemple dot com".
 fn email(text: &str) -> Result<String, Refusal> {
-    const NONE: Refusal = "it is no address of electronic mail";
+    const NONE: Refusal = "it is not an email address";
     if text.chars().count() > 320 {
         return Err(NONE);
     }

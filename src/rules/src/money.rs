@@ -59,7 +59,7 @@ impl fmt::Display for Money {
 
 /// The error for a string that is not an amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected an amount with at most two decimals, as \"350.00\"")]
+#[error("expected an amount with at most two decimals, such as \"350.00\"")]
 pub struct NotMoney;
 
 impl FromStr for Money {
@@ -89,7 +89,7 @@ impl fmt::Display for Rate {
 
 /// The error for a string that is not a rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a number with at most six decimals, as \"1.3\"")]
+#[error("expected a number with at most six decimals, such as \"1.3\"")]
 pub struct NotARate;
 
 impl FromStr for Rate {

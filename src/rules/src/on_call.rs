@@ -152,7 +152,7 @@ impl Rulebook {
         let is_on_shift = |code: &&String| self.is_on(code, local, &covering);
         let up: Vec<String> = codes.iter().filter(is_on_shift).cloned().collect();
         if up.is_empty() {
-            let did = |code| format!("told although it is nobody's turn: {}", words(code));
+            let did = |code| format!("notified although nobody is on shift: {}", words(code));
             let steps = listed.iter().map(|code| step(code, did(code)));
             return (listed.to_vec(), steps.collect());
         }

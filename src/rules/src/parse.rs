@@ -101,7 +101,7 @@ fn fault(at: Position, problem: &'static str, text: String) -> TextFault {
 
 fn too_rich(at: Position, what: &str) -> TextFault {
     let text = format!(
-        "a condition cannot hold {what}: it knows facts, literals, == != < <= > >=, in [..], &&, ||, ! says(\"…\"), mentions(\"…\") and denies(\"…\"); use a script for more"
+        "a condition cannot contain {what}: it knows facts, literals, == != < <= > >=, in [..], &&, ||, ! says(\"…\"), mentions(\"…\") and denies(\"…\"); use a script for more"
     );
     fault(at, "too_rich", text)
 }
@@ -291,7 +291,8 @@ impl Compiler<'_, '_> {
             (FactKind::Time, Fact::Text(text)) => chrono::DateTime::parse_from_rfc3339(&text)
                 .map(|time| Fact::Time(time.to_utc()))
                 .map_err(|_| {
-                    let text = format!("`{name}` is an instant: compare it with one, as \"2026-12-24T17:00:00-05:00\"");
+                    let text =
+                        format!("`{name}` is an instant: compare it with one, such as \"2026-12-24T17:00:00-05:00\"");
                     fault(at, "wrong_type", text)
                 }),
             (kind, _) => {

@@ -110,7 +110,8 @@ mod tests {
             night("2026-11-01T02:00:00Z").as_deref(),
             Some("2026-11-01T12:00:00+00:00")
         );
-        // An end that is skipped is moved behind the gap; of a repeated one, the next occurrence counts.
+        // If the clock change skips the end, the quiet hours end after the gap; if it repeats the end, the next
+        // occurrence counts.
         assert_eq!(
             until("21:00", "02:30", "2026-03-08T06:59:00Z").as_deref(),
             Some("2026-03-08T07:00:00+00:00")

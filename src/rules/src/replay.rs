@@ -23,7 +23,7 @@ const RETRIES: usize = 2;
 /// A difference between the repeated decision and the stored one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
-    /// The place, as a JSON pointer.
+    /// The path, as a JSON pointer.
     pub place: String,
     /// The stored value; null if there is none.
     pub stored: Value,
@@ -34,7 +34,7 @@ pub struct Difference {
 /// The result of a replay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplayResult {
-    /// Every place that differs; empty if the bytes are the same.
+    /// The differences; empty if the bytes are the same.
     pub differences: Vec<Difference>,
     /// The new decision.
     pub decision: Value,

@@ -179,7 +179,10 @@ impl<'de> Deserialize<'de> for Resource {
         let name = String::deserialize(from)?;
         Self::named(&name).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|resource| resource.path()).collect();
-            D::Error::custom(format!("`{name}` is no resource; these are: {}", known.join(", ")))
+            D::Error::custom(format!(
+                "`{name}` is not a resource; the resources are: {}",
+                known.join(", ")
+            ))
         })
     }
 }

@@ -70,7 +70,7 @@ impl Rulebook {
         Some((calendar.hours_text(local.date()), calendar.open(local)))
     }
 
-    /// Whether a text contains one of the service's keywords.
+    /// Whether a string contains one of the service's keywords.
     #[must_use]
     pub fn mentions(&self, service: &Service, text: &str) -> bool {
         let folded = words::fold(text);

@@ -70,7 +70,7 @@ pub const CONDITIONS: &[(&str, &str)] = &[
     ),
     ("metres >= 12.5", "Numbers and instants in order: `<`, `<=`, `>`, `>=`."),
     ("area in [\"laval\", \"montreal\"]", "Is one of these."),
-    ("a && b", "Both; `a || b` is either, `!a` is not."),
+    ("a && b", "Both hold; `a || b`: one or both, `!a`: not."),
     (
         "says(\"flood*\")",
         "True now, at the caller's place: not denied, past, supposed or somebody else's. Accents and case do not matter.",

@@ -33,11 +33,11 @@ pub(super) struct AttemptResult {
     pub(super) turn: BreakerChange,
 }
 
-/// What an attempt of a rulebook that simulates says about itself.
+/// The detail of an attempt in a rulebook that simulates its SMS messages.
 const SIMULATES: &str = "the rulebook simulates its SMS messages";
 
-/// Records that SMS messages of one rulebook would have been sent, in the transaction that has locked them. Nothing is sent, so
-/// there is nothing to wait for between claim and result.
+/// Records that SMS messages of one rulebook would have been sent, in the transaction that has locked them. Nothing is
+/// sent, so there is nothing to wait for between claim and result.
 pub(super) async fn record_simulated(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -110,8 +110,8 @@ pub(super) fn report(
     shared.breaker(account, |breaker| breaker.report(&shared.settings.breaker, health, now))
 }
 
-/// Writes the result of an attempt. Returns whether this worker still held the fencing token. If the database is away,
-/// it retries for a while. After that the lease expires, and a worker searches for the SMS message.
+/// Writes the result of an attempt. Returns whether this worker still held the fencing token. If the database is
+/// unavailable, it retries for a while. After that the lease expires, and a worker searches for the SMS message.
 pub(super) async fn record_result(
     shared: &OutboxState,
     row: &Model,
@@ -172,7 +172,7 @@ async fn record_result_once(shared: &OutboxState, row: &Model, result: &AttemptR
         }
     } else {
         let id = row.id;
-        tracing::warn!(sms = %id, "SMS message {id} was finished or taken over meanwhile: its result is not written");
+        tracing::warn!(sms = %id, "another worker finished or took over SMS message {id}: this result is not recorded");
     }
     if result.error_code == Some(DAILY_CAP) {
         raise_notice(shared, &tx, notice::capped(row.rulebook_id), now).await?;

@@ -30,7 +30,7 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 /// Minimum pause between two polls. Without it, each wake-up and each finished send would cause a poll under load. That
 /// reduced the throughput of messages by a third.
 const MIN_POLL_PAUSE: Duration = Duration::from_millis(20);
-/// Maximum sleep while the database is away.
+/// Maximum sleep while the database is unavailable.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// The running sends.
@@ -193,8 +193,8 @@ impl Outbox {
         tidying
     }
 
-    /// Updates the metric of the age of the oldest due SMS message. If the database is away, it uses the last known
-    /// time. Returns how long to sleep.
+    /// Updates the metric of the age of the oldest due SMS message. If the database is unavailable, it uses the last
+    /// known time. Returns how long to sleep.
     async fn note_age(&self, known: &mut Option<DateTime<Utc>>) -> Result<Duration, OutboxError> {
         let now = self.shared.now();
         let asking = |shared: Arc<OutboxState>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };

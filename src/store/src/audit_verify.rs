@@ -29,7 +29,7 @@ impl std::fmt::Display for NotedHead {
     }
 }
 
-/// The text is not a head.
+/// The string is not a head in the form `SEQ:MAC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a head as the log shows it: its number, a colon and 64 hexadecimal digits")]
 pub struct NotAHead;
@@ -74,7 +74,7 @@ pub enum Tampering {
     Added,
     /// The head was altered or removed; all entries are intact.
     Head,
-    /// The noted head is not in the chain.
+    /// The given head is not in the chain.
     NotedHead,
 }
 
@@ -97,10 +97,7 @@ impl std::fmt::Display for FirstBad {
                 f,
                 "the head of the chain was altered or removed before entry {seq} was written or read"
             ),
-            Tampering::NotedHead => write!(
-                f,
-                "the noted head is not in the chain: entry {seq} of that time is missing now"
-            ),
+            Tampering::NotedHead => write!(f, "the given head is not in the chain: entry {seq} is missing"),
         }
     }
 }

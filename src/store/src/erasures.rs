@@ -16,7 +16,7 @@ pub const FEWEST_DIGITS: usize = 8;
 /// Number of trailing digits to compare: they are the same with and without the country code.
 const SIGNIFICANT_DIGITS: usize = 10;
 
-/// The digits that identify a number. `None` if the text is not a phone number.
+/// The digits that identify a number. `None` if the string is not a phone number.
 #[must_use]
 pub fn significant_digits(number: &str) -> Option<String> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
@@ -26,7 +26,7 @@ pub fn significant_digits(number: &str) -> Option<String> {
     Some(digits[digits.len().saturating_sub(SIGNIFICANT_DIGITS)..].to_owned())
 }
 
-/// Whether a text such as `(514) 555-0100` is the number with these digits.
+/// Whether a string such as `(514) 555-0100` is the number with these digits.
 fn is_of(text: &str, digits: &str) -> bool {
     significant_digits(text).is_some_and(|found| found == digits)
 }

@@ -245,7 +245,7 @@ pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &SilentNotices
         .await
 }
 
-/// The oldest such notice of a rulebook.
+/// The oldest notice of a rulebook that was not reported to the operator.
 pub async fn untold<C: ConnectionTrait>(
     db: &C,
     unsaid: &SilentNotices<'_>,

@@ -112,7 +112,7 @@ impl Replica {
                 Some(cause) if !was_away => {
                     tracing::warn!(
                         cause,
-                        "the replica (DATABASE_READ_URL) does not respond; people read from the primary"
+                        "the replica (DATABASE_READ_URL) does not respond; reads go to the primary"
                     );
                 }
                 None if was_away => tracing::info!("the replica responds again"),

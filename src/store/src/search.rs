@@ -20,7 +20,7 @@ const ACCENTS: [(&str, char); 8] = [
 /// Punctuation that may separate the digits of a number.
 const SIGNS: [&str; 8] = [" ", "-", ".", "(", ")", "+", "/", "\u{a0}"];
 
-/// Condition that the column contains a text, ignoring case and accents.
+/// Condition that the column contains a string, ignoring case and accents.
 #[must_use]
 pub fn contains(column: &str, text: &str) -> SimpleExpr {
     let mut sql = format!("LOWER(COALESCE({column}, ''))");

@@ -6,13 +6,13 @@ use sea_orm::{DatabaseTransaction, QueryOrder as _};
 
 use super::rulebooks;
 
-/// Whether a text is a Twilio account SID. It becomes part of a URL, so only letters and digits are allowed.
+/// Whether a string is a Twilio account SID. It becomes part of a URL, so only letters and digits are allowed.
 #[must_use]
 pub fn is_account_sid(text: &str) -> bool {
     is_sid(text, "AC")
 }
 
-/// Whether a text is the SID of a Twilio messaging service.
+/// Whether a string is the SID of a Twilio messaging service.
 #[must_use]
 pub fn is_messaging_service_sid(text: &str) -> bool {
     is_sid(text, "MG")

@@ -246,7 +246,7 @@ fn is_lapsed(now: DateTimeUtc) -> Condition {
 }
 
 /// Messages that are too old to send: queued since before `made_before`, due or not (see [`Model::since`]), or
-/// ambiguous and due for a search since before it, because the account is gone or stopped.
+/// ambiguous and due for a search since before it, because the account was removed or stopped.
 fn is_stale(made_before: DateTimeUtc) -> Condition {
     let queued = Condition::all()
         .add(Column::State.eq(QUEUED))

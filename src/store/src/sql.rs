@@ -18,7 +18,7 @@ pub(super) fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, va
     Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }
 
-/// A text or NULL, as a bind value.
+/// A string or NULL, as a bind value.
 pub(super) fn owned(text: Option<&str>) -> Bind {
     text.map(ToOwned::to_owned).into()
 }

@@ -2,7 +2,7 @@
 //!
 //! The line contains method, route, status and milliseconds. The route is its pattern
 //! (`/admin/v1/rulebooks/:rulebook`), because paths contain identifiers and query strings contain search terms.
-//! Rejected requests cost a stranger nothing, so their lines are limited: a burst of 200 and then twenty per second,
+//! Anyone can send requests that are rejected, so their lines are limited: a burst of 200 and then twenty per second,
 //! with the number of omitted lines.
 
 use std::time::{Duration, Instant};

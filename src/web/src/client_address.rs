@@ -3,7 +3,7 @@
 //! It is the socket's address. If that is a trusted proxy, it is the address that the proxy wrote in
 //! `X-Forwarded-For` or `Forwarded` (RFC 7239). Anybody can send these headers, so they are only trusted from the
 //! networks in RINGBOOK_TRUSTED_PROXIES. They are read from the end, up to the first address that is not a trusted
-//! proxy. If both headers exist and disagree, one of them comes from a stranger, and both are ignored.
+//! proxy. If both headers exist and disagree, one of them is forged, and both are ignored.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

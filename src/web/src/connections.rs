@@ -30,7 +30,7 @@ const STALL_DEADLINE: Duration = Duration::from_secs(30);
 /// may be closed immediately, oldest first, because an honest head arrives with its connection.
 const BODY_GRACE: Duration = Duration::from_millis(200);
 /// A connection over which a client has authenticated is closed for another one only after it has waited this long.
-/// So a proxy, or an office that shares its address with strangers, keeps its connections.
+/// So a proxy, or an office that shares its address with unauthenticated clients, keeps its connections.
 const PROVEN_GRACE: Duration = Duration::from_secs(10);
 /// Maximum number of closing connections above the limit, before new ones must wait.
 const MAX_CLOSING: usize = 64;
@@ -234,9 +234,9 @@ struct Entry {
 /// Why a new connection is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRoom {
-    /// Others are closing or have not been read yet, so there will be room in a moment.
+    /// Other connections are closing or were not read yet, so a slot will be free in a moment.
     Yet,
-    /// All others are being served.
+    /// All other connections are being served.
     All,
 }
 

@@ -97,7 +97,7 @@ mod tests {
         "2026-05-04T12:00:00Z".parse().unwrap()
     }
 
-    /// Of `tries` wrong keys, the number whose client learned that they are wrong.
+    /// Sends `tries` wrong keys, and returns how many were answered as wrong before the limit.
     fn learned(guesses: &Guesses, address: &str, prefix: &str, tries: usize) -> usize {
         let one = |_: &usize| guesses.wrong(from(address), prefix, noon()).is_ok();
         (0..tries).filter(one).count()

@@ -43,8 +43,8 @@ fn check(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// Whether the text is a host with or without a port. Empty is allowed, because the URL of the request may have no
-/// host.
+/// Whether the string is a host with or without a port. An empty string is allowed, because the URL of the request may
+/// have no host.
 fn is_authority(text: &str) -> bool {
     text.is_empty() || (!text.contains('@') && text.parse::<Authority>().is_ok())
 }

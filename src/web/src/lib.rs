@@ -2,9 +2,9 @@
 //! measurement, and every error is problem+json.
 //!
 //! From the outside in: [`server`] → [`request_id`] → [`access_log`] → [`headers`] → [`cors`] → [`catch_all`] →
-//! [`host`] → [`client_address`] → [`rate_limit`] of strangers → the routes. Routes use [`failed_guesses`], [`body`],
-//! [`accept`] and [`conditional`] as needed. [`connections`], [`descriptors`] and [`body_memory`] limit what all
-//! clients together may use.
+//! [`host`] → [`client_address`] → [`rate_limit`] of unauthenticated clients → the routes. Routes use
+//! [`failed_guesses`], [`body`], [`accept`] and [`conditional`] as needed. [`connections`], [`descriptors`] and
+//! [`body_memory`] limit what all clients together may use.
 
 pub mod accept;
 pub mod access_log;
@@ -50,7 +50,7 @@ pub struct Surroundings {
     pub cors_origins: Vec<String>,
     /// Whether browsers reach the server over HTTPS.
     pub https: bool,
-    /// Counts the requests of strangers.
+    /// Counts the requests of unauthenticated clients.
     pub limiter: Arc<RateLimiter>,
     /// The memory limit for bodies.
     pub bodies: Arc<Bodies>,

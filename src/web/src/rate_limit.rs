@@ -60,7 +60,7 @@ const FAILURE_INTERVAL: TimeDelta = TimeDelta::milliseconds(100);
 /// Number of checks between two checks of the number of stored addresses.
 const TIDY_EVERY: u32 = 4_096;
 
-/// The key of a bucket: an address, and the identity of the client, which is nil for strangers.
+/// The key of a bucket: an address, and the identity of the client, which is nil for unauthenticated clients.
 type Bucket = (IpAddr, Uuid);
 
 /// Counts the requests of each address.
@@ -93,7 +93,7 @@ impl RateLimiter {
         self.buckets.is_some()
     }
 
-    /// Takes one request from the bucket of `speaker` (the nil id for strangers) at this address.
+    /// Takes one request from the bucket of `speaker` (the nil id for unauthenticated clients) at this address.
     ///
     /// # Errors
     /// 429 with Retry-After when the bucket is empty.
@@ -146,8 +146,8 @@ fn limited(wait: Duration) -> Problem {
     Problem::rate_limited(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
 }
 
-/// Limits what strangers may read. Webhooks and the admin API count requests after authentication. Health checks are
-/// always answered: otherwise a stranger behind the same proxy could make an instance look unhealthy.
+/// Limits the requests of unauthenticated clients. Webhooks and the admin API count requests after authentication.
+/// Health checks are always answered: otherwise a client behind the same proxy could make an instance look unhealthy.
 pub struct LimitStrangers(pub Arc<RateLimiter>);
 
 impl<E: Endpoint> Middleware<E> for LimitStrangers {

@@ -31,7 +31,7 @@ impl RequestId {
         ((1..=64).contains(&text.len()) && text.bytes().all(fit)).then(|| Self(text.into()))
     }
 
-    /// The id as text.
+    /// The id as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

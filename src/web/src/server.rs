@@ -83,7 +83,7 @@ where
                 Ok((stream, remote)) => match admitted(&connections, remote.ip()).await {
                     Some(place) => drop(tasks.spawn(server.clone().connection(stream, remote, place))),
                     None => if let Some(left_out) = full.admit() {
-                        tracing::warn!(left_out, open = connections.count(), "a connection is refused: all places are taken \
+                        tracing::warn!(left_out, open = connections.count(), "a connection is refused: all slots are in use \
                             (RINGBOOK_MAX_CONNECTIONS, the limit of open files)");
                     },
                 },

@@ -1,5 +1,5 @@
-//! Attackers hold connections open: half-sent request heads, and bodies without their last byte. Meanwhile neighbours
-//! at the same address send whole messages, and an emergency sends an SMS message every second.
+//! Attackers hold connections open: half-sent request heads, and bodies without their last byte. Meanwhile other
+//! clients at the same address send whole messages, and an emergency sends an SMS message every second.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,7 +31,7 @@ const DESCRIPTORS: u64 = 1_024;
 const ADDRESSES: u64 = 2 << 30;
 /// Maximum memory of the program.
 const MOST_MEMORY_KIB: u64 = 512 << 10;
-/// A body longer than the program stores for every connection.
+/// The size of a body: larger than the memory that each connection has for one.
 const BODY: usize = 5_000_000;
 
 #[derive(Clone, Copy)]

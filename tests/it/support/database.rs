@@ -70,7 +70,7 @@ impl TestDatabase {
         }
     }
 
-    /// An empty PostgreSQL database whose owner may have `limit` connections, and its address as that owner.
+    /// An empty PostgreSQL database whose owner may have `limit` connections, and its URL as that owner.
     pub async fn with_few_connections(limit: u32) -> (Self, String) {
         let name = unique("few");
         let server = connect_to_server().await;
@@ -168,7 +168,7 @@ fn server_url() -> String {
     std::env::var("TEST_POSTGRES_URL").unwrap()
 }
 
-/// The server's address with another database in it.
+/// The server's URL with another database in it.
 fn url_of(name: &str) -> String {
     let server = server_url();
     let (address, options) = server

@@ -2,14 +2,14 @@
 
 use super::browser::{Browser, Shown};
 
-/// The fields of the form with this id, and its address.
+/// The fields of the form with this id, and its URL.
 pub struct Form {
     pub action: String,
     fields: Vec<(String, String)>,
 }
 
 impl Form {
-    /// The first form of a page whose tag has this text.
+    /// The first form of a page whose tag contains this string.
     #[track_caller]
     pub fn of(shown: &Shown, mark: &str) -> Self {
         let forms = shown.text.split("<form").skip(1);

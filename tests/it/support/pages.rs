@@ -1,4 +1,4 @@
-//! Every GET of the document, with existing resources: each address is filled in from the items of the server's lists.
+//! Every GET of the document, with existing resources: each path is filled in from the items of the server's lists.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

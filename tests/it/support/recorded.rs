@@ -10,10 +10,10 @@ use serde_json::Value;
 const ENTRIES: usize = 2;
 const LONG_ENTRY: usize = 150;
 
-/// Maximum number of entries of a map with uniform entries, as facts by name.
+/// Maximum number of entries of a map with uniform entries, such as facts by name.
 const ALIKE: usize = 3;
 
-/// A text with more characters is cut to its first two lines.
+/// Maximum length of a string, in characters; a longer one is cut to its first two lines.
 const LONG_TEXT: usize = 200;
 
 /// Maximum length of an example, in characters.

@@ -1,4 +1,4 @@
-//! Writes the messages for the faults of a body: the place, what was expected, and a similar name.
+//! Writes the messages for the faults of a body: the JSON pointer, what was expected, and a similar name.
 //!
 //! It never repeats what was sent, except names of fields, because it may be a caller's data.
 
@@ -78,10 +78,7 @@ pub fn faults_of(root: &'static Value, error: &ValidationError<'_>) -> Vec<Field
             let mut branches = context.iter().filter(|branch| !asks_for_null(branch));
             match (branches.next(), branches.next()) {
                 (Some(branch), None) => branch.iter().flat_map(|error| faults_of(root, error)).collect(),
-                _ => one(
-                    "invalid_value",
-                    format!("{name} fits none of the forms that it may have."),
-                ),
+                _ => one("invalid_value", format!("{name} matches none of its permitted forms.")),
             }
         }
         Kind::PropertyNames { error: inner } => {
@@ -92,7 +89,7 @@ pub fn faults_of(root: &'static Value, error: &ValidationError<'_>) -> Vec<Field
                     not_in_list(&format!("A name in {name}"), Some(key), &options)
                 }
                 Kind::Pattern { pattern } => format!("A name in {name} must match the pattern `{pattern}`."),
-                _ => format!("`{}` is no name for {name}.", shortened(key)),
+                _ => format!("`{}` is not a valid name for {name}.", shortened(key)),
             };
             vec![FieldFault::new(format!("{at}/{}", escaped(key)), "not_in_list", detail)]
         }
@@ -137,7 +134,8 @@ fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
     }
 }
 
-/// The required form of a string, before its example. The validator's own pattern is an extended one.
+/// The required form of a string, before its example. It takes the pattern from the schema, because the validator
+/// reports a modified pattern.
 fn written(schema: Option<&Value>) -> String {
     match schema.and_then(|schema| schema["pattern"].as_str()) {
         Some(r"\S") => "must not be blank".to_owned(),
@@ -148,9 +146,9 @@ fn written(schema: Option<&Value>) -> String {
 
 fn form(format: &str) -> &str {
     match format {
-        "date-time" => "an instant with its offset, as `2026-05-01T08:00:00-04:00`",
-        "date" => "a date, as `2026-12-24`",
-        "uuid" => "a UUID, as `0199f0c2-7a4e-7c3b-9a53-2f1d8f0b6c11`",
+        "date-time" => "an instant with its offset, such as `2026-05-01T08:00:00-04:00`",
+        "date" => "a date, such as `2026-12-24`",
+        "uuid" => "a UUID, such as `0199f0c2-7a4e-7c3b-9a53-2f1d8f0b6c11`",
         other => other,
     }
 }
@@ -186,7 +184,7 @@ fn words(options: &Value) -> Vec<&str> {
 fn instead(value: &Value) -> &'static str {
     match value {
         Value::Null => ", not null; leave it out where there is none",
-        Value::Bool(_) => ", not a truth value",
+        Value::Bool(_) => ", not a boolean",
         Value::Number(number) if number.is_f64() => ", not a number with a fraction",
         Value::Number(_) => ", not a number",
         Value::String(_) => ", not a string",
@@ -214,7 +212,7 @@ fn example(schema: Option<&Value>) -> String {
         .map(|schema| &schema["examples"][0])
         .filter(|example| !example.is_null());
     example
-        .map(|example| format!(", as `{}`", plain(example)))
+        .map(|example| format!(", such as `{}`", plain(example)))
         .unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! A strict JSON parser: no duplicate names in an object, no NUL character, bounded nesting.
 //!
-//! It returns the value and every such fault with its place. A whole number is parsed as an integer however it is
-//! written: `1.0` is 1.
+//! It returns the value and every such fault with its JSON pointer. A whole number is parsed as an integer however it
+//! is written: `1.0` is 1.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -156,7 +156,7 @@ impl<'de> Visitor<'de> for StrictReader<'_> {
                 at: &at,
             };
             if name.contains('\0') {
-                reader.fault("nul_character", "Names cannot hold NUL characters.".to_owned());
+                reader.fault("nul_character", "Names cannot contain NUL characters.".to_owned());
             }
             if object.contains_key(&name) {
                 let detail = format!("`{}` is given twice; give it once.", shortened(&name));

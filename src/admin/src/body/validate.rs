@@ -19,7 +19,7 @@ const MAX_FAULTS: usize = 1000;
 
 static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock::new(RwLock::default);
 
-/// Every fault of a value, in the order of their places.
+/// Returns the faults of a value, ordered by JSON pointer.
 ///
 /// # Errors
 /// 500 if the document has no such schema.
@@ -58,7 +58,8 @@ fn validator(schema: &str) -> Result<Arc<Validator>, Problem> {
     Ok(built)
 }
 
-/// The first fault of a value by a schema elsewhere in the document, for rare checks.
+/// Validates a value against a schema from anywhere in the document, and returns the first fault. For rare checks,
+/// because it compiles the schema each time.
 ///
 /// # Errors
 /// 500 if the schema is invalid.

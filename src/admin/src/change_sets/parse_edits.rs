@@ -1,4 +1,5 @@
-//! Parses the changes of a change set into edits, each with its base version, or reports every fault with its place.
+//! Parses the changes of a change set into edits, each with its base version, or reports every fault with its JSON
+//! pointer.
 
 use poem_openapi::{Enum, Object};
 use serde::Deserialize;

@@ -49,7 +49,7 @@ fn instant(text: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
         .ok_or_else(|| {
             format!(
-                "`at` must be an instant, as `2026-05-01T08:00:00-04:00`, or a time in {zone}, as `2026-05-01T08:00`."
+                "`at` must be an instant, such as `2026-05-01T08:00:00-04:00`, or a time in {zone}, such as `2026-05-01T08:00`."
             )
         })?;
     let said = |at: DateTime<Tz>| at.to_rfc3339_opts(SecondsFormat::Secs, false);

@@ -250,8 +250,8 @@ fn named<R: Row>(row: &R) -> Option<(String, Value)> {
     Some((row.code().to_owned(), serde_json::to_value(row).ok()?))
 }
 
-/// Returns the first row of a kind. The sample has no rows of kinds that would go out of date, so those get an invented
-/// one.
+/// Returns the first row of a kind. The sample has no rows of resources that go out of date, so their example is an
+/// invented row.
 fn first_row<R: Row>(sample: &RowSet) -> Option<R> {
     let row = match R::RESOURCE {
         // Some rows have a hundred phrases.

@@ -32,7 +32,7 @@ pub fn tags() -> Value {
         ("shifts", "Who is on shift when, and the hours in which nobody is."),
         (
             "calendar-feeds",
-            "Secret addresses at which calendar programs read the shifts (iCalendar).",
+            "Secret URLs at which calendar programs read the shifts (iCalendar).",
         ),
         ("lint", "Rules that cannot work as intended."),
         ("rule-hits", "How often each row took part in decisions."),
@@ -390,13 +390,13 @@ fn name_row_operation(resource: &ResourceDescription, method: &str, one: bool, o
         ("get", false) => (
             format!("list_{}", resource.many),
             format!("List the {several}"),
-            // The group says what it is.
+            // The tag's description is enough.
             "",
         ),
         ("get", _) => (
             format!("get_{}", resource.one),
             format!("Read {article} {single}"),
-            // The group says what it is.
+            // The tag's description is enough.
             "",
         ),
         ("put", _) => (

@@ -12,13 +12,13 @@ const HEADERS: [(&str, &str); 9] = [
     ),
     ("Retry-After", "Retry after this many seconds."),
     ("WWW-Authenticate", "How to authenticate."),
-    ("Allow", "The methods that this address accepts."),
+    ("Allow", "The methods that this URL accepts."),
     (
         "ETag",
         "A tag of the response; for a row, it begins with its version. Send it as `If-None-Match` to get 304 while nothing has \
          changed, or as `If-Match` to change what you read.",
     ),
-    ("Location", "The address of the new resource."),
+    ("Location", "The URL of the new resource."),
     ("Content-Disposition", "The file's name."),
     (
         "Idempotent-Replayed",

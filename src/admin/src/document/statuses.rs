@@ -1,6 +1,6 @@
 //! The statuses that follow from an operation's shape: a key means 401, a role above viewer 403, a path parameter
 //! 404, a body 400, 408, 413, 415 and 422, other parameters 400, and all of them 429, 500 and 503. An operation
-//! declares its particular ones itself ([`super::super::errors`]).
+//! declares its other statuses itself ([`super::super::errors`]).
 
 use serde_json::{Value, json};
 

@@ -42,7 +42,7 @@ pub fn all() -> Value {
             "operationId": "twilio_status",
             "tags": ["webhooks"],
             "summary": "The status of an SMS message",
-            "description": "Sent by Twilio to `/webhooks/twilio/status/{sms_message_id}`: Twilio gets the address with each \
+            "description": "Sent by Twilio to `/webhooks/twilio/status/{sms_message_id}`: Twilio gets the URL with each \
                 message if `RINGBOOK_PUBLIC_URL` is set. Authenticated by `X-Twilio-Signature` with the auth token of the \
                 sending account. A status older than the known one is stored and changes nothing.",
             "security": [],
@@ -93,7 +93,7 @@ fn problem(about: &str) -> Value {
 fn signature() -> Value {
     json!({
         "name": "X-Twilio-Signature", "in": "header", "required": true, "schema": {"type": "string"},
-        "description": "Base64 of the HMAC-SHA1 of the public address and the form's fields.",
+        "description": "Base64 of the HMAC-SHA1 of the public URL and the form's fields.",
     })
 }
 

@@ -27,7 +27,7 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
     for (row, test) in rulebook.adjustments.with_tests() {
         if let Some(until) = row.valid_until.filter(|until| *until <= now) {
             let day = until.with_timezone(&rulebook.time_zone()).format("%Y-%m-%d %H:%M");
-            let text = format!("it has ended on {day}: delete it, or give it a new end");
+            let text = format!("it ended on {day}: delete it, or give it a new end");
             found.warn(row, "valid_until", "expired", text);
         }
         if !row.per.is_job() {

@@ -1,4 +1,4 @@
-//! Warns about rows that took no part in any decision for a long time and did not change in it.
+//! Warns about rows that took no part in any decision for a long time and were not changed in that time.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use rules::rows::{Adjustment, Area, Hook, PriorityRule, Resource, Row, RowSet, S
 pub struct Usage {
     /// The number of days.
     pub days: u32,
-    /// Rows of this revision or an older one have been unchanged for all of these days.
+    /// Rows with this version or an older one did not change during these days.
     pub settled: i64,
     /// The rows that took part in at least one decision.
     pub fired: BTreeSet<(Resource, String)>,

@@ -31,7 +31,7 @@ fn services(world: &World<'_>, found: &mut Findings) {
             let other = world.implied(*id).into_iter().find_map(|implied| taken.get(&implied));
             if let Some(other) = other {
                 let text = format!(
-                    "\"{word}\" never leads here: the service `{}` comes first and listens for it too",
+                    "\"{word}\" never matches this service: the service `{}` comes first and listens for it too",
                     other.code
                 );
                 let related = vec![(Resource::Services, other.code.clone())];
@@ -47,7 +47,7 @@ fn services(world: &World<'_>, found: &mut Findings) {
         .services()
         .filter(|service| service.keywords.is_empty() && !has_text)
     {
-        let text = "nothing leads here: it has no keywords, and no fact mapping reads `service_text`";
+        let text = "no call matches it: it has no keywords, and no fact mapping reads `service_text`";
         found.warn(service, "keywords", "matches_nothing", text);
     }
 }
@@ -67,12 +67,12 @@ fn areas(rulebook: &Rulebook, found: &mut Findings) {
                 left -= 1;
                 let text = if *by == code {
                     format!(
-                        "`{prefix}` never leads here: the area `{}` comes first and has it too",
+                        "`{prefix}` never matches this area: the area `{}` comes first and has it too",
                         other.code
                     )
                 } else {
                     format!(
-                        "`{prefix}` never leads here: the area `{}` comes first with `{by}`",
+                        "`{prefix}` never matches this area: the area `{}` comes first with `{by}`",
                         other.code
                     )
                 };
@@ -93,7 +93,7 @@ fn areas(rulebook: &Rulebook, found: &mut Findings) {
                 Some(other) if other.code != area.code => {
                     left -= 1;
                     let text = format!(
-                        "{city} never leads here: the area `{}` comes first and has it too",
+                        "{city} never matches this area: the area `{}` comes first and has it too",
                         other.code
                     );
                     let related = vec![(Resource::Areas, other.code.clone())];
@@ -109,9 +109,9 @@ fn areas(rulebook: &Rulebook, found: &mut Findings) {
         }
         if left == 0 {
             let text = if none {
-                "nothing leads here: it has neither postal codes nor cities"
+                "no call matches it: it has neither postal codes nor cities"
             } else {
-                "nothing leads here: areas that come first have all its postal codes and cities"
+                "no call matches it: areas that come first have all its postal codes and cities"
             };
             found.warn(area, "", "matches_nothing", text);
         }

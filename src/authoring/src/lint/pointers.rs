@@ -1,4 +1,4 @@
-//! Pointers of fact mappings that can never match, because no message has such a place. A pointer to a field that Vapi
+//! Pointers of fact mappings that can never match, because no message has such a field. A pointer to a field that Vapi
 //! does not document is only a warning.
 
 use super::{Findings, Severity};
@@ -7,7 +7,7 @@ use rules::extract::SAID;
 use rules::rows::{FactMapping, RowSet, changed};
 use rules::vocabulary::did_you_mean;
 
-/// The first tokens that a pointer may have: the fields of Vapi's messages, and Ringbook's own places.
+/// The first tokens that a pointer may have: the fields of Vapi's messages, and Ringbook's own fields.
 const FIELDS: &[&str] = &[
     "analysis",
     "arguments",

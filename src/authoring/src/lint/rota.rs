@@ -31,7 +31,7 @@ fn overrides(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     let long_ago = derive::local(now, rulebook.time_zone()) - OVERRIDE_GRACE;
     for row in rulebook.rows().shift_overrides.values().map(|stored| &stored.row) {
         if wall_clock::parse(&row.until).is_some_and(|until| until < long_ago) {
-            let text = format!("it is over since {}: delete it, older revisions keep it", row.until);
+            let text = format!("it ended at {}: delete it; older revisions keep it", row.until);
             found.warn(row, "until", "over", text);
         }
     }

@@ -183,8 +183,8 @@ impl<'t> Search<'_, '_, 't> {
         !both_there || (there(state, left) && there(state, right))
     }
 
-    /// One word from each list that must be heard, with all words that it implies; `None` if a word that must not be
-    /// heard is implied.
+    /// Chooses one word from each list that must be heard, and adds all words that it implies; `None` if one of these
+    /// must not be heard.
     fn words(&self, state: &SolverState<'t>) -> Option<Vec<WordId>> {
         let mut heard = BTreeSet::new();
         for words in &state.heard {

@@ -134,7 +134,7 @@ pub(super) fn read(cell: &str, shape: CellShape, required: bool, has_commas: boo
             "" => Ok(None),
             text => match text.parse::<i64>() {
                 Ok(number) => Ok(Some(number.into())),
-                Err(_) => Err(format!("expected a whole number, as 10, not `{}`", shortened(text))),
+                Err(_) => Err(format!("expected a whole number such as 10, not `{}`", shortened(text))),
             },
         },
         CellShape::Boolean => match unmarked.trim().to_lowercase().as_str() {
@@ -210,7 +210,7 @@ fn with_point(text: &str) -> String {
         format!("a number has a point, not a comma: write {point} instead of {text}")
     } else {
         let text = shortened(text);
-        format!("expected a number as 1350.00, with a point and nothing between the thousands, not `{text}`")
+        format!("expected a number such as 1350.00, with a point and nothing between the thousands, not `{text}`")
     }
 }
 

@@ -131,7 +131,7 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Res
         }
         if stored.version > revision {
             let text = format!(
-                "`{code}` is not in the sheet, and was written at version {}, after the sheet was made: make the sheet again",
+                "`{code}` is not in the sheet, and was written at version {}, after the sheet was exported: export it again",
                 stored.version
             );
             faults.push(SheetFault::new(1, "code", "stale_version", text));

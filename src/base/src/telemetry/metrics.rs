@@ -79,7 +79,7 @@ const TABLE: &[(&str, MetricType, &str)] = &[
     (NOTICES,            MetricType::Gauge,   "Open notices, by severity"),
     (CACHE,              MetricType::Counter, "Lookups of compiled rulebooks, by result (hit or miss)"),
     (OUTBOX_AGE,         MetricType::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
-    (SPOOLED,            MetricType::Counter, "Messages stored in the spool because the database was away or too slow"),
+    (SPOOLED,            MetricType::Counter, "Messages stored in the spool because the database was unavailable or too slow"),
     (SPOOL_REFUSED,      MetricType::Counter, "Messages that the spool did not store: full, too slow, or disabled"),
     (DRAINED,            MetricType::Counter, "Messages of the spool that were recorded"),
     (SPOOL_WAITING,      MetricType::Gauge,   "Messages that wait in the spool"),

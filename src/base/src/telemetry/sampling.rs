@@ -1,4 +1,4 @@
-//! Rate-limits log lines that strangers can cause.
+//! Rate-limits log lines that unauthenticated clients can cause.
 //!
 //! It decides whether a line may be written, and counts the omitted lines. It never omits a line of a request that
 //! was served.

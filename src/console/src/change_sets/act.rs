@@ -63,7 +63,7 @@ async fn done(visit: &Visit, business: &Business, set: &Value) -> Result<(), Ref
             visit.send(Method::POST, &address, None).await
         }
         "discard" => visit.send(Method::POST, &path("/discard", &[]), None).await,
-        // To keep theirs, the own changes of the row are removed.
+        // To keep the others' version of a row, remove the change set's changes of it.
         "remove" | "theirs" => return conflicts::remove(visit, business, set, visit.sent("version")).await,
         "mine" => return conflicts::keep_mine(visit, business, set, visit.sent("version")).await,
         "test" => test(visit, business, set).await,

@@ -1,4 +1,5 @@
-//! Conflicts: rows that somebody else changed after the change set was edited. Shows theirs, yours and before, with the choice.
+//! Shows conflicts: rows that somebody else changed after the change set was edited, each with the base version, the
+//! current version, the change set's version, and buttons to choose one.
 
 use admin::auth::Role;
 use maud::{Markup, html};

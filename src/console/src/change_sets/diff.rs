@@ -27,7 +27,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 /// Columns of money.
 const MONEY: [&str; 4] = ["price_from", "price_to", "amount", "rounding_step"];
-/// Maximum number of characters of a text on one line.
+/// Maximum number of characters of a string on one line.
 const LONG: usize = 400;
 
 /// The differences by group.
@@ -136,7 +136,7 @@ fn difference(change: &Value) -> Option<Decimal> {
     }
 }
 
-/// The difference of a text with several lines, line by line.
+/// The difference of a string with several lines, line by line.
 fn line_diff(business: &Business, lines: &[&Value]) -> Markup {
     html! { pre.lines { code { @for line in lines {
         @let body = business.shown(text(line, "text").unwrap_or_default().trim_end_matches('\n'));

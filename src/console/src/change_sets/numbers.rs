@@ -21,12 +21,12 @@ pub fn call_link(visit: &Visit, id: &str) -> String {
     visit.link(&format!("/calls/{}", segment(id)), &[])
 }
 
-/// An amount of money in the result, as text.
+/// An amount of money in the result, as a string.
 pub fn money(visit: &Visit, value: &Value, name: &str, currency: &str) -> String {
     sum(visit.words, decimal(value, name), currency)
 }
 
-/// A JSON number as a coordinate of the picture.
+/// A JSON number as a coordinate of the chart.
 pub fn number(value: &Value, name: &str) -> f64 {
     let number = text(value, name).and_then(|text| text.parse::<Decimal>().ok());
     number.and_then(|number| number.to_f64()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Code that the parts of a change set's page share: its data, and the addresses and fields of its forms.
+//! Code that the parts of a change set's page share: its data, and the URLs and fields of its forms.
 
 use maud::{Markup, html};
 use poem::http::StatusCode;
@@ -32,19 +32,19 @@ pub struct Fault {
     pub status: StatusCode,
 }
 
-/// The change set that the address names.
+/// The change set that the URL names.
 pub async fn read_set(visit: &Visit, business: &Business) -> Result<Value, Refusal> {
     let path = format!("/change-sets/{}", segment(&visit.path("id")));
     visit.read(&business.path(&path), &[]).await
 }
 
-/// An address of the admin API below a change set.
+/// A URL of the admin API below a change set.
 pub fn api_path(business: &Business, set: &Value, rest: &str) -> String {
     let id = segment(text(set, "id").unwrap_or_default());
     business.path(&format!("/change-sets/{id}{rest}"))
 }
 
-/// The address of a change set's page.
+/// The URL of a change set's page.
 pub fn link(visit: &Visit, set: &Value, pairs: &[(&str, &str)]) -> String {
     let id = segment(text(set, "id").unwrap_or_default());
     visit.link(&format!("/change-sets/{id}"), pairs)

@@ -1,6 +1,6 @@
-//! The backtest as a picture: each past call by its old and its new price.
+//! Draws a backtest as a scatter chart: each past call by its old and its new price.
 //!
-//! Builds an SVG without styles or scripts. Every mark has a text, and a table shows the same data.
+//! Builds an SVG without styles or scripts. Every mark has a label, and a table shows the same data.
 
 use maud::{Markup, html};
 use rust_decimal::Decimal;
@@ -124,7 +124,7 @@ pub fn scatter(visit: &Visit, business: &Business, result: &Value) -> Markup {
     } }
 }
 
-/// The picture in a sentence.
+/// Describes the chart in a sentence.
 fn summary(visit: &Visit, result: &Value, currency: &str) -> String {
     let mut sums = result["money"].as_array().into_iter().flatten();
     let Some(money) = sums.find(|money| money["currency"] == currency) else {

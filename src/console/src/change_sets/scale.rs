@@ -1,8 +1,8 @@
-//! The axes of the picture of a backtest.
+//! The axes of the chart of a backtest.
 
 use rust_decimal::prelude::ToPrimitive as _;
 
-/// The size of the picture, and the margins for its labels.
+/// The size of the chart, and the margins for its labels.
 pub const WIDTH: f64 = 640.0;
 pub const HEIGHT: f64 = 460.0;
 pub const LEFT: f64 = 84.0;

@@ -13,7 +13,7 @@ use crate::page;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// The comparison that the address asks for: `from` with `to`, or `to` with the revision before it.
+/// The comparison that the URL asks for: `from` with `to`, or `to` with the revision before it.
 pub async fn main(visit: &Visit, business: &Business, stale: &Stale) -> Result<Markup, Refusal> {
     let words = visit.words;
     let head = revision(visit, business, "head").await?;

@@ -89,7 +89,7 @@ fn line(business: &Business, line: &Value) -> Markup {
     }
 }
 
-/// A value for people: a list with commas, a boolean as a symbol, a text without quotes.
+/// A value for people: a list with commas, a boolean as a symbol, a string without quotes.
 pub fn value(business: &Business, value: &Value) -> Markup {
     let said = match value {
         Value::Null => return html! { span.quiet { "–" } },

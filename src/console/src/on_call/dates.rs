@@ -16,7 +16,7 @@ const YEARS: std::ops::RangeInclusive<i32> = 2000..=2199;
 pub struct Month(NaiveDate);
 
 impl Month {
-    /// Parses a text like `2026-12`.
+    /// Parses a string like `2026-12`.
     pub fn read(text: &str) -> Option<Self> {
         let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()?;
         (text.len() == 7 && YEARS.contains(&first.year())).then_some(Self(first))

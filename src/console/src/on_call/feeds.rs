@@ -1,4 +1,4 @@
-//! Addresses for calendar programs: creates, shows once and revokes them.
+//! URLs for calendar programs: creates, shows once and revokes them.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};
@@ -28,7 +28,7 @@ pub fn section(view: &View<'_>) -> Markup {
     } }
 }
 
-/// Shows the address of a new feed.
+/// Shows the URL of a new feed.
 fn made(view: &View<'_>, address: &str) -> Markup {
     let words = view.visit.words;
     html! { div.outcome.made role="status" {

@@ -1,4 +1,4 @@
-//! The data that the parts of the page share: the month, its shifts, the choice in the address, and the result of a form.
+//! The data that the parts of the page share: the month, its shifts, the choice in the URL, and the result of a form.
 
 use chrono::{NaiveDate, NaiveDateTime};
 use maud::{Markup, html};
@@ -68,7 +68,7 @@ impl Fault {
 pub struct FormOutcome {
     pub form: Option<Form>,
     pub faults: Vec<Fault>,
-    /// The address of a new calendar feed.
+    /// The URL of a new calendar feed.
     pub feed: Option<String>,
 }
 
@@ -130,7 +130,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The address of the page for the same month, with more parameters.
+    /// The URL of the page for the same month, with more parameters.
     pub fn link(&self, pairs: &[(&str, &str)]) -> String {
         let month = self.month.text();
         let mut all = vec![("month", month.as_str())];
@@ -138,7 +138,7 @@ impl<'a> View<'a> {
         self.visit.link(PLACE, &all)
     }
 
-    /// The address to which a form of the page is sent.
+    /// The URL to which a form of the page is sent.
     pub fn action(&self, path: &str) -> String {
         let month = self.month.text();
         self.visit.link(&format!("{PLACE}{path}"), &[("month", &month)])

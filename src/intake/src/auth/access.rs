@@ -112,7 +112,7 @@ pub struct Accesses {
     /// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts in addition to the stored secrets.
     default_secret: Option<Arc<Secret>>,
     known: Cache<String, Arc<Access>>,
-    /// Names without a rulebook, usually made up by strangers.
+    /// Names without a rulebook, usually made up by unauthenticated clients.
     unknown: Cache<String, Arc<Access>>,
     /// One lock for each rulebook, held during a read of its settings. It contains the start of the last failed read.
     asking: Cache<String, Arc<Mutex<Option<Instant>>>>,
@@ -253,8 +253,8 @@ impl Accesses {
         for row in active.into_iter().skip(too_many) {
             let opened = self.key.open(found.id, row.id, &row.sealed)?;
             if opened.len() < secrets::WEBHOOK_LENGTH && SHORT_SECRETS.admit().is_some() {
-                tracing::warn!(rulebook = code, secret = %row.id, "a webhook secret is short enough to be guessed: store one of {} \
-                    characters or more, give it to Vapi and retire this one", secrets::WEBHOOK_LENGTH);
+                tracing::warn!(rulebook = code, secret = %row.id, "a webhook secret is short enough to be guessed: create a secret of at \
+                    least {} characters, give it to Vapi and retire this secret", secrets::WEBHOOK_LENGTH);
             }
             known.push(Secret::new(row.id.to_string(), opened));
         }

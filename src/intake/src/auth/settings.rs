@@ -63,7 +63,7 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
                 if tokens_touch(hmac.effective_format()) {
                     fault(
                         "payload_format",
-                        "`payload_format` must have a character that is no letter or digit, such as `.`, between two tokens: \
+                        "`payload_format` must have a character other than a letter or digit, such as `.`, between two tokens: \
                          else nobody can tell where one ends, and what is signed can be read in two ways.",
                     );
                 }

@@ -35,7 +35,7 @@ pub(crate) enum GroupOutcome {
 /// How the messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writes {
-    /// With one statement per table for all of them.
+    /// Writes all messages with one statement per table.
     AllAtOnce,
     /// One message after another, to find the message that cannot be recorded.
     OneByOne,
@@ -45,7 +45,7 @@ pub(crate) enum Writes {
 pub(crate) enum GroupError {
     /// The message at this index cannot be recorded; the others can.
     By(usize, IngestError),
-    /// One of them cannot be recorded, and it is unknown which.
+    /// One of the messages cannot be recorded, and it is unknown which one.
     BySome(IngestError),
     /// A reason that no single message caused.
     All(IngestError),
@@ -172,7 +172,7 @@ fn all(error: impl Into<IngestError>) -> GroupError {
     GroupError::All(error.into())
 }
 
-/// The error of one message. If the database is away or busy, the message is not the cause.
+/// The error of one message. If the database is unavailable or busy, the message is not the cause.
 fn by(place: usize, error: IngestError) -> GroupError {
     match error {
         IngestError::CallErased => GroupError::By(place, error),

@@ -1,4 +1,4 @@
-//! Answers and spools a message if the database is away or too slow.
+//! Answers and spools a message if the database is unavailable or too slow.
 //!
 //! It decides by the cached rulebook, and responds once message and response are in the spool. If the spool fails too,
 //! it refuses a message without a waiting caller, so that Vapi sends it again. It answers a message with a waiting

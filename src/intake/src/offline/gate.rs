@@ -31,9 +31,9 @@ const CROWDED_FOR: Duration = Duration::from_secs(30);
 const PERMIT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Timeout of the health check.
 const HEALTH_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
-/// Interval between health checks while the database is away.
+/// Interval between health checks while the database is unavailable.
 const HEALTH_CHECK_INTERVAL: Duration = Duration::from_millis(250);
-/// How long an idle connection may take to respond while the database is away; then it is closed.
+/// How long an idle connection may take to respond while the database is unavailable; then it is closed.
 const IDLE_ANSWER: Duration = Duration::from_millis(400);
 /// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was
 /// promoted later, stays read-only, and only a failing write would show it.
@@ -128,8 +128,8 @@ impl DatabaseGate {
         self.way().db
     }
 
-    /// A pool and a permit, which the caller holds until its work is done. `None` if the database is away or no permit
-    /// becomes free in time.
+    /// A pool and a permit, which the caller holds until its work is done. `None` if the database is unavailable or no
+    /// permit becomes free in time.
     pub async fn enter(&self) -> Option<(DatabaseConnection, OwnedSemaphorePermit)> {
         if self.is_away() {
             return None;

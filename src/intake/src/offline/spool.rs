@@ -1,8 +1,8 @@
-//! The spool: stores messages on disk while the database is away.
+//! The spool: stores messages on disk while the database is unavailable.
 //!
 //! Each message and its response are encrypted and on this machine's disk before Vapi gets the response. The size is
-//! bounded, and a message waits for the disk no longer than [`WRITE_TIMEOUT`]. [`entry`] defines the entries, and [`drain`]
-//! records them. If the disk is lost, the messages on it are lost.
+//! bounded, and a message waits for the disk no longer than [`WRITE_TIMEOUT`]. [`entry`] defines the entries, and
+//! [`drain`] records them. If the disk is lost, the messages on it are lost.
 
 pub mod drain;
 pub mod entry;

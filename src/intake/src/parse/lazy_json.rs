@@ -236,7 +236,7 @@ impl<'a> JsonPart<'a> {
 }
 
 impl fmt::Debug for JsonPart<'_> {
-    /// Prints only the position: the text is the caller's.
+    /// Prints only the position, because the JSON contains the caller's data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Part({:?})", self.node.span)
     }

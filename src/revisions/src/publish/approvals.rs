@@ -69,8 +69,8 @@ impl Publisher {
                 told.iter().take(3).copied().collect::<Vec<_>>().join(" ")
             ),
             what_to_do:
-                "Somebody with the role `publisher` or `admin` who had no hand in it reads it, and approves or rejects \
-                         it."
+                "Somebody with the role `publisher` or `admin` who did not contribute to it reviews it, and approves or \
+                 rejects it."
                 .to_owned(),
         };
         notices::raise(tx, notice, self.clock.now(), self.clock.new_id()).await?;

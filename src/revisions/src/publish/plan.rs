@@ -127,7 +127,7 @@ impl Draft {
     /// Failing cases of the candidate.
     ///
     /// # Errors
-    /// When the threads that run them are busy.
+    /// When the threads that run the cases are busy.
     pub async fn failed_cases(&self, rulebook: &Arc<Rulebook>) -> Result<Vec<CaseResult>, Busy> {
         failed_cases(&self.pools, self.rulebook_id, rulebook).await
     }
@@ -214,7 +214,7 @@ pub(super) async fn lint_passed(
 /// Breaches of the guard rails: first by the values of the rows, and if there are none, by example calls at `now`.
 ///
 /// # Errors
-/// When the database fails, or the threads that compare them are busy.
+/// When the database fails, or the threads that compare the rules are busy.
 pub(super) async fn beyond(
     db: &impl ConnectionTrait,
     pools: &Pools,
@@ -234,7 +234,7 @@ pub(super) async fn beyond(
 /// which takes time.
 ///
 /// # Errors
-/// When the threads that compare them are busy.
+/// When the threads that compare the rows are busy.
 async fn by_rows(
     pools: &Pools,
     rulebook_id: Uuid,
@@ -256,7 +256,7 @@ async fn by_rows(
 /// nothing.
 ///
 /// # Errors
-/// When the calls cannot be read, or the threads that decide them are busy.
+/// When the calls cannot be read, or the threads that decide the calls are busy.
 async fn by_examples(
     db: &impl ConnectionTrait,
     pools: &Pools,

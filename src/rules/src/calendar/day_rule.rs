@@ -7,7 +7,7 @@ use super::DAYS;
 use crate::vocabulary::did_you_mean;
 
 /// The valid forms of a rule, for error messages.
-pub const EXPECTED: &str = "expected a date as \"2026-12-24\", a day of every year as \"12-25\", \"easter\", \"easter-2\" or \
+pub const EXPECTED: &str = "expected a date such as \"2026-12-24\", a day of every year such as \"12-25\", \"easter\", \"easter-2\" or \
      \"easter+1\", \"first monday of september\" (or second, third, fourth, fifth, last), or \"monday before 05-25\" (or after, \
      on or before, on or after)";
 
@@ -77,7 +77,7 @@ impl DayRule {
                 .ok_or_else(|| format!("\"{text}\" is too far from Easter: {EXPECTED}")),
             [date] if date.len() == 10 => NaiveDate::parse_from_str(date, "%Y-%m-%d")
                 .map(Self::Once)
-                .map_err(|_| format!("\"{text}\" is no date: {EXPECTED}")),
+                .map_err(|_| format!("\"{text}\" is not a date: {EXPECTED}")),
             [date] => MonthDay::read(date).map(Self::Yearly),
             [which, day, "of", month] => {
                 let which = place(which, &ORDINALS)?;
@@ -86,7 +86,7 @@ impl DayRule {
             }
             [day, "on", "or", side @ ("before" | "after"), date] => Self::beside(day, side, true, date),
             [day, side @ ("before" | "after"), date] => Self::beside(day, side, false, date),
-            _ => Err(format!("\"{text}\" is no rule for a day: {EXPECTED}")),
+            _ => Err(format!("\"{text}\" is not a rule for a day: {EXPECTED}")),
         }
     }
 
@@ -139,7 +139,7 @@ impl DayRule {
 
 impl MonthDay {
     fn read(text: &str) -> Result<Self, String> {
-        let wrong = || format!("\"{text}\" is no day of a year: {EXPECTED}");
+        let wrong = || format!("\"{text}\" is not a day of the year: {EXPECTED}");
         let (month, day) = text.split_once('-').ok_or_else(wrong)?;
         let two_digits = |part: &str| (part.len() == 2).then(|| part.parse::<u32>().ok()).flatten();
         let (month, day) = two_digits(month).zip(two_digits(day)).ok_or_else(wrong)?;
@@ -164,7 +164,7 @@ fn easter_offset(text: &str) -> Option<i64> {
 
 fn weekday(name: &str) -> Result<Weekday, String> {
     let day = place(name, &DAYS)?;
-    Weekday::try_from(day).map_err(|_| format!("`{name}` is no day of the week"))
+    Weekday::try_from(day).map_err(|_| format!("`{name}` is not a day of the week"))
 }
 
 /// The index of a name in a list.

@@ -28,7 +28,7 @@ pub fn read_texts(folder: &Path) -> Result<Files, Vec<FileFault>> {
     if faults.is_empty() { Ok(files) } else { Err(faults) }
 }
 
-/// Limits of a folder of rules: rules are small, and a folder may come from a stranger.
+/// Limits of a folder of rules: rules are small, and a folder may come from an untrusted source.
 const MAX_FILES: usize = 1_000;
 const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -40,7 +40,7 @@ fn read_plain(path: &Path) -> std::io::Result<String> {
         return Err(refused("it is a link; put the file itself there"));
     }
     if !kind.is_file() {
-        return Err(refused("it is no plain file"));
+        return Err(refused("it is not a regular file"));
     }
     let mut text = String::new();
     std::fs::File::open(path)?

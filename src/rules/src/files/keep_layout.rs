@@ -26,7 +26,7 @@ pub(super) enum LayoutResult {
 /// Updates a file to the given rows.
 ///
 /// # Errors
-/// When the file is not valid TOML, with the place.
+/// When the file is not valid TOML, with the position.
 pub(super) fn kept<R: Row>(text: &str, rows: &RowSet) -> Result<LayoutResult, FileFault> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {

@@ -1,4 +1,4 @@
-//! Finds the place in the files of a fault that compiling or a case reported.
+//! Finds the position in the files of a fault that compiling or a case reported.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -64,7 +64,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The place of an expectation of a case that the decision did not meet.
+    /// The position of an expectation of a case that the decision did not meet.
     #[must_use]
     pub fn locate_case(&self, code: &str, place: &str, told: &str) -> FileFault {
         let file = file_name(Resource::Cases);

@@ -10,7 +10,7 @@ use super::{EXTENSION, FileFault, Files, SCRIPTS, case_values, file_name, script
 use crate::rows::{Resource, Row, RowSet, StoredRow, with_row};
 use crate::vocabulary::{did_you_mean, hinted};
 
-/// Maximum number of rows per resource, and of reported faults: a folder may come from a stranger.
+/// Maximum number of rows per resource, and of reported faults: a folder may come from an untrusted source.
 const MAX_ROWS: usize = 10_000;
 const MAX_FAULTS: usize = 1_000;
 /// Maximum number of unknown files for which the nearest name is searched.
@@ -107,7 +107,7 @@ fn parse_resource<R: Row>(files: &Files, rows: &mut RowSet, faults: &mut Vec<Fil
     codes
 }
 
-/// One row from its table, or what is wrong with it, with the place if it is known.
+/// Reads one row from its table, or returns the fault, with its position if known.
 pub(super) fn row<R: Row>(
     code: &str,
     value: Spanned<DeValue<'_>>,

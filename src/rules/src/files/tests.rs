@@ -302,7 +302,8 @@ proptest! {
     }
 }
 
-/// A folder may come from a stranger: links, endless files and special files are reported, and the read never blocks.
+/// A folder may come from an untrusted source: links, endless files and special files are reported, and the read never
+/// blocks.
 #[test]
 fn a_hostile_folder_is_refused_soon() {
     let folder = tempfile::tempdir().unwrap();

@@ -231,7 +231,7 @@ pub fn choices(rows: &RowSet) -> Vec<String> {
 
 /// Parses one line of a row's weights.
 fn weight(line: &str) -> Result<(u64, i32), String> {
-    let expected = "expected a feature, an equals sign and a whole number, as \"coming up = 812\"";
+    let expected = "expected a feature, an equals sign and a whole number, such as \"coming up = 812\"";
     let (feature, number) = line.rsplit_once(" = ").ok_or(expected)?;
     let weight = number.trim().parse::<i64>().map_err(|_| expected)?;
     if weight.abs() > MAX_WEIGHT {

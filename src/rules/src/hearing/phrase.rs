@@ -131,7 +131,7 @@ fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Patte
             text.push(Speaker::Caller, letters);
             if text.is_empty() || letters.contains('*') || !letters.starts_with(char::is_alphanumeric) {
                 return Err(format!(
-                    "\"{item}\" is no word: a word begins with a letter or digit, and only `*` may end it"
+                    "\"{item}\" is not a word: a word begins with a letter or digit, and only `*` may end it"
                 ));
             }
             let last = text.len() - 1;

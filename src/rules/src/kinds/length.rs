@@ -203,7 +203,7 @@ fn with_unit(tokens: &[Token<'_>], number: Decimal, at: usize) -> Option<Result<
     }
     let other = |at: usize| tokens.get(at).is_some_and(|token| token.is_one_of(NOT_LENGTHS));
     if other(at) {
-        return Some(Err("it is no length but an area or a volume"));
+        return Some(Err("it is an area or a volume, not a length"));
     }
     let (factor, mut end) = match tokens.get(at)? {
         Token::Word(word) => (unit(word)?, at + 1),
@@ -213,7 +213,7 @@ fn with_unit(tokens: &[Token<'_>], number: Decimal, at: usize) -> Option<Result<
         _ => return None,
     };
     if other(end) || matches!(tokens.get(end), Some(Token::Mark('²' | '³' | '^'))) {
-        return Some(Err("it is no length but an area or a volume"));
+        return Some(Err("it is an area or a volume, not a length"));
     }
     let Some(mut metres) = number.checked_mul(factor) else {
         return Some(Err("it is too long"));

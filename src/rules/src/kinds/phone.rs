@@ -110,11 +110,11 @@ fn spoken(text: &str, region: Option<Id>) -> Result<String, &'static str> {
             Token::Word("oh" | "o") => digits.push('0'),
             Token::Word("plus") if digits.is_empty() => digits.push('+'),
             Token::Mark(',' | '.' | '-' | '\n') => {}
-            _ => return Err("it is no telephone number"),
+            _ => return Err("it is not a phone number"),
         }
     }
     if digits.is_empty() {
-        return Err("it is no telephone number");
+        return Err("it is not a phone number");
     }
     dialable(&digits, region)
 }

@@ -453,7 +453,7 @@ pub enum Postal {
 /// # Errors
 /// Why there is none.
 pub fn postal_code(text: &str, postal: Postal) -> Result<String, &'static str> {
-    const NONE: &str = "it is no postal code";
+    const NONE: &str = "it is not a postal code";
     let plain: String = text
         .chars()
         .filter(char::is_ascii_alphanumeric)

@@ -75,10 +75,7 @@ pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     ] {
         engine.disable_symbol(symbol);
     }
-    #[expect(
-        deprecated,
-        reason = "it is no deprecated API, but one that may change with Rhai's version"
-    )]
+    #[expect(deprecated, reason = "the API is not deprecated, but may change with Rhai's version")]
     engine.on_parse_token(|token, _, _| {
         if compile_clock::token() {
             return Token::LexError(Box::new(LexError::Runtime("the time to compile is over".to_owned())));

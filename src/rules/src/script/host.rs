@@ -61,9 +61,9 @@ pub(super) fn change(kind: AdjustmentKind, amount: &Dynamic, label: &str) -> Hos
         let label = clean(&label.chars().take(120).collect::<String>());
         let (after, label) = match effect.ok_or_else(|| "the amount is too large".to_owned())? {
             Effect::Changed(after) => (after, label),
-            Effect::Besides(after) => (after, format!("{label}: once for the job, besides the price of one")),
+            Effect::Besides(after) => (after, format!("{label}: once for the job, besides the price per unit")),
             Effect::LeftOut => {
-                let did = format!("{label}: left out, for the quantity of the job is not known");
+                let did = format!("{label}: left out, because the quantity of the job is unknown");
                 return note(run, did, None);
             }
         };
@@ -235,7 +235,7 @@ pub(super) fn len(value: &Dynamic) -> HostResult<INT> {
     let count = match (value.as_immutable_string_ref(), value.as_array_ref()) {
         (Ok(text), _) => text.chars().count(),
         (_, Ok(items)) => items.len(),
-        _ => return Err("len(…) takes a text or a list".into()),
+        _ => return Err("len(…) takes a string or a list".into()),
     };
     Ok(INT::try_from(count).unwrap_or(INT::MAX))
 }
@@ -247,7 +247,7 @@ pub(super) fn contains(whole: &Dynamic, wanted: &Dynamic) -> HostResult<bool> {
     }
     match (whole.as_immutable_string_ref(), wanted.as_immutable_string_ref()) {
         (Ok(text), Ok(part)) => Ok(text.contains(part.as_str())),
-        _ => Err("contains(…) and `in` take a list and a value, or a text and a text".into()),
+        _ => Err("contains(…) and `in` take a list and a value, or two strings".into()),
     }
 }
 

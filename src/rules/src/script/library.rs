@@ -191,7 +191,7 @@ impl Linker<'_> {
         match self.rows.scripts.get(code).map(|stored| stored.row.hook) {
             Some(Hook::Library) => {}
             Some(hook) => {
-                let text = format!("`{code}` is no library: its hook is `{}`", hook.name());
+                let text = format!("`{code}` is not a library: its hook is `{}`", hook.name());
                 return wrong("unknown_library", text);
             }
             None => {

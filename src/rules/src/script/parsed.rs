@@ -136,7 +136,7 @@ fn longest_row_of_names(source: &str) -> usize {
             _ => 0,
         };
         if skipped > 0 {
-            // A comment does not end a run; a string does.
+            // A comment does not end a run of names; a string does.
             row = if c == '"' { 0 } else { row };
             in_name = false;
             let end = at + skipped;

@@ -1,4 +1,4 @@
-//! A test run for the author of a script: its effects, its log and its time, or its fault with the place. Nothing is
+//! A test run for the author of a script: its effects, its log and its time, or its fault with the position. Nothing is
 //! stored.
 
 use std::sync::Arc;

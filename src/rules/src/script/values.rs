@@ -107,7 +107,7 @@ fn json_at(value: &Dynamic, depth: usize) -> HostResult<Value> {
         let items: HostResult<Vec<Value>> = items.iter().map(|item| json_at(item, depth + 1)).collect();
         return Ok(Value::Array(items?));
     }
-    Err("only text, numbers, true, false and lists can leave a script".into())
+    Err("only strings, numbers, true, false and lists can leave a script".into())
 }
 
 /// A script value as a string: a string unchanged, anything else as JSON.

@@ -54,7 +54,8 @@ fn has_stand_in(book: &Rulebook, group: &BTreeSet<&str>, at: DateTime<Utc>) -> b
         .any(|one| is_on(&one.contact) && reaches(&covering, group, one.instead_of.as_deref()))
 }
 
-/// Whether the stand-in for `replaced` is asked: it replaces nobody, a member of the group, or another stand-in.
+/// Whether the stand-in for `replaced` counts for the group: it replaces nobody, a member of the group, or another
+/// stand-in.
 fn reaches(covering: &Covering<'_>, group: &BTreeSet<&str>, replaced: Option<&str>) -> bool {
     let mut open = vec![replaced];
     let mut seen = BTreeSet::new();

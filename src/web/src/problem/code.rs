@@ -83,7 +83,7 @@ impl Code {
             Self::Forbidden            => line("forbidden", S::FORBIDDEN, "This key may not do that", false),
             Self::SignatureInvalid     => line("signature_invalid", S::FORBIDDEN, "The signature is missing or wrong", false),
             Self::NotFound             => line("not_found", S::NOT_FOUND, "Not found", false),
-            Self::MethodNotAllowed     => line("method_not_allowed", S::METHOD_NOT_ALLOWED, "This address does not allow that method", false),
+            Self::MethodNotAllowed     => line("method_not_allowed", S::METHOD_NOT_ALLOWED, "This URL does not allow that method", false),
             Self::NotAcceptable        => line("not_acceptable", S::NOT_ACCEPTABLE, "No media type here is acceptable to the client", false),
             Self::RequestTimeout       => line("request_timeout", S::REQUEST_TIMEOUT, "The request took too long to arrive", true),
             Self::Conflict             => line("conflict", S::CONFLICT, "This conflicts with the current state", false),

@@ -56,7 +56,7 @@ impl Code {
             ),
             Self::InvalidParameter => at(
                 meaning(
-                    "A parameter of the address, or a header, is not valid for the operation. `errors` names it in `pointer`.",
+                    "A parameter of the URL, or a header, is not valid for the operation. `errors` names it in `pointer`.",
                     "Correct it. Each list has its own filters and sort orders.",
                     "`limit` must be a whole number from 1 to 200.",
                 ),
@@ -68,7 +68,7 @@ impl Code {
             ),
             Self::Unauthorized => meaning(
                 "There is no key in the request, or it does not exist, has expired or was revoked. A message to a webhook lacks a \
-                 valid signature. The response does not say which, because it may go to a stranger; the log does.",
+                 valid signature. The response does not say which, because the client is not authenticated; the log does.",
                 "Send `Authorization: Bearer KEY`. An administrator creates keys with `create_api_key`; the first key is printed at \
                  the first start.",
                 "Send `Authorization: Bearer KEY` with an admin key that is neither revoked nor expired.",
@@ -81,19 +81,19 @@ impl Code {
             ),
             Self::SignatureInvalid => meaning(
                 "The signature of Twilio's callback is missing or does not match.",
-                "Set `RINGBOOK_PUBLIC_URL` to the address that Twilio calls, and the auth token of the account that sends. \
+                "Set `RINGBOOK_PUBLIC_URL` to the URL that Twilio calls, and the auth token of the account that sends. \
                  `ringbook doctor` checks both.",
                 "The signature is missing or does not match.",
             ),
             Self::NotFound => meaning(
-                "There is nothing at this address, or not for this key: a key for one rulebook sees no other.",
-                "Check the codes and ids in the address; the list of the same resource shows the existing ones.",
+                "There is nothing at this URL, or not for this key: a key for one rulebook sees no other.",
+                "Check the codes and ids in the URL; the list of the same resource shows the existing ones.",
                 "There is no row `services/camera` here.",
             ),
             Self::MethodNotAllowed => meaning(
-                "The address exists but does not allow this method.",
+                "The URL exists but does not allow this method.",
                 "Use one of those in the header `Allow`.",
-                "This address exists but does not allow this method; see Allow.",
+                "This URL exists but does not allow this method; see Allow.",
             ),
             Self::NotAcceptable => meaning(
                 "The header `Accept` allows none of the operation's media types. Nothing was done.",
@@ -127,7 +127,7 @@ impl Code {
                  last request. Read it again; if your change still fits, send it with `version` 4.",
             ),
             Self::PayloadTooLarge => meaning(
-                "The body is larger than the limit of the address: 1 MiB in the admin API, 8 MiB for a sheet, 5 MiB for a message.",
+                "The body is larger than the limit of the URL: 1 MiB in the admin API, 8 MiB for a sheet, 5 MiB for a message.",
                 "Send it in parts: a sheet by its rows, a change set by its changes.",
                 "The body is larger than the limit of 1048576 bytes.",
             ),
@@ -139,7 +139,7 @@ impl Code {
             Self::Unprocessable => at(
                 meaning(
                     "Each part of the request can be read, but not together, or not here: the body and a header name different \
-                     versions, a cursor belongs to another list, a row contradicts its address, a name does not exist here. The \
+                     versions, a cursor belongs to another list, a row contradicts its URL, a name does not exist here. The \
                      pointer of a fault in a sheet is its row and column.",
                     "`errors` names the parts. Make them agree, or leave one out.",
                     "The body says version 3 and `If-Match` says 4.",
@@ -152,8 +152,8 @@ impl Code {
             ),
             Self::RuleFault => at(
                 meaning(
-                    "The body is well formed but the rulebook would not work with it: a condition does not compile, a row names one \
-                     that does not exist, a case would fail, or a rule could never apply. Nothing was changed.",
+                    "The body is well formed but the rulebook would not work with it: a condition does not compile, a row refers \
+                     to a missing row, a case would fail, or a rule could never apply. Nothing was changed.",
                     "`errors` lists every fault with its place, `cases` the cases with their decision. Correct the row, or change the \
                      other rows with it in a change set.",
                     "unknown fact `are`; is it `area`?",

@@ -75,7 +75,7 @@ impl Problem {
         Self::new(Code::NotFound, format!("There is no {what} here."))
     }
 
-    /// 401, which reveals nothing to a stranger.
+    /// 401, without a reason: the client is not authenticated.
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(Code::Unauthorized, "The request carries no valid credentials.")
@@ -282,10 +282,10 @@ impl Problem {
             telemetry::log_text(code.name(), &error.to_string());
         }
         match code {
-            Code::NotFound => Self::new(code, "There is nothing at this address."),
+            Code::NotFound => Self::new(code, "There is nothing at this URL."),
             Code::Unauthorized => Self::unauthorized(),
-            Code::MethodNotAllowed => Self::new(code, "This address exists but does not allow this method; see Allow."),
-            Code::PayloadTooLarge => Self::new(code, "The body is larger than the limit of this address."),
+            Code::MethodNotAllowed => Self::new(code, "This URL exists but does not allow this method; see Allow."),
+            Code::PayloadTooLarge => Self::new(code, "The body is larger than the limit of this URL."),
             _ => Self::new(code, error.to_string()),
         }
     }

@@ -93,7 +93,7 @@ fn as_json(value: &Value) -> Response {
 
 fn table() -> String {
     let mut rows = String::from(
-        "<p>Every error is answered as <code>application/problem+json</code>. Its <code>type</code> is the address of one of \
+        "<p>Every error is answered as <code>application/problem+json</code>. Its <code>type</code> is the URL of one of \
          these pages; programs branch on <code>code</code>.</p>\n<table><tr><th>Status</th><th>Code</th><th></th></tr>\n",
     );
     for code in Code::ALL {

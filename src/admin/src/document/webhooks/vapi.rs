@@ -257,7 +257,7 @@ fn own_fields(schema: &str) -> Value {
             }},
             "artifact": {"type": "object", "description": "Transcript and recording.", "properties": {
                 "messages": turns, "transcript": text("The whole transcript as one text."),
-                "recordingUrl": text("The address of the recording."),
+                "recordingUrl": text("The URL of the recording."),
                 "structuredOutputs": {"type": "object", "description": "Structured outputs, by id."},
             }},
         }),

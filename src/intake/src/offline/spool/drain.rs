@@ -50,7 +50,7 @@ const SUBJECT: &str = "spool";
 
 /// Why an entry was not recorded.
 enum DrainFailure {
-    /// The database is away, so recording other entries would fail too.
+    /// The database is unavailable, so recording other entries would fail too.
     Away,
     /// A transient reason, such as a full disk or a locked row: the entry is tried again, never dead-lettered.
     Passing,
@@ -307,9 +307,10 @@ impl Drain {
                 severity: Severity::Warning,
                 subject: SUBJECT.to_owned(),
                 text: format!("{waiting} messages were answered without the database and are being recorded now."),
-                what_to_do: "Find out why the database was away or slow. Nothing else: this notice is resolved when \
+                what_to_do:
+                    "Find out why the database was unavailable or slow. This notice is resolved automatically when \
                              all are recorded."
-                    .to_owned(),
+                        .to_owned(),
             };
             notices::raise(&tx, notice, now, self.clock().new_id()).await?;
         } else {
@@ -322,9 +323,9 @@ impl Drain {
                 severity: Severity::Urgent,
                 subject: SUBJECT.to_owned(),
                 text: format!(
-                    "{refused} messages since this server started were not recorded, because neither the database nor the \
-                     spool took them. Those that only told something were refused, so that Vapi sends them again; those that waited for an \
-                     answer were answered."
+                    "Since this server started, {refused} messages were not recorded, because neither the database nor the \
+                     spool stored them. Messages whose caller waits were answered; the others were rejected, so that Vapi sends them \
+                     again."
                 ),
                 what_to_do: "Make room on the disk of RINGBOOK_SPOOL_DIR or raise RINGBOOK_SPOOL_SIZE_MB, and see in \
                              Vapi's log which calls are missing."
