@@ -1,7 +1,11 @@
 -- Vapi's messages, the calls that they are about, what was said and which tools were called.
 --
 -- The rulebook comes last in the indexes of large tables. If an index began with it, a planner without statistics would
--- take it for as good as the primary key, and each check of a foreign key would read all calls of the rulebook.
+-- take it for as good as the primary key, and each check of a foreign key would read all calls of the rulebook. SQLite checks
+-- foreign keys by the primary key only, and needs the rulebook first to read a list in its order.
+--
+-- An index that a list is read from ends with the columns that it is filtered by: a filter that few rows match, or none, then reads
+-- the index alone. That costs a message less than an index for each filter.
 
 CREATE TABLE webhook_events (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
@@ -22,12 +26,20 @@ CREATE TABLE webhook_events (
   origin text NOT NULL DEFAULT 'live',
   -- why it was set aside, in words of our own
   set_aside text,
+  -- whether there may be no call for it: it names none, or it was the first message of its call and does not record the call
+  without_call boolean NOT NULL DEFAULT {false},
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, business_key)
 );
 -- The list over all rulebooks, newest first.
-CREATE INDEX webhook_events_id ON webhook_events (id, rulebook_id);
+CREATE INDEX webhook_events_id ON webhook_events (id, rulebook_id, received_at);
+-- Its filters. There are several events a call, too many to read the index above for a rare type.
+CREATE INDEX webhook_events_type ON webhook_events (type, id, rulebook_id);
+CREATE INDEX webhook_events_state ON webhook_events (state, id, rulebook_id) WHERE state <> 'recorded';
+CREATE INDEX webhook_events_origin ON webhook_events (origin, id, rulebook_id) WHERE origin <> 'live';
 CREATE INDEX webhook_events_call ON webhook_events (call_id, rulebook_id);
+-- Those in which the number of an erased caller is looked for.
+CREATE INDEX webhook_events_without_call ON webhook_events (rulebook_id, id) WHERE without_call AND body IS NOT NULL;
 CREATE INDEX webhook_events_amends ON webhook_events (amends, rulebook_id) WHERE amends IS NOT NULL;
 -- lz4 compresses raw bodies with less work. A server that was built without it keeps its usual compression.
 {postgres}DO $$ BEGIN
@@ -56,7 +68,18 @@ CREATE TABLE calls (
   erased_at {time},
   PRIMARY KEY (rulebook_id, id)
 );
-CREATE INDEX calls_first_seen ON calls (first_seen_at, rulebook_id);
+{postgres}CREATE INDEX calls_first_seen ON calls (first_seen_at, rulebook_id, service, language);
+{sqlite}CREATE INDEX calls_first_seen ON calls (rulebook_id, first_seen_at, id, service, language, status);
+-- Calls without a report: all that have not ended.
+CREATE INDEX calls_unreported ON calls (rulebook_id, first_seen_at) WHERE report_at IS NULL;
+CREATE INDEX calls_simulated ON calls (rulebook_id, first_seen_at) WHERE id LIKE 'simulated-%';
+-- The last eight digits of the caller's number, in any notation (store/search.rs).
+{postgres}CREATE INDEX calls_number ON calls (right(translate(customer_number, translate(customer_number, '0123456789', ''), ''), 8), rulebook_id)
+{postgres}  WHERE customer_number IS NOT NULL;
+{sqlite}CREATE INDEX calls_number ON calls (substr(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(customer_number, ' ', ''), '-', ''), '.', ''), '(', ''), ')', ''), '+', ''), '/', ''), ' ', ''), -8), rulebook_id)
+{sqlite}  WHERE customer_number IS NOT NULL;
+-- Numbers with anything else between their digits, of which SQLite cannot index the digits.
+{sqlite}CREATE INDEX calls_odd_number ON calls (rulebook_id, id) WHERE customer_number GLOB '*[^0-9 .()+/-]*';
 -- The filter `analysis` of the list of calls; SQLite has no index for containment.
 {postgres}CREATE INDEX calls_analysis ON calls USING gin (analysis jsonb_path_ops);
 

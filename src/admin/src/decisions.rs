@@ -12,7 +12,7 @@ use super::auth::{Caller, Key, Viewer};
 use super::call_cases::erased;
 use super::explanation::Explanation;
 use super::fails::{Again, Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::list::{Filter, Kind, ListQuery, ListSpec, flag};
 use super::masking;
 use super::state::{AdminState, InRulebook, unloadable};
 use authoring::backtest::stored_facts;
@@ -152,7 +152,7 @@ impl DecisionsApi {
             select = select.filter(decisions::Column::Revision.eq(revision));
         }
         if let Some(degraded) = listing.boolean("degraded") {
-            select = select.filter(decisions::Column::Degraded.eq(degraded));
+            select = select.filter(flag("degraded", degraded));
         }
         let rows = listing.rows_by_id(self.0.read(), select, decisions::Column::Id).await?;
         Ok(Found::new(listing.page(

@@ -16,7 +16,7 @@ use super::body::Body;
 use super::calls::people;
 use super::fails::{Fails, TakenOnce, Usual};
 use super::idempotency::{Answered, Begun, Once};
-use super::list::{Filter, Kind, ListQuery, ListSpec, Listing};
+use super::list::{Filter, Kind, ListQuery, ListSpec, Listing, flag};
 use super::list_csv::{Gathering, ListFound, WantsCsv};
 use super::masking;
 use super::state::{AdminState, InRulebook, shortened};
@@ -273,11 +273,12 @@ impl LeadsApi {
                 select = select.filter(column.eq(text));
             }
         }
-        for condition in people(listing)? {
+        let backend = self.0.read().get_database_backend();
+        for condition in people(backend, listing)? {
             select = select.filter(condition);
         }
         if let Some(words) = Words::of(listing, self.0.clock.now())? {
-            select = select.filter(words.said_in("leads.call_id", "problem"));
+            select = select.filter(words.said_in(backend, "leads.call_id", "problem"));
             select = select.filter(leads::Column::CreatedAt.gte(words.since));
         }
         if let Some(since) = listing.time("since") {
@@ -290,10 +291,10 @@ impl LeadsApi {
             select = select.filter(calls::simulated(&leads::Column::CallId, simulated));
         }
         if let Some(late) = listing.boolean("late") {
-            select = select.filter(leads::Column::Late.eq(late));
+            select = select.filter(flag("late", late));
         }
         if let Some(capped) = listing.boolean("capped") {
-            select = select.filter(leads::Column::Capped.eq(capped));
+            select = select.filter(flag("capped", capped));
         }
         if let Some(acknowledged) = listing.boolean("acknowledged") {
             select = select.filter(Expr::cust(if acknowledged { TAKEN } else { NOT_TAKEN }));

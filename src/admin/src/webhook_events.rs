@@ -11,7 +11,7 @@ use super::across::{RULEBOOK, Rulebooks, rulebooks};
 use super::answer::{Found, Page};
 use super::auth::{Caller, Key, Viewer};
 use super::fails::{Fails, Usual};
-use super::list::{Filter, Kind, ListQuery, ListSpec};
+use super::list::{Filter, Kind, ListQuery, ListSpec, is_value};
 use super::masking;
 use super::state::AdminState;
 use store::webhook_events;
@@ -117,11 +117,17 @@ impl WebhookEventsApi {
         for (name, column) in [
             ("type", webhook_events::Column::Kind),
             ("call_id", webhook_events::Column::CallId),
-            ("state", webhook_events::Column::State),
-            ("origin", webhook_events::Column::Origin),
         ] {
             if let Some(text) = listing.text(name) {
                 select = select.filter(column.eq(text));
+            }
+        }
+        for (name, column, usual) in [
+            ("state", webhook_events::Column::State, "recorded"),
+            ("origin", webhook_events::Column::Origin, "live"),
+        ] {
+            if let Some(text) = listing.text(name) {
+                select = select.filter(is_value(column, usual, text));
             }
         }
         if let Some(since) = listing.time("since") {

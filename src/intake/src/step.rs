@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::attempt::Given;
 use super::decided::Found;
+use super::event::{Event, Kind, Payload};
 use super::hits::Took;
 use super::job::Job;
 use super::late::Origin;
@@ -99,6 +100,7 @@ impl Step<'_> {
             amends: None,
             origin: message.origin.word(),
             set_aside: None,
+            without_call: event.call_id().is_none() || (self.head.call.is_none() && !records_call(event)),
         }
     }
 
@@ -136,6 +138,18 @@ impl Step<'_> {
         let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
         took.push(Took::part_in(decision));
     }
+}
+
+/// Whether a message writes its call's row.
+fn records_call(event: &Event) -> bool {
+    matches!(
+        event.payload,
+        Payload::Report(_)
+            | Payload::StatusUpdate { .. }
+            | Payload::ToolCalls(_)
+            | Payload::Transcript { .. }
+            | Payload::CallDeleted
+    ) || event.kind == Kind::AssistantRequest
 }
 
 pub(super) fn is_erased(head: &Head) -> bool {

@@ -273,13 +273,14 @@ impl Use {
     }
 
     /// Session settings for this use, by their names in PostgreSQL.
-    pub(super) fn session_settings(self) -> [(&'static str, String); 5] {
+    pub(super) fn session_settings(self) -> [(&'static str, String); 7] {
         let lock_ms = match self {
             Self::Messages => 1_500,
             Self::Write | Self::Read => 2_000,
             Self::Migrate => 60_000,
         };
         let idle_ms = if self == Self::Messages { 5_000 } else { 10_000 };
+        let plans = if self == Self::Read { "force_custom_plan" } else { "auto" };
         [
             ("default_transaction_isolation", "read committed".to_owned()),
             ("statement_timeout", self.statement_timeout_ms().to_string()),
@@ -287,6 +288,11 @@ impl Use {
             ("idle_in_transaction_session_timeout", i32::to_string(&idle_ms)),
             // Messages read and write by key. A cached plan made for an empty table would scan the whole table.
             ("enable_seqscan", on(self != Self::Messages).to_owned()),
+            // Lists are filtered by values that almost all rows have, or none. A plan for any value would scan the whole
+            // table for the latter.
+            ("plan_cache_mode", plans.to_owned()),
+            // It takes longer to compile our longest queries than to run them.
+            ("jit", "off".to_owned()),
         ]
     }
 
