@@ -61,7 +61,10 @@ impl Client {
         self.stream.write_all(request.as_bytes()).await?;
         let mut buffer = Vec::with_capacity(64 * 1024);
         let head_ends = loop {
-            ensure!(self.stream.read_buf(&mut buffer).await? > 0, "the server closed the connection: {path}");
+            ensure!(
+                self.stream.read_buf(&mut buffer).await? > 0,
+                "the server closed the connection: {path}"
+            );
             if let Some(ends) = buffer.windows(4).take(4096).position(|bytes| bytes == b"\r\n\r\n") {
                 break ends + 4;
             }

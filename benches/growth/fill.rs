@@ -32,11 +32,16 @@ pub async fn fill(db: &DatabaseConnection, calls: u32) -> Result<()> {
             db.execute_unprepared(&format!("PRAGMA {pragma}")).await?;
         }
     }
-    db.execute_unprepared(&format!("CREATE TABLE bench_ids (old {id} NOT NULL PRIMARY KEY, ms bigint, k int)"))
-        .await?;
+    db.execute_unprepared(&format!(
+        "CREATE TABLE bench_ids (old {id} NOT NULL PRIMARY KEY, ms bigint, k int)"
+    ))
+    .await?;
     let mut number = 0;
     for table in WITH_IDS {
-        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), format!("SELECT id FROM {table}")));
+        let rows = db.query_all_raw(Statement::from_string(
+            db.get_database_backend(),
+            format!("SELECT id FROM {table}"),
+        ));
         for row in rows.await? {
             let old: Uuid = row.try_get("", "id")?;
             let values = [old.into(), i64::try_from(millis_of(old))?.into(), number.into()];
@@ -52,7 +57,9 @@ pub async fn fill(db: &DatabaseConnection, calls: u32) -> Result<()> {
         if statement.trim().is_empty() {
             continue;
         }
-        db.execute_unprepared(statement).await.with_context(|| statement.to_owned())?;
+        db.execute_unprepared(statement)
+            .await
+            .with_context(|| statement.to_owned())?;
     }
     eprintln!("{calls} calls in {:.0} s", began.elapsed().as_secs_f64());
     Ok(())
@@ -64,7 +71,9 @@ fn in_dialect(is_postgres: bool, calls: u32, now: i64) -> String {
     } else {
         ("{sqlite}", "{postgres}")
     };
-    let lines = SQL.lines().filter(|line| !line.starts_with(foreign) && !line.starts_with("--"));
+    let lines = SQL
+        .lines()
+        .filter(|line| !line.starts_with(foreign) && !line.starts_with("--"));
     let sql: Vec<&str> = lines.map(|line| line.strip_prefix(own).unwrap_or(line)).collect();
     let mut sql = sql.join("\n");
     let letter = |divisor: u8| format!("substr('abcdefghijklmnopqrstuvwxyz', 1 + caller / {divisor} % 26, 1)");

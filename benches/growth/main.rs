@@ -30,16 +30,16 @@ struct Options {
     /// Calls in the full database.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=20_000_000))]
     calls: u32,
-    /// On SQLite files in this folder instead of PostgreSQL.
+    /// On SQLite instead of PostgreSQL.
     #[arg(long)]
-    sqlite: Option<std::path::PathBuf>,
+    sqlite: bool,
     /// How often each request is measured.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..=100))]
     rounds: u8,
     /// Only requests whose name contains this.
     #[arg(long)]
     only: Option<String>,
-    /// Keep the databases under this name, and use them again if they exist.
+    /// Keep the databases under this name (a folder on SQLite), and use them again if they exist.
     #[arg(long)]
     keep: Option<String>,
     /// Fail if a request takes longer: 100 ms, or 300 ms where it reads a year.
@@ -55,7 +55,6 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(&options))
 }
-
 
 async fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -121,15 +120,19 @@ async fn connect(url: &str) -> Result<DatabaseConnection> {
 
 /// Where the databases are.
 enum Places {
-    Postgres { server: DatabaseConnection, url: String, prefix: String },
+    Postgres {
+        server: DatabaseConnection,
+        url: String,
+        prefix: String,
+    },
     Sqlite(std::path::PathBuf),
 }
 
 impl Places {
     async fn new(options: &Options, folder: &TempDir) -> Result<Self> {
-        if let Some(sqlite) = &options.sqlite {
-            let path = options.keep.as_ref().map_or_else(|| folder.path().to_owned(), |_| sqlite.clone());
-            return Ok(Self::Sqlite(path));
+        if options.sqlite {
+            let kept = options.keep.as_ref().map(std::path::PathBuf::from);
+            return Ok(Self::Sqlite(kept.unwrap_or_else(|| folder.path().to_owned())));
         }
         #[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
         let url = std::env::var("TEST_POSTGRES_URL").context("TEST_POSTGRES_URL is not set: run `make growth`")?;

@@ -7,8 +7,8 @@ use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::client::Client;
 use super::Options;
+use super::client::Client;
 use super::server::Server;
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
@@ -137,9 +137,19 @@ const LISTS: &[(&str, &str, &[&str])] = &[
     (
         "notices",
         "/admin/v1/notices",
-        &["rulebook=west", "code=nothing", "severity=urgent", "resolved=false", "resolved=true"],
+        &[
+            "rulebook=west",
+            "code=nothing",
+            "severity=urgent",
+            "resolved=false",
+            "resolved=true",
+        ],
     ),
-    ("inbound-sms-messages", "/admin/v1/inbound-sms-messages", &["rulebook=west"]),
+    (
+        "inbound-sms-messages",
+        "/admin/v1/inbound-sms-messages",
+        &["rulebook=west"],
+    ),
 ];
 
 /// A request with its name.
@@ -160,7 +170,10 @@ struct Known {
 
 /// Measures all requests on both servers in turns, and prints the table.
 pub async fn measure(options: &Options, empty: &Server, full: &Server) -> Result<()> {
-    let mut sides = [Client::connect(empty.address).await?, Client::connect(full.address).await?];
+    let mut sides = [
+        Client::connect(empty.address).await?,
+        Client::connect(full.address).await?,
+    ];
     let now = Clock::system().now();
     let mut cases: [Vec<Case>; 2] = [Vec::new(), Vec::new()];
     for (client, cases) in sides.iter_mut().zip(&mut cases) {
@@ -180,9 +193,19 @@ pub async fn measure(options: &Options, empty: &Server, full: &Server) -> Result
                 break;
             }
         }
-        let [before, after] = took.map(|took| median(took.get(WARM_UP..).filter(|took| !took.is_empty()).unwrap_or(&took[1..])));
+        let [before, after] = took.map(|took| {
+            median(
+                took.get(WARM_UP..)
+                    .filter(|took| !took.is_empty())
+                    .unwrap_or(&took[1..]),
+            )
+        });
         let mark = if after > large.limit_ms { " **slow**" } else { "" };
-        println!("| {} | {before:.1} | {after:.1}{mark} | {:.2} |", large.name, after / before);
+        println!(
+            "| {} | {before:.1} | {after:.1}{mark} | {:.2} |",
+            large.name,
+            after / before
+        );
         if after > large.limit_ms {
             slow.push(large.name);
         }
@@ -219,8 +242,17 @@ async fn collect(client: &mut Client, now: DateTime<Utc>, only: Option<&str>) ->
     let mut cases = Vec::new();
     let mut known = None;
     for (list, path, filters) in LISTS {
-        for sort in ["", filters.first().filter(|filter| filter.starts_with("sort=")).unwrap_or(&"")] {
-            if sort.is_empty() && !cases.is_empty() && cases.last().is_some_and(|case: &Case| case.name.starts_with(list)) {
+        for sort in [
+            "",
+            filters
+                .first()
+                .filter(|filter| filter.starts_with("sort="))
+                .unwrap_or(&""),
+        ] {
+            if sort.is_empty()
+                && !cases.is_empty()
+                && cases.last().is_some_and(|case: &Case| case.name.starts_with(list))
+            {
                 continue;
             }
             let (deep, first) = deep(client, path, sort).await?;
@@ -231,7 +263,11 @@ async fn collect(client: &mut Client, now: DateTime<Utc>, only: Option<&str>) ->
                     number: text(&first["customer_number"]).replace('+', "%2B"),
                 });
             }
-            let title = if sort.is_empty() { (*list).to_owned() } else { format!("{list}?{sort}") };
+            let title = if sort.is_empty() {
+                (*list).to_owned()
+            } else {
+                format!("{list}?{sort}")
+            };
             cases.push(get(title.clone(), format!("{path}?{sort}")));
             cases.push(get(format!("{title}, page {DEEP}"), deep));
             if sort.is_empty() && first["id"].is_string() && !["notices", "inbound-sms-messages"].contains(list) {
@@ -247,14 +283,22 @@ async fn collect(client: &mut Client, now: DateTime<Utc>, only: Option<&str>) ->
                 ("@old", instant(now - TimeDelta::days(300))),
                 ("@new", instant(now - TimeDelta::days(1))),
             ];
-            let query = values.iter().fold((*filter).to_owned(), |query, (name, value)| query.replace(name, value));
-            cases.push(get(format!("{list}?{}", filter.replace("%2B", "+")), format!("{path}?{query}")));
+            let query = values
+                .iter()
+                .fold((*filter).to_owned(), |query, (name, value)| query.replace(name, value));
+            cases.push(get(
+                format!("{list}?{}", filter.replace("%2B", "+")),
+                format!("{path}?{query}"),
+            ));
         }
     }
     for (name, days) in [("a day", 1), ("a month", 30), ("a year", 365)] {
         let since = instant(now - TimeDelta::days(days));
         for (of, rulebook) in [("", ""), (" of a rulebook", "&rulebook=default")] {
-            let mut case = get(format!("stats of {name}{of}"), format!("/admin/v1/stats?since={since}{rulebook}"));
+            let mut case = get(
+                format!("stats of {name}{of}"),
+                format!("/admin/v1/stats?since={since}{rulebook}"),
+            );
             if days == 365 {
                 case.limit_ms = LIMIT_OF_A_YEAR_MS;
             }
@@ -268,10 +312,19 @@ async fn collect(client: &mut Client, now: DateTime<Utc>, only: Option<&str>) ->
         "statement of a month".to_owned(),
         format!("/admin/v1/rulebooks/west/statements/{month}"),
     ));
-    for path in ["lint", "rule-hits", "unmatched-calls", "unmatched-calls?said=true", "unmatched-calls?days=365"] {
+    for path in [
+        "lint",
+        "rule-hits",
+        "unmatched-calls",
+        "unmatched-calls?said=true",
+        "unmatched-calls?days=365",
+    ] {
         cases.push(get(path.to_owned(), format!("{BOOK}/{path}")));
     }
-    cases.push(post("phrase-matches", json!({"phrases": ["inondation", "camera"], "language": "fr"})));
+    cases.push(post(
+        "phrase-matches",
+        json!({"phrases": ["inondation", "camera"], "language": "fr"}),
+    ));
     cases.push(post("backtests", json!({"revision": 1, "days": 365})));
     cases.retain(|case| only.is_none_or(|only| case.name.contains(only)));
     Ok(cases)
@@ -304,7 +357,9 @@ async fn deep(client: &mut Client, path: &str, sort: &str) -> Result<(String, Va
     for _ in 0..DEEP {
         let response = client.expect("GET", &page, None, 200).await?;
         row = response["items"][0].clone();
-        let Some(next) = response["next_cursor"].as_str() else { break };
+        let Some(next) = response["next_cursor"].as_str() else {
+            break;
+        };
         page = format!("{path}?{sort}&cursor={next}");
     }
     Ok((page, row))

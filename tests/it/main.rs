@@ -59,6 +59,7 @@ mod hostile_requests;
 mod idempotency;
 mod intake;
 mod kill;
+mod large_lists;
 mod leases;
 mod lint;
 mod list_csv;

@@ -318,7 +318,7 @@ impl CallsApi {
             select = select.filter(condition);
         }
         if let Some(words) = Words::of(listing, self.0.clock.now())? {
-            select = select.filter(words.said_in(backend, "calls.id", "summary"));
+            select = select.filter(words.said_in("calls.id", "summary"));
             select = select.filter(calls::Column::FirstSeenAt.gte(words.since));
         }
         if let Some(simulated) = listing.boolean("simulated") {
@@ -352,11 +352,11 @@ pub(super) fn people(backend: DbBackend, listing: &Listing) -> Result<Vec<Simple
         found.push(search::is_number(backend, "customer_number", &digits));
     }
     if let Some(name) = listing.text("customer_name") {
-        found.push(search::contains(backend, "customer_name", name));
+        found.push(search::contains("customer_name", name));
     }
     if let Some(text) = listing.text("address") {
         let place = "COALESCE(address, '') || ' ' || COALESCE(city, '') || ' ' || COALESCE(postal_code, '')";
-        found.push(search::contains(backend, place, text));
+        found.push(search::contains(place, text));
     }
     Ok(found)
 }

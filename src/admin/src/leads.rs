@@ -278,7 +278,7 @@ impl LeadsApi {
             select = select.filter(condition);
         }
         if let Some(words) = Words::of(listing, self.0.clock.now())? {
-            select = select.filter(words.said_in(backend, "leads.call_id", "problem"));
+            select = select.filter(words.said_in("leads.call_id", "problem"));
             select = select.filter(leads::Column::CreatedAt.gte(words.since));
         }
         if let Some(since) = listing.time("since") {

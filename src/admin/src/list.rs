@@ -388,7 +388,11 @@ fn foreign_cursor() -> Problem {
 /// Condition for a boolean column. It has no parameter, so that a planner sees which partial index it can use.
 #[must_use]
 pub fn flag(column: &str, is_set: bool) -> SimpleExpr {
-    Expr::cust(if is_set { column.to_owned() } else { format!("NOT {column}") })
+    Expr::cust(if is_set {
+        column.to_owned()
+    } else {
+        format!("NOT {column}")
+    })
 }
 
 /// Condition for a column with a value that almost all rows have. The index of the others needs the condition without a parameter.

@@ -95,9 +95,27 @@ impl StatsApi {
             .filter(notices::Column::ResolvedAt.is_null());
         let (calls, leads, decisions, texts, open_notices) = tokio::try_join!(
             count(db, calls, &calls::Column::Id, None, simulated),
-            count(db, leads, &leads::Column::CallId, Some(leads::Column::Priority), simulated),
-            count(db, decisions, &decisions::Column::CallId, Some(decisions::Column::Priority), simulated),
-            count(db, texts, &sms_messages::Column::CallId, Some(sms_messages::Column::State), simulated),
+            count(
+                db,
+                leads,
+                &leads::Column::CallId,
+                Some(leads::Column::Priority),
+                simulated
+            ),
+            count(
+                db,
+                decisions,
+                &decisions::Column::CallId,
+                Some(decisions::Column::Priority),
+                simulated
+            ),
+            count(
+                db,
+                texts,
+                &sms_messages::Column::CallId,
+                Some(sms_messages::Column::State),
+                simulated
+            ),
             notices.count(db),
         )?;
         let total = |counts: &Counts| u64::try_from(counts.values().sum::<i64>()).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! There is no full-text index, so a request searches the transcripts of a month at most.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{Condition, DbBackend};
+use sea_orm::Condition;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 
 use super::list::{Filter, Kind, Listing};
@@ -58,7 +58,7 @@ impl<'a> Words<'a> {
     }
 
     /// The condition: `about`, or what was said in the call of the column `call`, contains the words.
-    pub fn said_in(&self, backend: DbBackend, call: &str, about: &str) -> Condition {
+    pub fn said_in(&self, call: &str, about: &str) -> Condition {
         let table = call.split('.').next().unwrap_or_default();
         let said = Query::select()
             .expr(Expr::val(1))
@@ -67,10 +67,10 @@ impl<'a> Words<'a> {
                 "call_transcripts.rulebook_id = {table}.rulebook_id AND call_transcripts.call_id = {call}"
             )))
             .and_where(Expr::col((call_transcripts::Entity, call_transcripts::Column::Role)).is_in(SPEAKERS))
-            .and_where(search::contains(backend, "call_transcripts.text", self.words))
+            .and_where(search::contains("call_transcripts.text", self.words))
             .to_owned();
         Condition::any()
-            .add(search::contains(backend, &format!("{table}.{about}"), self.words))
+            .add(search::contains(&format!("{table}.{about}"), self.words))
             .add(Expr::exists(said))
     }
 }

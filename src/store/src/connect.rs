@@ -280,7 +280,11 @@ impl Use {
             Self::Migrate => 60_000,
         };
         let idle_ms = if self == Self::Messages { 5_000 } else { 10_000 };
-        let plans = if self == Self::Read { "force_custom_plan" } else { "auto" };
+        let plans = if self == Self::Read {
+            "force_custom_plan"
+        } else {
+            "auto"
+        };
         [
             ("default_transaction_isolation", "read committed".to_owned()),
             ("statement_timeout", self.statement_timeout_ms().to_string()),

@@ -80,7 +80,9 @@ async fn of_digits<T: TryGetable>(
     rulebook_id: Uuid,
     digits: &str,
 ) -> Result<Vec<T>, DbErr> {
-    let last = digits.get(digits.len().saturating_sub(INDEXED_DIGITS)..).unwrap_or(digits);
+    let last = digits
+        .get(digits.len().saturating_sub(INDEXED_DIGITS)..)
+        .unwrap_or(digits);
     let rows = db
         .query_all_raw(statement(db, sql, [rulebook_id.into(), last.into()]))
         .await?;

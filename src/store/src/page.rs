@@ -47,7 +47,11 @@ where
             let values = if is_by_id { vec![id] } else { vec![by, id] };
             let place = Expr::tuple(values.into_iter().map(Expr::value));
             let row = Expr::tuple(columns.iter().map(|column| Expr::col((E::default(), *column))));
-            query.filter(if sorting.descending { row.lt(place) } else { row.gt(place) })
+            query.filter(if sorting.descending {
+                row.lt(place)
+            } else {
+                row.gt(place)
+            })
         }
     };
     columns
