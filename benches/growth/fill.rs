@@ -112,7 +112,7 @@ fn in_dialect(is_postgres: bool, calls: u32, now: i64) -> String {
         )
     } else {
         (
-            "(strftime('%Y-%m-%dT%H:%M:%f', @, moved_ms / 1000.0 || ' seconds') || '+00:00')",
+            "(strftime('%Y-%m-%dT%H:%M:%f', @, printf('%.3f seconds', moved_ms / 1000.0)) || '+00:00')",
             "(SELECT unhex(printf('%012x7%03x8%015x', i.ms + moved_ms, i.k, n)) FROM bench_ids i WHERE i.old = @)",
         )
     };

@@ -83,8 +83,8 @@ async fn conditions_are_those_of_the_indexes(database: Database) {
     macro_rules! uses {
         ($($index:literal: $select:expr),* $(,)?) => {
             $(
-                let plan = plan(&server, $index, $select).await;
-                assert!(plan.contains($index), "{}: {plan}", $index);
+                let found = plan(&server, $index, $select).await;
+                assert!(found.contains($index), "{}: {found}", $index);
             )*
         };
     }

@@ -241,7 +241,10 @@ async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Datab
     let server = TestApp::at_rest(database, start()).await;
     let path = format!("{BOOK}/retention");
     let (status, answer) = server.admin(Method::GET, &path, None).await;
-    assert_eq!((status, answer), (StatusCode::OK, json!({"version": 0})));
+    assert_eq!(
+        (status, answer),
+        (StatusCode::OK, json!({"interim_bodies_days": 30, "version": 0}))
+    );
     let kept = keep(&server, &json!({"bodies_days": 30, "version": 0})).await;
     assert_eq!(
         kept,
