@@ -58,7 +58,7 @@ CREATE INDEX leads_late ON leads (rulebook_id, id) WHERE late;
 CREATE INDEX leads_capped ON leads (rulebook_id, id) WHERE capped;
 -- Figures by time.
 CREATE INDEX leads_created ON leads (created_at, rulebook_id, priority);
-CREATE INDEX leads_simulated ON leads (created_at, rulebook_id, priority) WHERE call_id LIKE 'simulated-%';
+CREATE INDEX leads_simulated ON leads (rulebook_id, id, created_at, priority) WHERE call_id LIKE 'simulated-%';
 -- As for calls.
 {postgres}CREATE INDEX leads_number ON leads (right(translate(customer_number, translate(customer_number, '0123456789', ''), ''), 8), rulebook_id)
 {postgres}  WHERE customer_number IS NOT NULL;

@@ -29,7 +29,7 @@ CREATE INDEX sms_messages_next ON sms_messages (rulebook_id, priority, next_atte
   WHERE state IN ('queued', 'sending', 'ambiguous');
 CREATE INDEX sms_messages_id ON sms_messages (id, rulebook_id, created_at, state, contact, priority, error_code);
 CREATE INDEX sms_messages_created ON sms_messages (created_at, rulebook_id, state);
-CREATE INDEX sms_messages_simulated ON sms_messages (created_at, rulebook_id, state) WHERE call_id LIKE 'simulated-%';
+CREATE INDEX sms_messages_simulated ON sms_messages (id, rulebook_id, created_at, state) WHERE call_id LIKE 'simulated-%';
 -- What belongs to a call.
 CREATE INDEX sms_messages_call ON sms_messages (call_id, rulebook_id) WHERE call_id IS NOT NULL;
 
