@@ -2,6 +2,7 @@
 # make verify  runs the slower proofs in scripts/verify/ against a release build
 # make faults  kills, cuts and starves it on purpose, long, and writes docs/fault-report.md
 # make bench   measures: the report path against the database alone, and a decision
+# make growth  measures requests of the admin API on a database with 1,000,000 calls (20 GB of disk, half an hour)
 # make hearing measures how well the sample rulebook hears labelled calls, and writes docs/hearing-results.md
 # make learn   learns the sample's classifiers from the development half of the labelled calls
 # make run     starts the server
@@ -9,7 +10,7 @@
 # make examples keeps answers that the tests got as the examples of the document
 # make released  keeps the document as the one of the last release (docs/developer.md, "Release")
 
-.PHONY: run test verify faults bench hearing learn clients examples released
+.PHONY: run test verify faults bench growth hearing learn clients examples released
 
 run:
 	cargo run --release
@@ -28,6 +29,9 @@ clients:
 
 bench:
 	scripts/bench.sh
+
+growth:
+	RINGBOOK_POSTGRES_DURABLE=1 scripts/with-postgres.sh cargo bench --locked --bench growth
 
 hearing:
 	scripts/hearing.sh

@@ -261,6 +261,7 @@ async fn fill(
         amends: None,
         origin: "live",
         set_aside: None,
+        without_call: false,
     };
     webhook_events::insert(&tx, &event).await?;
     for (number, (caller, decision)) in callers.iter().zip(&decided).cycle().take(calls).enumerate() {

@@ -13,6 +13,8 @@ use tokio::time::{Instant, sleep};
 
 /// The secret that signs the reports.
 pub const SECRET: &str = "report-path-secret-0123456789";
+/// The key of the admin API.
+pub const ADMIN_KEY: &str = "report-path-admin-key";
 /// Timeout of a start or a stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -29,11 +31,11 @@ impl Server {
         let folder = tempfile::tempdir()?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let log = File::create(folder.path().join("log"))?;
-        let process = Command::new(env!("CARGO_BIN_EXE_ringbook"))
+        let process = Command::new(program())
             .env_clear()
             .env("DATABASE_URL", database_url)
             .env("RINGBOOK_LISTEN", address.to_string())
-            .env("RINGBOOK_ADMIN_KEY", "report-path-admin-key")
+            .env("RINGBOOK_ADMIN_KEY", ADMIN_KEY)
             .env("RINGBOOK_VAPI_SECRET", SECRET)
             .env("RINGBOOK_SECRET_KEY", "01".repeat(32))
             .env("RINGBOOK_WORKERS", workers)
@@ -100,6 +102,12 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The binary that `cargo bench` built, or another one to compare with.
+fn program() -> String {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
+    std::env::var("RINGBOOK_BENCH_SERVER").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ringbook").to_owned())
 }
 
 async fn is_ready(address: SocketAddr) -> bool {

@@ -60,6 +60,7 @@ mod http_behaviour;
 mod idempotency;
 mod intake;
 mod kill;
+mod large_lists;
 mod leases;
 mod limits;
 mod lint;

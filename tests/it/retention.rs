@@ -18,6 +18,7 @@ use crate::{
 
 both!(
     transcripts_bodies_and_events_go_at_their_age_and_decisions_stay,
+    bodies_without_effect_go_after_a_month_unless_somebody_says_otherwise,
     a_call_that_goes_on_keeps_its_transcript,
     a_stale_purger_takes_nothing_and_a_killed_one_is_continued,
     retention_has_a_version_is_audited_and_refuses_nonsense,
@@ -148,6 +149,43 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
     server.stop().await;
 }
 
+async fn bodies_without_effect_go_after_a_month_unless_somebody_says_otherwise(database: Database) {
+    let server = TestApp::at_rest(database, start()).await;
+    for message in conversation("call-1") {
+        server.take(&message).await;
+    }
+    let bodies = async || {
+        let events = server.rows("webhook_events t ORDER BY type").await;
+        let kept = events.iter().filter(|event| !event["body"].is_null());
+        kept.map(|event| event["type"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = bodies().await;
+    assert!(all.contains(&"speech-update".to_owned()) && all.contains(&"conversation-update".to_owned()));
+    server.app.clock.step(TimeDelta::days(29));
+    assert_eq!(purge(&server).await, 0);
+    keep(&server, &json!({"interim_bodies_days": 40, "version": 0})).await;
+    server.app.clock.step(TimeDelta::days(2));
+    assert_eq!((purge(&server).await, bodies().await), (0, all.clone()));
+    // Left out, it is 30 again.
+    let kept = keep(&server, &json!({"version": 1})).await;
+    assert_eq!(kept["interim_bodies_days"], 30);
+    assert_eq!(purge(&server).await, 2);
+    let others: Vec<_> = all
+        .into_iter()
+        .filter(|name| !["speech-update", "conversation-update"].contains(&&**name))
+        .collect();
+    assert_eq!(bodies().await, others);
+    // A rulebook for which nobody has set anything.
+    server.sql("DELETE FROM retentions").await;
+    server
+        .take(&message("speech-update", "call-2", 0, &json!({"status": "started"})))
+        .await;
+    server.app.clock.step(TimeDelta::days(31));
+    assert_eq!((purge(&server).await, bodies().await), (1, others));
+    server.stop().await;
+}
+
 async fn a_call_that_goes_on_keeps_its_transcript(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
     keep(&server, &json!({"transcripts_days": 2, "version": 0})).await;
@@ -203,9 +241,15 @@ async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Datab
     let server = TestApp::at_rest(database, start()).await;
     let path = format!("{BOOK}/retention");
     let (status, answer) = server.admin(Method::GET, &path, None).await;
-    assert_eq!((status, answer), (StatusCode::OK, json!({"version": 0})));
+    assert_eq!(
+        (status, answer),
+        (StatusCode::OK, json!({"interim_bodies_days": 30, "version": 0}))
+    );
     let kept = keep(&server, &json!({"bodies_days": 30, "version": 0})).await;
-    assert_eq!(kept, json!({"bodies_days": 30, "version": 1}));
+    assert_eq!(
+        kept,
+        json!({"bodies_days": 30, "interim_bodies_days": 30, "version": 1})
+    );
     for (body, status, code) in [
         (
             json!({"bodies_days": 30}),

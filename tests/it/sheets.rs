@@ -148,7 +148,7 @@ async fn nobody_overwrites_with_an_old_sheet(database: Database) {
     );
     let detail = problem["detail"].as_str().unwrap();
     assert!(
-        detail.contains("version 1") && detail.contains("stands at 2"),
+        detail.contains("version 1") && detail.contains("current version is 2"),
         "{detail}"
     );
     let (status, _) = post(&app, SERVICES, "code,price_to\ncamera_inspection,500.00\n").await;

@@ -1,7 +1,11 @@
 -- Vapi's messages, their calls, transcripts and tool calls.
 --
 -- The rulebook comes last in the indexes of large tables. If an index began with it, a planner without statistics would
--- prefer the index to the primary key. Then each foreign key check would read all calls of the rulebook.
+-- prefer the index to the primary key. Then each foreign key check would read all calls of the rulebook. SQLite checks
+-- foreign keys by the primary key only, and needs the rulebook first to read a list in its order.
+--
+-- An index for a list ends with the columns of its filters. A filter that matches few rows or none then reads only the
+-- index. This costs a message less than an index for each filter.
 
 CREATE TABLE webhook_events (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
@@ -22,12 +26,20 @@ CREATE TABLE webhook_events (
   origin text NOT NULL DEFAULT 'live',
   -- why it was dead-lettered, without any content of the message
   set_aside text,
+  -- whether there may be no call for it: it names none, or it was the first message of its call and does not record the call
+  without_call boolean NOT NULL DEFAULT {false},
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, business_key)
 );
 -- For the list over all rulebooks, newest first.
-CREATE INDEX webhook_events_id ON webhook_events (id, rulebook_id);
+CREATE INDEX webhook_events_id ON webhook_events (id, rulebook_id, received_at);
+-- For its filters. A call has several events, too many to scan the index above for a rare type.
+CREATE INDEX webhook_events_type ON webhook_events (type, id, rulebook_id);
+CREATE INDEX webhook_events_state ON webhook_events (state, id, rulebook_id) WHERE state <> 'recorded';
+CREATE INDEX webhook_events_origin ON webhook_events (origin, id, rulebook_id) WHERE origin <> 'live';
 CREATE INDEX webhook_events_call ON webhook_events (call_id, rulebook_id);
+-- Those in which the number of an erased caller is looked for.
+CREATE INDEX webhook_events_without_call ON webhook_events (rulebook_id, id) WHERE without_call AND body IS NOT NULL;
 CREATE INDEX webhook_events_amends ON webhook_events (amends, rulebook_id) WHERE amends IS NOT NULL;
 -- lz4 compresses raw bodies with less work. A server without lz4 keeps its default compression.
 {postgres}DO $$ BEGIN
@@ -56,8 +68,19 @@ CREATE TABLE calls (
   erased_at {time},
   PRIMARY KEY (rulebook_id, id)
 );
-CREATE INDEX calls_first_seen ON calls (first_seen_at, rulebook_id);
--- For the filter `analysis` of the list of calls; SQLite has no index for containment.
+{postgres}CREATE INDEX calls_first_seen ON calls (first_seen_at, rulebook_id, service, language);
+{sqlite}CREATE INDEX calls_first_seen ON calls (rulebook_id, first_seen_at, id, service, language, status);
+-- Calls without a report: all that have not ended.
+CREATE INDEX calls_unreported ON calls (rulebook_id, first_seen_at) WHERE report_at IS NULL;
+CREATE INDEX calls_simulated ON calls (rulebook_id, first_seen_at) WHERE id LIKE 'simulated-%';
+-- The last eight digits of the caller's number, in any notation (store/search.rs).
+{postgres}CREATE INDEX calls_number ON calls (right(translate(customer_number, translate(customer_number, '0123456789', ''), ''), 8), rulebook_id)
+{postgres}  WHERE customer_number IS NOT NULL;
+{sqlite}CREATE INDEX calls_number ON calls (substr(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(customer_number, ' ', ''), '-', ''), '.', ''), '(', ''), ')', ''), '+', ''), '/', ''), ' ', ''), -8), rulebook_id)
+{sqlite}  WHERE customer_number IS NOT NULL;
+-- Numbers with other characters between their digits: SQLite cannot index their digits.
+{sqlite}CREATE INDEX calls_odd_number ON calls (rulebook_id, id) WHERE customer_number GLOB '*[^0-9 .()+/-]*';
+-- The filter `analysis` of the list of calls; SQLite has no index for containment.
 {postgres}CREATE INDEX calls_analysis ON calls USING gin (analysis jsonb_path_ops);
 
 CREATE TABLE call_transcripts (

@@ -24,9 +24,14 @@ CREATE TABLE decisions (
 {postgres}  RAISE NOTICE 'this server was built without lz4: decisions are compressed with pglz';
 {postgres}END $$;
 -- For the list over all rulebooks, newest first.
-CREATE INDEX decisions_id ON decisions (id, rulebook_id);
+{postgres}CREATE INDEX decisions_id ON decisions (id, rulebook_id, service, priority, purpose, revision);
+{sqlite}CREATE INDEX decisions_id ON decisions (rulebook_id, id, service, priority, purpose, revision);
+CREATE INDEX decisions_degraded ON decisions (rulebook_id, id) WHERE degraded;
+-- Calls for which no service was found.
+CREATE INDEX decisions_unmatched ON decisions (rulebook_id, id) WHERE service IS NULL;
 -- For statistics by time.
-CREATE INDEX decisions_created ON decisions (created_at, rulebook_id);
+CREATE INDEX decisions_created ON decisions (created_at, rulebook_id, priority);
+CREATE INDEX decisions_simulated ON decisions (created_at, rulebook_id, priority) WHERE call_id LIKE 'simulated-%';
 -- For the data of a call.
 CREATE INDEX decisions_call ON decisions (call_id, rulebook_id);
 -- Without it, purging an event would read all decisions of its rulebook.
@@ -47,9 +52,19 @@ CREATE TABLE leads (
   FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)
 );
 -- For the list over all rulebooks, newest first.
-CREATE INDEX leads_id ON leads (id, rulebook_id);
+{postgres}CREATE INDEX leads_id ON leads (id, rulebook_id, created_at, priority, service, area);
+{sqlite}CREATE INDEX leads_id ON leads (rulebook_id, id, created_at, priority, service, area);
+CREATE INDEX leads_late ON leads (rulebook_id, id) WHERE late;
+CREATE INDEX leads_capped ON leads (rulebook_id, id) WHERE capped;
 -- For statistics by time.
-CREATE INDEX leads_created ON leads (created_at, rulebook_id);
+CREATE INDEX leads_created ON leads (created_at, rulebook_id, priority);
+CREATE INDEX leads_simulated ON leads (rulebook_id, id, created_at, priority) WHERE call_id LIKE 'simulated-%';
+-- For the search by number, as for calls.
+{postgres}CREATE INDEX leads_number ON leads (right(translate(customer_number, translate(customer_number, '0123456789', ''), ''), 8), rulebook_id)
+{postgres}  WHERE customer_number IS NOT NULL;
+{sqlite}CREATE INDEX leads_number ON leads (substr(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(customer_number, ' ', ''), '-', ''), '.', ''), '(', ''), ')', ''), '+', ''), '/', ''), ' ', ''), -8), rulebook_id)
+{sqlite}  WHERE customer_number IS NOT NULL;
+{sqlite}CREATE INDEX leads_odd_number ON leads (rulebook_id, call_id) WHERE customer_number GLOB '*[^0-9 .()+/-]*';
 
 CREATE TABLE decision_feedback (
   rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,

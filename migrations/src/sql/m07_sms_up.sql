@@ -27,8 +27,9 @@ CREATE INDEX sms_messages_due ON sms_messages (next_attempt_at) WHERE state IN (
 -- The next messages of a rulebook, the most urgent first, without reading all waiting messages.
 CREATE INDEX sms_messages_next ON sms_messages (rulebook_id, priority, next_attempt_at, id)
   WHERE state IN ('queued', 'sending', 'ambiguous');
-CREATE INDEX sms_messages_id ON sms_messages (id, rulebook_id);
-CREATE INDEX sms_messages_created ON sms_messages (created_at, rulebook_id);
+CREATE INDEX sms_messages_id ON sms_messages (id, rulebook_id, created_at, state, contact, priority, error_code);
+CREATE INDEX sms_messages_created ON sms_messages (created_at, rulebook_id, state);
+CREATE INDEX sms_messages_simulated ON sms_messages (id, rulebook_id, created_at, state) WHERE call_id LIKE 'simulated-%';
 -- For the data of a call.
 CREATE INDEX sms_messages_call ON sms_messages (call_id, rulebook_id) WHERE call_id IS NOT NULL;
 
@@ -69,6 +70,11 @@ CREATE TABLE inbound_sms_messages (
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, provider_id)
 );
+-- As for calls.
+{postgres}CREATE INDEX inbound_sms_messages_number
+{postgres}  ON inbound_sms_messages (right(translate(from_number, translate(from_number, '0123456789', ''), ''), 8), rulebook_id);
+{sqlite}CREATE INDEX inbound_sms_messages_number ON inbound_sms_messages (substr(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(from_number, ' ', ''), '-', ''), '.', ''), '(', ''), ')', ''), '+', ''), '/', ''), ' ', ''), -8), rulebook_id);
+{sqlite}CREATE INDEX inbound_sms_messages_odd_number ON inbound_sms_messages (rulebook_id, id) WHERE from_number GLOB '*[^0-9 .()+/-]*';
 
 -- Number of SMS messages requested per day by a rulebook with a daily cap. The day is in the rulebook's time zone, as
 -- 2026-11-24.

@@ -30,6 +30,8 @@ CREATE TABLE retentions (
   transcripts_days bigint CHECK (transcripts_days > 0),
   bodies_days bigint CHECK (bodies_days > 0),
   events_days bigint CHECK (events_days > 0),
+  -- raw messages of types without effect; a rulebook without a row has the default too
+  interim_bodies_days bigint NOT NULL DEFAULT 30 CHECK (interim_bodies_days > 0),
   version bigint NOT NULL CHECK (version > 0),
   updated_at {time} NOT NULL
 );
@@ -37,7 +39,7 @@ CREATE TABLE retentions (
 -- Data older than purged_to has been purged.
 CREATE TABLE purges (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
-  what text NOT NULL CHECK (what IN ('transcripts', 'bodies', 'events')),
+  what text NOT NULL CHECK (what IN ('transcripts', 'bodies', 'events', 'interim_bodies')),
   purged_to {time} NOT NULL,
   rows bigint NOT NULL,
   updated_at {time} NOT NULL,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi};
 use sea_orm::sea_query::SimpleExpr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -310,7 +310,12 @@ impl CallsApi {
         if let Some(until) = listing.time("until") {
             select = select.filter(calls::Column::FirstSeenAt.lt(until));
         }
-        for condition in people(listing)? {
+        // A reported call has ended, and the index of the others is small.
+        if listing.text("status").is_some_and(|status| status != "ended") {
+            select = select.filter(calls::Column::ReportAt.is_null());
+        }
+        let backend = self.0.read().get_database_backend();
+        for condition in people(backend, listing)? {
             select = select.filter(condition);
         }
         if let Some(words) = Words::of(listing, self.0.clock.now())? {
@@ -321,7 +326,7 @@ impl CallsApi {
             select = select.filter(calls::simulated(&calls::Column::Id, simulated));
         }
         if let Some(pattern) = listing.object("analysis") {
-            let contains = json_contains::contains(self.0.read().get_database_backend(), "analysis", pattern);
+            let contains = json_contains::contains(backend, "analysis", pattern);
             select = select.filter(contains.ok_or_else(|| too_large("analysis"))?);
         }
         let (by, id) = (calls::Column::FirstSeenAt, calls::Column::Id);
@@ -338,14 +343,14 @@ impl CallsApi {
 }
 
 /// The conditions of the filters about the caller; calls and leads have the same columns for them.
-pub(super) fn people(listing: &Listing) -> Result<Vec<SimpleExpr>, Problem> {
+pub(super) fn people(backend: DbBackend, listing: &Listing) -> Result<Vec<SimpleExpr>, Problem> {
     let mut found = Vec::new();
     if let Some(number) = listing.text("customer_number") {
         let digits = significant_digits(number).ok_or_else(|| {
             let detail = "`customer_number` must have 8 to 15 digits.";
             Problem::invalid_parameter("customer_number", detail)
         })?;
-        found.push(search::is_number("customer_number", &digits));
+        found.push(search::is_number(backend, "customer_number", &digits));
     }
     if let Some(name) = listing.text("customer_name") {
         found.push(search::contains("customer_name", name));

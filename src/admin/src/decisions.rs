@@ -11,7 +11,7 @@ use super::auth::{Caller, Key, Viewer};
 use super::call_cases::erased;
 use super::errors::{Again, Fails, NoExtraErrors};
 use super::explanation::Explanation;
-use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::list::{Filter, FilterType, ListQuery, ListSpec, flag};
 use super::masking;
 use super::responses::{Page, ReadResponse};
 use super::state::{AdminState, RulebookInPath, unloadable};
@@ -152,7 +152,7 @@ impl DecisionsApi {
             select = select.filter(decisions::Column::Revision.eq(revision));
         }
         if let Some(degraded) = listing.boolean("degraded") {
-            select = select.filter(decisions::Column::Degraded.eq(degraded));
+            select = select.filter(flag("degraded", degraded));
         }
         let rows = listing.rows_by_id(self.0.read(), select, decisions::Column::Id).await?;
         Ok(ReadResponse::new(listing.page(

@@ -15,7 +15,7 @@ use super::body::Body;
 use super::calls::people;
 use super::errors::{AcknowledgesLead, Fails, NoExtraErrors};
 use super::idempotency::{Begun, IdempotentResponse, Once};
-use super::list::{Filter, FilterType, ListQuery, ListSpec, Listing};
+use super::list::{Filter, FilterType, ListQuery, ListSpec, Listing, flag};
 use super::list_csv::{Gathering, ListResponse, WantsCsv};
 use super::masking;
 use super::responses::{Page, ReadResponse};
@@ -274,7 +274,8 @@ impl LeadsApi {
                 select = select.filter(column.eq(text));
             }
         }
-        for condition in people(listing)? {
+        let backend = self.0.read().get_database_backend();
+        for condition in people(backend, listing)? {
             select = select.filter(condition);
         }
         if let Some(words) = Words::of(listing, self.0.clock.now())? {
@@ -291,10 +292,10 @@ impl LeadsApi {
             select = select.filter(calls::simulated(&leads::Column::CallId, simulated));
         }
         if let Some(late) = listing.boolean("late") {
-            select = select.filter(leads::Column::Late.eq(late));
+            select = select.filter(flag("late", late));
         }
         if let Some(capped) = listing.boolean("capped") {
-            select = select.filter(leads::Column::Capped.eq(capped));
+            select = select.filter(flag("capped", capped));
         }
         if let Some(acknowledged) = listing.boolean("acknowledged") {
             select = select.filter(Expr::cust(if acknowledged { ACKNOWLEDGED } else { NOT_ACKNOWLEDGED }));

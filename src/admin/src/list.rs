@@ -8,7 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use poem::{FromRequest, Request, RequestBody, Result};
-use sea_orm::{DatabaseConnection, EntityTrait, Select};
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{ColumnTrait, Condition, DatabaseConnection, EntityTrait, Select};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -385,6 +386,23 @@ fn place(cursor: &str, mark: &str) -> Result<(Value, String), Problem> {
 fn foreign_cursor() -> Problem {
     let detail = "`cursor` must be the `next_cursor` of a page of this list, with the same `sort` and filters.";
     Problem::fault("cursor", "invalid_value", detail)
+}
+
+/// Condition for a boolean column. It has no parameter, so that a planner sees which partial index it can use.
+#[must_use]
+pub fn flag(column: &str, is_set: bool) -> SimpleExpr {
+    Expr::cust(if is_set {
+        column.to_owned()
+    } else {
+        format!("NOT {column}")
+    })
+}
+
+/// Condition for a column with a value that almost all rows have. The index of the others needs the condition without a parameter.
+#[must_use]
+pub fn is_value<C: ColumnTrait>(column: C, usual: &str, value: &str) -> Condition {
+    let other = (value != usual).then(|| Expr::cust(format!("{} <> '{usual}'", column.as_str())));
+    Condition::all().add(column.eq(value)).add_option(other)
 }
 
 /// 422: a filter's pattern has too many parts.

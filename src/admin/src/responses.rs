@@ -83,7 +83,7 @@ impl<R: Row> RowWithVersion<R> {
     }
 }
 
-impl<R> Versioned<R> {
+impl<R> RowWithVersion<R> {
     #[must_use]
     pub fn new(row: Value, version: i64) -> Self {
         Self(row, std::marker::PhantomData).with("version", version.into())

@@ -23,7 +23,7 @@ const MOST_DAYS: i64 = 36_500;
 /// The operations.
 pub struct RetentionApi(pub AdminState);
 
-/// How long data is stored, in days; an omitted field means forever. Prices, priorities, leads and the audit log stay.
+/// How long data is stored, in days; an omitted field means forever, unless it says otherwise. Prices, priorities, leads and the audit log stay.
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
@@ -38,6 +38,10 @@ pub struct Retention {
     /// erased and its key stays: decisions stay, and a repeated message has no effect. All other events are deleted.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     events_days: Option<i64>,
+    /// Raw `speech-update` and `conversation-update` messages. They have no effect, and are a third of what Vapi sends. 30 when
+    /// left out; 36500 keeps them.
+    #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
+    interim_bodies_days: Option<i64>,
     /// Rises with every change; 0 before the first. Send it when you change them.
     version: Option<i64>,
 }
@@ -90,6 +94,10 @@ impl RetentionApi {
             transcripts_days: body.0.transcripts_days,
             bodies_days: body.0.bodies_days,
             events_days: body.0.events_days,
+            interim_bodies_days: body
+                .0
+                .interim_bodies_days
+                .unwrap_or(retentions::DEFAULT_INTERIM_BODIES_DAYS),
             version,
             updated_at: self.0.clock.now(),
         };
@@ -123,6 +131,7 @@ fn checked(body: &Retention) -> Result<(), Problem> {
         ("/transcripts_days", body.transcripts_days),
         ("/bodies_days", body.bodies_days),
         ("/events_days", body.events_days),
+        ("/interim_bodies_days", body.interim_bodies_days),
     ];
     let wrong = days
         .into_iter()
@@ -144,6 +153,7 @@ fn as_json(row: &retentions::Model) -> Value {
         "transcripts_days": row.transcripts_days,
         "bodies_days": row.bodies_days,
         "events_days": row.events_days,
+        "interim_bodies_days": row.interim_bodies_days,
     })
 }
 
@@ -153,6 +163,7 @@ fn answer(row: Option<&retentions::Model>) -> FoundRow<Retention> {
         transcripts_days: row.and_then(|row| row.transcripts_days),
         bodies_days: row.and_then(|row| row.bodies_days),
         events_days: row.and_then(|row| row.events_days),
+        interim_bodies_days: Some(row.map_or(retentions::DEFAULT_INTERIM_BODIES_DAYS, |row| row.interim_bodies_days)),
         version: Some(version),
     };
     FoundRow::Found(Json(shown), etag(version))

@@ -22,7 +22,7 @@ use super::versions::version_sent;
 use ::revisions::cache::HeadRows;
 use ::revisions::publish::RollBackRequest;
 use authoring::diff::{self, RowDiff};
-use revisions::publish::idempotency::{Effect, Receipt, ReceiptError};
+use ::revisions::publish::idempotency::{Effect, Receipt, ReceiptError};
 use store::{page, revisions};
 use web::problem::{Code, Problem};
 

@@ -22,7 +22,6 @@ use super::row_kind::{AdminRow, RowKind};
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::{Precondition, expected};
 use super::view_at::RowsAtState;
-use super::view_at::RowsAtState;
 use super::write_responses::{DeletedRow, PatchedRow, PutRow};
 use authoring::change_set::Edit;
 use rules::rows::{Resource, Row, StoredRow};

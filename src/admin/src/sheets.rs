@@ -14,6 +14,7 @@ use super::auth::{Editor, Key, Viewer};
 use super::change_sets::dto::ChangeSetState;
 use super::errors::{Fails, NoExtraErrors, WritesVersion};
 use super::publishing::{PublishOutcome, finished, publish_all, waiting};
+use super::responses::{Json, etag};
 use super::row_checks::checked_comment;
 use super::row_faults::EditedRow;
 use super::row_kind::{AdminRow, RowKind};

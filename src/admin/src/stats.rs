@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{Object, OpenApi};
-use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Select};
 
 use super::auth::{Key, Viewer};
 use super::errors::{Fails, NoExtraErrors};
@@ -73,72 +73,106 @@ impl StatsApi {
         let until = listing.time("until").unwrap_or(DateTime::<Utc>::MAX_UTC);
         let until = until.min(self.0.clock.now() + TimeDelta::days(1));
         let simulated = listing.boolean("simulated").unwrap_or_default();
-        let real = |call_id: Condition| if simulated { Condition::all() } else { call_id };
         let db = self.0.read();
         let calls = calls::Entity::find()
             .filter(seen.filter(calls::Column::RulebookId))
             .filter(calls::Column::FirstSeenAt.gte(since))
-            .filter(calls::Column::FirstSeenAt.lt(until))
-            .filter(real(calls::simulated(&calls::Column::Id, false)))
-            .count(db)
-            .await?;
+            .filter(calls::Column::FirstSeenAt.lt(until));
         let leads = leads::Entity::find()
             .filter(seen.filter(leads::Column::RulebookId))
             .filter(leads::Column::CreatedAt.gte(since))
-            .filter(leads::Column::CreatedAt.lt(until))
-            .filter(real(calls::simulated(&leads::Column::CallId, false)))
-            .count(db)
-            .await?;
-        let by_priority = leads::Entity::find()
-            .select_only()
-            .column(leads::Column::Priority)
-            .column_as(leads::Column::Id.count(), "n")
-            .filter(seen.filter(leads::Column::RulebookId))
-            .filter(leads::Column::CreatedAt.gte(since))
-            .filter(leads::Column::CreatedAt.lt(until))
-            .filter(real(calls::simulated(&leads::Column::CallId, false)))
-            .filter(leads::Column::Priority.is_not_null())
-            .group_by(leads::Column::Priority)
-            .into_tuple::<(String, i64)>()
-            .all(db)
-            .await?;
-        let open_notices = notices::Entity::find()
-            .filter(seen.filter(notices::Column::RulebookId))
-            .filter(notices::Column::ResolvedAt.is_null())
-            .count(db)
-            .await?;
+            .filter(leads::Column::CreatedAt.lt(until));
         let decisions = decisions::Entity::find()
-            .select_only()
-            .column(decisions::Column::Priority)
-            .column_as(decisions::Column::Id.count(), "n")
             .filter(seen.filter(decisions::Column::RulebookId))
             .filter(decisions::Column::CreatedAt.gte(since))
-            .filter(decisions::Column::CreatedAt.lt(until))
-            .filter(real(calls::simulated(&decisions::Column::CallId, false)))
-            .group_by(decisions::Column::Priority)
-            .into_tuple::<(String, i64)>()
-            .all(db)
-            .await?;
+            .filter(decisions::Column::CreatedAt.lt(until));
         let texts = sms_messages::Entity::find()
-            .select_only()
-            .column(sms_messages::Column::State)
-            .column_as(sms_messages::Column::Id.count(), "n")
             .filter(seen.filter(sms_messages::Column::RulebookId))
             .filter(sms_messages::Column::CreatedAt.gte(since))
-            .filter(sms_messages::Column::CreatedAt.lt(until))
-            .filter(real(calls::simulated(&sms_messages::Column::CallId, false)))
-            .group_by(sms_messages::Column::State)
-            .into_tuple::<(String, i64)>()
-            .all(db)
-            .await?;
+            .filter(sms_messages::Column::CreatedAt.lt(until));
+        let notices = notices::Entity::find()
+            .filter(seen.filter(notices::Column::RulebookId))
+            .filter(notices::Column::ResolvedAt.is_null());
+        let (calls, leads, decisions, texts, open_notices) = tokio::try_join!(
+            count(db, calls, &calls::Column::Id, None, simulated),
+            count(
+                db,
+                leads,
+                &leads::Column::CallId,
+                Some(leads::Column::Priority),
+                simulated
+            ),
+            count(
+                db,
+                decisions,
+                &decisions::Column::CallId,
+                Some(decisions::Column::Priority),
+                simulated
+            ),
+            count(
+                db,
+                texts,
+                &sms_messages::Column::CallId,
+                Some(sms_messages::Column::State),
+                simulated
+            ),
+            notices.count(db),
+        )?;
+        let total = |counts: &Counts| u64::try_from(counts.values().sum::<i64>()).unwrap_or_default();
         Ok(ReadResponse::new(Stats {
             since,
-            calls,
-            leads,
-            leads_by_priority: by_priority.into_iter().collect(),
-            decisions: decisions.into_iter().collect(),
-            sms_messages: texts.into_iter().collect(),
+            calls: total(&calls),
+            leads: total(&leads),
+            leads_by_priority: named(leads),
+            decisions: named(decisions),
+            sms_messages: named(texts),
             open_notices,
         }))
     }
+}
+
+/// Number of rows by the value of a column, or of all rows.
+type Counts = BTreeMap<Option<String>, i64>;
+
+/// Counts the selected rows, by a column if there is one. Simulated calls are counted apart and subtracted, so that both counts
+/// read an index alone.
+async fn count<E: EntityTrait>(
+    db: &DatabaseConnection,
+    select: Select<E>,
+    call_id: &E::Column,
+    by: Option<E::Column>,
+    with_simulated: bool,
+) -> Result<Counts, DbErr> {
+    let simulated = select.clone().filter(calls::simulated(call_id, true));
+    let mut counts = count_all(db, select, by).await?;
+    if !with_simulated {
+        for (value, count) in count_all(db, simulated, by).await? {
+            *counts.entry(value).or_default() -= count;
+        }
+    }
+    counts.retain(|_, count| *count > 0);
+    Ok(counts)
+}
+
+async fn count_all<E: EntityTrait>(
+    db: &DatabaseConnection,
+    select: Select<E>,
+    by: Option<E::Column>,
+) -> Result<Counts, DbErr> {
+    let select = select.select_only();
+    let select = match by {
+        Some(by) => select.column_as(by, "value").group_by(by),
+        None => select.column_as(Expr::cust("CAST(NULL AS text)"), "value"),
+    };
+    let rows = select
+        .column_as(Expr::cust("COUNT(*)"), "n")
+        .into_tuple::<(Option<String>, i64)>()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+fn named(counts: Counts) -> BTreeMap<String, i64> {
+    let named = counts.into_iter().filter_map(|(value, count)| Some((value?, count)));
+    named.collect()
 }

@@ -1,6 +1,6 @@
 //! The calls for which no service was found, optionally with what was said and grouped by common words.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::state::AdminState;
 use authoring::backtest::stored_facts;
 use authoring::unmatched::groups;
 use rules::hearing::callers_words;
+use store::decisions::pages::least_id;
 use store::{calls, decisions};
 use web::problem::Problem;
 
@@ -110,6 +111,8 @@ fn of_callers(rulebook_id: Uuid, earliest: DateTime<Utc>) -> Select<decisions::E
     decisions::Entity::find()
         .filter(decisions::Column::RulebookId.eq(rulebook_id))
         .filter(decisions::Column::CreatedAt.gte(earliest))
+        // The list is read by id. An id is not older than its time, but clocks of instances may differ.
+        .filter(decisions::Column::Id.gte(least_id(earliest - TimeDelta::hours(1))))
         .filter(calls::simulated(&decisions::Column::CallId, false))
         .order_by_desc(decisions::Column::Id)
 }

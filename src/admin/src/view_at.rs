@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::auth::Caller;
 use super::change_sets::candidate::would_be;
+use super::responses::RowWithVersion;
 use super::row_kind::RowKind;
 use super::state::AdminState;
 use revisions::cache::HeadRows;

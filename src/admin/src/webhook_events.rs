@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::auth::{Caller, Key, Viewer};
 use super::errors::{Fails, NoExtraErrors};
-use super::list::{Filter, FilterType, ListQuery, ListSpec};
+use super::list::{Filter, FilterType, ListQuery, ListSpec, is_value};
 use super::masking;
 use super::responses::{Page, ReadResponse};
 use super::scope::{RULEBOOK, Rulebooks, rulebooks};
@@ -117,11 +117,17 @@ impl WebhookEventsApi {
         for (name, column) in [
             ("type", webhook_events::Column::Kind),
             ("call_id", webhook_events::Column::CallId),
-            ("state", webhook_events::Column::State),
-            ("origin", webhook_events::Column::Origin),
         ] {
             if let Some(text) = listing.text(name) {
                 select = select.filter(column.eq(text));
+            }
+        }
+        for (name, column, usual) in [
+            ("state", webhook_events::Column::State, "recorded"),
+            ("origin", webhook_events::Column::Origin, "live"),
+        ] {
+            if let Some(text) = listing.text(name) {
+                select = select.filter(is_value(column, usual, text));
             }
         }
         if let Some(since) = listing.time("since") {

@@ -155,6 +155,7 @@ async fn keep(
         amends: None,
         origin: message.origin.word(),
         set_aside: Some(why),
+        without_call: true,
     };
     Ok(webhook_events::insert(tx, &event).await?)
 }

@@ -10,6 +10,7 @@ use super::call_job::Job;
 use super::commit_race::RecordedResponse;
 use super::evaluate::MessageDecisions;
 use super::message::{Disposition, Intake, Message};
+use super::parse::event::{Event, MessageType, Payload};
 use super::rule_usage::RuleUsage;
 use super::sms_age::Origin;
 use rules::compile::Rulebook;
@@ -108,6 +109,7 @@ impl MessageWrite<'_> {
             amends: None,
             origin: message.origin.word(),
             set_aside: None,
+            without_call: event.call_id().is_none() || (self.head.call.is_none() && !records_call(event)),
         }
     }
 
@@ -145,6 +147,18 @@ impl MessageWrite<'_> {
         let mut rule_usage = self.rule_usage.lock().unwrap_or_else(PoisonError::into_inner);
         rule_usage.push(RuleUsage::part_in(decision));
     }
+}
+
+/// Whether a message writes its call's row.
+fn records_call(event: &Event) -> bool {
+    matches!(
+        event.payload,
+        Payload::Report(_)
+            | Payload::StatusUpdate { .. }
+            | Payload::ToolCalls(_)
+            | Payload::Transcript { .. }
+            | Payload::CallDeleted
+    ) || event.kind == MessageType::AssistantRequest
 }
 
 pub(super) fn is_erased(head: &Head) -> bool {

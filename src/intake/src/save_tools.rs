@@ -116,7 +116,7 @@ async fn save(
             let lead = LeadPart {
                 wanted_slot,
                 decision_id: Some(decided.id),
-                ..record_report::with_job(&record_call::who(&message.event, decided), &job)
+                ..record_call::with_job(&record_call::who(&message.event, decided), &job)
             };
             leads::upsert(tx, rulebook_id, id, call_id, &lead, now).await?;
         }

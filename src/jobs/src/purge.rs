@@ -113,6 +113,7 @@ fn days(kept: &retentions::Model, what: What) -> Option<i64> {
         What::Transcripts => kept.transcripts_days,
         What::Bodies => kept.bodies_days,
         What::Events => None,
+        What::InterimBodies => return Some(kept.interim_bodies_days),
     };
     [own, kept.events_days].into_iter().flatten().min()
 }

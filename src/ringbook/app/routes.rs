@@ -110,7 +110,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
     );
     // The console calls the same endpoint inside this process.
     let api = Arc::new(
-        admin::routes(state.clone(), pages.docs)
+        admin::service(state.clone(), pages.docs)
             .into_endpoint()
             .map_to_response()
             .boxed(),

@@ -1,17 +1,21 @@
-//! Erases what is stored about a caller, and finds it by phone number. The search scans in batches, because data from
-//! callers has no index.
+//! Erases what is stored about a caller, and finds it by phone number: calls, leads and replies by an index of the last digits, and
+//! messages without a call by reading those alone.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TryGetable, Value as Bind};
 use uuid::Uuid;
 
 use super::compressed_body;
 use super::decisions::forgotten;
+use super::search::{INDEXED_DIGITS, last_digits};
 use super::sql::statement;
 
 /// Rows per statement.
-const PIECE: i64 = 2_000;
-/// Minimum number of digits: fewer digits do not identify anybody.
+const PIECE: i64 = 500;
+/// Pattern of numbers with other characters than digits and the usual signs. SQLite cannot index their digits, so they have an
+/// index of their own.
+const ODD: &str = "*[^0-9 .()+/-]*";
+/// Minimum number of digits: fewer do not identify anybody.
 pub const FEWEST_DIGITS: usize = 8;
 /// Number of trailing digits to compare: they are the same with and without the country code.
 const SIGNIFICANT_DIGITS: usize = 10;
@@ -50,24 +54,46 @@ fn holds(body: &[u8], digits: &str) -> bool {
 /// # Errors
 /// When the database fails.
 pub async fn calls_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str) -> Result<Vec<String>, DbErr> {
-    const CALLS: &str = "SELECT c.id, c.customer_number, l.customer_number AS lead_number FROM calls c \
-        LEFT JOIN leads l ON l.rulebook_id = c.rulebook_id AND l.call_id = c.id \
-        WHERE c.rulebook_id = $1 AND c.id > $2 ORDER BY c.id LIMIT $3";
-    let (mut found, mut after) = (Vec::new(), String::new());
-    loop {
-        let values: [Bind; 3] = [rulebook_id.into(), after.clone().into(), PIECE.into()];
-        let rows = db.query_all_raw(statement(db, CALLS, values)).await?;
-        for row in &rows {
-            let numbers: [Option<String>; 2] = [row.try_get("", "customer_number")?, row.try_get("", "lead_number")?];
-            if numbers.iter().flatten().any(|number| is_of(number, digits)) {
-                found.push(row.try_get("", "id")?);
-            }
-        }
-        match rows.last() {
-            Some(last) => after = last.try_get("", "id")?,
-            None => return Ok(found),
+    let [in_calls, in_leads] = [("id", "calls"), ("call_id", "leads")]
+        .map(|(id, table)| of_number(db.get_database_backend(), id, "customer_number", table));
+    let sql = format!("{in_calls} UNION {in_leads}");
+    let mut found: Vec<String> = of_digits(db, &sql, rulebook_id, digits).await?;
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// Query for the ids and numbers of rows of a rulebook, perhaps those with the number's last digits.
+fn of_number(backend: DbBackend, id: &str, number: &str, table: &str) -> String {
+    let indexed = format!("{number} IS NOT NULL AND {} = $2", last_digits(backend, number));
+    let select = format!("SELECT {id} AS id, {number} AS number FROM {table} WHERE rulebook_id = $1 AND");
+    if backend == DbBackend::Postgres {
+        return format!("{select} {indexed}");
+    }
+    format!("{select} {indexed} UNION {select} {number} GLOB '{ODD}'")
+}
+
+/// Ids of the rows that a query of [`of_number`] returns, if they have the number.
+async fn of_digits<T: TryGetable>(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    rulebook_id: Uuid,
+    digits: &str,
+) -> Result<Vec<T>, DbErr> {
+    let last = digits
+        .get(digits.len().saturating_sub(INDEXED_DIGITS)..)
+        .unwrap_or(digits);
+    let rows = db
+        .query_all_raw(statement(db, sql, [rulebook_id.into(), last.into()]))
+        .await?;
+    let mut found = Vec::new();
+    for row in rows {
+        let number: String = row.try_get("", "number")?;
+        if is_of(&number, digits) {
+            found.push(row.try_get("", "id")?);
         }
     }
+    Ok(found)
 }
 
 /// Events of a rulebook that contain the number and do not belong to a known call.
@@ -75,26 +101,23 @@ pub async fn calls_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str
 /// # Errors
 /// When the database fails.
 pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str) -> Result<Vec<Uuid>, DbErr> {
-    const EVENTS: &str =
-        "SELECT id FROM webhook_events WHERE rulebook_id = $1 AND id > $2 ORDER BY id LIMIT 1 OFFSET $3";
     const LOOSE: &str = "SELECT e.id, e.body FROM webhook_events e \
         LEFT JOIN calls c ON c.rulebook_id = e.rulebook_id AND c.id = e.call_id \
-        WHERE e.rulebook_id = $1 AND e.id > $2 AND e.id <= $3 AND e.body IS NOT NULL AND c.id IS NULL";
+        WHERE e.rulebook_id = $1 AND e.id > $2 AND e.without_call AND e.body IS NOT NULL AND c.id IS NULL \
+        ORDER BY e.id LIMIT $3";
     let (mut found, mut after) = (Vec::new(), Uuid::nil());
     loop {
-        let values: [Bind; 3] = [rulebook_id.into(), after.into(), (PIECE - 1).into()];
-        let last = db.query_one_raw(statement(db, EVENTS, values)).await?;
-        let last: Option<Uuid> = last.map(|row| row.try_get("", "id")).transpose()?;
-        let values: [Bind; 3] = [rulebook_id.into(), after.into(), last.unwrap_or(Uuid::max()).into()];
-        for row in db.query_all_raw(statement(db, LOOSE, values)).await? {
+        let values: [Bind; 3] = [rulebook_id.into(), after.into(), PIECE.into()];
+        let rows = db.query_all_raw(statement(db, LOOSE, values)).await?;
+        for row in &rows {
+            after = row.try_get("", "id")?;
             let body = compressed_body::unpack(row.try_get("", "body")?)?;
             if holds(&body, digits) {
-                found.push(row.try_get("", "id")?);
+                found.push(after);
             }
         }
-        match last {
-            Some(last) => after = last,
-            None => return Ok(found),
+        if rows.is_empty() {
+            return Ok(found);
         }
     }
 }
@@ -105,27 +128,17 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
 /// # Errors
 /// When the database fails.
 pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: &str) -> Result<u64, DbErr> {
-    const REPLIES: &str =
-        "SELECT id, from_number FROM inbound_sms_messages WHERE rulebook_id = $1 AND id > $2 ORDER BY id LIMIT $3";
     const ERASED: &str =
         "UPDATE inbound_sms_messages SET from_number = '', body = '' WHERE rulebook_id = $1 AND id = $2";
-    let (mut count, mut after) = (0, Uuid::nil());
-    loop {
-        let values: [Bind; 3] = [rulebook_id.into(), after.into(), PIECE.into()];
-        let rows = tx.query_all_raw(statement(tx, REPLIES, values)).await?;
-        for row in &rows {
-            let (id, number): (Uuid, String) = (row.try_get("", "id")?, row.try_get("", "from_number")?);
-            after = id;
-            if is_of(&number, digits) {
-                tx.execute_raw(statement(tx, ERASED, [rulebook_id.into(), id.into()]))
-                    .await?;
-                count += 1;
-            }
-        }
-        if rows.is_empty() {
-            return Ok(count);
-        }
+    let sql = of_number(tx.get_database_backend(), "id", "from_number", "inbound_sms_messages");
+    let replies: Vec<Uuid> = of_digits(tx, &sql, rulebook_id, digits).await?;
+    let mut count = 0;
+    for id in replies {
+        tx.execute_raw(statement(tx, ERASED, [rulebook_id.into(), id.into()]))
+            .await?;
+        count += 1;
     }
+    Ok(count)
 }
 
 /// Erases the caller from the data of a call. Keeps the call itself, its times and its decision.

@@ -3,9 +3,9 @@
 //! A position in a list is given by values that never change (a time and an id), not by an offset. So concurrent
 //! writes never cause a row to be skipped or repeated.
 
-use sea_orm::sea_query::{Condition, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
+    ConnectionTrait, DbErr, EntityTrait, IdenStatic as _, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
 };
 
 /// The sort order of a list: by a column whose values never change, then by id.
@@ -34,32 +34,29 @@ where
     E::Model: Send + Sync,
 {
     let order = if sorting.descending { Order::Desc } else { Order::Asc };
-    let beyond = |column: E::Column, value: Value| -> SimpleExpr {
-        if sorting.descending {
-            column.lt(value)
-        } else {
-            column.gt(value)
-        }
+    let is_by_id = sorting.by.as_str() == sorting.id.as_str();
+    let columns = if is_by_id {
+        vec![sorting.id]
+    } else {
+        vec![sorting.by, sorting.id]
     };
     let query = match after {
         None => query,
+        // One comparison of rows: both databases begin at this place of an index.
         Some((by, id)) => {
-            // Redundant, but without it some databases read all rows before the position.
-            let not_before = if sorting.descending {
-                sorting.by.lte(by.clone())
+            let values = if is_by_id { vec![id] } else { vec![by, id] };
+            let place = Expr::tuple(values.into_iter().map(Expr::value));
+            let row = Expr::tuple(columns.iter().map(|column| Expr::col((E::default(), *column))));
+            query.filter(if sorting.descending {
+                row.lt(place)
             } else {
-                sorting.by.gte(by.clone())
-            };
-            query.filter(not_before).filter(
-                Condition::any()
-                    .add(beyond(sorting.by, by.clone()))
-                    .add(Condition::all().add(sorting.by.eq(by)).add(beyond(sorting.id, id))),
-            )
+                row.gt(place)
+            })
         }
     };
-    query
-        .order_by(sorting.by, order.clone())
-        .order_by(sorting.id, order)
+    columns
+        .iter()
+        .fold(query, |query, column| query.order_by(*column, order.clone()))
         .limit(limit + 1)
         .all(db)
         .await

@@ -23,11 +23,13 @@ pub enum What {
     Bodies,
     /// The events themselves.
     Events,
+    /// Raw bodies of messages that have no effect.
+    InterimBodies,
 }
 
 impl What {
-    /// In purge order.
-    pub const ALL: [Self; 3] = [Self::Transcripts, Self::Bodies, Self::Events];
+    /// In the order in which they are purged.
+    pub const ALL: [Self; 4] = [Self::Transcripts, Self::Bodies, Self::Events, Self::InterimBodies];
 
     /// The name in the table and in metrics.
     #[must_use]
@@ -36,6 +38,7 @@ impl What {
             Self::Transcripts => "transcripts",
             Self::Bodies => "bodies",
             Self::Events => "events",
+            Self::InterimBodies => "interim_bodies",
         }
     }
 }
@@ -135,6 +138,7 @@ pub async fn purge(
         What::Transcripts => transcripts(tx, piece, cutoff).await,
         What::Bodies => bodies(tx, piece).await,
         What::Events => events(tx, piece).await,
+        What::InterimBodies => interim_bodies(tx, piece).await,
     }
 }
 
@@ -180,6 +184,13 @@ async fn transcripts(tx: &DatabaseTransaction, piece: PurgeBatch, cutoff: DateTi
 async fn bodies(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbErr> {
     const SQL: &str =
         "UPDATE webhook_events SET body = NULL WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 AND body IS NOT NULL";
+    of_piece(tx, piece, SQL).await
+}
+
+/// Vapi sends these several times a call, with the whole conversation. Nothing is recorded or decided from them.
+async fn interim_bodies(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbErr> {
+    const SQL: &str = "UPDATE webhook_events SET body = NULL WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 \
+        AND type IN ('speech-update', 'conversation-update') AND state = 'recorded' AND body IS NOT NULL";
     of_piece(tx, piece, SQL).await
 }
 

@@ -46,6 +46,7 @@ pub async fn keep(
         amends: None,
         origin: origin.word(),
         set_aside: None,
+        without_call: true,
     };
     webhook_events::insert(&tx, &event).await?;
     tx.commit().await?;

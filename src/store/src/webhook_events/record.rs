@@ -39,6 +39,8 @@ pub struct NewEvent<'a> {
     pub origin: &'static str,
     /// Why it was dead-lettered.
     pub set_aside: Option<&'a str>,
+    /// Whether there may be no row of `calls` for it.
+    pub without_call: bool,
 }
 
 /// Inserts a message under its business key. False if an event with that key exists.
@@ -55,14 +57,14 @@ pub async fn insert(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Result<bo
 /// When the database fails.
 pub async fn insert_each(tx: &DatabaseTransaction, events: &[NewEvent<'_>]) -> Result<HashSet<Uuid>, DbErr> {
     const INSERT: &str = "INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, call_id, \
-        message_at, received_at, body, body_hash, answer, state, amends, origin, set_aside)";
+        message_at, received_at, body, body_hash, answer, state, amends, origin, set_aside, without_call)";
     const THEN: &str = "ON CONFLICT (rulebook_id, business_key) DO NOTHING RETURNING id";
     let rows = events.iter().map(row).collect();
     let inserted = insert_rows(tx, INSERT, rows, THEN).await?;
     inserted.iter().map(|row| row.try_get("", "id")).collect()
 }
 
-fn row(event: &NewEvent<'_>) -> [Bind; 15] {
+fn row(event: &NewEvent<'_>) -> [Bind; 16] {
     [
         event.rulebook_id.into(),
         event.id.into(),
@@ -79,6 +81,7 @@ fn row(event: &NewEvent<'_>) -> [Bind; 15] {
         event.amends.into(),
         event.origin.into(),
         event.set_aside.map(ToOwned::to_owned).into(),
+        event.without_call.into(),
     ]
 }
 
