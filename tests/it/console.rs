@@ -609,7 +609,7 @@ async fn lists_are_searched_and_paged(database: Database) {
     assert_eq!(rows(&browser.page("/console/leads?priority=P4").await), 0);
     let sheet = browser.page("/console/leads.csv?q=eloise").await;
     assert!(sheet.header("content-type").starts_with("text/csv"));
-    assert!(sheet.header("content-taken").contains("attachment"));
+    assert!(sheet.header("content-disposition").contains("attachment"));
     assert!(
         sheet.text.contains("Éloïse Tremblay") && !sheet.text.contains("Zenobie"),
         "{}",

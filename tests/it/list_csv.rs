@@ -23,7 +23,7 @@ async fn sheet(app: &TestApp, key: &str, path: &str) -> Vec<std::collections::Ha
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK, "{path}");
     assert_eq!(response.headers()["content-type"], "text/csv; charset=utf-8");
-    let name = response.headers()["content-taken"].to_str().unwrap().to_owned();
+    let name = response.headers()["content-disposition"].to_str().unwrap().to_owned();
     assert!(
         name.starts_with("attachment; filename=\"") && name.ends_with(".csv\""),
         "{name}"

@@ -185,11 +185,11 @@ async fn a_revision_is_exported_as_the_folder_that_import_reads(database: Databa
         let response = app.client.get(url).bearer_auth(ADMIN_KEY).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "application/x-tar");
-        let taken = response.headers()["content-taken"].to_str().unwrap().to_owned();
-        (taken, response.bytes().await.unwrap().to_vec())
+        let disposition = response.headers()["content-disposition"].to_str().unwrap().to_owned();
+        (disposition, response.bytes().await.unwrap().to_vec())
     };
-    let (taken, first) = archive("1").await;
-    assert_eq!(taken, "attachment; filename=\"default-1.tar\"");
+    let (disposition, first) = archive("1").await;
+    assert_eq!(disposition, "attachment; filename=\"default-1.tar\"");
     assert_eq!(archive("1").await.1, first, "the same revision is the same bytes");
     let folder = tempfile::tempdir().unwrap();
     tar::Archive::new(first.as_slice()).unpack(folder.path()).unwrap();

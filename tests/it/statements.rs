@@ -113,7 +113,7 @@ async fn a_month_is_counted_by_its_days_in_the_time_zone_of_the_business(databas
         .unwrap();
     assert_eq!(sheet.headers()["content-type"], "text/csv; charset=utf-8");
     assert_eq!(
-        sheet.headers()["content-taken"],
+        sheet.headers()["content-disposition"],
         "attachment; filename=\"default-2026-11.csv\""
     );
     let text = sheet.text().await.unwrap();

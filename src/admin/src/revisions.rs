@@ -21,8 +21,8 @@ use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::version_sent;
 use ::revisions::cache::HeadRows;
 use ::revisions::publish::RollBackRequest;
-use authoring::diff::{self, RowDiff};
 use ::revisions::publish::idempotency::{Effect, Receipt, ReceiptError};
+use authoring::diff::{self, RowDiff};
 use store::{page, revisions};
 use web::problem::{Code, Problem};
 

@@ -49,8 +49,11 @@ pub struct RowKind {
     /// The rows as CSV.
     pub write_sheet: fn(&RowSet) -> Result<String, String>,
     /// The changes that a CSV file makes.
-    pub read_sheet: fn(&[u8], &RowSet, Missing) -> Result<Vec<Edit>, Vec<SheetFault>>,
+    pub read_sheet: ReadSheet,
 }
+
+/// Reads a CSV file: the changes that it makes to the rows, or every fault.
+type ReadSheet = fn(&[u8], &RowSet, Missing) -> Result<Vec<Edit>, Vec<SheetFault>>;
 
 impl RowKind {
     pub const fn of<R: Row + Type>(list: ListSpec) -> Self {

@@ -78,14 +78,14 @@ impl EvaluationInput<'_> {
         let extracted = facts::extract(self.rulebook, event, arguments);
         let at = facts::instant(event, self.message.received_at);
         let decided = self.rulebook.decide_without(&extracted, at, self.skips.clone());
-        let (decision, rule_usage) = (decided.decision, started.elapsed());
-        telemetry::metrics::decision(decision.priority.name(), decision.is_degraded(), rule_usage);
+        let (decision, elapsed) = (decided.decision, started.elapsed());
+        telemetry::metrics::decision(decision.priority.name(), decision.is_degraded(), elapsed);
         DecisionRecord {
             id: self.clock.new_id(),
             extracted,
             at,
             decision,
-            duration_us: i64::try_from(rule_usage.as_micros()).unwrap_or(i64::MAX),
+            duration_us: i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX),
             ran: decided.ran,
             faulted: decided.faulted,
         }

@@ -344,10 +344,10 @@ fn delivery_key(request: &Request, access: &Access, body_hash: &[u8; 32]) -> Str
         Scheme::Hmac(settings) => settings.message_id_header.as_deref(),
         _ => None,
     });
-    let recorded_response = header
+    let from_header = header
         .and_then(|header| request.header(header))
         .filter(|id| !id.is_empty() && id.len() <= 200);
-    recorded_response.map_or_else(|| hex::encode(body_hash), ToOwned::to_owned)
+    from_header.map_or_else(|| hex::encode(body_hash), ToOwned::to_owned)
 }
 
 fn json(answer: &serde_json::Value, degraded: Option<&'static str>) -> Response {

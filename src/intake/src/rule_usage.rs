@@ -103,9 +103,9 @@ impl RuleHits {
         let day = at.format("%Y-%m-%d").to_string();
         let last_at = at.trunc_subsecs(0);
         let mut kept = self.lock();
-        for rule_usage in rule_usage {
-            let revision = rule_usage.revision;
-            for (resource, code) in rule_usage.rows {
+        for usage in rule_usage {
+            let revision = usage.revision;
+            for (resource, code) in usage.rows {
                 let key = HitKey {
                     rulebook_id,
                     day: day.clone(),

@@ -123,10 +123,10 @@ fn payload(kind: MessageType, type_name: &str, message: JsonPart<'_>, call: Opti
         MessageType::AssistantRequest => Payload::AssistantRequest,
         MessageType::TransferDestinationRequest => Payload::TransferDestination,
         MessageType::HandoffDestinationRequest => {
-            let recorded_response = |name: &str| message.at(&["parameters", name]).and_then(JsonPart::text);
+            let parameter = |name: &str| message.at(&["parameters", name]).and_then(JsonPart::text);
             Payload::Handoff {
-                destination: recorded_response("destination"),
-                reason: recorded_response("reason"),
+                destination: parameter("destination"),
+                reason: parameter("reason"),
                 parameters: message
                     .get("parameters")
                     .and_then(JsonPart::object)

@@ -213,7 +213,7 @@ fn digits(text: &str) -> (Option<Decimal>, usize) {
 
 /// The part that a number word adds to a spoken number.
 #[derive(Clone, Copy, PartialEq)]
-enum NumberPart {
+enum Numeral {
     /// 0 to 19, and regional French tens such as `septante`.
     Unit(u32),
     /// 20 to 90.
@@ -225,48 +225,48 @@ enum NumberPart {
     Lot(u32),
 }
 
-fn said(word: &str) -> Option<NumberPart> {
+fn said(word: &str) -> Option<Numeral> {
     Some(match word {
-        "zero" => NumberPart::Unit(0),
-        "one" | "un" | "une" => NumberPart::Unit(1),
-        "two" | "deux" => NumberPart::Unit(2),
-        "three" | "trois" => NumberPart::Unit(3),
-        "four" | "quatre" => NumberPart::Unit(4),
-        "five" | "cinq" => NumberPart::Unit(5),
-        "six" => NumberPart::Unit(6),
-        "seven" | "sept" => NumberPart::Unit(7),
-        "eight" | "huit" => NumberPart::Unit(8),
-        "nine" | "neuf" => NumberPart::Unit(9),
-        "ten" | "dix" => NumberPart::Unit(10),
-        "eleven" | "onze" => NumberPart::Unit(11),
-        "twelve" | "douze" => NumberPart::Unit(12),
-        "thirteen" | "treize" => NumberPart::Unit(13),
-        "fourteen" | "quatorze" => NumberPart::Unit(14),
-        "fifteen" | "quinze" => NumberPart::Unit(15),
-        "sixteen" | "seize" => NumberPart::Unit(16),
-        "seventeen" => NumberPart::Unit(17),
-        "eighteen" => NumberPart::Unit(18),
-        "nineteen" => NumberPart::Unit(19),
-        "twenty" | "vingt" | "vingts" => NumberPart::Ten(20),
-        "thirty" | "trente" => NumberPart::Ten(30),
-        "forty" | "fourty" | "quarante" => NumberPart::Ten(40),
-        "fifty" | "cinquante" => NumberPart::Ten(50),
-        "sixty" | "soixante" => NumberPart::Ten(60),
-        "seventy" | "septante" => NumberPart::Ten(70),
-        "eighty" | "huitante" | "octante" => NumberPart::Ten(80),
-        "ninety" | "nonante" => NumberPart::Ten(90),
-        "hundred" | "hundreds" | "cent" | "cents" => NumberPart::Hundred,
-        "thousand" | "thousands" | "mille" => NumberPart::Thousand,
-        "million" | "millions" => NumberPart::Million,
-        "dozen" | "douzaine" => NumberPart::Lot(12),
-        "dizaine" => NumberPart::Lot(10),
-        "quinzaine" => NumberPart::Lot(15),
-        "vingtaine" => NumberPart::Lot(20),
-        "trentaine" => NumberPart::Lot(30),
-        "quarantaine" => NumberPart::Lot(40),
-        "cinquantaine" => NumberPart::Lot(50),
-        "soixantaine" => NumberPart::Lot(60),
-        "centaine" => NumberPart::Lot(100),
+        "zero" => Numeral::Unit(0),
+        "one" | "un" | "une" => Numeral::Unit(1),
+        "two" | "deux" => Numeral::Unit(2),
+        "three" | "trois" => Numeral::Unit(3),
+        "four" | "quatre" => Numeral::Unit(4),
+        "five" | "cinq" => Numeral::Unit(5),
+        "six" => Numeral::Unit(6),
+        "seven" | "sept" => Numeral::Unit(7),
+        "eight" | "huit" => Numeral::Unit(8),
+        "nine" | "neuf" => Numeral::Unit(9),
+        "ten" | "dix" => Numeral::Unit(10),
+        "eleven" | "onze" => Numeral::Unit(11),
+        "twelve" | "douze" => Numeral::Unit(12),
+        "thirteen" | "treize" => Numeral::Unit(13),
+        "fourteen" | "quatorze" => Numeral::Unit(14),
+        "fifteen" | "quinze" => Numeral::Unit(15),
+        "sixteen" | "seize" => Numeral::Unit(16),
+        "seventeen" => Numeral::Unit(17),
+        "eighteen" => Numeral::Unit(18),
+        "nineteen" => Numeral::Unit(19),
+        "twenty" | "vingt" | "vingts" => Numeral::Ten(20),
+        "thirty" | "trente" => Numeral::Ten(30),
+        "forty" | "fourty" | "quarante" => Numeral::Ten(40),
+        "fifty" | "cinquante" => Numeral::Ten(50),
+        "sixty" | "soixante" => Numeral::Ten(60),
+        "seventy" | "septante" => Numeral::Ten(70),
+        "eighty" | "huitante" | "octante" => Numeral::Ten(80),
+        "ninety" | "nonante" => Numeral::Ten(90),
+        "hundred" | "hundreds" | "cent" | "cents" => Numeral::Hundred,
+        "thousand" | "thousands" | "mille" => Numeral::Thousand,
+        "million" | "millions" => Numeral::Million,
+        "dozen" | "douzaine" => Numeral::Lot(12),
+        "dizaine" => Numeral::Lot(10),
+        "quinzaine" => Numeral::Lot(15),
+        "vingtaine" => Numeral::Lot(20),
+        "trentaine" => Numeral::Lot(30),
+        "quarantaine" => Numeral::Lot(40),
+        "cinquantaine" => Numeral::Lot(50),
+        "soixantaine" => Numeral::Lot(60),
+        "centaine" => Numeral::Lot(100),
         _ => return None,
     })
 }
@@ -307,10 +307,10 @@ pub fn said_numbers<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
 /// The factor of a scale word: "2 thousand", "3 million".
 fn scale(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     let factor = match said(tokens.get(at)?.word()?)? {
-        NumberPart::Hundred => 100,
-        NumberPart::Thousand => 1_000,
-        NumberPart::Million => 1_000_000,
-        NumberPart::Unit(_) | NumberPart::Ten(_) | NumberPart::Lot(_) => return None,
+        Numeral::Hundred => 100,
+        Numeral::Thousand => 1_000,
+        Numeral::Million => 1_000_000,
+        Numeral::Unit(_) | Numeral::Ten(_) | Numeral::Lot(_) => return None,
     };
     Some((Decimal::from(factor), at + 1))
 }
@@ -368,7 +368,7 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
             let dozen = at + 1 + usize::from(word(at + 1) == Some("a"));
             if word(dozen)
                 .and_then(said)
-                .is_some_and(|said| matches!(said, NumberPart::Lot(_)))
+                .is_some_and(|said| matches!(said, Numeral::Lot(_)))
             {
                 (half, at) = (true, dozen);
             } else {
@@ -377,7 +377,7 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
         }
         Some("a") => {
             let next = word(at + 1).unwrap_or_default();
-            let counts = said(next).is_some_and(|said| !matches!(said, NumberPart::Unit(_) | NumberPart::Ten(_)));
+            let counts = said(next).is_some_and(|said| !matches!(said, Numeral::Unit(_) | Numeral::Ten(_)));
             if counts {
                 at += 1;
             } else if next == "half" || next == "quarter" {
@@ -388,19 +388,19 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
         }
         _ => {}
     }
-    let (mut total, mut current, mut last) = (0_u64, 0_u64, None::<NumberPart>);
+    let (mut total, mut current, mut last) = (0_u64, 0_u64, None::<Numeral>);
     let mut end = at;
     while let Some(text) = word(at) {
         // Between the parts of one number: "cent et un", "one hundred and five".
         if (text == "and" || text == "et") && last.is_some() {
             let joins = word(at + 1).and_then(said).is_some_and(|next| match next {
-                NumberPart::Unit(unit) => {
-                    current % 100 == 0 || (matches!(last, Some(NumberPart::Ten(_))) && matches!(unit, 1 | 11))
+                Numeral::Unit(unit) => {
+                    current % 100 == 0 || (matches!(last, Some(Numeral::Ten(_))) && matches!(unit, 1 | 11))
                 }
-                NumberPart::Ten(_) => current % 100 == 0 && current > 0,
+                Numeral::Ten(_) => current % 100 == 0 && current > 0,
                 _ => false,
             });
-            if !joins || matches!(last, Some(NumberPart::Unit(_) | NumberPart::Lot(_))) {
+            if !joins || matches!(last, Some(Numeral::Unit(_) | Numeral::Lot(_))) {
                 break;
             }
             at += 1;
@@ -409,43 +409,39 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
         let Some(next) = said(text) else { break };
         let tail = current % 100;
         match (next, last) {
-            (NumberPart::Unit(unit), Some(NumberPart::Ten(ten)))
-                if unit < 10 || ((ten == 60 || ten == 80) && unit < 20) =>
-            {
+            (Numeral::Unit(unit), Some(Numeral::Ten(ten))) if unit < 10 || ((ten == 60 || ten == 80) && unit < 20) => {
                 current += u64::from(unit);
             }
             // "soixante-dix-sept", "quatre-vingt-dix-neuf"
-            (NumberPart::Unit(unit), Some(NumberPart::Unit(10))) if matches!(text, "sept" | "huit" | "neuf") => {
+            (Numeral::Unit(unit), Some(Numeral::Unit(10))) if matches!(text, "sept" | "huit" | "neuf") => {
                 current += u64::from(unit);
             }
-            (NumberPart::Unit(unit), None | Some(NumberPart::Hundred | NumberPart::Thousand | NumberPart::Million))
+            (Numeral::Unit(unit), None | Some(Numeral::Hundred | Numeral::Thousand | Numeral::Million))
                 if tail == 0 =>
             {
                 current += u64::from(unit);
             }
-            (NumberPart::Ten(20), Some(NumberPart::Unit(4))) if text.starts_with("vingt") && tail == 4 => current += 76,
-            (NumberPart::Ten(ten), None | Some(NumberPart::Hundred | NumberPart::Thousand | NumberPart::Million))
-                if tail == 0 =>
-            {
+            (Numeral::Ten(20), Some(Numeral::Unit(4))) if text.starts_with("vingt") && tail == 4 => current += 76,
+            (Numeral::Ten(ten), None | Some(Numeral::Hundred | Numeral::Thousand | Numeral::Million)) if tail == 0 => {
                 current += u64::from(ten);
             }
-            (NumberPart::Hundred, _) if current == 0 => current = 100,
-            (NumberPart::Hundred, Some(NumberPart::Unit(_) | NumberPart::Ten(_))) if current < 100 => current *= 100,
-            (NumberPart::Thousand, _) if total < 1_000 => {
+            (Numeral::Hundred, _) if current == 0 => current = 100,
+            (Numeral::Hundred, Some(Numeral::Unit(_) | Numeral::Ten(_))) if current < 100 => current *= 100,
+            (Numeral::Thousand, _) if total < 1_000 => {
                 total += current.max(1) * 1_000;
                 current = 0;
             }
-            (NumberPart::Million, _) if total == 0 => {
+            (Numeral::Million, _) if total == 0 => {
                 total = current.max(1) * 1_000_000;
                 current = 0;
             }
-            (NumberPart::Lot(lot), None | Some(NumberPart::Unit(_))) if total == 0 => {
+            (Numeral::Lot(lot), None | Some(Numeral::Unit(_))) if total == 0 => {
                 current = current.max(1) * u64::from(lot);
             }
             _ => break,
         }
         last = Some(match (next, text) {
-            (NumberPart::Ten(20), _) if current % 100 == 80 => NumberPart::Ten(80),
+            (Numeral::Ten(20), _) if current % 100 == 80 => Numeral::Ten(80),
             (other, _) => other,
         });
         at += 1;

@@ -360,14 +360,14 @@ impl Drain {
     }
 
     /// Opens the files of stopped instances.
-    async fn find(&self, decisions: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
+    async fn find(&self, found: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
         for number in (1..=MOST_FILES).filter(|number| SpoolFile::exists(folder, *number)) {
             // Another instance or this instance uses it.
             let Ok(Some(file)) = SpoolFile::open(folder, number, most_bytes).await else {
                 continue;
             };
             match Spool::over(file, most_bytes, key.clone()).await {
-                Ok(inner) if inner.lock().waiting > 0 => decisions.push(inner),
+                Ok(inner) if inner.lock().waiting > 0 => found.push(inner),
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, number, "the spool file of a stopped instance cannot be read"),
             }
