@@ -195,7 +195,7 @@ fn every_fault_names_its_row_and_column() {
         ),
         (
             "code;rate;version\ntps;1.350,50;0\n",
-            "row 2, column rate: expected a number as 1350.00",
+            "row 2, column rate: expected a number such as 1350.00",
         ),
         (
             "code;rate;;version\ntps;5;x;0\n",

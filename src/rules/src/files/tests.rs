@@ -322,7 +322,7 @@ fn a_hostile_folder_is_refused_soon() {
         "{told:?}"
     );
     assert!(
-        told.iter().filter(|fault| fault.contains("no plain file")).count() == 2,
+        told.iter().filter(|fault| fault.contains("not a regular file")).count() == 2,
         "{told:?}"
     );
     let linked = tempfile::tempdir().unwrap();
