@@ -1,4 +1,4 @@
-//! Runs `fill.sql`. In: a database in which the server recorded calls. Out: many copies of them.
+//! Runs `fill.sql`, which multiplies the calls that the server recorded in a database.
 
 use std::time::Instant;
 

@@ -1,9 +1,9 @@
 //! Measures what people read and do in the admin API on a database with many calls, compared with an almost empty one.
 //!
-//! In: a durable PostgreSQL server (TEST_POSTGRES_URL; `make growth` starts one), or `--sqlite`. Out: a table with the median
-//! response time of each request on both databases. Both databases are made by the migrations. The server records a few calls in
-//! each, and SQL multiplies them in one (`fill.sql`). Requests to both servers take turns.
-#![expect(clippy::print_stdout, reason = "what was measured is what it is for")]
+//! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make growth` starts one) or `--sqlite`, and prints the median
+//! response time of each request on both databases. The migrations create both databases. The server records a few calls
+//! in each, and SQL multiplies them in one (`fill.sql`). Requests to both servers take turns.
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 mod client;
 mod fill;

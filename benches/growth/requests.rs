@@ -16,8 +16,8 @@ const BOOK: &str = "/admin/v1/rulebooks/default";
 const DEEP: usize = 500;
 /// Requests that are not measured: PostgreSQL plans a prepared statement for its values five times before it may decide otherwise.
 const WARM_UP: usize = 6;
-/// A slow request is sent less often, and measured without the first time only.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Maximum time for measuring one request: a slow request is repeated less often.
+const MAX_MEASURING_TIME: Duration = Duration::from_secs(4);
 const LIMIT_MS: f64 = 100.0;
 const LIMIT_OF_A_YEAR_MS: f64 = 300.0;
 
@@ -189,7 +189,7 @@ pub async fn measure(options: &Options, empty: &Server, full: &Server) -> Result
             for ((client, case), took) in sides.iter_mut().zip([&small, &large]).zip(&mut took) {
                 took.push(once(client, case).await?);
             }
-            if round > 0 && began.elapsed() > PATIENCE {
+            if round > 0 && began.elapsed() > MAX_MEASURING_TIME {
                 break;
             }
         }

@@ -115,14 +115,14 @@ pub(super) async fn publish_case(
     comment: String,
 ) -> Result<Arc<StoredRow<Case>>, Problem> {
     let cases = &loaded.rulebook.rows().cases;
-    let head_rows = cases.get(&case.code).map(|stored| stored.version);
+    let current = cases.get(&case.code).map(|stored| stored.version);
     let value = serde_json::to_value(case).map_err(|error| Problem::internal(&error))?;
     let new = Precondition {
         if_none_match: Some("*".to_owned()),
         ..Precondition::default()
     };
     let id = loaded.rulebook_id;
-    let (stored, _) = write::<Case>(state, caller, id, &case.code, value, &new, head_rows, comment).await?;
+    let (stored, _) = write::<Case>(state, caller, id, &case.code, value, &new, current, comment).await?;
     Ok(stored)
 }
 

@@ -73,17 +73,17 @@ impl GuardRailsApi {
     ) -> Result<FoundRow<GuardRails>, Fails<SettingsWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let guards = checked(&body.0)?;
-        let head_rows = guard_rails::read(self.0.latest(), rulebook_id).await?;
+        let stored = guard_rails::read(self.0.latest(), rulebook_id).await?;
         let said = Precondition {
             body: body.0.version,
             if_match: if_match.0,
             if_none_match: None,
         };
         let what = format!("`guard-rails` of rulebook `{}`", rulebook.0);
-        let current = head_rows.as_ref().map(|row| row.version);
+        let current = stored.as_ref().map(|row| row.version);
         expected(&said, current, &what)?;
         let version = current.unwrap_or_default() + 1;
-        let before = head_rows.map(|row| row.guards()).transpose()?;
+        let before = stored.map(|row| row.guards()).transpose()?;
         let entry = audited_write::entry(
             &self.0,
             &key,

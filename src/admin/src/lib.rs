@@ -6,7 +6,7 @@
 //! rows share, and [`resources`] names the kinds. [`document`] turns poem-openapi's output into the published document.
 //! Each other file is one resource.
 //!
-//! Every change of the rules goes through [`revisions::publish`], in its own task: a disconnecting client must not
+//! Every change of the rules goes through `revisions::publish`, in its own task: a disconnecting client must not
 //! cancel a transaction halfway.
 
 mod api_document;

@@ -72,7 +72,7 @@ macro_rules! resources {
             list: ListSpec { sorts: $sorts, filters: &[$($filter),*] },
         }),*];
 
-        /// The path of the list and of the sheet of each kind, in the order of [`TOLD`].
+        /// The path of the list and of the sheet of each kind, in the order of [`RESOURCES`].
         const ROUTES: &[(&str, &str)] = &[$((<$row as AdminRow>::PATH, <$row as AdminRow>::SHEET)),*];
 
         static KINDS: &[RowKind] = &[$(RowKind::of::<$row>(ListSpec { sorts: $sorts, filters: &[$($filter),*] })),*];

@@ -23,7 +23,8 @@ const MOST_DAYS: i64 = 36_500;
 /// The operations.
 pub struct RetentionApi(pub AdminState);
 
-/// How long data is stored, in days; an omitted field means forever, unless it says otherwise. Prices, priorities, leads and the audit log stay.
+/// How long data is stored, in days; an omitted field means forever unless it has a default. Prices, priorities, leads
+/// and the audit log stay.
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
@@ -38,8 +39,7 @@ pub struct Retention {
     /// erased and its key stays: decisions stay, and a repeated message has no effect. All other events are deleted.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     events_days: Option<i64>,
-    /// Raw `speech-update` and `conversation-update` messages. They have no effect, and are a third of what Vapi sends. 30 when
-    /// left out; 36500 keeps them.
+    /// Raw `speech-update` and `conversation-update` messages. They have no effect. The default is 30 days; 36500 keeps them.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     interim_bodies_days: Option<i64>,
     /// Rises with every change; 0 before the first. Send it when you change them.
@@ -57,7 +57,9 @@ impl RetentionApi {
     ) -> Result<FoundRow<Retention>, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let row = retentions::read(self.0.latest(), rulebook_id).await?;
-        Ok(answer(row.as_ref()))
+        Ok(answer(&row.unwrap_or_else(|| {
+            retentions::Model::unset(rulebook_id, self.0.clock.now())
+        })))
     }
 
     /// Replace how long a rulebook's data is kept
@@ -79,14 +81,14 @@ impl RetentionApi {
     ) -> Result<FoundRow<Retention>, Fails<SettingsWrite>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         checked(&body.0)?;
-        let head_rows = retentions::read(self.0.latest(), rulebook_id).await?;
+        let stored = retentions::read(self.0.latest(), rulebook_id).await?;
         let said = Precondition {
             body: body.0.version,
             if_match: if_match.0,
             if_none_match: None,
         };
         let what = format!("`retention` of rulebook `{}`", rulebook.0);
-        let current = head_rows.as_ref().map(|row| row.version);
+        let current = stored.as_ref().map(|row| row.version);
         expected(&said, current, &what)?;
         let version = current.unwrap_or_default() + 1;
         let row = retentions::Model {
@@ -106,7 +108,7 @@ impl RetentionApi {
             &key,
             Some(rulebook_id),
             ("update", "retention", &rulebook.0),
-            head_rows.as_ref().map(as_json),
+            stored.as_ref().map(as_json),
             Some(as_json(&row)),
         );
         let (written, now) = (row.clone(), row.updated_at);
@@ -119,7 +121,7 @@ impl RetentionApi {
             })
         });
         if write.await? {
-            return Ok(answer(Some(&row)));
+            return Ok(answer(&row));
         }
         let now = retentions::read(self.0.latest(), rulebook_id).await?;
         Err(stale(&what, version - 1, now.map(|row| row.version)).into())
@@ -157,14 +159,13 @@ fn as_json(row: &retentions::Model) -> Value {
     })
 }
 
-fn answer(row: Option<&retentions::Model>) -> FoundRow<Retention> {
-    let version = row.map_or(0, |row| row.version);
+fn answer(row: &retentions::Model) -> FoundRow<Retention> {
     let shown = Retention {
-        transcripts_days: row.and_then(|row| row.transcripts_days),
-        bodies_days: row.and_then(|row| row.bodies_days),
-        events_days: row.and_then(|row| row.events_days),
-        interim_bodies_days: Some(row.map_or(retentions::DEFAULT_INTERIM_BODIES_DAYS, |row| row.interim_bodies_days)),
-        version: Some(version),
+        transcripts_days: row.transcripts_days,
+        bodies_days: row.bodies_days,
+        events_days: row.events_days,
+        interim_bodies_days: Some(row.interim_bodies_days),
+        version: Some(row.version),
     };
-    FoundRow::Found(Json(shown), etag(version))
+    FoundRow::Found(Json(shown), etag(row.version))
 }

@@ -31,11 +31,11 @@ const TRIES: u32 = 3;
 pub const NOTICE: &str = "message_set_aside";
 
 /// Records a message and returns the response, or dead-letters it.
-pub async fn ingest_alone(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
+pub async fn record_alone(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
     attempt(intake, message, &Arc::default()).await
 }
 
-/// Same as [`transact()`], but stops if the waiter timed out before the commit.
+/// Same as [`record_alone`], but stops if the waiter timed out before the commit.
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,

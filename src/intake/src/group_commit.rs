@@ -58,8 +58,6 @@ pub struct Sharing {
 struct CommitQueue {
     /// Whether a transaction of this queue is running.
     busy: bool,
-    /// Number of messages that are being decided, that wait, or that are in the transaction.
-    in_flight: usize,
     waiting: VecDeque<QueuedMessage>,
 }
 
@@ -108,7 +106,6 @@ impl Sharing {
             return dead_letter::attempt(&intake, message, attempt).await;
         }
         let place = self.place(&key(message));
-        let _in_flight = InFlight::new(self, place);
         let item = GroupMessage {
             intake,
             message: Arc::clone(message),
@@ -161,25 +158,6 @@ impl Sharing {
     }
 }
 
-/// Counts a message of a queue as in flight until dropped.
-struct InFlight<'a> {
-    sharing: &'a Sharing,
-    place: usize,
-}
-
-impl<'a> InFlight<'a> {
-    fn new(sharing: &'a Sharing, place: usize) -> Self {
-        sharing.queue(place).in_flight += 1;
-        Self { sharing, place }
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.sharing.queue(self.place).in_flight -= 1;
-    }
-}
-
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -225,24 +203,21 @@ impl Drop for CommitTurn {
 }
 
 impl CommitQueue {
-    /// The messages of the next transaction, in the order of their calls: at most half of those in flight, so that the
-    /// others are decided while the database works. If it took all of them, the server and the database would wait for
-    /// each other.
+    /// The messages of the next transaction, in the order of their calls.
     fn take(&mut self) -> Vec<QueuedMessage> {
-        let most = self.in_flight.div_ceil(2).clamp(1, MAX_MESSAGES);
         let mut keys = HashSet::new();
-        let (mut disposition, mut left) = (Vec::new(), VecDeque::new());
+        let (mut next, mut left) = (Vec::new(), VecDeque::new());
         for waiting in self.waiting.drain(..) {
             let key = key(&waiting.item.message);
-            if disposition.len() < most && keys.insert(key.clone()) {
-                disposition.push((key, waiting));
+            if next.len() < MAX_MESSAGES && keys.insert(key.clone()) {
+                next.push((key, waiting));
             } else {
                 left.push_back(waiting);
             }
         }
         self.waiting = left;
-        disposition.sort_by(|one, other| one.0.cmp(&other.0));
-        disposition.into_iter().map(|(_, waiting)| waiting).collect()
+        next.sort_by(|one, other| one.0.cmp(&other.0));
+        next.into_iter().map(|(_, waiting)| waiting).collect()
     }
 }
 
@@ -263,10 +238,10 @@ async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
         // A panic ends only this task: then each message has its own transaction.
         let ended = tokio::spawn(async move { record_group(&items, writes).await }.in_current_span()).await;
         match ended {
-            Ok(Ok(outcomes_by_place)) => {
+            Ok(Ok(outcomes_of_all)) => {
                 let mut shared = 0;
-                for (one, outcome_of_one) in waiting.into_iter().zip(outcomes_by_place) {
-                    let reply = match outcome_of_one {
+                for (one, outcome) in waiting.into_iter().zip(outcomes_of_all) {
+                    let reply = match outcome {
                         GroupOutcome::Recorded(outcome) => {
                             shared += 1;
                             Some(Ok(outcome))

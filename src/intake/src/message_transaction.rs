@@ -30,11 +30,11 @@ use store::{fault_points, message_head};
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Records a message and returns the response.
-pub async fn ingest_alone(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
+pub async fn record_alone(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
     attempt(intake, message, &CommitRace::default()).await
 }
 
-/// Same as [`ingest_alone`], but stops if the waiter timed out before the commit.
+/// Same as [`record_alone`], but stops if the waiter timed out before the commit.
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,
@@ -228,13 +228,13 @@ impl MessageWrite<'_> {
                     fresh = in_place(self.intake, self.message, self.rulebook).decide(None);
                     &fresh
                 };
-                let disposition = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
+                let repeat = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
                 let recording = Recording {
                     step: self,
                     report,
                     decided,
                 };
-                let Some(amended) = disposition else {
+                let Some(amended) = repeat else {
                     let has_sms = recording.first(tx).await?;
                     return Ok((Disposition::Recorded, Value::Object(serde_json::Map::new()), has_sms));
                 };
@@ -257,22 +257,18 @@ impl MessageWrite<'_> {
             }
             Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::CallDeleted => {
                 let answer = answer::neutral(event.kind).to_json();
-                let disposition = self.keep(tx, &answer).await?;
+                let stored = self.store_event_only(tx, answer).await?;
                 // These updates give the same result in any order, so a repeat does no harm.
-                record_call::told(self, tx).await?;
-                Ok(
-                    disposition.map_or((Disposition::Recorded, answer, false), |(disposition, answer)| {
-                        (disposition, answer, false)
-                    }),
-                )
+                record_call::record_update(self, tx).await?;
+                Ok(stored)
             }
             _ => {
                 let answer = self.recorded_answer().unwrap_or_else(|| self.decisions.answer(event));
-                let kept = self.store_event_only(tx, answer).await?;
+                let stored = self.store_event_only(tx, answer).await?;
                 if event.kind == MessageType::AssistantRequest {
-                    record_call::told(self, tx).await?;
+                    record_call::record_update(self, tx).await?;
                 }
-                Ok(kept)
+                Ok(stored)
             }
         }
     }
@@ -282,11 +278,8 @@ impl MessageWrite<'_> {
         tx: &DatabaseTransaction,
         answer: Value,
     ) -> Result<(Disposition, Value, bool), DbErr> {
-        let disposition = self.keep(tx, &answer).await?;
-        Ok(
-            disposition.map_or((Disposition::Recorded, answer, false), |(disposition, answer)| {
-                (disposition, answer, false)
-            }),
-        )
+        let repeat = self.keep(tx, &answer).await?;
+        let (disposition, answer) = repeat.unwrap_or((Disposition::Recorded, answer));
+        Ok((disposition, answer, false))
     }
 }

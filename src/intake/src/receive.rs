@@ -202,8 +202,8 @@ async fn record(
             other => return other.map_err(|error| refused(&error)),
         }
     }
-    let disposition = webhook.deadline.without_database(&message).await;
-    disposition.map_err(|error| refused(&error))
+    let outcome = webhook.deadline.without_database(&message).await;
+    outcome.map_err(|error| refused(&error))
 }
 
 /// The webhook settings of a rulebook: from the cache, else from the database, or from the snapshot if the database is

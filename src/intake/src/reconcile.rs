@@ -141,7 +141,7 @@ impl Reconciler {
     }
 
     /// Runs for every rulebook that has a key, and returns the result for each. The failure of one does not stop the
-    /// others. `told` is called with the progress after each batch.
+    /// others. `on_progress` is called with the progress after each batch.
     ///
     /// # Errors
     /// If the keys cannot be read, or another instance has taken over.
@@ -150,7 +150,7 @@ impl Reconciler {
         ask: &Ask,
         lease: Option<&Lease>,
         stop: &CancellationToken,
-        mut told: impl FnMut(&ReconcileTally),
+        mut on_progress: impl FnMut(&ReconcileTally),
     ) -> Result<Vec<ReconcileTally>, ReconcileError> {
         let mut keyed = (self.keys)().await?;
         if let Some(code) = &ask.rulebook {
@@ -166,7 +166,7 @@ impl Reconciler {
                 ..ReconcileTally::default()
             };
             let asked = if keys.insert(one.key.as_str()) {
-                self.ask(one, ask, lease, stop, &mut tally, &mut told).await
+                self.ask(one, ask, lease, stop, &mut tally, &mut on_progress).await
             } else {
                 tally.error = Some("another rulebook has the same Vapi key".to_owned());
                 self.tell(one, lease, Some(shared(one.rulebook_id))).await?;
@@ -198,7 +198,7 @@ impl Reconciler {
         lease: Option<&Lease>,
         stop: &CancellationToken,
         tally: &mut ReconcileTally,
-        told: &mut impl FnMut(&ReconcileTally),
+        on_progress: &mut impl FnMut(&ReconcileTally),
     ) -> Result<(), ReconcileError> {
         let now = self.clock.now();
         let from = match ask.since {
@@ -218,7 +218,7 @@ impl Reconciler {
             let mut pieces = self.vapi.calls(&one.key, Span { from, until }, stop);
             while let Some(calls) = pieces.next().await? {
                 self.piece(one, ask, &calls, now, stop, tally).await?;
-                told(tally);
+                on_progress(tally);
             }
             if ask.since.is_none() && !ask.dry_run {
                 self.seen(one, lease, until).await?;

@@ -232,7 +232,7 @@ pub(super) fn who<'a>(event: &'a Event, decided: &'a DecisionRecord) -> LeadPart
 }
 
 /// Records status updates, transcripts, assistant requests and deletions.
-pub(super) async fn told(step: &MessageWrite<'_>, tx: &DatabaseTransaction) -> Result<(), IngestError> {
+pub(super) async fn record_update(step: &MessageWrite<'_>, tx: &DatabaseTransaction) -> Result<(), IngestError> {
     let event = &step.message.event;
     let Some(call_id) = event.call_id() else { return Ok(()) };
     let (rulebook_id, now) = (step.message.access.rulebook_id, step.message.received_at);

@@ -81,7 +81,7 @@ impl Reinjector {
     /// Records a message. Runs in a separate task, so that a cancelled caller cannot interrupt it.
     pub async fn take(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
         let feed = self.clone();
-        let task = dry_run::spawn(async move { feed.disposition(fed).await });
+        let task = dry_run::spawn(async move { feed.try_reinject(fed).await });
         task.await.map_err(|ended| IngestError::Stopped(ended.to_string()))?
     }
 
@@ -109,7 +109,7 @@ impl Reinjector {
         }
     }
 
-    async fn disposition(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
+    async fn try_reinject(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
         let access = self.accesses.get(&fed.rulebook).await?;
         let mut access = access.ok_or(ReinjectError::NoRulebook)?;
         for _ in 0..MOST_TRIES {
@@ -125,7 +125,7 @@ impl Reinjector {
                         origin: fed.origin,
                         replaces: fed.replaces,
                     };
-                    match dead_letter::ingest_alone(&self.intake, &Arc::new(message)).await {
+                    match dead_letter::record_alone(&self.intake, &Arc::new(message)).await {
                         Ok(outcome) => return Ok(ReinjectResult::Taken(outcome.disposition)),
                         Err(error) => error,
                     }

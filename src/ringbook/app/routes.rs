@@ -228,8 +228,8 @@ fn replay_message(feed: &Reinjector) -> ReplayMessage {
     Arc::new(move |rulebook, event| {
         let feed = feed.clone();
         Box::pin(async move {
-            let disposition = feed.again(rulebook, event).await;
-            disposition.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
+            let replayed = feed.again(rulebook, event).await;
+            replayed.map_err(|error| Problem::unavailable(&error, RETRY_AFTER_S))
         })
     })
 }

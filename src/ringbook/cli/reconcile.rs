@@ -65,11 +65,14 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
         since: Some(how.since),
         dry_run: how.dry_run,
     };
-    let told = |tally: &ReconcileTally| {
+    let on_progress = |tally: &ReconcileTally| {
         bar.tick();
         bar.set_message(format!("{}: {} calls in Vapi's list", tally.rulebook, tally.listed));
     };
-    let found = app.reconciler.run(&ask, None, &CancellationToken::new(), told).await;
+    let found = app
+        .reconciler
+        .run(&ask, None, &CancellationToken::new(), on_progress)
+        .await;
     bar.finish_and_clear();
     if let Ok(tallies) = &found
         && !ask.dry_run

@@ -1,4 +1,4 @@
-//! Limits for price changes by one person; [`guard`](authoring::guard) checks them.
+//! Limits for price changes by one person; `authoring::guard` checks them.
 
 use super::money::{Money, Rate};
 

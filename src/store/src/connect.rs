@@ -2,7 +2,7 @@
 //!
 //! On SQLite there is a single writer and the readers are read-only; an acknowledged commit is on disk (WAL,
 //! synchronous FULL). On PostgreSQL every wait has a limit: statements, locks and idle transactions have timeouts
-//! ([`super::server`] finds out where they can be set). It never logs statements, because their values are callers'
+//! ([`super::postgres_limits`] finds out where they can be set). It never logs statements, because their values are callers'
 //! data.
 
 use std::{

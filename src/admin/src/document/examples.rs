@@ -118,8 +118,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
 }
 
 fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
-    for told in RESOURCES {
-        let Some(resource) = Resource::ALL.iter().find(|resource| resource.path() == told.path) else {
+    for kind in RESOURCES {
+        let Some(resource) = Resource::ALL.iter().find(|resource| resource.path() == kind.path) else {
             continue;
         };
         let Some((code, row)) = with_row!(*resource, R => first::<R>(sample)) else {
@@ -128,7 +128,7 @@ fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
         let Some((sent_code, sent)) = with_row!(*resource, R => sent::<R>(sample)) else {
             continue;
         };
-        let list = format!("/admin/v1/rulebooks/{{rulebook}}/{}", told.path);
+        let list = format!("/admin/v1/rulebooks/{{rulebook}}/{}", kind.path);
         let one = format!("{list}/{{code}}");
         let (mut stored, mut sent) = (row, sent);
         // A row that is not in the sample is sent as a new one.
@@ -164,11 +164,11 @@ fn with_few_weights(mut row: Value) -> Value {
 fn sheets(paths: &mut Map<String, Value>, sample: &RowSet) {
     // One kind shows the format for all.
     let exported = sheet_of_one::<rules::rows::Service>(sample).unwrap_or_default();
-    for told in RESOURCES {
-        let resource = Resource::ALL.iter().find(|resource| resource.path() == told.path);
+    for kind in RESOURCES {
+        let resource = Resource::ALL.iter().find(|resource| resource.path() == kind.path);
         let sheet = resource.and_then(|resource| with_row!(*resource, R => sheet_of_one::<R>(sample)));
         if let Some(sheet) = sheet {
-            let path = format!("/admin/v1/rulebooks/{{rulebook}}/{}.csv", told.path);
+            let path = format!("/admin/v1/rulebooks/{{rulebook}}/{}.csv", kind.path);
             answer(paths, &path, "get", "200", exported.as_str().into());
             request(paths, &path, "post", sheet.into());
         }

@@ -97,9 +97,9 @@ pub fn add(document: &mut Value) {
     for &(from, to, parameters) in LINKS {
         link(document, from, to, parameters);
     }
-    for told in RESOURCES {
-        let of = |verb: &str| format!("{verb}_{}", told.one);
-        let list = format!("list_{}", told.many);
+    for kind in RESOURCES {
+        let of = |verb: &str| format!("{verb}_{}", kind.one);
+        let list = format!("list_{}", kind.many);
         for from in [&of("put"), &of("get"), &of("patch")] {
             // All three respond with the row, so they have the same links, also to themselves.
             for verb in ["put", "patch", "delete"] {

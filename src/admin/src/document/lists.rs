@@ -26,7 +26,10 @@ pub fn at(path: &str) -> Option<ListSpec> {
             "decisions" => Some(decisions::LIST),
             "leads" => Some(leads::LIST),
             "feedback" => Some(feedback::LIST),
-            other => RESOURCES.iter().find(|told| told.path == other).map(|told| told.list),
+            other => RESOURCES
+                .iter()
+                .find(|resource| resource.path == other)
+                .map(|resource| resource.list),
         };
     }
     match path.strip_prefix("/admin/v1/")? {

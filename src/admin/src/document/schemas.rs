@@ -47,7 +47,7 @@ pub fn correct(document: &mut Value) {
 
 /// The names of the rows' schemas.
 pub fn rows() -> impl Iterator<Item = &'static str> {
-    RESOURCES.iter().map(|told| told.schema).chain(["Settings"])
+    RESOURCES.iter().map(|resource| resource.schema).chain(["Settings"])
 }
 
 fn to_3_1(value: &mut Value) {

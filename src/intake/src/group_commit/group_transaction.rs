@@ -70,8 +70,8 @@ pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Resu
     };
     fault_points::reach(fault_points::Step::MessageLetIn).map_err(all)?;
     let tx = store::begin(&first.intake.db).await.map_err(all)?;
-    let mut outcomes_by_place: Vec<GroupOutcome> = items.iter().map(|_| GroupOutcome::Alone).collect();
-    let ready = prepare(&tx, items, &mut outcomes_by_place).await?;
+    let mut outcomes_of_all: Vec<GroupOutcome> = items.iter().map(|_| GroupOutcome::Alone).collect();
+    let ready = prepare(&tx, items, &mut outcomes_of_all).await?;
     let steps: Vec<MessageWrite<'_>> = ready.iter().map(Ready::step).collect();
     let mut written: Vec<Option<WrittenMessage<'_>>> = Vec::with_capacity(steps.len());
     if writes == Writes::AllAtOnce {
@@ -125,16 +125,16 @@ pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Resu
     fault_points::reach(fault_points::Step::BatchAfterCommit).map_err(all)?;
     for (((one, step), outcome), has_sms) in ready.iter().zip(steps).zip(outcomes).zip(has_sms) {
         done(step, has_sms);
-        set(&mut outcomes_by_place, one.place, GroupOutcome::Recorded(outcome));
+        set(&mut outcomes_of_all, one.place, GroupOutcome::Recorded(outcome));
     }
-    Ok(outcomes_by_place)
+    Ok(outcomes_of_all)
 }
 
 /// Reads the heads of all messages and returns the messages that can be recorded here.
 async fn prepare<'a>(
     tx: &store::Transaction,
     items: &'a [GroupMessage],
-    outcomes_by_place: &mut [GroupOutcome],
+    outcomes_of_all: &mut [GroupOutcome],
 ) -> Result<Vec<Ready<'a>>, GroupError> {
     let mut ready = Vec::with_capacity(items.len());
     let mut begin = 0;
@@ -150,7 +150,7 @@ async fn prepare<'a>(
             match item.ready(place, heads.of(item.message.event.call_id())) {
                 Ok(Some(one)) => ready.push(one),
                 Ok(None) => {}
-                Err(error) => set(outcomes_by_place, place, GroupOutcome::Refused(error)),
+                Err(error) => set(outcomes_of_all, place, GroupOutcome::Refused(error)),
             }
         }
         begin += group.len();
@@ -162,9 +162,9 @@ fn of_one_rulebook(one: &MessageWrite<'_>, other: &MessageWrite<'_>) -> bool {
     one.message.access.rulebook_id == other.message.access.rulebook_id
 }
 
-fn set(outcomes_by_place: &mut [GroupOutcome], place: usize, outcome_of_one: GroupOutcome) {
-    if let Some(one) = outcomes_by_place.get_mut(place) {
-        *one = outcome_of_one;
+fn set(outcomes_of_all: &mut [GroupOutcome], place: usize, outcome: GroupOutcome) {
+    if let Some(one) = outcomes_of_all.get_mut(place) {
+        *one = outcome;
     }
 }
 

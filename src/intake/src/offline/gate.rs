@@ -219,13 +219,13 @@ impl DatabaseGate {
 
     /// Returns when the database responds.
     async fn wait(&self) {
-        let mut told = OutageLog::default();
+        let mut outage_log = OutageLog::default();
         loop {
             tokio::time::sleep(HEALTH_CHECK_INTERVAL).await;
             let fresh = match self.reach().await {
                 Ok(fresh) => fresh,
                 Err(why) => {
-                    told.log(&why);
+                    outage_log.log(&why);
                     continue;
                 }
             };

@@ -94,7 +94,7 @@ impl Drain {
     /// Records entries until cancelled, including those in files of stopped instances.
     pub async fn run(&self, folder: PathBuf, most_bytes: u64, key: SecretKey, stop: CancellationToken) {
         let Some(own) = &self.0.spool.0 else { return };
-        let mut told = RaisedNotices::default();
+        let mut raised = RaisedNotices::default();
         let mut left_behind: Vec<Arc<Inner>> = Vec::new();
         let mut looked: Option<Instant> = None;
         loop {
@@ -103,11 +103,11 @@ impl Drain {
                     looked = Some(Instant::now());
                     self.find(&mut left_behind, &folder, most_bytes, &key).await;
                 }
-                self.update_notices(own, &mut told).await;
+                self.update_notices(own, &mut raised).await;
                 for inner in std::iter::once(own).chain(&left_behind) {
                     self.pass(inner, &stop).await;
                 }
-                self.update_notices(own, &mut told).await;
+                self.update_notices(own, &mut raised).await;
                 left_behind.retain(|inner| {
                     let state = inner.lock();
                     state.waiting + state.aside > 0
@@ -277,17 +277,21 @@ impl Drain {
     }
 
     /// Raises or resolves the notices: whether the spool is in use, and how many messages it could not store.
-    async fn update_notices(&self, own: &Arc<Inner>, told: &mut RaisedNotices) {
+    async fn update_notices(&self, own: &Arc<Inner>, raised: &mut RaisedNotices) {
         let state = self.0.spool.state();
         let in_use = own.lock().waiting > 0;
-        if in_use == told.in_use && state.refused == told.refused {
+        if in_use == raised.in_use && state.refused == raised.refused {
             return;
         }
-        let refused = if state.refused > told.refused { state.refused } else { 0 };
+        let refused = if state.refused > raised.refused {
+            state.refused
+        } else {
+            0
+        };
         match self.try_update_notices(in_use, state.waiting, refused).await {
             Ok(()) => {
-                told.in_use = in_use;
-                told.refused = state.refused;
+                raised.in_use = in_use;
+                raised.refused = state.refused;
             }
             Err(error) => tracing::debug!(%error, "the notices about the spool are updated later"),
         }
@@ -411,7 +415,7 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), IngestError>
             Some(recorded_response) => message_transaction::record(intake, &message, recorded_response)
                 .await
                 .map(drop),
-            None => message_transaction::ingest_alone(intake, &message).await.map(drop),
+            None => message_transaction::record_alone(intake, &message).await.map(drop),
         };
         match done {
             Err(IngestError::CallErased) => {}
