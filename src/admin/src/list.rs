@@ -388,7 +388,7 @@ fn foreign_cursor() -> Problem {
     Problem::fault("cursor", "invalid_value", detail)
 }
 
-/// Condition for a boolean column. It has no parameter, so that a planner sees which partial index it can use.
+/// Condition for a boolean column. It has no parameter: a planner chooses a partial index only by a constant condition.
 #[must_use]
 pub fn flag(column: &str, is_set: bool) -> SimpleExpr {
     Expr::cust(if is_set {
@@ -398,7 +398,8 @@ pub fn flag(column: &str, is_set: bool) -> SimpleExpr {
     })
 }
 
-/// Condition for a column with a value that almost all rows have. The index of the others needs the condition without a parameter.
+/// Condition for a column in which almost all rows have the value `usual`. Another value adds the constant condition of
+/// the partial index on the other rows.
 #[must_use]
 pub fn is_value<C: ColumnTrait>(column: C, usual: &str, value: &str) -> Condition {
     let other = (value != usual).then(|| Expr::cust(format!("{} <> '{usual}'", column.as_str())));

@@ -134,8 +134,8 @@ impl StatsApi {
 /// Number of rows by the value of a column, or of all rows.
 type Counts = BTreeMap<Option<String>, i64>;
 
-/// Counts the selected rows, by a column if there is one. Simulated calls are counted apart and subtracted, so that both counts
-/// read an index alone.
+/// Counts the selected rows, by a column if there is one. It counts simulated rows in a second query and subtracts them:
+/// then both queries read only an index.
 async fn count<E: EntityTrait>(
     db: &DatabaseConnection,
     select: Select<E>,

@@ -97,8 +97,8 @@ pub fn is_simulated(call_id: Option<&str>) -> bool {
     call_id.is_some_and(|call_id| call_id.starts_with(SIMULATED_PREFIX))
 }
 
-/// Condition on a column with call ids: the call is simulated, or it is not. It has no parameter, so that a planner sees that
-/// the indexes of simulated rows have them all.
+/// Condition on a column with call ids: the call is simulated, or it is not. It has no parameter: a planner chooses the
+/// partial indexes on simulated rows only by a constant condition.
 pub fn simulated<C: ColumnTrait>(call_id: &C, simulated: bool) -> Condition {
     let (table, column) = (call_id.entity_name(), call_id.as_str());
     let column = format!("\"{}\".\"{column}\"", table.inner());

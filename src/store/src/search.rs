@@ -1,7 +1,7 @@
 //! Searches people by part of a name or address, or by a phone number in any notation.
 //!
-//! The indexes `calls_number` and `leads_number` hold the last digits of numbers, by the same expression as here. A part of a name
-//! or address has no index: it is searched in the rows of one rulebook.
+//! The indexes `calls_number` and `leads_number` hold the last digits of numbers, by the same expression as here. A search for
+//! a part of a name or address has no index: it reads the rows of one rulebook.
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, LikeExpr, SimpleExpr};
@@ -49,9 +49,9 @@ pub fn contains(column: &str, text: &str) -> SimpleExpr {
             pattern.push(letter);
         }
     }
-    // Folding a text takes ten times as long as comparing it: leave out texts that have other letters in between. PostgreSQL takes
-    // the CASE for a condition that many rows meet, and reads them in the order of the list. As two conditions it would expect
-    // hardly any, and read the whole table even for a frequent name.
+    // Folding a string is much slower than comparing it, so the rough pattern excludes most strings first. It is a CASE
+    // because PostgreSQL expects a CASE to match many rows, and so reads the list in its order. For two conditions it
+    // would expect few matches, and would read the whole table even for a frequent name.
     let like = |sql: String, pattern: String| Expr::cust(sql).like(LikeExpr::new(pattern + "%").escape('!'));
     CaseStatement::new()
         .case(like(lower, rough), like(folded, exact))
