@@ -1,7 +1,7 @@
-//! The OpenAPI document as the program itself uses it: to validate bodies and parameters, and to mask responses.
+//! Gives the program access to its own OpenAPI document, to validate bodies and parameters and to mask responses.
 //!
-//! `service` passes it in, because the code that builds it depends on every operation, and the operations depend on this
-//! module.
+//! [`super::routes`] passes the document in. This module cannot build it: the code that builds it depends on all
+//! operations, and the operations depend on this module.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -16,7 +16,7 @@ pub fn hand_in(document: &'static Value) {
     let _ = DOCUMENT.set(document);
 }
 
-/// The document.
+/// Returns the document.
 ///
 /// # Panics
 /// Never: [`hand_in`] is called before any route exists.
@@ -28,7 +28,8 @@ pub fn document() -> &'static Value {
     DOCUMENT.get().expect("the document is set")
 }
 
-/// The operation at a path, and the values of the path's parameters by name. A literal segment wins over a parameter.
+/// Returns the operation at a path, and the values of the path's parameters by name. If several path templates match,
+/// the one with the fewest parameters wins.
 pub fn operation(method: &Method, path: &str) -> Option<(&'static Value, BTreeMap<String, String>)> {
     let fits = |template: &str| {
         let (told, given) = (template.split('/'), path.split('/'));
@@ -53,7 +54,7 @@ pub fn operation(method: &Method, path: &str) -> Option<(&'static Value, BTreeMa
     Some((item.get(method.as_str().to_ascii_lowercase())?, named))
 }
 
-/// The schema, or the schema that its `$ref` names.
+/// Returns the schema that `$ref` points to, or the schema itself if it has no `$ref`.
 pub fn resolved(schema: &'static Value) -> &'static Value {
     let target = schema["$ref"]
         .as_str()

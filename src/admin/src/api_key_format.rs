@@ -4,19 +4,19 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The beginning of every key, so that leak scanners find it.
+/// Every generated key begins with this word, so that leak scanners can find keys.
 const MARK: &str = "rb";
 /// Bytes of the prefix.
 const PREFIX_BYTES: usize = 6;
 /// Bytes of the secret.
 const SECRET_BYTES: usize = 32;
 
-/// A new key, shown once.
+/// A new key. Only the response that creates the key shows it.
 #[derive(Clone)]
 pub struct NewKey {
     /// The whole key, as the client sends it.
     pub text: String,
-    /// The part by which the key is found; not secret.
+    /// The key is looked up by this part, which is not secret.
     pub prefix: String,
     /// The stored hash.
     pub hash: Vec<u8>,
@@ -31,7 +31,7 @@ impl NewKey {
     /// A new key from the operating system's random generator.
     ///
     /// # Errors
-    /// If the operating system provides none.
+    /// If the operating system provides no random bytes.
     pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0u8; PREFIX_BYTES + SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(NoRandomness)?;
@@ -43,8 +43,8 @@ impl NewKey {
         ))
     }
 
-    /// A key that a person chose, as the first key of an installation; `None` if it is shorter than 16 characters, longer
-    /// than 256, or contains characters other than printable ASCII.
+    /// Accepts a key that a person chose, such as the first key of an installation. Returns `None` unless it consists
+    /// of 16 to 256 printable ASCII characters without spaces.
     #[must_use]
     pub fn given(text: &str) -> Option<Self> {
         let prefix = prefix_of(text)?;
@@ -57,8 +57,8 @@ impl NewKey {
     }
 }
 
-/// The prefix by which a key is looked up; `None` if the string cannot be a key. A key that a person chose may have
-/// another form: it is found by the beginning of its hash.
+/// Returns the prefix by which a key is looked up, or `None` if the string cannot be a key. A key that a person chose
+/// may have another format; its prefix is the beginning of its hash.
 #[must_use]
 pub fn prefix_of(text: &str) -> Option<String> {
     if !(16..=256).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -78,7 +78,7 @@ pub fn hash(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
 }
 
-/// Whether a stored hash is the hash of this string, compared in constant time.
+/// Whether `stored` is the hash of this string. The comparison takes constant time.
 #[must_use]
 pub fn matches(stored: &[u8], text: &str) -> bool {
     hash(text).as_slice().ct_eq(stored).into()

@@ -1,4 +1,4 @@
-//! API keys: created, shown once, and revoked permanently.
+//! Lists, creates and revokes API keys. A revoked key never becomes valid again.
 //!
 //! Only the response that creates a key contains its secret. Each change writes an audit entry in the same transaction.
 
@@ -33,7 +33,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "role",
             kind: FilterType::Choice(&["viewer", "dispatcher", "editor", "publisher", "admin", "owner"]),
-            doc: "What it may do.",
+            doc: "The key's role.",
         },
         Filter {
             name: "revoked",
@@ -43,7 +43,7 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operations.
+/// The operations on API keys.
 pub struct ApiKeysApi(pub AdminState);
 
 /// A key without its secret; ids are time-ordered.
@@ -209,8 +209,8 @@ impl ApiKeysApi {
 
     /// Revoke an API key
     ///
-    /// The next request with it is rejected; it stays in the list, for the audit log. A key cannot revoke itself: the last
-    /// one would lock everybody out.
+    /// Requests with the key are rejected at once. The key stays in the list, for the audit log. No key can revoke
+    /// itself, so that one always remains.
     #[oai(path = "/:id", method = "delete")]
     async fn revoke_api_key(
         &self,
@@ -264,7 +264,8 @@ impl ApiKeysApi {
     }
 }
 
-/// The rulebook of the new key; a key bound to one can create keys only for that one.
+/// Validates a new key and returns its rulebook. A caller whose key is bound to a rulebook can create keys only for
+/// that rulebook.
 fn checked(new: &NewApiKey, caller: &Caller, seen: &Rulebooks, now: DateTime<Utc>) -> Result<Option<Uuid>, Problem> {
     let mut faults = Vec::new();
     for (field, text) in [("name", Some(&new.name)), ("owner", new.owner.as_ref())] {

@@ -47,7 +47,7 @@ use super::vocabulary::VocabularyApi;
 use super::webhook_auth::WebhookAuthApi;
 use super::webhook_events::WebhookEventsApi;
 
-/// Every operation.
+/// Combines every operation into one API.
 pub(super) fn apis(state: &AdminState) -> impl OpenApi + use<> {
     (
         RulebooksApi(state.clone()),

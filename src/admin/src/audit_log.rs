@@ -1,4 +1,5 @@
-//! The audit log: who changed what and when, with the values before and after, and the check for tampering.
+//! Lists the audit log and checks it for tampering. An entry says who changed what and when, with the values before and
+//! after.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Query;
@@ -26,12 +27,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "resource",
             kind: FilterType::Text,
-            doc: "The kind of resource, as `services`.",
+            doc: "Resource kind, such as `services`.",
         },
         Filter {
             name: "code",
             kind: FilterType::Text,
-            doc: "Which one.",
+            doc: "Its code.",
         },
         Filter {
             name: "action",
@@ -56,7 +57,7 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operation.
+/// The operations on the audit log.
 pub struct AuditLogApi(pub AdminState);
 
 /// An audit entry.
@@ -71,7 +72,7 @@ pub struct AuditEntry {
     at: DateTime<Utc>,
     /// The name of the key or command that made the change.
     actor: String,
-    /// The id of that key.
+    /// The key's id.
     actor_key_id: Option<Uuid>,
     /// The client address.
     address: Option<String>,
@@ -87,7 +88,7 @@ pub struct AuditEntry {
     code: String,
     /// The resulting revision.
     revision: Option<i64>,
-    /// The value before; numbers are masked for viewers. For a case, which may hold what a caller said, a digest.
+    /// The value before; numbers are masked for viewers. For a case: a digest, since cases can quote callers.
     before: Option<Value>,
     /// The value after; numbers are masked for viewers.
     after: Option<Value>,
@@ -113,7 +114,7 @@ pub struct AuditVerification {
 pub struct FirstBadEntry {
     /// Its number.
     seq: i64,
-    /// Its id, if it can be read.
+    /// Its id, if readable.
     id: Option<Uuid>,
     /// What was done.
     problem: AuditProblem,
@@ -214,9 +215,9 @@ impl AuditLogApi {
 
     /// Verify the audit log
     ///
-    /// Each entry has a MAC that covers the previous entry. The MAC key is not in the database, so altered, removed, added
-    /// or moved entries are found; the response names the first. If the newest entries were cut off together with the head,
-    /// only an earlier `head` reveals it: the server logs its head at start, every hour and at its end.
+    /// Each entry has a MAC that covers the previous entry. The MAC key is not in the database, so the check finds
+    /// entries that were altered, removed, added or moved, and names the first. If somebody removed the newest entries
+    /// and the head, only an earlier `head` shows it. The server logs the head at start, hourly and at exit.
     #[oai(path = "/verification", method = "get")]
     async fn verify_audit_log(
         &self,

@@ -1,5 +1,5 @@
-//! Writes that create no revision but an audit entry: keys, secrets, settings. The entry is written in the same
-//! transaction.
+//! Runs writes that create an audit entry but no revision, such as changes of keys, secrets and settings. A write and
+//! its audit entry share one transaction.
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -13,7 +13,7 @@ use store::audit_log;
 use store::dry_run;
 use web::problem::Problem;
 
-/// The audit entry: `what` is the action, the resource and the code.
+/// Builds the audit entry. `what` is the action, the kind of resource and the resource's code.
 pub fn entry(
     state: &AdminState,
     caller: &Caller,
@@ -45,8 +45,9 @@ pub fn entry(
     }
 }
 
-/// Runs `effect` and writes the entry in one transaction, in its own task so that a disconnecting client cannot interrupt
-/// it. `effect` returns whether it changed anything; if not, the transaction is rolled back.
+/// Runs `effect` and writes the entry in one transaction. The transaction has its own task, so that a client that
+/// disconnects cannot interrupt it. `effect` returns whether it changed anything; if not, the transaction is rolled
+/// back.
 ///
 /// # Errors
 /// If the database fails.

@@ -57,7 +57,7 @@ impl Role {
     #[must_use]
     pub fn includes(self, least: Self, reads: bool) -> bool {
         match self {
-            // The operations that need a publisher are those that approve and reject.
+            // Only the operations that approve or reject need a publisher, and an owner may use them.
             Self::Owner => reads || matches!(least, Self::Viewer | Self::Publisher | Self::Owner),
             ranked => ranked as u8 >= least as u8,
         }
@@ -82,13 +82,13 @@ impl Role {
     }
 }
 
-/// A role as a type, for [`Key`].
+/// A role as a type: the parameter of [`Key`].
 pub trait Needs: Send + Sync + 'static {
     /// The minimum role.
     const ROLE: Role;
 }
 
-/// Any key.
+/// Every key has at least this role.
 pub struct Viewer;
 pub struct Dispatcher;
 pub struct Editor;
@@ -117,7 +117,7 @@ pub struct Caller {
     pub key_id: Uuid,
     pub name: String,
     pub role: Role,
-    /// The only rulebook it may access; `None` means all.
+    /// The only rulebook that the caller may access; `None` means all rulebooks.
     pub rulebook_id: Option<Uuid>,
     /// The client address.
     pub address: String,
@@ -148,8 +148,9 @@ impl Caller {
     }
 }
 
-/// The API key of a console session, as an extension of a request that the console makes in this process. The key is read
-/// again for each request. It is a request extension, not a header, so no client can send it.
+/// The id of the API key of a console session. The console adds it as an extension to the requests that it makes in
+/// this process. A client cannot send it, because it is not a header. Each request reads the key from the database
+/// again.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedIn(pub Uuid);
 
@@ -229,18 +230,18 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
     }
 }
 
-/// 401: it says what to send, never what was wrong with the key.
+/// The 401 problem. It says what to send, but never what was wrong with the key.
 fn unknown_key() -> Problem {
     let detail = "Send `Authorization: Bearer KEY` with an admin key that is neither revoked nor expired; in Swagger UI, \
                   press Authorize and paste the key.";
     Problem::new(Code::Unauthorized, detail)
 }
 
-/// Finds the key by its prefix and compares its hash in constant time, even if there is none. Only an unknown key
-/// counts as a failed guess: the sender of an expired key knew the key.
+/// Finds the key by its prefix and compares its hash in constant time. If no key has the prefix, a dummy comparison
+/// takes as long. Only an unknown key counts as a failed guess, because the sender of an expired key knew a real key.
 ///
 /// # Errors
-/// 401 for an unknown, revoked or expired key, 429 for too many.
+/// 401 for an unknown, revoked or expired key; 429 after too many failed guesses or requests.
 pub async fn recognise(state: &AdminState, request: &Request, text: &str) -> Result<Caller, Problem> {
     let (address, now) = (ClientAddress::of(request), state.clock.now());
     let prefix = api_key_format::prefix_of(text);
@@ -256,13 +257,13 @@ pub async fn recognise(state: &AdminState, request: &Request, text: &str) -> Res
     admitted(state, request, key)
 }
 
-/// The caller of a console session, whose key was compared at sign-in.
+/// Returns the caller of a console session. The key was compared at sign-in, so only its id is needed here.
 async fn again(state: &AdminState, request: &Request, key_id: Uuid) -> Result<Caller, Problem> {
     let found = api_keys::by_id(state.latest(), key_id).await?;
     admitted(state, request, found.ok_or_else(unknown_key)?)
 }
 
-/// The caller with a known key, if it is neither revoked nor expired.
+/// Returns the caller of a known key, if the key is neither revoked nor expired.
 fn admitted(state: &AdminState, request: &Request, key: api_keys::Model) -> Result<Caller, Problem> {
     let (address, now) = (ClientAddress::of(request), state.clock.now());
     if !key.is_valid(now) {
@@ -281,8 +282,8 @@ fn admitted(state: &AdminState, request: &Request, key: api_keys::Model) -> Resu
     })
 }
 
-/// Whether an admitted caller would still be admitted with the same role, for responses that stream. While the
-/// database does not respond, the stream continues.
+/// Whether the caller's key is still valid and has the same role and rulebook. A streaming response checks this
+/// repeatedly. It is true while the database does not respond, so that the stream continues.
 pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     match api_keys::Entity::find_by_id(caller.key_id).one(state.latest()).await {
         Ok(Some(key)) => {
@@ -294,8 +295,8 @@ pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     }
 }
 
-/// Finds the stored key that equals this string, among the keys with its prefix. If there is none, the same amount of
-/// work is done.
+/// Finds the stored key that equals `text`; `found` contains the keys with its prefix. If `found` is empty, a dummy
+/// comparison takes as long.
 fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     if found.is_empty() {
         std::hint::black_box(api_key_format::matches(&[0; 32], text));
@@ -303,7 +304,8 @@ fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     found.into_iter().find(|key| api_key_format::matches(&key.hash, text))
 }
 
-/// The API key of a request. A request with two keys is rejected, because a proxy may have read the other one.
+/// Returns the API key of a request. A request with two `Authorization` headers is rejected, because a proxy may have
+/// checked the other one.
 fn bearer(request: &Request) -> Option<&str> {
     let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
     let (first, None) = (sent.next()?, sent.next()) else {

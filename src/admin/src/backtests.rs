@@ -1,6 +1,7 @@
-//! Backtests: decides past calls with a candidate and compares. Nothing is published.
+//! Runs backtests: a backtest decides past calls with a candidate rulebook and compares the decisions with those of the
+//! head. It publishes nothing.
 //!
-//! A backtest is a job; its progress and results can be polled or followed as server-sent events.
+//! A backtest is a job. Clients poll its progress and results, or follow them as server-sent events.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -47,7 +48,7 @@ const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(300)
 
 pub struct BacktestsApi(pub AdminState);
 
-/// A backtest to start: of a `change_set`, of `changes` or of a `revision`, against the head.
+/// A backtest to start: a `change_set`, `changes` or a `revision`, compared with the head.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewBacktest {
@@ -60,16 +61,16 @@ pub struct NewBacktest {
     /// A revision to compare with the head.
     #[serde(default)]
     revision: Option<i64>,
-    /// The calls of the last days; 30 by default.
+    /// The number of past days; 30 by default.
     #[serde(default)]
     days: Option<i64>,
-    /// Calls recorded at this instant or later, in place of `days`.
+    /// Calls recorded at this instant or later; replaces `days`.
     #[serde(default)]
     from: Option<DateTime<Utc>>,
     /// Calls recorded before this instant; by default now.
     #[serde(default)]
     until: Option<DateTime<Utc>>,
-    /// At most this many calls, the newest.
+    /// At most this many of the newest calls.
     #[serde(default)]
     limit: Option<i64>,
     /// Whether to include the prices that tools requested during calls.
@@ -90,7 +91,7 @@ pub struct Backtest {
     id: Uuid,
     /// `queued`, `running`, `done`, `failed`, `cancelled`, or `interrupted` when its instance stopped.
     state: String,
-    /// From 0 to 100, estimated by time, since calls are not counted first.
+    /// 0 to 100, estimated from call times: calls are not counted first.
     percent: i64,
     /// Calls processed so far.
     looked_at: i64,
@@ -211,8 +212,7 @@ impl BacktestsApi {
 
     /// Follow a backtest
     ///
-    /// Server-sent events: `progress` after each change, and one `result` at the end. The data is the backtest at that
-    /// time.
+    /// Server-sent events: `progress` after each change, and one `result` at the end. The data is the backtest.
     #[oai(path = "/:id/events", method = "get")]
     async fn follow_backtest(
         &self,
@@ -236,7 +236,7 @@ impl BacktestsApi {
             .keep_alive(std::time::Duration::from_secs(15))
             .to_event(move |backtest| {
                 let kind = if backtest.is_over() { "result" } else { "progress" };
-                // Streams bypass the masking of whole responses.
+                // The middleware masks only whole responses, so a stream must mask each event.
                 let shown = masking::typed(&caller, "Backtest", backtest.to_json().unwrap_or_default());
                 Event::message(shown.to_string()).event_type(kind)
             }))
@@ -253,7 +253,8 @@ struct Follower {
 }
 
 impl Follower {
-    /// The next change; `None` after the result, if the key is no longer valid, or if this instance stops.
+    /// Waits for the next change. Returns `None` after the result, when the key is no longer valid, or when this
+    /// instance stops.
     async fn next(mut self) -> Option<(Backtest, Self)> {
         let stopping = self.api.0.backtests.stopping().clone();
         while !self.over && auth::still_may(&self.api.0, &self.caller).await {
@@ -332,7 +333,7 @@ impl BacktestsApi {
                 return Err(bad("/change_set", detail));
             }
         };
-        // A candidate made just now is based on the current head.
+        // Changes were planned just now on the newest head, which may be newer than `head_rows`.
         let base = if wanted.revision.is_some() {
             head_rows.revision
         } else {

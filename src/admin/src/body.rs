@@ -1,8 +1,9 @@
-//! Request bodies: limited in size, strictly parsed, every fault reported with its JSON pointer.
+//! Reads request bodies. It limits their size, parses strictly, and reports each validation error with its JSON
+//! pointer.
 //!
-//! [`strict`] parses the JSON, [`validate`] validates it against the operation's schema in the document, and [`messages`] writes
-//! the message of each fault. Unknown fields are rejected, so that a typo is never ignored. A faulty body gets the response
-//! 400, 408, 413 or 415.
+//! [`strict`] parses the JSON, [`validate`] validates it against the operation's schema in the document, and
+//! [`messages`] writes the message of each error. Unknown fields are rejected, so that a typo is never ignored. A
+//! rejected body gets the status 400, 408, 413 or 415.
 
 mod amounts;
 mod messages;
@@ -29,18 +30,18 @@ pub const LIMIT: usize = 1024 * 1024;
 /// A JSON body of the type `T`.
 pub struct Body<T>(pub T);
 
-/// The bytes of a rule row. `R` only names its schema in the document: one handler serves all kinds of rows.
+/// The bytes of a rule row. `R` only names the row's schema in the document; one handler serves all kinds of rows.
 pub struct RowBody<R> {
     bytes: Vec<u8>,
     kind: std::marker::PhantomData<fn() -> R>,
 }
 
 impl<R> RowBody<R> {
-    /// The row as sent, whose code has not been compared with the path yet, and the version that the client read, if it
-    /// sent one.
+    /// Returns the row as sent, and the version that the client read, if it sent one. The caller must still compare the
+    /// row's code with the path.
     ///
     /// # Errors
-    /// 400 with every fault by the schema of this name.
+    /// 400 with every violation of the schema with this name.
     pub fn read(&self, schema: &str) -> Result<(Value, Option<i64>), Problem> {
         let (row, version) = versioned(&self.bytes, schema)?;
         Ok((Value::Object(row), version))
@@ -54,10 +55,11 @@ pub struct RowPatch<R> {
 }
 
 impl<R> RowPatch<R> {
-    /// The fields to change, of which null removes one, and the version that the client read, if it sent one.
+    /// Returns the fields to change, and the version that the client read, if it sent one. A field whose value is null
+    /// is removed from the row.
     ///
     /// # Errors
-    /// 400 with every fault by the schema of patches of the rows whose schema has this name.
+    /// 400 with every violation of the patch schema. `schema` is the name of the row's schema.
     pub fn read(&self, schema: &str) -> Result<(Object, Option<i64>), Problem> {
         versioned(&self.bytes, &patch_of(schema))
     }
@@ -76,13 +78,13 @@ fn is_json(content_type: &str) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.eq_ignore_ascii_case("application/merge-patch+json")
 }
 
-/// The bytes of a body, at most [`LIMIT`].
+/// Reads the bytes of a body, at most [`LIMIT`].
 pub(super) async fn bytes(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
     let read = read_body(request, body.take()?, LIMIT).await?;
     Ok(read.bytes)
 }
 
-/// The body's value, validated against this schema.
+/// Parses the body and validates it against this schema.
 fn value(bytes: &[u8], schema: &str) -> Result<Value, Problem> {
     if bytes.is_empty() {
         return Err(fault(
@@ -101,7 +103,7 @@ fn value(bytes: &[u8], schema: &str) -> Result<Value, Problem> {
     }
 }
 
-/// The name of the schema of a row's patches.
+/// Returns the name of the patch schema of a row's schema.
 fn patch_of(schema: &str) -> String {
     format!("{schema}Patch")
 }
@@ -110,10 +112,10 @@ fn fault(pointer: &str, code: &str, detail: String) -> Problem {
     Problem::invalid_body(vec![FieldFault::new(pointer, code, detail)])
 }
 
-/// Deserializes a value, or reports the place that does not fit.
+/// Deserializes a value.
 ///
 /// # Errors
-/// The fault with its JSON pointer.
+/// If the value does not fit the type: a validation error with its JSON pointer.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let mut pointer = String::new();
@@ -126,11 +128,11 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
             }
         }
         let text = error.inner().to_string();
-        // serde names the field of these two in its message.
+        // serde's messages about unknown and missing fields have the field's name in backticks.
         let named = text.split('`').nth(1).map(escaped);
         let (code, pointer) = match named {
             Some(field) if text.starts_with("unknown field") => {
-                // The path may or may not already end in it.
+                // Sometimes the path already ends in the field's name.
                 (
                     "unknown_field",
                     if pointer.ends_with(&format!("/{field}")) {
@@ -147,7 +149,7 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     })
 }
 
-/// serde's message may repeat what was sent: keep only its beginning.
+/// Keeps only the beginning of serde's message, because the message may repeat what the client sent.
 fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(300).collect();
     if short.len() < text.len() {
@@ -243,7 +245,7 @@ impl<R: Type> Payload for RowPatch<R> {
 
     fn register(registry: &mut Registry) {
         R::register(registry);
-        // The document derives it from the row's schema.
+        // This is a placeholder: the document derives the patch schema from the row's schema.
         registry.create_schema::<Self, _>(patch_of(&R::name()), |_| MetaSchema::new("object"));
     }
 }

@@ -36,7 +36,7 @@ pub struct CalendarDay {
     holiday: Option<String>,
     /// The special day's name, on a day with its own hours.
     special: Option<String>,
-    /// Minutes by which daylight saving changes the clock on it, forward or back.
+    /// Minutes by which daylight saving moves the clock, forward or back.
     clock_change_minutes: Option<i32>,
 }
 
@@ -81,7 +81,7 @@ impl CalendarDaysApi {
         };
         let until = match &until.0 {
             Some(text) => day("until", text)?,
-            // A year with five digits is not a date in the API.
+            // The API has no dates in years with five digits.
             None => from
                 .checked_add_days(Days::new(USUAL_DAYS))
                 .filter(|day| day.year() <= 9999)
@@ -91,7 +91,7 @@ impl CalendarDaysApi {
             let detail = format!("`until` must be 0 to {} days after `from`.", MOST_DAYS - 1);
             return Err(Problem::fault("until", "invalid_value", detail).into());
         }
-        // A stored calendar has compiled, so there can be no fault.
+        // A stored calendar compiled when it was published, so it has no errors.
         let calendar = Calendar::new(&stored.row, &mut Vec::new());
         let days = calendar.days(from, until, zone).into_iter().map(CalendarDay::from);
         Ok(ReadResponse::new(CalendarDays {

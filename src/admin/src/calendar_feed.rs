@@ -1,4 +1,4 @@
-//! The endpoint of a calendar feed: the shifts as iCalendar, for anyone who knows the secret in the URL.
+//! Serves calendar feeds: the shifts as iCalendar, for anyone who knows the secret in the URL.
 //!
 //! A wrong URL counts as a failed guess, like a wrong API key. A feed shows names and hours, and never a phone number.
 
@@ -25,7 +25,7 @@ use web::problem::Problem;
 pub const ROUTE: &str = "/calendar/:file";
 const FOLDER: &str = "/calendar/";
 const ENDING: &str = ".ics";
-/// Length in bytes of a token's prefix, by which it is found; not secret.
+/// Length in bytes of a token's prefix. The feed is looked up by the prefix, which is not secret.
 const PREFIX_BYTES: usize = 6;
 /// Length in bytes of a token's secret part.
 const SECRET_BYTES: usize = 32;
@@ -34,7 +34,7 @@ const LOOK_BACK: TimeDelta = TimeDelta::days(7);
 /// How far ahead shifts are shown.
 const AHEAD: TimeDelta = TimeDelta::days(60);
 
-/// The secret in a URL, shown once.
+/// The secret in the URL of a feed. Only the response that creates the feed shows it.
 pub(super) struct FeedToken {
     pub text: String,
     pub prefix: String,
@@ -50,7 +50,7 @@ impl FeedToken {
     }
 }
 
-/// The URL of a token on this server.
+/// Returns the path of a token's URL.
 pub(super) fn address_of(token: &str) -> String {
     format!("{FOLDER}{token}{ENDING}")
 }
@@ -92,7 +92,8 @@ async fn shown(state: &AdminState, request: &Request) -> Result<Response, Proble
     Ok(to_get(&CachedTags::of(request), Keep::Privately, response).await)
 }
 
-/// The feed of a token: found by its prefix, its hash compared in constant time, even if there is none.
+/// Finds the feed of a token by the prefix, and compares the hash in constant time. If no feed has the prefix, a dummy
+/// comparison takes as long.
 async fn find(state: &AdminState, token: &str, prefix: &str) -> Result<Option<calendar_feeds::Model>, Problem> {
     let found = if token.len() == 2 * (PREFIX_BYTES + SECRET_BYTES) {
         calendar_feeds::by_prefix(state.latest(), prefix).await?
@@ -107,7 +108,7 @@ async fn find(state: &AdminState, token: &str, prefix: &str) -> Result<Option<ca
         .find(|feed| api_key_format::matches(&feed.hash, token)))
 }
 
-/// The iCalendar text of a feed. It stays the same all day unless the shifts change.
+/// Writes the iCalendar text of a feed. The text stays the same all day unless the shifts change.
 fn written(book: &Rulebook, feed: &calendar_feeds::Model, now: DateTime<Utc>) -> String {
     let today = now.with_timezone(&book.time_zone()).date_naive();
     let today = book.begin_of_day(today).unwrap_or(now);

@@ -1,4 +1,4 @@
-//! Secret URLs at which calendar programs read the shifts: created, shown once, and revoked permanently.
+//! Lists, creates and revokes the secret URLs at which calendar programs read the shifts.
 //!
 //! A calendar program cannot send an API key, so its URL contains a secret. The endpoint is in
 //! [`super::calendar_feed`].

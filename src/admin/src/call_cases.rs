@@ -58,7 +58,7 @@ pub struct NewCase {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Expect {
-    /// The stored decision. Rejected with the differences if the head decides otherwise.
+    /// The stored decision; if the head decides otherwise, 422 with the differences.
     #[default]
     Decided,
     /// The head's decision about the same facts.
@@ -69,9 +69,9 @@ pub enum Expect {
 impl CallCasesApi {
     /// Create a case from a call
     ///
-    /// The case expects the service, area, price, priority and language of the call's decision. It contains only facts that
-    /// a rule reads, the part of a postal code that distinguishes areas, and the words that rules listen for. It contains
-    /// more only if the decision would change without it.
+    /// The case expects the service, area, price, priority and language of the call's decision. It contains only facts
+    /// that a rule reads, the part of a postal code that distinguishes areas, and the words that rules listen for. It
+    /// contains more only if the decision would otherwise change.
     #[oai(path = "/:call_id/case", method = "post")]
     async fn create_case_of_call(
         &self,
@@ -106,7 +106,7 @@ impl CallCasesApi {
 /// Publishes a new case.
 ///
 /// # Errors
-/// 412 if a case with its code exists, 422 if the rules decide otherwise.
+/// 412 if a case with this code exists; 422 if the head does not decide as the case expects.
 pub(super) async fn publish_case(
     state: &AdminState,
     caller: &Caller,
@@ -126,10 +126,11 @@ pub(super) async fn publish_case(
     Ok(stored)
 }
 
-/// Adds a new case to a change set at this version. Like any new row in a change set it has version 0.
+/// Adds a new case to a change set, if the change set has this version. Like any new row in a change set, the case has
+/// version 0.
 ///
 /// # Errors
-/// 409 or 412 if the change set is closed or has changed, or has a case with this code.
+/// 409 if the change set is closed; 412 if its version differs or a case with this code exists.
 pub(super) async fn add_to_set(
     state: &AdminState,
     caller: &Caller,
@@ -160,7 +161,7 @@ pub(super) async fn add_to_set(
     Ok(StoredRow { version: 0, row: case })
 }
 
-/// The decision on a call's report, else the last one that a tool requested.
+/// Returns the decision on a call's report. Without a report, returns the last decision that a tool requested.
 ///
 /// # Errors
 /// 404 if there is no decision about the call.
@@ -186,7 +187,7 @@ pub(super) async fn decision_of_call(
     of_call().one(state.latest()).await?.ok_or_else(missing)
 }
 
-/// 428: the request must name the version of the change set that the client read.
+/// The 428 problem: the request must contain the version of the change set that the client read.
 pub(super) fn version_required() -> Problem {
     Problem::new(
         Code::VersionRequired,
@@ -226,7 +227,7 @@ async fn made(
         .ok_or_else(|| erased(None))
 }
 
-/// 409: the facts were erased.
+/// The 409 problem: the facts of the caller were erased.
 #[must_use]
 pub fn erased(id: Option<Uuid>) -> Problem {
     let what = id.map_or_else(|| "the call".to_owned(), |id| format!("the decision {id}"));

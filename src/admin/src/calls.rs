@@ -103,7 +103,7 @@ const COLUMNS: &[&str] = &[
     "updated_at",
 ];
 
-/// The operations.
+/// The operations on calls.
 pub struct CallsApi(pub AdminState);
 
 /// A call, as known from its messages.
@@ -120,7 +120,7 @@ pub struct Call {
     started_at: Option<DateTime<Utc>>,
     /// When it ended.
     ended_at: Option<DateTime<Utc>>,
-    /// How long it took, in milliseconds.
+    /// Its duration in milliseconds.
     duration_ms: Option<i64>,
     /// Why it ended, in Vapi's words.
     ended_reason: Option<String>,
@@ -188,7 +188,7 @@ pub struct ToolCall {
     error: Option<String>,
     /// Whether it succeeded.
     ok: bool,
-    /// How long it took, in microseconds.
+    /// Its duration in microseconds.
     duration_us: i64,
     /// The decision it made.
     decision_id: Option<Uuid>,
@@ -263,7 +263,7 @@ impl CallsApi {
             .order_by_asc(tool_calls::Column::Id)
             .all(self.0.read())
             .await?;
-        // The report's turns replace those received live.
+        // The turns in the report replace the turns that were received live.
         let reported = turns.iter().any(|turn| turn.origin == "report");
         let transcript = turns
             .into_iter()
@@ -310,7 +310,8 @@ impl CallsApi {
         if let Some(until) = listing.time("until") {
             select = select.filter(calls::Column::FirstSeenAt.lt(until));
         }
-        // A reported call has ended, and the index of the others is small.
+        // A call with a report has ended. The index of calls without a report is small, so this condition makes the
+        // query fast.
         if listing.text("status").is_some_and(|status| status != "ended") {
             select = select.filter(calls::Column::ReportAt.is_null());
         }
@@ -342,7 +343,7 @@ impl CallsApi {
     }
 }
 
-/// The conditions of the filters about the caller; calls and leads have the same columns for them.
+/// Returns the conditions of the filters about the caller. Calls and leads have the same columns for these filters.
 pub(super) fn people(backend: DbBackend, listing: &Listing) -> Result<Vec<SimpleExpr>, Problem> {
     let mut found = Vec::new();
     if let Some(number) = listing.text("customer_number") {

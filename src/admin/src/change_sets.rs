@@ -1,6 +1,6 @@
-//! Change sets: edits that are reviewed together, then published immediately or at a given time, or discarded.
+//! Serves change sets: edits that people review together, and then publish, now or at a given time, or discard.
 //!
-//! [`parse_edits`] parses changes, [`schedule_time`] the time of a publish, [`dto`] has the response types.
+//! [`parse_edits`] parses changes, [`schedule_time`] parses the time of a publish, and [`dto`] has the response types.
 
 pub mod candidate;
 pub mod dto;
@@ -57,7 +57,7 @@ pub struct ChangeSetsApi(pub AdminState);
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewChangeSet {
-    /// A description; becomes the comment of the revision.
+    /// A description; the comment of the later revision.
     #[serde(default)]
     #[oai(default, validator(max_length = 500))]
     comment: String,
@@ -74,8 +74,8 @@ pub struct PublishRequest {
     /// The comment of the revision; by default the change set's own comment.
     #[oai(validator(max_length = 500))]
     comment: Option<String>,
-    /// When: an instant, as `2026-05-01T08:00:00-04:00`, or a time in the rulebook's time zone, as `2026-05-01T08:00`. By
-    /// default now.
+    /// An instant, such as `2026-05-01T08:00:00-04:00`, or a time in the rulebook's time zone, `2026-05-01T08:00`.
+    /// Default: now.
     at: Option<String>,
 }
 
@@ -156,7 +156,7 @@ impl ChangeSetsApi {
 
     /// Read a change set
     ///
-    /// With its changes, and with the rows that others changed meanwhile (`conflicts`).
+    /// Includes its changes, and the rows that others changed meanwhile (`conflicts`).
     #[oai(path = "/:id", method = "get")]
     async fn get_change_set(
         &self,
@@ -172,8 +172,8 @@ impl ChangeSetsApi {
 
     /// Add a change
     ///
-    /// Send the row's version that you read with `?change_set=`. Several changes of one row apply in order. A change
-    /// of a row in conflict, made against the current row, replaces the row's earlier changes.
+    /// Send the row's version that you read with `?change_set=`. Several changes of one row apply in order. In a
+    /// conflict, a change that is based on the current row replaces the row's earlier changes.
     #[oai(path = "/:id/changes", method = "post")]
     async fn add_change(
         &self,
@@ -230,8 +230,8 @@ impl ChangeSetsApi {
 
     /// Compare a change set with the head
     ///
-    /// Every row and field that it changes, before and after. For a published one: what its revision changed. As
-    /// JSON, or as text with `format=text` or `Accept: text/plain`.
+    /// Lists each row and field that it changes, before and after; once published, what its revision changed. JSON by
+    /// default; text with `format=text` or `Accept: text/plain`.
     #[oai(path = "/:id/diff", method = "get")]
     async fn diff_change_set(
         &self,
@@ -264,7 +264,7 @@ impl ChangeSetsApi {
         };
         let format = format.0;
         let as_text = format.map_or(wants_text.0, |format| format == DiffFormat::Text);
-        // Comparing thousands of rows takes a while.
+        // Comparing thousands of rows is slow, so it runs on another thread.
         let compare = move || {
             let diff = ChangeSetDiff {
                 base_revision,
@@ -283,9 +283,8 @@ impl ChangeSetsApi {
 
     /// Check a change set
     ///
-    /// Whether it could be published now, and if not, everything that prevents it: rows that others changed, faults
-    /// with their place, failed cases with the expected and the actual decision, and new lint findings. Changes
-    /// nothing.
+    /// Says whether it could be published now, and else everything that prevents it: rows that others changed, compile
+    /// errors, failed cases with the expected and the actual decision, and new lint findings. Changes nothing.
     #[oai(path = "/:id/check", method = "post")]
     async fn check_change_set(
         &self,
@@ -314,9 +313,9 @@ impl ChangeSetsApi {
 
     /// Publish a change set
     ///
-    /// Now, or at a given time. If no server runs at that time, it is published as soon as one starts. If somebody changed
-    /// one of its rows meanwhile, or it does not compile or a case fails, a scheduled publish is rejected: the change set
-    /// says why and a notice is raised.
+    /// Publishes now or at a given time. If no server runs then, the next server to start publishes it. A scheduled
+    /// publish fails if somebody changed one of its rows, it does not compile or a case fails; then the change set says
+    /// why and a notice is raised.
     #[oai(path = "/:id/publish", method = "post")]
     async fn publish_change_set(
         &self,

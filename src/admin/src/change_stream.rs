@@ -1,4 +1,4 @@
-//! Server-sent events about changes in a rulebook.
+//! Sends server-sent events about changes in a rulebook.
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use poem::web::sse::Event;
@@ -13,10 +13,10 @@ use super::concurrency_limit::RequestSlot;
 use super::errors::{Fails, NoExtraErrors};
 use super::state::{AdminState, RulebookInPath};
 
-/// Interval at which an idle stream sends a keep-alive and its key is checked again.
+/// Interval at which an idle stream sends a keep-alive and checks its key again.
 const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// The operation.
+/// The operation that streams changes.
 pub struct EventsApi(pub AdminState);
 
 /// What changed.
@@ -44,8 +44,8 @@ pub struct ChangedEvent {
 impl EventsApi {
     /// Watch a rulebook
     ///
-    /// Server-sent events of the type `changed`, within a second of a change in the newest leads, SMS messages, notices or
-    /// in the rules. An event says what changed, not how: read it again. One event may report several changes.
+    /// Server-sent events of the type `changed`, within a second of a change in the newest leads, SMS messages, notices
+    /// or in the rules. An event says what changed, not how: reload that. One event may report several changes.
     #[oai(path = "/", method = "get", operation_id = "watch_rulebook")]
     async fn watch_rulebook(
         &self,
@@ -70,7 +70,7 @@ impl EventsApi {
     }
 }
 
-/// A client that watches.
+/// A client that watches a rulebook.
 struct Watcher {
     state: AdminState,
     caller: Caller,
@@ -81,7 +81,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// The next event; `None` if the key is no longer valid or this instance stops.
+    /// Waits for the next event. Returns `None` if the key is no longer valid or this instance stops.
     async fn next(mut self) -> Option<(ChangedEvent, Self)> {
         let stopping = self.state.backtests.stopping().clone();
         while auth::still_may(&self.state, &self.caller).await {
@@ -95,7 +95,7 @@ impl Watcher {
                 return Some((ChangedEvent { changed }, self));
             }
             let news = tokio::time::timeout(KEEP_ALIVE, self.marks.changed());
-            // A timeout is not news; if the watcher ended, the stream ends.
+            // After a timeout the loop only checks the key again. If the sender of the marks is gone, the stream ends.
             if let Ok(Err(_)) = stopping.run_until_cancelled(news).await? {
                 return None;
             }

@@ -1,4 +1,4 @@
-//! Limits the concurrent requests of each API key, before any database query. So no single client can exhaust the
+//! Limits the concurrent requests of each API key before any database query, so that no client can exhaust the
 //! connection and thread pools that all keys share.
 //!
 //! A [`RequestSlot`] is held until the response is sent or the client disconnects.
@@ -13,7 +13,7 @@ use web::problem::{Code, Problem};
 /// Maximum concurrent requests of one key; browsers and well-behaved programs stay below it.
 const MAX_AT_ONCE: usize = 64;
 
-/// Requests in progress, by key. Cloning is cheap.
+/// Counts the requests in progress by key. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct ConcurrencyLimit(Arc<InFlight>);
 
@@ -24,7 +24,7 @@ struct InFlight {
     counts: Mutex<HashMap<u64, usize>>,
 }
 
-/// A request in progress, until this is dropped.
+/// Counts as a request in progress until it is dropped.
 #[derive(Debug)]
 pub struct RequestSlot {
     all: ConcurrencyLimit,
@@ -32,10 +32,10 @@ pub struct RequestSlot {
 }
 
 impl ConcurrencyLimit {
-    /// A place for a request with this key.
+    /// Reserves a slot for a request with this key.
     ///
     /// # Errors
-    /// 429 if the key has too many already.
+    /// 429 if the key has too many requests in progress.
     pub fn enter(&self, key: &str) -> Result<RequestSlot, Problem> {
         let key = self.0.hasher.hash_one(key);
         let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);

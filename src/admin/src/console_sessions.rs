@@ -1,4 +1,4 @@
-//! Who is signed in to the console: list and end sessions.
+//! Lists and ends console sessions.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[RULEBOOK],
 };
 
-/// The operations.
+/// The operations on console sessions.
 pub struct ConsoleSessionsApi(pub AdminState);
 
 /// A session of the console. It acts as its API key.
@@ -36,9 +36,9 @@ pub struct ConsoleSession {
     id: Uuid,
     /// The API key that opened it.
     api_key: Uuid,
-    /// The display name of that key.
+    /// The key's display name.
     name: String,
-    /// What that key may do.
+    /// The key's role.
     role: String,
     /// The only rulebook it may see; absent: all rulebooks.
     rulebook: Option<String>,
@@ -96,7 +96,7 @@ impl ConsoleSessionsApi {
 
     /// End a console session
     ///
-    /// Its next request has to sign in again. The API key stays valid: revoke it to lock somebody out.
+    /// Its user has to sign in again. The API key stays valid: revoke it to lock somebody out.
     #[oai(path = "/:id", method = "delete", operation_id = "end_console_session")]
     async fn end_console_session(
         &self,

@@ -1,9 +1,9 @@
-//! Days of a time zone as instants.
+//! Converts days of a time zone to instants.
 
 use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
 use chrono_tz::Tz;
 
-/// The beginning of a day. If daylight saving starts at midnight, the day begins an hour later.
+/// Returns the instant at which a day begins. If daylight saving starts at midnight, the day begins an hour later.
 #[must_use]
 pub fn start_of(date: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
     let hours = (0..4).filter_map(|hour| date.and_hms_opt(hour, 0, 0));

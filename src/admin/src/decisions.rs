@@ -1,4 +1,4 @@
-//! Stored decisions: each with its facts and its trace, and a replay.
+//! Serves stored decisions with their facts and traces, and replays them.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
@@ -40,12 +40,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "service",
             kind: FilterType::Text,
-            doc: "The code of the service found.",
+            doc: "The code of the service.",
         },
         Filter {
             name: "purpose",
             kind: FilterType::Text,
-            doc: "Its purpose, as `report`.",
+            doc: "Purpose, as in `report`.",
         },
         Filter {
             name: "revision",
@@ -55,12 +55,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "degraded",
             kind: FilterType::Boolean,
-            doc: "Whether it is degraded: decided without a part.",
+            doc: "Whether the decision is degraded.",
         },
     ],
 };
 
-/// The operations.
+/// The operations on decisions.
 pub struct DecisionsApi(pub AdminState);
 
 /// A stored decision; ids are time-ordered.
@@ -87,7 +87,7 @@ pub struct StoredDecision {
     price_from: Option<Money>,
     /// Highest price before tax.
     price_to: Option<Money>,
-    /// Whether something was left out.
+    /// Whether it is degraded.
     degraded: bool,
     /// How long deciding took, in microseconds.
     duration_us: i64,
@@ -97,7 +97,7 @@ pub struct StoredDecision {
     extracted: Value,
     /// The whole decision with its trace.
     decision: Value,
-    /// Every row and its part in it; only if requested.
+    /// Every row and its effect; only if requested.
     explanation: Option<Explanation>,
 }
 
@@ -106,9 +106,9 @@ pub struct StoredDecision {
 pub struct Replay {
     /// The decision.
     id: Uuid,
-    /// The revision that decides, then and now.
+    /// The revision that decided.
     revision: i64,
-    /// Whether both are equal, byte for byte.
+    /// Whether the result is the same, byte for byte.
     same: bool,
     /// Every difference.
     differences: Vec<ReplayDifference>,
@@ -187,8 +187,8 @@ impl DecisionsApi {
 
     /// Replay a decision
     ///
-    /// Decides again with the stored revision, facts and instant. The result must be the same, byte for byte, as JSON with
-    /// sorted keys. A script that was left out is left out again. Nothing is stored.
+    /// Decides again with the stored revision, facts and instant. The result must be the same, byte for byte, as JSON
+    /// with sorted keys. A script that was skipped is skipped again. Nothing is stored.
     #[oai(path = "/:id/replay", method = "post")]
     async fn replay_decision(
         &self,

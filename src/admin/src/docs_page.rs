@@ -1,7 +1,8 @@
-//! Swagger UI at `/docs`: one self-contained page, which loads nothing else.
+//! Serves Swagger UI at `/docs`: one self-contained page, which loads nothing else.
 //!
-//! Its content security policy allows only its own scripts and styles, and connections to this server. `docs_page/page.css`
-//! adds the dark mode and the phone layout, `docs_page/page.js` makes the page fast and its operations easy to find.
+//! Its content security policy allows only its own scripts and styles, and connections to this server.
+//! `docs_page/page.css` adds the dark mode and the phone layout; `docs_page/page.js` makes the page fast and its
+//! operations easy to find.
 
 use std::sync::LazyLock;
 
@@ -26,7 +27,7 @@ const AFTER: &str = ";\n    let oauth2RedirectUrl;";
 const STYLE: &str = include_str!("docs_page/page.css");
 const PLUGIN: &str = include_str!("docs_page/page.js");
 
-/// Lists are closed at first; an open operation can be tried without another click.
+/// At first all lists are collapsed. An open operation can be tried without another click.
 const SETTINGS: &str = "filter: true, persistAuthorization: false, tryItOutEnabled: true, docExpansion: 'none', \
     defaultModelsExpandDepth: -1, plugins: [ringbook],";
 
@@ -39,12 +40,12 @@ static PAGE: LazyLock<ConstantResponse> = LazyLock::new(|| {
     ConstantResponse::new("text/html; charset=utf-8", page).with_policy(policy)
 });
 
-/// The page.
+/// Serves the page.
 pub fn endpoint() -> impl Endpoint<Output = Response> {
     make_sync(|request| PAGE.answer(&request))
 }
 
-/// The scripts of a page, found as a browser finds them.
+/// Finds the inline scripts of a page in the way in which a browser finds them.
 fn scripts(page: &str) -> impl Iterator<Item = &str> {
     let mut rest = page;
     std::iter::from_fn(move || {
@@ -59,7 +60,7 @@ fn scripts(page: &str) -> impl Iterator<Item = &str> {
 
 fn page() -> String {
     let html = OpenApiService::new((), "Ringbook", env!("CARGO_PKG_VERSION")).swagger_ui_html();
-    // The last occurrence: the script before it may contain anything.
+    // Use the last occurrence, because the script before it may contain the same text.
     let place = html.rfind(BEFORE).map(|at| at + BEFORE.len());
     let place = place.and_then(|from| Some((from, from + html.get(from..)?.find(AFTER)?)));
     let Some((from, until)) = place else { return html };

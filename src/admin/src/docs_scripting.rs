@@ -1,5 +1,5 @@
-//! `/docs/scripting`: the facts and functions of conditions and scripts, generated from the code that offers them.
-//! Also as Markdown for the document.
+//! Serves `/docs/scripting`: the facts and functions of conditions and scripts, generated from the code that implements
+//! them. The OpenAPI document contains the same text as Markdown.
 
 use std::fmt::Write as _;
 
@@ -44,8 +44,8 @@ fn sections() -> Vec<Section> {
     vec![
         Section {
             heading: "Facts",
-            text: "A condition names a fact; a script asks with fact(\"name\"). A fact that is not known makes a condition \
-                   false. A rulebook adds its own with fact mappings: get_vocabulary lists them all.",
+            text: "A condition names a fact; a script calls fact(\"name\"). An unknown fact makes a condition \
+                   false. A rulebook adds facts with fact mappings: get_vocabulary lists all facts.",
             rows: facts.collect(),
         },
         Section {
@@ -56,13 +56,13 @@ fn sections() -> Vec<Section> {
         Section {
             heading: "Scripts",
             text: "Everything that a script may call, besides Rhai's own let, if, switch, for, while, fn, try and operators. \
-                   Numbers are exact. A library holds functions for others: import \"money\" as money; at the top, then \
+                   Numbers are exact. A library has functions for scripts: import \"money\" as money; at the top, then \
                    money::half(x). A script that fails has no effect.",
             rows: functions.collect(),
         },
         Section {
             heading: "Limits of a script",
-            text: "Beyond them it is rejected or stopped; after five faults in ten minutes it is quarantined for ten.",
+            text: "A script beyond them is rejected or stopped; five errors in ten minutes quarantine it for ten.",
             rows: limits.collect(),
         },
     ]
@@ -100,7 +100,7 @@ fn html() -> String {
     page
 }
 
-/// The page as Markdown.
+/// Returns the page as Markdown.
 #[must_use]
 pub fn markdown() -> String {
     let mut told = String::from(

@@ -49,25 +49,26 @@ static SHARED: LazyLock<Value> = LazyLock::new(|| shared::shared(&DOCUMENT));
 
 static SERVED: LazyLock<String> = LazyLock::new(|| SHARED.to_string());
 
-/// The whole document as JSON, without references to shared responses and parameters.
+/// Returns the whole document as JSON. Shared responses and parameters are written out in each operation, without
+/// references.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT
 }
 
-/// The document as served, without the indentation of the committed file.
+/// Returns the document as the server sends it, without the indentation of the committed file.
 pub(super) fn served() -> &'static str {
     &SERVED
 }
 
-/// The document as text, in the form that is committed.
+/// Returns the document as text, in the form of the committed file.
 #[must_use]
 pub fn document_text() -> String {
     format!("{:#}\n", *SHARED)
 }
 
 fn build() -> Value {
-    // The operations only describe themselves; the state is never used.
+    // Building the document runs no operation, so nothing uses this state.
     let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
     let current = RulebookCache::new(Replica::default(), nowhere.clone());
     let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone(), AuditKey::new(&[0; 32]));
@@ -132,7 +133,7 @@ fn build() -> Value {
     document
 }
 
-/// The introduction for readers.
+/// The introduction at the top of the document.
 const fn guide() -> &'static str {
     include_str!("document/guide.md")
 }

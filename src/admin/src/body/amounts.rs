@@ -1,7 +1,7 @@
 //! Converts prices and rates that were sent as JSON numbers to the strings that the document requires.
 //!
-//! `350.5` becomes `"350.5"` where the schema expects an amount. It must never round: a number that a float cannot
-//! represent as written stays a number and is rejected.
+//! `350.5` becomes `"350.5"` where the schema expects an amount. It must never round: if a float cannot represent a
+//! number as written, the number stays a number and validation rejects it.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::api_document::document;
 use rules::money::{Money, Rate};
 
-/// Maximum nesting; deeper than any of our schemas.
+/// Maximum nesting depth; no schema of the document is that deep.
 const DEEPEST: usize = 64;
 
 /// Converts the amounts of a body of this schema.
@@ -42,7 +42,7 @@ fn rewrite(
             rewrite(schemas, branch, value, depth + 1, was_sent);
         }
     }
-    // The body of a change depends on its resource and method.
+    // In a change set, the schema of a change's body depends on the change's resource and method.
     if let Some(wanted) = schema["if"]["properties"].as_object() {
         let holds = wanted.iter().all(|(name, wanted)| value[name] == wanted["const"]);
         let then = if holds { &schema["then"] } else { &schema["else"] };
@@ -80,7 +80,7 @@ fn rewrite(
     }
 }
 
-/// The numbers of a JSON text as written, without insignificant zeros.
+/// Collects the numbers of a JSON text as they are written, without trailing zeros after the decimal point.
 fn numbers(bytes: &[u8]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut rest = bytes;
@@ -106,7 +106,7 @@ fn numbers(bytes: &[u8]) -> BTreeSet<String> {
     found
 }
 
-/// The bytes after the end of a string.
+/// Returns the bytes after the closing quote of a string.
 fn after_text(mut rest: &[u8]) -> &[u8] {
     loop {
         match rest {

@@ -1,6 +1,7 @@
-//! Writes the messages for the faults of a body: the JSON pointer, what was expected, and a similar name.
+//! Turns the validation errors of a body into messages: each has a JSON pointer, what was expected, and perhaps a
+//! similar name.
 //!
-//! It never repeats what was sent, except names of fields, because it may be a caller's data.
+//! A message never repeats what the client sent, except names of fields, because values may be a caller's data.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
@@ -13,13 +14,13 @@ use rules::fault::escaped;
 use rules::vocabulary::did_you_mean;
 use web::problem::FieldFault;
 
-/// Longer lists of names are cut off in messages.
+/// If more names are permitted, a message gives only their number.
 const MAX_LISTED_NAMES: usize = 20;
 
-/// A longer pattern is left out of the message; its example helps people more.
+/// Maximum length of a pattern in a message. An example helps people more than a longer pattern.
 const LONGEST_PATTERN: usize = 40;
 
-/// The faults of one validation error.
+/// Converts one error of the validator to the errors that the response reports.
 pub fn faults_of(root: &'static Value, error: &ValidationError<'_>) -> Vec<FieldFault> {
     let at = error.instance_path.to_string();
     let schema = schema_of(root, error.schema_path.as_str());
@@ -51,7 +52,7 @@ pub fn faults_of(root: &'static Value, error: &ValidationError<'_>) -> Vec<Field
                 detail,
             )]
         }
-        // A field that may only be null is excluded by another field.
+        // The schema permits only null if another field excludes this field.
         Kind::FalseSchema
         | Kind::Type {
             kind: TypeKind::Single(JsonType::Null),
@@ -74,7 +75,7 @@ pub fn faults_of(root: &'static Value, error: &ValidationError<'_>) -> Vec<Field
         }
         Kind::Constant { expected_value } => one("not_in_list", format!("{name} must be `{}`.", plain(expected_value))),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
-            // A nullable field: report what is wrong with the value, not with the null alternative.
+            // For a nullable field, report what is wrong with the value, not that it is not null.
             let mut branches = context.iter().filter(|branch| !asks_for_null(branch));
             match (branches.next(), branches.next()) {
                 (Some(branch), None) => branch.iter().flat_map(|error| faults_of(root, error)).collect(),
@@ -100,7 +101,7 @@ pub fn faults_of(root: &'static Value, error: &ValidationError<'_>) -> Vec<Field
     }
 }
 
-/// The keyword's code and requirement.
+/// Returns the error code and the requirement of the schema keyword that failed.
 fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
     let other = |keyword: &str| schema.map(|schema| &schema[keyword]).filter(|limit| limit.is_number());
     let range = |from: Option<&Value>, to: Option<&Value>| match (from, to) {
@@ -134,8 +135,8 @@ fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
     }
 }
 
-/// The required form of a string, before its example. It takes the pattern from the schema, because the validator
-/// reports a modified pattern.
+/// Describes the required form of a string; the caller appends an example. The pattern comes from the schema, because
+/// the validator reports a modified pattern.
 fn written(schema: Option<&Value>) -> String {
     match schema.and_then(|schema| schema["pattern"].as_str()) {
         Some(r"\S") => "must not be blank".to_owned(),
@@ -201,7 +202,7 @@ fn not_in_list(name: &str, given: Option<&str>, options: &[&str]) -> String {
     format!("{name} must be one of `{}`{hint}", options.join("`, `"))
 }
 
-/// The end of a sentence that suggests a similar name.
+/// Returns the end of a sentence: a similar name if there is one, else a full stop.
 fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> String {
     let hint = did_you_mean(&shortened(given), names);
     if hint.is_empty() { ".".to_owned() } else { hint }
@@ -246,10 +247,10 @@ fn asks_for_null(branch: &[ValidationError<'static>]) -> bool {
     branch.len() == 1 && branch.iter().all(null)
 }
 
-/// The schema of the keyword at a path of the validator, which goes through `$ref`s.
+/// Finds the schema that contains the keyword at this path. A path of the validator leads through `$ref`s.
 fn schema_of(root: &'static Value, path: &str) -> Option<&'static Value> {
     let mut schema = root;
-    // A body's validator begins with a reference to its schema.
+    // The validator of a body has a `$ref` as its root, so its paths begin with `/$ref`.
     let path = if root["$ref"].is_null() {
         path.strip_prefix("/$ref").unwrap_or(path)
     } else {

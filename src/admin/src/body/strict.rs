@@ -1,7 +1,6 @@
-//! A strict JSON parser: no duplicate names in an object, no NUL character, bounded nesting.
+//! A strict JSON parser. It rejects duplicate names in an object, NUL characters and nesting deeper than 127 levels.
 //!
-//! It returns the value and every such fault with its JSON pointer. A whole number is parsed as an integer however it
-//! is written: `1.0` is 1.
+//! It reports each error with its JSON pointer. It parses every whole number as an integer, so `1.0` becomes 1.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -16,10 +15,10 @@ use web::problem::FieldFault;
 /// The largest number up to which a float represents every integer.
 const WHOLE: f64 = 9_007_199_254_740_992.0;
 
-/// Parses a body.
+/// Parses a body. Returns the value, with the duplicate names and NUL characters that it contains.
 ///
 /// # Errors
-/// The fault if the body is not JSON, with its line and column.
+/// If the body is not JSON or is nested too deeply. The error names the line.
 pub fn read(bytes: &[u8]) -> Result<(Value, Vec<FieldFault>), FieldFault> {
     let faults = RefCell::default();
     let reader = StrictReader {
@@ -36,7 +35,7 @@ pub fn read(bytes: &[u8]) -> Result<(Value, Vec<FieldFault>), FieldFault> {
     }
 }
 
-/// serde's messages about JSON syntax repeat nothing of what was sent.
+/// Converts a syntax error. serde's messages about JSON syntax never repeat what the client sent.
 fn not_json(error: &serde_json::Error) -> FieldFault {
     let text = error.to_string();
     if text.starts_with("recursion limit exceeded") {

@@ -1,6 +1,6 @@
-//! Validates a value against a schema of the document and reports all faults together.
+//! Validates a value against a schema of the document and reports all validation errors together.
 //!
-//! It uses the schemas that clients read, so that what is documented and what is rejected cannot differ.
+//! It uses the schemas that clients read, so that documentation and validation cannot differ.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -14,12 +14,12 @@ use web::problem::{FieldFault, Problem};
 
 /// The base URI under which schemas reference each other.
 pub(super) const DOCUMENT: &str = "urn:ringbook:openapi";
-/// Maximum number of faults reported: a body of a megabyte may have half a million.
+/// Maximum number of reported errors. A body of one megabyte may have half a million errors.
 const MAX_FAULTS: usize = 1000;
 
 static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock::new(RwLock::default);
 
-/// Returns the faults of a value, ordered by JSON pointer.
+/// Returns the validation errors of a value, at most one for each JSON pointer.
 ///
 /// # Errors
 /// 500 if the document has no such schema.
@@ -28,7 +28,7 @@ pub fn faults(schema: &str, value: &Value) -> Result<Vec<FieldFault>, Problem> {
     let root = &document()["components"]["schemas"][schema];
     let mut faults: Vec<FieldFault> = Vec::new();
     for fault in validator.iter_errors(value).flat_map(|error| faults_of(root, &error)) {
-        // A wrong type hides all other faults of the same value.
+        // A wrong type replaces all other errors of the same value.
         match faults.iter_mut().find(|known| known.pointer == fault.pointer) {
             Some(known) if fault.code == "wrong_type" => *known = fault,
             Some(_) => {}
@@ -58,8 +58,8 @@ fn validator(schema: &str) -> Result<Arc<Validator>, Problem> {
     Ok(built)
 }
 
-/// Validates a value against a schema from anywhere in the document, and returns the first fault. For rare checks,
-/// because it compiles the schema each time.
+/// Validates a value against a schema from anywhere in the document, and returns the first error. Use it only for rare
+/// checks, because it compiles the schema each time.
 ///
 /// # Errors
 /// 500 if the schema is invalid.
@@ -73,7 +73,7 @@ pub fn one(schema: &'static Value, value: &Value) -> Result<Option<FieldFault>, 
         .next())
 }
 
-/// A validator of a schema that may reference those of the document.
+/// Builds a validator. The schema may reference the schemas of the document.
 fn of_document(schema: &Value) -> Result<Validator, Problem> {
     let components = json!({"components": {"schemas": document()["components"]["schemas"]}});
     let components = Resource::from_contents(components).map_err(|error| Problem::internal(&error))?;

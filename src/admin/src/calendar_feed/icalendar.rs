@@ -1,5 +1,5 @@
-//! Shifts as an iCalendar object (RFC 5545). No library is used: the output has only a dozen kinds of lines, and the known
-//! crates bring their own parser and time types.
+//! Writes shifts as an iCalendar object (RFC 5545). It uses no library: the output has only a dozen kinds of lines, and
+//! the known crates bring their own parser and time types.
 
 use chrono::{DateTime, Utc};
 
@@ -36,7 +36,7 @@ pub(super) fn calendar(name: &str, stamp: DateTime<Utc>, events: &[Event]) -> St
         line("DTSTART", &instant(event.starts_at));
         line("DTEND", &instant(event.ends_at));
         line("SUMMARY", &escaped(&event.summary));
-        // Being on shift does not keep anybody from other appointments.
+        // A person on shift can still have other appointments.
         line("TRANSP", "TRANSPARENT");
         line("END", "VEVENT");
     }
@@ -48,7 +48,7 @@ fn instant(at: DateTime<Utc>) -> String {
     at.format("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// A text value (3.3.11).
+/// Escapes a text value (RFC 5545, section 3.3.11).
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -65,13 +65,13 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Adds a line, folded between characters (3.1).
+/// Appends a line and folds it between characters (RFC 5545, section 3.1).
 fn fold(text: &mut String, line: &str) {
     let mut room = MAX_LINE;
     for letter in line.chars() {
         if letter.len_utf8() > room {
             text.push_str("\r\n ");
-            // The space at the beginning counts.
+            // The leading space counts as part of the line.
             room = MAX_LINE - 1;
         }
         room -= letter.len_utf8();

@@ -1,4 +1,4 @@
-//! A rulebook as if a change set were published.
+//! Builds a rulebook as if a change set were published.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use rules::rows::RowSet;
 use store::change_sets::ChangeSetStatus;
 use web::problem::{Code, Problem};
 
-/// A rulebook's rows as if a change set were published.
+/// Returns a rulebook's rows as if a change set were published.
 ///
 /// # Errors
-/// 404 if it does not exist, 409 if it was published or discarded.
+/// 404 if the change set does not exist, 409 if it was published or discarded.
 pub async fn would_be(state: &AdminState, head_rows: &HeadRows, id: Uuid) -> Result<RowSet, Problem> {
     let found = state.publisher.set(head_rows.rulebook_id, id).await;
     let stored = finished(state, head_rows.rulebook_id, Ok(found), &EditedRow::default()).await?;
@@ -27,10 +27,10 @@ pub async fn would_be(state: &AdminState, head_rows: &HeadRows, id: Uuid) -> Res
     Ok(applied(head_rows.rows(), head_rows.revision + 1, &stored.edits()).rows)
 }
 
-/// A rulebook compiled as if a change set were published.
+/// Compiles a rulebook as if a change set were published.
 ///
 /// # Errors
-/// As for [`would_be`]; also 412 if others changed its rows, 422 if it does not compile.
+/// The errors of [`would_be`]; also 412 if others changed its rows, 422 if the result does not compile.
 pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<Arc<Rulebook>, Problem> {
     let found = state.publisher.set(rulebook_id, id).await;
     let stored = finished(state, rulebook_id, Ok(found), &EditedRow::default()).await?;
@@ -38,10 +38,10 @@ pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Resul
     planned(state, rulebook_id, &stored.edits()).await
 }
 
-/// A rulebook compiled as if edits were published.
+/// Compiles a rulebook as if edits were published.
 ///
 /// # Errors
-/// 412 if others changed their rows, 422 if it does not compile.
+/// 412 if others changed the edited rows, 422 if the result does not compile.
 pub async fn planned(state: &AdminState, rulebook_id: Uuid, edits: &[Edit]) -> Result<Arc<Rulebook>, Problem> {
     let planned = state.publisher.plan(rulebook_id, edits).await;
     let rulebook = planned.and_then(|planned| planned.rulebook.map_err(PublishError::Faults));

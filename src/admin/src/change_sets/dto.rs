@@ -38,7 +38,7 @@ pub struct ChangeSetState {
     created_at: DateTime<Utc>,
     /// When it was last changed.
     updated_at: DateTime<Utc>,
-    /// Rises with every change. Send it when you change it.
+    /// Rises with every change. Send it with a change.
     version: i64,
     /// The head revision when it was opened.
     base_revision: i64,
@@ -78,7 +78,7 @@ pub struct GuardRailBreach {
     after: Option<String>,
     /// `lowest_price`, `highest_price` or `largest_change_percent`.
     limit: String,
-    /// A sentence.
+    /// Explanation.
     text: String,
 }
 
@@ -158,17 +158,17 @@ pub enum ChangeSetDiffResponse {
 /// Whether a change set could be published now.
 #[derive(Debug, Object)]
 pub struct Check {
-    /// The head it was checked on.
+    /// The head at the check.
     base_revision: i64,
-    /// Whether nothing prevents it.
+    /// Whether it can be published.
     publishable: bool,
     /// How many rows it changes.
     changed_rows: usize,
     /// Rows that others changed meanwhile.
     conflicts: Vec<Conflict>,
-    /// Compiler faults, each with the row and the column.
+    /// Compile errors, each with row and column.
     faults: Vec<FieldFault>,
-    /// The number of cases run; 0 if there are faults.
+    /// Number of cases run; 0 if it does not compile.
     cases_run: usize,
     /// Failed cases: `mismatches` with `expected` and `got`, and the `decision` with its trace.
     cases_failed: Vec<Value>,
@@ -240,7 +240,7 @@ fn shown(caller: &Caller, change: StoredChange) -> Change {
     }
 }
 
-/// The conflicts with values masked as needed for this caller.
+/// Converts conflicts, with values masked as needed for this caller.
 #[must_use]
 pub fn clashes_of(caller: &Caller, clashes: Vec<Clash>) -> Vec<Conflict> {
     let version = |version: Version| RowVersion {

@@ -20,7 +20,7 @@ use rules::Rulebook;
 use store::dry_run;
 use web::problem::{Code, Problem};
 
-/// A change set as a request read it, and the author of the change.
+/// The change set and version that a request wants to change, and the author of the change.
 pub struct Read {
     pub rulebook_id: Uuid,
     pub id: Uuid,
@@ -85,7 +85,7 @@ impl ChangeSetsApi {
         finished(&self.0, rulebook_id, Ok(draft), &EditedRow::default()).await
     }
 
-    /// Lint findings of the candidate that the head does not have.
+    /// Returns the lint findings that the candidate has and the head does not have.
     pub(super) async fn findings(&self, draft: &Draft, rulebook: &Arc<Rulebook>) -> Result<Vec<Finding>, Problem> {
         let (base, rulebook) = (draft.base.compiled().cloned(), Arc::clone(rulebook));
         let now = self.0.clock.now();
@@ -107,7 +107,8 @@ impl ChangeSetsApi {
         Ok(clashes_of(caller, clashes))
     }
 
-    /// The change set with its changes, and its conflicts while it is unpublished.
+    /// Returns the change set with its changes. It includes the conflicts unless the change set was published or
+    /// discarded.
     pub(super) async fn shown(&self, caller: &Caller, stored: StoredChangeSet) -> Result<ChangeSetState, Problem> {
         let clashes = if is_alive(&stored) {
             let draft = self.draft(&stored).await?;
@@ -129,7 +130,7 @@ impl ChangeSetsApi {
     }
 }
 
-/// The version that a request sent, which must be the current one.
+/// Checks that the request sent the current version, and returns that version.
 fn read_version(stored: &StoredChangeSet, version: Option<i64>, if_match: Option<String>) -> Result<i64, Problem> {
     let said = Precondition {
         body: version,

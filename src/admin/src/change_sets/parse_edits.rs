@@ -1,5 +1,5 @@
-//! Parses the changes of a change set into edits, each with its base version, or reports every fault with its JSON
-//! pointer.
+//! Parses the changes of a change set into edits, each with its base version. It stops at the first invalid change and
+//! reports the errors of that change with their JSON pointers.
 
 use poem_openapi::{Enum, Object};
 use serde::Deserialize;
@@ -25,7 +25,7 @@ pub struct NewChange {
     code: String,
     /// What to do with it.
     method: Method,
-    /// The whole row for `put`; the fields to change for `patch`, null removes one; nothing for `delete`.
+    /// For `put` the whole row; for `patch` the fields to change, null to remove one; for `delete` nothing.
     body: Option<Value>,
     /// The row's version that you read with `?change_set=`; it may also be in the body. None for a new row.
     version: Option<i64>,
@@ -44,10 +44,10 @@ pub enum Method {
     Delete,
 }
 
-/// Parses changes in order, each based on the result of the previous ones.
+/// Parses changes in order. Each change applies to the result of the previous changes.
 ///
 /// # Errors
-/// 404, 412, 422 or 428, with the place below `place`.
+/// 404, 412, 422 or 428. The JSON pointers in the problem start with `place`.
 pub fn read(head_rows: &HeadRows, held: &[Edit], new: Vec<NewChange>, place: &str) -> Result<Vec<Edit>, Problem> {
     let mut bench = Bench::new(head_rows.rows(), head_rows.revision + 1);
     for edit in held {
@@ -55,7 +55,7 @@ pub fn read(head_rows: &HeadRows, held: &[Edit], new: Vec<NewChange>, place: &st
     }
     let mut edits = Vec::with_capacity(new.len());
     for (number, change) in new.into_iter().enumerate() {
-        // A single change is the body; several are a list.
+        // A single change is the whole body; several changes are a list at `place`.
         let place = if place.is_empty() {
             String::new()
         } else {
@@ -103,7 +103,7 @@ fn of_kind<R: Row>(head_rows: &HeadRows, bench: &Bench<'_>, change: NewChange) -
     }
     let stands = R::table(head_rows.rows()).get(&code).map(|stored| stored.version);
     let there = R::table(&bench.out().rows).get(&code);
-    // In a change set, the version of a row is that of the head's row; of a new row it is 0.
+    // In a change set, a row has the version of the head's row, and a new row has version 0.
     let shown = there.map(|_| stands.unwrap_or(0));
     if method != Method::Put && there.is_none() {
         return Err(Problem::not_found(what));

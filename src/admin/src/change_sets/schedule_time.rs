@@ -7,10 +7,10 @@ use base::clock::to_micros;
 use revisions::cache::HeadRows;
 use web::problem::Problem;
 
-/// Maximum time ahead that a publish can be scheduled.
+/// Maximum time between now and a scheduled publish.
 const FARTHEST: TimeDelta = TimeDelta::days(5 * 366);
 
-/// The forms of a local time.
+/// The accepted formats of a local time.
 const LOCAL: [&str; 4] = [
     "%Y-%m-%dT%H:%M",
     "%Y-%m-%dT%H:%M:%S",
@@ -18,10 +18,11 @@ const LOCAL: [&str; 4] = [
     "%Y-%m-%d %H:%M:%S",
 ];
 
-/// The instant of the publish; `None` means immediately.
+/// Parses the instant of the publish; `None` means now.
 ///
 /// # Errors
-/// 422 if it is not a time, has passed, or does not exist or exists twice in the rulebook's time zone.
+/// 422 if `at` is not a time, has passed, is more than five years ahead, or does not exist or exists twice in the
+/// rulebook's time zone.
 pub fn read(at: Option<&str>, head_rows: &HeadRows, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Problem> {
     let Some(text) = at else { return Ok(None) };
     let settings = head_rows.rows().settings.values().next();

@@ -1,7 +1,7 @@
-// A plugin for Swagger UI, between the document (`spec`) and the start of the page.
+// A plugin for Swagger UI. The page contains it between the document (`spec`) and the code that starts Swagger UI.
 
-// Our document names nothing outside itself, so a part of it is resolved by looking it up. Swagger UI's own way reads the
-// whole document anew whenever an operation is opened, which takes seconds.
+// The document refers to nothing outside itself, so a look-up in `spec` resolves a `$ref`. Swagger UI's own resolver
+// reads the whole document again whenever an operation is opened, which takes seconds.
 const lookUp = (pointer) =>
   pointer.slice(2).split('/').reduce((node, key) => node?.[key.replaceAll('~1', '/').replaceAll('~0', '~')], spec);
 
@@ -15,8 +15,8 @@ const resolve = (node, within = []) => {
   return { ...resolve(lookUp(to), [...within, to]), ...own, $$ref: to };
 };
 
-// Search, by the words of people. Text is compared in lower case without accents, word by word from each word's beginning; `_`
-// and `-` are spaces. What an operation is called and its keywords go before its description, which says much in passing.
+// The search. It compares text in lower case, without accents, and from the beginning of words; `_` and `-` count as
+// spaces. It searches descriptions only if no operation has a name or keywords that match.
 const plain = (text) =>
   ` ${(text ?? '')
     .normalize('NFD')
@@ -106,14 +106,14 @@ const nothingFound = (Original, { React }) =>
     );
   };
 
-// What others send to us is no operation to be found: it is out of the way while one is looked for.
+// Hides the webhooks during a search, because they are not operations that a user can call.
 const webhooks = (Original, { React }) =>
   function Webhooks(props) {
     const phrase = props.layoutSelectors.currentFilter();
     return typeof phrase === 'string' && phrase.trim() ? null : React.createElement(Original, props);
   };
 
-// An operation can fail in many ways: each is one line, its example a click away.
+// An operation has many error responses. Each is shown as one line, and a click on "Example" opens it.
 const response = (Original, { React }) =>
   function Response(props) {
     const [open, setOpen] = React.useState(!/^[45]/.test(props.code));
@@ -127,7 +127,8 @@ const response = (Original, { React }) =>
     );
   };
 
-// The guide links to operations: they are opened here, where the key is, not in another tab.
+// The guide links to operations. A click opens the operation in this tab, because another tab does not have the API
+// key.
 const followLinks = ({ layoutActions }) =>
   document.addEventListener('click', (event) => {
     const link = event.target.closest('a[href^="#/"]');
@@ -137,7 +138,7 @@ const followLinks = ({ layoutActions }) =>
     layoutActions.parseDeepLinkHash(link.getAttribute('href'));
   });
 
-// While a body is edited, what may stand in it is beside it.
+// Shows the schema next to a request body while the user edits the body.
 const bodySchema = (Original, { React }) =>
   function RequestBody(props) {
     const { isExecute, requestBody, contentType, specPath, getComponent, getConfigs, specSelectors } = props;
@@ -154,20 +155,21 @@ const bodySchema = (Original, { React }) =>
       React.createElement(
         'div',
         { className: 'body-schema', role: 'region', 'aria-label': 'Schema of the body' },
-        React.createElement('h5', null, 'What may stand in it'),
+        React.createElement('h5', null, 'Permitted content'),
         React.createElement(getComponent('ModelWrapper'), model),
       ),
     );
   };
 
-// The command that is shown, and copied into a chat, has a place for the key and not the key.
+// Shows the curl command with a placeholder for the API key, because people copy the command into chats.
 const hideKey = (Original, { React }) =>
   function Curl(props) {
     const hidden = (headers) => headers?.map((value, name) => (/^authorization$/i.test(name) ? 'Bearer YOUR_KEY' : value));
     return React.createElement(Original, { ...props, request: props.request.update('headers', hidden) });
   };
 
-// The key stays as long as the tab: a reload does not ask for it again, and another tab or tomorrow's browser does not have it.
+// Keeps the API key in the tab's session storage. A reload does not ask for the key again; another tab or a later
+// browser session does not have it.
 const KEPT = 'ringbook-authorized';
 const keepKey = (_, { authSelectors }) => () => {
   const authorized = authSelectors.authorized().toJS();
@@ -197,7 +199,7 @@ const ringbook = () => ({
     auth: { wrapActions: { persistAuthorizationIfNeeded: keepKey } },
     layout: {
       wrapSelectors: {
-        // What is found is shown, also where its list is closed.
+        // Shows search results even if their list is collapsed.
         isShown: (original, system) => (_, thing, otherwise) => {
           const phrase = system.layoutSelectors.currentFilter();
           return (thing[0] === 'operations-tag' && phrase !== 'true' && phrase?.length > 1) || original(thing, otherwise);

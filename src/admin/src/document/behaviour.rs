@@ -1,5 +1,5 @@
-//! Common behaviour of operations: writes have a dry run, reads have an ETag, and an unacceptable `Accept` is rejected. The
-//! contents of their headers are in [`super::response_headers`].
+//! Documents what operations have in common: writes have a dry run, reads have an ETag, and an unacceptable `Accept` is
+//! rejected. [`super::response_headers`] describes the headers.
 
 use serde_json::{Value, json};
 
@@ -96,8 +96,8 @@ fn add_dry_run(operation: &mut Value) {
     }
 }
 
-/// Whether an operation is hard to undo. `/docs` fills in examples, so that one click could run it: its example is a dry
-/// run.
+/// Whether an operation is hard to undo. `/docs` fills in the examples, and one click runs the operation. So the
+/// example of such an operation is a dry run.
 fn destroys(id: &str) -> bool {
     const FIRST_WORDS: [&str; 8] = [
         "delete_", "remove_", "retire_", "revoke_", "discard_", "reject_", "lift_", "resend_",
@@ -119,7 +119,7 @@ fn destroys(id: &str) -> bool {
 }
 
 /// A write that is rejected without a version (428) accepts the version in one of two places. `required` cannot express
-/// that, so the descriptions of both say it.
+/// that, so the descriptions of both places say it.
 fn require_version(operation: &mut Value) {
     const HEADER: &str = "If-Match";
     let parameters = || operation["parameters"].as_array().into_iter().flatten();

@@ -1,8 +1,8 @@
-//! The shape of a decision, for people and generated clients.
+//! Adds the schema of a decision, for people and generated clients.
 //!
-//! The core serializes decisions with serde, and stored ones are returned byte for byte, so poem-openapi knows no schema
-//! for them. This adds the schema `Decision` and those that it uses, and refers to them where a response contains a
-//! decision.
+//! The core serializes decisions with serde, and stored decisions are returned byte for byte, so poem-openapi knows no
+//! schema for them. This module adds the schema `Decision` and the schemas that it uses. It adds a reference wherever a
+//! response contains a decision.
 
 use serde_json::{Value, json};
 
@@ -36,9 +36,9 @@ fn decision() -> Value {
         json!({
             "revision": {"type": "integer", "format": "int64", "description": "The revision that decided."},
             "service": {"type": ["string", "null"], "description": "The service found, if any."},
-            "offer": or_null("Offer", "Whether we do it; null when no service was found."),
+            "offer": or_null("Offer", "Whether the business does it; null: no service."),
             "area": {"type": ["string", "null"], "description": "The service area found, if any."},
-            "price": or_null("Price", "The price, where there is one."),
+            "price": or_null("Price", "The price, if there is one."),
             "priority": {"$ref": "#/components/schemas/Priority", "description": "How urgent it is."},
             "sla_seconds": {"type": "integer", "format": "int64", "description": "Seconds within which somebody should call back."},
             "priority_rule": {"type": ["string", "null"], "description": "The priority rule that matched; null: the rulebook's default."},
@@ -81,7 +81,7 @@ fn price() -> Value {
         ],
         json!({
             "currency": {"type": "string", "description": "The rulebook's currency.", "example": "CAD"},
-            "per": {"type": "string", "description": "The unit, in the caller's language, if the price is per unit and their number is unknown."},
+            "per": {"type": "string", "description": "The unit, in the caller's language, if the price is per unit and the quantity is unknown."},
             "taxes": {"type": "array", "items": {"$ref": "#/components/schemas/TaxLine"}, "description": "One line per tax."},
         }),
         &["per", "besides"],
@@ -148,7 +148,8 @@ fn fact() -> Value {
     )
 }
 
-/// An object schema with these properties and these amounts of money. All are required except those in `optional`.
+/// Builds an object schema from properties and amounts of money. All properties are required except those in
+/// `optional`.
 fn object(about: &str, amounts: &[(&str, &str)], mut properties: Value, optional: &[&str]) -> Value {
     for (name, about) in amounts {
         properties[*name] = json!({

@@ -1,4 +1,4 @@
-//! Working examples, from the rows of the sample business that the first start loads.
+//! Adds working examples. They use the rows of the sample business that the first start loads.
 
 pub mod problems;
 pub mod recorded;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::resources::RESOURCES;
 use rules::rows::{Resource, Row, RowSet, StoredRow, with_row};
 
-/// Adds examples to the operations on rows, and to those that people try first.
+/// Adds examples to the operations on rows, and to the operations that people try first.
 #[expect(clippy::too_many_lines, reason = "a list, one example after the other")]
 pub fn add(document: &mut Value, sample: &RowSet) {
     let Some(paths) = document["paths"].as_object_mut() else {
@@ -57,7 +57,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
         "post",
         taking,
     );
-    // Without a value, one is generated: a value from an example must not become a secret.
+    // The example has no `value`, so the server generates one. A value from a published example must not become a
+    // secret.
     let secret = json!({"purpose": "webhook"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/secrets", "post", secret);
     let rails = json!({"lowest_price": "50.00", "highest_price": "5000.00", "largest_change_percent": "25"});
@@ -131,7 +132,7 @@ fn rows(paths: &mut Map<String, Value>, sample: &RowSet) {
         let list = format!("/admin/v1/rulebooks/{{rulebook}}/{}", kind.path);
         let one = format!("{list}/{{code}}");
         let (mut stored, mut sent) = (row, sent);
-        // A row that is not in the sample is sent as a new one.
+        // If the row is not in the sample, the example sends it as a new row, without a version.
         if sample_has(*resource, sample) {
             stored["version"] = 1.into();
         }
@@ -162,7 +163,7 @@ fn with_few_weights(mut row: Value) -> Value {
 }
 
 fn sheets(paths: &mut Map<String, Value>, sample: &RowSet) {
-    // One kind shows the format for all.
+    // The export of one kind of row shows the format for all kinds.
     let exported = sheet_of_one::<rules::rows::Service>(sample).unwrap_or_default();
     for kind in RESOURCES {
         let resource = Resource::ALL.iter().find(|resource| resource.path() == kind.path);
@@ -175,7 +176,7 @@ fn sheets(paths: &mut Map<String, Value>, sample: &RowSet) {
     }
 }
 
-/// Examples of media types other than JSON.
+/// Adds examples of media types other than JSON.
 fn plain_texts(paths: &mut Map<String, Value>) {
     let rulebook = "/admin/v1/rulebooks/{rulebook}";
     let lines = "--- services/camera_inspection\n+++ services/camera_inspection\n-price_to = \"450.00\"\n+price_to = \"400.00\"\n";
@@ -230,7 +231,7 @@ fn change_sets(paths: &mut Map<String, Value>, sample: &RowSet) {
     let tried = json!({"changes": [change], "days": 30});
     request(paths, "/admin/v1/rulebooks/{rulebook}/backtests", "post", tried);
     request(paths, &format!("{all}/{{id}}/changes"), "post", raise);
-    // Without a comment, the change set's own is used.
+    // Without a comment, the revision gets the comment of the change set.
     request(paths, &format!("{all}/{{id}}/publish"), "post", json!({}));
 }
 
@@ -250,11 +251,11 @@ fn named<R: Row>(row: &R) -> Option<(String, Value)> {
     Some((row.code().to_owned(), serde_json::to_value(row).ok()?))
 }
 
-/// Returns the first row of a kind. The sample has no rows of resources that go out of date, so their example is an
-/// invented row.
+/// Returns the first row of a kind. If the sample has no row of a kind, because such rows go out of date, the example
+/// is an invented row.
 fn first_row<R: Row>(sample: &RowSet) -> Option<R> {
     let row = match R::RESOURCE {
-        // Some rows have a hundred phrases.
+        // Some of these rows have a hundred phrases, so the example is the shortest row.
         Resource::Cues | Resource::Concepts => shortest::<R>(sample),
         _ => R::table(sample).values().next().map(|stored| stored.row.clone()),
     };
@@ -269,7 +270,7 @@ fn shortest<R: Row>(sample: &RowSet) -> Option<R> {
     rows.min_by_key(|row| json!(row).to_string().len()).cloned()
 }
 
-/// The row for a request: the sample's first, so that sending it changes nothing.
+/// Returns the row for a request: the first row of the sample, so that sending it changes nothing.
 fn sent_row<R: Row>(sample: &RowSet) -> Option<R> {
     // A classifier of the sample has about a thousand weights, and shortening them would change it.
     if R::RESOURCE == Resource::Classifiers {
@@ -278,14 +279,14 @@ fn sent_row<R: Row>(sample: &RowSet) -> Option<R> {
     first_row::<R>(sample)
 }
 
-/// A row that is not in the sample.
+/// Returns an invented row that is not in the sample.
 fn made<R: Row>() -> Option<R> {
     let row = match R::RESOURCE {
         Resource::ShiftOverrides => json!({
             "code": "christmas", "contact": "second", "instead_of": "on_call", "from": "2026-12-24T17:00",
             "until": "2026-12-27T08:00", "comment": "Mario is away over Christmas",
         }),
-        // No condition of the sample compares it, so it changes no decision.
+        // No condition of the sample uses this classifier, so it changes no decision.
         Resource::Classifiers => json!({
             "code": "sounds_like_a_leak", "learns": "P2", "bias": -1500,
             "weights": ["dripping = 900", "fuite = 1200", "leak = 1200"],
@@ -295,7 +296,7 @@ fn made<R: Row>() -> Option<R> {
     serde_json::from_value(row).ok()
 }
 
-/// The sheet of one row, the shortest of its kind.
+/// Writes a sheet with one row, the shortest of its kind.
 fn sheet_of_one<R: Row + poem_openapi::types::Type>(sample: &RowSet) -> Option<String> {
     let row = match R::RESOURCE {
         Resource::Classifiers => made::<R>(),
@@ -309,7 +310,8 @@ fn sheet_of_one<R: Row + poem_openapi::types::Type>(sample: &RowSet) -> Option<S
     authoring::sheet::write::<R>(&rows).ok()
 }
 
-/// A patch of the fields that people change most, with their current values: pressing Execute changes nothing.
+/// Builds a patch of the fields that people change most, with their current values, so that pressing Execute changes
+/// nothing.
 fn patch(resource: Resource, stored: &Value) -> Value {
     let mut patch = json!({"version": 1});
     let fields: &[&str] = match resource {

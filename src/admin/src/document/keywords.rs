@@ -1,5 +1,5 @@
-//! Search words for operations at `/docs`, in English and French, if neither the summary nor the group's description
-//! contains them. They are added to the document as `x-keywords`.
+//! Adds search words for operations at `/docs` to the document, as `x-keywords`. The words are English and French, and
+//! leave out words that the summary or the group's description contains.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
-//! Limits of fields that the Rust types do not express.
+//! Adds limits of fields that the Rust types do not express.
 //!
-//! Bodies are validated against the document, so these limits are enforced. A limit that depends on other rows or on
-//! the clock cannot be a schema.
+//! Bodies are validated against the document, so these limits are enforced. A schema cannot express a limit that
+//! depends on other rows or on the clock.
 
 use serde_json::{Value, json};
 
@@ -9,8 +9,8 @@ use super::schemas::{Schemas, rows};
 use rules::calendar::DAYS;
 use store::secrets::WEBHOOK_LENGTH;
 
-/// Optional fields that must not be `null`: members of a mutually exclusive pair, and scheme fields with Vapi's
-/// defaults.
+/// Whether an optional field must not be `null`. Such fields are members of a mutually exclusive group, and scheme
+/// fields with Vapi's defaults.
 pub fn never_null(schema: &str, field: &str) -> bool {
     match schema {
         "WebhookAuth" | "WebhookScheme" => field != "message_id_header",
@@ -105,7 +105,8 @@ pub(super) fn of_rows() -> Vec<(&'static str, &'static str, Value)> {
         ("PriorityRule", "sla_seconds", whole(0, year)),
         ("PriorityRule", "cool_down_s", whole(0, week)),
         ("PriorityRule", "escalate_after_s", whole(0, week)),
-        // Viewers read it masked; the compiler rejects the masked form on a write.
+        // The pattern permits a masked number, because viewers read it. The compiler rejects a masked number in a
+        // write.
         (
             "Contact",
             "phone",
@@ -282,7 +283,7 @@ pub(super) fn of_requests() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
-/// Limits between fields.
+/// Returns limits that concern several fields of a schema.
 pub(super) fn between_fields() -> Vec<(&'static str, Value)> {
     const OF_HMAC: [&str; 9] = [
         "algorithm",
@@ -340,7 +341,7 @@ pub(super) fn between_fields() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Exactly one of these fields is required. In this form, generated clients still see a single object.
+/// Requires exactly one of these fields, in a form in which generated clients still see a single object.
 fn one_of(fields: &[&str]) -> Value {
     let mut dependent = serde_json::Map::new();
     for (number, field) in fields.iter().enumerate() {
@@ -355,7 +356,7 @@ fn one_of(fields: &[&str]) -> Value {
     }
     let absent: serde_json::Map<_, _> = fields.iter().map(|field| ((*field).to_owned(), false.into())).collect();
     let first = fields.first().copied().unwrap_or_default();
-    // Linters expect each property beside `required`, even without limits.
+    // Linters expect each property of `required` in `properties` too, even without limits.
     let needed = json!({"properties": {first: {}}, "required": [first]});
     json!({"dependentSchemas": dependent, "if": {"properties": absent}, "then": needed})
 }
@@ -382,7 +383,7 @@ fn put(schemas: &mut Schemas, schema: &str, field: &str, limit: &Value) {
     }
 }
 
-/// Merges objects; anything else is replaced.
+/// Merges objects recursively. Any other value is replaced.
 fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {

@@ -1,4 +1,4 @@
-//! Each limit belongs to a field that is in the document.
+//! Tests that each limit belongs to a field that is in the document.
 
 use super::limits::{between_fields, of_requests, of_rows};
 

@@ -1,4 +1,4 @@
-//! Example problems of each operation, by status and code, with the texts that the server sends.
+//! Adds example problems to each operation, by status and code, with the texts that the server sends.
 
 use serde_json::{Map, Value, json};
 
@@ -64,7 +64,8 @@ impl OperationTraits {
             Code::InvalidParameter => self.has_parameters,
             Code::BadRequest | Code::SignatureInvalid => false,
             Code::IdempotencyKeyReused => about.contains("Idempotency-Key"),
-            // Both have the same status, if an operation has both.
+            // `IdempotencyKeyReused` has the same status. The description of the response says whether it can be a rule
+            // fault too.
             Code::RuleFault => !about.contains("Idempotency-Key") || about.contains("would not work"),
             _ => true,
         });

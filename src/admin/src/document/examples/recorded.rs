@@ -1,7 +1,8 @@
-//! Examples of responses: recorded from real responses.
+//! Adds recorded responses as examples.
 //!
-//! The tests over HTTP write `answered.json` (`make examples`): by schema and status, the response that shows the most
-//! fields, with shortened lists. If no response of a schema had a status, a response with another status is used.
+//! The tests over HTTP write `answered.json` (`make examples`). For each schema and status it contains the response
+//! with the most fields, with shortened lists. If no recorded response has a status, the example is a response of the
+//! same schema with another status.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ type RecordedBySchema = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// Adds the examples.
 pub fn add(document: &mut Value) {
-    // It is compiled in, and the tests require an example of every response, so it is known to parse.
+    // The file is known to parse: it is compiled in, and the tests require an example of every response.
     let kept: RecordedBySchema = serde_json::from_str(include_str!("answered.json")).unwrap_or_default();
     let items = document["paths"].as_object_mut().into_iter().flatten();
     for operation in items.flat_map(|(_, item)| item.as_object_mut().into_iter().flat_map(|item| item.values_mut())) {
