@@ -1,15 +1,16 @@
-//! `dry_run=true`: runs a write up to its commit, responds as usual, and rolls back (`store/dry_run.rs`).
+//! Handles `dry_run=true`: a write runs up to its commit, gets the usual response, and is rolled back
+//! (`store/dry_run.rs`).
 
 use poem::Request;
 
 use web::problem::{Code, FieldFault, Problem};
 
-/// The parameter.
+/// The name of the query parameter.
 pub const PARAMETER: &str = "dry_run";
 /// The header that marks the response of a dry run.
 pub const HEADER: &str = "x-ringbook-dry-run";
 
-/// Operations that are not GET and write nothing, so that there is nothing to try.
+/// Operations that are not GET but write nothing, so they need no dry run.
 pub const READS: &[&str] = &[
     "evaluate",
     "test_script",
@@ -25,7 +26,7 @@ pub const WITHOUT_DRY_RUN: &[(&str, &str)] = &[(
      Try one message with `replay_webhook_event`.",
 )];
 
-/// The value of the parameter, if it is given.
+/// Returns the value of the parameter, if the request has it.
 ///
 /// # Errors
 /// 400 if it is neither `true` nor `false`, or is repeated.
@@ -49,7 +50,7 @@ pub fn parameter_value(request: &Request) -> Result<Option<bool>, Problem> {
     }
 }
 
-/// 400: this operation has no dry run.
+/// The 400 problem for an operation that has no dry run.
 #[must_use]
 pub fn refused(operation: &str) -> Problem {
     let why = WITHOUT_DRY_RUN
@@ -60,7 +61,7 @@ pub fn refused(operation: &str) -> Problem {
     Problem::new(Code::InvalidParameter, why).with_errors(vec![fault])
 }
 
-/// Whether a part of a query string is the parameter.
+/// Whether a `name=value` pair of a query string is the parameter.
 #[must_use]
 pub fn is_named_by(pair: &str) -> bool {
     pair.split('=').next() == Some(PARAMETER)

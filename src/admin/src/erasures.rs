@@ -22,11 +22,11 @@ const LONGEST_ID: usize = 255;
 
 pub struct ErasuresApi(pub AdminState);
 
-/// The caller to erase: exactly one of the two.
+/// The caller to erase: exactly one of the fields.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewErasure {
-    /// All calls from this number, or whose lead has it. With its country code, as `+15145550100`.
+    /// Calls from this number or with it in their lead. With country code, as in `+15145550100`.
     customer_number: Option<String>,
     /// This call, by Vapi's id. It may still be unknown: later messages about it are not stored.
     call_id: Option<String>,
@@ -52,9 +52,10 @@ enum Whom {
 impl ErasuresApi {
     /// Erase a caller
     ///
-    /// Erases what calls say of the caller: transcripts, raw messages, facts, leads, SMS messages. This cannot be undone.
-    /// Prices and priorities stay; replaying them reports that their facts were erased. Erasing an unknown caller finds
-    /// nothing. Later calls are stored again. You must erase the caller from your backups and logs, and at Vapi, yourself.
+    /// Erases the caller's data: transcripts, raw messages, facts, leads, SMS messages. This cannot be undone. Prices
+    /// and priorities stay; replaying them reports that their facts were erased. Erasing an unknown caller finds
+    /// nothing. Later calls are stored again. You must erase the caller from your backups and logs, and at Vapi,
+    /// yourself.
     #[oai(path = "/", method = "post")]
     async fn create_erasure(
         &self,
@@ -74,7 +75,7 @@ impl ErasuresApi {
             None,
         );
         let state = self.0.clone();
-        // In its own task: a disconnecting client must not leave a caller half erased.
+        // The work has its own task, so that a client that disconnects cannot leave a caller half erased.
         let task = dry_run::spawn(async move {
             let (calls, messages) = erased(&state, rulebook_id, whom).await?;
             entry.after = Some(json!({"calls": calls, "messages": messages}));
@@ -87,7 +88,7 @@ impl ErasuresApi {
     }
 }
 
-/// Erases each call in its own transaction, because a caller may have many.
+/// Erases each call in its own transaction, because a caller may have many calls.
 async fn erased(state: &AdminState, rulebook_id: Uuid, whom: Whom) -> Result<(u64, u64), Problem> {
     let (calls, events, replies) = match whom {
         Whom::Call(id) => (vec![id], Vec::new(), 0),

@@ -1,4 +1,4 @@
-//! The errors of an operation, as the document lists them.
+//! Declares the errors of each operation, as the document lists them.
 //!
 //! A marker type lists the errors particular to an operation and wraps its [`Problem`]s. Errors that follow from the
 //! operation's shape (a key, a role, a body, a path, a list) are added to the document in `document::operations`.
@@ -14,27 +14,27 @@ use web::problem::{Code, Problem, ProblemJson};
 
 /// The errors particular to an operation.
 pub trait Particular: Send + Sync + 'static {
-    /// Each error code with the condition for it.
+    /// Each error code, with the condition that causes it.
     const CODES: &'static [(Code, &'static str)];
 }
 
 const TOO_MANY_REVISIONS: &str = "The rulebook has reached its quota of revisions, or of their bytes, within 24 hours.";
 
-/// Marker: no particular errors.
+/// The operation has no particular errors.
 pub struct NoExtraErrors;
 
 impl Particular for NoExtraErrors {
     const CODES: &'static [(Code, &'static str)] = &[];
 }
 
-/// Marker: reads rows as if a change set were published.
+/// Errors of an operation that reads rows as if a change set were published.
 pub struct ReadsChangeSet;
 
 impl Particular for ReadsChangeSet {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
 }
 
-/// Marker: stores a secret, with an `Idempotency-Key`.
+/// Errors of an operation that stores a secret, with an `Idempotency-Key`.
 pub struct StoresSecret;
 
 impl Particular for StoresSecret {
@@ -50,7 +50,7 @@ impl Particular for StoresSecret {
     ];
 }
 
-/// Marker: creates an API key, with an `Idempotency-Key`.
+/// Errors of an operation that creates an API key, with an `Idempotency-Key`.
 pub struct CreatesKey;
 
 impl Particular for CreatesKey {
@@ -66,7 +66,7 @@ impl Particular for CreatesKey {
     ];
 }
 
-/// Marker: creates a calendar feed, with an `Idempotency-Key`.
+/// Errors of an operation that creates a calendar feed, with an `Idempotency-Key`.
 pub struct CreatesFeed;
 
 impl Particular for CreatesFeed {
@@ -82,7 +82,7 @@ impl Particular for CreatesFeed {
     ];
 }
 
-/// Marker: the body names the rulebook.
+/// Errors of an operation with a body that names the rulebook.
 pub struct NamesRulebook;
 
 impl Particular for NamesRulebook {
@@ -90,7 +90,7 @@ impl Particular for NamesRulebook {
         &[(Code::NotFound, "There is no such rulebook, or not for this key.")];
 }
 
-/// Marker: resends SMS messages of the rulebook that the body names, with an `Idempotency-Key`.
+/// Errors of an operation that resends SMS messages of the rulebook that the body names, with an `Idempotency-Key`.
 pub struct ResendsMany;
 
 impl Particular for ResendsMany {
@@ -103,7 +103,7 @@ impl Particular for ResendsMany {
     ];
 }
 
-/// Marker: resends an SMS message, with an `Idempotency-Key`.
+/// Errors of an operation that resends an SMS message, with an `Idempotency-Key`.
 pub struct ResendsOne;
 
 impl Particular for ResendsOne {
@@ -120,7 +120,7 @@ impl Particular for ResendsOne {
     ];
 }
 
-/// Marker: opens a change set, with an `Idempotency-Key`.
+/// Errors of an operation that opens a change set, with an `Idempotency-Key`.
 pub struct OpensChangeSet;
 
 impl Particular for OpensChangeSet {
@@ -131,7 +131,7 @@ impl Particular for OpensChangeSet {
         ),
         (
             Code::StaleVersion,
-            "A row that a change is about has changed since it was read; read it again.",
+            "The row of a change has changed since it was read; read it again.",
         ),
         (Code::VersionRequired, "Bring, in each change, the version of its row."),
         (
@@ -141,7 +141,7 @@ impl Particular for OpensChangeSet {
     ];
 }
 
-/// Marker: writes a row that has a version.
+/// Errors of an operation that writes a row that has a version.
 pub struct WritesVersion;
 
 impl Particular for WritesVersion {
@@ -153,7 +153,7 @@ impl Particular for WritesVersion {
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work with this change; every fault is listed with its place.",
+            "The rulebook would not work with this change; every error is listed with its place.",
         ),
         (
             Code::VersionRequired,
@@ -162,7 +162,7 @@ impl Particular for WritesVersion {
     ];
 }
 
-/// Marker: changes the state of a change set.
+/// Errors of an operation that changes the state of a change set.
 pub struct ChangesChangeSet;
 
 impl Particular for ChangesChangeSet {
@@ -173,23 +173,23 @@ impl Particular for ChangesChangeSet {
         ),
         (
             Code::StaleVersion,
-            "The change set, or the row that a change is about, has changed since it was read; read it again.",
+            "The change set, or the row of a change, has changed since it was read; read it again.",
         ),
         (
             Code::VersionRequired,
-            "Bring the version of the change set, and in a change that of its row.",
+            "Bring the version of the change set, and in a change the row's.",
         ),
     ];
 }
 
-/// Marker: checks a change set.
+/// Errors of an operation that checks a change set.
 pub struct ChecksChangeSet;
 
 impl Particular for ChecksChangeSet {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The change set was published or discarded.")];
 }
 
-/// Marker: evaluates a call, optionally with a change set.
+/// Errors of an operation that evaluates a call, optionally with a change set.
 pub struct EvaluatesCall;
 
 impl Particular for EvaluatesCall {
@@ -201,12 +201,12 @@ impl Particular for EvaluatesCall {
         ),
         (
             Code::RuleFault,
-            "The rulebook does not work with the change set; every fault is listed with its place.",
+            "The rulebook does not work with the change set; every error is listed with its place.",
         ),
     ];
 }
 
-/// Marker: publishes a change set.
+/// Errors of an operation that publishes a change set.
 pub struct Publishing;
 
 impl Particular for Publishing {
@@ -222,7 +222,7 @@ impl Particular for Publishing {
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work with it; every fault is listed with its place, and in `cases` every failed case with its \
+            "The rulebook would not work with it; every error is listed with its place, and in `cases` every failed case with its \
              trace.",
         ),
         (
@@ -232,7 +232,7 @@ impl Particular for Publishing {
     ];
 }
 
-/// Marker: writes settings that are not part of a revision.
+/// Errors of an operation that writes settings that are not part of a revision.
 pub struct AuthWrite;
 
 impl Particular for AuthWrite {
@@ -245,47 +245,47 @@ impl Particular for AuthWrite {
     ];
 }
 
-/// Marker: writes a rulebook's guard rails.
+/// Errors of an operation that writes a rulebook's guard rails.
 pub struct SettingsWrite;
 
 impl Particular for SettingsWrite {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::StaleVersion,
-            "They have changed since they were read; read them again.",
+            "The settings have changed since they were read.",
         ),
         (Code::VersionRequired, "Bring the version that was read."),
     ];
 }
 
-/// Marker: writes a rulebook's profile.
+/// Errors of an operation that writes a rulebook's profile.
 pub struct ProfileWrite;
 
 impl Particular for ProfileWrite {
     const CODES: &'static [(Code, &'static str)] = &[
-        (Code::Conflict, "Another rulebook has, or had before, this code."),
-        (Code::StaleVersion, "It has changed since it was read; read it again."),
+        (Code::Conflict, "Another rulebook has or had this code."),
+        (Code::StaleVersion, "The profile has changed since it was read."),
         (Code::VersionRequired, "Bring the version that was read."),
     ];
 }
 
-/// Marker: creates a rulebook.
+/// Errors of an operation that creates a rulebook.
 pub struct RulebookWrite;
 
 impl Particular for RulebookWrite {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "One with this code exists, the limit is reached, or somebody else wrote at the same time.",
+            "The code is taken, the limit is reached, or somebody else wrote at the same time.",
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work like this; every fault is listed with its place.",
+            "The rulebook would not work like this; every error is listed with its place.",
         ),
     ];
 }
 
-/// Marker: rolls back, with an `Idempotency-Key`.
+/// Errors of an operation that rolls back, with an `Idempotency-Key`.
 pub struct RollingBack;
 
 impl Particular for RollingBack {
@@ -300,7 +300,7 @@ impl Particular for RollingBack {
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work like this; every fault is listed with its place. Or: another request was sent under \
+            "The rulebook would not work like this; every error is listed with its place. Or: another request was sent under \
              this `Idempotency-Key`.",
         ),
         (
@@ -310,7 +310,7 @@ impl Particular for RollingBack {
     ];
 }
 
-/// Marker: revokes a key.
+/// Errors of an operation that revokes a key.
 pub struct RevokesKey;
 
 impl Particular for RevokesKey {
@@ -318,7 +318,7 @@ impl Particular for RevokesKey {
         &[(Code::Conflict, "A key cannot revoke itself: revoke it with another.")];
 }
 
-/// Marker: starts a backtest, optionally of changes that are not stored.
+/// Errors of an operation that starts a backtest, optionally of changes that are not stored.
 pub struct StartsBacktest;
 
 impl Particular for StartsBacktest {
@@ -329,17 +329,17 @@ impl Particular for StartsBacktest {
         ),
         (
             Code::StaleVersion,
-            "A row that a change is about has changed since it was read; read it again.",
+            "The row of a change has changed since it was read; read it again.",
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work like this; every fault is listed with its place.",
+            "The rulebook would not work like this; every error is listed with its place.",
         ),
         (Code::VersionRequired, "Bring, in each change, the version of its row."),
     ];
 }
 
-/// Marker: reads the statement of a period.
+/// Errors of an operation that reads the statement of a period.
 pub struct ReadsStatement;
 
 impl Particular for ReadsStatement {
@@ -349,14 +349,14 @@ impl Particular for ReadsStatement {
     )];
 }
 
-/// Marker: resolves a notice.
+/// Errors of an operation that resolves a notice.
 pub struct Resolving;
 
 impl Particular for Resolving {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The notice is resolved already.")];
 }
 
-/// Marker: creates a case from a call.
+/// Errors of an operation that creates a case from a call.
 pub struct CreatesCallCase;
 
 impl Particular for CreatesCallCase {
@@ -367,7 +367,7 @@ impl Particular for CreatesCallCase {
         ),
         (
             Code::StaleVersion,
-            "A case of this code exists already, or the change set has changed since it was read.",
+            "A case with this code exists, or the change set has changed since it was read.",
         ),
         (
             Code::VersionRequired,
@@ -375,12 +375,12 @@ impl Particular for CreatesCallCase {
         ),
         (
             Code::RuleFault,
-            "The head decides otherwise about this call, or the case would not work; every fault is listed.",
+            "The head decides this call otherwise, or the case would not work; every error is listed.",
         ),
     ];
 }
 
-/// Marker: stores feedback about a decision.
+/// Errors of an operation that stores feedback about a decision.
 pub struct StoresFeedback;
 
 impl Particular for StoresFeedback {
@@ -390,14 +390,14 @@ impl Particular for StoresFeedback {
     )];
 }
 
-/// Marker: resolves feedback.
+/// Errors of an operation that resolves feedback.
 pub struct ResolvesFeedback;
 
 impl Particular for ResolvesFeedback {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The feedback is resolved already.")];
 }
 
-/// Marker: creates a case from feedback.
+/// Errors of an operation that creates a case from feedback.
 pub struct CreatesFeedbackCase;
 
 impl Particular for CreatesFeedbackCase {
@@ -408,7 +408,7 @@ impl Particular for CreatesFeedbackCase {
         ),
         (
             Code::StaleVersion,
-            "A case of this code exists already, or the change set has changed since it was read.",
+            "A case with this code exists, or the change set has changed since it was read.",
         ),
         (
             Code::VersionRequired,
@@ -416,12 +416,12 @@ impl Particular for CreatesFeedbackCase {
         ),
         (
             Code::RuleFault,
-            "The change set does not compile, or the case would not work; every fault is listed.",
+            "The change set does not compile, or the case would not work; every error is listed.",
         ),
     ];
 }
 
-/// Marker: acknowledges a lead, with an `Idempotency-Key`.
+/// Errors of an operation that acknowledges a lead, with an `Idempotency-Key`.
 pub struct AcknowledgesLead;
 
 impl Particular for AcknowledgesLead {
@@ -437,14 +437,14 @@ impl Particular for AcknowledgesLead {
     ];
 }
 
-/// Marker: replays or explains a stored decision.
+/// Errors of an operation that replays or explains a stored decision.
 pub struct Again;
 
 impl Particular for Again {
     const CODES: &'static [(Code, &'static str)] = &[(Code::Conflict, "The caller's facts were erased.")];
 }
 
-/// A problem of an operation whose particular errors are `P`.
+/// A problem of an operation that has the particular errors `P`.
 #[derive(Debug)]
 pub struct Fails<P>(Problem, PhantomData<fn() -> P>);
 

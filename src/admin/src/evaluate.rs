@@ -1,4 +1,5 @@
-//! Evaluates facts or a whole Vapi message: the decision and its trace, as a call would get them. Nothing is stored.
+//! Evaluates facts or a whole Vapi message, and returns the decision and the trace that a call would get. It stores
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub struct EvaluateRequest {
     said: String,
     /// A whole Vapi message, as `{"message": {"type": "end-of-call-report", …}}`.
     message: Option<Value>,
-    /// The instant of the facts; by default the message's own, otherwise now.
+    /// The instant to decide for; default: the message's own, else now.
     at: Option<DateTime<Utc>>,
 }
 
@@ -62,7 +63,7 @@ pub struct Evaluation {
     /// The SMS messages that would be sent, one per contact. A call has at most one per template, and a cool-down or the
     /// daily cap may hold a message back.
     messages: Vec<EvaluatedMessage>,
-    /// Every row and its part in the decision; only if requested.
+    /// Every row and its effect; only if requested.
     explanation: Option<Explanation>,
 }
 
@@ -128,7 +129,7 @@ impl EvaluateApi {
             }
         };
         let at = question.at.or(message_at).unwrap_or_else(|| self.0.clock.now());
-        // Not on the handler's thread, because a script may be slow.
+        // The decision is made on another thread, because a script may be slow.
         let explain = explain.0 == Some(true);
         let word = Arc::clone(&self.0.from_webhook.word_sms);
         let decide = move || {
@@ -158,7 +159,7 @@ impl EvaluateApi {
     }
 }
 
-/// The SMS messages about a decision, before any is masked.
+/// Returns the SMS messages about a decision, without masked values.
 fn messages(
     book: &Rulebook,
     word: &WriteSmsBody,
@@ -195,7 +196,7 @@ fn shown(caller: &Caller, message: EvaluatedMessage) -> EvaluatedMessage {
     }
 }
 
-/// Facts given by name.
+/// Converts facts that are given by name.
 ///
 /// # Errors
 /// 422 with each fact that is unknown or of another type.

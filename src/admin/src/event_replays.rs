@@ -1,7 +1,7 @@
 //! Replays stored messages, one or several.
 //!
 //! A replay uses the same transaction and keys as a new message, so an effect never happens twice. The webhook passes
-//! in the function that does it.
+//! in the function that replays a message.
 
 use std::collections::BTreeMap;
 
@@ -108,7 +108,7 @@ impl EventReplaysApi {
 
     /// Replay several stored messages
     ///
-    /// Each as `replay_webhook_event` does, the oldest first. A failure does not stop the others.
+    /// Does what `replay_webhook_event` does, oldest first. A failure does not stop the others.
     #[oai(path = "/replay", method = "post")]
     async fn replay_webhook_events(
         &self,
@@ -186,7 +186,7 @@ impl EventReplaysApi {
                         let became = became.to_owned();
                         replayed.push(ReplayedEvent { id, rulebook, became });
                     }
-                    // The database is unavailable: the others would fail too.
+                    // The database is unavailable, so the other messages would fail too.
                     Err(problem) => {
                         failed = Some(problem);
                         break;
@@ -203,7 +203,7 @@ impl EventReplaysApi {
     }
 }
 
-/// The number of messages to replay, if the request is valid.
+/// Validates the request, and returns the maximum number of messages to replay.
 fn checked(set: &ReplayFilter) -> Result<u64, Problem> {
     let mut faults = Vec::new();
     if set.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
@@ -220,7 +220,7 @@ fn checked(set: &ReplayFilter) -> Result<u64, Problem> {
         faults.push(FieldFault::new("/limit", "invalid_value", detail));
     }
     if set.r#type.as_deref().is_some_and(|kind| kind.contains('\0')) {
-        faults.push(FieldFault::new("/type", "invalid_value", "`type` must not hold a NUL."));
+        faults.push(FieldFault::new("/type", "invalid_value", "`type` must not contain a NUL."));
     }
     if !faults.is_empty() {
         return Err(Problem::unprocessable(faults));

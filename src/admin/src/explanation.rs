@@ -24,15 +24,15 @@ pub struct Explanation {
     revision: i64,
     /// The head now.
     head: i64,
-    /// The URL of the changes of the rules since; absent if there are none.
+    /// The URL of rule changes since then; absent if there are none.
     changed_since: Option<String>,
 }
 
-/// A row's part.
+/// A row's effect.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RowStep {
-    /// The kind of row, as `adjustments`.
+    /// Kind of row, as in `adjustments`.
     resource: String,
     /// Its code.
     code: String,
@@ -43,7 +43,7 @@ pub struct RowStep {
 }
 
 impl Explanation {
-    /// The explanation of a decision, including the rows that took no part.
+    /// Explains a decision, including the rows that took no part.
     ///
     /// # Errors
     /// 500 if an amount cannot be serialized.

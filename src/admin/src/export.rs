@@ -1,6 +1,6 @@
 //! Responses that are not JSON: text, and a revision's files as a tar archive.
 //!
-//! A tar needs no temporary file (`curl … | tar x`), and rules are too small to be worth compressing.
+//! A tar archive needs no temporary file (`curl … | tar x`), and rules are too small to be worth compressing.
 
 use poem::{FromRequest, IntoResponse, Request, RequestBody, Response};
 use poem_openapi::payload::Payload;
@@ -55,8 +55,8 @@ impl<'a> FromRequest<'a> for WantsText {
     }
 }
 
-/// The rows' files in a folder with this name, optionally with masked phone numbers. The same rows give the same bytes:
-/// the archive has no time and no owner.
+/// Writes the files of the rows to an archive, in a folder with this name. `hide` masks phone numbers. The same rows
+/// give the same bytes, because the archive has no time and no owner.
 ///
 /// # Errors
 /// If a name does not fit into an archive.

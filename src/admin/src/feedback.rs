@@ -1,5 +1,5 @@
-//! Feedback: what a decision about a call should have been. Anyone who reads a call may write it; an editor creates a case
-//! from it ([`super::feedback_cases`]) or dismisses it.
+//! Stores feedback: what a decision about a call should have been. A dispatcher writes feedback; an editor creates a
+//! case from it ([`super::feedback_cases`]) or dismisses it.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -34,7 +34,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "call_id",
             kind: FilterType::Text,
-            doc: "Of one call, by its id.",
+            doc: "The call's id.",
         },
         Filter {
             name: "resolved",
@@ -44,7 +44,7 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operations.
+/// The operations on feedback.
 pub struct FeedbackApi(pub AdminState);
 
 /// What a decision should have been: at least one of these fields.
@@ -129,8 +129,8 @@ pub enum FeedbackResponse {
 impl FeedbackApi {
     /// Say that a decision was wrong
     ///
-    /// It is about the decision on the call's report, else its last one. It changes no rule: an editor creates a case from
-    /// it or dismisses it.
+    /// It is about the decision on the call's report, else the last decision. It changes no rule: an editor creates a
+    /// case from it or dismisses it.
     #[oai(path = "/calls/:call_id/feedback", method = "post")]
     async fn create_feedback(
         &self,
@@ -154,7 +154,7 @@ impl FeedbackApi {
             return Err(Problem::fault("/service", "unknown_reference", detail).into());
         }
         if new.total.is_some_and(|total| total.minor() < 0) {
-            return Err(Problem::fault("/total", "invalid_value", "A price is not negative.").into());
+            return Err(Problem::fault("/total", "invalid_value", "A price cannot be negative.").into());
         }
         let decision = decision_of_call(&self.0, &loaded, &call_id.0).await?;
         let facts = stored_facts(&decision.extracted.to_string()).map_err(|error| Problem::internal(&error))?;
@@ -163,7 +163,7 @@ impl FeedbackApi {
         }
         let open = decision_feedback::count_open(self.0.latest(), loaded.rulebook_id, &call_id.0).await?;
         if open >= MAX_OPEN {
-            let detail = format!("The call has {MAX_OPEN} open feedbacks: an editor resolves some first.");
+            let detail = format!("The call has {MAX_OPEN} open feedback entries: an editor must resolve some first.");
             return Err(Problem::new(Code::Conflict, detail).into());
         }
         let row = decision_feedback::Model {
@@ -184,7 +184,8 @@ impl FeedbackApi {
             case_code: None,
             change_set_id: None,
         };
-        // The comment is about a caller: it is stored only where it can be erased.
+        // The audit entry leaves out the comment. The comment is about a caller, so it is stored only where it can be
+        // erased.
         let after = json!({"service": row.service, "priority": row.priority, "total": new.total.map(|total| total.to_string())});
         let what = ("create", "feedback", &*row.id.to_string());
         let entry = audited_write::entry(&self.0, &key, Some(row.rulebook_id), what, None, Some(after));
@@ -218,7 +219,7 @@ impl FeedbackApi {
             Some(false) => select = select.filter(decision_feedback::Column::ResolvedAt.is_null()),
             None => {}
         }
-        // On the primary, so that clients see what they have just written.
+        // Read from the primary, so that clients see what they have just written.
         let rows = listing
             .rows_by_id(self.0.latest(), select, decision_feedback::Column::Id)
             .await?;
@@ -252,10 +253,10 @@ impl FeedbackApi {
     }
 }
 
-/// Feedback that is still open.
+/// Returns feedback that is still open.
 ///
 /// # Errors
-/// 404 if there is none, 409 if it is resolved.
+/// 404 if the feedback does not exist, 409 if it is resolved.
 pub(super) async fn open(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<decision_feedback::Model, Problem> {
     let found = decision_feedback::Entity::find_by_id((rulebook_id, id))
         .one(state.latest())
@@ -301,7 +302,7 @@ fn over(by: Option<&str>) -> Problem {
     Problem::new(Code::Conflict, format!("The feedback was resolved already{by}."))
 }
 
-/// The comment without surrounding spaces; `None` if it is empty.
+/// Returns the comment without surrounding spaces, or `None` if it is empty.
 fn trimmed(comment: Option<String>) -> Option<String> {
     let comment = comment.map(|text| text.trim().to_owned());
     comment.filter(|text| !text.is_empty())

@@ -1,4 +1,4 @@
-//! OpenAPI links: which part of a response is which parameter of a following operation.
+//! Adds OpenAPI links: a link says which part of a response is a parameter of a later operation.
 //!
 //! Clients that follow links and tests of request sequences use them.
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::resources::RESOURCES;
 
-/// The source of a link's parameter.
+/// Sources of the parameters of links, as OpenAPI runtime expressions.
 const ID: &str = "$response.body#/id";
 const FIRST_ID: &str = "$response.body#/items/0/id";
 const FIRST_CODE: &str = "$response.body#/items/0/code";
@@ -15,13 +15,14 @@ const CODE: &str = "$response.body#/code";
 const VERSION: &str = "$response.body#/version";
 const TAG: &str = "$response.header.ETag";
 
-/// Source operation, target operation, and the parameters with their sources. The rulebook is added if both have one.
+/// The source operation, the target operation, and the target's parameters with their sources. The parameter `rulebook`
+/// is added if both operations have it.
 type Link = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const SET: &[(&str, &str)] = &[("path.id", ID), ("query.version", VERSION)];
 const SET_READ: &[(&str, &str)] = &[("path.id", ID)];
 
-#[rustfmt::skip] // a table reads better as one
+#[rustfmt::skip] // one link per line
 const LINKS: &[Link] = &[
     ("list_rulebooks", "get_rulebook", &[("path.rulebook", FIRST_CODE)]),
     ("create_rulebook", "get_rulebook", &[("path.rulebook", CODE)]),
@@ -130,7 +131,7 @@ fn link(document: &mut Value, from: &str, to: &str, parameters: &[(&str, &str)])
         return;
     };
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
-        // A 202 of a write is a waiting change set, not the written resource.
+        // The 202 of a write returns a waiting change set, not the written resource.
         if status.starts_with('2') && (status != "202" || from == "start_backtest") {
             response["links"][to] = json!({"operationId": to, "parameters": given});
         }

@@ -1,4 +1,4 @@
-//! The parameters of lists: paging, order and filters, from each list's [`ListSpec`].
+//! Adds the parameters of lists from each list's [`ListSpec`]: paging, order and filters.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::{
     sms_suppressions, stats, webhook_events,
 };
 
-/// The list at a path.
+/// Returns the specification of the list at a path.
 pub fn at(path: &str) -> Option<ListSpec> {
     if let Some(last) = path.strip_prefix(RULEBOOK).and_then(|rest| rest.strip_prefix('/')) {
         return match last {
@@ -67,7 +67,7 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
     };
     if !spec.sorts.is_empty() {
         let limit = json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT});
-        add("limit", "How many at most.", limit);
+        add("limit", "The page size.", limit);
         add(
             "cursor",
             "The `next_cursor` of the previous page.",
@@ -79,7 +79,7 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
     for Filter { name, kind, doc } in spec.filters {
         let mut about = (*doc).to_owned();
         if is_masked(name) {
-            about.push_str(" Needs a key with the role `editor`: it reveals what is masked for viewers.");
+            about.push_str("Needs the role `editor`: it reveals values that viewers see masked.");
         }
         let schema = match kind {
             FilterType::Text => json!({"type": "string"}),
@@ -186,7 +186,7 @@ mod tests {
             }
         }
         let what_to_do =
-            "add it to OPEN, or to MASKED_FILTERS where a viewer could find out a number, name or address by it";
+            "add it to OPEN, or to MASKED_FILTERS if a viewer could find out a number, name or address with it";
         assert!(unknown.is_empty(), "{unknown:?}: {what_to_do}");
     }
 }

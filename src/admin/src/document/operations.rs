@@ -1,4 +1,4 @@
-//! Names, summaries and roles of operations, and the groups.
+//! Adds the names, summaries and roles of operations, and the groups.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ use crate::resources::{RESOURCES, ResourceDescription};
 /// The path of a rulebook.
 pub const RULEBOOK: &str = "/admin/v1/rulebooks/{rulebook}";
 
-/// The groups, as OpenAPI tags.
+/// Returns the groups, as OpenAPI tags.
 pub fn tags() -> Value {
     let mut tags = vec![
         json!({"name": "rulebooks", "description": "Rulebooks and their settings."}),
@@ -133,7 +133,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     statuses::add(operation, &role);
 }
 
-/// The kind of rows at a path.
+/// Returns the kind of row at a path.
 pub fn rows_at(path: &str) -> Option<&'static ResourceDescription> {
     RESOURCES.iter().find(|resource| {
         let list = format!("{RULEBOOK}/{}", resource.path);
@@ -141,14 +141,14 @@ pub fn rows_at(path: &str) -> Option<&'static ResourceDescription> {
     })
 }
 
-/// The kind of rows of the sheet at a path.
+/// Returns the kind of row of the sheet at a path.
 pub fn sheet_at(path: &str) -> Option<&'static ResourceDescription> {
     RESOURCES
         .iter()
         .find(|resource| path == format!("{RULEBOOK}/{}.csv", resource.path))
 }
 
-/// The names of all other operations, which generated clients use.
+/// The ids of all other operations. Generated clients name their functions after the ids.
 const OTHERS: &[(&str, (&str, &str))] = &[
     ("list_rulebooks", ("get", "/admin/v1/rulebooks")),
     ("create_rulebook", ("post", "/admin/v1/rulebooks")),
@@ -412,7 +412,7 @@ fn name_row_operation(resource: &ResourceDescription, method: &str, one: bool, o
         _ => (
             format!("delete_{}", resource.one),
             format!("Delete {article} {single}"),
-            "Not while other rows name it.",
+            "Fails if other rows name it.",
         ),
     };
     operation["operationId"] = id.into();
@@ -432,7 +432,7 @@ fn name_sheet_operation(resource: &ResourceDescription, method: &str, operation:
         (
             "import",
             format!("Import {several} from a spreadsheet"),
-            "Accepts an edited export: all of it, as one revision, or nothing.",
+            "Accepts an edited export, as one revision: all or nothing.",
         )
     };
     operation["operationId"] = format!("{verb}_{}_csv", resource.many).into();

@@ -1,8 +1,8 @@
-//! The limits of parameters. Parameters with one name have one meaning everywhere.
+//! Adds the limits of parameters. Parameters with the same name have the same meaning in all operations.
 
 use serde_json::{Value, json};
 
-/// The patterns that the readers of parameters enforce.
+/// The code that parses these parameters enforces the same patterns.
 const CODE: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
 const REVISION: &str = "^([1-9][0-9]{0,17}|head)$";
 const PERIOD: &str = "^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$";
@@ -19,14 +19,14 @@ pub fn limit(document: &mut Value) {
         let id = operation["operationId"].clone();
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
-            // In this list it is an ordinary filter.
+            // In the list of decisions, `revision` is an ordinary filter.
             if parameter["name"] == "revision" && id == "list_decisions" {
                 continue;
             }
             let text = |field: &str| parameter[field].as_str().unwrap_or_default().to_owned();
             let (place, name) = (text("in"), text("name"));
             let more = of(&place, &name, &parameter["schema"]);
-            // Swagger UI fills in the example beside a schema, not the one in it.
+            // Swagger UI fills in the parameter's `example`, not the `examples` in its schema.
             if let Some(example) = parameter.pointer("/schema/examples/0").cloned()
                 && parameter["example"].is_null()
             {

@@ -1,6 +1,6 @@
-//! The schemas of requests: no unknown fields, and null where a field is optional.
+//! Completes the schemas of requests: unknown fields are forbidden, and optional fields may be null.
 //!
-//! It also adds a schema per kind of row for patches, and the bodies of changes.
+//! It also adds a patch schema for each kind of row, and the schemas of the bodies of changes.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use rules::rows::{Resource, Row, with_row};
 
 const REFERENCE: &str = "#/components/schemas/";
 
-/// The schemas that request bodies reference.
+/// Returns the names of the schemas that request bodies reference.
 pub fn bodies(document: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for item in document["paths"].as_object().into_iter().flat_map(Map::values) {
@@ -23,7 +23,7 @@ pub fn bodies(document: &Value) -> BTreeSet<String> {
     names
 }
 
-/// Closes the schemas of requests.
+/// Forbids unknown fields in the schemas of requests, and permits null in optional fields. Adds the patch schemas.
 pub fn close(schemas: &mut Schemas, bodies: &BTreeSet<String>) {
     let sent = reached(schemas, bodies);
     for name in &sent {
@@ -69,7 +69,7 @@ fn named_in(value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-/// A field that is neither required nor has a default may be null.
+/// Permits null in each field that is neither required nor has a default.
 fn allow_null(schema_name: &str, schema: &mut Value) {
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     for (name, field) in schema["properties"].as_object_mut().into_iter().flatten() {
@@ -95,7 +95,7 @@ fn or_null(field: &mut Value) {
     }
 }
 
-/// A merge patch of a row (RFC 7396): any of its fields, and null to remove an optional one.
+/// Builds the schema of a row's merge patch (RFC 7396): any field of the row, and null to remove an optional field.
 fn patch(name: &str, row: &Value) -> Value {
     let mut patch = row.clone();
     let required = patch.as_object_mut().and_then(|patch| patch.remove("required"));
@@ -104,7 +104,7 @@ fn patch(name: &str, row: &Value) -> Value {
     for (name, field) in patch["properties"].as_object_mut().into_iter().flatten() {
         if let Some(field) = field.as_object_mut() {
             field.remove("default");
-            // An object is merged, so it may be partial, and null removes one of its entries.
+            // A merge patch merges objects. So the object may be partial, and null removes an entry of the object.
             if let Some(entry) = field.get_mut("additionalProperties") {
                 or_null(entry);
                 field.remove("minProperties");
@@ -122,7 +122,7 @@ fn patch(name: &str, row: &Value) -> Value {
     patch
 }
 
-/// The body of a change is its row, whole or as a patch; a `delete` has none.
+/// Adds the schema of a change's body: the whole row for `put`, a patch for `patch`, and nothing for `delete`.
 fn change_bodies(change: &mut Value) {
     change["properties"]["resource"]["enum"] = Resource::ALL.iter().map(|resource| resource.path()).collect();
     let is = |field: &str, value: &str| json!({"properties": {field: {"const": value}}});

@@ -1,4 +1,5 @@
-//! Response headers of each status, and the events of streams. Headers are defined once under `components`.
+//! Adds the response headers of each status, and the events of streams. Each header is defined once, under
+//! `components`.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 const HEADERS: [(&str, &str); 9] = [
     (
         "X-Request-Id",
-        "The id of the request in the log; a valid id in the request is used.",
+        "The id of the request in the log. Clients may send their own.",
     ),
     ("Retry-After", "Retry after this many seconds."),
     ("WWW-Authenticate", "How to authenticate."),
@@ -22,7 +23,7 @@ const HEADERS: [(&str, &str); 9] = [
     ("Content-Disposition", "The file's name."),
     (
         "Idempotent-Replayed",
-        "`true` on a repeated response, under the same `Idempotency-Key`.",
+        "`true` if it repeats the response to this `Idempotency-Key`.",
     ),
     (
         "X-Ringbook-Dry-Run",
@@ -30,7 +31,7 @@ const HEADERS: [(&str, &str); 9] = [
     ),
 ];
 
-/// Adds the headers that follow from the status, and gives the others the names under which they are sent.
+/// Adds the headers that follow from the status. All headers get the names under which the server sends them.
 pub fn add(document: &mut Value) {
     let mut used = BTreeSet::new();
     let paths = document["paths"].as_object_mut().into_iter().flatten();
@@ -63,7 +64,8 @@ pub fn add(document: &mut Value) {
     document["components"]["headers"] = Value::Object(told.collect());
 }
 
-/// A header's name as sent, and a reference to its definition; an unknown header stays unchanged.
+/// Returns the header's name as the server sends it, and a reference to the definition. An unknown header stays
+/// unchanged.
 fn named(name: &str, own: &Value, used: &mut BTreeSet<&'static str>) -> (String, Value) {
     let Some((name, _)) = HEADERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
         return (name.to_owned(), own.clone());
@@ -73,7 +75,7 @@ fn named(name: &str, own: &Value, used: &mut BTreeSet<&'static str>) -> (String,
     ((*name).to_owned(), json!({"$ref": reference}))
 }
 
-/// An event of a stream, with the schema of its data.
+/// Returns the schema of an event, including the schema of the event's data.
 fn event(data: &Value) -> Value {
     let is_of_backtest = data["$ref"]
         .as_str()

@@ -10,7 +10,7 @@ use web::problem::Code;
 /// The schemas by name.
 pub type Schemas = Map<String, Value>;
 
-/// Corrects poem-openapi's output and adds the fields that rows have in the API only.
+/// Corrects poem-openapi's output, and adds the fields that rows have only in the API.
 pub fn correct(document: &mut Value) {
     to_3_1(document);
     let bodies = request_schemas::bodies(document);
@@ -19,7 +19,7 @@ pub fn correct(document: &mut Value) {
     };
     for name in rows() {
         let Some(schema) = schemas.get_mut(name) else { continue };
-        // The path names the row; the body need not.
+        // The path contains the row's code, so the body may omit it.
         if let Some(required) = schema["required"].as_array_mut() {
             required.retain(|field| field != "code");
         }
@@ -45,7 +45,7 @@ pub fn correct(document: &mut Value) {
     request_schemas::close(schemas, &bodies);
 }
 
-/// The names of the rows' schemas.
+/// Returns the names of the schemas of rows.
 pub fn rows() -> impl Iterator<Item = &'static str> {
     RESOURCES.iter().map(|resource| resource.schema).chain(["Settings"])
 }
@@ -75,7 +75,8 @@ fn to_3_1(value: &mut Value) {
     }
 }
 
-/// OpenAPI 3.0 allowed nothing beside a `$ref`; 3.1 does, and client generators handle it better than `allOf`.
+/// Replaces an `allOf` that has one `$ref` by keywords beside a `$ref`. OpenAPI 3.0 did not permit that, but 3.1 does,
+/// and client generators handle it better than `allOf`.
 fn described_reference(object: &mut Map<String, Value>) {
     if let Some(Value::Array(parts)) = object.get("allOf")
         && parts.iter().filter(|part| part.get("$ref").is_some()).count() == 1
@@ -85,7 +86,7 @@ fn described_reference(object: &mut Map<String, Value>) {
     }
 }
 
-/// Limits of integers are integers; an unsigned integer has the minimum 0.
+/// Converts the limits of integers to integers, and gives unsigned integers the minimum 0.
 fn whole_limits(object: &mut Map<String, Value>) {
     if object.get("type").and_then(Value::as_str) != Some("integer") {
         return;

@@ -1,8 +1,8 @@
 //! Moves what operations share into the document's `components`.
 //!
 //! Repeated responses, parameters, examples, headers and links become `$ref`s, and examples move to their schemas. The
-//! errors that any operation can give become one response for each range of statuses. The program itself reads the
-//! whole document, and `/docs` shows it; clients get this one, which is about a third as long.
+//! errors that any operation can give become one response for each range of statuses. The program itself and `/docs`
+//! use the whole document. Clients get the shortened document, which is about a third as long.
 
 mod errors;
 mod examples;
@@ -18,21 +18,21 @@ use crate::dry_run;
 /// Counts parts of the document, to move those that occur more than once to `components`.
 #[derive(Default)]
 struct RepeatCounts {
-    /// By JSON text: the number of occurrences, and a name.
+    /// Maps the JSON text of a part to the number of occurrences and a name.
     counts: BTreeMap<String, (usize, String)>,
     named: BTreeMap<String, String>,
     /// The components by name, including those that the document already has.
     components: Map<String, Value>,
 }
 
-/// The document with each repeated part defined once.
+/// Returns the document with each repeated part defined once.
 #[must_use]
 pub fn shared(document: &Value) -> Value {
     let mut document = document.clone();
     document["info"]["description"] = super::guide().into();
     schemas::shorten(&mut document);
     shorten_paths(&mut document);
-    // Responses first: a part that only one response has stays in it.
+    // Responses come first, so that a part that only one response has stays in that response.
     for kind in ["responses", "headers", "examples", "links", "parameters"] {
         let known = document["components"][kind].as_object().cloned();
         let mut repeated = RepeatCounts {
@@ -60,7 +60,7 @@ fn shorten_paths(document: &mut Value) {
     parameters::of_paths(document);
 }
 
-/// Removes the search words of `/docs`, which has the whole document.
+/// Removes the search words. Only `/docs` uses them, and `/docs` has the whole document.
 fn without_keywords(document: &mut Value) {
     let remove = |at: &mut Value| at.as_object_mut().and_then(|at| at.remove("x-keywords"));
     for tag in document["tags"].as_array_mut().into_iter().flatten() {
@@ -69,8 +69,8 @@ fn without_keywords(document: &mut Value) {
     operations(document).for_each(|operation| drop(remove(operation)));
 }
 
-/// Documents headers that follow from the request only once: the request id with the errors, the dry run's header with its
-/// parameter, and the ETag of reads with 304.
+/// Removes headers that another place documents: the errors document the request id, the parameter `dry_run` documents
+/// the header of dry runs, and 304 documents the ETag of reads.
 fn without_usual_headers(document: &mut Value) {
     for operation in operations(document) {
         let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
@@ -123,7 +123,7 @@ fn without_unused(document: &mut Value) {
 fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     let items = document["paths"].as_object_mut().into_iter().flatten();
     let operations = items.flat_map(|(_, item)| item.as_object_mut().into_iter().flat_map(Map::values_mut));
-    // The other value of an item is the list of its parameters.
+    // A path may also have a list of parameters, which is not an operation.
     operations.filter(|operation| operation.is_object())
 }
 
@@ -135,7 +135,8 @@ impl RepeatCounts {
         }
     }
 
-    /// Names the repeated parts. Of several with the same name, the most frequent one gets the name without a number.
+    /// Names the repeated parts. If several parts have the same name, the most frequent part gets the name without a
+    /// number.
     fn name(&mut self) {
         let counts = std::mem::take(&mut self.counts).into_iter();
         let mut repeated: Vec<_> = counts.filter(|(_, (count, _))| *count > 1).collect();
@@ -210,7 +211,7 @@ fn each_of_response(response: &mut Value, kind: &str, tag: &str, add: &mut impl 
     }
 }
 
-/// An error is named by its status, another response by its schema.
+/// Names an error by its status, and any other response by its schema.
 fn response_name(status: &str, response: &Value) -> String {
     match response
         .pointer("/content/application~1json/schema")
@@ -230,8 +231,8 @@ fn schema_name(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.rsplit('/').next()
 }
 
-/// Calls `add` with the examples of a body. A single example is written as `example`, because only `examples` can be
-/// references.
+/// Calls `add` with the example of a body. If `add` replaces the example by a reference, the example moves to
+/// `examples`, because only `examples` can be references.
 fn each_example(body: &mut Value, tag: &str, add: &mut impl FnMut(&str, &mut Value)) {
     let content = body.get_mut("content").and_then(Value::as_object_mut);
     for (kind, media) in content.into_iter().flatten() {
@@ -249,7 +250,7 @@ fn each_example(body: &mut Value, tag: &str, add: &mut impl FnMut(&str, &mut Val
     }
 }
 
-/// `csv` of `text/csv; charset=utf-8`.
+/// Returns the last part of a media type: `csv` for `text/csv; charset=utf-8`.
 fn last(media: &str) -> &str {
     let essence = media.split(';').next().unwrap_or_default();
     essence.rsplit('/').next().unwrap_or_default()
@@ -273,7 +274,7 @@ mod tests {
         let mut whole = crate::document::document().clone();
         let mut short = shared(&whole);
         shorten_paths(&mut whole);
-        // With all references resolved, it equals the whole document.
+        // With all references resolved, the short document equals the whole document.
         let (components, known) = (short["components"].clone(), whole["components"].clone());
         for kind in ["responses", "parameters", "links", "headers", "examples"] {
             put_back(&mut short["paths"], kind, &components, &known);

@@ -1,5 +1,5 @@
-//! The statuses that follow from an operation's shape: a key means 401, a role above viewer 403, a path parameter
-//! 404, a body 400, 408, 413, 415 and 422, other parameters 400, and all of them 429, 500 and 503. An operation
+//! Adds the statuses that follow from an operation's shape. A role above viewer adds 403, a path parameter 404, a body
+//! 400, 408, 413, 415 and 422, and another parameter 400. Every operation has 401, 429, 500 and 503. An operation
 //! declares its other statuses itself ([`super::super::errors`]).
 
 use serde_json::{Value, json};
@@ -8,17 +8,17 @@ use crate::list::is_masked;
 
 /// The meaning of each status, the same for all operations.
 pub const OF_SHAPE: [(&str, &str); 12] = [
-    ("400", "The request is not valid; each fault is listed with its place."),
+    ("400", "The request is not valid; each error is listed with its place."),
     ("401", "No valid key."),
     ("403", "The key's role is not enough."),
-    ("404", "It does not exist, or not for this key."),
+    ("404", "Not found, or not for this key."),
     ("406", "`Accept` allows none of this operation's media types."),
     ("408", "The body took too long to arrive."),
     ("413", "The body is larger than 1 MiB, or a sheet than 8 MiB."),
     ("415", "The body is not JSON, or a sheet not CSV."),
     (
         "422",
-        "The parts are valid, but not together or not here; each fault is listed with its place.",
+        "The parts are valid, but not together or not here; each error is listed with its place.",
     ),
     (
         "429",
@@ -34,7 +34,7 @@ pub const OF_SHAPE: [(&str, &str); 12] = [
     ),
 ];
 
-/// Operations whose body's schema expresses every possible fault.
+/// Operations with a body schema that expresses every possible error.
 const COMPLETE_BY_SCHEMA: [&str; 4] = [
     "create_erasure",
     "dismiss_feedback",
@@ -53,7 +53,7 @@ pub fn add(operation: &mut Value, role: &str) {
         .any(|parameter| parameter["in"] != "path" || parameter["schema"]["format"] == "uuid");
     let masked = parameters.iter().filter_map(|one| one["name"].as_str()).any(is_masked);
     let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
-    // Faults that no schema can express: contradictory parts, the cursor of another list.
+    // Errors that no schema can express, such as contradictory parts or the cursor of another list.
     let told_by_schema = COMPLETE_BY_SCHEMA.iter().any(|id| operation["operationId"] == *id);
     let open = (body && !told_by_schema)
         || has("cursor")
@@ -80,13 +80,13 @@ pub fn add(operation: &mut Value, role: &str) {
     }
 }
 
-/// The meaning of a status that follows from the shape.
+/// Returns the meaning of a status that follows from the shape.
 pub fn about(status: &str) -> &'static str {
     let told = OF_SHAPE.iter().find(|(of, _)| *of == status);
     told.map_or("", |(_, about)| about)
 }
 
-/// Adds the 422 for contradictory parts to the operation's own.
+/// Adds the 422 for contradictory parts to the operation's own 422.
 fn also_unprocessable(operation: &mut Value) {
     let response = &mut operation["responses"]["422"];
     if response.is_null() {

@@ -18,7 +18,7 @@ pub fn tidy(document: &mut Value) {
         for parameter in parameters.into_iter().flatten().filter_map(Value::as_object_mut) {
             let default = |key: &str| match key {
                 "deprecated" | "required" => Some(false),
-                // Matters only for lists, and no parameter is one.
+                // `explode` matters only for arrays, and no parameter is an array.
                 "explode" => Some(true),
                 _ => None,
             };
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
     use crate::document::document;
 
-    /// Keys below which `null` is a valid JSON value, as in examples and in an `enum`.
+    /// Keys below which `null` is a valid JSON value, such as examples and `enum`.
     const VALUES: [&str; 7] = ["example", "examples", "value", "default", "enum", "const", "properties"];
 
     fn nulls(value: &Value, at: &str, found: &mut Vec<String>) {

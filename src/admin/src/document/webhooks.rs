@@ -1,10 +1,10 @@
-//! Inbound webhooks: Vapi's messages ([`vapi`]) and Twilio's callbacks.
+//! Documents the inbound webhooks: Vapi's messages ([`vapi`]) and Twilio's callbacks.
 
 pub mod vapi;
 
 use serde_json::{Value, json};
 
-/// The webhooks, by name.
+/// Returns the webhooks by name.
 pub fn all() -> Value {
     let (messages, answers) = vapi::examples();
     json!({
@@ -58,8 +58,8 @@ pub fn all() -> Value {
             "operationId": "twilio_inbound",
             "tags": ["webhooks"],
             "summary": "An inbound SMS message",
-            "description": "Set as the messaging webhook of the number or the messaging service at Twilio: \
-                `/webhooks/twilio/inbound`, which finds the rulebook by account and number, or \
+            "description": "At Twilio, set the messaging webhook of the number or messaging service to \
+                `/webhooks/twilio/inbound`, which finds the rulebook by account and number, or to \
                 `/webhooks/twilio/inbound/{rulebook}`. Authenticated by `X-Twilio-Signature` with the auth token of the \
                 rulebook's account. STOP and similar words end SMS messages to that number, START resumes them.",
             "security": [],

@@ -1,19 +1,19 @@
-//! Merges the errors that follow from an operation's shape into two responses, `4XX` and `5XX`. An operation's own errors,
-//! as a stale version, stay with it.
+//! Merges the errors that follow from an operation's shape into two responses, `4XX` and `5XX`. An operation keeps its
+//! own errors, such as a stale version.
 
 use serde_json::{Map, Value, json};
 
 use super::operations;
 use crate::document::statuses::OF_SHAPE;
 
-/// The ranges and their descriptions; the statuses are appended.
+/// The ranges and their descriptions. A list of statuses is appended to each description.
 const RANGES: [(&str, &str); 2] = [
     ("4XX", "Common client errors: about the key, the body or parameters."),
     ("5XX", "Server errors; a retry may help."),
 ];
 
-/// Replaces these errors with references to the two responses, which list them. Their statuses are also in the examples,
-/// where programs find them.
+/// Replaces these errors by references to the two responses. The description of each response lists the statuses for
+/// people; the examples contain the statuses for programs.
 pub fn by_range(document: &mut Value) {
     for (range, about) in RANGES {
         let common = taken_out(document, range);

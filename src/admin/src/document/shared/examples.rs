@@ -1,15 +1,15 @@
-//! Moves examples into their schemas: reading, writing and listing a row show the same example.
+//! Moves examples into their schemas, so that reading, writing and listing a row show the same example.
 
 use serde_json::{Map, Value, json};
 
 use super::{operations, schema_name};
 
-/// Moves the examples of bodies to their schemas, the first of each.
+/// Moves the examples of bodies to their schemas. A schema gets only the first example.
 pub fn to_schemas(document: &mut Value) {
     let Some(mut schemas) = document["components"]["schemas"].as_object().cloned() else {
         return;
     };
-    // Requests first: their examples show what people send.
+    // Requests come first, because their examples show what people send.
     each_body(document, "requestBody", &mut |media| to_schema(media, &mut schemas));
     for of_pages in [false, true] {
         each_body(document, "responses", &mut |media| {
@@ -22,7 +22,8 @@ pub fn to_schemas(document: &mut Value) {
     without_sheets(document);
 }
 
-/// An export shows what a sheet looks like; an import takes an edited one.
+/// Removes the examples of imports: the example of an export shows what a sheet looks like, and an import takes an
+/// edited export.
 fn without_sheets(document: &mut Value) {
     each_body(document, "requestBody", &mut |media| {
         if media.get("example").is_some_and(Value::is_string) {
@@ -50,7 +51,7 @@ fn to_schema(media: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
     let Some(own) = own.filter(|_| media.contains_key("example")) else {
         return;
     };
-    // A page shows the example of its entries.
+    // A page needs no example if the schema of its entries has one.
     let of_entry = entry(media, schemas).and_then(|entry| schemas.get(entry));
     let is_shown = of_entry.is_some_and(|entry| entry["examples"].is_array());
     if let (Some(schema), Some(example)) = (schemas.get_mut(&own), media.remove("example"))
@@ -61,7 +62,7 @@ fn to_schema(media: &mut Map<String, Value>, schemas: &mut Map<String, Value>) {
     }
 }
 
-/// The schema of the entries, if the body is a page of a list.
+/// Returns the schema of the entries, if the body is a page of a list.
 fn entry<'a>(media: &Map<String, Value>, schemas: &'a Map<String, Value>) -> Option<&'a str> {
     let name = media.get("schema").and_then(schema_name)?;
     let items = schemas.get(name).filter(|_| name.ends_with("Page"))?;

@@ -43,7 +43,7 @@ fn patch_of(row: &str) -> String {
     format!("{row}Patch")
 }
 
-/// Whether a description says no more than the field's name: `The postal code.`
+/// Whether a description says no more than the field's name, such as `The postal code.`
 fn repeats(name: &str, about: &str) -> bool {
     let own = about
         .trim_end_matches('.')
@@ -86,7 +86,7 @@ fn share_fields(schemas: &mut Map<String, Value>) {
     schemas.extend(shared);
 }
 
-/// `NextCursor` of `next_cursor`.
+/// Converts a field's name to a type name: `next_cursor` to `NextCursor`.
 fn type_name(field: &str) -> String {
     let words = field.split('_').map(|word| {
         let (first, rest) = word.split_at(word.len().min(1));

@@ -1,4 +1,5 @@
-//! The schemas of Vapi's messages and their responses, as far as Ringbook uses them, with examples.
+//! Adds the schemas of Vapi's messages and their responses, with examples. The schemas contain only the fields that
+//! Ringbook uses.
 //!
 //! Vapi adds fields and types at any time, so additional fields are allowed and only the type is required.
 
@@ -18,7 +19,7 @@ const KINDS: &[MessageType] = &[
     kind(
         "VapiEndOfCallReport",
         &["end-of-call-report"],
-        "The call ended; this is the report. It is decided and recorded, and contacts are notified.",
+        "The report of an ended call. Ringbook decides and records it, and notifies contacts.",
         "VapiNothing",
     ),
     kind(
@@ -173,7 +174,7 @@ pub fn add_schemas(schemas: &mut Schemas) {
     }
 }
 
-/// Examples of messages and of their responses, by message type.
+/// Returns examples of messages and of their responses, by message type.
 pub fn examples() -> (Value, Value) {
     let (mut messages, mut answers) = (Map::new(), Map::new());
     for kind in KINDS {
@@ -227,7 +228,7 @@ fn call() -> Value {
     object("The call that a message belongs to.", &[], fields)
 }
 
-/// The fields of a kind of message.
+/// Returns the fields of a kind of message.
 fn own_fields(schema: &str) -> Value {
     let turns = json!({"type": "array", "description": "What was said, in turns.", "items": {
         "type": "object", "properties": {
@@ -248,7 +249,7 @@ fn own_fields(schema: &str) -> Value {
             "endedReason": text("Why the call ended; Vapi has over 600 values."),
             "startedAt": text("When it was picked up, RFC 3339."),
             "endedAt": text("When it ended, RFC 3339."),
-            "durationMs": {"type": "number", "minimum": 0, "description": "How long it took, in milliseconds."},
+            "durationMs": {"type": "number", "minimum": 0, "description": "The duration in milliseconds."},
             "cost": {"type": "number", "description": "What Vapi charges for the call, in US dollars."},
             "summary": text("Vapi's summary, if `analysis` has none."),
             "analysis": {"type": "object", "description": "Vapi's analysis. `structuredData` is what fact mappings read.", "properties": {
@@ -274,7 +275,7 @@ fn own_fields(schema: &str) -> Value {
             "toolCallList": {"type": "array", "description": "The tools to run.", "items": tool_call},
         }),
         "VapiHandoffDestinationRequest" => json!({
-            "parameters": {"type": "object", "description": "What the model gave.", "properties": {
+            "parameters": {"type": "object", "description": "The model's values.", "properties": {
                 "destination": text("The requested destination."), "reason": text("Why."),
             }},
         }),
@@ -335,13 +336,13 @@ fn answer(name: &str) -> Value {
             json!({"destination": number, "error": error}),
         ),
         "VapiDocuments" => object(
-            "What we know.",
+            "The documents.",
             &["documents"],
             json!({
-                "documents": {"type": "array", "description": "The nearest first.", "items": {
+                "documents": {"type": "array", "description": "Best match first.", "items": {
                     "type": "object", "required": ["content", "similarity"], "properties": {
                         "content": text("The text."), "uuid": text("Its id."),
-                        "similarity": {"type": "number", "minimum": 0, "maximum": 1, "description": "How near it is to the question."},
+                        "similarity": {"type": "number", "minimum": 0, "maximum": 1, "description": "How well it fits the question."},
                     },
                 }},
             }),
