@@ -1,5 +1,5 @@
-//! Creates a case from feedback: from then on the rules must decide the call as the feedback says. If they do not do so
-//! yet, the case waits in a change set for the rule that corrects the decision.
+//! Creates a case from feedback: from then on the rules must decide the call as the feedback says. If the rules do not
+//! do so yet, the case waits in a change set for the rule that corrects the decision.
 
 use std::sync::Arc;
 
@@ -109,7 +109,7 @@ impl FeedbackCasesApi {
 }
 
 impl FeedbackCasesApi {
-    /// Opens a change set that holds the case.
+    /// Opens a change set that contains the case.
     async fn in_new_set(
         &self,
         caller: &Caller,
@@ -140,7 +140,8 @@ impl FeedbackCasesApi {
     }
 }
 
-/// Builds the case on another thread, because scripts may be slow. Returns whether the rulebook decides so.
+/// Builds the case on another thread, because scripts may be slow. Also returns whether the rulebook already decides as
+/// the case expects.
 async fn made(
     state: &AdminState,
     loaded: &LoadedRulebook,

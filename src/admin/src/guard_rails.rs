@@ -1,6 +1,6 @@
 //! Guard rails: limits beyond which a publish waits for a second person's approval.
 //!
-//! They are not rule rows: an editor who could change them with the prices could lift them in the same change.
+//! Guard rails are not rule rows, because an editor could then change prices and lift the guard rails in one change.
 
 use poem_openapi::param::Header;
 use poem_openapi::{Object, OpenApi};
@@ -21,7 +21,7 @@ use web::problem::{FieldFault, Problem};
 
 pub struct GuardRailsApi(pub AdminState);
 
-/// Limits beyond which a publish waits for a second person's approval; an omitted field is no limit.
+/// Limits beyond which a publish waits for a second person's approval; an omitted field sets none.
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
@@ -32,7 +32,7 @@ pub struct GuardRails {
     highest_price: Option<Money>,
     /// No price changes by more than this, in percent, in one publish.
     largest_change_percent: Option<Rate>,
-    /// Rises with every change; 0 before the first. Send it when you change them.
+    /// Rises with every change; 0 before the first. Send it with a change.
     version: Option<i64>,
 }
 
@@ -95,7 +95,7 @@ impl GuardRailsApi {
         let row = guard_rails::Model::of(rulebook_id, &guards, version, self.0.clock.now());
         let write = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
-                // A concurrent publish uses the old ones or starts again.
+                // The lock makes a concurrent publish use the old guard rails or start again.
                 rulebooks::locked_head(tx, row.rulebook_id).await?;
                 guard_rails::write(tx, row).await
             })
@@ -108,7 +108,7 @@ impl GuardRailsApi {
     }
 }
 
-/// The limits, unless they contradict each other.
+/// Validates the limits. They must not contradict each other.
 fn checked(body: &GuardRails) -> Result<Limits, Problem> {
     let mut faults = Vec::new();
     let mut fault = |pointer: &str, detail: &str| faults.push(FieldFault::new(pointer, "invalid_value", detail));
@@ -117,7 +117,7 @@ fn checked(body: &GuardRails) -> Result<Limits, Problem> {
         ("/highest_price", body.highest_price),
     ] {
         if price.is_some_and(|price| price.minor() < 0) {
-            fault(pointer, "A price is not below 0.00.");
+            fault(pointer, "A price cannot be below 0.00.");
         }
     }
     if body
@@ -131,7 +131,7 @@ fn checked(body: &GuardRails) -> Result<Limits, Problem> {
         .largest_change_percent
         .is_some_and(|percent| percent.decimal().is_sign_negative())
     {
-        fault("/largest_change_percent", "A change in percent has no sign: 0 or more.");
+        fault("/largest_change_percent", "A change in percent must be 0 or more.");
     }
     if !faults.is_empty() {
         return Err(Problem::unprocessable(faults));

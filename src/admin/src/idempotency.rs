@@ -1,8 +1,8 @@
-//! Idempotency keys: a request that is sent twice is done once.
+//! Handles idempotency keys: a request that is sent twice is done once.
 //!
-//! Key and response are written in the transaction of the effect, so that there is never one without the other. A rejected
-//! request had no effect and may be retried. The response is encrypted, because it may contain a secret that is shown once.
-//! It is stored for a day.
+//! Key and response are written in the transaction of the effect, so that all of them are stored or none. A rejected
+//! request had no effect and may be retried. The response is encrypted, because it may contain a secret that is shown
+//! once. It is stored for a day.
 //!
 //! ```text
 //! let claim = match once.begin(&state, &caller, rulebook_id).await? { Begun::Again(answer) => return Ok(answer), Begun::Go(claim) => claim };
@@ -37,7 +37,7 @@ use store::idempotency_keys;
 use web::problem::{Code, Problem};
 
 pub const HEADER: &str = "Idempotency-Key";
-/// The header of a repeated response.
+/// The header that marks a repeated response.
 pub const REPLAYED: &str = "Idempotent-Replayed";
 /// How long a response is stored.
 const RETENTION: TimeDelta = TimeDelta::hours(24);
@@ -58,16 +58,16 @@ struct KeyedRequest {
 
 /// Whether a request must be done.
 pub enum Begun<T> {
-    /// It is new.
+    /// The request is new.
     Go(Claim),
-    /// It was done before: its response.
+    /// The request was done before. This is its response.
     Again(IdempotentResponse<T>),
 }
 
-/// The right to do a request. Call [`Claim::take`] in the transaction that does it.
+/// The right to execute a request. Call [`Claim::take`] in the transaction that executes it.
 pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
 
-/// A response as it is stored: its row id, its status and its encrypted body. `None` without an idempotency key.
+/// A response in its stored form: row id, status and encrypted body. `None` without an idempotency key.
 pub struct SealedResponse(Option<(Uuid, u16, Vec<u8>)>);
 
 /// Why a response cannot be stored.
@@ -94,7 +94,7 @@ impl<P> From<AnswerError> for Fails<P> {
 }
 
 impl Once {
-    /// Whether the request was done before.
+    /// Checks whether the request was done before.
     ///
     /// # Errors
     /// If another request was done under this key, or the database fails.
@@ -123,10 +123,11 @@ impl Once {
         Ok(Begun::Go(Claim(Some(Box::new((row, state.key.clone()))))))
     }
 
-    /// The response of a concurrent duplicate, after [`Claim::take`] returned false.
+    /// Returns the response of a concurrent duplicate, after [`Claim::take`] returned false.
     ///
     /// # Errors
-    /// If it was another request, or if there is no response after all; then the request may be retried.
+    /// If another request was done under this key, or if no response is stored after all. In the second case the client
+    /// may retry.
     pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<IdempotentResponse<T>, Problem> {
         let found = self.found(state, caller).await?;
         found.ok_or_else(|| {
@@ -135,7 +136,7 @@ impl Once {
         })
     }
 
-    /// The stored response of the key, if there is one.
+    /// Returns the stored response of the key, if there is one.
     ///
     /// # Errors
     /// If another request was done under this key, or the database fails.
@@ -166,8 +167,8 @@ impl Once {
 }
 
 impl Claim {
-    /// Takes the key, first in the transaction. False when another request has done it: roll back and respond with
-    /// [`Once::again`].
+    /// Claims the key. Call it before all other writes of the transaction. If it returns false, another request has
+    /// claimed the key: roll back and respond with [`Once::again`].
     ///
     /// # Errors
     /// If the database fails.
@@ -193,7 +194,7 @@ impl Claim {
 }
 
 impl SealedResponse {
-    /// Writes the response, in the transaction of the effect.
+    /// Writes the response. Call it in the transaction of the effect.
     ///
     /// # Errors
     /// If the database fails.
@@ -206,7 +207,7 @@ impl SealedResponse {
 }
 
 impl Claim {
-    /// Takes the key and writes the response, if the response is known before the effect.
+    /// Returns a function that claims the key and writes the response, for a response that is known before the effect.
     ///
     /// # Errors
     /// If it cannot be encrypted.
@@ -240,7 +241,7 @@ pub struct IdempotentResponse<T> {
 }
 
 impl<T: IntoResponse> IdempotentResponse<T> {
-    /// A response that can be stored and sent.
+    /// Converts a response to the form that is stored and sent.
     ///
     /// # Errors
     /// If the body is not UTF-8. A JSON body always is.
@@ -281,7 +282,7 @@ impl<T: ApiResponse> ApiResponse for IdempotentResponse<T> {
         for response in &mut meta.responses {
             response.headers.push(MetaHeader {
                 name: REPLAYED.to_owned(),
-                description: Some("`true` on a repeated response, under the same `Idempotency-Key`.".to_owned()),
+                description: Some("`true` if it repeats the response to this `Idempotency-Key`.".to_owned()),
                 required: false,
                 deprecated: false,
                 schema: bool::schema_ref(),
@@ -318,7 +319,7 @@ impl<'a> ApiExtractor<'a> for Once {
         self.0.as_ref().map(|asked| &asked.key)
     }
 
-    /// Reads the body for its hash and puts it back for the operation.
+    /// Reads the body to hash it, and puts the body back for the operation.
     async fn from_request(
         request: &'a Request,
         body: &mut RequestBody,
@@ -341,7 +342,7 @@ impl<'a> ApiExtractor<'a> for Once {
         })?;
         let mut hash = Sha256::new();
         let (path, query) = (request.original_uri().path(), request.original_uri().query());
-        // A dry run has the same hash as its request.
+        // A dry run has the same hash as the request without `dry_run`.
         let query = query.into_iter().flat_map(|query| query.split('&'));
         let query: Vec<_> = query.filter(|pair| !dry_run::is_named_by(pair)).collect();
         hash.update(format!("{} {path}?{}\n", request.method(), query.join("&")));

@@ -1,4 +1,4 @@
-//! Inbound SMS messages to our numbers.
+//! Lists inbound SMS messages.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi};
@@ -27,12 +27,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "meaning",
             kind: FilterType::Choice(&["stop", "start"]),
-            doc: "Whether it stops or starts messages to its number.",
+            doc: "Whether it stops or starts messages to its sender.",
         },
     ],
 };
 
-/// The operation.
+/// The operation that lists inbound SMS messages.
 pub struct InboundSmsMessagesApi(pub AdminState);
 
 /// An inbound SMS message; ids are time-ordered.

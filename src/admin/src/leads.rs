@@ -1,4 +1,4 @@
-//! Leads: callers to call back, the contacts that were notified, and who acknowledged them.
+//! Serves leads: callers to call back, with the notified contacts and the person who acknowledged the lead.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::param::Path;
@@ -35,7 +35,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "call_id",
             kind: FilterType::Text,
-            doc: "Of one call, by its id.",
+            doc: "The call's id.",
         },
         Filter {
             name: "priority",
@@ -130,7 +130,7 @@ const COLUMNS: &[&str] = &[
     "updated_at",
 ];
 
-/// The operations.
+/// The operations on leads.
 pub struct LeadsApi(pub AdminState);
 
 /// A caller to call back; ids are time-ordered.
@@ -217,7 +217,7 @@ pub struct Acknowledgement {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Sla {
-    /// The deadline to acknowledge it. If `sla_seconds` is 0: before it went to the next contact.
+    /// The deadline to acknowledge it. If `sla_seconds` is 0: when it goes to the next contact.
     due_at: DateTime<Utc>,
     /// Whether it was acknowledged in time; absent while it still can be.
     kept: Option<bool>,
@@ -398,7 +398,7 @@ impl LeadsApi {
         let (kept, call_id) = (claim.seal(&answer)?, row.call_id.clone());
         let done = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
-                // Somebody else was first, under this key or another; who it was is read below.
+                // If somebody else was first, under this key or another, the code below reads who it was.
                 if !claim.take(tx).await? {
                     return Ok(false);
                 }
@@ -430,7 +430,7 @@ const ACKNOWLEDGED: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook
 pub(super) const NOT_ACKNOWLEDGED: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
                          = leads.call_id AND e.acknowledged_at IS NOT NULL)";
 
-/// The person who takes the lead, from the body or the API key.
+/// Returns the person who acknowledges the lead, from the body or the API key.
 fn taker(body: Taking, is_contact: impl Fn(&str) -> bool, caller: &Caller) -> Result<Taker, Problem> {
     let by = match (body.contact, body.by.map(|by| by.trim().to_owned())) {
         (Some(_), Some(_)) => {
@@ -452,7 +452,7 @@ fn taker(body: Taking, is_contact: impl Fn(&str) -> bool, caller: &Caller) -> Re
     })
 }
 
-/// The escalation after the lead is acknowledged.
+/// Returns the escalation as it is after the lead is acknowledged.
 fn taken(
     before: Option<escalations::Model>,
     (rulebook_id, id): (Uuid, Uuid),
@@ -488,8 +488,8 @@ pub(super) fn is_late(row: &leads::Model, handed_on: Option<&escalations::Model>
     sla(row, handed_on, now).is_some_and(|sla| sla.kept == Some(false))
 }
 
-/// The deadline to acknowledge a lead, and whether it was met. With an SLA of 0 seconds it is due before it goes to the
-/// next contact.
+/// Returns the deadline to acknowledge a lead, and whether it was met. With an SLA of 0 seconds, the deadline is the
+/// time at which the lead goes to the next contact.
 fn sla(row: &leads::Model, handed_on: Option<&escalations::Model>, now: DateTime<Utc>) -> Option<Sla> {
     let due_at = row.due_at?;
     let grace = handed_on

@@ -2,12 +2,12 @@
 //!
 //! [`auth`] authenticates and authorizes. [`body`], [`versions`] and [`list`] parse requests; [`parameters`] reports
 //! parameters that cannot be parsed. [`idempotency`] runs a repeated request once. [`middleware`] is the middleware of
-//! every operation: dry runs ([`dry_run`]), ETags, `Accept`. [`rule_rows`] has the operations that all kinds of rule
-//! rows share, and [`resources`] names the kinds. [`document`] turns poem-openapi's output into the published document.
-//! Each other file is one resource.
+//! every operation: it handles dry runs ([`dry_run`]), ETags and `Accept`. [`rule_rows`] has the operations that all
+//! kinds of rule rows share, and [`resources`] names the kinds. [`document`] turns poem-openapi's output into the
+//! published document. Each other file is one resource.
 //!
-//! Every change of the rules goes through `revisions::publish`, in its own task: a disconnecting client must not
-//! cancel a transaction halfway.
+//! Every change of the rules goes through `revisions::publish`, in its own task, so that a client that disconnects
+//! cannot cancel a transaction halfway.
 
 mod api_document;
 pub mod api_key_format;

@@ -1,4 +1,4 @@
-//! Lint findings of a revision: rules that compile but cannot work as intended.
+//! Reports lint findings of a revision: rules that compile but cannot work as intended.
 
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
@@ -40,9 +40,9 @@ pub struct LintFinding {
     resource: String,
     /// The row's code.
     code: String,
-    /// The field, as `condition` or `names/fr`; empty for the whole row.
+    /// The field, such as `names/fr`; empty for the whole row.
     column: String,
-    /// A short fixed code, as `never_true`.
+    /// A fixed code, such as `never_true`.
     problem: String,
     /// A sentence: what is wrong.
     text: String,
@@ -88,9 +88,9 @@ pub struct LintReport {
 impl LintApi {
     /// Lint a rulebook
     ///
-    /// Reports rules that are never reached or whose condition never holds, two rules with the same condition and
-    /// different results, words and postal codes that another row matches first, unused rows, expired adjustments,
-    /// missing translations, and rows that no call has matched for `days` days.
+    /// Reports rules that are never reached or never match, two rules with the same condition and different results,
+    /// words and postal codes that another row matches first, unused rows, expired adjustments, missing translations,
+    /// and rows that no call has matched for `days` days.
     #[oai(path = "/lint", method = "get")]
     async fn lint_rulebook(
         &self,
@@ -107,7 +107,7 @@ impl LintApi {
         let rulebook = self.0.at(&loaded, revision.0).await?;
         let usage = match revision.0 {
             None => rule_hits::usage(&self.0, loaded.rulebook_id, days).await?,
-            // The matches of an older revision say nothing about now.
+            // Recent matches say nothing about an older revision.
             Some(_) => None,
         };
         let now = self.0.clock.now();

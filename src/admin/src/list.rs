@@ -1,5 +1,5 @@
-//! Lists: page size, cursor, sort order and filters, parsed by the list's [`ListSpec`]. Unknown parameters are
-//! rejected. The same spec documents the parameters.
+//! Parses the parameters of lists by the list's [`ListSpec`]: page size, cursor, sort order and filters. Unknown
+//! parameters are rejected. The same spec documents the parameters.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ pub const DEFAULT_LIMIT: u64 = 50;
 /// Maximum number of rows per page.
 pub const MAX_LIMIT: u64 = 200;
 
-/// Filters on values that are masked for viewers: a caller who can filter by a number can guess it digit by digit.
-/// `document::lists` lists all other filters.
+/// Filters on values that are masked for viewers: a caller who can filter by a number can guess it digit by digit. A
+/// test in `document::lists` lists all other filters.
 const MASKED_FILTERS: [&str; 4] = ["analysis", "customer_number", "from_number", "words"];
 
 /// Whether a filter reveals values that are masked for viewers.
@@ -80,7 +80,7 @@ pub enum FilterType {
 
 /// A parsed filter value.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "each holds what its kind says")]
+#[expect(missing_docs, reason = "each variant contains a value of the type in its name")]
 pub enum FilterValue {
     Text(String),
     Id(Uuid),
@@ -114,7 +114,7 @@ pub struct ListQuery {
     days: Days,
 }
 
-/// The current date and the time zone of its days.
+/// A time zone, and the current date in this time zone.
 #[derive(Clone, Copy, Debug)]
 struct Days {
     zone: Tz,
@@ -122,7 +122,7 @@ struct Days {
 }
 
 impl Days {
-    /// The days of the rulebook in the path, or in the filter `rulebook`, else of the rulebook `default`.
+    /// Uses the time zone of the rulebook in the path or in the filter `rulebook`, or else of the rulebook `default`.
     async fn of(request: &Request, pairs: &[(String, String)]) -> Self {
         let state = request.data::<AdminState>();
         let mut days = Self {
@@ -155,7 +155,7 @@ impl Days {
         days
     }
 
-    /// The instant at which the day begins or ends.
+    /// Returns the instant at which the day begins or ends.
     fn instant(self, value: &str, is_end: bool) -> Option<DateTime<Utc>> {
         let date = date(value, self.today)?;
         let date = if is_end { date.succ_opt()? } else { date };
@@ -208,7 +208,7 @@ fn wrong(name: &str, code: &str, detail: String) -> FieldFault {
 }
 
 impl ListQuery {
-    /// The query without these parameters, which the operation itself parses.
+    /// Removes these parameters from the query, because the operation itself parses them.
     #[must_use]
     pub fn besides(mut self, names: &[&str]) -> Self {
         self.pairs.retain(|(name, _)| !names.contains(&name.as_str()));
@@ -258,10 +258,10 @@ impl ListQuery {
         let masked = listing.filters.keys().find(|name| is_masked(name));
         if let Some(name) = masked.filter(|_| self.hide.is_on()) {
             let detail =
-                format!("`{name}` filters by a value that is masked for viewers: use a key with the role `editor`.");
+                format!("`{name}` filters by a value that is masked for viewers: use a key with another role, such as `editor`.");
             return Err(Problem::new(Code::Forbidden, detail));
         }
-        // A cursor belongs to the order of its list.
+        // A cursor is valid only for the same list, sort order and filters.
         if let Some(cursor) = cursor {
             listing.after = Some(place(cursor, &listing.mark)?);
         }
@@ -363,12 +363,12 @@ fn wanted(filter: &Filter, value: &str, days: Days) -> Result<FilterValue, Field
     }
 }
 
-/// A hint ends with a question mark, a sentence without one with a full stop.
+/// Returns the hint, which ends with a question mark, or a full stop if there is no hint.
 fn ended(hint: &str) -> &str {
     if hint.is_empty() { "." } else { hint }
 }
 
-/// Whether it has the form of a cursor; its content is checked once the list is known.
+/// Whether a text has the form of a cursor. The content is checked later, when sort order and filters are known.
 fn is_cursor(text: &str) -> bool {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=2_000).contains(&text.len()) && text.bytes().all(is_base64)
@@ -388,7 +388,8 @@ fn foreign_cursor() -> Problem {
     Problem::fault("cursor", "invalid_value", detail)
 }
 
-/// Condition for a boolean column. It has no parameter: a planner chooses a partial index only by a constant condition.
+/// Builds a condition for a boolean column. It has no parameter, because a query planner uses a partial index only for
+/// a constant condition.
 #[must_use]
 pub fn flag(column: &str, is_set: bool) -> SimpleExpr {
     Expr::cust(if is_set {
@@ -398,15 +399,15 @@ pub fn flag(column: &str, is_set: bool) -> SimpleExpr {
     })
 }
 
-/// Condition for a column in which almost all rows have the value `usual`. Another value adds the constant condition of
-/// the partial index on the other rows.
+/// Builds a condition for a column in which almost all rows have the value `usual`. For another value it adds the
+/// constant condition of the partial index on the other rows.
 #[must_use]
 pub fn is_value<C: ColumnTrait>(column: C, usual: &str, value: &str) -> Condition {
     let other = (value != usual).then(|| Expr::cust(format!("{} <> '{usual}'", column.as_str())));
     Condition::all().add(column.eq(value)).add_option(other)
 }
 
-/// 422: a filter's pattern has too many parts.
+/// The 422 problem for a filter that has too many parts.
 #[must_use]
 pub fn too_large(name: &str) -> Problem {
     Problem::fault(name, "too_large", format!("`{name}` has too many parts."))
@@ -422,7 +423,7 @@ impl Listing {
         Ok(())
     }
 
-    /// The string value of a filter.
+    /// Returns the string value of a filter.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.filters.get(name) {
@@ -431,7 +432,7 @@ impl Listing {
         }
     }
 
-    /// The id value of a filter.
+    /// Returns the id value of a filter.
     #[must_use]
     pub fn id(&self, name: &str) -> Option<Uuid> {
         match self.filters.get(name) {
@@ -440,7 +441,7 @@ impl Listing {
         }
     }
 
-    /// The instant value of a filter.
+    /// Returns the instant value of a filter.
     #[must_use]
     pub fn time(&self, name: &str) -> Option<DateTime<Utc>> {
         match self.filters.get(name) {
@@ -449,7 +450,7 @@ impl Listing {
         }
     }
 
-    /// The boolean value of a filter.
+    /// Returns the boolean value of a filter.
     #[must_use]
     pub fn boolean(&self, name: &str) -> Option<bool> {
         match self.filters.get(name) {
@@ -458,7 +459,7 @@ impl Listing {
         }
     }
 
-    /// The number value of a filter.
+    /// Returns the number value of a filter.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<i64> {
         match self.filters.get(name) {
@@ -467,7 +468,7 @@ impl Listing {
         }
     }
 
-    /// The object value of a filter.
+    /// Returns the object value of a filter.
     #[must_use]
     pub fn object(&self, name: &str) -> Option<&Value> {
         match self.filters.get(name) {
@@ -476,7 +477,7 @@ impl Listing {
         }
     }
 
-    /// Sort value and id of the last row of the previous page, for a list sorted by time.
+    /// Returns the sort value and the id of the last row of the previous page, for a list sorted by time.
     pub fn after_time(&self) -> Result<Option<(DateTime<Utc>, String)>, Problem> {
         let read = |(by, id): &(Value, String)| {
             let at = by.as_str().and_then(|at| at.parse().ok()).ok_or_else(foreign_cursor)?;
@@ -485,7 +486,7 @@ impl Listing {
         self.after.as_ref().map(read).transpose()
     }
 
-    /// Id of the last row of the previous page, for a list sorted by id.
+    /// Returns the id of the last row of the previous page, for a list sorted by id.
     pub fn after_id(&self) -> Result<Option<Uuid>, Problem> {
         let read = self
             .after
@@ -494,7 +495,7 @@ impl Listing {
         read.transpose()
     }
 
-    /// The rows of a list sorted by id: one more than `limit` if there is a next page.
+    /// Reads the rows of a list sorted by id: one more than `limit` if there is a next page.
     pub async fn rows_by_id<E>(
         &self,
         db: &DatabaseConnection,
@@ -514,7 +515,7 @@ impl Listing {
         Ok(page::rows(db, select, sorting, after, self.limit).await?)
     }
 
-    /// Builds the page from the rows, which are one more than `limit` if there is a next page; `place` returns a row's sort
+    /// Builds the page. `rows` has one row more than `limit` if there is a next page. `place` returns a row's sort
     /// value and id.
     pub fn page<M, T>(
         &self,
@@ -548,7 +549,8 @@ impl Listing {
         self.page(rows, |row| (row.0.clone(), row.1.clone()), |row| row.2)
     }
 
-    /// Whether a row as JSON matches every filter: its field equals the value, or is a list that contains it.
+    /// Whether a row as JSON matches every filter. A field matches if it equals the filter's value or is a list that
+    /// contains the value.
     #[must_use]
     pub fn keeps(&self, row: &Value) -> bool {
         let equals = |value: &Value, wanted: &FilterValue| match (value, wanted) {
@@ -622,7 +624,7 @@ mod tests {
         ] {
             assert_eq!(at(name, value), instant, "{name}={value}");
         }
-        // Daylight saving time began at midnight there.
+        // In São Paulo, daylight saving time began at midnight of that day.
         let days = Days {
             zone: Tz::America__Sao_Paulo,
             ..montreal()

@@ -1,7 +1,7 @@
-//! Lists as spreadsheets: for `Accept: text/csv`, all rows that match the filters of a list, in one response.
+//! Serves lists as spreadsheets: for `Accept: text/csv`, one response contains all rows that match the filters.
 //!
-//! A cell never begins a formula ([`sheet::plain_cell`]). Values that viewers may not see are masked here, by the schema of
-//! the rows; [`super::masking::answer`] skips such a response, because a cell alone does not show what its digits are.
+//! No cell is a formula ([`sheet::plain_cell`]). This module masks values that viewers may not see, by the schema of
+//! the rows. [`super::masking::answer`] skips these responses, because a cell alone does not show what its digits mean.
 
 use poem::http::header;
 use poem::{FromRequest, IntoResponse, Request, RequestBody, Response};
@@ -96,7 +96,7 @@ pub struct Gathering<'a> {
 }
 
 impl<'a> Gathering<'a> {
-    /// A collector for a list; `columns` are JSON pointers without the first slash.
+    /// Creates a collector for a list. `columns` are JSON pointers without the first slash.
     pub fn of(
         caller: &'a Caller,
         wants: &WantsCsv,
@@ -115,7 +115,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Adds a page. Returns `None` if the next page is needed too; `listing` is then advanced to it.
+    /// Adds a page. Returns `None` if the next page is needed too; `listing` then selects the next page.
     ///
     /// # Errors
     /// 422 if there are too many rows.
@@ -130,7 +130,7 @@ impl<'a> Gathering<'a> {
         lines.extend(lines_of(self.caller, self.columns, &page.items));
         if lines.len() > MAX_ROWS {
             let detail =
-                format!("A spreadsheet has room for {MAX_ROWS} rows: ask for less, as with `since` and `until`.");
+                format!("A spreadsheet has room for {MAX_ROWS} rows: request fewer, for example with `since`.");
             return Err(Problem::fault("since", "too_large", detail));
         }
         if let Some(cursor) = page.next_cursor {
@@ -143,7 +143,7 @@ impl<'a> Gathering<'a> {
 }
 
 impl ListSheet {
-    /// A spreadsheet of items that are all in memory; `columns` are JSON pointers without the first slash.
+    /// Builds a spreadsheet from items in memory. `columns` are JSON pointers without the first slash.
     ///
     /// # Errors
     /// 500 if it cannot be written.
@@ -165,7 +165,7 @@ impl ListSheet {
     }
 }
 
-/// A line for each item, masked for the caller by the schema of its type.
+/// Returns a line for each item. Values are masked for the caller by the schema of the item's type.
 fn lines_of<T: ToJSON + Type>(caller: &Caller, columns: &[&str], items: &[T]) -> Vec<Vec<String>> {
     let items = items.iter().filter_map(ToJSON::to_json);
     items

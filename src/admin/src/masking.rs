@@ -1,8 +1,8 @@
 //! Masks phone numbers for callers who may not read them.
 //!
-//! Views mask the fields that hold numbers. [`answer`] masks every response again, so that a forgotten field cannot leak
-//! one. Ids, codes and counts stay unmasked only if the document's schemas declare them, never because a field in a
-//! caller's data has such a name.
+//! Each operation masks the fields that contain numbers. [`answer`] masks every response again, so that a forgotten
+//! field cannot leak a number. Ids, codes and counts stay unmasked only if the document's schemas declare them, never
+//! because a field in a caller's data has such a name.
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -35,7 +35,7 @@ const MAX_ALTERNATIVES_DEPTH: usize = 6;
 /// A list of at least this many single digits may be a spelled-out phone number.
 const MIN_SPELLED_DIGITS: usize = 7;
 
-/// Whether numbers are masked in the response to a request; known once its key is read.
+/// Whether numbers are masked in the response to a request. This is known once the request's key is read.
 #[derive(Debug, Clone, Default)]
 pub struct HideNumbers(Arc<OnceLock<bool>>);
 
@@ -56,7 +56,7 @@ impl HideNumbers {
 #[derive(Debug, Clone, Copy)]
 pub struct AlreadyMasked;
 
-/// A phone number, masked if needed for this caller.
+/// Masks a phone number, if this caller may not see it.
 #[must_use]
 pub fn number(caller: &Caller, number: Option<String>) -> Option<String> {
     number.map(|number| {
@@ -84,7 +84,7 @@ pub fn json(caller: &Caller, value: Value) -> Value {
     }
 }
 
-/// A value of one of the document's schemas, masked if needed for this caller.
+/// Same as [`json`], for a value of one of the document's schemas.
 #[must_use]
 pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
     if caller.is_masked() {
@@ -94,8 +94,8 @@ pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
     }
 }
 
-/// A whole response, masked if needed. This includes problems, which may contain rows. `schema` is the document's schema of
-/// the response. Responses that are neither JSON nor text mask their numbers themselves.
+/// Masks a whole response, if needed. This includes problems, which may contain rows. `schema` is the document's schema
+/// of the response. Responses that are neither JSON nor text mask their numbers themselves.
 pub async fn answer(hide: &HideNumbers, schema: Option<&'static Value>, mut response: Response) -> Response {
     let kind = response.content_type().unwrap_or_default().to_owned();
     let is_problem = kind.starts_with(payload::MEDIA_TYPE);
@@ -127,7 +127,8 @@ pub async fn answer(hide: &HideNumbers, schema: Option<&'static Value>, mut resp
     response
 }
 
-/// Masks a spreadsheet cell by cell, because two adjacent prices are not a phone number. `None` if it cannot be parsed.
+/// Masks a spreadsheet cell by cell, because two adjacent prices are not a phone number. Returns `None` if the text
+/// cannot be parsed.
 fn sheet(text: &str) -> Option<String> {
     let (mark, rows) = match text.strip_prefix('\u{feff}') {
         Some(rows) => ("\u{feff}", rows),
@@ -232,7 +233,7 @@ impl ResponsePlace {
         self.declared.as_deref().is_some_and(is_lookup) || self.schemas.iter().any(has_form)
     }
 
-    /// Whether a number here stays: a count, a duration, a revision number.
+    /// Whether a number at this place stays unmasked, such as a count, a duration or a revision number.
     fn keeps_number(&self) -> bool {
         let is_number = |kind: &Value| kind == "integer" || kind == "number";
         let only_number = |schema: &&Value| match &schema["type"] {
@@ -272,7 +273,7 @@ fn members(object: Map<String, Value>, place: &ResponsePlace) -> Map<String, Val
     let members = object.into_iter().map(|(name, value)| {
         let member = place.property(&name);
         let shown = if member.declared.is_some() { name } else { scrub(&name) };
-        // Two numbers may look alike once they are masked.
+        // Two names may be equal once their numbers are masked.
         let mut unique = shown.clone();
         let mut count = 1;
         while !names.insert(unique.clone()) {

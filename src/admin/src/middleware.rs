@@ -1,4 +1,4 @@
-//! Middleware of every operation, driven by what the document declares for it.
+//! The middleware of every operation. It follows what the document declares for the operation.
 //!
 //! It rejects an `Accept` that the operation cannot serve (406), runs dry runs ([`dry_run`]), names the accepted media
 //! types when it rejects a body (415), masks phone numbers for viewers ([`masking`]), and answers 304 if the client has the
@@ -23,7 +23,7 @@ use web::conditional::{self, CachedTags, Keep};
 use web::problem::{Code, Problem};
 use web::{accept, catch_all};
 
-/// Paths whose responses clients must not cache, because they are about keys.
+/// Tags of operations whose responses clients must not cache, because these responses are about keys.
 const NEVER_CACHED: [&str; 4] = ["api-keys", "calendar-feeds", "secrets", "webhook-auth"];
 /// The media type of event streams, which have no end.
 const EVENT_STREAM: &str = "text/event-stream";
@@ -101,7 +101,7 @@ impl DeclaredOperation {
         };
         let good = responses().filter(|(status, _)| status.starts_with('2'));
         let mut gives: Vec<String> = good.flat_map(|(_, response)| kinds(&response["content"])).collect();
-        // JSON first: it wins if the client has no preference.
+        // JSON comes first, because the first media type is sent if the client has no preference.
         gives.sort_by_key(|kind| kind != "application/json");
         gives.dedup();
         let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -128,12 +128,12 @@ impl DeclaredOperation {
         Err(Problem::new(Code::NotAcceptable, detail))
     }
 
-    /// The schema that the document declares for this response.
+    /// Returns the schema that the document declares for this response.
     fn schema(&self, response: &Response) -> Option<&'static Value> {
         self.schemas.get(&response.status().as_u16()).copied()
     }
 
-    /// The header that names the accepted media types, for a response that rejects a body.
+    /// Returns the header that names the accepted media types, for a response that rejects a body.
     fn taking(&self, method: &Method) -> Option<(HeaderName, HeaderValue)> {
         let name = match *method {
             Method::PATCH => HeaderName::from_static("accept-patch"),

@@ -1,4 +1,4 @@
-//! Notices: problems that need a person's attention, each with what to do.
+//! Serves notices: problems that need a person's attention, each with what to do.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -43,7 +43,7 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operations.
+/// The operations on notices.
 pub struct NoticesApi(pub AdminState);
 
 /// A notice; ids are time-ordered.
@@ -72,7 +72,7 @@ pub struct Notice {
     last_at: DateTime<Utc>,
     /// When it was resolved.
     resolved_at: Option<DateTime<Utc>>,
-    /// Who resolved it; absent if it resolved itself.
+    /// Who resolved it; absent if automatic.
     resolved_by: Option<String>,
     /// Their comment.
     comment: Option<String>,
@@ -135,8 +135,8 @@ impl NoticesApi {
 
     /// Resolve a notice
     ///
-    /// Say what was done about it. A notice whose cause ended, as when Twilio responds again, is resolved
-    /// automatically. If it happens again, there is a new notice.
+    /// Say what was done about it. A notice is resolved automatically if its cause ends: Twilio responds again, for
+    /// example. A new cause raises a new notice.
     #[oai(path = "/:id/resolve", method = "post")]
     async fn resolve_notice(
         &self,
@@ -152,7 +152,8 @@ impl NoticesApi {
         if row.resolved_at.is_some() {
             return Err(over().into());
         }
-        // The comment is free text: it is stored only with the notice, where it can be deleted.
+        // The audit entry leaves out the comment. The comment is free text, so it is stored only with the notice, where
+        // it can be deleted.
         let told = (Some(json!({"resolved": false})), Some(json!({"resolved": true})));
         let what = ("resolve", "notices", &*row.id.to_string());
         let entry = audited_write::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);
@@ -175,7 +176,7 @@ impl NoticesApi {
 }
 
 impl NoticesApi {
-    /// The notice, if the caller may see it.
+    /// Finds a notice that the caller may see.
     async fn find(&self, caller: &Caller, id: Uuid) -> Result<notices::Model, Problem> {
         let found = notices::Entity::find()
             .filter(notices::Column::Id.eq(id))

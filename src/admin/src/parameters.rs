@@ -1,7 +1,7 @@
-//! Reports all unreadable parameters together, each by name.
+//! Reports all invalid parameters of a request together, each by name.
 //!
-//! It runs only after an operation could not parse its path, query or headers, so authentication comes first and
-//! valid requests pay nothing.
+//! It runs only after an operation could not parse its path, query or headers, so authentication comes first, and valid
+//! requests have no extra cost.
 
 use poem::http::{HeaderMap, Method, Uri};
 use poem::{Endpoint, Request, Response, Result};
@@ -12,7 +12,7 @@ use super::api_document;
 use super::body::validate;
 use web::problem::{FieldFault, Problem};
 
-/// Middleware that completes the problem of an unreadable parameter.
+/// Middleware that replaces the problem of one invalid parameter by a problem that lists all of them.
 pub async fn complete_problem<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> Result<Response>
 where
     E::Output: poem::IntoResponse,
@@ -38,7 +38,8 @@ struct RequestParts {
 }
 
 impl RequestParts {
-    /// `None` if the document allows what the operation rejects: then the operation's own message is used.
+    /// Returns the problem. It is `None` if the document allows what the operation rejects; then the client gets the
+    /// operation's own message.
     fn problem(&self) -> Option<Problem> {
         let (operation, in_path) = api_document::operation(&self.method, self.uri.path())?;
         let query: Vec<(String, String)> = pairs(self.uri.query().unwrap_or_default());

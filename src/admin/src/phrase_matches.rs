@@ -1,4 +1,4 @@
-//! Tries phrases on past calls, before they are in a rulebook. Nothing is stored.
+//! Tries phrases on past calls, before the phrases are in a rulebook. It stores nothing.
 
 use chrono::{DateTime, Days, Utc};
 use poem_openapi::{Object, OpenApi};
@@ -33,7 +33,7 @@ pub struct PhrasesToTry {
     /// The phrases, as in a concept.
     #[oai(validator(min_items = 1, max_items = 100))]
     phrases: Vec<String>,
-    /// The language whose word forms they match, as `en`; without one, words match exactly.
+    /// The language of their word forms, such as `en`; without one, words match exactly.
     #[serde(default)]
     language: Option<String>,
     /// How many days to look back, 1 to 400; by default 30.
@@ -90,7 +90,7 @@ struct PastCall {
 impl PhraseMatchesApi {
     /// Try phrases on past calls
     ///
-    /// In how many of the newest calls the caller said them, and in how many they would count by the current cues. Changes
+    /// Counts the newest calls in which the caller said them, and in which they count by the current cues. Changes
     /// nothing.
     #[oai(path = "/", method = "post")]
     async fn match_phrases(

@@ -1,7 +1,7 @@
 //! Retries a GET on the primary if the replica fails, so that clients do not notice the loss of the replica.
 //!
-//! The request is run again from the beginning, also if the replica is lost while the request waits. So this must wrap
-//! everything that reads from the database.
+//! The request is run again from the beginning, also if the replica is lost while the request waits. So this function
+//! must wrap everything that reads from the database.
 
 use poem::http::{self, Method, StatusCode};
 use poem::{Body, Endpoint, Request, RequestParts, Response, Result};
@@ -34,7 +34,7 @@ pub async fn answered<E: Endpoint<Output = Response>>(
     inner.call(again).await
 }
 
-/// A copy of the request; a GET has no body.
+/// Copies a GET request, which has no body.
 fn copy(request: &Request) -> Request {
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.method = request.method().clone();

@@ -1,7 +1,7 @@
-//! A rulebook's code and name, and whether it is archived.
+//! Reads and changes a rulebook's code and name, and whether the rulebook is archived.
 //!
 //! A renamed rulebook still accepts messages to its former code, so that no call is lost before Vapi knows the new URL.
-//! An archived rulebook accepts none; everything else stays.
+//! An archived rulebook accepts no messages, but keeps everything else.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Header;
@@ -40,7 +40,7 @@ pub struct RulebookProfile {
     archived: bool,
     /// Since when. Read-only.
     archived_at: Option<DateTime<Utc>>,
-    /// Rises with every change. Send it when you change it.
+    /// Rises with every change. Send it with a change.
     version: Option<i64>,
 }
 
@@ -87,7 +87,7 @@ impl ProfileApi {
         let before = profile(&row);
         let after = checked(body.0, &before, self.0.clock.now())?;
         if after.code != before.code && key.rulebook_id.is_some() {
-            let detail = "This key is for one rulebook only; it cannot rename it.";
+            let detail = "This key is for one rulebook only and cannot rename it.";
             return Err(Problem::new(Code::Forbidden, detail).into());
         }
         let entry = audited_write::entry(
@@ -126,7 +126,7 @@ fn profile(row: &rulebooks::Model) -> Profile {
     }
 }
 
-/// The profile for the audit log.
+/// Converts the profile for the audit log.
 fn audit_json(profile: &Profile) -> Value {
     json!({
         "code": profile.code,
@@ -136,10 +136,10 @@ fn audit_json(profile: &Profile) -> Value {
     })
 }
 
-/// The validated display name.
+/// Validates a display name, and returns it without surrounding spaces.
 ///
 /// # Errors
-/// 422 if it is not valid.
+/// 422 if the name is not valid.
 pub fn checked_name(name: &str) -> Result<String, Problem> {
     let name = name.trim();
     let is_plain = !name.is_empty() && !name.chars().any(char::is_control);
@@ -150,7 +150,7 @@ pub fn checked_name(name: &str) -> Result<String, Problem> {
     Err(Problem::fault("/name", "invalid_value", detail))
 }
 
-/// The validated profile that replaces `before`.
+/// Validates the profile that replaces `before`.
 fn checked(asked: RulebookProfile, before: &Profile, now: DateTime<Utc>) -> Result<Profile, Problem> {
     check_code(&asked.code).map_err(|problem| Problem::fault("/code", "invalid_value", problem.detail()))?;
     let is_renamed = asked.code != before.code;

@@ -1,5 +1,5 @@
-//! Passes rule changes from requests to the publisher, and turns its errors into problems that say what is wrong and
-//! where.
+//! Passes rule changes from requests to the publisher, and turns the publisher's errors into problems that say what is
+//! wrong and where.
 
 use std::sync::Arc;
 
@@ -64,13 +64,13 @@ async fn made(
 
 /// The outcome of a publish.
 pub enum PublishOutcome<T> {
-    /// It is live.
+    /// The change is live.
     Done(T),
-    /// It exceeds the guard rails and waits for approval.
+    /// The change exceeds the guard rails and waits for approval.
     Waits(Box<StoredChangeSet>),
 }
 
-/// The response parts for a waiting change set: the body, its URL and its ETag.
+/// Returns the parts of the response about a waiting change set: the body, the URL and the ETag.
 #[must_use]
 pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredChangeSet) -> (Json<ChangeSetState>, String, String) {
     let address = format!("/admin/v1/rulebooks/{rulebook}/change-sets/{}", stored.set.id);
@@ -102,10 +102,10 @@ pub async fn roll_back(
     held_or_finished(state, rulebook_id, task.await, &EditedRow::default()).await
 }
 
-/// The outcome of a publish task that the guard rails may hold.
+/// Converts the result of a publish task that the guard rails may hold back.
 ///
 /// # Errors
-/// As for [`finished`].
+/// The errors of [`finished`].
 pub async fn held_or_finished<T>(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -120,7 +120,7 @@ pub async fn held_or_finished<T>(
     }
 }
 
-/// The outcome of a publish task.
+/// Converts the result of a publish task.
 ///
 /// # Errors
 /// The publisher's error as a problem, or 500 if its task failed.
@@ -136,7 +136,7 @@ pub async fn finished<T>(
     }
 }
 
-/// The publisher's error as a problem, with the conflicting rows and the failed cases.
+/// Converts the publisher's error to a problem, with the conflicting rows and the failed cases.
 async fn refused(state: &AdminState, rulebook_id: Uuid, error: PublishError, about: &EditedRow) -> Problem {
     let told = match state.publisher.refusal(rulebook_id, &error).await {
         Ok(told) => told,
@@ -171,7 +171,7 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
             let detail = match errors.as_slice() {
                 [one] => one.detail.clone(),
                 many => format!(
-                    "The change has {} faults; `errors` lists each with its place.",
+                    "The change has {} errors; `errors` lists each with its place.",
                     many.len()
                 ),
             };
@@ -191,7 +191,7 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
                  request with the current head."
             ),
         ),
-        // Its response existed a moment ago: the request may be retried.
+        // The earlier response existed a moment ago, so the client may retry.
         error @ PublishError::DoneBefore => Problem::unavailable(&error, 1),
         PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),
@@ -204,7 +204,7 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
     }
 }
 
-/// The problem for a row whose version is not the one that an edit expects.
+/// Returns the problem for a row that has another version than the edit expects.
 fn conflict(conflict: &Conflict) -> Problem {
     let what = named(conflict.resource, &conflict.code);
     match (conflict.expected, conflict.current) {
@@ -217,7 +217,7 @@ fn conflict(conflict: &Conflict) -> Problem {
     }
 }
 
-/// The problem for an error of a stored change set.
+/// Returns the problem for an error of a stored change set.
 fn set_problem(error: &SetError) -> Problem {
     match error {
         SetError::Unknown => Problem::not_found("such change set"),
@@ -235,14 +235,14 @@ fn set_problem(error: &SetError) -> Problem {
             Code::Forbidden,
             "Nobody approves their own change: this key opened the change set or added to it. Ask somebody else.",
         ),
-        SetError::Empty => Problem::new(Code::Conflict, "The change set holds no changes: add one first."),
+        SetError::Empty => Problem::new(Code::Conflict, "The change set has no changes: add one first."),
         SetError::NoEffect => {
             let detail = "The change set changes nothing: the rulebook already has all its changes.";
             Problem::new(Code::Conflict, detail)
         }
         SetError::TooLarge { changes, bytes } => {
             let detail = format!(
-                "A change set holds at most {MOST_CHANGES} changes of {MOST_BYTES} bytes together; this would make it \
+                "A change set has at most {MOST_CHANGES} changes of {MOST_BYTES} bytes together; this would make it \
                  {changes} changes of {bytes} bytes."
             );
             Problem::new(Code::PayloadTooLarge, detail)

@@ -1,4 +1,4 @@
-//! The kinds of rule rows in the API: path, sort orders and filters, and description of each.
+//! Declares the kinds of rule rows in the API, each with its path, sort orders, filters and description.
 
 use std::collections::HashMap;
 
@@ -53,7 +53,7 @@ const fn choice(name: &'static str, choices: &'static [&'static str], doc: &'sta
 const BY_CODE: &[&str] = &["code", "-code"];
 const BY_RANK: &[&str] = &["code", "-code", "rank", "-rank"];
 
-/// Nests types of APIs in pairs, because poem-openapi accepts tuples of at most 16.
+/// Nests types of APIs in pairs, because poem-openapi accepts tuples of at most 16 elements.
 macro_rules! nested {
     ($last:ty) => { $last };
     ($first:ty, $($rest:ty),+) => { ($first, nested!($($rest),+)) };
@@ -90,13 +90,13 @@ resources! {
         [text("cities", "Areas with this city."), text("postal_prefixes", "Areas with this beginning of a postal code.")],
         "Parts of the map, by postal code or city.";
     Adjustment "adjustments" "adjustment" "adjustments" BY_RANK,
-        [choice("kind", &["add", "percent", "multiply", "floor", "cap", "set"], "What it does."),
+        [choice("kind", &["add", "percent", "multiply", "floor", "cap", "set"], "Its effect."),
          text("stacking_group", "Adjustments of this group."), text("services", "Adjustments that name this service.")],
-        "Rules that change a price if their condition holds, in order of rank.";
+        "Rules that change a price if they match, in order of rank.";
     Tax "taxes" "tax" "taxes" BY_RANK, [], "Lines added to the price.";
     PriorityRule "priority-rules" "priority_rule" "priority_rules" BY_RANK,
         [choice("priority", &["P1", "P2", "P3", "P4"], "The priority it gives."), text("notify", "Rules that notify this contact.")],
-        "Rules for urgency and recipients; the first whose condition holds applies.";
+        "Rules for urgency and recipients; the first that matches applies.";
     Script "scripts" "script" "scripts" BY_RANK,
         [choice("hook", &["price", "priority", "tool", "library"], "Where it runs.")],
         "Logic that rows cannot express, in Rhai; a `library` has functions for others.";
@@ -127,7 +127,7 @@ resources! {
         "Functions that the assistant calls by name.";
     AssistantRule "assistant-rules" "assistant_rule" "assistant_rules" BY_RANK,
         [choice("answer", &["assistant", "transfer", "refuse"], "What the caller gets.")],
-        "Responses to assistant requests; the first rule whose condition holds applies.";
+        "Responses to assistant requests; the first rule that matches applies.";
     Case "cases" "case" "cases" BY_CODE, [], "Facts with the expected decision; publishing runs every case.";
 }
 

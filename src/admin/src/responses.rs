@@ -1,4 +1,5 @@
-//! Response types: JSON with a media type that generated clients understand, rows with their version, and pages.
+//! Defines response types: JSON with a media type that generated clients understand, rows with their version, and
+//! pages.
 
 use std::borrow::Cow;
 
@@ -65,7 +66,7 @@ pub enum DeleteResponse {
     Gone,
 }
 
-/// The ETag of a version.
+/// Returns the ETag of a version.
 #[must_use]
 pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
