@@ -63,7 +63,7 @@ impl CalendarDaysApi {
         rulebook: RulebookInPath,
         /// The calendar's code.
         code: Path<String>,
-        /// The first day, as `2026-12-01`; by default today in the rulebook's time zone.
+        /// The first day (`2026-12-01`); by default today in the rulebook's time zone.
         from: Query<Option<String>>,
         /// The last day, at most 400 days later; by default 30 days later.
         until: Query<Option<String>>,

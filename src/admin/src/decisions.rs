@@ -45,7 +45,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "purpose",
             kind: FilterType::Text,
-            doc: "Purpose, as in `report`.",
+            doc: "Purpose, such as `report`.",
         },
         Filter {
             name: "revision",

@@ -250,10 +250,7 @@ pub struct SettingsWrite;
 
 impl Particular for SettingsWrite {
     const CODES: &'static [(Code, &'static str)] = &[
-        (
-            Code::StaleVersion,
-            "The settings have changed since they were read.",
-        ),
+        (Code::StaleVersion, "The settings have changed since they were read."),
         (Code::VersionRequired, "Bring the version that was read."),
     ];
 }
@@ -276,7 +273,7 @@ impl Particular for RulebookWrite {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The code is taken, the limit is reached, or somebody else wrote at the same time.",
+            "The code is in use, the limit is reached, or somebody else wrote at the same time.",
         ),
         (
             Code::RuleFault,

@@ -1,7 +1,7 @@
 //! Replays stored messages, one or several.
 //!
-//! A replay uses the same transaction and keys as a new message, so an effect never happens twice. The webhook passes
-//! in the function that replays a message.
+//! A replay uses the same transaction and keys as a new message, so an effect never happens twice. The crate `intake`
+//! has the function that replays a message; the program passes it in.
 
 use std::collections::BTreeMap;
 
@@ -220,7 +220,11 @@ fn checked(set: &ReplayFilter) -> Result<u64, Problem> {
         faults.push(FieldFault::new("/limit", "invalid_value", detail));
     }
     if set.r#type.as_deref().is_some_and(|kind| kind.contains('\0')) {
-        faults.push(FieldFault::new("/type", "invalid_value", "`type` must not contain a NUL."));
+        faults.push(FieldFault::new(
+            "/type",
+            "invalid_value",
+            "`type` must not contain a NUL.",
+        ));
     }
     if !faults.is_empty() {
         return Err(Problem::unprocessable(faults));

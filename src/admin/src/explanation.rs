@@ -32,7 +32,7 @@ pub struct Explanation {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RowStep {
-    /// Kind of row, as in `adjustments`.
+    /// Kind of row, such as `adjustments`.
     resource: String,
     /// Its code.
     code: String,

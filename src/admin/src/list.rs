@@ -258,7 +258,7 @@ impl ListQuery {
         let masked = listing.filters.keys().find(|name| is_masked(name));
         if let Some(name) = masked.filter(|_| self.hide.is_on()) {
             let detail =
-                format!("`{name}` filters by a value that is masked for viewers: use a key with another role, such as `editor`.");
+                format!("`{name}` filters by a value that is masked for viewers: use a key with another role.");
             return Err(Problem::new(Code::Forbidden, detail));
         }
         // A cursor is valid only for the same list, sort order and filters.

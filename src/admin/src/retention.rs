@@ -1,4 +1,4 @@
-//! Retention: how long a rulebook stores data.
+//! Reads and changes how long a rulebook stores data.
 //!
 //! Retention settings are not rule rows: they decide nothing about a call, and they apply to the data of every revision.
 
@@ -20,7 +20,7 @@ use web::problem::{FieldFault, Problem};
 /// Maximum retention: a hundred years.
 const MOST_DAYS: i64 = 36_500;
 
-/// The operations.
+/// The operations on retention settings.
 pub struct RetentionApi(pub AdminState);
 
 /// How long data is stored, in days; an omitted field means forever unless it has a default. Prices, priorities, leads
@@ -42,7 +42,7 @@ pub struct Retention {
     /// Raw `speech-update` and `conversation-update` messages. They have no effect. The default is 30 days; 36500 keeps them.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     interim_bodies_days: Option<i64>,
-    /// Rises with every change; 0 before the first. Send it when you change them.
+    /// Rises with every change; 0 before the first. Send it with a change.
     version: Option<i64>,
 }
 

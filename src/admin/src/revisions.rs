@@ -1,4 +1,4 @@
-//! Revisions: list, read, compare, export, roll back.
+//! Lists, reads, compares and exports revisions, and rolls back to a revision.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ pub struct Revision {
 /// A revision that was read.
 #[derive(ApiResponse)]
 pub enum RevisionResponse {
-    /// The revision. Send the number of the head, or its ETag in `If-Match`, when you roll back.
+    /// The revision. To roll back, send the head's number, or its ETag in `If-Match`.
     #[oai(status = 200)]
     Found(Json<Revision>, #[oai(header = "ETag")] String),
 }
@@ -211,7 +211,7 @@ pub enum ExportResponse {
     Found(Tar, #[oai(header = "Content-Disposition")] String),
 }
 
-/// The revision that a path or a parameter names.
+/// Parses the revision in a path or a parameter: a number or `head`.
 fn number_of(text: &str, head_rows: &HeadRows) -> Result<i64, Problem> {
     if text == "head" {
         return Ok(head_rows.revision);
@@ -284,8 +284,8 @@ impl RevisionsApi {
 
     /// Compare a revision
     ///
-    /// Without `to`: what the revision changed, compared with the previous one. With `to`: what is different in that
-    /// revision, whichever is older. As JSON, or as text with `format=text` or `Accept: text/plain`.
+    /// Without `to`, lists what the revision changed; with `to`, what is different in that revision, even if it is
+    /// older. JSON by default; text with `format=text` or `Accept: text/plain`.
     #[oai(path = "/:number/diff", method = "get")]
     async fn diff_revision(
         &self,
@@ -311,7 +311,7 @@ impl RevisionsApi {
         };
         let after = self.0.rows(head_rows.rulebook_id, to).await?;
         let as_text = format.0.map_or(wants_text.0, |format| format == DiffFormat::Text);
-        // Comparing thousands of rows takes a while.
+        // Comparing thousands of rows is slow, so it runs on another thread.
         let compare = move || {
             let rows = diff::diff(&before, &after);
             if as_text {
@@ -394,7 +394,8 @@ impl RevisionsApi {
         match publishing::roll_back(&self.0, rulebook_id, way, &key, receipt).await {
             Ok(publishing::PublishOutcome::Done(done)) => Ok(kept.answer(Effect::Published(done.revision)).await?),
             Ok(publishing::PublishOutcome::Waits(set)) => Ok(kept.answer(Effect::Waits(&set)).await?),
-            // If the same request was sent twice concurrently, the other one moved the head.
+            // If the client sent the same request twice at the same time, the other request moved the head and stored a
+            // response.
             Err(problem) => match once.found(&self.0, &key).await? {
                 Some(answer) => Ok(answer),
                 None => Err(problem.into()),
@@ -403,7 +404,7 @@ impl RevisionsApi {
     }
 }
 
-/// The head that the request expects; the publisher compares it with the head that it replaces.
+/// Returns the head that the request expects. The publisher compares it with the current head.
 fn seen(version: Option<i64>, if_match: Option<&str>) -> Result<i64, Problem> {
     version_sent(version, if_match)?.ok_or_else(|| {
         Problem::new(

@@ -19,8 +19,8 @@ use web::conditional::ConstantResponse;
 static DOCUMENT: LazyLock<ConstantResponse> =
     LazyLock::new(|| ConstantResponse::new("application/json", document::served()));
 
-/// The admin API under `/admin/v1` and, if `shown`, its document at `/openapi.json` and Swagger UI at `/docs`. Nest it at
-/// `/`.
+/// Returns the routes of the admin API under `/admin/v1` and, if `shown`, its document at `/openapi.json` and Swagger
+/// UI at `/docs`. The caller must nest them at `/`.
 pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 'static> {
     api_document::hand_in(document());
     let api = OpenApiService::new(WithMiddleware(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));

@@ -8,7 +8,7 @@ use rules::check::is_rulebook_code;
 use rules::rows::Row;
 use web::problem::Problem;
 
-/// The row with the code of the path; the body may omit the code but not contradict it.
+/// Adds the code in the path to a row. The body may omit the code, but must not contradict the path.
 pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
     if let Value::Object(object) = &mut row {
         match object.get("code") {
@@ -31,7 +31,7 @@ pub fn with_code(mut row: Value, code: &str) -> Result<Value, Problem> {
 /// Validates a row and returns its stored form.
 ///
 /// # Errors
-/// 422 with the JSON pointer of a fault.
+/// 422 with the JSON pointer of an error.
 pub fn canonical<R: Row>(row: Value) -> Result<Value, Problem> {
     if has_nul(&row) {
         let detail = "Strings cannot contain NUL characters.";
@@ -59,10 +59,10 @@ pub fn check_code(code: &str) -> Result<(), Problem> {
     Err(Problem::invalid_parameter("code", detail))
 }
 
-/// The comment, for the list of revisions.
+/// Validates the comment, which the list of revisions shows.
 ///
 /// # Errors
-/// 400 if it is too long.
+/// 400 if the comment is too long or contains a NUL character.
 pub fn checked_comment(comment: Option<String>) -> Result<String, Problem> {
     let comment = comment.unwrap_or_default();
     if comment.chars().count() <= 500 && !comment.contains('\0') {

@@ -1,4 +1,4 @@
-//! Converts faults of rows to faults of the request body.
+//! Converts compile errors in rows to errors in the request body.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use rules::Fault;
 use rules::rows::Resource;
 use web::problem::FieldFault;
 
-/// The row of an edit: a fault in that row is reported with its JSON pointer in the body.
+/// The row of an edit. An error in this row is reported with its JSON pointer in the body.
 #[derive(Default)]
 pub struct EditedRow {
     pub row: Option<(Resource, String)>,
@@ -22,7 +22,7 @@ impl EditedRow {
     }
 }
 
-/// Values as JSON; each is an object of strings, numbers and lists, which always serializes.
+/// Converts values to JSON. Each value is an object of strings, numbers and lists, which always serializes.
 pub fn as_json<T: Serialize>(things: &[T]) -> Vec<Value> {
     things
         .iter()
@@ -30,13 +30,14 @@ pub fn as_json<T: Serialize>(things: &[T]) -> Vec<Value> {
         .collect()
 }
 
-/// The name of a row in messages.
+/// Returns the name of a row for messages.
 #[must_use]
 pub fn named(resource: Resource, code: &str) -> String {
     format!("row `{}/{code}`", resource.path())
 }
 
-/// A fault in the written row points to a field of the body; a fault elsewhere points to the other row.
+/// Converts a compile error. An error in the written row points to a field of the body; an error in another row points
+/// to that row.
 pub fn field_fault(fault: &Fault, about: &EditedRow) -> FieldFault {
     let own = about
         .row

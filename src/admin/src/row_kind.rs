@@ -1,4 +1,5 @@
-//! What the operations on rule rows need to know about a kind of row, so that they are compiled once and not for each kind.
+//! Describes a kind of row for the operations on rule rows, so that the operations are compiled once and not for each
+//! kind.
 
 use poem_openapi::Object;
 use poem_openapi::types::Type;
@@ -19,7 +20,7 @@ pub trait AdminRow: Type + 'static {
     const SHEET: &'static str;
 }
 
-/// Stands for every kind of row where the operations run; the document describes each kind by its own type.
+/// The row type of the operations that run, for every kind. The document describes each kind by its type.
 #[derive(Debug, Object)]
 pub struct AnyRow {
     code: String,
@@ -30,7 +31,7 @@ impl AdminRow for AnyRow {
     const SHEET: &'static str = "/sheet";
 }
 
-/// The operations on a kind of row, whose type they hide.
+/// The functions of a kind of row. Their signatures do not contain the row's type.
 #[derive(Debug)]
 pub struct RowKind {
     pub resource: Resource,
@@ -38,21 +39,21 @@ pub struct RowKind {
     pub list: ListSpec,
     /// The name of its schema.
     pub schema: fn() -> String,
-    /// The row of a code as JSON.
+    /// Returns the row with this code as JSON.
     pub row: fn(&RowSet, &str) -> Option<Value>,
-    /// All rows as JSON, by code.
+    /// Returns all rows as JSON, with their codes.
     pub rows: fn(&RowSet) -> Vec<(String, Value)>,
-    /// The version of the row of a code.
+    /// Returns the version of the row with this code.
     pub version: fn(&RowSet, &str) -> Option<i64>,
     /// Validates a row and returns its stored form.
     pub canonical: fn(Value) -> Result<Value, Problem>,
-    /// The rows as CSV.
+    /// Writes the rows as CSV.
     pub write_sheet: fn(&RowSet) -> Result<String, String>,
-    /// The changes that a CSV file makes.
+    /// Reads the changes from a CSV file.
     pub read_sheet: ReadSheet,
 }
 
-/// Reads a CSV file: the changes that it makes to the rows, or every fault.
+/// Reads a CSV file. Returns the changes that it makes to the rows, or every error.
 type ReadSheet = fn(&[u8], &RowSet, Missing) -> Result<Vec<Edit>, Vec<SheetFault>>;
 
 impl RowKind {

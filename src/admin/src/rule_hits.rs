@@ -1,4 +1,4 @@
-//! How often each row took part in decisions for callers, and the calls that matched nothing.
+//! Reports how often each row took part in decisions for callers, and which calls matched nothing.
 
 use chrono::{DateTime, Days, Utc};
 use poem_openapi::param::Query;
@@ -51,7 +51,7 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operations.
+/// The operations on counts of rule hits.
 pub struct RuleHitsApi(pub AdminState);
 
 /// How often a row took part in a decision.
@@ -109,7 +109,7 @@ pub struct UnmatchedCall {
     pub(super) call_id: Option<String>,
     /// The decision.
     pub(super) decision_id: Uuid,
-    /// Its purpose, as `report`.
+    /// Its purpose, such as `report`.
     pub(super) purpose: String,
     /// When.
     pub(super) at: DateTime<Utc>,
@@ -162,7 +162,7 @@ impl RuleHitsApi {
 
     /// Read how many callers matched nothing
     ///
-    /// With `said` also what they said, grouped by the words that several of them used.
+    /// `said` adds what they said, grouped by the words that several of them used.
     #[oai(path = "/unmatched-calls", method = "get")]
     async fn get_unmatched_calls(
         &self,
@@ -171,7 +171,7 @@ impl RuleHitsApi {
         /// How many days to look back, 1 to 400.
         #[oai(default = "default_days")]
         days: Query<u32>,
-        /// Includes what was said; then only calls with a report.
+        /// Includes what was said, and only calls with a report.
         #[oai(default)]
         said: Query<bool>,
     ) -> Result<ReadResponse<Unmatched>, Fails<NoExtraErrors>> {
@@ -216,8 +216,8 @@ fn hits<R: Row>(rows: &RowSet, counted: &HitCounts, usage: Option<&Usage>) -> Ve
     rows.collect()
 }
 
-/// The rows that took part in the last `days` days; `None` if counting has not run for that long, or if there were no
-/// decisions.
+/// Returns the rows that took part in the last `days` days. Returns `None` if counting has not run for that long, or if
+/// there were no decisions.
 ///
 /// # Errors
 /// If the database fails.
@@ -263,7 +263,7 @@ async fn usage_of(
     }))
 }
 
-/// The date `days` days ago, in UTC.
+/// Returns the date `days` days ago, in UTC.
 fn first_day(now: DateTime<Utc>, days: u32) -> String {
     let first = now.checked_sub_days(Days::new(days.into())).unwrap_or_default();
     first.format("%Y-%m-%d").to_string()
@@ -277,7 +277,7 @@ pub(super) const fn default_days() -> u32 {
 /// Validates a number of days to look back.
 ///
 /// # Errors
-/// 400 if there are too few or too many.
+/// 400 if the number is too small or too large.
 pub(super) fn checked_days(days: u32) -> Result<u32, Problem> {
     days_of(Some(days.into()))
 }

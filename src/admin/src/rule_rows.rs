@@ -27,7 +27,7 @@ use authoring::change_set::Edit;
 use rules::rows::{Resource, Row, StoredRow};
 use web::problem::{Code, Problem};
 
-/// The operations on the rows of a kind. For the document, `R` is their type; where they run, it is
+/// The operations on the rows of a kind. In the document, `R` is the type of the rows; at run time, `R` is
 /// [`AnyRow`](super::row_kind::AnyRow).
 pub struct RowsApi<R> {
     state: AdminState,
@@ -222,7 +222,7 @@ impl<R: AdminRow> RowsApi<R> {
 
 impl<R> RowsApi<R> {
     /// Publishes a row and returns its response body and ETag.
-    #[expect(clippy::too_many_arguments, reason = "all of it is one write")]
+    #[expect(clippy::too_many_arguments, reason = "all arguments describe one write")]
     async fn publish(
         &self,
         caller: &Caller,
@@ -258,11 +258,11 @@ fn put(resource: Resource, code: &str, row: Value, said: &Precondition, current:
     })
 }
 
-/// Publishes a row without prices, to which guard rails do not apply.
+/// Publishes a row without prices. Guard rails do not apply to such a row.
 ///
 /// # Errors
 /// 412, 422, 428 and the publisher's other errors.
-#[expect(clippy::too_many_arguments, reason = "all of it is one write")]
+#[expect(clippy::too_many_arguments, reason = "all arguments describe one write")]
 pub async fn write<R: Row>(
     state: &AdminState,
     caller: &Caller,
@@ -280,13 +280,13 @@ pub async fn write<R: Row>(
             Ok((row.ok_or_else(|| missing(R::RESOURCE, code))?, published.revision))
         }
         PublishOutcome::Waits(set) => {
-            let detail = format!("It waits for a second person, as change set {}.", set.set.id);
+            let detail = format!("The change waits for a second person, as change set {}.", set.set.id);
             Err(Problem::new(Code::Conflict, detail))
         }
     }
 }
 
-/// 404 for a row.
+/// The 404 problem for a row.
 #[must_use]
 pub fn missing(resource: Resource, code: &str) -> Problem {
     Problem::not_found(named(resource, &shortened(code)))

@@ -1,4 +1,4 @@
-//! A health overview of all rulebooks: open P1 leads, unsent SMS messages, open notices, and the last call.
+//! Serves a health overview of all rulebooks: open P1 leads, unsent SMS messages, open notices, and the last call.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use store::{calls, leads, notices, rulebooks, sms_messages};
 const DAYS: TimeDelta = TimeDelta::days(7);
 /// How far back the last call is searched.
 const CALL_DAYS: TimeDelta = TimeDelta::days(30);
-/// The state of an SMS message that was given up.
+/// The state of an SMS message that Ringbook no longer tries to send.
 const DEAD: &str = "dead";
 
 pub struct RulebookHealthApi(pub AdminState);

@@ -1,4 +1,4 @@
-//! Rulebooks: list, create, and the settings of each.
+//! Lists and creates rulebooks, and reads and changes their settings.
 
 use std::sync::Arc;
 
@@ -82,7 +82,8 @@ pub struct NewRulebook {
     settings: Option<Settings>,
 }
 
-/// Reads settings without their `version`, which they have if the client read them from another rulebook.
+/// Reads settings and ignores `version` and `revision`, which are present if the client read the settings from another
+/// rulebook.
 fn without_version<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Settings>, D::Error> {
     let Some(mut settings) = Option::<serde_json::Map<String, Value>>::deserialize(from)? else {
         return Ok(None);
@@ -268,7 +269,7 @@ impl RulebooksApi {
 }
 
 impl RulebooksApi {
-    /// The rows at the head of another rulebook, for a copy.
+    /// Returns the rows at the head of another rulebook, for a copy.
     async fn rows_of(&self, caller: &super::auth::Caller, code: &str) -> Result<RowSet, Problem> {
         let found = self.0.current.find_latest(code).await?;
         let Some((rulebook_id, head)) = found.filter(|(id, _)| caller.sees(*id)) else {
@@ -324,7 +325,7 @@ fn settings(head_rows: &HeadRows) -> Result<&StoredRow<Settings>, Problem> {
     row.map(Arc::as_ref).ok_or_else(|| Problem::not_found("settings row"))
 }
 
-/// Removes the name of a calendar that does not exist.
+/// Returns the settings without the name of a calendar, because an empty rulebook has no calendar.
 fn without_calendar(rows: &RowSet) -> rules::rows::Table<Settings> {
     let bare = |stored: &Arc<StoredRow<Settings>>| StoredRow {
         version: stored.version,

@@ -1,4 +1,4 @@
-//! Lists across rulebooks: the rulebooks that the caller may see, by id and by code.
+//! Finds the rulebooks that the caller may see, by id and by code, for lists across rulebooks.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ pub struct Rulebooks {
     wanted: Option<Uuid>,
 }
 
-/// The rulebooks that the caller may see, and the one that the list is filtered by.
+/// Returns the rulebooks that the caller may see. The list's filter `rulebook` selects one of them.
 pub async fn rulebooks(state: &AdminState, caller: &Caller, listing: Option<&Listing>) -> Result<Rulebooks, Problem> {
     let mut query = rulebooks::Entity::find();
     if let Some(own) = caller.rulebook_id {
@@ -47,19 +47,19 @@ pub async fn rulebooks(state: &AdminState, caller: &Caller, listing: Option<&Lis
 }
 
 impl Rulebooks {
-    /// The condition for the selected rulebooks.
+    /// Returns the condition for the selected rulebooks.
     pub fn filter<C: ColumnTrait>(&self, column: C) -> Condition {
         self.wanted
             .map_or_else(Condition::all, |id| Condition::all().add(column.eq(id)))
     }
 
-    /// The id of the rulebook with this code.
+    /// Returns the id of the rulebook with this code.
     #[must_use]
     pub fn id(&self, code: &str) -> Option<Uuid> {
         self.codes.iter().find(|(_, own)| *own == code).map(|(id, _)| *id)
     }
 
-    /// The code of the rulebook with this id.
+    /// Returns the code of the rulebook with this id.
     #[must_use]
     pub fn code(&self, id: Uuid) -> String {
         self.codes.get(&id).cloned().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Script quarantines: list and release.
+//! Lists quarantined scripts, and releases them.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -82,7 +82,7 @@ impl ScriptQuarantinesApi {
 
     /// Release a script from quarantine
     ///
-    /// It runs again from the next call, on other instances within two seconds; its faults are deleted.
+    /// It runs again from the next call, on other instances within two seconds; its errors are deleted.
     #[oai(path = "/:script", method = "delete")]
     async fn release_script(
         &self,
@@ -94,7 +94,7 @@ impl ScriptQuarantinesApi {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let code = script.0;
         let missing = || Problem::not_found(format!("script `{}` in quarantine", shortened(&code)));
-        // No code contains a NUL, which PostgreSQL rejects.
+        // PostgreSQL rejects NUL characters in text, and no code contains one.
         if code.contains('\0') {
             return Err(missing().into());
         }

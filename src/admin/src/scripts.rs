@@ -1,4 +1,4 @@
-//! Versions of scripts, and test runs.
+//! Lists the versions of scripts, and runs scripts as a test.
 //!
 //! A test run has no effects and uses the same threads as the scripts of calls.
 
@@ -146,7 +146,7 @@ pub struct ExactPrice {
     to: String,
 }
 
-/// A fault and its place.
+/// An error and its place.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct TriedFault {
@@ -168,7 +168,7 @@ pub struct TriedFault {
 impl ScriptsApi {
     /// List the versions of a script
     ///
-    /// The newest first; also for a deleted script.
+    /// Newest first; also for a deleted script.
     #[oai(path = "/:code/versions", method = "get")]
     async fn list_script_versions(
         &self,
@@ -270,7 +270,7 @@ impl ScriptsApi {
     }
 }
 
-/// The script to test: the published one with the changes of the test.
+/// Returns the script to test: the published script with the changes of the test.
 fn wanted(book: &Rulebook, code: &str, test: &ScriptTest) -> Result<Script, Problem> {
     let published = book.rows().scripts.get(code).map(|stored| stored.row.clone());
     let missing = |pointer: &str| {

@@ -1,8 +1,8 @@
-//! Secrets of a rulebook: webhook secrets, and its own Twilio and Vapi credentials.
+//! Lists, stores and retires the secrets of a rulebook: webhook secrets, and its own Twilio and Vapi credentials.
 //!
-//! Values are encrypted before they are stored; no response and no audit entry contains one, except the response that
-//! generates it. Old and new secrets are accepted together until the old ones are retired, so a rotation loses no
-//! call.
+//! Values are encrypted before they are stored. No audit entry contains a value, and no response except the one that
+//! generates the value. Old and new secrets are accepted together until the old ones are retired, so a rotation loses
+//! no call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,8 +140,8 @@ pub enum StoreSecretResponse {
 impl SecretsApi {
     /// List the secrets of a rulebook
     ///
-    /// Without their values. `RINGBOOK_VAPI_SECRET` and the server's Twilio settings, which the rulebook `default` uses,
-    /// are not listed.
+    /// Values are not shown. `RINGBOOK_VAPI_SECRET` and the server's Twilio settings, which the rulebook `default`
+    /// uses, are not listed.
     #[oai(path = "/", method = "get")]
     async fn list_secrets(
         &self,
@@ -276,7 +276,7 @@ impl SecretsApi {
 }
 
 impl SecretsApi {
-    /// The audit entry: the author and the purpose, never the value.
+    /// Builds the audit entry. It contains the author and the purpose, but never the value.
     fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::NewEntry {
         let told = json!({"purpose": secret.purpose});
         let (before, after) = if action == "create" {
@@ -312,7 +312,8 @@ const PUBLIC: &[&str] = &[
     "test",
 ];
 
-/// Rejects a value with a trailing line break or space, which would never match, and one from an example.
+/// Rejects a value that would never match, such as one with a trailing line break or space. Also rejects a value from
+/// an example.
 fn check(new: &NewSecret) -> Result<(), Problem> {
     let Some(value) = &new.value else {
         if new.purpose == Purpose::Webhook {

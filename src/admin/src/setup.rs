@@ -1,4 +1,5 @@
-//! Set-up: the checks of `ringbook doctor`, run by the server itself, and the values to configure at Vapi.
+//! Checks the set-up: the server itself runs the checks of `ringbook doctor`, and lists the values to configure at
+//! Vapi.
 
 use std::time::Duration;
 
@@ -23,16 +24,16 @@ pub struct SetupApi(pub AdminState);
 impl SetupApi {
     /// Check the set-up
     ///
-    /// The checks of `ringbook doctor`, run by the server itself: settings, secret key, database, public URL, clocks,
-    /// Vapi and Twilio, each with what to do. It changes nothing and shows no secret. It takes some seconds, because it
-    /// calls Vapi, Twilio and the public URL. The result is cached for ten seconds.
+    /// Runs the checks of `ringbook doctor` on the server: settings, secret key, database, public URL, clocks, Vapi and
+    /// Twilio, each with what to do. It changes nothing and shows no secret. It takes some seconds, because it calls
+    /// Vapi, Twilio and the public URL. The result is cached for ten seconds.
     #[oai(path = "/", method = "get")]
     async fn get_setup(&self, key: Key<Admin>) -> Result<ReadResponse<Setup>, Fails<NoExtraErrors>> {
         if key.rulebook_id.is_some() {
             let detail = "This key is for one rulebook only; the set-up covers the whole installation.";
             return Err(Problem::new(Code::Forbidden, detail).into());
         }
-        // In its own task: a disconnecting client must not leave connections half open.
+        // The checks run in their own task, so that a client that disconnects does not leave connections half open.
         let (checks, clock) = (self.0.setup.clone(), self.0.clock.clone());
         let run = dry_run::spawn(async move { tokio::time::timeout(DEADLINE, checks.run(&clock)).await });
         match run.await {

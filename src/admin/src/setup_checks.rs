@@ -1,5 +1,5 @@
-//! The checks of a set-up, one run at a time. The program passes them in, because this crate depends neither on the
-//! settings nor on Vapi and Twilio.
+//! Runs the checks of a set-up, one run at a time. The program passes the checks in, because this crate must not depend
+//! on the settings, Vapi or Twilio.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use base::clock::Clock;
 /// How long a result is cached, because each run calls Vapi and Twilio.
 const KEPT_FOR: TimeDelta = TimeDelta::seconds(10);
 
-/// Runs the checks. Passed in by the program.
+/// The function that runs the checks. The program passes it in.
 pub type CheckSetup = Arc<dyn Fn() -> BoxFuture<'static, (Vec<SetupFinding>, Vec<SetupOfVapi>)> + Send + Sync>;
 
 /// The checks, one run at a time.
@@ -31,7 +31,7 @@ impl SetupChecks {
         Self { check, last }
     }
 
-    /// The result of a run. A caller that comes during a run waits for its result.
+    /// Returns the result of a run. A caller that comes during a run waits for the result of that run.
     pub async fn run(&self, clock: &Clock) -> Setup {
         let mut last = self.last.lock().await;
         let now = clock.now();
@@ -67,7 +67,7 @@ pub enum SetupLevel {
 #[derive(Debug, Clone, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SetupFinding {
-    /// What was checked, as `twilio`.
+    /// The check, such as `twilio`.
     pub check: String,
     /// The check's result.
     pub level: SetupLevel,

@@ -1,4 +1,5 @@
-//! Rows of one kind as CSV: export, and import as one change with every fault by row and column.
+//! Exports the rows of one kind as CSV, and imports them as one change. An import reports every error by row and
+//! column.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -30,10 +31,10 @@ use web::problem::{Code, FieldFault, Problem};
 
 /// Maximum size of a sheet in bytes.
 pub const LIMIT: usize = 8 * 1024 * 1024;
-/// Maximum number of faults reported.
+/// Maximum number of reported errors.
 const MOST_FAULTS: usize = 100;
 
-/// The operations on the sheet of a kind of rows. For the document, `R` is their type; where they run, it is
+/// The operations on the sheet of a kind of rows. In the document, `R` is the type of the rows; at run time, `R` is
 /// [`AnyRow`](super::row_kind::AnyRow).
 pub struct SheetsApi<R> {
     state: AdminState,
@@ -142,7 +143,7 @@ impl<R: AdminRow> SheetsApi<R> {
         let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
         let (tag, rulebook_id) = (etag(seen.revision()), seen.rulebook_id());
         let write = self.kind.write_sheet;
-        // Writing thousands of rows takes a while.
+        // Writing thousands of rows is slow, so it runs on another thread.
         let text = self.state.study(rulebook_id, move || write(seen.rows())).await?;
         let text = text.map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
         let name = format!(
@@ -228,7 +229,7 @@ impl<R: AdminRow> SheetsApi<R> {
     }
 }
 
-/// What happens to rows that the sheet does not have.
+/// Returns what happens to rows that the sheet does not have.
 fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<&str>) -> Result<Missing, Problem> {
     if revision.is_some_and(|number| number < 1) {
         let detail = "`revision` must be the number of a revision, from 1.";
@@ -239,12 +240,12 @@ fn what_is_missing(deleted: bool, revision: Option<i64>, if_match: Option<&str>)
         (true, Some(revision)) => Ok(Missing::DeletedAsOf(revision)),
         (true, None) => Err(Problem::new(
             Code::VersionRequired,
-            "`delete_missing` needs the revision that the sheet was exported of, as `revision` or as `If-Match`.",
+            "`delete_missing` needs the revision of the exported sheet, as `revision` or as `If-Match`.",
         )),
     }
 }
 
-/// The faults of a sheet as a problem, with their common code if they have one.
+/// Converts the errors of a sheet to a problem, with their common code if they have one.
 fn problem_of(faults: &[SheetFault]) -> Problem {
     let all = |problem: &str| faults.iter().all(|fault| fault.problem == problem);
     let any = |problem: &str| faults.iter().any(|fault| fault.problem == problem);
@@ -259,11 +260,11 @@ fn problem_of(faults: &[SheetFault]) -> Problem {
     let detail = match faults {
         [one] => one.to_string(),
         many if many.len() > MOST_FAULTS => format!(
-            "The sheet has {} faults; `errors` lists the first {MOST_FAULTS} with their rows and columns.",
+            "The sheet has {} errors; `errors` lists the first {MOST_FAULTS} with their rows and columns.",
             many.len()
         ),
         many => format!(
-            "The sheet has {} faults; `errors` lists each with its row and column.",
+            "The sheet has {} errors; `errors` lists each with its row and column.",
             many.len()
         ),
     };

@@ -1,4 +1,4 @@
-//! Shifts in a range of days, hours in which nobody is on shift, holidays, and who is on shift now.
+//! Lists the shifts in a range of days, the hours in which nobody is on shift, holidays, and who is on shift now.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
 use poem_openapi::param::Query;
@@ -103,14 +103,14 @@ pub struct Shifts {
 impl ShiftsApi {
     /// List the shifts of some days
     ///
-    /// From the contacts' calendars and rotations, and from the shift overrides, by the rules that choose the recipients of
-    /// a decision. Contacts without `on_call` and without a schedule are omitted.
+    /// Shifts follow from the contacts' calendars and rotations and the shift overrides, as for the recipients of a
+    /// decision. Contacts without `on_call` and without a schedule are omitted.
     #[oai(path = "/", method = "get")]
     async fn get_shifts(
         &self,
         key: Key<Viewer>,
         rulebook: RulebookInPath,
-        /// The first day, as `2026-12-01`; by default today in the rulebook's time zone.
+        /// The first day (`2026-12-01`); by default today in the rulebook's time zone.
         from: Query<Option<String>>,
         /// The last day, at most 61 days later; by default 30 days later.
         until: Query<Option<String>>,
@@ -142,13 +142,13 @@ impl ShiftsApi {
     }
 }
 
-/// The day that is `days` days later; if there is none, the last day that the API can represent.
+/// Returns the day that is `days` days later, or `day` itself if the API cannot represent the later day.
 fn later(day: NaiveDate, days: u64) -> NaiveDate {
     let later = day.checked_add_days(Days::new(days));
     later.filter(|day| is_writable(*day)).unwrap_or(day)
 }
 
-/// Whether the API can represent a day: a year with five digits is not a date in the API.
+/// Whether the API can represent a day. The API has no dates in years with five digits.
 fn is_writable(day: NaiveDate) -> bool {
     day.year() <= 9999
 }

@@ -1,4 +1,4 @@
-//! Whether a rulebook's SMS messages are sent through Twilio or only recorded.
+//! Reads and changes whether a rulebook's SMS messages are sent through Twilio or only recorded.
 //!
 //! It must never depend on an instance's settings: only this stored value allows a message to be `simulated`.
 
@@ -24,7 +24,7 @@ pub struct SmsDeliveryApi(pub AdminState);
 pub struct SmsDelivery {
     /// `twilio` sends them; without an account they wait, and an urgent notice says so.
     delivery: Delivery,
-    /// Rises with every change. Send it when you change it.
+    /// Rises with every change. Send it with a change.
     version: Option<i64>,
 }
 
@@ -44,7 +44,7 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// The word in the table.
+    /// The word in the database table.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Twilio => rulebooks::TWILIO,

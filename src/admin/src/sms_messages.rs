@@ -1,4 +1,4 @@
-//! SMS messages: their text, recipient and attempts.
+//! Serves SMS messages with their text, recipient and attempts.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -99,7 +99,7 @@ const COLUMNS: &[&str] = &[
     "updated_at",
 ];
 
-/// The operations.
+/// The operations on SMS messages.
 pub struct SmsMessagesApi(pub AdminState);
 
 /// An SMS message; ids are time-ordered.
@@ -132,7 +132,7 @@ pub struct SmsMessage {
     attempts: i64,
     /// When the next attempt is, while it waits.
     next_attempt_at: DateTime<Utc>,
-    /// When the quiet hours end that hold, or held, it.
+    /// The end of the quiet hours that hold or held it.
     held_until: Option<DateTime<Utc>>,
     /// The code of the priority rule that requested it.
     rule: Option<String>,

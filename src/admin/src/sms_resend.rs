@@ -1,4 +1,4 @@
-//! Resends dead SMS messages, one or those of a filter.
+//! Resends dead SMS messages: one, or all that match a filter.
 //!
 //! A resent message is queued with a new series of attempts and gets an audit entry.
 
@@ -63,7 +63,7 @@ pub struct ResendMany {
 pub struct ResentMany {
     /// How many were resent.
     count: u64,
-    /// Which ones.
+    /// Their ids.
     resent: Vec<Uuid>,
     /// Those that were not resent, each with the reason.
     not_resent: Vec<SkippedMessage>,
@@ -85,7 +85,7 @@ pub struct SkippedMessage {
 /// Whether this request executed a transaction.
 enum Completion<T> {
     Yes(T),
-    /// A concurrent duplicate of the request is executing it.
+    /// A concurrent duplicate of the request executes it.
     Elsewhere,
 }
 
@@ -93,8 +93,8 @@ enum Completion<T> {
 impl SmsResendApi {
     /// Resend an SMS message
     ///
-    /// A dead letter is queued again, to the contact's current number, with a new series of attempts and a new age.
-    /// One that may have been sent needs `force`, because it may be delivered twice.
+    /// A dead letter is queued again, to the contact's current number, with new attempts and a new age. A message that
+    /// may have been sent needs `force`, because it may be delivered twice.
     #[oai(path = "/:id/resend", method = "post")]
     async fn resend_sms_message(
         &self,
@@ -144,7 +144,7 @@ impl SmsResendApi {
 
     /// Resend dead letters
     ///
-    /// Those of one rulebook that match the filter, the oldest first, each to its contact's current number. Each gets
+    /// Resends those of one rulebook that match the filter, oldest first, to their contacts' current numbers. Each gets
     /// an audit entry; those that cannot be resent are listed with the reason.
     #[oai(path = "/resend", method = "post")]
     async fn resend_sms_messages(
@@ -188,7 +188,7 @@ fn which(rulebook_id: Uuid, asked: &ResendMany) -> Dead {
         contact: asked.contact.clone(),
         since: asked.since.map(to_micros),
         after: asked.after,
-        // One more than the limit shows whether there are more.
+        // One row more than the limit shows whether there are more rows.
         limit: asked.limit.unwrap_or(USUAL) + 1,
     }
 }

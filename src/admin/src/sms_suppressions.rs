@@ -1,4 +1,4 @@
-//! Suppressed phone numbers: list and lift.
+//! Lists suppressed phone numbers, and lifts suppressions.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -93,8 +93,8 @@ impl SmsSuppressionsApi {
 
     /// Lift a suppression
     ///
-    /// Do this only if the number's owner wants it. Twilio may still refuse messages until the owner replies START; then
-    /// the number is suppressed again.
+    /// Do this only if the number's owner wants it. Twilio may refuse messages until the owner replies START; a refusal
+    /// suppresses the number again.
     #[oai(path = "/:id", method = "delete")]
     async fn lift_sms_suppression(
         &self,

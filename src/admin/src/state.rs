@@ -35,11 +35,11 @@ use web::failed_guesses::Guesses;
 use web::problem::database::is_transient;
 use web::problem::{Code, Problem};
 
-/// Reads the facts of a whole Vapi message, exactly as the webhook does, and its instant; `None` if it is not a message.
-/// Passed in, because `admin` must not depend on `webhook`.
+/// Reads the facts and the instant of a whole Vapi message, exactly as the webhook does. Returns `None` if the value is
+/// not a message. The function is passed in, because `admin` must not depend on the crate `intake`.
 pub type ReadMessage = Arc<dyn Fn(&Rulebook, &Value) -> Option<(ExtractedFacts, Option<DateTime<Utc>>)> + Send + Sync>;
 
-/// Validates a rulebook's webhook settings strictly. Returns them with all defaults filled in, or every fault.
+/// Validates a rulebook's webhook settings strictly. Returns them with all defaults filled in, or every error.
 pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
 
 /// Replays a stored message and returns its new state: `recorded`, `duplicate`, `amendment`, `unreadable`, `poisoned`,
@@ -47,12 +47,12 @@ pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
 pub type ReplayMessage =
     Arc<dyn Fn(String, webhook_events::Model) -> BoxFuture<'static, Result<&'static str, Problem>> + Send + Sync>;
 
-/// The text of an SMS message to a contact about a decision, exactly as it would be sent; `None` if the template does not
-/// exist.
+/// Writes the text of an SMS message to a contact about a decision, exactly as it would be sent. Returns `None` if the
+/// template does not exist.
 pub type WriteSmsBody =
     Arc<dyn Fn(&Rulebook, &str, &Contact, &Decision, &ExtractedFacts) -> Option<String> + Send + Sync>;
 
-/// Functions of the webhook.
+/// Functions of the crate `intake`, which implements the webhook.
 #[derive(Clone)]
 pub struct FromWebhook {
     /// Reads the facts of a message.
@@ -86,7 +86,7 @@ pub struct AdminState {
     pub key: SecretKey,
     /// The key of the audit chain.
     pub audit: AuditKey,
-    /// Functions of the webhook.
+    /// Functions of the crate `intake`, which implements the webhook.
     pub from_webhook: FromWebhook,
     /// Checks the set-up.
     pub setup: SetupChecks,
@@ -139,8 +139,8 @@ impl AdminState {
         }
     }
 
-    /// Connections that already see the newest commit, so not the replica. SQLite's readers see every commit, so its single
-    /// writer is not used.
+    /// Returns connections that see the newest commit, so never the replica. SQLite's readers see every commit, so this
+    /// does not occupy its single writer.
     #[must_use]
     pub fn latest(&self) -> &DatabaseConnection {
         match self.db.get_database_backend() {
@@ -149,25 +149,25 @@ impl AdminState {
         }
     }
 
-    /// Connections for lists.
+    /// Returns connections for lists: to the replica if it is usable, else to the primary.
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         self.replica.usable().unwrap_or(&self.primary)
     }
 
-    /// A rulebook as it is in the primary.
+    /// Reads a rulebook from the primary.
     ///
     /// # Errors
-    /// 404 if it no longer exists.
+    /// 404 if the rulebook no longer exists.
     pub async fn rulebook_row(&self, rulebook_id: Uuid) -> Result<rulebooks::Model, Problem> {
         let found = rulebooks::Entity::find_by_id(rulebook_id).one(self.latest()).await?;
         found.ok_or_else(|| Problem::not_found("such rulebook"))
     }
 
-    /// The rows of a revision.
+    /// Returns the rows of a revision.
     ///
     /// # Errors
-    /// 404 if it does not exist, 5xx if the database fails.
+    /// 404 if the revision does not exist, 5xx if the database fails.
     pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, Problem> {
         self.current
             .rows(rulebook_id, revision)
@@ -178,10 +178,10 @@ impl AdminState {
             })
     }
 
-    /// The rows at the head of a rulebook, even if they do not compile, if the caller may see it.
+    /// Returns the rows at the head of a rulebook that the caller may see, even if the rows do not compile.
     ///
     /// # Errors
-    /// 404 if it does not exist for this caller, 5xx if the database fails.
+    /// 404 if the rulebook does not exist for this caller, 5xx if the database fails.
     pub async fn head_rows(&self, caller: &Caller, code: &str) -> Result<HeadRows, Problem> {
         let found = self.current.head_rows(code).await.map_err(unloadable)?;
         found
@@ -189,10 +189,10 @@ impl AdminState {
             .ok_or_else(|| no_rulebook(code))
     }
 
-    /// The id of a rulebook, if the caller may see it.
+    /// Returns the id of a rulebook that the caller may see.
     ///
     /// # Errors
-    /// 404 if it does not exist for this caller, 5xx if the database fails.
+    /// 404 if the rulebook does not exist for this caller, 5xx if the database fails.
     pub async fn find(&self, caller: &Caller, code: &str) -> Result<Uuid, Problem> {
         let found = self.current.find(code).await?;
         found
@@ -201,7 +201,7 @@ impl AdminState {
             .ok_or_else(|| no_rulebook(code))
     }
 
-    /// A revision of a loaded rulebook; without a number its head.
+    /// Returns a revision of a loaded rulebook, or the head if `revision` is `None`.
     ///
     /// # Errors
     /// 404 if there is no such revision, 5xx if the database fails.
@@ -216,8 +216,8 @@ impl AdminState {
         })
     }
 
-    /// Runs slow work for a rulebook on separate threads, because it would block a handler's thread. It ends if the client
-    /// disconnects.
+    /// Runs slow work for a rulebook on separate threads, because slow work would block the thread of a handler. The
+    /// work ends if the client disconnects.
     ///
     /// # Errors
     /// 429 if too much work of this rulebook is queued, 503 if the threads are busy.
@@ -229,10 +229,10 @@ impl AdminState {
         self.current.pools().study(rulebook_id, work).await.map_err(busy)
     }
 
-    /// The head of a rulebook, if the caller may see it; others do not exist for this caller.
+    /// Returns the compiled head of a rulebook that the caller may see. Other rulebooks do not exist for this caller.
     ///
     /// # Errors
-    /// 404 if it does not exist for this caller, 5xx if the database fails.
+    /// 404 if the rulebook does not exist for this caller, 5xx if the database fails.
     pub async fn open(&self, caller: &Caller, code: &str) -> Result<LoadedRulebook, Problem> {
         self.current
             .head(code)
@@ -247,7 +247,8 @@ fn no_rulebook(code: &str) -> Problem {
     Problem::not_found(format!("rulebook `{}`", shortened(code)))
 }
 
-/// The problem if the threads cannot take the work now: 429 if the rulebook itself has too much queued, else 503.
+/// Returns the problem if the threads cannot take the work now: 429 if the rulebook itself has too much queued, else
+/// 503.
 #[must_use]
 pub fn busy(busy: Busy) -> Problem {
     match busy {
@@ -260,8 +261,8 @@ pub fn busy(busy: Busy) -> Problem {
     }
 }
 
-/// The problem if a rulebook cannot be loaded: 500, unless the database is unavailable (503) or there is too much work
-/// ([`busy`]).
+/// Returns the problem if a rulebook cannot be loaded: 500, unless the database is unavailable (503) or there is too
+/// much work ([`busy`]).
 #[must_use]
 pub fn unloadable(error: LoadError) -> Problem {
     match error {
@@ -281,7 +282,7 @@ pub fn shortened(text: &str) -> String {
     short
 }
 
-/// The code of a rulebook, from the path; the resources' common prefix names it `:rulebook`.
+/// The code of a rulebook from the path. The paths of resources name this parameter `:rulebook`.
 pub struct RulebookInPath(pub String);
 
 impl<'a> ApiExtractor<'a> for RulebookInPath {
@@ -311,7 +312,7 @@ impl<'a> ApiExtractor<'a> for RulebookInPath {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
-        // If it is the last segment, poem-openapi names the parameter by its number.
+        // If the code is the last segment of the path, poem-openapi names the parameter by its number.
         let named = request
             .raw_path_param("rulebook")
             .or_else(|| request.raw_path_param("param0"));

@@ -1,6 +1,6 @@
-//! Statements: the figures of a business for a month or a day.
+//! Serves statements: the figures of a business for a month or a day.
 //!
-//! They are computed from the stored data; nothing is stored.
+//! A statement is computed from the stored data and is not stored itself.
 
 mod count;
 
@@ -78,7 +78,7 @@ pub struct Figures {
     currency: String,
     /// SMS messages.
     sms_messages: u64,
-    /// SMS messages by state, as `delivered` or `dead`.
+    /// SMS messages by state, such as `dead`.
     sms_by_state: BTreeMap<String, u64>,
     /// The segments of the messages that Twilio accepted. Twilio bills each.
     segments: u64,
@@ -103,7 +103,7 @@ pub struct Statement {
 
 /// A statement in the requested media type.
 #[derive(ResponseContent)]
-#[expect(clippy::large_enum_variant, reason = "one an answer")]
+#[expect(clippy::large_enum_variant, reason = "one per response")]
 pub enum StatementContent {
     /// For programs.
     Json(Json<Statement>),
@@ -123,15 +123,16 @@ pub enum StatementResponse {
 impl StatementsApi {
     /// Read the statement of a month or a day
     ///
-    /// Calls, minutes, Vapi's cost, leads by priority, prices quoted, and SMS messages with their segments, for each day in
-    /// the rulebook's time zone and in total. Simulated calls do not count. With `Accept: text/csv` a spreadsheet with one
-    /// line per day. A month with more than 20,000 calls, leads or SMS messages is rejected (422): read its days.
+    /// Sums calls, minutes, Vapi's cost, leads by priority, prices quoted, and SMS messages with their segments, for
+    /// each day in the rulebook's time zone and in total. Simulated calls do not count. `Accept: text/csv` gets a
+    /// spreadsheet: one line per day. A month with more than 20,000 calls, leads or SMS messages is rejected (422):
+    /// read its days.
     #[oai(path = "/:period", method = "get")]
     async fn get_statement(
         &self,
         key: Key<Viewer>,
         rulebook: RulebookInPath,
-        /// A month, as `2026-11`, or a day, as `2026-11-28`.
+        /// A month (`2026-11`) or a day (`2026-11-28`).
         period: Path<String>,
         /// `true` also counts what `ringbook simulate` has played.
         simulated: Query<Option<bool>>,
@@ -180,7 +181,7 @@ impl StatementsApi {
     }
 }
 
-/// The first and last day of a month, or the same day twice.
+/// Returns the first and the last day of a month, or a single day twice.
 fn dates(period: &str) -> Option<(NaiveDate, NaiveDate)> {
     let is_plain = period.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     let day = |text: &str| text.parse::<NaiveDate>().ok().filter(|date| date.year() >= 1970);

@@ -1,4 +1,4 @@
-//! Statistics: calls, leads, decisions by priority, SMS messages by state, and open notices.
+//! Serves statistics: calls, leads, decisions by priority, SMS messages by state, and open notices.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operation.
+/// The operation that reads the statistics.
 pub struct StatsApi(pub AdminState);
 
 /// Statistics since an instant, for the selected rulebooks.
@@ -131,11 +131,11 @@ impl StatsApi {
     }
 }
 
-/// Number of rows by the value of a column, or of all rows.
+/// The number of rows for each value of a column, or of all rows.
 type Counts = BTreeMap<Option<String>, i64>;
 
-/// Counts the selected rows, by a column if there is one. It counts simulated rows in a second query and subtracts them:
-/// then both queries read only an index.
+/// Counts the selected rows, for each value of the column `by` if there is one. A second query counts the simulated
+/// rows to subtract them. In this way both queries read only an index.
 async fn count<E: EntityTrait>(
     db: &DatabaseConnection,
     select: Select<E>,

@@ -15,7 +15,7 @@ pub const WORDS: Filter = Filter {
     name: "words",
     kind: FilterType::Text,
     doc: "Part of what the caller or the agent said, or of the summary or problem; case and accents do not matter; three \
-          letters or more. It searches 31 days: those before `until`, else the last ones, or those from `since` on.",
+          letters or more. It searches 31 days: from `since`, or before `until`, which is now by default.",
 };
 /// Maximum period that one request may search: 31 days, and 26 hours of slack because the days of a time zone are not
 /// equally long.
@@ -33,7 +33,7 @@ pub struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// The words of a request, if it has any.
+    /// Returns the words of a request, if the request has the filter.
     ///
     /// # Errors
     /// 400 if the words are too short or the period is too long.
@@ -57,7 +57,8 @@ impl<'a> Words<'a> {
         Ok(Some(Self { words, since }))
     }
 
-    /// The condition: `about`, or what was said in the call of the column `call`, contains the words.
+    /// Returns the condition that the words are in the column `about`, or in the transcript of the call that the column
+    /// `call` names.
     pub fn said_in(&self, call: &str, about: &str) -> Condition {
         let table = call.split('.').next().unwrap_or_default();
         let said = Query::select()

@@ -1,4 +1,4 @@
-//! The calls for which no service was found, optionally with what was said and grouped by common words.
+//! Finds the calls without a service, optionally with what was said and grouped by common words.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -22,7 +22,7 @@ const MAX_MATCHED: u64 = 100;
 /// Maximum number of characters shown of what a caller said.
 const MAX_SAID: usize = 600;
 
-/// The newest unmatched calls, without what was said.
+/// Returns the newest unmatched calls, without what was said.
 ///
 /// # Errors
 /// If the database fails.
@@ -55,7 +55,8 @@ pub(super) async fn calls(
     Ok(found.into_iter().map(call).collect())
 }
 
-/// The newest unmatched calls with a report, with what was said (masked if needed for this API caller), and the groups.
+/// Returns the newest unmatched calls that have a report, and groups of these calls. The calls contain what was said,
+/// masked if needed for this API caller.
 ///
 /// # Errors
 /// If the database fails or the threads are busy.
@@ -106,18 +107,19 @@ pub(super) async fn with_words(
     Ok((shown.collect(), found))
 }
 
-/// Decisions for real callers, the newest first, without simulated calls.
+/// Selects decisions for real callers, the newest first, without simulated calls.
 fn of_callers(rulebook_id: Uuid, earliest: DateTime<Utc>) -> Select<decisions::Entity> {
     decisions::Entity::find()
         .filter(decisions::Column::RulebookId.eq(rulebook_id))
         .filter(decisions::Column::CreatedAt.gte(earliest))
-        // The list is read by id. An id is not older than its time, but clocks of instances may differ.
+        // The query reads rows by id, so this condition limits the ids. The hour of slack is for instances whose clocks
+        // differ.
         .filter(decisions::Column::Id.gte(least_id(earliest - TimeDelta::hours(1))))
         .filter(calls::simulated(&decisions::Column::CallId, false))
         .order_by_desc(decisions::Column::Id)
 }
 
-/// What the caller said; empty if it was erased.
+/// Returns what the caller said, or an empty string if it was erased.
 fn words(row: &decisions::Model) -> Result<String, serde_json::Error> {
     let facts = stored_facts(&row.extracted.to_string())?;
     Ok(facts.map_or_else(String::new, |facts| callers_words(&facts.said).into_owned()))

@@ -1,5 +1,6 @@
 //! Optimistic locking: a write names the version of the row that the client read, so nobody overwrites an unseen
-//! change. It never guesses: 428 if the version of an existing row is missing, 412 if it is not current.
+//! change. It never guesses a version: the response is 428 if the version of an existing row is missing, 412 if it is
+//! not current.
 
 use authoring::change_set::ExpectedVersion;
 use web::problem::{Code, FieldFault, Problem};
@@ -15,7 +16,8 @@ pub struct Precondition {
     pub if_none_match: Option<String>,
 }
 
-/// The state that the publisher must find for a row at the version `current`, or for a row that does not exist.
+/// Returns the version that the publisher must find. `current` is the row's version, or `None` if the row does not
+/// exist.
 ///
 /// # Errors
 /// 400, 412 or 428, each with what to send.
@@ -44,7 +46,7 @@ pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result
     }
 }
 
-/// 412 with the current version and what to do.
+/// The 412 problem, with the current version and what to do.
 #[must_use]
 pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
     let detail = match current {
@@ -57,10 +59,10 @@ pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
     Problem::new(Code::StaleVersion, detail)
 }
 
-/// The version in the body or in `If-Match`; `None` if there is neither.
+/// Returns the version in the body or in `If-Match`, or `None` if there is neither.
 ///
 /// # Errors
-/// 400 or 422 if it is not a version, or if the two differ.
+/// 400 if `If-Match` is not a version, 422 if it differs from the version in the body.
 pub fn version_sent(version: Option<i64>, if_match: Option<&str>) -> Result<Option<i64>, Problem> {
     let header = if_match.map(parse).transpose()?;
     match (version, header) {
@@ -94,7 +96,7 @@ fn parse(header: &str) -> Result<i64, Problem> {
     })
 }
 
-/// The version in a row's ETag. The rest of the tag identifies the body and matters only for `If-None-Match`.
+/// Returns the version in a row's ETag. The rest of the tag identifies the body and matters only for `If-None-Match`.
 fn without_mark(tag: &str) -> &str {
     let is_mark = |mark: &str| {
         (1..=64).contains(&mark.len()) && mark.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

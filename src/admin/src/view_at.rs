@@ -1,4 +1,4 @@
-//! The state of a rulebook that a request reads: the head, an older revision, or the head with a change set.
+//! Finds the state of a rulebook that a request reads: the head, an older revision, or the head with a change set.
 
 use std::sync::Arc;
 
@@ -25,11 +25,11 @@ pub enum RowsAtState {
 }
 
 impl RowsAtState {
-    /// The state that a request names, if the caller may see it.
+    /// Reads the state that a request names, if the caller may see it.
     ///
     /// # Errors
-    /// 422 if it names two states, 404 if the rulebook, revision or change set does not exist for this caller, 5xx if the
-    /// database fails.
+    /// 422 if the request names two states, 404 if the rulebook, revision or change set does not exist for this caller,
+    /// 5xx if the database fails.
     pub async fn of(
         state: &AdminState,
         caller: &Caller,
@@ -60,7 +60,7 @@ impl RowsAtState {
         }
     }
 
-    /// The revision's number; for a change set, that of the head.
+    /// Returns the number of the revision; for a change set, the number of the head.
     #[must_use]
     pub fn revision(&self) -> i64 {
         match self {
@@ -78,7 +78,7 @@ impl RowsAtState {
         }
     }
 
-    /// The row of this code, and its version.
+    /// Returns the row with this code, and its version.
     #[must_use]
     pub fn one<R>(&self, kind: &RowKind, code: &str) -> Option<(RowWithVersion<R>, i64)> {
         let row = (kind.row)(self.rows(), code)?;
@@ -86,7 +86,7 @@ impl RowsAtState {
         Some((RowWithVersion::new(row, version), version))
     }
 
-    /// All rows of the kind with their codes.
+    /// Returns all rows of the kind, with their codes.
     #[must_use]
     pub fn all<R>(&self, kind: &RowKind) -> Vec<(String, RowWithVersion<R>)> {
         let rows = (kind.rows)(self.rows()).into_iter();
@@ -97,7 +97,8 @@ impl RowsAtState {
         .collect()
     }
 
-    /// In a change set, a row has the version of the head's row, or 0: the base version of its next change.
+    /// Returns a row's version. In a change set it is the version of the head's row, or 0 for a new row: the base
+    /// version of the next change.
     fn version(&self, kind: &RowKind, code: &str) -> Option<i64> {
         match self {
             Self::WouldBe(head_rows, _) => Some((kind.version)(head_rows.rows(), code).unwrap_or_default()),
@@ -106,7 +107,7 @@ impl RowsAtState {
     }
 }
 
-/// 422: a request can read only one state.
+/// The 422 problem: a request can read only one state.
 #[must_use]
 pub fn both_states() -> Problem {
     let detail = "Give `revision` or `change_set`, not both: a change set is based on the head.";

@@ -1,4 +1,5 @@
-//! The facts, functions and libraries of a rulebook's conditions and scripts, generated from the code and the rows.
+//! Lists the facts, functions and libraries of a rulebook's conditions and scripts. The lists are generated from the
+//! code and the rows.
 
 use poem_openapi::{Object, OpenApi};
 

@@ -1,4 +1,4 @@
-//! The watched rulebooks. One task per rulebook polls the database while there is at least one watcher.
+//! Watches rulebooks for changes. One task per rulebook polls the database while there is at least one watcher.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(300);
 pub struct WatchedRulebooks(Arc<Mutex<HashMap<Uuid, watch::Sender<Option<DayMarks>>>>>);
 
 impl WatchedRulebooks {
-    /// Subscribes to the marks of a rulebook; `None` until the first poll.
+    /// Subscribes to the marks of a rulebook. The value is `None` until the first poll.
     pub fn marks(
         &self,
         db: &DatabaseConnection,
@@ -56,7 +56,7 @@ async fn poll(
     marks: watch::Sender<Option<DayMarks>>,
 ) {
     while marks.receiver_count() > 0 || !watched.forget(rulebook_id) {
-        // While the database does not respond there is no news; the pages that clients reload say so.
+        // While the database does not respond, no event is sent. Clients learn of that when they reload their pages.
         if let Ok(now) = change_marks::of(&db, rulebook_id).await {
             marks.send_if_modified(|before| {
                 let differs = before.as_ref() != Some(&now);

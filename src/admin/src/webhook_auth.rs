@@ -1,6 +1,7 @@
-//! How a rulebook's webhook authenticates Vapi: accepted schemes and replay window.
+//! Reads and changes how a rulebook's webhook authenticates Vapi: accepted schemes and replay window.
 //!
-//! The webhook validates the settings for us, because `admin` must not import `webhook`.
+//! The crate `intake` passes in the function that validates the settings, because `admin` must not depend on that
+//! crate.
 
 use std::borrow::Cow;
 
@@ -36,7 +37,7 @@ pub struct WebhookVerification {
         validator(minimum(value = "1"), maximum(value = "86400"))
     )]
     replay_window_s: u32,
-    /// Rises with every change of these settings or of a webhook secret. Send it when you change them.
+    /// Rises with every change of these settings or of a webhook secret. Send it with a change.
     version: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! Webhook events: every authentic message with its keys, its response and its raw body.
+//! Serves webhook events: every authentic message with its keys, its response and its raw body.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -29,7 +29,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "type",
             kind: FilterType::Text,
-            doc: "The message's type, as `end-of-call-report`.",
+            doc: "The type, such as `end-of-call-report`.",
         },
         Filter {
             name: "call_id",
@@ -44,7 +44,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "origin",
             kind: FilterType::Choice(&ORIGINS),
-            doc: "The source: `reconciled` was made from Vapi's list of calls, because no report arrived.",
+            doc: "The source: `reconciled` events come from Vapi's list of calls, as no report arrived.",
         },
         Filter {
             name: "since",
@@ -59,7 +59,7 @@ pub const LIST: ListSpec = ListSpec {
     ],
 };
 
-/// The operations.
+/// The operations on webhook events.
 pub struct WebhookEventsApi(pub AdminState);
 
 /// A received message; ids are time-ordered.

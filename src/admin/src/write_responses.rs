@@ -1,4 +1,4 @@
-//! Responses to writes of rows: done, or held by the guard rails.
+//! Defines the responses to writes of rows: done, or held back by the guard rails.
 
 use poem_openapi::ApiResponse;
 use poem_openapi::types::ToJSON;

@@ -25,7 +25,7 @@ pub struct NewChange {
     code: String,
     /// What to do with it.
     method: Method,
-    /// For `put` the whole row; for `patch` the fields to change, null to remove one; for `delete` nothing.
+    /// For `put` the whole row; for `patch` the fields to change, null removes one; for `delete` nothing.
     body: Option<Value>,
     /// The row's version that you read with `?change_set=`; it may also be in the body. None for a new row.
     version: Option<i64>,

@@ -79,7 +79,7 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
     for Filter { name, kind, doc } in spec.filters {
         let mut about = (*doc).to_owned();
         if is_masked(name) {
-            about.push_str("Needs the role `editor`: it reveals values that viewers see masked.");
+            about.push_str(" Not for viewers, because it reveals values that are masked for them.");
         }
         let schema = match kind {
             FilterType::Text => json!({"type": "string"}),

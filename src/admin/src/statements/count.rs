@@ -19,9 +19,9 @@ const MAX_ROWS: u64 = 20_000;
 /// Maximum number of call ids per query.
 const CHUNK: usize = 512;
 
-/// Id, time, milliseconds and cost.
+/// A call: id, time, duration in milliseconds, and cost in millionths of a US dollar.
 type CallRow = (String, DateTime<Utc>, Option<i64>, Option<i64>);
-/// Call, time, state, the provider's id and the text.
+/// An SMS message: call id, time, state, Twilio's id, and text.
 type MessageRow = (Option<String>, DateTime<Utc>, String, Option<String>, String);
 
 /// What to count.
@@ -48,7 +48,7 @@ impl Scope {
 /// Adds the calls, leads and messages to their days.
 ///
 /// # Errors
-/// 422 if there are more than `MAX_ROWS` of a kind.
+/// 422 if there are more than `MAX_ROWS` rows of a kind.
 pub async fn count(
     db: &DatabaseConnection,
     scope: &Scope,
