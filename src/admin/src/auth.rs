@@ -1,4 +1,4 @@
-//! Authentication and authorization by API key.
+//! Authenticates and authorizes requests by API key.
 //!
 //! An operation declares its minimum role by the type of its first argument: `Key<Viewer>`, `Key<Dispatcher>`,
 //! `Key<Editor>`, `Key<Publisher>` or `Key<Admin>`. The check and the document both use this type.
@@ -30,7 +30,7 @@ use web::{ClientAddress, request_id};
 pub enum Role {
     /// Reads; phone numbers are masked.
     Viewer,
-    /// Also reads phone numbers, takes leads, resends SMS messages and resolves notices. Changes no rule.
+    /// Sees phone numbers, acknowledges leads, resends SMS messages, resolves notices. Changes no rule.
     Dispatcher,
     /// Also changes the rules.
     Editor,
@@ -191,7 +191,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
         );
     }
 
-    /// The role; the document turns it into the only security scheme and the required role.
+    /// Returns the role. The document turns it into the required role, and gives all operations one security scheme.
     fn security_schemes() -> Vec<&'static str> {
         vec![N::ROLE.name()]
     }
@@ -283,7 +283,7 @@ fn admitted(state: &AdminState, request: &Request, key: api_keys::Model) -> Resu
 }
 
 /// Whether the caller's key is still valid and has the same role and rulebook. A streaming response checks this
-/// repeatedly. It is true while the database does not respond, so that the stream continues.
+/// repeatedly. The result is true while the database does not respond, so that the stream continues.
 pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     match api_keys::Entity::find_by_id(caller.key_id).one(state.latest()).await {
         Ok(Some(key)) => {

@@ -1,4 +1,4 @@
-//! The days of a calendar: holidays and opening hours.
+//! Lists the days of a calendar: holidays and opening hours.
 
 use chrono::{Datelike as _, Days, NaiveDate};
 use poem_openapi::param::{Path, Query};

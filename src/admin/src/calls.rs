@@ -1,4 +1,4 @@
-//! Calls: the list, and each call with its transcript and tool calls.
+//! Serves calls: the list, and each call with its transcript and tool calls.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -211,7 +211,7 @@ pub struct CallDetail {
 impl CallsApi {
     /// List the calls
     ///
-    /// With `Accept: text/csv` all rows that match the filters, as a spreadsheet.
+    /// `Accept: text/csv` gets all rows that match the filters, as a spreadsheet.
     #[oai(path = "/", method = "get")]
     async fn list_calls(
         &self,

@@ -1,4 +1,4 @@
-//! Sends server-sent events about changes in a rulebook.
+//! Streams the changes in a rulebook as server-sent events.
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use poem::web::sse::Event;

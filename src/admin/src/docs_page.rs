@@ -15,8 +15,8 @@ use super::document::document;
 use web::conditional::ConstantResponse;
 use web::headers::sha256;
 
-/// The page's scripts are inline, each allowed by its hash. Swagger UI creates styles at run time, "Try it out" connects to
-/// this server, and icons are data URLs.
+/// The page's scripts are inline, and the policy allows each by its hash. Swagger UI creates styles at run time, "Try
+/// it out" connects to this server, and icons are data URLs.
 const POLICY: &str = "default-src 'none'; script-src SCRIPTS; style-src 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -232,7 +232,7 @@ impl Particular for Publishing {
     ];
 }
 
-/// Errors of an operation that writes settings that are not part of a revision.
+/// Errors of an operation that writes the settings of webhook authentication.
 pub struct AuthWrite;
 
 impl Particular for AuthWrite {
@@ -245,7 +245,7 @@ impl Particular for AuthWrite {
     ];
 }
 
-/// Errors of an operation that writes a rulebook's guard rails.
+/// Errors of an operation that writes guard rails, retention or SMS delivery.
 pub struct SettingsWrite;
 
 impl Particular for SettingsWrite {

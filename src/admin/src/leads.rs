@@ -321,7 +321,7 @@ impl LeadsApi {
 impl LeadsApi {
     /// List the leads
     ///
-    /// With `Accept: text/csv` all rows that match the filters, as a spreadsheet.
+    /// `Accept: text/csv` gets all rows that match the filters, as a spreadsheet.
     #[oai(path = "/", method = "get")]
     async fn list_leads(
         &self,

@@ -101,7 +101,7 @@ pub struct Listing {
     pub descending: bool,
     /// The sort column's value and the id of the last row of the previous page.
     pub after: Option<(Value, String)>,
-    /// A hash of the list's path, order and filters: a cursor is valid only for the same ones.
+    /// A hash of the list's path, order and filters. A cursor is valid only while this hash is the same.
     mark: String,
     filters: BTreeMap<&'static str, FilterValue>,
 }

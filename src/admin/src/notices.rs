@@ -72,7 +72,7 @@ pub struct Notice {
     last_at: DateTime<Utc>,
     /// When it was resolved.
     resolved_at: Option<DateTime<Utc>>,
-    /// Who resolved it; absent if automatic.
+    /// Who resolved it; absent if Ringbook did.
     resolved_by: Option<String>,
     /// Their comment.
     comment: Option<String>,
@@ -135,8 +135,8 @@ impl NoticesApi {
 
     /// Resolve a notice
     ///
-    /// Say what was done about it. A notice is resolved automatically if its cause ends: Twilio responds again, for
-    /// example. A new cause raises a new notice.
+    /// Say what was done about it. If the cause of a notice ends, such as an outage of Twilio, Ringbook resolves the
+    /// notice. If it returns, there is a new notice.
     #[oai(path = "/:id/resolve", method = "post")]
     async fn resolve_notice(
         &self,

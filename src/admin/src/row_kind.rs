@@ -20,7 +20,7 @@ pub trait AdminRow: Type + 'static {
     const SHEET: &'static str;
 }
 
-/// The row type of the operations that run, for every kind. The document describes each kind by its type.
+/// Stands for every kind of row when operations run; the document describes each kind by its own type.
 #[derive(Debug, Object)]
 pub struct AnyRow {
     code: String,

@@ -215,7 +215,7 @@ pub struct SmsStatusCallback {
 impl SmsMessagesApi {
     /// List the SMS messages
     ///
-    /// With `Accept: text/csv` all rows that match the filters, as a spreadsheet.
+    /// `Accept: text/csv` gets all rows that match the filters, as a spreadsheet.
     #[oai(path = "/", method = "get")]
     async fn list_sms_messages(
         &self,

@@ -48,7 +48,7 @@ pub struct ResendMany {
     /// Only those after this id: the `next_after` of the previous response.
     #[serde(default)]
     after: Option<Uuid>,
-    /// At most this many, 1 to 200; 50 by default. The oldest first.
+    /// Maximum number, 1 to 200; 50 by default. Oldest first.
     #[serde(default)]
     limit: Option<u64>,
     /// Include messages that may have been sent.

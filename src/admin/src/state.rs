@@ -139,8 +139,8 @@ impl AdminState {
         }
     }
 
-    /// Returns connections that see the newest commit, so never the replica. SQLite's readers see every commit, so this
-    /// does not occupy its single writer.
+    /// Returns connections that see the newest commit, so never the replica. SQLite's readers see every commit, so they
+    /// are used and SQLite's single writer stays free.
     #[must_use]
     pub fn latest(&self) -> &DatabaseConnection {
         match self.db.get_database_backend() {

@@ -18,7 +18,7 @@ pub(super) struct Event {
     pub summary: String,
 }
 
-/// A calendar with a name and its events; `stamp` is the time at which they were computed.
+/// Writes a calendar with a name and events. `stamp` is the time at which the events were computed.
 pub(super) fn calendar(name: &str, stamp: DateTime<Utc>, events: &[Event]) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| fold(&mut text, &format!("{name}:{value}"));
