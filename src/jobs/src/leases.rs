@@ -1,8 +1,8 @@
-//! Leases with fencing tokens: only one of all instances does a background job.
+//! Leases with fencing tokens, so that only one instance at a time runs a background job.
 //!
-//! The lease of an instance that died expires, and another instance acquires it with a greater token. An instance that
-//! was only paused may still believe that it holds the lease. Its writes are rejected, because each transaction checks
-//! the token.
+//! When an instance dies, its lease expires, and another instance acquires the lease with a greater token. An instance
+//! that was only paused may still believe that it holds the lease. Its writes are rejected, because each transaction
+//! checks the token.
 
 use chrono::TimeDelta;
 use sea_orm::{DatabaseConnection, DbErr};
@@ -12,7 +12,7 @@ use base::clock::Clock;
 use store::last_runs;
 use store::leases::{self, Lease};
 
-/// Acquires leases for this process. Cloning is cheap, and clones are the same holder.
+/// Acquires leases for this process. Cloning is cheap, and all clones are the same holder.
 #[derive(Clone)]
 pub struct Leases {
     db: DatabaseConnection,
@@ -27,14 +27,14 @@ pub struct Held {
 }
 
 impl Leases {
-    /// `db` must be the primary database. The process gets its own holder name.
+    /// `db` must be the primary database. The process gets its own holder id.
     #[must_use]
     pub fn new(db: DatabaseConnection, clock: Clock) -> Self {
         let holder = clock.new_id();
         Self { db, clock, holder }
     }
 
-    /// Acquires the lease `name` for a time, unless somebody holds it.
+    /// Acquires the lease `name` for the duration `time`. Returns `None` if somebody else holds it.
     ///
     /// # Errors
     /// When the database fails.
@@ -65,7 +65,7 @@ impl Held {
         self.lease.fence
     }
 
-    /// Extends the lease from now on. Returns false if another instance has acquired it.
+    /// Extends the lease to `time` from now. Returns false if another instance has acquired it.
     ///
     /// # Errors
     /// When the database fails.

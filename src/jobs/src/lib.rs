@@ -1,8 +1,9 @@
 //! Background work that runs once, however many instances there are.
 //!
-//! [`scheduled_publishes`] publishes change sets at their time. The transaction that moves the head decides which instance
-//! publishes, so it needs no lease. SMS messages (each has its own lease) and escalations (each step locks its row)
-//! need none either. All other work runs [`periodic`]ally under one of the [`leases`].
+//! [`scheduled_publishes`] publishes change sets at their scheduled time. It needs no lease, because the transaction that
+//! moves the head lets only one instance publish. SMS messages and escalations do not need these leases either: each SMS
+//! message has its own lease, and each escalation step locks its row. All other work runs [`periodic`]ally under one of
+//! the [`leases`].
 
 pub mod history;
 pub mod leases;

@@ -13,7 +13,7 @@ use super::leases::{Held, Leases};
 use base::telemetry::{self, chain, metrics, scrub};
 use store::leases::Lease;
 
-/// Duration of a lease while the work runs. Until it ends, nobody replaces an instance that died.
+/// Duration of a lease while the work runs. Another instance can replace a dead one only after the lease has expired.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Renewal interval of the lease.
 const RENEW_INTERVAL: Duration = Duration::from_secs(15);
@@ -70,7 +70,7 @@ where
         stop: stop.child_token(),
     };
     let working = work(turn.clone());
-    // In its own task, because renewing begins a transaction, which must not be dropped midway when the job ends.
+    // The renewal runs in its own task: it begins a transaction, which must not be dropped midway when the job ends.
     let done = CancellationToken::new();
     let renewing = tokio::spawn(renewed(held, done.clone(), turn.stop.clone()));
     let succeeded = working.await;
@@ -95,7 +95,7 @@ where
     if succeeded && let Err(error) = held.note_success().await {
         telemetry::log_cause("last_runs", &error);
     }
-    // No instance needs to check before the next run, this one included.
+    // Keep the lease until the next run is due, so that no instance runs the job earlier.
     let rest = TimeDelta::from_std(every).unwrap_or(LEASE);
     match held.renew(rest).await {
         Ok(true) => Some(held),
@@ -107,8 +107,8 @@ where
     }
 }
 
-/// Renews the lease until the job is done. Returns the lease, or `None` if another instance has acquired it; then the
-/// job is stopped.
+/// Renews the lease until the job is done, and returns it. If another instance has acquired the lease, stops the job
+/// and returns `None`.
 async fn renewed(held: Held, done: CancellationToken, stop: CancellationToken) -> Option<Held> {
     while done
         .run_until_cancelled(tokio::time::sleep(RENEW_INTERVAL))

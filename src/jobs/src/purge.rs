@@ -22,17 +22,17 @@ pub const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 const BATCH_SIZE: i64 = 200;
 /// Pause between two batches, so that other work gets its turn.
 const BATCH_PAUSE: Duration = Duration::from_millis(10);
-/// A message from the spool may have an id that is slightly older than the purged range.
+/// Each run starts this much before the end of the purged range, because a message from the spool may have an older id.
 const OVERLAP: TimeDelta = TimeDelta::days(1);
 
-/// Cloning is cheap.
+/// Deletes expired data. Cloning is cheap.
 #[derive(Clone)]
 pub struct Purge {
     db: DatabaseConnection,
     clock: Clock,
 }
 
-/// Why the purge is incomplete; the next run continues.
+/// An error that ends a purge early. The next run continues.
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
     #[error("the database failed")]
@@ -107,7 +107,8 @@ impl Purge {
     }
 }
 
-/// After how many days something is purged. Purging an event includes its transcripts and body.
+/// The number of days after which `what` is purged; `None` for never. Purging an event also purges its transcripts
+/// and body.
 fn days(kept: &retentions::Model, what: What) -> Option<i64> {
     let own = match what {
         What::Transcripts => kept.transcripts_days,

@@ -1,8 +1,8 @@
 //! Publishes scheduled change sets when they are due, or refuses them.
 //!
-//! It polls the database, which alone knows what is due. Change sets that became due while no instance was running are
-//! published at the next start. If two instances try the same change set, the transaction that moves the head lets only
-//! one succeed.
+//! It polls the database, because any instance may have scheduled a change set. Change sets that became due while no
+//! instance was running are published at the next start. If two instances try the same change set, the transaction that
+//! moves the head lets only one succeed.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use revisions::publish::schedule::Due;
 use revisions::publish::{PublishError, Publisher};
 use store::change_sets;
 
-/// Maximum poll interval: another instance may have scheduled something, or the clock may be changed.
+/// Maximum poll interval. It is short, because another instance may schedule a change set, and the clock may be changed.
 const POLL: Duration = Duration::from_secs(1);
 /// Minimum poll interval: without it, work that is always due soon would occupy the processor.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -78,7 +78,7 @@ impl Scheduler {
         Ok(done)
     }
 
-    /// Publishes what is due. Returns how long to sleep.
+    /// Publishes the due change sets. Returns how long to sleep.
     async fn poll_due(&self) -> Result<Duration, DbErr> {
         self.publish_due().await?;
         let next = change_sets::next_due(&self.db).await?;

@@ -1,8 +1,8 @@
 //! Backtests and replays of stored decisions.
 //!
-//! [`run`] reads stored calls in pages by id and decides on its own threads. So neither a long transaction nor a busy
-//! runtime delays calls. [`queue`] runs backtests one after another and stores their progress in the database.
-//! [`replay`] decides stored decisions again.
+//! [`run`] reads stored calls in pages by id and decides them on its own threads. It keeps no long transaction open and
+//! does not occupy the async runtime, so new calls are not delayed. [`queue`] runs backtests one after another and stores
+//! their progress in the database. [`replay`] decides stored decisions again.
 
 pub mod queue;
 pub mod replay;
@@ -15,11 +15,11 @@ use sea_orm::DbErr;
 use rules::Rulebook;
 use rules::facts::ExtractedFacts;
 
-/// Extracts the facts of a stored message again with each of the rulebooks, as the webhook does. `None` if it is not
-/// a message. It is passed in, because only the webhook can parse messages.
+/// A function that extracts the facts of a stored message again, once per rulebook, as the webhook does. It returns
+/// `None` if the bytes are not a message. The caller passes it in, because this crate cannot parse messages.
 pub type ReadBody = Arc<dyn Fn(&[&Rulebook], &[u8]) -> Option<Vec<ExtractedFacts>> + Send + Sync>;
 
-/// Why stored decisions could not be processed.
+/// An error while stored decisions are processed.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     #[error("the stored decisions could not be read")]

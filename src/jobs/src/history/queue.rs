@@ -1,8 +1,8 @@
 //! Backtests as background jobs.
 //!
-//! An instance runs one backtest at a time, and the others wait, because calls have priority. A running backtest writes
-//! its row twice a second, and learns there whether it was cancelled. If nobody writes a running row any more, its
-//! instance has died. Backtests have no other state in memory.
+//! An instance runs one backtest at a time, and the others wait, because calls have priority. A running backtest updates
+//! its row twice a second. Each update also shows whether somebody cancelled the backtest. If the updates stop, the
+//! instance has died, and the backtest counts as interrupted.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -31,9 +31,9 @@ use store::dry_run;
 const AT_A_TIME: usize = 1;
 /// Maximum number of queued or running backtests of one rulebook.
 const MOST_WAITING: u64 = 20;
-/// Interval between writes of the row.
+/// Interval between updates of the row of a queued or running backtest.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
-/// If a running row is older than this, its instance has died.
+/// If the row of an unfinished backtest was not updated for this long, its instance has died.
 const HEARTBEAT_TIMEOUT: TimeDelta = TimeDelta::seconds(15);
 
 /// A requested backtest.
@@ -41,7 +41,7 @@ pub struct BacktestRequest {
     pub test: Backtest,
     /// The request as JSON, for the response.
     pub wanted: Value,
-    /// The rulebook and time of the calls.
+    /// The rulebook and the time range of the calls.
     pub span: Span,
     /// Maximum number of decisions, newest first.
     pub limit: Option<u64>,
@@ -50,15 +50,15 @@ pub struct BacktestRequest {
     pub author: String,
 }
 
-/// Why a backtest was rejected.
+/// An error while a backtest is queued or cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    /// Too many are waiting.
-    #[error("{MOST_WAITING} backtests of this rulebook wait or run already")]
+    /// The rulebook has the maximum number of unfinished backtests.
+    #[error("{MOST_WAITING} backtests of this rulebook are already queued or running")]
     TooMany,
     #[error("the backtest could not be stored")]
     Database(#[from] DbErr),
-    /// The task that stored it panicked.
+    /// The task that stored the backtest panicked.
     #[error("the task that stored the backtest ended early: {0}")]
     Stopped(String),
 }
@@ -76,8 +76,8 @@ pub struct Backtests {
 
 type Key = (Uuid, Uuid);
 
-/// The execution order. Backtests of one rulebook first wait for each other. So each rulebook is in the common queue at
-/// most once, and many backtests of one rulebook do not delay the others.
+/// The execution order of backtests. A backtest first waits for the earlier ones of its rulebook, and then joins the
+/// common queue. So many backtests of one rulebook do not delay other rulebooks.
 #[derive(Clone)]
 struct Turns {
     own: TurnQueue,
@@ -87,7 +87,7 @@ struct Turns {
 impl Default for Turns {
     fn default() -> Self {
         Self {
-            // The database counts the waiting backtests, across instances.
+            // No limit here, because `ask` limits the queue by a count in the database, across all instances.
             own: TurnQueue::new(usize::MAX - 1),
             all: Arc::new(Semaphore::new(AT_A_TIME)),
         }
@@ -95,7 +95,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for a turn, which ends on drop.
+    /// Waits for a turn. Dropping the permits ends the turn.
     async fn take(&self, rulebook_id: Uuid) -> [Option<OwnedSemaphorePermit>; 2] {
         let own = self.own.take(rulebook_id).await;
         // The semaphore is never closed.
@@ -104,8 +104,8 @@ impl Turns {
 }
 
 impl Backtests {
-    /// `read` is the pool for reading the calls. Running backtests end soon after `stop` is cancelled. `tasks` tracks
-    /// them.
+    /// `read` is the pool for reading the calls. `tasks` tracks the running backtests, which end soon after `stop` is
+    /// cancelled.
     #[must_use]
     pub fn new(
         db: DatabaseConnection,
@@ -126,7 +126,7 @@ impl Backtests {
         }
     }
 
-    /// A queue that never runs anything, for an API that only describes itself.
+    /// A queue for generating the OpenAPI document. It never runs a backtest.
     #[must_use]
     pub fn nowhere(db: DatabaseConnection, clock: Clock) -> Self {
         let never = Arc::new(|_: &[&Rulebook], _: &[u8]| None);
@@ -140,7 +140,7 @@ impl Backtests {
         )
     }
 
-    /// Cancelled when this instance stops.
+    /// The token that is cancelled when this instance stops.
     #[must_use]
     pub const fn stopping(&self) -> &CancellationToken {
         &self.stop
@@ -194,7 +194,7 @@ impl Backtests {
         Ok(row)
     }
 
-    /// Stops a queued or running backtest on any instance. A finished one is not changed. Returns the row.
+    /// Cancels a queued or running backtest on any instance, and returns its row. A finished backtest is not changed.
     ///
     /// # Errors
     /// When the database fails.
@@ -210,13 +210,13 @@ impl Backtests {
         cancelling.await.map_err(|error| AskError::Stopped(error.to_string()))?
     }
 
-    /// At start: marks backtests that an earlier run of this instance did not finish.
+    /// Marks the unfinished backtests of stopped instances as interrupted, and returns their number. Call it at start.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn mend(&self) -> Result<u64, DbErr> {
         let now = self.clock.now();
-        // A SQLite file has one server; on PostgreSQL another instance may be running them.
+        // Only one server uses a SQLite file. On PostgreSQL another instance may be running these backtests.
         let silent_since = match self.db.get_database_backend() {
             DbBackend::Sqlite => now,
             _ => now - HEARTBEAT_TIMEOUT,
@@ -275,7 +275,7 @@ impl Backtests {
         }
     }
 
-    /// Stores that the backtest is running, and its progress. False if it was cancelled.
+    /// Stores the change and the current time, as a heartbeat. Returns false if the backtest was cancelled.
     async fn alive(&self, key: Key, change: backtests::ActiveModel) -> bool {
         let change = backtests::ActiveModel {
             updated_at: Set(self.clock.now()),
@@ -284,7 +284,7 @@ impl Backtests {
         match self.write(key, change).await {
             Ok(goes_on) => goes_on,
             Err(error) => {
-                // The next write tries again. If the database stays unavailable, there are no calls to read either.
+                // The next write tries again. If the database stays unavailable, reading the calls fails as well.
                 tracing::warn!(backtest = %key.1, %error, "the progress of backtest {} could not be written", key.1);
                 true
             }
@@ -335,7 +335,7 @@ impl Backtests {
     }
 }
 
-/// The state to show. A row with state `running` may belong to an instance that died.
+/// The state for clients. An unfinished backtest of an instance that died is shown as interrupted.
 #[must_use]
 pub fn state(row: &backtests::Model, now: DateTime<Utc>) -> &str {
     let unfinished = [backtests::QUEUED, backtests::RUNNING].contains(&row.state.as_str());

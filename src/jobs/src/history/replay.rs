@@ -31,7 +31,7 @@ pub struct Replays {
     pub erased: u64,
     /// Decisions with another result.
     pub different: u64,
-    /// Number of revisions of these decisions.
+    /// Number of different revisions that made these decisions.
     pub revisions: usize,
     /// The newest decisions with another result, at most twenty.
     pub differences: Vec<DifferingDecision>,
@@ -42,15 +42,15 @@ pub struct Replays {
 pub struct DifferingDecision {
     pub decision_id: Uuid,
     pub revision: i64,
-    /// All positions that differ.
+    /// Every position in the result that differs.
     pub places: Vec<Difference>,
 }
 
-/// Why a replay failed.
+/// An error of a replay.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The revision cannot be loaded.
-    #[error("the revision that decided cannot be loaded")]
+    #[error("the revision that made the decision cannot be loaded")]
     Revision(#[from] LoadError),
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -94,7 +94,7 @@ pub async fn one(
     Ok(Some(replayed?))
 }
 
-/// Replays every decision in a time range, and calls `told` after each page.
+/// Replays every decision in a time range. Calls `told` after each page with the number of decisions processed so far.
 ///
 /// # Errors
 /// When a revision cannot be loaded, or the database fails.

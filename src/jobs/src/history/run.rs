@@ -1,7 +1,7 @@
 //! Runs a backtest with two rulebooks over a time range.
 //!
-//! One page is read while others are decided. Bounded channels slow down the faster side. Pages are counted in the
-//! order in which they were read, so that the same calls give the same result.
+//! It reads one page while threads decide earlier pages. Bounded channels make the faster side wait for the slower one.
+//! Results are added up in the order in which the pages were read, so that the same calls give the same result.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,9 +33,9 @@ const STACK: usize = 16 * 1024 * 1024;
 /// The niceness of these threads, 0 to 19.
 const NICENESS: i32 = 10;
 
-/// Purposes: decisions of leads only.
+/// Purposes of the decisions to read: only reports, which create leads.
 const REPORTS: &[&str] = &[REPORT];
-/// Purposes: decisions of leads, and prices quoted by tools.
+/// Purposes of the decisions to read: reports, and prices quoted by tools.
 const REPORTS_AND_QUOTES: &[&str] = &[REPORT, QUOTE];
 const REPORT: &str = "report";
 const QUOTE: &str = "quote";
@@ -44,7 +44,7 @@ const QUOTE: &str = "quote";
 #[derive(Clone)]
 pub struct Plan {
     pub test: Backtest,
-    /// The rulebook and time of the calls.
+    /// The rulebook and the time range of the calls.
     pub span: Span,
     /// Maximum number of decisions, newest first.
     pub limit: Option<u64>,
@@ -57,7 +57,7 @@ pub struct Plan {
 /// The progress of a backtest.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// 0 to 100, estimated from times or from the limit, because nobody counts the calls beforehand.
+    /// 0 to 100. It is estimated from the time range or the limit, because the number of calls is not known beforehand.
     pub percent: u8,
     /// The results so far.
     pub result: BacktestResult,
@@ -76,7 +76,7 @@ struct PageTally {
     tally: BacktestTally,
 }
 
-/// Processes all calls of the plan, or those until `stop` is cancelled.
+/// Processes the calls of the plan until all are done or `stop` is cancelled.
 ///
 /// # Errors
 /// When the database fails or contains a malformed decision.
@@ -110,8 +110,8 @@ pub async fn run(
     Ok(tally.result(&plan.test))
 }
 
-/// Runs work on its own thread, with a lower priority than the threads that handle messages. It does not use tokio's
-/// blocking threads, because the whole process shares them.
+/// Runs work on its own thread, with a lower priority than the threads that handle messages. It is not one of tokio's
+/// blocking threads, because the whole process shares those.
 fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<oneshot::Receiver<T>, HistoryError> {
@@ -264,7 +264,7 @@ async fn collect(
     whole
 }
 
-/// Percentage of the time range, or of the calls, that is done. Below 100 until the end.
+/// Percentage of the time range, or of the calls, that is done. At most 99: only a finished backtest is at 100.
 fn percent(plan: &Plan, oldest: Option<Uuid>, newest: Option<Uuid>, last: Option<Uuid>, seen: u64) -> u8 {
     let part = |done: u64, all: u64| {
         u8::try_from(done.saturating_mul(100) / all.max(1))
