@@ -11,9 +11,9 @@ pub struct Job {
     pub code: &'static str,
     /// Names that an assistant may use instead of the code.
     pub words: &'static [&'static str],
-    /// The caller's sentences in French; `{m}` is replaced by metres.
+    /// The caller's sentences in French. The number of metres replaces `{m}`.
     pub french: &'static [&'static str],
-    /// In English.
+    /// The caller's sentences in English.
     pub english: &'static [&'static str],
     /// The relative frequency.
     pub weight: u32,
@@ -21,10 +21,10 @@ pub struct Job {
     pub flood: bool,
 }
 
-/// The sample's first service, whose price the README changes.
+/// The code of the sample's first service. The README changes its price.
 const FIRST: &str = "camera_inspection";
 
-/// The work that the sample offers and refuses, and a sewer backup at night.
+/// The types of work that the sample rulebook offers or refuses, and an emergency with water in the house.
 pub const JOBS: &[Job] = &[
     Job {
         code: "drain_unblocking_camera",
@@ -127,7 +127,7 @@ struct JobPlace {
     street: &'static str,
 }
 
-/// Montréal, its north and its South Shore.
+/// Places in Montréal, north of it and on the South Shore.
 const PLACES: &[JobPlace] = &[
     JobPlace {
         city: "Montréal",
@@ -193,31 +193,31 @@ const TOWNS: &[&str] = &[
 #[derive(Clone, Debug)]
 pub struct SimulatedCaller {
     pub job: Job,
-    /// How the assistant names the work to a tool.
+    /// The assistant's word for the work in a tool call.
     pub service_type: &'static str,
-    /// French, otherwise English.
+    /// Whether the caller speaks French, otherwise English.
     pub french: bool,
-    /// The caller's own words for it.
+    /// The problem in the caller's own words.
     pub problem: String,
     /// Metres of French drain, if known.
     pub metres: Option<u32>,
-    /// The caller's name; a town's for a municipal caller.
+    /// The caller's name, or the town's name for a municipal caller.
     pub name: &'static str,
     /// The caller's number.
     pub number: String,
     /// The address of the job.
     pub address: String,
-    /// Its city.
+    /// The city of the job.
     pub city: &'static str,
-    /// Its postal code.
+    /// The postal code of the job.
     pub postal_code: &'static str,
     /// `immediate`, `within_24h`, `this_week` or `flexible`.
     pub urgency: &'static str,
     /// `simple`, `complex` or `very_complex`.
     pub complexity: &'static str,
-    /// The wanted hours, some in the evening.
+    /// The wanted hours of the appointment, which may be in the evening.
     pub slot: &'static str,
-    /// Whether a town calls.
+    /// Whether the caller is a town.
     pub municipal: bool,
 }
 
@@ -228,7 +228,7 @@ impl SimulatedCaller {
         Self::about(job, dice)
     }
 
-    /// A caller who wants the service whose price the README changes, by its code.
+    /// A caller who wants the service of the README's price change. The assistant names the service by its code.
     pub fn first(dice: &mut Dice) -> Self {
         let job = JOBS.iter().find(|job| job.code == FIRST).copied().unwrap_or_default();
         Self {

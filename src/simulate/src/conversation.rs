@@ -20,7 +20,7 @@ pub enum CallStep {
     Caller(String),
     /// The assistant calls a tool.
     Tool(&'static str),
-    /// The report.
+    /// The end-of-call report.
     Report,
 }
 
@@ -57,7 +57,7 @@ impl Conversation {
         Self::of(SimulatedCaller::draw, dice, started)
     }
 
-    /// The first call of a run: about the service whose price the README changes.
+    /// The first call of a run. It is about the service of the README's price change.
     #[must_use]
     pub fn first(dice: Dice, started: DateTime<Utc>) -> Self {
         Self::of(SimulatedCaller::first, dice, started)
@@ -80,7 +80,7 @@ impl Conversation {
         }
     }
 
-    /// All steps, chosen by the dice.
+    /// All steps of the call. The dice choose between variants.
     pub fn steps(&mut self) -> Vec<CallStep> {
         let wish = self.wish.clone();
         let say = |french: &str, english: &str| if wish.french { french } else { english }.to_owned();
@@ -124,7 +124,7 @@ impl Conversation {
             "Merci de votre appel. Bonne journée!",
             "Thank you for calling. Goodbye!",
         )));
-        // Vapi does not guarantee an order of these two.
+        // Vapi does not guarantee the order of these two messages.
         if self.dice.chance(80) {
             steps.extend([CallStep::Status("ended"), CallStep::Report]);
         } else {
@@ -133,7 +133,7 @@ impl Conversation {
         steps
     }
 
-    /// The body of a step, and the id of its tool call if it is one. Advances the call's time.
+    /// The body of a step's message, and the tool call's id if the step is a tool call. Advances the call's time.
     pub fn body(&mut self, step: &CallStep) -> (Value, Option<String>) {
         self.elapsed_ms += self.dice.between(400, 6000);
         let mut tool_call_id = None;
@@ -204,7 +204,7 @@ impl Conversation {
             arguments.extend(more);
             arguments.retain(|_, value| !value.is_null());
         }
-        // Vapi's history contains the arguments as a string, its request as an object or a string.
+        // In Vapi's history the arguments are a string. In its request they are an object or a string.
         let text =
             json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments.to_string()}});
         let turn = json!({"role": "tool_calls", "message": "", "toolCalls": [text],
@@ -227,7 +227,7 @@ impl Conversation {
             structured.retain(|_, value| !value.is_null());
         }
         let recording = format!("https://storage.example.invalid/{}-mono.wav", self.call_id);
-        // Ten cents a minute, in ten-thousandths of a dollar.
+        // In dollars: ten cents a minute, rounded down to a ten-thousandth of a dollar.
         let cost = f64::from(self.elapsed_ms / 60) / 10_000.0;
         json!({
             "analysis": {"summary": format!("Appel pour: {}", wish.problem), "successEvaluation": "8",

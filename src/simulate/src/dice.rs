@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-/// The splitmix64 generator: small, fast, good enough to vary a conversation; never for keys.
+/// The splitmix64 generator. It is fast and good enough to vary a conversation. Never use it for keys.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 

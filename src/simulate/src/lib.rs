@@ -1,8 +1,8 @@
-//! `ringbook simulate`: plays whole conversations against a running server, signed like Vapi's. Use it as a demo, a smoke test or
-//! a load test.
+//! `ringbook simulate`: plays whole conversations against a running server, with signatures like Vapi's. Use it as a demo, a
+//! smoke test or a load test.
 //!
-//! [`dice`] draws, [`callers`] has the callers, [`conversation`] builds the messages, [`play`] sends them, [`tally`] counts. The
-//! same seed plays the same calls with the same ids, so a second run sends only duplicates.
+//! [`dice`] is the random generator, [`callers`] draws the callers, [`conversation`] builds the messages, [`play`] sends them, and
+//! [`tally`] counts the responses. The same seed plays the same calls with the same ids, so a second run sends only duplicates.
 
 pub mod callers;
 pub mod conversation;
@@ -35,21 +35,21 @@ pub struct SimulateOptions {
     pub url: String,
     /// The webhook secret, for HMAC with Vapi's default settings.
     pub secret: String,
-    /// The rulebook; `default` when not given.
+    /// The code of the rulebook; `default` when not given.
     pub rulebook: Option<String>,
     /// Calls started per second; zero or less means as fast as `concurrency` allows.
     pub rate: f64,
-    /// How many calls.
+    /// Number of calls.
     pub count: u64,
     /// The seed; taken from the clock by default, so that each run plays new calls.
     pub seed: Option<u64>,
     /// Maximum number of concurrent calls.
     pub concurrency: usize,
-    /// When the calls take place; by default now.
+    /// The time at which the calls start; by default three minutes ago, so that they end before now.
     pub at: Option<DateTime<Utc>>,
-    /// No progress bar.
+    /// Whether to hide the progress bar.
     pub quiet: bool,
-    /// The summary will be printed as JSON, so there is no progress bar either.
+    /// Whether the summary is printed as JSON. If so, the progress bar is hidden too.
     pub json: bool,
 }
 
@@ -92,7 +92,7 @@ pub async fn run_until(
     Ok(tally.summary(seed, began.elapsed(), interrupted))
 }
 
-/// Plays all calls. Dropping this future ends the calls in progress.
+/// Plays all calls. Dropping the future ends the calls in progress.
 async fn play_all(options: &SimulateOptions, seed: u64, began: Instant, player: &Arc<Player>, bar: &ProgressBar) {
     let places = Arc::new(Semaphore::new(options.concurrency.max(1)));
     let interval = (options.rate.is_finite() && options.rate > 0.0)

@@ -29,12 +29,12 @@ pub(super) struct Player {
     tally: Arc<Mutex<SimulationTally>>,
 }
 
-/// The webhook's URL. An address without a path gets the path of `rulebook`.
+/// The webhook's URL. An address without a path gets the path `/webhooks/vapi`. `rulebook` is appended to the path.
 ///
 /// # Errors
 /// If it is not an http or https address.
 pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url> {
-    // An address and a port without a scheme.
+    // A host and a port without a scheme, such as `localhost:8080`.
     let bare = !address.contains("://")
         && address
             .rsplit_once(':')
@@ -44,7 +44,7 @@ pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url>
     } else {
         address.to_owned()
     };
-    let mut url = Url::parse(&address).with_context(|| format!("{address:?} is not an address"))?;
+    let mut url = Url::parse(&address).with_context(|| format!("{address:?} is not a URL"))?;
     anyhow::ensure!(
         matches!(url.scheme(), "http" | "https"),
         "{address:?} is neither http nor https"
@@ -74,7 +74,7 @@ impl Player {
             client: http_client::builder(Duration::from_secs(20))
                 .pool_max_idle_per_host(options.concurrency.max(1))
                 .build()
-                .context("no HTTP client")?,
+                .context("the HTTP client cannot be created")?,
             url: webhook_url(&options.url, options.rulebook.as_deref())?,
             scheme: Scheme::Hmac(HmacSettings::default()),
             secret: Secret::new("simulate", options.secret.as_str()),
@@ -86,7 +86,8 @@ impl Player {
 
     /// Plays call number `index` from its first ring to its report.
     pub(super) async fn play(&self, seed: u64, index: u64) {
-        // A call plays in an instant but covers minutes: start it early enough that it ends before now.
+        // The messages of a call are sent in an instant, but their timestamps cover minutes. An early start lets the call end
+        // before now.
         let started = self.at.unwrap_or_else(|| self.clock.now() - TimeDelta::minutes(3));
         let dice = Dice::new(seed, index);
         let mut call = if index == 0 {
@@ -116,7 +117,7 @@ impl Player {
             body: &body,
             ..Payload::default()
         };
-        // Only an empty secret cannot sign, and `new` rejects that.
+        // Signing fails only for an empty secret, which `new` rejects.
         let headers = sign(&self.scheme, &self.secret, payload, self.clock.now()).unwrap_or_default();
         let mut request = self
             .client
@@ -154,7 +155,7 @@ impl Player {
 
 /// The part of a tool response that Vapi would use: the entry with this exact id.
 fn tool_result(answer: &[u8], id: &str) -> Result<String, String> {
-    let answer: Value = serde_json::from_slice(answer).map_err(|_| "the answer is not JSON".to_owned())?;
+    let answer: Value = serde_json::from_slice(answer).map_err(|_| "the response is not JSON".to_owned())?;
     let entry = answer
         .get("results")
         .and_then(Value::as_array)
@@ -163,7 +164,7 @@ fn tool_result(answer: &[u8], id: &str) -> Result<String, String> {
                 .iter()
                 .find(|entry| entry.get("toolCallId").and_then(Value::as_str) == Some(id))
         })
-        .ok_or_else(|| "the answer has no result for the tool call".to_owned())?;
+        .ok_or_else(|| "the response has no result for the tool call".to_owned())?;
     let text = |name: &str| entry.get(name).and_then(Value::as_str).map(str::to_owned);
     match text("result") {
         Some(result) if result.contains(['\n', '\r']) => Err("the result has a line break".to_owned()),

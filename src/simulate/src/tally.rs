@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Maximum number of printed entries of a list; the JSON has all.
+/// Maximum number of entries that the printed summary shows per list. The JSON summary has all entries.
 const MOST_SHOWN: usize = 10;
 
-/// Counts while a simulation runs.
+/// The counters of a running simulation.
 #[derive(Debug, Default)]
 pub struct SimulationTally {
     calls: u64,
@@ -27,11 +27,11 @@ pub struct SimulationTally {
 pub struct Summary {
     /// The seed that plays the same calls again.
     pub seed: u64,
-    /// Whether it was stopped before its end.
+    /// Whether the simulation was stopped before its end.
     pub interrupted: bool,
     /// Completed calls.
     pub calls: u64,
-    /// Messages answered or failed.
+    /// Sent messages, with or without a 2xx response.
     pub messages: u64,
     /// Wall time, in milliseconds.
     pub took_ms: u64,
@@ -63,23 +63,23 @@ pub struct Latency {
 }
 
 impl SimulationTally {
-    /// A call was completed.
+    /// Counts a completed call.
     pub fn call(&mut self) {
         self.calls += 1;
     }
 
-    /// A message got a 2xx response.
+    /// Counts a message that got a 2xx response, and its latency.
     pub fn answered(&mut self, type_name: &'static str, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.latencies_us.entry(type_name).or_default().push(micros);
     }
 
-    /// A message did not get a 2xx response.
+    /// Counts a message without a 2xx response.
     pub fn failed(&mut self, why: String) {
         *self.failures.entry(why).or_default() += 1;
     }
 
-    /// A tool returned `result`, text or JSON text.
+    /// Counts the result of a tool call, which is plain text or JSON.
     pub fn tool(&mut self, result: &Result<String, String>) {
         match result {
             Ok(text) => {
@@ -119,7 +119,7 @@ impl SimulationTally {
 }
 
 impl Latency {
-    /// The nearest-rank percentiles, so that each value was measured.
+    /// Computes nearest-rank percentiles, so that each percentile is a measured value.
     fn of(sample: &mut [u64]) -> Self {
         sample.sort_unstable();
         let at = |percent: usize| {
@@ -136,7 +136,7 @@ impl Latency {
     }
 }
 
-/// The first match in a tree, outermost first, without the trace and the taxes.
+/// The first match in a JSON tree. An object is checked before its members. The trace and the taxes are skipped.
 fn find(value: &Value, hit: &impl Fn(&Value) -> Option<String>) -> Option<String> {
     if let Some(found) = hit(value) {
         return Some(found);
@@ -153,7 +153,7 @@ fn priority_of(value: &Value) -> Option<String> {
     Some(text.to_owned()).filter(|text| text.len() == 2 && text.starts_with('P'))
 }
 
-/// The price range in the fields `from` and `to`, with any prefix.
+/// The price range in `from` and `to`, `price_from` and `price_to`, or `min` and `max`.
 fn price_of(value: &Value) -> Option<String> {
     let plain = |name: &str| match value.get(name)? {
         Value::String(text) => Some(text.clone()),
@@ -196,7 +196,7 @@ impl fmt::Display for Summary {
             ("priorities", &self.priorities),
             ("prices", &self.prices),
             ("tool errors", &self.tool_errors),
-            ("not answered 2xx", &self.failures),
+            ("without a 2xx response", &self.failures),
         ];
         for (title, counts) in lists {
             if !counts.is_empty() {

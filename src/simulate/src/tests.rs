@@ -1,4 +1,4 @@
-//! A whole run against a stand-in server that checks every signature.
+//! Tests of whole runs against a stand-in server that checks every signature.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
