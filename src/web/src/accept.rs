@@ -1,10 +1,10 @@
-//! Content negotiation (RFC 9110, 12.5.1). A request without a readable `Accept` header accepts every type. Of the
-//! parameters of a type, only its weight counts.
+//! Content negotiation (RFC 9110, 12.5.1). A request without a readable `Accept` header accepts every type. All
+//! parameters of a type except its weight are ignored.
 
 use poem::Request;
 use poem::http::header;
 
-/// The available media type that the request prefers; the first one on a tie. `None` if it accepts none of them.
+/// Returns the type in `given` that the request prefers, or the first of them on a tie. `None` if it accepts none.
 pub fn wanted<'a>(request: &Request, given: &[&'a str]) -> Option<&'a str> {
     let lines = request.headers().get_all(header::ACCEPT).iter();
     let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
@@ -78,7 +78,7 @@ impl<'a> Range<'a> {
         own.is_some_and(|(kind, subkind)| is(self.kind, kind) && is(self.subkind, subkind))
     }
 
-    /// Specificity: a name is more specific than a star.
+    /// The specificity of the range: a name is more specific than `*`.
     fn closeness(&self) -> u8 {
         u8::from(self.kind != "*") + u8::from(self.subkind != "*")
     }

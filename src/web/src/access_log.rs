@@ -1,9 +1,9 @@
 //! Writes one log line and one measurement per request.
 //!
-//! The line contains method, route, status and milliseconds. The route is its pattern
+//! The line contains method, route, status and milliseconds. A route is logged as its pattern
 //! (`/admin/v1/rulebooks/:rulebook`), because paths contain identifiers and query strings contain search terms.
-//! Anyone can send requests that are rejected, so their lines are limited: a burst of 200 and then twenty per second,
-//! with the number of omitted lines.
+//! Anyone can send requests that are rejected, so their log lines are limited to a burst of 200 and then twenty per
+//! second. The next line has the number of lines that were left out.
 
 use std::time::{Duration, Instant};
 
@@ -68,7 +68,7 @@ fn record(method: &'static str, route: &str, status: StatusCode, took: Duration)
     }
 }
 
-/// The method as a metric label. A client may send any word, but the set of labels must be closed.
+/// The method as a metric label. A client may send any method, but the set of labels must be closed.
 fn known_method(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")

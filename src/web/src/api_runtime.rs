@@ -13,7 +13,8 @@ use tokio::task::{JoinError, JoinHandle};
 static RUNTIME: LazyLock<io::Result<Runtime>> =
     LazyLock::new(|| Builder::new_multi_thread().thread_name("admin").enable_all().build());
 
-/// Whether a request must never wait behind requests of people: it is a message, a callback or a health check.
+/// Whether this is the path of a message, a callback, a health check or the metrics. Such a request must never wait
+/// behind requests of people.
 #[must_use]
 pub fn is_urgent(path: &str) -> bool {
     ["/webhooks/", "/health/", "/metrics"]
@@ -21,8 +22,8 @@ pub fn is_urgent(path: &str) -> bool {
         .any(|prefix| path.starts_with(prefix))
 }
 
-/// Runs the work on that runtime, and stops the work if the future is dropped. Without that runtime, the work runs
-/// here.
+/// Runs the work on the separate runtime, and aborts it if the future is dropped. If that runtime could not be created,
+/// the work runs on the current one.
 ///
 /// # Errors
 /// When the work panicked.
@@ -60,7 +61,10 @@ mod tests {
         }));
         assert!(futures_util::poll!(waiting.as_mut()).is_pending());
         drop(waiting);
-        assert!(dropped.await.is_err(), "it goes on without anybody");
+        assert!(
+            dropped.await.is_err(),
+            "the work continues after its future was dropped"
+        );
     }
 
     #[test]

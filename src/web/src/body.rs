@@ -1,7 +1,7 @@
 //! Reads request bodies with limits on size, time and memory.
 //!
-//! It reads the raw bytes. It responds with 413 as soon as the body is too large, 408 if it arrives too slowly, and
-//! 503 if there is no memory for it. It never decompresses, because signatures cover the bytes as received.
+//! A body that is too large gets 413 immediately. A body that arrives too slowly gets 408, and one for which there is no
+//! memory gets 503. Bodies are never decompressed, because signatures cover the bytes as received.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,12 +22,12 @@ pub const WEBHOOK_LIMIT: usize = 5 * 1024 * 1024;
 const RETRY_AFTER_S: u32 = 2;
 /// Maximum time for receiving the rest of a rejected body.
 const DISCARD_DEADLINE: Duration = Duration::from_secs(2);
-/// Maximum time for its next bytes.
+/// Maximum time for the next bytes of a rejected body.
 const DISCARD_STALL: Duration = Duration::from_millis(200);
 /// Minimum number of bytes by which the buffer of a body grows.
 const LEAST_STEP: usize = 4 * 1024;
 
-/// A complete body, and its memory reservation.
+/// A complete body and its memory reservation.
 #[derive(Debug)]
 pub struct ReadBody {
     /// The raw bytes.
@@ -99,7 +99,7 @@ pub fn declared_length(request: &Request) -> Option<usize> {
 }
 
 /// Reads and discards the rest of a rejected request's body. A client that is still sending would otherwise lose the
-/// response, because the connection is reset. It does not wait for a client that stopped sending.
+/// response, because the connection is reset. The function does not wait for a client that stopped sending.
 pub async fn discard(request: &Request, body: Body) {
     let connection = request.data::<Arc<Connection>>();
     if let Some(connection) = connection {
@@ -146,7 +146,7 @@ impl Reading<'_> {
                 None => {}
             }
             if needed > bytes.capacity() {
-                // Grow by the received size, not by the declared one. At most a quarter is unused.
+                // Grow with the received size, not to the declared size, so that little memory is unused.
                 let step = (bytes.len() / 4).max(LEAST_STEP);
                 let capacity = needed.max((bytes.len() + step).min(self.most));
                 bytes.reserve_exact(capacity - bytes.len());

@@ -1,9 +1,9 @@
 //! Bounds the memory for all request bodies while they are received and processed.
 //!
 //! A body of more than [`FREE`] bytes must reserve memory for its whole length before the rest of it is read. Smaller
-//! bodies go first, so that a report never waits behind large files. If there is not enough memory, the body that has
-//! stalled longest, or that is too slow for its deadline, is aborted. So no client that stopped sending holds memory
-//! while another one waits for it.
+//! bodies get memory first, so that a report never waits behind large files. If there is not enough memory, one body is
+//! aborted whose client has stalled or will miss the deadline. So a client that stopped sending does not keep memory that
+//! another client needs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -16,17 +16,17 @@ use tokio_util::sync::CancellationToken;
 use super::ClientAddress;
 use super::rate_limit::bucket_of;
 
-/// Size in bytes that every body may have without a reservation. The limit of connections bounds the total.
+/// Size in bytes that every body may have without a reservation. The limit on connections bounds the total.
 pub const FREE: usize = 64 * 1024;
 /// Maximum time for receiving a body.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 /// Total memory in bytes for larger bodies.
 const TOTAL: usize = 64 * 1024 * 1024;
-/// The same limit per client address.
+/// Memory in bytes for the larger bodies of one client address.
 const PER_ADDRESS: usize = 16 * 1024 * 1024;
-/// A body that received nothing for this long may be aborted.
+/// A body may be aborted if its client has sent nothing for this long.
 const STALL: Duration = Duration::from_millis(200);
-/// How often a waiting body checks whether another one has stalled meanwhile.
+/// Interval at which a waiting body checks whether another body has stalled.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The memory for bodies and its reservations.
@@ -54,7 +54,7 @@ struct Holder {
     received: usize,
     since: Instant,
     last: Instant,
-    /// The body is complete, so it no longer waits for its client.
+    /// Whether the body is complete, so that it no longer waits for its client.
     complete: bool,
     make_way: CancellationToken,
 }
@@ -99,7 +99,7 @@ impl Bodies {
     /// Reserves memory for a body of `size` bytes, of which `received` have arrived. Waits until the memory is
     /// available.
     pub async fn room(self: &Arc<Self>, address: ClientAddress, size: usize, received: usize) -> Room {
-        // A body larger than the limit of its address would wait forever.
+        // Without this cap, a body larger than the limit of its address would wait forever.
         let size = size.min(self.per_address);
         let address = bucket_of(address.0);
         let (sender, mut granted) = oneshot::channel();
@@ -151,7 +151,7 @@ impl Bodies {
                 continue;
             };
             if let Err(room) = sender.send(self.reserve(&mut state, address, size)) {
-                // Dropping it takes the lock, so drop it later.
+                // Dropping the room takes the lock, so drop it after the lock is released.
                 unwanted.push(room);
             }
         }
@@ -189,8 +189,8 @@ impl Bodies {
 }
 
 impl BodyMemory {
-    /// Aborts the body that has stalled longest, of an address or of all, unless aborted bodies will already free
-    /// `size` bytes.
+    /// Aborts one slow body, of the address `within` if it is given: the one that received nothing for the longest time.
+    /// It aborts none if the bodies aborted so far will free `size` bytes.
     fn end_a_laggard(&mut self, within: Option<IpAddr>, size: usize) {
         let now = Instant::now();
         let of_interest = |holder: &&Holder| within.is_none_or(|address| holder.address == address);
@@ -243,7 +243,7 @@ impl Room {
         }
     }
 
-    /// Resolves when the body must be aborted for another one.
+    /// Resolves when this body must be aborted to free memory for another one.
     pub async fn must_go(&self) {
         self.make_way.cancelled().await;
     }

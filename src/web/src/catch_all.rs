@@ -27,7 +27,7 @@ impl AllowedMethods {
         self
     }
 
-    /// Adds every path of an OpenAPI document whose server is mounted at `prefix`.
+    /// Adds every path of an OpenAPI document. Its routes are mounted at `prefix`.
     #[must_use]
     pub fn with_document(mut self, prefix: &str, document: &serde_json::Value) -> Self {
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
@@ -62,7 +62,7 @@ fn is_method(word: &str) -> bool {
     matches!(word, "GET" | "PUT" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PATCH")
 }
 
-/// The pattern without parameter names: `/a/:b` and `/a/{c}` are the same route.
+/// The pattern without parameter names, so that `/a/:b` and `/a/{c}` give the same string.
 #[must_use]
 pub fn without_names(pattern: &str) -> String {
     let segments = pattern.trim_end_matches('/').split('/');
@@ -129,7 +129,7 @@ impl<E> CatchAllEndpoint<E> {
     }
 }
 
-/// Turns an error into a response if the allowed methods of the route are not known.
+/// Turns an error into a response, without the allowed methods of the route.
 pub fn answer_plain(error: poem::Error) -> Response {
     answer(error, None)
 }

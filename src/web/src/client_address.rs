@@ -1,9 +1,9 @@
 //! Finds the address of the client.
 //!
-//! It is the socket's address. If that is a trusted proxy, it is the address that the proxy wrote in
-//! `X-Forwarded-For` or `Forwarded` (RFC 7239). Anybody can send these headers, so they are only trusted from the
-//! networks in RINGBOOK_TRUSTED_PROXIES. They are read from the end, up to the first address that is not a trusted
-//! proxy. If both headers exist and disagree, one of them is forged, and both are ignored.
+//! The client's address is the address of the socket, unless a trusted proxy has opened the socket. A trusted proxy
+//! writes the client's address in `X-Forwarded-For` or `Forwarded` (RFC 7239). Anybody can send these headers, so they are
+//! only trusted from the networks in RINGBOOK_TRUSTED_PROXIES. The headers are read from the end, up to the first address
+//! that is not a trusted proxy. If both headers exist and disagree, one of them is forged, and both are ignored.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -85,7 +85,7 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// The last hop that is not a trusted proxy. It stops at a hop that is not a valid address.
+/// The last hop that is not a trusted proxy. The search ends at a hop that is not a valid address.
 fn follow(proxy: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> IpAddr {
     let mut client = proxy;
     for hop in hops {
@@ -123,8 +123,8 @@ fn items(list: &str) -> impl DoubleEndedIterator<Item = &str> {
     items.into_iter()
 }
 
-/// Parses an address as proxies write it: bare, in brackets, with a port (Azure), in quotes. `None` for `unknown` and
-/// the like.
+/// Parses an address as proxies write it: bare, in brackets, with a port (Azure), or in quotes. `None` if the text is not
+/// an address, for example `unknown`.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"').trim();
     let bare = text

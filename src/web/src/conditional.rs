@@ -1,7 +1,7 @@
 //! Conditional requests: a response that the client has cached is not sent again (RFC 9110, 13.1.2).
 //!
-//! The tag contains a hash of the response, so it is valid whatever the response depends on. If the response has a
-//! version, the tag begins with it (`"7.0f1e2d3c4b5a6978"`), and `If-Match` reads that version.
+//! The entity tag contains a hash of the response, so the tag changes whenever the response changes. If the response has
+//! a version, the tag begins with that version (`"7.0f1e2d3c4b5a6978"`), and `If-Match` reads it.
 
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -19,11 +19,11 @@ use crate::problem::Problem;
 /// Who may cache a response, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// Any cache, which must revalidate it before each use.
+    /// Any cache may store it, and must revalidate it before each use.
     Asking,
-    /// Only the cache of the requesting client, which must revalidate it before each use.
+    /// Only the cache of the requesting client may store it, and must revalidate it before each use.
     Privately,
-    /// Nobody may cache it.
+    /// No cache may store it.
     Never,
 }
 
@@ -37,7 +37,7 @@ impl Keep {
     }
 }
 
-/// Tags of the responses that a client has cached.
+/// The entity tags of the responses that a client has cached.
 pub struct CachedTags(Vec<String>);
 
 impl CachedTags {
@@ -48,7 +48,7 @@ impl CachedTags {
         Self(lines.filter_map(|line| Some(line.to_str().ok()?.to_owned())).collect())
     }
 
-    /// Whether this tag is among them, by weak comparison.
+    /// Whether `tag` is among the cached tags, by weak comparison.
     fn has(&self, tag: &str) -> bool {
         self.0
             .iter()
@@ -69,7 +69,7 @@ fn tags(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The response to a GET, or 304.
+/// Adds an entity tag and cache headers to the response to a GET. If the client has it cached, returns 304 instead.
 pub async fn to_get(kept: &CachedTags, keep: Keep, response: Response) -> Response {
     if response.status() != StatusCode::OK {
         return response;
@@ -88,7 +88,7 @@ pub async fn to_get(kept: &CachedTags, keep: Keep, response: Response) -> Respon
     response
 }
 
-/// The response with a tag of its content.
+/// Adds an entity tag of the content to the response.
 pub async fn tagged(mut response: Response) -> Response {
     let bytes = match response.take_body().into_bytes().await {
         Ok(bytes) => bytes,
@@ -103,7 +103,7 @@ pub async fn tagged(mut response: Response) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    // Set here, so that the response to a HEAD has it too.
+    // Set the length here, so that the response to a HEAD has it too.
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
@@ -111,8 +111,8 @@ pub async fn tagged(mut response: Response) -> Response {
     response
 }
 
-/// A 304 with all headers of the 200, except those that describe the body. A browser shows its cached page under the
-/// headers of the 304. Without the page's own content policy, its scripts and styles would be blocked.
+/// A 304 with all headers of the 200, except those that describe the body. A browser applies the headers of the 304 to
+/// its cached page. Without the page's own content policy, the browser would block the scripts and styles of that page.
 fn not_modified(of: &HeaderMap) -> Response {
     const OF_THE_BODY: [header::HeaderName; 4] = [
         header::CONTENT_LENGTH,
@@ -127,8 +127,8 @@ fn not_modified(of: &HeaderMap) -> Response {
     response
 }
 
-/// A response that is constant while the program runs. Its bytes are shared and its tag is computed once. It is
-/// compressed once, by the first request that accepts gzip.
+/// A response that is constant while the program runs. Its bytes are shared and its tag is computed once. The bytes are
+/// compressed once, when the first request accepts gzip.
 #[derive(Clone, Debug)]
 pub struct ConstantResponse {
     content_type: &'static str,
@@ -158,11 +158,11 @@ impl ConstantResponse {
         Self { policy, ..self }
     }
 
-    /// The response to a request, or 304.
+    /// The response to a request, or 304 if the client has it cached.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Response {
         let gzip = accept::accepts_gzip(request);
-        // Two representations have two tags (RFC 9110, 8.8.3.3).
+        // The compressed and the plain representation need different tags (RFC 9110, 8.8.3.3).
         let (bytes, tag) = if gzip {
             let bytes = self.gzip.get_or_init(|| compressed(&self.bytes));
             (bytes.clone(), format!("\"{}.gzip\"", self.tag))
@@ -205,7 +205,7 @@ fn hash(content_type: &str, bytes: &[u8]) -> String {
     hex::encode(hash.finalize().get(..8).unwrap_or_default())
 }
 
-/// Adds tags and 304 to GET responses that everybody may read.
+/// Adds entity tags to public GET responses, and responds with 304 if the client has the response cached.
 pub struct Conditional;
 
 impl<E: Endpoint> Middleware<E> for Conditional {

@@ -1,8 +1,8 @@
 //! Tracks open connections and what each one waits for.
 //!
 //! It limits the connections in total and per address, and closes those whose client is too slow. If the limit is
-//! reached, it closes the connection that has waited longest for its client. So a client that sends a whole request
-//! is served, however many others send half of one. It never closes a connection whose request is being processed.
+//! reached, it closes the connection that has waited longest for its client. So a client that sends a whole request is
+//! served, even if many others send only half a request. It never closes a connection whose request is being processed.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,21 +18,21 @@ use tokio_util::sync::CancellationToken;
 use super::rate_limit::bucket_of;
 use base::telemetry::metrics;
 
-/// Maximum time for a request head, from its first byte, or from the opening of a new connection.
+/// Maximum time for a request head, counted from its first byte or, on a new connection, from the first read.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// The same limit while the server stops.
+/// The limit for a request head while the server stops.
 const HEAD_DEADLINE_WHEN_STOPPING: Duration = Duration::from_secs(1);
-/// Maximum idle time between two requests: longer than the minute for which proxies keep their connections.
+/// Maximum idle time between two requests. It is longer than the minute for which proxies keep their connections.
 const IDLE_DEADLINE: Duration = Duration::from_secs(75);
-/// Maximum time for which a client may read nothing of a ready response.
+/// Maximum time during which a client may read nothing of its response.
 const STALL_DEADLINE: Duration = Duration::from_secs(30);
-/// A connection that is receiving a body is closed for another one only after this time. One with an incomplete head
-/// may be closed immediately, oldest first, because an honest head arrives with its connection.
+/// A connection that is receiving a body is closed for another one only after this time. A connection with an incomplete
+/// head may be closed immediately, because an honest client sends its head at once. The oldest is closed first.
 const BODY_GRACE: Duration = Duration::from_millis(200);
 /// A connection over which a client has authenticated is closed for another one only after it has waited this long.
 /// So a proxy, or an office that shares its address with unauthenticated clients, keeps its connections.
 const PROVEN_GRACE: Duration = Duration::from_secs(10);
-/// Maximum number of closing connections above the limit, before new ones must wait.
+/// Maximum number of connections that are closing. Above it, new connections must wait.
 const MAX_CLOSING: usize = 64;
 
 /// The bits that store a [`Phase`].
@@ -69,7 +69,7 @@ pub struct Connection {
     epoch: Instant,
     /// The start of the phase in milliseconds since the epoch, and the phase in the lowest three bits.
     phase: AtomicU64,
-    /// The milliseconds at which the client stopped reading, plus 1; 0 while it reads.
+    /// The time at which the client stopped reading, in milliseconds since the epoch plus 1; 0 while the client reads.
     stalled: AtomicU64,
     /// Whether a client has shown a valid signature or key.
     proven: AtomicBool,
@@ -129,7 +129,7 @@ impl Connection {
         self.enter(Phase::Busy);
     }
 
-    /// Reports that the response was handed over.
+    /// Reports that the response was handed to hyper.
     pub fn answered(&self) {
         self.enter(Phase::Idle);
     }
@@ -158,7 +158,7 @@ impl Connection {
         since > 0 && Duration::from_millis(self.millis().saturating_sub(since)) > STALL_DEADLINE
     }
 
-    /// Its rank for being closed for another connection. `None` if it must not be closed.
+    /// The order in which connections are closed for others, lowest first. `None` if this one must not be closed.
     fn makes_way(&self) -> Option<(u8, std::cmp::Reverse<Duration>)> {
         let (phase, age) = self.state();
         let rank = match phase {
@@ -188,9 +188,9 @@ impl Connection {
 /// Limits on open connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// In total.
+    /// Maximum in total.
     pub total: usize,
-    /// Per client address. Trusted proxies are exempt, because their connections belong to many clients.
+    /// Maximum per client address. Trusted proxies are exempt, because their connections belong to many clients.
     pub per_address: usize,
 }
 
@@ -221,7 +221,7 @@ struct OpenConnections {
     next: u64,
     all: HashMap<u64, Entry>,
     by_address: HashMap<IpAddr, usize>,
-    /// Connections that must end, and still hold a descriptor.
+    /// Number of connections that are closing and still hold a descriptor.
     closing: usize,
 }
 
@@ -314,8 +314,8 @@ impl Connections {
         self.ended.notified().await;
     }
 
-    /// Closes the connection that has waited longest for its client, because a descriptor is needed. Returns whether
-    /// there was one.
+    /// Closes the connection that has waited longest for its client, to free a descriptor. Returns false if no connection
+    /// may be closed.
     pub fn make_room(&self) -> bool {
         let mut open = self.lock();
         open.closing < MAX_CLOSING && open.end_one(None)
@@ -348,14 +348,14 @@ impl Connections {
 }
 
 impl OpenConnections {
-    /// The connections of an address, or all.
+    /// The connections of the address `within`, or all connections.
     fn of(&self, within: Option<IpAddr>) -> impl Iterator<Item = (&u64, &Entry)> {
         self.all
             .iter()
             .filter(move |(_, entry)| within.is_none_or(|address| entry.address == address))
     }
 
-    /// Closes the connection with the lowest rank, of an address or of all.
+    /// Closes the lowest-ranked connection, of the address `within` if it is given. Returns false if none may be closed.
     fn end_one(&mut self, within: Option<IpAddr>) -> bool {
         let ranked = self
             .of(within)
@@ -417,7 +417,7 @@ mod tests {
         Ok(place)
     }
 
-    /// Moves the start of its phase back by this duration.
+    /// Moves the start of the connection's phase back by this duration.
     fn age(connection: &Connection, by: Duration) {
         let bits = connection.phase.load(Ordering::Relaxed);
         let since = (bits >> PHASE_BITS).saturating_sub(u64::try_from(by.as_millis()).unwrap());
@@ -426,7 +426,7 @@ mod tests {
             .store(since << PHASE_BITS | bits & PHASE_MASK, Ordering::Relaxed);
     }
 
-    /// A registry created a minute ago.
+    /// A registry created ten minutes ago.
     fn old(total: usize, per_address: usize) -> Arc<Connections> {
         let connections = connections(total, per_address);
         let mut connections = Arc::into_inner(connections).unwrap();
@@ -485,7 +485,10 @@ mod tests {
         let new = admitted(&all, address(1)).unwrap();
         assert!(stranger.connection.stop.is_cancelled());
         new.connection.requested();
-        assert!(admitted(&all, address(1)).is_err(), "the proven one stays");
+        assert!(
+            admitted(&all, address(1)).is_err(),
+            "the authenticated connection stays"
+        );
         age(&proven.connection, Duration::from_secs(5));
         assert!(admitted(&all, address(1)).is_ok() && proven.connection.stop.is_cancelled());
     }

@@ -1,7 +1,8 @@
 //! CORS: which other websites may call the admin API from a browser.
 //!
-//! Only the origins in RINGBOOK_CORS_ORIGINS get the headers that let the browser pass the response to the page. No
-//! request is rejected here: without the headers the browser rejects it, and our own Swagger UI sends an `Origin` too.
+//! Only the origins in RINGBOOK_CORS_ORIGINS get the headers that let the browser pass the response to the page. Without
+//! the headers, the browser withholds the response. No request is rejected here, because our own Swagger UI sends an
+//! `Origin` too.
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use poem::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
-/// The paths: the admin API, its documents and the problem pages. Vapi and Twilio do not call from a browser.
+/// Path prefixes with CORS: the admin API, its documents and the problem pages. Webhooks need no CORS, because Vapi and
+/// Twilio do not call from a browser.
 const PLACES: [&str; 4] = ["/admin/", "/openapi.json", "/docs", "/problems"];
 /// The methods of the admin API.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";

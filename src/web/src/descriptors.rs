@@ -1,11 +1,11 @@
 //! The limit of files and sockets that this process may open.
 //!
-//! It raises the limit at start, and returns how many client connections fit below it. Clients never get all
+//! The server raises the limit at start, and computes how many client connections fit below it. Clients never get all
 //! descriptors, because the outbox, the database and the spool need some too.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Maximum limit to request: with an unlimited number, other software allocates large tables of descriptors.
+/// Maximum limit to request. Without a maximum, other software may allocate a table with an entry per descriptor.
 const MAX_DESCRIPTORS: u64 = 65_536;
 /// Descriptors reserved for everything except clients and database connections: SQLite's files, the spool, requests
 /// to Twilio and Vapi, the programs of a backup, and closing connections.
@@ -32,8 +32,8 @@ pub fn raise_limit() -> u64 {
     }
 }
 
-/// Maximum number of client connections under a limit of descriptors, besides the given number of database
-/// connections.
+/// Maximum number of client connections if the process may open `limit` descriptors and needs some of them for
+/// `database_connections`.
 #[must_use]
 pub fn room_for_clients(limit: u64, database_connections: u32) -> usize {
     let kept = RESERVED.saturating_add(database_connections.into());

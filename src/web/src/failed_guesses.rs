@@ -1,9 +1,10 @@
 //! Counts wrong admin keys, by address and by key prefix.
 //!
-//! An address gets a response for a burst of 20 wrong keys, and then for one more every six seconds. A key prefix has
-//! a burst of 50, from all addresses together. Beyond that the response to a wrong key is 429 and does not say that
-//! the key is wrong. A valid key is never rejected: an office or a proxy that shares its address with others is not
-//! locked out by their guesses. The protection against guessing is the 256 random bits of a key.
+//! An address may send a burst of 20 wrong keys, and then one more every six seconds. All addresses together may send a
+//! burst of 50 wrong keys with the same prefix; only an address without earlier wrong keys may exceed this limit. Beyond
+//! these limits the response to a wrong key is 429 and does not say that the key is wrong. A valid key is never rejected
+//! because of wrong keys, so guesses do not lock out an office or a proxy at the same address. The protection against
+//! guessing is the 256 random bits of a key.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,7 @@ use super::rate_limit::{RateLimiter, bucket_of};
 use crate::problem::Problem;
 use base::telemetry::metrics;
 
-/// Interval after which one more key may be wrong.
+/// Interval after which one more wrong key is allowed.
 const INTERVAL: TimeDelta = TimeDelta::seconds(6);
 /// Burst of wrong keys from one address.
 const OF_AN_ADDRESS: i32 = 20;
@@ -47,8 +48,8 @@ impl Guesses {
         Self { limiter, counts }
     }
 
-    /// Counts a request with a valid key against the limit of this key at this address, whoever else uses the
-    /// address.
+    /// Counts a request with a valid key. The limit is per key and address, so other clients at the same address do not
+    /// matter.
     ///
     /// # Errors
     /// 429 with the time to wait.

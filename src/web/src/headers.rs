@@ -1,6 +1,6 @@
-//! Adds security headers to all responses; it never replaces one that a response sets itself. Pages for people set
-//! their own content policy; everything else is data and may load nothing. If browsers use HTTPS, HSTS makes them keep
-//! using it.
+//! Adds security headers to all responses, and keeps those that a response sets itself. Pages for people set their own
+//! content policy. All other responses are data, and the default policy lets them load nothing. If browsers reach the
+//! server over HTTPS, HSTS makes them keep using HTTPS.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,7 +10,7 @@ use poem::{
 };
 use sha2::{Digest as _, Sha256};
 
-/// Headers of every response, unless it sets them itself.
+/// Headers of every response that does not set them itself.
 const DEFAULTS: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -33,7 +33,7 @@ pub fn sha256(text: &str) -> String {
     BASE64.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// The content policy of a page that contains only its own style.
+/// The content policy of a page that uses nothing except the inline style `style`.
 #[must_use]
 pub fn page_policy(style: &str) -> Option<HeaderValue> {
     let policy = format!(
@@ -43,7 +43,7 @@ pub fn page_policy(style: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&policy).ok()
 }
 
-/// A page for people that contains only its own style.
+/// A page for people that uses nothing except the inline style `style`.
 #[must_use]
 pub fn page(html: String, style: &str) -> Response {
     let mut response = Response::builder().content_type("text/html; charset=utf-8").body(html);

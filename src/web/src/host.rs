@@ -1,6 +1,6 @@
 //! Checks the `Host` header: an HTTP/1.1 request must have exactly one (RFC 9112, 3.2).
 //!
-//! It rejects other requests, so that a proxy in front of Ringbook and Ringbook never read a request differently.
+//! It rejects other requests, so that Ringbook and a proxy in front of it never read different hosts from a request.
 
 use poem::http::uri::Authority;
 use poem::http::{Version, header};
@@ -37,7 +37,7 @@ fn check(request: &Request) -> Result<(), Problem> {
         (None, _) if request.version() < Version::HTTP_11 => Ok(()),
         (Some(host), None) if host.to_str().is_ok_and(is_authority) => Ok(()),
         _ => {
-            let detail = "An HTTP/1.1 request needs the header `Host`, once, with a host and maybe a port.";
+            let detail = "An HTTP/1.1 request needs exactly one `Host` header, with a host and optionally a port.";
             Err(Problem::new(Code::BadRequest, detail))
         }
     }

@@ -1,7 +1,7 @@
-//! The layers around all handlers. Every response has a request id and security headers, one log line and one
-//! measurement, and every error is problem+json.
+//! The layers around all handlers. They give every response a request id and security headers. They write one log line
+//! and one measurement per request, and turn every error into problem+json.
 //!
-//! From the outside in: [`server`] → [`request_id`] → [`access_log`] → [`headers`] → [`cors`] → [`catch_all`] →
+//! The layers from the outside in: [`server`] → [`request_id`] → [`access_log`] → [`headers`] → [`cors`] → [`catch_all`] →
 //! [`host`] → [`client_address`] → [`rate_limit`] of unauthenticated clients → the routes. Routes use
 //! [`failed_guesses`], [`body`], [`accept`] and [`conditional`] as needed. [`connections`], [`descriptors`] and
 //! [`body_memory`] limit what all clients together may use.
@@ -61,7 +61,7 @@ pub fn around<E>(routes: E, how: Surroundings) -> impl Endpoint<Output = Respons
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    // The last `with` is the outermost.
+    // The last `with` adds the outermost layer.
     routes
         .data(how.bodies)
         .with(rate_limit::LimitStrangers(how.limiter))

@@ -1,10 +1,10 @@
 //! Rate limits per client address.
 //!
-//! An authenticated client has a bucket of 1,000 requests that refills at 500 per second. The bucket is for its
-//! address and its identity. Public pages have a bucket by address alone. Requests with a wrong signature, or whose
-//! body never arrived, have their own bucket: 20 at the same time and 10 per second. Beyond that the response is 429
-//! and says nothing about the signature. A valid message is never rejected because of invalid ones from the same
-//! address. IPv6 addresses are counted by /64, because a household owns one. Addresses without recent requests are
+//! An authenticated client has a bucket of 1,000 requests that refills at 500 per second. There is one bucket per address
+//! and identity. Requests for public pages share one bucket per address. Requests with a wrong signature or an incomplete
+//! body have another bucket per address: a burst of 20 and then 10 per second. Beyond that the response is 429 and says
+//! nothing about the signature. A valid message is never rejected because of invalid ones from the same address. IPv6
+//! addresses are counted by /64, because a household usually has a whole /64. Addresses without recent requests are
 //! removed, so that memory stays bounded.
 
 use std::{
@@ -57,7 +57,7 @@ const FAILURES_AT_ONCE: i32 = 20;
 /// Interval after which one more request may fail.
 const FAILURE_INTERVAL: TimeDelta = TimeDelta::milliseconds(100);
 
-/// Number of checks between two checks of the number of stored addresses.
+/// The number of stored addresses is checked once per this many requests.
 const TIDY_EVERY: u32 = 4_096;
 
 /// The key of a bucket: an address, and the identity of the client, which is nil for unauthenticated clients.
@@ -93,7 +93,7 @@ impl RateLimiter {
         self.buckets.is_some()
     }
 
-    /// Takes one request from the bucket of `speaker` (the nil id for unauthenticated clients) at this address.
+    /// Takes one request from the bucket of this address and of `speaker`, which is nil for unauthenticated clients.
     ///
     /// # Errors
     /// 429 with Retry-After when the bucket is empty.
@@ -108,7 +108,7 @@ impl RateLimiter {
         taken.map_err(|full| limited(full.wait_time_from(self.clock.now())))
     }
 
-    /// The response to a request that failed to authenticate: the given one, or 429 after too many failures.
+    /// The response to a request that failed to authenticate: `answer`, or 429 after too many failures.
     pub fn failed(&self, address: ClientAddress, answer: Problem) -> Problem {
         let Some(failures) = &self.failures else {
             return answer;
@@ -124,7 +124,7 @@ impl RateLimiter {
         }
     }
 
-    /// Removes the addresses whose bucket is full again, if there are many addresses.
+    /// If many addresses are stored, removes those without recent requests.
     pub fn tidy(&self) {
         if let Some(buckets) = &self.buckets
             && buckets.len() > self.allowance.addresses / 2
@@ -203,7 +203,7 @@ mod tests {
         ClientAddress(text.parse().unwrap())
     }
 
-    /// One request an hour would be too slow to refill during a test; one a second is slow enough.
+    /// A limiter whose buckets refill by only one request per second, which is slow enough for a test.
     fn small() -> RateLimiter {
         let allowance = Allowance {
             per_second: NonZeroU32::MIN,
@@ -226,7 +226,7 @@ mod tests {
         let problem = admit(&limiter, "203.0.113.1").unwrap_err();
         assert_eq!(problem.code(), Code::RateLimited);
         admit(&limiter, "203.0.113.2").unwrap();
-        // Another speaker at the same address has its own bucket.
+        // Another client at the same address has its own bucket.
         limiter.admit(address("203.0.113.1"), Uuid::max()).unwrap();
     }
 

@@ -1,6 +1,6 @@
-//! Request ids, by which the log lines of a request are found: the client's `x-request-id` if it is valid, otherwise a
-//! new UUID. The id is in the response header, in every log line (a span around the request) and in every error body. A
-//! handler reads it as [`RequestId`].
+//! Gives each request an id, so that its log lines can be found. The id is the client's `x-request-id` if it is valid,
+//! otherwise a new UUID. It is in the response header, in every log line (through a span around the request) and in every
+//! error body. A handler reads it as [`RequestId`].
 
 use std::{fmt, sync::Arc};
 
@@ -24,7 +24,7 @@ tokio::task_local! {
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// An id sent by a client, if it is safe to repeat in headers and logs.
+    /// Parses an id sent by a client. `None` if it is not safe to repeat in headers and logs.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -85,7 +85,7 @@ impl<E: Endpoint> Endpoint for WithRequestIdEndpoint<E> {
         let given = request.header(HEADER).and_then(RequestId::parse);
         let id = given.unwrap_or_else(|| RequestId(self.clock.new_id().to_string().into()));
         request.set_data(id.clone());
-        // The empty fields are filled once they are known: telemetry::about_call, about_message, at_revision.
+        // `telemetry::about_call`, `about_message` and `at_revision` fill the empty fields once the values are known.
         let span = tracing::info_span!(
             "request",
             request_id = id.as_str(),

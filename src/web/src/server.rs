@@ -1,4 +1,4 @@
-//! The HTTP server: hyper over a socket, with deadlines and limits that poem's own server cannot set.
+//! The HTTP server: hyper on a TCP socket, with deadlines and limits that poem's own server cannot set.
 //!
 //! It supports HTTP/1.1 only. Proxies and Vapi need nothing else, and with HTTP/2 in clear text one connection could
 //! request any number of responses. An error of `accept` never causes a busy loop.
@@ -44,9 +44,9 @@ const ADMIT_INTERVAL: Duration = Duration::from_millis(1);
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// How long a client may continue to send after its response.
 const LINGER: Duration = Duration::from_secs(2);
-/// Maximum number of bytes that it may send then.
+/// Maximum number of bytes that a client may send after its response.
 const LINGER_BYTES: usize = 1024 * 1024;
-/// Buffer size for reading them.
+/// Size in bytes of the buffer into which these bytes are read.
 const LINGER_BUFFER: usize = 8 * 1024;
 
 /// Serves `endpoint` until `stop` resolves. Then running requests get `patience` to finish.
@@ -118,7 +118,7 @@ where
     Ok(())
 }
 
-/// A slot for a new connection. While it waits, further connections stay in the system's queue instead of being
+/// Waits for a slot for a new connection. Meanwhile, further connections stay in the system's queue instead of being
 /// rejected.
 async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<ConnectionSlot> {
     let began = Instant::now();
@@ -135,7 +135,7 @@ async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<Con
     None
 }
 
-/// Whether the connection broke before it was accepted, so that the listener is healthy.
+/// Whether the error only means that a connection broke before it was accepted. The listener is then healthy.
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
@@ -166,7 +166,7 @@ impl<E> Clone for Server<E> {
 
 impl<E: Endpoint<Output = Response> + 'static> Server<E> {
     async fn connection(self, stream: TcpStream, remote: SocketAddr, place: ConnectionSlot) {
-        // A response is a single small write, so do not wait for more data.
+        // A response is a single small write, so the system must not wait for more data.
         let _ = stream.set_nodelay(true);
         let connection = Arc::clone(&place.connection);
         let (closing, cut, stop) = (self.closing.clone(), self.cut.clone(), connection.stop.clone());
@@ -181,7 +181,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
             let mut request = Request::from(whence);
             request.set_data(Arc::clone(&connection));
             let (endpoint, connection) = (Arc::clone(&self.endpoint), Arc::clone(&connection));
-            // On the heap, so that a connection without a request needs little memory.
+            // The future is on the heap, so that a connection without a request needs little memory.
             Box::pin(async move {
                 let response = if api_runtime::is_urgent(request.uri().path()) {
                     endpoint.get_response(request).await
@@ -209,7 +209,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
                 }
             }
         };
-        // An error here is the client's: it disconnected, or did not send HTTP. A stopping server waits for nobody.
+        // An error here means that the client disconnected or did not send HTTP. A stopping server does not linger.
         if ended.is_ok() && !closing.is_cancelled() {
             tokio::select! {
                 () = linger(served.into_parts().io.into_inner().stream) => {}
@@ -239,7 +239,7 @@ async fn linger(mut stream: TcpStream) {
     let _ = tokio::time::timeout(LINGER, read).await;
 }
 
-/// The body of a response. Once it is handed over, the connection waits for its client.
+/// The body of a response. Once it is dropped, the connection waits for the next request of its client.
 struct Answer<B> {
     body: B,
     connection: Arc<Connection>,

@@ -1,9 +1,9 @@
-//! The only table from a kind of error to its status, its title and whether to retry. Clients branch on the code. No
-//! other code in the program chooses a status for an error.
+//! The table of error codes, each with its status, its title and whether to retry. Clients branch on the error code. No
+//! other module chooses the status of an error.
 
 use poem::http::StatusCode;
 
-/// The kind of error, from a closed list. In a response it has the name [`Code::name`].
+/// The kind of error, from a closed list. Responses contain its [`Code::name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the table below says what each one means")]
 pub enum Code {
@@ -69,7 +69,7 @@ impl Code {
         Self::Unavailable,
     ];
 
-    #[rustfmt::skip] // a table reads better as one
+    #[rustfmt::skip] // rustfmt would break the lines of the table
     const fn line(self) -> CodeRow {
         const fn line(name: &'static str, status: StatusCode, title: &'static str, retryable: bool) -> CodeRow {
             CodeRow { name, status, title, retryable }
@@ -137,7 +137,7 @@ impl Code {
         self.line().retryable
     }
 
-    /// The code for an error with only a known status.
+    /// The code for an error of which only the status is known.
     #[must_use]
     pub fn from_status(status: StatusCode) -> Self {
         Self::ALL

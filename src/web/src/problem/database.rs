@@ -1,6 +1,6 @@
 //! Classifies database errors as transient or internal. A transient error (connection lost, pool empty, lock or
-//! statement timed out, serialization failure, disk full) becomes 503 with Retry-After, any other 500. The database's
-//! error text is only logged.
+//! statement timed out, serialization failure, disk full) becomes 503 with Retry-After. Any other error becomes 500. The
+//! database's error text is only logged.
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
@@ -45,7 +45,7 @@ fn is_transient_sqlx(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Five characters are a SQLSTATE of PostgreSQL. Fewer are an (extended) result code of SQLite.
+/// A code of five characters is a SQLSTATE of PostgreSQL. A shorter one is a result code of SQLite, maybe extended.
 fn is_transient_code(code: &str) -> bool {
     if code.len() == 5 {
         // connection exception, transaction rollback, insufficient resources, operator intervention

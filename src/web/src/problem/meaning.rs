@@ -1,4 +1,5 @@
-//! The meaning of each kind of error and what to do about it, for its page. A code without texts does not compile.
+//! The meaning of each kind of error and what to do about it, for the page of its code. The match is exhaustive, so that
+//! every code has these texts.
 
 use super::Code;
 
@@ -38,14 +39,14 @@ impl Code {
     pub const fn meaning(self) -> CodeMeaning {
         match self {
             Self::BadRequest => meaning(
-                "The request is not valid HTTP, or cannot be parsed at all. Nothing else was checked.",
-                "See `detail`; often the body was incomplete.",
+                "The request is not valid HTTP, or cannot be parsed. Nothing else was checked.",
+                "See `detail`. The most common cause is an incomplete body.",
                 "The body is incomplete: the connection ended early.",
             ),
             Self::InvalidBody => at(
                 meaning(
-                    "The body was parsed and does not match the operation. `errors` lists every fault with its JSON pointer.",
-                    "Correct each fault and send the body again. The document describes each field.",
+                    "The body was parsed but does not match the operation. `errors` lists every error with its JSON pointer.",
+                    "Correct each error and send the body again. The OpenAPI document describes each field.",
                     "unknown field `prise_from`, expected one of `code`, `names`, `price_from`.",
                 ),
                 (
@@ -57,7 +58,7 @@ impl Code {
             Self::InvalidParameter => at(
                 meaning(
                     "A parameter of the URL, or a header, is not valid for the operation. `errors` names it in `pointer`.",
-                    "Correct it. Each list has its own filters and sort orders.",
+                    "Correct the parameter. Each list has its own filters and sort orders.",
                     "`limit` must be a whole number from 1 to 200.",
                 ),
                 (
@@ -67,16 +68,16 @@ impl Code {
                 ),
             ),
             Self::Unauthorized => meaning(
-                "There is no key in the request, or it does not exist, has expired or was revoked. A message to a webhook lacks a \
-                 valid signature. The response does not say which, because the client is not authenticated; the log does.",
+                "The request has no key, or its key does not exist, has expired or was revoked. Or it is a webhook message without a \
+                 valid signature. Only the log says which of these it is, because the client is not authenticated.",
                 "Send `Authorization: Bearer KEY`. An administrator creates keys with `create_api_key`; the first key is printed at \
                  the first start.",
                 "Send `Authorization: Bearer KEY` with an admin key that is neither revoked nor expired.",
             ),
             Self::Forbidden => meaning(
-                "The key is valid but may not do this: its role is not enough, or it is for one rulebook only, or it would approve \
-                 its own change.",
-                "Use a key with the role that `detail` names, or ask somebody who has one.",
+                "The key is valid but may not do this: its role does not allow it, or the key is for one rulebook only, or it would \
+                 approve its own change.",
+                "Use a key with the role that `detail` names, or ask somebody who has such a key.",
                 "This needs a key with the role `editor`; the key `reports` has the role `viewer`.",
             ),
             Self::SignatureInvalid => meaning(
@@ -86,62 +87,62 @@ impl Code {
                 "The signature is missing or does not match.",
             ),
             Self::NotFound => meaning(
-                "There is nothing at this URL, or not for this key: a key for one rulebook sees no other.",
+                "There is nothing at this URL, or the key may not see it: a key for one rulebook sees no other rulebook.",
                 "Check the codes and ids in the URL; the list of the same resource shows the existing ones.",
                 "There is no row `services/camera` here.",
             ),
             Self::MethodNotAllowed => meaning(
                 "The URL exists but does not allow this method.",
-                "Use one of those in the header `Allow`.",
+                "Use one of the methods in the header `Allow`.",
                 "This URL exists but does not allow this method; see Allow.",
             ),
             Self::NotAcceptable => meaning(
                 "The header `Accept` allows none of the operation's media types. Nothing was done.",
-                "Send one of those that `detail` names, `*/*`, or no `Accept`.",
+                "Accept one of the media types that `detail` names, or `*/*`, or send no `Accept`.",
                 "`Accept` allows none of this operation's media types: `application/json`. Send one of them, or `*/*`.",
             ),
             Self::RequestTimeout => meaning(
                 "The body took longer to arrive than the server waits.",
-                "Send it again, over a better connection or in smaller parts.",
+                "Send the request again, over a better connection or in smaller parts.",
                 "The body did not arrive within 10 seconds.",
             ),
             Self::Conflict => meaning(
-                "The current state does not allow it: it exists already, is in another state, or somebody else was first. `detail` says \
-                 which.",
-                "Read it again and decide again.",
+                "The current state does not allow the request: the resource exists already or is in another state, or somebody else \
+                 was faster. `detail` says which.",
+                "Read the resource again, then decide again.",
                 "The change set is scheduled: cancel its schedule first.",
             ),
             Self::QuotaReached => meaning(
-                "The rulebook, or the installation, has reached its limit. `detail` says what the limit is. Nothing was \
+                "The rulebook or the installation has reached a limit. `detail` says which limit. Nothing was \
                  changed.",
-                "Do what `detail` says: publish, discard or revoke what nobody needs, or wait until the day is over.",
+                "Do what `detail` says: publish, discard or revoke something that nobody needs, or wait until the next day.",
                 "The rulebook has 200 change sets that are neither published nor discarded, and can have no more: publish or \
                  discard some.",
             ),
             Self::StaleVersion => meaning(
-                "Somebody changed the row, the change set or the head of the rulebook after it was read. `conflicts` shows rows \
-                 before and now. Nothing was changed.",
-                "Read it again, make the change on the current state, and send it with the new `version`. Each response to a write has the \
-                 new `version`: a second edit of the same form needs that one.",
+                "Somebody changed the row, the change set or the head of the rulebook after it was read. `conflicts` shows the \
+                 old and the current rows. Nothing was changed.",
+                "Read the data again, repeat the change on the current state, and send it with the new `version`. Each response to a \
+                 write has the new `version`. Use that `version` for a second edit in the same form.",
                 "The row `services/camera_inspection` is at version 4, not 3: it was changed since you read it, perhaps by your own \
                  last request. Read it again; if your change still fits, send it with `version` 4.",
             ),
             Self::PayloadTooLarge => meaning(
                 "The body is larger than the limit of the URL: 1 MiB in the admin API, 8 MiB for a sheet, 5 MiB for a message.",
-                "Send it in parts: a sheet by its rows, a change set by its changes.",
+                "Send the body in parts: split a sheet by its rows, and a change set by its changes.",
                 "The body is larger than the limit of 1048576 bytes.",
             ),
             Self::UnsupportedMediaType => meaning(
                 "The header `Content-Type` names a media type that the operation does not accept.",
-                "Send one of those in the header `Accept-Post`, `Accept-Patch` or `Accept` of the response.",
+                "Send a media type that the header `Accept-Post`, `Accept-Patch` or `Accept` of the response lists.",
                 "the `Content-Type` requested by the client is not supported: text/plain",
             ),
             Self::Unprocessable => at(
                 meaning(
-                    "Each part of the request can be read, but not together, or not here: the body and a header name different \
-                     versions, a cursor belongs to another list, a row contradicts its URL, a name does not exist here. The \
-                     pointer of a fault in a sheet is its row and column.",
-                    "`errors` names the parts. Make them agree, or leave one out.",
+                    "Each part of the request is readable, but the parts contradict each other or existing data. Examples: the body \
+                     and a header name different versions, a cursor belongs to another list, a row contradicts its URL, or a name \
+                     does not exist in the rulebook. In a sheet, the pointer of an error is its row and column.",
+                    "`errors` names the parts. Make them agree, or leave out one of them.",
                     "The body says version 3 and `If-Match` says 4.",
                 ),
                 (
@@ -154,8 +155,8 @@ impl Code {
                 meaning(
                     "The body is well formed but the rulebook would not work with it: a condition does not compile, a row refers \
                      to a missing row, a case would fail, or a rule could never apply. Nothing was changed.",
-                    "`errors` lists every fault with its place, `cases` the cases with their decision. Correct the row, or change the \
-                     other rows with it in a change set.",
+                    "`errors` lists every error with its position, and `cases` lists the failing cases with their decisions. Correct the \
+                     row, or change the other rows together with it in a change set.",
                     "unknown fact `are`; is it `area`?",
                 ),
                 (
@@ -166,29 +167,30 @@ impl Code {
             ),
             Self::IdempotencyKeyReused => meaning(
                 "Another request was sent under this `Idempotency-Key` within the last day.",
-                "Use a new key for a new request. The same request under its own key gets the first response again.",
+                "Use a new key for a new request. A repeated request with its own key gets the first response again.",
                 "Another request was sent under this `Idempotency-Key`; use a new key for a new request.",
             ),
             Self::VersionRequired => meaning(
-                "A write to an existing resource must name the version that was read, so that nobody overwrites an unseen change.",
-                "Read it, and send its `version` in the body or its ETag as `If-Match`.",
+                "A write to an existing resource must name the version that the client read. Otherwise it could overwrite a change that \
+                 the client has not seen.",
+                "Read the resource, and send its `version` in the body or its ETag as `If-Match`.",
                 "The row `services/camera_inspection` exists: bring the `version` that was read, in the body or as `If-Match: \
                  \"version\"`.",
             ),
             Self::RateLimited => meaning(
-                "The address exceeded its limit or sent invalid keys, or somebody sent many wrong keys that begin like this \
-                 one; or this key has too many concurrent requests, or too much work of its rulebook is queued.",
-                "Wait for the seconds in `Retry-After`, then send it again.",
+                "The address exceeded its limit or sent wrong keys. Or somebody sent many wrong keys that begin like this one. Or \
+                 this key has too many concurrent requests, or too much work of its rulebook is queued.",
+                "Wait for the seconds in `Retry-After`, then send the request again.",
                 "This address sends more than is allowed; wait and send again.",
             ),
             Self::Internal => meaning(
                 "The program has a bug. The request had no effect.",
-                "Send the operator the `request_id`: the log has the cause under this id.",
+                "Send the `request_id` to the operator. The log has the cause under this id.",
                 "Ringbook failed to answer. The operator finds the cause in the log under this request id.",
             ),
             Self::Unavailable => meaning(
                 "The database, or another service, is unavailable. The request had no effect.",
-                "Send it again after the seconds in `Retry-After`.",
+                "Send the request again after the seconds in `Retry-After`.",
                 "Ringbook cannot accept this right now; send it again after the time in Retry-After.",
             ),
         }

@@ -1,6 +1,6 @@
 //! The error responses to clients, as `application/problem+json`.
 //!
-//! [`code`] is the table from a kind of error to its status. [`meaning`] explains each kind, and [`pages`] serves the
+//! [`code`] is the table of error codes and their statuses. [`meaning`] explains each code, and [`pages`] serves the
 //! explanations. [`database`] classifies database errors. [`payload`] is the body, and documents it for poem-openapi.
 //!
 //! A 5xx never contains its cause. The cause is logged once, when the [`Problem`] is created, with the request id that
@@ -27,7 +27,7 @@ pub use self::{
 };
 use base::telemetry;
 
-/// Maximum number of faults of a body in a response. Above it, the response has the number of the others.
+/// Maximum number of errors of a body in a response. If there are more, the response has the number of the others.
 const MOST_FAULTS: usize = 50;
 
 /// An error as the client gets it. It is a response ([`IntoResponse`]), a [`poem::Error`] (so `?` works in handlers)
@@ -69,19 +69,19 @@ impl Problem {
         }
     }
 
-    /// 404; `what` is what was not found ("the service `camera`").
+    /// 404. `what` names the missing thing ("service `camera`").
     #[must_use]
     pub fn not_found(what: impl fmt::Display) -> Self {
         Self::new(Code::NotFound, format!("There is no {what} here."))
     }
 
-    /// 401, without a reason: the client is not authenticated.
+    /// 401 without a reason, because the client is not authenticated.
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(Code::Unauthorized, "The request carries no valid credentials.")
     }
 
-    /// 400 with every fault of the body and its position.
+    /// 400 with every error of the body and its position.
     #[must_use]
     pub fn invalid_body(mut errors: Vec<FieldFault>) -> Self {
         let detail = match errors.as_slice() {
@@ -122,7 +122,7 @@ impl Problem {
         )])
     }
 
-    /// 422 with every fault and its position. The OpenAPI document allows the body, but existing data rules it out.
+    /// 422 with every error and its position. The body matches the OpenAPI document but contradicts existing data.
     #[must_use]
     pub fn unprocessable(errors: Vec<FieldFault>) -> Self {
         Self {
@@ -131,13 +131,13 @@ impl Problem {
         }
     }
 
-    /// 422 with one fault.
+    /// 422 with one error.
     #[must_use]
     pub fn fault(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::unprocessable(vec![FieldFault::new(pointer, code, detail)])
     }
 
-    /// 409; `quota` says the limit and what to do.
+    /// 409. `quota` states the limit and what to do.
     #[must_use]
     pub fn quota(quota: impl fmt::Display) -> Self {
         let mut detail = format!("{quota}.");
@@ -176,14 +176,14 @@ impl Problem {
         Self::new(Code::Unavailable, "").with_retry_after(retry_after_s)
     }
 
-    /// Sets the faults found in the request.
+    /// Sets the errors found in the request.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldFault>) -> Self {
         self.errors = errors;
         self
     }
 
-    /// Prefixes every position in the body with `prefix`.
+    /// Prefixes the position of every error in the body with `prefix`.
     #[must_use]
     pub fn below(mut self, prefix: &str) -> Self {
         for fault in &mut self.errors {
@@ -234,7 +234,7 @@ impl Problem {
         &self.detail
     }
 
-    /// The faults found in the request.
+    /// The errors found in the request.
     #[must_use]
     pub fn errors(&self) -> &[FieldFault] {
         &self.errors
@@ -268,7 +268,8 @@ impl Problem {
             return Self::invalid_parameter(name, format!("`{name}` cannot be read: {reason}"));
         }
         let code = match Code::from_status(error.status()) {
-            // poem and poem-openapi respond with 400 to both; only their types differ.
+            // poem and poem-openapi respond with 400 to a malformed request and to an invalid body. Only the error types
+            // differ.
             Code::BadRequest | Code::InvalidBody | Code::InvalidParameter => {
                 if error.is::<poem_openapi::error::ParseRequestPayloadError>() {
                     Code::InvalidBody
@@ -331,7 +332,7 @@ impl ResponseError for Problem {
         if self.code == Code::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        // The rest of the body was not read: a client that reuses this connection would get no response.
+        // The rest of the body was not read, so a client that reuses this connection would get no response.
         if matches!(self.code, Code::PayloadTooLarge | Code::RequestTimeout) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -1,5 +1,5 @@
-//! The page of each kind of problem: what it means, what to do, whether to retry, and an example; as HTML for people or
-//! JSON for programs. No key is needed, because the reader may be a client that was refused one.
+//! A page for each error code: its meaning, what to do, whether to retry, and an example. The page is HTML for people or
+//! JSON for programs. It needs no key, because the reader may be a client without a valid key.
 
 use std::fmt::Write as _;
 

@@ -147,7 +147,7 @@ impl IntoResponse for ProblemJson {
     }
 }
 
-/// As the only error type of an operation it documents no status. List the statuses in a response enum instead.
+/// If this is the only error type of an operation, the document has no status. So list the statuses in a response enum.
 impl ApiResponse for ProblemJson {
     fn meta() -> MetaResponses {
         MetaResponses {
