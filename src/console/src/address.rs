@@ -1,6 +1,6 @@
-//! URLs: segments of paths and query strings.
+//! Builds the parts of URLs: path segments and query strings.
 
-/// A path's segment, percent-encoded.
+/// A path segment, percent-encoded.
 pub fn segment(text: &str) -> String {
     let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
     encoded.replace('+', "%20")

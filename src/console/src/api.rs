@@ -1,7 +1,7 @@
 //! Calls an operation of the admin API in this process, for the person who signed in.
 //!
-//! The request runs the same code as an external one: role, masking, limits and audit log. The only difference: [`SignedIn`]
-//! identifies the caller instead of a key.
+//! The request runs the same code as an external one, with role, masking, limits and audit log. The only difference is that
+//! [`SignedIn`] identifies the caller instead of a key.
 
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ impl Visit {
         self.json(method, path, body).await
     }
 
-    /// Sends any request and returns status and JSON. For 400, 409, 412, 422 and 428 the JSON is the problem; every other error
-    /// status is a [`Refusal`]. `version` is sent as `If-Match`.
+    /// Sends any request and returns status and JSON. For 400, 409, 412, 422 and 428 the JSON is the problem. Every
+    /// other error status is a [`Refusal`]. `version` is sent as `If-Match`.
     pub async fn attempt(
         &self,
         method: Method,
@@ -121,7 +121,8 @@ impl Visit {
         Ok(api.call(request).await.unwrap_or_else(answer_plain))
     }
 
-    /// Builds the inner request. It has the client address and the connection of the person's request, but none of its headers.
+    /// Builds the inner request. It has the client address and the connection of the person's request, but none of its
+    /// headers.
     fn inner(
         &self,
         method: Method,
@@ -170,7 +171,7 @@ pub async fn refused(mut response: Response) -> Refusal {
     }
 }
 
-/// The field and the sentence of each fault of a problem.
+/// The field and the message of each error in a problem.
 fn fields(problem: &Value) -> Vec<(String, String)> {
     let errors = problem["errors"].as_array().into_iter().flatten();
     let fields = errors.filter_map(|error| {

@@ -1,4 +1,4 @@
-//! The styles, the scripts and the icon. Their bytes do not change while the program runs, and are the same for everybody.
+//! The styles, the scripts and the icon. They are the same for everybody and do not change while the program runs.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use poem::endpoint::make_sync;
 use poem::{Route, get};
 use web::conditional::ConstantResponse;
 
-/// The style sheet of all pages: the frame's and each page's.
+/// The one style sheet of all pages. It joins the styles of the frame and of each page.
 const STYLE: &str = concat!(
     include_str!("assets/console.css"),
     include_str!("assets/feedback.css"),
@@ -40,7 +40,7 @@ pub static ASSETS: LazyLock<Vec<(&str, ConstantResponse)>> = LazyLock::new(|| {
     ]
 });
 
-/// Adds the routes of the assets to these routes.
+/// Adds the routes of the assets to `routes`.
 pub fn routes(routes: Route) -> Route {
     ASSETS.iter().fold(routes, |routes, (path, asset)| {
         routes.at(*path, get(make_sync(|request| asset.answer(&request))))

@@ -1,4 +1,4 @@
-//! The board: callers who wait for a call back, the most urgent first, and the leads that somebody acknowledged.
+//! The board: leads of callers who wait for a call back, the most urgent first, and leads that somebody acknowledged.
 
 use admin::auth::Role;
 use chrono::TimeDelta;
@@ -17,7 +17,7 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/", show)];
 
-/// Days that the board shows; older leads are in the list of leads.
+/// Number of days that the board shows. Older leads are in the list of leads.
 const DAYS: i64 = 7;
 /// Maximum number of leads per query.
 const MAX_LEADS: &str = "100";
@@ -33,7 +33,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         if visit.asked("part") == "main" {
             return Ok(to_get(&CachedTags::of(&visit.request), Keep::Never, part).await);
         }
-        // The script immediately asks with this tag whether something changed. Usually nothing did.
+        // The page's script immediately requests this part again with this tag. Usually nothing has changed.
         let part = tagged(part).await;
         let tag = part.header(header::ETAG).unwrap_or_default();
         let live = visit.link("", &[("part", "main")]);
@@ -87,7 +87,7 @@ async fn open_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, Re
     let all = visit.read(&path, &usual).await?;
     let mut leads = items(urgent);
     leads.extend(items(all).into_iter().filter(|lead| lead["priority"] != "P1"));
-    // The sort is stable: within a priority the newest stays first.
+    // The sort is stable, so within a priority the newest stays first.
     leads.sort_by_key(|lead| lead["priority"].as_str().unwrap_or("P9").to_owned());
     Ok(leads)
 }

@@ -1,4 +1,4 @@
-//! The business that a page is about: the code of its rulebook, the names of its contacts, its time zone.
+//! The business that a page is about: the code of its rulebook, its current rows and its time zone.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub struct Business {
 }
 
 impl Visit {
-    /// The business that the URL names, else the first one that the person may see.
+    /// The business that the URL names. If the URL names none: the default business, or the first that the person may see.
     pub async fn business(&self) -> Result<&Business, Refusal> {
         if let Some(business) = self.business.get() {
             return Ok(business);
@@ -87,7 +87,7 @@ impl Visit {
         }
     }
 
-    /// The format of times for a business.
+    /// How times are shown for a business: language, time zone and current time.
     pub fn times(&self, business: &Business) -> Times {
         Times {
             words: self.words,
@@ -103,17 +103,18 @@ fn choice(item: &Value) -> Option<(String, String)> {
 }
 
 impl Business {
-    /// The URL of one of its collections in the admin API.
+    /// A URL of the admin API below the rulebook of this business.
     pub fn path(&self, rest: &str) -> String {
         format!("/admin/v1/rulebooks/{}{rest}", segment(&self.code))
     }
 
-    /// A string of a row, masked if the person may not see phone numbers: any string of a row may contain one.
+    /// A string of a row. Any such string may contain a phone number, so it is masked if the person may not see phone
+    /// numbers.
     pub fn shown(&self, text: &str) -> String {
         if self.masked { scrub(text) } else { text.to_owned() }
     }
 
-    /// The name of a contact, else its code.
+    /// The name of a contact, or its code if it has no row.
     pub fn contact(&self, code: &str) -> String {
         let found = self.rows.contacts.get(code);
         self.shown(found.map_or(code, |stored| stored.row.name.as_str()))
@@ -131,7 +132,7 @@ impl Business {
         names.map_or_else(|| spaced(code), |names| self.label(names, language, code))
     }
 
-    /// A label in a language, else in any language, else the code.
+    /// A label in `language`, or in any language if that is missing, or the code if there is no label.
     pub fn label(&self, labels: &BTreeMap<String, String>, language: &str, code: &str) -> String {
         let found = labels.get(language).or_else(|| labels.values().next());
         found.map_or_else(|| spaced(code), |label| self.shown(label))

@@ -21,15 +21,15 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/calls/:id", show)];
 
-/// Everything that a page about a call shows.
+/// Everything that the page of a call shows.
 struct Story {
     call: Value,
     transcript: Vec<Value>,
     tools: Vec<Value>,
     lead: Option<Value>,
-    /// The decision about the report, else the last one, with the effect of every row.
+    /// The decision about the report, or the newest decision if there is no report, with the effect of every row.
     decision: Option<Value>,
-    /// The decision whose price the caller got, if it is a different one.
+    /// The decision with the price that the caller heard, if it is another decision with another price.
     quote: Option<Value>,
     messages: Vec<Value>,
     /// The feedback about the decision.
@@ -183,7 +183,7 @@ fn speaker(turn: &Value, name: &str) -> Markup {
 
 fn tools(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
-    // If there is a report, its transcript contains them.
+    // If there is a report, its transcript contains the tool calls already.
     let is_told = story.transcript.iter().any(|turn| turn["role"] == "tool_calls");
     html! { @if !story.tools.is_empty() && !is_told { details {
         summary { (words.count("tools", story.tools.len())) }

@@ -1,4 +1,4 @@
-//! Change sets: the list, and the page of one: its differences, its backtest and its publication.
+//! Change sets: the list, and the page of one change set with its differences, its backtest and the buttons to publish it.
 
 mod act;
 mod backtest;

@@ -1,4 +1,5 @@
-//! Parses what a person types or pastes into Try: plain lines with or without the name of the speaker, or a Vapi message as JSON.
+//! Parses the text that a person types or pastes into Try: lines with or without the name of the speaker, or a Vapi
+//! message as JSON.
 
 use rules::hearing::AGENT_LINE;
 use serde_json::{Value, json};
@@ -21,11 +22,11 @@ const CALLERS: [&str; 8] = [
 #[derive(Debug, PartialEq)]
 pub enum ConversationInput {
     Nothing,
-    /// The conversation in the format of the API: one line per turn, the agent's lines with their prefix.
+    /// The conversation in the format of the API: one line per turn, where the agent's lines have a prefix.
     Said(String),
     /// A Vapi message with its envelope.
     Message(Value),
-    /// It begins like JSON but is not valid: line and column of the syntax error.
+    /// The text begins like JSON but is not valid JSON. The numbers are line and column of the syntax error.
     BadJson(usize, usize),
 }
 
@@ -38,7 +39,7 @@ pub fn read(text: &str) -> ConversationInput {
     if text.starts_with('{') {
         return match serde_json::from_str::<Value>(text) {
             Ok(message) if message["message"].is_object() => ConversationInput::Message(message),
-            // The message without its envelope, as in logs.
+            // Logs contain the message without its envelope.
             Ok(message) => ConversationInput::Message(json!({"message": message})),
             Err(error) => ConversationInput::BadJson(error.line(), error.column()),
         };
@@ -60,7 +61,7 @@ fn line(line: &str) -> String {
     line.to_owned()
 }
 
-/// The turns of the conversation: whether the agent speaks, and the words.
+/// The turns of the conversation. Each has a flag that is true if the agent speaks, and the spoken words.
 pub fn turns(said: &str) -> Vec<(bool, &str)> {
     let lines = said.lines().filter(|line| !line.trim().is_empty());
     let turn = |line| match str::strip_prefix(line, AGENT_LINE) {

@@ -1,19 +1,19 @@
-//! The CSRF token: every form of a session carries it, and other sites cannot know it.
+//! The CSRF token. Every form of a session contains the token, and other sites cannot know it.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-/// The purpose of the token, so that no other MAC with the session's token has the same bytes.
+/// The MAC covers this purpose, so that another MAC with the same session token has other bytes.
 const PURPOSE: &[u8] = b"ringbook console form";
 
-/// The name of the field.
+/// The name of the form field with the CSRF token.
 pub const FIELD: &str = "csrf";
 
 /// The CSRF token of the session with this session token.
 #[must_use]
 pub fn token(session: &str) -> String {
-    // Cannot fail: HMAC accepts a key of any length.
+    // This never fails, because HMAC accepts a key of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(session.as_bytes()) else {
         return String::new();
     };
@@ -21,7 +21,7 @@ pub fn token(session: &str) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// Whether a form's token belongs to the session, compared in constant time.
+/// Whether a form's token belongs to the session. The comparison takes constant time.
 #[must_use]
 pub fn matches(session: &str, sent: &str) -> bool {
     let own = token(session);

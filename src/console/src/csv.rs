@@ -1,4 +1,4 @@
-//! The lists as CSV from the API, with the filters of the page.
+//! The lists of leads and calls as CSV from the API, with the filters of the page.
 
 use futures_util::future::BoxFuture;
 use poem::Response;

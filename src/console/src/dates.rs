@@ -67,7 +67,7 @@ pub fn month_name(words: Words, date: NaiveDate) -> &'static str {
     name(names, date.month0())
 }
 
-/// The number of a day in its month; French writes the first as `1er`.
+/// The number of a day in its month. In French, the first day is `1er`.
 pub fn number(words: Words, date: NaiveDate) -> String {
     match (words.0, date.day()) {
         (Language::French, 1) => "1er".to_owned(),

@@ -1,4 +1,4 @@
-//! Sends the changes of a form to the API, and returns its faults by field, so that the page can show each beside its field.
+//! Sends the changes of a form to the API. Errors are returned by field, so that the page can show each beside its field.
 
 use poem::http::{Method, StatusCode};
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub struct EditResponse {
 }
 
 impl Refusal {
-    /// Whether the form can show it: the input is wrong, or somebody else was faster.
+    /// Whether the form can show this refusal, because the input is wrong or somebody else was faster.
     pub fn is_about_the_form(&self) -> bool {
         use StatusCode as S;
         matches!(
@@ -36,7 +36,7 @@ impl Refusal {
         self.status == StatusCode::PRECONDITION_FAILED
     }
 
-    /// The fault of this field, as the API words it.
+    /// The API's error message for this field.
     pub fn at(&self, field: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(place, _)| place == field);
         found.map(|(_, detail)| detail.as_str())

@@ -1,5 +1,5 @@
-//! "This decision was wrong": the feedback about a decision, on the page of its call. Its forms give feedback, dismiss
-//! it, or store a call as a case.
+//! The feedback about a decision, on the page of its call ("This decision was wrong"). Its forms give feedback, dismiss
+//! feedback, or store a call as a case.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -26,7 +26,7 @@ pub const ADDRESSES: &[Address] = &[
 
 const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
 
-/// Why a form of the page could not be stored; at most one field is set.
+/// The refusal of a form of the page. At most one field is set, for the form that was sent.
 #[derive(Default)]
 pub struct Attempt {
     wrong: Option<Refusal>,
@@ -35,7 +35,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The HTTP status of the page that shows the fault.
+    /// The HTTP status of the page that shows the refusal.
     pub fn status(&self) -> Option<StatusCode> {
         let refused = self.wrong.as_ref().or(self.case.as_ref()).or(self.other.as_ref());
         refused.map(|refused| refused.status)
@@ -62,7 +62,7 @@ fn note(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Stores the call as a case that expects the decision as it is.
+/// Stores the call as a case that expects the current decision.
 fn keep(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let body = json!({"code": visit.sent("code"), "comment": visit.sent("comment")});
@@ -106,7 +106,7 @@ fn dismiss(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The URL of the feedback on the call's page, with the action that was done.
+/// The URL of the feedback on the call's page. `done` names the action for its success message.
 pub fn back(visit: &Visit, done: &str) -> String {
     let call = visit.link(&format!("/calls/{}", segment(&visit.path("id"))), &[("done", done)]);
     format!("{call}#feedback")
@@ -133,7 +133,7 @@ pub fn section(visit: &Visit, business: &Business, feedback: &[Value], attempt: 
     }
 }
 
-/// The right decision according to the feedback, in one line.
+/// The correct decision according to the feedback, in one line.
 pub fn should_have_been(visit: &Visit, business: &Business, one: &Value) -> Markup {
     let words = visit.words;
     let currency = business.rows.settings.values().next();

@@ -1,4 +1,4 @@
-//! Makes a case from feedback: the page on which an editor chooses its name, its words and its change set.
+//! The page on which an editor makes a case from feedback, and chooses the case's name, conversation and change set.
 
 use admin::auth::Role;
 use base::telemetry::scrub;

@@ -1,4 +1,4 @@
-//! Parts of forms: a fault beside its field, amounts as people type them, codes created from names.
+//! Parts of forms: errors beside their fields, amounts as people type them, and codes created from names.
 
 use maud::{Markup, html};
 use rules::words::fold;
@@ -8,13 +8,13 @@ use crate::words::{Language, Words};
 /// Maximum length of a row's code.
 const MAX_CODE: usize = 64;
 
-/// The fault of a field, with the id for its `aria-describedby`.
+/// The error message of a field. Its id is for the field's `aria-describedby`.
 pub fn fault(field: &str, text: &str) -> Markup {
     html! { p.fault id={ "fault-" (field) } role="alert" { (text) } }
 }
 
-/// Converts an amount that a person typed (`1 234,50 $` in French, `$1,234.50` in English) to the format of the API. Other text
-/// is not changed, so that the API rejects it.
+/// Converts an amount that a person typed (`1 234,50 $` in French, `$1,234.50` in English) to the format of the API.
+/// Text that is not an amount gives a string that the API rejects.
 pub fn typed_money(words: Words, typed: &str) -> String {
     let plain: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '$').collect();
     let Some((whole, rest)) = plain.rsplit_once(',') else {
@@ -28,7 +28,7 @@ pub fn typed_money(words: Words, typed: &str) -> String {
     }
 }
 
-/// Creates the code of a row from its name; empty if no usable character is left.
+/// Creates the code of a row from its name. The code is empty if the name has no usable character.
 pub fn code_of(name: &str) -> String {
     let mut code = String::new();
     for c in fold(name).chars() {

@@ -1,4 +1,5 @@
-//! The mentions that a decision heard, as a list: each quotation once, with its concepts and why it did not count.
+//! The phrases that a decision heard, as a list. Each phrase is listed once, with its concepts and the reason if it
+//! does not count.
 
 use maud::{Markup, html};
 

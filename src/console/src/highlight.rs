@@ -1,7 +1,7 @@
-//! Marks the words in a transcript that a decision heard: those that counted, and those that did not, with the reason.
+//! Marks the words in a transcript that a decision heard. The marks show which words counted, and why others did not.
 //!
-//! A decision's trace quotes the words and their sentence. The marks are placed by finding these quotations. A quotation that the
-//! transcript does not contain marks nothing.
+//! The trace of a decision quotes the words and their sentence. This module searches the transcript for these
+//! quotations. If the transcript does not contain a quotation, nothing is marked.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ pub struct HeardWords {
     /// The code of the concept.
     pub concept: String,
     pub counts: bool,
-    /// Whether they counted, or why they did not.
+    /// How the words counted, or why they did not count.
     pub why: String,
 }
 
@@ -47,7 +47,7 @@ fn one(concept: &str, did: &str) -> Option<HeardWords> {
     })
 }
 
-/// The words of the caller, with the marks.
+/// A turn of the caller, with the heard words marked.
 pub fn marked(said: &str, heard: &[HeardWords]) -> Markup {
     let mut at = 0;
     let mut pieces: Vec<(&str, &[&HeardWords])> = Vec::new();
@@ -77,7 +77,7 @@ fn reasons(all: &[&HeardWords]) -> String {
     reasons.collect::<Vec<_>>().join("; ")
 }
 
-/// The positions of the quotations in order. Overlapping quotations are merged.
+/// The positions of the quotations, sorted. Overlapping quotations are merged.
 fn places<'a>(said: &str, heard: &'a [HeardWords]) -> Vec<(Range<usize>, Vec<&'a HeardWords>)> {
     let found = heard.iter().filter_map(|one| {
         let sentence = find(said, &one.sentence)?;
@@ -99,7 +99,7 @@ fn places<'a>(said: &str, heard: &'a [HeardWords]) -> Vec<(Range<usize>, Vec<&'a
     places
 }
 
-/// The position of a string in another one, ignoring case.
+/// The position of `wanted` in `text`, ignoring case.
 fn find(text: &str, wanted: &str) -> Option<Range<usize>> {
     if wanted.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! History: revisions on a time line, any two compared, roll back, and the audit log.
+//! History: the revisions on a time line, a comparison of any two, the roll back, and the audit log.
 
 mod audit;
 mod back;
@@ -32,13 +32,13 @@ pub const ADDRESSES: &[Address] = &[
 const PAGE_SIZE: &str = "20";
 /// Maximum number of audit entries that are read to summarize the revisions of a page.
 const MAX_ENTRIES: &str = "200";
-/// Up to this number of rows of a kind, each is named.
+/// If a revision changed at most this many rows of a resource, the summary names each of them.
 const MAX_NAMED: usize = 2;
 
-/// The changes of each revision: by revision number, the codes of the changed rows of each resource.
+/// The codes of the changed rows, by revision number and resource.
 type ChangesByRevision = BTreeMap<i64, BTreeMap<String, Vec<String>>>;
 
-/// The time line, or two revisions compared.
+/// The time line, or a comparison of the two revisions that the URL names.
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -110,7 +110,7 @@ async fn changed(visit: &Visit, business: &Business, revisions: &[Value]) -> Res
             .or_default();
         codes.push(text(&entry, "code").unwrap_or_default().to_owned());
     }
-    // The entries of the oldest revision may be incomplete.
+    // If the log was cut, the entries of the oldest revision may be incomplete.
     if is_cut {
         changed.pop_first();
     }

@@ -1,4 +1,4 @@
-//! API keys and who is signed in: make and revoke keys, end sessions.
+//! The page of API keys and sessions. Its forms create and revoke keys, and end sessions.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -24,16 +24,16 @@ pub const ADDRESSES: &[Address] = &[
 const PLACE: &str = "/keys";
 const KEYS: &str = "/admin/v1/api-keys";
 const SESSIONS: &str = "/admin/v1/console-sessions";
-/// Maximum number of keys and of sessions on the page; the API lists all of them.
+/// Maximum number of keys and of sessions on the page. The API lists all of them.
 const MAX_ROWS: &str = "200";
 const ROLES: [&str; 6] = ["viewer", "dispatcher", "editor", "publisher", "owner", "admin"];
 
 /// The result of the form.
 #[derive(Default)]
 struct FormResult {
-    /// The new key, shown once.
+    /// The new key. It is shown only once.
     made: Option<String>,
-    /// The field and its fault.
+    /// An invalid field and its error message.
     fault: Option<(String, String)>,
 }
 

@@ -18,11 +18,11 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/leads", show), Address::post("/leads/:id/take", take)];
 
-/// The SMS messages of recent calls: contact and state, by call.
+/// The SMS messages of recent calls. By call id, each message has its contact and its state.
 pub struct RecentSms(BTreeMap<String, Vec<(String, String)>>);
 
 impl RecentSms {
-    /// The messages since a day.
+    /// Reads the messages since `since`.
     pub async fn of_week(visit: &Visit, business: &Business, since: &str) -> Result<Self, Refusal> {
         let pairs = [("rulebook", business.code.as_str()), ("since", since), ("limit", "200")];
         let list = visit.read("/admin/v1/sms-messages", &pairs).await?;
@@ -60,7 +60,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Acknowledges a lead for the key's owner or for a contact.
+/// Acknowledges a lead, for the owner of the key or for a contact.
 pub fn take(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -232,13 +232,13 @@ pub fn priority(lead: &Value) -> Markup {
     html! { span.priority.(priority.to_ascii_lowercase()) { (priority) } }
 }
 
-/// The caller's name, else the number, else a label for an unknown caller.
+/// The caller's name, or the number if the name is unknown, or a label for an unknown caller.
 pub fn who(visit: &Visit, row: &Value) -> String {
     let name = text(row, "customer_name").or_else(|| text(row, "customer_number"));
     name.map_or_else(|| visit.words.say("unknown-caller"), ToOwned::to_owned)
 }
 
-/// What a person must know before they call back: the call is simulated, or its data was erased.
+/// Tags that a person must see before they call back: the call is simulated, or its data was erased.
 pub fn tags(visit: &Visit, row: &Value) -> Markup {
     let words = visit.words;
     html! {
@@ -260,7 +260,7 @@ pub fn what(visit: &Visit, business: &Business, lead: &Value) -> Markup {
     }
 }
 
-/// A number as a link that calls it, unless it is masked.
+/// A phone number. It is a link that calls the number, unless the number is masked.
 pub fn phone(visit: &Visit, row: &Value, name: &str) -> Markup {
     let Some(number) = text(row, name) else {
         return html! { span.quiet { (visit.words.say("unknown-number")) } };
@@ -278,7 +278,7 @@ fn place(lead: &Value) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// The page of a lead's call.
+/// The URL of the page of a lead's call.
 pub fn call_link(visit: &Visit, lead: &Value) -> String {
     visit.link(
         &format!("/calls/{}", segment(text(lead, "call_id").unwrap_or_default())),

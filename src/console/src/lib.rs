@@ -1,8 +1,9 @@
 //! The console: pages for owners, dispatchers and technicians, in French and English.
 //!
-//! A page calls the operations of the admin API in this process ([`api`]) and renders their JSON, so that roles, masking, limits
-//! and the audit log apply to it too. [`login`] exchanges an API key for a session ([`session`]); every form carries a token of
-//! that session ([`csrf`]). The console must never read or write a rule, a call or a lead with its own query.
+//! A page calls the operations of the admin API in this process ([`api`]) and renders their JSON. So roles, masking,
+//! limits and the audit log apply to pages too. [`login`] exchanges an API key for a session ([`session`]), and every
+//! form contains a CSRF token of that session ([`csrf`]). The console must never read or write a rule, a call or a lead
+//! with its own query.
 
 mod address;
 mod api;
@@ -72,10 +73,10 @@ pub use crate::session::{LinkError, new_link};
 use crate::state::Console;
 use crate::words::Words;
 
-/// The routes below `/console` that need no session, and their methods.
+/// The routes below `/console` that need no session, with their methods.
 const OPEN: [(&str, &str); 1] = [("/login", "GET, POST")];
 
-/// The routes below `/console` and their methods, for `Allow`.
+/// All routes of the console with their methods, for the header `Allow`.
 pub fn addresses() -> impl Iterator<Item = (String, &'static str)> {
     let pages = pages::addresses().map(|address| (address.path, address.methods()));
     let assets = assets::ASSETS.iter().map(|(path, _)| (*path, "GET"));

@@ -1,4 +1,4 @@
-//! Code that the lists of leads and calls share: filters, pages, and the link to the CSV.
+//! Code that the lists share: filters, pages, and the link to the CSV.
 
 use admin::auth::Role;
 use chrono::TimeDelta;
@@ -12,16 +12,16 @@ use crate::visit::{Answer, Visit};
 
 /// Number of rows per page.
 const PAGE_SIZE: &str = "30";
-/// Minimum number of digits of a search for a phone number.
+/// A search with at least this many digits is a search for a phone number.
 const MIN_DIGITS: usize = 8;
 const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
-/// The fields to search in, and the keys of their names.
+/// The fields to search in, and the message keys of their names.
 static PLACES: [(&str, &str); 3] = [
     ("", "search-name"),
     ("address", "search-address"),
     ("words", "search-words"),
 ];
-/// The spans of days to choose from, and the keys of their names.
+/// The time ranges to choose from, and the message keys of their names.
 const SPANS: [(&str, &str); 4] = [
     ("", "days-all"),
     ("today", "days-today"),
@@ -29,15 +29,15 @@ const SPANS: [(&str, &str); 4] = [
     ("week", "days-week"),
 ];
 
-/// A list.
+/// The properties of a list page.
 pub struct List {
-    /// Its path in the console and below the rulebook in the API.
+    /// The path of the list in the console, and below the rulebook in the API.
     pub path: &'static str,
-    /// The key of its name.
+    /// The message key of the list's name.
     pub title: &'static str,
     /// The message key for an empty list.
     pub empty: &'static str,
-    /// Whether it has priorities.
+    /// Whether the list can be filtered by priority.
     pub priorities: bool,
 }
 
@@ -69,7 +69,8 @@ pub fn search(visit: &Visit) -> Option<(&'static str, String)> {
     (!search.is_empty()).then(|| (searched(visit, search), search.to_owned()))
 }
 
-/// The name of the search parameter: the phone number if the search looks like one, else the person's choice.
+/// The name of the search parameter: the phone number if the text looks like one, otherwise the field that the person
+/// chose.
 fn searched(visit: &Visit, search: &str) -> &'static str {
     let digits = search.chars().filter(char::is_ascii_digit).count();
     let is_number = search.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c));
@@ -109,7 +110,7 @@ pub async fn show(
     Ok(frame.page(&main))
 }
 
-/// The filters of the URL, without the page.
+/// The filters of the URL, without the cursor of the page.
 fn kept(visit: &Visit) -> Vec<(&'static str, &str)> {
     let names = ["q", "in", "priority", "days", "day", "state"];
     names.into_iter().map(|name| (name, visit.asked(name))).collect()
@@ -181,7 +182,7 @@ fn places(visit: &Visit) -> &'static [(&'static str, &'static str)] {
     PLACES.get(..all).unwrap_or(&PLACES)
 }
 
-/// Links to search in the other fields, if nothing was found in one.
+/// Links that repeat the search in the other fields.
 pub fn elsewhere(visit: &Visit, path: &str) -> Markup {
     let (words, search) = (visit.words, visit.asked("q"));
     html! { @if !search.is_empty() { p {

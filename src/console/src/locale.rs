@@ -19,7 +19,7 @@ const FRENCH_MONTHS: [&str; 12] = [
     "janv.", "févr.", "mars", "avr.", "mai", "juin", "juill.", "août", "sept.", "oct.", "nov.", "déc.",
 ];
 
-/// The format of times: language, time zone of the business, and the current time.
+/// Formats times in the person's language and the time zone of the business, relative to the current time.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     pub words: Words,
@@ -28,7 +28,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// An instant from the API: only the time of day if it is today, else with the date.
+    /// An instant from the API. If it is today, only the time of day is shown; otherwise the date too.
     pub fn at(&self, instant: Option<&str>) -> Markup {
         let Some(at) = instant.and_then(parsed) else {
             return html! {};
@@ -62,7 +62,7 @@ impl Times {
         }
     }
 
-    /// Only the time of day.
+    /// Only the time of day of an instant.
     pub fn clock_at(&self, instant: Option<&str>) -> Markup {
         let Some(at) = instant.and_then(parsed) else {
             return html! {};
@@ -87,7 +87,7 @@ impl Times {
         }
     }
 
-    /// How long ago an instant is; `None` if less than a minute.
+    /// How long ago an instant was; `None` if less than a minute.
     pub fn since(&self, instant: Option<&str>) -> Option<String> {
         let passed = self.now - instant.and_then(parsed)?;
         (passed >= TimeDelta::minutes(1)).then(|| span(self.words, passed))
@@ -209,7 +209,7 @@ pub fn percent(words: Words, rate: &str) -> String {
     }
 }
 
-/// A decimal number with the comma or point of the language.
+/// A decimal number with the decimal mark of the language.
 pub fn decimal(words: Words, number: &str) -> String {
     match words.0 {
         Language::English => number.to_owned(),

@@ -17,10 +17,10 @@ use crate::visit::{self, Answer, FORM_LIMIT, Visit};
 use crate::words::{Language, Words};
 use crate::{csrf, page, session};
 
-/// Maximum size of the form in bytes. It may carry another form, with longer field names.
+/// Maximum size of the sign-in form in bytes. It may carry the fields of another form, under longer names.
 const LIMIT: usize = 2 * FORM_LIMIT;
 
-/// The routes that need a session. The sign-in form does not.
+/// The routes that need a session. The sign-in form is not among them.
 pub const ADDRESSES: &[Address] = &[
     Address::post("/logout", log_out),
     Address::post("/language", choose_language),
@@ -66,8 +66,8 @@ pub fn choose_language(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Sends a person without a session to the sign-in form. A script that asks for a part of a page gets an error instead. The
-/// sign-in form carries the input of another form.
+/// Sends a person without a session to the sign-in form. A script that requests a part of a page gets 401 instead. If
+/// the person sent another form, the sign-in form carries its input (`kept`).
 pub fn sent_there(console: &Console, request: &Request, kept: Option<&PendingForm>) -> Response {
     let there = request
         .original_uri()
@@ -170,8 +170,8 @@ async fn submitted(console: &Console, mut request: Request) -> Response {
     }
 }
 
-/// Whether the browser says that the form is from another site. Browsers that do not say so do not send our cookie from another
-/// site either.
+/// Whether the browser says that the form is from another site. Browsers without this header do not send our cookie
+/// with a form of another site either.
 fn is_of_another_site(request: &Request) -> bool {
     let site = request.header("sec-fetch-site");
     site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
@@ -202,7 +202,7 @@ async fn sign_in_by_link(
     session::begin(console, key.id, language).await.map(Some)
 }
 
-/// The page of a one-time link. Only its button redeems the link, so that link previews do not.
+/// The page of a one-time link. Only its button redeems the link, so that a link preview does not use it up.
 fn link_page(request: &Request, language: Option<Language>, link: &str) -> Response {
     let words = Words::of(language.map(Language::code), request);
     let main = html! { section.card.login {
@@ -249,7 +249,7 @@ fn login_form(words: Words, about: &SignInForm<'_>) -> Markup {
             @if let Some(kept) = about.kept { (kept.hidden()) }
             button.main type="submit" { (words.say("log-in")) }
         }
-        // A link to another URL would lose the carried form.
+        // The link for the language would lose the carried form, so it is left out.
         @if about.kept.is_none() { p.language {
             a href={ "/console/login" (there) } lang=(other.tag()) hreflang=(other.tag()) {
                 (Words(other).say("language"))

@@ -1,4 +1,4 @@
-//! An SMS message with its attempts, and the button that resends a dead letter.
+//! The page of an SMS message: its attempts, and the button that resends a dead letter.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;

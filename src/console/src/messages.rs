@@ -1,4 +1,4 @@
-//! The SMS messages of a business.
+//! The list of the SMS messages of a business.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};

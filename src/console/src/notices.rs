@@ -1,4 +1,4 @@
-//! Notices: each says what a person should do, and has a button for it. The open ones come first.
+//! The page of notices. Each notice says what a person should do, and has a button for it. Open notices come first.
 
 mod act;
 mod deeds;
@@ -28,7 +28,7 @@ pub const ADDRESSES: &[Address] = &[
 
 /// Maximum number of open notices per page.
 const MAX_OPEN: &str = "50";
-/// Maximum number of resolved notices below them.
+/// Maximum number of resolved notices below the open ones.
 const MAX_RESOLVED: &str = "15";
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
@@ -54,7 +54,7 @@ async fn main(visit: &Visit, business: &Business) -> Result<Markup, Refusal> {
     let mut page = visit.read("/admin/v1/notices", &asked).await?;
     let next = page["next_cursor"].take();
     let mut open = items(page);
-    // The sort is stable: within a severity the newest stays first.
+    // The sort is stable, so within a severity the newest stays first.
     open.sort_by_key(urgency);
     let resolved = items(visit.read("/admin/v1/notices", &of("true", MAX_RESOLVED)).await?);
     let deeds = NoticeActions::read(visit, business, &open).await?;
@@ -83,7 +83,7 @@ fn urgency(notice: &Value) -> u8 {
     }
 }
 
-/// A message about the last action.
+/// A success message about the last action.
 fn done(visit: &Visit) -> Markup {
     let words = visit.words;
     let message = match visit.asked("done") {
@@ -126,7 +126,7 @@ fn card(visit: &Visit, business: &Business, deeds: &NoticeActions, notice: &Valu
     } }
 }
 
-/// The title of the notice in the person's language; in English if the console does not know its code.
+/// The title of the notice in the person's language. If the console does not know its code, the title is in English.
 fn title(visit: &Visit, business: &Business, notice: &Value) -> Markup {
     let code = text(notice, "code").unwrap_or_default();
     let about = about(business, notice);
@@ -144,7 +144,7 @@ fn advice(visit: &Visit, notice: &Value) -> Markup {
     }
 }
 
-/// The subject for people: the name of the contact instead of `contact mario`.
+/// The subject for people, for example the contact's name for the subject `contact mario`.
 fn about(business: &Business, notice: &Value) -> String {
     let subject = text(notice, "subject").unwrap_or_default();
     match deeds::subject(notice, "contact ") {

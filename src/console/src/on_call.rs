@@ -1,6 +1,7 @@
-//! Who is on: the month's shifts, holidays and gaps, with forms to replace somebody, to swap two shifts and to name a holiday.
+//! The on-call page: the shifts, holidays and gaps of a month, with forms to replace somebody, swap two shifts or name
+//! a holiday.
 //!
-//! A day or a shift in the calendar is a link whose parameters fill in the forms, so that everything works without scripts.
+//! Each day and shift in the calendar is a link. Its parameters fill in the forms, so that the page works without scripts.
 //! Changes are published immediately, as changes of rule rows.
 
 mod change;
@@ -36,7 +37,7 @@ pub const ADDRESSES: &[Address] = &[
     Address::post("/on-call/feeds/:id/revoke", feeds::revoke),
 ];
 
-/// The path below `/console`.
+/// The path of the page below `/console`.
 const PLACE: &str = "/on-call";
 
 fn show(visit: &Visit) -> BoxFuture<'_, Answer> {

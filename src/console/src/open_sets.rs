@@ -1,4 +1,4 @@
-//! The open change sets of a business, for forms that add to one.
+//! The open change sets of a business, for forms that add changes to one of them.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -29,12 +29,12 @@ impl OpenSet {
         })
     }
 
-    /// The value of the form field: the id and the version that the person saw.
+    /// The value of the option in the form: the id, and the version that the person saw.
     fn value(&self) -> String {
         format!("{} {}", self.id, self.version)
     }
 
-    /// The change set that the person chose; `None` for a new one or no change set.
+    /// The change set that the person chose; `None` for a new change set or for none.
     pub fn chosen(visit: &Visit) -> Option<Self> {
         let (id, version) = visit.sent("set").split_once(' ')?;
         Some(Self {
@@ -64,7 +64,7 @@ pub fn choice(visit: &Visit, sets: &[OpenSet], otherwise: &str) -> Markup {
     } }
 }
 
-/// The name of a change set: its comment, else a label with the end of its id.
+/// The name of a change set: its comment with the end of its id. Without a comment, `unnamed` with the end of its id.
 pub fn name(unnamed: &str, set: &OpenSet) -> String {
     let short: String = set
         .id

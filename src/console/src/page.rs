@@ -1,4 +1,4 @@
-//! The frame of every page: head, navigation, content policy, and the pages that explain an error.
+//! The frame of every page with head, navigation and content policy, and the pages that explain an error.
 
 use std::io::Write as _;
 
@@ -15,13 +15,13 @@ use crate::refusal::Refusal;
 use crate::visit::Visit;
 use crate::words::Words;
 
-/// Content Security Policy: everything comes from this server; nothing inline.
+/// Content Security Policy: scripts, styles and images come only from this server, and nothing is inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// Seconds after which a page without scripts reloads itself.
 const RELOAD_SECONDS: &str = "15";
 
-/// Navigation for daily work: path and key of the name. Always visible on a phone.
+/// Navigation for daily work: path and message key of the name. On a phone it is always visible.
 const DAY: [(&str, &str); 6] = [
     ("", "board"),
     ("/today", "today"),
@@ -30,7 +30,7 @@ const DAY: [(&str, &str); 6] = [
     ("/messages", "messages"),
     (NOTICES, "notices"),
 ];
-/// The link that shows the number of open notices.
+/// The path whose link shows the number of open notices.
 const NOTICES: &str = "/notices";
 /// Navigation for the rules. On a phone it is a menu.
 const RULES: &[(&str, &str)] = &[
@@ -67,19 +67,19 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The same page as a live page: a script reloads the main part from `address`; `tag` is its current ETag.
+    /// Makes the page live: a script reloads the main part from `address`. `tag` is the current ETag of the main part.
     pub fn live(self, address: &'a str, tag: &'a str) -> Self {
         let live = Some((address, tag));
         Self { live, ..self }
     }
 
-    /// The same page with its own script.
+    /// Adds a script to the page.
     pub fn script(self, address: &'a str) -> Self {
         let script = Some(address);
         Self { script, ..self }
     }
 
-    /// The page with this main part.
+    /// Renders the page with the main part `main`.
     pub fn page(&self, main: &Markup) -> Response {
         let words = self.visit.words;
         let top = html! { header.top {
@@ -128,7 +128,7 @@ impl<'a> Frame<'a> {
         } } }
     }
 
-    /// How many notices are open.
+    /// The number of open notices, if there are any.
     fn open_notices(&self) -> Markup {
         let open = self.business.map(|business| business.open_notices).unwrap_or_default();
         html! { @if open > 0 { " " span.count { @if open > MAX_COUNTED { (MAX_COUNTED) "+" } @else { (open) } } } }
@@ -171,7 +171,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The hidden field that every form of a session carries.
+/// The hidden field with the CSRF token, for every form.
 pub fn token(visit: &Visit) -> Markup {
     html! { input type="hidden" name=(csrf::FIELD) value=(visit.csrf); }
 }
@@ -246,8 +246,9 @@ fn mark() -> Markup {
     html! { img src="/console/icon.svg" alt="" width="24" height="24"; }
 }
 
-/// A response with a page or a part of one, compressed if the browser accepts gzip. The page contains a secret, the form token.
-/// Compression does not leak it, because another site cannot make the browser send a request with the session's cookie.
+/// A response with a page or a part of a page, compressed if the browser accepts gzip. The page contains a secret, the
+/// CSRF token. Compression does not leak it, because other sites cannot make the browser send a request with the
+/// session's cookie.
 pub fn answer(request: &Request, status: StatusCode, markup: &Markup) -> Response {
     let gzip = accepts_gzip(request).then(|| compressed(markup.0.as_bytes())).flatten();
     let mut response = Response::builder()
@@ -283,7 +284,7 @@ pub fn see(address: &str) -> Response {
     response
 }
 
-/// A URL from a form if it is a page of the console, else `/console`.
+/// Returns a URL from a form if it is a page of the console, otherwise `/console`.
 pub fn own_address(address: &str) -> &str {
     let is_own = address == "/console" || address.starts_with("/console/") || address.starts_with("/console?");
     let is_plain = address.bytes().all(|byte| byte.is_ascii_graphic()) && !address.contains(['\\', '#']);

@@ -1,4 +1,4 @@
-//! Collects the routes of all pages.
+//! Collects the routes of all pages that need a session.
 
 use poem::Route;
 
@@ -44,7 +44,7 @@ pub fn addresses() -> impl Iterator<Item = &'static Address> {
     PAGES.iter().copied().flatten()
 }
 
-/// The routes of all pages.
+/// Builds the poem routes of all pages.
 pub fn routes(console: &Console) -> Route {
     addresses().fold(Route::new(), |routes, address| {
         routes.at(address.path, address.route(console))

@@ -1,7 +1,8 @@
-//! Form input of a person whose session ended. It is carried through the sign-in, and the person can then send it again.
+//! The form input of a person whose session has ended. The sign-in form carries the input, and the person can then send it
+//! again.
 //!
 //! The input is only in hidden fields of the pages, never in a URL, a log or the database. Only forms of this server
-//! are carried: a form of another site must not wait behind the sign-in for a click.
+//! are carried, because a person could otherwise confirm a form of another site after the sign-in.
 
 use maud::{Markup, html};
 use poem::http::{StatusCode, Uri};
@@ -15,7 +16,7 @@ use crate::{csrf, page, session};
 const PREFIX: &str = "kept-";
 /// The field with the URL that the form was sent to.
 const TO: &str = "kept_to";
-/// Forms without input.
+/// Forms without input, which are not carried.
 const IDLE: [&str; 2] = ["/console/logout", "/console/language"];
 
 /// A form that was sent without a valid session or form token.
@@ -26,7 +27,7 @@ pub struct PendingForm {
 }
 
 impl PendingForm {
-    /// The form of a request, if it is from a page of this server.
+    /// The form of a request, if a page of this server sent it.
     pub fn of(request: &Request, form: &[(String, String)]) -> Option<Self> {
         Self::sent_to(request.original_uri(), request, form)
     }
@@ -83,7 +84,7 @@ impl PendingForm {
     }
 }
 
-/// Whether a form is from a page of this server: the browser says so, or the form has the token of the session that ended.
+/// Whether a form is from a page of this server: the browser says so, or the form has the CSRF token of the ended session.
 fn is_own(request: &Request, form: &[(String, String)]) -> bool {
     match request.header("sec-fetch-site") {
         Some(site) => site == "same-origin",

@@ -1,5 +1,5 @@
-//! Prices: services and adjustments as one table. People who may change rules type new prices into its fields; saving opens a
-//! change set or adds to one. Others can only read.
+//! Prices: services and adjustments as one table. People who may change rules type new prices into its fields. Saving
+//! them opens a change set or adds to an open one. Other people can only read the prices.
 
 mod amount;
 mod fill;
@@ -32,13 +32,13 @@ pub use self::table::{signed, signed_sum};
 
 pub const ADDRESSES: &[Address] = &[Address::both("/prices", show, act)];
 
-/// Days of past calls on which a change is tested.
+/// A change is tested on the calls of this many past days.
 const TEST_DAYS: i64 = 30;
 
 /// The data of the page besides the current rows.
 pub struct PriceContext {
     guards: Guards,
-    /// The change set that the page adds to.
+    /// The change set to which the page adds changes.
     set: Option<Value>,
     /// The newest open change set of the person.
     own: Option<Value>,
@@ -57,7 +57,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Fills fields, or saves them.
+/// Fills in fields, or saves the input.
 pub fn act(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -99,7 +99,7 @@ async fn saved(
     };
     if visit.sent("do") == "try" {
         let body = json!({ "change_set": id, "days": TEST_DAYS });
-        // The page of the change set says why it cannot be tested.
+        // If the test cannot start, the page of the change set says why.
         if let Err(refusal) = visit.post(&business.path("/backtests"), Some(&body)).await
             && refusal.status.is_server_error()
         {
@@ -145,7 +145,7 @@ fn readable(visit: &Visit, business: &Business) -> poem::Response {
 }
 
 impl PriceInput {
-    /// Why nothing can be saved yet.
+    /// A note if the input cannot be saved yet.
     fn problem(&self) -> Option<Note> {
         let faults = self
             .lines
@@ -164,7 +164,7 @@ impl PriceInput {
         is_idle.then(|| Note::fault("prices-nothing", 0))
     }
 
-    /// Faults from the admin API: beside their fields if possible, else above the table.
+    /// Shows errors of the admin API beside their fields if possible, otherwise above the table.
     fn refused(&mut self, refusal: Refusal) -> Result<(), Refusal> {
         match refusal.status {
             StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => {

@@ -9,17 +9,17 @@ use crate::leads::text;
 use crate::locale::{money, percent, range, sum};
 use crate::words::Words;
 
-/// A line: its label, and by how much it changes both ends of the range.
+/// A line of the receipt: its label, and by how much it changes each end of the price range.
 struct ReceiptLine {
     label: String,
     note: String,
-    /// Whether it is the base price.
+    /// Whether the line is the base price.
     is_base: bool,
     from: Decimal,
     to: Decimal,
 }
 
-/// The receipt of a stored decision; empty if it has no price.
+/// The receipt of a decision, or a message if the decision has no price.
 pub fn receipt(words: Words, business: &Business, decision: &Value) -> Markup {
     let price = &decision["price"];
     let Some(currency) = text(price, "currency") else {
@@ -73,7 +73,7 @@ fn line(words: Words, business: &Business, step: &Value) -> Option<ReceiptLine> 
         amount("to_after")? - amount("to_before")?,
     );
     let (resource, code) = (text(step, "resource")?, text(step, "code")?);
-    // A row without effect, for example a floor below the price, or a sum that needs no rounding.
+    // Leave out rows without effect, for example a floor below the price, or a rounding that changes nothing.
     if from.is_zero() && to.is_zero() {
         return None;
     }

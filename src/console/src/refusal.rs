@@ -1,22 +1,22 @@
-//! Why a request was refused, for the page that explains it.
+//! The reason why a request was refused, for the page that explains it.
 
 use poem::http::StatusCode;
 use web::problem::{Code, Problem};
 
-/// A status and the messages of the problem.
+/// The status and the messages of a refused request.
 #[derive(Debug)]
 pub struct Refusal {
     pub status: StatusCode,
-    /// What happened and what to do, as the admin API words it.
+    /// What happened and what to do, in the words of the admin API.
     pub detail: String,
-    /// The invalid fields (JSON pointers without the first slash), each with the sentence of the admin API.
+    /// The invalid fields (JSON pointers without the first slash), each with the message of the admin API.
     pub fields: Vec<(String, String)>,
     /// The value of `Retry-After`.
     pub wait: Option<String>,
 }
 
 impl Refusal {
-    /// A form without the session's CSRF token.
+    /// The refusal of a form without the session's CSRF token.
     pub fn foreign_form() -> Self {
         Self::plain(StatusCode::FORBIDDEN)
     }
@@ -31,10 +31,10 @@ impl Refusal {
         }
     }
 
-    /// The key of the message that explains it.
+    /// The key of the message that explains the refusal.
     pub fn message(&self) -> &'static str {
         match self.status {
-            // The admin API says why a role is not enough; only [`Refusal::foreign_form`] has no detail.
+            // The admin API gives a detail if the role is not enough. Only [`Refusal::foreign_form`] has no detail.
             StatusCode::FORBIDDEN if self.detail.is_empty() => "refused-form",
             StatusCode::FORBIDDEN => "refused-role",
             StatusCode::NOT_FOUND => "refused-missing",

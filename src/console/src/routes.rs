@@ -7,13 +7,13 @@ use crate::signed_in::SignedInPage;
 use crate::state::Console;
 use crate::visit::{Answer, Visit};
 
-/// A page: a function of a visit.
+/// A handler: renders a page, or carries out an action, for a visit.
 pub type Page = for<'a> fn(&'a Visit) -> BoxFuture<'a, Answer>;
 
 /// A route below `/console` with its handlers.
 #[derive(Clone, Copy)]
 pub struct Address {
-    /// The path in poem's syntax: `/calls/:id`.
+    /// The path in poem's syntax, such as `/calls/:id`.
     pub path: &'static str,
     get: Option<Page>,
     post: Option<Page>,
@@ -38,7 +38,7 @@ impl Address {
         Self { path, get, post }
     }
 
-    /// Its methods, for the header `Allow`.
+    /// The methods of the route, for the header `Allow`.
     pub fn methods(&self) -> &'static str {
         match (self.get, self.post) {
             (Some(_), Some(_)) => "GET, POST",
@@ -47,7 +47,7 @@ impl Address {
         }
     }
 
-    /// Its route.
+    /// Builds the poem route.
     pub fn route(&self, console: &Console) -> RouteMethod {
         let mut methods = RouteMethod::new();
         if let Some(page) = self.get {

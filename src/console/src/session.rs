@@ -1,6 +1,7 @@
 //! Sessions: a random token in a cookie (`HttpOnly`, `SameSite=Strict`).
 //!
-//! The database stores the token's hash. A session has the rights of its API key, so every request reads both again.
+//! The database stores only the hash of the token. A session has the rights of its API key, so every request reads the
+//! session and the key again.
 
 use base::keys;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,13 +27,13 @@ const ABSOLUTE_LIMIT: TimeDelta = TimeDelta::days(7);
 const LINK_LIMIT: TimeDelta = TimeDelta::hours(24);
 /// Maximum number of sessions per key. A new session ends the one that has been unused for the longest time.
 const MAX_PER_KEY: u64 = 50;
-/// The time of the last use is updated if it is older than this.
+/// The stored time of the last use is updated only if it is at least this old.
 const COARSENESS: TimeDelta = TimeDelta::seconds(60);
 
-/// Why a link could not be created.
+/// An error while a link is created.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// The operating system gave no random bytes.
+    /// The operating system returned no random bytes.
     #[error(transparent)]
     Randomness(#[from] keys::KeyError),
     /// The database returned an error.
@@ -47,7 +48,7 @@ pub struct Session {
     pub token: String,
 }
 
-/// The session token of a request. `None` if there are two cookies with the name: another site may have set one.
+/// The session token of a request. `None` if there are two cookies with this name, because another site may have set one.
 pub fn token_of(request: &Request) -> Option<String> {
     let lines = request.headers().get_all(header::COOKIE).iter();
     let pairs = lines
@@ -66,7 +67,7 @@ pub struct Begun {
     pub cookie: String,
 }
 
-/// Begins a session of a key.
+/// Begins a session with the rights of a key.
 pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) -> Result<Begun, Problem> {
     let token = hex::encode(keys::random::<TOKEN_BYTES>().map_err(|error| Problem::internal(&error))?);
     let now = console.admin.clock.now();
@@ -96,7 +97,7 @@ pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) 
 /// Creates a one-time sign-in link for a key, in the caller's transaction. Returns its token.
 ///
 /// # Errors
-/// The operating system returns no random bytes, or the database returns an error.
+/// When the operating system returns no random bytes, or the database returns an error.
 pub async fn new_link(tx: &DatabaseTransaction, key_id: Uuid, now: DateTime<Utc>) -> Result<String, LinkError> {
     let token = hex::encode(keys::random::<TOKEN_BYTES>()?);
     let link = console_login_links::Model {
@@ -108,8 +109,8 @@ pub async fn new_link(tx: &DatabaseTransaction, key_id: Uuid, now: DateTime<Utc>
     Ok(token)
 }
 
-/// Redeems a one-time link and returns its key. `None` if the link was used, has expired or does not exist, or if its key is not
-/// valid.
+/// Redeems a one-time link and returns its key. `None` if the link was used, has expired or does not exist, or if its
+/// key is not valid.
 pub async fn redeem(console: &Console, token: &str) -> Result<Option<api_keys::Model>, Problem> {
     let (db, now) = (console.admin.db.clone(), console.admin.clock.now());
     let hash = hash(token);
@@ -158,7 +159,7 @@ pub async fn choose_language(console: &Console, id: Uuid, language: Language) ->
     .await
 }
 
-/// The cookie that deletes the session's cookie.
+/// The `Set-Cookie` value that deletes the session's cookie.
 pub fn no_cookie(console: &Console) -> String {
     cookie(console, "", TimeDelta::zero())
 }

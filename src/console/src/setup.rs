@@ -1,4 +1,5 @@
-//! Set-up: the steps of the installation with their problems, the structured output for Vapi, and the health of each business.
+//! The set-up page: the steps of the installation with their problems, the values to copy to Vapi, and the health of each
+//! business.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -16,7 +17,8 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/setup", show)];
 
-/// A step: the key of its name, its checks, and the tags in Swagger UI where it can be changed.
+/// A step: the message key of its name, its checks, and the tags in Swagger UI with the operations that change its
+/// settings.
 struct SetupStep {
     key: &'static str,
     checks: &'static [&'static str],
@@ -67,7 +69,7 @@ enum SetupFindings {
     Found(Value),
     /// The checks took too long.
     Late,
-    /// The person's role is not enough, or the key is limited to one business.
+    /// The person may not see the findings: the role is not enough, or the key is limited to one business.
     Hidden,
 }
 
@@ -99,7 +101,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The checks are about the whole installation, so a key of a single business may not see them.
+/// Whether the person may see the checks. They are about the whole installation, so a key of a single business may not.
 fn may_check(visit: &Visit) -> bool {
     visit.key.rulebook_id.is_none() && (visit.may(Role::Admin) || visit.may(Role::Owner))
 }

@@ -1,4 +1,4 @@
-//! The endpoint that wraps every page: session, form token, language, errors.
+//! The endpoint that wraps every page. It handles session, CSRF token, language and errors.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use crate::visit::{Visit, form, form_limit, pairs, value};
 use crate::words::Words;
 use crate::{csrf, login, page, session};
 
-/// A page for signed-in people; others are sent to the sign-in form.
+/// A page for signed-in people. Other people are sent to the sign-in form.
 pub struct SignedInPage {
     console: Console,
     page: Page,
@@ -24,7 +24,7 @@ impl SignedInPage {
         Self { console, page }
     }
 
-    /// The visit; the response if the request has no session or no valid form token.
+    /// Returns the visit, or a response if the request has no session or no valid CSRF token.
     async fn visit(&self, mut request: Request) -> Result<Visit, Response> {
         let refused = |request: &Request, problem| page::refused_to_stranger(request, &Refusal::from(problem));
         let found = match session::token_of(&request) {
@@ -46,7 +46,7 @@ impl SignedInPage {
             && *request.method() != Method::HEAD
             && !csrf::matches(&session.token, value(&form, csrf::FIELD))
         {
-            // The page is older than the session: the person has signed in again in another window.
+            // The page is older than the session, because the person has signed in again in another window.
             return Err(match PendingForm::of(&request, &form) {
                 Some(kept) => kept.page(&request, words, StatusCode::FORBIDDEN, &csrf),
                 None => page::refused_to_stranger(&request, &Refusal::foreign_form()),

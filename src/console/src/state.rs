@@ -6,7 +6,7 @@ use admin::AdminState;
 use poem::Response;
 use poem::endpoint::BoxEndpoint;
 
-/// The admin API, and whether browsers use https. Cloning is cheap.
+/// The state that all pages share. Cloning is cheap.
 #[derive(Clone)]
 pub struct Console {
     /// The state of the admin API.

@@ -1,4 +1,4 @@
-//! Statements: a year of months, and each day of one month.
+//! Statements: the figures of each month of a year, or of each day of a month.
 
 use chrono::{Datelike as _, NaiveDate};
 use futures_util::future::BoxFuture;
@@ -21,7 +21,7 @@ pub const ADDRESSES: &[Address] = &[
     Address::get("/statements.csv", sheet),
 ];
 
-/// A year's months, the newest first, or the days of one month.
+/// Shows the months of a year, the newest first, or the days of one month.
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let (business, words) = (visit.business().await?, visit.words);
@@ -153,7 +153,7 @@ fn month_page(visit: &Visit, title: &str, first: NaiveDate, today: NaiveDate, st
     }
 }
 
-/// A row for each month or day, and the total.
+/// A table with a row for each month or day, and the total if it is given.
 fn grid(
     visit: &Visit,
     head: &str,

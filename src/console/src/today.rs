@@ -1,4 +1,4 @@
-//! A day in the business's time zone: its figures, what is still open, and its calls and leads in order of time.
+//! The page of a day in the business's time zone: its figures, its open leads, and its calls and leads by time.
 
 mod diary;
 
@@ -135,7 +135,7 @@ fn count(figures: &Value, path: &str) -> i64 {
     figures.pointer(path).and_then(Value::as_i64).unwrap_or_default()
 }
 
-/// The figures of the day, each with a link to what it counts.
+/// The figures of the day, with links to the lists that they count.
 fn figure_list(visit: &Visit, day: &Day, figures: &Value) -> Markup {
     let words = visit.words;
     let of_day =

@@ -1,7 +1,7 @@
-//! Try: the decision about a call that a person types or pastes, with the current rules, any revision or an open change set.
-//! Nothing is stored and nobody is notified.
+//! The page Try: shows the decision about a call that a person types or pastes, with the current rules, any revision or
+//! an open change set. Nothing is stored and nobody is notified.
 //!
-//! A short input is part of the URL, which can be sent to somebody. A long input or a Vapi message is sent as a form.
+//! The form is sent with POST. The page offers a URL with the same input, to share it, if that is short enough.
 
 use chrono::{DateTime, NaiveDateTime, TimeZone as _, Utc};
 use futures_util::future::BoxFuture;
@@ -115,7 +115,8 @@ async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result
     }
 }
 
-/// Parses a time from the form, in the time zone of the business. If the local time exists twice, the first one is used.
+/// Parses a local time from the form, in the time zone of the business. If the local time occurs twice, the first one
+/// is used.
 fn instant(visit: &Visit, business: &Business, text: &str) -> Option<DateTime<Utc>> {
     let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
     let local = forms
@@ -125,7 +126,7 @@ fn instant(visit: &Visit, business: &Business, text: &str) -> Option<DateTime<Ut
     Some(at.to_utc())
 }
 
-/// The facts from the form that this rulebook knows, without the conversation.
+/// The facts from the form, besides the conversation. Facts that the rulebook does not have are left out.
 fn facts(business: &Business, what: &Try<'_>) -> Value {
     let mut facts = json!({});
     for name in ["language", "postal_code", "city"] {
@@ -164,7 +165,7 @@ fn wrong(visit: &Visit, refused: &Refusal, has_revision: bool) -> TryoutOutcome 
     )
 }
 
-/// Example sentences, if nothing was typed yet.
+/// Example sentences, which are shown if nothing was typed yet.
 fn examples(visit: &Visit) -> Markup {
     let words = visit.words;
     html! { section.card aria-labelledby="examples" {

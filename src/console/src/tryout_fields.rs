@@ -1,4 +1,4 @@
-//! The fields of Try, from its form or its URL, and their faults.
+//! The fields of Try, from its form or its URL, and their errors.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use crate::visit::Visit;
 
 /// The names of the fields, in the form and in the URL.
 const FIELDS: [&str; 7] = ["said", "set", "revision", "at", "language", "postal_code", "city"];
-/// Maximum length of a URL; servers and mail programs cut longer ones.
+/// Maximum length of a URL in bytes. Servers and mail programs cut longer ones.
 const MAX_ADDRESS: usize = 1_500;
 
 /// The input: the fields of the form or of the URL.
@@ -33,7 +33,7 @@ impl Try<'_> {
     }
 }
 
-/// A fault of a field.
+/// An error of a field.
 pub struct Wrong {
     pub field: &'static str,
     pub text: String,
@@ -41,7 +41,7 @@ pub struct Wrong {
     pub is_english: bool,
 }
 
-/// The fault of a field, to be shown beside it.
+/// The error message of a field, to be shown beside it.
 pub fn beside(wrong: Option<&Wrong>, field: &str) -> Markup {
     match wrong.filter(|wrong| wrong.field == field) {
         Some(wrong) if wrong.is_english => html! { div lang="en" { (fault(field, &wrong.text)) } },

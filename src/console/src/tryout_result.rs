@@ -1,4 +1,4 @@
-//! The result of Try: the words that were heard beside the decision, and the SMS messages as they would arrive.
+//! The result of Try: the decision, the words that it heard, and the SMS messages as contacts would get them.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -82,7 +82,7 @@ fn count(value: &Value) -> usize {
     count.unwrap_or_default()
 }
 
-/// The characters that make a message expensive.
+/// The characters that force a message into UCS-2, which needs more segments.
 fn letters(cost: &Value) -> String {
     let letters = cost["forcing_ucs2"].as_array().into_iter().flatten();
     letters.filter_map(Value::as_str).collect::<Vec<_>>().join(" ")

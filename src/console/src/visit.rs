@@ -1,4 +1,4 @@
-//! A request of somebody who signed in.
+//! A request of a signed-in person.
 
 use std::sync::OnceLock;
 
@@ -14,15 +14,15 @@ use crate::refusal::Refusal;
 use crate::state::Console;
 use crate::words::Words;
 
-/// Maximum size of a form in bytes: enough for the page of prices with a list pasted from a spreadsheet.
+/// Maximum size of a form in bytes. It is enough for the page of prices with a list pasted from a spreadsheet.
 pub const FORM_LIMIT: usize = 64 * 1024;
-/// Maximum size of the form of Try in bytes: the report of an hour-long call has about 300 kB.
+/// Maximum size of the form of Try in bytes. The report of an hour-long call has about 300 kB.
 const TRY_LIMIT: usize = 768 * 1024;
 
 /// The result of a page.
 pub type Answer = Result<Response, Refusal>;
 
-/// A request of somebody who signed in.
+/// A request of a signed-in person, with session, key, language and form.
 pub struct Visit {
     pub console: Console,
     pub request: Request,
@@ -52,7 +52,7 @@ impl Visit {
         self.request.raw_path_param(name).unwrap_or_default().to_owned()
     }
 
-    /// Whether the person's key may make changes that need this role.
+    /// Whether the person's key may make changes that need the role `least`.
     pub fn may(&self, least: Role) -> bool {
         Role::named(&self.key.role).is_some_and(|own| own.includes(least, false))
     }

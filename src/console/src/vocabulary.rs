@@ -1,4 +1,4 @@
-//! Words: what callers said that no rule understood, how often each concept counted, and rules that matched no call.
+//! The page Words: calls that matched no service, how often each concept counted, and rules that took part in no decision.
 
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Decisions that somebody called wrong, for an editor.
+/// Decisions with open feedback that they were wrong.
 fn wrong(visit: &Visit, business: &Business, feedback: &[Value]) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     html! { @if !feedback.is_empty() {
@@ -135,7 +135,7 @@ fn ids(group: &Value) -> impl Iterator<Item = &str> {
         .filter_map(Value::as_str)
 }
 
-/// Calls that share words.
+/// A card with calls in which callers said the same phrase.
 fn group_card(visit: &Visit, group: &Value, calls: &[&Value]) -> Markup {
     let words = visit.words;
     let phrase = text(group, "phrase").unwrap_or_default();
@@ -161,7 +161,8 @@ fn single(visit: &Visit, call: &Value) -> Markup {
     html! { li.row.group { (quote(visit, call, None)) (actions(visit, "", language, "button small")) } }
 }
 
-/// The words of a caller, as a link to the call. With a phrase, only the sentence that contains it is shown; long texts are cut.
+/// The words of a caller, as a link to the call. With a phrase, only the sentence with the phrase is shown. Long texts
+/// are cut.
 fn quote(visit: &Visit, call: &Value, phrase: Option<&str>) -> Markup {
     let said = text(call, "said").unwrap_or_default();
     let shown = piece(said, phrase);

@@ -1,4 +1,5 @@
-//! "Make a rule of this": the page on which an editor adds a phrase to the rules, with the past calls that contain it.
+//! The page on which an editor adds a phrase to the rules ("Make a rule of this"). It shows the past calls that contain the
+//! phrase.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -17,7 +18,7 @@ use crate::vocabulary_save::{SaveError, save};
 
 pub const ADDRESSES: &[Address] = &[Address::both("/words/add", show, add)];
 
-/// Days of past calls that are searched for the phrase.
+/// The calls of this many past days are searched for the phrase.
 const PREVIEW_DAYS: u32 = 90;
 
 fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
@@ -66,7 +67,7 @@ async fn shown(visit: &Visit, is_form: bool, unsaved: Option<SaveError>) -> Answ
     Ok(response)
 }
 
-/// The past calls that contain the phrase, or why the phrase is invalid.
+/// The past calls that contain the phrase, or a message that says why the phrase is invalid.
 async fn matches(
     visit: &Visit,
     business: &Business,

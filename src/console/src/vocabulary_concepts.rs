@@ -1,5 +1,5 @@
-//! The concepts of a business: the list, with how often each counted and which rules name it, and the page of one, with all its
-//! phrases.
+//! The list of a business's concepts, with how often each counted and which rules name it; and the page of a concept
+//! with all its phrases.
 
 use std::collections::BTreeMap;
 
@@ -106,7 +106,7 @@ fn used_by(visit: &Visit, business: &Business, code: &str) -> Markup {
     }
 }
 
-/// The rows that had no effect on any decision, by kind.
+/// The rows that had no effect on any decision, by resource.
 pub fn unused(visit: &Visit, business: &Business, dead: &[Value]) -> Markup {
     let words = visit.words;
     let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -127,7 +127,7 @@ pub fn unused(visit: &Visit, business: &Business, dead: &[Value]) -> Markup {
     }
 }
 
-/// The page of a concept: all its phrases, and in how many calls each was said.
+/// The page of a concept, with all its phrases and the number of calls in which each was said.
 fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let (business, words) = (visit.business().await?, visit.words);
@@ -162,14 +162,14 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// A phrase, with the number of calls that contain it and of calls in which it counts.
+/// A phrase, with the number of calls that contain it and the number of calls in which it counts.
 struct PhraseCount {
     phrase: String,
     calls: usize,
     counting: usize,
 }
 
-/// The phrases with their counts in past calls, the most frequent first, and the number of calls that were searched.
+/// The phrases with their counts in past calls, the most frequent first. The second value is the number of searched calls.
 async fn counted(
     visit: &Visit,
     business: &Business,
@@ -188,7 +188,7 @@ async fn counted(
         let body = json!({"phrases": some, "language": language, "days": 90});
         let found = match visit.edit(Method::POST, &address, &body).await {
             Ok(done) => done.body,
-            // A row that no longer compiles is shown without counts.
+            // Phrases that no longer compile are shown with zero counts.
             Err(refused) if refused.is_about_the_form() => Value::Null,
             Err(refused) => return Err(refused),
         };

@@ -1,4 +1,4 @@
-//! The form that adds a phrase to the rules, and the past calls that contain it.
+//! The form that adds a phrase to the rules, and the past calls that contain the phrase.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -29,7 +29,7 @@ impl Entry<'_> {
     }
 }
 
-/// The form. `revision` is the head that the person sees; `bad` says why the phrase is invalid.
+/// The form. `revision` is the head that the person sees. `bad` is the message if the phrase is invalid.
 pub fn form(
     visit: &Visit,
     business: &Business,
@@ -117,7 +117,7 @@ pub fn form(
     } }
 }
 
-/// Why the phrase was not saved, if the reason is not a fault of one field.
+/// The reason why the phrase was not saved, unless it is an error of a single field.
 fn explained(visit: &Visit, unsaved: Option<&SaveError>) -> Markup {
     let words = visit.words;
     let list = |phrases: &[String]| phrases.join(", ");
@@ -140,7 +140,7 @@ fn explained(visit: &Visit, unsaved: Option<&SaveError>) -> Markup {
     } }
 }
 
-/// The languages of phrases: those of the rulebook.
+/// The languages to choose from, which are those of the rulebook.
 fn languages(business: &Business) -> Vec<String> {
     let settings = business.rows.settings.values().next();
     settings.map(|stored| stored.row.languages.clone()).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! Adds a phrase to the rules: to the keywords of a service, to a concept, or to a new concept. It is live immediately, or part
-//! of a change set.
+//! Adds a phrase to the rules: to the keywords of a service, to a concept, or to a new concept. The change is published
+//! immediately, or added to a change set.
 
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -32,11 +32,11 @@ impl Target {
     }
 }
 
-/// Why a phrase was not saved.
+/// The reason why a phrase was not saved.
 pub enum SaveError {
-    /// A fault of a field: its name and the key of the message.
+    /// An invalid field: its name, and the key of the message.
     Field(&'static str, &'static str),
-    /// Somebody changed the row meanwhile: the added and the removed phrases.
+    /// Somebody changed the row meanwhile. The lists are the added and the removed phrases.
     Changed(Vec<String>, Vec<String>),
     /// The API refused the change.
     Refused(Refusal),
@@ -99,7 +99,7 @@ async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<
     visit.edit(Method::POST, &business.path("/change-sets"), &body).await
 }
 
-/// Publishes immediately: one row with a write to it, several rows with a change set.
+/// Publishes immediately. One change is a write to its row; several changes are published with a change set.
 async fn publish(visit: &Visit, business: &Business, changes: &[Change]) -> Result<&'static str, SaveError> {
     let done = if let [only] = changes {
         let method = if only.method == "put" {
@@ -187,7 +187,7 @@ async fn concept(visit: &Visit, business: &Business, code: String, phrase: &str)
     })
 }
 
-/// Creates a concept, and adds it to the service that it stands for.
+/// Creates a concept, and adds it to the keywords of the chosen service.
 async fn new_concept(visit: &Visit, business: &Business, phrase: &str) -> Result<Vec<Change>, SaveError> {
     let code = code_of(visit.sent("name"));
     if code.is_empty() {

@@ -1,7 +1,7 @@
-//! The messages of the console in each language, from the Fluent files in `words/`. There is a file for each page, with the same
-//! messages in the same order in each language.
+//! The messages of the console in each language, from the Fluent files in `words/`. Each language has one file per
+//! page, with the same messages in the same order.
 //!
-//! A test fails if a file lacks a message that the code uses, or has one that it does not use.
+//! A test fails if a file lacks a message that the code uses, or has a message that the code does not use.
 
 use std::sync::LazyLock;
 
@@ -53,7 +53,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Its code in rules and sessions.
+    /// The code of the language in rules and sessions.
     pub const fn code(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -61,7 +61,7 @@ impl Language {
         }
     }
 
-    /// Its code with the country, for the HTML attribute `lang`.
+    /// The language tag with the country, for the HTML attribute `lang`.
     pub const fn tag(self) -> &'static str {
         match self {
             Self::English => "en-CA",
@@ -105,7 +105,7 @@ impl Language {
 pub struct Words(pub Language);
 
 impl Words {
-    /// The messages in the language that the person chose, else in the browser's.
+    /// The messages in the language that the person chose, or in the browser's language if the person chose none.
     pub fn of(chosen: Option<&str>, request: &Request) -> Self {
         Self(
             chosen
@@ -114,7 +114,7 @@ impl Words {
         )
     }
 
-    /// A message.
+    /// The message with this key.
     pub fn say(self, key: &str) -> String {
         self.format(key, None)
     }
@@ -135,7 +135,8 @@ impl Words {
         self.format(key, Some(&args))
     }
 
-    /// The name of a value of the API, from the message with a key like `state-dead`; the value itself if there is no message.
+    /// The name of a value of the API, from a message with a key such as `state-dead`. Without such a message, the
+    /// value itself.
     pub fn name(self, kind: &str, value: &str) -> String {
         let key = format!("{kind}-{}", value.replace('_', "-").to_ascii_lowercase());
         if self.bundle().has_message(&key) {
@@ -171,7 +172,7 @@ fn bundle(tag: &str, sources: &[&str]) -> Bundle {
     let mut bundle = Bundle::new_concurrent(vec![tag.parse().unwrap_or_default()]);
     bundle.set_use_isolating(false);
     for source in sources {
-        // A test fails for a fault in a file. Here, use the messages that can be parsed.
+        // A test fails if a file has a syntax error. At run time, use the messages that can be parsed.
         let resource = FluentResource::try_new((*source).to_owned()).unwrap_or_else(|(resource, _)| resource);
         bundle.add_resource_overriding(resource);
     }
@@ -272,7 +273,7 @@ mod tests {
             .iter()
             .filter(|key| !is_name(key) && !asked.contains(*key))
             .collect();
-        assert!(idle.is_empty(), "no code uses {idle:?}");
+        assert!(idle.is_empty(), "no code uses the messages {idle:?}");
         for (path, text) in sources() {
             for call in [".say(\"", ".say_of(\"", ".count(\""] {
                 for rest in text.split(call).skip(1) {

@@ -1,8 +1,9 @@
-//! `ringbook simulate`: plays whole conversations against a running server, with signatures like Vapi's. Use it as a demo, a
-//! smoke test or a load test.
+//! `ringbook simulate`: plays whole conversations against a running server, with signatures like Vapi's. Use it as a
+//! demo, a smoke test or a load test.
 //!
-//! [`dice`] is the random generator, [`callers`] draws the callers, [`conversation`] builds the messages, [`play`] sends them, and
-//! [`tally`] counts the responses. The same seed plays the same calls with the same ids, so a second run sends only duplicates.
+//! [`dice`] is the random generator, [`callers`] draws the callers, [`conversation`] builds the messages, [`play`]
+//! sends them, and [`tally`] counts the responses. The same seed plays the same calls with the same ids, so a second
+//! run sends only duplicates.
 
 pub mod callers;
 pub mod conversation;

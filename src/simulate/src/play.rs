@@ -86,8 +86,8 @@ impl Player {
 
     /// Plays call number `index` from its first ring to its report.
     pub(super) async fn play(&self, seed: u64, index: u64) {
-        // The messages of a call are sent in an instant, but their timestamps cover minutes. An early start lets the call end
-        // before now.
+        // The messages of a call are sent in an instant, but their timestamps cover minutes. An early start lets the
+        // call end before now.
         let started = self.at.unwrap_or_else(|| self.clock.now() - TimeDelta::minutes(3));
         let dice = Dice::new(seed, index);
         let mut call = if index == 0 {

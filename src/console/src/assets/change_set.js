@@ -1,4 +1,4 @@
-// Reloads the backtest's part of the page while the backtest runs. Without scripts, a link reloads the page.
+// While a backtest runs, reloads the part of the page that shows it. Without scripts, a link reloads the page.
 
 import './guard.js';
 

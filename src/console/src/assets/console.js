@@ -1,5 +1,5 @@
-// Keeps a live page up to date: reloads its main part when the server says that something changed, and shows when the
-// connection is lost. Pages work without it.
+// Keeps a live page up to date: reloads its main part when the server reports a change, and shows when the connection is
+// lost. Pages also work without this script.
 
 // Minimum time between two loads.
 const GAP_MS = 400;
@@ -18,7 +18,7 @@ const isBusy = () =>
   main.querySelector('details[open]') !== null ||
   (main.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName));
 
-// Two short tones, if the person has switched the sound on.
+// Plays two short tones, if the person has switched the sound on.
 const SOUND = 'ringbook-sound';
 let audio;
 const beep = () => {
@@ -56,7 +56,7 @@ if (sound) {
   });
 }
 
-// The focused element, so that the keyboard focus stays there after a reload.
+// The id of the focused element, so that the keyboard focus stays there after a reload.
 const focused = () => (main.contains(document.activeElement) ? document.activeElement.id : '');
 
 const load = async () => {
@@ -109,7 +109,7 @@ const listen = () => {
   const source = new EventSource(events);
   source.addEventListener('changed', () => loadSoon(0));
   source.onerror = () => {
-    // The browser reopens a stream by itself, unless the server refused it.
+    // The browser reopens a stream automatically, unless the server refused it.
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
     loadSoon(0);
   };

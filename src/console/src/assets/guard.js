@@ -1,5 +1,5 @@
-// Forms with `data-guard`: the browser asks before it leaves a page with unsent input, and no form is sent while the
-// connection is lost.
+// Protects the input of forms with `data-guard`: the browser asks before it leaves a page with unsent input, and no form is
+// sent while the connection is lost.
 
 const forms = document.querySelectorAll('form[data-guard]');
 const offline = document.getElementById('offline');
@@ -7,7 +7,7 @@ let isSending = false;
 
 const state = (form) => new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === 'string')).toString();
 const before = new Map([...forms].map((form) => [form, state(form)]));
-// A page that the server returned may contain unsaved input.
+// `unsaved` marks a form that the server returned with input that it did not save.
 const isDirty = (form) => form.dataset.guard === 'unsaved' || state(form) !== before.get(form);
 
 addEventListener('beforeunload', (event) => {

@@ -1,5 +1,5 @@
-// Shows beside a price, while it is typed, by how much it changes and which guard rail it exceeds. The server shows the same
-// when the form is sent.
+// While a person types a price, shows beside it by how much the price changes and which guard rails it exceeds. The server
+// shows the same when the form is sent.
 
 import './guard.js';
 
@@ -9,7 +9,7 @@ const language = document.documentElement.lang;
 const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1, signDisplay: 'exceptZero' });
 const changed = document.getElementById('changed');
 
-// `1,234.50`, `1 234,50 $`, and a range for a price.
+// Parses an amount, such as `1,234.50` or `1 234,50 $`. A price may also be a range of two amounts.
 const number = (text) => {
   let plain = text.replace(/[\s$%'’]|CAD/g, '').replace('−', '-');
   const comma = plain.lastIndexOf(',');

@@ -43,7 +43,8 @@ fn fault(refusal: Refusal) -> Result<Fault, Refusal> {
 }
 
 async fn done(visit: &Visit, business: &Business, set: &Value) -> Result<(), Refusal> {
-    // The version that the person saw. Changes from another window must be seen before this action.
+    // The version that the person saw. If the change set has another version now, the API rejects the action, so that
+    // nobody acts on changes that they have not seen.
     let version = [("version", visit.sent("version"))];
     let path = |rest: &str, more: &[(&str, &str)]| {
         let pairs: Vec<_> = version.iter().chain(more).copied().collect();
@@ -63,7 +64,7 @@ async fn done(visit: &Visit, business: &Business, set: &Value) -> Result<(), Ref
             visit.send(Method::POST, &address, None).await
         }
         "discard" => visit.send(Method::POST, &path("/discard", &[]), None).await,
-        // To keep the others' version of a row, remove the change set's changes of it.
+        // To keep the version of a row that others made, remove the change set's own changes of that row.
         "remove" | "theirs" => return conflicts::remove(visit, business, set, visit.sent("version")).await,
         "mine" => return conflicts::keep_mine(visit, business, set, visit.sent("version")).await,
         "test" => test(visit, business, set).await,

@@ -18,7 +18,7 @@ use crate::prices::signed_sum;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// Number of backtests that are searched for one of the change set.
+/// Number of backtests that are searched for a backtest of the change set.
 const SEARCHED: &str = "50";
 /// The spans of days to choose from.
 const DAYS: [&str; 4] = ["7", "30", "90", "365"];
@@ -131,7 +131,7 @@ fn result(visit: &Visit, business: &Business, set: &Value, found: &Value, is_ove
     }
 }
 
-/// The numbers that matter most.
+/// The most important numbers of the result.
 fn tiles(visit: &Visit, result: &Value) -> Markup {
     let words = visit.words;
     let texts = &result["texts"];
@@ -199,7 +199,7 @@ fn calls(visit: &Visit, listed: &Value) -> Markup {
     } }
 }
 
-/// An id as a link shows it.
+/// An id, shortened for the text of a link.
 fn short(id: &str) -> String {
     let start: String = id.chars().take(8).collect();
     if start.len() < id.len() {
@@ -209,7 +209,7 @@ fn short(id: &str) -> String {
     }
 }
 
-/// The calls that change most, before and after.
+/// The calls with the largest changes, each before and after.
 fn table(visit: &Visit, business: &Business, result: &Value) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     let calls: Vec<&Value> = result["most_changed"].as_array().into_iter().flatten().collect();

@@ -8,10 +8,10 @@ use crate::change_sets::numbers::{count, money, number};
 use crate::leads::text;
 use crate::visit::Visit;
 
-/// Half the width of a service's bars.
+/// Half the width of the chart of a service, in SVG units.
 const HALF_BAR: f64 = 70.0;
 
-/// For each service: how many calls become dearer and cheaper, and by how much in total.
+/// A row per service: how many calls become dearer or cheaper, and by how much in total.
 pub fn table(visit: &Visit, business: &Business, result: &Value) -> Markup {
     let words = visit.words;
     let services: Vec<&Value> = result["services"].as_array().into_iter().flatten().collect();

@@ -1,4 +1,4 @@
-//! Whether a change set may be published: faults, cases, lint findings, guard rails.
+//! Whether a change set may be published: errors, cases, lint findings and guard rails.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::change_sets::parts::Story;
 use crate::leads::text;
 use crate::visit::Visit;
 
-/// The checks, unless the change set is published or discarded.
+/// The results of the checks; empty if the change set is published or discarded.
 pub fn section(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let Some(check) = &story.check else {
         return html! {};

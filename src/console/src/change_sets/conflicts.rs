@@ -1,5 +1,5 @@
-//! Shows conflicts: rows that somebody else changed after the change set was edited, each with the base version, the
-//! current version, the change set's version, and buttons to choose one.
+//! Shows conflicts: rows that somebody else changed after the change set was edited. Each row has its base version, its
+//! current version, the change set's version, and buttons to choose between the last two.
 
 use admin::auth::Role;
 use maud::{Markup, html};
@@ -77,7 +77,7 @@ fn different(before: &Value, theirs: &Value, yours: &Value) -> Vec<String> {
     columns.into_iter().filter(differs).cloned().collect()
 }
 
-/// The row as the change set wanted it, based on the version before.
+/// The row with the changes of the change set, applied to their base version.
 fn yours(set: &Value, conflict: &Value) -> Value {
     let mut row = conflict["made_against"]["row"].clone();
     for change in changes(set, names(conflict)) {
@@ -117,7 +117,7 @@ fn changes<'a>(set: &'a Value, (resource, code): (&str, &str)) -> Vec<&'a Value>
         .collect()
 }
 
-/// The row that a form is about.
+/// The resource and code of the row that the form names.
 fn chosen(visit: &Visit) -> Result<(&str, &str), Refusal> {
     let row = visit.sent("row").split_once('/');
     row.ok_or_else(|| Refusal::plain(StatusCode::BAD_REQUEST))
@@ -139,7 +139,7 @@ pub async fn remove(visit: &Visit, business: &Business, set: &Value, version: &s
     Ok(())
 }
 
-/// Makes the changes of a row in conflict again, with its current version as base.
+/// Repeats the changes of a row that is in conflict, with the row's current version as base version.
 pub async fn keep_mine(visit: &Visit, business: &Business, set: &Value, version: &str) -> Result<(), Refusal> {
     let (resource, code) = chosen(visit)?;
     let mut conflicts = set["conflicts"].as_array().into_iter().flatten();
@@ -151,7 +151,7 @@ pub async fn keep_mine(visit: &Visit, business: &Business, set: &Value, version:
     if mine.is_null() {
         change["method"] = "delete".into();
     } else if stands["row"].is_object() {
-        // Only the columns that the person changed. Changes by others to other columns stay.
+        // The patch has only the columns that the person changed, so that changes by others to other columns stay.
         let mut patch = json!({});
         for column in different(before, before, &mine) {
             patch[column.as_str()] = mine[column.as_str()].clone();

@@ -13,7 +13,7 @@ use crate::prices;
 use crate::visit::Visit;
 use crate::words::Words;
 
-/// The groups: the key of their name, and the kinds of rows in them.
+/// The groups: the message key of the group's name, and its resources.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("change-set-prices", &["services", "adjustments", "taxes", "areas"]),
     (
@@ -25,9 +25,9 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("change-set-scripts", &["scripts"]),
     ("change-set-settings", &["settings", "fact-mappings", "cases"]),
 ];
-/// Columns of money.
+/// Columns that contain amounts of money.
 const MONEY: [&str; 4] = ["price_from", "price_to", "amount", "rounding_step"];
-/// Maximum number of characters of a string on one line.
+/// Maximum number of characters of a value. Longer values are cut.
 const LONG: usize = 400;
 
 /// The differences by group.
@@ -80,7 +80,7 @@ fn one(visit: &Visit, business: &Business, story: &Story, row: &Value) -> Markup
     } }
 }
 
-/// The changed fields and their names. The two ends of a price that is not a range are one field.
+/// The changed fields and their names. If both ends of a price change alike, they are shown as one field.
 fn merged(words: Words, row: &Value) -> Vec<(String, &Value)> {
     let changes: Vec<&Value> = row["changes"].as_array().into_iter().flatten().collect();
     let of = |column: &str| changes.iter().find(|change| change["column"] == column);
@@ -125,7 +125,7 @@ fn field(visit: &Visit, business: &Business, (resource, name): (&str, &str), cha
     }
 }
 
-/// The change of an amount of money in percent.
+/// The change of an amount of money in percent. `None` for other columns.
 fn difference(change: &Value) -> Option<Decimal> {
     let number = |side: &str| change[side].as_str()?.parse::<Decimal>().ok();
     let is_money = MONEY.contains(&text(change, "column")?);
@@ -136,7 +136,7 @@ fn difference(change: &Value) -> Option<Decimal> {
     }
 }
 
-/// The difference of a string with several lines, line by line.
+/// The differences between two texts, line by line.
 fn line_diff(business: &Business, lines: &[&Value]) -> Markup {
     html! { pre.lines { code { @for line in lines {
         @let body = business.shown(text(line, "text").unwrap_or_default().trim_end_matches('\n'));

@@ -1,4 +1,4 @@
-//! Numbers and sums of a backtest's result, and links to its calls.
+//! Reads numbers and amounts from the result of a backtest, and builds links to its calls.
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
@@ -21,7 +21,7 @@ pub fn call_link(visit: &Visit, id: &str) -> String {
     visit.link(&format!("/calls/{}", segment(id)), &[])
 }
 
-/// An amount of money in the result, as a string.
+/// An amount of money in the result, formatted for people.
 pub fn money(visit: &Visit, value: &Value, name: &str, currency: &str) -> String {
     sum(visit.words, decimal(value, name), currency)
 }

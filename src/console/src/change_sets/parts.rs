@@ -16,11 +16,11 @@ use crate::words::Words;
 pub struct Story {
     pub set: Value,
     pub diff: Value,
-    /// Whether it could be published now. `None` if it is published or discarded.
+    /// Whether the change set could be published now. `None` if it is published or discarded.
     pub check: Option<Value>,
     /// The guard rails that publishing now would exceed.
     pub breaches: Vec<Value>,
-    /// Its newest backtest.
+    /// The newest backtest of the change set.
     pub backtest: Option<Value>,
 }
 
@@ -50,7 +50,7 @@ pub fn link(visit: &Visit, set: &Value, pairs: &[(&str, &str)]) -> String {
     visit.link(&format!("/change-sets/{id}"), pairs)
 }
 
-/// Whether its changes may be changed and published.
+/// Whether a change set may be edited and published.
 pub fn is_editable(set: &Value) -> bool {
     matches!(set["state"].as_str(), Some("open" | "refused"))
 }

@@ -1,6 +1,6 @@
-//! Draws a backtest as a scatter chart: each past call by its old and its new price.
+//! Draws the result of a backtest as a scatter chart, with a mark for the old and the new price of each past call.
 //!
-//! Builds an SVG without styles or scripts. Every mark has a label, and a table shows the same data.
+//! The chart is an SVG without styles or scripts. Every mark has a label, and a table shows the same data.
 
 use maud::{Markup, html};
 use rust_decimal::Decimal;
@@ -13,8 +13,8 @@ use crate::leads::text;
 use crate::locale::sum;
 use crate::visit::Visit;
 
-/// Marks with the same coordinates are arranged like the seeds of a sunflower: their distance, and the angle from one to the
-/// next.
+/// Marks with the same coordinates are arranged in a spiral, like the seeds of a sunflower. These are the scale of their
+/// distance and the angle in radians from one mark to the next.
 const SPREAD: f64 = 3.4;
 const GOLDEN_ANGLE: f64 = 2.399_963;
 
@@ -60,7 +60,7 @@ impl Fate {
         }
     }
 
-    /// The shape of the mark around a point, so that colour is not the only difference.
+    /// The mark around a point. The shapes differ, so that colour is not the only difference.
     fn shape(self, x: f64, y: f64) -> Markup {
         let points = |offsets: &[(f64, f64)]| {
             let points = offsets.iter().map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy));
@@ -78,7 +78,7 @@ impl Fate {
     }
 }
 
-/// Each past call, its old price against its new one. If there are several currencies, only the one with the most quotes is
+/// The scatter chart of old and new prices. If there are several currencies, only the quotes in the most frequent one are
 /// drawn.
 pub fn scatter(visit: &Visit, business: &Business, result: &Value) -> Markup {
     let words = visit.words;
@@ -167,8 +167,8 @@ fn axes(visit: &Visit, scale: &Scale, currency: &str) -> Markup {
     }
 }
 
-/// The marks, with the calls that change above the others. Their links are for the mouse; the table has the same links for the
-/// keyboard.
+/// The marks. Calls that change are drawn above the others. The links of the marks are for the mouse; the table below
+/// has links for the keyboard.
 fn marks(visit: &Visit, business: &Business, scale: &Scale, quotes: &[&Value], currency: &str) -> Markup {
     let mut places: Vec<(f64, f64, u32)> = Vec::new();
     let mut shown = Vec::new();
@@ -201,7 +201,7 @@ fn marks(visit: &Visit, business: &Business, scale: &Scale, quotes: &[&Value], c
     } } }
 }
 
-/// A call in words.
+/// The label of a mark: service, prices and priorities.
 fn told(visit: &Visit, business: &Business, quote: &Value, currency: &str) -> String {
     let words = visit.words;
     let service = text(quote, "service").map(|code| business.row_name("services", code, words.0.code()));

@@ -2,7 +2,7 @@
 
 use rust_decimal::prelude::ToPrimitive as _;
 
-/// The size of the chart, and the margins for its labels.
+/// The size of the chart and the margins for its labels, in SVG units.
 pub const WIDTH: f64 = 640.0;
 pub const HEIGHT: f64 = 460.0;
 pub const LEFT: f64 = 84.0;
@@ -57,11 +57,11 @@ impl Scale {
     }
 }
 
-/// Evenly spaced round numbers from at most the lowest to at least the highest price.
+/// Evenly spaced round numbers. The first is at most the lowest price, and the last is at least the highest price.
 fn linear(low: f64, high: f64) -> Vec<f64> {
     let step = nice((high - low).max(10.0) / TICKS);
     let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
-    // A single price is in the middle.
+    // If all prices are equal, they are in the middle of the axis.
     let (low, high) = if high > low {
         (low, high)
     } else {
@@ -71,7 +71,8 @@ fn linear(low: f64, high: f64) -> Vec<f64> {
     (0..=count).map(|tick| low + f64::from(tick) * step).collect()
 }
 
-/// Numbers like 100, 200, 500, 1,000: from the last one not above the lowest price to the first one not below the highest.
+/// Numbers such as 100, 200, 500 and 1,000. The first is at most the lowest price, and the last is at least the highest
+/// price.
 fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     let mut ticks = Vec::new();
     let mut power = 10_f64.powf(low.log10().floor());
@@ -91,7 +92,7 @@ fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     ticks
 }
 
-/// The smallest of 1, 2, 5, 10, 20, 50 … that is not below `raw`.
+/// The smallest number of the series 1, 2, 5, 10, 20, 50 … that is at least `raw`.
 fn nice(raw: f64) -> f64 {
     let power = 10_f64.powf(raw.log10().floor());
     let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| factor * power >= raw);

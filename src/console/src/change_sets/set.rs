@@ -30,7 +30,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The page, with the fault of the last action if there is one.
+/// The page, with the error of the last action if it failed.
 pub async fn shown(visit: &Visit, business: &Business, fault: Option<&Fault>) -> Answer {
     let story = read(visit, business).await?;
     let words = visit.words;
@@ -92,7 +92,8 @@ async fn read(visit: &Visit, business: &Business) -> Result<Story, Refusal> {
     })
 }
 
-/// The guard rails that the change set exceeds: as stored if it waits for approval, else as a dry run of a publish reports them.
+/// The guard rails that the change set exceeds. If it waits for approval, they are stored; otherwise a dry run of a publish
+/// reports them.
 async fn breaches(
     visit: &Visit,
     business: &Business,
@@ -135,7 +136,7 @@ fn head(visit: &Visit, business: &Business, set: &Value) -> Markup {
     }
 }
 
-/// The links and buttons to edit or discard it.
+/// The links and buttons to edit or discard the change set.
 fn edit(visit: &Visit, set: &Value) -> Markup {
     let words = visit.words;
     let id = text(set, "id").unwrap_or_default();
@@ -148,7 +149,7 @@ fn edit(visit: &Visit, set: &Value) -> Markup {
     } } }
 }
 
-/// A sentence about what its state means for the person.
+/// A message that explains the state of the change set.
 fn standing(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let (words, times, set) = (visit.words, visit.times(business), &story.set);
     match set["state"].as_str().unwrap_or_default() {

@@ -14,7 +14,7 @@ use crate::page::Frame;
 use crate::visit::{Answer, Visit};
 
 const PAGE_SIZE: &str = "40";
-/// The resources of the entries.
+/// The resources that the filter offers.
 const RESOURCES: [&str; 26] = [
     "services",
     "adjustments",
@@ -88,7 +88,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// All businesses share one chain, so a key of a single business may not check it.
+/// Whether the person may run the tamper check. All businesses share one chain, so a key of a single business may not.
 fn may_check(visit: &Visit) -> bool {
     visit.key.rulebook_id.is_none() && (visit.may(Role::Admin) || visit.may(Role::Owner))
 }

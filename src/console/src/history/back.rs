@@ -1,4 +1,4 @@
-//! Roll back: publishes a revision that equals an older one, unless somebody published since the page was shown.
+//! Roll back: publishes a revision that equals an older one, unless somebody has published since the page was shown.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};
@@ -13,20 +13,20 @@ use crate::leads::text;
 use crate::page::{self, Frame};
 use crate::visit::{Answer, Visit};
 
-/// Why a roll back was rejected, with the person's input.
+/// A rejected roll back, with the person's input. The default is no roll back.
 #[derive(Default)]
 pub struct Stale {
-    /// The revision to go back to.
+    /// The number of the revision to roll back to.
     pub from: Option<String>,
     pub comment: String,
     /// Whether somebody published since the page was shown.
     pub is_stale: bool,
-    /// Another fault, as the API words it.
+    /// The API's message about any other error.
     pub fault: Option<String>,
 }
 
 impl Stale {
-    /// A banner that says who published meanwhile.
+    /// A banner with the revision that somebody published meanwhile.
     pub fn banner(&self, visit: &Visit, business: &Business, head: &Value) -> Markup {
         let words = visit.words;
         html! { @if self.is_stale { div.card.stale role="alert" {
@@ -47,7 +47,7 @@ pub fn roll_back(visit: &Visit) -> BoxFuture<'_, Answer> {
             Ok(done) => {
                 return Ok(match (done["revision"].as_i64(), text(&done, "id")) {
                     (Some(revision), _) => page::see(&visit.link("/history", &[("done", &revision.to_string())])),
-                    // It exceeds the guard rails and waits for a second person.
+                    // The roll back exceeds the guard rails, so its change set waits for a second person's approval.
                     (None, id) => {
                         page::see(&visit.link(&format!("/change-sets/{}", segment(id.unwrap_or_default())), &[]))
                     }

@@ -1,4 +1,4 @@
-//! Two revisions compared, and the roll back to the older one.
+//! The comparison of two revisions, and the form that rolls back to the older one.
 
 use admin::auth::Role;
 use maud::{Markup, html};
@@ -19,7 +19,7 @@ pub async fn main(visit: &Visit, business: &Business, stale: &Stale) -> Result<M
     let head = revision(visit, business, "head").await?;
     let from = stale.from.as_deref().unwrap_or_else(|| visit.asked("from"));
     let to = Some(visit.asked("to")).filter(|to| !to.is_empty()).unwrap_or("head");
-    // Without `from`, the API compares with the revision before.
+    // Without `from`, the API compares `to` with the revision before it.
     let one = if from.is_empty() { to } else { from };
     let other = if from.is_empty() { "" } else { to };
     let path = business.path(&format!("/revisions/{}/diff", segment(one)));
@@ -62,7 +62,7 @@ async fn revision(visit: &Visit, business: &Business, number: &str) -> Result<Va
     visit.read(&path, &[]).await
 }
 
-/// The form that rolls back to a revision. It carries the head that the person saw.
+/// The form that rolls back to a revision. It contains the number of the head that the person saw.
 fn roll_back_form(visit: &Visit, stale: &Stale, to: i64, head: &Value) -> Markup {
     let words = visit.words;
     let text_of = to.to_string();

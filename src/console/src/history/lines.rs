@@ -1,4 +1,4 @@
-//! The names of revisions and rows.
+//! Headlines of revisions and names of rows.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -11,7 +11,7 @@ pub fn number(revision: &Value) -> i64 {
     revision["number"].as_i64().unwrap_or_default()
 }
 
-/// The number of a revision, how it was made, by whom and when.
+/// The number of a revision, its kind, its author and its time.
 pub fn headline(visit: &Visit, business: &Business, revision: &Value, head: i64) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     let kind = text(revision, "kind").unwrap_or_default();

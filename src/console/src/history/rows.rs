@@ -1,4 +1,4 @@
-//! The rows in which two revisions differ, by resource, each with the changed fields.
+//! The rows that differ between two revisions, by resource, each with its changed fields.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::visit::Visit;
 const MAX_ROWS: usize = 100;
 /// If there are more rows than this, new and deleted rows are shown without their fields.
 const MAX_WHOLE: usize = 12;
-/// Maximum number of characters of a value; longer ones are cut.
+/// Maximum number of characters of a value. Longer values are cut.
 const MAX_LETTERS: usize = 300;
 
 pub fn differences(visit: &Visit, business: &Business, rows: &[Value]) -> Markup {
@@ -89,7 +89,7 @@ fn line(business: &Business, line: &Value) -> Markup {
     }
 }
 
-/// A value for people: a list with commas, a boolean as a symbol, a string without quotes.
+/// Formats a value for people: a list with commas, a boolean as a symbol, a string without quotes.
 pub fn value(business: &Business, value: &Value) -> Markup {
     let said = match value {
         Value::Null => return html! { span.quiet { "–" } },

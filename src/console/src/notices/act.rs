@@ -10,7 +10,7 @@ use crate::leads::text;
 use crate::page;
 use crate::visit::{Answer, Visit};
 
-/// Maximum number of stored messages that one press replays.
+/// Maximum number of stored messages that one press of the button replays.
 const MAX_REPLAYED: u64 = 50;
 
 /// Resolves a notice.
@@ -29,8 +29,8 @@ pub fn resolve(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Resends the newest message to the contact of a notice. Ringbook resolves the notice when Twilio has accepted all of the
-/// contact's messages.
+/// Resends the newest message to the contact of a notice. Ringbook resolves the notice when Twilio has accepted all
+/// messages to the contact.
 pub fn resend(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         visit.business().await?;
@@ -48,13 +48,13 @@ pub fn resend(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Ends the quarantine of a script, which resolves its notice.
+/// Ends the quarantine of a script. This also resolves its notice.
 pub fn release(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
         let path = business.path(&format!("/script-quarantines/{}", segment(visit.sent("script"))));
         match visit.delete(&path).await {
-            // The quarantine is already over.
+            // The quarantine is already over, so only resolve the notice.
             Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
                 let path = format!("/admin/v1/notices/{}/resolve", segment(&visit.path("id")));
                 visit.post(&path, Some(&json!({}))).await?;

@@ -22,7 +22,7 @@ pub const UNDELIVERED: [&str; 5] = [
     "sms_undelivered",
     "sms_suppressed",
 ];
-/// Codes of notices about a P1 that nobody has acknowledged, or that is contested.
+/// Codes of notices about a P1 that nobody has acknowledged, or about which two people disagree.
 const CALLS: [&str; 2] = ["p1_not_taken", "p1_contested"];
 /// Maximum number of leads that are read for one page.
 const MAX_CALLS: usize = 20;
@@ -35,7 +35,7 @@ pub struct NoticeActions {
     leads: BTreeMap<String, Value>,
 }
 
-/// The rest of a notice's subject after a word.
+/// The rest of a notice's subject after the prefix `word`.
 pub fn subject<'a>(notice: &'a Value, word: &str) -> Option<&'a str> {
     text(notice, "subject")?.strip_prefix(word)
 }
@@ -176,7 +176,7 @@ impl NoticeActions {
     }
 }
 
-/// A contact's number as the person may see it.
+/// A contact's phone number, masked if the person may not see it.
 fn number(business: &Business, phone: &str) -> Markup {
     let shown = business.shown(phone);
     html! { @if shown == phone { a.phone href={ "tel:" (phone) } { (phone) } } @else { span.phone { (shown) } } }

@@ -1,4 +1,4 @@
-//! Replaces somebody, swaps two shifts, or deletes an override. Each change is one revision.
+//! The actions that replace somebody, swap two shifts, or delete an override. Each change is one revision.
 
 use chrono::{NaiveDate, NaiveDateTime};
 use futures_util::future::BoxFuture;
@@ -16,15 +16,15 @@ use crate::page::see;
 use crate::refusal::Refusal;
 use crate::visit::{Answer, Visit};
 
-/// Redirects to the page, which says what was done.
-#[expect(clippy::unnecessary_wraps, reason = "the end of a page's work, which answers so")]
+/// Redirects to the page. `what` is the code of its success message.
+#[expect(clippy::unnecessary_wraps, reason = "callers return its result as their own")]
 pub fn done(visit: &Visit, date: Option<NaiveDate>, what: &str) -> Answer {
     let month = date.map(|date| Month::of(date).text());
     let month = month.as_deref().unwrap_or_else(|| visit.asked("month"));
     Ok(see(&visit.link(PLACE, &[("month", month), ("done", what)])))
 }
 
-/// Puts somebody on shift instead of somebody else, or in addition.
+/// Puts somebody on shift, in addition to others or instead of somebody.
 pub fn replace(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -51,7 +51,7 @@ pub fn replace(visit: &Visit) -> BoxFuture<'_, Answer> {
         let (status, answer) = visit.attempt(Method::PUT, &path, Some(&row), None).await?;
         match status {
             StatusCode::ACCEPTED => done(visit, Some(from.date()), "waits"),
-            // The code contains a hash of the override, so an existing code means that the same form was sent before.
+            // The code contains a hash of the override. If the code exists already, the same form was sent twice.
             status if status.is_success() || is_known(status) => done(visit, Some(from.date()), "replaced"),
             _ => page(visit, FormOutcome::refused(Form::Replace, faults_of(&answer))).await,
         }
@@ -208,14 +208,14 @@ async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>)
     if status.is_success() {
         return Ok(ChangeSetResult::Done);
     }
-    // Nobody would look for the rejected change set again.
+    // Discard the rejected change set, because nobody would use it again.
     visit
         .attempt(Method::POST, &format!("{set_path}/discard"), None, Some(&version))
         .await?;
     Ok(ChangeSetResult::Refused(faults_of(&answer)))
 }
 
-/// The faults of an override by the fields of the form.
+/// The errors of a problem, by the fields of the form.
 pub fn faults_of(problem: &Value) -> Vec<Fault> {
     let errors = problem["errors"].as_array().into_iter().flatten();
     let mut faults: Vec<Fault> = errors

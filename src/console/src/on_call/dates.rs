@@ -1,4 +1,4 @@
-//! Months, days and hours of the calendar as people in Canada write them.
+//! Formats months, days and hours of the calendar as people in Canada write them.
 
 use chrono::{Datelike as _, Days, Months, NaiveDate, NaiveDateTime, Timelike as _};
 
@@ -35,7 +35,7 @@ impl Month {
         next.and_then(|next| next.pred_opt()).unwrap_or(self.0)
     }
 
-    /// The next or previous month; the same month at the end of the supported years.
+    /// The next or the previous month. At the end of the supported years, the same month.
     pub fn beside(self, after: bool) -> Self {
         let month = Months::new(1);
         let beside = if after {
@@ -51,7 +51,7 @@ impl Month {
         self.0.format("%Y-%m").to_string()
     }
 
-    /// The weeks of the month, starting on Sunday, without the days of other months.
+    /// The weeks of the month, each starting on Sunday. Days of other months are `None`.
     pub fn weeks(self) -> Vec<[Option<NaiveDate>; 7]> {
         let mut weeks = Vec::new();
         let mut week = [None; 7];
@@ -111,7 +111,7 @@ pub fn moment(words: Words, at: NaiveDateTime) -> String {
     format!("{}, {}", day(words, at.date()), clock(words, at))
 }
 
-/// A span of time: beginning and end, or one day.
+/// A time span with its beginning and end. Whole days are shown without hours.
 pub fn span(words: Words, from: NaiveDateTime, until: NaiveDateTime) -> String {
     if is_midnight(from) && is_midnight(until) {
         let last = until.date().pred_opt().unwrap_or(until.date());

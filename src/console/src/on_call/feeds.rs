@@ -1,4 +1,4 @@
-//! URLs for calendar programs: creates, shows once and revokes them.
+//! The URLs that calendar programs subscribe to. This part of the page creates them, shows each once, and revokes them.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};

@@ -1,10 +1,10 @@
-//! Fields of the forms, each with its label and its faults.
+//! The fields of the forms, each with its label and its error messages.
 
 use maud::{Markup, html};
 
 use super::messages::{Form, View};
 
-/// A field: its form, its name, the key of its label, and its value.
+/// A field: its form, its name, the message key of its label, and its value.
 pub struct Field<'a> {
     pub form: Form,
     pub name: &'static str,
@@ -29,7 +29,7 @@ impl Field<'_> {
         } }
     }
 
-    /// The id of the field's fault for `aria-describedby`; `None` if there is no fault.
+    /// The id of the field's error message, for `aria-describedby`; `None` if the field has no error.
     fn wrong(&self, view: &View<'_>) -> Option<String> {
         let is_wrong = !view.faults(self.form, self.name).is_empty();
         is_wrong.then(|| format!("{}-fault", self.id()))
@@ -46,7 +46,7 @@ impl Field<'_> {
         self.around(view, &control)
     }
 
-    /// A select field for a contact; `none` is the key of the label of the empty option.
+    /// A select field for a contact. `none` is the message key of the empty option; without it there is no empty option.
     pub fn contact(&self, view: &View<'_>, none: Option<&'static str>, required: bool) -> Markup {
         let wrong = self.wrong(view);
         let control = html! {
@@ -64,7 +64,7 @@ impl Field<'_> {
     }
 }
 
-/// The faults of the whole form.
+/// The errors that concern the whole form.
 pub fn general(view: &View<'_>, form: Form) -> Markup {
     html! { @for fault in view.faults(form, "") {
         p.fault role="alert" { (view.sentence(&fault.text)) }

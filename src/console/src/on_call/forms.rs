@@ -1,5 +1,5 @@
-//! The forms beside the calendar: replace somebody, swap two shifts, name a holiday. The choice in the calendar fills them in.
-//! Rejected input stays in them.
+//! The forms beside the calendar: replace somebody, swap two shifts, name a holiday. The choice in the calendar fills
+//! in the forms, and rejected input stays in them.
 
 use chrono::NaiveDate;
 use maud::{Markup, html};
@@ -41,7 +41,7 @@ pub fn all(view: &View<'_>) -> Markup {
 }
 
 impl View<'_> {
-    /// The value of a form's field: the input that was sent, else the value from the choice in the calendar.
+    /// The value of a field: the input if this form was sent, otherwise the value from the choice in the calendar.
     fn value(&self, form: Form, name: &str, chosen: impl FnOnce() -> String) -> String {
         if self.outcome.form == Some(form) {
             self.visit.sent(name).to_owned()
@@ -50,7 +50,7 @@ impl View<'_> {
         }
     }
 
-    /// The other contact, if there are exactly two.
+    /// The other contact, if there are exactly two contacts; otherwise empty.
     fn only_other(&self, code: &str) -> String {
         let others: Vec<_> = self
             .contacts()
@@ -151,8 +151,8 @@ fn holiday_form(view: &View<'_>) -> Markup {
     let form = Form::Holiday;
     let day = view.day().map(|date| date.to_string()).unwrap_or_default();
     let date = view.value(form, "date", || day);
-    // The name of the day as this page shows it. The form sends it back, so that it does not overwrite a change that the person
-    // has not seen.
+    // The name of the day that this page shows. The form sends it back, so that the server can detect a change that the
+    // person has not seen.
     let entry = super::dates::from_day(&date).and_then(|date| entry_of(view.business, date));
     let known = entry.map(|entry| view.business.shown(&entry.name)).unwrap_or_default();
     let name = view.value(form, "name", || known.clone());

@@ -1,5 +1,5 @@
-//! The month as a table of weeks. Each day shows who is on shift, holidays, and the hours in which nobody is. On a phone it is a
-//! list of days.
+//! The month as a table of weeks. Each day shows its shifts, its holidays, and the hours in which nobody is on shift.
+//! On a phone the table becomes a list of days.
 
 use chrono::NaiveDate;
 use maud::{Markup, html};
@@ -11,7 +11,7 @@ use super::roster::ShiftPart;
 use crate::dates::{self, weekday_name};
 use crate::leads::text;
 
-/// Maximum number of shifts and gaps that a day shows, until the day is chosen.
+/// Maximum number of shifts and gaps that a day shows. The chosen day shows all.
 const MAX_SHOWN: usize = 5;
 
 /// The month's name, with links to the previous and the next month.
@@ -35,7 +35,7 @@ pub fn head(view: &View<'_>) -> Markup {
     }
 }
 
-/// What to do once a shift is chosen.
+/// The advice that is shown while a shift is chosen.
 fn choosing(view: &View<'_>, chosen: &ShiftPart) -> Markup {
     let words = view.visit.words;
     let who = view.business.contact(chosen.contact.as_deref().unwrap_or_default());
@@ -67,7 +67,7 @@ fn cell(view: &View<'_>, date: NaiveDate) -> Markup {
     let words = view.visit.words;
     let is_today = date == view.today;
     let mut pieces: Vec<&ShiftPart> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
-    // The sort is stable: the contact who is tried first stays first.
+    // The sort is stable, so at the same time the contact who is tried first stays first.
     pieces.sort_by_key(|piece| piece.from);
     let is_chosen = view.day() == Some(date);
     let shown = if is_chosen { pieces.len() } else { MAX_SHOWN };
@@ -119,7 +119,7 @@ fn holiday_line(view: &View<'_>, holiday: &Value) -> Markup {
     } }
 }
 
-/// A shift or a gap of a day. While a shift is chosen, the shifts of other people are links that fill in the swap form.
+/// A shift or a gap in a day. While a shift is chosen, the shifts of other people are links that fill in the swap form.
 fn line(view: &View<'_>, piece: &ShiftPart) -> Markup {
     let words = view.visit.words;
     let when = when(view, piece);
@@ -150,7 +150,7 @@ fn line(view: &View<'_>, piece: &ShiftPart) -> Markup {
     } }
 }
 
-/// The hours of a piece within its day.
+/// The hours of a shift part within its day.
 fn when(view: &View<'_>, piece: &ShiftPart) -> String {
     let words = view.visit.words;
     if piece.is_whole_day() {

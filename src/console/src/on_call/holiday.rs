@@ -1,4 +1,4 @@
-//! A holiday, or a day with opening hours of its own, in the calendar of the opening hours.
+//! Adds and removes a holiday, or a day with special opening hours, in the calendar of the opening hours.
 
 use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
@@ -17,7 +17,7 @@ use crate::page::token;
 use crate::refusal::Refusal;
 use crate::visit::{Answer, Visit};
 
-/// The calendar's entry for one date, not from a yearly rule.
+/// The calendar's entry for a single date. Rules that apply every year give no entry.
 pub struct Entry {
     pub name: String,
 }
@@ -111,7 +111,7 @@ pub fn remove_form(view: &View<'_>, date: &str, known: &str) -> Markup {
     } }
 }
 
-/// The fault if somebody else changed the day's entry since the page was shown.
+/// An error if somebody else has changed the day's entry since the page was shown.
 fn meanwhile(visit: &Visit, business: &Business, date: NaiveDate) -> Option<Fault> {
     let name = entry_of(business, date)
         .map(|entry| business.shown(&entry.name))

@@ -1,4 +1,5 @@
-//! The data that the parts of the page share: the month, its shifts, the choice in the URL, and the result of a form.
+//! The data that the parts of the on-call page share: the month, its shifts, the choice in the URL, and the result of a
+//! form.
 
 use chrono::{NaiveDate, NaiveDateTime};
 use maud::{Markup, html};
@@ -26,7 +27,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Prefix of the ids of its fields.
+    /// The prefix of the ids of the form's fields.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Replace => "replace",
@@ -38,14 +39,14 @@ impl Form {
     }
 }
 
-/// A fault of a field, or of the whole form if `field` is empty.
+/// An error of a field, or of the whole form if `field` is empty.
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub field: &'static str,
     pub text: FormMessage,
 }
 
-/// A sentence.
+/// A message to the person.
 #[derive(Clone, Debug)]
 pub enum FormMessage {
     /// The key of a message.
@@ -195,7 +196,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A message about the last action, or the fault of a form without fields.
+    /// A success message about the last action, or the error of a form without fields.
     pub fn notice(&self) -> Markup {
         let words = self.visit.words;
         let done = match self.visit.asked("done") {

@@ -1,4 +1,4 @@
-//! Who is on now, until when, and who is next.
+//! The card that shows who is on shift now, until when, and who is next.
 
 use maud::{Markup, html};
 use serde_json::Value;

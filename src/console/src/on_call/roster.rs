@@ -1,7 +1,7 @@
-//! Splits the shifts from the API by day. A cell of the calendar shows these pieces, and a swap exchanges them.
+//! Splits the shifts from the API into pieces by day. A cell of the calendar shows its pieces, and a swap exchanges pieces.
 //!
-//! A shift of less than 24 hours is one piece, on the day on which it begins, even if it continues after midnight. A longer shift
-//! has one piece per day.
+//! A shift of less than 24 hours is one piece, on the day on which it begins, even if it continues after midnight. A
+//! longer shift has one piece per day.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -21,17 +21,17 @@ pub struct ShiftPart {
 }
 
 impl ShiftPart {
-    /// The day whose cell shows it.
+    /// The day on whose cell the part is shown.
     pub fn day(&self) -> NaiveDate {
         self.from.date()
     }
 
-    /// Whether it covers its whole day.
+    /// Whether the part covers its whole day.
     pub fn is_whole_day(&self) -> bool {
         super::dates::is_midnight(self.from) && self.until == next_day(self.day()).and_time(chrono::NaiveTime::MIN)
     }
 
-    /// Its beginning, in the format of forms.
+    /// The beginning of the part, in the format of forms.
     pub fn begin(&self) -> String {
         wall(self.from)
     }

@@ -1,11 +1,11 @@
-//! Amounts and rates as people type them, in both languages.
+//! Parses and formats amounts and rates as people type them, in both languages.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::locale::decimal;
 use crate::words::Words;
 
-/// Maximum number of decimals of money and of rates.
+/// Maximum number of decimals of an amount of money; the next constant is for rates.
 const CENTS: u32 = 2;
 const RATE_DIGITS: u32 = 6;
 /// Maximum price.
@@ -18,7 +18,7 @@ pub struct Span {
     pub to: Decimal,
 }
 
-/// Why the typed text is invalid.
+/// An error in the typed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Missing,
@@ -31,7 +31,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The key of the message that explains it.
+    /// The key of the message that explains the error.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Missing => "prices-fault-missing",
@@ -59,7 +59,7 @@ impl Span {
     }
 }
 
-/// A single number: `1,234.50`, `1 234,50 $`, `30 %`.
+/// Parses a single number, such as `1,234.50`, `1 234,50 $` or `30 %`.
 pub fn number(text: &str) -> Result<Decimal, Fault> {
     let unit = |c: char| c.is_whitespace() || matches!(c, '$' | '%' | '\'' | '’');
     let plain: String = text
@@ -82,7 +82,8 @@ pub fn number(text: &str) -> Result<Decimal, Fault> {
     Ok(number)
 }
 
-/// Converts to a decimal point without other separators. A single comma before three digits is a thousands separator.
+/// Converts the text to a number with a decimal point and no other separators. A single comma before three digits is a
+/// thousands separator.
 fn unified(plain: &str) -> String {
     let (commas, points) = (plain.matches(',').count(), plain.matches('.').count());
     let decimals_after = |separator: char| plain.rsplit(separator).next().map_or(0, str::len);
@@ -100,7 +101,7 @@ fn unified(plain: &str) -> String {
     kept.collect()
 }
 
-/// Parses the text of a field for money or a rate. Only the column `price` may have a range: `350-400`.
+/// Parses the text of a field for money or a rate. Only the column `price` may have a range, such as `350-400`.
 pub fn span(text: &str, column: &str) -> Result<Span, Fault> {
     let ends = if column == "price" { ends(text) } else { None };
     let (from, to) = match ends {
@@ -163,7 +164,7 @@ pub fn typed_span(words: Words, span: Span, is_money: bool) -> String {
     }
 }
 
-/// A number changed by `percent` and rounded to a multiple of `step`.
+/// Changes a number by `percent`, and rounds it to a multiple of `step`. `None` if the result overflows.
 pub fn raised(number: Decimal, percent: Decimal, step: Decimal) -> Option<Decimal> {
     let factor = Decimal::ONE.checked_add(percent.checked_div(Decimal::ONE_HUNDRED)?)?;
     let steps = number.checked_mul(factor)?.checked_div(step)?;

@@ -1,4 +1,4 @@
-//! Fills many fields: a percentage on selected rows, and prices pasted from a spreadsheet.
+//! Fills in many fields: changes selected rows by a percentage, or enters prices pasted from a spreadsheet.
 
 use rust_decimal::Decimal;
 
@@ -10,8 +10,8 @@ use crate::words::Words;
 /// The steps to which prices may be rounded.
 pub const STEPS: [&str; 4] = ["0.01", "1", "5", "10"];
 
-/// Changes the amounts of rows by `percent`. `over` selects the rows: `picked`, `services` or `adjustments`. Returns the number
-/// of filled fields.
+/// Changes the amounts of rows by `percent`. `over` selects the rows: `picked`, `services` or `adjustments`. Returns
+/// the number of filled fields.
 pub fn raise(words: Words, lines: &mut [PriceRow], percent: Decimal, step: Decimal, over: &str) -> usize {
     let mut filled = 0;
     for line in lines {
@@ -38,7 +38,7 @@ pub fn raise(words: Words, lines: &mut [PriceRow], percent: Decimal, step: Decim
     filled
 }
 
-/// A pasted line that fills no field, and the key of the message that says why.
+/// A pasted line that fills no field. `key` is the key of the message that says why.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Miss {
     pub number: usize,
@@ -112,7 +112,8 @@ fn is_named(business: &Business, line: &PriceRow, name: &str) -> bool {
     line.code.eq_ignore_ascii_case(name) || ["en", "fr"].into_iter().any(is_name)
 }
 
-/// The cells of a line, separated by tabs, else by semicolons, else by the first comma, without quotation marks.
+/// The cells of a line without quotation marks. The separator is the tab, or the semicolon if the line has no tab, or
+/// the first comma if it has neither.
 fn cells(row: &str) -> Vec<String> {
     let cells: Vec<&str> = if row.contains('\t') {
         row.split('\t').collect()

@@ -1,4 +1,4 @@
-//! The form around the table of prices: percentage on selected rows, paste, faults, and the buttons.
+//! The form around the table of prices: the change by percentage, the paste field, error messages and the buttons.
 
 use maud::{Markup, html};
 use poem::Response;
@@ -48,9 +48,9 @@ pub struct PriceInput {
     pub lines: Vec<PriceRow>,
     pub comment: String,
     pub notes: Vec<Note>,
-    /// Whether it contains input that was sent but not saved.
+    /// Whether the form contains input that was sent but not saved.
     is_unsaved: bool,
-    /// The detail of the admin API's problem.
+    /// The `detail` of the admin API's problem; empty if there is none.
     pub detail: String,
     percent: String,
     percent_fault: Option<&'static str>,
@@ -114,7 +114,7 @@ impl PriceInput {
             return self.wrong_percent("prices-percent-none");
         }
         self.notes.push(Note::done("prices-filled", filled));
-        // A second press must not raise them again.
+        // A second press of the button must not change the prices again.
         self.percent.clear();
     }
 
@@ -172,7 +172,7 @@ pub fn page(visit: &Visit, business: &Business, context: &PriceContext, typed: &
         .page(&main)
 }
 
-/// The change set that the page adds to, or a link to one that is already open.
+/// The name of the change set to which the page adds changes, or a link to the person's open change set.
 fn set_line(visit: &Visit, context: &PriceContext) -> Markup {
     let words = visit.words;
     let name = |set: &Value| text(set, "comment").map_or_else(|| words.say("change-set-unnamed"), ToOwned::to_owned);

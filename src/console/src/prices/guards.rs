@@ -1,6 +1,6 @@
-//! Guard rail warnings while prices are typed: a change that exceeds them will wait for a second person.
+//! Warnings about guard rails while prices are typed: a change that exceeds one will wait for a second person's approval.
 //!
-//! This is only an early warning. Publishing checks the same limits, and not only single rows.
+//! The warnings are only a preview. Publishing checks the limits again, also by deciding example calls.
 
 use rust_decimal::Decimal;
 

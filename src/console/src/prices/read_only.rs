@@ -1,4 +1,4 @@
-//! The prices, read-only, for people who may not change them.
+//! The read-only prices, for people who may not change them.
 
 use maud::{Markup, html};
 use rules::rows::{Adjustment, Offer, Service};
@@ -43,14 +43,14 @@ pub fn about_service(visit: &Visit, business: &Business, row: &Service) -> Marku
     }
 }
 
-/// When an adjustment applies.
+/// The condition under which an adjustment applies.
 pub fn condition(visit: &Visit, business: &Business, row: &Adjustment) -> Markup {
     html! { div.quiet.when-applies {
         @if row.condition.is_empty() { (visit.words.say("always")) } @else { code { (business.shown(&row.condition)) } }
     } }
 }
 
-/// An amount or a rate as in JSON, without quotes.
+/// A JSON value as text, without quotes.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }

@@ -1,4 +1,4 @@
-//! The rows of the table of prices, with current values, values of the change set, and input.
+//! The rows of the table of prices, with the current values, the values of the change set, and the input.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ pub struct Field {
     pub column: &'static str,
     /// The value in the current rules.
     pub now: Option<Span>,
-    /// The value with the change set that the page is about.
+    /// The value after the changes of the change set to which the page adds.
     pub start: Option<Span>,
     /// The text in the field.
     pub typed: String,
     pub fault: Option<Fault>,
-    /// The fault from the admin API, in English.
+    /// The error message of the admin API, in English.
     pub refused: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub struct PriceRow {
     pub version: i64,
     pub is_picked: bool,
     pub fields: Vec<Field>,
-    /// The values that the person saw, if both the person and somebody else changed the row since.
+    /// The values that the person saw. `None` unless both the person and somebody else have changed the row since.
     pub clash: Option<Vec<Option<Span>>>,
 }
 
@@ -79,12 +79,12 @@ impl PriceRow {
         format!("{}.{}.{column}", self.resource, self.code)
     }
 
-    /// The name of the row in `pick` and of its hidden field.
+    /// The name of the row, in the field `pick` and in the names of its other fields.
     pub fn name(&self) -> String {
         format!("{}.{}", self.resource, self.code)
     }
 
-    /// The version and values that the person sees. The form sends them back with the input.
+    /// The version and values that the person sees, for a hidden field. The form sends them back with the input.
     pub fn seen(&self) -> String {
         let values = self.fields.iter().map(|field| seen_value(field.start));
         let values: Vec<_> = values.collect();
@@ -153,7 +153,7 @@ impl PriceRow {
         }
     }
 
-    /// Adds a fault if the lower end of a range is above the upper end.
+    /// Adds an error if the lower end of a range is above the upper end.
     fn crossed(&mut self) {
         let end = |column: &str| self.fields.iter().find(|field| field.column == column)?.value().ok()?;
         if let (Some(from), Some(to)) = (end("price_from"), end("price_to"))

@@ -1,4 +1,4 @@
-//! Saves the input: opens a change set, or adds to the one that the page is about.
+//! Saves the input: opens a change set, or adds the changes to an open one.
 
 use poem::http::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::visit::Visit;
 /// Number of changed rows that the default comment of a change set names.
 const NAMED: usize = 3;
 
-/// The changes in the format of the admin API, each with the index of its line.
+/// The changes in the format of the admin API, each with the index of its row in `lines`.
 pub fn changes(lines: &[PriceRow]) -> Vec<(usize, Value)> {
     let change = |(number, line): (usize, &PriceRow)| {
         let body = line.patch()?;
@@ -65,7 +65,7 @@ fn described(visit: &Visit, business: &Business, lines: &[PriceRow], changes: &[
     text.chars().take(500).collect()
 }
 
-/// Puts the faults from the admin API beside their fields. Returns whether every fault has a field.
+/// Puts the errors of the admin API beside their fields. Returns whether every error has a field.
 pub fn place_faults(lines: &mut [PriceRow], refusal: &Refusal) -> bool {
     let numbers: Vec<usize> = changes(lines).into_iter().map(|(number, _)| number).collect();
     let mut all = !refusal.fields.is_empty();

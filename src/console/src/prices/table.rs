@@ -20,7 +20,7 @@ pub struct CellContext<'a> {
     pub guards: &'a Guards,
 }
 
-/// Services and adjustments, each with its fields.
+/// The table of services and adjustments, with the fields of each row.
 pub fn table(around: &CellContext<'_>, lines: &[PriceRow]) -> Markup {
     let words = around.visit.words;
     html! { div.scroll tabindex="0" role="region" aria-label=(words.say("prices")) {
@@ -50,7 +50,7 @@ fn group(around: &CellContext<'_>, lines: &[PriceRow], resource: &str) -> Markup
     } }
 }
 
-/// The services without a price, which are refused, in one row.
+/// One row with the names of all refused services, which have no price.
 fn without_price(around: &CellContext<'_>, lines: &[&PriceRow]) -> Markup {
     let words = around.visit.words;
     let name = |line: &&PriceRow| around.business.row_name(line.resource, &line.code, words.0.code());
@@ -106,7 +106,7 @@ fn about(around: &CellContext<'_>, line: &PriceRow) -> Markup {
     .unwrap_or_default()
 }
 
-/// The kind of an adjustment, for example percent.
+/// The name of an adjustment's kind, for example percent. `None` for a service.
 fn kind(around: &CellContext<'_>, line: &PriceRow) -> Option<String> {
     let stored = around
         .business
@@ -118,7 +118,7 @@ fn kind(around: &CellContext<'_>, line: &PriceRow) -> Option<String> {
     Some(around.visit.words.name("kind", text(&row, "kind")?))
 }
 
-/// The values in the current rules.
+/// The current value of the row, for people.
 fn now(words: Words, line: &PriceRow, currency: &str) -> Markup {
     let spans: Vec<Span> = line.fields.iter().filter_map(|field| field.now).collect();
     let (Some(first), Some(last)) = (spans.first(), spans.last()) else {
@@ -163,7 +163,7 @@ fn label(column: &str) -> &'static str {
     }
 }
 
-/// The text below a field: its fault, or by how much it changes and which guard rails it exceeds.
+/// The text below a field: its error, or by how much the value changes and which guard rails it exceeds.
 fn hint(around: &CellContext<'_>, line: &PriceRow, field: &Field) -> Markup {
     let words = around.visit.words;
     let id = format!("hint.{}", line.field_name(field.column));
@@ -177,7 +177,7 @@ fn hint(around: &CellContext<'_>, line: &PriceRow, field: &Field) -> Markup {
     } }
 }
 
-/// Before and after, and the difference in percent.
+/// The value before and after, and the difference in percent.
 fn delta(around: &CellContext<'_>, field: &Field, value: Span) -> String {
     let words = around.visit.words;
     let after = shown(words, value, field.is_money(), around.currency);
@@ -205,7 +205,7 @@ pub fn signed_sum(words: Words, by: rust_decimal::Decimal, currency: &str) -> St
     format!("{plus}{}", crate::locale::sum(words, by, currency))
 }
 
-/// The conflict if the row was changed meanwhile: theirs, yours, before.
+/// Shows the conflict if somebody else changed the row meanwhile: the value before, theirs and yours.
 fn clash(around: &CellContext<'_>, line: &PriceRow, before: &[Option<Span>]) -> Markup {
     let words = around.visit.words;
     let all = |spans: Vec<Option<Span>>| {

@@ -1,4 +1,4 @@
-//! The calls and leads of a day, joined: a call and its lead are one entry.
+//! The calls and leads of a day. A call and its lead are joined into one entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,13 +13,13 @@ use crate::visit::Visit;
 
 /// Number of entries per page.
 const PAGE_SIZE: usize = 40;
-/// Maximum number of calls and of leads that are read; the newest ones.
+/// Maximum number of calls, and of leads, that are read. They are the newest of the day.
 const MAX_ROWS: &str = "200";
 
 /// A call and its lead, or one of the two.
 pub struct Entry {
     pub call_id: String,
-    /// When Ringbook first received a message about it.
+    /// The time of the call's first message or, without a call, of the lead.
     pub at: String,
     pub call: Option<Value>,
     pub lead: Option<Value>,
@@ -29,7 +29,7 @@ pub struct Entry {
 pub struct Diary {
     /// The entries that match the search, the newest first.
     pub entries: Vec<Entry>,
-    /// The leads that nobody acknowledged, the most urgent first, then the oldest.
+    /// The leads that nobody acknowledged: the most urgent first, and within a priority the oldest first.
     pub open: Vec<Value>,
     pub any_simulated: bool,
     /// Whether the day has more calls than were read.
@@ -94,7 +94,7 @@ fn joined(calls: Vec<Value>, leads: Vec<Value>) -> Vec<Entry> {
             call: Some(call),
         })
         .collect();
-    // Leads whose call began on the day before, or is not among the newest.
+    // The remaining leads have a call that began on the day before, or that is not among the newest.
     entries.extend(by_call.into_iter().map(|(call_id, lead)| Entry {
         at: owned(&lead, "created_at"),
         lead: Some(lead),
