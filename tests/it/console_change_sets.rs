@@ -234,7 +234,7 @@ async fn beyond_the_guard_rails_a_second_person_decides(database: Database) {
     let path = format!("/console/change-sets/{id}");
     julie.page(&path).await.has(&[
         "It goes beyond the guard rails",
-        "This changes more than one publish may.",
+        "This change is larger than a single publish may make.",
         "$350 → $450",
         "Ask for approval",
     ]);
@@ -357,7 +357,7 @@ async fn what_cannot_be_published_is_explained(database: Database) {
     );
     let offered = json!({"offer": "offered", "price_from": "400.00", "price_to": "400.00"});
     let case = ("services", "septic_tank", offered);
-    for (change, parts) in [(faulty, ["Fault:", "price"]), (case, ["fails:", "got"])] {
+    for (change, parts) in [(faulty, ["Error:", "price"]), (case, ["fails:", "got"])] {
         let id = open(&app, ADMIN_KEY, &[change]).await;
         browser.page(&format!("/console/change-sets/{id}")).await.has(&parts);
         let refused = press(&browser, &id, "publish").await;

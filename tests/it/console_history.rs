@@ -202,7 +202,7 @@ async fn the_audit_log_is_filtered_and_checked(database: Database) {
         assert_eq!(shown.text.contains("<code>on_call</code>"), is_there, "{filter}");
     }
     let checked = browser.page("/console/history/audit?check=yes").await;
-    checked.has(&["The log is as it was written", "End of the chain"]);
+    checked.has(&["Nobody has altered the log", "End of the chain"]);
     // An attacker removes these triggers first.
     app.sql(match database {
         Database::Sqlite => "DROP TRIGGER audit_log_no_update",
@@ -211,12 +211,12 @@ async fn the_audit_log_is_filtered_and_checked(database: Database) {
     .await;
     app.sql("UPDATE audit_log SET actor = 'nobody' WHERE seq = 2").await;
     let broken = browser.page("/console/history/audit?check=yes").await;
-    broken.has(&["The log is not as it was written"]);
+    broken.has(&["Somebody has altered the log"]);
     let (text, _) = key(&app, json!({"name": "Editor", "role": "editor"})).await;
     let editor = Browser::with(&app, &text).await;
     let shown = editor.page("/console/history/audit?check=yes").await;
     assert!(
-        !shown.text.contains("The log is"),
+        !shown.text.contains("has altered the log"),
         "only an administrator and the owner"
     );
     for wrong in ["day=x", "cursor=x", "days=soon", "actor=%00"] {

@@ -113,7 +113,7 @@ async fn post(browser: &Browser<'_>, page: &Shown, part: &str, more: &[(&str, &s
 async fn a_notice_is_done_with_a_comment_and_once(database: Database) {
     let app = TestApp::at_rest(database, noon()).await;
     let browser = Browser::with(&app, ADMIN_KEY).await;
-    browser.page("/console/notices").await.has(&["Nothing needs you."]);
+    browser.page("/console/notices").await.has(&["There is nothing to do."]);
     let id = raised(&app, "vapi_unreachable", "vapi").await;
     let page = browser.page("/console/notices").await;
     page.has(&["Vapi does not answer", "class=\"count\">1<", "/console/setup"]);
@@ -130,9 +130,9 @@ async fn a_notice_is_done_with_a_comment_and_once(database: Database) {
     let after = browser.page(done.header("location")).await;
     after.has(&[
         "The notice is done.",
-        "Done lately",
+        "Done recently",
         "Called them &lt;i&gt;",
-        "Nothing needs you.",
+        "There is nothing to do.",
     ]);
     assert!(!after.text.contains("class=\"count\""));
     let twice = browser.post(&path, &[("csrf", page.csrf())]).await;
@@ -210,14 +210,14 @@ async fn each_notice_leads_to_what_it_asks_for(database: Database) {
     page.has(&[
         "/console/change-sets/018f0000-0000-7000-8000-000000000000",
         "Let it run again",
-        "Take the messages in again",
+        "Process the messages again",
         "/console/leads?priority=P2",
         "/console/messages?state=dead&amp;days=today",
     ]);
     let replayed = post(
         &browser,
         &page,
-        "Take the messages in again",
+        "Process the messages again",
         &[("type", "end-of-call-report")],
     )
     .await;
@@ -236,7 +236,7 @@ async fn each_notice_leads_to_what_it_asks_for(database: Database) {
         released.text
     );
     let after = browser.page("/console/notices").await;
-    assert!(!after.text.contains("Let it run again") && !after.text.contains("Take the messages in again"));
+    assert!(!after.text.contains("Let it run again") && !after.text.contains("Process the messages again"));
     app.stop().await;
 }
 

@@ -96,7 +96,7 @@ async fn somebody_is_replaced_and_it_is_taken_back(database: Database) {
         .page(&format!("{PAGE}?month=2026-11&who=on_call&at=2026-11-26T00:00"))
         .await
         .has(&[
-            "is chosen",
+            "You chose ",
             "value=\"2026-11-26T00:00\"",
             "value=\"2026-11-27T00:00\"",
             "<option value=\"second\" selected>",
@@ -290,7 +290,7 @@ async fn a_day_becomes_a_holiday_and_an_ordinary_day_again(database: Database) {
         browser
             .page(done.header("location"))
             .await
-            .has(&["waits until a second person approves it"]);
+            .has(&["a second person must approve it"]);
     }
     app.stop().await;
 }
@@ -315,7 +315,7 @@ async fn bad_input_stays_in_the_form_and_says_what_is_wrong(database: Database) 
         (replace("second", "second", from, until), "Choose two different people."),
         (
             replace("second", "on_call", until, from),
-            "It must end after it begins.",
+            "The end must be after the beginning.",
         ),
         (
             replace("second", "on_call", from, "2028-12-25T08:00"),
@@ -416,7 +416,7 @@ async fn a_feed_is_made_and_revoked(database: Database) {
     )
     .await;
     assert_eq!(made.status, StatusCode::OK, "{}", made.text);
-    made.has(&["it is shown this once", "Mario's &lt;phone&gt;"]);
+    made.has(&["it is shown only once", "Mario's &lt;phone&gt;"]);
     let (_, rest) = made.text.split_once("readonly value=\"").unwrap();
     let address = rest.split('"').next().unwrap();
     assert!(address.starts_with(&app.url("/calendar/")), "{address}");

@@ -74,7 +74,7 @@ async fn only_who_may_change_prices_gets_fields(database: Database) {
         let shown = browser.page("/console/prices").await;
         assert_eq!(shown.text.contains("id=\"prices\""), may, "{role}");
         assert_eq!(
-            shown.text.contains("Your key may read them, not change them."),
+            shown.text.contains("Your key may read them but not change them."),
             !may,
             "{role}"
         );
@@ -165,7 +165,7 @@ async fn a_fault_stands_beside_its_field_in_both_languages(database: Database) {
             [
                 "This is not a number.",
                 "at most two decimals",
-                "A price is not below zero.",
+                "A price must not be below zero.",
                 "The lowest price is above",
                 "Enter a price.",
             ],
@@ -175,7 +175,7 @@ async fn a_fault_stands_beside_its_field_in_both_languages(database: Database) {
             [
                 "Ce n’est pas un nombre.",
                 "au plus deux décimales",
-                "n’est pas sous zéro",
+                "ne doit pas être sous zéro",
                 "dépasse le plus haut",
                 "Entrez un prix.",
             ],

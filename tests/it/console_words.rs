@@ -191,7 +191,7 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
         .await;
     page.has(&[
         "value=\"chauffe-eau coule\"",
-        "3 of the newest 6 calls say it",
+        "3 of the newest 6 calls say the phrase",
         "<mark class=\"counts\">chauffe-eau coule</mark>",
         "&lt;b&gt;vite",
         "No service found",
@@ -444,7 +444,7 @@ async fn a_viewer_reads_words_without_numbers(database: Database) {
     let page = viewer.page("/console/words/add?phrase=rappelez&language=fr").await;
     page.has(&[
         "This needs a key with the role editor.",
-        "2 of the newest 6 calls say it",
+        "2 of the newest 6 calls say the phrase",
     ]);
     assert!(
         !page.text.contains("555-0199") && !page.text.contains("name=\"target\""),

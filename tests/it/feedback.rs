@@ -396,7 +396,7 @@ async fn an_editor_makes_a_case_in_the_console(database: Database) {
     browser.page(done.header("location")).await.has(&[
         "It became the case heater.",
         "It waits in a change set for the rule that corrects the decision.",
-        "If it waits in a change set, add the rule there",
+        "If it waits in a change set, add to that change set the rule",
     ]);
     let feedback = get(&app, "/feedback").await;
     let set = feedback["items"][0]["resolution"]["change_set_id"].as_str().unwrap();

@@ -9,7 +9,7 @@ board-open = { $count ->
    *[other] { $count } more open leads
   }
 board-taken = Taken since yesterday
-board-about = The board shows the last 7 days. What is older is under
+board-about = The board shows the last 7 days. Older leads are under
 waiting = Waiting since the call
 waiting-now = just now
 due = Call back by
@@ -29,7 +29,7 @@ take = I take it
 take-other = Somebody else takes it
 take-who = Who
 take-comment = Comment (optional)
-take-done = Hand on
+take-done = Assign
 taken-by = Taken by { $who }
 how-api = here
 how-reply = by SMS reply

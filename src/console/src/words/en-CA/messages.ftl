@@ -23,6 +23,6 @@ outcome-ambiguous = outcome unknown
 outcome-permanent = failed for good
 outcome-credentials = wrong Twilio credentials
 outcome-running = running
-resend-about = The message is sent again, to the present number of the contact.
+resend-about = The message is sent again, to the current number of the contact.
 resend-force = Also if it may have been delivered already
 resend = Resend

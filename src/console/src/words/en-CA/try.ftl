@@ -1,7 +1,7 @@
 try = Try
 try-about = What would be decided about a call? Nothing is stored, and nobody is notified.
 try-said = What is said
-try-said-about = A line for each turn. Begin a line with “Agent:” where the agent speaks. Or paste a Vapi message (JSON).
+try-said-about = Write a line for each turn. Begin the agent’s lines with “Agent:”. Or paste a Vapi message (JSON).
 try-placeholder = My basement is flooding, there is water everywhere
 try-do = Try
 try-rules = Rules

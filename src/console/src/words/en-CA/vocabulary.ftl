@@ -1,7 +1,7 @@
 vocabulary = Words
 vocabulary-live = The phrase is in the rules now. The next call uses it.
 vocabulary-waits = The change goes beyond the guard rails: it waits for a second person to approve it.
-vocabulary-in-set = The phrase is in the change set. It is in force when the change set is published.
+vocabulary-in-set = The phrase is in the change set. It takes effect when the change set is published.
 vocabulary-wrong = Decisions that somebody called wrong
 vocabulary-unmatched = Calls that matched nothing
 vocabulary-days = { $days } days
@@ -32,24 +32,24 @@ vocabulary-used-by = Named by
 vocabulary-used-by-none = no rule
 vocabulary-no-concepts = There are no concepts yet.
 vocabulary-unused = Rules that no call met
-vocabulary-unused-about = They have stood for 90 days and took part in no decision.
-vocabulary-unused-none = None is known. Ringbook can say so after it has counted for 90 days.
+vocabulary-unused-about = These rules have not changed for 90 days and took part in no decision.
+vocabulary-unused-none = No such rule is known. Ringbook needs 90 days of counts to know.
 vocabulary-looked-at = { $count ->
     [one] Counted in the newest call of the last 90 days.
    *[other] Counted in the newest { $count } calls of the last 90 days.
   }
-vocabulary-except = Phrases that look like it and mean something else
+vocabulary-except = Phrases that look similar but mean something else
 vocabulary-english = English
 vocabulary-french = French
 vocabulary-said-in = Calls that say it
 vocabulary-counts-in = Calls where it counts
-vocabulary-phrase-about = Accents and case do not matter. flood* finds every word that begins so; water .. basement allows up to two words in between.
+vocabulary-phrase-about = Accents and case do not matter. flood* finds every word that begins with “flood”; water .. basement allows up to two words in between.
 vocabulary-target = What it means
 vocabulary-choose = Choose …
 vocabulary-new-concept = A new concept
-vocabulary-new-about = A concept is a list of phrases for one thing. It does something when a rule names it.
+vocabulary-new-about = A concept is a list of phrases for the same thing. It has an effect only if a rule names it.
 vocabulary-name = Name of the new concept
-vocabulary-service = Callers who say it want
+vocabulary-service = Service that these callers want
 vocabulary-no-service = no service yet
 vocabulary-when = When
 vocabulary-at-once = At once
@@ -71,5 +71,5 @@ vocabulary-changed-do = Your phrase is still here. Save again to add it to what 
 vocabulary-refused = This was not saved:
 vocabulary-preview = Past calls that say it
 vocabulary-preview-none = Write a phrase and look which past calls say it.
-vocabulary-preview-sum = { $calls } of the newest { $all } calls say it; in { $counting } of them it counts.
+vocabulary-preview-sum = { $calls } of the newest { $all } calls say the phrase. It counts in { $counting } of them.
 vocabulary-does-not-count = does not count here

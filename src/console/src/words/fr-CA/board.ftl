@@ -9,7 +9,7 @@ board-open = { $count ->
    *[other] { $count } autres demandes ouvertes
   }
 board-taken = Prises depuis hier
-board-about = Le tableau montre les 7 derniers jours. Le reste se trouve sous
+board-about = Le tableau montre les 7 derniers jours. Les demandes plus anciennes se trouvent sous
 waiting = Attend depuis l’appel
 waiting-now = à l’instant
 due = Rappeler avant

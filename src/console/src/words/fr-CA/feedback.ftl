@@ -1,7 +1,7 @@
 feedback = La décision était-elle bonne ?
 feedback-none = Personne n’a dit qu’elle était mauvaise.
 feedback-wrong = Cette décision était mauvaise
-feedback-about = Dites ce qu’elle aurait dû être. Aucune règle ne change : une personne qui modifie les règles va l’examiner.
+feedback-about = Dites ce que la décision aurait dû être. Votre remarque ne change aucune règle : une personne qui modifie les règles va l’examiner.
 feedback-was-fine = était correct
 feedback-total = Total avec taxes
 feedback-comment = Ce qui n’allait pas
@@ -10,7 +10,7 @@ feedback-should = Elle aurait dû être :
 feedback-noted = Merci. Quelqu’un peut maintenant en faire un cas.
 feedback-dismissed = Rejeté.
 feedback-kept = L’appel est maintenant un cas : toute modification des règles doit le décider de la même façon.
-feedback-became-case = Le cas est créé. S’il attend dans un lot de modifications, ajoutez-y la règle qui corrige la décision et publiez les deux.
+feedback-became-case = Le cas est créé. S’il attend dans un lot de modifications, ajoutez à ce lot la règle qui corrige la décision. Publiez ensuite les deux.
 feedback-case = C’est devenu le cas { $case }.
 feedback-in-set = Il attend dans un lot de modifications la règle qui corrige la décision.
 feedback-was-right = { $who } dit que la décision était bonne

@@ -1,5 +1,5 @@
 statements = Relevés
-statements-about = Ce que chaque mois a donné, dans le fuseau horaire de l’entreprise. Les appels simulés ne comptent pas ; les prix sont ceux annoncés, avant taxes.
+statements-about = Les totaux par mois ou par jour, dans le fuseau horaire de l’entreprise. Les appels simulés ne comptent pas. Les prix sont ceux annoncés, avant taxes.
 statements-years = Années
 statements-months = Mois
 statements-month = Mois

@@ -1,7 +1,7 @@
 try = Essayer
 try-about = Que serait-il décidé pour un appel ? Rien n’est enregistré et personne n’est avisé.
 try-said = Ce qui est dit
-try-said-about = Une ligne par réplique. Commencez une ligne par « Agent: » quand l’agent parle. Ou collez un message de Vapi (JSON).
+try-said-about = Écrivez une ligne par réplique. Commencez les lignes de l’agent par « Agent: ». Ou collez un message de Vapi (JSON).
 try-placeholder = Mon sous-sol est inondé, il y a de l’eau partout
 try-do = Essayer
 try-rules = Règles

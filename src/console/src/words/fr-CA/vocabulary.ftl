@@ -32,24 +32,24 @@ vocabulary-used-by = Utilisé par
 vocabulary-used-by-none = aucune règle
 vocabulary-no-concepts = Il n’y a pas encore de concepts.
 vocabulary-unused = Règles qu’aucun appel n’a touchées
-vocabulary-unused-about = Elles sont là depuis 90 jours et n’ont joué dans aucune décision.
-vocabulary-unused-none = Aucune n’est connue. Ringbook peut le dire après avoir compté pendant 90 jours.
+vocabulary-unused-about = Ces règles n’ont pas changé depuis 90 jours et n’ont joué dans aucune décision.
+vocabulary-unused-none = Aucune règle de ce genre n’est connue. Ringbook doit compter pendant 90 jours pour le savoir.
 vocabulary-looked-at = { $count ->
     [one] Compté dans l’appel le plus récent des 90 derniers jours.
    *[other] Compté dans les { $count } appels les plus récents des 90 derniers jours.
   }
-vocabulary-except = Expressions qui y ressemblent et veulent dire autre chose
+vocabulary-except = Expressions semblables qui veulent dire autre chose
 vocabulary-english = Anglais
 vocabulary-french = Français
 vocabulary-said-in = Appels qui la disent
 vocabulary-counts-in = Appels où elle compte
-vocabulary-phrase-about = Les accents et la casse ne comptent pas. inond* trouve tous les mots qui commencent ainsi ; eau .. sous-sol laisse jusqu’à deux mots entre les deux.
+vocabulary-phrase-about = Les accents et la casse ne comptent pas. inond* trouve tous les mots qui commencent par « inond »; eau .. sous-sol laisse jusqu’à deux mots entre les deux.
 vocabulary-target = Ce qu’elle veut dire
 vocabulary-choose = Choisir …
 vocabulary-new-concept = Un nouveau concept
-vocabulary-new-about = Un concept est une liste d’expressions pour une même chose. Il agit quand une règle le nomme.
+vocabulary-new-about = Un concept est une liste d’expressions pour une même chose. Il n’agit que si une règle le nomme.
 vocabulary-name = Nom du nouveau concept
-vocabulary-service = Qui le dit veut
+vocabulary-service = Service que veulent ces appelants
 vocabulary-no-service = encore aucun service
 vocabulary-when = Quand
 vocabulary-at-once = Tout de suite
@@ -71,5 +71,5 @@ vocabulary-changed-do = Votre expression est toujours là. Enregistrez de nouvea
 vocabulary-refused = Ceci n’a pas été enregistré :
 vocabulary-preview = Appels passés qui la disent
 vocabulary-preview-none = Écrivez une expression et voyez quels appels passés la disent.
-vocabulary-preview-sum = { $calls } des { $all } appels les plus récents la disent ; dans { $counting } d’entre eux, elle compte.
+vocabulary-preview-sum = { $calls } des { $all } appels les plus récents disent l’expression. Elle compte dans { $counting } d’entre eux.
 vocabulary-does-not-count = ne compte pas ici
