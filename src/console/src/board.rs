@@ -24,7 +24,7 @@ const MAX_LEADS: &str = "100";
 /// Maximum number of acknowledged leads.
 const MAX_ACKNOWLEDGED: &str = "10";
 
-/// The board, or its main part for the script that refreshes it.
+/// Shows the board, or only its main part if the page's script refreshes it.
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;

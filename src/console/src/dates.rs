@@ -1,4 +1,4 @@
-//! Days and months as people in Canada write them, in French and English.
+//! Formats days and months as people in Canada write them, in French and English.
 
 use chrono::{Datelike as _, NaiveDate};
 

@@ -1,4 +1,4 @@
-//! Events for an open page, so that its script reloads it after a change.
+//! Sends events to an open page, so that its script reloads the page after a change.
 
 use std::time::Duration;
 

@@ -110,7 +110,7 @@ async fn changed(visit: &Visit, business: &Business, revisions: &[Value]) -> Res
             .or_default();
         codes.push(text(&entry, "code").unwrap_or_default().to_owned());
     }
-    // If the log was cut, the entries of the oldest revision may be incomplete.
+    // If the page of the log was full, the entries of the oldest revision may be incomplete.
     if is_cut {
         changed.pop_first();
     }

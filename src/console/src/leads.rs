@@ -1,4 +1,4 @@
-//! Leads: cards, rows, the list, and the button "I take it".
+//! The list of leads, leads as cards and rows, and the button "I take it", which acknowledges a lead.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/leads", show), Address::post("/leads/:id/take", take)];
 
-/// The SMS messages of recent calls. By call id, each message has its contact and its state.
+/// The contact and the state of each SMS message of recent calls, by call id.
 pub struct RecentSms(BTreeMap<String, Vec<(String, String)>>);
 
 impl RecentSms {
@@ -98,7 +98,7 @@ fn row(visit: &Visit, business: &Business, lead: &Value) -> Markup {
     } }
 }
 
-/// A lead on the board.
+/// A lead as a card on the board.
 pub fn card(visit: &Visit, business: &Business, sent: &RecentSms, lead: &Value, may_take: bool) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     let class = text(lead, "priority").unwrap_or("P4").to_ascii_lowercase();

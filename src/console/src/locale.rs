@@ -1,4 +1,4 @@
-//! Times, money and numbers as people in Canada write them, in French and English.
+//! Formats times, money and numbers as people in Canada write them, in French and English.
 
 use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;

@@ -27,7 +27,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Queues a dead letter again, to the contact's current number.
+/// Queues a dead letter again, for the contact's current number.
 pub fn resend(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let id = segment(&visit.path("id"));

@@ -19,7 +19,7 @@ const TO: &str = "kept_to";
 /// Forms without input, which are not carried.
 const IDLE: [&str; 2] = ["/console/logout", "/console/language"];
 
-/// A form that was sent without a valid session or form token.
+/// A form that was sent without a valid session or CSRF token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PendingForm {
     to: String,
@@ -61,7 +61,7 @@ impl PendingForm {
         }
     }
 
-    /// The page that offers to send the form again, with the form token of the new session.
+    /// The page that offers to send the form again, with the CSRF token of the new session.
     pub fn page(&self, request: &Request, words: Words, status: StatusCode, csrf: &str) -> Response {
         let typed = |(_, value): &&(String, String)| !value.is_empty();
         let main = html! { section.card.login {

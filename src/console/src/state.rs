@@ -1,4 +1,4 @@
-//! State that all pages share.
+//! The state that all pages share: the admin API, and whether browsers use https.
 
 use std::sync::Arc;
 

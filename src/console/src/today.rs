@@ -25,7 +25,7 @@ pub const ADDRESSES: &[Address] = &[Address::get("/today", show)];
 const MAX_OPEN: usize = 8;
 const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
 
-/// The day of the page, and today.
+/// The day that the page shows, and today's date.
 struct Day {
     date: NaiveDate,
     today: NaiveDate,

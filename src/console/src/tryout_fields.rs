@@ -10,7 +10,7 @@ const FIELDS: [&str; 7] = ["said", "set", "revision", "at", "language", "postal_
 /// Maximum length of a URL in bytes. Servers and mail programs cut longer ones.
 const MAX_ADDRESS: usize = 1_500;
 
-/// The input: the fields of the form or of the URL.
+/// The input, from the fields of the form or from the URL.
 pub struct Try<'a> {
     pub visit: &'a Visit,
     pub is_form: bool,

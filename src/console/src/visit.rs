@@ -19,7 +19,7 @@ pub const FORM_LIMIT: usize = 64 * 1024;
 /// Maximum size of the form of Try in bytes. The report of an hour-long call has about 300 kB.
 const TRY_LIMIT: usize = 768 * 1024;
 
-/// The result of a page.
+/// The result of a handler: a response or a refusal.
 pub type Answer = Result<Response, Refusal>;
 
 /// A request of a signed-in person, with session, key, language and form.

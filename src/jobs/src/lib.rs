@@ -1,4 +1,4 @@
-//! Background work that runs once, however many instances there are.
+//! Background work that only one instance at a time runs, however many instances there are.
 //!
 //! [`scheduled_publishes`] publishes change sets at their scheduled time. It needs no lease, because the transaction that
 //! moves the head lets only one instance publish. SMS messages and escalations do not need these leases either: each SMS

@@ -16,9 +16,9 @@ use store::leases::Lease;
 use store::purges::{self, What};
 use store::retentions;
 
-/// Interval between runs.
+/// Interval between runs of the purge.
 pub const PURGE_INTERVAL: Duration = Duration::from_hours(1);
-/// Events per batch.
+/// Number of events per batch.
 const BATCH_SIZE: i64 = 200;
 /// Pause between two batches, so that other work gets its turn.
 const BATCH_PAUSE: Duration = Duration::from_millis(10);

@@ -18,7 +18,7 @@ use store::change_sets;
 
 /// Maximum poll interval. It is short, because another instance may schedule a change set, and the clock may be changed.
 const POLL: Duration = Duration::from_secs(1);
-/// Minimum poll interval: without it, work that is always due soon would occupy the processor.
+/// Minimum poll interval. Without it, change sets that are always due soon would occupy the processor.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum number of change sets per poll.
 const MAX_PER_POLL: u64 = 20;

@@ -15,9 +15,9 @@ pub struct Job {
     pub french: &'static [&'static str],
     /// The caller's sentences in English.
     pub english: &'static [&'static str],
-    /// The relative frequency.
+    /// The relative frequency of this type of work.
     pub weight: u32,
-    /// Whether water is in the house.
+    /// Whether there is water in the house.
     pub flood: bool,
 }
 

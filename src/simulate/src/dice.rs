@@ -41,7 +41,7 @@ impl Dice {
         choices.get(index).copied().unwrap_or_default()
     }
 
-    /// An id in the shape of Vapi's.
+    /// An id in the format of Vapi's ids.
     pub fn id(&mut self) -> String {
         let (high, low) = (self.next(), self.next());
         uuid::Builder::from_u128(Uuid::from_u64_pair(high, low).as_u128())

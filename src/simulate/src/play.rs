@@ -32,7 +32,7 @@ pub(super) struct Player {
 /// The webhook's URL. An address without a path gets the path `/webhooks/vapi`. `rulebook` is appended to the path.
 ///
 /// # Errors
-/// If it is not an http or https address.
+/// If the address is not an http or https URL.
 pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url> {
     // A host and a port without a scheme, such as `localhost:8080`.
     let bare = !address.contains("://")
@@ -70,7 +70,7 @@ impl Player {
     ) -> anyhow::Result<Self> {
         anyhow::ensure!(!options.secret.is_empty(), "the webhook secret is empty");
         Ok(Self {
-            // Vapi's timeout for a tool.
+            // Vapi waits this long for the response to a tool call.
             client: http_client::builder(Duration::from_secs(20))
                 .pool_max_idle_per_host(options.concurrency.max(1))
                 .build()

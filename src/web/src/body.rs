@@ -49,7 +49,7 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<ReadBody, Probl
 /// Same as [`read`], for a body that was already taken out of `request`.
 ///
 /// # Errors
-/// As for [`read`].
+/// The same errors as [`read`].
 pub async fn read_body(request: &Request, body: Body, limit: usize) -> Result<ReadBody, Problem> {
     if let Err(problem) = check_length(request, limit) {
         discard(request, body).await;
@@ -83,7 +83,7 @@ pub async fn read_body(request: &Request, body: Body, limit: usize) -> Result<Re
 /// Rejects a body with a declared length above `limit`, before reading it.
 ///
 /// # Errors
-/// 413.
+/// 413 when the declared length is above `limit`.
 pub fn check_length(request: &Request, limit: usize) -> Result<(), Problem> {
     match declared_length(request) {
         Some(length) if length > limit => Err(too_large(limit)),
@@ -176,7 +176,7 @@ async fn must_go(room: Option<&Room>) {
     }
 }
 
-/// There is no memory for a body.
+/// The error if there is no memory for a body.
 #[derive(Debug, thiserror::Error)]
 #[error("incoming bodies use all the memory reserved for them")]
 struct NoRoom;

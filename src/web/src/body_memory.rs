@@ -1,9 +1,9 @@
 //! Bounds the memory for all request bodies while they are received and processed.
 //!
 //! A body of more than [`FREE`] bytes must reserve memory for its whole length before the rest of it is read. Smaller
-//! bodies get memory first, so that a report never waits behind large files. If there is not enough memory, one body is
-//! aborted whose client has stalled or will miss the deadline. So a client that stopped sending does not keep memory that
-//! another client needs.
+//! bodies get memory first, so that a report never waits behind large files. If there is not enough memory, a body is
+//! aborted if its client has stalled or will miss the deadline. So a client that stopped sending does not keep memory
+//! that another client needs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;

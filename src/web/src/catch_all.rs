@@ -20,7 +20,7 @@ use crate::problem::{Code, Problem};
 pub struct AllowedMethods(BTreeMap<String, String>);
 
 impl AllowedMethods {
-    /// Adds a route: its pattern as poem or OpenAPI writes it, and its methods separated by commas.
+    /// Adds a route with its pattern, in the syntax of poem or OpenAPI, and its methods, separated by commas.
     #[must_use]
     pub fn with(mut self, pattern: &str, methods: &str) -> Self {
         self.0.insert(without_names(pattern), with_common(methods.split(", ")));
@@ -48,7 +48,7 @@ impl AllowedMethods {
     }
 }
 
-/// Adds the implied methods: HEAD to GET, and OPTIONS to all.
+/// Adds the implied methods: HEAD if GET is allowed, and OPTIONS always.
 fn with_common<'a>(methods: impl Iterator<Item = &'a str>) -> String {
     let mut all: BTreeSet<_> = methods.collect();
     if all.contains("GET") {

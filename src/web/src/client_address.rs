@@ -219,7 +219,7 @@ mod tests {
         ] {
             assert_eq!(with(written, None), read, "{written}");
         }
-        // One of the two headers was not written by the proxy.
+        // If the two headers disagree, the proxy did not write one of them.
         assert_eq!(with("for=203.0.113.9", Some("203.0.113.9")), "203.0.113.9");
         assert_eq!(with("for=203.0.113.9", Some("198.51.100.1")), "10.0.0.1");
     }

@@ -35,7 +35,7 @@ const PROVEN_GRACE: Duration = Duration::from_secs(10);
 /// Maximum number of connections that are closing. Above it, new connections must wait.
 const MAX_CLOSING: usize = 64;
 
-/// The bits that store a [`Phase`].
+/// Number of bits that store a [`Phase`].
 const PHASE_BITS: u32 = 3;
 const PHASE_MASK: u64 = 7;
 
@@ -195,7 +195,7 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// The given total, and half of it per address.
+    /// Limits with the given total, and half of it per address.
     #[must_use]
     pub fn of_total(total: usize) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! Counts wrong admin keys, by address and by key prefix.
 //!
 //! An address may send a burst of 20 wrong keys, and then one more every six seconds. All addresses together may send a
-//! burst of 50 wrong keys with the same prefix; only an address without earlier wrong keys may exceed this limit. Beyond
+//! burst of 50 wrong keys with the same prefix. An address without earlier wrong keys may exceed this limit once. Beyond
 //! these limits the response to a wrong key is 429 and does not say that the key is wrong. A valid key is never rejected
 //! because of wrong keys, so guesses do not lock out an office or a proxy at the same address. The protection against
 //! guessing is the 256 random bits of a key.

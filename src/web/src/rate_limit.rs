@@ -87,7 +87,7 @@ impl RateLimiter {
         }
     }
 
-    /// Whether it limits anything.
+    /// Whether the limiter is enabled.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.buckets.is_some()

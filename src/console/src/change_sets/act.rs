@@ -24,7 +24,7 @@ pub fn act(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Why the action failed, if the page can show the reason.
+/// The reason of a failed action for the page, or the refusal itself if the page cannot show the reason.
 fn fault(refusal: Refusal) -> Result<Fault, Refusal> {
     let is_about_time = || refusal.fields.iter().any(|(place, _)| place == "at");
     let key = match refusal.status {

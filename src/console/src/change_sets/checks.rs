@@ -1,4 +1,4 @@
-//! Whether a change set may be published: errors, cases, lint findings and guard rails.
+//! Shows whether a change set may be published: errors, cases, lint findings and guard rails.
 
 use maud::{Markup, html};
 use serde_json::Value;

@@ -24,7 +24,7 @@ pub struct Story {
     pub backtest: Option<Value>,
 }
 
-/// Why an action of the person failed.
+/// The reason why an action of the person failed.
 pub struct Fault {
     pub key: &'static str,
     /// The detail from the admin API.

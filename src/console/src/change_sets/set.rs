@@ -116,7 +116,7 @@ async fn breaches(
         .await
     {
         Ok(tried) => Ok(list(&tried)),
-        // The check shows what prevents the publish, or another person was faster.
+        // Show no breaches: the check shows what prevents the publish, or another person was faster.
         Err(refusal) if refusal.status.is_client_error() => Ok(Vec::new()),
         Err(refusal) => Err(refusal),
     }

@@ -67,7 +67,7 @@ fn cell(view: &View<'_>, date: NaiveDate) -> Markup {
     let words = view.visit.words;
     let is_today = date == view.today;
     let mut pieces: Vec<&ShiftPart> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
-    // The sort is stable, so at the same time the contact who is tried first stays first.
+    // The sort is stable, so if shifts begin together, the contact who is tried first stays first.
     pieces.sort_by_key(|piece| piece.from);
     let is_chosen = view.day() == Some(date);
     let shown = if is_chosen { pieces.len() } else { MAX_SHOWN };

@@ -161,7 +161,7 @@ impl<'a> View<'a> {
         self.piece(self.visit.asked("who"), self.visit.asked("at"))
     }
 
-    /// The shift to swap it with.
+    /// The shift to swap with the chosen one.
     pub fn other(&self) -> Option<&ShiftPart> {
         self.piece(self.visit.asked("with"), self.visit.asked("with_at"))
     }

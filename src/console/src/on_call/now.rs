@@ -55,7 +55,7 @@ fn person(view: &View<'_>, one: &Value) -> Markup {
     } }
 }
 
-/// Why somebody is on shift.
+/// The reason why somebody is on shift.
 fn reason(view: &View<'_>, one: &Value, code: &str) -> String {
     let words = view.visit.words;
     let contact = view.business.rows.contacts.get(code).map(|stored| &stored.row);

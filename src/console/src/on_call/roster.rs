@@ -21,7 +21,7 @@ pub struct ShiftPart {
 }
 
 impl ShiftPart {
-    /// The day on whose cell the part is shown.
+    /// The day of the calendar that shows the part.
     pub fn day(&self) -> NaiveDate {
         self.from.date()
     }

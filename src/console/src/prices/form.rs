@@ -43,7 +43,7 @@ impl Note {
     }
 }
 
-/// The input of a person, and its result.
+/// The input of a person, with messages about it.
 pub struct PriceInput {
     pub lines: Vec<PriceRow>,
     pub comment: String,

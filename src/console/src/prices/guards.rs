@@ -1,6 +1,6 @@
 //! Warnings about guard rails while prices are typed: a change that exceeds one will wait for a second person's approval.
 //!
-//! The warnings are only a preview. Publishing checks the limits again, also by deciding example calls.
+//! The warnings are only a preview. Publishing checks the limits again, and also decides example calls to check them.
 
 use rust_decimal::Decimal;
 

@@ -18,26 +18,26 @@ use rules::replay::{Difference, ReplayResult};
 use store::decisions::pages::{Columns, Span};
 
 const PAGE: u64 = 200;
-/// Maximum number of different decisions reported in detail.
+/// Maximum number of differing decisions that the result describes in detail.
 const MAX_DIFFERENCES: usize = 20;
 
 /// The result of replaying many decisions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Replays {
     pub replayed: u64,
-    /// Decisions with the same result, byte for byte.
+    /// Number of decisions whose replay gave the same result, byte for byte.
     pub same: u64,
-    /// Decisions that were skipped because their facts were erased.
+    /// Number of decisions that were skipped because their facts were erased.
     pub erased: u64,
-    /// Decisions with another result.
+    /// Number of decisions whose replay gave another result.
     pub different: u64,
     /// Number of different revisions that made these decisions.
     pub revisions: usize,
-    /// The newest decisions with another result, at most twenty.
+    /// The newest differing decisions, at most twenty.
     pub differences: Vec<DifferingDecision>,
 }
 
-/// A decision with another result.
+/// A decision whose replay gave another result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DifferingDecision {
     pub decision_id: Uuid,

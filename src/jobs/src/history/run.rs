@@ -57,19 +57,19 @@ pub struct Plan {
 /// The progress of a backtest.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// 0 to 100. It is estimated from the time range or the limit, because the number of calls is not known beforehand.
+    /// The progress in percent. It is estimated from the time range or the limit, because nobody counts the calls first.
     pub percent: u8,
     /// The results so far.
     pub result: BacktestResult,
 }
 
-/// A page to be decided.
+/// A page of stored decisions for a deciding thread.
 struct Page {
     number: u64,
     rows: Vec<QueryResult>,
 }
 
-/// A decided page.
+/// The result of a page from a deciding thread.
 struct PageTally {
     number: u64,
     last: Option<Uuid>,
@@ -153,7 +153,7 @@ async fn read_pages(
         let Some(last) = rows.last() else { break };
         below = Some(last.try_get("", "id")?);
         left -= count.min(left);
-        // If a thread has failed, nobody receives pages any more. Its error is returned at the end.
+        // Sending fails if all deciding threads have ended early. Their errors are returned at the end.
         if pages.send(Page { number, rows }).await.is_err() || count < wanted {
             break;
         }
@@ -235,7 +235,7 @@ fn get<T: sea_orm::TryGetable>(row: &QueryResult, column: &str) -> Result<T, DbE
     row.try_get("", column)
 }
 
-/// Adds up pages in the order in which they were read.
+/// Adds up the results of the pages in the order in which the pages were read.
 async fn collect(
     plan: &Plan,
     oldest: Option<Uuid>,

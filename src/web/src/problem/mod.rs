@@ -111,7 +111,7 @@ impl Problem {
         Self::new(Code::InvalidParameter, detail).with_errors(errors)
     }
 
-    /// 400 for a parameter that is neither in the path nor in the body.
+    /// 400 for one invalid parameter or header.
     #[must_use]
     pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();

@@ -31,7 +31,7 @@ pub struct FieldFault {
     /// `too_deep`, `duplicate_field`, `nul_character`, `unknown_field`, `missing_field`, `wrong_type`, `not_in_list`,
     /// `bad_format`, `too_small`, `too_large`, `too_short`, `too_long`, `too_few`, `too_many`, `repeated`,
     /// `contradiction`, `invalid_value`. For a parameter also `missing_parameter` and `unknown_parameter`. Rules have
-    /// their own codes, which may grow.
+    /// more codes, and may get new ones.
     pub code: String,
     /// What is wrong and what was expected, for people.
     pub detail: String,
