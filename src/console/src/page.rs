@@ -30,7 +30,7 @@ const DAY: [(&str, &str); 6] = [
     ("/messages", "messages"),
     (NOTICES, "notices"),
 ];
-/// The path whose link shows the number of open notices.
+/// The path of the notices. Its link shows the number of open notices.
 const NOTICES: &str = "/notices";
 /// Navigation for the rules. On a phone it is a menu.
 const RULES: &[(&str, &str)] = &[

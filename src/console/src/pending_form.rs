@@ -1,5 +1,5 @@
-//! The form input of a person whose session has ended. The sign-in form carries the input, and the person can then send it
-//! again.
+//! The input of a form that a person sent after the session had ended. The sign-in form carries the input, and the person
+//! can then send it again.
 //!
 //! The input is only in hidden fields of the pages, never in a URL, a log or the database. Only forms of this server
 //! are carried, because a person could otherwise confirm a form of another site after the sign-in.

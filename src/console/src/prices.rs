@@ -35,7 +35,7 @@ pub const ADDRESSES: &[Address] = &[Address::both("/prices", show, act)];
 /// A change is tested on the calls of this many past days.
 const TEST_DAYS: i64 = 30;
 
-/// The data of the page besides the current rows.
+/// The data of the page in addition to the current rows.
 pub struct PriceContext {
     guards: Guards,
     /// The change set to which the page adds changes.

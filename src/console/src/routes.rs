@@ -32,7 +32,7 @@ impl Address {
         Self { path, get, post }
     }
 
-    /// A page whose form is sent to the same URL.
+    /// A page with a form that is sent to the same URL.
     pub const fn both(path: &'static str, shown: Page, sent: Page) -> Self {
         let (get, post) = (Some(shown), Some(sent));
         Self { path, get, post }

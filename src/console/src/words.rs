@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// Values of the API whose names are looked up by [`Words::name`].
+    /// The kinds of values for which [`Words::name`] looks up names.
     const NAMED: &[&str] = &[
         "state",
         "step",

@@ -96,8 +96,8 @@ impl Bodies {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves memory for a body of `size` bytes, of which `received` have arrived. Waits until the memory is
-    /// available.
+    /// Reserves memory for a body of `size` bytes, and waits until the memory is available. `received` is the number of
+    /// bytes that have arrived.
     pub async fn room(self: &Arc<Self>, address: ClientAddress, size: usize, received: usize) -> Room {
         // Without this cap, a body larger than the limit of its address would wait forever.
         let size = size.min(self.per_address);

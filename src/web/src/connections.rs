@@ -1,8 +1,8 @@
 //! Tracks open connections and what each one waits for.
 //!
-//! It limits the connections in total and per address, and closes those whose client is too slow. If the limit is
+//! It limits the connections in total and per address, and closes those with a client that is too slow. If the limit is
 //! reached, it closes the connection that has waited longest for its client. So a client that sends a whole request is
-//! served, even if many others send only half a request. It never closes a connection whose request is being processed.
+//! served, even if many others send only half a request. While a request is processed, its connection is never closed.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -321,7 +321,7 @@ impl Connections {
         open.closing < MAX_CLOSING && open.end_one(None)
     }
 
-    /// Ends every connection whose client is overdue. Call it about once per second.
+    /// Ends every connection with an overdue client. Call it about once per second.
     pub fn sweep(&self, stopping: bool) {
         let head_deadline = if stopping {
             HEAD_DEADLINE_WHEN_STOPPING
@@ -410,7 +410,7 @@ mod tests {
         )
     }
 
-    /// A slot for a connection whose socket has been read once.
+    /// A slot for a connection after the first read of its socket.
     fn admitted(all: &Arc<Connections>, address: IpAddr) -> Result<ConnectionSlot, NoRoom> {
         let place = all.admit(address)?;
         place.connection.was_read(false);

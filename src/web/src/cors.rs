@@ -18,7 +18,7 @@ const PLACES: [&str; 4] = ["/admin/", "/openapi.json", "/docs", "/problems"];
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// The headers that a page may send.
 const ALLOWED_HEADERS: &str = "authorization, content-type, if-match, if-none-match, idempotency-key, x-request-id";
-/// Response headers that a page may read, besides those that are always readable.
+/// Response headers that a page may read, in addition to those that every page may read.
 const EXPOSED: &str = "allow, content-disposition, etag, idempotent-replayed, location, retry-after, x-request-id, \
                        x-ringbook-dry-run";
 

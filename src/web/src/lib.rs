@@ -42,7 +42,7 @@ use base::clock::Clock;
 pub struct Surroundings {
     /// The clock for request ids.
     pub clock: Clock,
-    /// Proxies whose `X-Forwarded-For` is trusted.
+    /// The networks of proxies that may name the client in `X-Forwarded-For` or `Forwarded`.
     pub trusted_proxies: Vec<IpNet>,
     /// The methods of each route, for `Allow`.
     pub allowed: AllowedMethods,

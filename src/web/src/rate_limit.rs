@@ -182,7 +182,7 @@ impl<E: Endpoint> Endpoint for LimitStrangersEndpoint<E> {
     }
 }
 
-/// The address whose bucket counts the requests of `address`.
+/// The address under which the requests of `address` are counted. For IPv6 it is the /64 network.
 #[must_use]
 pub fn bucket_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -203,7 +203,7 @@ mod tests {
         ClientAddress(text.parse().unwrap())
     }
 
-    /// A limiter whose buckets refill by only one request per second, which is slow enough for a test.
+    /// A limiter with buckets that refill by only one request per second, which is slow enough for a test.
     fn small() -> RateLimiter {
         let allowance = Allowance {
             per_second: NonZeroU32::MIN,

@@ -221,8 +221,8 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
     }
 }
 
-/// Closes a connection whose client may still be sending, because the response was sent before the body was read.
-/// Unread bytes would make the client's system discard the response, so they are read for a moment.
+/// Closes a connection. Its client may still be sending, because the response was sent before the body was read. Unread
+/// bytes would make the client's system discard the response, so they are read for a moment.
 async fn linger(mut stream: TcpStream) {
     if stream.shutdown().await.is_err() {
         return;

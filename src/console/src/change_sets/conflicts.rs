@@ -1,5 +1,5 @@
-//! Shows conflicts: rows that somebody else changed after the change set was edited. Each row has its base version, its
-//! current version, the change set's version, and buttons to choose between the last two.
+//! Shows conflicts, which are rows that somebody else changed after the change set was edited. Each row has its base
+//! version, its current version, the change set's version, and buttons to choose between the last two.
 
 use admin::auth::Role;
 use maud::{Markup, html};

@@ -33,7 +33,7 @@ pub struct PriceRow {
     pub version: i64,
     pub is_picked: bool,
     pub fields: Vec<Field>,
-    /// The values that the person saw. `None` unless both the person and somebody else have changed the row since.
+    /// The values that the person saw, if the person and somebody else have both changed the row.
     pub clash: Option<Vec<Option<Span>>>,
 }
 

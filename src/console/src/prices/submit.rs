@@ -54,7 +54,7 @@ pub async fn add(visit: &Visit, business: &Business, lines: &[PriceRow], set: &V
     Ok(id.to_owned())
 }
 
-/// The default comment of a change set: the names of the rows whose prices it changes.
+/// The default comment of a change set: the names of the rows with changed prices.
 fn described(visit: &Visit, business: &Business, lines: &[PriceRow], changes: &[(usize, Value)]) -> String {
     let changed = changes.iter().filter_map(|(number, _)| lines.get(*number));
     let name = |line: &PriceRow| business.row_name(line.resource, &line.code, visit.words.0.code());

@@ -12,7 +12,7 @@ use crate::prices::sheet::{Field, PriceRow};
 use crate::visit::Visit;
 use crate::words::Words;
 
-/// The data that the cells need besides their row.
+/// The data that the cells need in addition to their row.
 pub struct CellContext<'a> {
     pub visit: &'a Visit,
     pub business: &'a Business,
@@ -205,7 +205,7 @@ pub fn signed_sum(words: Words, by: rust_decimal::Decimal, currency: &str) -> St
     format!("{plus}{}", crate::locale::sum(words, by, currency))
 }
 
-/// Shows the conflict if somebody else changed the row meanwhile: the value before, theirs and yours.
+/// Shows the conflict if somebody else changed the row while the person edited it: the value before, theirs and yours.
 fn clash(around: &CellContext<'_>, line: &PriceRow, before: &[Option<Span>]) -> Markup {
     let words = around.visit.words;
     let all = |spans: Vec<Option<Span>>| {

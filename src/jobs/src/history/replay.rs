@@ -25,11 +25,11 @@ const MAX_DIFFERENCES: usize = 20;
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Replays {
     pub replayed: u64,
-    /// Number of decisions whose replay gave the same result, byte for byte.
+    /// Number of decisions with the same result in the replay, byte for byte.
     pub same: u64,
     /// Number of decisions that were skipped because their facts were erased.
     pub erased: u64,
-    /// Number of decisions whose replay gave another result.
+    /// Number of decisions with another result in the replay.
     pub different: u64,
     /// Number of different revisions that made these decisions.
     pub revisions: usize,
@@ -37,7 +37,7 @@ pub struct Replays {
     pub differences: Vec<DifferingDecision>,
 }
 
-/// A decision whose replay gave another result.
+/// A decision with another result in the replay.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DifferingDecision {
     pub decision_id: Uuid,

@@ -137,7 +137,7 @@ impl Code {
         self.line().retryable
     }
 
-    /// The code for an error of which only the status is known.
+    /// The code for an error, if only its status is known.
     #[must_use]
     pub fn from_status(status: StatusCode) -> Self {
         Self::ALL

@@ -38,7 +38,7 @@ pub struct FieldFault {
 }
 
 impl FieldFault {
-    /// Creates a fault at `pointer`, which is truncated if it is too long.
+    /// Creates an error at `pointer`. A pointer that is too long is truncated.
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         let mut pointer = pointer.into();
         if let Some((end, _)) = pointer.char_indices().nth(LONGEST_POINTER) {
