@@ -40,7 +40,7 @@ impl Code {
         match self {
             Self::BadRequest => meaning(
                 "The request is not valid HTTP, or cannot be parsed. Nothing else was checked.",
-                "See `detail`. The most common cause is an incomplete body.",
+                "See `detail`. Often the cause is an incomplete body.",
                 "The body is incomplete: the connection ended early.",
             ),
             Self::InvalidBody => at(
@@ -113,7 +113,7 @@ impl Code {
                 "The change set is scheduled: cancel its schedule first.",
             ),
             Self::QuotaReached => meaning(
-                "The rulebook or the installation has reached a limit. `detail` says which limit. Nothing was \
+                "The rulebook or the installation has reached a limit. `detail` states the limit. Nothing was \
                  changed.",
                 "Do what `detail` says: publish, discard or revoke something that nobody needs, or wait until the next day.",
                 "The rulebook has 200 change sets that are neither published nor discarded, and can have no more: publish or \
@@ -178,7 +178,7 @@ impl Code {
                  \"version\"`.",
             ),
             Self::RateLimited => meaning(
-                "The address exceeded its limit or sent wrong keys. Or somebody sent many wrong keys that begin like this one. Or \
+                "The address exceeded its limit or sent invalid keys. Or somebody sent many wrong keys that begin like this one. Or \
                  this key has too many concurrent requests, or too much work of its rulebook is queued.",
                 "Wait for the seconds in `Retry-After`, then send the request again.",
                 "This address sends more than is allowed; wait and send again.",
