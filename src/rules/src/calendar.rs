@@ -1,10 +1,10 @@
 //! The opening calendar of a business: opening hours, evening, weekend, holidays and special days in the rulebook's
-//! time zone. An invalid row is reported with all its faults and never gives a calendar.
+//! time zone. All validation errors of an invalid row are reported, and its calendar is never used.
 //!
 //! All times are local wall-clock times. An hour that a clock change skips never occurs, and an hour that it repeats
-//! occurs twice. Hours through midnight belong to the day on which they begin: those of the day before a holiday
-//! continue into the holiday, and those of the holiday itself do not begin. A special day always has its own hours; a
-//! holiday with opening hours of its own is still a holiday.
+//! occurs twice. Hours through midnight belong to the day on which they begin. The hours of the day before a holiday
+//! continue into the holiday; the hours of the holiday itself do not begin. A special day always has its own hours. A
+//! holiday that is also a special day may be open, but is still a holiday.
 
 mod day_rule;
 mod days;
@@ -36,7 +36,7 @@ pub const DAYS: [&str; 7] = [
     "sunday",
 ];
 
-/// Maximum number of holidays by rule, and of special days: one for each day of a year.
+/// Maximum number of holiday rules, and maximum number of special days: one for each day of a year.
 const MOST: usize = 366;
 
 /// A compiled calendar.
@@ -58,7 +58,7 @@ struct Special {
 }
 
 impl Calendar {
-    /// Compiles a row; faults are added to `faults`.
+    /// Compiles a row and adds its validation errors to `faults`.
     pub fn new(row: &rows::Calendar, faults: &mut Vec<Fault>) -> Self {
         let mut report = |column: String, problem: &'static str, text: String| {
             faults.push(Fault {
@@ -167,7 +167,7 @@ impl Calendar {
             || before.is_some_and(|hours| hours.on_the_next(now))
     }
 
-    /// Every local time at which it opens or closes between two days, including some of the day before.
+    /// Every local time at which the business opens or closes, from the day before `from` to the day `until`.
     pub(super) fn turns(&self, from: NaiveDate, until: NaiveDate) -> Vec<NaiveDateTime> {
         let first = from.pred_opt().unwrap_or(from);
         let days = first.iter_days().take_while(|day| *day <= until);
@@ -203,7 +203,7 @@ impl Calendar {
         self.hours(date).map(Hours::texts).unwrap_or_default()
     }
 
-    /// The date this number of days later. With `working`, only days with opening hours count.
+    /// The date that is `days` days after `date`. With `working`, only days with opening hours count.
     #[must_use]
     pub fn days_later(&self, date: NaiveDate, days: u64, working: bool) -> NaiveDate {
         if !working {
@@ -224,7 +224,7 @@ impl Calendar {
     }
 }
 
-/// Receives a fault: its column, its code and a sentence.
+/// Receives a validation error: its column, its code and a sentence.
 type Report<'a> = dyn FnMut(String, &'static str, String) + 'a;
 
 fn rules(row: &rows::Calendar, report: &mut Report<'_>) -> Vec<Rule> {

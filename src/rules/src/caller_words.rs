@@ -1,4 +1,5 @@
-//! Finds an address and the problem in the caller's words if no model filled them in, for SMS messages.
+//! Finds an address and a description of the problem in the caller's words. SMS messages use them if no model filled in
+//! these facts.
 //!
 //! The result never affects a decision: rules and prices depend on facts.
 
@@ -49,7 +50,7 @@ const ENGLISH: &[&str] = &[
     "trail",
     "parkway",
 ];
-/// Words that end the name of a French street without punctuation.
+/// Words that end the name of a French street even without punctuation.
 const AFTER: &[&str] = &[
     "a", "au", "et", "dans", "pres", "je", "c'est", "est", "on", "mais", "avec", "pour", "svp", "il", "j'ai", "proche",
 ];

@@ -1,8 +1,8 @@
-//! Turns a stored call into a case that fixes its decision. A case never stores more of the caller's data than its
+//! Turns a stored call into a case that checks its decision. A case never stores more of the caller's data than its
 //! decision needs.
 //!
-//! Only facts that a rule reads are stored, so the caller's name, number, street and address are not. Of a postal code,
-//! only as much is stored as distinguishes areas; of the transcript, only the words that rules listen for. Each
+//! Only facts that a rule reads are stored, so the caller's name, number, street and address are not. A postal code is
+//! shortened to the part that distinguishes areas. A transcript is reduced to the words that rules listen for. Each
 //! reduction is tested: if the rulebook would decide otherwise without the removed data, less is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,16 +27,16 @@ const PRICE: &str = "/price";
 const CURRENCY: &str = "/price/currency";
 /// Paths of both ends of the total with taxes.
 const TOTALS: [&str; 2] = ["/price/total_from", "/price/total_to"];
-/// Paths of the decision that a case checks.
+/// Paths in the decision that a case checks.
 const HELD: [&str; 6] = [SERVICE, OFFER, "/area", PRIORITY, SLA, "/language"];
-/// Paths of its price, or of the missing price.
+/// Paths in the price that a case checks, if the decision has a price.
 const HELD_OF_PRICE: [&str; 3] = [CURRENCY, "/price/from", "/price/to"];
 
 /// The data from which a case is created.
 pub struct ToKeep<'a> {
     /// The code of the case.
     pub code: &'a str,
-    /// A description of what it shows.
+    /// A description of what the case shows.
     pub comment: &'a str,
     /// The facts of the message.
     pub extracted: &'a ExtractedFacts,
@@ -58,8 +58,8 @@ pub struct Correction {
 }
 
 impl Correction {
-    /// Corrects the expectations of a case. Expectations that depend on a wrong part are removed: the offer and the
-    /// price of another service, the time limit of another priority.
+    /// Corrects the expectations of a case, and removes the expectations that depend on a wrong part: the offer and the
+    /// price if the service was wrong, the callback time if the priority was wrong.
     fn correct(&self, expect: &mut BTreeMap<String, Value>) {
         if let Some(service) = &self.service
             && expect.get(SERVICE) != Some(&Value::from(service.as_str()))
@@ -83,9 +83,9 @@ impl Correction {
 }
 
 impl Rulebook {
-    /// The case with the corrected outcome, and whether this rulebook already decides so. If it does, the case contains
-    /// as little of the caller's data as any other. If not, nobody knows yet which words will matter, and the case
-    /// contains `said`.
+    /// The case with the corrected outcome, and whether this rulebook already decides that way. If so, the case
+    /// contains as little of the caller's data as any other case. If not, nobody knows yet which words will matter, so
+    /// the case contains all of `said`.
     #[must_use]
     pub fn corrected_case_of(&self, keep: &ToKeep<'_>, right: &Correction, said: &str) -> (Case, bool) {
         let mut short = self.case_of(keep);
@@ -204,7 +204,7 @@ impl Rulebook {
         words.join(" | ")
     }
 
-    /// The turns that contain such a word.
+    /// The turns that contain a word that rules listen for.
     fn turns_with_words(&self, said: &str) -> String {
         let lexicon = self.ears.lexicon();
         let turns: Vec<&str> = said.lines().collect();

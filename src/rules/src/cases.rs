@@ -44,7 +44,7 @@ impl CaseResult {
 }
 
 impl Rulebook {
-    /// Runs every case until the caller abandons the work.
+    /// Runs every case, and stops early if the work is abandoned.
     #[must_use]
     pub fn run_cases(&self) -> Vec<CaseResult> {
         self.rows()
@@ -55,7 +55,7 @@ impl Rulebook {
             .collect()
     }
 
-    /// Runs one case. Unknown facts are ignored: compiling refuses them earlier.
+    /// Runs one case. Unknown facts are ignored, because compiling already refuses them.
     #[must_use]
     pub fn run_case(&self, case: &Case) -> CaseResult {
         let extracted = self.extract_named(&case.facts, case.said.clone()).unwrap_or_default();

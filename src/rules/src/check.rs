@@ -1,5 +1,5 @@
-//! Checks that every row is valid by itself and that the rows that it names exist. Conditions, scripts and hours are
-//! checked where they are compiled.
+//! Checks that every row is valid by itself, and that the rows that a row names exist. The compilers of conditions,
+//! scripts and hours check these themselves.
 
 pub use super::check_row_fields::PLACEHOLDERS;
 use super::compile::SETTINGS;
@@ -24,7 +24,7 @@ const OTHER_DECIMALS: &[&str] = &[
 /// Labels that a classifier can learn besides services.
 pub const LABELS: [&str; 3] = ["P1", "P2", NO_SERVICE];
 
-/// Checks all rows and returns every fault.
+/// Checks all rows and returns every validation error.
 #[must_use]
 pub fn rows(rows: &RowSet) -> Vec<Fault> {
     let mut check = Check {
@@ -244,7 +244,7 @@ impl<'a> Check<'a> {
                 row,
                 "default_value",
                 "wrong_type",
-                "the default is not of the fact's type or not among its values",
+                "the default has another type than the fact, or is not among its values",
             );
         }
         if !row.values.is_empty() && row.kind != super::rows::FactKind::Text {

@@ -35,7 +35,7 @@ impl<'a> Check<'a> {
                             format!("there is no {{{name}}}{hint}"),
                         );
                     }
-                    None => self.add(row, &column, "bad_placeholder", "a brace is opened and not closed"),
+                    None => self.add(row, &column, "bad_placeholder", "a brace is opened but not closed"),
                 }
             }
             if text.trim().is_empty() || text.chars().count() > 1000 {
@@ -80,7 +80,7 @@ impl<'a> Check<'a> {
             self.add(row, &format!("facts/{name}"), "bad_fact", text);
         }
         if row.expect.is_empty() {
-            self.add(row, "expect", "missing", "a case expects something");
+            self.add(row, "expect", "missing", "a case needs an expectation");
         }
         for pointer in row.expect.keys().filter(|pointer| !is_pointer(pointer)) {
             self.add(
@@ -257,7 +257,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Whether it is `+`, a digit from 1 to 9, and 7 to 14 more digits.
+/// Whether a number consists of `+`, a digit from 1 to 9, and 7 to 14 more digits.
 fn is_phone(phone: &str) -> bool {
     let digits = phone.strip_prefix('+').unwrap_or_default();
     (8..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.chars().all(|c| c.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! Compiles the rows of one revision into a [`Rulebook`] that decides, or returns every fault with its position. A
+//! Compiles the rows of one revision into a [`Rulebook`], or returns every validation error with its position. A
 //! rulebook never changes and is cheap to share in an `Arc`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,7 +74,7 @@ impl<R> Rules<R> {
         Self { rows, tests, index }
     }
 
-    /// The rules whose conditions hold, in rank order.
+    /// The rules with a true condition, in rank order.
     pub fn matching<'a>(&'a self, env: &Env<'_>) -> impl Iterator<Item = &'a R> {
         let candidates = self.index.candidates(env).into_iter().map(|place| place as usize);
         candidates
@@ -96,7 +96,7 @@ impl<R> Rules<R> {
 /// Compiles a rulebook on a thread of its own. Scripts that are unchanged since `reuse` are shared with it.
 ///
 /// # Errors
-/// Every fault of every row.
+/// Every validation error of every row.
 pub fn compile(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> Result<Rulebook, Vec<Fault>> {
     compile_threads::isolated(|| compile_here(revision, rows, reuse)).unwrap_or_else(|text| Err(vec![internal(text)]))
 }
@@ -210,7 +210,7 @@ fn classifiers(rows: &RowSet, reuse: Option<&Rulebook>, faults: &mut Vec<Fault>)
     }))
 }
 
-/// The only values of a derived text fact, so that a condition that can never hold is refused.
+/// All possible values of a derived text fact. With them, compiling refuses a condition that can never be true.
 fn closed_values(rows: &RowSet, fact: &str) -> Option<Vec<String>> {
     let texts = |values: &[&str]| Some(values.iter().map(|&value| value.to_owned()).collect());
     match fact {

@@ -4,17 +4,19 @@
 //! area == "south_shore" && (evening || weekend) && !says("devis", "quote*")
 //! complexity in ["complex", "very_complex"] || price_to >= 3000
 //! ```
-//! Facts, literals (text, whole numbers, exact decimals, `true`, `false`), `== != < <= > >=`, `in [..]`, `!in [..]`,
-//! `&&`, `||`, `!`, parentheses, `says("word", …)`, `mentions(…)` and `denies(…)`. Anything else needs a script.
+//! A condition consists of facts, literals (text, whole numbers, exact decimals, `true`, `false`), `== != < <= > >=`,
+//! `in [..]`, `!in [..]`, `&&`, `||`, `!`, parentheses, `says("word", …)`, `mentions(…)` and `denies(…)`. Anything else
+//! needs a script.
 //!
-//! `says` is about what is true now and at the caller's place; `mentions` is about the words alone; `denies` is about
-//! what the caller says is not true or is over. All three accept phrases and concepts (`"#flood"`).
+//! `says` checks whether a phrase is true now and at the caller's place. `mentions` checks only whether its words
+//! occur. `denies` checks whether the caller says that it is not true or is over. All three accept phrases and concepts
+//! (`"#flood"`).
 //!
 //! Strings are compared without regard to accents, case and hyphens, as in `says`. A value of a closed set must be
 //! written exactly as in the set. A number is compared with a number, a string with a string; anything else is refused.
 //!
-//! A missing fact makes every comparison with it false, `!=` and `in` included, and a missing boolean fact is false,
-//! so that `!x` holds when `x` is missing. An empty condition always holds.
+//! Every comparison with a missing fact is false, also with `!=` and `in`. A missing boolean fact is false, so `!x` is
+//! true when `x` is missing. An empty condition is always true.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +84,7 @@ impl Op {
 /// A compiled condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// The same for all facts.
+    /// The same result for all facts.
     Always(bool),
     /// A boolean fact that is true.
     Truth(Slot),
@@ -100,11 +102,11 @@ pub enum Test {
     Mentions(Vec<WordId>),
     /// The caller says that one of these phrases or concepts is not true, or is over.
     Denies(Vec<WordId>),
-    /// The inner test does not hold.
+    /// The inner test is false.
     Not(Box<Test>),
-    /// All tests hold.
+    /// All tests are true.
     All(Vec<Test>),
-    /// At least one test holds.
+    /// At least one test is true.
     Any(Vec<Test>),
 }
 
@@ -122,7 +124,7 @@ impl Test {
         }
     }
 
-    /// Whether the test holds.
+    /// Whether the test is true.
     #[must_use]
     pub fn holds(&self, env: &Env<'_>) -> bool {
         match self {

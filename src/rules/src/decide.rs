@@ -1,5 +1,5 @@
-//! Turns a rulebook, facts and an instant into a decision. It is pure and synchronous, and equal input always gives the
-//! same bytes.
+//! Turns a rulebook, facts and an instant into a decision. A decision is pure and synchronous: equal input always gives
+//! the same bytes.
 //!
 //! The order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority scripts, recipients.
 //! Each row that took part adds a step to the trace.
@@ -46,7 +46,7 @@ pub(super) struct Deciding<'a> {
     budget: Budget,
 }
 
-/// A decision, with the data to count script faults.
+/// A decision, with the scripts that ran and failed, so that failures can be counted.
 #[derive(Debug)]
 pub struct CountedDecision {
     pub decision: Decision,
@@ -56,7 +56,7 @@ pub struct CountedDecision {
     pub faulted: Vec<ScriptVersion>,
 }
 
-/// The fault of a tool's script that failed or was left out.
+/// The error of a tool's script that failed or was left out.
 #[derive(Debug)]
 pub struct ToolFault {
     /// The reason and the position.
@@ -75,13 +75,13 @@ pub struct ToolAnswer {
 }
 
 impl Rulebook {
-    /// Decides. `at` is the instant of the facts, never the present.
+    /// Makes the decision. `at` is the instant of the facts, not the current time.
     #[must_use]
     pub fn decide(&self, extracted: &ExtractedFacts, at: DateTime<Utc>) -> Decision {
         self.decide_without(extracted, at, Skips::none()).decision
     }
 
-    /// Same as [`Self::decide`], with words that were already heard by this rulebook or by one that hears the same.
+    /// Same as [`Self::decide`], but reuses a listening result of this rulebook, or of a rulebook that hears the same.
     #[must_use]
     pub fn decide_listened(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, listened: &HeardCall) -> Decision {
         Deciding::of(self, extracted, at, listened.clone()).decided().decision
@@ -95,7 +95,7 @@ impl Rulebook {
         deciding.decided()
     }
 
-    /// The first assistant rule whose condition holds.
+    /// The first assistant rule with a true condition.
     #[must_use]
     pub fn assistant_rule(&self, extracted: &ExtractedFacts, at: DateTime<Utc>) -> Option<&AssistantRule> {
         let deciding = Deciding::new(self, extracted, at);
@@ -150,7 +150,8 @@ impl Rulebook {
         })
     }
 
-    /// The service's contacts, else the rule's, else those on call; of these, those on shift.
+    /// The recipients on shift among the service's contacts, else the rule's contacts, else the contacts with
+    /// `on_call`.
     fn notify(
         &self,
         service: Option<&Service>,
@@ -162,7 +163,8 @@ impl Rulebook {
         self.recipients_on_shift(own.or_else(rules).map(Vec::as_slice), at)
     }
 
-    /// The template of the rule. If a script changed the priority, the template of the first rule with the new one.
+    /// The template of the rule. If a script changed the priority, the template of the first rule with the new
+    /// priority.
     fn template_for(&self, priority: Priority, rule: Option<&PriorityRule>) -> Option<String> {
         match rule {
             Some(rule) if rule.priority == priority => rule.template.clone(),
@@ -263,7 +265,7 @@ impl<'a> Deciding<'a> {
         self.conclude(price, (priority, sla_seconds), rule, say)
     }
 
-    /// The first safety rule that holds.
+    /// The first safety rule with a true condition.
     fn danger(&self) -> Option<&'a PriorityRule> {
         let book = self.book;
         book.priorities.matching(&self.env).find(|rule| rule.safety)
@@ -334,7 +336,7 @@ impl<'a> Deciding<'a> {
         self.adjusted(base)
     }
 
-    /// The range after the adjustments that hold, in rank order.
+    /// The range after all matching adjustments, in rank order.
     fn adjusted(&mut self, mut price: Running) -> Option<Running> {
         let mut groups: HashSet<&str> = HashSet::new();
         let book = self.book;

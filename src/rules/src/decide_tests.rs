@@ -64,7 +64,7 @@ fn what_the_caller_takes_back_is_out_whatever_was_filled_in() {
         let service = book.decide(&extracted, at()).service;
         assert_eq!(service.as_deref(), Some("drain_unblocking_camera"), "{filled_in}");
     }
-    // The caller names no other service, so it stays.
+    // The caller names no other service, so the model's service stays.
     let extracted = ExtractedFacts {
         said: "Not right now, no wait, yes".to_owned(),
         ..asked("camera_inspection")

@@ -13,7 +13,7 @@ pub struct Decision {
     pub revision: i64,
     /// The matched service, if any.
     pub service: Option<String>,
-    /// Whether we do it; `None` if no service was found.
+    /// Whether the business offers the service; `None` if no service was found.
     pub offer: Option<Offer>,
     /// The matched service area, if any.
     pub area: Option<String>,
@@ -59,10 +59,10 @@ pub struct Price {
     pub from: Money,
     /// Highest price before tax, rounded.
     pub to: Money,
-    /// The unit in the caller's language, if the price is for one of an unknown number ("per metre").
+    /// The unit in the caller's language ("per metre"), if the quantity is unknown and the price is for one unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per: Option<String>,
-    /// The part that is added once for the whole job, besides the price of one unit, before tax.
+    /// The amount before tax that is added once for the whole job, in addition to the price of one unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub besides: Option<Money>,
     /// One line per tax.

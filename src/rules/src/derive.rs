@@ -1,4 +1,5 @@
-//! Facts that Ringbook derives from those of a message: the area, and facts from the clock.
+//! Derives facts that a message does not contain: the area from the postal code or the city, and other facts from the
+//! local time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ impl Areas {
 }
 
 impl Areas {
-    /// The length of the longest prefix of any area: more of a postal code does not matter.
+    /// The length of the longest prefix of any area; later characters of a postal code do not matter.
     #[must_use]
     pub const fn longest_prefix(&self) -> usize {
         self.longest

@@ -1,5 +1,5 @@
-//! Explains why a row did not take part: every row that a decision checked without effect, with the first term that
-//! failed.
+//! Explains why rows did not take part in a decision: lists every row without effect, with the first term of its
+//! condition that failed.
 
 use chrono::{DateTime, Utc};
 
@@ -131,7 +131,7 @@ impl Rulebook {
                 ),
                 None => String::new(),
             },
-            Test::Not(inner) => format!("what must not hold does: {}", self.term(inner)),
+            Test::Not(inner) => format!("must be false, but is true: {}", self.term(inner)),
             Test::Says(words) => self.not_heard(words, test, env),
             Test::Mentions(_) => format!("not heard: {}", self.term(test)),
             Test::Denies(_) => format!("not denied: {}", self.term(test)),
@@ -150,7 +150,7 @@ impl Rulebook {
         }
     }
 
-    /// Whether a word was not heard, or was heard in a way that does not count: the trace shows which.
+    /// Says whether a word was not heard, or was heard but does not count. The trace shows why it does not count.
     fn not_heard(&self, words: &[WordId], test: &Test, env: &Env<'_>) -> String {
         let heard = words.iter().find(|word| env.mentioned.binary_search(word).is_ok());
         match heard {
@@ -178,7 +178,7 @@ impl Rulebook {
         )
     }
 
-    /// A test in about the form in which its author wrote it.
+    /// A test as text, close to what its author wrote.
     fn term(&self, test: &Test) -> String {
         let name = |slot: &Slot| self.vocabulary.name(*slot);
         let list = |facts: &[Fact]| facts.iter().map(shown).collect::<Vec<_>>().join(", ");

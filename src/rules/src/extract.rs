@@ -1,6 +1,5 @@
-//! Extracts facts from a message: fact mappings are tried in order, and each value is read as the kind of its mapping.
-//! Odd data never stops a call: an unreadable value is skipped with a note, and the next pointer, the default or no
-//! value takes its place.
+//! Extracts facts from a message: each fact mapping tries its pointers in order, and reads the value as its kind.
+//! Unreadable data never stops a call: such a value is skipped with a note, and the next pointer is tried.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -106,7 +105,7 @@ impl Mappings {
                         note(notes, row, format!("{pointer} differs from the caller's words"));
                         return Some(heard);
                     }
-                    // Another output of that name may hold the value itself.
+                    // Another structured output with the same name may contain the value itself.
                     Err(_) if value.is_object() || value.is_array() => {}
                     Err(why) => note(notes, row, format!("{pointer} was not read: {why}")),
                 }
@@ -148,9 +147,9 @@ impl Mappings {
         self.reader.read(mapping.row().kind, mapping.choices.as_ref(), value)
     }
 
-    /// Reads facts given by name, as in a case; `given` are those that need no mapping. A fact is missing if its value
-    /// says that nothing is known, or if a specific kind (a length, a telephone number, …) cannot read it, as in a
-    /// message.
+    /// Reads facts by name, as in a case; `given` lists the facts that need no mapping. As in a message, a fact is
+    /// missing if its value says that nothing is known, or if a specific kind (a length, a telephone number, …) cannot
+    /// read the value.
     ///
     /// # Errors
     /// For each fact that is unknown or of the wrong type, its name and a sentence.
@@ -205,8 +204,8 @@ impl Mappings {
     }
 }
 
-/// Whether an unreadable value that a person wrote counts as missing and not as a fault: it says that nothing is known,
-/// or its kind is one whose values are often unreadable in messages too.
+/// Whether an unreadable value that a person wrote counts as missing and not as an error. That is so if the value says
+/// that nothing is known, or if its kind is often unreadable in messages too.
 fn may_be_missing(mapping: &FactMapping, value: &Value) -> bool {
     let own_kind = mapping.kind.base() != mapping.kind && !value.is_array() && !value.is_object();
     own_kind || value.as_str().is_some_and(kinds::is_no_value)

@@ -22,7 +22,7 @@ pub enum Fact {
 /// Facts by name.
 pub type Facts = BTreeMap<String, Fact>;
 
-/// The facts of a message, stored separately from derived facts, so that a later revision can derive them again.
+/// The facts of a message. They do not include derived facts, so that a later revision can derive its own.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExtractedFacts {
     /// Facts read through the rulebook's fact mappings.
@@ -35,7 +35,7 @@ pub struct ExtractedFacts {
     pub notes: Vec<Note>,
 }
 
-/// The reason why a fact was not read. It contains nothing from the message, since traces are stored longer than
+/// The reason why a fact was not read. A note contains nothing from the message, because traces are stored longer than
 /// callers' words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {

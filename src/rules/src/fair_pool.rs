@@ -1,7 +1,8 @@
-//! Threads that rulebooks share in turns. No rulebook gets all threads, and none waits behind another's queue.
+//! A thread pool that rulebooks share in turns. No rulebook gets all threads, and no rulebook waits behind the queue of
+//! another one.
 //!
-//! If too much work of a rulebook is queued, or it would wait too long, the caller gets [`Busy`]. Abandoned work is not
-//! started, and running work checks [`is_abandoned`] to stop early.
+//! If too much work of a rulebook is queued, or the work would wait too long, the caller gets [`Busy`]. Abandoned work
+//! is not started, and running work checks [`is_abandoned`] to stop early.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -14,7 +15,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-/// Deep expressions and deep calls need much stack, most of all in an unoptimised build.
+/// The stack size of a thread, in bytes. Deep expressions and deep calls need much stack, especially in an unoptimised
+/// build.
 const STACK: usize = 16 * 1024 * 1024;
 
 /// The reason why the threads cannot do the work now.
@@ -90,14 +92,14 @@ thread_local! {
     static ABANDONED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
-/// Whether the work on this thread was abandoned: its client disconnected, or got a response without it. Nobody reads
-/// the result, so the work may end in any way.
+/// Whether the work on this thread was abandoned: the client disconnected, or got a response without waiting for the
+/// work. Nobody reads the result then, so the work may stop at any point.
 #[must_use]
 pub fn is_abandoned() -> bool {
     ABANDONED.with_borrow(|flag| flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)))
 }
 
-/// Dropped with the caller's future.
+/// Marks the work as abandoned when the caller's future is dropped.
 struct WaitGuard(Arc<AtomicBool>);
 
 impl Drop for WaitGuard {
@@ -291,7 +293,7 @@ mod tests {
             let (pool, hold) = (pool.clone(), hold());
             held.push(tokio::spawn(async move { pool.run(greedy, hold).await }));
         }
-        // One of them runs, the others wait, and another rulebook's work goes past them.
+        // One of them runs, the others wait, and another rulebook's work overtakes them.
         assert_eq!(pool.run(modest, || 7).await, Ok(7));
         drop(end);
         for one in held {

@@ -1,4 +1,4 @@
-//! Faults in a rulebook's rows, each with its position.
+//! Validation errors in a rulebook's rows, each with its position.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// A fault in one row.
+/// A validation error in one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// The resource of the row.
@@ -43,7 +43,7 @@ impl std::fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// A fault within a string, before its row is known.
+/// A validation error within a string, before its row is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{text}")]
 pub struct TextFault {
@@ -58,7 +58,7 @@ pub struct TextFault {
 }
 
 impl TextFault {
-    /// Completes the fault with the row and the field.
+    /// Completes the error with the row and the field.
     #[must_use]
     pub fn at(self, resource: Resource, code: &str, column: &str) -> Fault {
         Fault {

@@ -1,10 +1,10 @@
 //! A rulebook as files: one TOML file per resource with a table per row, and each script's source in
 //! `scripts/CODE.rhai`.
 //!
-//! [`parse`] reads files into rows, or returns every fault with file, line and column. [`write`] does the reverse, in a
-//! stable order, so that a diff shows only edits. Comments exist only in the files: they are not read into rows.
-//! [`write_folder`] leaves unchanged parts of a folder as they are, including comments. [`Places`] finds the file
-//! position of a fault that compiling reported.
+//! [`parse`] reads files into rows, or returns every validation error with file, line and column. [`write`] does the
+//! reverse, in a stable order, so that a diff shows only edits. Comments exist only in the files: they are not read
+//! into rows. [`write_folder`] leaves unchanged parts of a folder as they are, including comments. [`Places`] finds the
+//! file position of an error that compiling reported.
 
 mod case_values;
 mod folder;
@@ -45,7 +45,7 @@ fn after_colon(number: Option<usize>) -> String {
 }
 
 impl FileFault {
-    /// A fault of a whole file.
+    /// An error that concerns a whole file.
     fn of_file(file: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             file: file.into(),

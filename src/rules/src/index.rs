@@ -1,8 +1,8 @@
 //! Selects the rules that are worth evaluating, so that the cost of a decision depends on the rules that could match.
-//! It may return rules that do not match, but never leaves out one that does.
+//! The selection may contain rules that do not match, but never lacks a rule that matches.
 //!
-//! A rule that requires `fact == literal`, `fact in [..]` or `says(..)` is indexed under its rarest such term; every
-//! other rule is always a candidate.
+//! A rule that requires `fact == literal`, `fact in [..]` or `says(..)` is indexed under the rarest of these terms.
+//! Every other rule is always a candidate.
 
 use std::collections::HashMap;
 

@@ -26,7 +26,7 @@ pub mod speech;
 /// Maximum length of a text fact, in characters.
 const MAX_TEXT: usize = 10_000;
 
-/// Why a value is not a fact, in a few words that contain nothing of the value.
+/// The reason why a value was refused, in a few words that contain no part of the value.
 pub type Refusal = &'static str;
 
 /// Reads values as facts, with the settings and areas of the rulebook.
@@ -289,7 +289,7 @@ pub fn is_no_value(text: &str) -> bool {
     NO_VALUES.contains(words.join(" ").as_str())
 }
 
-/// A string, number or boolean as text; `None` if nothing is left of it.
+/// A string, number or boolean as text; `None` if the text is empty.
 #[must_use]
 pub fn text(value: &Value) -> Option<String> {
     let text = match value {

@@ -1,7 +1,7 @@
 //! Detects the language of a caller: from the assistant's value, else from the caller's words.
 //!
-//! Short words that exist in only one language weigh most in phone speech. If they do not decide, a detector by letter
-//! sequences does, restricted to the rulebook's languages.
+//! In phone speech, short words that exist in only one language are the best evidence. If they do not decide, a
+//! detector based on letter sequences chooses one of the rulebook's languages.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

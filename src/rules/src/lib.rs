@@ -3,11 +3,11 @@
 //!
 //! In the order of a decision: [`rows`] and [`files`] hold the rules that people write. [`compile`] compiles them with
 //! [`check`], [`parse`], [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`]. [`extract`] with [`kinds`]
-//! and [`derive`] produces facts. [`decide`] decides with [`price`], [`spoken_summary`] and [`on_call`], and [`explain`] says why
-//! rows did not apply. [`shifts`] lists who is on call when. [`sms_body`] writes SMS messages, [`segments`] counts their
-//! parts and [`quiet_hours`] delays them. [`cases`] check the rules against expectations. [`pools`] has the threads for all
-//! of this. [`rows_json`] stores a revision outside the database, [`replay`] repeats stored decisions, and
-//! [`case_from_call`] turns one into a case.
+//! and [`derive`] produces facts. [`decide`] decides with [`price`], [`spoken_summary`] and [`on_call`], and
+//! [`explain`] says why rows did not apply. [`shifts`] lists who is on call when. [`sms_body`] writes SMS messages,
+//! [`segments`] counts their parts and [`quiet_hours`] delays them. [`cases`] check the rules against expectations.
+//! [`pools`] has the threads for all of this. [`rows_json`] stores a revision outside the database, [`replay`] repeats
+//! stored decisions, and [`case_from_call`] turns a stored call into a case.
 
 pub mod calendar;
 mod caller_words;

@@ -92,7 +92,7 @@ fn add_cue(place: usize, row: &Cue, lexicon: &mut LexiconBuilder, faults: &mut V
     }
 }
 
-/// A fault of one row.
+/// A validation error of one row.
 pub fn fault(resource: Resource, code: &str, column: String, problem: &'static str, text: String) -> Fault {
     Fault {
         resource,

@@ -37,7 +37,7 @@ impl Money {
         Decimal::new(self.0, 2)
     }
 
-    /// Converts a calculated decimal that is already whole cents; `None` if it is not, or is out of range.
+    /// Converts a calculated decimal; `None` if it is not a whole number of cents, or is out of range.
     #[must_use]
     pub fn from_decimal(value: Decimal) -> Option<Self> {
         let cents = value.checked_mul(Decimal::ONE_HUNDRED)?;

@@ -1,8 +1,9 @@
 //! Chooses the recipients by shift, and explains the choice in the trace.
 //!
-//! A contact's schedule is a calendar whose open hours are the on-call hours, or a week of a rotation, or both: then
-//! both must hold. A contact without a schedule is always on call. A shift override takes precedence over every
-//! schedule. If nobody is on shift, all candidates are notified: one recipient too many is better than none.
+//! A contact's schedule is a calendar (its open hours are the on-call hours), a week of a rotation, or both. With both,
+//! the contact is on shift only when both apply. A contact without a schedule is always on call. A shift override takes
+//! precedence over every schedule. If nobody is on shift, all candidates are notified: one recipient too many is better
+//! than none.
 //!
 //! All times are local wall-clock times, as in [`calendar`](super::calendar): a handover at 08:00 is at 08:00 in summer
 //! and in winter, and an hour that a clock change repeats occurs twice in the schedule.
@@ -97,15 +98,15 @@ impl Plans {
     }
 }
 
-/// The week of a rotation, from 1; before its beginning it is counted backwards.
+/// The week of a rotation, from 1. Before the beginning of the rotation, weeks are counted backwards.
 fn week(from: NaiveDateTime, local: NaiveDateTime, of: i64) -> i64 {
     let weeks = (local - from).num_seconds().div_euclid(WEEK_SECONDS);
     weeks.rem_euclid(of.max(1)) + 1
 }
 
 impl Rulebook {
-    /// Whether a contact is on shift: by the override that covers the instant, else by the schedule; always without
-    /// either.
+    /// Whether a contact is on shift. An override that covers the instant decides, else the schedule. A contact without
+    /// either is always on shift.
     #[must_use]
     pub fn is_on_shift(&self, contact: &Contact, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);
@@ -132,9 +133,9 @@ impl Rulebook {
         codes.iter().any(|code| self.is_on(code, local, &covering))
     }
 
-    /// Chooses from the contacts that a rule names, or from those with `on_call` if no rule names any. It returns those
-    /// on shift in the same order, each followed by their stand-ins; all candidates if nobody is on shift. Each contact
-    /// with a schedule or an override adds a step.
+    /// Chooses from the contacts that a rule names, or from the contacts with `on_call` if no rule names any. Returns
+    /// the contacts on shift in the same order, each followed by their stand-ins. If nobody is on shift, returns all
+    /// candidates. Each contact with a schedule or an override adds a step to the trace.
     pub(super) fn recipients_on_shift(&self, named: Option<&[String]>, at: DateTime<Utc>) -> (Vec<String>, Vec<Step>) {
         let local = derive::local(at, self.zone);
         let covering = self.overrides.at(local);
@@ -281,7 +282,7 @@ pub(crate) mod tests {
         ]);
         assert_eq!(told(&book, "2026-11-24T15:00:00Z"), ["lark"]);
         assert_eq!(told(&book, "2026-11-25T03:00:00Z"), ["owl"]);
-        // Nobody has this hour, so both are notified.
+        // Nobody is on shift in this hour, so both are notified.
         assert_eq!(told(&book, "2026-11-24T22:30:00Z"), ["owl", "lark"]);
         // The nights in which an hour is repeated or skipped.
         for at in [

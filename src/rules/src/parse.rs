@@ -1,4 +1,4 @@
-//! Parses conditions: Rhai parses the source, and this module compiles it to [`Test`]s. A fault has its line, its
+//! Parses conditions: Rhai parses the source, and this module compiles it to [`Test`]s. An error has its line, its
 //! character and the nearest valid name.
 
 use rhai::{AST, Dynamic, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt};
@@ -38,10 +38,10 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    /// Compiles one condition; `hidden` are facts that are not known yet when it is evaluated.
+    /// Compiles one condition; `hidden` lists facts that are not known yet when the condition is evaluated.
     ///
     /// # Errors
-    /// The first fault, with line and character.
+    /// The first error, with line and character.
     pub fn compile(&self, source: &str, hidden: &[Slot], words: &mut LexiconBuilder) -> Result<Test, TextFault> {
         if source.trim().is_empty() {
             return Ok(Test::Always(true));
@@ -303,7 +303,8 @@ impl Compiler<'_, '_> {
     }
 }
 
-/// Rhai turns `x in list` into `contains(list, x)`, which looks the same as that call in the source.
+/// Whether a call comes from `x in list`: Rhai turns this into `contains(list, x)`. A written call of `contains` looks
+/// the same.
 fn is_in(call: &FnCallExpr) -> bool {
     call.name == "contains" && call.args.len() == 2
 }

@@ -1,4 +1,4 @@
-//! Tests the meaning of conditions, and the faults of invalid ones.
+//! Tests the meaning of conditions, and the errors of invalid conditions.
 
 use rust_decimal::Decimal;
 
@@ -19,8 +19,8 @@ fn compiled(rows: &RowSet, source: &str) -> Result<(Test, Vocabulary, LexiconBui
     Ok((test, vocabulary.clone(), words))
 }
 
-/// Whether a condition holds for `area` south_shore, `metres` 12.5, `urgency` urgent, `evening` true and the words "it
-/// floods"; `city`, `weekend` and `call_seconds` are missing.
+/// Whether a condition is true for `area` south_shore, `metres` 12.5, `urgency` urgent, `evening` true and the words
+/// "it floods"; `city`, `weekend` and `call_seconds` are missing.
 fn holds(source: &str) -> bool {
     let (test, vocabulary, words) =
         compiled(&sample::rows(), source).unwrap_or_else(|fault| panic!("{source}: {fault}"));

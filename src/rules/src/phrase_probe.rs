@@ -1,7 +1,7 @@
 //! Tries phrases on transcripts before they are in a rulebook: which calls contain them, and whether they would count
 //! there.
 //!
-//! The rulebook's cues judge each mention as in a call; its other phrases do not matter.
+//! The rulebook's cues decide the sense of each mention, as in a call. The rulebook's own phrases are ignored.
 
 use super::hearing::{Ears, LexiconBuilder, WordId};
 use super::listening;
@@ -46,7 +46,7 @@ impl PhraseProbe {
     /// The first phrase that cannot be listened for.
     pub fn new(rows: &RowSet, phrases: &[String], language: &str) -> Result<Self, BadPhrase> {
         let mut lexicon = LexiconBuilder::default();
-        // Faults in the rulebook's own rows do not concern the phrases.
+        // Errors in the rulebook's own rows do not concern the phrases.
         let cues = listening::add(rows, &mut lexicon, &mut Vec::new());
         let concept = lexicon.concept(PROBE);
         let mut ids = Vec::with_capacity(phrases.len());

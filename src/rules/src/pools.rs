@@ -17,7 +17,7 @@ use super::rows::RowSet;
 /// Maximum time that a message waits for its scripts, queueing included; the rest of its two seconds is for the
 /// database.
 const SCRIPTS_PATIENCE: Duration = Duration::from_millis(1_200);
-/// The nice value of threads for editing, compared with those for messages.
+/// The nice value of threads for editing; threads for messages have the value 0.
 const FOR_PEOPLE: i32 = 10;
 
 /// The pools. Cloning is cheap.
@@ -101,7 +101,7 @@ impl Pools {
     /// Compiles a candidate on top of the current rulebook; unchanged scripts are shared.
     ///
     /// # Errors
-    /// Same as [`Pools::compile`]; the inner error has every fault of every row.
+    /// Same as [`Pools::compile`]; the inner error has every validation error of every row.
     pub async fn compile_rows(
         &self,
         rulebook_id: Uuid,
@@ -116,7 +116,7 @@ impl Pools {
     /// Compiles a published revision for which messages wait.
     ///
     /// # Errors
-    /// Same as [`Pools::compile`]; the inner error has every fault of every row.
+    /// Same as [`Pools::compile`]; the inner error has every validation error of every row.
     pub async fn load_rows(
         &self,
         rulebook_id: Uuid,

@@ -33,7 +33,7 @@ pub fn both(kind: AdjustmentKind, amount: Decimal, range: Range) -> Option<Range
     applied(kind, amount, range.0).zip(applied(kind, amount, range.1))
 }
 
-/// A price in calculation: of the whole job, or of one unit if the quantity is unknown.
+/// A price during its calculation: for the whole job, or for one unit if the quantity is unknown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Running {
     /// Both ends of the range.
@@ -54,9 +54,9 @@ enum Quantity {
 pub enum Effect {
     /// The range changed.
     Changed(Running),
-    /// It applies to the whole job, and is added once, besides the price of one unit.
+    /// The adjustment is for the whole job: its amount is added once, in addition to the price of one unit.
     Besides(Running),
-    /// It applies to the whole job and cannot be calculated, because only the price of one unit is known.
+    /// The adjustment is for the whole job and cannot be calculated, because only the price of one unit is known.
     LeftOut,
 }
 
@@ -79,7 +79,7 @@ impl Running {
         }
     }
 
-    /// The amount that is added once for the job, besides the price of one unit.
+    /// The amount that is added once for the job, in addition to the price of one unit.
     #[must_use]
     pub fn besides(self) -> Option<Decimal> {
         match self.quantity {

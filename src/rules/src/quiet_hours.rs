@@ -11,7 +11,7 @@ use super::derive;
 const LONGEST_GAP_MINUTES: i64 = 25 * 60;
 
 impl Rulebook {
-    /// The end of the quiet hours that contain an instant; `None` if none do.
+    /// The end of the quiet hours that contain an instant; `None` outside quiet hours.
     #[must_use]
     pub fn quiet_until(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let settings = self.settings();

@@ -16,8 +16,8 @@ use super::fault::escaped;
 use super::rows::Resource;
 use super::script::Skips;
 
-/// Number of retries if a script is dropped that was not dropped originally: the machine was busy, so this is no
-/// difference.
+/// Number of retries if the replay drops a script that the stored decision did not drop. The machine may just be busy,
+/// which is no difference between the decisions.
 const RETRIES: usize = 2;
 
 /// A difference between the repeated decision and the stored one.
@@ -207,7 +207,8 @@ mod tests {
         let failing = book("throw \"no\"");
         let stored = serde_json::to_value(failing.decide(&facts(), at)).unwrap();
         assert_eq!(stored["dropped_scripts"], json!(["late"]));
-        // The same script within its time, as on a less busy machine: it would change the price.
+        // The script as on a less busy machine, where it ends within its time: without the stored reason it would
+        // change the price.
         let working = book("quote.add(100, \"more\")");
         assert!(working.replay(&facts(), at, &stored).unwrap().is_same());
         let whole = serde_json::to_value(working.decide(&facts(), at)).unwrap();

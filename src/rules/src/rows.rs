@@ -125,9 +125,9 @@ resources! {
     FactMappings fact_mappings FactMapping "fact-mappings" "fact_mappings";
     /// Topics that callers express in many ways.
     Concepts concepts Concept "concepts" "concepts";
-    /// Words that change the sense of others.
+    /// Words that change the sense of the words around them.
     Cues cues Cue "cues" "cues";
-    /// Likelihoods that a call is about something, by its words.
+    /// Learnt estimates of how likely a call has a label, by its words.
     Classifiers classifiers Classifier "classifiers" "classifiers";
     /// Services that the business offers or refuses.
     Services services Service "services" "services";

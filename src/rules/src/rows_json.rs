@@ -1,5 +1,5 @@
-//! Converts the rows of a revision to one JSON object and back: the snapshot beside the spool for a start without the
-//! database.
+//! Converts the rows of a revision to one JSON object and back. The snapshot file beside the spool contains this
+//! object, for a start without the database.
 
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ impl Rulebook {
         }
     }
 
-    /// Whether another rulebook is known to hear the same in every text, so that one result can be used for both.
+    /// Whether another rulebook certainly hears the same in every text, so that both can use one result.
     #[must_use]
     pub fn hears_like(&self, other: &Self) -> bool {
         self.ears.are_same(&other.ears)

@@ -1,5 +1,5 @@
-//! Parses days by rule: the same date every year, a number of days from Easter, the first Monday of a month, the Monday
-//! before a date. A rule may have no day in some years, such as 29 February.
+//! Parses rules that name a day: the same date every year, a number of days from Easter, the first Monday of a month,
+//! the Monday before a date. A rule may have no day in some years, such as 29 February.
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
@@ -38,7 +38,7 @@ pub enum DayRule {
     Yearly(MonthDay),
     /// A number of days after Easter Sunday; negative is before.
     Easter(i64),
-    /// The first (0) to fifth (4) given weekday of a month, or the last (5).
+    /// A weekday of a month: its first (0) to fifth (4) occurrence, or its last (5).
     Nth(u8, Weekday, u32),
     /// The nearest given weekday before or after a date.
     Beside {

@@ -12,7 +12,7 @@ pub struct Day {
     pub date: NaiveDate,
     /// `monday` to `sunday`.
     pub weekday: &'static str,
-    /// The opening hours that begin on it; empty if closed.
+    /// The opening hours that begin on this day; empty if closed.
     pub open: Vec<String>,
     /// Whether it belongs to the weekend.
     pub weekend: bool,
@@ -20,7 +20,7 @@ pub struct Day {
     pub holiday: Option<String>,
     /// The name of the special day, if it is one.
     pub special: Option<String>,
-    /// Minutes by which the clock changes on it, positive is forward; `None` if it does not change.
+    /// Minutes by which the clock changes on this day, positive is forward; `None` if it does not change.
     pub clock_change: Option<i32>,
 }
 

@@ -1,5 +1,5 @@
-//! The holidays of a year: by date, by rule, and substitute days for holidays on a weekend. The years in which calls
-//! are expected are calculated in advance, because every decision asks for them.
+//! Finds the holidays of a year: by date, by rule, and as substitute days for holidays on a weekend. The holidays of
+//! the years in which calls are expected are calculated in advance, because every decision needs them.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use chrono::{Datelike, NaiveDate, Weekday};
 use super::day_rule::DayRule;
 use crate::rows::IfWeekend;
 
-/// The years that are calculated in advance.
+/// The years for which holidays are calculated in advance.
 const KNOWN: std::ops::RangeInclusive<i32> = 2015..=2060;
-/// Maximum distance in days of a substitute day from the weekend.
+/// Maximum distance of a substitute day from its holiday, in days.
 const FURTHEST: usize = 14;
 
 /// A holiday by rule.
@@ -75,7 +75,8 @@ impl Holidays {
                 days.entry(day).or_insert(place);
             }
         }
-        // In the order of the rows: of two holidays on one weekend, the first gets the first substitute day.
+        // The rules are tried in their order: of two holidays on one weekend, the first rule gets the first substitute
+        // day.
         let mut stand_ins: BTreeMap<NaiveDate, usize> = BTreeMap::new();
         for (place, rule) in self.rules.iter().enumerate() {
             for day in years.iter().filter_map(|year| rule.on.day_in(*year)) {
@@ -186,7 +187,8 @@ mod tests {
     fn two_holidays_of_one_weekend_have_two_days() {
         use IfWeekend::Next;
         let holidays = holidays(&[("12-25", Some(Next)), ("12-26", Some(Next)), ("01-01", Some(Next))]);
-        // Christmas 2027 is a Saturday; 2022 a Sunday, whose Monday is Boxing Day itself.
+        // In 2027, Christmas is a Saturday. In 2022, Christmas is a Sunday, and the Monday after it is Boxing Day
+        // itself.
         let of_2027 = of(&holidays, 2027);
         let of_2027: Vec<_> = of_2027
             .iter()
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_day_that_stands_in_may_lie_in_the_year_before() {
-        // New Year is a Saturday in 2028, within the known years, and a Sunday in 2062, beyond them.
+        // 1 January is a Saturday in 2028, which is a known year, and a Sunday in 2062, which is not.
         let holidays = holidays(&[("01-01", Some(IfWeekend::Previous))]);
         assert_eq!(days(&holidays, 2027), ["01-01", "12-31"]);
         assert_eq!(days(&holidays, 2061), ["01-01", "12-30"]);

@@ -6,7 +6,7 @@ pub(super) type Span = (u32, u32);
 
 const DAY: u32 = 24 * 60;
 
-/// The opening hours of a day, ascending. They belong to the day on which they begin.
+/// The opening hours that begin on one day, ascending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Hours(Vec<Span>);
 

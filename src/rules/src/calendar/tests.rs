@@ -60,7 +60,7 @@ fn working_days_skip_days_on_which_we_are_closed() {
     assert_eq!(calendar.days_later(friday, 2, false), "2026-12-27".parse().unwrap());
 }
 
-/// A calendar with more fields than [`calendar`]'s.
+/// A calendar with an evening from 18:00 to 22:00 and these fields.
 fn with(fields: &str) -> Result<Calendar, Vec<Fault>> {
     let row: rows::Calendar = toml::from_str(&format!(
         "code = \"main\"\nevening_from = \"18:00\"\nevening_until = \"22:00\"\n{fields}"
@@ -122,7 +122,11 @@ fn a_special_day_has_hours_of_its_own() {
     let hours = |date: &str| calendar.hours_text(date.parse().unwrap());
     assert_eq!(hours("2026-12-17"), ["08:00-17:00"]);
     assert_eq!(hours("2026-12-24"), ["08:00-12:00"]);
-    assert_eq!(hours("2027-12-24"), Vec::<String>::new(), "a date goes before a rule");
+    assert_eq!(
+        hours("2027-12-24"),
+        Vec::<String>::new(),
+        "a date takes precedence over a rule"
+    );
     assert_eq!(hours("2026-12-25"), ["10:00-12:00"]);
     assert_eq!(
         calendar.holiday("2026-12-25".parse().unwrap()),
@@ -189,17 +193,18 @@ fn the_clock_on_the_wall_decides_when_it_is_changed() {
     )
     .unwrap();
     let montreal = zone("America/Toronto");
-    // 8 March 2026: at 02:00 it is 03:00. The half hour from 02:00 never comes.
+    // 8 March 2026: the clock goes from 02:00 to 03:00. The half hour from 02:00 never occurs.
     let spring = ["06:59:59", "07:00:00", "07:59:59", "08:00:00"];
     let spring = spring.map(|at| facts(&calendar, montreal, &format!("2026-03-08T{at}Z")).0);
     assert_eq!(spring, [true, true, true, false]);
-    // 1 November 2026: at 02:00 it is 01:00 again. Both hours from 01:00 are open.
+    // 1 November 2026: the clock goes from 02:00 back to 01:00. Both hours from 01:00 are open.
     let autumn = [
         "04:59:59", "05:00:00", "05:59:59", "06:00:00", "07:29:59", "07:30:00", "08:00:00",
     ];
     let autumn = autumn.map(|at| facts(&calendar, montreal, &format!("2026-11-01T{at}Z")).0);
     assert_eq!(autumn, [false, true, true, true, true, false, true]);
-    // An offset with a quarter of an hour, and the southern hemisphere, where the clock changes in the other direction.
+    // Zones with an offset of a quarter of an hour, and zones of the southern hemisphere, where the clock goes forward
+    // in October.
     assert!(facts(&calendar, zone("Asia/Kathmandu"), "2026-06-06T19:15:00Z").0);
     assert!(!facts(&calendar, zone("Asia/Kathmandu"), "2026-06-06T19:14:59Z").0);
     assert!(facts(&calendar, zone("Pacific/Chatham"), "2026-04-04T11:15:00Z").0);
@@ -232,8 +237,8 @@ fn the_clock_on_the_wall_decides_when_it_is_changed() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// In every zone, over two centuries: the facts at an instant match the row at that local time, also minute by
-    /// minute around every clock change.
+    /// For random zones and instants of two centuries: the facts match the calendar row at that local time. The test
+    /// also checks instants around the next clock change.
     #[test]
     fn facts_follow_the_clock_on_the_wall(
         place in 0usize..chrono_tz::TZ_VARIANTS.len(),

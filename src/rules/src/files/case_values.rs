@@ -1,13 +1,13 @@
 //! The values of a case's facts and expectations in TOML, which has no null and no integers above 2^63.
 //!
-//! An expected absent value is written as the string `null`. The rest of a string that begins with a backslash is JSON,
-//! so that every value has a form: the string "null" itself is `'\"null"'`.
+//! If a case expects that a value is absent, the file has the string `null`. Any other value can be written as JSON in
+//! a string after a backslash: the string "null" itself is `'\"null"'`.
 
 use serde_json::Value;
 
 use crate::rows::{Resource, Row};
 
-/// The fields that hold any JSON.
+/// The fields with arbitrary JSON values.
 const FIELDS: [&str; 2] = ["facts", "expect"];
 
 /// The row with every value of a case in a form that TOML supports.
@@ -26,7 +26,7 @@ pub(super) fn for_toml<R: Row>(row: &R) -> R {
     changed(row, change).unwrap_or_else(|_| row.clone())
 }
 
-/// The row before [`for_toml`], or an error that names the string that is not valid JSON.
+/// Reverses [`for_toml`]. The error names the string that is not valid JSON.
 pub(super) fn from_toml<R: Row>(row: &R) -> Result<R, String> {
     changed(row, |value| {
         let Value::String(text) = value else { return Ok(()) };

@@ -11,7 +11,7 @@ use crate::rows::{Resource, RowSet, with_row};
 /// Reads a folder.
 ///
 /// # Errors
-/// Every fault found, including files that cannot be read.
+/// Every error found, including files that cannot be read.
 pub fn read_folder(folder: &Path) -> Result<RowSet, Vec<FileFault>> {
     parse(&read_texts(folder)?)
 }

@@ -255,7 +255,7 @@ impl Block<'_> {
     fn changed<R: Row>(&self, code: &str, value: &Spanned<DeValue<'_>>, before: Option<&R>, after: &R) -> String {
         let after = fields(after);
         let kept = before.and_then(|before| self.fields_changed(value, &fields(before), &after));
-        // Rewritten; the comment above the row stays.
+        // The row is rewritten; the comment above it stays.
         kept.unwrap_or_else(|| {
             let comment = self.lines.slice(self.rows.start..self.head);
             format!("{comment}{}", row_text(code, &after))

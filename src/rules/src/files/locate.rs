@@ -1,4 +1,4 @@
-//! Finds the position in the files of a fault that compiling or a case reported.
+//! Finds the position in the files of an error that compiling or a case reported.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use super::{FileFault, Files, SCRIPTS, file_name, script_name};
 use crate::fault::Fault;
 use crate::rows::Resource;
 
-/// The files, each parsed only once, however many faults are located in it.
+/// The files. Each is parsed only once, regardless of how many errors are located in it.
 pub struct Places<'a> {
     files: &'a Files,
     tables: HashMap<&'a str, DeTable<'a>>,
@@ -28,7 +28,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The fault with file, line and column; only the file's name if no file contains the row.
+    /// The error with file, line and column, or with only the file's name if no file contains the row.
     #[must_use]
     pub fn locate(&self, fault: &Fault) -> FileFault {
         let row = format!("{}, {}", fault.code, fault.column);

@@ -1,4 +1,4 @@
-//! Reads files into rows. Every fault has its line and column, the expected form, and the nearest existing name.
+//! Reads files into rows. Every error has its line and column, the expected form, and the nearest existing name.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::{EXTENSION, FileFault, Files, SCRIPTS, case_values, file_name, script
 use crate::rows::{Resource, Row, RowSet, StoredRow, with_row};
 use crate::vocabulary::{did_you_mean, hinted};
 
-/// Maximum number of rows per resource, and of reported faults: a folder may come from an untrusted source.
+/// Maximum number of rows per resource, and of reported errors: a folder may come from an untrusted source.
 const MAX_ROWS: usize = 10_000;
 const MAX_FAULTS: usize = 1_000;
 /// Maximum number of unknown files for which the nearest name is searched.
@@ -19,7 +19,7 @@ const MAX_HINTS: usize = 20;
 /// Parses the rows.
 ///
 /// # Errors
-/// Every fault found.
+/// Every error found.
 pub fn parse(files: &Files) -> Result<RowSet, Vec<FileFault>> {
     let (mut rows, mut faults) = (RowSet::default(), Vec::new());
     // Includes codes of faulty rows, so that their script files are not reported as unknown.
@@ -107,7 +107,7 @@ fn parse_resource<R: Row>(files: &Files, rows: &mut RowSet, faults: &mut Vec<Fil
     codes
 }
 
-/// Reads one row from its table, or returns the fault, with its position if known.
+/// Reads one row from its table, or returns the error, with its position if known.
 pub(super) fn row<R: Row>(
     code: &str,
     value: Spanned<DeValue<'_>>,
@@ -115,7 +115,7 @@ pub(super) fn row<R: Row>(
 ) -> Result<R, (Option<Range<usize>>, String)> {
     let whole = value.span();
     let DeValue::Table(mut fields) = value.into_inner() else {
-        let text = format!("expected a table `[{code}]` with the row's fields: a file holds one per row");
+        let text = format!("expected a table `[{code}]` with the row's fields: a file has one table per row");
         return Err((Some(whole), text));
     };
     // Fields that a table leaves out: the code, and the source of a script.
@@ -133,7 +133,7 @@ pub(super) fn row<R: Row>(
             };
             return Err((Some(key.span()), instead));
         }
-        // An empty span at the head: a fault there is about the whole row.
+        // An empty span at the head: an error there concerns the whole row.
         let nowhere = whole.start..whole.start;
         fields.insert(
             Spanned::new(nowhere.clone(), name.into()),

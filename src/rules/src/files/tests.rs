@@ -334,7 +334,8 @@ fn a_hostile_folder_is_refused_soon() {
     );
 }
 
-/// Parses a hundred thousand tables with as many faults: each file is parsed once, and the reported faults are limited.
+/// Parses a hundred thousand tables with one error each. Each file is parsed once, and the number of reported errors is
+/// limited.
 #[test]
 fn very_many_tables_are_told_soon() {
     let began = std::time::Instant::now();

@@ -19,11 +19,12 @@ pub const MAX_WEIGHTS: usize = 100_000;
 const MAX_WEIGHT: i64 = 20_000;
 /// Minimum number of words from the caller; concepts judge shorter calls better. "l'eau" counts as two words.
 const MIN_WORDS: usize = 8;
-/// With fewer words than these, a classifier never reports a likelihood below `UNSURE`.
+/// If the caller said fewer words than this, a classifier never reports a likelihood below `UNSURE`.
 const FEW_WORDS: usize = 12;
-/// The minimum likelihood in that case.
+/// The minimum likelihood of a call with fewer than `FEW_WORDS` words.
 const UNSURE: i64 = 40;
-/// From this likelihood on, the trace shows what a call sounds like; for priorities it always does.
+/// From this likelihood on, the trace shows that a call sounds like a service. For priorities the trace always shows
+/// the likelihood.
 const NOTABLE: i64 = 50;
 /// Maximum number of features that the trace names on each side.
 const MAX_REASONS: usize = 4;
@@ -80,15 +81,16 @@ pub struct Likelihood {
     /// The label that it has learnt.
     pub learns: String,
     pub percent: i64,
-    /// The features with the largest weights, as the trace names them; `None` if a call does not sound like a service.
+    /// The features with the largest weights, as the trace names them; `None` for a service that the call does not
+    /// sound like.
     pub reasons: Option<String>,
 }
 
-/// A fault in a row: the column, a code and a sentence.
+/// A validation error in a row: the column, a code and a sentence.
 pub type RowFault = (String, &'static str, String);
 
 impl Classifiers {
-    /// Compiles the rows; each fault goes to `fault`.
+    /// Compiles the rows, and calls `fault` for each validation error.
     pub fn new(rows: &RowSet, mut fault: impl FnMut(&str, RowFault)) -> Self {
         let mut by_feature: BTreeMap<u64, Vec<(u16, i32)>> = BTreeMap::new();
         let mut compiled = Vec::new();
@@ -238,7 +240,7 @@ fn weight(line: &str) -> Result<(u64, i32), String> {
         return Err(format!("a weight lies between -{MAX_WEIGHT} and {MAX_WEIGHT}"));
     }
     let hash =
-        parse(feature).ok_or("a feature is one word or two, after `> `, `yes: `, `no: ` or `FACT: ` if need be")?;
+        parse(feature).ok_or("a feature is one or two words, optionally after `> `, `yes: `, `no: ` or `FACT: `")?;
     Ok((hash, i32::try_from(weight).unwrap_or_default()))
 }
 

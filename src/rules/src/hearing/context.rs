@@ -102,7 +102,7 @@ impl<'a> GroupedHits<'a> {
         overlapping.map(|(_, concept)| *concept).collect()
     }
 
-    /// The word indexes at which a phrase may begin that overlaps these words.
+    /// The word indexes at which a phrase that overlaps these words may begin.
     fn reaching(&self, words: &Range<usize>) -> Range<usize> {
         words.start.saturating_sub(self.longest)..words.end
     }
@@ -167,7 +167,7 @@ fn in_force(found: &mut GroupedHits<'_>, cues: &[CueRule]) {
     found.cues = kept.map(|(_, hit)| hit.clone()).collect();
 }
 
-/// How many neighbours of a cue, in the order of the text, are checked for a longer one.
+/// How many neighbours of a cue, in the order of the text, are checked for a longer cue.
 const REACH: usize = 24;
 
 /// The sense of a mention, and the cue that decides it.
@@ -286,7 +286,7 @@ fn is_open(
         .take_while(|hit| hit.words.start < between.end)
         .filter_map(|hit| cues.get(hit.cue))
         .any(|cue| match cue.effect {
-            // "Over" later in the sentence applies whatever is in between.
+            // A cue for `over` that is later in the sentence applies regardless of the words in between.
             CueEffect::ClauseEnd => !(effect == CueEffect::Over && is_behind),
             CueEffect::Subject => effect == CueEffect::Denied,
             _ => false,

@@ -11,10 +11,10 @@ use super::lexicon::{Effort, Lexicon, WordId};
 use super::text::{Separator, Speaker, Text, Utterance};
 use crate::rows::{CueEffect, Trust};
 
-/// Maximum number of bytes that are listened to: of a longer text, the beginning and the end. An hour of talk has
-/// 60,000 bytes.
+/// Maximum number of bytes that are searched. Of a longer text, only the beginning and the end are searched. An hour of
+/// talk has 60,000 bytes.
 const MAX_LISTENED: usize = 600_000;
-/// How many bytes of the agent's last words are listened to: the question is at the end.
+/// Maximum number of bytes of an agent's turn that are searched, counted from its end: the question is there.
 const MAX_ASKED: usize = 400;
 /// Maximum number of mentions stored for the trace and for finding the service.
 const MAX_MENTIONS: usize = 4_096;
@@ -58,12 +58,12 @@ pub struct Mention {
     pub concepts: Vec<WordId>,
     /// Its sense.
     pub verdict: MentionSense,
-    /// Those of its concepts for which it is an exception.
+    /// The concepts of the phrase to which an exception applies here.
     pub excepted: Vec<WordId>,
     /// The words of the cue that decided the sense: "no", "last year".
     pub cue: Option<String>,
     pub source: Source,
-    /// Its sentence, as it was said.
+    /// The sentence of the mention, unchanged.
     pub sentence: String,
     /// The mention's own words.
     pub words: String,
@@ -125,13 +125,13 @@ pub struct HearingResult {
 #[expect(clippy::struct_excessive_bools, reason = "independent marks of one sentence")]
 struct AgentQuestion {
     asked: Vec<(WordId, Vec<WordId>, MentionSense)>,
-    /// Whether it asks for an end: "Has it stopped?"
+    /// Whether the question asks if something is over: "Has it stopped?"
     over: bool,
-    /// The concept that applies if the caller says no to that, or to "can you stop the water?".
+    /// The concept that applies if the caller answers no to such a question, or to "can you stop the water?".
     otherwise: Option<WordId>,
     /// Whether it asks about the caller's earlier words: "Is it happening now?"
     refers_back: bool,
-    /// "Anything else?": the answer no retracts nothing.
+    /// Whether the answer no retracts nothing: "Anything else?"
     besides: bool,
     /// Whether the caller has spoken since the question.
     is_answered: bool,
@@ -178,8 +178,7 @@ impl Ears {
         Self { lexicon, cues }
     }
 
-    /// Whether both are known to hear the same in every text. Ears that were compiled separately are not, even if they
-    /// do.
+    /// Whether both certainly hear the same in every text: true only if they share their compiled parts.
     #[must_use]
     pub fn are_same(&self, other: &Self) -> bool {
         self.lexicon.is_shared_with(&other.lexicon) && Arc::ptr_eq(&self.cues, &other.cues)
@@ -301,7 +300,7 @@ impl Ears {
     }
 
     /// Applies a short answer to the content of the question.
-    #[expect(clippy::too_many_arguments, reason = "one step of `hear`, on all that it holds")]
+    #[expect(clippy::too_many_arguments, reason = "one step of `hear`, which needs all its data")]
     fn answer(
         &self,
         text: &Text,
@@ -315,7 +314,7 @@ impl Ears {
         if !question.is_about_something() {
             return;
         }
-        // After the first answer, only a correction answers again.
+        // After the first answer, only a correction changes the answer.
         let corrects = || {
             found
                 .cues
@@ -442,7 +441,7 @@ impl Ears {
         answer
     }
 
-    /// Applies the statements of an utterance itself.
+    /// Applies the statements of one utterance.
     fn statements(
         &self,
         text: &Text,
@@ -544,7 +543,7 @@ impl Ears {
     }
 }
 
-/// Maximum length of a question such as "is that right?", in words.
+/// Maximum length, in words, of a question that refers to the sentence before it, such as "is that right?".
 const TAG_WORDS: usize = 6;
 
 /// The beginning and the end of a text longer than `MAX_LISTENED`.
@@ -621,7 +620,7 @@ impl Memory {
 }
 
 impl HearingResult {
-    /// Whether another mention of a phrase is stored: endless repetitions must not fill the list.
+    /// Whether to store another mention of a phrase: endless repetitions must not fill the list.
     fn keeps(&self, phrase: WordId, memory: &Memory) -> bool {
         self.mentions.len() < MAX_MENTIONS && memory.kept.get(&phrase).is_none_or(|kept| *kept < MAX_PER_PHRASE)
     }

@@ -11,9 +11,9 @@ use super::text::Speaker;
 use crate::facts::{Fact, Facts};
 use crate::rows::CueEffect;
 
-/// How many last words of a question are features of its answer.
+/// Number of words at the end of a question that become features of its answer.
 const QUESTION_WORDS: usize = 14;
-/// Within how many first words of an utterance its answer begins.
+/// An answer begins within this many words of the beginning of an utterance.
 const ANSWER_WITHIN: usize = 3;
 
 /// The source of a feature's words.
@@ -69,7 +69,7 @@ impl<'a> Feature<'a> {
     }
 }
 
-/// A partial hash. A word is hashed once for itself and for the pair that it begins.
+/// A partial hash: a word is hashed once, for itself and for the pair that begins with it.
 #[derive(Clone, Copy)]
 struct PlaceHash<'a>(WordSource<'a>, u64);
 
@@ -124,7 +124,7 @@ pub fn parse(written: &str) -> Option<u64> {
     words.next().is_none().then(|| feature.hash())
 }
 
-/// Calls `tell` with every feature of the text that was heard; it repeats some.
+/// Calls `tell` with every feature of the text that was heard. Some features occur several times.
 pub fn each_feature<'a>(
     heard: &'a HearingResult,
     facts: &'a Facts,

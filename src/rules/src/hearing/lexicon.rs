@@ -23,7 +23,7 @@ pub const MAX_PHRASES: usize = 10_000;
 const MAX_PER_WORD: usize = 200;
 /// Maximum length in bytes of a word that is compared by its stem.
 const MAX_STEMMED: usize = 200;
-/// Maximum number of tries of phrases in one text. An hour's call needs less than a tenth of it.
+/// Maximum number of tries of phrases in one text. A call of an hour needs less than a tenth of this limit.
 const MAX_TRIES: usize = 5_000_000;
 /// Maximum number of hits in one text.
 const MAX_HITS: usize = 200_000;
@@ -47,7 +47,7 @@ enum PhraseMeaning {
     Phrase { name: String, concepts: Vec<WordId> },
     /// A concept; it is only found through its phrases.
     Concept { code: String },
-    /// If it overlaps a mention of the concept, that mention is about something else.
+    /// An exception: a mention of the concept that overlaps it is about something else.
     Exception { concept: WordId, text: String },
     /// A cue, by its index in the list of cues.
     Cue { place: usize },
@@ -108,7 +108,7 @@ impl LexiconBuilder {
         id
     }
 
-    /// Adds a phrase of a concept, in a language by whose stems its words are compared.
+    /// Adds a phrase to a concept. Its words are compared by their stems in `language`.
     ///
     /// # Errors
     /// A sentence that says why it cannot be listened for.
@@ -133,7 +133,7 @@ impl LexiconBuilder {
         Ok(())
     }
 
-    /// Adds a phrase of the cue at this index in the list of cues.
+    /// Adds a phrase to the cue at this index in the list of cues.
     ///
     /// # Errors
     /// A sentence that says why it cannot be listened for.
@@ -203,7 +203,7 @@ struct CompiledPhrase {
     /// A trie over the letters of all patterns; its numbers index `patterns`.
     letters: Prefixes,
     patterns: Vec<Vec<(u32, Form)>>,
-    /// For each pattern, the phrases to try there.
+    /// For each pattern, the phrases to try at a word that matches it.
     anchors: Vec<Vec<Anchor>>,
     variants: Vec<Sought>,
 }
@@ -445,8 +445,8 @@ impl Lexicon {
         });
     }
 
-    /// The ids that every text with this phrase also contains, including the phrase and its concepts. It may leave some
-    /// out if a phrase can be said in several ways, but never includes a wrong one.
+    /// The ids that every text with this phrase also contains, including the phrase and its concepts. The result may
+    /// lack some ids if the phrase has several variants, but never contains a wrong one.
     #[must_use]
     pub fn implied(&self, id: WordId) -> Vec<WordId> {
         let Some((PhraseMeaning::Phrase { .. }, variants)) = self.0.entries.get(id as usize) else {
@@ -487,7 +487,7 @@ impl Lexicon {
     }
 }
 
-/// A text that contains only what the phrase requires; `None` if it has a gap or alternatives.
+/// A text that contains only what the phrase requires; `None` if the phrase has a gap or alternatives.
 fn example(variant: &Variant) -> Option<String> {
     let words = variant.iter().map(|element| match element.patterns.as_slice() {
         [pattern] if element.gap == 0 => match pattern.form {

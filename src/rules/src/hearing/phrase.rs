@@ -2,13 +2,13 @@
 //!
 //! | written | means |
 //! |---|---|
-//! | `drain` | this word, whole |
-//! | `flood*` | a word that begins so |
+//! | `drain` | exactly this word |
+//! | `flood*` | a word that begins with these letters |
 //! | `water ... basement` | in this order, with up to six other words between, in one sentence |
 //! | `water .. basement` | the same, with up to two other words between |
 //! | `toilet & overflow*` | in either order, with up to six other words between |
 //! | `basement\|cellar\|sous-sol` | one of these |
-//! | `=backing` | in a concept, where a word stands for its other forms too (`flood`, `flooding`), this form only |
+//! | `=backing` | only this form; in a concept, a word without `=` also matches its other forms (`flood`, `flooding`) |
 
 use super::stems::StemLanguage;
 use super::text::{LONG_WORD, Speaker, Text, squeezed};
@@ -23,7 +23,7 @@ pub const MAX_BYTES: usize = 200;
 pub const MAX_WORDS: usize = 12;
 /// Maximum number of gaps in a phrase, so that the search stays cheap.
 const MAX_GAPS: usize = 2;
-/// Maximum number of variants of a phrase: its alternatives, and its words split and joined.
+/// Maximum number of variants of a phrase, from its alternatives and from words that are split or joined.
 const MAX_VARIANTS: usize = 32;
 
 /// How a word of a text is compared with a word of a phrase.

@@ -1,4 +1,5 @@
-//! Phrases that are only known while a script runs: searched in the text already heard, and judged by its cues.
+//! Finds phrases that are known only while a script runs, in the text that was already heard. The cues of that text
+//! decide their sense.
 
 use super::context::{self, GroupedHits, MentionSense};
 use super::dialogue::HearingResult;

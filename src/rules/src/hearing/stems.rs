@@ -1,5 +1,5 @@
-//! Stems of words, which are slow to compute: each thread caches its latest ones. Callers share a few thousand words,
-//! so most lookups hit. A stem depends only on its word and language.
+//! Computes the stems of words. This is slow, so each thread caches its latest stems. Callers use the same few thousand
+//! words, so most lookups hit the cache. A stem depends only on its word and its language.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use rust_stemmers::{Algorithm, Stemmer};
 
 use super::fnv::extended;
 
-/// Cache size of a thread; a power of two. A stem replaces another whose word has the same slot.
+/// Number of stems in the cache of a thread; a power of two. A new stem replaces the one in its slot.
 const MAX_KNOWN: usize = 2_048;
 /// Longer words, in bytes, are rare and not cached.
 const MAX_WORD: usize = 32;

@@ -1,4 +1,4 @@
-//! Text as words and sentences, in the form in which words are compared.
+//! Splits text into sentences and words, and folds the words to the form in which they are compared.
 //!
 //! Accents, case, hyphens, underscores and the shape of apostrophes do not matter. A word is a run of letters and
 //! digits; punctuation separates words, ends clauses or ends sentences.
@@ -66,7 +66,7 @@ pub struct Text {
     utterances: Vec<Utterance>,
 }
 
-/// Maximum length of a quotation, in bytes: an endless sentence is not copied for each of its mentions.
+/// Maximum length of a quotation, in bytes, so that an endless sentence is not copied for each of its mentions.
 const MAX_QUOTE: usize = 1_000;
 /// Abbreviations whose full stop does not end a sentence.
 const ABBREVIATIONS: [&str; 15] = [
@@ -312,7 +312,7 @@ pub fn squeezed(word: &str) -> Option<String> {
     Some(once)
 }
 
-/// Minimum number of letters of a word whose double consonants do not matter.
+/// From this number of letters on, the double consonants of a word do not matter.
 pub const LONG_WORD: usize = 6;
 
 const fn is_consonant(letter: u8) -> bool {

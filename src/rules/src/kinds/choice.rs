@@ -1,12 +1,12 @@
 //! Maps texts to a closed set of values: `très complexe`, `not very complex`, `pas urgent`, `not_urgent`. A denied word
-//! names no value; a value's word that is itself a denial ("not urgent") matches every way to say it.
+//! names no value. If the word of a value is itself a denial ("not urgent"), every form of that denial matches.
 
 use std::collections::BTreeMap;
 
 use super::number::{Plain, Token};
 use crate::rows::{FactKind, FactMapping};
 
-/// Words that deny the words behind them.
+/// Words that deny the words after them.
 const DENIALS: &[&str] = &[
     "not",
     "no",
@@ -80,7 +80,7 @@ const BETWEEN: &[&str] = &[
     "etre",
     "be",
 ];
-/// Degrees that mean the same: a word with one of them matches any other.
+/// Degrees with the same meaning: each of them matches all others.
 const DEGREES: &[&str] = &[
     "very",
     "really",
@@ -193,7 +193,7 @@ fn longest(phrases: &[(usize, Phrase)], pieces: &[ChoiceToken]) -> Option<usize>
     }
     let inside = |one: &(usize, usize, bool, usize, &Phrase)| {
         found.iter().any(|other| {
-            // "urgent" within "not urgent" is the same words with their denial.
+            // A denied phrase covers no other: "urgent" within "not urgent" is the same word with its denial.
             let wider = other.0 <= one.0 && one.1 <= other.1 && other.1 - other.0 > one.1 - one.0;
             wider && !other.4.is_denied && !one.4.is_denied
         })

@@ -1,5 +1,5 @@
 //! Reads lengths in metres: `12 m`, `40 feet`, `quarante pieds`, `10'6"`, `3/4"`, `1 m 50`. It never guesses, because
-//! prices depend on lengths: an unknown unit, or two different lengths, gives none.
+//! prices depend on lengths: with an unknown unit, or two different lengths, there is no result.
 
 use rust_decimal::Decimal;
 
@@ -120,7 +120,7 @@ pub fn in_field(text: &str) -> Result<Length, &'static str> {
         let (length, end) = measure?;
         let negative = at > 0 && tokens[at - 1] == Token::Mark('-') && last_end != Some(at - 1);
         if negative || length.metres <= Decimal::ZERO {
-            return Err("a length is more than nothing");
+            return Err("a length must be more than zero");
         }
         match found {
             Some(known) if !alike(known.metres, length.metres) => return Err("there are several lengths in it"),
@@ -273,7 +273,7 @@ fn rest(tokens: &[Token<'_>], factor: Decimal, at: usize) -> Option<(Decimal, us
     if written(smaller) || (doubled && smaller == INCH) {
         return Some((number.checked_mul(smaller)?, next + 1 + usize::from(doubled)));
     }
-    // "10'6", "1 m 50": no unit of its own, and no other word that it could count.
+    // "10'6", "1 m 50": the second number has no unit, and no word follows that it could count.
     let alone = !joined
         && !matches!(
             tokens.get(next),
@@ -348,7 +348,8 @@ pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
     last.filter(|length| length.metres >= Decimal::new(5, 1))
 }
 
-/// Whether a length may be that of the job: not as small as a pipe's diameter, not denied, not another measure.
+/// Whether a length may be the length of the job: it is larger than a pipe's diameter, not denied, and no other
+/// measure.
 fn counts(tokens: &[Token<'_>], at: usize, end: usize, length: &Length) -> bool {
     let before = at.checked_sub(1).and_then(|at| tokens.get(at));
     let before_of = at.checked_sub(2).and_then(|at| tokens.get(at));

@@ -63,7 +63,7 @@ impl Plain {
         said_numbers(&self.words())
     }
 
-    /// Same as [`Plain::tokens`], with number words left as words: names contain some ("Deux-Montagnes").
+    /// Same as [`Plain::tokens`], but leaves number words as words, because names contain some ("Deux-Montagnes").
     #[must_use]
     pub fn words(&self) -> Vec<Token<'_>> {
         written_numbers(&self.0)

@@ -37,7 +37,7 @@ pub fn phone(text: &str, region: Option<Id>) -> Result<String, &'static str> {
         around.as_str(),
         "" | "tel" | "phone" | "cell" | "mobile" | "number" | "numero" | "numéro" | "le" | "au"
     ) {
-        return Err("it holds more than a telephone number");
+        return Err("it contains more than a telephone number");
     }
     let start = written
         .find(|c: char| c.is_ascii_digit() || c == '+' || c == '(')
@@ -92,7 +92,8 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     Err(NONE)
 }
 
-/// A ten-digit number in North America, whose area code may be newer than the tables.
+/// Whether a number has the ten digits of a North American number. Its area code may be newer than the library's
+/// tables.
 fn is_possible_nanp(number: &phonenumber::PhoneNumber) -> bool {
     let national = number.national().value();
     let (area, exchange) = (national / 10_000_000, national / 10_000 % 1_000);

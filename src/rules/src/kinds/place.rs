@@ -102,7 +102,7 @@ fn in_full(word: &str) -> &str {
 /// The cities of the service areas, by key.
 #[derive(Debug, Clone, Default)]
 pub struct Cities {
-    /// The keys; their numbers are indexes of the names.
+    /// The keys; their numbers are indexes into `names`.
     keys: Prefixes,
     names: Vec<String>,
     /// Maximum number of words in a name.
@@ -502,7 +502,7 @@ fn is_canadian(code: &str) -> bool {
 #[must_use]
 pub fn last_canadian(text: &str) -> Option<String> {
     let mut last = None;
-    // The latest letters and digits that could be part of one, each with whether it begins a word.
+    // The latest letters and digits that could be part of a code, each with whether it begins a word.
     let mut run: Vec<(char, bool)> = Vec::new();
     let mut in_word = false;
     for c in text.chars().chain(std::iter::once(' ')) {
