@@ -207,8 +207,7 @@ mod tests {
         let failing = book("throw \"no\"");
         let stored = serde_json::to_value(failing.decide(&facts(), at)).unwrap();
         assert_eq!(stored["dropped_scripts"], json!(["late"]));
-        // The script as on a less busy machine, where it ends within its time: without the stored reason it would
-        // change the price.
+        // On a less busy machine the script works and would change the price; the replay leaves it out again.
         let working = book("quote.add(100, \"more\")");
         assert!(working.replay(&facts(), at, &stored).unwrap().is_same());
         let whole = serde_json::to_value(working.decide(&facts(), at)).unwrap();

@@ -45,7 +45,7 @@ pub fn sentence(language: &str, key: &str, parts: &[(&str, SentenceValue<'_>)]) 
             SentenceValue::Number(number) => args.set(*name, FluentValue::from(*number)),
         }
     }
-    // A fault in a file makes a test fail.
+    // An error in a file makes a test fail.
     let text = bundle.map(|bundle| {
         bundle
             .format_pattern(pattern, Some(&args), &mut Vec::new())

@@ -1,10 +1,11 @@
 //! Finds the service of a call: from filled-in facts, else from the caller's request. The trace shows why.
 //!
 //! Evidence, best first: the service's code or name in `service_text`; a keyword in `service_text`; keywords in the
-//! caller's words and in the other facts that are listened to. Only requests count among these, and a denied mention
-//! never does. Weak keywords are used only if there is nothing else. So is a mention that only describes a place, last
-//! year's job or the neighbour's. A service that the caller retracts for another one is excluded, even if a model
-//! filled it in. An offered service takes precedence over a refused one. Among equals the lowest rank wins.
+//! caller's words and in the other facts that are listened to. Of these keywords, only requested ones count, and a
+//! denied one never counts. Some evidence is used only if there is nothing else: weak keywords, and mentions that only
+//! describe a place, last year's job or the neighbour's job. A service that the caller retracts for another one is
+//! excluded, even if a model filled it in. An offered service takes precedence over a refused one. Among equals the
+//! lowest rank wins.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub const SERVICE_TEXT: &str = "service_text";
 /// The label for calls that are about none of the services.
 pub const NO_SERVICE: &str = "no_service";
 
-/// From this likelihood on, a call sounds like a service, or like none.
+/// From this likelihood on, a call sounds like a service, or like no service.
 const SOUNDS_LIKE: i64 = 60;
 /// Below this likelihood a call does not sound like a service.
 const SOUNDS_UNLIKE: i64 = 50;
@@ -204,7 +205,7 @@ impl Services {
         })
     }
 
-    /// The service, by index, of which a mention is a keyword.
+    /// The index of the service that has the mention as a keyword.
     fn place(&self, mention: &Mention) -> Option<usize> {
         find_in(&self.by_word, mention).or_else(|| find_in(&self.by_weak_word, mention))
     }
@@ -239,7 +240,7 @@ fn find_in(services: &HashMap<WordId, usize>, mention: &Mention) -> Option<usize
     ids.filter_map(|id| services.get(id)).min().copied()
 }
 
-/// The strength of a mention as evidence; `None` if it is none.
+/// The strength of a mention as evidence; `None` if the mention does not count.
 fn weight(mention: &Mention, heard: &HearingResult, since: usize) -> Option<Weight> {
     if heard.denied.binary_search(&mention.phrase).is_ok() {
         return None;

@@ -1,7 +1,8 @@
-//! Lists who is on shift when in a span of time, and the gaps. It uses the same rules as a decision.
+//! Lists the shifts within a span of time, and the gaps in which nobody is on shift. The list follows the same rules as
+//! a decision.
 //!
 //! A shift begins and ends only when a calendar opens or closes, a rotation is handed over, an override begins or ends,
-//! or the clock changes. Between two such instants nothing changes, so each is evaluated once.
+//! or the clock changes. Between two such instants nothing changes, so each instant is evaluated once.
 
 mod boundaries;
 mod gaps;
@@ -77,7 +78,7 @@ pub struct Roster {
     pub gaps: Vec<Gap>,
 }
 
-/// A reason, and the override that causes it.
+/// The reason why somebody is on shift, and the code of the override if one is the reason.
 type Reason<'a> = (Source, Option<&'a str>);
 
 impl Rulebook {
@@ -165,8 +166,8 @@ pub struct OnShift<'a> {
     pub ends_at: DateTime<Utc>,
 }
 
-/// Who is on shift at an instant, and the shifts that begin next: those of other contacts, at the first instant at
-/// which one begins.
+/// Who is on shift at an instant, and the shifts that begin next. A shift that directly continues a current one does
+/// not count. Several shifts are returned if they begin at the same instant.
 #[must_use]
 pub fn now_and_next(roster: &Roster, now: DateTime<Utc>) -> (Vec<OnShift<'_>>, Vec<&Shift>) {
     let running = roster

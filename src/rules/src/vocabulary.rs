@@ -1,5 +1,5 @@
-//! The facts that a rulebook's conditions may name, with their types. Each has a slot number, so that evaluating a
-//! condition looks up nothing by name.
+//! The facts that a rulebook's conditions may name, with their types. Each fact has a slot number, so conditions are
+//! evaluated without lookups by name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -43,7 +43,7 @@ pub const GIVEN: &[(&str, FactKind)] = &[("caller", FactKind::Text), ("call_seco
 pub fn about(name: &str) -> &'static str {
     match name {
         "service" => "The code of the service that the caller wants.",
-        "offer" => "Whether that service is done: \"offered\", \"refused\" or \"assessment\".",
+        "offer" => "Whether that service is offered: \"offered\", \"refused\" or \"assessment\".",
         "area" => "The code of the service area, by postal code or city.",
         "language" => "The caller's language, one of the rulebook's.",
         "hour" => "The hour of the day in the rulebook's time zone, 0 to 23.",
@@ -53,9 +53,9 @@ pub fn about(name: &str) -> &'static str {
         "holiday" => "Whether it is a holiday by the rulebook's calendar.",
         "after_hours" => "Whether the business is closed by the rulebook's calendar.",
         "open" => "Whether the business is open by the rulebook's calendar.",
-        "price_from" => "The lowest price before tax; known only once the price is.",
-        "price_to" => "The highest price before tax; known only once the price is.",
-        "caller" => "The number that calls.",
+        "price_from" => "The lowest price before tax; known only after the price is calculated.",
+        "price_to" => "The highest price before tax; known only after the price is calculated.",
+        "caller" => "The caller's telephone number.",
         "call_seconds" => "How long the call lasted.",
         _ => "",
     }
@@ -66,11 +66,14 @@ pub const CONDITIONS: &[(&str, &str)] = &[
     ("urgent", "A fact that is true or false, by itself."),
     (
         "city == \"Montréal\"",
-        "Is the same, whatever its accents and case; `!=` is not.",
+        "Equal, regardless of accents and case; `!=`: not equal.",
     ),
     ("metres >= 12.5", "Numbers and instants in order: `<`, `<=`, `>`, `>=`."),
     ("area in [\"laval\", \"montreal\"]", "Is one of these."),
-    ("a && b", "Both hold; `a || b`: one or both, `!a`: not."),
+    (
+        "a && b",
+        "Both are true; `a || b`: at least one is true; `!a`: `a` is false.",
+    ),
     (
         "says(\"flood*\")",
         "True now, at the caller's place: not denied, past, supposed or somebody else's. Accents and case do not matter.",
@@ -80,7 +83,7 @@ pub const CONDITIONS: &[(&str, &str)] = &[
         "A concept, or a phrase with a gap and alternatives.",
     ),
     ("mentions(\"flood*\")", "The words occur, in whatever sense."),
-    ("denies(\"#flood\")", "The caller says that it is not so, or is over."),
+    ("denies(\"#flood\")", "The caller says that it is not true, or is over."),
 ];
 
 /// Names that a mapping may have although they are derived too: the mapped value is then only a hint.

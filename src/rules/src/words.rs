@@ -1,5 +1,5 @@
-//! Words in the form in which they are compared: folded, whole, or as a prefix. For the words of mapped values and
-//! names; [`super::hearing`] handles the caller's words.
+//! Compares words of mapped values and names: folded, as whole words or as prefixes. [`super::hearing`] handles the
+//! caller's words.
 //!
 //! A word matches whole words only; a trailing `*` makes it a prefix. Accents, case and the shape of apostrophes do not
 //! matter, and any white space or hyphen may separate the words of a phrase.
@@ -44,7 +44,7 @@ fn push_space(folded: &mut String) {
     }
 }
 
-/// The form in which a word is compared: folded, and whether it is a prefix. `None` if nothing is left of it.
+/// The form in which a word is compared: folded, and whether it is a prefix. `None` if the folded word is empty.
 fn pattern(word: &str) -> Option<(String, bool)> {
     let folded = fold(word);
     let (text, prefix) = match folded.strip_suffix('*') {
@@ -61,7 +61,7 @@ pub fn is_sound(word: &str) -> bool {
     pattern(word).is_some()
 }
 
-/// Whether a folded text contains a word; for words that are only known while a script runs.
+/// Whether a folded text contains a word.
 #[must_use]
 pub fn heard(folded: &str, word: &str) -> bool {
     pattern(word).is_some_and(|(text, prefix)| {

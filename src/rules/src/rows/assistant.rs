@@ -84,7 +84,7 @@ pub enum ToolKind {
     Script,
 }
 
-/// Responds to an assistant request; the first rule by rank whose condition holds applies.
+/// Responds to an assistant request; the first rule by rank with a true condition applies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct AssistantRule {
@@ -104,7 +104,7 @@ pub struct AssistantRule {
     /// Code of the contact to transfer to, for `transfer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// Said to the caller before a transfer or as the refusal, in each language.
+    /// Spoken before a transfer or as the refusal, in each language.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub message: Labels,

@@ -15,9 +15,9 @@ pub struct FactMapping {
     /// JSON pointers into the message, tried in order. `/arguments/…` reads a tool's arguments, `/said` the caller's
     /// words (always last, and only for `length`, `city` and `postal_code`).
     pub pointers: Vec<String>,
-    /// The type as which the value is read.
+    /// The type of the value.
     pub kind: FactKind,
-    /// The value, as a string, if no pointer finds one; without it the fact is missing.
+    /// Value, as a string, if no pointer finds one; if omitted, the fact is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_value: Option<String>,
     /// Words that map a text to one of a few values: `{"complex": ["complexe", "difficult"]}`.
@@ -128,7 +128,7 @@ pub struct HolidayRule {
     pub on: String,
     /// Its name.
     pub name: String,
-    /// Which other day is also a holiday if it falls on a weekend; if omitted, none.
+    /// The other day that is a holiday too if this one is on a weekend; if omitted, none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_weekend: Option<IfWeekend>,
 }
@@ -142,7 +142,7 @@ pub enum IfWeekend {
     Next,
     /// The last day before the weekend.
     Previous,
-    /// The nearer of both; the one before if they are equally near.
+    /// The nearer of both; if equally near, the day before.
     Nearest,
     /// The Monday after a Sunday; nothing for a Saturday.
     SundayToMonday,

@@ -36,8 +36,8 @@ pub struct Cue {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub after: i64,
-    /// Code of the concept that is meant if the agent asks this and the caller says no ("has it stopped?"); for `over`
-    /// and `nothing`.
+    /// For `over` and `nothing`: code of the concept that is true if the caller answers no to this question ("has it
+    /// stopped?").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<String>,
     /// The phrases.
@@ -58,9 +58,8 @@ pub struct Classifier {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub bias: i64,
-    /// The weight of each feature, in thousandths of log-odds: `coming up = 812`. A feature is one or two words of the
-    /// caller; of the agent after `> `; of a question answered yes or no after `yes: ` or `no: `; of a fact after its
-    /// name.
+    /// The weight of each feature, in thousandths of log-odds: `coming up = 812`. A feature is one or two words.
+    /// Prefixes: none (caller), `> ` (agent), `yes: ` or `no: ` (question with this answer), `NAME: ` (fact).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub weights: Vec<String>,
@@ -110,7 +109,7 @@ pub enum CueEffect {
     Own,
     /// It only says where something is located: "next to the pool".
     Place,
-    /// The words have another meaning if they overlap this ("flood insurance") or are governed by it ("street named").
+    /// Another meaning of words that overlap the cue ("flood insurance") or that it governs ("street named").
     OtherSense,
     /// It was true and is over: "all fixed".
     Over,
@@ -122,7 +121,7 @@ pub enum CueEffect {
     No,
     /// Words before an answer that do not matter: "well", "euh".
     Filler,
-    /// In the agent's questions: a no retracts nothing: "anything else".
+    /// In the agent's questions, a no retracts nothing: "anything else".
     Besides,
 }
 

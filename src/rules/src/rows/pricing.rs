@@ -41,8 +41,8 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub unknown_service: Labels,
-    /// When week 1 of the on-call rotation began, in local time, for example `2026-11-23T08:00`. The contacts'
-    /// `rotation_week` counts from it; its weekday and time are those of every handover.
+    /// When week 1 of the on-call rotation began, in local time, for example `2026-11-23T08:00`. `rotation_week` counts
+    /// from it; every handover has its weekday and time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_from: Option<String>,
     /// From this time of day, for example `21:00`, SMS messages about a P3 or P4 are delayed; P1 and P2 never are.
@@ -51,10 +51,10 @@ pub struct Settings {
     /// The time of day at which delayed messages are sent, for example `07:00`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_until: Option<String>,
-    /// Maximum SMS messages per day; 1,000 if omitted. Others become dead letters, but a P1 is always sent.
+    /// Maximum SMS messages per day; 1,000 if omitted. Messages beyond it become dead letters; a P1 is always sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_sms_cap: Option<i64>,
-    /// Seconds until an unaccepted P1 goes to the next contact, then to all; 0 is never. 300 if omitted.
+    /// Seconds until an unaccepted P1 is sent to the next contact, then to all; 0: never; 300 if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
     /// Facts that are listened to besides the caller's words, each with its trust; `problem` as `model` if omitted.
@@ -167,7 +167,7 @@ pub struct Area {
     pub cities: Vec<String>,
 }
 
-/// Changes a price if its condition holds; applied in order of rank, to both ends of the range.
+/// Changes both ends of a price if its condition is true; applied in order of rank.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Adjustment {

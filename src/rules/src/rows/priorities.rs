@@ -39,7 +39,7 @@ impl Priority {
     }
 }
 
-/// Sets the priority of a call; the first rule by rank whose condition holds applies.
+/// Sets the priority of a call; the first rule by rank with a true condition applies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct PriorityRule {
@@ -55,7 +55,7 @@ pub struct PriorityRule {
     pub condition: String,
     /// The resulting priority.
     pub priority: Priority,
-    /// Whether it is about danger: it is checked first, and nothing is quoted before `say` is said.
+    /// Whether it is about danger: it is checked first, and the caller hears `say` instead of a price.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[oai(default)]
     pub safety: bool,
@@ -77,8 +77,8 @@ pub struct PriorityRule {
     /// only within the same call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cool_down_s: Option<i64>,
-    /// For a P1: seconds until it goes to the next contact if nobody accepts it; 0 is never. As in the settings if
-    /// omitted.
+    /// For a P1: seconds until it is sent to the next contact if nobody accepts it; 0: never. If omitted, as in the
+    /// settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
 }

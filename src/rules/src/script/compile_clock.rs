@@ -1,6 +1,6 @@
-//! Limits the time of compiling: the parser checks it between tokens, so that it stops in time for any source. The CPU
-//! time of the thread counts, not wall-clock time: a source that compiles on an idle machine also compiles on a busy
-//! one.
+//! Limits the time of compiling: the parser checks the clock between tokens, so compiling stops in time for any source.
+//! Only the CPU time of the thread counts, not wall-clock time: a source that compiles on an idle machine also compiles
+//! on a busy one.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) struct TimedResult<T> {
     pub done: T,
     /// The CPU time that it used.
     pub took: Duration,
-    /// Whether it was stopped early, or ended too late.
+    /// Whether the work was stopped early, or ended too late.
     pub is_over: bool,
 }
 

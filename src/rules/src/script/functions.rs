@@ -1,5 +1,5 @@
-//! All functions that a script may call: the one list for registration, checks and documentation. A script can call no
-//! other function; from the engine itself it has only the operators. The example of each function runs as a test.
+//! Lists all functions that a script may call. Registration, checks and documentation use this list. A script can call
+//! no other function; the engine itself provides only operators. A test runs the example of each function.
 
 use std::cmp::Ordering;
 
@@ -71,7 +71,7 @@ functions! {
         r#"quote.add(25.50, "weekend");"#,
         |engine| { engine.register_fn("add", |_: &mut Quote, amount: Dynamic, label: &str| host::change(AdjustmentKind::Add, &amount, label)); };
     Method("quote") percent / 2 "quote.percent(rate, label)", Price,
-        "Adds so many percent of the price so far.",
+        "Adds this percentage of the price so far.",
         r#"quote.percent(-10, "spring promotion");"#,
         |engine| { engine.register_fn("percent", |_: &mut Quote, rate: Dynamic, label: &str| host::change(AdjustmentKind::Percent, &rate, label)); };
     Method("quote") multiply / 2 "quote.multiply(factor, label)", Price,
@@ -79,15 +79,15 @@ functions! {
         r#"quote.multiply(1.3, "after hours");"#,
         |engine| { engine.register_fn("multiply", |_: &mut Quote, factor: Dynamic, label: &str| host::change(AdjustmentKind::Multiply, &factor, label)); };
     Method("quote") floor / 2 "quote.floor(amount, label)", Price,
-        "Makes both ends at least the amount.",
+        "Raises both ends to at least the amount.",
         r#"quote.floor(150, "smallest job");"#,
         |engine| { engine.register_fn("floor", |_: &mut Quote, amount: Dynamic, label: &str| host::change(AdjustmentKind::Floor, &amount, label)); };
     Method("quote") cap / 2 "quote.cap(amount, label)", Price,
-        "Makes both ends at most the amount.",
+        "Lowers both ends to at most the amount.",
         r#"quote.cap(2000, "largest job");"#,
         |engine| { engine.register_fn("cap", |_: &mut Quote, amount: Dynamic, label: &str| host::change(AdjustmentKind::Cap, &amount, label)); };
     Method("quote") set / 2 "quote.set(amount, label)", Price,
-        "Makes both ends the amount, whatever they were.",
+        "Sets both ends to the amount.",
         r#"quote.set(99, "inspection");"#,
         |engine| { engine.register_fn("set", |_: &mut Quote, amount: Dynamic, label: &str| host::change(AdjustmentKind::Set, &amount, label)); };
     Property("priority") level / 0 "priority.level", Priority,
@@ -107,7 +107,7 @@ functions! {
         r#"result.set([1, "two", 3.5]);"#,
         |engine| { engine.register_fn("set", |_: &mut ResultHandle, value: Dynamic| host::set_result(&value)); };
     Method("result") say / 1 "result.say(text)", Tool,
-        "A sentence for the caller, at most 8 of at most 500 characters.",
+        "Adds a sentence for the caller: at most 8 sentences of at most 500 characters.",
         r#"result.say("We can come tomorrow.");"#,
         |engine| { engine.register_fn("say", |_: &mut ResultHandle, text: &str| host::say(text)); };
     Function fact / 1 "fact(name)", Price,
@@ -131,11 +131,11 @@ functions! {
         r#"let rooms = arg("rooms"); if rooms == () { result.say("How many rooms?"); }"#,
         |engine| { engine.register_fn("arg", host::arg); };
     Function log / 1 "log(value)", Tool,
-        "Shows a line in a test run, at most 100; no effect in calls.",
+        "Shows a line in a test run (at most 100 lines); has no effect in calls.",
         r#"log("metres: " + 12);"#,
         |engine| { engine.register_fn("log", |value: Dynamic| host::log(&value)); };
     Function round / 2 "round(value, places)", Tool,
-        "Rounds to so many decimal places; a half goes up, away from zero.",
+        "Rounds to this number of decimal places; a half is rounded away from zero.",
         "result.set(round(2.345, 2));",
         |engine| { engine.register_fn("round", |value: Dynamic, places: INT| host::round(&value, places)); };
     Function whole / 1 "whole(value)", Tool,
@@ -167,7 +167,7 @@ functions! {
         r#"result.set(len("drain") + [1, 2].len());"#,
         |engine| { engine.register_fn("len", |value: Dynamic| host::len(&value)); };
     Function contains / 2 "contains(whole, part)", Tool,
-        "Whether a list or a string contains it; same as `part in whole`.",
+        "Whether a list contains a value, or a string another string; same as `part in whole`.",
         r#"result.set(contains(["H1", "H2"], "H2") && "trap" in "grease trap");"#,
         |engine| { engine.register_fn("contains", |whole: Dynamic, wanted: Dynamic| host::contains(&whole, &wanted)); };
     Function lower / 1 "lower(text)", Tool,
@@ -179,7 +179,7 @@ functions! {
         r#"result.set(trim(" H2X 1Y4 "));"#,
         |engine| { engine.register_fn("trim", |text: &str| text.trim().to_owned()); };
     Function starts_with / 2 "starts_with(text, start)", Price,
-        "Whether a string begins so.",
+        "Whether a string begins with another string.",
         r#"let code = fact("postal_code"); if code != () && starts_with(code, "J4") { quote.add(20, "South Shore"); }"#,
         |engine| { engine.register_fn("starts_with", |text: &str, start: &str| text.starts_with(start)); };
     Function split / 2 "split(text, separator)", Tool,
@@ -227,7 +227,7 @@ pub(super) fn register(engine: &mut Engine) {
     }
 }
 
-/// Whether a comparison holds for an order of its sides; `None` if a string is not a number.
+/// Whether a comparison is true for the order of its two sides. The order is `None` if a string is not a number.
 type Holds = fn(Option<Ordering>) -> bool;
 
 /// Comparisons between strings and numbers; in Rhai these are always unequal.

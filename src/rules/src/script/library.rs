@@ -98,7 +98,7 @@ fn too_many(rows: &RowSet) -> Option<Fault> {
 struct Linker<'a> {
     rows: &'a RowSet,
     reuse: &'a [Arc<CompiledScript>],
-    /// The linked scripts; `None` for one with a fault.
+    /// The linked scripts; `None` for a script with an error.
     done: BTreeMap<String, Option<Arc<CompiledScript>>>,
     /// The chain of scripts being linked; each imports the next.
     open: Vec<String>,
@@ -130,7 +130,8 @@ impl Linker<'_> {
         linked
     }
 
-    /// The script linked with its libraries. The error is `None` if the fault is in a library.
+    /// The script linked with its libraries. The error is `None` if a library has the error, because that error is
+    /// already reported.
     fn with_libraries(
         &mut self,
         parsed: Arc<ParsedScript>,

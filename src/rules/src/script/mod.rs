@@ -40,7 +40,7 @@ use super::rows::Script;
 /// A limit for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// What is limited.
+    /// The unit that is limited, for people.
     pub name: &'static str,
     /// The maximum.
     pub most: usize,
@@ -52,16 +52,16 @@ pub const LIMITS: &[Limit] = &[
     limit("scripts of a rulebook", library::MAX_SCRIPTS),
     limit("bytes of all scripts of a rulebook", library::MAX_TOGETHER),
     limit("names under which a script imports libraries", engine::MAX_IMPORTS),
-    limit("libraries that import each other in a row", library::MAX_DEPTH),
+    limit("libraries in the longest chain of imports", library::MAX_DEPTH),
     limit("bytes of a script with all libraries that it uses", library::MAX_LINKED),
     limit("functions of a script", engine::MAX_FUNCTIONS),
     limit("variables that a function sees", engine::MAX_VARIABLES),
-    limit("functions that call each other at once", engine::MAX_CALLS),
+    limit("depth of nested function calls", engine::MAX_CALLS),
     limit("bytes of a string", values::MAX_TEXT),
-    limit("values of a list, with those of its lists", values::MAX_LIST),
+    limit("values of a list, including nested lists", values::MAX_LIST),
     limit("milliseconds of a run", 20),
     limit("milliseconds of all scripts of a decision", 60),
-    limit("acts on the price and the priority", host::MAX_STEPS),
+    limit("changes of the price and the priority", host::MAX_STEPS),
 ];
 
 const fn limit(name: &'static str, most: usize) -> Limit {
@@ -81,9 +81,9 @@ pub struct ScriptFault {
     pub position: Option<usize>,
     /// What happened, without any of the caller's data unless the script itself threw it.
     pub text: String,
-    /// Whether the script itself is at fault; false if earlier scripts had used up the shared time.
+    /// Whether the script itself is the cause; false if earlier scripts had used up the shared time.
     pub is_own: bool,
-    /// Whether its arguments may be the cause: it read some, and no limit stopped it.
+    /// Whether its arguments may be the cause: the script read some, and no limit stopped it.
     pub by_arguments: bool,
 }
 

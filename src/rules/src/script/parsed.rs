@@ -1,5 +1,5 @@
-//! Parses the source of one script, before its libraries are known. It also finds faults that Rhai would only report
-//! while running: calls of unknown functions, and the few things that escape its limits.
+//! Parses the source of one script, before its libraries are known. It also finds errors that Rhai would report only at
+//! run time: calls of unknown functions, and the few constructs that escape Rhai's limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(super) fn fault(at: Position, problem: &'static str, text: String) -> TextFa
     }
 }
 
-/// Parses a script and adds the CPU time used to `spent`, also if there is a fault.
+/// Parses a script and adds the CPU time used to `spent`, also if there is an error.
 pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<ParsedScript, TextFault> {
     let source = &row.source;
     if source.len() > MAX_SOURCE {
@@ -90,7 +90,7 @@ pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<ParsedScript, 
     })
 }
 
-/// Rhai's fault in Ringbook's words, with the name that was probably meant.
+/// Rhai's error in Ringbook's words, with the name that was probably meant.
 fn syntax(error: &ParseError, source: &str) -> TextFault {
     let known = || {
         let functions = FUNCTIONS.iter().map(|function| function.name);

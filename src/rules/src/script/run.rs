@@ -116,7 +116,8 @@ thread_local! {
     static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
 }
 
-/// Gives the current run to a host function, unless its time is over: one call may take longer than many operations.
+/// Gives the current run to a host function. Fails if the time of the run is over: one call may take longer than many
+/// operations.
 pub(super) fn with_run<T>(act: impl FnOnce(&mut Run) -> Result<T, String>) -> Result<T, Box<EvalAltResult>> {
     RUN.with_borrow_mut(|run| {
         let run = run.as_mut().ok_or("no script is running")?;
@@ -225,7 +226,7 @@ fn told(script: &CompiledScript, error: &EvalAltResult) -> ScriptFault {
     fault(script, inner.position(), text)
 }
 
-/// The library in which a fault occurred, if any: the line then refers to the library.
+/// The library in which an error occurred, if any: the line then refers to the library.
 fn inside(error: &EvalAltResult) -> Option<&str> {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => {

@@ -1,5 +1,5 @@
-//! Lists the scripts that a decision leaves out, with reasons, and the script versions for which runs and faults are
-//! counted.
+//! Lists the scripts that a decision leaves out, with reasons, and identifies the script versions for which runs and
+//! failures are counted.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub struct Skips {
     some: BTreeMap<String, String>,
 }
 
-/// A version of a script, for which runs and faults are counted.
+/// A version of a script, for which runs and failures are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ScriptVersion {
     pub code: String,

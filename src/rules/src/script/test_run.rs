@@ -1,5 +1,5 @@
-//! A test run for the author of a script: its effects, its log and its time, or its fault with the position. Nothing is
-//! stored.
+//! Runs a script as a test for its author. Returns its effects, its log and its time, or its error with the position.
+//! Nothing is stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +33,9 @@ pub struct Begin {
 /// The result of a test run.
 #[derive(Debug)]
 pub struct Trial {
-    /// Both ends of the price before.
+    /// Both ends of the price before the script.
     pub range_before: Option<(Decimal, Decimal)>,
-    /// Both ends of the price after.
+    /// Both ends of the price after the script.
     pub range_after: Option<(Decimal, Decimal)>,
     pub priority_before: Option<(Priority, i64)>,
     pub priority_after: Option<(Priority, i64)>,
@@ -51,7 +51,7 @@ pub struct Trial {
     pub worked: Duration,
     /// The number of operations at the last check of the clock.
     pub operations: u64,
-    /// The fault for which all its effects would be dropped.
+    /// The error for which a decision would drop all effects of the script.
     pub fault: Option<ScriptFault>,
 }
 
@@ -59,7 +59,7 @@ impl Rulebook {
     /// Compiles a script as part of this rulebook, which does not change. Call it on a thread that may block.
     ///
     /// # Errors
-    /// Its faults, or those of the libraries that it uses.
+    /// The errors of the script, or of the libraries that it uses.
     pub fn compile_script(&self, script: Script) -> Result<Arc<CompiledScript>, Vec<Fault>> {
         super::compile_threads::isolated(|| self.compile_script_here(script))
             .unwrap_or_else(|text| Err(vec![crate::compile::internal(text)]))

@@ -1,5 +1,5 @@
-//! Converts values for scripts and from scripts, within the limits of scripts. Exact numbers become strings on the way
-//! out, so that no float holds an amount, and characters that PostgreSQL refuses are removed.
+//! Converts values for scripts and from scripts, within the limits of scripts. In results, exact numbers become
+//! strings, so that no amount becomes a float. Characters that PostgreSQL refuses are removed.
 
 use rhai::{Array, Dynamic, EvalAltResult};
 use rust_decimal::Decimal;

@@ -12,7 +12,7 @@ use crate::on_call::Plan;
 use crate::shift_overrides::Override;
 
 const WEEK: TimeDelta = TimeDelta::weeks(1);
-/// Maximum difference between local time and UTC, and of a clock change.
+/// Maximum difference between local time and UTC, and maximum size of a clock change.
 const MARGIN: TimeDelta = TimeDelta::days(1);
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 

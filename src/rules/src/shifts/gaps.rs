@@ -15,8 +15,8 @@ pub(super) fn gaps(book: &Rulebook, shifts: &[Shift], from: DateTime<Utc>, until
     if group.is_empty() {
         group = book.plans.codes().collect();
     }
-    // Changes of the number on shift: one more or one fewer. Shifts of others count 0, but a gap may begin or end with
-    // them.
+    // Changes of the number of contacts on shift: 1 or -1. For contacts outside the group the change is 0, but a gap
+    // may begin or end at that instant.
     let mut steps: Vec<(DateTime<Utc>, i32)> = vec![(from, 0), (until, 0)];
     for shift in shifts {
         let weight = i32::from(group.contains(shift.contact.as_str()));
@@ -54,8 +54,8 @@ fn has_stand_in(book: &Rulebook, group: &BTreeSet<&str>, at: DateTime<Utc>) -> b
         .any(|one| is_on(&one.contact) && reaches(&covering, group, one.instead_of.as_deref()))
 }
 
-/// Whether the stand-in for `replaced` counts for the group: it replaces nobody, a member of the group, or another
-/// stand-in.
+/// Whether the stand-in for `replaced` counts for the group: the stand-in replaces nobody, a member of the group, or
+/// another stand-in.
 fn reaches(covering: &Covering<'_>, group: &BTreeSet<&str>, replaced: Option<&str>) -> bool {
     let mut open = vec![replaced];
     let mut seen = BTreeSet::new();

@@ -91,7 +91,7 @@ fn who_stands_in_takes_the_place_of_whom_a_rule_names() {
     // First those with `on_call`, then a rule that names only Mario.
     assert_eq!(book.recipients_on_shift(None, at).0, ["amina"]);
     assert_eq!(named(&["mario"]), ["amina"]);
-    assert_eq!(named(&["sarah"]), ["sarah"], "it is nobody's turn");
+    assert_eq!(named(&["sarah"]), ["sarah"], "nobody is on shift");
     // An override without `instead_of` adds the contact to those on call, but not to a list that a rule names.
     let joins = json!({"code": "help", "contact": "amina", "from": "2026-01-06T00:00", "until": "2026-01-07T00:00"});
     let book = book_with(people(), vec![joins]);
