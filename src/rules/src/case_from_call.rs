@@ -58,8 +58,8 @@ pub struct Correction {
 }
 
 impl Correction {
-    /// Corrects the expectations of a case, and removes the expectations that depend on a wrong part: the offer and the
-    /// price if the service was wrong, the callback time if the priority was wrong.
+    /// Corrects the expectations of a case. Expectations that depend on a wrong part are removed: offer and price if
+    /// the service was wrong, callback time if the priority was wrong.
     fn correct(&self, expect: &mut BTreeMap<String, Value>) {
         if let Some(service) = &self.service
             && expect.get(SERVICE) != Some(&Value::from(service.as_str()))

@@ -20,7 +20,8 @@ impl Rulebook {
     }
 
     /// The reason for each service, area, adjustment, tax, priority rule and script without a step in the decision's
-    /// trace, in the order of the decision. It is computed only on request; a decision itself does not contain it.
+    /// trace, in the order of the decision. These reasons are computed only on request; a decision does not contain
+    /// them.
     #[must_use]
     pub fn explain_decision(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, decision: &Decision) -> Vec<Step> {
         let mut deciding = Deciding::new(self, extracted, at);

@@ -147,9 +147,9 @@ impl Mappings {
         self.reader.read(mapping.row().kind, mapping.choices.as_ref(), value)
     }
 
-    /// Reads facts by name, as in a case; `given` lists the facts that need no mapping. As in a message, a fact is
-    /// missing if its value says that nothing is known, or if a specific kind (a length, a telephone number, …) cannot
-    /// read the value.
+    /// Reads facts by name, as in a case; `given` lists the facts that need no mapping. A fact is missing if its value
+    /// says that nothing is known. As in a message, it is also missing if a specific kind (a length, a telephone
+    /// number, …) cannot read the value.
     ///
     /// # Errors
     /// For each fact that is unknown or of the wrong type, its name and a sentence.
@@ -204,8 +204,8 @@ impl Mappings {
     }
 }
 
-/// Whether an unreadable value that a person wrote counts as missing and not as an error. That is so if the value says
-/// that nothing is known, or if its kind is often unreadable in messages too.
+/// Whether an unreadable value that a person wrote counts as missing and not as an error. A value counts as missing if
+/// it says that nothing is known, or if values of its kind are often unreadable in messages too.
 fn may_be_missing(mapping: &FactMapping, value: &Value) -> bool {
     let own_kind = mapping.kind.base() != mapping.kind && !value.is_array() && !value.is_object();
     own_kind || value.as_str().is_some_and(kinds::is_no_value)

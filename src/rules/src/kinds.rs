@@ -122,8 +122,8 @@ impl ValueReader {
         city.flatten().map(Fact::Text)
     }
 
-    /// The value in the caller's words if a field has a different one: another city, or the same bare number with a
-    /// unit other than metres.
+    /// The value in the caller's words, if it differs from the value in a field: another city, or the same number with
+    /// a unit other than metres.
     #[must_use]
     pub fn said_otherwise(&self, kind: FactKind, value: &Value, said: &Speech<'_>) -> Option<Fact> {
         let text = text(value)?;

@@ -6,7 +6,7 @@
 //! than none.
 //!
 //! All times are local wall-clock times, as in [`calendar`](super::calendar): a handover at 08:00 is at 08:00 in summer
-//! and in winter, and an hour that a clock change repeats occurs twice in the schedule.
+//! and in winter. An hour that a clock change repeats occurs twice in the schedule.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Repeats a stored decision: the same revision, facts and instant give the same bytes.
 //!
 //! The compared bytes are those of [`canonical`]: the decision as JSON with sorted keys and no white space. PostgreSQL
-//! stores the JSON as `jsonb`, which has its own order of keys, so both sides are converted to the canonical form
-//! before they are compared.
+//! stores the JSON as `jsonb`, which has its own order of keys. So both sides are converted to the canonical form
+//! before the comparison.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

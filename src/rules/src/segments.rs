@@ -92,8 +92,8 @@ pub fn respelt(text: &str) -> String {
     plain
 }
 
-/// The message as it is sent: unchanged, or with the nearest spelling if that takes fewer parts. "Fenetre" fits in one
-/// part and is understood; "Fenêtre" would take two or three.
+/// The message to send: unchanged, or in the nearest spelling if that takes fewer parts. "Fenetre" fits in one part and
+/// is understood; "Fenêtre" would take two or three.
 #[must_use]
 pub fn cheapest(text: String) -> String {
     let now = segments(&text);

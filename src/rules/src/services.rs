@@ -1,11 +1,11 @@
 //! Finds the service of a call: from filled-in facts, else from the caller's request. The trace shows why.
 //!
-//! Evidence, best first: the service's code or name in `service_text`; a keyword in `service_text`; keywords in the
-//! caller's words and in the other facts that are listened to. Of these keywords, only requested ones count, and a
-//! denied one never counts. Some evidence is used only if there is nothing else: weak keywords, and mentions that only
-//! describe a place, last year's job or the neighbour's job. A service that the caller retracts for another one is
-//! excluded, even if a model filled it in. An offered service takes precedence over a refused one. Among equals the
-//! lowest rank wins.
+//! The best evidence is the service's code or name in `service_text`. After it come keywords in `service_text`, and
+//! then keywords in the caller's words and in the other facts that are listened to. Of these keywords, only requested
+//! ones count, and a denied one never counts. Some evidence is used only if there is nothing else: weak keywords, and
+//! mentions that only describe a place, last year's job or the neighbour's job. A service that the caller retracts for
+//! another one is excluded, even if a model filled it in. An offered service takes precedence over a refused one. Among
+//! equals the lowest rank wins.
 
 use std::collections::HashMap;
 use std::sync::Arc;

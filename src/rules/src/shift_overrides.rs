@@ -1,9 +1,9 @@
 //! Evaluates temporary overrides of the schedules: which overrides cover a time, their effect on a contact, and who
 //! stands in for whom.
 //!
-//! Of the overrides that cover a time and name a contact, the shortest decides: an override of a day is an exception to
-//! an override of the whole week. Of two with the same duration, the one that puts the contact on shift wins: one
-//! recipient too many is better than none.
+//! Of the overrides that cover a time and name a contact, the shortest decides. For example, an override of a day is an
+//! exception to an override of the whole week. Of two with the same duration, the one that puts the contact on shift
+//! wins: one recipient too many is better than none.
 
 use chrono::{NaiveDateTime, TimeDelta};
 

@@ -1,8 +1,8 @@
 //! Finds the sense of each phrase in one utterance: true, denied, over, hypothetical, or about somebody else.
 //!
 //! Based on `NegEx` and `ConText` (Chapman 2001, Harkema 2009): a cue such as "no", "last year" or "if" governs the
-//! words around it, up to the distance in its row, until the sentence or the clause ends. The cues come from the
-//! rulebook.
+//! words around it. Its row limits the distance, and the end of the sentence or clause limits it too. The cues come
+//! from the rulebook.
 
 use std::ops::Range;
 
@@ -37,27 +37,27 @@ pub struct CueHit {
 /// The sense of a mention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MentionSense {
-    /// It is true now and at the caller's place.
+    /// The mention is true now and at the caller's place.
     Counts,
     /// The caller agreed to the agent's question.
     AgreedTo,
-    /// It is not true.
+    /// The mention is not true.
     Denied,
     /// The caller answered no to the agent's question.
     AnsweredNo,
-    /// It was true once.
+    /// The mention was true once.
     Past,
-    /// It was true, and is over.
+    /// The mention was true, and is over.
     Over,
-    /// It might be true.
+    /// The mention might be true.
     Hypothetical,
-    /// The caller only asks about it.
+    /// The caller only asks about the mention.
     Asked,
-    /// It is true at somebody else's place.
+    /// The mention is true at somebody else's place.
     SomeoneElse,
     /// The words have another meaning.
     OtherSense,
-    /// It only says where something is located.
+    /// The mention only says where something is located.
     Place,
 }
 

@@ -1,7 +1,8 @@
 //! The features that classifiers use: words and pairs of words, by speaker.
 //!
-//! Features have a readable form: `coming up` (the caller), `> still coming` (the agent), `yes: flooding` (a word of
-//! the agent's question to which the caller said yes), `problem: sewage` (a fact that is listened to).
+//! Features have a readable form. Examples are `coming up` (words of the caller), `> still coming` (words of the
+//! agent), `problem: sewage` (a word of a fact that is listened to) and `yes: flooding` (a word of a question of the
+//! agent to which the caller said yes).
 
 use std::fmt;
 

@@ -29,11 +29,11 @@ const MAX_VARIANTS: usize = 32;
 /// How a word of a text is compared with a word of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Form {
-    /// It is equal.
+    /// The words are equal.
     Exact,
-    /// It begins with these letters.
+    /// The word of the text begins with these letters.
     Prefix,
-    /// It begins with these letters and has this stem.
+    /// The word of the text begins with these letters and has this stem.
     Stem(StemLanguage, String),
 }
 

@@ -9,9 +9,9 @@ use super::text::Speaker;
 /// Whether and how a phrase of a script was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Presence {
-    /// It is true now and at the caller's place.
+    /// The phrase is true now and at the caller's place.
     pub said: bool,
-    /// Its words occur.
+    /// The words of the phrase occur.
     pub mentioned: bool,
 }
 

@@ -348,8 +348,8 @@ pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
     last.filter(|length| length.metres >= Decimal::new(5, 1))
 }
 
-/// Whether a length may be the length of the job: it is at least half a metre (the diameter of a pipe is less), not
-/// denied, and no other measure.
+/// Whether a length may be the length of the job. It must be at least half a metre (pipe diameters are smaller), not
+/// denied, and not a depth, width or the like.
 fn counts(tokens: &[Token<'_>], at: usize, end: usize, length: &Length) -> bool {
     let before = at.checked_sub(1).and_then(|at| tokens.get(at));
     let before_of = at.checked_sub(2).and_then(|at| tokens.get(at));

@@ -115,7 +115,7 @@ pub struct Calendar {
 pub struct Holiday {
     /// The day in the rulebook's time zone.
     pub date: NaiveDate,
-    /// Its name.
+    /// Name of the day.
     pub name: String,
 }
 
@@ -126,7 +126,7 @@ pub struct HolidayRule {
     /// The day: `12-25`, `easter-2`, `first monday of september`, `last monday of may`, `monday before 05-25` (or
     /// after, on or before, on or after).
     pub on: String,
-    /// Its name.
+    /// Name of the day.
     pub name: String,
     /// The other day that is a holiday too if this one is on a weekend; if omitted, none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,7 +155,7 @@ pub struct SpecialDay {
     /// The day: a date such as `2026-12-24`, or a day of every year such as `12-24` or `easter+1`, as in a holiday
     /// rule. A date takes precedence over a rule.
     pub on: String,
-    /// Its name.
+    /// Name of the day.
     pub name: String,
     /// Opening hours, for example `["08:00-12:00"]`; empty means closed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -83,7 +83,7 @@ const fn is_zero(number: &i64) -> bool {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum CueEffect {
-    /// It is not true: "no", "never", "pas de".
+    /// The mention is not true: "no", "never", "pas de".
     Denied,
     /// No effect: a phrase that only looks like another cue, such as "not only".
     Nothing,
@@ -91,27 +91,27 @@ pub enum CueEffect {
     ClauseEnd,
     /// Limits a denial, because a new subject follows: "it's", "my basement".
     Subject,
-    /// It was true once: "last year".
+    /// The mention was true once: "last year".
     Past,
-    /// It is true now, regardless of other cues: "right now", "again".
+    /// The mention is true now, regardless of other cues: "right now", "again".
     Now,
-    /// It happens again: "it's doing it again". Past events of the caller are true now.
+    /// Past events of the caller happen again: "it's doing it again".
     Recurs,
-    /// It is in the present tense: "is", "keeps".
+    /// The mention is in the present tense: "is", "keeps".
     Present,
-    /// It might be true: "if", "what if".
+    /// The mention might be true: "if", "what if".
     Hypothetical,
-    /// The caller only asks about it: "how much for". No effect in the agent's questions.
+    /// The caller only asks: "how much for". No effect in the agent's questions.
     Asked,
-    /// It is true at somebody else's place: "my neighbour".
+    /// The mention is about somebody else: "my neighbour".
     SomeoneElse,
-    /// It is at the caller's place, although somebody else is named: "into my kitchen".
+    /// The mention is at the caller's place, although others are named: "into my kitchen".
     Own,
-    /// It only says where something is located: "next to the pool".
+    /// The mention only says where something is: "next to the pool".
     Place,
     /// Another meaning of words that overlap the cue ("flood insurance") or that it governs ("street named").
     OtherSense,
-    /// It was true and is over: "all fixed".
+    /// The mention was true and is over: "all fixed".
     Over,
     /// Retracts earlier words: "actually", "no wait".
     Correction,
@@ -159,8 +159,8 @@ impl CueEffect {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Trust {
-    /// It counts as if the caller had said it first.
+    /// The text counts as if the caller had said it first.
     Caller,
-    /// It counts if the caller says nothing else about it.
+    /// The text counts only for topics that the caller does not mention.
     Model,
 }

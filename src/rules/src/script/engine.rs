@@ -1,5 +1,6 @@
-//! The only Rhai engine of the process, with nothing but the functions of [`super::functions`]. Its limits bound the
-//! memory of a script; [`super::run`] bounds its time. Scripts share the engine, and no run leaves state in it.
+//! The only Rhai engine of the process, with nothing but the functions of [`super::functions`]. The engine's limits
+//! bound the memory of a script; [`super::run`] bounds its time. Scripts share the engine, and no run leaves state in
+//! it.
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::LazyLock;

@@ -252,9 +252,9 @@ fn linked(row: &Script, libraries: &BTreeMap<String, Arc<CompiledScript>>) -> Re
 
 /// A library in the form that others import: its public functions, each with its own imports.
 ///
-/// The library's imports are not part of its module. `Module::eval_ast_as_new` would make them sub-modules, and index
-/// all their functions under every path that leads to them: libraries that import each other under many names would
-/// grow exponentially.
+/// The library's imports are not part of its module. `Module::eval_ast_as_new` would make the imports sub-modules, and
+/// index all their functions under every path that leads to them. Libraries that import each other under many names
+/// would then grow exponentially.
 fn module(code: &str, parsed: &ParsedScript, modules: &Modules) -> Module {
     let imports = parsed
         .imports

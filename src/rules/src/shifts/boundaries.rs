@@ -78,8 +78,8 @@ impl Boundaries {
         derive::local(at, self.zone)
     }
 
-    /// The instants within the span at which local time is `local`: two if it is repeated, none if it is skipped,
-    /// because then the clock change itself is the boundary.
+    /// The instants within the span at which local time is `local`. There are two if a clock change repeats it. There
+    /// are none if a clock change skips it, because then the clock change itself is the boundary.
     fn instants(&self, local: NaiveDateTime) -> impl Iterator<Item = DateTime<Utc>> + use<> {
         let found = match self.zone.from_local_datetime(&local) {
             LocalResult::Single(at) => [Some(at.to_utc()), None],
