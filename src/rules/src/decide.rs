@@ -150,8 +150,8 @@ impl Rulebook {
         })
     }
 
-    /// The recipients on shift among the service's contacts, else the rule's contacts, else the contacts with
-    /// `on_call`.
+    /// Starts from the service's contacts, else the rule's contacts, else the contacts with `on_call`. Returns those on
+    /// shift, or all if nobody is.
     fn notify(
         &self,
         service: Option<&Service>,

@@ -17,7 +17,7 @@ use super::rows::RowSet;
 /// Maximum time that a message waits for its scripts, queueing included; the rest of its two seconds is for the
 /// database.
 const SCRIPTS_PATIENCE: Duration = Duration::from_millis(1_200);
-/// The nice value of threads for editing; threads for messages have the value 0.
+/// The nice value of threads for editing; threads for which messages wait have the value 0.
 const FOR_PEOPLE: i32 = 10;
 
 /// The pools. Cloning is cheap.

@@ -1,8 +1,8 @@
 //! Finds the sense of each phrase in one utterance: true, denied, over, hypothetical, or about somebody else.
 //!
 //! Based on `NegEx` and `ConText` (Chapman 2001, Harkema 2009): a cue such as "no", "last year" or "if" governs the
-//! words around it. Its row limits the distance, and the end of the sentence or clause limits it too. The cues come
-//! from the rulebook.
+//! words around it. The row of the cue limits the distance, and a cue never reaches beyond its sentence. Some effects
+//! also end with the clause. The cues come from the rulebook.
 
 use std::ops::Range;
 
