@@ -1,5 +1,5 @@
-//! The time, and new identifiers: times truncated to microseconds, the precision of both databases, and time-ordered
-//! UUIDs (version 7).
+//! Provides the time and new identifiers. Times are truncated to microseconds, the precision of both databases.
+//! Identifiers are time-ordered UUIDs (version 7).
 //!
 //! This is the only file that may read the system time. All other time-dependent code gets a [`Clock`] or a time, so
 //! that a test can choose it.
@@ -60,7 +60,7 @@ impl Clock {
     #[must_use]
     pub fn new_id(&self) -> Uuid {
         let now = self.now();
-        // Only a fixed clock can be before 1970; ids then start at the epoch.
+        // Only a fixed clock can be before 1970; its ids then get the time 1970-01-01.
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
         let sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         Uuid::new_v7(Timestamp::from_unix(&*sequence, seconds, now.timestamp_subsec_nanos()))

@@ -93,7 +93,7 @@ impl SecretKey {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 make(path, &hex::encode(random::<32>()?)).map_err(failed)?;
-                // The key file is ours, or that of another instance that was first.
+                // Read the file back: another instance may have created it first, with another key.
                 std::fs::read_to_string(path).map_err(failed)?
             }
             Err(error) => return Err(failed(error)),
@@ -139,8 +139,8 @@ impl SecretKey {
     }
 }
 
-/// Creates the key file completely or not at all. It is written under another name and then linked, unless another
-/// instance was first.
+/// Creates the key file atomically: writes it under another name and then links it. If another instance was first, its
+/// file stays.
 fn make(path: &Path, text: &str) -> std::io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(

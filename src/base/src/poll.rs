@@ -1,8 +1,8 @@
-//! The polling loop of workers: does the due work and sleeps, with exponential backoff while it fails, until a token
-//! stops it.
+//! The polling loop of workers. It runs the due work and sleeps, until a token stops it. While the work fails, it
+//! sleeps with exponential backoff.
 //!
 //! The network may lose a response of the database without an error. So a poll that does not end is left running, and
-//! the next one starts on another connection.
+//! the next poll starts on another connection.
 
 use std::error::Error;
 use std::time::Duration;
@@ -20,11 +20,11 @@ pub const WORK_TIMEOUT: Duration = Duration::from_mins(1);
 /// Why work did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
-    /// It is still running, or waits forever.
+    /// The work is still running, or waits forever.
     #[error("timed out after {} s; left running in the background", .0.as_secs())]
     TooLong(Duration),
-    /// It panicked.
-    #[error("it panicked")]
+    /// The work panicked.
+    #[error("the task panicked")]
     Panicked(#[source] JoinError),
 }
 
@@ -113,7 +113,7 @@ mod tests {
             async move {
                 match number {
                     0 => std::future::pending::<()>().await,
-                    1 => panic!("this one is meant to"),
+                    1 => panic!("this test panics on purpose"),
                     _ => stop.cancel(),
                 }
                 Ok::<_, Infallible>(Duration::ZERO)

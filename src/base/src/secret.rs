@@ -12,7 +12,7 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The value, for the code that needs it.
+    /// Returns the value. Call it only where the value is used.
     pub fn expose(&self) -> &T {
         &self.0
     }

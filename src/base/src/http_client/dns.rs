@@ -1,8 +1,8 @@
 //! Resolves host names on its own threads.
 //!
-//! The system's resolver blocks its thread. On tokio's blocking threads, an SMS message would wait behind other work,
-//! and a hanging name server would block everybody. Each host has at most one lookup at a time, which concurrent
-//! requests share. So a host without a response does not delay requests for other hosts.
+//! The system's resolver blocks its thread. On tokio's blocking threads, a lookup would wait behind other work, and a
+//! name server that does not respond would block that work. Each host has at most one lookup at a time, which
+//! concurrent requests share. So a lookup that hangs does not delay requests for other hosts.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 /// Maximum number of hosts resolved at the same time. Ringbook calls two or three.
 const MAX_LOOK_UPS: usize = 16;
 
-/// Shared by the process, because all clients resolve the same few hosts.
+/// All clients of the process share this resolver, because they resolve the same few hosts.
 static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
     look_up: Arc::new(|host| Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect())),
     asked: Arc::default(),

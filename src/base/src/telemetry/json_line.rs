@@ -1,7 +1,8 @@
-//! A log line as one flat JSON object: the event, with the request, call and rulebook that it is about.
+//! Formats a log line as one flat JSON object. It contains the fields of the event and of its spans, such as the
+//! request, the call and the rulebook.
 //!
-//! Formatting never fails because of what is logged. If a field occurs more than once, the event's own value wins,
-//! then that of the outer span.
+//! No logged value makes the formatting fail. If a field occurs more than once, the event's own value wins, then the
+//! value of the outermost span.
 
 use std::fmt;
 

@@ -8,9 +8,9 @@ mod shapes;
 
 use shapes::RunPart;
 
-/// Minimum number of digits of a phone number: a local one has seven.
+/// Minimum number of digits of a phone number: a local number has seven.
 const MIN_DIGITS: usize = 7;
-/// The same minimum for the rest of a run beside a price or a time. That price or time may be the beginning of a phone
+/// Minimum number of digits beside a price or a time in the same run. The price or time may be the beginning of a phone
 /// number (`06:12 34 56 78`).
 const MIN_DIGITS_BESIDE_SHAPE: usize = 6;
 /// Number of digits of a complete number in North America, without and with its country code.
@@ -86,7 +86,7 @@ fn mask_run(chars: &[char], start: usize, end: usize, out: &mut String) {
         .map(|shape| digits_in(&chars[shape.start..shape.end]))
         .sum();
     let left = total - recognised;
-    // `514 555.01 01` is not a price followed by something else.
+    // `514 555.01 01` is one phone number, although `514 555.01` looks like a price.
     let is_split = shapes.iter().all(RunPart::is_ambiguous) && left >= 2 && WHOLE_NUMBER.contains(&total);
     if shapes.is_empty() || is_split {
         out.push_str(&mask_phone(&run.iter().collect::<String>()));
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(scrub("line 12, column 7"), "line 12, column 7");
     }
 
-    /// Any characters between the digits, at any positions, in any script.
+    /// Tries any characters between the digits, at any positions, with the digits of several scripts.
     #[test]
     fn a_number_is_masked_however_it_is_written() {
         let separators = [
@@ -256,7 +256,7 @@ mod tests {
         }
     }
 
-    /// Common texts of owners that are not phone numbers.
+    /// Texts that owners often write and that are not phone numbers.
     #[test]
     fn prices_dates_references_and_addresses_stay() {
         for text in [
@@ -302,7 +302,7 @@ mod tests {
         ] {
             assert_eq!(scrub(text), text);
         }
-        // They also stay beside a phone number.
+        // These texts also stay unmasked beside a phone number.
         for (text, masked) in [
             ("514-555-0101 350.00-1000.00", "514***0101 350.00-1000.00"),
             ("2026-11-24 15:02 5145550101", "2026-11-24 15:02 514***0101"),

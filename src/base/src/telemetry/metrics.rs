@@ -59,7 +59,7 @@ enum MetricType {
 }
 
 /// Name, type and help text of each metric.
-#[rustfmt::skip] // a table reads better as one
+#[rustfmt::skip] // keep the columns aligned
 const TABLE: &[(&str, MetricType, &str)] = &[
     (HTTP_SECONDS,       MetricType::Seconds, "Time to respond to a request, by route, method and status"),
     (MESSAGES,           MetricType::Counter, "Vapi messages, by type and outcome"),
@@ -105,7 +105,7 @@ const TABLE: &[(&str, MetricType, &str)] = &[
 
 /// Counters that are created at start, with all values of their label. Otherwise a counter without events would be
 /// missing, and an alert on its increase would miss the first event.
-#[rustfmt::skip] // a table reads better as one
+#[rustfmt::skip] // keep the columns aligned
 const FROM_THE_START: &[(&str, &str, &[&str])] = &[
     (MESSAGES_SHARED,    "", &[""]),
     (SIGNATURE_FAILURES, "", &[""]),
@@ -126,7 +126,7 @@ const BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Upper bounds in seconds for responses of people, who take seconds to an hour.
+/// Upper bounds in seconds for the time until a person acknowledges, which is between seconds and an hour.
 const ANSWER_BUCKETS: &[f64] = &[10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0];
 
 /// One recorder per process: several servers in one test process share it.
@@ -181,7 +181,8 @@ pub fn render() -> String {
         .unwrap_or_default()
 }
 
-/// Moves recorded values into the histograms, so that an unread `/metrics` does not grow. Call it regularly.
+/// Moves recorded values into the histograms, so that memory does not grow while nobody reads `/metrics`. Call it
+/// regularly.
 pub fn upkeep() {
     if let Some(handle) = RECORDER.get().and_then(Option::as_ref) {
         handle.run_upkeep();
@@ -272,7 +273,7 @@ pub fn breakers_open(count: usize) {
     gauge!(SMS_BREAKERS).set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
-/// Counts a message for the spool, and whether it was stored.
+/// Counts a message that the spool stored or, if `kept` is false, could not store.
 pub fn spooled(kept: bool) {
     counter!(if kept { SPOOLED } else { SPOOL_REFUSED }).increment(1);
 }

@@ -1,8 +1,8 @@
-//! Logs and metrics for the operator: log lines on standard error, as JSON objects or, on a terminal, in readable form;
-//! and metrics (see [`metrics`]).
+//! Logs and [`metrics`] for the operator. Log lines go to standard error, as JSON objects or, on a terminal, in
+//! readable form.
 //!
-//! Personal data stays out: phone numbers pass [`mask_phone`], causes of errors pass [`scrub`], and statements are
-//! never logged with their values.
+//! Personal data stays out of the log: [`mask_phone`] masks phone numbers, and [`scrub`] masks the causes of errors.
+//! SQL statements are never logged with their values.
 
 mod json_line;
 pub mod mask;
@@ -103,7 +103,7 @@ pub fn chain(error: &dyn StdError) -> String {
     text
 }
 
-/// Logs an error and its sources once under the current span, when it becomes a response.
+/// Logs an error and its sources under the current span. Call it once, when the error becomes a response.
 pub fn log_cause(code: &'static str, cause: &dyn StdError) {
     log_text(code, &chain(cause));
 }
@@ -125,7 +125,7 @@ pub fn about_message(kind: &str, outcome: &str) {
     span.record("taken", outcome);
 }
 
-/// Adds the deciding revision to later log lines.
+/// Adds the revision that decided about the message to later log lines.
 pub fn at_revision(revision: i64) {
     tracing::Span::current().record("revision", revision);
 }

@@ -1,7 +1,7 @@
 //! Rate-limits log lines that unauthenticated clients can cause.
 //!
-//! It decides whether a line may be written, and counts the omitted lines. It never omits a line of a request that
-//! was served.
+//! A [`Sampler`] decides whether a line may be written, and counts the omitted lines. Do not use it for requests that
+//! were served: their lines must not be omitted.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub struct Sampler {
 
 #[derive(Debug)]
 struct SampleWindow {
-    /// When all allowed lines will be forgotten.
+    /// When the whole burst will be allowed again.
     until: Option<Instant>,
     left_out: u64,
 }

@@ -16,7 +16,7 @@ pub(super) struct RunPart {
 enum Certainty {
     /// A phone number is never written like this.
     Certain,
-    /// Two digits after a point or a colon, which part of a phone number may also have.
+    /// Two digits follow a point or a colon. Part of a phone number may look the same.
     Ambiguous,
 }
 
@@ -170,7 +170,7 @@ fn value(chars: &[char], from: usize, to: usize) -> u32 {
         .fold(0, |sum, digit| sum * 10 + digit)
 }
 
-/// Whether neither a digit nor a digit and a separator comes before `start`.
+/// Whether a shape can begin at `start`: the text before it ends neither with a digit nor with a digit and a separator.
 fn begins(chars: &[char], start: usize, separators: &[char]) -> bool {
     let before = |back: usize| start.checked_sub(back).and_then(|at| chars.get(at));
     let is_digit = |back: usize| before(back).is_some_and(|c| c.is_numeric());
@@ -178,7 +178,7 @@ fn begins(chars: &[char], start: usize, separators: &[char]) -> bool {
     !is_digit(1) && !goes_on
 }
 
-/// Whether neither a digit nor a separator and a digit follows at `end`.
+/// Whether a shape can end at `end`: the text after it begins neither with a digit nor with a separator and a digit.
 fn ends(chars: &[char], end: usize, separators: &[char]) -> bool {
     let is_digit = |at: usize| chars.get(at).is_some_and(|c| c.is_numeric());
     let goes_on = chars.get(end).is_some_and(|c| separators.contains(c)) && is_digit(end + 1);
@@ -252,7 +252,7 @@ fn after_space(chars: &[char], at: usize) -> usize {
     at + usize::from(is_space)
 }
 
-/// An amount as prices are written: whole, or with two decimals, perhaps with separated thousands.
+/// An amount of money: a whole number or a number with two decimals, perhaps with thousands separators.
 struct Amount {
     end: usize,
     /// Digits before the point.
@@ -383,8 +383,8 @@ fn word(chars: &[char], at: usize) -> String {
     letters.flat_map(|c| c.to_lowercase()).collect()
 }
 
-/// Whether a run is a street number, perhaps of several doors or before a numbered street, or a ZIP code with its
-/// four extra digits.
+/// Whether a run is a street number or a ZIP+4 code. A street number may be a range (`1200-1210 rue`) or precede a
+/// numbered street (`10235 101 St`).
 fn is_address(chars: &[char], start: usize, end: usize) -> bool {
     let run = &chars[start..end];
     if !run.iter().all(|c| c.is_ascii_digit() || [' ', '-', ','].contains(c)) {

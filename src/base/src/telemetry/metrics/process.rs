@@ -24,7 +24,8 @@ pub fn worker_ran(worker: &'static str) {
     workers.insert(worker, Instant::now());
 }
 
-/// Jobs that are reported even if they never succeeded: only a command runs them, or perhaps no instance does.
+/// Jobs that are reported even if they never succeeded. Perhaps nobody runs the backup command, or no instance runs the
+/// reconciler.
 const EXPECTED: [&str; 2] = ["backup", "reconciler"];
 
 /// The age of each job's last success, and when that age was read.
