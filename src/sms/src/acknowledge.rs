@@ -2,12 +2,12 @@
 //!
 //! The contact is looked up by number, among the contacts of the head revision. A reply with a reference acknowledges
 //! the call of that message. A reply without a reference acknowledges the open P1 about which the contact was notified.
-//! If there are several, the contact must name one by its reference. If two contacts reply at the same time, one
-//! acknowledges the call and the other learns who did.
+//! If there are several open P1s, the contact must name one by its reference. If two contacts reply at the same time,
+//! one acknowledges the call and the other learns who did.
 //!
 //! A sender's number can be forged, and Twilio's signature only proves what the carrier says. So after an
-//! acknowledgement by reply, the other contacts who know of the P1 or are on call learn who acknowledged it. A reply
-//! `0` of any contact reopens the P1 and continues its escalation.
+//! acknowledgement by reply, the other contacts who know of the P1 or are on call learn who acknowledged it. The reply
+//! `0` from any contact reopens the P1 and continues its escalation.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait as _};
@@ -189,8 +189,8 @@ async fn take(
     already(tx, by_now.as_ref().unwrap_or(row), contact, now).await
 }
 
-/// Notifies the contacts who know of a P1, and those on call, who acknowledged it and how to object. Returns whether
-/// there is anybody to notify.
+/// Sends an SMS message to the contacts who know of a P1 and to the contacts on call. It says who acknowledged the P1
+/// and how to object. Returns whether a message was queued.
 async fn notify_others(
     tx: &DatabaseTransaction,
     row: &Model,
@@ -222,7 +222,8 @@ async fn notify_others(
             call_id: row.call_id.clone(),
             decision_id: row.decision_id,
             contact: other.contact.code,
-            // A unique template, so that an acknowledgement after an objection is sent too.
+            // The template is part of the dedupe key. A unique one lets an acknowledgement after an objection be sent
+            // too.
             template: format!("p1_taken_{}", now.timestamp()),
             priority: Priority::P2.name().to_owned(),
             to_number: other.phone.clone(),
@@ -238,7 +239,7 @@ async fn notify_others(
     Ok(phones.len() > 1)
 }
 
-/// Reopens a P1 that a reply acknowledged: the P1 with the reference, else the last P1. `None` if there is none.
+/// Reopens a P1 that a reply acknowledged: the P1 with the reference, else the last such P1. `None` if there is none.
 async fn object(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -271,7 +272,7 @@ async fn object(
         subject: row.subject(),
         text: format!(
             "A reply from the number of contact {taker} acknowledged the P1 of call {call}, and contact {} objects. \
-             It goes to the next contact.",
+             The P1 goes to the next contact.",
             by.code
         ),
         what_to_do:

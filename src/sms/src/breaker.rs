@@ -72,7 +72,7 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// Whether a send may go now.
+    /// Whether a send may start now.
     #[must_use]
     pub fn gate(&self, policy: &BreakerPolicy, now: DateTime<Utc>) -> Gate {
         let Some(shut_until) = self.shut_until else {

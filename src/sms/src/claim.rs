@@ -245,7 +245,7 @@ async fn route(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRou
             log_waiting(
                 shared,
                 due,
-                "this instance has no Twilio account for it; an instance that has one sends them",
+                "this instance has no Twilio account for the rulebook; an instance with the account sends them",
             );
             // Another instance may have the default rulebook's account in its settings: give that instance time to
             // send.
@@ -265,7 +265,7 @@ async fn route(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRou
     if due.sms_delivery == UNTIL_ACCOUNT && account_known(&shared.db, due.id).await? {
         tracing::info!(
             rulebook = due.code,
-            "an account is known: SMS messages are sent from now on"
+            "the rulebook has a Twilio account now: its SMS messages are sent from now on"
         );
     }
     log_resumed(shared, due);
@@ -320,7 +320,7 @@ fn log_resumed(shared: &OutboxState, due: &DueRulebook) {
     if waiting.remove(&due.id).is_some() {
         tracing::info!(
             rulebook = due.code,
-            "the SMS messages of rulebook `{}` are sent again",
+            "the SMS messages of rulebook `{}` no longer wait for an account",
             due.code
         );
     }
@@ -370,7 +370,8 @@ async fn tidy_of(shared: &OutboxState, rulebook_id: Uuid, now: DateTime<Utc>) ->
     let tx = begin(&shared.db).await?;
     let lapsed = sms_messages::lock_lapsed(&tx, now, rulebook_id, TIDY_BATCH).await?;
     let stale = sms_messages::lock_stale(&tx, now - retry_policy.max_age, rulebook_id, TIDY_BATCH).await?;
-    // Rows that another worker has locked are skipped.
+    // The queries skip rows that another worker has locked, so a batch that is not full may leave some rows. They wait
+    // for the next cleanup.
     let batch = usize::try_from(TIDY_BATCH).unwrap_or(usize::MAX);
     let more = lapsed.len() == batch || stale.len() == batch;
     for row in lapsed {

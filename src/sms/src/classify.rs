@@ -1,5 +1,4 @@
-//! Classifies Twilio's responses and transport errors: what happened to the SMS message (pure; the tables below are
-//! complete).
+//! Classifies Twilio's responses and transport errors: what happened to the SMS message (pure).
 
 use chrono::TimeDelta;
 

@@ -29,12 +29,12 @@ pub struct NewSms {
     pub priority: String,
     /// The recipient's number.
     pub to_number: String,
-    /// If it does not contain the reference, the reference is appended.
+    /// The text. If it does not contain the reference, the reference is appended.
     pub body: String,
-    /// The time of its creation, from which it is due.
+    /// The creation time. The message is due at once, unless `held_until` is set.
     pub now: DateTime<Utc>,
     pub rule: Option<String>,
-    /// The end of the quiet hours that hold it.
+    /// If quiet hours delay the message, their end.
     pub held_until: Option<DateTime<Utc>>,
     /// Whether it is about a simulated call: then it is recorded and never sent.
     pub simulated: bool,
@@ -116,8 +116,8 @@ fn row(message: NewSms) -> Model {
     }
 }
 
-/// The reference in an SMS message: a contact names the message by it, and the worker finds the message at the provider
-/// by it. It is `RB-` and six unambiguous characters from the random end of the id.
+/// The reference of an SMS message: `RB-` and six unambiguous characters from the random end of the id. A contact
+/// quotes it in a reply, and the worker uses it to find the message at the provider.
 #[must_use]
 pub fn reference_of(id: Uuid) -> String {
     const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -130,7 +130,7 @@ pub fn reference_of(id: Uuid) -> String {
     reference
 }
 
-/// The body to send: with its reference, and spelled so that it needs the fewest segments.
+/// The body to send. It contains the reference, and is spelled so that it needs the fewest segments.
 #[must_use]
 pub fn as_sent(body: &str, reference: &str) -> String {
     cheapest(body_with(body, reference))

@@ -1,8 +1,8 @@
 //! Escalates P1 calls that nobody acknowledges: first to the next contact, then to all others, then with a notice.
 //!
-//! The state of an escalation is its row in `escalations`. A step is one transaction that locks the row. So after a
-//! restart and with several instances each step runs once. It does not run if somebody acknowledged the call meanwhile.
-//! A step notifies contacts by the current head revision, so changes to the rota take effect.
+//! The state of an escalation is its row in `escalations`. A step is one transaction that locks the row. So each step
+//! runs once, even after a restart or with several instances. A step does not run if somebody acknowledged the call
+//! meanwhile. A step reads the contacts from the current head revision, so changes to the on-call rotation take effect.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -259,7 +259,7 @@ impl Escalator {
         })
     }
 
-    /// Ends an escalation that nobody acknowledged, or that cannot continue, with a notice.
+    /// Ends an escalation with a notice: nobody acknowledged the call, or the escalation cannot continue.
     async fn nobody_left(&self, tx: &DatabaseTransaction, row: Model, now: DateTime<Utc>) -> Result<Model, DbErr> {
         let row = row.with_step(NotifiedStep {
             step: NOBODY_LEFT,
@@ -275,7 +275,8 @@ impl Escalator {
         Ok(row)
     }
 
-    /// The rulebook at its head revision; `None` if it cannot be loaded because of its rows.
+    /// The rulebook at its head revision. `None` if there is no such rulebook, or its head cannot be loaded because of
+    /// its rows.
     async fn head(&self, rulebook_id: Uuid) -> Result<Option<Arc<Rulebook>>, EscalateError> {
         let found = rulebooks::Entity::find_by_id(rulebook_id).one(&self.db).await?;
         let Some(found) = found else { return Ok(None) };
@@ -294,7 +295,7 @@ impl Escalator {
     }
 }
 
-/// The delay before an escalation step, from its seconds.
+/// Converts the delay of an escalation step from seconds. Tests may shorten it.
 #[must_use]
 pub fn pause(seconds: i64) -> TimeDelta {
     or_shorter(TimeDelta::try_seconds(seconds).unwrap_or_default())
@@ -332,8 +333,9 @@ pub fn worded(
     })
 }
 
-/// The contacts of the next step. The first step adds one contact: contacts on call or named come before others, then
-/// contacts on shift, then by rank. The step after it adds all remaining contacts.
+/// The contacts of the next step. They are sorted: first contacts who are on call or named by service, rule or
+/// decision, then contacts on shift, then by rank. After the first step, one contact is added. The step after that adds
+/// all remaining contacts.
 pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now: DateTime<Utc>) -> Next<'a> {
     let told: BTreeSet<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();
     let reached: BTreeSet<&str> = told
@@ -393,6 +395,8 @@ fn unacknowledged(row: &Model, lead: Option<Uuid>, now: DateTime<Utc>) -> Notice
         severity: Severity::Urgent,
         subject: row.subject(),
         text: format!("Nobody acknowledged the P1 of call {call} within {waited}. Notified: {told}."),
-        what_to_do: format!("Call the customer back now, or reach a contact another way; then acknowledge it: {then}."),
+        what_to_do: format!(
+            "Call the customer back now, or reach a contact another way; then acknowledge the call: {then}."
+        ),
     }
 }

@@ -56,8 +56,8 @@ pub struct SendSlot {
 }
 
 impl FairSlots {
-    /// The rulebooks in their order: first by their most urgent SMS message, then the rulebook that was served longest
-    /// ago.
+    /// Sorts the rulebooks by their most urgent SMS message. Among equals, the rulebook that was served longest ago
+    /// comes first.
     pub fn in_order(&self, mut due: Vec<(Uuid, String)>) -> Vec<Uuid> {
         let state = self.lock();
         due.sort_by_key(|(rulebook_id, priority)| {
@@ -160,11 +160,11 @@ mod tests {
     fn forty_rulebooks_that_take_all_they_can_leave_room_for_one_more() {
         let turns = FairSlots::default();
         let held: Vec<_> = (0..40).map(|number| fill(&turns, number, &account(number))).collect();
-        assert!(held.iter().all(|places| !places.is_empty()), "each has one");
+        assert!(held.iter().all(|places| !places.is_empty()), "each has a slot");
         assert_eq!(held[0].len(), 8);
         assert!(turns.room(LIMITS, rulebook(40), Some(&account(40))) > 0);
         drop(held);
-        assert_eq!(fill(&turns, 41, &account(41)).len(), 8, "all were given back");
+        assert_eq!(fill(&turns, 41, &account(41)).len(), 8, "all slots were released");
     }
 
     #[test]

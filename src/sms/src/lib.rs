@@ -1,12 +1,12 @@
-//! The SMS outbox: sends queued SMS messages through Twilio, each once if that can be ensured. It never drops a message
-//! silently: a notice reports messages that were not sent.
+//! The SMS outbox: sends queued SMS messages through Twilio, each once if that can be ensured. It drops no message
+//! silently: a notice reports each message that was not sent.
 //!
 //! The path of an SMS message: [`enqueue`] inserts it in the caller's transaction. `claim` leases due messages and
-//! commits `sending` before any request, each rulebook in its turn ([`fair_slots`]). [`twilio`] posts it outside any
-//! transaction. [`classify`] maps the response to an outcome, with the table in [`error_codes`]. `retry` computes the
-//! next state and the time of a retry ([`retry_policy`]). `record_result` writes it, with the attempt and the notice, if
-//! the worker still holds the fencing token. `reconcile_send` searches Twilio's list for a message with an ambiguous
-//! outcome. [`breaker`] stops an account whose provider is down or refuses it. [`worker`] runs the loop.
+//! commits the state `sending` before any request; rulebooks take turns ([`fair_slots`]). [`twilio`] posts it outside
+//! any transaction. [`classify`] maps the response to an outcome, with the table in [`error_codes`]. `retry` computes
+//! the next state and the time of a retry ([`retry_policy`]). `record_result` writes the state, the attempt and the
+//! notice, if the worker still holds the fencing token. `reconcile_send` searches Twilio's list for a message with an
+//! ambiguous outcome. [`breaker`] stops an account whose provider is down or refuses it. [`worker`] runs the loop.
 //! [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`] records replies.
 //! [`operator`] sends urgent notices to the operator of the server.
 //!
@@ -91,7 +91,7 @@ pub struct OutboxSettings {
     pub lease: chrono::TimeDelta,
     /// The retry policy.
     pub retry_policy: retry_policy::RetryPolicy,
-    /// When an account is stopped.
+    /// When the circuit breaker stops an account.
     pub breaker: breaker::BreakerPolicy,
     /// The recipient of urgent notices.
     pub operator: Option<operator::Operator>,

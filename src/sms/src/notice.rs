@@ -18,7 +18,8 @@ pub(super) const CAPPED: &str = "sms_account_capped";
 pub(super) const INCOMPLETE: &str = "sms_account_incomplete";
 /// There is no account, so the SMS messages wait.
 pub(super) const NO_ACCOUNT: &str = "sms_no_account";
-/// These notices show that a worker handles a rulebook's SMS messages and why they wait, so no worker is missing.
+/// Notices that a worker raises when a rulebook's SMS messages must wait. An open one proves that a worker handles the
+/// rulebook, so the readiness check does not count these messages.
 pub const HELD_BACK: [&str; 5] = [PROVIDER_DOWN, CREDENTIALS, CAPPED, INCOMPLETE, NO_ACCOUNT];
 /// Subject of these notices.
 pub(super) const PROVIDER: &str = "twilio";
@@ -34,7 +35,7 @@ fn severity_of(row: &Model) -> Severity {
 
 /// Advice about a contact who has opted out.
 const OPTED_OUT_ADVICE: &str = "Ask the contact to reply START to the sender, or put another contact in their place. An admin \
-    can lift it under /admin/v1/sms-suppressions; then resend the SMS message.";
+    can lift the opt-out under /admin/v1/sms-suppressions; then resend the SMS message.";
 
 /// A contact has opted out. `row` is the last SMS message to the contact.
 pub(super) fn opted_out(row: &Model) -> Notice {
@@ -51,8 +52,8 @@ pub(super) fn opted_out(row: &Model) -> Notice {
     }
 }
 
-/// A contact for emergencies has opted out, or somebody did so from their number. `row` is the last SMS message to the
-/// contact, if there is one.
+/// STOP came from the number of a contact. The contact may not have sent it, because a sender's number can be forged.
+/// `row` is the last SMS message to the contact, if there is one.
 pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&Model>) -> Notice {
     let last = row.map_or_else(String::new, |row| {
         format!(" The last message to them was a {}.", row.priority)
@@ -141,7 +142,7 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
         (GivenUp::Refused | GivenUp::Undelivered, Some(rule)) => (rule.meaning, rule.what_to_do),
         (GivenUp::Refused | GivenUp::Undelivered, None) => (
             why.reason(),
-            "Look up the error code in Twilio's documentation, correct what it names, then resend it.",
+            "Look up the error code in Twilio's documentation, correct the cause, then resend the message.",
         ),
         (GivenUp::Unknown, _) => (
             why.reason(),

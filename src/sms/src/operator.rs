@@ -75,7 +75,7 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
             continue;
         };
         *told.entry(about).or_default() += 1;
-        // The row belongs to the default rulebook, whose keys can read it. So never include callers of other rulebooks.
+        // API keys of the default rulebook can read this row. So never include callers of other rulebooks.
         let caller = if notice.rulebook_id == rulebook_id {
             caller_of(shared, &notice).await?
         } else {
@@ -112,7 +112,7 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
 }
 
 /// Maximum number of SMS messages about one rulebook within an hour, given the number about all rulebooks. It shrinks
-/// as that number grows, so that a rulebook without any still gets some.
+/// as that number grows, so that there is still room for a rulebook that has had none.
 fn allowance(all: u64) -> u64 {
     match all {
         0..18 => MAX_PER_RULEBOOK,
@@ -122,7 +122,8 @@ fn allowance(all: u64) -> u64 {
     }
 }
 
-/// The caller that a notice is about: that of its call, or of the SMS message whose reference is in its text.
+/// The caller that a notice is about. The notice names the call, or its text contains the reference of an SMS message
+/// about the call.
 async fn caller_of(shared: &OutboxState, notice: &notices::Model) -> Result<Option<leads::Model>, DbErr> {
     let rulebook_id = notice.rulebook_id;
     let call_id = match notice.subject.strip_prefix("call ") {

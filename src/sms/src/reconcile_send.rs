@@ -100,7 +100,8 @@ async fn conclude(
         Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
         None => sms_messages::save(&tx, held, &after).await?,
     };
-    // If the row changed meanwhile, the list is older than that change and must not hide later statuses.
+    // If the row changed meanwhile, the list is older than that change. A status from the list could then hide a later
+    // status, so it is not stored.
     if let MessageSearch::Found(report) = listed
         && written
     {

@@ -1,5 +1,5 @@
-//! Writes the outcome of an attempt: row, attempt and notices in one transaction. It writes nothing unless this worker
-//! still holds the fencing token.
+//! Writes the outcome of an attempt: row, attempt and notices in one transaction. It writes the row and the attempt
+//! only if this worker still holds the fencing token. It always updates the notices about the account.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub(super) struct AttemptResult {
 const SIMULATES: &str = "the rulebook simulates its SMS messages";
 
 /// Records that SMS messages of one rulebook would have been sent, in the transaction that has locked them. Nothing is
-/// sent, so there is nothing to wait for between claim and result.
+/// sent, so claim and result need no separate transactions.
 pub(super) async fn record_simulated(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -72,7 +72,7 @@ pub(super) fn count_simulated(row: &Model) {
     metrics::sms_attempt(SIMULATED);
     metrics::sms(SIMULATED);
     tracing::info!(sms = %row.id, rulebook = %named(row.rulebook_id), call = row.call_id, attempt = row.attempts + 1, state = SIMULATED,
-        "text {}: {SIMULATES}", row.id);
+        "SMS message {}: {SIMULATES}", row.id);
 }
 
 /// Classifies the response to a POST, and reports it to the account's breaker.
@@ -125,7 +125,7 @@ pub(super) async fn record_result(
                 tracing::warn!(
                     sms = %row.id,
                     error = %error,
-                    "the result of SMS message {} could not be written; it is retried",
+                    "the result of SMS message {} could not be written; the write is retried",
                     row.id
                 );
             }
@@ -201,7 +201,8 @@ async fn record_result_once(shared: &OutboxState, row: &Model, result: &AttemptR
     Ok(written)
 }
 
-/// The number of earlier attempts that never left the machine. It is read only if it affects another attempt.
+/// The number of earlier attempts that never left the machine. Returns 0 without a query if the maximum number of
+/// attempts is not reached.
 pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, retry_policy: &RetryPolicy) -> Result<i64, DbErr> {
     if row.tries() < retry_policy.max_attempts {
         return Ok(0);
@@ -214,7 +215,7 @@ pub(super) fn count_state(row: &Model) {
     metrics::sms(&row.state);
 }
 
-/// The account works again: resolves the notices that hold its SMS messages back.
+/// Resolves the notices about waiting SMS messages, because the account works again.
 pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
     for code in HELD_BACK {
         notices::resolve(tx, row.rulebook_id, code, PROVIDER, now).await?;
@@ -250,7 +251,7 @@ pub(super) async fn note_opt_out(
     Ok(())
 }
 
-/// Gives up an SMS message of this worker, with a notice. Returns whether it was written.
+/// Gives up an SMS message that this worker holds, and raises a notice. Returns whether the row was written.
 pub(super) async fn write_off(
     shared: &OutboxState,
     tx: &DatabaseTransaction,
@@ -284,7 +285,7 @@ pub(super) async fn give_up(
 fn explain(row: &mut Model, why: GivenUp) {
     row.error = Some(match row.error.take() {
         Some(last) if matches!(why, GivenUp::Refused | GivenUp::Undelivered) => last,
-        Some(last) if why != GivenUp::Suppressed => format!("{}; at last: {last}", why.reason()),
+        Some(last) if why != GivenUp::Suppressed => format!("{}; last error: {last}", why.reason()),
         _ => why.reason().to_owned(),
     });
 }

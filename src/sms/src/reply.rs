@@ -1,4 +1,5 @@
-//! Parses a contact's reply: whether it acknowledges the call, and its reference (pure). It also words how to reply.
+//! Parses a contact's reply: whether it acknowledges the call, and which reference it contains (pure). [`inviting`]
+//! adds to an SMS message how to reply.
 //!
 //! Only a plain yes acknowledges a call: "ok, but I cannot" must not stop the escalation of an emergency.
 
@@ -136,7 +137,7 @@ fn only_yes(words: &[&str]) -> bool {
     yes
 }
 
-/// Appends how to reply to a body, in short form if the long one would need another segment.
+/// Appends to a body how to reply. It uses the short form if the long form would need another segment.
 pub fn inviting(body: &str, language: &str) -> String {
     let with = |hint: &str| format!("{} {hint}", body.trim_end());
     let long = with(how_to_reply(language, false));

@@ -121,7 +121,7 @@ pub(super) fn after_report(
             row.state = DELIVERED.into();
             (row, StatusEffect::Step)
         }
-        // This also revives an SMS message that was given up before Twilio was known to have it.
+        // This also revives an SMS message that was given up because nobody knew that Twilio had it.
         StatusMeaning::OnItsWay => {
             accept(&mut row, &report.sid, Some(&report.status));
             (row, StatusEffect::Step)

@@ -117,8 +117,8 @@ impl TwilioClient {
         Answer::Http(answer)
     }
 
-    /// Searches for an SMS message by its recipient, the day of its first attempt and the reference in its body. Of
-    /// several matches it returns the message with the highest status rank. It skips the messages in `known`, which
+    /// Searches for an SMS message by its recipient, the day of its first attempt and the reference in its body. If
+    /// several messages match, it returns the one with the highest status rank. It skips the messages in `known`, which
     /// have failed.
     pub async fn find(
         &self,
@@ -146,7 +146,7 @@ impl TwilioClient {
         let ours = messages.into_iter().filter_map(|message| {
             let holds_it = message.body.is_some_and(|body| body.contains(reference));
             let sid = message.sid.filter(|sid| holds_it && !known.contains(sid))?;
-            // Twilio has it, whatever its status.
+            // If the status is unknown, Twilio has the message anyway.
             let status = message.status.as_ref().and_then(|status| status.as_str());
             let status = status
                 .filter(|status| of_word(status).is_some())

@@ -1,7 +1,7 @@
 //! The outbox worker: sends due SMS messages until it is cancelled.
 //!
 //! A wake-up is only a hint: the worker polls the database anyway, and no error stops it. If a send hangs, the worker
-//! abandons it, and the SMS message is cleaned up when its lease expires.
+//! abandons it. When the lease of its SMS message expires, a cleanup handles the message.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -106,9 +106,9 @@ impl Outbox {
         let mut tidied: Option<Instant> = None;
         let mut oldest = None;
         while !stop.is_cancelled() {
-            // Never inside the select below, because that could interrupt a transaction.
+            // Do not call this inside the select below, which could interrupt a transaction.
             let filled = self.fill(&mut sends, &mut tidied).await;
-            // Measure it even after an error: the metric must show that nothing is sent.
+            // Measure the age even after an error: the metric must show that nothing is sent.
             let next = self.note_age(&mut oldest).await;
             let pause = match filled.and(next) {
                 Ok(pause) => {
@@ -247,7 +247,8 @@ impl Outbox {
     }
 }
 
-/// Sends or searches for one SMS message. If a result cannot be written, a cleanup follows when the lease expires.
+/// Sends or searches for one SMS message. If the result cannot be written, a cleanup handles the message when its lease
+/// expires.
 pub(super) async fn deliver(shared: Arc<OutboxState>, row: Model, action: ClaimAction) {
     let done = match &action {
         ClaimAction::Search(account) => reconcile_send(&shared, &row, account).await,
@@ -278,7 +279,7 @@ fn log_end(sent: Result<Result<(), WorkError>, JoinError>) {
         let cause = telemetry::chain(&error);
         tracing::error!(
             cause,
-            "a send timed out; its SMS message is searched for when its lease expires"
+            "a send timed out or panicked; its SMS message is searched for when its lease expires"
         );
     }
 }

@@ -12,8 +12,8 @@ use crate::{Outbox, OutboxError, TwilioAccount};
 
 /// The maximum age of the cache.
 const MAX_AGE: Duration = Duration::from_secs(2);
-/// Minimum interval between two reads. A request that would be rejected waits for a directory that was read after it
-/// arrived, so unauthenticated clients can cause one read per interval.
+/// Minimum interval between two reads. A request whose signature matches no cached account waits for a read after its
+/// arrival. So unauthenticated clients can cause at most one read per interval.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A rulebook and its account.
@@ -24,7 +24,7 @@ pub struct Owner {
     pub account: TwilioAccount,
 }
 
-/// The rulebooks by the SID of their account, at one time.
+/// The rulebooks by the SID of their account, from one read.
 #[derive(Debug)]
 pub struct Owners {
     by_sid: HashMap<String, Vec<Owner>>,
@@ -44,7 +44,7 @@ impl Owners {
 pub struct Directory(Arc<Mutex<Option<Arc<Owners>>>>);
 
 impl Directory {
-    /// The directory from a moment ago.
+    /// Returns the cached directory. If it is older than `MAX_AGE`, reads it again.
     ///
     /// # Errors
     /// If the database fails.

@@ -107,8 +107,8 @@ async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str
     Ok(signed.then_some(id))
 }
 
-/// The rulebook of the number, among those whose account signed the request: first those that send from this number,
-/// then the default one, then the oldest.
+/// The rulebook that got the reply. Its account must have signed the request. A rulebook that sends from this number
+/// comes first, then the default rulebook, then the oldest.
 async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Result<Option<Uuid>, Problem> {
     let sid = form.get("AccountSid").unwrap_or_default();
     if sid.is_empty() || request.header(super::SIGNATURE).is_none() {
@@ -137,8 +137,8 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
     Ok(still.then_some(id))
 }
 
-/// The best of an account's rulebooks whose token signed the request. A token shared by several rulebooks is tried
-/// once.
+/// The best match among an account's rulebooks whose token signed the request. A token that several rulebooks share is
+/// tried once.
 fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner]) -> Option<Uuid> {
     let to = form.get("To").unwrap_or_default();
     let mut tried: HashMap<&str, bool> = HashMap::new();
@@ -162,8 +162,8 @@ fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner
     best.map(|(_, id)| id)
 }
 
-/// A number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or a sender name. A number must end with
-/// a digit: the signature does not mark the end of a value, so the next field could be part of it.
+/// Whether the text is a number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or a sender name. A
+/// number must end with a digit: the signature does not mark the end of a value, so the next field could be part of it.
 fn is_number(text: &str) -> bool {
     let number = text.split_once(':').map_or(text, |(_, number)| number);
     match number.strip_prefix('+') {

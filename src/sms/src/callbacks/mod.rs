@@ -135,8 +135,8 @@ impl Callbacks {
         self.limiter.failed(address, answer)
     }
 
-    /// The response to a request about an unknown `what`: 404 for the default rulebook's account, and for everybody
-    /// else the same as if it existed.
+    /// The response to a request about an unknown `what`. It is 404 if the default rulebook's account signed the
+    /// request. Otherwise it is the same rejection as for a wrong signature.
     async fn refuse_unknown(&self, request: &Request, form: &Form, what: &str) -> Result<Problem, Problem> {
         let unavailable = |error: OutboxError| Problem::unavailable(&error, RETRY_AFTER_S);
         let all = self.outbox.rulebooks().await.map_err(unavailable)?;

@@ -12,7 +12,7 @@ use crate::record_callback::CallbackEffect;
 use crate::status::Report;
 use web::problem::Problem;
 
-/// What the response to an unknown id says was not found.
+/// What the 404 response to an unknown id names as not found.
 const UNKNOWN: &str = "SMS message of this id";
 
 /// Handles a status. 204 even if it changes nothing, because a retry would change nothing either.

@@ -140,7 +140,7 @@ async fn urgent_notices_are_texted_to_the_operator_once_and_not_too_many() {
         assert_eq!(to_operator(&world).len(), 6, "six an hour");
         assert!(to_operator(&world)[0].contains("was not sent: the number is not a valid phone number"));
         world.after(TimeDelta::hours(1), &outbox).await;
-        assert_eq!(to_operator(&world).len(), 8, "each of the eight urgent ones once");
+        assert_eq!(to_operator(&world).len(), 8, "each of the eight urgent notices once");
         world.after(TimeDelta::hours(1), &outbox).await;
         assert_eq!(to_operator(&world).len(), 8);
     }

@@ -102,7 +102,7 @@ async fn a_refused_number_is_tried_once_and_becomes_a_dead_letter_with_a_notice(
             "{}",
             notice.what_to_do
         );
-        // A repeated notice is raised once and counted.
+        // A second failure does not raise a second notice; the count of the first rises.
         world.queue("on_call", "P3").await;
         outbox.drain_once().await.unwrap();
         assert_eq!(world.notices().await, [("sms_refused".to_owned(), 2, true)]);

@@ -1,4 +1,4 @@
-//! Secrecy: no number, no content of an SMS message and no token in a log line or in the record of an attempt.
+//! Tests that no phone number, message content or token appears in a log line or in the record of an attempt.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -82,7 +82,7 @@ async fn numbers_words_and_tokens_stay_out_of_the_log_and_of_the_attempts() {
             ("an error", format!("{errors:?}")),
         ] {
             for secret in [&NUMBER[1..], "5550100", "basement", "token-that-shows-nowhere"] {
-                assert!(!told.contains(secret), "{place} tells {secret}: {told}");
+                assert!(!told.contains(secret), "{place} contains {secret}: {told}");
             }
         }
         world.notices().await;

@@ -75,13 +75,13 @@ async fn a_flood_of_one_rulebook_delays_no_other_ones_first_text() {
             callbacks.any(|callback| callback.ends_with(&address))
         };
         while !is_sent() {
-            assert!(began.elapsed() < Duration::from_secs(2), "the flood holds it up");
+            assert!(began.elapsed() < Duration::from_secs(2), "the flood delays the message");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(
             world.twilio.posted().len(),
             9,
-            "one rulebook has no more than its places"
+            "one rulebook uses no more than its slots"
         );
         stop.cancel();
         world.twilio.let_go(200);
@@ -133,7 +133,7 @@ async fn what_one_rulebook_has_to_say_leaves_the_operator_room_for_the_others() 
         };
         assert_eq!((told("noisy").await, told("quiet").await), (6, 40));
         world.after(TimeDelta::hours(1), &outbox).await;
-        assert_eq!(told("noisy").await, 12, "the next hour has its own");
+        assert_eq!(told("noisy").await, 12, "the next hour has its own limit");
     }
 }
 

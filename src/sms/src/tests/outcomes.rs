@@ -96,7 +96,7 @@ async fn wait_for(holds: impl Fn() -> bool) {
     while !holds() {
         assert!(
             std::time::Instant::now() < deadline,
-            "Twilio's statuses were never all taken in"
+            "not all of Twilio's statuses were recorded within a minute"
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -126,7 +126,7 @@ async fn run(world: &World, outbox: &Outbox, dice: &mut Dice) {
             return;
         }
     }
-    panic!("texts are still on their way after {ROUNDS} rounds");
+    panic!("some SMS messages are unfinished after {ROUNDS} rounds");
 }
 
 /// Sends the statuses of each message as soon as it is accepted, so now and then before the response to the POST.
@@ -233,9 +233,9 @@ async fn check(world: &World, twilio: &Rough, texts: &HashMap<Uuid, String>) {
                 assert!(!["undelivered", "failed"].contains(&ours.status), "{story}");
             }
             "dead" => {
-                assert!(told, "nobody was told: {story}");
+                assert!(told, "no notice was raised: {story}");
                 assert!(row.error.is_some(), "no reason: {story}");
-                // A message that was certainly given up was not delivered.
+                // A dead message must not have been delivered.
                 let arrived = own.iter().any(|taken| taken.status == "delivered");
                 assert!(!arrived, "it arrived: {story}");
                 assert!(
@@ -256,7 +256,7 @@ async fn check(world: &World, twilio: &Rough, texts: &HashMap<Uuid, String>) {
     }
     let of = |state: &str| rows.iter().filter(|row| row.state == state).count();
     println!(
-        "{} texts, {} posts, {} taken: {} accepted, {} delivered, {} given to a person",
+        "{} SMS messages, {} posts, {} messages at Twilio: {} accepted, {} delivered, {} dead",
         rows.len(),
         posts.values().sum::<i64>(),
         log.len(),

@@ -52,7 +52,7 @@ pub(super) struct Rough {
     told: mpsc::UnboundedSender<AcceptedSms>,
 }
 
-/// How long it does not respond when it hangs: longer than any timeout.
+/// How long the server stays silent when it hangs: longer than any timeout.
 const SILENCE: Duration = Duration::from_secs(30);
 
 impl Rough {
@@ -169,7 +169,7 @@ impl Rough {
         answer
     }
 
-    /// The list of messages: mostly correct, now and then failing or behind.
+    /// The list of messages: mostly correct, sometimes an error or outdated.
     fn list(&self, head: &str) -> String {
         let mut state = self.state.lock().unwrap();
         let mood = state.dice.roll(20);
@@ -208,7 +208,7 @@ impl Rough {
     }
 }
 
-/// The names of its behaviours, and how many of a hundred posts get each.
+/// The names of the server's behaviours. `SHARES` has the percentage of posts for each.
 pub(super) const NAMES: [&str; 17] = [
     "201",
     "permanent",
@@ -238,7 +238,7 @@ fn name_of(outcome: u64) -> usize {
         }
         left -= share;
     }
-    unreachable!("the shares are a hundred")
+    unreachable!("the shares add up to 100")
 }
 
 /// Makes the connection end with a reset.

@@ -23,7 +23,7 @@ async fn a_refused_connection_is_tried_again() {
             world.row(id).await.next_attempt_at,
             world.clock.now() + TimeDelta::seconds(2)
         );
-        // Another process can reach it.
+        // Another process can reach the provider.
         world.after(TimeDelta::seconds(2), &world.outbox()).await;
         assert_eq!(world.story(id).await.1.join(" "), "retry accepted");
     }
@@ -66,7 +66,7 @@ async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
         assert_eq!(
             world.twilio.posted().len(),
             1,
-            "the account's other texts are not even tried"
+            "the account's other SMS messages are not even tried"
         );
         assert_eq!(
             world.story(ids[0]).await,
@@ -106,7 +106,7 @@ async fn the_breaker_opens_after_failures_in_a_row_and_closes_by_the_clock() {
             assert_eq!(
                 world.story(*id).await,
                 ("queued".to_owned(), vec![]),
-                "what waits is not counted as tried"
+                "a waiting message has no attempt"
             );
         }
         world.after(pause - TimeDelta::seconds(1), &outbox).await;
@@ -140,9 +140,9 @@ async fn one_probe_that_fails_keeps_the_breaker_open() {
             world.queue(&format!("c{contact}"), "P4").await;
         }
         outbox.drain_once().await.unwrap();
-        assert_eq!(world.twilio.posted().len(), 8, "they were on their way together");
+        assert_eq!(world.twilio.posted().len(), 8, "all were sent at the same time");
         world.after(pause, &outbox).await;
-        assert_eq!(world.twilio.posted().len(), 9, "one goes to find out");
+        assert_eq!(world.twilio.posted().len(), 9, "one message is sent as a probe");
         world.after(pause, &outbox).await;
         assert_eq!(world.twilio.posted().len(), 10);
     }

@@ -1,4 +1,5 @@
-//! SMS messages with an ambiguous outcome: searched for, and sent again only if that is right.
+//! Tests of SMS messages with an ambiguous outcome: the worker searches for them, and resends them only if their
+//! priority allows it.
 
 use std::time::Duration;
 
@@ -24,7 +25,11 @@ async fn an_alert_that_is_not_found_is_sent_again() {
             world.story(id).await,
             ("ambiguous".to_owned(), vec!["ambiguous".to_owned()])
         );
-        assert_eq!(world.twilio.lists(), 0, "the list may lag: not asked at once");
+        assert_eq!(
+            world.twilio.lists(),
+            0,
+            "the list may lag behind, so it is not read at once"
+        );
         world.after(retry_policy().ambiguous_wait, &outbox).await;
         assert_eq!(world.twilio.lists(), 1);
         let (state, outcomes) = world.story(id).await;

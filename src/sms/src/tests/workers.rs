@@ -1,4 +1,4 @@
-//! Several workers, including slow ones, dead ones, and ones that are cancelled.
+//! Tests with several workers, some of which are slow, dead or cancelled.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
         assert_eq!(world.row(id).await, before);
         assert_eq!(world.notices().await, []);
 
-        // Nothing of it reached the provider: the worker searches for it, does not find it, and sends it.
+        // The message never reached the provider: the other worker searches for it, does not find it, and sends it.
         world.after(retry_policy().ambiguous_wait, &other).await;
         assert_eq!(world.story(id).await.1.join(" "), "ambiguous accepted");
         // Even then the paused worker cannot change anything.

@@ -1,5 +1,5 @@
-//! The environment of a test: its own migrated database with one rulebook, a fixed clock, a stand-in for Twilio. Always
-//! SQLite; PostgreSQL too if TEST_POSTGRES_URL names a server.
+//! The environment of a test: its own migrated database with one rulebook, a fixed clock, a stand-in for Twilio. Each
+//! test runs on SQLite, and also on PostgreSQL if TEST_POSTGRES_URL names a server.
 
 use std::collections::HashMap;
 use std::time::Duration;
