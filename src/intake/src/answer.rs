@@ -13,7 +13,7 @@
 //! | knowledge-base-request | [`Answer::Documents`] |
 //! | call.endpointing.request | [`Answer::Endpointing`] |
 //! | campaign.predial | [`Answer::Predial`] |
-//! | voice-request | [`Answer::NotOurs`] with status 400: a voice provider makes speech, and Vapi would play a 200 |
+//! | voice-request | [`Answer::NotOurs`] with status 400: Ringbook makes no speech, and Vapi would play a 200 as audio |
 //! | any other | [`Answer::Neutral`], an empty object |
 //!
 //! If no rule applies to a request, [`neutral`] gives the response that leaves the call as it would be without
@@ -43,7 +43,7 @@ pub enum Answer {
     Assistant(AssistantAnswer),
     /// The destination of the call.
     Destination(Destination),
-    /// A sentence that is spoken to the caller instead: a refusal or an apology.
+    /// A sentence that Vapi speaks to the caller: a refusal or an apology.
     Spoken(String),
     /// The destination of a handoff.
     Handoff(HandoffDestination),
@@ -66,7 +66,7 @@ pub struct ToolResult {
     pub result: Result<String, String>,
 }
 
-/// Which assistant takes a call. One id is used: the assistant's if both are set.
+/// Which assistant takes a call. If both ids are set, the assistant's is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssistantAnswer {
     pub assistant_id: Option<String>,
@@ -80,15 +80,15 @@ pub struct AssistantAnswer {
 /// A number that a call is transferred to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Destination {
-    /// In E.164 format.
+    /// The phone number, in E.164 format.
     pub number: String,
     /// The sentence spoken to the caller before the transfer.
     pub message: Option<String>,
     /// The caller ID that the destination sees.
     pub caller_id: Option<String>,
-    /// Dialled after the number.
+    /// The extension, dialled after the number.
     pub extension: Option<String>,
-    /// Why this destination, for the log.
+    /// Why this destination was chosen, for the log.
     pub description: Option<String>,
 }
 
@@ -104,7 +104,8 @@ pub enum HandoffDestination {
         assistant_name: String,
     },
     Number(Destination),
-    /// Nobody, with the reason. Vapi's schema requires a destination even then, so it is empty.
+    /// Nobody takes over, with the reason. Vapi's schema requires a destination even then, so the response has an empty
+    /// one.
     Nobody {
         error: String,
     },
@@ -301,7 +302,7 @@ impl Document {
     }
 }
 
-/// Vapi drops a result with a line break in it.
+/// Joins the lines of a text, because Vapi drops a result with a line break.
 fn one_line(text: &str) -> String {
     let breaks = |character: char| {
         matches!(

@@ -1,7 +1,7 @@
-//! Authenticates Vapi's requests. [`verify`] checks one against the [`scheme`]s and [`secret`]s of its rulebook, which
-//! [`access`] caches. [`sign`] computes signatures, and [`settings`] validates what an administrator stores.
+//! Authenticates Vapi's requests. [`verify`] checks a request against the [`scheme`]s and [`secret`]s of its rulebook,
+//! which [`access`] caches. [`sign`] computes signatures, and [`settings`] validates what an administrator stores.
 //!
-//! It never reveals why a request was rejected, and never prints a secret.
+//! This module never reveals to the client why a request was rejected, and never prints a secret.
 
 pub mod access;
 #[cfg(test)]

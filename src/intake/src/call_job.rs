@@ -1,4 +1,4 @@
-//! Determines the service, area and price of a call's job. Its lead, its SMS messages and the API all show these.
+//! Determines the service, area and price of a call's job. The lead, the SMS messages and the API show these values.
 //!
 //! A price quoted in the call is kept if the quote matches what was booked or, without a booking, the decision about
 //! the call. If no quote matches, the new decision sets the price. A refused job has no price.
@@ -64,7 +64,7 @@ impl Earlier {
 }
 
 impl Job {
-    /// The job that a decision about a call leads to. The caller holds the lock on the call's row.
+    /// The job of a call after a decision about it. The transaction must have locked the call's row.
     pub(super) async fn of(
         step: &MessageWrite<'_>,
         tx: &DatabaseTransaction,
@@ -78,7 +78,7 @@ impl Job {
         Ok(Self::among(step, decided, spoken.into_values().flatten().collect()))
     }
 
-    /// Same as [`Job::of`], with the quotes and bookings of the call given, the newest first.
+    /// Same as [`Job::of`], but `spoken` contains the quotes and bookings of the call, the newest first.
     pub(super) fn among(step: &MessageWrite<'_>, decided: &DecisionRecord, spoken: Vec<SpokenDecision>) -> Self {
         let earlier: Vec<Earlier> = spoken.into_iter().filter_map(Earlier::read).collect();
         Self::agreed(step.rulebook, decided, &earlier)

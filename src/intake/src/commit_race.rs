@@ -1,9 +1,9 @@
 //! Decides whether a message gets the response of its transaction, or the fallback's after a timeout: exactly one of
 //! the two.
 //!
-//! After the timeout, a transaction does not commit. If the commit already runs at the timeout, it cannot be cancelled:
-//! the waiter sends its response and spools the message. If it did commit, the drain finds the message already
-//! recorded.
+//! After the timeout, a transaction does not commit. If the commit already runs at the timeout, it cannot be cancelled.
+//! The waiter then sends the transaction's response and spools the message. If the commit succeeds, the drain finds the
+//! message already recorded.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -59,11 +59,11 @@ enum Stage {
 /// What the transaction leaves to the fallback after a timeout.
 #[derive(Debug, Clone)]
 pub enum Partial {
-    /// Nothing.
+    /// Neither a decision nor a response.
     Nothing,
     /// Its decision; the transaction will not commit.
     WorkedOut(Arc<Precomputed>),
-    /// The response that it commits or has committed: Vapi must get it.
+    /// The response that the transaction commits or has committed: Vapi must get this response.
     Committing(Arc<RecordedResponse>),
 }
 

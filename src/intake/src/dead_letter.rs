@@ -101,8 +101,8 @@ async fn poisoned(
                 message.event.kind.as_str(),
                 reason(error)
             ),
-            what_to_do: "List them with `GET /admin/v1/webhook-events?state=poisoned`; the log has the cause at `message_failed`. \
-                Once the cause is fixed, replay each with `POST /admin/v1/webhook-events/ID/replay`."
+            what_to_do: "List such messages with `GET /admin/v1/webhook-events?state=poisoned`; the log has the cause \
+                under `message_failed`. Once the cause is fixed, replay each with `POST /admin/v1/webhook-events/ID/replay`."
                 .to_owned(),
         };
         notices::raise(&tx, notice, intake.clock.now(), intake.clock.new_id()).await?;

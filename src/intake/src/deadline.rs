@@ -27,9 +27,9 @@ use base::telemetry;
 
 /// How long a message may wait for the database before the fallback answers.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(1_900);
-/// How long it may wait if its commit already runs.
+/// How long a message may wait if its commit already runs.
 const COMMIT_TIMEOUT: Duration = Duration::from_millis(2_100);
-/// How long it may wait for messages of the same call in the spool.
+/// How long a message may wait for messages of the same call in the spool.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a message was not recorded.
@@ -169,7 +169,7 @@ impl Deadline {
         }
         let drain = self.drain.clone();
         let work = self.tasks.spawn(async move { drain.drain_call_first(family).await });
-        // A message that is not recorded in time is recorded later.
+        // A waiting message that is not recorded in time is recorded later.
         let _ = timeout_at((began + DRAIN_TIMEOUT).into(), work).await;
     }
 

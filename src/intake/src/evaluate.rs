@@ -121,7 +121,7 @@ impl MessageDecisions {
         }
     }
 
-    /// The response if nothing of the message could be stored; `None` if it is the same response.
+    /// The response if the message could not be stored; `None` if it is the usual response.
     pub(super) fn response_without_storage(&self, event: &Event) -> Option<Value> {
         match (self, &event.payload) {
             (Self::Tools(ran), Payload::ToolCalls(requests)) => {
@@ -131,7 +131,7 @@ impl MessageDecisions {
         }
     }
 
-    /// Whether a script failed in it.
+    /// Whether a script failed in the decision about a report.
     pub(super) fn has_failed_scripts(&self) -> bool {
         matches!(self, Self::Report(decided) if !decided.faulted.is_empty())
     }
@@ -156,7 +156,7 @@ pub(super) fn runs_scripts(rulebook: &Rulebook, message: &Message) -> bool {
     decides && rulebook.has_scripts()
 }
 
-/// Decides about a message on the script threads. If they are busy, it is decided without scripts.
+/// Decides about a message on the script threads. If the threads are busy, decides without scripts.
 pub(super) async fn precomputed(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
     let rulebook_id = message.access.rulebook_id;
     let skips = intake
@@ -176,7 +176,7 @@ pub(super) async fn precomputed(intake: &Intake, message: &Arc<Message>, ruleboo
     match intake.current.pools().run_scripts(rulebook_id, work).await {
         Ok(precomputed) => precomputed,
         Err(busy) => {
-            // Not the fault of a script: decide this message without scripts and record no script failure.
+            // Busy threads are not a failure of a script: decide without scripts, and record no script failure.
             telemetry::metrics::scripts_busy();
             let question = EvaluationInput {
                 rulebook,

@@ -225,7 +225,8 @@ impl CommitQueue {
 async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
     let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
     while left_out <= MAX_RETRIES {
-        // A message whose waiter timed out was answered from the spool. It would roll back the whole transaction.
+        // A message whose waiter timed out has a response from the fallback. Leave it out, because it would roll back
+        // the whole transaction.
         let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
         waiting = rest;
         for one in late {
@@ -249,7 +250,7 @@ async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
                         GroupOutcome::Refused(error) => Some(Err(error)),
                         GroupOutcome::Alone => None,
                     };
-                    // A waiter that timed out does not receive it.
+                    // A waiter that timed out does not receive the reply.
                     let _ = one.answer.send(reply);
                 }
                 return shared;

@@ -2,10 +2,11 @@
 //! is not stored, in the database or in the offline spool.
 //!
 //! A message passes these modules in order: [`receive`] is the route, [`auth`] authenticates, [`parse`] parses, and
-//! [`deadline`] gives recording two seconds. [`group_commit`] shares transactions between messages, [`message_transaction`] is the
-//! transaction of one message, and [`evaluate`] decides by the rulebook. [`answer`] writes the response.
-//! [`dead_letter`] stores messages that can never be recorded. [`offline`] answers while the database is unavailable,
-//! and [`commit_race`] ensures that a message gets exactly one of the two responses.
+//! [`deadline`] gives recording two seconds. [`group_commit`] lets messages share a transaction,
+//! [`message_transaction`] is the transaction of one message, and [`evaluate`] decides by the rulebook. [`answer`]
+//! builds the response. [`dead_letter`] stores messages that can never be recorded. [`offline`] answers while the
+//! database is unavailable. [`commit_race`] ensures that a message gets exactly one response: the response of its
+//! transaction, or that of [`offline`].
 
 pub mod answer;
 #[cfg(test)]

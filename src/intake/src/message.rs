@@ -28,7 +28,7 @@ pub struct Intake {
     /// The queue of SMS messages.
     pub outbox: Outbox,
     pub clock: Clock,
-    /// Counts how often each row takes part in a decision.
+    /// Counts how often each row of a rulebook takes part in a decision.
     pub hits: RuleHits,
 }
 
@@ -42,7 +42,7 @@ pub struct Message {
     pub body: Bytes,
     /// The body as stored.
     pub stored_body: StoredBody,
-    /// Identifies a plain repeat: the configured message id, else the hash of the body.
+    /// Identifies an unchanged repeat: the id in the configured header, else the hash of the body.
     pub delivery_key: String,
     /// When it was received.
     pub received_at: DateTime<Utc>,
@@ -60,8 +60,8 @@ impl Message {
         self.stored_body.0.get_or_init(|| compressed_body::pack(&self.body))
     }
 
-    /// Whether the message is too old for SMS messages. A report built from Vapi's list is as old as the end of its
-    /// call, any other message as old as its first arrival.
+    /// Whether the message is too old for SMS messages. The age of a report built from Vapi's list counts from the end
+    /// of its call, the age of any other message from its first arrival.
     pub(super) async fn is_late(&self, tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<bool, DbErr> {
         let ended = match &self.event.payload {
             Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),
@@ -116,7 +116,7 @@ impl Disposition {
     }
 }
 
-/// Why a message was not recorded; nothing of it was written.
+/// Why a message was not recorded; no part of it was written.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The webhook settings or secrets changed after the verification: verify again.

@@ -1,8 +1,9 @@
-//! The transaction of a message: everything that a message reads, decides and writes, all or nothing.
+//! Runs the transaction of a message. It contains everything that the message reads, decides and writes, and commits
+//! all of it or nothing.
 //!
-//! The response is stored with the event and returned for every repeat. Nothing in here waits for the network. The
-//! transaction reads the head revision, and published revisions never change. So no decision mixes two revisions, and
-//! none uses an older revision after an edit was acknowledged.
+//! The response is stored with the event and returned for every repeat. Inside the transaction, Ringbook makes no
+//! network request except to the database. The transaction reads the head revision, and published revisions never
+//! change. So no decision mixes two revisions, and none uses an older revision after an edit was acknowledged.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -178,7 +179,7 @@ pub(super) async fn record(
     Ok(disposition)
 }
 
-/// The input of a decision made in place: without scripts.
+/// The input of a decision on the current thread, for a message that runs no scripts.
 pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> EvaluationInput<'a> {
     EvaluationInput {
         rulebook,

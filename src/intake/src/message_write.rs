@@ -89,7 +89,7 @@ impl MessageWrite<'_> {
         )))
     }
 
-    /// The event's row under a new key.
+    /// The event's row with this business key.
     pub(super) fn new_event<'b>(&'b self, key: &'b str, answer: &'b Value) -> NewEvent<'b> {
         let (event, message) = (&self.message.event, self.message);
         let erased = is_erased(self.head);
@@ -142,7 +142,7 @@ impl MessageWrite<'_> {
         }
     }
 
-    /// Notes the rows that took part in a stored decision.
+    /// Remembers which rows took part in a stored decision, to count them after the commit.
     pub(super) fn counts(&self, decision: &Decision) {
         let mut rule_usage = self.rule_usage.lock().unwrap_or_else(PoisonError::into_inner);
         rule_usage.push(RuleUsage::part_in(decision));

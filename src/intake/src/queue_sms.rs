@@ -1,7 +1,7 @@
 //! Queues the SMS messages about a decision, one per contact and template, and starts the escalation of a P1.
 //!
 //! Quiet hours hold a P3 or P4 until the morning. A rule's cool-down prevents repeated SMS messages to the same contact
-//! about the same caller. The daily cap is applied last. A P1 of another call is never held back.
+//! about the same caller. The daily cap is applied last. A P1 about another call is never held back.
 
 use std::sync::PoisonError;
 
@@ -68,7 +68,7 @@ impl MessageWrite<'_> {
         };
         let texts = about(self, lead.as_ref(), decided, job, template);
         if self.late {
-            // Send no SMS message and start no escalation of a P1, which would send some later.
+            // Send no SMS message. Start no escalation of a P1 either, because it would send SMS messages later.
             if !texts.is_empty() || decided.decision.priority == Priority::P1 {
                 let notice = sms_age::notice(self.message.access.rulebook_id, decided.decision.priority.name());
                 notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
@@ -132,7 +132,7 @@ pub(super) fn about(
         .collect()
 }
 
-/// The facts about the caller besides the decision's own: those of the lead, else those of the message.
+/// The facts about the caller that are not part of the decision: from the lead, else from the message.
 fn known_of(lead: Option<&leads::Model>, who: &LeadPart<'_>) -> Facts {
     let mut known = lead.map(leads::Model::facts).unwrap_or_default();
     for (name, value) in who.named() {
@@ -158,7 +158,7 @@ impl<'a> Outgoing<'a> {
         self.decided.decision.priority == Priority::P1
     }
 
-    /// The priority rule that requested them.
+    /// The priority rule that requested the SMS messages.
     fn rule(&self) -> Option<&'a PriorityRule> {
         let code = self.decided.decision.priority_rule.as_deref()?;
         self.step.rulebook.priority_rule(code)
@@ -198,7 +198,7 @@ pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) 
 /// something to do.
 async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, DbErr> {
     if is_simulated(one.step.message.event.call_id()) {
-        // Recorded to show what would be sent. Simulated SMS messages neither affect cool-downs nor start an
+        // Record them to show what would be sent. Simulated SMS messages neither affect cool-downs nor start an
         // escalation.
         sms::enqueue_each(tx, one.texts).await?;
         return Ok(false);
@@ -258,8 +258,8 @@ async fn queue(
     Ok(any)
 }
 
-/// Removes the SMS messages in cool-down: the same rule recently notified the contact of the same caller or, for a P1,
-/// of the same call.
+/// Removes the SMS messages in cool-down. A message is in cool-down if the same rule recently notified the contact
+/// about the same caller or, for a P1, about the same call.
 async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result<Vec<NewSms>, DbErr> {
     let mut texts = one.texts.clone();
     let cool_down = one
@@ -283,7 +283,7 @@ async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result
             tracing::info!(
                 rule,
                 contact = text.contact,
-                "no SMS message: this rule notified the contact of this caller recently"
+                "no SMS message: this rule notified the contact about this caller recently"
             );
         }
         goes

@@ -115,7 +115,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         }
     };
     let read = body::read_body(request, body, WEBHOOK_LIMIT).await;
-    // Its share of the memory limit is released with the response.
+    // `_room` is the share of the body in the memory limit. It is released with the response.
     let body::ReadBody { bytes, room: _room } = read.map_err(|problem| match problem.code() {
         Code::RequestTimeout => webhook.limiter.failed(address, problem),
         _ => problem,
@@ -248,8 +248,8 @@ async fn readmitted(
     admitted(request, Some(bytes), webhook, access, address).await
 }
 
-/// The settings under which the message is accepted: the cached ones, else newer ones. Without its bytes, only its
-/// headers are checked.
+/// The settings under which the message is accepted: the cached settings, else newer ones. Without `bytes`, the body,
+/// only the headers are checked.
 async fn admitted(
     request: &Request,
     bytes: Option<&Bytes>,
@@ -285,7 +285,7 @@ async fn admitted(
     Err(webhook.limiter.failed(address, Problem::unauthorized()))
 }
 
-/// Whether a message is authentic under these settings. Without its bytes, only its headers are checked.
+/// Whether a message is authentic under these settings. Without `bytes`, the body, only the headers are checked.
 async fn verified(
     request: &Request,
     bytes: Option<&Bytes>,

@@ -1,9 +1,9 @@
-//! Finds ended calls without a report in Vapi's list of calls. It builds the report and records it on the usual path
-//! under the usual key. So Vapi's own report, before or after, has no second effect.
+//! Finds ended calls without a report in Vapi's list of calls. It builds the missing report and records it like a
+//! posted report, under the same key. So Vapi's own report has no second effect, whether it arrives before or after.
 //!
-//! One key belongs to one rulebook. So every call that the key lists belongs to that rulebook, unless another rulebook
-//! has an event of the call. The database stores how far the list was read. The next run begins slightly earlier,
-//! because of calls that were just ending and of clock differences.
+//! A Vapi key belongs to one rulebook. So every call that Vapi lists for the key belongs to that rulebook, unless
+//! another rulebook has an event of the call. The database stores how far the list was read. The next run begins
+//! slightly earlier, because of calls that were just ending and of clock differences.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -140,8 +140,8 @@ impl Reconciler {
         }
     }
 
-    /// Runs for every rulebook that has a key, and returns the result for each. The failure of one does not stop the
-    /// others. `on_progress` is called with the progress after each batch.
+    /// Runs for every rulebook that has a key, and returns the result for each. A failure for one rulebook does not
+    /// stop the others. `on_progress` is called with the progress after each batch.
     ///
     /// # Errors
     /// If the keys cannot be read, or another instance has taken over.
@@ -376,9 +376,9 @@ fn away(rulebook_id: Uuid) -> Notice {
     notice(
         rulebook_id,
         AWAY,
-        "Vapi did not respond several times in a row: calls without a report are not found at present.",
-        "Check Vapi's status page and this network's connection. Ringbook tries again by itself; `ringbook doctor` \
-         says what is wrong now.",
+        "Vapi did not respond several times in a row: Ringbook cannot find calls without a report at present.",
+        "Check Vapi's status page and the network connection of this server. Ringbook tries again by itself; \
+         `ringbook doctor` says what is wrong now.",
     )
 }
 
@@ -396,7 +396,7 @@ fn shared(rulebook_id: Uuid) -> Notice {
     notice(
         rulebook_id,
         SHARED,
-        "Another rulebook has the same Vapi key: calls cannot be assigned, so this rulebook's are not listed.",
+        "Another rulebook has the same Vapi key, and calls cannot be assigned: Ringbook does not list this rulebook's calls.",
         "Give each rulebook the key of its own Vapi organisation, or retire the key here.",
     )
 }

@@ -43,9 +43,9 @@ impl Recording<'_, '_> {
         self.decide(tx, call_id, &self.who(), true).await
     }
 
-    /// Records another body under the same key: the call and its turns follow the later report. The decision stays,
-    /// unless this report is more urgent or has the missing service. So Ringbook neither keeps a priority too low nor
-    /// omits an SMS message.
+    /// Records a report with another body under the same key. The call and its turns follow the later report. The
+    /// decision stays, unless this report is more urgent or has a service that the lead lacks. So no priority stays too
+    /// low, and no SMS message is omitted.
     pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
@@ -79,7 +79,7 @@ impl Recording<'_, '_> {
     }
 
     /// Stores the decision, creates or completes the lead, and queues the SMS messages. If the report is less urgent
-    /// than an earlier one, the priority stays and no SMS message is queued. `who` is the caller data for the lead.
+    /// than an earlier report, the priority stays and no SMS message is queued. `who` is the caller data for the lead.
     async fn decide(
         &self,
         tx: &DatabaseTransaction,
@@ -135,7 +135,7 @@ impl Recording<'_, '_> {
         if stands {
             call_transcripts::replace(tx, rulebook_id, vec![self.turns(call_id)]).await?;
         } else {
-            // Fill in the fields that only the earlier report has, as if it had arrived first.
+            // A later report is recorded already. Record only the call data of this one, as if it had arrived first.
             known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
         }
         Ok(stands)
@@ -173,7 +173,7 @@ impl Recording<'_, '_> {
             service: self.decided.decision.service.as_deref(),
             language: Some(&self.decided.decision.language),
             analysis: report.analysis.as_ref(),
-            // A report without a timestamp yields to any that has a timestamp.
+            // Any report with a timestamp replaces a report without one.
             report_at: event.at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
             report_hash: event.body_hash,
         }
@@ -281,8 +281,8 @@ pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str)
     })
 }
 
-/// Creates or updates the call's row and locks it. If the caller was erased after the transaction read the call, the
-/// message is recorded again with that known.
+/// Creates or updates the call's row and locks it. Fails with [`IngestError::CallErased`] if the caller was erased
+/// after the transaction read the call. The message is then recorded again without the caller's data.
 pub(super) async fn known(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -1,5 +1,5 @@
-//! Reinjects messages that Vapi did not post: stored messages, and reports built from Vapi's list of calls. They take
-//! the same path and have the same keys as posted messages.
+//! Reinjects messages that Vapi did not post: stored messages, and reports built from Vapi's list of calls. Such
+//! messages take the same path and have the same keys as posted messages.
 
 use std::sync::Arc;
 
@@ -22,9 +22,9 @@ const MOST_TRIES: u32 = 3;
 /// Reinjects messages that Vapi did not post. Cloning is cheap.
 #[derive(Clone)]
 pub struct Reinjector {
-    /// The rulebooks.
+    /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
-    /// The message path.
+    /// The services that recording a message needs.
     pub intake: Intake,
 }
 
@@ -37,7 +37,7 @@ pub struct ReinjectedMessage {
     pub body: Bytes,
     /// When it was first received.
     pub received_at: DateTime<Utc>,
-    /// Its origin this time.
+    /// The origin of this attempt (reconciled or replayed), not of the first delivery.
     pub origin: Origin,
     /// The dead-lettered event that it replaces.
     pub replaces: Option<Uuid>,
@@ -69,10 +69,10 @@ pub enum ReinjectError {
     /// There is no such rulebook, or it is archived.
     #[error("there is no such rulebook, or it is archived")]
     NoRulebook,
-    /// Its settings cannot be read.
+    /// The rulebook's settings cannot be read.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// The message path refused it.
+    /// The message was not recorded.
     #[error(transparent)]
     Transact(#[from] IngestError),
 }

@@ -114,7 +114,7 @@ fn destination(question: &EvaluationInput<'_>, wanted: Option<&str>) -> Option<D
     })
 }
 
-/// Services and prices, first those that share words with the query.
+/// Documents about services and prices. Services that the query mentions come first.
 fn documents(rulebook: &Rulebook, query: &str) -> Vec<Document> {
     let settings = rulebook.settings();
     let mut documents: Vec<Document> = rulebook

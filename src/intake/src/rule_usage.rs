@@ -1,8 +1,8 @@
 //! Counts how many decisions each row took part in, without one write per decision.
 //!
 //! Every few seconds, a separate transaction adds the new counts to the table `rule_hits`. Counting happens after the
-//! commit and locks a map for a few entries, so no message waits for it. A killed process loses the counts of the last
-//! seconds. If the database rejects counts, they are kept and written later.
+//! commit and locks a map in memory only briefly, so no message waits for it. A killed process loses the counts of the
+//! last seconds. If the database rejects counts, they are kept and written later.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ const MOST: usize = 100_000;
 pub enum HitsError {
     #[error("the database did not store the counts")]
     Database(#[from] DbErr),
-    /// The task that wrote them panicked, and its counts are lost.
+    /// The task that wrote the counts panicked, and its counts are lost.
     #[error("the task that wrote the counts panicked")]
     Died(#[from] JoinError),
 }
@@ -95,7 +95,7 @@ impl RuleUsage {
 }
 
 impl RuleHits {
-    /// Counts a decision that was committed at this instant.
+    /// Counts the rows of committed decisions. `at` is the time of the message, and sets the day of the counts.
     pub fn count(&self, rulebook_id: Uuid, at: DateTime<Utc>, rule_usage: Vec<RuleUsage>) {
         if rule_usage.is_empty() {
             return;

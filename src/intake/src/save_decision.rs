@@ -96,7 +96,8 @@ fn failed_notice(rulebook_id: Uuid, script: &str) -> Notice {
         severity: Severity::Warning,
         subject: format!("script {script}"),
         text: format!("The script `{script}` failed; calls are answered without it."),
-        what_to_do: "Try it with `test_script` on the facts of a degraded decision, then correct it or delete it."
-            .to_owned(),
+        what_to_do:
+            "Test the script with `test_script` on the facts of a degraded decision, then correct it or delete it."
+                .to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Runs the assistant's tool calls: one result each, recorded once even if the call is repeated.
+//! Runs the assistant's tool calls. Each call gets one result, which is recorded once even if the call is repeated.
 //!
 //! A failed tool is a normal result: the caller never hears an error, and the result says what the assistant should do
 //! instead.
@@ -44,7 +44,7 @@ impl ToolRun {
         }
     }
 
-    /// The result if nothing of the tool call could be stored.
+    /// The result if the tool call could not be stored.
     fn result_without_storage(&self, request: &ToolRequest) -> ToolResult {
         match self.undone() {
             Some(value) => ToolResult::ok(&request.id, &request.name, &value),

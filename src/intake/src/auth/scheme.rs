@@ -1,4 +1,4 @@
-//! The schemes with which Vapi authenticates, as a rulebook's `webhook_auth` settings describe them.
+//! Vapi's authentication schemes, in the format of a rulebook's `webhook_auth` settings.
 //!
 //! Names and defaults equal those of Vapi's own server credentials, in `snake_case`.
 
@@ -46,7 +46,8 @@ pub struct HmacSettings {
     pub timestamp_header: String,
     /// Whether a timestamp is sent and signed; without one there is no replay protection.
     pub include_timestamp: bool,
-    /// Tokens `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`; any other text is literal.
+    /// The signed text, with the tokens `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`; any other text is
+    /// literal.
     pub payload_format: String,
     /// The header that fills `{svix-id}`; `svix-id` if missing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +56,7 @@ pub struct HmacSettings {
     pub signature_prefix: String,
     /// The encoding of the signature.
     pub signature_encoding: Encoding,
-    /// Whether the secret is the key in base64.
+    /// Whether the secret is a base64-encoded key.
     pub secret_is_base64: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Validates the webhook settings that an administrator stores, and reports every fault with its JSON pointer.
+//! Validates the webhook settings that an administrator stores, and reports every validation error with its JSON
+//! pointer.
 //!
 //! Rejects settings that the types in [`super::scheme`] accept but that must not be used: no scheme at all, an invalid
 //! header name, or a signature that does not cover the body.
@@ -15,10 +16,10 @@ const MAX_SIGNING: usize = 4;
 /// Maximum replay window: one day.
 const LONGEST_WINDOW_S: u32 = 86_400;
 
-/// A JSON pointer, and the fault there.
+/// A JSON pointer, and the validation error at that place.
 pub type Fault = (String, &'static str);
 
-/// The faults of the settings; empty if they can be used.
+/// The validation errors of the settings; empty if the settings can be used.
 #[must_use]
 pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -57,14 +58,14 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
                 if hmac.effective_format().matches("{body}").count() > 1 {
                     fault(
                         "payload_format",
-                        "`payload_format` must contain {body} once: more than one only makes hashing slower.",
+                        "`payload_format` must contain {body} only once: a second one only makes hashing slower.",
                     );
                 }
                 if tokens_touch(hmac.effective_format()) {
                     fault(
                         "payload_format",
                         "`payload_format` must have a character other than a letter or digit, such as `.`, between two tokens: \
-                         else nobody can tell where one ends, and what is signed can be read in two ways.",
+                         otherwise two different messages can have the same signed text.",
                     );
                 }
                 if hmac.include_timestamp && !hmac.effective_format().contains("{timestamp}") {
@@ -107,8 +108,8 @@ fn hashed_twice(auth: &WebhookAuth) -> Vec<Fault> {
         if earlier.iter().any(is_hashed_again) {
             faults.push((
                 format!("/schemes/{index}"),
-                "Another scheme reads the same signature header under the same algorithm and signs something else: a message \
-                 is hashed once for each algorithm. Give one of them another `signature_header` or `algorithm`.",
+                "Another scheme reads the same signature header with the same algorithm and signs another payload: a \
+                 message is hashed once for each algorithm. Give one of the schemes another `signature_header` or `algorithm`.",
             ));
         }
         earlier.push((header, signing));

@@ -18,7 +18,7 @@ use super::sign::{Signing, decode_signature, hmac};
 /// A request as received, before anything is parsed.
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {
-    /// For example `POST`.
+    /// The HTTP method, for example `POST`.
     pub method: &'a str,
     /// The full URL that the sender used: the public URL with path and query.
     pub url: &'a str,
@@ -56,7 +56,7 @@ pub enum Refusal {
         /// Name of the configured header.
         header: String,
     },
-    /// A header with bytes outside ASCII.
+    /// A header contains bytes outside ASCII.
     #[error("header {header} is not ASCII")]
     NotAscii {
         /// Name of the configured header.
@@ -77,13 +77,13 @@ pub enum Refusal {
     /// The timestamp is older than the replay window allows.
     #[error("the timestamp is {by_s} s in the past")]
     Stale {
-        /// How far, in seconds.
+        /// The age of the timestamp, in seconds.
         by_s: i64,
     },
     /// The timestamp is further in the future than the replay window allows.
     #[error("the timestamp is {by_s} s in the future")]
     Future {
-        /// How far, in seconds.
+        /// How far the timestamp is in the future, in seconds.
         by_s: i64,
     },
     /// No active secret matches.
@@ -172,7 +172,7 @@ fn try_schemes<'a, T>(
     for scheme in &auth.schemes {
         match attempt(scheme) {
             Ok(signature) => return Ok((signature, scheme.name())),
-            // The refusal of a scheme whose header is present is more informative than that of an absent header.
+            // Keep the refusal of the first scheme whose header is present: it says more than `NoCredentials`.
             Err(tried) if refusal == Refusal::NoCredentials => refusal = tried,
             Err(_) => {}
         }
@@ -203,8 +203,8 @@ struct Covers<'a> {
     message_id: &'a str,
 }
 
-/// The HMACs of a message, each computed once. Hashing a large body is slow, so each algorithm serves a single
-/// signature header: the first in the message, in the order of the schemes.
+/// The HMACs of a message, each computed once. Hashing a large body is slow, so each algorithm is used for one
+/// signature header only. If a message has several such headers, only the first in the order of the schemes is checked.
 struct Macs<'a> {
     incoming: &'a Incoming<'a>,
     secrets: &'a [Secret],
@@ -312,7 +312,7 @@ fn try_headers<'a>(
     matched.map(FromHeaders::Matched).ok_or(mismatch)
 }
 
-/// The value of the timestamp header, if it is fresh; empty if the settings sign none.
+/// The value of the timestamp header, if it is fresh; empty if the settings need no timestamp.
 fn timestamp<'a>(
     settings: &HmacSettings,
     headers: &'a HeaderMap,
@@ -328,7 +328,8 @@ fn timestamp<'a>(
         return Err(malformed(name));
     }
     let number: i64 = text.parse().map_err(|_| malformed(name))?;
-    // Vapi does not document the unit. 10^11 seconds is the year 5138, 10^11 milliseconds is 1973.
+    // Vapi does not document the unit. A number from 10^11 counts as milliseconds: as seconds it would be after the
+    // year 5138.
     let sent_ms = if number >= 100_000_000_000 {
         number
     } else {
@@ -373,7 +374,7 @@ fn find_plain(secrets: &[Secret], token: &str) -> Option<String> {
     find(secrets, secrets.iter().map(matches))
 }
 
-/// The value after the word `Bearer`, in any case.
+/// The value after the word `Bearer`, which may be in upper or lower case.
 fn after_bearer(text: &str) -> Option<&str> {
     let (word, token) = text.split_once(' ')?;
     word.eq_ignore_ascii_case("bearer")

@@ -114,7 +114,7 @@ pub(crate) fn every_scheme() -> Vec<Scheme> {
     schemes
 }
 
-/// HMAC settings whose secret is also valid base64.
+/// An HMAC scheme with the default settings, changed by `change`.
 pub(crate) fn hmac_of(change: impl FnOnce(&mut HmacSettings)) -> Scheme {
     let mut settings = HmacSettings::default();
     change(&mut settings);
@@ -148,7 +148,7 @@ fn every_scheme_lets_its_own_signature_in_and_no_other() {
                 Err(Refusal::NoSecretConfigured)
             );
         }
-        // Another body, if the body is signed.
+        // Another body is refused if the scheme signs the body.
         let other = check(&good, b"{}", &auth, &[secret()], now());
         let covers_body = matches!(scheme, Scheme::Hmac(_) | Scheme::XVapiSignature {});
         assert_eq!(other.is_err(), covers_body, "{scheme:?}");

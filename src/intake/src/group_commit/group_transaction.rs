@@ -47,7 +47,7 @@ pub(crate) enum GroupError {
     By(usize, IngestError),
     /// One of the messages cannot be recorded, and it is unknown which one.
     BySome(IngestError),
-    /// A reason that no single message caused.
+    /// The cause is not a single message.
     All(IngestError),
 }
 
@@ -97,8 +97,8 @@ pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Resu
             revision: step.head.revision,
         });
     }
-    // Rulebook by rulebook: the daily count of SMS messages is a locked row, and all transactions lock these in one
-    // order.
+    // Queue the SMS messages rulebook by rulebook. This locks the row with the daily count of each rulebook, and all
+    // transactions must lock these rows in the same order.
     let mut has_sms = Vec::with_capacity(steps.len());
     let (mut written, mut places) = (written.into_iter(), ready.iter().map(|one| one.place));
     for steps in steps.chunk_by(of_one_rulebook) {
@@ -117,7 +117,7 @@ pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Resu
             decisions: Arc::clone(&one.decisions),
         };
         if !one.item.attempt.commits(recorded_response) {
-            // The fallback answered it meanwhile, and the spool records it later.
+            // The fallback answered the message meanwhile, and the spool records it later.
             return Err(GroupError::By(one.place, IngestError::TooSlow));
         }
     }

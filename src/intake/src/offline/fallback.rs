@@ -1,9 +1,10 @@
 //! Answers and spools a message if the database is unavailable or too slow.
 //!
-//! It decides by the cached rulebook, and responds once message and response are in the spool. If the spool fails too,
-//! it refuses a message without a waiting caller, so that Vapi sends it again. It answers a message with a waiting
-//! caller anyway, because the caller must never hear an error. Such a message is not recorded, and a notice shows how
-//! many there are. Its response promises nothing that requires a record, such as an SMS message to a contact.
+//! The fallback decides by the cached rulebook, and responds once message and response are in the spool. If the spool
+//! fails too, it refuses a message without a waiting caller, so that Vapi sends the message again. It answers a message
+//! with a waiting caller anyway, because the caller must never hear an error. Such a message is not recorded, and a
+//! notice shows how many there are. Its response promises nothing that requires a record, such as an SMS message to a
+//! contact.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +39,7 @@ impl Fallback {
     /// Answers a message and spools it.
     ///
     /// # Errors
-    /// If the spool fails and the message does not wait for an answer.
+    /// If the spool fails and no caller waits for the response.
     pub async fn answer_and_spool(
         &self,
         intake: &Intake,
@@ -102,7 +103,7 @@ impl Fallback {
         })
     }
 
-    /// The response; `None` if no rulebook is known, the message needs a decision and nobody waits for the response.
+    /// The response; `None` for a report if no rulebook is known.
     async fn recorded_response(
         &self,
         intake: &Intake,
@@ -157,7 +158,8 @@ async fn decide_offline(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<
     }
 }
 
-/// The decision without any rules: somebody will call back. A report is decided when it is recorded.
+/// The decisions if no rulebook is known: a tool responds that somebody will call back. `None` for a report, which is
+/// decided when it is recorded.
 fn default_decisions(message: &Message) -> Option<Precomputed> {
     let decisions = match &message.event.payload {
         Payload::Report(_) => return None,

@@ -1,9 +1,9 @@
 //! Limits how many messages use the database at the same time, and watches whether it is available.
 //!
-//! A message gets a connection pool and a permit, or `None`, and then goes to the spool. A failure triggers a health
-//! check. While the check fails, no message waits for the database, and the check repeats. The check tries existing
-//! connections first, because the database may allow no more. Then it tries new connections, because the existing ones
-//! may be dead.
+//! [`DatabaseGate::enter`] gives a message a connection pool and a permit. A message without a permit goes to the
+//! spool. A failure triggers a health check. While the check fails, no message waits for the database, and the check
+//! repeats. The check tries existing connections first, because the database may allow no more connections. Then it
+//! tries new connections, because the existing connections may be dead.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -20,8 +20,8 @@ use store::connect::{self, Connections};
 use store::postgres_limits;
 use store::postgres_limits::{PoolPlan, Unreachable};
 
-/// Number of messages that may use the database at the same time, for each connection that the pool may open. It
-/// includes messages whose waiter timed out. A message holds its connection for only a small part of its time.
+/// Number of messages that may use the database at the same time, for each connection that the pool may open. The
+/// number includes messages whose waiter timed out. A message holds its connection for only a small part of its time.
 const IN_FLIGHT_PER_CONNECTION: usize = 3;
 /// The same limit for SQLite.
 const IN_FLIGHT_ON_SQLITE: usize = 48;
@@ -38,7 +38,7 @@ const IDLE_ANSWER: Duration = Duration::from_millis(400);
 /// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was
 /// promoted later, stays read-only, and only a failing write would show it.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// How long an idle connection may take to respond in that check.
+/// How long an idle connection may take to respond in the check of all pools.
 const SWEEP_ANSWER: Duration = Duration::from_secs(2);
 /// How often the log repeats the same reason why the database cannot be reached.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
@@ -89,8 +89,8 @@ impl DatabaseGate {
         Self::with(database, pools, None)
     }
 
-    /// Same as [`DatabaseGate::new`], for a start without the database: it counts as away until it responds and
-    /// `prepare` succeeds.
+    /// Same as [`DatabaseGate::new`], for a start without the database. The database counts as unavailable until it
+    /// responds and `prepare` succeeds.
     #[must_use]
     pub fn away(database: Database, pools: &Connections, prepare: Prepare) -> Self {
         Self::with(database, pools, Some(prepare))
@@ -245,7 +245,7 @@ impl DatabaseGate {
     }
 
     /// Checks whether the database can be used: with the existing pool, else with a new one, which is returned. The
-    /// existing connections come first, because the database may allow no more.
+    /// existing connections come first, because the database may allow no more connections.
     async fn reach(&self) -> Result<Option<DatabaseConnection>, Unreachable> {
         postgres_limits::close_dead(&self.db(), IDLE_ANSWER).await;
         let Err(error) = health_check(self.db()).await else {
@@ -256,7 +256,7 @@ impl DatabaseGate {
         }
         if let Err(why) = postgres_limits::is_reachable(&self.0.database, self.0.plan).await {
             if !matches!(why, Unreachable::Away(_)) {
-                // The next attempt may use their connections: messages have priority.
+                // Free the connections of the other pools for the next attempt: messages have priority.
                 self.0.others.iter().for_each(postgres_limits::give_back);
             }
             return Err(why);
@@ -292,8 +292,8 @@ impl DatabaseGate {
         tracing::warn!(
             error,
             most,
-            "the database allows no more connections: {most} messages at once for now; raise its limit, or lower \
-             RINGBOOK_DATABASE_CONNECTIONS"
+            "the database allows no more connections: at most {most} messages use it at once for now; raise its limit, \
+             or lower RINGBOOK_DATABASE_CONNECTIONS"
         );
     }
 

@@ -1,7 +1,7 @@
 //! Snapshots of each rulebook for use without the database: its webhook settings and its last rules that compiled.
 //!
-//! It polls the database every two seconds. Snapshots are in memory, and encrypted beside the spool for a start without
-//! the database. If the head revision does not compile, the previous snapshot stays.
+//! [`Snapshots::watch`] polls the database every two seconds. Snapshots are in memory, and encrypted beside the spool
+//! for a start without the database. If the head revision does not compile, the previous snapshot stays.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -92,7 +92,7 @@ pub enum SnapshotError {
 }
 
 impl Snapshots {
-    /// Without any snapshots.
+    /// Creates a collection without snapshots.
     #[must_use]
     pub fn new(current: RulebookCache, accesses: Accesses, spool: Spool) -> Self {
         Self {
@@ -111,7 +111,7 @@ impl Snapshots {
         known.get(code).or_else(had).cloned()
     }
 
-    /// The rules to decide with: the last that a message used, or newer rules from a later poll.
+    /// The rules to decide with: the rules that the last message used, or newer rules from a later poll.
     pub fn rulebook(&self, access: &Access) -> Option<Arc<Rulebook>> {
         let looked_at = self
             .of(&access.code)
@@ -124,8 +124,7 @@ impl Snapshots {
         }
     }
 
-    /// Loads the snapshots that an earlier run stored beside the spool. Returns how many rulebooks have a snapshot
-    /// then.
+    /// Loads the snapshots that an earlier run stored beside the spool. Returns how many rulebooks have a snapshot now.
     ///
     /// # Errors
     /// If the spool cannot be read.
@@ -194,7 +193,8 @@ impl Snapshots {
         Ok(())
     }
 
-    /// Drops archived rulebooks and codes that are no longer in use: during an outage they would accept messages.
+    /// Drops archived rulebooks and codes that are no longer in use: during an outage, messages under those codes would
+    /// be accepted.
     async fn forget_all_but(&self, rows: &[rulebooks::Model]) {
         let codes: HashSet<&str> = rows.iter().map(|row| row.code.as_str()).collect();
         let former: HashSet<&str> = rows.iter().filter_map(|row| row.former_code.as_deref()).collect();

@@ -165,7 +165,7 @@ impl Spool {
             .map_err(|_| SpoolError::TooSlow)?
     }
 
-    /// The first waiting message with the same key.
+    /// The first waiting message with this key.
     ///
     /// # Errors
     /// If the spool cannot be read.
@@ -305,7 +305,7 @@ async fn write(inner: std::sync::Weak<Inner>, mut puts: mpsc::Receiver<PendingIn
         }
         let single = together.is_err() && batch.len() > 1;
         for (at, put) in batch.drain(..).enumerate() {
-            // A message that is too large for the remaining room must not fail the others.
+            // A message that is too large for the remaining room must not make the others fail.
             let kept = match &together {
                 Ok(new) => Ok(new.get(at).copied().unwrap_or_default()),
                 Err(_) if single => inner.file.keep(&entries[at..=at]).await.map(|new| new == [true]),

@@ -1,6 +1,6 @@
 //! Parses a verified body into an [`Event`].
 //!
-//! Pure and tolerant: Vapi's published schema is not enforced, and only four faults make a body [`Unreadable`]. Any
+//! Pure and tolerant: Vapi's published schema is not enforced, and only four errors make a body [`Unreadable`]. Any
 //! other missing, extra or mistyped field reads as absent. Values that nobody reads are not built: see `lazy_json`.
 
 use std::sync::OnceLock;

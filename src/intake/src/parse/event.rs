@@ -28,7 +28,7 @@ macro_rules! kinds {
             /// Every published type.
             pub const ALL: &'static [MessageType] = &[$(MessageType::$variant),+];
 
-            /// The type's name on the wire; `unknown` for the others.
+            /// The type's name in Vapi's messages; `unknown` for `Unknown`.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -115,7 +115,7 @@ pub struct CallPart {
     pub created_at: Option<DateTime<Utc>>,
     /// When the call was picked up.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// When the call ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// The caller's number.
     pub customer_number: Option<String>,
@@ -164,7 +164,7 @@ pub enum Payload {
         /// All parameters of the model, an object.
         parameters: Value,
     },
-    /// What do we know about this?
+    /// Which documents answer the caller's question?
     KnowledgeBase {
         /// The caller's last words, as Vapi sends them.
         query: String,
@@ -192,7 +192,7 @@ pub struct Report {
     pub ended_reason: Option<String>,
     /// When the call was picked up.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// When the call ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// Duration of the call.
     pub duration_ms: Option<i64>,
@@ -200,7 +200,7 @@ pub struct Report {
     pub summary: Option<String>,
     /// URL of the recording.
     pub recording_url: Option<String>,
-    /// In millionths of a dollar.
+    /// The cost of the call, in millionths of a dollar.
     pub cost_micros: Option<i64>,
     /// Vapi's analysis, an object: summary, structured data, evaluation.
     pub analysis: Option<Value>,
@@ -217,7 +217,7 @@ pub struct ToolRequest {
     pub id: String,
     /// The tool's name.
     pub name: String,
-    /// An object.
+    /// The arguments, an object.
     pub arguments: Value,
 }
 
@@ -277,8 +277,8 @@ impl Event {
         }
     }
 
-    /// The words of the agent and the caller, one line per turn, the agent's after [`AGENT_LINE`]. A short answer is
-    /// only clear together with its question.
+    /// The words of the agent and the caller, one line per turn. A line of the agent begins with [`AGENT_LINE`]. A
+    /// short answer is only clear together with its question.
     #[must_use]
     pub fn conversation(&self) -> String {
         let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -295,8 +295,8 @@ impl Event {
     }
 
     /// The values at an RFC 6901 pointer into the message (without `/message`). A pointer under `/arguments/` reads the
-    /// given tool arguments, one under `/structuredOutputs/NAME/` the structured output of that name. Empty if the
-    /// value is absent or null, or the pointer is invalid. Several values if the pointer matches several.
+    /// given tool arguments. A pointer under `/structuredOutputs/NAME/` reads the structured output of that name. Empty
+    /// if the value is absent or null, or the pointer is invalid. A pointer can match several values.
     #[must_use]
     pub fn values(&self, pointer: &str, arguments: Option<&Value>) -> Vec<Value> {
         let found = if pointer == "/arguments" || pointer.starts_with("/arguments/") {

@@ -155,7 +155,7 @@ impl<'a> JsonPart<'a> {
         }
     }
 
-    /// A number, or a string that holds one, exactly as written.
+    /// A number, or a string that contains a number, exactly as written.
     #[must_use]
     pub fn decimal(self) -> Option<Decimal> {
         let quoted = self.text();

@@ -13,7 +13,7 @@ use super::lazy_json::{JsonPart, without_vast_numbers};
 pub const OUTPUTS: &str = "/structuredOutputs";
 /// The pointer to the data of Vapi's analysis.
 const DATA: &str = "/analysis/structuredData";
-/// Stands for every output, in order.
+/// The name that selects every output, in order.
 const ANY: &str = "*";
 /// Maximum number of outputs read from one message.
 const MAX_OUTPUTS: usize = 100;

@@ -77,7 +77,7 @@ impl ToolRequest {
     }
 }
 
-/// A tool with its call in a field; the name may be in either.
+/// A tool with its call in a field. The name may be in the tool or in the call.
 fn nested(tool: JsonPart<'_>) -> Option<ToolRequest> {
     one(tool.get("toolCall")?, name(tool))
 }
@@ -113,7 +113,7 @@ fn one(call: JsonPart<'_>, beside: Option<String>) -> Option<ToolRequest> {
     Some(ToolRequest { id, name, arguments })
 }
 
-/// The id as a string; a number as its digits.
+/// The id as a string. A numeric id becomes its digits.
 fn id(call: JsonPart<'_>) -> Option<String> {
     let id = call.get("id").or_else(|| call.get("toolCallId"))?;
     let is_number = id.raw().starts_with(|c: char| c == '-' || c.is_ascii_digit());

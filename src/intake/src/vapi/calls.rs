@@ -64,7 +64,7 @@ impl Call {
         Some(at.to_utc())
     }
 
-    /// The end of the call; `None` while it goes on.
+    /// The end of the call; `None` while the call goes on.
     #[must_use]
     pub fn ended_at(&self) -> Option<DateTime<Utc>> {
         let ended = self.instant("endedAt");

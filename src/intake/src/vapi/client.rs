@@ -17,7 +17,7 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 const TRIES: u32 = 5;
 /// The pause after the first failure; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Maximum pause, even if Vapi asks for a longer one: then the next run tries again.
+/// Maximum pause, even if Vapi asks for a longer one. If all tries fail, the next run tries again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// Why a request to Vapi failed.
@@ -63,7 +63,7 @@ pub struct VapiClient {
 #[derive(Debug)]
 pub struct VapiResponse {
     pub json: Value,
-    /// The `Date` of the response.
+    /// The `Date` header of the response.
     pub date: Option<DateTime<Utc>>,
 }
 

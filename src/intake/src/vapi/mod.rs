@@ -1,7 +1,7 @@
 //! Requests to Vapi's own API: the calls updated in a span of time, and Vapi's view of the configuration.
 //!
-//! [`calls`] loads calls page by page. [`report`] builds from an ended call the message that Vapi would have posted. No
-//! call data, key or text from Vapi is logged.
+//! [`calls`] loads calls page by page. [`report`] builds the message that Vapi would have posted about an ended call.
+//! No call data, key or text from Vapi is logged.
 
 pub mod calls;
 pub mod client;

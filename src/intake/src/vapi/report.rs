@@ -24,7 +24,7 @@ const SAME: [&str; 14] = [
 ];
 /// Top-level fields of a call that a report has in its artifact.
 const OF_ARTIFACT: [&str; 4] = ["messages", "transcript", "recordingUrl", "stereoRecordingUrl"];
-/// Fields that would be in the report twice.
+/// Fields of a call that are left out of the `call` object, because the report has them already.
 const NOT_OF_CALL: [&str; 7] = [
     "artifact",
     "analysis",

@@ -71,7 +71,7 @@ struct DrainState {
     later: Mutex<HashMap<Uuid, (Instant, u32)>>,
 }
 
-/// Which notices were already raised, so that each is raised once.
+/// What the notices already say, so that they are updated only after a change.
 #[derive(Default)]
 struct RaisedNotices {
     in_use: bool,
@@ -313,7 +313,7 @@ impl Drain {
                 text: format!("{waiting} messages were answered without the database and are being recorded now."),
                 what_to_do:
                     "Find out why the database was unavailable or slow. This notice is resolved automatically when \
-                             all are recorded."
+                             all messages are recorded."
                         .to_owned(),
             };
             notices::raise(&tx, notice, now, self.clock().new_id()).await?;
@@ -419,7 +419,7 @@ async fn record(intake: &Intake, entry: super::Entry) -> Result<(), IngestError>
         };
         match done {
             Err(IngestError::CallErased) => {}
-            // It was verified when it arrived: use the current settings.
+            // The message was verified when it arrived: use the current settings.
             Err(IngestError::AccessChanged) => {
                 let tx = store::begin(&intake.db).await?;
                 let head = store::message_head::read(&tx, entry.rulebook_id, None).await?;

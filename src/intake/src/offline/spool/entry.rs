@@ -12,7 +12,7 @@ use crate::parse::event::Event;
 use base::keys::SecretKey;
 use store::spool::{SealedEntry, WaitingMessage};
 
-/// The rank of a message without a priority: after all messages with one.
+/// The rank of a message without a priority: after all messages with a priority.
 const NO_PRIORITY: i64 = 5;
 
 /// A message that waits for the database.
@@ -31,7 +31,7 @@ pub struct Entry {
 pub struct EntryHeader {
     /// The rulebook's code.
     pub code: String,
-    /// Identifies a plain repeat.
+    /// Identifies an unchanged repeat.
     pub delivery_key: String,
     /// When it was received.
     pub received_at: DateTime<Utc>,
@@ -44,7 +44,7 @@ pub struct EntryHeader {
 pub struct Keys {
     /// Hash of the business key.
     pub key: [u8; 32],
-    /// Hash of the call id; of the business key if there is no call.
+    /// Hash of the call id, or of the business key if there is no call.
     pub family: [u8; 32],
 }
 
