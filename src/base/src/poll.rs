@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::{chain, metrics, scrub};
 
-/// Maximum sleep while the database is unavailable.
+/// Maximum sleep after failures.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Timeout of one poll: many times the statement timeout of the database.
 pub const WORK_TIMEOUT: Duration = Duration::from_mins(1);

@@ -24,7 +24,7 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
 type LookUp = dyn Fn(&str) -> std::io::Result<Vec<IpAddr>> + Send + Sync;
 type LookupResult = Result<Vec<IpAddr>, LookUpError>;
 
-/// Why a name has no address.
+/// Why a lookup returned no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum LookUpError {
     #[error("{0}")]
@@ -35,7 +35,7 @@ enum LookUpError {
     Lost,
 }
 
-/// Cloning is cheap.
+/// The resolver. Cloning is cheap.
 #[derive(Clone)]
 pub(super) struct Names {
     look_up: Arc<LookUp>,

@@ -24,7 +24,7 @@ pub fn mask_phone(number: &str) -> String {
         return "***".to_owned();
     }
     let plus = if number.trim_start().starts_with('+') { "+" } else { "" };
-    // As many leading digits as possible while at least three stay hidden before the last four.
+    // Show at most four leading digits, and hide at least three digits before the last four.
     let head: String = digits.iter().take(4.min(digits.len() - 7)).collect();
     let tail: String = digits.iter().skip(digits.len() - 4).collect();
     format!("{plus}{head}***{tail}")

@@ -196,7 +196,7 @@ pub fn http_request(route: &str, method: &str, status: u16, took: Duration) {
 }
 
 /// Records a handled Vapi message. `kind` is one of the known types or `unknown`; `outcome` is a word such as
-/// `recorded`, `duplicate`, `amended`, `refused` or `failed`.
+/// `recorded`, `duplicate`, `amendment` or `refused`.
 pub fn message(kind: &'static str, outcome: &'static str, since: Instant) {
     counter!(MESSAGES, "type" => kind, "outcome" => outcome).increment(1);
     histogram!(MESSAGE_SECONDS, "type" => kind).record(since.elapsed());
@@ -248,7 +248,7 @@ pub fn sms(state: &str) {
     counter!(SMS, "state" => state.to_owned()).increment(1);
 }
 
-/// Counts an attempt at the SMS provider by outcome.
+/// Counts an attempt to send an SMS message, by outcome.
 pub fn sms_attempt(outcome: &'static str) {
     counter!(SMS_ATTEMPTS, "outcome" => outcome).increment(1);
 }

@@ -41,7 +41,8 @@ impl Sampler {
         }
     }
 
-    /// Returns the number of lines omitted since the last one if this line may be written, `None` otherwise.
+    /// Returns `None` if this line must be omitted. Otherwise returns the number of lines omitted since the last
+    /// written line.
     pub fn admit(&self) -> Option<u64> {
         self.admit_at(Instant::now())
     }

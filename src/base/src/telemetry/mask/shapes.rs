@@ -32,7 +32,7 @@ const THOUSANDS: [char; 8] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', ',', '.', '
 const DASHES: [char; 6] = ['-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}', '\u{2212}'];
 /// Separators between the groups of a phone number.
 const GROUP_SEPARATORS: [char; 9] = [' ', '\u{a0}', '-', '\u{2011}', '\u{2013}', '.', ',', '/', '_'];
-/// Words that only follow a street number.
+/// Words that may follow a street number, but never a phone number.
 const STREET_WORDS: [&str; 15] = [
     "rue",
     "avenue",
@@ -50,7 +50,7 @@ const STREET_WORDS: [&str; 15] = [
     "highway",
     "montée",
 ];
-/// Words that follow a street number, and may follow a local phone number.
+/// Words that may follow a street number or a local phone number.
 const OTHER_STREET_WORDS: [&str; 16] = [
     "st", "rd", "av", "dr", "drive", "ct", "court", "place", "pl", "square", "terrace", "saint", "sainte", "ste",
     "côte", "way",
