@@ -1,21 +1,22 @@
 //! Circuit breaker of a Twilio account (pure): decides whether another send may start, from the results so far and the
 //! time.
 //!
-//! Closed: all sends may start. Open: none may, until a pause has passed. Half open: a single probe may start, and its
-//! result decides. The state is in memory: an instance that restarts begins with a closed breaker.
+//! Closed: all sends may start. Open: no send may start until a pause has passed. Half open: a single send may start as
+//! a probe, and its result closes or opens the breaker. The state is in memory: an instance that restarts begins with a
+//! closed breaker.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// When the breaker opens, and for how long.
 #[derive(Clone, Debug)]
 pub struct BreakerPolicy {
-    /// Number of consecutive provider failures that open it.
+    /// Number of consecutive provider failures that open the breaker.
     pub failures: u32,
     /// Pause before a probe after failures.
     pub pause: TimeDelta,
     /// Pause before a probe after refused credentials.
     pub credentials_pause: TimeDelta,
-    /// How long to wait for the result of a probe before another may start.
+    /// How long to wait for the result of a probe before another probe may start.
     pub probe_limit: TimeDelta,
 }
 
@@ -55,7 +56,7 @@ pub enum Health {
 /// The effect of a result on the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerChange {
-    /// No change, or none that is worth a notice.
+    /// No change that needs a notice.
     Unchanged,
     /// Sending has stopped.
     Stopped,

@@ -1,6 +1,6 @@
 //! Claims due SMS messages: leases them to this worker and commits the state `sending` before any request. It also
-//! cleans up after workers that died. Each rulebook has a separate transaction and its turn, so a backlog of one
-//! rulebook does not delay the others.
+//! cleans up after workers that died. Each rulebook has a separate transaction, and rulebooks take turns. So a backlog
+//! of one rulebook does not delay the others.
 
 use std::sync::PoisonError;
 
@@ -39,9 +39,9 @@ const OTHERS_SEND_WITHIN: TimeDelta = TimeDelta::seconds(15);
 /// The action for a claimed SMS message.
 #[derive(Clone)]
 pub(super) enum ClaimAction {
-    /// Send it.
+    /// Send the message.
     Send(TwilioAccount),
-    /// Search for it at the provider: it may have been sent.
+    /// Search for the message at the provider, because it may have been sent.
     Search(TwilioAccount),
 }
 
@@ -56,7 +56,7 @@ pub(super) struct ClaimedSms {
 /// The result of a claim.
 #[derive(Default)]
 pub(super) struct Claims {
-    /// To be sent or searched for.
+    /// The messages to send or to search for.
     pub(super) claimed: Vec<ClaimedSms>,
     /// Number of SMS messages of rulebooks that simulate. They are already recorded as simulated.
     pub(super) simulated: usize,
@@ -142,7 +142,8 @@ pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Claims, 
     }
 }
 
-/// Claims up to `many` SMS messages of a rulebook, or a single message if it probes an account. Returns how many.
+/// Claims up to `many` SMS messages of a rulebook, or a single message if the route is a probe. Returns how many
+/// messages it claimed.
 async fn claim_of(
     shared: &OutboxState,
     rulebook_id: Uuid,
@@ -278,8 +279,8 @@ async fn route(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRou
     )
 }
 
-/// Updates the number of a queued SMS message to the contact's current one, in case it was corrected. A message that may have
-/// been sent keeps the number to which it was sent, because it is searched for by that number. Returns whether it changed.
+/// Updates the number of a queued SMS message to the contact's current number, which may have been corrected. A message
+/// that may have been sent keeps its number, because the search uses that number. Returns whether the number changed.
 async fn readdress(shared: &OutboxState, tx: &DatabaseTransaction, row: &mut Model) -> Result<bool, DbErr> {
     if row.state != QUEUED || (row.attempts == 0 && shared.now() - row.created_at < FRESH) {
         return Ok(false);

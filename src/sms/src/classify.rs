@@ -33,25 +33,25 @@ pub struct HttpAnswer {
 /// The outcome for the SMS message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// Twilio accepted it.
+    /// Twilio accepted the message.
     Accepted {
         /// Twilio's SID of the message.
         sid: String,
-        /// Its status at Twilio.
+        /// The message's status at Twilio.
         status: Option<String>,
     },
-    /// It never left the machine: retry without a limit on attempts.
+    /// The message never left the machine: retry without a limit on attempts.
     NotSent,
-    /// It was not processed: retry it.
+    /// The message was not processed: retry.
     Retry {
         /// The minimum delay that the provider asked for.
         after: Option<TimeDelta>,
     },
-    /// It was not processed because a queue or an allowance is full: retry after a long delay.
+    /// The message was not processed, because a queue or an allowance is full: retry after a long delay.
     Capacity,
-    /// It may have been processed, and a retry could send it twice: search for it first.
+    /// The message may have been processed, and a retry could send it twice: search for it first.
     Ambiguous,
-    /// It was refused for good.
+    /// Twilio refused the message for good.
     Permanent,
     /// The account's credentials are refused: no SMS message of the account can be sent.
     Credentials,
@@ -110,7 +110,8 @@ pub fn classify(answer: &Answer) -> SendOutcome {
     }
 }
 
-/// Whether the response shows a failure of the provider rather than of this message: the circuit breaker counts these.
+/// Whether the response shows a failure of the provider rather than of this message: the circuit breaker counts such
+/// responses.
 #[must_use]
 pub fn provider_is_failing(answer: &Answer) -> bool {
     match answer {

@@ -45,9 +45,9 @@ pub struct QueuedInTransaction<'a> {
 /// One queued SMS message.
 pub struct QueuedSms<'a> {
     pub id: Uuid,
-    /// The call that it is about.
+    /// The call that the message is about.
     pub call_id: Option<&'a str>,
-    /// Whether it is about a P1, which the cap never stops.
+    /// Whether the message is about a P1, which the cap never stops.
     pub always_goes: bool,
 }
 

@@ -18,9 +18,9 @@ pub struct NewSms {
     pub rulebook_id: Uuid,
     /// A new id.
     pub id: Uuid,
-    /// The call that it is about. Without a call it is never a duplicate.
+    /// The call that the message is about. A message without a call is never a duplicate.
     pub call_id: Option<String>,
-    /// The decision that requested it.
+    /// The decision that requested the message.
     pub decision_id: Option<Uuid>,
     /// Code of the contact.
     pub contact: String,
@@ -36,14 +36,14 @@ pub struct NewSms {
     pub rule: Option<String>,
     /// If quiet hours delay the message, their end.
     pub held_until: Option<DateTime<Utc>>,
-    /// Whether it is about a simulated call: then it is recorded and never sent.
+    /// Whether the message is about a simulated call. Such a message is recorded and never sent.
     pub simulated: bool,
 }
 
 /// The result of queueing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnqueueResult {
-    /// It is queued; wake the worker after the commit.
+    /// The message is queued. Wake the worker after the commit.
     Queued,
     /// A less urgent message with the same key was waiting: it is due now, with the new body.
     Promoted,

@@ -4,15 +4,15 @@
 /// The meaning of an error code in the response to a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Not processed: retry.
+    /// The message was not processed: retry.
     NotProcessed,
-    /// It may have been processed.
+    /// The message may have been processed.
     Ambiguous,
-    /// Not processed; retry after a long delay.
+    /// The message was not processed: retry after a long delay.
     Capacity,
     /// The credentials are refused.
     Credentials,
-    /// Refused for good.
+    /// The message is refused for good.
     Permanent,
 }
 

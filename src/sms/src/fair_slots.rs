@@ -13,11 +13,11 @@ use super::accounts::TwilioAccount;
 /// Limits of concurrent sends.
 #[derive(Clone, Copy, Debug)]
 pub struct SendLimits {
-    /// In total.
+    /// The limit of all sends together.
     pub total: usize,
-    /// Per account, because several rulebooks may share an account.
+    /// The limit of each account, because several rulebooks may share an account.
     pub account: usize,
-    /// Per rulebook.
+    /// The limit of each rulebook.
     pub rulebook: usize,
 }
 

@@ -1,5 +1,5 @@
-//! Records inbound SMS messages, each once. STOP suppresses its number, and START lifts the suppression. Any other
-//! message is read as a contact's reply about a P1.
+//! Records inbound SMS messages, each once. STOP suppresses the sender's number, and START lifts the suppression. Any
+//! other message is read as a contact's reply about a P1.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -33,7 +33,7 @@ const STOP: [&str; 12] = [
 ];
 /// Opt-in words.
 const START: [&str; 2] = ["start", "unstop"];
-/// Opt-in words if the number has opted out; from any other number they are a reply.
+/// Words that are an opt-in only if the number has opted out. From any other number they are a reply.
 const YES: [&str; 2] = ["yes", "oui"];
 
 /// An inbound SMS message. It has no `Debug`, because it contains a phone number and a body.
@@ -90,7 +90,7 @@ impl OptOutMeaning {
 /// The result of [`Outbox::record_inbound`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InboundResult {
-    /// Whether it was received for the first time.
+    /// Whether the message was received for the first time.
     pub is_new: bool,
     /// The response, if there is one.
     pub answer: Option<String>,

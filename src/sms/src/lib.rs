@@ -2,13 +2,13 @@
 //! silently: a notice reports each message that was not sent.
 //!
 //! The path of an SMS message: [`enqueue`] inserts it in the caller's transaction. `claim` leases due messages and
-//! commits the state `sending` before any request; rulebooks take turns ([`fair_slots`]). [`twilio`] posts it outside
-//! any transaction. [`classify`] maps the response to an outcome, with the table in [`error_codes`]. `retry` computes
-//! the next state and the time of a retry ([`retry_policy`]). `record_result` writes the state, the attempt and the
-//! notice, if the worker still holds the fencing token. `reconcile_send` searches Twilio's list for a message with an
-//! ambiguous outcome. [`breaker`] stops an account whose provider is down or refuses it. [`worker`] runs the loop.
-//! [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`] records replies.
-//! [`operator`] sends urgent notices to the operator of the server.
+//! commits the state `sending` before any request; rulebooks take turns ([`fair_slots`]). [`twilio`] posts each message
+//! outside any transaction. [`classify`] maps the response to an outcome, with the table in [`error_codes`]. `retry`
+//! computes the next state and the time of a retry ([`retry_policy`]). `record_result` writes the state, the attempt
+//! and the notice, if the worker still holds the fencing token. `reconcile_send` searches Twilio's list for a message
+//! with an ambiguous outcome. [`breaker`] stops an account while the provider is down or refuses its credentials.
+//! [`worker`] runs the loop. [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and
+//! [`inbound`] records replies. [`operator`] sends urgent notices to the operator of the server.
 //!
 //! [`escalate`] escalates a P1 that nobody acknowledged to the next contact, then to all. [`acknowledge`] applies a
 //! contact's [`reply`]. [`daily_cap`] limits the SMS messages of a rulebook.
@@ -54,7 +54,7 @@ use base::clock::Clock;
 use base::poll::WorkError;
 use store::fault_points::or_shorter;
 
-/// Errors of the outbox. If an SMS message cannot be sent, that is an outcome and not an error.
+/// Errors of the outbox. An SMS message that cannot be sent is an outcome and not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// The database failed.

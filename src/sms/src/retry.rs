@@ -9,15 +9,15 @@ use store::sms_messages::{ACCEPTED, AMBIGUOUS, DEAD, Model, QUEUED};
 /// Why an SMS message was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GivenUp {
-    /// The provider refused it for good.
+    /// The provider refused the message for good.
     Refused,
     /// The maximum number of attempts is reached.
     TriedOften,
-    /// It is too old.
+    /// The message is too old.
     Stale,
-    /// It may have been sent, and its priority does not allow a resend.
+    /// The message may have been sent, and its priority does not allow a resend.
     Unknown,
-    /// The provider accepted it and could not deliver it.
+    /// The provider accepted the message and could not deliver it.
     Undelivered,
     /// The recipient has opted out.
     Suppressed,
@@ -37,7 +37,7 @@ impl GivenUp {
     }
 }
 
-/// The row after an attempt; `unsent` earlier attempts never left the machine.
+/// The row after an attempt. `unsent` is the number of earlier attempts that never left the machine.
 pub(super) fn after_attempt(
     mut row: Model,
     outcome: &SendOutcome,
@@ -74,8 +74,8 @@ pub(super) fn after_attempt(
     requeue(row, unsent, again_at, retry_policy)
 }
 
-/// Queues the row again, unless it has reached the maximum number of attempts or would be too old. `unsent` of its
-/// attempts never left the machine.
+/// Queues the row again, unless it has reached the maximum number of attempts or would be too old. `unsent` is the
+/// number of its attempts that never left the machine.
 pub(super) fn requeue(
     mut row: Model,
     unsent: i64,

@@ -50,7 +50,8 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// The delay after attempt number `attempt` (from 1): a random time up to the exponential bound ("full jitter"), so
-    /// that SMS messages that failed together are not retried together. It is never less than the provider asked for.
+    /// that SMS messages that failed together are not retried together. The delay is never less than the provider asked
+    /// for, up to `longest_asked`.
     #[must_use]
     pub fn wait(&self, attempt: i64, asked: Option<TimeDelta>, random: u64) -> TimeDelta {
         let doublings = u32::try_from(attempt.saturating_sub(1).clamp(0, 30)).unwrap_or(30);

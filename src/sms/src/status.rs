@@ -1,8 +1,8 @@
 //! Applies Twilio's statuses to an SMS message: computes the row to write (pure).
 //!
-//! Statuses arrive in any order, duplicated, before the response to our own POST, or about a message that a later one
-//! has replaced. So they are ranked: a status with a rank no higher than the known rank is ignored. Nothing follows a
-//! final status.
+//! Statuses arrive in any order, duplicated, before the response to our own POST, or about a message that a later
+//! message has replaced. So they are ranked: a status with a rank no higher than the known rank is ignored. Nothing
+//! follows a final status.
 
 use chrono::{DateTime, Utc};
 
@@ -55,7 +55,7 @@ pub struct Report {
 pub struct KnownStatuses {
     /// The highest known rank of the message in the report; 0 if nothing is known.
     pub rank: u8,
-    /// How often the provider accepted the SMS message, or may have, in the current series of attempts.
+    /// How often the provider accepted the SMS message, or may have accepted it, in the current series of attempts.
     pub sends: u64,
     /// How many earlier sends of this SMS message failed after Twilio accepted them.
     pub failures: u64,
@@ -66,7 +66,7 @@ pub struct KnownStatuses {
 /// The effect of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StatusEffect {
-    /// None: it is older than what is known, or about a replaced message.
+    /// No effect: the status is older than what is known, or about a replaced message.
     NoStep,
     /// The SMS message was updated.
     Step,

@@ -46,9 +46,9 @@ pub struct Outgoing<'a> {
 /// The result of a search in the list of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessageSearch {
-    /// Twilio has it.
+    /// Twilio has the message.
     Found(Report),
-    /// Twilio does not have it.
+    /// Twilio does not have the message.
     Missing,
     /// The list could not be read; the response shows why.
     Unreadable(Answer),

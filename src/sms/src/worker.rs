@@ -30,7 +30,7 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
 /// Minimum pause between two polls. Without it, each wake-up and each finished send would cause a poll under load. That
 /// reduced the throughput of messages by a third.
 const MIN_POLL_PAUSE: Duration = Duration::from_millis(20);
-/// Maximum sleep while the database is unavailable.
+/// The sleep if no SMS message is queued. The poll interval shortens it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// The running sends.

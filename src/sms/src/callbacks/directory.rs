@@ -39,7 +39,7 @@ impl Owners {
     }
 }
 
-/// The latest directory; the lock is held while the next one is read.
+/// The latest directory. The lock is held while the next directory is read.
 #[derive(Debug, Clone, Default)]
 pub struct Directory(Arc<Mutex<Option<Arc<Owners>>>>);
 

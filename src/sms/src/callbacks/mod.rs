@@ -1,8 +1,8 @@
 //! Twilio's callbacks: statuses of SMS messages, and replies.
 //!
 //! A request passes these checks in order: a bounded body, [`form`] (400 if invalid), its account, [`signature`] (403,
-//! even if the account is unknown), and the account's rate limit. Only then does a separate task write to the database,
-//! and a disconnecting client does not interrupt it. [`status`] and [`inbound`] are the two routes.
+//! even if the account is unknown), and the account's rate limit. Only then does a separate task write to the database.
+//! A client that disconnects does not interrupt this task. [`status`] and [`inbound`] are the two routes.
 
 pub mod directory;
 pub mod form;
@@ -116,7 +116,8 @@ impl Callbacks {
         self.limiter.admit(ClientAddress::of(request), rulebook_id)
     }
 
-    /// 403 without details, or 429 if too many requests from this address were rejected.
+    /// The response to a rejected request: 403 without details, or 429 if too many requests from this address were
+    /// rejected.
     fn refuse(&self, request: &Request, what: &str) -> Problem {
         let address = ClientAddress::of(request);
         metrics::signature_failed();
@@ -167,7 +168,7 @@ impl Callbacks {
     }
 }
 
-/// 400: a field is missing or invalid.
+/// The response to a missing or invalid field: 400.
 fn bad_field(name: &str, what: &str) -> Problem {
     Problem::new(Code::BadRequest, format!("The field `{name}` must be {what}."))
 }

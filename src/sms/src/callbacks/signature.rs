@@ -1,7 +1,8 @@
 //! Verifies X-Twilio-Signature, in constant time (pure).
 //!
-//! The signature is the base64 of HMAC-SHA1, under the auth token, of the URL and then each field's name and value,
-//! sorted by name; a form holds each name once. Twilio writes the URL with or without its port, so both are valid.
+//! The signature is an HMAC-SHA1 in base64, with the auth token as the key. It covers the URL, and then each field's
+//! name and value, sorted by name. A form contains each name once. Twilio writes the URL with or without its port, so
+//! both are valid.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,7 @@ fn sign(token: &str, url: &str, form: &Form) -> Option<Vec<u8>> {
     Some(mac.finalize().into_bytes().to_vec())
 }
 
-/// A URL with its port and without.
+/// The spellings of a URL: with its port and without it.
 fn spellings(url: &str) -> Vec<String> {
     let mut all = vec![url.to_owned()];
     let Some((scheme, rest)) = url.split_once("://") else {

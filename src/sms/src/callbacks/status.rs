@@ -15,7 +15,8 @@ use web::problem::Problem;
 /// What the 404 response to an unknown id names as not found.
 const UNKNOWN: &str = "SMS message of this id";
 
-/// Handles a status. 204 even if it changes nothing, because a retry would change nothing either.
+/// Handles a status. It responds with 204 even if the status changes nothing, because a retry would change nothing
+/// either.
 #[handler]
 pub async fn receive_status(
     request: &Request,
