@@ -39,7 +39,7 @@ pub enum Answer {
     ToolResults(Vec<ToolResult>),
     /// The result of the single tool of a `function-call`, which older assistants send.
     FunctionResult(ToolResult),
-    /// Which assistant takes the call, and what it should know.
+    /// Which assistant takes the call, and what the assistant should know.
     Assistant(AssistantAnswer),
     /// The destination of the call.
     Destination(Destination),

@@ -170,7 +170,7 @@ impl<'a> Relevant<'a> {
         }
     }
 
-    /// Whether no fact has different values in the two decisions.
+    /// Whether each fact that both decisions know has the same value in both.
     fn agree(&self, one: &Basis<'_>, other: &Basis<'_>) -> bool {
         self.facts.iter().all(|name| match (one.fact(name), other.fact(name)) {
             (Some(one), Some(other)) => same(one, other),

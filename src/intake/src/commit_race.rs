@@ -45,10 +45,10 @@ pub struct CommitRace(Mutex<Stage>);
 
 #[derive(Debug, Default)]
 enum Stage {
-    /// Not decided yet.
+    /// The message is not decided yet.
     #[default]
     Begun,
-    /// Decided, not committed.
+    /// The message is decided, but not committed.
     WorkedOut(Arc<Precomputed>),
     /// The commit runs or is done.
     Committing(Arc<RecordedResponse>),
@@ -61,7 +61,7 @@ enum Stage {
 pub enum Partial {
     /// Neither a decision nor a response.
     Nothing,
-    /// Its decision; the transaction will not commit.
+    /// The decision of the transaction, which will not commit.
     WorkedOut(Arc<Precomputed>),
     /// The response that the transaction commits or has committed: Vapi must get this response.
     Committing(Arc<RecordedResponse>),

@@ -56,7 +56,7 @@ pub struct Deadline {
     pub gate: DatabaseGate,
     /// Answers without the database.
     pub fallback: Fallback,
-    /// Records what the fallback answered.
+    /// Records the messages that the fallback answered.
     pub drain: Drain,
     /// Lets messages share transactions.
     pub sharing: Sharing,

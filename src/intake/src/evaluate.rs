@@ -1,7 +1,7 @@
 //! Decides about a message, and keeps the decision with its input and duration.
 //!
-//! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, with the head
-//! revision seen last. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The
+//! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, by the last
+//! known head revision. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The
 //! transaction uses the decision only if the head is still the same.
 
 use std::sync::Arc;
@@ -35,10 +35,10 @@ pub struct DecisionRecord {
     pub decision: Decision,
     /// Duration of the decision, in microseconds.
     pub duration_us: i64,
-    /// The scripts that ran in it, including those that failed.
+    /// The scripts that ran for the decision, including those that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) ran: Vec<ScriptVersion>,
-    /// The scripts that failed in it.
+    /// The scripts that failed during the decision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) faulted: Vec<ScriptVersion>,
 }
@@ -51,14 +51,14 @@ pub(super) struct EvaluationInput<'a> {
     pub skips: Skips,
 }
 
-/// The decisions for a message, by one revision.
+/// The decisions for a message, made with one revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Precomputed {
     pub revision: i64,
     pub decisions: MessageDecisions,
 }
 
-/// The decisions for a message, by its type.
+/// The decisions for a message. They depend on its type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageDecisions {

@@ -34,7 +34,7 @@ pub struct Intake {
 
 /// A message to record.
 pub struct Message {
-    /// The webhook settings that verified it.
+    /// The webhook settings under which the message was verified.
     pub access: Arc<Access>,
     /// The parsed message.
     pub event: Event,
@@ -44,10 +44,10 @@ pub struct Message {
     pub stored_body: StoredBody,
     /// Identifies an unchanged repeat: the id in the configured header, else the hash of the body.
     pub delivery_key: String,
-    /// When it was received.
+    /// When the message was received.
     pub received_at: DateTime<Utc>,
     pub origin: Origin,
-    /// The dead-lettered event that it replaces.
+    /// The dead-lettered event that the message replaces.
     pub replaces: Option<Uuid>,
 }
 
@@ -79,7 +79,7 @@ impl Message {
 #[derive(Debug, Clone, PartialEq)]
 pub struct MessageOutcome {
     pub answer: Value,
-    /// How it was recorded.
+    /// How the message was recorded.
     pub disposition: Disposition,
     /// The revision that decided.
     pub revision: i64,

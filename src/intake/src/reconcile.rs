@@ -30,7 +30,7 @@ use store::{calls, reconcile_cursors, webhook_events};
 const OVERLAP: TimeDelta = TimeDelta::minutes(15);
 /// How far back the first run of a rulebook goes, but never before the creation of the rulebook.
 const FIRST_LOOKBACK: TimeDelta = TimeDelta::hours(24);
-/// How long after the end of a call its own report may still arrive.
+/// How long after the end of a call Vapi may still post the report.
 const REPORT_GRACE: TimeDelta = TimeDelta::minutes(2);
 /// The list is read in spans of this length. The progress is stored after each span.
 const SPAN: TimeDelta = TimeDelta::hours(6);
@@ -119,7 +119,7 @@ pub enum ReconcileError {
     #[error("no rulebook `{0}` has a Vapi key")]
     NoKey(String),
     /// The run failed for each rulebook that has a key.
-    #[error("the calls of no rulebook could be listed completely; the last error: {0}")]
+    #[error("for no rulebook could all calls be listed; the last error: {0}")]
     AllFailed(String),
     /// Another instance has the lease now.
     #[error("another instance has taken over")]

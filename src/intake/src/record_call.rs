@@ -31,7 +31,7 @@ impl Recording<'_, '_> {
     pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
-            // Turns and a lead need a call. The decision and the SMS messages are recorded without one.
+            // Turns and a lead need a call. The decision and the SMS messages are recorded without a call.
             self.decided.save(step, tx, "report").await?;
             let job = Job::of(step, tx, self.decided).await?;
             return Ok(self.text(tx, &job).await?);

@@ -35,11 +35,11 @@ pub struct ReinjectedMessage {
     pub rulebook: String,
     /// The message as Vapi wrote it, or would have written it.
     pub body: Bytes,
-    /// When it was first received.
+    /// When the message was first received.
     pub received_at: DateTime<Utc>,
     /// The origin of this attempt (reconciled or replayed), not of the first delivery.
     pub origin: Origin,
-    /// The dead-lettered event that it replaces.
+    /// The dead-lettered event that the message replaces.
     pub replaces: Option<Uuid>,
 }
 

@@ -1,4 +1,4 @@
-//! Counts how many decisions each row took part in, without one write per decision.
+//! Counts how many decisions each row of a rulebook took part in, without one write per decision.
 //!
 //! Every few seconds, a separate transaction adds the new counts to the table `rule_hits`. Counting happens after the
 //! commit and locks a map in memory only briefly, so no message waits for it. A killed process loses the counts of the

@@ -39,7 +39,7 @@ static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
 /// The webhook settings and secrets of a rulebook.
 #[derive(Debug)]
 pub struct Access {
-    /// Its current or former code, as in the URL of the message.
+    /// The rulebook's current or former code, as in the URL of the message.
     pub code: String,
     pub rulebook_id: Uuid,
     /// Rises with each change of these settings.

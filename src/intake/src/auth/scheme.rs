@@ -74,11 +74,11 @@ pub struct BearerSettings {
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
-    /// Default in Vapi.
+    /// Vapi's default.
     #[default]
     Sha256,
     Sha512,
-    /// Only for receivers without SHA-2.
+    /// For receivers that do not support SHA-2.
     Sha1,
 }
 
@@ -86,10 +86,10 @@ pub enum Algorithm {
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
-    /// Hexadecimal digits, of either case.
+    /// Hexadecimal digits, in upper or lower case.
     #[default]
     Hex,
-    /// Standard base64, padded or not.
+    /// Standard base64, with or without padding.
     Base64,
 }
 

@@ -18,7 +18,7 @@ impl Secret {
         }
     }
 
-    /// May appear in the log and in the audit log.
+    /// The id, which may appear in the log and in the audit log.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id

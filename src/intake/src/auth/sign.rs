@@ -22,7 +22,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The parts of a request that a payload format may name.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Payload<'a> {
-    /// For example `POST`.
+    /// The HTTP method, for example `POST`.
     pub method: &'a str,
     pub url: &'a str,
     /// The value of the timestamp header.

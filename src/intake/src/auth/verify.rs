@@ -27,7 +27,7 @@ pub struct Incoming<'a> {
     pub body: &'a [u8],
 }
 
-/// The proof of an authentic message.
+/// Which secret and which scheme authenticated a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authentication {
     /// The id of the secret that matched.
@@ -36,7 +36,7 @@ pub struct Authentication {
     pub scheme: &'static str,
 }
 
-/// Why a message is refused. For the log and the metrics; it contains no secret and no message content.
+/// Why a message is refused, for the log and the metrics. It contains no secret and no message content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("no rulebook has this name")]

@@ -26,9 +26,9 @@ pub(crate) struct GroupMessage {
 /// The result for a message of a committed transaction.
 pub(crate) enum GroupOutcome {
     Recorded(MessageOutcome),
-    /// It cannot be recorded with the settings under which it was verified.
+    /// The message cannot be recorded with the settings under which it was verified.
     Refused(IngestError),
-    /// It needs its own transaction.
+    /// The message needs its own transaction.
     Alone,
 }
 

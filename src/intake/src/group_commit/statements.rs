@@ -1,7 +1,7 @@
 //! Writes the messages of one rulebook that share a transaction, with one statement per table.
 //!
-//! It handles only new messages of calls without an earlier report. Duplicates, amendments and other cases go through
-//! [`MessageWrite::run`] in the same transaction.
+//! This module handles only new messages of calls without an earlier report. Duplicates, amendments and other cases go
+//! through [`MessageWrite::run`] in the same transaction.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ struct NewReport<'a> {
     recording: Recording<'a, 'a>,
 }
 
-/// Writes the messages that it can handle. The result is `None` for each other message.
+/// Writes the messages that this module handles. The result of any other message is `None`.
 ///
 /// # Errors
 /// If the database fails, or a caller was erased meanwhile.
@@ -78,7 +78,7 @@ pub(crate) async fn write<'a>(
     Ok(written)
 }
 
-/// Queues the SMS messages for messages of one rulebook. Returns for each message whether it has any.
+/// Queues the SMS messages for messages of one rulebook. Returns for each message whether it has SMS messages.
 ///
 /// # Errors
 /// If the database fails.

@@ -154,7 +154,7 @@ async fn decide_offline(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<
     }
     match tokio::time::timeout(SCRIPTS, evaluate::precomputed(intake, message, rulebook)).await {
         Ok(precomputed) => precomputed,
-        Err(_) => in_place(Skips::all("left out: the database had used up the time")),
+        Err(_) => in_place(Skips::all("left out: the database had used up the time budget")),
     }
 }
 

@@ -40,7 +40,7 @@ const IDLE_ANSWER: Duration = Duration::from_millis(400);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an idle connection may take to respond in the check of all pools.
 const SWEEP_ANSWER: Duration = Duration::from_secs(2);
-/// How often the log repeats the same reason why the database cannot be reached.
+/// Interval after which the log repeats the same reason why the database cannot be reached.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Setup that must succeed before the first message, after a start without the database.
@@ -209,7 +209,7 @@ impl DatabaseGate {
         }
     }
 
-    /// Closes idle connections of every pool that do not answer or cannot write.
+    /// Closes the idle connections of every pool that do not respond or cannot write.
     async fn sweep(&self) {
         postgres_limits::close_dead(&self.db(), SWEEP_ANSWER).await;
         for other in &self.0.others {

@@ -1,4 +1,4 @@
-//! Snapshots of each rulebook for use without the database: its webhook settings and its last rules that compiled.
+//! Snapshots of each rulebook for use without the database: its webhook settings, and its last rules that compiled.
 //!
 //! [`Snapshots::watch`] polls the database every two seconds. Snapshots are in memory, and encrypted beside the spool
 //! for a start without the database. If the head revision does not compile, the previous snapshot stays.
@@ -34,13 +34,13 @@ const MAX_RULEBOOKS: u64 = 2_000;
 /// The snapshot of one rulebook.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Its webhook settings.
+    /// The rulebook's webhook settings.
     pub access: Arc<Access>,
-    /// Its rules.
+    /// The rulebook's compiled rules.
     pub rulebook: Arc<Rulebook>,
-    /// Its former code: messages under that code are accepted too.
+    /// The rulebook's former code: messages under that code are accepted too.
     former_code: Option<String>,
-    /// Whether it is stored beside the spool.
+    /// Whether the snapshot is stored beside the spool.
     kept: bool,
 }
 
@@ -178,7 +178,7 @@ impl Snapshots {
             };
             !self.of(&row.code).is_some_and(|good| same(&good))
         };
-        // Concurrently: a rulebook that compiles slowly or never does not delay the others.
+        // Update them concurrently: a rulebook that compiles slowly or never must not delay the others.
         stream::iter(rows.into_iter().filter(is_news))
             .for_each_concurrent(CONCURRENCY, async |row| {
                 if let Err(error) = self.keep(&row).await {

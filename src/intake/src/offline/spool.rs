@@ -214,7 +214,7 @@ impl Spool {
     /// The decrypted snapshots of an earlier run.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// If the snapshots cannot be read.
     pub async fn snapshots(&self) -> Result<Vec<Vec<u8>>, SpoolError> {
         let Some(inner) = &self.0 else { return Ok(Vec::new()) };
         let sealed = inner.file.snapshots().await?;

@@ -26,9 +26,9 @@ pub enum Unreadable {
     /// Not JSON.
     #[error("the body is not JSON: line {line}, column {column}")]
     NotJson {
-        /// Line where it stops being JSON.
+        /// The line where the body stops being JSON.
         line: usize,
-        /// Column where it stops being JSON.
+        /// The column where the body stops being JSON.
         column: usize,
     },
     /// Nested deeper than [`DEPTH_LIMIT`].
@@ -197,7 +197,8 @@ fn report(message: JsonPart<'_>, call: Option<&CallPart>) -> Report {
     }
 }
 
-/// The URL of the mono recording, the same on each delivery. Never a presigned URL, which expires.
+/// The URL of the recording, preferably mono. Presigned URLs are not used, because they expire and differ on each
+/// delivery.
 fn recording_url(message: JsonPart<'_>) -> Option<String> {
     const PLACES: [&[&str]; 5] = [
         &["artifact", "recording", "mono", "combinedUrl"],
@@ -249,8 +250,8 @@ fn after_string(mut rest: &[u8]) -> &[u8] {
     &[]
 }
 
-/// Replaces every `\u0000` and every lone surrogate in JSON text by U+FFFD: `PostgreSQL` rejects the former,
-/// `serde_json` the latter. It runs once before parsing, so no parsed string can contain either.
+/// Replaces every `\u0000` and every lone surrogate in JSON text by U+FFFD. `PostgreSQL` rejects `\u0000`, and
+/// `serde_json` rejects lone surrogates. This runs once before parsing, so no parsed string can contain them.
 pub(crate) fn without_nul(text: String) -> String {
     let bytes = text.as_bytes();
     let mut bad: Vec<usize> = Vec::new();

@@ -16,7 +16,7 @@ const FUNCTION_CALL: &str = "function-call";
 
 macro_rules! kinds {
     ($($variant:ident = $text:literal),+ $(,)?) => {
-        /// Vapi's message types. `Unknown` stands for types that Vapi adds later.
+        /// Vapi's message types. `Unknown` is any type that Vapi adds later.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum MessageType {
             $(#[doc = concat!("`", $text, "`")] $variant,)+
@@ -91,7 +91,7 @@ pub struct Event {
     pub type_name: String,
     /// When Vapi created the message.
     pub at: Option<DateTime<Utc>>,
-    /// The call it belongs to.
+    /// The call that the message belongs to.
     pub call: Option<CallPart>,
     /// SHA-256 of the body as received.
     pub body_hash: [u8; 32],
@@ -109,7 +109,7 @@ pub struct CallPart {
     pub id: Option<String>,
     /// The call's state when the message was created.
     pub status: Option<String>,
-    /// For example `inboundPhoneCall`.
+    /// Vapi's type of the call, for example `inboundPhoneCall`.
     pub call_type: Option<String>,
     /// When Vapi created the call.
     pub created_at: Option<DateTime<Utc>>,
@@ -152,11 +152,11 @@ pub enum Payload {
     },
     /// Vapi deleted the call, so its data must be erased.
     CallDeleted,
-    /// Who should take this call?
+    /// Vapi asks which assistant should take the call.
     AssistantRequest,
-    /// Where should this call be transferred to?
+    /// Vapi asks where to transfer the call.
     TransferDestination,
-    /// Which assistant or person should take over?
+    /// Vapi asks which assistant or person should take over the call.
     Handoff {
         /// The destination requested by the model.
         destination: Option<String>,
@@ -164,14 +164,14 @@ pub enum Payload {
         /// All parameters of the model, an object.
         parameters: Value,
     },
-    /// Which documents answer the caller's question?
+    /// Vapi asks for documents that answer the caller's question.
     KnowledgeBase {
         /// The caller's last words, as Vapi sends them.
         query: String,
     },
-    /// How long should the assistant wait before it speaks?
+    /// Vapi asks how long the assistant should wait before it speaks.
     Endpointing,
-    /// May this contact of a campaign be dialled?
+    /// Vapi asks whether a contact of a campaign may be dialled.
     Predial {
         campaign_id: Option<String>,
         /// The contact's number.

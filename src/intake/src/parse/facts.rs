@@ -51,7 +51,7 @@ pub fn instant(event: &Event, received_at: DateTime<Utc>) -> DateTime<Utc> {
     began.or(event.at).unwrap_or(received_at)
 }
 
-/// A text fact.
+/// The value of a text fact; `None` if the value is missing or empty.
 #[must_use]
 pub fn text<'a>(extracted: &'a ExtractedFacts, name: &str) -> Option<&'a str> {
     match extracted.facts.get(name) {

@@ -44,7 +44,7 @@ impl LazyJson {
     /// Takes the text of one JSON object and makes its member `name` (the last of that name) the root.
     ///
     /// # Errors
-    /// If the text is not JSON, or (`is_data`) not an object. `Ok(None)` if the member is missing.
+    /// If the text is not JSON, or is not an object (then `is_data` is true). `Ok(None)` if the member is missing.
     pub fn member(text: String, name: &str) -> Result<Option<Self>, serde_json::Error> {
         let members: Members<'_> = serde_json::from_str(&text)?;
         let root = members
@@ -160,7 +160,7 @@ impl<'a> JsonPart<'a> {
     pub fn decimal(self) -> Option<Decimal> {
         let quoted = self.text();
         let text = quoted.as_deref().unwrap_or(self.raw()).trim();
-        // Longer than any number that is stored; do not parse a decimal of a megabyte.
+        // No stored number is longer. Do not parse a megabyte of digits.
         if text.len() > 64 {
             return None;
         }
@@ -173,7 +173,8 @@ impl<'a> JsonPart<'a> {
         self.decimal()?.checked_mul(Decimal::from(factor))?.round().to_i64()
     }
 
-    /// An instant: milliseconds (or seconds) since 1970, or RFC 3339 text. Whole microseconds, years 1970 to 9999.
+    /// An instant: milliseconds (or seconds) since 1970, or RFC 3339 text. The result has whole microseconds, and its
+    /// year is 1970 to 9999.
     #[must_use]
     pub fn instant(self) -> Option<DateTime<Utc>> {
         let micros = match self.text() {

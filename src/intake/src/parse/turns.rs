@@ -19,8 +19,8 @@ pub fn role(role: String) -> String {
     if role == "bot" { "assistant".to_owned() } else { role }
 }
 
-/// The turns from the best source that has any: the artifact's messages, the message's own, the `OpenAI` format, or
-/// last the lines of the transcript.
+/// The turns from the first source that has any: messages, messages in the `OpenAI` format, the conversation, and last
+/// the lines of the transcript.
 pub(crate) fn read(message: JsonPart<'_>) -> Vec<Turn> {
     const PLACES: [&[&str]; 5] = [
         &["artifact", "messages"],
@@ -105,7 +105,7 @@ fn transcript_turns(text: &str) -> Vec<Turn> {
     turns
 }
 
-/// `AI: …` or `User: …`.
+/// Splits a line such as `AI: …` or `User: …` into role and text.
 fn speaker(line: &str) -> Option<(&'static str, &str)> {
     let (who, text) = line.split_once(':')?;
     match who.trim() {

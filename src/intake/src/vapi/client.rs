@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 /// Maximum number of tries of a request.
 const TRIES: u32 = 5;
-/// The pause after the first failure; it doubles.
+/// The pause after the first failure. It doubles after each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Maximum pause, even if Vapi asks for a longer one. If all tries fail, the next run tries again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
@@ -41,7 +41,7 @@ pub enum VapiError {
     /// The response has an unexpected format.
     #[error("Vapi's response cannot be read: {0}")]
     Unreadable(&'static str),
-    /// Stopped during a pause.
+    /// Stopped during the request or a pause.
     #[error("stopped")]
     Stopped,
 }

@@ -35,7 +35,7 @@ const NOT_OF_CALL: [&str; 7] = [
     "stereoRecordingUrl",
 ];
 
-/// The body; `None` while the call goes on.
+/// The body of the report; `None` while the call goes on.
 #[must_use]
 pub fn body(call: &Call) -> Option<Vec<u8>> {
     let ended = call.ended_at()?;

@@ -1,9 +1,9 @@
 //! Records the entries of the spool once the database is back, exactly as they were answered.
 //!
-//! The most urgent calls come first, each call's entries in the order of their arrival. An entry is removed after its
-//! transaction commits. Business keys make this idempotent: an entry that was recorded before has no second effect.
-//! After repeated failures, an entry is dead-lettered and a notice is raised. Live messages do not wait, except for
-//! entries of their own call.
+//! The most urgent calls come first. The entries of a call are recorded in the order of their arrival. An entry is
+//! removed after its transaction commits. Business keys make this idempotent: an entry that was recorded before has no
+//! second effect. After repeated failures, an entry is dead-lettered and a notice is raised. Live messages do not wait,
+//! except for entries of their own call.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -366,7 +366,7 @@ impl Drain {
     /// Opens the files of stopped instances.
     async fn find(&self, found: &mut Vec<Arc<Inner>>, folder: &std::path::Path, most_bytes: u64, key: &SecretKey) {
         for number in (1..=MOST_FILES).filter(|number| SpoolFile::exists(folder, *number)) {
-            // Another instance or this instance uses it.
+            // Skip a file that another instance or this instance uses.
             let Ok(Some(file)) = SpoolFile::open(folder, number, most_bytes).await else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! A spool entry: a message and its response, encrypted for the file and decrypted again.
+//! A spool entry: a message and its response. Entries are encrypted in the file.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub struct EntryHeader {
     pub code: String,
     /// Identifies an unchanged repeat.
     pub delivery_key: String,
-    /// When it was received.
+    /// When the message was received.
     pub received_at: DateTime<Utc>,
     /// The response and the decision. `None` if no rulebook was known; then the response was neutral.
     pub recorded_response: Option<RecordedResponse>,
