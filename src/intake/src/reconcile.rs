@@ -119,7 +119,7 @@ pub enum ReconcileError {
     #[error("no rulebook `{0}` has a Vapi key")]
     NoKey(String),
     /// The run failed for each rulebook that has a key.
-    #[error("for no rulebook could all calls be listed; the last error: {0}")]
+    #[error("the calls could not be listed completely for any rulebook; the last error: {0}")]
     AllFailed(String),
     /// Another instance has the lease now.
     #[error("another instance has taken over")]
