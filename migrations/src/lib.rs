@@ -1,9 +1,10 @@
-//! Ringbook's schema for SQLite and PostgreSQL, as SQL files. In them `{uuid}`, `{time}`, `{json}` and `{bytes}` stand
-//! for each database's type. A line that begins with `{postgres}` or `{sqlite}` is for that database only.
+//! Ringbook's schema for SQLite and PostgreSQL, as SQL files. The placeholders `{uuid}`, `{time}`, `{json}` and
+//! `{bytes}` become the column types of the database. A line that begins with `{postgres}` or `{sqlite}` is for that
+//! database only.
 
 mod statements;
 
-/// A database whose SQL a migration is written in.
+/// The SQL dialect of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     Sqlite,
@@ -28,7 +29,7 @@ macro_rules! file {
     };
 }
 
-/// The first migration of the schema from before the first release. No later migration has this name.
+/// Name of a migration that exists only in databases from before the first release.
 pub const BEFORE_FIRST_RELEASE: &str = "m0001_begin";
 
 /// All migrations, oldest first.
@@ -47,13 +48,13 @@ pub const ALL: [Migration; 11] = [
 ];
 
 impl Migration {
-    /// The statements that apply it. Execute each in a call of its own: Citus rejects several schema changes in one
-    /// call.
+    /// The statements that apply the migration. Execute each statement in a separate call, because Citus rejects several
+    /// schema changes in one call.
     pub fn up(&self, dialect: Dialect) -> Vec<String> {
         statements_of(self.up, dialect)
     }
 
-    /// The statements that revert it, for one call each.
+    /// The statements that revert the migration. Execute each statement in a separate call.
     pub fn down(&self, dialect: Dialect) -> Vec<String> {
         statements_of(self.down, dialect)
     }

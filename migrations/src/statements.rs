@@ -1,9 +1,9 @@
 //! Splits SQL files into single statements.
 //!
-//! It understands comments, quoted strings and names, and PostgreSQL's dollar quotes. Semicolons in the body of a
-//! SQLite trigger do not end the statement.
+//! The parser recognizes comments, quoted strings and names, and PostgreSQL's dollar quotes. A semicolon in the body of
+//! a SQLite trigger does not end the statement.
 
-/// The statements of a text, in order.
+/// Splits SQL into statements, in order.
 pub fn split(sql: &str) -> Vec<&str> {
     let bytes = sql.as_bytes();
     let (mut all, mut start, mut at) = (Vec::new(), 0, 0);
@@ -56,12 +56,12 @@ pub fn split(sql: &str) -> Vec<&str> {
 /// The part of a statement read so far.
 #[derive(Default)]
 struct Seen {
-    /// Whether it contains anything except comments.
+    /// Whether this part contains anything except comments.
     something: bool,
     words: usize,
-    /// Whether it begins with CREATE.
+    /// Whether the statement begins with CREATE.
     creates: bool,
-    /// Whether it creates a trigger.
+    /// Whether the statement creates a trigger.
     trigger: bool,
     /// Number of open BEGIN and CASE blocks of a trigger.
     depth: usize,

@@ -4,19 +4,19 @@ CREATE TABLE rulebooks (
   id {uuid} NOT NULL PRIMARY KEY,
   code text NOT NULL UNIQUE,
   head_revision bigint NOT NULL DEFAULT 0 CHECK (head_revision >= 0),
-  -- display name; previous code, to which messages are still accepted; when the rulebook was archived and stopped
-  -- accepting messages
+  -- name: display name. former_code: the previous code; messages to it are still accepted. archived_at: since when the
+  -- rulebook accepts no messages.
   name text,
   former_code text,
   archived_at {time},
   profile_version bigint NOT NULL DEFAULT 1,
-  -- the accepted authentication schemes of Vapi, and the replay window
+  -- the authentication schemes that are accepted from Vapi, and the replay window
   webhook_auth {json} NOT NULL,
-  -- rises with every change of webhook_auth or of a webhook secret: a message verified under an older version is
-  -- verified again
+  -- rises with every change of webhook_auth or of a webhook secret; a message that was verified under an older version
+  -- is verified again
   auth_version bigint NOT NULL DEFAULT 1,
-  -- Whether its SMS messages go to Twilio. Only the database decides this, never an instance's settings. Otherwise an
-  -- instance without the account would record messages as simulated that another instance would send.
+  -- Whether the rulebook's SMS messages are sent to Twilio. The database decides this, not the settings of an instance.
+  -- Otherwise an instance without the Twilio account would simulate messages that another instance would send.
   sms_delivery text NOT NULL DEFAULT 'twilio' CHECK (sms_delivery IN ('twilio', 'simulated', 'simulated_until_account')),
   sms_delivery_version bigint NOT NULL DEFAULT 1,
   created_at {time} NOT NULL
@@ -31,7 +31,7 @@ CREATE TABLE revisions (
   equals bigint,
   author text NOT NULL,
   comment text NOT NULL,
-  -- bytes of rows, as JSON, that the revision ended and began: each rulebook has a daily quota
+  -- size in bytes, as JSON, of the rows that the revision ended or began; it counts against the rulebook's daily quota
   bytes bigint NOT NULL DEFAULT 0,
   created_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, number)

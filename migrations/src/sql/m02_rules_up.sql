@@ -1,4 +1,5 @@
--- Rule rows. Each is valid from since_revision until until_revision; the index `…_now` allows one current row per code.
+-- Rule rows. A row is valid from since_revision until before until_revision. The index `…_now` allows only one current
+-- row per code.
 
 CREATE TABLE rulebook_settings (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
@@ -15,7 +16,7 @@ CREATE TABLE rulebook_settings (
 );
 CREATE UNIQUE INDEX rulebook_settings_now ON rulebook_settings (rulebook_id, code) WHERE until_revision IS NULL;
 
--- Where a message contains which fact.
+-- Where in a message each fact is found.
 CREATE TABLE fact_mappings (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   pointers {json} NOT NULL,
@@ -33,7 +34,8 @@ CREATE TABLE concepts (
 );
 CREATE UNIQUE INDEX concepts_now ON concepts (rulebook_id, code) WHERE until_revision IS NULL;
 
--- Words that change the meaning of phrases around them: denied, past, hypothetical, about somebody else.
+-- Words that change the meaning of the phrases around them. They mark a phrase as denied, past, hypothetical or about
+-- somebody else.
 CREATE TABLE cues (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   effect text NOT NULL, "before" bigint, "after" bigint, otherwise text, phrases {json} NOT NULL,
@@ -41,7 +43,7 @@ CREATE TABLE cues (
 );
 CREATE UNIQUE INDEX cues_now ON cues (rulebook_id, code) WHERE until_revision IS NULL;
 
--- Estimates from all words of a call how likely the call is about something.
+-- A classifier estimates from all words of a call how likely the call has a label: a priority or a service.
 CREATE TABLE classifiers (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   learns text NOT NULL, bias bigint, weights {json},
@@ -79,7 +81,7 @@ CREATE TABLE price_adjustments (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   names {json} NOT NULL, rank bigint NOT NULL, kind text NOT NULL CHECK (kind IN ('add', 'percent', 'multiply', 'floor', 'cap', 'set')),
   amount bigint, rate text,
-  -- the unit that the amount applies to; NULL means the whole job
+  -- whether the amount applies to the whole job or to each unit; NULL means the whole job
   per text CHECK (per IN ('job', 'unit')),
   condition text, services {json}, stacking_group text, valid_from {time}, valid_until {time},
   PRIMARY KEY (rulebook_id, code, since_revision)
@@ -102,7 +104,7 @@ CREATE TABLE priority_rules (
 );
 CREATE UNIQUE INDEX priority_rules_now ON priority_rules (rulebook_id, code) WHERE until_revision IS NULL;
 
--- Scripts; a library is a script that others import.
+-- Scripts. A library is a script that other scripts import.
 CREATE TABLE scripts (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   hook text NOT NULL CHECK (hook IN ('price', 'priority', 'tool', 'library')), rank bigint NOT NULL, source text NOT NULL,
@@ -149,7 +151,7 @@ CREATE TABLE assistant_rules (
 );
 CREATE UNIQUE INDEX assistant_rules_now ON assistant_rules (rulebook_id, code) WHERE until_revision IS NULL;
 
--- Calls with the expected decision: no change is published that a case contradicts.
+-- Example calls with the expected decision. A change that contradicts a case is not published.
 CREATE TABLE cases (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   comment text, at {time} NOT NULL, said text, facts {json} NOT NULL, expect {json} NOT NULL,

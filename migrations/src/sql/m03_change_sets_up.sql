@@ -1,4 +1,4 @@
--- Edits that are not yet published, the guard rails that hold them, and backtests of them.
+-- Edits that are not published yet, the guard rails that limit price changes, and backtests.
 
 CREATE TABLE change_sets (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
@@ -12,13 +12,13 @@ CREATE TABLE change_sets (
   version bigint NOT NULL DEFAULT 1,
   -- number of changes, their total size, and the number of the next change
   changes bigint NOT NULL DEFAULT 0, bytes bigint NOT NULL DEFAULT 0, next_number bigint NOT NULL DEFAULT 1,
-  -- while it waits for a second person: the breached guard rails, and who approved it
+  -- while the change set waits for a second person: the breached guard rails, and who approved it
   breaches {json}, approved_by {json},
-  -- when it is to be published, and who scheduled it
+  -- when the change set will be published, and who scheduled it
   publish_at {time}, publisher {json},
-  -- the revision that it was published as
+  -- the revision that published the change set
   revision bigint,
-  -- why a scheduled publish was refused
+  -- why a scheduled publication failed
   refusal {json},
   created_at {time} NOT NULL, updated_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, id),
@@ -28,7 +28,7 @@ CREATE TABLE change_sets (
 );
 CREATE INDEX change_sets_due ON change_sets (publish_at, rulebook_id) WHERE state = 'scheduled';
 
--- Each edit stores the version of the row that it was made against.
+-- The edits of a change set. Each edit contains its base version: the version of the row that it was made against.
 CREATE TABLE change_set_changes (
   rulebook_id {uuid} NOT NULL, change_set_id {uuid} NOT NULL, number bigint NOT NULL,
   edit {json} NOT NULL, bytes bigint NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE guard_rails (
   updated_at {time} NOT NULL
 );
 
--- The effect that a change would have had on past calls.
+-- Backtests: the effect that a change would have had on past calls.
 CREATE TABLE backtests (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   id {uuid} NOT NULL,
@@ -64,7 +64,7 @@ CREATE TABLE backtests (
   error text,
   author text NOT NULL,
   created_at {time} NOT NULL, started_at {time}, finished_at {time},
-  -- the running instance updates this all the time; if it stops, the instance has died
+  -- the instance that runs the backtest updates this regularly; if the updates stop, the instance has died
   updated_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, id)
 );

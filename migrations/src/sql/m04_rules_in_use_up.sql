@@ -1,6 +1,7 @@
 -- Rule usage: how often each rule took part in a decision, and which scripts failed.
 
--- An empty code counts decisions without any row of the resource; the resource `decisions` counts all decisions.
+-- A row with an empty code counts the decisions that used no row of the resource. The resource `decisions` counts all
+-- decisions.
 CREATE TABLE rule_hits (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   -- day in UTC, as 2026-11-24
@@ -11,12 +12,13 @@ CREATE TABLE rule_hits (
   PRIMARY KEY (rulebook_id, day, revision, resource, code)
 );
 
--- Faults of each script's current version. After too many faults within a time, the script is skipped until `until`.
+-- Failures of each script's current version. After too many failures within a short time, the script is skipped until
+-- `until`.
 CREATE TABLE script_quarantines (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL,
   -- the last revision that wrote the script or one of its libraries
   version bigint NOT NULL,
-  -- runs since the first of these faults: a few faults in very many runs do not cause a quarantine
+  -- the number of failures, and of runs since the first failure: few failures in many runs do not cause a quarantine
   faults bigint NOT NULL, runs bigint NOT NULL DEFAULT 0,
   first_fault_at {time} NOT NULL, last_fault_at {time} NOT NULL,
   since {time}, until {time},

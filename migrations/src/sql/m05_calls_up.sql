@@ -4,13 +4,13 @@
 -- prefer the index to the primary key. Then each foreign key check would read all calls of the rulebook. SQLite checks
 -- foreign keys by the primary key only, and needs the rulebook first to read a list in its order.
 --
--- An index for a list ends with the columns of its filters. A filter that matches few rows or none then reads only the
--- index. This costs a message less than an index for each filter.
+-- An index for a list ends with the columns of the list's filters. A filter that matches few rows or none then reads
+-- only the index. One such index makes the insert of a message cheaper than one index per filter would.
 
 CREATE TABLE webhook_events (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   id {uuid} NOT NULL,
-  -- identifies a repeat of the same message; the key of an amendment ends with the hash of its body
+  -- the same for every repeat of a message; the key of an amendment ends with the hash of its body
   business_key text NOT NULL,
   delivery_key text NOT NULL,
   type text NOT NULL,
@@ -24,24 +24,26 @@ CREATE TABLE webhook_events (
   amends {uuid},
   -- origin: live, drained from the spool, reconciled with Vapi's list of calls, or replayed
   origin text NOT NULL DEFAULT 'live',
-  -- why it was dead-lettered, without any content of the message
+  -- why the event was dead-lettered, without any content of the message
   set_aside text,
-  -- whether there may be no call for it: it names none, or it was the first message of its call and does not record the call
+  -- whether the event may have no row in calls: either the message names no call, or it was the first message of its
+  -- call and its type does not record the call
   without_call boolean NOT NULL DEFAULT {false},
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, business_key)
 );
 -- For the list over all rulebooks, newest first.
 CREATE INDEX webhook_events_id ON webhook_events (id, rulebook_id, received_at);
--- For its filters. A call has several events, too many to scan the index above for a rare type.
+-- For the filters of that list. A call has several events, so a scan of the index above would take too long for a rare
+-- type.
 CREATE INDEX webhook_events_type ON webhook_events (type, id, rulebook_id);
 CREATE INDEX webhook_events_state ON webhook_events (state, id, rulebook_id) WHERE state <> 'recorded';
 CREATE INDEX webhook_events_origin ON webhook_events (origin, id, rulebook_id) WHERE origin <> 'live';
 CREATE INDEX webhook_events_call ON webhook_events (call_id, rulebook_id);
--- Those in which the number of an erased caller is looked for.
+-- For the erasure of a caller, which searches these events for the caller's number.
 CREATE INDEX webhook_events_without_call ON webhook_events (rulebook_id, id) WHERE without_call AND body IS NOT NULL;
 CREATE INDEX webhook_events_amends ON webhook_events (amends, rulebook_id) WHERE amends IS NOT NULL;
--- lz4 compresses raw bodies with less work. A server without lz4 keeps its default compression.
+-- lz4 compresses raw bodies with less CPU time than the default. A server without lz4 keeps its default compression.
 {postgres}DO $$ BEGIN
 {postgres}  ALTER TABLE webhook_events ALTER COLUMN body SET COMPRESSION lz4;
 {postgres}EXCEPTION WHEN feature_not_supported THEN
@@ -52,14 +54,14 @@ CREATE TABLE calls (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   id text NOT NULL,
   status text NOT NULL,
-  -- only rises, so that a late message does not reset the status
+  -- never decreases, so that a late message does not reset the status
   status_rank bigint NOT NULL,
   started_at {time}, ended_at {time}, duration_ms bigint, ended_reason text,
   summary text, recording_url text, cost_micros bigint,
   customer_number text, customer_name text, phone_number text, assistant_id text,
   address text, city text, postal_code text, service text, language text,
   analysis {json},
-  -- the report that the record follows: its (time, hash) is the greatest
+  -- time and hash of the report that the row is filled from: the report with the greatest (time, hash)
   report_at {time}, report_hash {bytes},
   -- the last quote spoken in the call
   quote_decision_id {uuid},
@@ -70,7 +72,7 @@ CREATE TABLE calls (
 );
 {postgres}CREATE INDEX calls_first_seen ON calls (first_seen_at, rulebook_id, service, language);
 {sqlite}CREATE INDEX calls_first_seen ON calls (rulebook_id, first_seen_at, id, service, language, status);
--- Calls without a report: all that have not ended.
+-- Calls whose report has not arrived, which includes every call that has not ended.
 CREATE INDEX calls_unreported ON calls (rulebook_id, first_seen_at) WHERE report_at IS NULL;
 CREATE INDEX calls_simulated ON calls (rulebook_id, first_seen_at) WHERE id LIKE 'simulated-%';
 -- The last eight digits of the caller's number, in any notation (store/search.rs).
@@ -89,8 +91,8 @@ CREATE TABLE call_transcripts (
   origin text NOT NULL CHECK (origin IN ('live', 'report')),
   seq bigint NOT NULL,
   role text NOT NULL, text text NOT NULL, offset_ms bigint,
-  -- No foreign key: each turn is written in the transaction that holds its call, and checking each turn would cost a
-  -- report more than all its other checks.
+  -- No foreign key: the transaction that writes a turn has locked the row of its call. A check of each turn would cost
+  -- a report more than all its other checks.
   PRIMARY KEY (rulebook_id, call_id, origin, seq)
 );
 
@@ -99,7 +101,7 @@ CREATE TABLE tool_calls (
   tool_call_id text NOT NULL, call_id text, event_id {uuid} NOT NULL,
   name text NOT NULL, arguments {json} NOT NULL, result text, error text, ok boolean NOT NULL, duration_us bigint NOT NULL,
   decision_id {uuid},
-  -- identifies a repeat: the hash of its call, chat or session, its id, its name and its arguments
+  -- the same for every repeat: a hash of the call, chat or session, and of the tool call's id, name and arguments
   dedupe_key text,
   created_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, id),
@@ -107,7 +109,7 @@ CREATE TABLE tool_calls (
   FOREIGN KEY (rulebook_id, event_id) REFERENCES webhook_events (rulebook_id, id)
 );
 CREATE UNIQUE INDEX tool_calls_same ON tool_calls (rulebook_id, dedupe_key);
--- For the data of a call.
+-- For reading and erasing the data of a call.
 CREATE INDEX tool_calls_call ON tool_calls (call_id, rulebook_id) WHERE call_id IS NOT NULL;
 -- Without it, purging an event would read all tool calls of its rulebook.
 CREATE INDEX tool_calls_event ON tool_calls (event_id, rulebook_id);

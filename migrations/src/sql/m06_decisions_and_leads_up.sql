@@ -17,7 +17,7 @@ CREATE TABLE decisions (
   FOREIGN KEY (rulebook_id, revision) REFERENCES revisions (rulebook_id, number),
   FOREIGN KEY (rulebook_id, event_id) REFERENCES webhook_events (rulebook_id, id)
 );
--- As for the raw bodies in m05.
+-- lz4, for the same reason as for raw bodies in m05.
 {postgres}DO $$ BEGIN
 {postgres}  ALTER TABLE decisions ALTER COLUMN extracted SET COMPRESSION lz4, ALTER COLUMN result SET COMPRESSION lz4;
 {postgres}EXCEPTION WHEN feature_not_supported THEN
@@ -32,7 +32,7 @@ CREATE INDEX decisions_unmatched ON decisions (rulebook_id, id) WHERE service IS
 -- For statistics by time.
 CREATE INDEX decisions_created ON decisions (created_at, rulebook_id, priority);
 CREATE INDEX decisions_simulated ON decisions (created_at, rulebook_id, priority) WHERE call_id LIKE 'simulated-%';
--- For the data of a call.
+-- For reading and erasing the data of a call.
 CREATE INDEX decisions_call ON decisions (call_id, rulebook_id);
 -- Without it, purging an event would read all decisions of its rulebook.
 CREATE INDEX decisions_event ON decisions (event_id, rulebook_id);
@@ -44,7 +44,7 @@ CREATE TABLE leads (
   currency text, price_from bigint, price_to bigint, quote_revision bigint,
   priority text CHECK (priority IN ('P1', 'P2', 'P3', 'P4')), sla_seconds bigint, due_at {time},
   wanted_slot text, decision_id {uuid}, quote_decision_id {uuid},
-  -- whether no SMS message was sent, because the lead came too late or because of the daily cap
+  -- whether no SMS message was sent: late, because the lead came too late; capped, because of the daily cap
   late boolean NOT NULL DEFAULT {false}, capped boolean NOT NULL DEFAULT {false},
   created_at {time} NOT NULL, updated_at {time} NOT NULL, erased_at {time},
   PRIMARY KEY (rulebook_id, id),
@@ -71,7 +71,7 @@ CREATE TABLE decision_feedback (
   call_id text NOT NULL,
   -- the decision that the feedback is about
   decision_id {uuid} NOT NULL,
-  -- the right values; NULL if the decision's value was right or the feedback does not say
+  -- the right values; NULL if the decision's value was right or the feedback does not name a value
   service text, priority text CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
   -- with taxes, in minor units
   total bigint CHECK (total >= 0),
@@ -79,7 +79,7 @@ CREATE TABLE decision_feedback (
   author text NOT NULL,
   created_at {time} NOT NULL,
   resolved_at {time}, resolved_by text, resolution text CHECK (resolution IN ('case', 'dismissed')), resolution_comment text,
-  -- the case made from it, and the change set with the case if it was not published at once
+  -- the case made from the feedback, and the change set with the case if the case was not published at once
   case_code text, change_set_id {uuid},
   PRIMARY KEY (rulebook_id, id),
   FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)

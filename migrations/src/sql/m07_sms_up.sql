@@ -2,18 +2,18 @@
 
 CREATE TABLE sms_messages (
   rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
-  -- from call, contact and template: one SMS message for each combination
+  -- made from call, contact and template, so that each combination gets only one SMS message
   dedupe_key text NOT NULL,
   call_id text, decision_id {uuid}, contact text NOT NULL, template text NOT NULL,
-  -- the priority rule that requested it
+  -- the priority rule that requested the message
   rule text,
   priority text NOT NULL CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
   to_number text NOT NULL, body text NOT NULL, reference text NOT NULL,
   state text NOT NULL CHECK (state IN ('queued', 'sending', 'accepted', 'delivered', 'undelivered', 'ambiguous', 'dead', 'simulated')),
   attempts bigint NOT NULL DEFAULT 0, next_attempt_at {time} NOT NULL,
-  -- start of the current series of attempts after a manual resend: the number of earlier attempts, and the time
+  -- a manual resend starts a new series of attempts: the number of attempts before it, and its time
   series_from bigint NOT NULL DEFAULT 0, resent_at {time},
-  -- end of the quiet hours that hold it
+  -- end of the quiet hours that delay the message
   held_until {time},
   -- only the holder of the lease may record the result, and only with this fencing token
   lease_until {time}, fence bigint NOT NULL DEFAULT 0,
@@ -30,7 +30,7 @@ CREATE INDEX sms_messages_next ON sms_messages (rulebook_id, priority, next_atte
 CREATE INDEX sms_messages_id ON sms_messages (id, rulebook_id, created_at, state, contact, priority, error_code);
 CREATE INDEX sms_messages_created ON sms_messages (created_at, rulebook_id, state);
 CREATE INDEX sms_messages_simulated ON sms_messages (id, rulebook_id, created_at, state) WHERE call_id LIKE 'simulated-%';
--- For the data of a call.
+-- For reading and erasing the data of a call.
 CREATE INDEX sms_messages_call ON sms_messages (call_id, rulebook_id) WHERE call_id IS NOT NULL;
 
 CREATE TABLE sms_attempts (
@@ -42,7 +42,8 @@ CREATE TABLE sms_attempts (
   FOREIGN KEY (rulebook_id, sms_message_id) REFERENCES sms_messages (rulebook_id, id) ON DELETE CASCADE
 );
 
--- Twilio's statuses of accepted messages: each status once, including those that came too late to matter.
+-- The statuses that Twilio reported for accepted messages. Each status is stored once, even if it arrived too late to
+-- have an effect.
 CREATE TABLE sms_status_callbacks (
   rulebook_id {uuid} NOT NULL, sms_message_id {uuid} NOT NULL,
   provider_id text NOT NULL, status text NOT NULL,
@@ -64,13 +65,13 @@ CREATE UNIQUE INDEX sms_suppressions_now ON sms_suppressions (number, rulebook_i
 CREATE TABLE inbound_sms_messages (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), id {uuid} NOT NULL,
   provider_id text NOT NULL, from_number text NOT NULL, to_number text NOT NULL, body text NOT NULL,
-  -- its opt-out meaning, if it has one
+  -- whether the reply opts out (`stop`) or opts in again (`start`); NULL for any other reply
   meaning text CHECK (meaning IN ('stop', 'start')),
   received_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, provider_id)
 );
--- As for calls.
+-- The last eight digits of the sender's number, as for calls in m05.
 {postgres}CREATE INDEX inbound_sms_messages_number
 {postgres}  ON inbound_sms_messages (right(translate(from_number, translate(from_number, '0123456789', ''), ''), 8), rulebook_id);
 {sqlite}CREATE INDEX inbound_sms_messages_number ON inbound_sms_messages (substr(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(from_number, ' ', ''), '-', ''), '.', ''), '(', ''), ')', ''), '+', ''), '/', ''), ' ', ''), -8), rulebook_id);
@@ -85,7 +86,8 @@ CREATE TABLE sms_days (
   PRIMARY KEY (rulebook_id, day)
 );
 
--- Identity of the outbox: the same tables restored from a dump have another identity and must not send again.
+-- Identity of the database that owns the outbox. Tables that were restored from a dump have another identity, and must
+-- not send the old messages again.
 CREATE TABLE outbox_place (
   one bigint NOT NULL PRIMARY KEY CHECK (one = 1),
   place text NOT NULL

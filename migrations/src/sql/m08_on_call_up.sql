@@ -1,10 +1,10 @@
 -- Escalations of P1 calls, and the shifts as calendar programs read them.
 
--- The contacts notified of a P1, one after another, until somebody acknowledged it: one row per call. A call that was
+-- One row per P1 call. Contacts are notified one after another until somebody acknowledges the call. A call that was
 -- acknowledged before it escalated has a row too.
 CREATE TABLE escalations (
   rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
-  -- NULL if the message named no call
+  -- NULL if the message that caused the escalation named no call
   call_id text,
   decision_id {uuid}, template text,
   after_s bigint NOT NULL CHECK (after_s >= 0),

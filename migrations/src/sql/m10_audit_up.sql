@@ -29,7 +29,7 @@ CREATE UNIQUE INDEX audit_log_seq ON audit_log (seq);
 {sqlite}BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END;
 {sqlite}CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log
 {sqlite}BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END;
-{sqlite}-- INSERT OR REPLACE deletes without asking the trigger above.
+{sqlite}-- INSERT OR REPLACE deletes a row without firing the trigger above.
 {sqlite}CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log
 {sqlite}WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM audit_log WHERE seq = NEW.seq)
 {sqlite}BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END;
@@ -39,7 +39,8 @@ CREATE TABLE audit_head (
   one bigint NOT NULL PRIMARY KEY CHECK (one = 1),
   seq bigint NOT NULL CHECK (seq >= 0),
   mac {bytes} NOT NULL,
-  -- the first entry written on a head whose MAC did not verify: nothing overwrites this trace of tampering
+  -- the first entry that was written while the head's MAC did not verify; no later entry overwrites this trace of
+  -- tampering
   broken_since bigint,
   head_mac {bytes} NOT NULL
 );

@@ -1,7 +1,7 @@
 -- Background work, data retention, and notices.
 
--- Which instance does a background job, and until when. The fencing token only rises: writes with an older token are
--- rejected.
+-- Which instance does a background job, and until when. The fencing token never decreases, and writes with an older
+-- token are rejected.
 CREATE TABLE leases (
   name text NOT NULL PRIMARY KEY,
   fence bigint NOT NULL CHECK (fence > 0),
@@ -9,8 +9,8 @@ CREATE TABLE leases (
   taken_at {time} NOT NULL, until {time} NOT NULL
 );
 
--- When periodic work, a backup or a reconciliation last succeeded on any instance: every instance shows the age in
--- /metrics.
+-- When periodic work, a backup or a reconciliation last succeeded on any instance. The /metrics of every instance shows
+-- the age.
 CREATE TABLE last_runs (
   name text NOT NULL PRIMARY KEY,
   succeeded_at {time} NOT NULL
@@ -30,7 +30,7 @@ CREATE TABLE retentions (
   transcripts_days bigint CHECK (transcripts_days > 0),
   bodies_days bigint CHECK (bodies_days > 0),
   events_days bigint CHECK (events_days > 0),
-  -- raw messages of types without effect; a rulebook without a row has the default too
+  -- for raw messages of types without effect; the default also applies to a rulebook without a row
   interim_bodies_days bigint NOT NULL DEFAULT 30 CHECK (interim_bodies_days > 0),
   version bigint NOT NULL CHECK (version > 0),
   updated_at {time} NOT NULL
