@@ -56,7 +56,7 @@ impl Model {
     }
 }
 
-/// Keys with this prefix: one, unless two prefixes collide.
+/// Keys with this prefix. There is one, unless the prefixes of two keys collide.
 ///
 /// # Errors
 /// When the database fails.
@@ -93,7 +93,7 @@ pub async fn insert(tx: &DatabaseTransaction, key: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Revokes a key. False if it does not exist or was revoked before.
+/// Revokes a key. Returns false if the key does not exist or was revoked before.
 ///
 /// # Errors
 /// When the database fails.

@@ -65,7 +65,7 @@ impl AuditKey {
         Self(Hmac::new(&block.into()))
     }
 
-    /// The MAC of an entry that follows the entry with the MAC `previous`. `None` if its JSON is invalid.
+    /// The MAC of an entry that follows the entry with the MAC `previous`. `None` if the JSON of the entry is invalid.
     #[must_use]
     pub fn of_entry(&self, previous: &[u8], entry: &Columns) -> Option<[u8; 32]> {
         let json = |text: &Option<String>| match text {
@@ -110,7 +110,7 @@ impl AuditKey {
         )
     }
 
-    /// Each part is encoded with its presence and length, so that no two lists of parts have the same bytes.
+    /// The MAC also covers the presence and the length of each part, so that no two lists of parts have the same bytes.
     fn mac(&self, label: &[u8], parts: &[Option<&[u8]>]) -> [u8; 32] {
         let mut mac = self.0.clone();
         for part in std::iter::once(&Some(label)).chain(parts) {

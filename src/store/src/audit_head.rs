@@ -1,4 +1,4 @@
-//! The head of the audit chain: one row, which an append locks until the transaction ends.
+//! The head of the audit chain. It is a single row; a transaction that appends entries locks the row until it ends.
 
 use sea_orm::entity::prelude::*;
 

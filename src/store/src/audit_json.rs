@@ -1,5 +1,5 @@
-//! Canonical bytes of a JSON value. SQLite stores the text as written; PostgreSQL's `jsonb` returns it with other
-//! spaces, another order of keys and `1e3` as `1000`. Both give the same bytes.
+//! Canonical bytes of a JSON value, which are the same on both databases. SQLite stores JSON text as written.
+//! PostgreSQL's `jsonb` returns other spaces, another order of keys, and `1e3` as `1000`.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -12,8 +12,8 @@ pub fn canonical(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The first byte is the type. Strings, arrays and objects are prefixed with their length, so that no value runs into
-/// the next.
+/// Appends the canonical bytes of a value. The first byte is the type. Strings, arrays and objects are prefixed with
+/// their length, so that no two values have the same bytes.
 fn encode(raw: &RawValue, bytes: &mut Vec<u8>) -> Option<()> {
     let text = raw.get();
     match text.as_bytes().first()? {
@@ -57,8 +57,8 @@ fn string(text: &str, bytes: &mut Vec<u8>) {
     bytes.extend(text.as_bytes());
 }
 
-/// Encodes a number by its value: its digits without zeros at either end, and the power of ten of the last digit. The
-/// number never becomes a float, because the value of a float depends on the parser.
+/// Encodes the value of a number: its digits without zeros at either end, and the power of ten of the last digit. It
+/// never converts the number to a float, because the result would depend on the parser.
 fn number(text: &str) -> Option<String> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (sign, digits) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));

@@ -42,7 +42,7 @@ pub struct Model {
     pub before: Option<Json>,
     #[sea_orm(column_type = "JsonBinary")]
     pub after: Option<Json>,
-    /// Always written. `None` means that somebody removed the MAC.
+    /// The program always writes it. `None` means that somebody removed the MAC.
     pub mac: Option<Vec<u8>>,
 }
 
@@ -82,8 +82,8 @@ pub async fn append(tx: &DatabaseTransaction, key: &AuditKey, entry: NewEntry) -
     append_all(tx, key, vec![entry]).await
 }
 
-/// Writes entries in order. Must be the last step of a transaction, because it locks the head until the transaction
-/// ends. A transaction that then waited for another lock would block all other writers.
+/// Writes entries in order. Call it as the last step of a transaction, because it locks the head until the transaction
+/// ends. If the transaction then waited for another lock, it would block all other writers.
 pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<NewEntry>) -> Result<(), DbErr> {
     if entries.is_empty() {
         return Ok(());
@@ -101,8 +101,8 @@ pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<N
     move_head(tx, key, head).await
 }
 
-/// Starts the chain on an empty log. Entries without a head mean that somebody removed the head. Those entries are
-/// never signed, because an attacker with access to the database may have altered them. The new head then records
+/// Starts the chain on an empty log. If there are entries but no head, somebody removed the head. Such entries are
+/// never signed, because an attacker with access to the database may have altered them. Instead the new head records
 /// that the chain is broken, and writes continue. Returns whether a chain was started.
 pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<bool, DbErr> {
     let empty = Head {
@@ -142,7 +142,7 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
             found.ok_or_else(|| DbErr::RecordNotFound("the head of the audit chain".to_owned()))?
         }
     };
-    // In a separate statement, which sees the commits that happened while this transaction waited for the lock.
+    // This is a separate statement, so that it sees the commits that happened while this transaction waited for the lock.
     let last = last_seq(tx).await?;
     if found.fits(key) && last == found.seq {
         return Ok(found.head());
@@ -150,7 +150,7 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
     unfit(tx, found.head()).await
 }
 
-/// Handles a head whose MAC does not verify or that does not match the entries: reports the damage and lets writes
+/// Handles a head whose MAC does not verify or that does not match the entries. It reports the damage and lets writes
 /// continue. The head stays marked as broken, so that the next entry does not hide the damage.
 async fn unfit(tx: &DatabaseTransaction, head: Head) -> Result<Head, DbErr> {
     let next = max(last_seq(tx).await?, head.seq).saturating_add(1);

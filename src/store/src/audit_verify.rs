@@ -1,6 +1,6 @@
 //! Verifies the audit log and names the first entry that was altered, removed, added or moved.
 //!
-//! It reads one page at a time, so its memory use does not depend on the length of the log.
+//! The verification reads one page at a time, so its memory use does not depend on the length of the log.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _};
 use sea_orm::{
@@ -29,7 +29,7 @@ impl std::fmt::Display for NotedHead {
     }
 }
 
-/// The string is not a head in the form `SEQ:MAC`.
+/// Error: the string is not a head in the form `SEQ:MAC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a head as the log shows it: its number, a colon and 64 hexadecimal digits")]
 pub struct NotAHead;
@@ -52,7 +52,7 @@ pub enum AuditVerdict {
         /// The end of the chain.
         head: NotedHead,
     },
-    /// Somebody tampered with it.
+    /// Somebody tampered with the log.
     Broken(FirstBad),
 }
 
@@ -74,7 +74,7 @@ pub enum Tampering {
     Added,
     /// The head was altered or removed; all entries are intact.
     Head,
-    /// The given head is not in the chain.
+    /// The head that the caller passed is not in the chain.
     NotedHead,
 }
 
@@ -105,7 +105,7 @@ impl std::fmt::Display for FirstBad {
 /// Verifies the whole log. Calls `progress` with the number of entries read and the total.
 ///
 /// # Errors
-/// When the database fails. Tampering is a [`AuditVerdict`], not an error.
+/// When the database fails. Tampering is reported as an [`AuditVerdict`], not as an error.
 pub async fn verify<C: ConnectionTrait>(
     db: &C,
     key: &AuditKey,
@@ -128,10 +128,10 @@ pub async fn verify<C: ConnectionTrait>(
                 Err(bad) => return Ok(AuditVerdict::Broken(bad)),
             }
         }
-        // Entries and head in one statement, so that both are from the same instant.
+        // One statement reads the last entry and the head, so that both are from the same instant.
         let end = End::read(db).await?;
         progress(walk.seq, std::cmp::max(end.last_seq, walk.seq));
-        // Entries that are appended meanwhile are read too. Stop when there are no more entries.
+        // The loop also reads entries that are appended meanwhile, and stops when there are no more entries.
         if page.is_empty() && (end.last_seq <= walk.seq || seen_end == Some(end.last_seq)) {
             break end;
         }

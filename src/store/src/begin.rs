@@ -17,12 +17,12 @@ use super::dry_run;
 /// An open transaction. Dropping it rolls it back.
 pub struct Transaction {
     inner: DatabaseTransaction,
-    /// Whether it is a dry run, which rolls back.
+    /// Whether the transaction is part of a dry run, which rolls it back.
     trial: bool,
 }
 
 impl Transaction {
-    /// Commits. In a dry run ([`dry_run`]), it rolls back instead.
+    /// Commits the transaction, or rolls it back in a dry run ([`dry_run`]).
     ///
     /// # Errors
     /// When the database fails.
@@ -34,7 +34,7 @@ impl Transaction {
         }
     }
 
-    /// Rolls back.
+    /// Rolls the transaction back.
     ///
     /// # Errors
     /// When the database fails.
@@ -51,9 +51,9 @@ impl Deref for Transaction {
     }
 }
 
-/// Begins a transaction. On SQLite it is IMMEDIATE: a deferred transaction that reads before it writes fails
-/// immediately if another transaction has written in between. On PostgreSQL the session has READ COMMITTED
-/// (`connect.rs`). Setting it here would cost every message a round trip, and only some poolers need that.
+/// Begins a transaction. On SQLite the transaction is IMMEDIATE. A deferred transaction that reads before it writes
+/// would fail if another transaction has written in between. On PostgreSQL the session setting makes it READ COMMITTED
+/// (`connect.rs`). Setting the level here would cost every message a round trip, which only some poolers need.
 #[expect(clippy::disallowed_methods, reason = "the only opener of transactions")]
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;

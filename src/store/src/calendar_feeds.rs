@@ -33,7 +33,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Active feeds whose token has this prefix: one, unless two prefixes collide.
+/// Active feeds whose token has this prefix. There is one, unless the prefixes of two tokens collide.
 ///
 /// # Errors
 /// When the database fails.
@@ -57,8 +57,8 @@ pub async fn active<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, id: Uuid) -> 
         .await
 }
 
-/// Whether the rulebook may have another feed. Locks the head of the rulebook, so that concurrent inserts are
-/// counted.
+/// Whether the rulebook may have another feed. Locks the head of the rulebook, so that concurrent inserts cannot exceed
+/// the limit.
 ///
 /// # Errors
 /// When the database fails.
@@ -79,7 +79,7 @@ pub async fn insert(tx: &DatabaseTransaction, feed: Model) -> Result<(), DbErr> 
     Ok(())
 }
 
-/// Revokes a feed. False if it was revoked before.
+/// Revokes a feed. Returns false if the feed was revoked before.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! Transcripts of calls, one row per turn. The report's turns later replace the live turns.
+//! Transcripts of calls, one row per turn. When the report of a call arrives, its turns replace the live turns.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseBackend, DatabaseTransaction, Value as Bind};
@@ -40,7 +40,7 @@ pub struct Turns<'a> {
     pub may_have: bool,
 }
 
-/// Replaces the turns of each call by those of its report. The caller has locked the rows of the calls. Existing
+/// Replaces the turns of each call by the turns of its report. The caller has locked the rows of the calls. Existing
 /// turns are overwritten instead of deleted and inserted, so that PostgreSQL needs only one statement.
 ///
 /// # Errors

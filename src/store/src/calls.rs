@@ -1,4 +1,4 @@
-//! Calls, with the data known from their messages.
+//! Calls, with the data from their messages.
 
 mod record;
 
@@ -67,7 +67,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Returns the given calls that need no report any more: it was recorded, or the caller was erased.
+/// Returns which of these calls need no report: their report is recorded, or their caller is erased.
 pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[String]) -> Result<HashSet<String>, DbErr> {
     let reported = Condition::any()
         .add(Column::ReportAt.is_not_null())
@@ -88,8 +88,8 @@ pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[Strin
     Ok(settled)
 }
 
-/// Prefix of the ids of simulated calls; Vapi's ids are UUIDs. It marks every row that such a call leaves. Simulated
-/// calls send no messages and are left out of statistics.
+/// Prefix of the ids of simulated calls. Vapi's ids are UUIDs, so the prefix marks all rows of a simulated call.
+/// Simulated calls send no SMS messages and do not count in statistics.
 pub const SIMULATED_PREFIX: &str = "simulated-";
 
 #[must_use]
@@ -97,8 +97,8 @@ pub fn is_simulated(call_id: Option<&str>) -> bool {
     call_id.is_some_and(|call_id| call_id.starts_with(SIMULATED_PREFIX))
 }
 
-/// Condition on a column with call ids: the call is simulated, or it is not. It has no parameter: a planner chooses the
-/// partial indexes on simulated rows only by a constant condition.
+/// Condition on a column of call ids that selects simulated calls, or all others. It contains the prefix as a constant,
+/// because a query planner uses the partial indexes on simulated rows only for a constant.
 pub fn simulated<C: ColumnTrait>(call_id: &C, simulated: bool) -> Condition {
     let (table, column) = (call_id.entity_name(), call_id.as_str());
     let column = format!("\"{}\".\"{column}\"", table.inner());

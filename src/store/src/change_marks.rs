@@ -1,5 +1,5 @@
-//! Change marks for live views: a mark differs after a change to its rows. It reads a bounded number of rows, because
-//! clients poll it every few hundred milliseconds.
+//! Change marks for live views. The mark of a table changes when one of its newest rows changes. The query reads a
+//! bounded number of rows, because clients poll the marks every few hundred milliseconds.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ pub struct DayMarks {
     pub rules: String,
 }
 
-/// Covers the newest 200 leads, escalations and SMS messages by primary key, and all open notices.
+/// Reads the newest 200 leads, escalations and SMS messages by primary key, and all open notices.
 const SQL: &str = "
 SELECT
   (SELECT concat_ws(' ', max(created_at), max(updated_at)) FROM

@@ -1,7 +1,7 @@
-//! Change sets: edits that are not published yet, and the state of those that were.
+//! Change sets: edits that are not published yet. Published change sets stay in the table with their revision.
 //!
-//! A change set is changed only while its row is [`locked`], and every change increments its version. A publisher who
-//! read an older version is refused.
+//! A change set is changed only while its row is [`locked`], and every change increments its version. A publish request
+//! that names an older version is rejected.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
@@ -55,13 +55,13 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum ChangeSetStatus {
     /// Edits can be added.
     Open,
-    /// It is published at its scheduled time.
+    /// It will be published at its scheduled time.
     Scheduled,
-    /// It is published once a second person approves it.
+    /// It will be published when a second person approves it.
     Waiting,
     /// It was published as a revision.
     Published,
-    /// It was due and could not be published. It can be edited and published like an open one.
+    /// Its scheduled publication failed. It can be edited and published like an open change set.
     Refused,
     /// It was discarded.
     Discarded,

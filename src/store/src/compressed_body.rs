@@ -1,18 +1,18 @@
-//! Raw bodies as the inbox stores them: compressed with zstd if that makes them smaller.
+//! Encodes raw bodies for the inbox. A body is compressed with zstd if that makes it smaller.
 //!
-//! A stored body that begins with zstd's magic number is compressed; any other is the body itself. A body that
-//! happens to begin with the magic number is always compressed.
+//! A stored body that begins with zstd's magic number is compressed. Any other stored body is not. A body that begins
+//! with the magic number before it is stored is therefore always compressed.
 
 use sea_orm::DbErr;
 
 /// The first bytes of a zstd frame (RFC 8878).
 const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
-/// The lowest level: the next one costs twice the time for a few percent.
+/// The lowest compression level. The next level takes twice the time and saves only a few percent.
 const LEVEL: i32 = 1;
-/// Minimum size to compress: below it the frame overhead exceeds the gain.
+/// Minimum size in bytes of a body to compress. For smaller bodies the overhead of the frame exceeds the gain.
 const SMALLEST: usize = 128;
-/// Maximum size of a decompressed body in bytes. It exceeds what Ringbook accepts, and prevents a tampered row from
-/// filling the memory.
+/// Maximum size of a decompressed body in bytes. It is larger than any body that Ringbook accepts, and prevents a
+/// tampered row from filling the memory.
 const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Encodes a body for storage.

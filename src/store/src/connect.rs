@@ -1,9 +1,9 @@
 //! Opens the database: one pool for writes and one for reads.
 //!
-//! On SQLite there is a single writer and the readers are read-only; an acknowledged commit is on disk (WAL,
-//! synchronous FULL). On PostgreSQL every wait has a limit: statements, locks and idle transactions have timeouts
-//! ([`super::postgres_limits`] finds out where they can be set). It never logs statements, because their values are callers'
-//! data.
+//! On SQLite there is a single writer, and the readers are read-only. An acknowledged commit is on disk (WAL,
+//! synchronous FULL). On PostgreSQL statements, locks and idle transactions have timeouts.
+//! [`super::postgres_limits`] finds out where these timeouts can be set. No pool logs statements, because their values
+//! are callers' data.
 
 use std::{
     fs::OpenOptions,
@@ -27,15 +27,15 @@ use super::replica::Replica;
 
 /// Timeout for a connection from the pool.
 const ACQUIRE: Duration = Duration::from_secs(2);
-/// The same timeout for a message. It is shorter than the total time that a message may wait for the database.
+/// Timeout for a connection for a message. It is shorter than the total time that a message may wait for the database.
 const ACQUIRE_FOR_A_MESSAGE: Duration = Duration::from_millis(1_500);
 /// How long SQLite waits for the file lock of another process.
 const BUSY: Duration = Duration::from_secs(5);
-/// A connection that was idle for longer is tested before use.
+/// A connection that was idle for longer than this is tested before use.
 const TRY_WHEN_IDLE: Duration = Duration::from_secs(10);
 
-/// A connection to PostgreSQL that was idle for longer is closed. If connections are scarce, another pool may need
-/// the slot.
+/// A connection to PostgreSQL that was idle for longer than this is closed. If connections are scarce, another pool may
+/// need the slot.
 const GIVEN_UP_WHEN_IDLE: Duration = Duration::from_mins(1);
 const SQLITE_READERS: u32 = 4;
 
@@ -83,8 +83,8 @@ impl ConnectError {
 /// The pools.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    /// For messages, with statement timeouts no longer than a message may wait. On SQLite, which has a single writer,
-    /// this is the same pool as `write`.
+    /// For messages. Its statement timeouts are shorter than the time that a message may wait. On SQLite, which has a
+    /// single writer, this is the same pool as `write`.
     pub messages: DatabaseConnection,
     /// For edits and background work.
     pub write: DatabaseConnection,
@@ -97,7 +97,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// The pool for what people read.
+    /// The pool for reads by people.
     #[must_use]
     pub fn for_people(&self) -> DatabaseConnection {
         self.replica.usable().unwrap_or(&self.read).clone()
@@ -126,7 +126,8 @@ pub async fn open_with(
     open_pools(database, replica, When::Now, plan).await
 }
 
-/// Opens the same pools without connecting: they connect on first use. For a start while the database is unavailable.
+/// Opens the same pools without connecting: they connect on first use. The server uses this to start while the database
+/// is unavailable.
 pub async fn open_later(
     database: &Database,
     replica: Option<&Database>,
@@ -152,11 +153,11 @@ async fn open_pools(
     when: When,
     plan: PoolPlan,
 ) -> Result<Connections, ConnectError> {
-    // The writer first: it creates the file that the readers open.
+    // Open the writer first, because it creates the file that the readers open.
     let write = open_pool(database, Use::Write, when, plan).await?;
     let (read, replica) = match (database, replica) {
         (Database::Postgres(_), Some(replica)) => {
-            // It connects on first use, because a start does not need the replica.
+            // This pool connects on first use, so that the server can start without the replica.
             let replica = open_pool(replica, Use::Read, When::Used, plan).await?;
             (write.clone(), Some(replica))
         }
@@ -165,7 +166,7 @@ async fn open_pools(
     };
     let messages = match database {
         Database::Sqlite(_) => write.clone(),
-        // It connects on first use: the first message opens its first connection.
+        // This pool connects on first use: the first message opens its first connection.
         Database::Postgres(_) => open_pool(database, Use::Messages, When::Used, plan).await?,
     };
     Ok(Connections {
@@ -195,7 +196,7 @@ pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnecti
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::ZERO)
             .pragma("max_page_count", most_pages.to_string())
-            // Overwrite deleted entries: they are callers' data, even if encrypted.
+            // Overwrite deleted entries, because they contain callers' data, although encrypted.
             .pragma("secure_delete", "on")
     });
     SeaOrm::connect(options).await
@@ -302,15 +303,15 @@ impl Use {
             ("idle_in_transaction_session_timeout", i32::to_string(&idle_ms)),
             // Messages read and write by key. A cached plan made for an empty table would scan the whole table.
             ("enable_seqscan", on(self != Self::Messages).to_owned()),
-            // It takes longer to compile our longest queries than to run them.
+            // Our longest queries take longer to compile than to run.
             ("jit", "off".to_owned()),
         ];
         if self == Self::Read {
             settings.extend([
-                // Lists are filtered by values that almost all rows have, or none. A plan for any value would scan the
-                // whole table for the latter.
+                // Lists are filtered by values that either almost all rows have, or almost none. A generic plan would
+                // scan the whole table for a rare value.
                 ("plan_cache_mode", "force_custom_plan".to_owned()),
-                // As on an SSD: the index that holds the filters of a list is read rather than the table.
+                // The usual value for an SSD. The planner then reads the index with a list's filters, not the table.
                 ("random_page_cost", "1.1".to_owned()),
             ]);
         }
@@ -331,8 +332,8 @@ const fn on(is_on: bool) -> &'static str {
     if is_on { "on" } else { "off" }
 }
 
-/// The settings that each transaction must begin with if the session could not be configured at startup, as one
-/// string of statements. `None` if nothing needs to be set.
+/// The statements that set the isolation level and the timeouts of a transaction, as one string. They are needed if the
+/// session could not be configured at startup. `None` if nothing needs to be set.
 pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> {
     if db.get_database_backend() != DbBackend::Postgres {
         return None;
@@ -349,7 +350,7 @@ pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> 
     let messages = pool.options().get_acquire_timeout() == Use::Messages.acquire_timeout();
     let usage = if messages { Use::Messages } else { Use::Write };
     let settings = usage.session_settings();
-    // The first is the isolation level.
+    // The first setting is the isolation level, which needs another statement.
     let limits = settings.iter().skip(1);
     let limits: Vec<String> = limits
         .map(|(name, value)| format!("SET LOCAL {name} = {value}"))
@@ -361,21 +362,22 @@ pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> 
 }
 
 /// Closes a released connection that is still inside a transaction. SQLite ends a transaction by itself when the disk
-/// is full, and after some other errors. sqlx 0.9.0 then fails to roll it back, and treats every later transaction as
-/// nested inside it. Those later transactions would be acknowledged and never committed.
+/// is full, and after some other errors. sqlx 0.9.0 then fails to roll it back, and treats every later transaction on
+/// the connection as nested inside it. Ringbook would acknowledge those later transactions, but they would never be
+/// committed.
 fn only_whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     pool.after_release(|connection, _| {
         Box::pin(async move {
-            // Runs after anything still queued, such as the rollback of a dropped transaction.
+            // The ping runs after anything that is still queued, such as the rollback of a dropped transaction.
             connection.ping().await?;
             Ok(!connection.is_in_transaction())
         })
     })
 }
 
-/// Creates the database file readable by its owner only, because it contains what callers said. SQLite gives its
-/// other files the permissions of this one. An existing file keeps its permissions. An error is ignored here, because
-/// SQLite reports it when it opens the file.
+/// Creates the database file so that only its owner can read it, because it contains callers' data. SQLite gives its
+/// other files the same permissions. An existing file keeps its permissions. An error is ignored here, because SQLite
+/// reports it when it opens the file.
 fn make_private(file: &Path) {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -530,7 +532,7 @@ mod tests {
         db.write.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
         for number in 2..5 {
             let tx = begin(&db.write).await.unwrap();
-            // As on a full disk: the statement fails and takes its transaction with it.
+            // Like a full disk: the statement fails, and SQLite rolls back the whole transaction.
             tx.execute_unprepared("INSERT OR ROLLBACK INTO t VALUES (1)")
                 .await
                 .unwrap_err();

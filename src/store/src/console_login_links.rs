@@ -28,7 +28,7 @@ pub async fn insert(tx: &DatabaseTransaction, link: Model) -> Result<(), DbErr> 
     Ok(())
 }
 
-/// Deletes a link and returns its key. `None` if the link does not exist, has expired or was used.
+/// Deletes a link and returns the id of its key. `None` if the link does not exist, has expired or was used.
 pub async fn redeem(tx: &DatabaseTransaction, hash: &[u8], now: DateTime<Utc>) -> Result<Option<Uuid>, DbErr> {
     let found = Entity::find_by_id(hash.to_vec()).one(tx).await?;
     let Some(link) = found.filter(|link| now < link.expires_at) else {

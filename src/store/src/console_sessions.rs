@@ -95,7 +95,7 @@ pub async fn end(tx: &DatabaseTransaction, id: Uuid) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Deletes sessions that expired by `now` or were not used since `idle_since`. Returns how many.
+/// Deletes sessions that expired by `now` or were not used since `idle_since`. Returns how many it deleted.
 pub async fn forget(tx: &DatabaseTransaction, now: DateTime<Utc>, idle_since: DateTime<Utc>) -> Result<u64, DbErr> {
     let over = Condition::any()
         .add(Column::ExpiresAt.lte(now))

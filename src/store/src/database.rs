@@ -14,8 +14,8 @@ pub enum Database {
 }
 
 impl Database {
-    /// Parses a database URL. `None` if it is not supported; an in-memory database is not, because two pools cannot
-    /// share it.
+    /// Parses a database URL. `None` if the database is not supported. An in-memory SQLite database is not supported,
+    /// because two pools cannot share it.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {
         if url

@@ -1,5 +1,5 @@
-//! Feedback from people about wrong decisions. It belongs to the call: erasing or purging the content of a call
-//! deletes its feedback too.
+//! Feedback from people about wrong decisions. Feedback belongs to its call: erasing or purging the content of a call
+//! also deletes the feedback.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
@@ -46,9 +46,9 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Resolution: it became a case.
+/// Resolution: the feedback became a case.
 pub const CASE: &str = "case";
-/// Resolution: somebody reviewed it, and the decision was right.
+/// Resolution: somebody reviewed the feedback, and the decision was right.
 pub const DISMISSED: &str = "dismissed";
 
 /// Stores new feedback, unless the caller was erased. Returns whether it was stored.
@@ -56,7 +56,7 @@ pub const DISMISSED: &str = "dismissed";
 /// # Errors
 /// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
-    // Locks the call, as an erasure does, so that each sees the other's writes.
+    // Locks the row of the call. An erasure locks it too, so feedback and erasure see each other's writes.
     const LOCKED: &str =
         "UPDATE calls SET updated_at = updated_at WHERE rulebook_id = $1 AND id = $2 AND erased_at IS NULL";
     let values = [row.rulebook_id.into(), row.call_id.as_str().into()];
@@ -83,7 +83,7 @@ pub async fn count_open(db: &impl ConnectionTrait, rulebook_id: Uuid, call_id: &
         .await
 }
 
-/// Stores the resolution of feedback, taken from `resolved`. Returns whether the feedback was still open.
+/// Stores the resolution in `resolved`. Returns whether the feedback was still open.
 ///
 /// # Errors
 /// When the database fails.

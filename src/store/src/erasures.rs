@@ -1,5 +1,5 @@
-//! Erases what is stored about a caller, and finds it by phone number: calls, leads and replies by an index of the last digits, and
-//! messages without a call by reading those alone.
+//! Erases the stored data of a caller, and finds it by phone number. Calls, leads and replies have an index of the last
+//! digits of the number. Events without a call have no such index, so all of them are read.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TryGetable, Value as Bind};
@@ -12,12 +12,12 @@ use super::sql::statement;
 
 /// Rows per statement.
 const PIECE: i64 = 500;
-/// Pattern of numbers with other characters than digits and the usual signs. SQLite cannot index their digits, so they have an
-/// index of their own.
+/// Pattern of numbers with other characters than digits and the usual punctuation. SQLite cannot index their digits, so
+/// a separate index contains these numbers.
 const ODD: &str = "*[^0-9 .()+/-]*";
-/// Minimum number of digits: fewer do not identify anybody.
+/// Minimum number of digits in a search. Fewer digits do not identify a person.
 pub const FEWEST_DIGITS: usize = 8;
-/// Number of trailing digits to compare: they are the same with and without the country code.
+/// Number of trailing digits to compare. These digits are the same with and without the country code.
 const SIGNIFICANT_DIGITS: usize = 10;
 
 /// The digits that identify a number. `None` if the string is not a phone number.
@@ -35,7 +35,7 @@ fn is_of(text: &str, digits: &str) -> bool {
     significant_digits(text).is_some_and(|found| found == digits)
 }
 
-/// Whether a message contains the number in any notation: only phone-number punctuation may be between the digits.
+/// Whether a message contains the number in any notation. Only phone-number punctuation may be between the digits.
 fn holds(body: &[u8], digits: &str) -> bool {
     let mut found = Vec::with_capacity(body.len() / 8);
     for &byte in body {
@@ -63,7 +63,8 @@ pub async fn calls_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str
     Ok(found)
 }
 
-/// Query for the ids and numbers of rows of a rulebook, perhaps those with the number's last digits.
+/// Query for the ids and numbers of a rulebook's rows that may have the number: rows with the same last digits and, on
+/// SQLite, rows with a number that matches [`ODD`].
 fn of_number(backend: DbBackend, id: &str, number: &str, table: &str) -> String {
     let indexed = format!("{number} IS NOT NULL AND {} = $2", last_digits(backend, number));
     let select = format!("SELECT {id} AS id, {number} AS number FROM {table} WHERE rulebook_id = $1 AND");
@@ -73,7 +74,7 @@ fn of_number(backend: DbBackend, id: &str, number: &str, table: &str) -> String 
     format!("{select} {indexed} UNION {select} {number} GLOB '{ODD}'")
 }
 
-/// Ids of the rows that a query of [`of_number`] returns, if they have the number.
+/// Runs a query of [`of_number`], and returns the ids of the rows that have the number.
 async fn of_digits<T: TryGetable>(
     db: &impl ConnectionTrait,
     sql: &str,
@@ -122,8 +123,8 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
     }
 }
 
-/// Erases the replies from this number to a rulebook. Returns how many. A suppression of the number is stored
-/// elsewhere and is kept.
+/// Erases the replies from this number to a rulebook. Returns how many it erased. It keeps a suppression of the number,
+/// which is stored in another table.
 ///
 /// # Errors
 /// When the database fails.
@@ -141,7 +142,7 @@ pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: 
     Ok(count)
 }
 
-/// Erases the caller from the data of a call. Keeps the call itself, its times and its decision.
+/// Erases the caller from the data of a call. It keeps the row of the call, its times and its decisions.
 ///
 /// # Errors
 /// When the database fails.
@@ -175,7 +176,7 @@ pub async fn erase_call(
         &decisions,
         "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE escalations SET next_at = NULL, comment = NULL WHERE rulebook_id = $1 AND call_id = $2",
-        // The feedback comment is about the caller. Without facts, the feedback cannot become a case.
+        // A feedback comment may be about the caller. Without facts, the feedback cannot become a case.
         "DELETE FROM decision_feedback WHERE rulebook_id = $1 AND call_id = $2",
         "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2",
     ];

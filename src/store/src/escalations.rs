@@ -1,8 +1,8 @@
-//! Escalations: the contacts notified of a P1, one step after another, until somebody acknowledges it.
+//! Escalations: contacts are notified of a P1, one step after another, until somebody acknowledges the call.
 //!
-//! Each call has at most one row. An instance that advances an escalation locks its row. An acknowledgement writes
-//! only if nobody has acknowledged the call. So of two concurrent acknowledgements one wins, and the other can read
-//! who did.
+//! Each call has at most one row. An instance that advances an escalation locks its row. An acknowledgement is written
+//! only if nobody has acknowledged the call yet. So of two concurrent acknowledgements only one succeeds, and the other
+//! can read who was first.
 
 use std::collections::HashSet;
 
@@ -57,9 +57,9 @@ pub const ALL: i64 = 2;
 /// Step: no contact is left; a notice reports it.
 pub const NOBODY_LEFT: i64 = 3;
 
-/// Code of the notice that nobody acknowledged a P1.
+/// Code of the notice that is raised when nobody acknowledged a P1.
 pub const NOT_TAKEN: &str = "p1_not_taken";
-/// Code of the notice that somebody objects to an acknowledgement by reply.
+/// Code of the notice that is raised when somebody objects to an acknowledgement by SMS reply.
 pub const CONTESTED: &str = "p1_contested";
 /// Value of [`Taker::how`] for an acknowledgement by SMS reply.
 pub const BY_REPLY: &str = "reply";
@@ -175,7 +175,7 @@ pub async fn running<C: ConnectionTrait>(db: &C) -> Result<(u64, Option<DateTime
     }))
 }
 
-/// Locks a due escalation. `None` if it is no longer due, or another transaction holds it.
+/// Locks a due escalation. `None` if it is no longer due, or another transaction has locked it.
 pub async fn lock_due(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -204,9 +204,9 @@ pub async fn advance(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr>
     Ok(())
 }
 
-/// Makes the next step of a call's escalation due now, because a message to `contact` will not arrive. Does nothing
-/// while another message of the current step may still arrive or was accepted: its recipient keeps the full time to
-/// respond.
+/// Makes the next step of a call's escalation due now, because a message to `contact` will not arrive. It does nothing
+/// while another message of the current step may still arrive or was accepted, so that the recipient of that message
+/// keeps the full time to respond.
 pub async fn escalate_now(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -214,8 +214,7 @@ pub async fn escalate_now(
     contact: &str,
     now: DateTimeUtc,
 ) -> Result<(), DbErr> {
-    // Lock the row: if two messages are given up concurrently, the second transaction must see the first one's
-    // change.
+    // Lock the row. If two transactions give up messages at the same time, the second must see the change of the first.
     let found = Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
         .filter(Column::CallId.eq(call_id))
@@ -237,8 +236,8 @@ pub async fn escalate_now(
     Ok(())
 }
 
-/// Makes the next step due now for every call whose only notified contact is this one, because the contact no longer
-/// gets SMS messages.
+/// Makes the next step due now for every call whose current step notified only this contact. The contact no longer gets
+/// SMS messages.
 pub async fn skip_contact(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -266,8 +265,8 @@ pub async fn skip_contact(
     Ok(())
 }
 
-/// Records who acknowledged an escalation, unless somebody already has, and resolves its notices. Returns whether it
-/// was recorded.
+/// Records who acknowledged an escalation, unless somebody already has, and resolves its notices. Returns whether the
+/// acknowledgement was recorded.
 pub async fn take(tx: &DatabaseTransaction, row: &Model, taker: &Taker, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::NextAt, Expr::value(None::<DateTimeUtc>))
@@ -306,8 +305,8 @@ pub async fn reopen(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> 
     Ok(done.rows_affected > 0)
 }
 
-/// Records who acknowledged a call, whether or not it has an escalation. `id` is for a row that does not exist yet.
-/// Returns false if somebody has already acknowledged the call.
+/// Records who acknowledged a call, whether or not the call has an escalation. If it has none, a row with `id` is
+/// inserted. Returns false if somebody has already acknowledged the call.
 pub async fn take_call(
     tx: &DatabaseTransaction,
     (rulebook_id, id): (Uuid, Uuid),
@@ -349,7 +348,7 @@ pub async fn of_calls<C: ConnectionTrait>(
     let Some(last) = calls.last().copied() else {
         return Ok(Vec::new());
     };
-    // Each number of placeholders needs its own prepared statement, so round it up to a power of two.
+    // Each number of placeholders needs its own prepared statement, so round the number up to a power of two.
     calls.resize(calls.len().next_power_of_two(), last);
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))

@@ -1,9 +1,9 @@
 //! Fault injection: every step at which processing of a message, an SMS or a publish request can be interrupted.
 //!
-//! `RINGBOOK_FAULT_AT=STEP:abort` makes the process abort at that step, and `STEP:error` makes the step fail; `:N`
-//! after either means the Nth time. This needs the cargo feature `faults`, which works in debug builds only. Without
-//! the feature [`reach`] is a constant and none of the rest is compiled. `tests/faults` has a case for every step, and
-//! fails for a step without a case.
+//! `RINGBOOK_FAULT_AT=STEP:abort` makes the process abort at that step, and `STEP:error` makes the step fail. With `:N`
+//! at the end, this happens when the step is reached for the Nth time. It needs the cargo feature `faults`, which works
+//! in debug builds only. Without the feature, [`reach`] does nothing and the rest is not compiled. `tests/faults` fails
+//! if a step has no test case.
 
 use sea_orm::DbErr;
 
@@ -45,7 +45,7 @@ macro_rules! named {
 named! {
     /// A step at which the program can be interrupted. `before` and `after` refer to a commit.
     Step {
-        /// A message is accepted; nothing of it is written.
+        /// A message is accepted; nothing is written.
         MessageLetIn = "message.let_in",
         /// The event of the message is inserted, nothing else.
         MessageEventInserted = "message.event_inserted",
@@ -59,7 +59,7 @@ named! {
         BatchBeforeCommit = "batch.before_commit",
         /// The transaction is committed; no response was sent.
         BatchAfterCommit = "batch.after_commit",
-        /// Due SMS messages are locked and marked.
+        /// Due SMS messages are locked and have state `sending`.
         ClaimBeforeCommit = "claim.before_commit",
         /// State `sending` is committed; nothing was sent to the provider.
         ClaimAfterCommit = "claim.after_commit",
@@ -69,9 +69,9 @@ named! {
         SettleBeforeCommit = "settle.before_commit",
         /// The result of an attempt is committed.
         SettleAfterCommit = "settle.after_commit",
-        /// Messages with an expired lease, and messages too old to send, are marked.
+        /// Messages with an expired lease, and messages too old to send, have their new state.
         TidyBeforeCommit = "tidy.before_commit",
-        /// Those marks are committed.
+        /// The new state of messages with an expired lease, and of messages too old to send, is committed.
         TidyAfterCommit = "tidy.after_commit",
         /// The provider's list was read; nothing is written.
         LookAnswered = "look.answered",
@@ -94,7 +94,7 @@ named! {
     }
 }
 
-/// Fails or aborts here if a test asked for it.
+/// Fails or aborts at this step if a test asked for it.
 ///
 /// # Errors
 /// When a test asked for an error at this step. Never in a normal build.
@@ -124,7 +124,7 @@ mod with_faults {
 
     use super::{DbErr, Step};
 
-    /// The requested action, its step, and at which pass through the step it happens.
+    /// A requested fault: the step, whether to abort or to fail, and at which pass through the step.
     struct RequestedFault {
         at: String,
         abort: bool,

@@ -7,7 +7,7 @@ use super::sql::write_over;
 use rules::guard_rails::GuardRails;
 use rules::money::Money;
 
-/// A row of `guard_rails`; a rulebook without one has no limits.
+/// A row of `guard_rails`. A rulebook without a row has no limits.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "guard_rails")]
 pub struct Model {
@@ -59,7 +59,7 @@ pub async fn guards<C: ConnectionTrait>(db: &C, rulebook_id: Uuid) -> Result<Gua
     row.map_or_else(|| Ok(GuardRails::default()), |row| row.guards())
 }
 
-/// Writes the limits if the stored version is the expected one. Returns whether it was.
+/// Writes the limits if the stored version is the one before `row.version`. Returns whether they were written.
 pub async fn write(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let (id, before) = (row.rulebook_id, row.version - 1);
     let row = row.into_active_model();

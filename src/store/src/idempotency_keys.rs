@@ -27,7 +27,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The request that an API key sent with an idempotency key since `since`.
+/// The request that an API key sent with an idempotency key after `since`.
 pub async fn find<C: ConnectionTrait>(
     db: &C,
     key_id: Uuid,
@@ -42,8 +42,8 @@ pub async fn find<C: ConnectionTrait>(
         .await
 }
 
-/// Claims an idempotency key before the request has any effect. A key older than `since` is free again. Returns
-/// whether the claim succeeded. A concurrent claim waits until this transaction ends.
+/// Claims an idempotency key before the request has any effect. A key from `since` or earlier can be claimed again.
+/// Returns whether the claim succeeded. A concurrent claim waits until this transaction ends.
 pub async fn take(tx: &DatabaseTransaction, row: Model, since: DateTimeUtc) -> Result<bool, DbErr> {
     Entity::delete_many()
         .filter(Column::KeyId.eq(row.key_id))
@@ -74,7 +74,7 @@ pub async fn settle(tx: &DatabaseTransaction, id: Uuid, status: u16, answer: Vec
     Ok(())
 }
 
-/// Deletes keys created at `until` or earlier. Returns how many.
+/// Deletes keys created at `until` or earlier. Returns how many it deleted.
 pub async fn forget(tx: &DatabaseTransaction, until: DateTimeUtc) -> Result<u64, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::CreatedAt.lte(until))

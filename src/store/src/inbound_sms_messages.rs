@@ -39,7 +39,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Stores a reply. False if it was stored before.
+/// Stores a reply. Returns false if the reply was stored before.
 pub async fn keep(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let row: ActiveModel = row.into();
     insert_once(tx, row, OnConflict::columns([Column::RulebookId, Column::ProviderId])).await

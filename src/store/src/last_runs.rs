@@ -1,13 +1,13 @@
-//! When periodic work, a backup or a reconciliation last succeeded, on any instance or by a command.
+//! The times when periodic work, backup and reconciliation last succeeded, on any instance or by a command.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::sql::statement;
 
-/// A backup, which only a command runs.
+/// Name of the backup, which only a command runs.
 pub const BACKUP: &str = "backup";
-/// Reconciliation: fetching calls for which no report arrived.
+/// Name of the reconciliation, which fetches calls without a report from Vapi.
 pub const RECONCILER: &str = "reconciler";
 
 /// Records that `name` succeeded. An older time never replaces a newer one.

@@ -1,8 +1,8 @@
 //! Leases: which instance does a background job, and until when.
 //!
-//! A fencing token only increases, so a row is never deleted: its token would start again. Clocks of the instances may
-//! differ, so two instances may briefly believe that they hold the same lease. Only the greatest token is valid, and
-//! the writing transaction checks it.
+//! A row is never deleted, because its fencing token must never decrease. The clocks of instances may differ, so two
+//! instances may briefly believe that they hold the same lease. Only the greatest token is valid, and the writing
+//! transaction checks it.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::sql::statement;
 
-/// A lease of this process. Every transaction that writes under it must first check that it is still valid
+/// A lease of this process. Every transaction that writes under the lease must first check that the lease is still valid
 /// ([`stands`](Lease::stands)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -21,7 +21,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether the lease is still valid: no other instance has acquired it, or will before this transaction ends.
+    /// Whether the lease is still valid. If so, no other instance can acquire it before this transaction ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -69,9 +69,8 @@ pub async fn take(
     row.map(|row| row.try_get("", "fence")).transpose()
 }
 
-/// Ends a lease now, so that the next instance that polls does the job immediately. It is for a holder that only
-/// waits for the next run. A holder that is working continues: its fencing token is unchanged, and it renews the
-/// lease.
+/// Ends a lease now, so that the next instance that polls does the job immediately. Use it while the holder only waits
+/// for its next run. A holder that is working continues, because its fencing token is unchanged and it renews the lease.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,9 +1,9 @@
-//! Storage: a module per table with its entity and queries, or a folder if there are many. Functions that write take a
-//! `&DatabaseTransaction`.
+//! Storage. Each table has a module with its entity and queries. Functions that write take a `&DatabaseTransaction`.
 //!
-//! A message reads and writes in this order: [`message_head`], [`webhook_events`], [`calls`], [`call_transcripts`],
-//! [`decisions`], [`leads`], [`tool_calls`]. The SQL of these statements is constant, so that a connection prepares
-//! each once. `ON CONFLICT` decides the effect of a repeat. No module detects repeats by catching an error.
+//! The transaction of a message uses the tables in this order: [`message_head`], [`webhook_events`], [`calls`],
+//! [`call_transcripts`], [`decisions`], [`leads`], [`tool_calls`]. The SQL of these statements is constant, so that a
+//! connection prepares each statement once. `ON CONFLICT` handles repeats. No module detects a repeat by catching an
+//! error.
 
 pub mod api_keys;
 pub mod audit_chain;

@@ -1,4 +1,4 @@
-//! The data that a message starts from: the head revision and the known state of its call.
+//! Reads the data that a message's transaction starts with: the head revision and the known state of the call.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::sql::statement;
 
-/// The head, and the known state of the call, with which the transaction starts.
+/// The data that the transaction of a message starts with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
     /// The revision to decide with.
@@ -29,7 +29,7 @@ pub struct KnownCall {
     pub erased: bool,
 }
 
-/// The data with which several messages of a rulebook start.
+/// The data that a transaction of several messages of a rulebook starts with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heads {
     revision: i64,
@@ -38,7 +38,7 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// The data with which a message of this call starts.
+    /// The data for a message of this call.
     #[must_use]
     pub fn of(&self, call_id: Option<&str>) -> Head {
         Head {
@@ -68,10 +68,10 @@ pub async fn read_each(tx: &DatabaseTransaction, rulebook_id: Uuid, call_ids: &[
         FROM rulebooks r \
         LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id IN (SELECT value FROM json_each($2)) \
         WHERE r.id = $1";
-    // A lock waits for the current holder and then reads the updated row. All transactions lock rows in the order of
-    // `call_ids`, which is byte order, to avoid deadlocks. SQLite has only one writer. `LATERAL` forces one index
-    // lookup per call: while the statistics say that the table is empty, the planner prefers to read all calls of the
-    // rulebook.
+    // The lock waits for the transaction that holds the row, and then reads the updated row. All transactions lock rows
+    // in the order of `call_ids`, which is byte order, to avoid deadlocks. SQLite has only one writer. `LATERAL` forces
+    // one index lookup per call. Without it, the planner would read all calls of the rulebook while the statistics say
+    // that the table is empty.
     const POSTGRES: &str = "WITH c AS (SELECT l.* FROM jsonb_array_elements_text($2) AS asked (id) \
         CROSS JOIN LATERAL (SELECT id, report_at, erased_at FROM calls \
         WHERE rulebook_id = $1 AND id = asked.id FOR NO KEY UPDATE) AS l) \

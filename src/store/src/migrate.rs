@@ -1,7 +1,7 @@
 //! Migrates the schema up or down, and refuses a schema that this program does not know.
 //!
-//! Several instances may start at the same time, so everything runs under a lock. For SQLite it is a lock file beside
-//! the database. For PostgreSQL it is a transaction-level advisory lock, which is also released behind a connection
+//! Several instances may start at the same time, so migrations run under a lock. For SQLite the lock is a file beside
+//! the database. For PostgreSQL it is a transaction-level advisory lock, which is released even behind a connection
 //! pooler.
 
 use std::{
@@ -19,19 +19,19 @@ use super::begin::{Transaction, begin};
 use super::connect::{self, ConnectError};
 use base::clock::Clock;
 
-/// An arbitrary number for the lock: "ringbook" in ASCII.
+/// The number of the advisory lock. It is arbitrary: "ringbook" in ASCII.
 const ADVISORY_LOCK: i64 = 0x7269_6e67_626f_6f6b;
 /// Poll interval while another instance holds the lock.
 const LOCK_POLL: Duration = Duration::from_millis(200);
 /// Interval between log lines while waiting for the lock.
 const LOCK_REMIND: Duration = Duration::from_secs(30);
 
-/// The table of the applied migrations, as sea-orm-migration names and shapes it.
+/// The table of the applied migrations. It has the same name and columns as the table of sea-orm-migration.
 const TABLE: &str = "seaql_migrations";
 const CREATE_TABLE: &str =
     r#"CREATE TABLE "seaql_migrations" ( "version" varchar NOT NULL PRIMARY KEY, "applied_at" bigint NOT NULL )"#;
 
-/// The schema cannot be changed.
+/// Why the schema cannot be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     #[error(transparent)]
@@ -49,7 +49,7 @@ pub enum MigrateError {
     Database(#[from] DbErr),
 }
 
-/// Why this program does not start on a schema, and does not change it.
+/// Why this program refuses to start on a schema, and to change it.
 #[derive(Debug, thiserror::Error)]
 pub enum Unknown {
     /// A newer program applied migrations that this program does not know.
@@ -84,7 +84,7 @@ pub async fn up(database: &Database) -> Result<Vec<String>, MigrateError> {
     Ok(pending)
 }
 
-/// Reverts the last `steps` migrations and returns the names of those still applied.
+/// Reverts the last `steps` migrations and returns the names of the migrations that are still applied.
 pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, MigrateError> {
     let lock = Lock::take(database).await?;
     let db = connect::open_for_migration(database).await?;
@@ -109,7 +109,7 @@ pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateE
         .collect())
 }
 
-/// Applies missing migrations, each in a transaction of its own. Takes no lock: [`up`] does.
+/// Applies missing migrations, each in a separate transaction. It takes no lock; [`up`] does.
 ///
 /// # Errors
 /// When the database fails; the migrations before the failed one stay applied.
@@ -136,7 +136,7 @@ pub async fn apply_missing(db: &DatabaseConnection) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Reverts the last `steps` migrations, each in a transaction of its own.
+/// Reverts the last `steps` migrations, each in a separate transaction.
 async fn revert(db: &DatabaseConnection, steps: u32) -> Result<(), DbErr> {
     let applied = applied(db).await?;
     let last = migrations::ALL
@@ -160,7 +160,8 @@ fn is_in(applied: &[String], migration: &Migration) -> bool {
     applied.iter().any(|name| name == migration.name)
 }
 
-/// Executes prepared statements. PostgreSQL refuses to prepare several at a time, so that the splitter cannot err unseen.
+/// Executes each statement as a prepared statement. PostgreSQL refuses to prepare two statements as one, so a mistake in
+/// splitting the SQL file is an error.
 async fn execute(tx: &Transaction, statements: impl IntoIterator<Item = String>) -> Result<(), DbErr> {
     for statement in statements {
         let statement = Statement::from_string(tx.get_database_backend(), statement);
@@ -169,7 +170,7 @@ async fn execute(tx: &Transaction, statements: impl IntoIterator<Item = String>)
     Ok(())
 }
 
-/// A transaction that may take as long as it needs.
+/// Begins a transaction without timeouts.
 async fn begin_unlimited(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let tx = begin(db).await?;
     if db.get_database_backend() == DbBackend::Postgres {
@@ -215,7 +216,7 @@ fn known() -> Vec<String> {
         .collect()
 }
 
-/// Read-only: it does not create the table of migrations.
+/// Names of the applied migrations. This only reads: it does not create the table of migrations.
 async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     if !connect::has_table(db, TABLE).await? {
         return Ok(Vec::new());

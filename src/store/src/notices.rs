@@ -1,5 +1,5 @@
-//! Notices for problems that need a person's attention. A notice is raised once while it is open, counted when the
-//! problem happens again, and resolved when it is over.
+//! Notices for problems that need a person's attention. A notice is raised when a problem begins, counted when the
+//! problem happens again, and resolved when the problem ends.
 //!
 //! A notice must not contain a phone number or the text of a message.
 
@@ -37,7 +37,7 @@ pub struct Model {
     /// Comment of the person who resolved it.
     #[sea_orm(column_type = "Text")]
     pub comment: Option<String>,
-    /// When it was sent to the operator's phone.
+    /// When the notice was sent to the operator's phone.
     pub told_at: Option<DateTimeUtc>,
 }
 
@@ -48,7 +48,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// A contact replied STOP.
 pub const OPTED_OUT: &str = "contact_opted_out";
-/// Codes of notices about dead SMS messages to a contact. They are resolved once the last such message was resent.
+/// Codes of notices about dead SMS messages to a contact. Such a notice is resolved when the contact has no dead message
+/// left.
 pub const GIVEN_UP: [&str; 5] = [
     "sms_refused",
     "sms_given_up",
@@ -91,7 +92,7 @@ pub struct Notice {
     /// The type of the notice.
     pub code: &'static str,
     pub severity: Severity,
-    /// The problem's subject. Notices with the same code and subject are one notice with a count.
+    /// What the problem is about. Notices with the same code and subject are stored as one notice with a count.
     pub subject: String,
     /// What happened.
     pub text: String,
@@ -169,7 +170,7 @@ pub async fn resolve(
     Ok(done.rows_affected > 0)
 }
 
-/// Resolves a notice for a person, with their comment. False if it was resolved before.
+/// Resolves a notice for a person, with their comment. Returns false if the notice was resolved before.
 pub async fn resolve_id(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -208,8 +209,8 @@ pub async fn count_open<C: ConnectionTrait>(db: &C) -> Result<[(&'static str, u6
     Ok([Severity::Info, Severity::Warning, Severity::Urgent].map(of))
 }
 
-/// Notices that never go to the operator's phone: those with this subject or one of these codes, in the rulebook whose
-/// account would send them.
+/// Selects notices that are never sent to the operator's phone: notices with this subject or one of these codes, in the
+/// rulebook whose Twilio account sends to the operator.
 #[derive(Debug)]
 pub struct SilentNotices<'a> {
     pub rulebook_id: Uuid,
@@ -218,7 +219,7 @@ pub struct SilentNotices<'a> {
 }
 
 impl SilentNotices<'_> {
-    /// Open urgent notices that the operator has not got yet.
+    /// Condition for open urgent notices that still have to be sent to the operator.
     fn notices(&self) -> Condition {
         let said = Condition::any().add(Column::RulebookId.ne(self.rulebook_id)).add(
             Column::Subject
@@ -233,7 +234,7 @@ impl SilentNotices<'_> {
     }
 }
 
-/// Rulebooks with notices that the operator has not got yet.
+/// Rulebooks with notices that still have to be sent to the operator.
 pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &SilentNotices<'_>) -> Result<Vec<Uuid>, DbErr> {
     Entity::find()
         .select_only()
@@ -245,7 +246,7 @@ pub async fn untold_rulebooks<C: ConnectionTrait>(db: &C, unsaid: &SilentNotices
         .await
 }
 
-/// The oldest notice of a rulebook that was not reported to the operator.
+/// The oldest notice of a rulebook that still has to be sent to the operator.
 pub async fn untold<C: ConnectionTrait>(
     db: &C,
     unsaid: &SilentNotices<'_>,
@@ -275,7 +276,7 @@ pub async fn sent_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Resul
     Ok(counted.into_iter().map(count).collect())
 }
 
-/// Marks a notice as sent to the operator. False if it was sent before or is resolved.
+/// Marks a notice as sent to the operator. Returns false if it was sent before or is resolved.
 pub async fn mark_sent(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::ToldAt, Expr::value(now))

@@ -1,7 +1,7 @@
 //! Keyset pagination.
 //!
-//! A position in a list is given by values that never change (a time and an id), not by an offset. So concurrent
-//! writes never cause a row to be skipped or repeated.
+//! A position in a list consists of values that never change (a time and an id), not of an offset. So concurrent writes
+//! never cause a row to be skipped or repeated.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
@@ -42,7 +42,7 @@ where
     };
     let query = match after {
         None => query,
-        // One comparison of rows: both databases begin at this place of an index.
+        // For a row comparison, both databases start to read the index at this position.
         Some((by, id)) => {
             let values = if is_by_id { vec![id] } else { vec![by, id] };
             let place = Expr::tuple(values.into_iter().map(Expr::value));

@@ -1,8 +1,8 @@
 //! Finds out what a PostgreSQL server, or a connection pooler in front of it, allows: the number of connections, and
 //! where statement timeouts can be set.
 //!
-//! It never uses a pool, only single connections. A pool retries a refused connection until its timeout, and then the
-//! reason is lost.
+//! This module uses single connections and never a pool. A pool retries a refused connection until its timeout, and then
+//! the reason is lost.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use super::connect::Use;
 
 /// Minimum number of connections of an instance: three for messages, two for writes, one for reads.
 pub const MIN_CONNECTIONS: u32 = 6;
-/// Connections left free below the limit: a command that migrates needs two.
+/// Number of connections that an instance leaves free for commands. A command that migrates needs two.
 const LEFT_FOR_COMMANDS: u32 = 2;
 /// Default maximum number of connections of an instance.
 pub const DEFAULT_CONNECTIONS: u32 = 30;
@@ -61,8 +61,8 @@ impl PoolSizes {
 pub enum TimeLimits {
     /// In the startup parameter `options`, for the whole session.
     AtStartup,
-    /// In each transaction, because a pooler rejects or ignores that parameter. A statement outside a transaction
-    /// then has no timeout.
+    /// In each transaction, because a pooler rejects or ignores the startup parameter `options`. A statement outside a
+    /// transaction then has no timeout.
     PerTransaction,
 }
 
@@ -87,10 +87,10 @@ impl PoolPlan {
 /// The server or its pooler cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// It does not accept a connection, or does not respond.
+    /// The server does not accept a connection, or does not respond.
     #[error(transparent)]
     Database(#[from] DbErr),
-    /// A pooler switches sessions between transactions, and loses prepared statements.
+    /// A pooler gives each transaction another session, and loses prepared statements.
     #[error(
         "the connection pooler gives each transaction another session and loses prepared statements: use \
          `pool_mode = session`, or PgBouncer 1.21 or newer with `max_prepared_statements` above 0"
@@ -116,7 +116,7 @@ struct Facts {
     free: i64,
 }
 
-/// Surveys the server: how many connections it allows, and whether timeouts take effect.
+/// Finds out how many connections the server allows, and whether timeouts take effect.
 pub async fn survey(database: &Database) -> Result<Survey, ServerError> {
     let options = parse(database)?;
     let (mut connection, mut limits) = match connect_patiently(&with_limits(options.clone(), Use::Write)).await {
@@ -180,7 +180,7 @@ impl Survey {
     }
 }
 
-/// Divides the wanted or the allowed number of connections among the pools, whichever is smaller.
+/// Divides connections among the pools: the wanted number, or the allowed number if it is smaller.
 fn fit(wanted: u32, facts: &Facts) -> PoolSizes {
     let allowed = u32::try_from(facts.allowed).unwrap_or_default();
     let sizes = PoolSizes::of(wanted.min(allowed.saturating_sub(LEFT_FOR_COMMANDS)));
@@ -256,8 +256,8 @@ fn number(row: &PgRow, name: &str) -> Result<i64, sqlx::Error> {
     text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// Whether a prepared statement also works in the next transaction, while another client uses the session that prepared
-/// it. True if that cannot be tested.
+/// Whether a prepared statement still works in the next transaction while another client uses the session that prepared
+/// it. Returns true if this cannot be tested.
 async fn keeps_prepared_statements(first: &mut PgConnection, options: &PgConnectOptions) -> bool {
     const SQL: &str = "SELECT 1 + $1";
     let tried = async {
@@ -270,7 +270,7 @@ async fn keeps_prepared_statements(first: &mut PgConnection, options: &PgConnect
         again.map(drop)
     };
     match tokio::time::timeout(POOLER_TIMEOUT, tried).await {
-        // No such prepared statement, or another client's under the same name.
+        // The session has no such prepared statement, or has another client's statement with the same name.
         Ok(Err(sqlx::Error::Database(error))) => !matches!(error.code().as_deref(), Some("26000" | "42P05" | "08P01")),
         _ => true,
     }
@@ -288,14 +288,15 @@ async fn transactions_at_once(options: &PgConnectOptions, wanted: u32) -> u32 {
             matches!(begun, Ok(Ok(_))).then_some(connection)
         });
     }
-    // Keep all connections until the last has responded or timed out: only then were they concurrent.
+    // Keep every connection open until the last one has responded or timed out. Otherwise the transactions would not be
+    // concurrent.
     let inside: Vec<PgConnection> = clients.join_all().await.into_iter().flatten().collect();
     let count = u32::try_from(inside.len()).unwrap_or(u32::MAX);
     futures_util::future::join_all(inside.into_iter().map(close)).await;
     count
 }
 
-/// Opens one connection like those for messages and checks that it can write. Otherwise returns the reason.
+/// Opens a connection with the settings for messages, and checks that it can write. Returns the reason if it cannot.
 pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unreachable> {
     let options = parse(database).map_err(|error| Unreachable::Away(error.to_string()))?;
     let options = match plan.limits {
@@ -318,7 +319,8 @@ pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unr
 pub enum Unreachable {
     /// The server, the database, the role or the pooler allows no more connections.
     TooMany(String),
-    /// It accepts connections but does not respond: the network loses packets, or a pooler waits for a free session.
+    /// The server accepts connections but does not respond. For example the network loses packets, or a pooler waits for
+    /// a free session.
     Silent,
     Away(String),
 }
@@ -350,8 +352,8 @@ pub fn give_back(db: &DatabaseConnection) {
     }
 }
 
-/// Closes the idle connections of a pool that do not respond or are read-only, so that the pool replaces them. The
-/// others stay open, because the database may not allow new ones.
+/// Closes the idle connections of a pool that do not respond or are read-only, so that the pool replaces them. Other
+/// connections stay open, because the database may not allow new connections.
 pub async fn close_dead(db: &DatabaseConnection, patience: Duration) {
     if db.get_database_backend() != DbBackend::Postgres {
         return;
@@ -365,7 +367,7 @@ pub async fn close_dead(db: &DatabaseConnection, patience: Duration) {
         asked.spawn(async move {
             let answer = tokio::time::timeout(patience, is_writable(&mut connection)).await;
             if !matches!(answer, Ok(Ok(true))) {
-                // If it were returned, the pool would wait for it again.
+                // If this connection were returned to the pool, the pool would wait for it again.
                 drop(connection.detach());
             }
         });
@@ -428,7 +430,7 @@ async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, s
     }
 }
 
-/// Closes a connection, or drops it if that fails.
+/// Closes a connection, or drops it if closing fails.
 async fn close(connection: PgConnection) {
     let closed = tokio::time::timeout(ANSWER_TIMEOUT, connection.close()).await;
     if !matches!(closed, Ok(Ok(()))) {
@@ -491,7 +493,7 @@ mod tests {
                 "{allowed} are allowed"
             );
         }
-        // Other clients' connections may become free.
+        // Connections of other clients may become free, so they do not reduce the total.
         assert_eq!(fit(30, &facts(100, 2)).total(), 30);
     }
 }

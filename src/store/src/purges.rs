@@ -1,7 +1,7 @@
 //! Purges expired data in batches by ranges of event ids, which increase with time.
 //!
-//! All data about a call belongs to its events, so the events of a batch determine which transcripts are purged. It
-//! never deletes the key of an event that had an effect, because the same message could then have its effect again.
+//! All data about a call belongs to its events, so the events of a batch determine which transcripts are purged. A purge
+//! never deletes the key of an event that had an effect. Otherwise a repeat of the message would have its effect again.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
@@ -11,7 +11,7 @@ use super::decisions::pages::least_id;
 use super::decisions::{ERASED, forgotten};
 use super::sql::statement;
 
-/// The lease under which an instance purges.
+/// Name of the lease that an instance holds while it purges.
 pub const LEASE: &str = "purge";
 
 /// The kind of data to purge.
@@ -28,7 +28,7 @@ pub enum What {
 }
 
 impl What {
-    /// In the order in which they are purged.
+    /// All kinds of data, in the order in which they are purged.
     pub const ALL: [Self; 4] = [Self::Transcripts, Self::Bodies, Self::Events, Self::InterimBodies];
 
     /// The name in the table and in metrics.
@@ -53,7 +53,7 @@ pub struct PurgeBatch {
     pub last: Uuid,
 }
 
-/// The time up to which this type of data of a rulebook has been purged.
+/// The time up to which this kind of data of a rulebook has been purged.
 ///
 /// # Errors
 /// When the database fails.
@@ -69,8 +69,8 @@ pub async fn purged_to(
     row.map(|row| row.try_get("", "purged_to")).transpose()
 }
 
-/// Stores up to when this type of data has been purged, and adds to the number of purged rows. Does nothing if the
-/// stored time is no longer `before`, because an old event was stored meanwhile.
+/// Stores the time up to which this kind of data has been purged, and adds to the number of purged rows. It does nothing
+/// if the stored time is no longer `before`, because an old event was stored meanwhile.
 ///
 /// # Errors
 /// When the database fails.
@@ -123,8 +123,8 @@ pub async fn next_piece(
     }))
 }
 
-/// Purges one type of data from a batch. If a call was updated since `cutoff`, its transcript is kept until its last
-/// event has expired. Returns how many rows were changed or deleted.
+/// Purges one kind of data from a batch. If a call was updated since `cutoff`, its transcript is kept until the last
+/// event of the call has expired. Returns how many rows were changed or deleted.
 ///
 /// # Errors
 /// When the database fails.
@@ -172,7 +172,7 @@ async fn transcripts(tx: &DatabaseTransaction, piece: PurgeBatch, cutoff: DateTi
         ];
         rows += tx.execute_raw(statement(tx, &sql, values)).await?.rows_affected();
     }
-    // Decisions about messages without a call.
+    // This statement is for decisions about messages without a call.
     let sql = format!(
         "UPDATE decisions SET {forgotten} WHERE call_id IS NULL AND rulebook_id = $1 AND event_id >= $2 \
          AND event_id <= $3 AND extracted <> {ERASED}"
@@ -187,7 +187,8 @@ async fn bodies(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbEr
     of_piece(tx, piece, SQL).await
 }
 
-/// Vapi sends these several times a call, with the whole conversation. Nothing is recorded or decided from them.
+/// Purges the bodies of messages that Vapi sends several times a call, each with the whole conversation. Ringbook
+/// records and decides nothing from them.
 async fn interim_bodies(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbErr> {
     const SQL: &str = "UPDATE webhook_events SET body = NULL WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 \
         AND type IN ('speech-update', 'conversation-update') AND state = 'recorded' AND body IS NOT NULL";

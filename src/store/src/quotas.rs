@@ -15,15 +15,17 @@ use super::{api_keys, rulebooks};
 pub const MAX_RULEBOOKS: u64 = 1_000;
 /// Maximum number of change sets of a rulebook that are neither published nor discarded.
 pub const MAX_OPEN_CHANGE_SETS: i64 = 200;
-/// Maximum size in bytes, as JSON, of a rulebook's change sets that are open or were opened within a day.
+/// Maximum total size in bytes, as JSON, of a rulebook's change sets that are open or were opened within a day.
 pub const MAX_CHANGE_SET_BYTES: i64 = 128 * 1024 * 1024;
 /// Maximum number of revisions of a rulebook within a day.
 pub const MAX_REVISIONS: i64 = 10_000;
 /// Number of additional revisions for roll backs, which must stay possible when the quota is reached.
 pub const EXTRA_ROLL_BACKS: i64 = 1_000;
-/// Maximum size in bytes, as JSON, of the rows before and after that a rulebook's revisions change within a day.
+/// Maximum number of bytes that a rulebook's revisions may change within a day: the size, as JSON, of the changed rows
+/// before and after the change.
 pub const MAX_REVISION_BYTES: i64 = 256 * 1024 * 1024;
-/// Maximum number of API keys of one rulebook, or for all rulebooks, that are neither revoked nor expired.
+/// Maximum number of API keys that are neither revoked nor expired. It applies to the keys of one rulebook, and
+/// separately to the keys for all rulebooks.
 pub const MAX_API_KEYS: u64 = 200;
 
 /// Which quota was reached.
@@ -76,7 +78,7 @@ pub async fn rulebook(tx: &DatabaseTransaction) -> Result<Option<Quota>, DbErr> 
     Ok((count >= MAX_RULEBOOKS).then_some(Quota::Rulebooks))
 }
 
-/// The quota that `sets` more change sets of a rulebook, with `bytes` more in total, would exceed.
+/// The quota that a rulebook would exceed with `sets` more change sets of `bytes` more bytes in total.
 pub async fn change_sets(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -103,7 +105,8 @@ pub async fn change_sets(
     })
 }
 
-/// The quota that a revision after `head` that changes `bytes` bytes would exceed. The caller has locked the head.
+/// The quota that a rulebook would exceed if the next revision after `head` changes `bytes` bytes. The caller has locked
+/// the head.
 pub async fn revision(
     tx: &DatabaseTransaction,
     (rulebook_id, head): (Uuid, i64),

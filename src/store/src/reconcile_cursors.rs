@@ -1,4 +1,4 @@
-//! Reconciliation cursors: up to when Vapi's list of calls was read, per rulebook.
+//! Reconciliation cursors: for each rulebook, the time up to which Vapi's list of calls was read.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;

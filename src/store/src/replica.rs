@@ -1,7 +1,7 @@
 //! An optional read replica, for reads by people. Decisions never read from it.
 //!
-//! A replica may become unavailable, and it lags. People read from the primary while the replica does not respond, and
-//! for a while after an edit through this process.
+//! A replica may become unavailable, and its data lags. People read from the primary while the replica does not respond,
+//! and for a while after an edit through this process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use base::telemetry::{chain, metrics, scrub};
 
-/// People read from the primary for this long after an edit: a replica rarely lags more.
+/// How long people read from the primary after an edit. A replica rarely lags more.
 const AFTER_AN_EDIT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -25,7 +25,7 @@ pub struct Replica(Option<Arc<Inner>>);
 struct Inner {
     db: DatabaseConnection,
     is_away: watch::Sender<bool>,
-    /// Whether a request to it failed since its last successful health check.
+    /// Whether a request to the replica failed since its last successful health check.
     is_suspect: AtomicBool,
     last_edit: Mutex<Option<Instant>>,
 }
@@ -44,7 +44,7 @@ impl Replica {
         }))
     }
 
-    /// The pool of the replica, while people can read from it.
+    /// The pool of the replica. `None` while people must read from the primary.
     #[must_use]
     pub fn usable(&self) -> Option<&DatabaseConnection> {
         let inner = self.0.as_deref()?;
@@ -66,8 +66,8 @@ impl Replica {
         self.0.as_ref().is_some_and(|inner| *inner.is_away.borrow())
     }
 
-    /// Reports that a read from the replica failed. People read from the primary until its next successful health
-    /// check.
+    /// Reports that a read from the replica failed. People then read from the primary until the next successful health
+    /// check of the replica.
     pub fn suspect(&self) {
         if let Some(inner) = &self.0 {
             inner.is_suspect.store(true, Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl Replica {
         }
     }
 
-    /// Reports an edit through this process, whose author must see it.
+    /// Reports an edit through this process. Its author must see the edit, so people read from the primary for a while.
     pub fn note_edit(&self) {
         if let Some(inner) = &self.0 {
             *inner.last_edit.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());

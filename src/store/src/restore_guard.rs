@@ -1,8 +1,8 @@
 //! Prevents a restored database from sending old messages again.
 //!
-//! Unsent messages of a restored database become dead letters, which a person can resend; escalations stop; a notice
-//! explains it. The statements use columns that every schema since the first release has, because a backup may be older
-//! than this program.
+//! Unsent messages of a restored database become dead letters, which a person can resend. Escalations stop, and a notice
+//! explains what happened. The statements use only columns that every schema since the first release has, because a
+//! backup may be older than this program.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, Statement, Value};
 use uuid::Uuid;
 
-/// Why a message of a restored database was given up. A person also searches for this text.
+/// The error of messages that are given up after a restore. People can search for this text.
 pub const REASON: &str = "restored from a backup: it may have been sent since, so it is not sent automatically";
 pub const NOTICE: &str = "restored";
 
@@ -20,7 +20,7 @@ const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
 const HERE: &str = "(SELECT d.oid::text || '/' || 'sms_messages'::regclass::oid::text FROM pg_database d \
     WHERE d.datname = current_database())";
 
-/// Gives up unsent messages. `known` explains how the restore was detected. Returns how many.
+/// Gives up unsent messages, and returns how many. `known` explains in the notice how the restore was detected.
 pub async fn give_up_unsent(
     tx: &DatabaseTransaction,
     now: DateTime<Utc>,
@@ -113,8 +113,8 @@ async fn raise(
     } else {
         (
             "warning",
-            format!("{known} It contained no waiting SMS message."),
-            "Calls and edits from after the backup are not in it: fetch the calls from Vapi, and check the head revision.",
+            format!("{known} The restored data contained no waiting SMS message."),
+            "Calls and edits from after the backup are missing: fetch the calls from Vapi, and check the head revision.",
         )
     };
     let values: Vec<Value> = vec![
@@ -141,7 +141,8 @@ pub async fn last(tx: &DatabaseTransaction) -> Result<Option<DateTime<Utc>>, DbE
     found.first().map_or(Ok(None), |row| row.try_get("", "at"))
 }
 
-/// Number of messages given up because of a restore: in the copy by `ringbook backup`, or later.
+/// Number of messages that were given up because of a restore. `ringbook backup` gave them up in the copy, or a later
+/// check did.
 pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     let sql = "SELECT count(*) AS texts FROM sms_messages WHERE state = 'dead' AND error = $1";
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [REASON.into()]);
@@ -149,14 +150,14 @@ pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     row.map_or(Ok(0), |row| row.try_get("", "texts"))
 }
 
-/// Whether the outbox table has changed: on PostgreSQL, restoring a dump creates new tables. Stores the identity of
-/// the table at the first check. A copied SQLite file cannot be detected; `ringbook backup` gives up the unsent
-/// messages in the copy instead.
+/// Whether the outbox is another table than at the last check. On PostgreSQL, restoring a dump creates new tables. The
+/// first check stores the identity of the table. A copied SQLite file cannot be detected; instead `ringbook backup`
+/// gives up the unsent messages in the copy.
 pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     if tx.get_database_backend() != DatabaseBackend::Postgres {
         return Ok(false);
     }
-    // A concurrent start waits here for the row.
+    // If another instance starts at the same time, it waits here for the row.
     let first = format!("INSERT INTO outbox_place (one, place) VALUES (1, {HERE}) ON CONFLICT (one) DO NOTHING");
     execute(tx, &first, vec![]).await?;
     let moved = format!("UPDATE outbox_place SET place = {HERE} WHERE place <> {HERE}");

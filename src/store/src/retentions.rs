@@ -11,7 +11,7 @@ use super::sql::write_over;
 /// Default number of days for the raw bodies of messages without effect.
 pub const DEFAULT_INTERIM_BODIES_DAYS: i64 = 30;
 
-/// A row of `retentions`; a rulebook without one keeps everything but raw bodies of messages without effect.
+/// A row of `retentions`. A rulebook without a row keeps everything except raw bodies of messages without effect.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "retentions")]
 pub struct Model {
@@ -31,7 +31,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The retention of a rulebook for which nobody has set any.
+    /// The retention of a rulebook without a row.
     #[must_use]
     pub const fn unset(rulebook_id: Uuid, updated_at: DateTimeUtc) -> Self {
         Self {
@@ -68,7 +68,7 @@ pub async fn all<C: ConnectionTrait>(db: &C) -> Result<Vec<Model>, DbErr> {
     Ok(rulebooks.into_iter().map(of).collect())
 }
 
-/// Writes a row if the stored version is the expected one. Returns whether it was.
+/// Writes a row if the stored version is the one before `row.version`. Returns whether the row was written.
 pub async fn write(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let (id, before) = (row.rulebook_id, row.version - 1);
     let row = row.into_active_model();

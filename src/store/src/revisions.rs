@@ -17,7 +17,7 @@ pub struct Model {
     pub author: String,
     #[sea_orm(column_type = "Text")]
     pub comment: String,
-    /// Bytes, as JSON, of the rows that the revision ended and began.
+    /// Size in bytes, as JSON, of the rows that the revision ended or began.
     pub bytes: i64,
     pub created_at: DateTimeUtc,
 }

@@ -1,5 +1,5 @@
-//! Rule rows: each is valid from one revision until another. The same column definitions are used to load a revision
-//! and to write one.
+//! Rule rows. A row is valid from one revision until another. The same column definitions are used to load a revision
+//! and to write a revision.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, RuntimeErr, Value as Bind};
@@ -294,7 +294,7 @@ fn table_changes<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowCha
     }
 }
 
-/// Bytes, as JSON, of the rows before and after the changes.
+/// Size in bytes, as JSON, of the rows before and after the changes.
 #[must_use]
 pub fn bytes(changes: &[RowChange]) -> i64 {
     let rows = changes.iter().flat_map(|change| [&change.before, &change.after]);
@@ -302,7 +302,7 @@ pub fn bytes(changes: &[RowChange]) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// Ends and begins rows, so that the changes apply from `revision` on.
+/// Ends the previous rows and inserts the new rows, so that the changes apply from `revision` on.
 ///
 /// # Errors
 /// When the database fails.

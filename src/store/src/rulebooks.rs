@@ -1,4 +1,4 @@
-//! Rulebooks: code, head revision, webhook authentication, and whether they accept messages.
+//! Rulebooks: code, head revision, webhook authentication, SMS delivery and profile.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Func, LockType};
@@ -26,7 +26,7 @@ pub struct Model {
     /// The display name.
     #[sea_orm(column_type = "Text", nullable)]
     pub name: Option<String>,
-    /// The code before the last renaming. Messages to it are still accepted.
+    /// The code before the last renaming. Messages to this code are still accepted.
     #[sea_orm(column_type = "Text", nullable)]
     pub former_code: Option<String>,
     /// When the rulebook was archived. An archived rulebook accepts no messages.
@@ -60,7 +60,7 @@ pub async fn account_known(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Resu
     Ok(done.rows_affected > 0)
 }
 
-/// Replaces how SMS messages are delivered, if the rulebook is still at `version`. Returns whether it was.
+/// Changes how SMS messages are delivered, if the setting is still at `version`. Returns whether it was changed.
 pub async fn set_sms_delivery(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -77,7 +77,7 @@ pub async fn set_sms_delivery(
     Ok(done.rows_affected == 1)
 }
 
-/// Whether a rulebook simulates SMS messages, read again inside the transaction that records a simulated message.
+/// Whether a rulebook simulates SMS messages. The transaction that records a simulated message reads this again.
 pub async fn still_simulates(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<bool, DbErr> {
     let found: Option<String> = Entity::find_by_id(rulebook_id)
         .select_only()
@@ -98,7 +98,8 @@ pub async fn id_of(db: &impl ConnectionTrait, code: &str) -> Result<Option<Uuid>
         .await
 }
 
-/// Whether a rulebook other than `own` has or had this code, ignoring case, because people would confuse the two.
+/// Whether a rulebook other than `own` has or had this code. Case is ignored, because people would confuse codes that
+/// differ only in case.
 pub async fn is_taken(db: &impl ConnectionTrait, code: &str, own: Option<Uuid>) -> Result<bool, DbErr> {
     let same = |column: Column| Expr::expr(Func::lower(Expr::col(column))).eq(code.to_ascii_lowercase());
     let mut query = Entity::find()
@@ -145,8 +146,8 @@ pub enum ProfileUpdate {
     Taken,
 }
 
-/// Replaces a rulebook's profile, if it is still at `version`. Every instance then verifies its messages again, so
-/// that the next message to an archived rulebook or to a dropped code is refused.
+/// Replaces a rulebook's profile, if the profile is still at `version`. Every instance then verifies the rulebook's
+/// messages again, so that the next message to an archived rulebook or to a dropped code is refused.
 pub async fn set_profile(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -194,8 +195,8 @@ pub async fn all_codes(db: &impl ConnectionTrait) -> Result<Vec<(Uuid, String)>,
 }
 
 /// Locks the head until the transaction ends, and reads it. PostgreSQL uses a row lock; SQLite has only one writer.
-/// The lock is NO KEY UPDATE, because every message holds a key share of this row through its foreign keys: FOR
-/// UPDATE would wait for all of them.
+/// The lock is FOR NO KEY UPDATE. Every message holds a key share lock of this row through its foreign keys, and FOR
+/// UPDATE would wait for all messages.
 pub async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
     let mut query = Entity::find_by_id(rulebook_id)
         .select_only()
@@ -206,7 +207,7 @@ pub async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<
     query.into_tuple::<i64>().one(tx).await
 }
 
-/// Increments the version of the webhook's settings and secrets, so that every instance verifies again.
+/// Increments the version of the webhook's settings and secrets, so that every instance verifies messages again.
 pub async fn auth_changed(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::AuthVersion, Expr::col(Column::AuthVersion).add(1))
@@ -217,7 +218,7 @@ pub async fn auth_changed(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result
 }
 
 /// Replaces the webhook's settings, a serialized `WebhookAuth`, if they are still at `version`. Returns whether they
-/// were.
+/// were replaced.
 pub async fn set_webhook_auth(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

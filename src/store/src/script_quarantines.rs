@@ -76,7 +76,7 @@ pub async fn fault(
     }
     let mut row = find.one(tx).await?.unwrap_or_else(|| fresh.clone());
     if version < row.version {
-        // The fault is of an older version, and says nothing about the current one.
+        // An older version of the script failed, which says nothing about the current version.
         return Ok(None);
     }
     let is_over = row.until.is_some_and(|until| until <= now);
@@ -118,7 +118,7 @@ pub async fn ran(
     Ok(())
 }
 
-/// Every script with faults, including expired quarantines that nobody has ended yet.
+/// Every script with faults, including scripts whose quarantine has expired but was not ended yet.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().all(db).await
 }
@@ -133,7 +133,7 @@ pub async fn of_rulebook(db: &impl ConnectionTrait, rulebook_id: Uuid, now: Date
         .await
 }
 
-/// Ends a quarantine and deletes its faults. False if the script was not quarantined.
+/// Ends a quarantine and deletes its faults. Returns false if the script was not quarantined.
 pub async fn release(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<bool, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -144,7 +144,7 @@ pub async fn release(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) ->
     Ok(done.rows_affected > 0)
 }
 
-/// Ends an expired quarantine. False if another instance ended it, or it started again.
+/// Ends an expired quarantine. Returns false if another instance ended the quarantine, or a new one has started.
 pub async fn end(tx: &DatabaseTransaction, row: &Model) -> Result<bool, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::RulebookId.eq(row.rulebook_id))

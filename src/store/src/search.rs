@@ -1,14 +1,14 @@
 //! Searches people by part of a name or address, or by a phone number in any notation.
 //!
-//! The indexes `calls_number` and `leads_number` hold the last digits of numbers, by the same expression as here. A search for
-//! a part of a name or address has no index: it reads the rows of one rulebook.
+//! The indexes `calls_number` and `leads_number` contain the last digits of numbers, with the same SQL expression as
+//! this module. A search for part of a name or address uses no index and reads all rows of one rulebook.
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, LikeExpr, SimpleExpr};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// Accented letters that neither database folds, each with its base letter.
+/// Accented letters that neither database folds, each group with its base letter.
 const ACCENTS: [(&str, char); 8] = [
     ("àâäáãåÀÂÄÁÃÅ", 'a'),
     ("çÇ", 'c'),
@@ -22,7 +22,7 @@ const ACCENTS: [(&str, char); 8] = [
 /// Punctuation that may separate the digits of a number.
 const SIGNS: [&str; 8] = [" ", "-", ".", "(", ")", "+", "/", "\u{a0}"];
 
-/// Number of digits in the indexes of phone numbers. A search needs as many.
+/// Number of digits in the indexes of phone numbers. A search needs at least as many digits.
 pub const INDEXED_DIGITS: usize = 8;
 
 /// Condition that the column contains a text, ignoring case and accents.
@@ -49,9 +49,9 @@ pub fn contains(column: &str, text: &str) -> SimpleExpr {
             pattern.push(letter);
         }
     }
-    // Folding a string is much slower than comparing it, so the rough pattern excludes most strings first. It is a CASE
-    // because PostgreSQL expects a CASE to match many rows, and so reads the list in its order. For two conditions it
-    // would expect few matches, and would read the whole table even for a frequent name.
+    // Folding a string is much slower than comparing it, so the rough pattern excludes most strings first. The condition
+    // is a CASE, because PostgreSQL expects a CASE to match many rows, and then reads the list in its order. For two
+    // conditions PostgreSQL would expect few matches, and would read the whole table even for a frequent name.
     let like = |sql: String, pattern: String| Expr::cust(sql).like(LikeExpr::new(pattern + "%").escape('!'));
     CaseStatement::new()
         .case(like(lower, rough), like(folded, exact))
@@ -59,8 +59,8 @@ pub fn contains(column: &str, text: &str) -> SimpleExpr {
         .into()
 }
 
-/// Condition that the column is a phone number that ends with these digits, in any notation. There must be
-/// [`INDEXED_DIGITS`] or more.
+/// Condition that the column is a phone number that ends with these digits, in any notation. `digits` must have at least
+/// [`INDEXED_DIGITS`] digits.
 #[must_use]
 pub fn is_number(backend: DbBackend, column: &str, digits: &str) -> SimpleExpr {
     let last = digits
@@ -71,7 +71,8 @@ pub fn is_number(backend: DbBackend, column: &str, digits: &str) -> SimpleExpr {
         .and(Expr::cust(without_signs(column)).like(LikeExpr::new(format!("%{digits}"))))
 }
 
-/// The last digits of a phone number, as SQL. On SQLite, a number with other characters than [`SIGNS`] keeps them.
+/// The last digits of a phone number, as SQL. On SQLite only [`SIGNS`] are removed from the number; other characters
+/// remain.
 #[must_use]
 pub(super) fn last_digits(backend: DbBackend, column: &str) -> String {
     if backend == DbBackend::Postgres {

@@ -31,8 +31,8 @@ pub fn is_number(text: &str) -> bool {
 
 /// The purpose of webhook secrets.
 pub const WEBHOOK: &str = "webhook";
-/// Minimum length of a webhook secret in characters. Its holder can act for the rulebook, and guesses can come from
-/// anywhere.
+/// Minimum length of a webhook secret in characters. A short secret could be guessed, and whoever knows the secret can
+/// send messages to the rulebook.
 pub const WEBHOOK_LENGTH: usize = 24;
 
 /// A row of `secrets`.
@@ -78,7 +78,7 @@ pub async fn active_everywhere(db: &impl ConnectionTrait, purposes: &[&str]) -> 
         .await
 }
 
-/// Maximum number of active secrets per purpose, which is enough to rotate them everywhere.
+/// Maximum number of active secrets per purpose. It leaves enough room to rotate a secret step by step.
 pub const MAX_ACTIVE: u64 = 5;
 
 /// Whether another secret of a purpose may be added. Locks the rulebook, so that the result is valid until the
@@ -105,7 +105,7 @@ pub async fn add(tx: &DatabaseTransaction, secret: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Retires a secret. False if the rulebook has no active secret with this id.
+/// Retires a secret. Returns false if the rulebook has no active secret with this id.
 pub async fn retire(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid, now: DateTimeUtc) -> Result<bool, DbErr> {
     let retired = Entity::update_many()
         .col_expr(Column::RetiredAt, Expr::value(now))

@@ -9,7 +9,8 @@ use super::sql::statement;
 /// Calls per transaction.
 const BATCH: usize = 50;
 
-/// In dependency order. `sms_attempts` and `sms_status_callbacks` are deleted by cascade.
+/// Tables in dependency order, each with its column of call ids. Rows of `sms_attempts` and `sms_status_callbacks` are
+/// deleted by cascade.
 const TABLES: [(&str, &str); 9] = [
     ("sms_messages", "call_id"),
     ("escalations", "call_id"),
@@ -22,7 +23,7 @@ const TABLES: [(&str, &str); 9] = [
     ("calls", "id"),
 ];
 
-/// Deletes some simulated calls of a rulebook. Returns how many, or 0 if none is left.
+/// Deletes a batch of simulated calls of a rulebook. Returns how many it deleted, or 0 if none is left.
 ///
 /// # Errors
 /// When the database fails.

@@ -34,7 +34,7 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The result of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish {
-    /// One of the words in the table's CHECK.
+    /// One of the values that the table's CHECK allows.
     pub outcome: &'static str,
     /// The HTTP status, if there was a response.
     pub http_status: Option<i64>,
@@ -69,8 +69,8 @@ pub async fn start(
     Ok(())
 }
 
-/// Records attempts that began and ended at the same time, all with the same result: the rulebook, the message and the
-/// number of each.
+/// Records attempts that began and ended at the same time, all with the same result. Each attempt is given as the
+/// rulebook, the message and the attempt number.
 pub async fn record_each(
     tx: &DatabaseTransaction,
     attempts: impl Iterator<Item = (Uuid, Uuid, i64)>,
@@ -132,8 +132,8 @@ pub async fn of_message<C: ConnectionTrait>(
         .await
 }
 
-/// Number of attempts of a message after number `after` that the provider accepted, may have accepted, or is
-/// processing.
+/// Number of attempts of a message after number `after` that the provider accepted, may have accepted, or that have not
+/// finished.
 pub async fn count_sends<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -152,8 +152,8 @@ pub async fn count_sends<C: ConnectionTrait>(
         .await
 }
 
-/// Number of attempts of a message after number `after` that never left the server. If the provider asked for a retry,
-/// the attempt does not count.
+/// Number of attempts of a message after number `after` that never reached the provider. An attempt that the provider
+/// answered with a request to retry does not count.
 pub async fn count_unsent<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,

@@ -64,8 +64,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Since when the message waits: its creation, the end of its quiet hours, or its last resend. Its age counts from
-    /// then.
+    /// The time from which the age of the message counts: its last resend, else the end of its quiet hours, else its
+    /// creation.
     #[must_use]
     pub fn since(&self) -> DateTimeUtc {
         self.resent_at.or(self.held_until).unwrap_or(self.created_at)
@@ -83,19 +83,19 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// State: it waits to be sent.
+/// State: the message waits to be sent.
 pub const QUEUED: &str = "queued";
-/// State: a worker is sending it. An expired lease means that the worker died.
+/// State: a worker is sending the message. An expired lease means that the worker died.
 pub const SENDING: &str = "sending";
-/// State: the provider accepted it.
+/// State: the provider accepted the message.
 pub const ACCEPTED: &str = "accepted";
-/// State: it was delivered.
+/// State: the message was delivered.
 pub const DELIVERED: &str = "delivered";
-/// State: it may have been sent. The worker searches for it at the provider before anything else.
+/// State: the message may have been sent. The worker looks it up at the provider before anything else.
 pub const AMBIGUOUS: &str = "ambiguous";
-/// State: it was given up, and a person decides what to do.
+/// State: the message was given up, and a person decides what to do.
 pub const DEAD: &str = "dead";
-/// State: it was only recorded, because its rulebook or its call is simulated.
+/// State: the message was only recorded, because its rulebook simulates SMS messages or its call is simulated.
 pub const SIMULATED: &str = "simulated";
 
 /// Condition for the states that the worker still processes. The states are literals, because the planner would not use
@@ -109,9 +109,9 @@ pub async fn insert_each_once(tx: &DatabaseTransaction, rows: Vec<Model>) -> Res
     insert_each(tx, rows.collect(), like, Column::Id).await
 }
 
-/// Promotes a less urgent message with the same dedupe key: it gets the content and priority of `urgent` and is
-/// queued without delay. It must be held by quiet hours or, if `urgent` is a P1, dead with the reason `withheld`.
-/// Returns whether there was one.
+/// Promotes a less urgent message with the same dedupe key: it gets the content and priority of `urgent` and is queued
+/// without delay. Only a message that quiet hours delay is promoted. If `urgent` is a P1, a dead message with the reason
+/// `withheld` is promoted too. Returns whether a message was promoted.
 pub async fn promote_queued(tx: &DatabaseTransaction, urgent: &Model, withheld: &str) -> Result<bool, DbErr> {
     let waits = Condition::all()
         .add(Column::State.eq(QUEUED))
@@ -161,7 +161,7 @@ pub struct DueRulebook {
     pub oldest: DateTimeUtc,
 }
 
-/// Rulebooks with due messages: queued, or to be looked up at the provider.
+/// Rulebooks with messages that are due to be sent, or due to be looked up at the provider.
 pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Result<Vec<DueRulebook>, DbErr> {
     const SQL: &str = "SELECT r.id, r.code, r.sms_delivery, MIN(s.priority) AS priority, \
         MIN(s.next_attempt_at) AS oldest FROM sms_messages s \
@@ -182,8 +182,8 @@ pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Resu
     rows.iter().map(read).collect()
 }
 
-/// When the oldest message was due that is overdue without a known reason. It skips rulebooks with an open notice of
-/// one of `codes`, because such a notice says that a worker has checked and why it does not send.
+/// The due time of the oldest message that is overdue without a known reason. Rulebooks with an open notice of one of
+/// `codes` are skipped, because such a notice says that a worker runs and why it does not send.
 pub async fn oldest_neglected<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -217,8 +217,8 @@ fn is_due(now: DateTimeUtc) -> Condition {
 }
 
 /// Locks up to `limit` due messages of a rulebook, most urgent first, and skips messages that another worker has
-/// locked. It handles one rulebook, because a distributed database cannot lock rows of several rulebooks at the same
-/// time.
+/// locked. It locks the messages of one rulebook only, because a distributed database cannot lock rows of several
+/// rulebooks at the same time.
 pub async fn lock_due(
     tx: &DatabaseTransaction,
     now: DateTimeUtc,
@@ -237,7 +237,7 @@ pub async fn lock_due(
         .await
 }
 
-/// Messages whose worker let the lease expire.
+/// Condition for messages whose worker let the lease expire.
 fn is_lapsed(now: DateTimeUtc) -> Condition {
     Condition::all()
         .add(Expr::cust(UNSETTLED))
@@ -245,8 +245,9 @@ fn is_lapsed(now: DateTimeUtc) -> Condition {
         .add(Column::LeaseUntil.lte(now))
 }
 
-/// Messages that are too old to send: queued since before `made_before`, due or not (see [`Model::since`]), or
-/// ambiguous and due for a search since before it, because the account was removed or stopped.
+/// Condition for messages that are too old to send. A queued message is too old if its age counts from `made_before` or
+/// earlier (see [`Model::since`]). An ambiguous message is too old if its lookup has been due since `made_before` or
+/// earlier; this happens if the Twilio account was removed or suspended.
 fn is_stale(made_before: DateTimeUtc) -> Condition {
     let queued = Condition::all()
         .add(Column::State.eq(QUEUED))
@@ -269,8 +270,8 @@ pub async fn lock_lapsed(
     lock_some(tx, rulebook_id, is_lapsed(now), limit).await
 }
 
-/// Locks messages of a rulebook that are too old to send: queued since before `made_before`, due or not, or ambiguous
-/// and due since before it.
+/// Locks messages of a rulebook that are too old to send: messages that were queued at `made_before` or earlier, and
+/// ambiguous messages that were due at `made_before` or earlier.
 pub async fn lock_stale(
     tx: &DatabaseTransaction,
     made_before: DateTimeUtc,
@@ -312,8 +313,8 @@ pub async fn overdue_rulebooks<C: ConnectionTrait>(
         .await
 }
 
-/// Contacts to whom a rule has sent an SMS message since `since` about the same call or, if known, the same caller.
-/// Dead and simulated messages do not count.
+/// Contacts to whom a rule has sent an SMS message since `since` about the same call or, if the caller is known, about
+/// the same caller. Dead messages and messages about simulated calls do not count.
 pub async fn notified_by_rule(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -361,7 +362,7 @@ pub async fn withhold(
     Ok(())
 }
 
-/// The newest message with a reference, of those created since `since`.
+/// The newest message with a reference that was created since `since`.
 pub async fn with_reference(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -412,7 +413,7 @@ pub async fn call_of_reference<C: ConnectionTrait>(
     Ok(found.and_then(|row| row.call_id))
 }
 
-/// When the oldest message that is due at `now` was due, and when the next one after `now` is due.
+/// Two due times: of the oldest message that is due at `now`, and of the next message that becomes due after `now`.
 pub async fn due_times<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -432,8 +433,8 @@ pub async fn due_times<C: ConnectionTrait>(
     Ok((oldest, next))
 }
 
-/// Writes the fields that the worker may change, if the row still has the writer's fencing token and is not in a
-/// final state. Returns whether it was written; a writer with a stale token changes nothing.
+/// Writes the fields that the worker may change, if the row still has the writer's fencing token and is not in a final
+/// state. Returns whether the row was written. A writer with a stale token changes nothing.
 pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Result<bool, DbErr> {
     let held = Condition::all()
         .add(Column::Fence.eq(held_fence))
@@ -442,7 +443,8 @@ pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Res
     Ok(written.rows_affected > 0)
 }
 
-/// Records that messages of one rulebook, which this transaction has locked, were simulated. Each counts as an attempt.
+/// Records that messages of one rulebook were simulated, and counts an attempt for each. This transaction has locked the
+/// messages.
 pub async fn simulate_each(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

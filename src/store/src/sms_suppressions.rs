@@ -27,7 +27,7 @@ pub struct Model {
 }
 
 impl std::fmt::Debug for Model {
-    /// The number is never shown.
+    /// Never shows the phone number.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model").field("id", &self.id).finish_non_exhaustive()
     }
@@ -38,9 +38,9 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The recipient replied with a stop word.
+/// Source: the recipient replied with a stop word.
 pub const REPLY: &str = "reply";
-/// The provider reported that the recipient opted out.
+/// Source: the provider reported that the recipient opted out.
 pub const PROVIDER: &str = "provider";
 
 /// Whether a number is suppressed now.
@@ -113,7 +113,7 @@ async fn lift(
     Ok(done.rows_affected > 0)
 }
 
-/// The given recipients (a rulebook and a number each) whose number is suppressed.
+/// Returns which of these recipients are suppressed. A recipient is a rulebook and a phone number.
 pub async fn among<C: ConnectionTrait>(
     db: &C,
     recipients: &[(Uuid, String)],

@@ -1,7 +1,7 @@
 //! The spool's own SQLite file: messages that wait for the database, and snapshots of rulebooks.
 //!
 //! Entries are encrypted: without the key, only the time, the urgency and the grouping of a message are readable. Only
-//! the owner can read the file. Only one process uses it at a time, and holds the lock file beside it.
+//! the owner can read the file. Only one process uses the file at a time, and locks the lock file beside it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub enum SpoolFileError {
 pub struct WaitingMessage {
     /// Ids are time-ordered.
     pub id: Uuid,
-    /// The rulebook. The encryption is bound to it.
+    /// The id of the rulebook. The encryption is bound to this id.
     pub rulebook_id: Uuid,
     /// The hash of the business key.
     pub key: [u8; 32],
@@ -59,7 +59,7 @@ pub struct WaitingMessage {
     /// The priority, 1 to 4, or 5 for no priority.
     pub rank: i64,
     pub received_at: DateTime<Utc>,
-    /// The rest, encrypted.
+    /// The rest of the message, encrypted.
     pub sealed: Vec<u8>,
 }
 
@@ -67,7 +67,7 @@ pub struct WaitingMessage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolPosition {
     pub id: Uuid,
-    /// Its group.
+    /// The group of the entry.
     pub family: [u8; 32],
 }
 
@@ -84,7 +84,7 @@ pub struct SealedEntry {
 pub struct Content {
     /// Waiting entries.
     pub waiting: u64,
-    /// Dead-lettered entries: those that could not be recorded.
+    /// Dead-lettered entries, which could not be recorded.
     pub aside: u64,
     /// The size of all entries.
     pub bytes: u64,
@@ -101,7 +101,7 @@ pub struct SpoolFile {
 }
 
 impl SpoolFile {
-    /// Opens or creates the file with this number. `None` if another process has it.
+    /// Opens or creates the file with this number. `None` if another process has locked it.
     ///
     /// # Errors
     /// When the file cannot be created or opened.
@@ -120,7 +120,7 @@ impl SpoolFile {
         }
         // SQLite gives its other files the permissions of this one.
         private(&path).map_err(failed)?;
-        // More than the limit of entries, to leave room for index pages and snapshots.
+        // The file may be larger than the limit for entries, to leave room for index pages and snapshots.
         let most_pages = (most_bytes / PAGE) * 5 / 4 + 16_384;
         let db = connect::open_spool(&path, most_pages).await?;
         db.execute_unprepared(SCHEMA).await?;
@@ -138,8 +138,8 @@ impl SpoolFile {
         &self.path
     }
 
-    /// Stores all entries or none. An entry whose key and body are stored already is not changed. Returns for each
-    /// entry whether it is new.
+    /// Stores all entries or none. An entry whose key and body are stored already is skipped. Returns for each entry
+    /// whether it is new.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -177,7 +177,8 @@ impl SpoolFile {
     }
 
     /// Waiting entries in the order in which they must be recorded: calls with the most urgent message first, and the
-    /// messages of each call as received. `of` restricts it to one call. Calls with an entry in `later` are skipped.
+    /// messages of each call as received. `of` restricts the result to one call. Calls with an entry in `later` are
+    /// skipped.
     ///
     /// # Errors
     /// When the file cannot be read.

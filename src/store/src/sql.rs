@@ -10,7 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 /// Possible numbers of rows per statement. There are few sizes, because a connection prepares and caches a statement
-/// for each. They are spaced so that few rows are left for small statements.
+/// for each size. The sizes are spaced so that most rows are inserted by large statements.
 const SIZES: [usize; 10] = [32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 
 /// A statement with its values, in this database's dialect.
@@ -50,7 +50,7 @@ pub(super) fn portion(left: usize) -> Option<usize> {
     SIZES.into_iter().find(|size| *size <= left)
 }
 
-/// `($1, $2), ($3, $4)` for two rows of two columns.
+/// The placeholders of rows: `($1, $2), ($3, $4)` for two rows of two columns.
 fn placeholders(rows: usize, columns: usize) -> String {
     let mut text = String::with_capacity(rows * columns * 6);
     for row in 0..rows {
@@ -64,7 +64,7 @@ fn placeholders(rows: usize, columns: usize) -> String {
     text
 }
 
-/// Inserts a row unless one with the same `like` columns exists. Returns whether it was inserted.
+/// Inserts a row, unless a row with the same values in the `like` columns exists. Returns whether it was inserted.
 pub(super) async fn insert_once<A>(tx: &DatabaseTransaction, row: A, mut like: OnConflict) -> Result<bool, DbErr>
 where
     A: ActiveModelTrait,
@@ -77,7 +77,8 @@ where
     Ok(inserted > 0)
 }
 
-/// Inserts each row unless one with the same `like` columns exists. Returns the `id` of those that were inserted.
+/// Inserts each row, unless a row with the same values in the `like` columns exists. Returns the `id` of each inserted
+/// row.
 pub(super) async fn insert_each<A>(
     tx: &DatabaseTransaction,
     rows: Vec<A>,
@@ -101,7 +102,7 @@ where
     Ok(inserted)
 }
 
-/// A row for an update, without its key. A key never changes, and Citus refuses to set the distribution column.
+/// Removes the key from a row for an update. A key never changes, and Citus refuses to set the distribution column.
 pub(super) fn without_keys<A: ActiveModelTrait>(mut row: A) -> A {
     for key in <A::Entity as EntityTrait>::PrimaryKey::iter() {
         row.not_set(key.into_column());
@@ -109,7 +110,8 @@ pub(super) fn without_keys<A: ActiveModelTrait>(mut row: A) -> A {
     row
 }
 
-/// Writes a rulebook's only row if the stored version is the expected one. Returns whether it was.
+/// Writes the row of a rulebook in a table with one row per rulebook, if the stored version is `before`. 0 means that
+/// there is no row yet. Returns whether the row was written.
 pub(super) async fn write_over<A>(
     tx: &DatabaseTransaction,
     row: A,

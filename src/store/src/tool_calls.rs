@@ -42,9 +42,9 @@ impl ActiveModelBehavior for ActiveModel {}
 pub struct NewToolCall<'a> {
     pub rulebook_id: Uuid,
     pub id: Uuid,
-    /// The tool call id from Vapi; empty if it has none.
+    /// Vapi's id of the tool call; empty if Vapi sent none.
     pub tool_call_id: &'a str,
-    /// The dedupe key, which a repeat of the tool call has too.
+    /// The dedupe key. A repeat of the tool call has the same key.
     pub key: &'a str,
     pub call_id: Option<&'a str>,
     /// The message that requested the tool call.
@@ -55,12 +55,12 @@ pub struct NewToolCall<'a> {
     pub result: Result<&'a str, &'a str>,
     /// The duration in microseconds.
     pub duration_us: i64,
-    /// The decision that it is based on.
+    /// The decision that the result is based on.
     pub decision_id: Option<Uuid>,
     pub created_at: DateTimeUtc,
 }
 
-/// Stores a tool call. False if it is stored already.
+/// Stores a tool call. Returns false if the tool call is stored already.
 ///
 /// # Errors
 /// When the database fails.

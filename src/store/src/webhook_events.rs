@@ -61,7 +61,7 @@ impl Model {
     }
 }
 
-/// Returns the given calls for which another rulebook has events.
+/// Returns which of these calls have events in another rulebook.
 pub async fn of_others<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,

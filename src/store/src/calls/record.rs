@@ -1,4 +1,4 @@
-//! Writes the call: the data that any message has, and the data of its report.
+//! Writes calls: the data that any message can contain, and the data that only the report contains.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::sql::{insert_rows, owned, statement};
 
-/// The data that any message has about its call.
+/// The data about a call that any message can contain.
 #[derive(Debug, Clone, Default)]
 pub struct CallTouch<'a> {
     pub id: &'a str,
@@ -26,7 +26,7 @@ pub struct CallTouch<'a> {
 }
 
 /// Inserts the call, or advances its state, and locks its row until the transaction ends. The state never goes back.
-/// False if the caller was erased, even by a concurrent transaction.
+/// Returns false if the caller was erased, even by a concurrent transaction.
 ///
 /// # Errors
 /// When the database fails.
@@ -39,7 +39,7 @@ pub async fn touch(
     Ok(touch_each(tx, rulebook_id, &[(call, now)]).await? == 1)
 }
 
-/// Same as [`touch`], for several calls with their own times. Returns how many were written.
+/// Same as [`touch`], for several calls with a time each. Returns how many calls were written.
 ///
 /// # Errors
 /// When the database fails.
@@ -88,14 +88,14 @@ fn touched(rulebook_id: Uuid, call: &CallTouch<'_>, now: DateTime<Utc>) -> [Bind
     ]
 }
 
-/// The data that a report has about its call.
+/// The data about a call that its report contains.
 #[derive(Debug, Clone, Default)]
 pub struct ReportedCall<'a> {
     pub touch: CallTouch<'a>,
     pub duration_ms: Option<i64>,
     pub summary: Option<&'a str>,
     pub recording_url: Option<&'a str>,
-    /// Its cost, in millionths of a dollar.
+    /// The cost of the call, in millionths of a dollar.
     pub cost_micros: Option<i64>,
     /// The address of the job.
     pub address: Option<&'a str>,
@@ -104,9 +104,9 @@ pub struct ReportedCall<'a> {
     pub service: Option<&'a str>,
     pub language: Option<&'a str>,
     pub analysis: Option<&'a Value>,
-    /// Time of the report. Of several reports, the latest counts.
+    /// Time of the report. If a call has several reports, the latest is used.
     pub report_at: DateTime<Utc>,
-    /// SHA-256 of the report's body, which breaks ties.
+    /// SHA-256 of the report's body. Of reports with the same time, the one with the greater hash is used.
     pub report_hash: [u8; 32],
 }
 
@@ -124,7 +124,7 @@ pub async fn record_report(
     Ok(record_reports(tx, rulebook_id, &[(call, now)]).await? == 1)
 }
 
-/// Same as [`record_report`], for several calls with their own times. Returns how many were filled.
+/// Same as [`record_report`], for several calls with a time each. Returns how many calls were filled.
 ///
 /// # Errors
 /// When the database fails.

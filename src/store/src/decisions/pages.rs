@@ -1,4 +1,4 @@
-//! Stored decisions in pages, newest first. Rows are decoded by the thread that processes them, not here.
+//! Reads stored decisions in pages, newest first. The thread that processes the rows decodes them, not this module.
 //!
 //! Ids are time-ordered, so a page needs no offset and no long transaction.
 
@@ -32,7 +32,7 @@ pub enum Columns {
     Whole,
 }
 
-/// The smallest id for a time.
+/// The smallest id that can be created at a time.
 #[must_use]
 pub fn least_id(at: DateTime<Utc>) -> Uuid {
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();

@@ -29,7 +29,7 @@ pub struct NewDecision<'a> {
     pub price_from: Option<i64>,
     /// In minor units.
     pub price_to: Option<i64>,
-    /// Whether part of the decision was left out.
+    /// Whether a script was left out of the decision.
     pub degraded: bool,
     pub duration_us: i64,
     pub created_at: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! Writes the lead: a message's data about the caller, the job and its price.
+//! Writes leads from a message's data about the caller, the job and its price.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, FromQueryResult as _, Value as Bind};
@@ -34,9 +34,9 @@ pub struct LeadPart<'a> {
     pub priority: Option<&'a str>,
     /// Seconds within which somebody should call back.
     pub sla_seconds: Option<i64>,
-    /// When those seconds end.
+    /// The time until which somebody should call back.
     pub due_at: Option<DateTime<Utc>>,
-    /// When the caller would like the visit.
+    /// The time that the caller wants for the visit.
     pub wanted_slot: Option<&'a str>,
     /// The decision that the lead is based on.
     pub decision_id: Option<Uuid>,
@@ -90,8 +90,8 @@ pub async fn upsert(
     upsert_each(tx, rulebook_id, &[lead]).await.map(drop)
 }
 
-/// Same as [`upsert`], for the leads of several calls. Either all of them have a price or none has. Returns the leads
-/// as stored, without those whose caller was erased.
+/// Same as [`upsert`], for the leads of several calls. Either all leads must be priced, or none. Returns the leads as
+/// stored, without leads of erased callers.
 ///
 /// # Errors
 /// When the database fails.

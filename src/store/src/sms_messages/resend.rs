@@ -1,4 +1,5 @@
-//! Resends a message for a person: queues it with a new series of attempts, or returns why it must not be resent.
+//! Resends a message on a person's request: queues it with a new series of attempts, or returns why it must not be
+//! resent.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
@@ -11,16 +12,16 @@ use crate::{contacts, sms_attempts, sms_suppressions};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Not {
     OnItsWay,
-    /// Twilio accepted it.
+    /// Twilio accepted the message.
     Taken,
     Simulated,
-    /// It may have been sent, and the caller did not pass `force`.
+    /// The message may have been sent, and the request did not set `force`.
     Unclear,
-    /// The caller was erased, and so was the message text.
+    /// The caller was erased, together with the body of the message.
     Erased,
-    /// Its recipient replied STOP.
+    /// The recipient of the message replied STOP.
     OptedOut,
-    /// Its contact is no longer in the rulebook.
+    /// The contact of the message is no longer in the rulebook.
     NoContact,
 }
 
@@ -45,16 +46,14 @@ impl Not {
         match self {
             Self::OnItsWay => "The SMS message waits to be sent or is being sent.",
             Self::Taken => "Twilio accepted the SMS message; resending it would deliver it twice.",
-            Self::Simulated => {
-                "The SMS message was simulated because there was no Twilio account: it was only recorded."
-            }
+            Self::Simulated => "The SMS message was simulated: Ringbook recorded it and sent nothing.",
             Self::Unclear => {
                 "The SMS message may have been sent: search Twilio's log for its reference. If it is not there, or if twice is better \
                  than never, resend it with `force`."
             }
             Self::Erased => "The caller was erased, and with them the body of the SMS message.",
             Self::OptedOut => {
-                "The recipient has opted out by replying STOP: ask them to reply START, or lift it under \
+                "The recipient has opted out by replying STOP: ask them to reply START, or lift the suppression under \
                  /admin/v1/sms-suppressions."
             }
             Self::NoContact => {
@@ -64,7 +63,7 @@ impl Not {
     }
 }
 
-/// Queues a message that this transaction has locked, or returns why not. The message goes to the contact's current
+/// Queues a message that this transaction has locked, or returns why not. The message is sent to the contact's current
 /// number, because a wrong number is the most frequent reason to resend. `force` also resends a message with an unknown
 /// outcome.
 pub async fn send_again(
@@ -95,13 +94,13 @@ pub async fn send_again(
     if !sms_suppressions::among(tx, &recipient).await?.is_empty() {
         return Ok(Err(Not::OptedOut));
     }
-    // A status callback has since reported that it did not arrive.
+    // A message with a provider id is not unclear: a status callback has reported since that it did not arrive.
     let unclear = row.provider_id.is_none() && sms_attempts::ended_unclear(tx, row.rulebook_id, row.id).await?;
     if unclear && !force {
         return Ok(Err(Not::Unclear));
     }
     row.state = QUEUED.into();
-    // A worker that is searching for it must not overwrite this.
+    // A worker that is looking the message up at the provider must not overwrite this row.
     row.fence += 1;
     row.lease_until = None;
     row.next_attempt_at = now;

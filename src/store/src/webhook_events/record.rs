@@ -1,4 +1,4 @@
-//! Writes the inbox: a message under its business key, with its response.
+//! Writes the inbox: each message is stored under its business key, with its response.
 
 use std::collections::HashSet;
 use std::slice;
@@ -33,17 +33,17 @@ pub struct NewEvent<'a> {
     pub answer: &'a Value,
     /// `recorded`, `amendment`, `unreadable` or `poisoned`.
     pub state: &'static str,
-    /// The event that it amends.
+    /// The event that this event amends.
     pub amends: Option<Uuid>,
     /// `live`, `drained`, `reconciled` or `replayed`.
     pub origin: &'static str,
-    /// Why it was dead-lettered.
+    /// Why the event was dead-lettered.
     pub set_aside: Option<&'a str>,
-    /// Whether there may be no row of `calls` for it.
+    /// Whether the event may have no row in `calls`.
     pub without_call: bool,
 }
 
-/// Inserts a message under its business key. False if an event with that key exists.
+/// Inserts a message under its business key. Returns false if an event with that key exists.
 ///
 /// # Errors
 /// When the database fails.
@@ -111,8 +111,8 @@ pub async fn stored(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str) -> R
     })
 }
 
-/// Turns a dead-lettered event into this event, with its own key and response. False if an event with that key exists,
-/// or another request was first.
+/// Turns a dead-lettered event into this event, with the key and response of this event. Returns false if an event with
+/// that key exists, or another request has already done this.
 ///
 /// # Errors
 /// When the database fails.
