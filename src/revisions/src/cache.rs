@@ -23,12 +23,12 @@ use rules::size;
 use store::replica::Replica;
 use store::{revisions, rule_rows, rulebooks};
 
-/// Memory limit in bytes for compiled revisions that are not a head, and the same limit for revisions that are only
-/// read.
+/// Memory limit in bytes for compiled revisions that are not a head. The cache of revisions that people only read has the
+/// same limit.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Maximum number of revisions that are remembered as not compiling, and for how long. The time is short, because
-/// somebody may repair the tables.
+/// Maximum number of revisions in the cache of revisions that do not compile, and how long they stay in it. The time is
+/// short, because somebody may repair the tables.
 const MOST_FAULTY: u64 = 1_000;
 const FAULTY_FOR: Duration = Duration::from_secs(30);
 
@@ -91,10 +91,10 @@ pub enum LoadError {
     #[error("revision {0} does not exist")]
     Unknown(i64),
     /// The rows do not compile: an older program published them, or somebody edited the tables manually.
-    #[error("revision {revision} does not compile: it has {} faults", faults.len())]
+    #[error("revision {revision} does not compile: it has {} validation errors", faults.len())]
     Faults {
         revision: i64,
-        /// All faults of the revision.
+        /// All validation errors of the revision.
         faults: Vec<Fault>,
     },
     /// The database failed.
@@ -126,22 +126,21 @@ pub struct RulebookCache {
     /// Revisions that are not known to be a head. Entries are weighed by their size, so that many edits, or many
     /// readers of old revisions, do not fill the memory.
     compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
-    /// The head of each rulebook as last seen by a message or published by this process. It never expires, because
-    /// otherwise each message would compile it again. It predicts the head that the next message will see.
+    /// The head of each rulebook that a message last saw or that this process published. An entry never expires, because
+    /// otherwise a message would have to compile the head again. The next message will probably see the same head.
     heads: Arc<RwLock<HashMap<Uuid, Arc<Rulebook>>>>,
-    /// Revisions that do not compile. A published revision never changes, so it is not compiled again for each
+    /// Revisions that do not compile. A published revision never changes, so it need not be compiled again for each
     /// message.
     faulty: Cache<(Uuid, i64), Arc<[Fault]>>,
-    /// Older revisions that people read page by page. They are not compiled, and do not displace the revisions that
-    /// decide.
+    /// Older revisions that people read page by page. They are not compiled, and do not displace compiled revisions.
     read_only: Cache<(Uuid, i64), Arc<RowSet>>,
     pools: Pools,
     quarantines: Quarantines,
 }
 
 impl RulebookCache {
-    /// Creates the cache. People read from `replica` if there is one. Decisions read from `primary`. So do people if
-    /// the replica lacks the rows or fails.
+    /// Creates the cache. Decisions read from `primary`. People read from `replica` if there is one, and from `primary` if
+    /// the replica fails or lacks the rows.
     #[must_use]
     pub fn new(replica: Replica, primary: DatabaseConnection) -> Self {
         let compiled = Cache::builder()
@@ -182,8 +181,8 @@ impl RulebookCache {
         &self.quarantines
     }
 
-    /// The rulebook at the head that a message saw last. The head may have moved since. So use it only for work that is
-    /// discarded if the transaction sees another head.
+    /// The rulebook at the head that a message saw last. The head may have moved since. So use this rulebook only for work
+    /// that is discarded if the transaction sees another head.
     #[must_use]
     pub fn last_seen(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
         let heads = self.heads.read().unwrap_or_else(PoisonError::into_inner);
@@ -207,7 +206,7 @@ impl RulebookCache {
                 _ => heads.insert(rulebook_id, Arc::clone(rulebook)),
             }
         };
-        // Otherwise its memory would count twice.
+        // The head is stored separately, so remove it here. Otherwise its memory would count twice.
         self.compiled.invalidate(&(rulebook_id, revision)).await;
         if let Some(before) = before {
             self.compiled.insert((rulebook_id, before.revision()), before).await;
@@ -279,13 +278,13 @@ impl RulebookCache {
     /// When there is no such revision, or its rows cannot be read or compiled.
     pub async fn at(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         match self.found(rulebook_id, revision, For::Messages).await {
-            // A reader requested it first, and was rejected as busy.
+            // A person's request was loading the same revision, and was rejected as busy.
             Err(LoadError::Busy(_)) => self.found(rulebook_id, revision, For::Messages).await,
             found => found,
         }
     }
 
-    /// Same as [`RulebookCache::at`], for a reader: it uses the queue for people instead of the queue for messages.
+    /// Same as [`RulebookCache::at`], for people: it uses the queue for people instead of the queue for messages.
     ///
     /// # Errors
     /// As for [`RulebookCache::at`], and when too many requests for the rulebook are waiting already.
@@ -316,7 +315,7 @@ impl RulebookCache {
         loaded.map_err(|error| (*error).clone())
     }
 
-    /// The rows of a revision, for reading. They need not compile: those of an older program may not.
+    /// The rows of a revision, for reading. They need not compile, because an older program may have written them.
     ///
     /// # Errors
     /// When there is no such revision, or its rows cannot be read.
@@ -358,8 +357,8 @@ impl RulebookCache {
         compiled.map_err(|faults| LoadError::Faults { revision, faults })
     }
 
-    /// Reads from the primary: a message waits for the rows, and a replica may lag behind the head that the message
-    /// saw, or hang.
+    /// Reads the rows from the primary, because a message waits for them. A replica may not respond, or may lag behind the
+    /// head that the message saw.
     async fn rows_that_decide(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
         let rows = rows_in(self.primary.clone(), rulebook_id, revision).await?;
         rows.ok_or(LoadError::Unknown(revision))
@@ -369,7 +368,7 @@ impl RulebookCache {
         self.for_people(|db| rows_in(db, rulebook_id, revision)).await
     }
 
-    /// The replica's result, or the primary's if the replica has none.
+    /// The result from the replica, or from the primary if the replica has none.
     async fn for_people<T, F>(&self, ask: impl Fn(DatabaseConnection) -> F) -> Result<Option<T>, DbErr>
     where
         F: Future<Output = Result<Option<T>, DbErr>>,
@@ -410,7 +409,7 @@ async fn rows_in(db: DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Re
     if exists.is_none() {
         return Ok(None);
     }
-    // Rows of a revision never change once they exist, so several statements see one version without a transaction. A
-    // client that disconnects could cancel the start of a transaction.
+    // The rows of a revision never change, so several statements see the same rows without a transaction. A transaction is
+    // avoided here, because a client that disconnects could cancel its start.
     rule_rows::load(&db, rulebook_id, revision).await.map(Some)
 }

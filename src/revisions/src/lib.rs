@@ -1,5 +1,5 @@
-//! Revisions, between the database and decisions: [`publish`] creates a revision from a change, [`cache`] caches
-//! compiled revisions and the head of each rulebook, and [`quarantine`] disables scripts that fail.
+//! Revisions of rulebooks. [`publish`] creates a revision from a change, [`cache`] caches compiled revisions and the head
+//! of each rulebook, and [`quarantine`] disables scripts that fail.
 
 pub mod cache;
 pub mod publish;

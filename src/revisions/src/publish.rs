@@ -1,9 +1,9 @@
-//! Publishes a change set as a revision. Applying, compiling, checking and running the cases happen outside any
-//! transaction. A short transaction then compares the head, and writes rows, revision, audit entries and the new head.
-//! It never replaces a head that the plan was not based on.
+//! Publishes a change set as a revision. Edits are applied, compiled and checked outside any transaction. A short
+//! transaction then compares the head, and writes rows, revision, audit entries and the new head. A publish request never
+//! replaces a head that its plan was not based on.
 //!
-//! [`plan`] is everything before the transaction, and `write_rows` writes the rows inside it. [`change_sets`] and
-//! [`schedule`] handle stored change sets. [`approvals`] handles changes beyond the guard rails, [`refusal`] describes
+//! [`plan`] does everything before the transaction, and `write_revision` writes inside the transaction. [`change_sets`]
+//! and [`schedule`] handle stored change sets. [`approvals`] handles changes beyond the guard rails, [`refusal`] describes
 //! why something was not published, and [`idempotency`] makes a publish request idempotent.
 
 pub mod approvals;
@@ -47,7 +47,8 @@ use store::{Transaction, guard_rails, rule_rows, rulebooks};
 /// instance that is slower than the others would never succeed.
 const TRIES: u32 = 4;
 /// Maximum number of publish requests of one rulebook that wait in this process. They run one after another, because in
-/// parallel all but the first would compile in vain. Between processes, the comparison of the head decides.
+/// parallel all but the first would compile in vain. Requests of other processes are not in this queue, so the
+/// transaction also compares the head.
 const MAX_WAITING: usize = 64;
 
 /// The person or command that publishes.
@@ -63,7 +64,7 @@ pub struct Author {
     pub request_id: Option<String>,
 }
 
-/// A new revision, or the current one if nothing changed.
+/// A new revision, or the current revision if nothing changed.
 #[derive(Debug, Clone)]
 pub struct PublishedRevision {
     /// The number of the revision.
@@ -90,7 +91,7 @@ pub struct RulebookToCreate<'a> {
 #[derive(Debug, Clone)]
 pub struct RollBackRequest {
     pub to: i64,
-    /// The expected head. No other head is replaced.
+    /// The expected head. The roll back fails if the head is another revision.
     pub seen: i64,
     pub comment: String,
 }
@@ -122,13 +123,13 @@ pub enum PublishError {
     #[error("{} rows differ from what the edits expect", .0.len())]
     Conflicts(Vec<Conflict>),
     /// The rows do not compile.
-    #[error("{} faults", .0.len())]
+    #[error("{} validation errors", .0.len())]
     Faults(Vec<Fault>),
     /// Cases expect another result.
     #[error("{} cases fail", .0.len())]
     CasesFailed(Vec<CaseResult>),
     /// The change exceeds the guard rails, and waits for a second person.
-    #[error("it goes beyond the guard rails and waits for a second person, as change set {}", .0.set.id)]
+    #[error("the change goes beyond the guard rails and waits for a second person, as change set {}", .0.set.id)]
     Waits(Box<StoredChangeSet>),
     /// The stored change set does not allow this.
     #[error(transparent)]
@@ -150,13 +151,13 @@ pub enum PublishError {
     Database(#[from] DbErr),
 }
 
-/// A planned move of the head: the columns of the revision that are known before it is created.
+/// A planned move of the head: the data of the new revision that is known before the revision is created.
 #[derive(Clone, Copy)]
 struct HeadMove<'a> {
     kind: &'static str,
     equals: Option<i64>,
     comment: &'a str,
-    /// Who publishes it.
+    /// Who publishes the revision.
     author: &'a Author,
     /// The author of the change, even if somebody else approved it.
     made_by: &'a str,
@@ -171,7 +172,8 @@ struct HeadMove<'a> {
 }
 
 impl<'a> HeadMove<'a> {
-    /// A step of the author's own change, subject to the guard rails, without a stored change set.
+    /// A move of the head for the author's own change. The change must respect the guard rails, and is not a stored change
+    /// set.
     const fn new(kind: &'static str, comment: &'a str, author: &'a Author) -> Self {
         Self {
             kind,
@@ -186,7 +188,7 @@ impl<'a> HeadMove<'a> {
         }
     }
 
-    /// Checks that the step may replace this head.
+    /// Checks that `head` is the expected head.
     fn replaces(self, head: i64) -> Result<(), PublishError> {
         match self.seen {
             Some(seen) if seen != head => Err(PublishError::HeadMoved { seen, current: head }),
@@ -246,7 +248,7 @@ impl Publisher {
     /// to an administrator's roll back.
     ///
     /// # Errors
-    /// When there is no such revision, the head has moved, the receipt says that it was done before, or as for
+    /// When there is no such revision, the head has moved, the request was processed before, or as for
     /// [`Publisher::publish`].
     pub async fn roll_back(
         &self,
@@ -305,7 +307,7 @@ impl Publisher {
             sms_delivery,
         } = new;
         let next = rolled_back(&RowSet::default(), &rows, 1);
-        // All new rulebooks wait in one queue: with their own ids, each would get its own queue.
+        // All new rulebooks wait in one queue. With the ids of the new rulebooks, each would get its own queue.
         let (pools, queue) = (self.current.pools(), Uuid::nil());
         let rulebook = checked(pools, queue, next, 1, None).await?;
         lint_passed(pools, queue, None, &rulebook).await?;
@@ -354,8 +356,8 @@ impl Publisher {
         Ok((id, self.made(id, published).await))
     }
 
-    /// Moves the head to the next revision, and retries if another publish request was first. With an expected head,
-    /// it fails instead of replacing another head.
+    /// Moves the head to the next revision, and retries if another publish request was first. If the step has an expected
+    /// head and the head is another revision, it fails.
     async fn advance(
         &self,
         rulebook_id: Uuid,
@@ -471,7 +473,8 @@ impl Publisher {
         Ok(tx)
     }
 
-    /// Stores the result if nothing changed. Otherwise a repeated request would fail because the head has moved.
+    /// Stores the result of a request that changed nothing. Without it, a repeat of the request could fail because the head
+    /// has moved.
     async fn left_alone(&self, held: Option<Transaction>, step: HeadMove<'_>, head: i64) -> Result<(), PublishError> {
         if step.receipt.is_none() {
             return Ok(());
@@ -484,8 +487,7 @@ impl Publisher {
         Ok(tx.commit().await?)
     }
 
-    /// After the commit: caches the revision for the next reader. A dry run caches nothing, because another revision
-    /// may get the same number.
+    /// Caches the revision after the commit. A dry run caches nothing, because another revision may get the same number.
     async fn made(&self, rulebook_id: Uuid, published: PublishedRevision) -> PublishedRevision {
         if !dry_run::is_on() {
             self.current.set_head(rulebook_id, &published.rulebook).await;

@@ -1,12 +1,13 @@
 //! Quarantine: scripts that fail repeatedly are skipped for a while, and a notice is raised.
 //!
-//! A script is quarantined if too many of its runs fail through its own fault. A single fault only affects the calls in
-//! which it happens. If a script could not run because the machine was busy, that is not a fault.
+//! A script is quarantined if too many of its runs fail because of the script. A single failure affects only the call in
+//! which it happens. A run that fails because the machine is busy does not count.
 //!
-//! Faults are counted in the database, inside the message's transaction. So all instances share the count, and a
-//! restart loses nothing. Runs are counted in memory and reported every [`POLL_INTERVAL`], for scripts that failed recently.
-//! The quarantined scripts are read at the same interval and cached, so that no message needs a query. The instance
-//! that saw the last fault skips the script from its next message on. The others do so after their next poll.
+//! Failures are counted in the database, inside the message's transaction. So all instances share the count, and a
+//! restart loses nothing. Runs of scripts that failed recently are counted in memory, and added to the database every
+//! [`POLL_INTERVAL`]. The quarantined scripts are read at the same interval and cached, so that no message needs a query.
+//! The instance that saw the last failure skips the script from its next message on. Other instances skip the script
+//! after their next poll.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -23,14 +24,15 @@ use rules::script::{ScriptVersion, Skips};
 use store::notices::{self, Notice, Severity};
 use store::script_quarantines::{self, Model, QuarantineLimits};
 
-/// If a script has this many faults in this time, and they are a large part of its runs, it is skipped for this long.
+/// Limits for scripts. If a script fails at least `faults` times within the time `within`, and in at least one of
+/// `one_in` runs, it is skipped for the time `for_`.
 pub const LIMITS: QuarantineLimits = QuarantineLimits {
     faults: 5,
     one_in: 10,
     within: TimeDelta::minutes(10),
     for_: TimeDelta::minutes(10),
 };
-/// Polling interval for the changes of other instances.
+/// How often an instance reads the quarantines that other instances started or ended.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Code of the notice.
 const NOTICE: &str = "script_quarantined";
@@ -64,8 +66,8 @@ impl From<&Model> for Active {
 }
 
 impl Quarantines {
-    /// The scripts that a decision of this rulebook must skip at a time. A newer version of a script is not in
-    /// quarantine.
+    /// The scripts that a decision of this rulebook must skip at `now`. If a script was published again, the new version is
+    /// not in quarantine.
     #[must_use]
     pub fn skips(&self, rulebook_id: Uuid, rulebook: &Rulebook, now: DateTime<Utc>) -> Skips {
         let mut skips = Skips::none();
@@ -109,7 +111,7 @@ impl Quarantines {
         runs.remove(&(rulebook_id, script.clone())).unwrap_or_default()
     }
 
-    /// Counts a fault of a script. Returns the row if this fault starts a quarantine, and then also raises a notice.
+    /// Counts a failure of a script. If this failure starts a quarantine, it raises a notice and returns the row.
     ///
     /// # Errors
     /// When the database fails.
@@ -162,8 +164,8 @@ impl Quarantines {
         tx.commit().await
     }
 
-    /// Removes all unreported runs, and returns those of scripts that failed recently. The others do not matter and are
-    /// discarded.
+    /// Removes all unreported runs, and returns the runs of scripts that failed recently. Runs of other scripts do not
+    /// matter and are discarded.
     fn to_tell(&self, rows: &[Model], now: DateTime<Utc>) -> Vec<(Uuid, ScriptVersion, i64)> {
         let runs = std::mem::take(&mut *self.runs.lock().unwrap_or_else(PoisonError::into_inner));
         let counted = |rulebook_id: Uuid, script: &ScriptVersion| {
@@ -192,13 +194,13 @@ fn quarantined(rulebook_id: Uuid, row: &Model) -> Notice {
             row.faults, row.runs
         ),
         what_to_do:
-            "Try it with `test_script` on the facts of a degraded decision and publish a corrected script, which runs \
-             immediately; or release it with `release_script`."
+            "Test the script with `test_script` on the facts of a degraded decision, and publish a corrected script, which \
+            runs immediately. Or release the script with `release_script`."
                 .to_owned(),
     }
 }
 
-/// Releases a script from quarantine. False if it was not in quarantine.
+/// Releases a script from quarantine. Returns false if the script was not in quarantine.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,7 +1,7 @@
 //! Change sets that exceed the guard rails and wait for a second person.
 //!
-//! A change set that exceeds them gets the state `waiting`, its breaches and a notice. It becomes a revision once
-//! somebody who did not contribute to it approves it. Nobody approves their own change.
+//! Such a change set gets the state `waiting`, the list of its breaches and a notice. It becomes a revision when somebody
+//! who did not contribute to it approves it. Nobody can approve their own change.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,8 @@ use store::{api_keys, change_set_changes, change_sets};
 pub const WAITS: &str = "change_set_waits";
 
 impl Publisher {
-    /// Puts a change on hold instead of publishing it, in the transaction that has locked the head. A change without
-    /// a stored change set gets one.
+    /// Puts a change on hold instead of publishing it, in the transaction that has locked the head. If the change has no
+    /// stored change set, a change set is created.
     pub(super) async fn hold(
         &self,
         tx: &DatabaseTransaction,
@@ -165,16 +165,16 @@ impl Publisher {
     }
 }
 
-/// The person who scheduled or approved it, as the change set stores it.
+/// Converts the person who scheduled or approved a change set to the JSON that the change set stores.
 pub(super) fn signed(author: &Author) -> Result<Option<serde_json::Value>, DbErr> {
     let told = serde_json::to_value(author).map_err(|error| DbErr::Json(error.to_string()))?;
     Ok(Some(told))
 }
 
 impl Publisher {
-    /// Requires two different people: compares their keys, or their names if a change was made without a key. A
-    /// person's second key does not count as another person, nor does a key that they created directly or through
-    /// other keys.
+    /// Checks that the approver did not contribute to the change set. It compares API keys, or names if a change was made
+    /// without a key. Two keys count as the same person if they have the same owner. An approver's key also counts as the
+    /// contributor if the contributor's key created it, directly or through other keys.
     async fn not_their_own(&self, stored: &StoredChangeSet, author: &Author) -> Result<(), PublishError> {
         let set = &stored.set;
         let changes = stored.changes.iter();

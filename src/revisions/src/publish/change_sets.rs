@@ -1,7 +1,7 @@
-//! Stored change sets: opened, edited, published immediately or discarded. [`super::schedule`] publishes them later.
+//! Opens, edits, publishes and discards stored change sets. [`super::schedule`] publishes them later.
 //!
-//! Every operation is one transaction that locks the row of the change set and writes an audit entry. It fails if the
-//! change set is not at the version that the author read.
+//! Every operation is one transaction that locks the row of the change set and writes an audit entry. The operation fails
+//! if the change set is not at the version that the author read.
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -65,7 +65,7 @@ impl Publisher {
     }
 
     /// The id of an open change set of the same author with exactly these changes. A duplicate would stay open after
-    /// somebody published the first one.
+    /// somebody published the first change set.
     ///
     /// # Errors
     /// When the database fails.
@@ -142,7 +142,7 @@ impl Publisher {
         stored: &StoredChangeSet,
     ) -> Result<(), PublishError> {
         let set = &stored.set;
-        // Locked, so that the count is valid until the commit.
+        // Lock the head, so that the number of change sets stays valid until the commit.
         rulebooks::locked_head(tx, set.rulebook_id).await?;
         self.has_room(tx, set.rulebook_id, (1, set.bytes)).await?;
         change_sets::insert(tx, set.clone()).await?;
@@ -363,7 +363,7 @@ impl Publisher {
         change_sets::save(tx, set.clone()).await
     }
 
-    /// Opens the change set (again) after its content was changed.
+    /// Sets the change set to open after its content was changed.
     pub(super) async fn reopen(
         &self,
         tx: &DatabaseTransaction,
@@ -412,7 +412,7 @@ pub(super) fn ready(stored: &StoredChangeSet, version: i64, states: &[ChangeSetS
 }
 
 fn may(set: &change_sets::Model, version: i64, states: &[ChangeSetStatus]) -> Result<(), SetError> {
-    // Report a stale version first, because the state may have been different then.
+    // Check the version first. At a stale version, the change set may have had another state.
     if set.version != version {
         return Err(stale(set, version));
     }

@@ -31,7 +31,7 @@ pub enum ReceiptError {
 
 /// Stores the result of a publish request for repeated requests.
 pub trait Receipt: Send + Sync {
-    /// Claims the request before anything else in the transaction. False if it was processed before.
+    /// Claims the request before anything else in the transaction. Returns false if the request was processed before.
     fn take<'a>(&'a self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>>;
 
     /// Stores the result.

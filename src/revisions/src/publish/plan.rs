@@ -1,4 +1,5 @@
-//! Plans edits: computes the resulting rows and compiles them, or returns every fault. It never writes.
+//! Plans edits: computes the resulting rows and compiles them, or returns every validation error. This module never
+//! writes.
 
 use std::sync::Arc;
 
@@ -25,33 +26,33 @@ use rules::size::MAX_ROW_BYTES;
 use store::decisions::pages::{Columns, Span};
 use store::rulebooks;
 
-/// Which past calls are decided again to show how a change affects prices: the number of days, and the maximum number
-/// of calls.
+/// Past calls that are decided again to find the effect of a change on prices: from how many days, and at most how many
+/// calls.
 const EXAMPLE_DAYS: i64 = 7;
 const EXAMPLE_CALLS: u64 = 200;
 
 /// The expected effect of publishing edits.
 #[derive(Debug)]
 pub struct PublishPlan {
-    /// The head that it is based on.
+    /// The head that the plan is based on.
     pub base_revision: i64,
     /// The rows of the head.
     pub base: RowSet,
     /// The resulting rows, as the revision after the head.
     pub rows: RowSet,
-    /// The candidate, compiled but not published, or every fault of its rows.
+    /// The candidate, compiled but not published, or every validation error of its rows.
     pub rulebook: Result<Arc<Rulebook>, Vec<Fault>>,
 }
 
-/// Edits applied to the head, including the edits that do not fit any more.
+/// Edits applied to the head, including the edits that conflict with it.
 #[derive(Debug, Clone)]
 pub struct Draft {
     rulebook_id: Uuid,
     pools: Pools,
-    /// The head that it is based on.
+    /// The head that the edits are applied to.
     pub base_revision: i64,
     pub base: Base,
-    /// The rows with every edit that fits, and the edits that do not fit.
+    /// The rows with every edit that does not conflict, and the conflicts.
     pub applied: AppliedEdits,
 }
 
@@ -59,8 +60,8 @@ impl Publisher {
     /// The expected effect of publishing these edits. It does not run the cases: [`Rulebook::run_cases`] does.
     ///
     /// # Errors
-    /// [`PublishError::Conflicts`] when an edit is not based on the current version, [`PublishError::Faults`] when an
-    /// edit does not give a valid row. Also when the head cannot be read.
+    /// [`PublishError::Conflicts`] when an edit is not based on the current version. [`PublishError::Faults`] when an
+    /// edit does not result in a valid row. It also fails when the head cannot be read.
     pub async fn plan(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<PublishPlan, PublishError> {
         let (base_revision, base) = self.head_rows(rulebook_id).await?;
         let rows = apply(base.rows(), base_revision + 1, edits)?;
@@ -74,7 +75,7 @@ impl Publisher {
         })
     }
 
-    /// Applies the edits that fit to the head, without compiling.
+    /// Applies the edits that do not conflict to the head, without compiling.
     ///
     /// # Errors
     /// When the head cannot be read.
@@ -105,7 +106,7 @@ impl Draft {
         self.rulebook_id
     }
 
-    /// The compiled rows, or every fault, including faults of edits that do not give a valid row.
+    /// The compiled rows, or every validation error, including the errors of edits that do not result in a valid row.
     ///
     /// # Errors
     /// When the threads that compile are busy.
@@ -143,8 +144,8 @@ pub(super) async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<O
         .await
 }
 
-/// Compiles the candidate on top of the base, or returns every fault. It is rejected without compiling if it is too
-/// large. A published rulebook is loaded whatever its size, and may always be made smaller.
+/// Compiles the candidate on top of the base, or returns every validation error. A candidate that is too large is
+/// rejected without compiling, unless it is not larger than the base. So a rulebook that is too large can be made smaller.
 async fn candidate(
     pools: &Pools,
     rulebook_id: Uuid,
@@ -211,7 +212,8 @@ pub(super) async fn lint_passed(
     Err(PublishError::Faults(found.into_iter().map(Fault::from).collect()))
 }
 
-/// Breaches of the guard rails: first by the values of the rows, and if there are none, by example calls at `now`.
+/// Breaches of the guard rails. It compares the values of the rows. If they breach nothing, it decides example calls at
+/// `now`.
 ///
 /// # Errors
 /// When the database fails, or the threads that compare the rules are busy.
@@ -230,8 +232,8 @@ pub(super) async fn beyond(
     Ok(found)
 }
 
-/// Breaches of the guard rails by the values of the rows. It compares each changed adjustment with every service,
-/// which takes time.
+/// Breaches of the guard rails by the values of the rows. It runs on a pool thread, because it compares each changed
+/// adjustment with every service, which takes time.
 ///
 /// # Errors
 /// When the threads that compare the rows are busy.
@@ -251,9 +253,9 @@ async fn by_rows(
         .await
 }
 
-/// Prices that breach the guard rails in examples: the cases, the calls of the last days, and generated calls with the
-/// facts and values of the changed rows. Empty if there are no limits, or if the base does not compile and so decides
-/// nothing.
+/// Prices that breach the guard rails in examples. Examples are the cases, the calls of the last days, and generated
+/// calls with the facts and values of the changed rows. The result is empty if there are no limits, or if the base does
+/// not compile and so cannot decide calls.
 ///
 /// # Errors
 /// When the calls cannot be read, or the threads that decide the calls are busy.
@@ -305,7 +307,7 @@ async fn failed_cases(pools: &Pools, rulebook_id: Uuid, rulebook: &Arc<Rulebook>
     pools.study(rulebook_id, run).await
 }
 
-/// The rows after the edits, all of which must fit.
+/// Applies the edits to the rows. Fails if an edit conflicts or does not result in a valid row.
 pub(super) fn apply(base: &RowSet, revision: i64, edits: &[Edit]) -> Result<RowSet, PublishError> {
     let applied = applied(base, revision, edits);
     if !applied.conflicts.is_empty() {

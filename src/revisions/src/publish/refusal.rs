@@ -1,5 +1,5 @@
-//! Describes why something was not published: the changed rows in both versions, the faults with their positions, and
-//! the cases with their traces. A change set stores this, and a client gets it.
+//! Describes why something was not published: the changed rows in both versions, the validation errors with their
+//! positions, and the cases with their traces. The change set stores the description, and clients get it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub struct Refusal {
     /// Rows that differ from what the edits expect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Clash>,
-    /// Faults of the compilation.
+    /// Validation errors from the compilation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
     /// Failing cases.
@@ -46,7 +46,7 @@ pub struct Clash {
 /// A version of a row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Version {
-    /// The revision that wrote it.
+    /// The revision that wrote this version of the row.
     pub version: i64,
     pub row: Option<Value>,
 }
@@ -75,7 +75,7 @@ impl Publisher {
                 refusal.detail = match faults.as_slice() {
                     [one] => format!("the rulebook would not work with this change: {one}"),
                     many => format!(
-                        "the rulebook would not work with this change: it would have {} faults",
+                        "the rulebook would not work with this change: it would have {} validation errors",
                         many.len()
                     ),
                 };

@@ -1,8 +1,8 @@
-//! Scheduled change sets: each is published at its time, or refused. The change set stores the refusal, and a notice
-//! reports it.
+//! Scheduled change sets. A change set is published at its time, or refused. It stores why it was refused, and a notice
+//! reports the refusal.
 //!
 //! The transaction that moves the head also sets the change set from scheduled to published. So exactly one instance
-//! publishes it, even if no instance was running at its time.
+//! publishes a change set. If no instance is running at its time, the next instance that starts publishes it.
 
 use std::sync::Arc;
 
@@ -33,16 +33,16 @@ pub(super) fn subject(id: Uuid) -> String {
 pub enum Due {
     /// It was published as this revision.
     Published(i64),
-    /// A row changed meanwhile, it does not compile, or a case fails.
+    /// A row changed meanwhile, the result does not compile, or a case fails.
     Refused,
-    /// The guard rails are stricter than when it was scheduled, so it waits for a second person.
+    /// The change set exceeds the guard rails, which it did not when it was scheduled. It waits for a second person.
     Waits,
     /// Another request or instance processed it first.
     Gone,
 }
 
 impl Publisher {
-    /// Schedules a change set for `at`. It must be publishable now.
+    /// Schedules a change set for `at`. It must be possible to publish the change set now.
     ///
     /// # Errors
     /// When the change set is at another version than was read, or cannot be published now; [`PublishError::Waits`]
@@ -69,7 +69,7 @@ impl Publisher {
         if let Some(base) = base.compiled() {
             super::plan::lint_passed(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
         }
-        // Compared before the transaction, because others wait for the transaction.
+        // Compare the prices before the transaction begins, because other writers wait for the transaction.
         let guards = guard_rails::guards(&self.db, rulebook_id).await?;
         let states = (&base, &rulebook);
         let mut breaches = super::plan::beyond(&self.db, pools, rulebook_id, guards, states, at).await?;
@@ -141,7 +141,7 @@ impl Publisher {
             Err(PublishError::Waits(_)) => Ok(Due::Waits),
             Err(error) => {
                 let refusal = self.refusal(due.rulebook_id, &error).await?;
-                // An error that is not a refusal by the rules is retried.
+                // Only an error in the rules is final. Any other error is returned, so that the caller retries.
                 let refusal = refusal.ok_or(error)?;
                 self.refuse(&stored, &refusal, &author).await
             }

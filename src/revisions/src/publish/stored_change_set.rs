@@ -18,7 +18,7 @@ pub const MOST_BYTES: i64 = 8 * 1024 * 1024;
 pub enum SetError {
     #[error("there is no such change set")]
     Unknown,
-    /// It was changed since it was read.
+    /// The change set was changed since it was read.
     #[error("the change set is at version {current}")]
     Stale {
         /// The version that was read.
@@ -46,7 +46,7 @@ pub enum SetError {
     TooLarge {
         /// The number of changes.
         changes: usize,
-        /// Their total size in bytes.
+        /// The total size of the changes in bytes.
         bytes: i64,
     },
 }
@@ -55,7 +55,7 @@ pub enum SetError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredChangeSet {
     pub set: change_sets::Model,
-    /// Its changes, in order.
+    /// The changes, in order.
     pub changes: Vec<StoredChange>,
 }
 
@@ -65,9 +65,9 @@ pub struct StoredChange {
     /// The number within the change set. A number is never reused.
     pub number: i64,
     pub edit: Edit,
-    /// Its size in bytes, as JSON.
+    /// The size of the edit in bytes, as JSON.
     pub bytes: i64,
-    /// Who added it.
+    /// Who added the change.
     pub author: String,
     /// The API key of the author.
     pub author_key_id: Option<Uuid>,
@@ -75,13 +75,13 @@ pub struct StoredChange {
 }
 
 impl StoredChangeSet {
-    /// Builds it from its rows.
+    /// Builds a change set from its rows in the database.
     pub(super) fn of(set: change_sets::Model, changes: Vec<change_set_changes::Model>) -> Result<Self, DbErr> {
         let changes = changes.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Self { set, changes })
     }
 
-    /// Its edits, in order.
+    /// The edits of the change set, in order.
     #[must_use]
     pub fn edits(&self) -> Vec<Edit> {
         self.changes.iter().map(|change| change.edit.clone()).collect()

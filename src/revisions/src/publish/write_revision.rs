@@ -1,4 +1,4 @@
-//! The writes of a publish transaction: ended and new rows, the revision, its audit entries and the new head. The
+//! Does the writes of a publish transaction: ended and new rows, the revision, its audit entries and the new head. The
 //! caller must have locked the head.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
@@ -35,7 +35,7 @@ impl Entry<'_> {
 }
 
 impl Publisher {
-    /// Writes one revision; the caller has locked the head. Returns the audit entries, which must be written last.
+    /// Writes one revision. The caller has locked the head. Returns the audit entries, which must be written last.
     pub(super) async fn write(
         &self,
         tx: &DatabaseTransaction,
