@@ -42,7 +42,7 @@ async fn lint_tells_what_a_change_brought_in(database: Database) {
             "findings": [{
                 "severity": "warning", "resource": "priority-rules", "code": "pool_at_the_weekend", "column": "condition",
                 "problem": "unreachable",
-                "text": "it is never reached: `emergency`, which comes first, holds whenever this does",
+                "text": "it is never reached: `emergency` comes first and matches whenever this rule does",
                 "related": [{"resource": "priority-rules", "code": "emergency"}],
             }],
         })

@@ -1,9 +1,9 @@
 //! Decides stored calls again under another state of the rulebook, to show what would change in prices and priorities.
-//! It is pure and sends nothing: the caller reads the calls and chooses the batch size.
+//! The module is pure and sends nothing. Its caller reads the calls and chooses the batch size.
 //!
-//! Extracted facts are stored separately from derived ones, so service, area and calendar are derived again under both
-//! rulebooks. The base also decides again, so that only the change between the two rulebooks counts. Calls whose stored
-//! decision differs from the base's are counted separately: an older change caused that.
+//! Extracted facts are stored separately from derived facts, so service, area and calendar are derived again under both
+//! rulebooks. The base also decides again, so that only the change between the two rulebooks counts. If the base now
+//! decides differently than the stored decision, an older change caused this. Such calls are counted separately.
 
 mod outcome;
 mod sample;
@@ -145,7 +145,8 @@ impl Backtest {
     }
 
     /// The rows that explain the difference between two decisions: rows that took part in only one of them, and rows
-    /// whose content differs between base and candidate. If there are none, the rows whose steps differ.
+    /// whose content differs between base and candidate. If there are no such rows, it returns the rows whose steps
+    /// differ.
     fn rows_between(&self, before: &Decision, after: &Decision) -> Vec<RowPart> {
         let mut parts: Vec<RowPart> = Vec::new();
         let mut others: Vec<RowPart> = Vec::new();

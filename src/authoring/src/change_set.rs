@@ -1,8 +1,8 @@
-//! Applies edits that are not published yet to the current rows. Unchanged rows are shared with the current ones.
+//! Applies edits that are not published yet to the current rows. Unchanged rows are shared, not copied.
 //!
 //! An edit names the version of its row on which it is based: its base version. All edits of one row in one change set
-//! have the same base version, that of the row outside the change set. If the row has changed since, all its edits are
-//! left out and reported as a [`Conflict`]; edits of other rows still apply.
+//! have the same base version: the version of the published row. If the row has changed since, all its edits are left out
+//! and reported as a [`Conflict`]. Edits of other rows still apply.
 
 use std::sync::Arc;
 
@@ -99,7 +99,7 @@ pub struct ChangeSet {
     pub comment: String,
 }
 
-/// A row whose edits are based on another version than the current one.
+/// A row whose edits are based on another version than the current version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// The resource of the row.
@@ -215,7 +215,7 @@ impl<'a> Bench<'a> {
                 R::table_mut(&mut self.out.rows).insert(code.to_owned(), row);
             }
             Ok(_) => {
-                let text = "the code in the row is not the one it is written under".to_owned();
+                let text = "the `code` in the row differs from the code under which the row is written".to_owned();
                 self.out.malformed.push(malformed_row(R::RESOURCE, code, "code", text));
             }
             Err(error) => {
@@ -258,7 +258,7 @@ pub fn merge(target: &mut Value, patch: Value) {
     }
 }
 
-/// The wanted rows. Rows that are already as wanted keep their current version.
+/// Returns the wanted rows. A row that equals the current row keeps its current version.
 pub fn rolled_back(now: &RowSet, wanted: &RowSet, revision: i64) -> RowSet {
     let mut next = RowSet::default();
     for &resource in Resource::ALL {
@@ -335,7 +335,7 @@ mod tests {
         let out = applied(&base(), 9, &edits);
         assert_eq!(rate(&out), Some(("4".into(), 9)));
         assert_eq!(out.rows.taxes["eco"].row.rank, 8);
-        // Deleted, created again, and finally identical to the current row: the row keeps its version.
+        // The row is deleted and created again. It finally equals the current row, so it keeps its version.
         let edits = [delete(ground), put(tax("2"), ground), put(tax("1"), ground)];
         let out = applied(&base(), 9, &edits);
         assert_eq!(rate(&out), Some(("1".into(), 3)));

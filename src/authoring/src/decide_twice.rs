@@ -1,5 +1,5 @@
-//! Decides the same call with two states of a rulebook. If both hear the same in every text, the caller's words are
-//! analysed only once: most of the work of a decision.
+//! Decides the same call with two states of a rulebook. If both states recognize the same phrases in every text, the
+//! caller's words are analysed only once, because this is most of the work of a decision.
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use rules::decision::Decision;
 use rules::facts::ExtractedFacts;
 use rules::rulebook_queries::HeardCall;
 
-/// Number of retries if a script was left out: a timeout on a busy machine is not a property of the rules.
+/// Number of retries if a script was left out. The script may have timed out only because the machine was busy.
 const RETRIES: usize = 2;
 
 /// The decisions of the first and the second rulebook about a call, each on its own facts.

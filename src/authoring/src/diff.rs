@@ -284,7 +284,8 @@ fn field_text(change: &FieldDiff, out: &mut String) {
     }
 }
 
-/// The added and removed items of a list; the whole list if only the order or the number of repetitions differs.
+/// Writes the added and removed items of a list. If only the order or the number of repetitions differs, it writes the
+/// whole list.
 fn list_text(name: &str, before: &[Value], after: &[Value], out: &mut String) {
     let mut told = false;
     for (sign, these, others) in [('-', before, after), ('+', after, before)] {
@@ -305,7 +306,7 @@ fn lines_text(name: &str, lines: &[LineDiff], out: &mut String) {
     for line in lines {
         let (old, new) = last.unwrap_or_default();
         let (before, after) = (line.before.unwrap_or(old), line.after.unwrap_or(new));
-        // A gap before this line, or the first line.
+        // This is the first line, or there is a gap before it.
         if last.is_none() || before > old + 1 || after > new + 1 {
             let _ = writeln!(out, "@@ {name}, line {} @@", line.after.or(line.before).unwrap_or(1));
         }
@@ -326,7 +327,7 @@ fn lines_text(name: &str, lines: &[LineDiff], out: &mut String) {
     }
 }
 
-/// Strings without quotes, unless they could be read as a number, a list or a null.
+/// A value as text. A string gets quotes only if it could be read as a number, a list or a null.
 fn shown(value: &Value) -> String {
     let text = match value {
         Value::String(text) => {

@@ -1,4 +1,4 @@
-//! The edits that turn one set of rows into another. Each has the current version as its base version, so that no
+//! The edits that turn one set of rows into another. Each edit has the current version as its base version, so that no
 //! concurrent change is lost.
 
 use super::change_set::{Edit, ExpectedVersion};

@@ -1,8 +1,8 @@
 //! Guard rails (pure): price changes that are so large that a second person must approve them.
 //!
-//! Each row is judged alone, by its numbers and by the services and the period that it applies to. [`super::probes`]
+//! This module judges each row alone: its numbers, and the services and the period that it applies to. [`super::probes`]
 //! judges the effects of conditions, ranks, stacking groups and scripts with examples. An unchanged column is never a
-//! breach, so that limits can be set that some rows already exceed.
+//! breach, so it is possible to set limits that some rows already exceed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub struct Breach {
     pub after: Option<String>,
     /// The limit that is exceeded.
     pub limit: Limit,
-    /// The same as a sentence.
+    /// A sentence that describes the breach.
     pub text: String,
 }
 
@@ -131,7 +131,7 @@ fn services(guards: &GuardRails, old: Option<&Service>, new: Option<&Service>, f
         judge.price(after.map(Money::decimal), before.map(Money::decimal), || {
             "the price".to_owned()
         });
-        // A removed price counts as zero: it could come back later as any other price.
+        // A removed price counts as zero, because somebody could add any other price later.
         let zero = after.or(before.map(|_| Money::default()));
         judge.change(before.map(Money::decimal), zero.map(Money::decimal), String::new);
         found.extend(judge.found);
@@ -141,7 +141,8 @@ fn services(guards: &GuardRails, old: Option<&Service>, new: Option<&Service>, f
     }
 }
 
-/// Judges a price that becomes a price per unit, or stops being one: the number of units is unknown.
+/// Judges a price that becomes a price per unit, or stops being a price per unit. The change is always too large, because
+/// the number of units is unknown.
 fn quantities(guards: &GuardRails, old: &Service, new: &Service, found: &mut Vec<Breach>) {
     let has_price = |row: &Service| row.price_from.is_some() || row.price_to.is_some();
     let (before, after) = (old.quantity_fact.as_ref(), new.quantity_fact.as_ref());
@@ -175,7 +176,7 @@ fn adjustments(
     if let Some((before, after)) = amounts {
         judge.change(Some(before.decimal()), Some(after.decimal()), String::new);
     }
-    // The number of units is unknown.
+    // A change of `per` is always too large, because the number of units is unknown.
     if column == "per"
         && let Some(largest) = guards.largest_change_percent
     {
@@ -189,7 +190,7 @@ fn adjustments(
         _ => (false, false),
     };
     let (old, new) = (old.map(Reach::of), new.map(Reach::of));
-    // Everything else is judged by its effect on the prices of the services that it applies to.
+    // Any other change is judged by its effect on the prices of the services that the adjustment applies to.
     for service in rows.services.values().map(|stored| &stored.row) {
         let was = old.as_ref().and_then(|reach| reach.at(service));
         let is = new.as_ref().and_then(|reach| reach.at(service));
@@ -208,8 +209,8 @@ fn adjustments(
     found.extend(judge.found);
 }
 
-/// Judges the effect of an adjustment on a service's prices, before and after; `by_itself` if its amount was already
-/// compared.
+/// Judges the effect of an adjustment on a service's prices, before and after. `by_itself` means that the amounts were
+/// already compared with each other.
 fn effects(
     judge: &mut Judge<'_>,
     service: &Service,
@@ -326,7 +327,7 @@ fn effect(row: &Adjustment, price: Decimal) -> Option<Decimal> {
             let part = price.checked_mul(rate)?.checked_div(Decimal::ONE_HUNDRED)?;
             price.checked_add(part)
         }
-        // A row without its amount or rate does not compile: it changes nothing.
+        // A row without its amount or rate does not compile, so it changes nothing.
         _ => Some(price),
     }
 }
@@ -378,7 +379,7 @@ impl<'a> Judge<'a> {
         self.found.iter().any(|breach| breach.limit == limit)
     }
 
-    /// Reports a price beyond a limit that the previous price was not beyond.
+    /// Reports a price that exceeds a limit, unless the previous price already exceeded it.
     fn price(&mut self, after: Option<Decimal>, before: Option<Decimal>, what: impl Fn() -> String) {
         let Some(price) = after else { return };
         if let Some(lowest) = self.guards.lowest_price {
@@ -435,7 +436,7 @@ impl<'a> Judge<'a> {
         self.too_large(largest, &by);
     }
 
-    /// Reports a change beyond the largest allowed one.
+    /// Reports a change that is larger than allowed.
     fn too_large(&mut self, largest: Rate, by: &str) {
         let told = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
         let text = format!(
@@ -636,7 +637,7 @@ mod tests {
         assert_eq!(found(&guards, new("cap", "150.00")), vec![]);
         assert_eq!(found(&guards, new("cap", "149.00")).len(), 1);
         assert_eq!(found(&guards, new("set", "0.00")).len(), 1);
-        // Only for services that it applies to.
+        // An adjustment is judged only by the services that it applies to.
         let elsewhere = |rows: &mut RowSet| {
             let mut row = adjustment("new", "set", Some("0.00"), None);
             row["services"] = json!(["another"]);

@@ -1,5 +1,5 @@
-//! Finds rows that compile but cannot be intended: rules that never match, gaps, unused rows. It reports only what it
-//! can prove: a finding is a fact about the rows, never a guess.
+//! Finds rows that compile but cannot be intended: rules that never match, gaps, unused rows. It reports only what it can
+//! prove, and never guesses.
 
 mod adjustments;
 mod contacts;
@@ -33,9 +33,9 @@ use rules::rows::{Resource, Row};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Worth checking; publishing still works.
+    /// The row is worth checking. A change with this finding can be published.
     Warning,
-    /// The row certainly does not do what it says; a change that introduces one is refused.
+    /// The row certainly does not do what it says. A change that introduces an error is refused.
     Error,
 }
 
@@ -122,7 +122,7 @@ pub fn lint_with_usage(rulebook: &Rulebook, now: DateTime<Utc>, usage: &hits::Us
     found.in_order()
 }
 
-/// The findings of `after` that are not in `before`: those that a change introduced.
+/// The findings of `after` that are not in `before`, so a change introduced them.
 #[must_use]
 pub fn introduced(before: &[Finding], after: Vec<Finding>) -> Vec<Finding> {
     let place = |found: &Finding| (found.resource, found.code.clone(), found.column.clone(), found.problem);

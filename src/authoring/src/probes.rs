@@ -53,12 +53,13 @@ impl Probe {
 
 /// Maximum number of calls in the grid.
 const MAX_GRID: usize = 2_000;
-/// If there are more combinations than calls, steps of this prime sample every axis.
+/// If there are too many combinations, only every 7919th combination is used. The number is a prime, so that the
+/// selection contains different values of every axis.
 const STRIDE: usize = 7_919;
 /// Maximum length of a literal that counts as a value, in bytes, and maximum number of literals next to one fact.
 const MAX_LITERAL: usize = 100;
 const MAX_BESIDE: usize = 8;
-/// Maximum numbers: values of one fact, words, services, and rows combined with each changed one.
+/// Maximum numbers of values of one fact, of services, and of rows that are combined with each changed row.
 const MAX_VALUES: usize = 24;
 const MAX_SERVICES: usize = 40;
 const MAX_COMBINED: usize = 30;
@@ -221,7 +222,7 @@ fn taking_part<'a>(rows: &'a [ChangedRow], before: &Decision, after: &Decision) 
     rows.iter().find(took_part).unwrap_or(&rows[0])
 }
 
-/// The breach for a change that could not be judged: a second person must check it.
+/// The breach for a change that could not be judged, so that a second person must check it.
 fn not_judged(guards: &GuardRails, rows: &[ChangedRow]) -> Breach {
     let limit = match (guards.largest_change_percent, guards.lowest_price) {
         (Some(_), _) => Limit::LargestChange,
@@ -237,7 +238,7 @@ fn not_judged(guards: &GuardRails, rows: &[ChangedRow]) -> Breach {
         after: None,
         limit,
         text: format!(
-            "`{}/{}`: Ringbook could not judge its effect on prices within {} seconds.",
+            "`{}/{}`: Ringbook could not judge the effect of the change on prices within {} seconds.",
             row.resource.path(),
             row.code,
             MAX_TIME.as_secs()
@@ -297,7 +298,7 @@ fn cases<'a>(base: &'a Rulebook, candidate: &'a Rulebook, rows: &'a RowSet) -> i
     })
 }
 
-/// A token of a condition or script that matters here.
+/// A token of a condition or script that may be a name or a value.
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
     Word(String),
@@ -352,7 +353,7 @@ impl NamedValues {
         texts_in(&self.tokens)
     }
 
-    /// The literals next to a fact: those after it up to the next word, and the one before it.
+    /// The literals next to a fact: the literals after it up to the next word, and the literal before it.
     fn beside(&self, name: &str) -> Self {
         let mut tokens = Vec::new();
         for (place, _) in self.tokens.iter().enumerate().filter(|(_, token)| is_name(token, name)) {
@@ -524,7 +525,7 @@ fn probe(
     }
 }
 
-/// The facts that a rulebook extracts if nothing else is known: with its defaults.
+/// These facts and words, and the rulebook's default values for all other facts.
 fn with_defaults(rulebook: &Rulebook, facts: &Facts, said: &str) -> ExtractedFacts {
     let mut extracted = rulebook
         .extract_named(&BTreeMap::new(), said.to_owned())
@@ -580,7 +581,7 @@ fn texts(before: &RowSet, after: &RowSet) -> Vec<String> {
     texts
 }
 
-/// The facts that a rulebook reads, and those that need no mapping.
+/// The facts that a rulebook reads, and the facts that need no mapping.
 fn facts_of(rows: &RowSet) -> impl Iterator<Item = (&str, FactKind)> {
     let mapped = rows
         .fact_mappings
@@ -589,7 +590,7 @@ fn facts_of(rows: &RowSet) -> impl Iterator<Item = (&str, FactKind)> {
     mapped.chain(rules::vocabulary::GIVEN.iter().map(|(name, kind)| (*name, *kind)))
 }
 
-/// The values to try: for each named fact, for the spoken words and for the instant. `literals` has the values of a
+/// The values to try: for each named fact, for the spoken words and for the instant. `literals` returns the literals for a
 /// fact.
 fn axes<'n>(
     (base, rulebook): (&Rulebook, &Rulebook),

@@ -3,7 +3,7 @@
 //! Each row is a line; its fields are columns, in the order of the row's struct, between its code and its version. A
 //! map has a column per key (`names.fr`). A list of strings is one cell with ` | ` as separator. Deeper structures are
 //! a cell of JSON. [`write`] writes UTF-8 with a byte order mark, commas and CRLF, which Excel and other programs read.
-//! [`read`] accepts what spreadsheets save, semicolons included, and returns the edits, or every fault with its row and
+//! [`read`] accepts what spreadsheets save, semicolons included, and returns the edits, or every error with its row and
 //! column.
 //!
 //! A string that a spreadsheet could read as a formula gets a leading apostrophe (`'+15145550101`), and so does a
@@ -25,10 +25,10 @@ use serde_json::Value;
 
 use rules::rows::Row;
 
-/// Excel reads a file as UTF-8 only if it begins with this.
+/// Excel reads a file as UTF-8 only if the file begins with this mark.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// A value as a cell for display only: no string begins a formula.
+/// A value as a cell for display only. No string in it begins a formula.
 #[must_use]
 pub fn plain_cell(value: &Value) -> String {
     cell::of(value, CellShape::Text, true)
@@ -50,7 +50,7 @@ pub fn csv_text(lines: impl IntoIterator<Item = Vec<String>>) -> Result<String, 
     Ok(format!("{BYTE_ORDER_MARK}{text}"))
 }
 
-/// The type of a field, as far as cells are concerned.
+/// How a field is written to cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CellShape {
     Text,
@@ -71,7 +71,7 @@ enum CellShape {
 struct Field {
     name: &'static str,
     shape: CellShape,
-    /// Whether an empty cell means an empty value; otherwise it means no value.
+    /// Whether an empty cell means an empty value. If not, it means no value.
     required: bool,
 }
 
@@ -112,7 +112,7 @@ fn shape(registry: &Registry, schema: &MetaSchemaRef) -> CellShape {
     }
 }
 
-/// The schema itself; a reference is looked up in the registry.
+/// The schema itself. If it is a reference, it is looked up in the registry.
 fn resolved<'a>(registry: &'a Registry, schema: &'a MetaSchemaRef) -> Option<&'a MetaSchema> {
     match schema {
         MetaSchemaRef::Inline(schema) => match schema.all_of.first() {

@@ -1,7 +1,7 @@
-//! Groups calls without a service by the words that several of them share. Pure: transcripts in, groups out.
+//! Groups calls without a service by the words that several of them share. The module is pure: transcripts in, groups out.
 //!
-//! The words of a group are one to three consecutive words of one sentence that at least two of the calls share and
-//! that calls with a service seldom contain. They must never be a name or a number: words with digits form no group.
+//! The phrase of a group is one to three consecutive words of one sentence. At least two of the calls share it, and calls
+//! with a service seldom contain it. It must never be a number, so words with digits form no group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ const LITTLE: &str = " a about ai aller alors am an and any are as at au aussi a
 /// A group of calls that share words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The words as in the first of the calls, in lower case.
+    /// The shared words as the first of the calls contains them, in lower case.
     pub phrase: String,
     /// The calls, by index.
     pub calls: Vec<usize>,
@@ -53,7 +53,7 @@ pub fn groups(unmatched: &[String], matched: &[String]) -> Vec<Group> {
             *known.entry(key).or_default() += 1;
         }
     }
-    // Words are left out if their share among matched calls is more than half their share among unmatched ones.
+    // Words are left out if their share among matched calls is more than half their share among unmatched calls.
     let is_telling = |key: &str, calls: usize| {
         known.get(key).copied().unwrap_or_default() * 2 * unmatched.len() <= calls * matched.len()
     };
@@ -115,7 +115,7 @@ fn is_sound(run: &[(&str, String)]) -> bool {
     is_long && !has_digits && says(first) && says(last)
 }
 
-/// The run as in its sentence, in lower case.
+/// The words of the run as the sentence contains them, in lower case.
 fn shown(sentence: &str, run: &[(&str, String)]) -> String {
     let place = |word: &str| word.as_ptr() as usize - sentence.as_ptr() as usize;
     let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else {

@@ -1,5 +1,5 @@
-//! Counts backtest results. The counts of several threads can be merged; merged in the order in which the calls were
-//! read, they always give the same result.
+//! Counts backtest results. Several threads can count in parallel. If their counts are merged in the order in which the
+//! calls were read, the result is always the same.
 
 use std::collections::BTreeMap;
 
@@ -137,7 +137,7 @@ impl BacktestTally {
         let taxed = taxed.is_some_and(|(was, is)| differs_in_taxes_only(was, is));
         let otherwise = before.service != after.service || before.area != after.area || was != is || taxed;
         let dear = whole(before.price.as_ref()).max(whole(after.price.as_ref())).max(1);
-        // Rounded up: a small change of a large price counts as at least one.
+        // Round up, so that a small change of a large price counts as at least one.
         let of_price = money.saturating_mul(1000).div_ceil(dear);
         let weight = (of_price + steps * STEP + u64::from(otherwise) * OTHERWISE, money);
         if weight > (0, 0) {
@@ -161,7 +161,8 @@ impl BacktestTally {
         }
     }
 
-    /// Stores a call if it is among those that change most. Of calls with equal weight, the first one read wins.
+    /// Stores a call if it is among the calls that change most. Of calls with equal weight, the call that was read first
+    /// is stored.
     fn keep(&mut self, kept: NotableCall) {
         let place = self.most_changed.partition_point(|known| known.weight >= kept.weight);
         if place < MOST_CHANGED {
@@ -293,7 +294,7 @@ impl Listed {
     }
 }
 
-/// Whether the base's decision is the same as the stored one.
+/// Whether the base's decision is the same as the stored decision.
 fn is_as_stored(call: &StoredCall, decision: &Decision) -> bool {
     let price = decision.price.as_ref();
     let stored = &call.stored;

@@ -1,4 +1,4 @@
-//! Adjustments that never apply, or never again.
+//! Finds adjustments that never apply, or that never apply again.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use rules::condition::Test;
 use rules::rows::{Adjustment, Resource, Row as _};
 use rules::vocabulary::Env;
 
-/// Whether the condition of an adjustment can hold for any call.
+/// Whether the condition of an adjustment can be true for any call. Reports a condition that cannot.
 pub(super) fn can_hold(world: &World<'_>, row: &Adjustment, test: &Test, found: &mut Findings) -> bool {
     let never_holds = matches!(search(world, &[(test, true)]), Solution::Impossible);
     if never_holds {
@@ -42,7 +42,7 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
             } else {
                 "services"
             };
-            let text = "it never applies: no service that it is for has a price";
+            let text = "it never applies: no service that it applies to has a price";
             let related = row.services.iter().map(|code| (Resource::Services, code.clone()));
             found.add(Severity::Warning, row, column, "never_applies", text, related.collect());
         }
@@ -50,17 +50,18 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
     stacking_groups(world, found);
 }
 
-/// Reports an amount per unit if no service that it applies to is priced by units.
+/// Reports an amount per unit if no service that the adjustment applies to has a price per unit.
 fn units(world: &World<'_>, row: &Adjustment, found: &mut Findings) {
     let services = world.rulebook().rows().services.values().map(|stored| &stored.row);
     let mut own = services.filter(|service| row.services.is_empty() || row.services.contains(&service.code));
     if !own.any(|service| service.quantity_fact.is_some()) {
-        let text = "it is for each unit, but no service that it is for is priced by a `quantity_fact`";
+        let text = "its amount is per unit, but no service that it applies to has a `quantity_fact`";
         found.warn(row, "per", "never_applies", text);
     }
 }
 
-/// In a stacking group only the first adjustment that holds applies: reports those that can never be the first.
+/// In a stacking group, only the first adjustment whose condition is true applies. Reports adjustments that can never be
+/// the first.
 fn stacking_groups(world: &World<'_>, found: &mut Findings) {
     let mut groups: BTreeMap<&str, Vec<(&Adjustment, &Test)>> = BTreeMap::new();
     for (row, test) in world.rulebook().adjustments.with_tests() {
@@ -73,7 +74,7 @@ fn stacking_groups(world: &World<'_>, found: &mut Findings) {
         for (place, (row, _)) in members.iter().enumerate() {
             let first = |call: &Env<'_>| {
                 let mut before = members.iter().take(place).enumerate();
-                // An adjustment with a limited period leaves the rest of the time to others.
+                // An adjustment with a limited period does not count, because others apply outside its period.
                 let taken = before
                     .find(|(_, (row, test))| row.valid_from.is_none() && row.valid_until.is_none() && test.holds(call));
                 taken.map(|(other, _)| other)
@@ -84,7 +85,8 @@ fn stacking_groups(world: &World<'_>, found: &mut Findings) {
                     .filter_map(|other| Some(members.get(*other)?.0.code()))
                     .collect();
                 let names = listed(by.iter().copied());
-                let text = format!("it never applies: in the group `{group}` {names} comes first whenever this holds");
+                let text =
+                    format!("it never applies: {names} comes first in the group `{group}` whenever this matches");
                 let related = by
                     .iter()
                     .map(|code| (Resource::Adjustments, (*code).to_owned()))

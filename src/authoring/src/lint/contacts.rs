@@ -1,4 +1,5 @@
-//! Unused rows, rules that notify nobody, templates with placeholders that are never filled, missing languages.
+//! Finds unused rows, rules that notify nobody, templates with placeholders that are never filled, shared phone numbers,
+//! and missing languages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use rules::rows::{
     Adjustment, Area, AssistantRule, Hook, Labels, PriorityRule, Resource, Row, Service, Tax, Template, ToolKind,
 };
 
-/// The facts that each placeholder reads; placeholders that read none are not listed.
+/// The facts that each placeholder reads. Placeholders that read no facts are not listed.
 const READS: &[(&str, &[&str])] = &[
     ("customer", &["customer_name"]),
     ("problem", &["problem"]),
@@ -25,7 +26,8 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     translations(rulebook, found);
 }
 
-/// If two contacts share a number, only the first gets SMS messages, and a reply is attributed to the first.
+/// Reports contacts that share a number. Only the first of them gets SMS messages, and a reply counts as a reply of the
+/// first.
 fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
     let mut known: BTreeMap<&str, &str> = BTreeMap::new();
     for row in rulebook.rows().contacts.values().map(|stored| &stored.row) {
@@ -41,7 +43,8 @@ fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Rows that no other row names. Tools are left out: the assistant at Vapi names them, which Ringbook cannot check.
+/// Reports rows that no other row names. Tools are not reported, because the assistant at Vapi names them, which Ringbook
+/// cannot check.
 fn unused(rulebook: &Rulebook, found: &mut Findings) {
     let rows = rulebook.rows();
     let mut used: BTreeSet<(Resource, &str)> = BTreeSet::new();
@@ -110,7 +113,7 @@ fn unused(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Reports a rule that names contacts and sends no SMS message, or that sends one to nobody.
+/// Reports a rule that names contacts but sends no SMS message, or that sends SMS messages but has no recipient.
 fn notifies_nobody(rulebook: &Rulebook, found: &mut Findings) {
     let rows = rulebook.rows();
     let somebody = !rulebook.on_call().is_empty();
@@ -137,7 +140,7 @@ fn notifies_nobody(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Reports a placeholder for a fact that no message provides: it is never filled.
+/// Reports a placeholder that is never filled, because no message provides its fact.
 fn placeholders(rulebook: &Rulebook, found: &mut Findings) {
     let mappings = &rulebook.rows().fact_mappings;
     for row in rulebook.rows().templates.values().map(|stored| &stored.row) {
@@ -160,7 +163,8 @@ fn placeholders(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Reports labels that are missing in some of the rulebook's languages: in those, the first language is used.
+/// Reports labels that are missing in some of the rulebook's languages. For these languages, the label in the first
+/// language is used.
 fn translations(rulebook: &Rulebook, found: &mut Findings) {
     let settings = rulebook.settings();
     labels(

@@ -1,5 +1,5 @@
-//! The errors that a change introduces, for which it is refused. Parts that the change does not affect are not checked
-//! again.
+//! Finds the lint errors that a change introduces. Such a change is refused. Parts of the rulebook that the change does
+//! not affect are not checked again.
 
 use super::world::World;
 use super::{Finding, Findings, Severity, adjustments, introduced, pointers, ranked, scripts};
@@ -11,13 +11,13 @@ use rules::rows::{Adjustment, AssistantRule, PriorityRule, Script, changed, same
 pub fn brought_in(before: Option<&Rulebook>, after: &Rulebook) -> Vec<Finding> {
     let found = errors(after, before);
     match before {
-        // Without an error nothing has to be compared.
+        // Without errors, no comparison with the errors of `before` is needed.
         Some(before) if !found.is_empty() => introduced(&errors(before, None), found),
         _ => found,
     }
 }
 
-/// The errors of a rulebook. With `other`, at least those that `other` does not have.
+/// The errors of a rulebook. With `other`, it may leave out errors that `other` has too.
 fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
     let world = World::new(rulebook, true);
     let same_world = other.filter(|other| World::new(other, true).is_like(&world));

@@ -11,7 +11,7 @@ use rules::rows::{Adjustment, Area, Hook, PriorityRule, Resource, Row, RowSet, S
 pub struct Usage {
     /// The number of days.
     pub days: u32,
-    /// Rows with this version or an older one did not change during these days.
+    /// Rows with this version or an older version did not change during these days.
     pub settled: i64,
     /// The rows that took part in at least one decision.
     pub fired: BTreeSet<(Resource, String)>,

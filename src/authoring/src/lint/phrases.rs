@@ -1,4 +1,4 @@
-//! Phrases of concepts and cues that have no effect: those that cancel themselves, and those that two rows share.
+//! Finds phrases of concepts and cues that cancel themselves or that two rows share.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     cues(rulebook, found);
 }
 
-/// A caller who says exactly a phrase must be heard, and a phrase belongs to one concept only.
+/// Reports a phrase that is not recognized if a caller says exactly this phrase, and a phrase that belongs to two
+/// concepts.
 fn concepts(rulebook: &Rulebook, found: &mut Findings) {
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     for stored in rulebook.rows().concepts.values() {
@@ -41,7 +42,8 @@ fn concepts(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// A phrase may have several effects ("still" is both `now` and `present`), but each only once.
+/// Reports a phrase that two cues with the same effect contain. A phrase may have several effects: for example "still"
+/// has the effects `now` and `present`.
 fn cues(rulebook: &Rulebook, found: &mut Findings) {
     let mut owners: BTreeMap<(&str, String), &str> = BTreeMap::new();
     for stored in rulebook.rows().cues.values() {
@@ -49,7 +51,8 @@ fn cues(rulebook: &Rulebook, found: &mut Findings) {
         for (place, phrase) in row.phrases.iter().enumerate() {
             let owner = *owners.entry((row.effect.name(), fold(phrase))).or_insert(&row.code);
             if owner != row.code {
-                let text = format!("\"{phrase}\" is also in the cue `{owner}`, to the same effect: delete one of them");
+                let text =
+                    format!("\"{phrase}\" is also in the cue `{owner}` with the same effect: delete one of them");
                 let related = vec![(Resource::Cues, owner.to_owned())];
                 let column = format!("phrases/{place}");
                 found.add(super::Severity::Warning, row, &column, "shared_phrase", text, related);

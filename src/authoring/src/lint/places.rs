@@ -1,5 +1,4 @@
-//! The words by which callers name a service or a place: names, keywords, postal codes and cities that an earlier row
-//! matches first.
+//! Finds keywords, postal codes and cities that never match, because an earlier service or area matches them first.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,7 +15,7 @@ pub(super) fn lint(world: &World<'_>, found: &mut Findings) {
     areas(world.rulebook(), found);
 }
 
-/// A word that names two services matches the first one only.
+/// Reports keywords of a service that an earlier service matches first, and services that no call matches.
 fn services(world: &World<'_>, found: &mut Findings) {
     let rulebook = world.rulebook();
     let mut taken: HashMap<WordId, &Service> = HashMap::new();
@@ -52,7 +51,7 @@ fn services(world: &World<'_>, found: &mut Findings) {
     }
 }
 
-/// The first area wins, by a postal prefix or by a city.
+/// Reports postal prefixes and cities of an area that an earlier area matches first, and areas that no call matches.
 fn areas(rulebook: &Rulebook, found: &mut Findings) {
     let mut prefixes: BTreeMap<String, &Area> = BTreeMap::new();
     let mut cities: HashMap<String, &Area> = HashMap::new();

@@ -1,5 +1,5 @@
-//! Pointers of fact mappings that can never match, because no message has such a field. A pointer to a field that Vapi
-//! does not document is only a warning.
+//! Finds pointers of fact mappings that can never match, because no message has such a field. A pointer to a field that
+//! Vapi does not document is only a warning.
 
 use super::{Findings, Severity};
 use rules::compile::Rulebook;
@@ -94,7 +94,7 @@ fn mapping(row: &FactMapping, found: &mut Findings) {
         let hint = did_you_mean(first, FIELDS.iter().copied());
         if hint.is_empty() {
             let text = format!(
-                "`{pointer}` finds nothing in the messages that Vapi has published: none has a field `{first}`"
+                "`{pointer}` finds nothing in the messages that Vapi documents: no message has a field `{first}`"
             );
             found.warn(row, "pointers", "unknown_field", text);
         } else {
@@ -139,7 +139,7 @@ fn stars(tokens: &[&str]) -> Option<String> {
     tokens.contains(&"*").then(|| text.to_owned())
 }
 
-/// Whether this has the form of an id from Vapi.
+/// Whether the token has the form of an id from Vapi.
 fn is_id(token: &str) -> bool {
     token.len() == 36
         && token.bytes().enumerate().all(|(place, byte)| match place {

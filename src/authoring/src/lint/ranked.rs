@@ -1,7 +1,8 @@
 //! Finds rules that can never be the first match, in lists where the first match wins.
 //!
-//! It searches for a call in which the rule is the first match. Each rule that matches first instead is excluded in
-//! turn, until there is no such call left or the rule is the first match.
+//! For each rule, it searches for a call in which the rule is the first match. If an earlier rule matches the call, the
+//! next search excludes calls that this earlier rule matches. The search ends when the rule is the first match, or when no
+//! call is left.
 
 use super::Findings;
 use super::Severity;
@@ -69,9 +70,9 @@ fn first_that_holds<R: Row>(
                             ("duplicate", Severity::Warning, text)
                         } else {
                             let text = format!(
-                                "{names} has the same condition, another result and comes first, so that this never applies"
+                                "it never applies: {names} comes first and has the same condition, but another result"
                             );
-                            // Two rules that always hold: one was put first on purpose, perhaps for a day.
+                            // If both rules always match, somebody put one first on purpose, perhaps for a day.
                             let severity = match **test {
                                 Test::Always(_) => Severity::Warning,
                                 _ => Severity::Error,
@@ -82,12 +83,14 @@ fn first_that_holds<R: Row>(
                     ([_], _) => (
                         "unreachable",
                         Severity::Warning,
-                        format!("it is never reached: {names}, which comes first, holds whenever this does"),
+                        format!("it is never reached: {names} comes first and matches whenever this rule does"),
                     ),
                     _ => (
                         "unreachable",
                         Severity::Warning,
-                        format!("it is never reached: between them {names}, which come first, hold whenever this does"),
+                        format!(
+                            "it is never reached: {names} come first, and one of them matches whenever this rule does"
+                        ),
                     ),
                 };
                 found.add(severity, *row, "condition", problem, text, related);
@@ -96,18 +99,18 @@ fn first_that_holds<R: Row>(
     }
 }
 
-/// Reports a condition that no call fulfils: an error, unless only a calendar or an address mapping is missing.
+/// Reports a condition that no call fulfils. This is an error, unless only a calendar or an address mapping is missing.
 pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut Findings) {
     let rulebook = world.rulebook();
     if matches!(search(world.at_all(), &[(test, true)]), Solution::Impossible) {
-        let text = "this can never hold: its parts contradict each other";
+        let text = "this is never true: its parts contradict each other";
         found.add(Severity::Error, row, "condition", "never_true", text, Vec::new());
     } else {
         let text = match rulebook.calendar() {
             None => {
-                "this can never hold: the settings name no calendar, so there is no `evening`, `weekend` and the like"
+                "this is never true: the settings name no calendar, so `evening`, `weekend` and the like are never known"
             }
-            Some(_) => "this can never hold: no fact mapping reads `postal_code` or `city`, so there is no `area`",
+            Some(_) => "this is never true: no fact mapping reads `postal_code` or `city`, so `area` is never known",
         };
         let settings = (Resource::Settings, rulebook.settings().code.clone());
         found.add(Severity::Warning, row, "condition", "never_true", text, vec![settings]);
@@ -116,11 +119,11 @@ pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut
 
 /// Whether a rule can be reached.
 pub(super) enum Reach {
-    /// The rule may be the first match, or nothing else could be proven.
+    /// The rule may be the first match. This is also the result if nothing was proven.
     Reachable,
-    /// The condition can never hold.
+    /// The condition is never true.
     Never,
-    /// One of these earlier rules holds whenever this one does.
+    /// One of these earlier rules matches whenever this rule does.
     Taken(Vec<usize>),
 }
 
@@ -163,7 +166,7 @@ pub(super) fn reach(
     }
 }
 
-/// Whether two conditions hold for the same calls, given that the first holds whenever the second does.
+/// Whether two conditions are true for the same calls. The caller knows that the first is true whenever the second is.
 fn is_same(world: &World<'_>, first: &Test, second: &Test) -> bool {
     matches!(search(world, &[(first, true), (second, false)]), Solution::Impossible)
 }

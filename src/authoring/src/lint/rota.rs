@@ -1,5 +1,5 @@
-//! Hours in which nobody is on call, so that everybody on the list is notified, which is rarely intended; and expired
-//! overrides.
+//! Finds hours in which nobody is on call, and expired overrides. In such hours everybody on the list is notified, which
+//! is rarely intended.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,10 @@ use rules::compile::Rulebook;
 use rules::rows::Contact;
 use rules::{derive, wall_clock};
 
-/// Step of the search: opening hours may begin at any minute, but usually begin on a quarter of an hour.
+/// Number of quarter hours in a week. The search checks one instant in each, because shifts usually begin on a quarter
+/// hour.
 const QUARTERS_OF_A_WEEK: i32 = 7 * 24 * 4;
-/// An override may stay this long after it has ended.
+/// How long an override may stay in the rulebook after it has ended.
 const OVERRIDE_GRACE: TimeDelta = TimeDelta::days(31);
 
 pub(super) fn lint(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
@@ -47,7 +48,8 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
         rotations.entry(of).or_default().push(week);
     }
     if on_call.iter().any(|contact| contact.rotation_week.is_none()) {
-        // Every week has a contact, for some hours; the check of the coming week finds the gaps.
+        // A contact without a rotation week is on call in every week, for some hours. The check of the coming week finds
+        // the gaps.
         return;
     }
     if rotations.len() != 1 {
@@ -60,7 +62,7 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
             .collect();
         if !missing.is_empty() {
             let text = format!(
-                "nobody has week {} of the rotation of {of} weeks: everybody on the list is notified in it",
+                "nobody has week {} of the rotation of {of} weeks: everybody on the list is notified in that week",
                 missing.join(", ")
             );
             found.warn(rulebook.settings(), "rotation_from", "rotation_gap", text);
@@ -68,7 +70,7 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
     }
 }
 
-/// Reports the first time in the coming week at which nobody is on call, and how long that lasts.
+/// Reports the first time in the coming week at which nobody is on call, and the total number of such hours.
 fn hours(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     let this_hour = now - TimeDelta::minutes(i64::from(now.minute())) - TimeDelta::seconds(i64::from(now.second()));
     let at = |quarter: i32| this_hour + TimeDelta::minutes(15) * quarter;

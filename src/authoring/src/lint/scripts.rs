@@ -1,17 +1,17 @@
-//! Scripts with numbers that do not work as written.
+//! Finds scripts with a number in a `switch` that never matches.
 
 use super::{Finding, Findings, Severity};
 use rules::rows::{Resource, Script};
 use rules::script::number_in_switch;
 
-/// Reports a number in a case of a `switch`, which a decimal never matches.
+/// Reports a number in a case of a `switch`, because a decimal fact never matches it.
 pub(super) fn lint(row: &Script, found: &mut Findings) {
     let Some(at) = number_in_switch(&row.source) else {
         return;
     };
     let line = at.line();
     let text = format!(
-        "line {}: a number in a switch is compared by its type, so that 12 is never a fact's 12.0: use `if` and `==`, or \
+        "line {}: a switch compares numbers by their type, so 12 never matches a fact's 12.0: use `if` and `==`, or \
          switch on whole(…)",
         line.unwrap_or_default()
     );

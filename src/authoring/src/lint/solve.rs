@@ -1,5 +1,5 @@
-//! Decides whether conditions can hold together: it finds a call in a [`World`] that fulfils them, proves that there is
-//! none, or gives up.
+//! Decides whether conditions can be true together: it finds a call in a [`World`] that fulfils them, proves that there is
+//! no such call, or gives up.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,12 +11,12 @@ use rules::facts::Fact;
 use rules::hearing::WordId;
 use rules::vocabulary::{Env, Slot};
 
-/// Maximum number of terms that one search examines before it is given up.
+/// Maximum number of terms that one search examines before it gives up.
 const PATIENCE: u32 = 4_000;
-/// Maximum number of alternatives that are pending: each is one level of recursion.
+/// Maximum number of pending alternatives. Each of them is one level of recursion.
 const DEEPEST: u32 = 200;
 
-/// A test and whether it must hold.
+/// A test, and whether it must be true or false.
 pub(super) type RequiredTest<'t> = (&'t Test, bool);
 
 /// The result of a search.
@@ -108,7 +108,7 @@ impl<'t> Search<'_, '_, 't> {
         }
     }
 
-    /// Adds one test to the state; false if they contradict each other.
+    /// Adds one test to the state. Returns false if the test contradicts the state.
     fn take(&self, state: &mut SolverState<'t>, test: &'t Test, holds: bool) -> bool {
         match test {
             Test::Always(value) => return *value == holds,
@@ -134,7 +134,7 @@ impl<'t> Search<'_, '_, 't> {
             Test::CompareFacts(left, op, right) => return self.pair(state, *left, *op, *right, holds),
             Test::Says(words) if holds => state.heard.push(words),
             Test::Says(words) => state.silent.extend(words),
-            // Any heard words are compatible with these.
+            // These tests are compatible with any heard words.
             Test::Mentions(words) if holds => state.mentioned.extend(words.first()),
             Test::Denies(words) if holds => state.denied.extend(words.first()),
             Test::Mentions(_) | Test::Denies(_) => {}
@@ -183,8 +183,8 @@ impl<'t> Search<'_, '_, 't> {
         !both_there || (there(state, left) && there(state, right))
     }
 
-    /// Chooses one word from each list that must be heard, and adds all words that it implies; `None` if one of these
-    /// must not be heard.
+    /// Chooses one word from each list that must be heard, and adds all words that it implies. `None` if a list has no
+    /// word whose implied words may all be heard.
     fn words(&self, state: &SolverState<'t>) -> Option<Vec<WordId>> {
         let mut heard = BTreeSet::new();
         for words in &state.heard {
@@ -208,7 +208,8 @@ impl<'t> Search<'_, '_, 't> {
         call.filter(fits).map_or(Solution::GivenUp, Solution::Call)
     }
 
-    /// Gives the second of two facts, or else the first, a value next to the other's, so that they compare as required.
+    /// Changes the second of two facts, or else the first, to a value next to the other fact's value, so that the two facts
+    /// compare as required.
     fn arrange(&self, state: &SolverState<'t>, call: &mut Env<'static>, (left, right): (Slot, Slot), allowed: u8) {
         let fits = |a: &Fact, b: &Fact| {
             let bit = match a.cmp(b) {

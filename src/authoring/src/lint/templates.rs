@@ -1,6 +1,6 @@
-//! SMS messages that cost more than necessary: one letter outside the SMS alphabet switches the whole message to UCS-2,
-//! with less than half as many characters per part. Also messages about a P1 or P2 without the information to act on
-//! them.
+//! Finds SMS templates that cost more than necessary. One letter outside the SMS alphabet switches the whole message to
+//! UCS-2, which has less than half as many characters per part. It also finds templates about a P1 or P2 that lack the
+//! information to act on the message.
 
 use super::Findings;
 use rules::compile::Rulebook;
@@ -44,8 +44,8 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
                 continue;
             }
             let text = format!(
-                "{} not in the SMS alphabet, and one such letter makes the whole text cost more: usually {now} parts instead of \
-                 {then}; {}",
+                "{} not in the SMS alphabet, and one such letter makes the whole message cost more: usually {now} parts \
+                 instead of {then}; {}",
                 match letters.as_slice() {
                     [one] => format!("`{one}` is"),
                     many => format!("{} are", listed(many.iter().map(|letter| format!("`{letter}`")))),
@@ -60,7 +60,7 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Reports a template for an emergency without the information to act on it.
+/// Reports a template for a P1 or P2 that lacks the information to act on the message.
 fn actionable(rulebook: &Rulebook, found: &mut Findings) {
     let urgent = |code: &str| {
         let rules = rulebook.rows().priority_rules.values().map(|stored| &stored.row);

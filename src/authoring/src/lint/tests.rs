@@ -204,7 +204,7 @@ fn the_same_rule_twice_is_a_warning_and_another_result_an_error() {
     );
     assert_eq!(
         found[1].to_string(),
-        "error: priority-rules/third condition: `first` has the same condition, another result and comes first, so that this never applies"
+        "error: priority-rules/third condition: it never applies: `first` comes first and has the same condition, but another result"
     );
     assert_eq!(introduced(&found, found.clone()), []);
     assert_eq!(introduced(&found[..1], found.clone()), found[1..]);
@@ -596,8 +596,8 @@ fn placed(test: Test, slots: &[usize], words: &[u32]) -> Test {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// If the search says impossible, no call in a small world holds, with every value between and next to the literals
-    /// tried. If it says possible, it returns a call that holds.
+    /// If the search returns `Impossible`, no call in a small world fulfils the tests. The test tries every value between
+    /// and next to the literals. If the search returns a call, this call fulfils the tests.
     #[test]
     fn the_search_agrees_with_trying_everything(test in some_test(), other in some_test()) {
         use std::sync::LazyLock;
@@ -662,7 +662,7 @@ fn a_letter_that_makes_a_text_cost_more_is_named_with_what_to_write() {
     for part in ["`’`", "`ê`", "`'`", "`e`", "parts instead of"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // It costs nothing extra within one part.
+    // The letter costs nothing extra if the message fits in one part.
     assert_eq!(said("{priority} fenêtre {ref}"), []);
     let found = said(&format!("{base} 😀 {{ref}}"));
     assert!(found[0].1.contains("leave `😀` out"), "{found:?}");

@@ -1,5 +1,5 @@
-//! The possible values of a fact: a set of points and intervals, and whether the fact may be missing. Every set is at
-//! least as large as the exact one, so that an empty set is proof.
+//! The possible values of a fact: a set of points and intervals, and whether the fact may be missing. A set contains at
+//! least all values that are really possible, so an empty set proves that no value is possible.
 
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -63,7 +63,7 @@ impl Values {
         }
     }
 
-    /// The values for which a comparison holds; a missing fact never fulfils one.
+    /// The values for which a comparison is true. No comparison is true for a missing fact.
     pub fn compared(op: Op, literal: &Fact) -> Self {
         let span = |from, until| Span { from, until };
         let (less, more) = (Bound::Excluded(literal.clone()), Bound::Excluded(literal.clone()));
@@ -124,7 +124,7 @@ impl Values {
         }
     }
 
-    /// Whether the set is empty: no value, and not missing either.
+    /// Whether the set is empty: the fact can have no value, and cannot be missing either.
     pub fn is_empty(&self) -> bool {
         !self.missing && self.spans.is_empty()
     }
@@ -150,7 +150,7 @@ impl Values {
         self.spans.iter().any(|span| span.holds(fact))
     }
 
-    /// A value of this kind from the set. `None` if none was found, which proves nothing.
+    /// A value of this kind from the set. `None` if no value was found, which does not prove that there is none.
     pub fn example(&self, kind: FactKind) -> Option<Fact> {
         self.spans.iter().find_map(|span| span.example(kind))
     }
@@ -205,7 +205,7 @@ pub(super) fn beside(fact: &Fact) -> Vec<Fact> {
             let both = [number.checked_add(one), number.checked_sub(one)];
             both.into_iter().flatten().map(Fact::Number).collect()
         }
-        // Few strings that a person would write sort just before a string, so these two are used.
+        // Hardly any string that a person would write sorts just before another string, so these two strings are used.
         Fact::Text(text) => vec![Fact::Text(format!("{text} ")), Fact::Text("!".to_owned())],
         Fact::Time(time) => {
             let both = [TimeDelta::seconds(1), TimeDelta::seconds(-1)];

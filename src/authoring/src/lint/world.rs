@@ -1,5 +1,6 @@
-//! The calls that are possible according to a rulebook's rows: the values that each fact can have, and which words
-//! imply which. A [`World`] contains at least all real calls, so anything impossible in it is impossible.
+//! The calls that are possible according to a rulebook's rows: the values that each fact can have, and the words that
+//! each word implies. A [`World`] contains at least all real calls. So if no call in it fulfils a condition, no real call
+//! does.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -34,12 +35,12 @@ pub(super) struct World<'a> {
     weekend: Option<Vec<&'static str>>,
     implied: RefCell<HashMap<WordId, Vec<WordId>>>,
     patience: Cell<u64>,
-    /// The same world with calendar and address assumed to exist.
+    /// The same world, under the assumption that there are a calendar and an address mapping.
     at_all: OnceCell<Box<World<'a>>>,
 }
 
 impl<'a> World<'a> {
-    /// The calls that the rows allow. Without `as_it_stands`, a missing calendar or address mapping is assumed to
+    /// The calls that the rows allow. If `as_it_stands` is false, a missing calendar or address mapping is assumed to
     /// exist.
     pub fn new(rulebook: &'a Rulebook, as_it_stands: bool) -> Self {
         let (rows, vocabulary) = (rulebook.rows(), &rulebook.vocabulary);
@@ -109,12 +110,12 @@ impl<'a> World<'a> {
         self.rulebook
     }
 
-    /// The world with calendar and address assumed to exist.
+    /// The world under the assumption that there are a calendar and an address mapping.
     pub fn at_all(&self) -> &World<'a> {
         self.at_all.get_or_init(|| Box::new(World::new(self.rulebook, false)))
     }
 
-    /// Whether both worlds allow the same calls, so that findings about a condition still hold.
+    /// Whether both worlds allow the same calls, so that findings about a condition stay valid.
     pub fn is_like(&self, other: &World<'_>) -> bool {
         self.vocabulary.names().eq(other.vocabulary.names())
             && self.slots == other.slots
@@ -122,7 +123,7 @@ impl<'a> World<'a> {
             && self.weekend == other.weekend
     }
 
-    /// Uses some of the remaining steps; false if none are left or the work was abandoned.
+    /// Uses some of the remaining steps. Returns false if no steps are left or the work was abandoned.
     pub fn spend(&self, steps: usize) -> bool {
         let left = self.patience.get().saturating_sub(steps as u64);
         self.patience.set(left);
@@ -173,8 +174,8 @@ impl<'a> World<'a> {
         known.entry(word).or_insert_with(|| self.lexicon.implied(word)).clone()
     }
 
-    /// A call in which the facts have these values and these words are heard; other facts are missing if they may be.
-    /// `None` if no suitable value was found.
+    /// A call in which the facts have these values and these words are heard. Other facts are missing, if they may be
+    /// missing. `None` if no suitable value was found.
     pub fn call(&self, facts: &BTreeMap<Slot, Values>, heard: Vec<WordId>) -> Option<Env<'static>> {
         let mut env = self.vocabulary.env(&NO_FACTS, heard);
         for (slot, all) in self.slots.iter().enumerate() {

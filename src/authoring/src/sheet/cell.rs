@@ -6,21 +6,22 @@ use super::CellShape;
 
 /// Separator between the items of a list.
 const BETWEEN: &str = " | ";
-/// An empty string; an empty cell means no value.
+/// The cell for an empty string. An empty cell means no value.
 const EMPTY: &str = "\"\"";
 
 /// Characters that begin a formula in a spreadsheet, full-width signs included, and the apostrophe that marks a string.
 const SIGNS: [char; 9] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\''];
-/// Characters after which a spreadsheet may begin a new cell, or which it strips from the beginning of one. A
-/// spreadsheet set to French splits `x;=1` into two cells. In such a sheet, quotes do not protect line breaks either.
+/// Characters after which a spreadsheet may begin a new cell, or which it strips from the beginning of a cell. For
+/// example, a spreadsheet set to French splits `x;=1` into two cells. In such a sheet, quotes do not protect line breaks
+/// either.
 const ENDS: [char; 4] = [';', '\t', '\r', '\n'];
 
-/// A value as a cell; `required` means that an empty cell is an empty string.
+/// A value as a cell. `required` means that an empty cell is an empty string.
 pub(super) fn of(value: &Value, shape: CellShape, required: bool) -> String {
     match (shape, value) {
         (_, Value::Null) => String::new(),
         (CellShape::Text | CellShape::TextMap, Value::String(text)) => of_text(text, required),
-        // Digits with an optional sign: a spreadsheet may calculate with them.
+        // These are digits with an optional sign. They get no mark, so that a spreadsheet can calculate with them.
         (CellShape::Number, Value::String(text)) => text.clone(),
         (CellShape::Texts | CellShape::TextsMap, Value::Array(items)) => of_texts(items, shape == CellShape::Texts),
         (_, value) => json_cell(value),
@@ -42,7 +43,7 @@ fn begins_formula(text: &str) -> bool {
     text.trim_start().starts_with(SIGNS)
 }
 
-/// The string with marks, so that no part begins a formula wherever a spreadsheet splits cells.
+/// Adds marks to a string, so that no part of it begins a formula, wherever a spreadsheet splits cells.
 pub(super) fn marked_inside(text: &str) -> String {
     rewritten(text, |rest| if begins_formula(rest) { Some(("'", 0)) } else { None })
 }
@@ -74,7 +75,7 @@ fn rewritten(text: &str, change: impl Fn(&str) -> Option<(&'static str, usize)>)
     out
 }
 
-/// JSON in which no `;` is followed by a formula, for spreadsheets that split cells at `;`.
+/// A value as JSON in which no formula follows a `;`, because some spreadsheets split cells at `;`.
 fn json_cell(value: &Value) -> String {
     let text = value.to_string();
     let mut out = String::with_capacity(text.len());
@@ -109,8 +110,8 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
     }
 }
 
-/// The value of a cell, `None` if the cell means no value, or a description of the expected value. `has_commas` means
-/// that numbers have decimal commas, as in a spreadsheet set to French.
+/// Reads the value of a cell. `None` if the cell means no value. The error describes the expected value. `has_commas`
+/// means that numbers have decimal commas, as in a spreadsheet set to French.
 pub(super) fn read(cell: &str, shape: CellShape, required: bool, has_commas: bool) -> Result<Option<Value>, String> {
     if cell.contains('\0') {
         return Err("a cell cannot hold NUL characters".to_owned());
@@ -161,8 +162,8 @@ pub(super) fn read(cell: &str, shape: CellShape, required: bool, has_commas: boo
     }
 }
 
-/// The items of a list: the parts between bars that have white space on one side. In `basement|cellar` the bar is part
-/// of a phrase.
+/// The items of a list. A bar separates items if it has white space on at least one side. In `basement|cellar` the bar is
+/// part of a phrase.
 fn listed(cell: &str) -> Vec<&str> {
     let parts_here = |at: usize| {
         let before = cell.get(..at).and_then(|text| text.chars().next_back());
@@ -186,12 +187,12 @@ fn listed(cell: &str) -> Vec<&str> {
 fn json(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        format!("expected JSON; it goes wrong at line {line}, character {column} of the cell")
+        format!("expected JSON; the error is at line {line}, character {column} of the cell")
     })
 }
 
-/// A number with a decimal point. If the sheet has decimal commas, a comma, spaces between thousands and a trailing
-/// currency sign are accepted. Otherwise a comma could be a thousands separator, and is refused.
+/// Reads a number, and returns it with a decimal point. If the sheet has decimal commas, a comma, spaces between thousands
+/// and a trailing currency sign are accepted. Otherwise a comma is refused, because it could be a thousands separator.
 fn decimal(text: &str, has_commas: bool) -> Option<String> {
     if !has_commas {
         return (!text.contains(',')).then(|| text.to_owned());
@@ -202,7 +203,7 @@ fn decimal(text: &str, has_commas: bool) -> Option<String> {
     is_sound.then(|| digits.replace(',', "."))
 }
 
-/// The number with a point in place of its decimal comma.
+/// The error for text that is not a number. If the text has a decimal comma, the error shows the number with a point.
 fn with_point(text: &str) -> String {
     let decimal = text.matches(',').count() == 1 && !text.contains('.');
     if decimal {

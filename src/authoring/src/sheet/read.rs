@@ -46,18 +46,18 @@ enum Head {
 /// What happens to rows that are not in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// They stay as they are.
+    /// They stay unchanged.
     Stay,
-    /// They are deleted. A row that changed after this revision is a fault: the author of the sheet has not seen
-    /// that change.
+    /// They are deleted. A row that changed after this revision is an error, because the author of the sheet has not seen
+    /// the change.
     DeletedAsOf(i64),
 }
 
-/// The edits that bring the rows to the content of the sheet. Fields without a column stay as they are. A row with
-/// changes must have the current version.
+/// The edits that give the rows the content of the sheet. Fields without a column stay unchanged. A row with changes must
+/// have the current version in the sheet.
 ///
 /// # Errors
-/// Every fault, with its row and column.
+/// All errors, each with its row and column.
 pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Result<Vec<Edit>, Vec<SheetFault>> {
     let text = text_of(bytes).map_err(|fault| vec![fault])?;
     let delimiter = delimiter(text);
@@ -153,7 +153,8 @@ fn text_of(bytes: &[u8]) -> Result<&str, SheetFault> {
         let text = "the file is not UTF-8: in Excel, save as “CSV UTF-8 (Comma delimited)”";
         SheetFault::new(row, "", "not_utf8", text)
     })?;
-    // Excel's own line that names the separator. It is skipped: the separator is detected from the header.
+    // Excel may write a first line that names the separator. It is skipped, because the separator is detected from the
+    // header.
     let hint = text.get(..4).filter(|hint| hint.eq_ignore_ascii_case("sep="));
     let rest = hint.and_then(|_| text.split_once('\n')).map(|(_, rest)| rest);
     Ok(rest.unwrap_or(text))
@@ -327,7 +328,7 @@ impl<R: Row + Type> SheetLine<'_, R> {
                 },
             }
         }
-        // A map without any column has no entries; it is not missing.
+        // A map without any column is an empty map, not a missing field.
         for field in fields::<R>() {
             if field.required && matches!(field.shape, CellShape::TextMap | CellShape::TextsMap) {
                 row.entry(field.name).or_insert_with(|| Value::Object(Map::new()));
@@ -340,7 +341,7 @@ impl<R: Row + Type> SheetLine<'_, R> {
         }
     }
 
-    /// The fault for a value that does not match the row's struct, with its column.
+    /// The error for a value that does not match the row's struct, with its column.
     fn misfit(&self, error: &serde_path_to_error::Error<serde_json::Error>) -> SheetFault {
         let text = error.inner().to_string();
         let path = error.path().to_string();

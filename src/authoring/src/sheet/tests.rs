@@ -17,7 +17,7 @@ fn with<R: Row>(rows: &mut RowSet, row: Value) {
     R::table_mut(rows).insert(row.code().to_owned(), Arc::new(stored));
 }
 
-/// Reads a sheet into rows that already exist, and into no rows.
+/// Writes a sheet, and reads it into the same rows and into an empty rulebook.
 fn survives<R: Row + Type>(rows: &RowSet) {
     let text = write::<R>(rows).unwrap();
     assert_eq!(
@@ -78,7 +78,7 @@ fn a_price_list_reads_as_one() {
     survives::<Contact>(&rows);
 }
 
-/// Covers every character that may end a cell: a spreadsheet set to French splits at `;`, and then quotes protect
+/// The test covers every character that may end a cell. A spreadsheet set to French splits at `;`, and then quotes protect
 /// neither commas nor line breaks.
 #[test]
 fn no_cell_begins_a_formula_in_any_spreadsheet() {
@@ -134,7 +134,7 @@ fn no_cell_begins_a_formula_in_any_spreadsheet() {
     }
 }
 
-/// The only edit, or the faults, of a sheet of taxes in which `tps` has version 0.
+/// Reads a sheet of taxes into the sample, in which `tps` has version 0. Returns the edits or the errors.
 fn taxes(text: &str) -> Result<Vec<Edit>, Vec<String>> {
     let faults = |faults: Vec<SheetFault>| faults.iter().map(ToString::to_string).collect();
     read::<Tax>(text.as_bytes(), &sample::rows(), Missing::Stay).map_err(faults)

@@ -50,8 +50,8 @@ pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
     csv_text(std::iter::once(heads).chain(lines))
 }
 
-/// A map has a column for each key that any row has. Labels also have a column for each language of the rulebook, so
-/// that they can be filled in.
+/// The columns of the sheet. A map has a column for each key that any row has. Labels also have a column for each language
+/// of the rulebook, so that people can fill it in.
 fn columns<R: Row + Type>(rows: &RowSet, whole: &[(i64, Value)]) -> Vec<Column> {
     let languages = rows.settings.get(SETTINGS).map(|settings| &settings.row.languages);
     let mut columns = Vec::new();
