@@ -85,8 +85,9 @@ fn stacking_groups(world: &World<'_>, found: &mut Findings) {
                     .filter_map(|other| Some(members.get(*other)?.0.code()))
                     .collect();
                 let names = listed(by.iter().copied());
-                let text =
-                    format!("it never applies: {names} comes first in the group `{group}` whenever this matches");
+                let text = format!(
+                    "it never applies: {names} comes first in the group `{group}` whenever this adjustment matches"
+                );
                 let related = by
                     .iter()
                     .map(|code| (Resource::Adjustments, (*code).to_owned()))
