@@ -1,5 +1,5 @@
--- Rule rows. A row is valid from since_revision until before until_revision. The index `…_now` allows only one current
--- row per code.
+-- Rule rows. A row is valid from since_revision on, and no longer at until_revision. The index `…_now` allows only one
+-- current row per code.
 
 CREATE TABLE rulebook_settings (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,

@@ -80,9 +80,9 @@ CREATE INDEX calls_simulated ON calls (rulebook_id, first_seen_at) WHERE id LIKE
 {postgres}  WHERE customer_number IS NOT NULL;
 {sqlite}CREATE INDEX calls_number ON calls (substr(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(customer_number, ' ', ''), '-', ''), '.', ''), '(', ''), ')', ''), '+', ''), '/', ''), ' ', ''), -8), rulebook_id)
 {sqlite}  WHERE customer_number IS NOT NULL;
--- Numbers with other characters between their digits: SQLite cannot index their digits.
+-- Calls whose number has other characters between its digits, because SQLite cannot index these digits.
 {sqlite}CREATE INDEX calls_odd_number ON calls (rulebook_id, id) WHERE customer_number GLOB '*[^0-9 .()+/-]*';
--- The filter `analysis` of the list of calls; SQLite has no index for containment.
+-- For the filter `analysis` of the list of calls. SQLite has no index for containment.
 {postgres}CREATE INDEX calls_analysis ON calls USING gin (analysis jsonb_path_ops);
 
 CREATE TABLE call_transcripts (
@@ -111,5 +111,5 @@ CREATE TABLE tool_calls (
 CREATE UNIQUE INDEX tool_calls_same ON tool_calls (rulebook_id, dedupe_key);
 -- For reading and erasing the data of a call.
 CREATE INDEX tool_calls_call ON tool_calls (call_id, rulebook_id) WHERE call_id IS NOT NULL;
--- Without it, purging an event would read all tool calls of its rulebook.
+-- Without this index, purging an event would read all tool calls of its rulebook.
 CREATE INDEX tool_calls_event ON tool_calls (event_id, rulebook_id);

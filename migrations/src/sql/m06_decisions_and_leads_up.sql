@@ -34,7 +34,7 @@ CREATE INDEX decisions_created ON decisions (created_at, rulebook_id, priority);
 CREATE INDEX decisions_simulated ON decisions (created_at, rulebook_id, priority) WHERE call_id LIKE 'simulated-%';
 -- For reading and erasing the data of a call.
 CREATE INDEX decisions_call ON decisions (call_id, rulebook_id);
--- Without it, purging an event would read all decisions of its rulebook.
+-- Without this index, purging an event would read all decisions of its rulebook.
 CREATE INDEX decisions_event ON decisions (event_id, rulebook_id);
 
 CREATE TABLE leads (

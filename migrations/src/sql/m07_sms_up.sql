@@ -24,7 +24,7 @@ CREATE TABLE sms_messages (
   FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)
 );
 CREATE INDEX sms_messages_due ON sms_messages (next_attempt_at) WHERE state IN ('queued', 'sending', 'ambiguous');
--- The next messages of a rulebook, the most urgent first, without reading all waiting messages.
+-- For reading the next messages of a rulebook, the most urgent first, without reading all waiting messages.
 CREATE INDEX sms_messages_next ON sms_messages (rulebook_id, priority, next_attempt_at, id)
   WHERE state IN ('queued', 'sending', 'ambiguous');
 CREATE INDEX sms_messages_id ON sms_messages (id, rulebook_id, created_at, state, contact, priority, error_code);

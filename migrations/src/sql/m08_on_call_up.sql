@@ -8,7 +8,7 @@ CREATE TABLE escalations (
   call_id text,
   decision_id {uuid}, template text,
   after_s bigint NOT NULL CHECK (after_s >= 0),
-  -- 0: the first contacts are notified, 1: the next contact, 2: all contacts, 3: nobody is left
+  -- 0: the first contacts are notified, 1: the next contact, 2: all other contacts, 3: nobody is left
   step bigint NOT NULL CHECK (step BETWEEN 0 AND 3),
   -- the contacts notified at each step, with the time
   told {json} NOT NULL,
@@ -31,7 +31,7 @@ CREATE TABLE calendar_feeds (
   name text NOT NULL,
   -- NULL means all contacts
   contact text,
-  -- the part of the token with which it is looked up; not secret
+  -- the part of the token with which the feed is looked up; it is not secret
   prefix text NOT NULL, hash {bytes} NOT NULL UNIQUE,
   created_at {time} NOT NULL, revoked_at {time}
 );

@@ -6,12 +6,13 @@ CREATE TABLE api_keys (
   role text NOT NULL CHECK (role IN ('viewer', 'dispatcher', 'editor', 'publisher', 'admin', 'owner')),
   -- NULL means every rulebook
   rulebook_id {uuid} REFERENCES rulebooks (id),
-  -- the key's owner, and the key that created it: nobody approves their own change with a second key
+  -- the key's owner, and the key that created it, so that nobody can approve their own change with a second key
   owner text, made_by {uuid},
   created_at {time} NOT NULL, expires_at {time}, last_used_at {time}, revoked_at {time}
 );
 
--- Sessions of the console. A session acts as its API key and ends with it. Only the hash of its token is stored.
+-- Sessions of the console. A session has the permissions of its API key, and ends when the key ends. Only the hash of its
+-- token is stored.
 CREATE TABLE console_sessions (
   id {uuid} NOT NULL PRIMARY KEY,
   token_hash {bytes} NOT NULL UNIQUE,

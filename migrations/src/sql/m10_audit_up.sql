@@ -34,7 +34,7 @@ CREATE UNIQUE INDEX audit_log_seq ON audit_log (seq);
 {sqlite}WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id) OR EXISTS (SELECT 1 FROM audit_log WHERE seq = NEW.seq)
 {sqlite}BEGIN SELECT RAISE(ABORT, 'audit_log is append-only'); END;
 
--- One row: the number and MAC of the last entry. Its own MAC reveals a truncated log.
+-- A single row with the number and MAC of the last entry. The row has its own MAC, which reveals a truncated log.
 CREATE TABLE audit_head (
   one bigint NOT NULL PRIMARY KEY CHECK (one = 1),
   seq bigint NOT NULL CHECK (seq >= 0),

@@ -16,7 +16,7 @@ CREATE TABLE last_runs (
   succeeded_at {time} NOT NULL
 );
 
--- Up to when Vapi's list of calls was read for a rulebook, and the number of consecutive failures.
+-- The time up to which Vapi's list of calls was read for a rulebook, and the number of consecutive failures.
 CREATE TABLE reconcile_cursors (
   rulebook_id {uuid} NOT NULL PRIMARY KEY REFERENCES rulebooks (id),
   seen_until {time},
