@@ -1,7 +1,7 @@
 //! The audit log: who changed what and when, with the values before and after. It is append-only, and each entry is
 //! chained to the previous one.
 //!
-//! It never contains what callers said. For a row that may contain it, the entry stores a digest.
+//! The log never contains what callers said. If a row may contain that, the entry stores a digest of the row.
 
 use std::cmp::max;
 
@@ -42,7 +42,7 @@ pub struct Model {
     pub before: Option<Json>,
     #[sea_orm(column_type = "JsonBinary")]
     pub after: Option<Json>,
-    /// The program always writes it. `None` means that somebody removed the MAC.
+    /// The program always writes the MAC. `None` means that somebody removed it.
     pub mac: Option<Vec<u8>>,
 }
 

@@ -55,15 +55,15 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum ChangeSetStatus {
     /// Edits can be added.
     Open,
-    /// It will be published at its scheduled time.
+    /// The change set will be published at its scheduled time.
     Scheduled,
-    /// It will be published when a second person approves it.
+    /// The change set will be published when a second person approves it.
     Waiting,
-    /// It was published as a revision.
+    /// The change set was published as a revision.
     Published,
-    /// Its scheduled publication failed. It can be edited and published like an open change set.
+    /// The scheduled publication failed. The change set can be edited and published like an open change set.
     Refused,
-    /// It was discarded.
+    /// The change set was discarded.
     Discarded,
 }
 
@@ -100,7 +100,7 @@ impl Model {
     }
 }
 
-/// Open change sets of an author, at most `most`.
+/// Up to `most` open change sets of an author.
 pub async fn open_of(db: &DatabaseConnection, rulebook_id: Uuid, author: &str, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -146,7 +146,7 @@ pub async fn save(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Scheduled change sets that are due, in the order of their times.
+/// Scheduled change sets that are due, earliest first.
 pub async fn due(db: &DatabaseConnection, now: DateTimeUtc, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::State.eq(ChangeSetStatus::Scheduled.word()))

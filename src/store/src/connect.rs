@@ -47,8 +47,8 @@ pub enum ConnectError {
     NoFolder(PathBuf),
     /// No server was ever started on this database.
     #[error(
-        "there is no Ringbook database at {0} (DATABASE_URL), and this command creates none: run it in the server's \
-         folder, or set DATABASE_URL as the server has it; `ringbook` creates a new database"
+        "there is no Ringbook database at {0} (DATABASE_URL), and this command does not create one: run it in the server's \
+         folder, or set DATABASE_URL to the server's value; `ringbook` creates a new database"
     )]
     Missing(String),
     /// The file cannot be opened, or the server rejects the connection.
@@ -88,7 +88,7 @@ pub struct Connections {
     pub messages: DatabaseConnection,
     /// For edits and background work.
     pub write: DatabaseConnection,
-    /// For reads that must see every commit. It is never a replica.
+    /// For reads that must see every commit. This pool is never a replica.
     pub read: DatabaseConnection,
     /// The replica, if there is one. It may lag or become unavailable.
     pub replica: Replica,
@@ -346,7 +346,7 @@ pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> 
     if told || options.get_application_name() != Some(postgres_limits::APPLICATION) {
         return None;
     }
-    // A pool does not know its purpose, so it is derived from its acquire timeout.
+    // A pool does not know its purpose, so derive the purpose from its acquire timeout.
     let messages = pool.options().get_acquire_timeout() == Use::Messages.acquire_timeout();
     let usage = if messages { Use::Messages } else { Use::Write };
     let settings = usage.session_settings();
@@ -532,7 +532,7 @@ mod tests {
         db.write.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
         for number in 2..5 {
             let tx = begin(&db.write).await.unwrap();
-            // Like a full disk: the statement fails, and SQLite rolls back the whole transaction.
+            // This behaves like a full disk: the statement fails, and SQLite rolls back the whole transaction.
             tx.execute_unprepared("INSERT OR ROLLBACK INTO t VALUES (1)")
                 .await
                 .unwrap_err();

@@ -1,8 +1,8 @@
 //! Dry runs: work runs up to its commit, and the transaction is then rolled back.
 //!
-//! In [`scope`], every commit rolls back instead ([`super::begin`]). Code that runs after a commit and updates a cache
-//! or a counter or starts a job must check [`is_on`] first. A task from [`spawn`] inherits the dry run. A task from
-//! `tokio::spawn` does not; use it for work that does not belong to the request.
+//! In [`scope`], every commit is a rollback ([`super::begin`]). Code that runs after a commit, for example to update a
+//! cache or start a job, must check [`is_on`] first. A task from [`spawn`] inherits the dry run. A task from
+//! `tokio::spawn` does not, so use `tokio::spawn` only for work that does not belong to the request.
 
 use tokio::task::JoinHandle;
 

@@ -49,7 +49,7 @@ fn holds(body: &[u8], digits: &str) -> bool {
     found.windows(digits.len()).any(|window| window == digits.as_bytes())
 }
 
-/// Ids of a rulebook's calls that came from this number or whose lead has it.
+/// Ids of a rulebook's calls that came from this number, or that have a lead with this number.
 ///
 /// # Errors
 /// When the database fails.

@@ -97,7 +97,7 @@ named! {
 /// Fails or aborts at this step if a test asked for it.
 ///
 /// # Errors
-/// When a test asked for an error at this step. Never in a normal build.
+/// When a test asked for an error at this step. A normal build never fails here.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it must cost nothing in a normal build")]
@@ -162,7 +162,7 @@ mod with_faults {
         if asked.abort {
             std::process::abort();
         }
-        // Fail only once: the steps after the failure must work.
+        // Fail only once, because the steps after the failure must work.
         if nth > asked.nth {
             return Ok(());
         }

@@ -88,7 +88,7 @@ impl Model {
         known.collect()
     }
 
-    /// Replaces the decision's service, area and price by those of the lead, because a call has one price.
+    /// Replaces the decision's service, area and price with the values of the lead, because a call has only one price.
     pub fn settle(&self, decision: &mut Decision) {
         decision.service.clone_from(&self.service);
         decision.area.clone_from(&self.area);

@@ -61,8 +61,8 @@ pub enum Unknown {
     /// The migrations that created the schema no longer exist.
     #[error(
         "the database has the schema of a ringbook from before the first release ({BEFORE_FIRST_RELEASE}), which this \
-         version does not migrate; use a new database, or load a data-only dump of the old one into a database that \
-         `ringbook migrate up` has made"
+         version does not migrate; use a new database, or load a data-only dump of the old database into one that \
+         `ringbook migrate up` has created"
     )]
     BeforeFirstRelease,
 }

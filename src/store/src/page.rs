@@ -12,7 +12,7 @@ use sea_orm::{
 #[derive(Debug, Clone, Copy)]
 pub struct Sorting<C> {
     pub by: C,
-    /// Breaks ties.
+    /// Orders rows that have the same value of `by`.
     pub id: C,
     pub descending: bool,
 }
@@ -42,7 +42,7 @@ where
     };
     let query = match after {
         None => query,
-        // For a row comparison, both databases start to read the index at this position.
+        // This compares rows as tuples, so that both databases start to read the index at this position.
         Some((by, id)) => {
             let values = if is_by_id { vec![id] } else { vec![by, id] };
             let place = Expr::tuple(values.into_iter().map(Expr::value));

@@ -149,8 +149,8 @@ impl Survey {
         let mut facts = self.facts;
         if self.limits == TimeLimits::PerTransaction {
             tracing::warn!(
-                "a connection pooler keeps the startup parameter `options` from PostgreSQL: Ringbook sets its time \
-                 limits in each transaction instead; for statements outside of transactions, ALTER ROLE … SET \
+                "a connection pooler does not pass the startup parameter `options` to PostgreSQL: Ringbook sets its \
+                 timeouts in each transaction instead; for statements outside of transactions, run ALTER ROLE … SET \
                  statement_timeout = '10s'"
             );
         }

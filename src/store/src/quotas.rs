@@ -72,7 +72,7 @@ pub enum Quota {
     GlobalApiKeys,
 }
 
-/// The quota that another rulebook would exceed.
+/// The quota that one more rulebook would exceed.
 pub async fn rulebook(tx: &DatabaseTransaction) -> Result<Option<Quota>, DbErr> {
     let count = rulebooks::Entity::find().count(tx).await?;
     Ok((count >= MAX_RULEBOOKS).then_some(Quota::Rulebooks))

@@ -94,7 +94,7 @@ pub async fn forget(tx: &DatabaseTransaction, before: &str) -> Result<(), DbErr>
 /// The counters of a rulebook.
 #[derive(Debug, Clone, Default)]
 pub struct HitCounts {
-    /// By resource and code, summed over the days.
+    /// The counts by resource and code, summed over the days.
     pub rows: HashMap<(String, String), Hits>,
     /// The first day with any counter.
     pub first_day: Option<String>,

@@ -1,4 +1,5 @@
-//! Counts script faults across instances, and lists quarantined scripts.
+//! Counts the faults of scripts across instances, and lists quarantined scripts. A fault is a run that fails because of
+//! the script.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
@@ -14,7 +15,7 @@ pub struct Model {
     pub code: String,
     pub version: i64,
     pub faults: i64,
-    /// Runs since the first of these faults, as far as instances have reported.
+    /// Number of runs since the first fault that instances have reported.
     pub runs: i64,
     pub first_fault_at: DateTimeUtc,
     pub last_fault_at: DateTimeUtc,

@@ -341,7 +341,7 @@ pub async fn notified_by_rule(
     rows.iter().map(|row| row.try_get("", "contact")).collect()
 }
 
-/// Sets the state of messages that this transaction queued to dead, with the reason.
+/// Marks messages as dead, with the reason. This transaction has queued them.
 pub async fn withhold(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

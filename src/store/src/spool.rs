@@ -118,7 +118,7 @@ impl SpoolFile {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        // SQLite gives its other files the permissions of this one.
+        // SQLite gives its other files the permissions of this file.
         private(&path).map_err(failed)?;
         // The file may be larger than the limit for entries, to leave room for index pages and snapshots.
         let most_pages = (most_bytes / PAGE) * 5 / 4 + 16_384;

@@ -32,7 +32,7 @@ pub enum Columns {
     Whole,
 }
 
-/// The smallest id that can be created at a time.
+/// The smallest id that can be created at this time.
 #[must_use]
 pub fn least_id(at: DateTime<Utc>) -> Uuid {
     let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();

@@ -22,7 +22,7 @@ pub struct LeadPart<'a> {
     pub problem: Option<&'a str>,
     pub service: Option<&'a str>,
     pub area: Option<&'a str>,
-    /// Whether the price was determined. If so, it replaces the stored price, even if it is `None`.
+    /// Whether the price was determined. If so, the new price replaces the stored price, even if the new price is `None`.
     pub is_priced: bool,
     pub currency: Option<&'a str>,
     /// In minor units.
