@@ -123,7 +123,7 @@ enum For {
 pub struct RulebookCache {
     replica: Replica,
     primary: DatabaseConnection,
-    /// Revisions that are not known to be a head. Entries are weighed by their size, so that many edits, or many
+    /// Revisions that are not known to be a head. The total size of the entries is limited, so that many edits, or many
     /// readers of old revisions, do not fill the memory.
     compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
     /// The head of each rulebook that a message last saw or that this process published. An entry never expires, because

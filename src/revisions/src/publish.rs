@@ -131,7 +131,7 @@ pub enum PublishError {
     /// The change exceeds the guard rails, and waits for a second person.
     #[error("the change goes beyond the guard rails and waits for a second person, as change set {}", .0.set.id)]
     Waits(Box<StoredChangeSet>),
-    /// The stored change set does not allow this.
+    /// The stored change set does not allow the operation.
     #[error(transparent)]
     Set(#[from] SetError),
     /// The base revision cannot be loaded.

@@ -4,10 +4,10 @@
 //! which it happens. A run that fails because the machine is busy does not count.
 //!
 //! Failures are counted in the database, inside the message's transaction. So all instances share the count, and a
-//! restart loses nothing. Runs of scripts that failed recently are counted in memory, and added to the database every
-//! [`POLL_INTERVAL`]. The quarantined scripts are read at the same interval and cached, so that no message needs a query.
-//! The instance that saw the last failure skips the script from its next message on. Other instances skip the script
-//! after their next poll.
+//! restart loses nothing. Runs are counted in memory. Every [`POLL_INTERVAL`], the runs of scripts that failed recently
+//! are added to the database, and the quarantined scripts are read and cached, so that no message needs a query. The
+//! instance that saw the last failure skips the script from its next message on. Other instances skip the script after
+//! their next poll.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

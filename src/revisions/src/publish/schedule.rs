@@ -31,13 +31,13 @@ pub(super) fn subject(id: Uuid) -> String {
 /// The result for a change set that was due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
-    /// It was published as this revision.
+    /// The change set was published as this revision.
     Published(i64),
     /// A row changed meanwhile, the result does not compile, or a case fails.
     Refused,
     /// The change set exceeds the guard rails, which it did not when it was scheduled. It waits for a second person.
     Waits,
-    /// Another request or instance processed it first.
+    /// Another request or instance processed the change set first.
     Gone,
 }
 
