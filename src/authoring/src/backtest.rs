@@ -52,7 +52,7 @@ pub struct StoredOutcome {
 pub enum StoredCallFacts {
     /// The facts stored with the decision, the same for base and candidate.
     Stored(ExtractedFacts),
-    /// Extracted again from the original message, because the two rulebooks map facts differently.
+    /// The facts were extracted again from the original message, because the two rulebooks map facts differently.
     Anew {
         /// Extracted with the base's fact mappings.
         base: ExtractedFacts,

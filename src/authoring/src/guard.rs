@@ -103,7 +103,7 @@ fn rounding(guards: &GuardRails, old: &Settings, new: &Settings, rows: &RowSet, 
     found.extend(judge.found);
 }
 
-/// The name in rows.
+/// The name of a rounding in rows.
 const fn rounding_name(rounding: Rounding) -> &'static str {
     match rounding {
         Rounding::HalfUp => "half_up",
@@ -451,7 +451,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Rounded like an amount of money.
+/// Rounds a price like an amount of money.
 fn rounded(price: Decimal) -> String {
     format!("{:.2}", price.round_dp(2))
 }

@@ -1,9 +1,11 @@
-//! Tools for editing rules before they are published. Pure: rows in, rows and findings out.
+//! Tools for editing rules before they are published. The crate is pure: rows in, rows and findings out.
 //!
-//! [`change_set`] applies edits to rows, [`edits`] and [`diff`] compare two states, [`sheet`] reads and writes rows as
-//! a spreadsheet, [`lint`] finds contradictions and rules that never apply, [`guard`] with [`probes`] finds changes
-//! that need a second person, [`backtest`] compares the decisions of two states on the same calls, and [`unmatched`]
-//! finds the words that calls without a service share.
+//! - [`change_set`] applies edits to rows; [`edits`] and [`diff`] compare two states.
+//! - [`sheet`] reads and writes rows as a spreadsheet.
+//! - [`lint`] finds contradictions and rules that never apply.
+//! - [`guard`] and [`probes`] find changes that need a second person's approval.
+//! - [`backtest`] compares the decisions of two states on the same calls.
+//! - [`unmatched`] finds the words that calls without a service share.
 
 pub mod backtest;
 pub mod change_set;

@@ -407,7 +407,7 @@ fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe>
         let named = NamedValues::of(text);
         let is_named = |service: &&&Service| named.texts().any(|text| *text == service.code);
         let wanted: Vec<&Service> = services.iter().filter(is_named).copied().collect();
-        // One value at a time, for every service.
+        // Vary one value at a time, for every service.
         let wide = axes(both, &named, &|_: &str| &named, now);
         let singles: usize = wide.iter().map(Vec::len).sum();
         for number in 0..singles.min(share) {
@@ -422,7 +422,7 @@ fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe>
                 probes.extend(single(&wide, number).map(|parts| probe(both, service, &parts, now)));
             }
         }
-        // Combinations: each fact with the values next to it, or with all values if there are few.
+        // Then combine values: for each fact the values next to it, or all values if there are few.
         let near: BTreeMap<String, NamedValues> = facts_of(candidate.rows())
             .filter(|(name, _)| named.has(name))
             .map(|(name, _)| (name.to_owned(), named.beside(name)))
@@ -576,7 +576,7 @@ fn texts(before: &RowSet, after: &RowSet) -> Vec<String> {
     if texts.is_empty() {
         texts = others;
     }
-    // The facts that a changed row needs come first in the budget.
+    // Keep the order: the grid has a maximum size, and the first texts are used first.
     texts.dedup();
     texts
 }

@@ -13,7 +13,7 @@ use rules::condition::Test;
 use rules::rows::{AssistantRule, PriorityRule, Resource, Row};
 use rules::vocabulary::Env;
 
-/// Maximum number of earlier rules that are considered together as covering a rule.
+/// Maximum number of earlier rules that are checked together for making a rule unreachable.
 const MOST_TOGETHER: usize = 24;
 
 /// Number of rules checked against a call that count as one search step.
@@ -72,7 +72,7 @@ fn first_that_holds<R: Row>(
                             let text = format!(
                                 "it never applies: {names} comes first and has the same condition, but another result"
                             );
-                            // If both rules always match, somebody put one first on purpose, perhaps for a day.
+                            // If both rules always match, somebody probably put one first on purpose, perhaps for a day.
                             let severity = match **test {
                                 Test::Always(_) => Severity::Warning,
                                 _ => Severity::Error,

@@ -22,7 +22,7 @@ static NO_FACTS: Facts = Facts::new();
 /// Maximum number of steps in total, so that no rulebook keeps a processor busy for long.
 const PATIENCE: u64 = 20_000_000;
 
-/// All calls that a rule may meet.
+/// All calls for which a rule may be evaluated.
 pub(super) struct World<'a> {
     rulebook: &'a Rulebook,
     vocabulary: &'a Vocabulary,
@@ -168,7 +168,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The words that are always heard together with this one.
+    /// The words that are always heard together with this word.
     pub fn implied(&self, word: WordId) -> Vec<WordId> {
         let mut known = self.implied.borrow_mut();
         known.entry(word).or_insert_with(|| self.lexicon.implied(word)).clone()

@@ -46,10 +46,10 @@ enum Head {
 /// What happens to rows that are not in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// They stay unchanged.
+    /// The rows stay unchanged.
     Stay,
-    /// They are deleted. A row that changed after this revision is an error, because the author of the sheet has not seen
-    /// the change.
+    /// The rows are deleted. A row that changed after this revision is an error, because the author of the sheet has not
+    /// seen the change.
     DeletedAsOf(i64),
 }
 
