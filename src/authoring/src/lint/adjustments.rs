@@ -86,7 +86,7 @@ fn stacking_groups(world: &World<'_>, found: &mut Findings) {
                     .collect();
                 let names = listed(by.iter().copied());
                 let text = format!(
-                    "it never applies: {names} comes first in the group `{group}` whenever this adjustment matches"
+                    "it never applies: in the group `{group}`, {names} comes first whenever this adjustment matches"
                 );
                 let related = by
                     .iter()
