@@ -1,14 +1,14 @@
 # make test    sets up what is missing (a private PostgreSQL) and runs everything
 # make verify  runs the slower proofs in scripts/verify/ against a release build
-# make faults  kills, cuts and starves it on purpose, long, and writes docs/fault-report.md
-# make bench   measures: the report path against the database alone, and a decision
+# make faults  kills, disconnects and starves the program on purpose for about an hour, and writes docs/fault-report.md
+# make bench   measures reports per second compared with the database alone, and the time of a decision
 # make growth  measures requests of the admin API on a database with 1,000,000 calls (20 GB of disk, half an hour)
-# make hearing measures how well the sample rulebook hears labelled calls, and writes docs/hearing-results.md
+# make hearing measures how well the sample rulebook understands labelled calls, and writes docs/hearing-results.md
 # make learn   learns the sample's classifiers from the development half of the labelled calls
 # make run     starts the server
-# make clients makes a TypeScript and a Python client in clients/
-# make examples keeps answers that the tests got as the examples of the document
-# make released  keeps the document as the one of the last release (docs/developer.md, "Release")
+# make clients generates a TypeScript and a Python client in clients/
+# make examples records responses from the tests as the examples of the OpenAPI document
+# make released  stores the OpenAPI document as that of the last release (docs/developer.md, "Release")
 
 .PHONY: run test verify faults bench growth hearing learn clients examples released
 

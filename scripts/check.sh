@@ -20,14 +20,14 @@ fi
 
 . scripts/need.sh
 # A test checks that the patches of tests/faults/defects still apply.
-need git git >/dev/null || skipped+=("git cannot be had: the patches of planted defects cannot be checked")
+need git git >/dev/null || skipped+=("git cannot be installed: the patches of planted defects cannot be checked")
 if cargo fmt --version >/dev/null 2>&1; then
     step "formatting" cargo fmt --all --check
 else
     skipped+=("formatting: rustfmt is not installed")
 fi
-# A test must see each status that the document lists. The tests record the statuses, and this step checks them afterwards, so it
-# needs all tests.
+# Some test must get each status that the OpenAPI document lists. The tests record the statuses that they get, and a step after all
+# tests checks the record.
 seen_statuses=$(mktemp -d)/seen
 step "tests" env RINGBOOK_SEEN_STATUSES="$seen_statuses" cargo test --workspace --locked --quiet --no-fail-fast
 judge_statuses() {
@@ -52,9 +52,9 @@ if need_browser >/dev/null; then
     step "trying out in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh tryout
     step "pages visited again in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh again
 else
-    skipped+=("the first story in a browser: chromium, node or what npm brings cannot be had")
+    skipped+=("the browser tests: chromium, node or the npm packages cannot be installed")
 fi
-[ -z "${RINGBOOK_TEST_SQLITE_ONLY:-}" ] || skipped+=("every test on PostgreSQL: there is none (see above)")
+[ -z "${RINGBOOK_TEST_SQLITE_ONLY:-}" ] || skipped+=("every test on PostgreSQL: there is no PostgreSQL (see above)")
 
 echo
 for what in ${skipped[@]+"${skipped[@]}"}; do echo "NOT RUN  $what"; done

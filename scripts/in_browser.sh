@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a story of tests/browser in a real browser, with its own server on an empty folder: `scripts/in_browser.sh STORY`.
 #
-# RINGBOOK is the program, and CALLS the number of calls to simulate first. The caller has run `need_browser`. It
+# RINGBOOK is the program, and CALLS the number of calls to simulate first. Run `need_browser` before this script. The script
 # returns the story's exit status, prints a line for each step, and writes screenshots to artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -28,8 +28,8 @@ own_database() {
 }
 drop_database() { psql "$TEST_POSTGRES_URL" -qc "DROP DATABASE ${1##*/} WITH (FORCE)"; }
 
-# Starts a server of RINGBOOK on an empty folder until this shell ends: `own_server WORD`. Sets RINGBOOK_URL, RINGBOOK_ADMIN_KEY
-# and RINGBOOK_VAPI_SECRET, with which to call it.
+# Starts a server of the program RINGBOOK on an empty folder until this shell ends: `own_server WORD`. Sets RINGBOOK_URL,
+# RINGBOOK_ADMIN_KEY and RINGBOOK_VAPI_SECRET, with which to call the server.
 own_server() {
     own_folder=$(mktemp -d)
     local port=$((20000 + RANDOM % 20000))

@@ -50,7 +50,7 @@ write() {
     } >"$notices"
 }
 
-# Of licences joined by OR, one must be allowed; of licences joined by AND, all.
+# If a crate's licences are joined by OR, one must be allowed; if they are joined by AND, all must be allowed.
 licences='
 import os, re, sys
 allowed = set(os.environ["allowed"].split("\n"))

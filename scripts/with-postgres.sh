@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs a command with a private PostgreSQL: `scripts/with-postgres.sh COMMAND ARGUMENTS…`
 #
-# It uses PostgreSQL's programs; if there are none on a bare Debian, it installs them with apt. It sets
-# TEST_POSTGRES_URL for the command, and always stops and removes the cluster. A TEST_POSTGRES_URL that is already set
-# is used as it is. Without PostgreSQL, the command runs with RINGBOOK_TEST_SQLITE_ONLY=1 and this script says so.
+# It uses the installed programs of PostgreSQL. On a Debian without them, it installs them with apt. It sets TEST_POSTGRES_URL
+# for the command, and always stops and removes the cluster. If TEST_POSTGRES_URL is already set, the command uses that
+# PostgreSQL. Without PostgreSQL, the command runs with RINGBOOK_TEST_SQLITE_ONLY=1 and this script says so.
 # TEST_POSTGRES_CONTROL is a command that stops and starts the cluster, like pg_ctl. RINGBOOK_POSTGRES_DURABLE=1 makes
 # commits durable, as in production: for benchmarks and faults.
 set -euo pipefail
@@ -37,7 +37,7 @@ as_root() {
 install_programs() {
     command -v apt-get >/dev/null || return 1
     [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || return 1
-    say "PostgreSQL is not here: installing it with apt, as root"
+    say "PostgreSQL is not installed: installing it with apt, as root"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 || return 1
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common >&2 || return 1
     # The script starts its own cluster; Debian's need not run.
@@ -50,13 +50,13 @@ install_programs() {
 
 if ! bin=$(find_programs); then
     if ! install_programs || ! bin=$(find_programs); then
-        say "NOT RUN ON POSTGRESQL: it is not installed and could not be (needs apt-get and root, or sudo without a password)"
+        say "NOT RUN ON POSTGRESQL: PostgreSQL is not installed, and installing it failed (needs apt-get and root, or sudo without a password)"
         exec env RINGBOOK_TEST_SQLITE_ONLY=1 "$@"
     fi
 fi
 
-# -- the cluster, in its own folder; PostgreSQL refuses to run as root (so root's TMPDIR does not work: the other user may not
-# enter it).
+# -- the cluster, in its own folder. PostgreSQL refuses to run as root, so another user runs it; root's TMPDIR would not work,
+# because that user may not enter it.
 [ "$(id -u)" = 0 ] && parent=/tmp || parent=${TMPDIR:-/tmp}
 folder=$(mktemp -d "$parent/ringbook-postgres.XXXXXX")
 as_cluster_user=()

@@ -2,7 +2,7 @@
 # Proves: every task of the console works by mouse and by keyboard, in both languages, on a phone and on a desktop. Runs the
 # stories tests/browser/console_*.mjs, with axe, the content policy and the click budgets. The screenshots are in artifacts/.
 #
-# RINGBOOK is the program. It prints a line for each step.
+# RINGBOOK is the program. The script prints a line for each step.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 

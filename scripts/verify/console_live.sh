@@ -2,7 +2,7 @@
 # Proves: ten boards stay live under fifty messages per second for ten minutes (tests/browser/console_live.mjs). SECONDS_LIVE sets
 # another duration.
 #
-# RINGBOOK is the program. It prints the figures.
+# RINGBOOK is the program. The script prints the figures.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

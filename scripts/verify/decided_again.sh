@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Proves: more than 1,000 decisions of simulated calls over 50 revisions (prices, conditions, scripts) are identical, byte for
-# byte, when they are replayed, and a backtest of the first revision over them finds the changes. On SQLite, and on PostgreSQL if
-# TEST_POSTGRES_URL is set.
+# byte, when they are replayed, and a backtest of the first revision over them finds the changes. Runs on SQLite, and on PostgreSQL
+# if TEST_POSTGRES_URL is set.
 set -euo pipefail
 . "$(dirname "$0")/../need.sh"
 need curl curl
 
-revisions=50 calls=6 # with each; a simulated call is decided about five times
+revisions=50 calls=6 # calls per revision; a simulated call is decided about five times
 key=verify-admin-key-0123456789
 
 # Changes a row of the default rulebook: PATH and a JSON object without its closing brace.

@@ -4,6 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# Use a separate cluster, because the one of the other scripts is not durable.
+# Use a separate cluster, because the cluster of the other scripts is not durable.
 env -u TEST_POSTGRES_URL -u TEST_POSTGRES_CONTROL RINGBOOK_POSTGRES_DURABLE=1 RINGBOOK_FAULTS_DIVIDE=1 \
     scripts/with-postgres.sh scripts/faults.sh

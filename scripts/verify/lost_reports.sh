@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Proves: Vapi's stand-in withholds the reports of 1,000 calls for an hour. After reconciliation every call is complete, with one
-# decision and one lead, even if two instances reconcile at the same time and Vapi posts some of the reports after all. On both
-# databases.
+# Proves: a stand-in for Vapi withholds the reports of 1,000 calls for an hour. After reconciliation every call is complete, with one
+# decision and one lead, even if two instances reconcile at the same time and the stand-in posts some of the reports after all. Runs
+# on both databases.
 set -euo pipefail
 
 [ -n "${TEST_POSTGRES_URL:-}" ] || export RINGBOOK_TEST_SQLITE_ONLY=1

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Proves: PostgreSQL is stopped for 60 s (fast, and immediately as in a crash) under 100 messages per second. Each message gets a
-# 2xx response within 2.5 s, each tool call with a price. Within 60 s of the return of PostgreSQL, all messages are recorded as
-# they were answered, none twice. Also: 10,000 clients that disconnect while PostgreSQL is slow leave no connection unusable. And
-# a full disk loses nothing that was answered (needs root, for a separate file system).
+# Proves three things. First: PostgreSQL is stopped for 60 s (fast, and immediately as in a crash) under 100 messages per second.
+# Each message gets a 2xx response within 2.5 s, each tool call with a price. Within 60 s of the return of PostgreSQL, all messages
+# are recorded as they were answered, none twice. Second: 10,000 clients that disconnect while PostgreSQL is slow leave no connection
+# unusable. Third: a full disk loses nothing that was answered (needs root, for a separate file system).
 set -euo pipefail
 
 if [ -z "${TEST_POSTGRES_URL:-}" ]; then

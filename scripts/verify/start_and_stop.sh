@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Proves: on an empty folder, the server is ready within a second of its start, rejects what it should, and exits within a second
-# of SIGTERM with status 0. On SQLite, and on PostgreSQL if TEST_POSTGRES_URL is set.
+# Proves: on an empty folder, the server is ready within a second of its start, and exits within a second of SIGTERM with status 0.
+# Runs on SQLite, and on PostgreSQL if TEST_POSTGRES_URL is set.
 set -euo pipefail
 . "$(dirname "$0")/../need.sh"
 need curl curl
