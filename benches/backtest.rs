@@ -1,10 +1,10 @@
 //! Measures how many stored calls per second a backtest decides: on one thread with the calls in memory, and on the
-//! whole path from the first page to the result. The database is a SQLite file, with TEST_POSTGRES_URL also a new
-//! PostgreSQL database.
+//! whole path from the first page to the result. The database is a SQLite file. If TEST_POSTGRES_URL is set, it also
+//! measures a new PostgreSQL database.
 //!
 //! Run it with `cargo bench --bench backtest`, or `scripts/with-postgres.sh cargo bench --bench backtest -- --at-least
 //! 20000`.
-#![expect(clippy::print_stdout, reason = "what was measured is what it is for")]
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -3,8 +3,8 @@
 //!
 //! There are three hard-coded implementations. Two search only for words, without "no flooding", other forms of a word,
 //! or classifiers: one for the few words that these inputs need, one for all plain words of the sample's lists in one
-//! automaton. The third hears in context, as the rulebook does, and hard-codes only prices, areas and priorities. The
-//! difference to it is the cost of the rules themselves.
+//! automaton. The third judges mentions by their context, as the rulebook does, and hard-codes only prices, areas and
+//! priorities. The time that the rulebook takes beyond the third is the cost of the rules themselves.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark that cannot begin should stop and say why"
@@ -49,7 +49,7 @@ fn put<R: Row>(rows: &mut RowSet, row: Value) {
     R::table_mut(rows).insert(code, Arc::new(StoredRow { version: 1, row }));
 }
 
-/// Number of added rows that the hard-coded rules contain.
+/// Number of added rows. The hard-coded rules contain this many too.
 const FEWEST_MORE: usize = 12;
 
 /// The sample with added rows up to `wanted`: services, areas, adjustments and priority rules in turn. Returns the

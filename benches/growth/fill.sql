@@ -1,8 +1,8 @@
 -- Multiplies the recorded calls to {calls} calls within the year before {until_ms}. Each copy has a call id, ids and times of its own;
--- a caller calls three times. `{time X}` is the time X of a recorded row, moved to the time of the copy, `{id X}` the id of the
--- copy of the row X (main.rs). A line that begins with {postgres} or {sqlite} is for that database only.
+-- each caller calls three times. `{time X}` is the time X of a recorded row, moved to the time of the copy. `{id X}` is the id of
+-- the copy of the row X (fill.rs). A line that begins with {postgres} or {sqlite} is for that database only.
 
--- What is copied: the report with eight turns and the last status update of each call, and the tool calls of every twelfth one.
+-- These rows are copied: the report with eight turns and the last status update of each call, and the tool calls of every twelfth call.
 CREATE TABLE bench_calls AS
   SELECT c.*, row_number() OVER (ORDER BY id) - 1 AS j FROM calls c WHERE id LIKE 'simulated-%' AND report_at IS NOT NULL;
 CREATE TABLE bench_events AS
@@ -19,7 +19,7 @@ CREATE TABLE bench_sms AS
 CREATE TABLE bench_escalations AS SELECT x.*, c.j FROM escalations x JOIN bench_calls c ON c.id = x.call_id;
 CREATE TABLE bench_books AS SELECT id, row_number() OVER (ORDER BY code) - 1 AS k FROM rulebooks;
 
--- One rulebook has 60 % of the calls, others 20, 15 and 5 %; the business of the last one left after the first week.
+-- Four rulebooks have 60, 20, 15 and 5 % of the calls; a fifth rulebook has calls only in the first week.
 CREATE TABLE bench_grown AS
   WITH RECURSIVE series (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM series WHERE n + 1 < {calls})
   SELECT n, c.j, b.id AS rulebook_id, {text_id} AS call_id, CAST(CAST(n AS bigint) * 7919 % ({calls} / 3 + 1) AS int) AS caller,
@@ -46,7 +46,7 @@ INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, c
   FROM bench_grown g CROSS JOIN bench_events e WHERE e.j = g.j;
 INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms)
   SELECT g.rulebook_id, g.call_id, t.origin, t.seq, t.role, t.text, t.offset_ms FROM bench_grown g CROSS JOIN bench_turns t WHERE t.j = g.j;
--- One report of fifty was about something else.
+-- One report in fifty was about something else.
 INSERT INTO decisions (rulebook_id, id, call_id, event_id, purpose, revision, decided_for, extracted, result, service, priority,
     price_from, price_to, degraded, duration_us, created_at)
   SELECT g.rulebook_id, {id d.id}, g.call_id, {id d.event_id}, d.purpose, 1, {time d.decided_for}, d.extracted, d.result,
@@ -74,13 +74,13 @@ INSERT INTO sms_messages (rulebook_id, id, dedupe_key, call_id, decision_id, con
 INSERT INTO sms_attempts (rulebook_id, sms_message_id, number, started_at, finished_at, outcome, http_status)
   SELECT g.rulebook_id, {id s.id}, 1, {time s.created_at}, {time s.created_at}, 'accepted', 201
   FROM bench_grown g CROSS JOIN bench_sms s WHERE s.j = g.j;
--- Nine of ten escalated calls were taken.
+-- Nine of ten escalated calls were acknowledged.
 INSERT INTO escalations (rulebook_id, id, call_id, decision_id, template, after_s, step, told, started_at, acknowledged_at,
     acknowledged_by, acknowledged_how)
   SELECT g.rulebook_id, {id x.id}, g.call_id, {id x.decision_id}, x.template, x.after_s, 3, x.told, {time x.started_at},
     CASE WHEN n % 10 > 0 THEN {time x.started_at} END, CASE WHEN n % 10 > 0 THEN 'marc' END, CASE WHEN n % 10 > 0 THEN 'reply' END
   FROM bench_grown g CROSS JOIN bench_escalations x WHERE x.j = g.j;
--- One message in a thousand names no call, a tenth of them could not be processed; one caller in a thousand replied by SMS.
+-- One message in a thousand names no call, and a tenth of these could not be processed; one caller in a thousand replied by SMS.
 INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, received_at, body, body_hash, answer, state, origin)
   SELECT g.rulebook_id, {new_id}, '-/loose/' || n, e.delivery_key, e.type, {time e.received_at}, e.body, e.body_hash, e.answer,
     CASE WHEN n % 10000 = 0 THEN 'poisoned' ELSE 'recorded' END, 'live'

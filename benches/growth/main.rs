@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use client::Client;
 use server::Server;
 
-/// Calls that the server records in each database, and rulebooks.
+/// Number of calls that the server records in each database.
 const RECORDED: u64 = 24;
 const RULEBOOKS: [&str; 4] = ["east", "north", "south", "west"];
 
@@ -71,7 +71,8 @@ async fn run(options: &Options) -> Result<()> {
     measured
 }
 
-/// Starts a server on a database. A new database gets rulebooks and recorded calls, and, if it is the full one, many copies.
+/// Starts a server on a database. A new database gets rulebooks and recorded calls, and, if it is the full one, many
+/// copies.
 async fn open(places: &Places, name: &str, calls: Option<u32>) -> Result<Server> {
     let (url, is_old) = places.create(name).await?;
     let server = Server::start(&url, "none").await?;

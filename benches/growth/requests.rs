@@ -14,15 +14,17 @@ use super::server::Server;
 const BOOK: &str = "/admin/v1/rulebooks/default";
 /// The page that is deep in a list, with the default number of rows per page.
 const DEEP: usize = 500;
-/// Requests that are not measured: PostgreSQL plans a prepared statement for its values five times before it may decide otherwise.
+/// Number of first requests that are not measured: PostgreSQL plans a prepared statement for its values five times, and
+/// only then may use a generic plan.
 const WARM_UP: usize = 6;
 /// Maximum time for measuring one request: a slow request is repeated less often.
 const MAX_MEASURING_TIME: Duration = Duration::from_secs(4);
 const LIMIT_MS: f64 = 100.0;
 const LIMIT_OF_A_YEAR_MS: f64 = 300.0;
 
-/// Lists with their filters. In them `@call`, `@name`, `@number`, `@old` (an instant ten months ago) and `@new` (yesterday) stand
-/// for values of the database. The last filters of each column match nothing.
+/// Lists with their filters. In them `@call`, `@name`, `@number`, `@old` (an instant ten months ago) and `@new`
+/// (yesterday) stand for values of the database. Most columns also have a filter that matches no row, such as `nothing`
+/// or `zzyzx`.
 const LISTS: &[(&str, &str, &[&str])] = &[
     (
         "calls",

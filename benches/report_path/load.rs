@@ -1,8 +1,7 @@
 //! Sends requests over a number of connections as fast as they are answered, and measures responses, durations and CPU
 //! time after a warm-up.
 //!
-//! It is hand-written HTTP over plain sockets on one thread, because CPU time of the driver is not available to the
-//! server.
+//! The driver is hand-written HTTP over plain sockets on one thread, so that it takes little CPU time from the server.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::cpu::Cpu;
 
-/// Timeout; the server never takes this long.
+/// Timeout of a request; the server never takes this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to send, and for how long.

@@ -4,7 +4,7 @@
 //! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). Server and pgbench take turns, so
 //! that other load on the machine affects both. Every run begins with empty tables and ends with a count of the rows,
 //! so that a server that responds without storing fails.
-#![expect(clippy::print_stdout, reason = "what was measured is what it is for")]
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 mod cpu;
 mod floor;

@@ -21,7 +21,8 @@ const PROMPT: &str = "Vous êtes Paul, réceptionniste virtuel d'une entreprise 
     vous donne, et rien d'autre. Ne promettez jamais une heure d'arrivée. Si l'appelant demande une personne, transférez \
     l'appel. Restez bref et poli; une question à la fois. Répétez le code postal pour le confirmer.";
 
-/// The assistant's words, in French and in English. They mention water, which must not count as the caller's words.
+/// The assistant's words, in French and in English. They mention water, but the assistant's words must not count as the
+/// caller's.
 const ASSISTANT: [[&str; TURNS / 2]; 2] = [
     [
         "Bonjour, ici Paul, le réceptionniste virtuel. Comment puis-je vous aider aujourd'hui, et où se trouve la propriété?",

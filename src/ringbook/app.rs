@@ -57,7 +57,7 @@ use web::{RateLimiter, descriptors, server};
 
 /// How long requests and tasks may take to end at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long sends may take to end at shutdown: longer than a request to Twilio may, so that no send ends with an ambiguous
+/// How long sends may take to end at shutdown. A request to Twilio may not take as long, so no send ends with an unknown
 /// outcome.
 const SEND_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -141,7 +141,7 @@ pub struct App {
     pub purge: Purge,
     /// Reinjects messages.
     pub feed: Reinjector,
-    /// Finds calls without a report at Vapi.
+    /// Fetches from Vapi the reports that never arrived.
     pub reconciler: Arc<Reconciler>,
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
@@ -271,7 +271,8 @@ impl App {
         })
     }
 
-    /// Same as [`App::start`], for a command. It requires a first start: otherwise it would create keys that nobody sees.
+    /// Same as [`App::start`], for a command. A server must have completed a first start before: otherwise the command
+    /// would create keys that nobody sees.
     ///
     /// # Errors
     /// Same as [`App::start`], and if no server was ever started on the database.
@@ -337,8 +338,8 @@ impl App {
         ConnectionLimits::of_total(wanted.min(room))
     }
 
-    /// Compiles the default rulebook and makes one decision, so that the first message does not wait for it. Takes at most two
-    /// seconds.
+    /// Compiles the default rulebook and makes one decision, so that the first message does not wait for it. Takes at
+    /// most two seconds.
     pub async fn warm_up(&self) {
         let decided = async {
             let head = self.current.head(DEFAULT_RULEBOOK).await?;
@@ -353,7 +354,7 @@ impl App {
         };
         match tokio::time::timeout(WARM_UP, decided).await {
             Ok(Ok(())) => {}
-            // The readiness check and the first message will report the fault.
+            // The readiness check and the first message will report the error.
             Ok(Err(error)) => tracing::debug!(%error, "the default rulebook is not ready before the first message"),
             Err(_) => tracing::debug!("the default rulebook is not ready yet"),
         }
@@ -370,7 +371,7 @@ impl App {
         for address in self.addresses_of_pages() {
             let pages = routes(&self, Pages::at(&self.settings, address));
             let (listener, closing) = (listen(address).await?, closing.clone());
-            // With a separate limit, which clients of other addresses cannot use up.
+            // These connections have a separate limit, so clients of other addresses cannot use it up.
             let connections = Connections::new(ConnectionLimits::of_total(PAGES_CONNECTIONS), proxies.clone());
             let served = server::serve(
                 listener,
@@ -401,7 +402,7 @@ impl App {
                 "stopping while some work has not ended; it continues after the next start"
             );
         }
-        // After the last message was recorded.
+        // The last message is recorded now, so this writes the hits of all messages.
         let counted = self.hits.flush(&self.db, self.clock.now());
         if !matches!(tokio::time::timeout(SHUTDOWN_TIMEOUT, counted).await, Ok(Ok(()))) {
             tracing::warn!("the last rule hits could not be written");
@@ -449,6 +450,6 @@ fn outbox_settings(settings: &Settings) -> OutboxSettings {
 
 /// Installs the TLS provider of the process; a second call has no effect.
 fn install_tls_provider() {
-    // It fails if it is installed already, for example in tests that start several servers.
+    // This fails if a provider is already installed, for example in tests that start several servers.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -1,5 +1,5 @@
-//! Starts the audit chain and logs its head regularly. So a truncation of the log is detected even if its head was removed too:
-//! `ringbook audit verify --head SEQ:MAC`.
+//! Starts the audit chain and logs its head regularly. With a logged head, `ringbook audit verify --head SEQ:MAC`
+//! detects that the audit log was truncated, even if its stored head was changed too.
 
 use std::time::Duration;
 

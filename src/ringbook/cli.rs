@@ -88,7 +88,7 @@ pub enum Command {
     Hear(hear::Hear),
     /// Learn the weights of a folder's classifiers from labelled calls
     Learn(learn::Learn),
-    /// Find ended calls without a report at Vapi, and record their reports
+    /// Fetch from Vapi the reports that never arrived, and record them
     Reconcile(reconcile::Reconcile),
     /// Check the set-up: settings, database, public URL, Vapi, Twilio; fails if something does not work
     Doctor(doctor::Doctor),
@@ -101,7 +101,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether the command needs an existing database: in a wrong folder it must not create a new one and report on that.
+    /// Whether the command needs an existing database. In a wrong folder, such a command must not create a new database and
+    /// then report on it.
     fn needs_a_database(&self) -> bool {
         match self {
             Self::Migrate { way } => !matches!(way, Migrate::Up),
@@ -217,7 +218,7 @@ async fn serve(settings: Settings) -> Result<()> {
     for warning in start_messages::warnings(&settings) {
         tracing::warn!("{warning}");
     }
-    // Listen first: a first start without an address must not create keys that nobody sees.
+    // Listen first: if the address is in use, a first start must not create keys that nobody sees.
     let listener = app::listen(settings.listen).await?;
     let app = tokio::select! {
         app = App::start(settings, Clock::system()) => app?,
@@ -280,7 +281,8 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
     print(&lines.join("\n"))
 }
 
-/// Loads and publishes rules. Not a whole [`App`], which would create the first start's keys where nobody sees them.
+/// Returns the parts that load and publish rules. Does not start a whole [`App`], because a first start would create keys that
+/// nobody sees.
 async fn rules_of(settings: &Settings) -> Result<(RulebookCache, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;
@@ -372,7 +374,7 @@ fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     let lost: u64 = summary.failures.values().sum();
     let (why, _) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
     let hint = match why.as_str() {
-        "401" => "; is --secret the rulebook's webhook secret, and does --rulebook name one of this server?".to_owned(),
+        "401" => "; is --secret the webhook secret, and does --rulebook name a rulebook of this server?".to_owned(),
         "404" => "; does --rulebook name a rulebook of this server?".to_owned(),
         "429" => "; play fewer a second (--rate), or set RATE_LIMIT_ENABLED=false on the server".to_owned(),
         "cannot connect" => format!("; is the server running at {url}? (--url)"),

@@ -1,6 +1,6 @@
 //! Liveness and readiness of this instance, and its metrics. A check without a result after one second counts as
-//! failed. It never writes to the database, and it logs only a changed result. Its text is for the operator and
-//! contains no data.
+//! failed. A check never writes to the database, and logs only a changed result. The text of a failed check is for the
+//! operator and contains no data.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +29,7 @@ const WORK_TIMEOUT: Duration = Duration::from_secs(1);
 type CheckResult = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 type Check = Arc<dyn Fn() -> CheckResult + Send + Sync>;
 
-/// Whether the fallback works: messages can be answered without the database. Also the state of the spool.
+/// Returns whether messages can be answered without the database, and the state of the spool.
 type Fallback = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
 
 /// Why a check failed.
@@ -68,7 +68,7 @@ pub struct Checks {
     /// Checks whose failure is reported but does not make the server unready.
     lesser: Vec<&'static str>,
     fallback: Option<Fallback>,
-    /// The last logged fault of each failing check: frequent requests must not fill the log.
+    /// The last logged error of each failing check, so that frequent requests do not fill the log.
     logged: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
 
@@ -116,7 +116,7 @@ impl Checks {
         self
     }
 
-    /// Adds the fallback without the database: while it works, the server accepts traffic.
+    /// Adds the fallback for an unavailable database: while it works, the server is ready for traffic.
     #[must_use]
     pub fn with_fallback(mut self, fallback: impl Fn() -> (bool, Option<String>) + Send + Sync + 'static) -> Self {
         self.fallback = Some(Arc::new(fallback));
@@ -185,7 +185,7 @@ impl Checks {
         };
         if let Some(fallback) = &self.fallback {
             let (can, detail) = fallback();
-            // Without traffic the server would lose every message; if it can answer and spool, it loses none.
+            // A server that is not ready gets no messages, so all are lost. If it can answer and spool, none is lost.
             let lost = checks.iter().any(|check| !check.ok && self.vital.contains(&check.name));
             if !lost && ((well && detail.is_some()) || (!well && can)) {
                 status = "degraded";
@@ -210,7 +210,7 @@ impl Checks {
             return;
         };
         let cause = scrub(&fault.cause);
-        // A different duration is not another reason.
+        // Digits are ignored: a longer duration is not another reason.
         let reason: String = cause.chars().filter(|letter| !letter.is_ascii_digit()).collect();
         if logged.get(name) != Some(&reason) {
             tracing::warn!(check = name, cause, "the readiness check `{name}` fails");
@@ -402,7 +402,7 @@ mod tests {
     async fn what_can_answer_and_spool_is_ready_whatever_fails() {
         let failing = |can| {
             Checks::default()
-                .with("outbox", || async { Err("a text has been due for 700 s") })
+                .with("outbox", || async { Err("an SMS message has been due for 700 s") })
                 .with_fallback(move || (can, None))
         };
         assert_eq!(failing(true).run().await.status, "degraded");
@@ -424,7 +424,7 @@ mod tests {
         let checks = Checks::default().with_lesser("replica", || async { Err("it does not answer") });
         let report = checks.clone().run().await;
         assert!((report.status, report.checks[0].ok) == ("degraded", false) && report.is_ready());
-        let lost = checks.with("outbox", || async { Err("a text has been due for 700 s") });
+        let lost = checks.with("outbox", || async { Err("an SMS message has been due for 700 s") });
         assert!(!lost.run().await.is_ready());
     }
 

@@ -18,11 +18,11 @@ use sms::notice::HELD_BACK;
 use store::replica::Replica;
 use store::sms_messages;
 
-/// Age of a due SMS message that shows that no worker sends.
+/// If an SMS message has been due for longer than this, no worker sends.
 const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
 
-/// Checks that the open SQLite file still has its path. If the file was moved or replaced, all writes go to the old file, and no
-/// other check detects that.
+/// Checks that the open SQLite file still has its path. If the file was moved or replaced, all writes go to the old
+/// file, and no other check detects that.
 pub(super) fn database_file_check(settings: &Settings) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
     let file = settings.database.file().map(Path::to_owned);
     let number = |file: &Path| std::fs::metadata(file).ok().map(|found| (found.dev(), found.ino()));
@@ -92,8 +92,8 @@ pub(super) fn outbox_check(
         let (db, clock) = (db.clone(), clock.clone());
         Box::pin(async move {
             let now = clock.now();
-            // A rulebook whose account is missing, stopped or refused has a notice. It must not make the server unready for all
-            // others: the check only counts rulebooks that no worker handles.
+            // If a rulebook's account is missing, stopped or refused, there is already a notice. Such a rulebook must
+            // not make the server unready for all others, so the check counts only rulebooks that no worker handles.
             let oldest = sms_messages::oldest_neglected(&db, now, &HELD_BACK).await;
             let oldest = oldest.map_err(|_| "the outbox cannot be read".to_owned())?;
             match oldest.map(|due| now - due) {

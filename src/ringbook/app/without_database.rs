@@ -29,7 +29,7 @@ pub(super) enum DatabaseAtStart {
 }
 
 impl DatabaseAtStart {
-    /// Derived from the result of the migration. A permanent error is returned.
+    /// Derives it from the result of the migration. Returns a permanent error.
     pub(super) fn by(migrated: Result<Vec<String>, MigrateError>) -> Result<Self, MigrateError> {
         match migrated {
             Ok(_) => Ok(Self::Yes),
@@ -69,7 +69,7 @@ impl MakeReady {
     }
 
     /// The database gate of the messages, and the new secrets. If the database is unavailable, the setup runs when it
-    /// is back. That requires snapshots, with which messages can be answered meanwhile; without any the start fails.
+    /// is back. Meanwhile messages are answered from snapshots; without a snapshot the start fails.
     pub async fn gate(
         self,
         reached: DatabaseAtStart,

@@ -1,7 +1,8 @@
 //! Backs up a running database, and restores it.
 //!
-//! A backup is complete, verified and readable by its owner only. [`sqlite`] and [`postgres`] implement it; [`files`] handles the
-//! files. Unsent SMS messages in a backup are given up ([`store::restore_guard`]), because they may have been sent since.
+//! A backup is complete, verified and readable by its owner only. [`sqlite`] and [`postgres`] implement it; [`files`]
+//! handles the files. Unsent SMS messages in a backup are given up ([`store::restore_guard`]), because they may have
+//! been sent since.
 
 pub mod files;
 pub mod postgres;
@@ -39,8 +40,8 @@ pub enum BackupError {
         /// The message of the database's own check.
         fault: String,
     },
-    /// It contains no rulebook.
-    #[error("{} is not a database of Ringbook's", .0.display())]
+    /// The file contains no rulebook.
+    #[error("{} is not a database of Ringbook", .0.display())]
     NotOurs(PathBuf),
     /// The target is not empty.
     #[error(

@@ -1,7 +1,7 @@
 //! SQLite backups with `VACUUM INTO`, in one read transaction.
 //!
-//! Unsent SMS messages are given up in the copy, so that no kind of restore sends them again. A restore works on a copy, which is
-//! renamed to the target at the very end.
+//! Unsent SMS messages are given up in the copy, so that no kind of restore sends them again. A restore works on a
+//! copy, which is renamed to the target at the very end.
 
 use std::path::Path;
 use std::time::Duration;
@@ -81,7 +81,7 @@ pub async fn restore(
     let restored = async {
         copy(from, &part, progress).await?;
         settled(&part, "The database was restored from a backup.", clock).await?;
-        // Most were given up when the copy was created.
+        // Most of these SMS messages were already given up when the backup was created.
         let given_up = waiting(&part).await?;
         let aside = files::beside(
             file,

@@ -1,5 +1,5 @@
-//! `ringbook reconcile`: finds ended calls without a report at Vapi, and records their reports. It fails if Vapi's list
-//! could not be read to the end.
+//! `ringbook reconcile`: fetches from Vapi the reports that never arrived, and records them. It fails if Vapi's list of
+//! calls could not be read to the end.
 
 use anyhow::{Context as _, Result, anyhow};
 use chrono::TimeDelta;
@@ -50,7 +50,7 @@ fn time(text: &str) -> Result<TimeDelta, String> {
 
 /// Finds the calls, and prints the result.
 pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
-    // Another process with an outbox sends the SMS messages.
+    // This command sends no SMS messages: a process that runs the worker `outbox` sends them.
     settings.workers = Vec::<Worker>::new();
     // The spool belongs to a running server. A report that cannot be recorded now is found again by a later run.
     settings.spool_size_mb = 0;
@@ -81,7 +81,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
         && tallies.iter().all(|tally| tally.error.is_none())
         && let Err(error) = last_runs::note(&app.db, last_runs::RECONCILER, app.clock.now()).await
     {
-        tracing::warn!(%error, "/metrics will not show when this succeeded");
+        tracing::warn!(%error, "/metrics will not show that `ringbook reconcile` succeeded");
     }
     app.close().await;
     let tallies = found.context("Vapi's list of calls could not be read")?;

@@ -134,8 +134,8 @@ async fn postgres(db: &DatabaseConnection, (used, wanted): (u32, u32), found: &m
     if setting("statement_timeout").await? == "0" {
         found.warning(
             CHECK,
-            "a connection pooler keeps the time limits of sessions from PostgreSQL: only statements in transactions have one",
-            "ALTER ROLE … SET statement_timeout = '10s'; see docs/postgresql.md.",
+            "a connection pooler drops the timeouts of sessions: only statements in transactions have a timeout",
+            "Run ALTER ROLE … SET statement_timeout = '10s'; see docs/postgresql.md.",
         );
     }
     if used < wanted {

@@ -203,7 +203,7 @@ async fn outside(
             found.wrong(
                 "network",
                 format!("no HTTP client can be created: {error}"),
-                "This is a fault of the program.",
+                "This is a bug in Ringbook: please report it.",
             );
             return;
         }
@@ -221,7 +221,7 @@ async fn outside(
     }
 }
 
-/// The source of the checked settings: a service that is started elsewhere may have others.
+/// The source of the checked settings: a server that is started elsewhere may have other settings.
 fn whose(settings: &Settings) -> String {
     let folder =
         std::env::current_dir().map_or_else(|_| "this folder".to_owned(), |folder| folder.display().to_string());

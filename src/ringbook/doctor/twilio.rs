@@ -55,7 +55,7 @@ pub async fn examine(
             Ok(None) if rulebook.sms_delivery == rulebooks::TWILIO => found.wrong(
                 CHECK,
                 format!("`{}` has no account here: its SMS messages wait", rulebook.code),
-                "Set TWILIO_ACCOUNT_SID and what belongs to it on an instance that runs the worker `outbox`, or the rulebook's \
+                "Set TWILIO_ACCOUNT_SID and the other Twilio settings on an instance that runs the worker `outbox`, or the rulebook's \
                  secrets.",
             ),
             Ok(None) => found.warning(
@@ -194,7 +194,7 @@ fn service_of(answered: &JsonResponse, code: &str, found: &mut Findings) {
                 "`{code}`: the messaging service does not belong to this account (HTTP {})",
                 answered.status
             ),
-            "Set TWILIO_MESSAGING_SERVICE_SID to one of this account's.",
+            "Set TWILIO_MESSAGING_SERVICE_SID to a messaging service of this account.",
         );
     }
 }

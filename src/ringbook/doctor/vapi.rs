@@ -17,8 +17,9 @@ const ASSISTANT: &str = "assistant";
 /// The message type of a report.
 const REPORT: &str = "end-of-call-report";
 
-/// The recommended `server` object for a rulebook at Vapi. It retries for about a quarter of an hour, except after permanent
-/// errors. A 413 is retried, because a proxy may send it (nginx does above 1 MB) and the report would be lost otherwise.
+/// The recommended `server` object for a rulebook at Vapi. It retries for about a quarter of an hour, except after
+/// permanent errors. A 413 is retried, because a proxy may send it (nginx does above 1 MB) and the report would be lost
+/// otherwise.
 #[must_use]
 pub fn best_server(url: &str) -> Value {
     json!({
@@ -63,14 +64,14 @@ pub async fn examine(
         found.warning(
             CHECK,
             "no rulebook has a Vapi key: calls without a report cannot be found",
-            "Set VAPI_API_KEY to a private key of your Vapi organisation.",
+            "Set VAPI_API_KEY to a private key of your Vapi organization.",
         );
         return;
     }
     let client = match VapiClient::new(&settings.vapi_base_url) {
         Ok(client) => client,
         Err(error) => {
-            found.wrong(CHECK, error.to_string(), "This is a fault of the program.");
+            found.wrong(CHECK, error.to_string(), "This is a bug in Ringbook: please report it.");
             return;
         }
     };
@@ -79,7 +80,7 @@ pub async fn examine(
             found.wrong(
                 CHECK,
                 format!("`{}` has the same Vapi key as another rulebook", one.code),
-                "Each key is for one rulebook: use a separate Vapi organisation.",
+                "Each key is for one rulebook: use a separate Vapi organization.",
             );
             continue;
         }
@@ -142,14 +143,14 @@ fn understanding(assistant: &Value, found: &mut Findings) {
     let name = name(assistant);
     let is_list = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
     let plan = &assistant["analysisPlan"]["structuredDataPlan"];
-    // Without a schema the model chooses the field names.
+    // Without a schema the model chooses the field names, and fact mappings cannot read them.
     let data = plan["enabled"] != false && plan["schema"].is_object();
     if is_list(&assistant["artifactPlan"]["structuredOutputIds"]) {
         found.ok(CHECK, format!("the assistant `{name}` fills in structured outputs"));
     } else if data || is_list(&assistant["analysisPlan"]["structuredDataMultiPlan"]) {
         found.ok(
             CHECK,
-            format!("the assistant `{name}` fills in structured data, the older way of structured outputs"),
+            format!("the assistant `{name}` fills in structured data, an older feature of Vapi that structured outputs replace"),
         );
     } else {
         found.warning(
@@ -201,7 +202,7 @@ fn servers(ours: &str, code: &str, lists: &[(&str, Value)], found: &mut Findings
             CHECK,
             format!("`{code}`: no assistant and no phone number posts to {ours}"),
             format!(
-                "Unless the organisation's own server URL does, give the assistant or the phone number this `server`: {}",
+                "Unless the organization's own server URL does, give the assistant or the phone number this `server`: {}",
                 best_server(ours)
             ),
         );

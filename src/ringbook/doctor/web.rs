@@ -42,14 +42,14 @@ pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &
         Err(why) => found.wrong(
             CHECK,
             format!("{url} cannot be reached from here: {why}"),
-            "Is the server running? Does the name lead here, and the proxy to RINGBOOK_LISTEN? (Some networks do not let a \
-             machine reach its own public address: then try it from outside.)",
+            "Is the server running? Does the host name lead to this machine, and does the proxy forward to RINGBOOK_LISTEN? (In \
+             some networks, a machine cannot reach its own public address: then try it from outside.)",
         ),
     }
 }
 
-/// Checks whether a proxy accepts a long call's report. The request is unsigned, so nothing is recorded: Ringbook responds with
-/// 401.
+/// Checks whether a proxy accepts a long call's report. The request is unsigned, so nothing is recorded: Ringbook
+/// responds with 401.
 async fn large_reports(url: &str, http: &Client, found: &mut Findings) {
     let request = http.post(format!("{url}/webhooks/vapi"));
     let request = request
@@ -62,12 +62,16 @@ async fn large_reports(url: &str, http: &Client, found: &mut Findings) {
                 "a proxy in front of {url} refuses a report of {} MB (413)",
                 LARGE_REPORT / MEGABYTE
             ),
-            "Let it pass bodies of 5 MB; in nginx: `client_max_body_size 6m;`.",
+            "Let the proxy accept bodies of 5 MB; in nginx: `client_max_body_size 6m;`.",
         ),
         Ok(answered) if answered.status == 401 => {
-            found.ok(CHECK, format!("reports of {} MB reach it", LARGE_REPORT / MEGABYTE));
+            found.ok(
+                CHECK,
+                format!("reports of {} MB reach the server", LARGE_REPORT / MEGABYTE),
+            );
         }
-        // The server may close the connection when it refuses before reading the body; that says nothing about a proxy.
+        // If the server refuses the request before it reads the body, it may close the connection. That says nothing about
+        // a proxy.
         _ => {}
     }
 }

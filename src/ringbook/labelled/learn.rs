@@ -1,7 +1,9 @@
-//! Learns the weights of a rulebook's classifiers from labelled calls: logistic regression with an L2 penalty. Each feature is
-//! first scaled by how much more often one class has it (NB-SVM, Wang and Manning 2012). The written weight includes the scale.
+//! Learns the weights of a rulebook's classifiers from labelled calls: logistic regression with an L2 penalty. Each
+//! feature is first scaled by how much more often one class has it (NB-SVM, Wang and Manning 2012). The written weight
+//! includes the scale.
 //!
-//! Deterministic: the same calls in the same order give the same weights. Runs only on request, never while a call is decided.
+//! The same calls in the same order always give the same weights. Learning runs only on request, never while a call is
+//! decided.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,7 +14,7 @@ use rules::hearing::{choices, each_feature, weight_line};
 use rules::rows::Classifier;
 use rules::services::NO_SERVICE;
 
-/// Minimum number of calls with a feature: learning rarer ones would be overfitting.
+/// Minimum number of calls with a feature: learning rarer features would be overfitting.
 const MIN_CALLS: usize = 3;
 /// Minimum absolute weight, in thousandths of log-odds. Measured: twice as many weights are not more accurate.
 const MIN_WEIGHT: i64 = 60;

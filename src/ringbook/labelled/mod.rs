@@ -1,9 +1,9 @@
-//! Labelled calls: the words of a call, and the decision that an attentive person would make. They measure how well a rulebook
-//! understands calls.
+//! Labelled calls: the words of a call, and the decision that an attentive person would make. They measure how well a
+//! rulebook understands calls.
 //!
-//! A file has one JSON object per line. [`measure`] processes each call like a Vapi report and compares the decision with the
-//! label. [`table`] shows how many were correct, with confidence intervals and the ids of the others. Nothing here reads a
-//! database.
+//! A file has one JSON object per line. [`measure`] processes each call like a Vapi report and compares the decision
+//! with the label. [`table`] shows how many were correct, with confidence intervals and the ids of the others. Nothing
+//! here reads a database.
 
 pub mod learn;
 pub mod table;
@@ -83,7 +83,10 @@ pub struct Label {
 }
 
 /// Distinguishes null from a missing field.
-#[expect(clippy::option_option, reason = "left out is not judged, null is judged as none")]
+#[expect(
+    clippy::option_option,
+    reason = "a missing field is not judged; null means that there is none"
+)]
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
 }

@@ -115,7 +115,7 @@ pub enum Worker {
     Scheduler,
     /// Escalates a P1 while nobody has acknowledged it.
     Escalation,
-    /// Finds calls without a report at Vapi.
+    /// Fetches from Vapi the reports that never arrived.
     Reconciler,
     /// Deletes expired data.
     Purge,
