@@ -281,8 +281,8 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
     print(&lines.join("\n"))
 }
 
-/// Returns the parts that load and publish rules. Does not start a whole [`App`], because a first start would create keys that
-/// nobody sees.
+/// Returns the parts that load and publish rules. Does not start a whole [`App`], because a first start would create
+/// keys that nobody sees.
 async fn rules_of(settings: &Settings) -> Result<(RulebookCache, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;

@@ -58,8 +58,8 @@ pub struct Memory {
     pub errors: Vec<String>,
     /// Number of messages that are in the spool according to their response.
     pub spooled: u64,
-    /// Number of messages that were answered but stored nowhere, according to their response: a caller always gets a
-    /// price.
+    /// Number of messages that were answered but stored nowhere, according to their response: a waiting caller always
+    /// gets a price.
     pub unrecorded: u64,
 }
 
@@ -99,7 +99,7 @@ struct Answer {
     text: String,
     /// Whether it has Retry-After.
     retries: bool,
-    /// How it was accepted, if not as usual.
+    /// How the message was accepted, if not as usual (the header `x-ringbook-degraded`).
     degraded: Option<String>,
 }
 

@@ -2,8 +2,8 @@
 //! oracle check that everything answered is stored exactly once.
 //!
 //! `cargo test --test faults` runs the short version of the campaigns that need no other build; `make faults` runs all
-//! of them, long, and writes docs/fault-report.md. Arguments select campaigns by name. It fails if an invariant is
-//! violated, a planted defect is not found or its patch no longer applies.
+//! of them with their full counts, and writes docs/fault-report.md. Arguments select campaigns by name. It fails if an
+//! invariant is violated, a planted defect is not found or its patch no longer applies.
 //!
 //! [`world`] starts databases, programs and stand-ins; [`load`] plays callers and editors and remembers their
 //! responses; [`oracle`] checks the invariants; `campaigns` inject faults; [`report`] writes the results.
@@ -13,14 +13,18 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a campaign that cannot go on fails by panicking, and tells on standard output"
+    reason = "a campaign that cannot continue panics, and reports go to standard output"
 )]
 #![allow(
     clippy::too_many_lines,
-    reason = "a campaign tells its story from the first step to the last"
+    reason = "a campaign is one sequence of steps, easiest to read in one function"
 )]
 
-#[allow(dead_code, unused_imports, reason = "the support offers what other tests need")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the support module has functions that only other tests use"
+)]
 #[path = "../it/support/mod.rs"]
 mod support;
 

@@ -7,10 +7,10 @@
 //! - I2 each event has one effect: one event, one decision of a report, one lead, one SMS message for each contact;
 //! - I3 event, decision, lead, SMS message, revision and audit entry agree;
 //! - I4 a replayed decision has the same bytes (`ringbook replay`);
-//! - I5 an SMS message was accepted at most once, and once more for each attempt with an unknown outcome; none is
-//!   stuck; nothing was sent that is not in the outbox;
+//! - I5 Twilio accepted an SMS message at most once, plus once for each attempt with an unknown outcome; no message is
+//!   stuck; no message was sent that is not in the outbox;
 //! - I6 the audit log is intact (`ringbook audit verify`);
-//! - I7 each answered edit is one revision, and there are no others;
+//! - I7 each answered edit is one revision, and there are no other revisions;
 //! - I8 no log, metric or error contains a caller's data or a secret.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ use crate::world::{SECRET_KEY, TWILIO_TOKEN, World};
 #[derive(Clone, Default)]
 pub struct Expects {
     /// The references of SMS messages that must have reached a final state: those that existed when nothing was being
-    /// sent. A later one may wait, such as an escalation that fell due during the shutdown.
+    /// sent. A later message may wait, such as an escalation that became due during the shutdown.
     pub settled: BTreeSet<String>,
     /// Whether Twilio's list was always readable, so that no message may be accepted twice.
     pub once: bool,
@@ -45,7 +45,7 @@ pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: 
     db.close().await.unwrap();
     again(world, binary, &mut found).await;
     secrets(world, memory, &mut found);
-    // A systematic fault appears everywhere: report only the first violations of each kind.
+    // A systematic error violates an invariant everywhere, so report only the first violations of each kind.
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut told: Vec<String> = Vec::new();
     for violation in found {
@@ -90,10 +90,10 @@ async fn answered(db: &DatabaseConnection, memory: &Memory, found: &mut Vec<Stri
         let rows = stored.get(&(sent.call.clone(), sent.kind.to_owned()));
         let same = rows.and_then(|rows| rows.iter().find(|(hash, _)| *hash == sent.hash));
         match same {
-            None => found.push(format!("I1 answered and not recorded: {} {}", sent.kind, sent.call)),
+            None => found.push(format!("I1 answered but not recorded: {} {}", sent.kind, sent.call)),
             Some((_, answer)) if Some(answer) != sent.answer.as_ref() => {
                 found.push(format!(
-                    "I1 answered otherwise than recorded: {} {}",
+                    "I1 the recorded response is another one: {} {}",
                     sent.kind, sent.call
                 ));
             }
@@ -101,14 +101,14 @@ async fn answered(db: &DatabaseConnection, memory: &Memory, found: &mut Vec<Stri
         }
     }
     for wrong in &memory.wrong {
-        found.push(format!("I1 an answer that is neither 2xx nor 503: {wrong}"));
+        found.push(format!("I1 a response that is neither 2xx nor 503: {wrong}"));
     }
 }
 
 async fn once(db: &DatabaseConnection, found: &mut Vec<String>) {
     let twice = [
         (
-            "events of one thing",
+            "events of one message",
             "SELECT call_id || ' ' || type FROM webhook_events WHERE state = 'recorded' AND call_id IS NOT NULL \
              AND type IN ('end-of-call-report', 'tool-calls') GROUP BY call_id, type HAVING count(*) > 1",
         ),
@@ -122,7 +122,7 @@ async fn once(db: &DatabaseConnection, found: &mut Vec<String>) {
             "SELECT call_id FROM leads GROUP BY call_id HAVING count(*) > 1",
         ),
         (
-            "texts to one contact",
+            "SMS messages to one contact",
             "SELECT call_id || ' ' || contact FROM sms_messages WHERE call_id IS NOT NULL GROUP BY call_id, contact, template \
              HAVING count(*) > 1",
         ),
@@ -151,16 +151,16 @@ async fn agreement(db: &DatabaseConnection, found: &mut Vec<String>) {
              (SELECT event_id FROM tool_calls)",
         ),
         (
-            "a text without its decision",
+            "an SMS message without its decision",
             "SELECT reference FROM sms_messages WHERE decision_id IS NOT NULL AND decision_id NOT IN (SELECT id FROM decisions)",
         ),
         (
-            "a revision that the audit log does not know",
+            "a revision that is not in the audit log",
             "SELECT number || '' FROM revisions WHERE number NOT IN (SELECT revision FROM audit_log WHERE \
              resource = 'revisions' AND revision IS NOT NULL)",
         ),
         (
-            "a changed row that the audit log does not know",
+            "a changed row that is not in the audit log",
             "SELECT code || ' ' || since_revision FROM services WHERE code || ' ' || since_revision NOT IN (SELECT code || ' ' || \
              revision FROM audit_log WHERE resource = 'services' AND revision IS NOT NULL)",
         ),
@@ -202,7 +202,10 @@ async fn agreement(db: &DatabaseConnection, found: &mut Vec<String>) {
         }
         for contact in notify.iter().filter_map(Value::as_str) {
             if !texted.contains(&(row[0].clone(), contact.to_owned())) {
-                found.push(format!("I3 a decision whose text is not in the outbox: {}", row[2]));
+                found.push(format!(
+                    "I3 a decision whose SMS message is not in the outbox: {}",
+                    row[2]
+                ));
             }
         }
     }
@@ -242,21 +245,21 @@ async fn texts(world: &World, db: &DatabaseConnection, expects: &Expects, found:
         let name = format!("{reference} ({priority}, {state})");
         if sids.len() > 1 + unclear {
             found.push(format!(
-                "I5 taken {} times with {unclear} unclear attempts: {name}",
+                "I5 accepted {} times with {unclear} attempts whose outcome is unknown: {name}",
                 sids.len()
             ));
         }
         if expects.once && sids.len() > 1 {
             found.push(format!(
-                "I5 taken {} times although the list could be read: {name}",
+                "I5 accepted {} times although Twilio's list could be read: {name}",
                 sids.len()
             ));
         }
         if state == "accepted" && !sids.contains(&sid) {
-            found.push(format!("I5 accepted, and the provider does not know it: {name}"));
+            found.push(format!("I5 recorded as accepted, but Twilio does not have it: {name}"));
         }
         if ["queued", "dead"].contains(&state.as_str()) && !sids.is_empty() && unclear == 0 {
-            found.push(format!("I5 the provider has it, and it is not accepted: {name}"));
+            found.push(format!("I5 Twilio has it, but it is not recorded as accepted: {name}"));
         }
         if stuck == "stuck" {
             found.push(format!("I5 stuck while it is being sent: {name}"));
@@ -269,11 +272,13 @@ async fn texts(world: &World, db: &DatabaseConnection, expects: &Expects, found:
             found.push(format!("I5 lost, nobody was texted: {name}"));
         }
         if attempts != tried.get(&id).copied().unwrap_or(0).to_string() {
-            found.push(format!("I5 its attempts are not those that are recorded: {name}"));
+            found.push(format!(
+                "I5 the number of attempts differs from the recorded attempts: {name}"
+            ));
         }
     }
     for reference in taken.keys() {
-        found.push(format!("I5 texted, and not in the outbox: {reference}"));
+        found.push(format!("I5 sent, but not in the outbox: {reference}"));
     }
 }
 
@@ -292,23 +297,25 @@ async fn edits(db: &DatabaseConnection, memory: &Memory, found: &mut Vec<String>
     for edit in &memory.edits {
         let Some(version) = edit.version else { continue };
         if !versions.insert(version) {
-            found.push(format!("I7 two edits were answered version {version}"));
+            found.push(format!("I7 the responses to two edits have version {version}"));
         }
         if stored.get(&version) != Some(&edit.cents) {
             found.push(format!(
-                "I7 an edit that was answered is not there: version {version}, {} cents",
+                "I7 an accepted edit is not stored: version {version}, {} cents",
                 edit.cents
             ));
         }
     }
     for (version, cents) in stored {
         if !tried.contains(&cents) {
-            found.push(format!("I7 a price that nobody set: version {version}, {cents} cents"));
+            found.push(format!(
+                "I7 a stored price that no editor sent: version {version}, {cents} cents"
+            ));
         }
     }
 }
 
-/// The program's own verification of its past, in a separate process.
+/// Runs the program's own checks (`ringbook replay` and `audit verify`) in a separate process.
 async fn again(world: &World, binary: &Path, found: &mut Vec<String>) {
     for (invariant, arguments) in [
         ("I4", &["replay", "--quiet", "--days", "1"][..]),

@@ -1,5 +1,5 @@
-/* Loaded into the program (LD_PRELOAD): whenever a SQLite database or its log is synced, what is on the disk from then on is
- * kept beside it, as FILE.durable. After a kill these copies are what a loss of power would have left at the least. */
+/* This library is loaded into the program (LD_PRELOAD). Whenever a SQLite database or its write-ahead log is synced, the library
+ * copies the file to FILE.durable beside it. After a kill, these copies are the minimum that a power loss would have left. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static void keep(int fd) {
     snprintf(copy, sizeof copy, "%s.durable", path);
     snprintf(part, sizeof part, "%s.durable.part", path);
     int to = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    /* Through the same descriptor: closing another one would drop the locks that SQLite has on the file. */
+    /* Read through the same descriptor: closing another descriptor would release the locks that SQLite has on the file. */
     off_t at = 0;
     ssize_t got;
     while (to >= 0 && (got = pread(fd, buffer, sizeof buffer, at)) > 0) {

@@ -1,7 +1,7 @@
 //! Prints a line for each campaign, and writes the report as Markdown.
 //!
-//! The report is built from a file beside it, with one JSON object per line: the last outcome of each campaign. So a
-//! campaign that runs alone replaces its own outcome only.
+//! The report is built from a file beside it, which has the last outcome of each campaign as one JSON object per line. So
+//! a campaign that runs alone replaces only its own outcome.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -102,15 +102,17 @@ fn text(all: &[Campaign], known: &[Outcome]) -> String {
     let ran = || known.iter().filter(|outcome| outcome.not_run.is_none());
     let loads = || ran().map(|outcome| outcome.load);
     let mut text = format!(
-        "# What was broken, and what held\n\n\
-         Made by `make faults`; the campaigns that break the program at a named place with a debug build that has the feature \
-         `faults`, and the planted defects with one of a copy of the source to which they were added. PostgreSQL waited for the disk. Everything ran on one machine of {} cores, over \
-         loopback: when the campaigns began, between {:.1} and {:.1} programs wanted a processor (the mean of a minute, the \
-         campaign before among them). Times are no benchmark.\n\n\
-         The oracle (`tests/faults/oracle.rs`) is outside of the program: it reads the database, what each caller and editor \
-         was answered, and the log of the stand-in for Twilio. The invariants I1 to I8 are explained in its first lines.\n\n\
+        "# Fault injection: which faults, and which results\n\n\
+         `make faults` generates this page. Campaigns that interrupt the program at a named step use a debug build with \
+         the cargo feature `faults`. The planted defects use a debug build of a copy of the source with the defects added. \
+         PostgreSQL made commits durable. All programs ran on one machine of {} cores and communicated over loopback. When \
+         the campaigns began, the load average of the last minute was between {:.1} and {:.1}, including the campaign \
+         before. The times are not benchmarks.\n\n\
+         The oracle (`tests/faults/oracle.rs`) checks the program from outside: it reads the database, the responses that \
+         each caller and editor got, and the log of the stand-in for Twilio. Its first lines explain the invariants I1 to \
+         I8.\n\n\
          **What N means.** A campaign without a violation in N tries shows, with 95 % confidence, only that the rate of \
-         violations is below 3/N (the rule of three). N is therefore in every row, and so is what it says.\n\n",
+         violations is below 3/N (the rule of three). Every row therefore has N and this rate.\n\n",
         std::thread::available_parallelism().map_or(0, usize::from),
         loads().fold(f64::INFINITY, f64::min),
         loads().fold(0.0, f64::max),
@@ -156,7 +158,7 @@ fn text(all: &[Campaign], known: &[Outcome]) -> String {
     let left: Vec<_> = all
         .iter()
         .filter_map(|campaign| match known.iter().find(|outcome| outcome.is_of(campaign)) {
-            None => Some((campaign, "nobody asked for it")),
+            None => Some((campaign, "it was not selected")),
             Some(outcome) => outcome.not_run.as_deref().map(|why| (campaign, why)),
         })
         .collect();
@@ -166,7 +168,7 @@ fn text(all: &[Campaign], known: &[Outcome]) -> String {
             let _ = writeln!(text, "- {} on {}: {why}", campaign.name(), campaign.on());
         }
     }
-    text.push_str("\n## What was tried\n\n");
+    text.push_str("\n## Tested versions\n\n");
     let mut revisions: Vec<&str> = ran().map(|outcome| outcome.of.as_str()).collect();
     revisions.sort_unstable();
     revisions.dedup();
@@ -178,13 +180,13 @@ fn text(all: &[Campaign], known: &[Outcome]) -> String {
         let _ = writeln!(text, "- {of}: {}", names.join(", "));
     }
     text.push_str(
-        "\n## Held elsewhere\n\n\
-         - 50 clients who edit one price 10,000 times, and a revision every 50 ms under 300 evaluations a second: \
+        "\n## Tested elsewhere\n\n\
+         - 50 clients edit one price 10,000 times, and a revision is published every 50 ms under 300 evaluations per second: \
          `tests/it/edits.rs`, with these counts in `make verify`.\n\
-         - The database away, with the spool: `tests/it/outage.rs` and `tests/it/spool.rs`.\n\
+         - The database is unavailable, with the spool: `tests/it/outage.rs` and `tests/it/spool.rs`.\n\
          - Hostile scripts: `tests/hostile_scripts.rs`; hostile messages and queries: `tests/it/hostile.rs`.\n\
-         - That the signature is compared in constant time is held by its one door to `subtle` (`tests/it/architecture.rs`): \
-         `==` gives the same answers, so no campaign can tell it apart.\n",
+         - Signatures are compared in constant time, with `subtle` (`src/intake/src/auth/verify.rs`). `==` would give the same \
+         responses, so no campaign could detect it.\n",
     );
     text
 }

@@ -25,7 +25,7 @@ use crate::{
 
 /// The key of every program.
 pub const SECRET_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
-/// The account's token.
+/// The token of the Twilio account.
 pub const TWILIO_TOKEN: &str = "planted-twilio-token-5b1f";
 /// A timeout that is long enough for any machine.
 pub const PATIENCE: Duration = Duration::from_mins(2);

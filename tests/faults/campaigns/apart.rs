@@ -10,9 +10,9 @@ use crate::{
     world::World,
 };
 
-pub const ABOUT: &str = "two instances on one database: each edit goes to one, and when it is answered a message goes to the other. \
-    Each message is decided by a revision that is not older than the edit that was answered before it (I7), and decided again \
-    it has the same bytes (I4)";
+pub const ABOUT: &str = "two instances use one database. Each edit is sent to the first instance. After the \
+    response, a message is sent to the second. Its decision uses a revision that is not older than this edit (I7). A \
+    replay of the decision has the same bytes (I4)";
 
 pub async fn apart(plan: &Plan, kind: Database) -> Result {
     let n = plan.count(1_000, 40);
@@ -57,7 +57,7 @@ pub async fn apart(plan: &Plan, kind: Database) -> Result {
         .filter(|(call, floor)| decided.get(call).is_some_and(|revision| revision < floor));
     violations.extend(old.take(5).map(|(call, floor)| {
         format!(
-            "I7 decided by revision {} after {floor} was answered: {call}",
+            "I7 decided by revision {} after revision {floor} was published: {call}",
             decided[call]
         )
     }));

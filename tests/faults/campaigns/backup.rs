@@ -11,9 +11,10 @@ use crate::{
     world::{PATIENCE, World},
 };
 
-pub const ABOUT: &str = "`ringbook backup` under webhooks, edits and texts, `ringbook restore` into an empty database, and a server \
-    started on that. What it holds agrees with itself (I2 to I8), its audit log is whole, its unsent texts are given up with a \
-    notice, and nothing is texted that was waiting when the backup was made";
+pub const ABOUT: &str = "`ringbook backup` runs under webhooks, edits and SMS messages. `ringbook restore` restores \
+    the backup into an empty database, and a server starts on it. The restored data is consistent (I2 to I8) and its \
+    audit log is intact. Its unsent SMS messages are given up with a notice: no SMS message that waited when the \
+    backup was made is sent (I11)";
 
 pub async fn backups(plan: &Plan, kind: Database) -> Result {
     let n = plan.count(10, 1);
@@ -64,7 +65,7 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
     })
 }
 
-/// Restores the backup. Returns how many SMS messages were given up, and the faults of the restored database.
+/// Restores the backup. Returns how many SMS messages were given up, and the violations in the restored database.
 async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory) -> (usize, Vec<String>) {
     let world = Arc::new(plan.world(kind).await);
     let mut found = Vec::new();

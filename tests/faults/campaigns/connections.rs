@@ -15,9 +15,10 @@ use crate::{
     world::World,
 };
 
-pub const ABOUT: &str = "the role may have 10, 17, 24 or 30 connections, or PgBouncer hands out 10 or 25 sessions. In each round the \
-    table of events is locked for 9 s under messages and edits. Each message is answered 2xx or 503 with Retry-After, the spool is \
-    empty within 60 s of the release without a restart, and I1 to I8 hold";
+pub const ABOUT: &str = "the database role may open 10, 17, 24 or 30 connections, or PgBouncer allows 10 or 25 \
+    sessions. In each round the table of events is locked for 9 s under messages and edits. Each message is answered \
+    2xx or 503 with Retry-After, the spool is empty within 60 s after the lock ends, without a restart, and I1 to I8 \
+    hold";
 
 /// Maximum time until the spool is empty after the table is unlocked.
 const EMPTY_WITHIN: Duration = Duration::from_mins(1);

@@ -20,11 +20,12 @@ use crate::{
     world::{Dice, PATIENCE, World},
 };
 
-pub const ABOUT: &str = "PostgreSQL is stopped at once and started, restarted, has its connections killed, and is cut off behind a \
-    proxy that refuses, resets, says nothing, is slow or cuts answers. Each message is answered 2xx or 503 with Retry-After; \
-    afterwards the service goes on by itself, and I1 to I8 hold";
-pub const HANG_UPS: &str = "callers hang up after 0 to 100 ms while each packet of the database's takes 20 ms. Afterwards every \
-    message is answered 2xx, and no connection is left in a transaction";
+pub const ABOUT: &str = "PostgreSQL is stopped immediately and started again, is restarted, or loses its \
+    connections; or a proxy in front of it refuses or resets connections, does not respond, is slow or truncates \
+    responses. Each message is answered 2xx or 503 with Retry-After. Afterwards the server recovers without help, \
+    and I1 to I8 hold";
+pub const HANG_UPS: &str = "clients disconnect after 0 to 100 ms while each packet from the database takes 20 ms. \
+    Afterwards every message is answered 2xx, and no connection is left in a transaction";
 
 /// A fault of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

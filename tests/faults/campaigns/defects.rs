@@ -13,8 +13,8 @@ use std::{
 use super::{Found, Plan, Result, apart, backup, instances, kill, power, repeats, strangers, texts};
 use crate::support::Database::{Postgres, Sqlite};
 
-pub const ABOUT: &str = "a build with one mistake in it, made on purpose, goes through the campaign that is there to find it. A \
-    mistake that is not found is a violation here, and so is one whose patch no longer applies to the source";
+pub const ABOUT: &str = "each planted defect is turned on in a separate run of the campaign that must find it. It is \
+    a violation if the campaign does not find the defect, or if the defect's patch no longer applies to the source";
 
 /// The patch on which all others depend.
 const SWITCH: &str = "0_switch";
@@ -94,7 +94,7 @@ pub async fn defects(plan: &Plan) -> Result {
         ..Found::default()
     };
     let binary = match plan.with_defects() {
-        // The short version has no such build, but still reports faults of the patches.
+        // The short version has no such build, but still reports patches that cannot be used.
         Err(_) if !found.violations.is_empty() => return Ok(found),
         binary => binary?,
     };
@@ -126,10 +126,10 @@ pub async fn defects(plan: &Plan) -> Result {
         }
         found.n += 1;
         match outcome {
-            Err(why) => found.violations.push(format!("{name} was not looked for: {why}")),
+            Err(why) => found.violations.push(format!("no campaign ran with {name}: {why}")),
             Ok(hunted) => match hunted.violations.iter().find(|violation| caught(violation)) {
                 None => found.violations.push(format!(
-                    "{name} was not found by {by}, which told of: {}",
+                    "{name} was not found by {by}, which reported: {}",
                     hunted.violations.first().map_or("nothing", String::as_str)
                 )),
                 Some(first) => {
@@ -143,7 +143,7 @@ pub async fn defects(plan: &Plan) -> Result {
     Ok(found)
 }
 
-/// Faults of the patches: no campaign for it, missing, or no longer applicable.
+/// What is wrong with the patches: no campaign looks for one, one is missing, or one no longer applies.
 fn unfit() -> std::result::Result<Vec<String>, String> {
     let mut patches: Vec<PathBuf> = std::fs::read_dir(root().join("tests/faults/defects"))
         .unwrap()

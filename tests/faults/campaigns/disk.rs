@@ -16,10 +16,11 @@ use crate::{
     world::{PATIENCE, World},
 };
 
-pub const ABOUT: &str = "the file system of the database, the spool and the log (a small one in memory) is filled to its last byte \
-    under webhooks and edits, while a reader keeps SQLite's log from being written over, until five messages were not recorded as \
-    usual; and emptied. Nothing is answered 2xx that is not there, but prices for callers who wait, which say so; and the service \
-    goes on by itself. I1 to I8 hold";
+pub const ABOUT: &str = "database, spool and log are on a small file system in memory. Under webhooks and edits, it \
+    is filled to its last byte until five messages were not recorded as usual, and then emptied. Meanwhile a reader \
+    makes SQLite's write-ahead log grow. Every message with a 2xx response is stored, except prices for waiting \
+    callers, whose responses are marked as unrecorded. Afterwards the server recovers without help, and I1 to I8 \
+    hold";
 
 /// Number of messages that meet the full disk before it is emptied.
 const MET: u64 = 5;

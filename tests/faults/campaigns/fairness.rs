@@ -23,9 +23,9 @@ use crate::{
     world::World,
 };
 
-pub const ABOUT: &str = "one rulebook takes in 1,500 P1s in a few seconds while the stand-in for Twilio needs 300 ms for each text; \
-    another rulebook, on its own account or on the same one, has a P1 every half second. Each of those is at the stand-in within \
-    2 s of its answer";
+pub const ABOUT: &str = "one rulebook receives 1,500 P1s in a few seconds, while the stand-in for Twilio needs 300 \
+    ms for each SMS message. Another rulebook, with its own account or the same account, has a P1 every half second. \
+    Each SMS message of the other rulebook reaches the stand-in within 2 s after the response to its P1";
 
 /// The other rulebook's webhook secret.
 const SECRET: &str = "quiet-rulebook-secret-0123456789";

@@ -10,9 +10,10 @@ use crate::{
     world::{Dice, World},
 };
 
-pub const ABOUT: &str = "three instances under webhooks, edits and texts. In each round one stands still (SIGSTOP) while the stand-in \
-    is answering it, until its lease is over and others have taken over its texts, and goes on; another is killed and started \
-    again. What the stale one writes is refused by its fencing token; I1 to I8 hold. Leases are a twentieth of the usual ones";
+pub const ABOUT: &str = "three instances run under webhooks, edits and SMS messages. In each round one instance is \
+    paused (SIGSTOP) while the stand-in for Twilio responds to it. It continues after its leases have expired and \
+    others have taken over its SMS messages. Another instance is killed and started again. The fencing token rejects \
+    what the stale instance writes, and I1 to I8 hold. Leases last a twentieth of the usual time";
 
 pub async fn instances(plan: &Plan, kind: Database) -> Result {
     let binary = plan.breaking()?;
@@ -73,7 +74,7 @@ pub async fn instances(plan: &Plan, kind: Database) -> Result {
     let refused = world.logs().matches("its result is not written").count();
     let seen = vec![
         told(&memory, &world),
-        format!("{refused} answers of stale workers were not written"),
+        format!("{refused} results of stale workers were rejected"),
     ];
     Arc::into_inner(world).unwrap().remove().await;
     Ok(Found { n, seen, violations })

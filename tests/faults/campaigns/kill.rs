@@ -9,8 +9,8 @@ use crate::{
     world::{Dice, World},
 };
 
-pub const ABOUT: &str = "the program is killed (SIGKILL) at random moments under webhooks, edits and texts, and started again on \
-    the same database. I1 to I8 hold at the end";
+pub const ABOUT: &str = "the program is killed (SIGKILL) at random moments under webhooks, edits and SMS messages, \
+    and started again on the same database. I1 to I8 hold at the end";
 
 pub async fn kills(plan: &Plan, kind: Database) -> Result {
     let rounds = plan.count(200, 2);

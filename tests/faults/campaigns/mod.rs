@@ -110,13 +110,13 @@ impl Plan {
 
     /// The build with fault points.
     pub fn breaking(&self) -> std::result::Result<PathBuf, String> {
-        let why = "it needs the build with the feature `faults`: `make faults` makes it";
+        let why = "it needs the build with the feature `faults`, which `make faults` makes";
         self.breaking.clone().ok_or_else(|| why.to_owned())
     }
 
     /// The build with planted defects.
     pub fn with_defects(&self) -> std::result::Result<PathBuf, String> {
-        let why = "the patches apply, and to look for them it needs the build with them: `make faults` makes it";
+        let why = "all patches apply, but running the defects needs the build with them, which `make faults` makes";
         self.defective.clone().ok_or_else(|| why.to_owned())
     }
 }
@@ -163,7 +163,7 @@ impl Campaign {
                     .or_else(|| panic.downcast_ref::<&str>().copied())
                     .unwrap_or_default();
                 Ok(Found {
-                    violations: vec![format!("it could not go on: {why}")],
+                    violations: vec![format!("the campaign stopped with a panic: {why}")],
                     ..Found::default()
                 })
             })
@@ -187,8 +187,8 @@ impl Campaign {
     }
 }
 
-/// All campaigns. The short version has those that need neither another build nor much time; of `defects`, only that
-/// its patches apply.
+/// All campaigns. The short version has those that need neither another build nor much time. For `defects` it only checks
+/// that the patches apply.
 pub fn all(scale: &Scale) -> Vec<Campaign> {
     const BOTH: &[Database] = &[Database::Sqlite, Database::Postgres];
     const SQLITE: &[Database] = &[Database::Sqlite];
@@ -288,7 +288,7 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
 /// Waits until no SMS message is being sent. Returns the references of all messages at that time.
 pub async fn settled(world: &World) -> BTreeSet<String> {
     let (db, began) = (world.look().await, Instant::now());
-    // A defect may keep them forever: the oracle reports that.
+    // A planted defect may keep them in that state forever; the oracle reports that.
     let planted = world.env.iter().any(|(name, _)| name == "RINGBOOK_PLANTED_DEFECT");
     let patience = Duration::from_secs(if planted { 30 } else { 240 });
     let all = loop {

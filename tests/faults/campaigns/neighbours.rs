@@ -22,10 +22,11 @@ use crate::{
     world::World,
 };
 
-pub const BUSY: &str = "three instances under 18 connections without a rest, on a machine whose processors are all taken by others \
-    besides. No decision is made without the sample's script, and no script is sent into quarantine";
-pub const NEIGHBOURS: &str = "one tenant's editor and viewer send 700 requests at once, again and again: sources that take long to \
-    compile, dry runs, lint, evaluations. Meanwhile another tenant's messages, edits and P1 SMS go on, and nobody is answered 500";
+pub const BUSY: &str = "18 connections send messages to three instances without a pause, while other programs keep \
+    every processor of the machine busy. Every decision runs the sample's script, and no script is quarantined";
+pub const NEIGHBOURS: &str = "one tenant's editor and viewer repeatedly send 700 requests at once: scripts that take \
+    long to compile, dry runs, lint, evaluations. Meanwhile the messages, edits and P1 SMS messages of another \
+    tenant are processed in time, and no request is answered 500";
 
 /// Maximum response time for the others.
 const MESSAGE: Duration = Duration::from_millis(100);
@@ -306,7 +307,7 @@ pub async fn neighbours(plan: &Plan, kind: Database) -> Result {
         grouped(turned_away)
     ));
     if turned_away == 0 {
-        violations.push("nothing of the greedy tenant was turned away".to_owned());
+        violations.push("no request of the greedy tenant was rejected".to_owned());
     }
     seen.push(told(&memory, &world));
     Arc::into_inner(world).unwrap().remove().await;

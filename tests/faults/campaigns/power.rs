@@ -13,8 +13,8 @@ use crate::{
     world::{Dice, World},
 };
 
-pub const ABOUT: &str = "the program is killed, and everything that was not synced to the disk is taken away before it starts \
-    again. I1 to I8 hold at the end";
+pub const ABOUT: &str = "the program is killed. Before it starts again, all data that was not synced to the disk is \
+    removed. I1 to I8 hold at the end";
 
 pub async fn losses(plan: &Plan, kind: Database) -> Result {
     let rounds = plan.count(50, 2);
@@ -37,10 +37,7 @@ pub async fn losses(plan: &Plan, kind: Database) -> Result {
         memory.add(load.end().await);
     }
     let violations = judged(&world, plan, &memory).await;
-    let seen = vec![
-        told(&memory, &world),
-        format!("{lost} times something unsynced was taken away"),
-    ];
+    let seen = vec![told(&memory, &world), format!("unsynced data was removed {lost} times")];
     Arc::into_inner(world).unwrap().remove().await;
     Ok(Found {
         n: rounds,

@@ -18,9 +18,9 @@ use crate::{
     world::World,
 };
 
-pub const ABOUT: &str = "the primary is read-only for 1.5 s with all connections ended, as before the promotion of a standby, or the \
-    proxy in front of it accepts connections and closes them. /health/ready, asked every 20 ms, is never anything but 200, and each \
-    message is answered 2xx; afterwards I1 to I8 hold";
+pub const ABOUT: &str = "the primary loses all connections and is read-only for 1.5 s, as before the promotion of a \
+    standby; or the proxy in front of it accepts connections and closes them. /health/ready is requested every 20 ms \
+    and always responds 200, and each message is answered 2xx. Afterwards I1 to I8 hold";
 
 pub async fn readiness(plan: &Plan, kind: Database) -> Result {
     let n = plan.count(20, 2);

@@ -16,8 +16,9 @@ use crate::{
     world::{Dice, World},
 };
 
-pub const ABOUT: &str = "each message is sent one to ten times at once, all of them shuffled, every fifth with another body under \
-    the same id. Each has one effect, every repeat gets the answer of the first, and an amendment is kept and texts nobody";
+pub const ABOUT: &str = "each message is sent one to ten times at once, in random order, every fifth with another \
+    body under the same id. Each message has one effect, and every repetition gets the first response. An amendment \
+    is stored and notifies nobody";
 
 /// Number of concurrent messages.
 const AT_ONCE: usize = 24;
@@ -99,7 +100,7 @@ pub async fn repeats(plan: &Plan, kind: Database) -> Result {
     .await;
     if stored[0][0] != calls.to_string() {
         violations.push(format!(
-            "I2 {calls} things were said and {} events are recorded",
+            "I2 {calls} different messages were sent and {} events are recorded",
             stored[0][0]
         ));
     }

@@ -13,12 +13,14 @@ use crate::{
     world::{Dice, World},
 };
 
-pub const ABOUT: &str = "at each step of the message path, of the worker and of publish, before and after its commit, the program \
-    aborts, and in another run the step fails. It goes on or is started again; every text comes to its end, none twice, and I1 \
-    to I8 hold after each cut. The waits are a tenth of the usual ones, and nobody takes a P1, so that texts to the next contact \
-    fall due all the while";
+pub const ABOUT: &str = "at each step of the message path, of the worker and of a publish, before and after its \
+    commit, the program aborts; in another run the step fails. The program continues or is started again. Every SMS \
+    message reaches a final state, none is sent twice, and I1 to I8 hold after each interruption. Waiting times are \
+    a tenth of the usual ones. Nobody acknowledges a P1, so SMS messages to the next contacts become due all the \
+    time";
 
-/// Number of responses that reach every step; more do not reach the steps after a wait any earlier.
+/// Number of responses after which every step is reached, except steps after a wait: more responses do not make those come
+/// earlier.
 const ENOUGH: u64 = 60;
 
 /// Number of SMS requests that get an error: fewer than open the circuit breaker.
@@ -73,7 +75,7 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
         for how in ["abort", "error"] {
             n += 1;
             let name = format!("{}-{how}", step.name());
-            // A message that was left behind is found once.
+            // An SMS message whose worker died is found only once.
             let nth = match way(step) {
                 Way::LeftBehind => 1,
                 Way::Traffic | Way::Unclear => 1 + dice.below(3),

@@ -19,12 +19,13 @@ use crate::{
     world::World,
 };
 
-pub const ABOUT: &str = "messages without a signature, with another secret's, an old one, a cut one, one whose last digits are \
-    wrong, and one over another body. Each is refused with 401 and leaves nothing";
-pub const EDITS: &str = "twelve editors read one price and change it, all at once: most of them against a version that is gone, which \
-    is refused. Each edit that is answered is a revision, and no other is";
-pub const SECRETS: &str = "every way to an error that a stranger, a caller and an editor have, with a caller's data and secrets in \
-    every field. None of it is in a log, a metric or an error";
+pub const ABOUT: &str = "messages have no signature, a signature with another secret, an old or truncated signature, \
+    a signature whose last digits are wrong, or the signature of another body. Each message is rejected with 401 and \
+    nothing of it is stored";
+pub const EDITS: &str = "twelve editors read one price and change it at the same time. Most of them send a stale \
+    version, which is rejected. Each accepted edit is one revision, and there are no other revisions";
+pub const SECRETS: &str = "every way to an error that a stranger, a caller and an editor have, with a caller's data \
+    and secrets in every field. None of it is in a log, a metric or an error";
 
 pub async fn strangers(plan: &Plan, kind: Database) -> Result {
     let rounds = plan.count(500, 10);
@@ -151,7 +152,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
     for body in &bodies {
         let (_, text) = post(&world, address, body).await.unwrap();
         memory.errors.push(text);
-        // The same without a signature.
+        // The same body without a valid signature.
         let (_, text) = post_with(&world, address, body, "0", "4385550177").await.unwrap();
         memory.errors.push(text);
     }

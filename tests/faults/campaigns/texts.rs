@@ -13,9 +13,10 @@ use crate::{
     world::World,
 };
 
-pub const ABOUT: &str = "the way to the stand-in for Twilio is refused, reset, silent, slow, cut in the middle of an answer, or \
-    swallows answers of texts that were taken; and the stand-in takes texts and answers 500. Every emergency is texted, none \
-    twice, because the stand-in's list can be read afterwards. The waits are a tenth of the usual ones";
+pub const ABOUT: &str = "the connection to the stand-in for Twilio is refused, reset, silent, slow, truncates a \
+    response, or loses the response to an accepted SMS message; or the stand-in accepts SMS messages and responds \
+    500. Each emergency causes exactly one SMS message, because Ringbook can read the stand-in's list afterwards. \
+    Waiting times are a tenth of the usual ones";
 
 /// The faults, and their durations.
 const TROUBLES: [(&str, Fault, Mode, u64); 8] = [
