@@ -146,7 +146,7 @@ async fn a_write_without_or_with_an_old_version_is_refused(database: Database) {
 
 async fn bad_input_is_told_with_its_place(database: Database) {
     let app = TestApp::start(database).await;
-    // A path is decoded once: the rest is an unknown code, not a broken escape.
+    // The server decodes a path once: `%25b` becomes `%b`, which is part of an unknown code and not a broken escape.
     let path = "/admin/v1/rulebooks/a%25b/webhook-auth";
     assert_eq!(app.admin(Method::GET, path, None).await.0, StatusCode::NOT_FOUND);
     let (_, row) = app.admin(Method::GET, CAMERA, None).await;
@@ -204,7 +204,7 @@ async fn bad_input_is_told_with_its_place(database: Database) {
         StatusCode::UNSUPPORTED_MEDIA_TYPE
     );
     let now = app.admin(Method::GET, "/admin/v1/rulebooks/default", None).await.1["revision"].clone();
-    assert_eq!(now, revision, "a refused write left something behind");
+    assert_eq!(now, revision, "a rejected write created a revision");
     app.stop().await;
 }
 
@@ -233,7 +233,7 @@ async fn roles_and_rulebooks_bound_what_a_key_may_do(database: Database) {
         app.admin_with(&editor, Method::GET, "/admin/v1/api-keys", None).await.0,
         StatusCode::FORBIDDEN
     );
-    // Another key's rulebook gives the same bytes as one that does not exist.
+    // The response for a rulebook that the key may not see has the same bytes as the response for an unknown rulebook.
     assert_eq!(
         app.admin_with(&editor, Method::GET, SERVICES, None).await.0,
         StatusCode::NOT_FOUND
@@ -281,7 +281,7 @@ async fn an_expired_or_revoked_key_opens_nothing(database: Database) {
         assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
     assert_eq!(app.get(SERVICES).await.0, StatusCode::UNAUTHORIZED);
-    // Two keys in one request: a proxy may have read the other.
+    // A request with two keys is rejected: a proxy may have checked only the other one.
     let (good, _) = new_key(&app, json!({"name": "good", "role": "viewer"})).await;
     for second in ["", "Bearer wrong", "Basic YTpi"] {
         let request = app.client.get(app.url(SERVICES)).bearer_auth(&good);
@@ -315,7 +315,7 @@ async fn pages_stay_in_place_while_rows_come(database: Database) {
         assert_eq!(status, StatusCode::OK, "{page}");
         seen.extend(page["items"].as_array().unwrap().iter().map(|row| row["code"].clone()));
         if seen.len() == 2 {
-            // The new row sorts before the reader's position: it must not shift the next page.
+            // The new row sorts before the rows that were read already, so it must not shift the next page.
             let new = json!({"names": {"en": "First"}, "keywords": [], "rank": 900, "offer": "refused",
                 "reason": {"en": "No.", "fr": "Non."}});
             let (status, made) = app.admin(Method::PUT, &format!("{SERVICES}/aaa"), Some(&new)).await;
@@ -456,7 +456,7 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
         if !path.ends_with("{code}") {
             continue;
         }
-        // The sample has no row of this kind: its example creates one.
+        // The sample has no row of this kind, so the document's example creates one.
         if app.admin(Method::GET, &here, None).await.0 == StatusCode::NOT_FOUND {
             let content = &item["put"]["requestBody"]["content"]["application/json"];
             let (status, answer) = app.admin(Method::PUT, &here, Some(&content["example"])).await;
@@ -479,7 +479,7 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
         }
         let (_, mut answer) = app.admin(Method::GET, &here, None).await;
         if let Some(weights) = answer.get_mut("weights").and_then(Value::as_array_mut) {
-            // The document shows a few of them.
+            // The document shows only the first weights.
             weights.truncate(5);
         }
         assert_eq!(
@@ -565,7 +565,7 @@ fn the_committed_document_is_the_one_that_is_served() {
     let committed = include_str!("../../openapi/ringbook.json");
     assert!(
         committed == admin::document_text(),
-        "openapi/ringbook.json is not what the code says: write it anew with `cargo run -- openapi > openapi/ringbook.json`"
+        "openapi/ringbook.json differs from the code: write it again with `cargo run -- openapi > openapi/ringbook.json`"
     );
 }
 

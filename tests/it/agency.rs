@@ -104,7 +104,7 @@ async fn a_copy_has_the_rows_and_nothing_else(database: Database) {
         assert_eq!(of_default, of_copy, "{rows}");
         assert!(!of_copy.as_array().unwrap().is_empty(), "{rows}");
     }
-    // The copy `north` was created before the change, so it does not have it.
+    // The copy `north` was created before this change of `default`, so it does not have the change.
     let (_, row) = app
         .admin(Method::GET, &format!("{BOOKS}/north/services/camera_inspection"), None)
         .await;
@@ -150,10 +150,10 @@ async fn a_renamed_rulebook_loses_no_message(database: Database) {
         }
     }
     are_recorded(&app, "north-shore", 7).await;
-    // Nobody else can get a code to which messages are still sent.
+    // No other rulebook can get a code to which messages are still sent.
     let (status, told) = created(&app, json!({"code": "North"})).await;
     assert_eq!(status, StatusCode::CONFLICT, "{told}");
-    // Until its owner gives it up.
+    // Another rulebook can get the code after its owner gives it up.
     let (status, told) = change(&app, "north-shore", json!({"former_code": null})).await;
     assert_eq!(status, StatusCode::OK, "{told}");
     for app in [&app, &other] {
@@ -182,7 +182,7 @@ async fn an_archived_rulebook_takes_no_message_and_comes_back(database: Database
         "{archived}"
     );
     assert!(archived["archived_at"].is_string(), "{archived}");
-    // From the next message on, every instance treats it like a rulebook that does not exist.
+    // From the next message on, every instance treats an archived rulebook like a rulebook that does not exist.
     for app in [&app, &other] {
         assert_eq!(post(app, "north", "call-3").await, StatusCode::UNAUTHORIZED);
         assert_eq!(post(app, "nowhere", "call-3").await, StatusCode::UNAUTHORIZED);
@@ -200,7 +200,7 @@ async fn an_archived_rulebook_takes_no_message_and_comes_back(database: Database
         (StatusCode::OK, &json!("archived")),
         "{replayed}"
     );
-    // Its data stays readable, and its queued messages are sent.
+    // The archived rulebook's data stays readable, and its queued SMS messages are sent.
     are_recorded(&app, "north", 2).await;
     app.app.outbox.drain_once().await.unwrap();
     assert_eq!(having(&app.rows("sms_messages").await, "state", "queued").len(), 0);

@@ -168,6 +168,9 @@ fn few_files_of_a_crate_import_each_other_in_a_circle() {
             .iter()
             .filter(|other| reaches[**other].contains(*file))
             .collect();
-        assert!(circle.len() <= LARGEST_CIRCLE, "in a circle: {circle:#?}");
+        assert!(
+            circle.len() <= LARGEST_CIRCLE,
+            "these files import each other in a cycle: {circle:#?}"
+        );
     }
 }

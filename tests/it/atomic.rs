@@ -74,7 +74,7 @@ const PATHS: [Path; 6] = [
         name: "amendment",
         before: |call| vec![report(call, FLOOD)],
         message: |call| {
-            // It has fewer turns than the first, so that some are overwritten and some deleted.
+            // The second report has fewer turns than the first, so some turns are overwritten and some deleted.
             let mut later = report_of(call, &json!([{"role": "user", "message": "Non, juste un évier lent."}]));
             later["message"]["timestamp"] = json!(later["message"]["timestamp"].as_i64().unwrap() + 1);
             later
@@ -195,7 +195,7 @@ async fn refused(server: &TestApp, body: &[u8]) -> bool {
     );
     assert!(
         !problem.to_string().contains("broken"),
-        "the database's own words are not for clients: {problem}"
+        "the response shows the database's error: {problem}"
     );
     true
 }
@@ -210,7 +210,7 @@ async fn whatever_statement_fails_nothing_of_the_message_remains(database: Datab
         let mut ran = BTreeSet::new();
         for table in OF_A_MESSAGE {
             for operation in ["INSERT", "UPDATE", "DELETE"] {
-                // Only turns are ever deleted, and a message raises no notice.
+                // A message deletes only turns, and it raises no notice.
                 if table == "notices" || (operation == "DELETE" && table != "call_transcripts") {
                     continue;
                 }
@@ -236,9 +236,9 @@ async fn whatever_statement_fails_nothing_of_the_message_remains(database: Datab
                 assert_ne!(rest, before);
             }
         }
-        // One database overwrites a turn where the other deletes and inserts it.
+        // To change a turn, one database overwrites the row; the other deletes and inserts it.
         ran.remove(&("call_transcripts", "UPDATE"));
-        // Without this check a message that wrote nothing would pass.
+        // Without this check, a message that writes nothing would pass.
         let all: BTreeSet<_> = path.statements.iter().copied().collect();
         assert_eq!(ran, all, "{}", path.name);
     }

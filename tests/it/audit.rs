@@ -130,7 +130,7 @@ async fn a_cut_tail_is_found_by_a_noted_head(kind: Database) {
     let cut = verified(&app).await["entries"].as_i64().unwrap();
     new_key(&app, json!({"name": "made by a thief", "role": "admin"})).await;
     let noted = verified(&app).await["head"].as_str().unwrap().to_owned();
-    // The attacker restores an older state: entries and head match each other.
+    // The attacker restores an older state in which entries and head match each other.
     guards_off(&app, kind).await;
     app.sql(&format!("DELETE FROM audit_log WHERE seq > {cut}")).await;
     let bytes = |column: &str| match kind {
@@ -204,19 +204,20 @@ async fn what_a_caller_said_is_not_in_the_log(kind: Database) {
     assert_eq!(entries.len(), 2);
     assert_eq!(
         entries[0]["before"], entries[1]["after"],
-        "the same row, the same digest"
+        "the digests of the same row differ"
     );
     assert_eq!(entries[0]["before"]["sha256"].as_str().unwrap().len(), 64);
     let all = json!(app.rows("audit_log t ORDER BY seq").await).to_string();
     assert!(
         PERSONAL.iter().all(|said| !all.contains(said)),
-        "the log holds what a caller said"
+        "the log contains a caller's words"
     );
     assert_eq!(verified(&app).await["intact"], true);
     app.stop().await;
 }
 
-/// The first entries have no MAC and the later ones have, so the log is reported as altered from the first entry.
+/// Checks that the first entries have no MAC and all later entries have one. The log is then reported as altered from
+/// the first entry.
 async fn only_signed_after(app: &TestApp, unsigned: usize) {
     let mut rows = app.rows("audit_log t ORDER BY seq").await;
     rows.sort_by_key(|row| row["seq"].as_i64());
@@ -243,13 +244,13 @@ async fn an_altered_log_without_macs_and_head_is_never_signed(kind: Database) {
         .await;
     app.sql("UPDATE audit_log SET mac = NULL").await;
     app.sql("DELETE FROM audit_head").await;
-    // The program's next entry is accepted, and signs only itself.
+    // The log accepts the program's next entry, and only this entry is signed.
     new_key(&app, json!({"name": "one", "role": "viewer"})).await;
     only_signed_after(&app, before).await;
     new_key(&app, json!({"name": "two", "role": "viewer"})).await;
     only_signed_after(&app, before).await;
 
-    // A restart does not sign them either.
+    // A restart does not sign the old entries either.
     app.sql("DELETE FROM audit_head").await;
     let app = app.restart().await;
     only_signed_after(&app, before).await;
@@ -335,7 +336,7 @@ async fn the_command_verifies_and_the_server_tells_its_heads(kind: Database) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The welcome is printed once the server listens; the head is logged right after that, and again at the end.
+    // The server prints the welcome when it listens. Right after that, and again at the end, it logs the head.
     let mut first = [0; 1];
     server.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
     let stopped = Command::new("kill")

@@ -128,7 +128,7 @@ fn copied(id: &str, seq: &str, n: i64) -> String {
 }
 
 const KINDS: i64 = 33;
-/// The kind that restores an old tail together with its head: only an earlier head from the log reveals it.
+/// This kind restores an old tail together with its head. Only a later head that the server logged reveals it.
 const BROUGHT_BACK: i64 = 31;
 
 /// One way of tampering. Returns its statements, and the number that the verification must report, if it is certain.
@@ -164,7 +164,7 @@ fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[
                 "{column} = CASE WHEN {column} IS NULL THEN 'null' ELSE {longer} END"
             ))
         }
-        // The first entry has neither value.
+        // The first entry has neither `before` nor `after`, so the second entry is the earliest to swap them.
         11 => (
             vec![format!(
                 "UPDATE audit_log SET before = after, after = before WHERE seq = {}",
@@ -203,14 +203,14 @@ fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[
         27 => head(format!("broken_since = {n}")),
         28 => (vec!["DELETE FROM audit_head".to_owned()], None),
         29 => {
-            // The tail is cut and the head matches, in everything but its own MAC.
+            // The tail is cut, and the head matches the new tail except for its own MAC.
             let mac = format!("coalesce((SELECT mac FROM audit_log WHERE seq = {}), mac)", n - 1);
             let head = format!("UPDATE audit_head SET seq = {}, mac = {mac}", n - 1);
             (vec![delete(format!("seq >= {n}")), head], None)
         }
         30 => (vec![old_head()], Some(n)),
         BROUGHT_BACK => (vec![delete(format!("seq >= {n}")), old_head()], Some(ENTRIES)),
-        // As if there had never been a chain, so that the program might sign the existing entries.
+        // The log looks as if there had never been a chain, so that the program might sign the existing entries.
         _ => {
             let alter = format!("UPDATE audit_log SET actor = actor || 'x' WHERE seq = {n}");
             let unsign = "UPDATE audit_log SET mac = NULL".to_owned();
@@ -271,7 +271,7 @@ async fn each_of_many_random_tamperings_is_found(kind: Database) {
         }
         let head = (round % KINDS == BROUGHT_BACK).then_some(&noted);
         let verdict = verify(&*tx, &key, head, |_, _| ()).await.unwrap();
-        // The program continues, and its entries repair nothing.
+        // The program continues to write entries, but they do not repair the chain.
         let next = NewEntry {
             id: clock.new_id(),
             ..next.clone()

@@ -113,7 +113,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
         (&json!(31), &json!(0)),
         "{found:#}"
     );
-    // Roots and floods have a price before and after; the linings lose theirs.
+    // Calls about roots and floods have a price before and after; calls about linings lose their price.
     let money = &found["money"][0];
     assert_eq!(
         (&money["quotes"], &money["changed"]),
@@ -156,7 +156,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
     let south = found["most_changed"].as_array().unwrap().iter();
     let south = south.clone().find(|call| call["call_id"] == "roots-south-9").unwrap();
     assert_eq!(south["rows"][0]["code"], "south_shore", "{south:#}");
-    // Nothing was published, and the response repeats the request.
+    // The backtest published nothing, and its response repeats the request.
     let now = server.admin(Method::GET, "/admin/v1/rulebooks/default", None).await.1["revision"].clone();
     assert_eq!((&now, &job["base_revision"]), (&head, &head));
     assert_eq!(job["wanted"]["changes"][0]["patch"]["amount"], "120.00");
@@ -171,7 +171,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
     assert_eq!(again["result"], job["result"]);
     assert_eq!(again["wanted"]["change_set"], set["id"]);
 
-    // Once published, it counts as an older change when the old revision is tested.
+    // After the change is published, a backtest of the old revision counts it as an older change.
     let path = "/admin/v1/rulebooks/default/adjustments/south_shore";
     let change = json!({"amount": "120.00", "version": 1});
     assert_eq!(server.admin(Method::PATCH, path, Some(&change)).await.0, StatusCode::OK);
@@ -183,7 +183,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
         "{found:#}"
     );
     assert_eq!(found["money"][0]["change_to"], "-200.00");
-    // Only the newest two.
+    // With a limit of two, only the newest two calls are decided.
     let job = backtest(&server, &json!({"revision": 1, "limit": 2})).await;
     assert_eq!(job["result"]["calls"], 2);
     let (_, list) = server
@@ -357,7 +357,7 @@ async fn left_behind(server: &TestApp, state: &str, seconds_ago: i64) -> String 
 async fn what_a_dead_instance_left_behind_is_interrupted(database: Database) {
     let server = TestApp::start(database).await;
     let id = left_behind(&server, "running", 60).await;
-    // The other instance need not report its end: silence is enough.
+    // The dead instance does not report its end. The server concludes it from the old `updated_at`.
     let (_, job) = server.admin(Method::GET, &format!("{BACKTESTS}/{id}"), None).await;
     assert_eq!(job["state"], "interrupted", "{job:#}");
     let server = server.restart().await;
@@ -372,7 +372,7 @@ async fn what_a_dead_instance_left_behind_is_interrupted(database: Database) {
 
 async fn whoever_waits_can_be_cancelled(database: Database) {
     let server = TestApp::start(database).await;
-    // A backtest of another instance, which worked a moment ago.
+    // This backtest belongs to another instance that updated it a moment ago.
     let id = left_behind(&server, "running", 0).await;
     let path = format!("{BACKTESTS}/{id}");
     let (_, job) = server.admin(Method::GET, &path, None).await;
@@ -388,7 +388,7 @@ async fn whoever_waits_can_be_cancelled(database: Database) {
     let path = format!("{BACKTESTS}/{}", done["id"].as_str().unwrap());
     let (status, job) = server.admin(Method::DELETE, &path, None).await;
     assert_eq!((status, &job["state"]), (StatusCode::OK, &json!("done")), "{job:#}");
-    // Too many at once are rejected.
+    // Starting too many backtests at once is rejected.
     for number in 0..20 {
         let id = match database {
             Database::Sqlite => format!("x'{number:032x}'"),

@@ -117,7 +117,7 @@ async fn on(database: TestDatabase, twilio: &StandIn) -> TestApp {
     TestApp::start_on(database, base::clock::Clock::system(), env).await
 }
 
-/// Only messages from after the restore are sent.
+/// Checks that the server sends only SMS messages from after the restore.
 async fn texts_only_what_is_new(server: TestApp, twilio: &StandIn) {
     flood(&server, "call-after").await;
     let seen = twilio.wait_for(1).await;
@@ -142,7 +142,7 @@ async fn texts_only_what_is_new(server: TestApp, twilio: &StandIn) {
 async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     let folder = tempfile::tempdir().unwrap();
     let (server, silent) = with_waiting_texts(kind).await;
-    // While messages come in.
+    // The backup is made while messages come in.
     let url = server.database_url().to_owned();
     let place = folder.path().to_owned();
     let (made, ()) = tokio::join!(
@@ -158,7 +158,7 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 1, "a backup is one file");
-    // Its own SMS messages are still being sent.
+    // The running server still sends its own SMS messages: none of them became a dead letter.
     assert!(having(&server.rows("sms_messages").await, "state", "dead").is_empty());
 
     let target = empty(kind).await;
@@ -177,7 +177,7 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     if kind == Database::Postgres {
         assert!(
             has_statistics(&db, "decisions").await,
-            "a dump has no statistics: a restore makes them"
+            "the restore did not create the statistics, which a dump does not contain"
         );
     }
     db.close().await.unwrap();
@@ -185,7 +185,7 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     let twilio = StandIn::start(vec![Answer::json(201, &json!({"sid": "SM1", "status": "queued"}))]).await;
     Box::pin(texts_only_what_is_new(on(target, &twilio).await, &twilio)).await;
 
-    // A restore by hand, without our command, has the same result.
+    // A restore by hand, without `ringbook restore`, has the same result.
     let target = empty(kind).await;
     by_hand(&copy, &target.url);
     let twilio = StandIn::start(vec![Answer::json(201, &json!({"sid": "SM1", "status": "queued"}))]).await;
@@ -285,7 +285,8 @@ async fn what_is_no_backup_is_refused_and_changes_nothing(kind: Database) {
     let copy = back_up(&url, folder.path(), "copy.db");
     let database = server.leave().await;
     let bytes = std::fs::read(&copy).unwrap();
-    // Its last half is missing; its middle is different; it is another file altogether.
+    // None of these files is a backup of this database: half a backup, a text, a backup of the other database, a
+    // missing file.
     std::fs::write(folder.path().join("half"), &bytes[..bytes.len() / 2]).unwrap();
     std::fs::write(folder.path().join("text"), "A list of prices").unwrap();
     let other = match kind {
@@ -346,7 +347,7 @@ fn the_key_is_in_a_file_of_its_own_or_nowhere() {
 
 async fn a_running_server_shows_how_old_the_last_backup_is(kind: Database) {
     let folder = tempfile::tempdir().unwrap();
-    // Metrics belong to the process, so this test runs its own server.
+    // `/metrics` describes one process, so this test runs its own server.
     let database = TestDatabase::create(kind).await;
     let address = free_address();
     let mut program = Program::start(&database.url, address, folder.path(), &[]);

@@ -87,7 +87,7 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         [("/names", "wrong_type"), ("/rank", "wrong_type")],
         "{problem:#}"
     );
-    // Other bodies behave the same; the response does not repeat the input.
+    // Other bodies are validated in the same way, and the response does not repeat the input.
     let secret = json!({"purpose": "webhok", "value": ["hunter2"]});
     let secrets = "/admin/v1/rulebooks/default/secrets";
     let (_, problem) = app.admin(Method::POST, secrets, Some(&secret)).await;
@@ -103,7 +103,7 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         .admin(Method::POST, "/admin/v1/rulebooks/default/evaluate", Some(&both))
         .await;
     assert_eq!(places(&problem), [("/message", "contradiction")], "{problem}");
-    // A whole number may be written as `1.0`, and nothing has changed meanwhile.
+    // A whole number may be written as `1.0`. The rejected requests before have not changed the row.
     let same = json!({"rank": 1.0, "version": before["version"]});
     assert_eq!(app.admin(Method::GET, CAMERA, None).await.1, before);
     assert_eq!(app.admin(Method::PATCH, CAMERA, Some(&same)).await.0, StatusCode::OK);

@@ -58,10 +58,10 @@ async fn all_script_threads(server: &TestApp) -> mpsc::Sender<()> {
 
 async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
-    // A first message opens connections, so it has no time left to wait for scripts.
+    // The first message opens the connections. Without it, opening them would use up the time for waiting for scripts.
     assert_eq!(server.post_signed(&report("first", CLOGGED)).await.0, StatusCode::OK);
     let end = all_script_threads(&server).await;
-    // More messages than the faults that would quarantine a script.
+    // Sends more messages than the number of faults that quarantines a script.
     let calls: Vec<Value> = (0..8).map(|call| report(&format!("busy-{call}"), CLOGGED)).collect();
     for (status, answer) in join_all(calls.iter().map(|call| server.post_signed(call))).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
@@ -77,7 +77,7 @@ async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     }
     assert!(
         server.rows("script_quarantines").await.is_empty(),
-        "no script is to blame"
+        "a script was blamed for a fault"
     );
     let notices = server.rows("notices").await;
     let blamed = |notice: &&Value| notice["code"].as_str().unwrap().starts_with("script_");
@@ -174,16 +174,16 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
     assert_eq!(decisions.len(), 5);
     assert!(
         decisions.iter().all(|row| !yes(&row["degraded"])),
-        "a neighbour was harmed"
+        "a message of another rulebook was degraded"
     );
 
-    // All slots are free again.
+    // After the burst, all slots of the key are free again.
     assert_eq!(
         server.admin_with(&viewer, Method::GET, &lint, None).await.0,
         StatusCode::OK
     );
 
-    // A full queue is reported, and abandoned work leaves it.
+    // A full queue is reported, and work whose client disconnected leaves the queue.
     let pools = server.app.current.pools().clone();
     let whose = Uuid::from_u128(7);
     let (end, ended) = mpsc::channel::<()>();
@@ -252,14 +252,14 @@ async fn many_large_revisions_do_not_fill_the_memory(database: Database) {
     let rulebook = rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap();
     let (weight, most) = current.weight().await;
     assert!(weight > 0 && weight <= most, "{weight} of {most}");
-    // The head stays in memory, however large it is; older revisions are loaded again on request.
+    // The head stays in memory, however large it is. Older revisions are loaded again when somebody reads them.
     assert_eq!(current.last_seen(rulebook.id).unwrap().revision(), head);
     assert_eq!(current.at_for_people(rulebook.id, 2).await.unwrap().revision(), 2);
     let (weight, most) = current.weight().await;
     assert!(weight <= most, "{weight} of {most}");
     assert_eq!(server.post_signed(&report("call-1", CLOGGED)).await.0, StatusCode::OK);
 
-    // A rulebook has a maximum size, which the error names; then it is made smaller again.
+    // A rulebook has a maximum size, which the error names. A rulebook at the maximum can be made smaller again.
     match publish_large(&server, MAX_ROW_BYTES).await {
         Err(PublishError::Faults(faults)) => {
             assert_eq!((faults.len(), faults[0].problem), (1, "too_large"), "{faults:?}");

@@ -52,7 +52,7 @@ async fn a_calendar_shows_what_its_rules_mean(database: Database) {
             "2027-12-25"
         ]
     );
-    // The 24th of June 2029 is a Sunday.
+    // 24 June 2029 is a Sunday.
     let june = days(&app, "?from=2029-06-22&until=2029-06-26").await;
     assert_eq!(
         june[1..4],
@@ -92,17 +92,17 @@ async fn a_night_and_a_special_day_decide(database: Database) {
     .await;
     assert_eq!(status, StatusCode::OK, "{row}");
     assert_eq!(app.admin(Method::GET, MAIN, None).await.1, row);
-    // Another instance, or this one later, reads it from the database.
+    // After a restart, the server reads the row from the database.
     let app = app.restart().await;
     assert_eq!(app.admin(Method::GET, MAIN, None).await.1, row);
     for (at, open, holiday) in [
         ("2026-12-23T16:59:59Z", true, false),
         ("2026-12-23T17:00:00Z", false, false),
         ("2026-12-25T03:00:00Z", true, false),
-        // Thursday's night continues into Christmas.
+        // The night of Thursday continues into Christmas.
         ("2026-12-25T10:59:59Z", true, true),
         ("2026-12-25T11:00:00Z", false, true),
-        // Friday's night does not begin: Friday is a holiday.
+        // There is no night of Friday, because Friday is a holiday.
         ("2026-12-26T04:00:00Z", false, true),
         ("2027-12-27T15:00:00Z", false, true),
     ] {

@@ -67,7 +67,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     );
     assert_eq!(set["changes"][0]["method"], "patch");
     assert_eq!(set["changes"][0]["version"], 1);
-    // With the change set, and without it.
+    // Reads the row and the price with the change set, and without it.
     let id = set["id"].as_str().unwrap();
     let would_be = got(&app, &format!("{SHORE}?change_set={id}")).await;
     assert_eq!(
@@ -92,7 +92,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     };
     assert_eq!(price("").await, (json!(1), json!("550.00")));
     assert_eq!(price(&format!("?change_set={id}")).await, (json!(2), json!("570.00")));
-    // One more change of the same row, based on the row with the change set.
+    // Adds another change of the same row, based on the row as the change set has it.
     let more = json!({"resource": "adjustments", "code": "south_shore", "method": "patch", "body": {"rank": 11}, "version": 1});
     let (status, set) = app.admin(Method::POST, &step(&set, "/changes"), Some(&more)).await;
     assert_eq!(
@@ -179,7 +179,7 @@ async fn two_change_sets_on_one_row_show_both_versions_to_the_second(database: D
     };
     let both = [(json!(1), json!("100.00")), (json!(2), json!("120.00"))];
     assert_eq!(versions(conflict), both, "{problem}");
-    // The change set reports the conflict too, its diff leaves the change out, and its check fails.
+    // The change set reports the conflict too, its diff leaves out the conflicting change, and its check fails.
     let second = set_of(&app, &second).await;
     assert_eq!(
         (&second["state"], versions(&second["conflicts"][0])),
@@ -223,7 +223,7 @@ async fn two_change_sets_on_one_row_show_both_versions_to_the_second(database: D
         "{published}"
     );
     assert_eq!(got(&app, SHORE).await["amount"], "130.00");
-    // A row that somebody else created or deleted.
+    // The same conflicts arise if somebody else created or deleted the row.
     let tax = json!({"names": {"en": "None"}, "rank": 90, "rate": "0"});
     let new = json!({"resource": "taxes", "code": "none", "method": "put", "body": tax});
     let path = format!("{BOOK}/taxes/none");
@@ -285,7 +285,7 @@ async fn a_row_is_made_changed_and_deleted_within_a_change_set(database: Databas
     let path = format!("{BOOK}/taxes/none?change_set={}", set["id"].as_str().unwrap());
     let read = got(&app, &path).await;
     assert_eq!((&read["rank"], &read["version"]), (&json!(91), &json!(0)));
-    // The row is sent back as it was read, with its version.
+    // The client sends the row back as it was read, with its version.
     let mut whole = read.clone();
     whole["rank"] = json!(92);
     let (status, set) = app
@@ -306,7 +306,7 @@ async fn a_row_is_made_changed_and_deleted_within_a_change_set(database: Databas
         .await;
     assert_eq!(status, StatusCode::OK, "{set}");
     assert_eq!(app.admin(Method::GET, &path, None).await.0, StatusCode::NOT_FOUND);
-    // The change set has nothing left to do.
+    // The change set changes nothing any more, so it cannot be published.
     let (status, problem) = publish(&app, &set).await;
     assert_eq!(
         (status, &problem["code"]),
@@ -343,7 +343,7 @@ async fn every_step_needs_the_version_that_was_read(database: Database) {
             .await;
         assert_eq!(status, StatusCode::PRECONDITION_FAILED, "{step}");
     }
-    // As a header: the ETag of the response.
+    // The version may also be sent as a header: it is in the ETag of the response.
     let request = app
         .client
         .post(app.url(&format!("{SETS}/{id}/changes")))
@@ -353,7 +353,7 @@ async fn every_step_needs_the_version_that_was_read(database: Database) {
     assert!(response.headers()["etag"].to_str().unwrap().starts_with("\"2."));
     let (status, set) = read(response).await;
     assert_eq!((status, &set["version"]), (StatusCode::OK, &json!(2)));
-    // A change needs its row's version.
+    // A change must have the version of its row.
     for (version, expected) in [(Value::Null, 428), (json!(7), 412)] {
         let (status, problem) = app
             .admin(Method::POST, &step(&set, "/changes"), Some(&raise("140.00", &version)))
@@ -448,7 +448,7 @@ async fn what_is_wrong_is_told_with_its_place_and_changes_nothing(database: Data
         "{problem}"
     );
     assert_eq!(got(&app, BOOK).await["revision"], 1);
-    // Ids that name no change set.
+    // These ids name no change set.
     for id in ["00000000-0000-0000-0000-000000000000", "x"] {
         let (status, _) = app.admin(Method::GET, &format!("{SETS}/{id}"), None).await;
         assert!(status.is_client_error(), "{id}");
@@ -488,7 +488,7 @@ async fn a_red_case_refuses_with_the_trace(database: Database) {
             "{case}"
         );
     }
-    // A plain write reports it as well.
+    // A plain write that breaks a case is reported in the same way.
     let pin = json!({"expect": {"/price/to": "350.00"}, "version": 1});
     let (status, _) = app
         .admin(Method::PATCH, &format!("{BOOK}/cases/camera_fr"), Some(&pin))
@@ -573,7 +573,7 @@ async fn published_and_discarded_change_sets_take_no_more_steps(database: Databa
     assert_eq!(got(&app, SHORE).await["amount"], "120.00");
     let empty = opened(&app, "", &[]).await;
     assert_eq!(publish(&app, &empty).await.0, StatusCode::CONFLICT);
-    // An editor of another rulebook sees none of it, a viewer changes none of it.
+    // An editor of another rulebook cannot see the change sets, and a viewer cannot change them.
     let key = json!({"name": "v", "role": "viewer"});
     let (_, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&key)).await;
     let viewer = made["key"].as_str().unwrap();
@@ -641,7 +641,7 @@ async fn every_step_leaves_an_audit_entry(database: Database) {
 
 async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
     let app = TestApp::start(database).await;
-    // Somebody changed the tables by hand, as an older program might have.
+    // The test changes the table directly, so that the rows do not compile. An older program might have written such a row.
     let broken = "UPDATE price_adjustments SET condition = 'no_such_fact > 1' WHERE code = 'south_shore'";
     app.app.db.execute_unprepared(broken).await.unwrap();
     let app = app.restart().await;

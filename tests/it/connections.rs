@@ -45,7 +45,7 @@ async fn one(db: &impl sea_orm::ConnectionTrait, sql: &str) -> String {
 async fn eventually(what: &str, within: Duration, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + within;
     while !holds().await {
-        assert!(Instant::now() < deadline, "it is never so that {what}");
+        assert!(Instant::now() < deadline, "timed out while waiting until {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -67,7 +67,7 @@ async fn a_locked_table_is_survived(server: &TestApp, db: &DatabaseConnection) {
         server.post_signed(&status("before", "ringing", 0)).await.0,
         StatusCode::OK
     );
-    // The rulebook is known after two seconds.
+    // The server loads the snapshot of the rules every two seconds.
     let refuge = &server.app.deadline.fallback;
     eventually("the rules are known", Duration::from_secs(20), async || {
         refuge.snapshots.of("default").is_some()
@@ -83,7 +83,10 @@ async fn a_locked_table_is_survived(server: &TestApp, db: &DatabaseConnection) {
         assert_eq!(status, StatusCode::OK, "{answer}");
     });
     futures_util::future::join_all(sent).await;
-    assert!(refuge.spool.state().waiting > 0, "nothing waited for the lock");
+    assert!(
+        refuge.spool.state().waiting > 0,
+        "no message went to the spool during the lock"
+    );
     lock.rollback().await.unwrap();
     eventually("the spool is empty", Duration::from_secs(30), async || {
         refuge.spool.state().waiting == 0
@@ -119,7 +122,7 @@ async fn what_waited_comes_back_where_others_take_the_connections() {
     let mut options = ConnectOptions::new(as_owner.clone());
     options.max_connections(6).min_connections(6).sqlx_logging(false);
     let server = server_at(database, as_owner).await;
-    // Other programs connect after the start: fewer connections are left than the pools would open.
+    // Other programs connect after the start, so fewer connections are left than the pools would open.
     let others = sea_orm::Database::connect(options).await.unwrap();
     a_locked_table_is_survived(&server, &db).await;
     others.close().await.unwrap();
@@ -148,7 +151,7 @@ async fn it_runs_behind_a_pooler_as_it_comes_and_behind_one_that_ignores_what_it
             "{:?}",
             server.app.connections
         );
-        // The timeouts apply in transactions, and end with them.
+        // The timeouts apply only within transactions.
         let tx = begin(&server.app.db).await.unwrap();
         assert_eq!(one(&*tx, "SHOW statement_timeout").await, "5s");
         assert_eq!(one(&*tx, "SHOW lock_timeout").await, "2s");
@@ -158,11 +161,11 @@ async fn it_runs_behind_a_pooler_as_it_comes_and_behind_one_that_ignores_what_it
         assert_eq!(one(&*tx, "SHOW enable_seqscan").await, "off");
         tx.rollback().await.unwrap();
         a_locked_table_is_survived(&server, &db).await;
-        // No lock is left behind: the schema can be checked again immediately.
+        // The migration leaves no lock behind: a second check of the schema gets the lock immediately.
         let through = store::Database::parse(&url).unwrap();
         tokio::time::timeout(Duration::from_secs(20), migrate::up(&through))
             .await
-            .expect("a lock of the migration was left behind")
+            .expect("the migration left a lock behind")
             .unwrap();
         db.close().await.unwrap();
         server.stop().await;
@@ -181,7 +184,7 @@ async fn a_pooler_that_loses_prepared_statements_is_refused_with_a_sentence() {
     let url = pooler.in_url(&database.url);
     let through = store::Database::parse(&url).unwrap();
     match connect::open(&through, None).await {
-        // PgBouncer 1.21 or newer passes the parameters on.
+        // PgBouncer 1.21 or newer supports prepared statements in this mode.
         Ok(pools) => assert!(pools.plan.sizes.total() <= 10),
         Err(error) => {
             let text = error.to_string();
@@ -193,7 +196,10 @@ async fn a_pooler_that_loses_prepared_statements_is_refused_with_a_sentence() {
             let settings =
                 Settings::load_from(&Flags::default(), lookup, std::path::Path::new("no such file")).unwrap();
             let started = Box::pin(ringbook::app::App::start(settings, Clock::system())).await;
-            assert!(matches!(started, Err(AppError::Migrate(_))), "it starts all the same");
+            assert!(
+                matches!(started, Err(AppError::Migrate(_))),
+                "the server started although the pooler loses prepared statements"
+            );
         }
     }
     database.remove().await;
@@ -236,7 +242,7 @@ async fn a_primary_that_takes_no_writes_for_a_moment_takes_no_instance_out() {
     db.execute_unprepared(&format!("ALTER DATABASE {name} RESET default_transaction_read_only"))
         .await
         .unwrap();
-    // The open connections stay read-only: the pool must detect that and open new ones.
+    // The open connections stay read-only. The pool must detect this and open new connections.
     eventually("all is recorded", Duration::from_secs(30), async || {
         rows(&db, "webhook_events").await.len() == 10
     })

@@ -95,7 +95,7 @@ async fn a_key_opens_a_session_and_a_wrong_one_does_not(database: Database) {
         (back.status, back.header("location")),
         (StatusCode::SEE_OTHER, "/console")
     );
-    // Neither the token nor the key is stored.
+    // The database has neither the token nor the key.
     let stored = format!("{:?}", app.rows("console_sessions").await);
     let (_, token) = browser.cookie.split_once('=').unwrap();
     assert!(token.len() == 64 && !stored.contains(token), "{stored}");
@@ -140,7 +140,7 @@ async fn a_session_ends_unused_old_revoked_and_by_hand(database: Database) {
         assert_eq!(
             is_out,
             shown.header("set-cookie").contains("Max-Age=0"),
-            "the cookie goes with the session"
+            "the cookie must be deleted if and only if the session has ended"
         );
         is_out
     };
@@ -150,7 +150,10 @@ async fn a_session_ends_unused_old_revoked_and_by_hand(database: Database) {
     hours(11);
     assert!(!ended(&unused).await);
     hours(11);
-    assert!(!ended(&unused).await, "it was used meanwhile");
+    assert!(
+        !ended(&unused).await,
+        "the session ended although it was used meanwhile"
+    );
     hours(12);
     assert!(ended(&unused).await);
     assert_eq!(app.counts(["console_sessions"]).await, [0]);
@@ -195,7 +198,7 @@ async fn a_session_ends_unused_old_revoked_and_by_hand(database: Database) {
         (StatusCode::SEE_OTHER, "/console/login")
     );
     assert!(out.header("set-cookie").contains("Max-Age=0"));
-    assert!(ended(&by_hand).await, "the cookie that somebody kept opens nothing");
+    assert!(ended(&by_hand).await, "the old cookie still works after signing out");
     // A request of a script for a part of a page is rejected without a redirect.
     assert_eq!(by_hand.get("/console?part=main").await.status, StatusCode::UNAUTHORIZED);
     app.stop().await;
@@ -219,10 +222,10 @@ async fn the_cookie_is_for_the_console_alone(database: Database) {
             assert!(cookie.contains(part), "{part}: {cookie}");
         }
         assert_eq!(cookie.contains("; Secure"), is_secure, "{cookie}");
-        // The cookie is not valid for the API.
+        // The admin API does not accept the cookie.
         let api = browser.get("/admin/v1/rulebooks").await;
         assert_eq!(api.status, StatusCode::UNAUTHORIZED);
-        // If there are two cookies, neither counts.
+        // If a request has two session cookies, neither counts.
         let own = browser.cookie.clone();
         browser.cookie = format!("{own}; {own}");
         assert_eq!(browser.get("/console").await.status, StatusCode::SEE_OTHER);
@@ -363,10 +366,13 @@ async fn a_viewer_reads_and_finds_no_number(database: Database) {
         for number in ["4385550177", "555-0203", "555.0205", "555-0207", "5145550101"] {
             assert!(!shown.text.contains(number), "{path} shows {number}: {}", shown.text);
         }
-        assert!(!shown.text.contains("/take\""), "{path}: a viewer takes nothing");
+        assert!(
+            !shown.text.contains("/take\""),
+            "{path}: a viewer can acknowledge a lead"
+        );
     }
     for number in ["tel:+14385550177", "555-0203", "555.0205", "555-0207"] {
-        assert!(seen.contains(number), "an admin sees {number}");
+        assert!(seen.contains(number), "an admin does not see {number}");
     }
     viewer.page("/console").await.has(&["+1438***0177", "P1"]);
     let csrf = viewer.csrf().await;
@@ -416,7 +422,7 @@ async fn a_key_of_one_rulebook_sees_nothing_of_another(database: Database) {
         let shown = north.post(&path, &[("csrf", &csrf)]).await;
         assert_eq!(shown.status, StatusCode::NOT_FOUND, "{path}");
     }
-    // A person who sees both businesses chooses one, and the choice is kept.
+    // A person who sees both businesses chooses one, and the console remembers the choice.
     let both = Browser::with(&app, ADMIN_KEY).await;
     both.page("/console")
         .await
@@ -527,7 +533,7 @@ async fn the_board_shows_who_waits_and_who_took_it(database: Database) {
     let late = browser.post(&take, &[("csrf", board.csrf())]).await;
     assert_eq!(late.status, StatusCode::CONFLICT);
     late.has(&["Somebody was faster", "`second` has already acknowledged this lead"]);
-    // The audit log has it like any other change.
+    // The audit log has this acknowledgement like any other change.
     let (_, audit) = app.admin(Method::GET, "/admin/v1/audit-log?limit=5", None).await;
     assert!(audit.to_string().contains("acknowledge"), "{audit}");
     app.stop().await;

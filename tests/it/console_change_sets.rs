@@ -63,7 +63,7 @@ async fn press(browser: &Browser<'_>, id: &str, verb: &str) -> Shown {
     let shown = browser.page(&format!("/console/change-sets/{id}")).await;
     let mark = format!("value=\"{verb}\"");
     let form = Form::of(&shown, &mark).with("do", verb);
-    // The browser's choice in the list of days.
+    // A browser would also send the selected number of days.
     let form = if verb == "test" { form.with("days", "30") } else { form };
     form.send(browser).await
 }
@@ -114,7 +114,7 @@ async fn a_change_set_is_read_in_words_and_published(database: Database) {
         "Personnes et calendriers",
     ]);
     browser.language = "en";
-    // One change is removed, the others stay.
+    // One change is removed from the change set, and the others stay.
     let contact = Form::of(&shown, "contacts/second")
         .with("do", "remove")
         .send(&browser)
@@ -155,7 +155,7 @@ async fn past_calls_are_a_picture_and_a_table(database: Database) {
         };
         app.take(&report(&format!("call-{number}"), said)).await;
     }
-    // A backtest covers the calls before its start.
+    // A backtest covers only calls before its start.
     app.app.clock.step(TimeDelta::minutes(5));
     let mut browser = Browser::with(&app, ADMIN_KEY).await;
     let id = open(&app, ADMIN_KEY, &[camera("390.00")]).await;
@@ -179,7 +179,10 @@ async fn past_calls_are_a_picture_and_a_table(database: Database) {
         looks.tick().await;
         shown = browser.page(&part).await;
     }
-    assert!(!shown.text.contains("<html"), "a part alone");
+    assert!(
+        !shown.text.contains("<html"),
+        "the response is a whole page, not a part"
+    );
     shown.has(&[
         "6 calls",
         "<figure class=\"picture\"",
@@ -202,7 +205,7 @@ async fn past_calls_are_a_picture_and_a_table(database: Database) {
         .page(&part)
         .await
         .has(&["4 deviennent plus chers", "350\u{a0}$ → 390\u{a0}$"]);
-    // A viewer reads it and cannot start anything.
+    // A viewer reads the change set and cannot start anything.
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let viewer = Browser::with(&app, &text).await;
     let seen = viewer.page(&format!("/console/change-sets/{id}")).await;
@@ -241,12 +244,15 @@ async fn beyond_the_guard_rails_a_second_person_decides(database: Database) {
     assert_eq!(
         row(&app, "services/camera_inspection").await["price_from"],
         "350.00",
-        "a look publishes nothing"
+        "opening the page published the change"
     );
     let waits = done(&julie, &id, "publish").await;
     waits.has(&["a second person must approve it", "waits for approval"]);
-    assert!(!waits.text.contains("value=\"approve\""), "an editor approves nothing");
-    // Rejected with a reason, submitted again, approved.
+    assert!(
+        !waits.text.contains("value=\"approve\""),
+        "an editor is offered the button to approve"
+    );
+    // The change set is rejected with a reason, submitted again, and approved.
     let form = Form::of(&mario.page(&path).await, "value=\"reject\"")
         .with("reason", "Too <dear>")
         .with("do", "reject");
@@ -259,7 +265,7 @@ async fn beyond_the_guard_rails_a_second_person_decides(database: Database) {
     done(&mario, &id, "approve")
         .await
         .has(&["Published as revision 2", "approved by Mario"]);
-    // Nobody approves their own.
+    // Nobody can approve their own change.
     let own = open(&app, ADMIN_KEY, &[camera("600.00")]).await;
     let admin = Browser::with(&app, ADMIN_KEY).await;
     let waits = done(&admin, &own, "publish").await;

@@ -203,7 +203,7 @@ async fn the_audit_log_is_filtered_and_checked(database: Database) {
     }
     let checked = browser.page("/console/history/audit?check=yes").await;
     checked.has(&["Nobody has altered the log", "End of the chain"]);
-    // An attacker removes these triggers first.
+    // The test alters an entry like an attacker, who would first remove these triggers.
     app.sql(match database {
         Database::Sqlite => "DROP TRIGGER audit_log_no_update",
         Database::Postgres => "ALTER TABLE audit_log DISABLE TRIGGER ALL",

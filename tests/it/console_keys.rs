@@ -72,7 +72,7 @@ async fn a_key_is_made_shown_once_and_revoked(database: Database) {
     assert_eq!(
         dispatcher.get("/console").await.status,
         StatusCode::SEE_OTHER,
-        "the session ends with its key"
+        "the session still works although its key was revoked"
     );
     app.stop().await;
 }
@@ -133,7 +133,7 @@ async fn a_key_has_fifty_sessions_at_most(database: Database) {
     assert_eq!(
         first.get("/console").await.status,
         StatusCode::SEE_OTHER,
-        "the oldest ended"
+        "the oldest session has not ended"
     );
     let (_, list) = app
         .admin(Method::GET, "/admin/v1/console-sessions?limit=100", None)
@@ -153,7 +153,7 @@ async fn a_link_opens_the_console_once_and_within_a_day(database: Database) {
     };
     let browser = Browser::new(&app);
     let token = link().await;
-    // Opening the link does not redeem it.
+    // Opening the page of the link does not use up the link.
     for _ in 0..2 {
         browser
             .page(&format!("/console/login?link={token}"))
@@ -167,7 +167,11 @@ async fn a_link_opens_the_console_once_and_within_a_day(database: Database) {
     );
     let mut statuses = [one.status.as_u16(), other.status.as_u16()];
     statuses.sort_unstable();
-    assert_eq!(statuses, [303, 401], "of two that come together, one is let in");
+    assert_eq!(
+        statuses,
+        [303, 401],
+        "exactly one of two concurrent sign-ins must succeed"
+    );
     let late = link().await;
     app.app.clock.step(TimeDelta::hours(24));
     let refused = browser.post("/console/login", &[("link", &late)]).await;

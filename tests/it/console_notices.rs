@@ -227,7 +227,7 @@ async fn each_notice_leads_to_what_it_asks_for(database: Database) {
         "{}",
         replayed.text
     );
-    // The script is not in quarantine any more, so the notice is resolved.
+    // The script is no longer quarantined, so its notice is resolved.
     let released = post(&browser, &page, "Let it run again", &[("script", "spring_promotion")]).await;
     assert_eq!(
         released.header("location"),

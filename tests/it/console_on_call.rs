@@ -68,7 +68,7 @@ async fn the_month_shows_who_is_on_gaps_and_holidays(database: Database) {
         "semaine 1 de 2",
         "jusqu’à 8\u{a0}h",
     ]);
-    // Sarah has no shift any more: nobody is on shift in her weeks.
+    // After this change Sarah has no shifts, so nobody is on shift in her weeks.
     let (_, row) = app.admin(Method::GET, &format!("{BOOK}/contacts/second"), None).await;
     let change = json!({"on_call": false, "rotation_week": null, "rotation_of": null, "version": row["version"]});
     let (status, told) = app
@@ -91,7 +91,7 @@ async fn the_month_shows_who_is_on_gaps_and_holidays(database: Database) {
 async fn somebody_is_replaced_and_it_is_taken_back(database: Database) {
     let app = with_shifts(database).await;
     let browser = Browser::with(&app, ADMIN_KEY).await;
-    // A click on a shift of the calendar fills in the form.
+    // A click on a shift in the calendar fills in the form.
     browser
         .page(&format!("{PAGE}?month=2026-11&who=on_call&at=2026-11-26T00:00"))
         .await
@@ -111,7 +111,7 @@ async fn somebody_is_replaced_and_it_is_taken_back(database: Database) {
     let done = sent(&browser, "/replace", &fields).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     assert_eq!(done.header("location"), "/console/on-call?month=2026-11&done=replaced");
-    // A form that is sent twice creates one override.
+    // If the form is sent twice, it creates only one override.
     assert_eq!(sent(&browser, "/replace", &fields).await.status, StatusCode::SEE_OTHER);
     let overrides = rows(&app, "/shift-overrides").await;
     assert_eq!(overrides.len(), 1);
@@ -124,7 +124,7 @@ async fn somebody_is_replaced_and_it_is_taken_back(database: Database) {
     ]);
     let (_, told) = app.admin(Method::GET, &format!("{BOOK}/shifts"), None).await;
     assert_eq!(told["on_now"][0]["contact"], "second", "{told}");
-    // Somebody else changes it meanwhile.
+    // Somebody else changes the override meanwhile.
     let (code, version) = (
         overrides[0]["code"].as_str().unwrap(),
         overrides[0]["version"].to_string(),
@@ -185,7 +185,7 @@ async fn two_shifts_are_swapped_at_once(database: Database) {
             "second on_call 2026-11-26T00:00 2026-11-27T00:00"
         ]
     );
-    // Sarah has no shift on a day of Mario's week.
+    // Sarah has no shift on a day in Mario's week.
     let fields = [
         ("who", "on_call"),
         ("day", "2026-11-27"),
@@ -238,7 +238,8 @@ async fn a_day_becomes_a_holiday_and_an_ordinary_day_again(database: Database) {
             .contains(&json!({"date": "2026-12-24", "name": "Christmas Eve"})),
         "{holidays}"
     );
-    // A page that was opened before that change: the response shows the current entry, and keeps the input.
+    // The form comes from a page that was opened before that change. The response shows the current entry and keeps the
+    // input.
     let hours = [
         ("date", "2026-12-24"),
         ("name", "Half a day"),

@@ -132,7 +132,7 @@ async fn new_prices_become_a_change_set_and_more_are_added(database: Database) {
     );
     assert!(set["comment"].as_str().unwrap().starts_with("Prix : "), "{set}");
 
-    // The page offers to continue with the open change set, shows its values, and adds to it.
+    // The page offers the open change set. With it, the page shows its values, and the form adds to it.
     let path = format!("/console/prices?change_set={}", set["id"].as_str().unwrap());
     browser.page("/console/prices").await.has(&["Le poursuivre", &path]);
     let form = form(&browser, &path).await;
@@ -145,7 +145,7 @@ async fn new_prices_become_a_change_set_and_more_are_added(database: Database) {
     let (_, tests) = app.admin(Method::GET, &format!("{BOOK}/backtests"), None).await;
     assert_eq!(tests["items"][0]["wanted"]["change_set"], set["id"]);
 
-    // An unchanged value is not a change.
+    // A value that was typed again unchanged is not a change.
     let same = Form::of(&browser.page(&path).await, "id=\"prices\"")
         .with(SHORE, "120,00")
         .with("do", "save");
@@ -195,7 +195,7 @@ async fn a_fault_stands_beside_its_field_in_both_languages(database: Database) {
         let shown = typed.with("do", "save").send(&browser).await;
         assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
         shown.has(&words);
-        // The input is kept, and never becomes HTML.
+        // The form keeps the input and escapes it.
         shown.has(&[
             "value=\"cher &quot;&lt;b&gt;&quot;\"",
             "value=\"900\"",
@@ -230,8 +230,12 @@ async fn percent_and_paste_fill_fields_and_save_nothing(database: Database) {
     let filled = Form::of(&shown, "id=\"prices\"");
     let values = [CAMERA, ROOTS_FROM, ROOTS_TO, SHORE].map(|name| filled.value(name));
     assert_eq!(values, ["385", "495", "825", "100"]);
-    assert_eq!(filled.value("percent"), "", "a second press raises nothing again");
-    // All services, but no rates.
+    assert_eq!(
+        filled.value("percent"),
+        "",
+        "the percentage is still filled in, so a second press would apply it again"
+    );
+    // The percentage applies to all services, but not to rates.
     let all = form(&browser, "/console/prices")
         .await
         .with("percent", "-50")
@@ -299,7 +303,7 @@ async fn a_row_that_others_changed_is_shown_thrice(database: Database) {
         "Keep theirs",
     ]);
     let form = || Form::of(&clash, "id=\"prices\"");
-    // Fields that the person did not change follow the others' changes.
+    // Fields that the person did not change show the other person's values.
     assert_eq!(
         (
             form().value(CAMERA),
@@ -391,7 +395,7 @@ async fn a_session_that_ended_loses_nothing_typed(database: Database) {
         (&json!("Winter \"<b>\""), &json!("399.00"))
     );
 
-    // A form of another site, or with a token of another session, is not carried through a sign-in.
+    // A form from another site, or with a token of another session, is not resent after a sign-in.
     for (site, csrf) in [
         (Some("cross-site"), None),
         (Some("same-site"), None),

@@ -61,13 +61,13 @@ async fn an_evaluation_says_which_sms_messages_would_be_sent(database: Database)
     let said = messages[0]["body"].as_str().unwrap();
     assert!(said.contains("P1") && said.contains("RB-7K2M4Q"), "{said}");
     assert_eq!(messages[0]["characters"], json!(said.chars().count()));
-    // It equals the message in the outbox, except for the reference.
+    // The shown message equals the message in the outbox, except for the reference.
     app.take(&message).await;
     let sent = app.only_row("sms_messages").await;
     let reference = sent["reference"].as_str().unwrap();
     assert_eq!(said.replace("RB-7K2M4Q", reference), sent["body"]);
     assert_eq!(messages[0]["contact"], sent["contact"]);
-    // At night, a message that is not urgent waits until the morning.
+    // At night, a message that is not urgent is held until the morning.
     patch(&app, "", json!({"quiet_from": "21:00", "quiet_until": "07:00"})).await;
     let at_night = json!({"said": "J'ai des racines, c'est une urgence.", "facts": {}, "at": "2026-11-25T03:00:00Z"});
     let told = ask(at_night).await;
@@ -110,7 +110,7 @@ async fn a_conversation_is_tried_and_nothing_is_stored(database: Database) {
         shown.text.contains("Caller: My basement"),
         "the form keeps what was typed"
     );
-    // The link repeats the same input.
+    // The link repeats the same try.
     let (_, rest) = shown.text.split_once("<a href=\"/console/try?said=").unwrap();
     let link = format!(
         "/console/try?said={}",
@@ -124,7 +124,7 @@ async fn a_conversation_is_tried_and_nothing_is_stored(database: Database) {
     let denied = try_out(&browser, &[("said", "There is no flooding.")]).await;
     denied.has(&["<mark class=\"off\"", "denied by"]);
     assert!(!denied.text.contains(">P1<"), "{}", denied.text);
-    // Input that is too long for a link.
+    // A very long input does not fit into a link.
     let long = try_out(&browser, &[("said", &"I have roots in my drain. ".repeat(100))]).await;
     long.has(&["This try is too long for a link."]);
     browser.language = "fr-CA";
@@ -143,7 +143,7 @@ async fn a_message_is_tried(database: Database) {
         assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
         shown.has(&[">P1<", "sous-sol est inondé", "Root removal", "77 rue du Hibou"]);
     }
-    // A whole report is accepted; the limit of other forms does not apply here.
+    // The form accepts a whole report: the size limit of other forms does not apply.
     let mut large = message.clone();
     large["message"]["artifact"]["log"] = json!("x".repeat(200_000));
     let shown = try_out(&browser, &[("said", &large.to_string())]).await;
@@ -181,7 +181,7 @@ async fn revisions_and_change_sets_are_tried(database: Database) {
     try_out(&browser, &facts).await.has(&["$410"]);
     let shown = try_out(&browser, &[&facts[..], &[("revision", "1")]].concat()).await;
     shown.has(&["$350", "Decided by revision 1", "value=\"1\""]);
-    // The change set is discarded now.
+    // The change set has been discarded, so it cannot be tried any more.
     let over = try_out(&browser, &[&facts[..], &[("set", id)]].concat()).await;
     assert_eq!(over.status, StatusCode::CONFLICT);
     over.has(&["id=\"fault-set\"", said]);
@@ -217,7 +217,7 @@ async fn what_is_wrong_stands_beside_its_field(database: Database) {
             "fault-at",
             "This time does not exist.",
         ),
-        // The clocks go forward.
+        // The clocks go forward, so 02:30 does not exist on this day.
         (
             vec![("said", "x"), ("at", "2026-03-08T02:30")],
             422,
@@ -260,7 +260,7 @@ async fn what_is_wrong_stands_beside_its_field(database: Database) {
         assert_eq!(shown.status.as_u16(), status, "{form:?}: {}", shown.text);
         shown.has(&[&format!("id=\"{fault}\""), text, "aria-invalid=\"true\""]);
     }
-    // The same with a mistyped URL.
+    // A mistyped number in the URL gives the same error.
     let shown = browser.get("/console/try?said=x&revision=99").await;
     assert_eq!(shown.status, StatusCode::NOT_FOUND);
     shown.has(&["There is no such revision."]);
@@ -279,7 +279,7 @@ async fn a_viewer_tries_and_finds_no_number(database: Database) {
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let (viewer, admin) = (Browser::with(&app, &text).await, Browser::with(&app, ADMIN_KEY).await);
     let message = report("call-1", "Mon sous-sol est inondé. Rappelez au 514-555-0207.").to_string();
-    // The person's own input stays in the form; nothing else contains a number.
+    // The form shows the person's own input again. The result contains no phone number.
     let seen = try_out(&viewer, &[("said", &message)]).await;
     let (_, result) = seen.text.split_once("id=\"result\"").unwrap();
     for number in ["4385550177", "555-0203", "555.0204", "555-0207"] {

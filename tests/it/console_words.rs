@@ -27,7 +27,7 @@ fn noon() -> DateTime<Utc> {
     "2026-11-24T17:00:00Z".parse().unwrap()
 }
 
-/// A server with calls about a water heater, which match no service, and one about roots.
+/// A server with calls about a water heater, which match no service, and one call about roots.
 async fn with_calls(database: Database) -> TestApp {
     let app = TestApp::at_rest(database, noon()).await;
     for (call, said) in [
@@ -40,7 +40,7 @@ async fn with_calls(database: Database) -> TestApp {
     ] {
         app.take(&report(call, said)).await;
     }
-    // A decision of this instant is not a past call.
+    // A call counts as past only if its decision is older than the current instant.
     app.app.clock.step(TimeDelta::seconds(1));
     app
 }
@@ -83,7 +83,7 @@ async fn calls_that_matched_nothing_are_grouped(database: Database) {
         "Bonjour, pouvez-vous me rappeler?",
         "Allô, mon chauffe-eau coule, &lt;b&gt;vite&lt;/b&gt;.",
     ]);
-    // An erased caller leaves no words.
+    // The words of an erased caller are not shown.
     let (status, _) = app
         .admin(
             Method::POST,
@@ -128,7 +128,7 @@ async fn phrases_are_tried_on_past_calls(database: Database) {
         assert_eq!(got.as_u16(), status, "{body}: {problem}");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
     }
-    // A viewer reads no number, and an erased caller is left out.
+    // A viewer sees no phone number, and the words of an erased caller are left out.
     let (viewer, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let body = json!({"phrases": ["rappelez"]});
     let (_, seen) = app.admin_with(&viewer, Method::POST, &path, Some(&body)).await;
@@ -185,7 +185,7 @@ async fn concepts_are_counted(database: Database) {
 async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
     let app = with_calls(database).await;
     let mut browser = Browser::with(&app, ADMIN_KEY).await;
-    // First, the preview on past calls.
+    // The page first shows a preview on past calls.
     let page = browser
         .page("/console/words/add?phrase=chauffe-eau+coule&language=fr")
         .await;
@@ -219,7 +219,7 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
         get(&app, "/decisions?call_id=call-7").await["items"][0]["service"],
         "sump"
     );
-    // Adds it to an existing concept.
+    // This form adds a phrase to an existing concept.
     let form = [
         ("phrase", "ça monte vite"),
         ("language", "fr"),
@@ -231,9 +231,9 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
     assert!(concept["phrases"]["fr"].to_string().contains("ça monte vite"));
     assert!(
         concept["phrases"]["en"].as_array().unwrap().len() > 3,
-        "the others stay"
+        "the other phrases were removed"
     );
-    // A new concept that identifies a service: both changes at once.
+    // A new concept that identifies a service changes the concept and the service at once.
     browser.language = "fr-CA";
     let form = [
         ("phrase", "réservoir d'eau chaude"),
@@ -257,7 +257,7 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
         .page("/console/words/concepts/eau_chaude")
         .await
         .has(&["Utilisé par", "Puisard"]);
-    // Nothing is left open.
+    // No change set is left open.
     assert_eq!(get(&app, "/change-sets?state=open").await["items"], json!([]));
     app.stop().await;
 }
@@ -276,7 +276,7 @@ async fn a_phrase_goes_into_a_change_set(database: Database) {
     assert!(!get(&app, "/services/sump").await.to_string().contains("chauffe-eau"));
     let set = get(&app, "/change-sets?state=open").await["items"][0].clone();
     assert_eq!(set["comment"], "Phrase: chauffe-eau");
-    // Adds more to the same change set: its existing phrases stay.
+    // The second phrase goes into the same change set; the first phrase stays.
     let value = format!("{} {}", set["id"].as_str().unwrap(), set["version"]);
     let form = [
         ("phrase", "water heater"),
@@ -296,7 +296,7 @@ async fn a_phrase_goes_into_a_change_set(database: Database) {
         keywords.contains("chauffe-eau") && keywords.contains("water heater"),
         "{keywords}"
     );
-    // Somebody added to it meanwhile.
+    // This form has the old version of the change set, as if somebody had added to it meanwhile.
     let form = [
         ("phrase", "hot tank"),
         ("language", "en"),
@@ -356,7 +356,7 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
         assert_eq!(shown.status.as_u16(), status, "{form:?}: {}", shown.text);
         shown.has(&[text]);
     }
-    // A form that was open while somebody else wrote.
+    // The form was opened before somebody else changed the row.
     let page = browser.page("/console/words/add").await;
     let (_, seen) = page.text.split_once("name=\"seen\" value=\"").unwrap();
     let seen = seen.split('"').next().unwrap();
@@ -387,7 +387,7 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
         "value=\"chauffe-eau\"",
     ]);
     assert!(shown.text.contains(gone.as_str().unwrap()) || gone.as_str().unwrap().contains('&'));
-    // Once the person has seen the change, the phrase is added to the current row.
+    // After the person has seen the other change, the phrase is added to the current row.
     let (_, seen) = shown.text.split_once("name=\"seen\" value=\"").unwrap();
     let form = [
         ("csrf", csrf),

@@ -125,7 +125,7 @@ async fn a_running_server_is_asked_what_it_says_of_itself(database: Database) {
         said.contains("is ready") && said.contains("checks succeed"),
         "{found:#?}"
     );
-    // Nobody listens there.
+    // Nothing listens on port 9.
     let found = doctor::examine(&settings, Some("http://127.0.0.1:9"), &Clock::system())
         .await
         .findings;

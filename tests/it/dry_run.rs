@@ -147,7 +147,7 @@ async fn tried_and_done(app: &TestApp, write: Write<'_>) -> (Answer, Vec<(String
     );
     let after = everything(app).await;
     for (before, after) in before.iter().zip(&after) {
-        assert_eq!(before, after, "{id} left something in {}", before.0);
+        assert_eq!(before, after, "the dry run of {id} changed rows of {}", before.0);
     }
     let real = send(app, &write, false).await;
     assert!(!real.headers.contains_key("x-ringbook-dry-run"), "{id}");
@@ -350,7 +350,7 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     story
         .tell("resolve_notice", post.clone(), &resolve, json!({"comment": "seen"}))
         .await;
-    // As if somebody else had created the publisher's key: a person cannot approve with a key that they created.
+    // A person cannot approve with a key that they created, so the test removes the creator of the publisher's key.
     story.app.sql("UPDATE api_keys SET made_by = NULL").await;
     story
         .by(
@@ -511,7 +511,7 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
         .await;
     story.tell("cancel_backtest", delete, &backtest, Value::Null).await;
 
-    // The common operations on rows are tested on services; the other kinds use the document's own examples.
+    // The common operations on rows were tested above on services. The other kinds of rows use the document's own examples.
     let document = admin::document();
     let mut missing = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -530,7 +530,7 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
             tried_and_done(&app, write).await;
         }
     }
-    assert_eq!(missing, Vec::<String>::new(), "writes that nobody tried");
+    assert_eq!(missing, Vec::<String>::new(), "these writes have no test");
     app.stop().await;
 }
 
@@ -588,7 +588,7 @@ async fn a_trial_leaves_no_key_no_price_and_no_answer_behind(database: Database)
         .await;
     assert_eq!((status, &tried["version"]), (StatusCode::OK, &json!(2)), "{tried}");
     assert_eq!(app.admin(Method::GET, &camera, None).await.1["price_to"], "350.00");
-    // The real revision has the number of the dry run, and other prices.
+    // The real revision has the number of the dry run's revision, but other prices.
     let (status, done) = app.admin(Method::PATCH, &camera, Some(&priced("410.00"))).await;
     assert_eq!((status, &done["version"]), (StatusCode::OK, &json!(2)), "{done}");
     assert_eq!(app.admin(Method::GET, &camera, None).await.1["price_to"], "410.00");
@@ -618,7 +618,8 @@ async fn a_trial_leaves_no_key_no_price_and_no_answer_behind(database: Database)
         app.admin_with(key, Method::GET, keys, None).await.0,
         StatusCode::UNAUTHORIZED
     );
-    // Its idempotency key is free. Once the request was done under it, a dry run gets that response.
+    // The dry run did not use up its idempotency key. After a real request with the key, a dry run gets the stored
+    // response.
     let (done, trial) = write(false);
     let done = send(&app, &done, trial).await;
     assert!(!done.headers.contains_key("idempotent-replayed"));
@@ -628,7 +629,7 @@ async fn a_trial_leaves_no_key_no_price_and_no_answer_behind(database: Database)
     assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(app.counts(["api_keys", "idempotency_keys"]).await, [2, 1]);
 
-    // A dry run rejects the same requests, also those that the database itself rejects.
+    // A dry run rejects the same requests as a real one, including those that only the database rejects.
     let twice = json!({"code": "default", "rows": "empty"});
     let (status, refused) = app
         .admin(Method::POST, "/admin/v1/rulebooks?dry_run=true", Some(&twice))

@@ -66,13 +66,13 @@ async fn of_many_who_edit_one_price_none_is_lost(database: Database) {
     let accepted: Vec<(i64, String)> = clients.join_all().await.into_iter().flatten().collect();
     let count = accepted.len();
     let by_version: BTreeMap<i64, String> = accepted.into_iter().collect();
-    assert_eq!(by_version.len(), count, "two edits were told the same version");
+    assert_eq!(by_version.len(), count, "two edits got the same version");
     assert!(count > 0);
     say(&format!(
         "{database:?}: {edits} edits by {CLIENTS} clients in {:.1} s, {count} accepted",
         began.elapsed().as_secs_f64()
     ));
-    // Each accepted edit is one revision, and there are no others.
+    // Each accepted edit is one revision, and there are no other revisions.
     let head = i64::try_from(count).unwrap() + 1;
     assert_eq!(
         by_version.keys().copied().collect::<Vec<_>>(),
@@ -235,7 +235,7 @@ async fn no_decision_mixes_revisions_or_is_older_than_the_last_answered_edit() {
             let app = &apps[usize::try_from(asker).unwrap() % INSTANCES];
             let question = json!({"facts": {}, "said": "The drain is blocked."});
             let mut seen = Vec::new();
-            // Spread over time, not all at once.
+            // The clients start one after the other, so that they do not send at the same moments.
             let begin = tokio::time::Instant::now() + pause.mul_f64(f64::from(asker) / f64::from(ASKERS));
             let mut pace = tokio::time::interval_at(begin, pause);
             while !over.load(Ordering::Acquire) {
@@ -246,7 +246,10 @@ async fn no_decision_mixes_revisions_or_is_older_than_the_last_answered_edit() {
                     .await;
                 assert_eq!(status, StatusCode::OK, "{answer}");
                 let revision = mark_of(&answer["decision"]);
-                assert!(revision >= floor, "decided with {revision} after {floor} was answered");
+                assert!(
+                    revision >= floor,
+                    "revision {revision} was used after revision {floor} was confirmed"
+                );
                 seen.push(revision);
             }
             seen
@@ -272,7 +275,7 @@ async fn no_decision_mixes_revisions_or_is_older_than_the_last_answered_edit() {
     ));
     assert!(different > 1);
     let mut apps = Arc::into_inner(apps).unwrap();
-    // The first instance removes the database, so it stops last.
+    // The first instance removes the database, so it must stop last.
     while let Some(app) = apps.pop() {
         app.stop().await;
     }

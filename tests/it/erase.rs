@@ -92,7 +92,7 @@ pub async fn found(server: &TestApp) -> Vec<String> {
                 let text = value.to_string().to_lowercase();
                 for needle in PERSONAL {
                     let needle = needle.to_lowercase();
-                    // Other binary columns contain the text as written, so both cases are searched.
+                    // Other binary columns may contain the text in its original case, so the search covers both cases.
                     let bytes = [hex::encode(&needle), hex::encode(capitalised(&needle))];
                     if text.contains(&needle) || bytes.iter().any(|bytes| text.contains(bytes)) {
                         found.push(format!("{table}.{column}: {needle}"));
@@ -121,7 +121,7 @@ async fn a_deleted_call_leaves_nothing_personal_in_any_table(database: Database)
         server.take(&message).await;
     }
     let before = found(&server).await;
-    // The search finds existing data: otherwise it would prove nothing below.
+    // Checks that the search finds the data before the erasure: otherwise an empty result below would prove nothing.
     for place in [
         "webhook_events.body: zenobie quatremains",
         "calls.customer_name: zenobie quatremains",
@@ -224,7 +224,7 @@ async fn what_a_script_made_of_the_caller_goes_too(database: Database) {
     assert!(was["say"].as_str().unwrap().contains("Merci Zenobie"), "{was}");
     server.take(&deleted("call-1")).await;
     assert_eq!(found(&server).await, Vec::<String>::new());
-    // Codes and amounts stay, and of every other row its effect.
+    // Codes and amounts stay. Every other step of the trace keeps only its effect.
     let mut expected = was;
     expected["say"] = json!("");
     let mut emptied = 0;
@@ -252,7 +252,10 @@ async fn a_text_already_sent_is_emptied_too(database: Database) {
     server.take(&report("call-1", SAID)).await;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
     while server.only_row("sms_messages").await["state"] != "simulated" {
-        assert!(tokio::time::Instant::now() < deadline, "the text is never sent");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "timed out while waiting until the SMS message is sent"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert!(!found(&server).await.is_empty());
@@ -261,7 +264,7 @@ async fn a_text_already_sent_is_emptied_too(database: Database) {
     assert_eq!(
         server.only_row("sms_messages").await["state"],
         "simulated",
-        "that it was sent stays"
+        "the record that the message was sent is lost"
     );
     server.stop().await;
 }
@@ -272,7 +275,7 @@ async fn messages_that_meet_the_deletion_leave_nothing_personal(database: Databa
         let call = format!("call-{number}");
         let mut messages = conversation(&call);
         server.take(&messages[0]).await;
-        // The deletion arrives before some of the messages and after others.
+        // The deletion arrives after some of the call's messages and before the others.
         messages.insert(number % messages.len(), deleted(&call));
         let posted = messages.iter().map(|message| server.post_signed(message));
         for (status, answer) in futures_util::future::join_all(posted).await {

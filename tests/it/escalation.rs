@@ -166,7 +166,7 @@ async fn a_p1_that_nobody_answers_goes_to_the_next_then_to_all_then_to_a_person(
         "{told}"
     );
     assert!(!told.contains("4385550177"), "{told}");
-    // It ends there.
+    // After the last step, the escalation sends nothing more.
     assert_eq!(after(&server, 100_000).await, 0);
     assert_eq!(
         server.counts(["sms_messages", "notices", "escalations"]).await,
@@ -216,7 +216,7 @@ async fn the_reply_1_stops_it(database: Database) {
         start() + TimeDelta::seconds(60)
     );
     assert_eq!(lead["sla"]["kept"], json!(true));
-    // If there are several floods, the reply must name one.
+    // If several P1 calls are open, the reply must name one.
     for call in ["call-2", "call-3", "call-4"] {
         server.app.clock.step(TimeDelta::seconds(1));
         flood(&server, call).await;
@@ -249,7 +249,7 @@ async fn the_reply_1_stops_it(database: Database) {
 async fn only_a_clear_yes_of_a_contact_takes_it(database: Database) {
     let server = at_rest(database).await;
     let outcome = async |from: &str, body: &str| reply(&server, from, body).await.map(|answer| answer.outcome);
-    // Nothing is open, so the response is neutral.
+    // Without an open P1, the reply `1` gets a neutral response.
     assert_eq!(outcome(MARIO, "1").await, Some(ReplyOutcome::NothingOpen));
     assert_eq!(outcome(MARIO, "merci").await, None);
     flood(&server, "call-1").await;
@@ -257,17 +257,17 @@ async fn only_a_clear_yes_of_a_contact_takes_it(database: Database) {
         .as_str()
         .unwrap()
         .to_owned();
-    // Somebody else's phone, with and without the reference.
+    // A phone that belongs to no contact acknowledges nothing, with or without the reference.
     assert_eq!(outcome("+14385550177", "1").await, None);
     assert_eq!(outcome("+14385550177", &format!("1 {reference}")).await, None);
     assert_eq!(outcome("+1514\0", "1").await, None);
-    // A contact who was not notified about it, and one who replies something else.
+    // A contact who was not notified of the call, or who replies something else, acknowledges nothing.
     assert_eq!(outcome(SARAH, "1").await, Some(ReplyOutcome::NothingOpen));
     for body in ["ok mais demain", "qui?", "2", ""] {
         assert_eq!(outcome(MARIO, body).await, Some(ReplyOutcome::NotUnderstood), "{body}");
     }
     assert_eq!(outcome(MARIO, "1 RB-ZZZZZZ").await, Some(ReplyOutcome::NothingOpen));
-    // The escalation continued meanwhile: to the next contact, then to all.
+    // The escalation continues: it notifies the next contact, then all others.
     assert_eq!(after(&server, 300).await, 1);
     assert_eq!(after(&server, 300).await, 1);
     let taken = reply(&server, AMINA, "Yes").await.unwrap();
@@ -356,7 +356,7 @@ async fn of_three_instances_one_hands_it_on_and_a_restart_goes_on(database: Data
     let server = server.restart_after(|clock| clock.step(TimeDelta::hours(2))).await;
     assert_eq!(after(&server, 0).await, 1);
     assert_eq!(texted(&server).await, ["on_call", "second", "amina"]);
-    // All steps have their full time, however long no worker ran.
+    // After the pause, each step still has its full time, however long no worker ran.
     assert_eq!(after(&server, 299).await, 0);
     assert_eq!(after(&server, 1).await, 1);
     let notices = server.rows("notices").await;
@@ -427,7 +427,7 @@ async fn it_is_taken_through_the_api_once(database: Database) {
             .contains("`amina` has already acknowledged this lead"),
         "{problem}"
     );
-    // A call without recipients can be acknowledged too, with or without a name.
+    // A call without recipients can be acknowledged too, with a name or without one.
     let path = id(&lead(&server, "call-3").await);
     let (status, taken) = post(&path, json!({"by": "Front desk"})).await;
     assert_eq!(
@@ -441,7 +441,7 @@ async fn it_is_taken_through_the_api_once(database: Database) {
     );
     assert_eq!(open("acknowledged=true").await, ["call-1", "call-3"]);
     assert_eq!(open("acknowledged=false").await, ["call-2"]);
-    // Once under an idempotency key; of many concurrent requests, one wins.
+    // A repeated request with the same idempotency key acknowledges only once. Of many concurrent requests, one succeeds.
     let path = id(&lead(&server, "call-2").await);
     let url = server.url(&path);
     let once = |key: &str| {
@@ -542,7 +542,7 @@ async fn the_operators_text_can_be_acted_on(database: Database) {
     let id = lead(&server, "call-1").await["id"].as_str().unwrap().to_owned();
     assert!(notice["what_to_do"].as_str().unwrap().contains(&id), "{notice}");
     assert!(!notice.to_string().contains("4385550177"), "{notice}");
-    // An erasure removes the caller's data there too.
+    // An erasure removes the caller's data from the SMS messages too.
     let path = format!("{BOOK}/erasures");
     let caller = json!({"customer_number": "+14385550177"});
     let (status, answer) = server.admin(Method::POST, &path, Some(&caller)).await;
@@ -580,7 +580,7 @@ async fn a_text_that_can_be_answered_says_how(database: Database) {
         let of = having(&having(&texts, "contact", contact), "call_id", call);
         of[0]["body"].as_str().unwrap().to_owned()
     };
-    // Without accents, if they would cost another part.
+    // The SMS message is written without accents if accents would need another segment.
     let french = body("on_call", "call-1");
     assert!(
         french.ends_with("Répondez 1 si vous y allez.") || french.ends_with("1=OK"),
@@ -607,7 +607,7 @@ async fn the_server_does_it_by_itself(database: Database) {
     tokio::time::timeout(std::time::Duration::from_mins(1), both)
         .await
         .unwrap();
-    // A simulated message is escalated like any other.
+    // The outbox records the messages as simulated, and the escalation runs like any other.
     server.stop().await;
 }
 
@@ -750,7 +750,7 @@ async fn a_reply_through_twilio_stops_it_and_is_answered(database: Database) {
             .await
             .contains("<Message>C'est noté: l'appel est à vous.</Message>")
     );
-    // Twilio sends it twice: it has one effect and one reply.
+    // Twilio may send the same reply twice: the second copy has no effect and gets an empty response.
     assert!(say("SM13", MARIO, "1").await.ends_with("<Response/>"));
     assert!(say("SM14", SARAH, "1").await.contains("nothing to take"));
     assert_eq!(after(&server, 10_000).await, 0);
@@ -763,7 +763,8 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
     let server = at_rest(database).await;
     patch(&server, "/contacts/second", &json!({"on_call": true})).await;
     flood(&server, "call-1").await;
-    // A forged "1" in Mario's name: the other contact on call is informed; Amina, who is not on call, is not.
+    // Somebody forges the reply `1` with Mario's number. The other contact on call is told; Amina, who is not on call,
+    // is not.
     let taken = reply(&server, MARIO, "1").await.unwrap();
     assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
     let texts = server.rows("sms_messages").await;
@@ -784,7 +785,7 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
         body,
         format!("Mario Bélanger took the emergency. If that is wrong, reply: 0 {reference}")
     );
-    // An unknown sender cannot object, and nobody can object to an unknown reference.
+    // An unknown sender cannot reopen a call, and nobody can reopen a call with an unknown reference.
     assert_eq!(reply(&server, "+14385550177", &format!("0 {reference}")).await, None);
     assert_eq!(reply(&server, SARAH, "0 RB-ZZZZZZ").await, None);
     assert_eq!(after(&server, 600).await, 0);
@@ -799,14 +800,14 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
         (&json!("p1_contested"), &json!("urgent"))
     );
     assert_eq!(lead(&server, "call-1").await["acknowledgement"], json!(null));
-    // It goes to the next contact immediately; an acknowledgement then informs the others again, and the notice is
-    // resolved.
+    // The reopened P1 goes to the next contact immediately. Her acknowledgement then informs the others and resolves the
+    // notice.
     assert_eq!(after(&server, 0).await, 1);
     assert_eq!(texted(&server).await.last().map(String::as_str), Some("amina"));
     let taken = reply(&server, AMINA, "1").await.unwrap();
     assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
     assert!(!server.only_row("notices").await["resolved_at"].is_null());
-    // Her own objection counts too: the reply was sent to her phone.
+    // Her own objection counts too: the reply came from her number.
     let objection = reply(&server, AMINA, "0").await.unwrap();
     assert_eq!(objection.outcome, ReplyOutcome::Reopened);
     server.stop().await;
