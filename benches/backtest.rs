@@ -61,7 +61,10 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = format!("sqlite://{}/ringbook.db", folder.path().display());
     runtime.block_on(whole_path("SQLite", &file, &options))?;
-    #[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a benchmark reads its own environment variables"
+    )]
     let server = std::env::var("TEST_POSTGRES_URL");
     match server {
         Ok(server) => runtime.block_on(on_postgres(&server, &options)),

@@ -135,7 +135,10 @@ impl Places {
             let kept = options.keep.as_ref().map(std::path::PathBuf::from);
             return Ok(Self::Sqlite(kept.unwrap_or_else(|| folder.path().to_owned())));
         }
-        #[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a benchmark reads its own environment variables"
+        )]
         let url = std::env::var("TEST_POSTGRES_URL").context("TEST_POSTGRES_URL is not set: run `make growth`")?;
         let prefix = options
             .keep

@@ -28,7 +28,10 @@ pub struct Floor {
 }
 
 /// The path of pgbench: in the first folder of PATH that has PostgreSQL's server programs, else Debian's newest.
-#[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark reads its own environment variables"
+)]
 pub fn program() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     // A `pgbench` without an `initdb` in the same folder is a wrapper that looks for a cluster.

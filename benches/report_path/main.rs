@@ -62,7 +62,10 @@ fn main() -> Result<()> {
 }
 
 async fn measure(options: &Options) -> Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a benchmark reads its own environment variables"
+    )]
     let server_url = std::env::var("TEST_POSTGRES_URL").context("TEST_POSTGRES_URL is not set: run `make bench`")?;
     let rows = Rows::create(&server_url).await?;
     let measured = rounds(options, &rows).await;

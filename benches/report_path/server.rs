@@ -106,7 +106,10 @@ impl Drop for Server {
 
 /// The binary that `cargo bench` built, or another one to compare with.
 fn program() -> String {
-    #[expect(clippy::disallowed_methods, reason = "a benchmark has settings of its own")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a benchmark reads its own environment variables"
+    )]
     std::env::var("RINGBOOK_BENCH_SERVER").unwrap_or_else(|_| env!("CARGO_BIN_EXE_ringbook").to_owned())
 }
 

@@ -49,7 +49,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+    #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
     pub fn from_environment() -> Self {
         let path = |name: &str| std::env::var(name).ok().map(PathBuf::from);
         let known = |name: &str| std::env::var(name).unwrap_or_else(|_| "not told".to_owned());

@@ -26,7 +26,7 @@ const MARKED: &str = "/admin/v1/rulebooks/marked";
 both!(of_many_who_edit_one_price_none_is_lost);
 
 /// A number from the environment, for longer runs.
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn number(name: &str, usual: i64) -> i64 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
 }

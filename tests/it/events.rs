@@ -48,10 +48,10 @@ impl Stream {
         Some(serde_json::from_str::<Value>(data).unwrap()["changed"].clone())
     }
 
-    /// Reads until an event names this change; one event may name one or several changes.
+    /// Reads until an event names this change. One event may name several changes.
     async fn until(&mut self, kind: &str) {
         loop {
-            let changed = self.next().await.expect("the stream goes on");
+            let changed = self.next().await.expect("the stream ended before the change");
             if changed.as_array().unwrap().iter().any(|one| one == kind) {
                 return;
             }
@@ -62,7 +62,11 @@ impl Stream {
 async fn who_watches_hears_of_each_change(database: Database) {
     let app = TestApp::start(database).await;
     let mut stream = Stream::open(&app, ADMIN_KEY).await;
-    assert_eq!(stream.next().await, Some(json!([])), "the stream began");
+    assert_eq!(
+        stream.next().await,
+        Some(json!([])),
+        "the first event of a stream is not empty"
+    );
     app.take(&report("call-1", FLOOD)).await;
     stream.until("leads").await;
     let (_, leads) = app.admin(Method::GET, "/admin/v1/rulebooks/default/leads", None).await;
@@ -91,12 +95,12 @@ async fn a_stream_ends_with_its_key(database: Database) {
     let gone = format!("/admin/v1/api-keys/{id}");
     assert_eq!(app.admin(Method::DELETE, &gone, None).await.0, StatusCode::NO_CONTENT);
     app.take(&report("call-1", FLOOD)).await;
-    // At most one event was being sent when the key was revoked.
+    // At most one event could still be sent when the key was revoked.
     for _ in 0..2 {
         if stream.next().await.is_none() {
             app.stop().await;
             return;
         }
     }
-    panic!("the stream goes on without a key");
+    panic!("the stream did not end after its key was revoked");
 }

@@ -99,14 +99,14 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
         )
     );
     assert!(row["resolution"].is_null() && row["decision_id"].is_string());
-    // A page after the other.
+    // Reads the list in two pages.
     let page = get(&app, "/feedback?limit=1").await;
     assert_eq!(page["items"][0]["id"], json!(second));
     let next = format!("/feedback?limit=1&cursor={}", page["next_cursor"].as_str().unwrap());
     assert_eq!(get(&app, &next).await["items"][0]["id"], json!(first));
     assert_eq!(get(&app, "/feedback?call_id=other").await["items"], json!([]));
 
-    // A viewer reads it without the number, and cannot write any.
+    // A viewer reads feedback without phone numbers, and cannot write any.
     let (viewer, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let (_, seen) = app
         .admin_with(&viewer, Method::GET, &format!("{BOOK}/feedback"), None)
@@ -144,7 +144,7 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
         get(&app, "/feedback?resolved=false").await["items"][0]["id"],
         json!(second)
     );
-    // The audit log has the corrections, but nobody's own words.
+    // The audit log has the corrected values, but nobody's own words.
     let log = app.rows("audit_log t ORDER BY seq").await;
     let log = format!("{log:?}");
     assert!(
@@ -179,7 +179,7 @@ async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database)
     assert_eq!(status, StatusCode::OK, "{row}");
     let set = row["resolution"]["change_set_id"].as_str().unwrap().to_owned();
     assert_eq!(row["resolution"]["case_code"], "water_heater");
-    // It is not live, contains no number, and contains the words that matter.
+    // The case is not live. It contains the words that matter, but no phone number.
     assert_eq!(
         app.admin(Method::GET, &format!("{BOOK}/cases/water_heater"), None)
             .await
@@ -194,7 +194,7 @@ async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database)
     );
     assert_eq!(waiting["expect"]["/service"], "sump");
     assert!(waiting["expect"]["/price/from"].is_null(), "{waiting}");
-    // It cannot be published alone; with the rule that corrects the decision it can.
+    // The case cannot be published alone, but together with the rule that corrects the decision.
     let publish = async || {
         let stands = get(&app, &format!("/change-sets/{set}")).await;
         let path = format!("/change-sets/{set}/publish?version={}", stands["version"]);
@@ -222,7 +222,7 @@ async fn a_case_that_the_rules_meet_already_is_published_at_once(database: Datab
     let app = TestApp::at_rest(database, noon()).await;
     app.take(&report("call-1", "Mon sous-sol est inondé, des racines dans le drain."))
         .await;
-    // The feedback equals the decision.
+    // The feedback has the priority that the rules already decide.
     let id = noted(&app, json!({"priority": "P1"})).await;
     let (status, row) = post(&app, &format!("/feedback/{id}/case"), json!({"code": "flooded"})).await;
     assert_eq!(status, StatusCode::OK, "{row}");
@@ -230,7 +230,7 @@ async fn a_case_that_the_rules_meet_already_is_published_at_once(database: Datab
     let case = get(&app, "/cases/flooded").await;
     assert_eq!(case["expect"]["/priority"], "P1");
     assert!(!case.to_string().contains("Zenobie"), "{case}");
-    // It is not added to a change set whose version is not the one that was read.
+    // The case is not added to a change set if the request has a missing or stale version of the change set.
     let id = noted(&app, json!({"priority": "P4"})).await;
     let (_, set) = post(&app, "/change-sets", json!({"comment": "calmer"})).await;
     let at = |version: Value| json!({"code": "calm", "change_set": set["id"], "change_set_version": version});
@@ -295,7 +295,10 @@ async fn the_call_page_takes_feedback_and_keeps_what_was_typed(database: Databas
     let mut julie = Browser::with(&app, &text).await;
     let page = julie.page("/console/calls/call-1").await;
     page.has(&["Was the decision right?", "This decision was wrong", "name=\"total\""]);
-    assert!(!page.text.contains("Make this a case"), "an editor does that");
+    assert!(
+        !page.text.contains("Make this a case"),
+        "a dispatcher is offered a button that needs the role editor"
+    );
     let csrf = page.csrf().to_owned();
     let send = async |julie: &Browser<'_>, form: &[(&str, &str)]| {
         let form = [&[("csrf", csrf.as_str())], form].concat();
@@ -334,7 +337,7 @@ async fn the_call_page_takes_feedback_and_keeps_what_was_typed(database: Databas
         "Ça coule",
         "Julie",
     ]);
-    // A viewer gets no form.
+    // A viewer sees the feedback but no form.
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let viewer = Browser::with(&app, &text).await;
     let page = viewer.page("/console/calls/call-1").await;

@@ -155,7 +155,11 @@ async fn a_plain_write_beyond_a_limit_waits_and_somebody_else_approves_it(kind: 
     let mut row = got(&app, SHORE).await;
     row["amount"] = json!("110.00");
     let (status, row) = app.admin_with(&editor, Method::PUT, SHORE, Some(&row)).await;
-    assert_eq!(status, StatusCode::OK, "a tenth is within the limit: {row}");
+    assert_eq!(
+        status,
+        StatusCode::OK,
+        "a change of a tenth is within the limit, but waits: {row}"
+    );
 
     let request = app.client.patch(app.url(SHORE)).bearer_auth(&editor);
     let patch = json!({"amount": "150.00", "version": row["version"]});
@@ -217,7 +221,7 @@ async fn a_plain_write_beyond_a_limit_waits_and_somebody_else_approves_it(kind: 
     assert_eq!(told, [("ann".into(), "wait".into()), ("ben".into(), "approve".into())]);
     assert_eq!(asked(&app, &other, &set, "/approve").await.0, StatusCode::CONFLICT);
 
-    // A deleted row deletes its price.
+    // Deleting a row also deletes its price.
     let version = got(&app, SHORE).await["version"].clone();
     let (status, set) = app
         .admin_with(&editor, Method::DELETE, &format!("{SHORE}?version={version}"), None)
@@ -254,7 +258,7 @@ async fn nobody_who_had_a_hand_in_a_change_set_approves_it(kind: Database) {
         assert_eq!(asked(&app, own, &set, "/approve").await.0, StatusCode::FORBIDDEN);
     }
     assert_eq!(amount(&app).await, "100.00");
-    // A waiting change set does not change.
+    // A change set that waits for approval cannot be changed.
     assert_eq!(
         app.admin_with(&keys[1], Method::POST, &step(&set, "/changes"), Some(&add))
             .await
@@ -304,7 +308,7 @@ async fn what_is_approved_is_what_was_read(kind: Database) {
         asked(&app, &other, &before, "/approve").await.0,
         StatusCode::PRECONDITION_FAILED
     );
-    // The base changes: the approver did not read the version that would be published.
+    // The head changes. The approver has not read the revision that would be published, so the approval is rejected.
     let patch = json!({"amount": "101.00", "version": 1});
     assert_eq!(app.admin(Method::PATCH, SHORE, Some(&patch)).await.0, StatusCode::OK);
     let (status, problem) = asked(&app, &other, &set, "/approve").await;
@@ -369,7 +373,7 @@ async fn limits_set_after_the_schedule_hold_it_when_it_is_due(kind: Database) {
     assert_eq!(
         (status, &set["state"]),
         (StatusCode::OK, &json!("published")),
-        "its time is over: {set}"
+        "the time has passed, but the change set is not published: {set}"
     );
     app.stop().await;
 }
@@ -392,7 +396,11 @@ async fn an_administrators_roll_back_is_never_held(kind: Database) {
         (StatusCode::ACCEPTED, &json!("waiting")),
         "{set}"
     );
-    assert_eq!(ask().await, (StatusCode::ACCEPTED, set), "it waits once");
+    assert_eq!(
+        ask().await,
+        (StatusCode::ACCEPTED, set),
+        "the repeated request must return the same waiting change set"
+    );
     assert_eq!(app.counts(["change_sets"]).await, [1]);
     assert_eq!(amount(&app).await, "300.00");
     let (status, done) = app.admin(Method::POST, &back, None).await;
@@ -428,7 +436,7 @@ async fn an_import_beyond_a_limit_waits(kind: Database) {
     assert_eq!(asked(&app, ADMIN_KEY, set, "/approve").await.0, StatusCode::OK);
     assert_eq!(amount(&app).await, "250.00");
 
-    // The same for a whole row, and for a sheet.
+    // A PUT of a whole row and the import of a sheet wait for approval too.
     let ann = new_key(&app, "ann", "publisher").await;
     let mut row = got(&app, SHORE).await;
     row["amount"] = json!("400.00");
@@ -522,7 +530,7 @@ async fn what_no_number_tells_is_judged_by_calls(kind: Database) {
         );
         assert!(breach["text"].as_str().unwrap().contains("price"), "{set}");
     }
-    // Changes that move no price that far are live immediately.
+    // Changes that move prices less than the limit are live immediately.
     let harmless = [
         (
             "scripts/spring_promotion",
@@ -558,7 +566,8 @@ async fn nobody_approves_their_own_change_with_a_second_key(kind: Database) {
         }
     };
     let admin = ADMIN_KEY.to_owned();
-    // Keys that the author of a change created, directly or through another key, under any name.
+    // The author of a change cannot approve it with keys that they created, directly or through another key, under any
+    // name.
     let (direct, shown) = made(
         admin.clone(),
         json!({"name": "p", "role": "publisher", "owner": "Somebody"}),

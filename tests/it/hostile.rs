@@ -140,7 +140,7 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
         );
         taken(&server, &format!("tools with {value}"), body.as_bytes()).await;
     }
-    // If a name occurs more than once, one value counts, and nothing breaks.
+    // If a field occurs more than once, one value counts, and nothing fails.
     let twice = br#"{"message":{"type":"hang","type":"end-of-call-report","call":{"id":"x"},"call":{"id":"twice"},"timestamp":1,"timestamp":2}}"#;
     taken(&server, "names that are there twice", twice).await;
     let long = "x".repeat(100_000);
@@ -194,7 +194,7 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
         &serde_json::to_vec(&report("honest", "Des racines.")).unwrap(),
     )
     .await;
-    // Accepted messages can be read and listed, too.
+    // Messages that were accepted can also be read and listed.
     for call in server.rows("calls").await {
         let Some(id) = call["id"].as_str().filter(|id| id.starts_with("call-")) else {
             continue;
@@ -266,7 +266,7 @@ async fn every_field_of_the_wrong_kind_reads_as_absent(database: Database) {
     for (number, value) in wrong.iter().enumerate() {
         for message in &whole {
             for (at, mut changed) in replaced(&message["message"], value).into_iter().enumerate() {
-                // Each is a separate call, so that none is a duplicate of another.
+                // Each message is about another call, so that none is a duplicate.
                 if changed["call"]["id"] == "call-1" {
                     changed["call"]["id"] = json!(format!("{number}-{}-{at}", changed["type"]));
                 }
@@ -301,7 +301,7 @@ async fn nul_and_half_characters_are_taken_in_without_them(database: Database) {
     assert_eq!(
         server.only_row("webhook_events").await["body"],
         hex::encode(&strange),
-        "kept as it came"
+        "the body was not stored as received"
     );
     for (place, body) in [
         (

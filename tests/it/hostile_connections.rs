@@ -119,7 +119,7 @@ async fn half_sent_bodies_take_bounded_memory_and_make_way_for_good_ones(databas
         }
     }
     assert!((LENGTH..=16 * 1024 * 1024).contains(&most), "{most} bytes");
-    // A large body also gets memory.
+    // A large body also gets memory while others are held.
     let mut large = report("large", "Bonjour");
     large["message"]["padding"] = json!("x".repeat(300_000));
     let (status, answer) = server.post_signed(&large).await;
@@ -127,7 +127,7 @@ async fn half_sent_bodies_take_bounded_memory_and_make_way_for_good_ones(databas
     for answer in held {
         let answer = answer.await.unwrap();
         let status = answer.get(..12).unwrap_or_default();
-        // A reset may discard the response.
+        // The server may reset a connection, and then the client may not see the response.
         assert!(
             ["", "HTTP/1.1 408", "HTTP/1.1 429", "HTTP/1.1 503"].contains(&status),
             "{answer}"
@@ -162,7 +162,7 @@ async fn what_the_headers_decide_is_answered_before_the_body(database: Database)
     let bytes = head(&server, "/webhooks/twilio/inbound", "content-length: 200000\r\n");
     let answer = tokio::time::timeout(Duration::from_secs(2), rest(send(&server, bytes.as_bytes()).await));
     assert!(answer.await.unwrap().starts_with("HTTP/1.1 403 "));
-    // A secret that was stored a moment ago is not rejected.
+    // A message with a secret that was stored a moment ago is not rejected.
     is_served(&server, "call-1").await;
     let value = "a-new-secret-of-24-or-more";
     let secret = json!({"purpose": "webhook", "value": value});
@@ -227,7 +227,7 @@ async fn bodies_that_never_come_are_answered_408_and_count_as_failures(database:
             .await;
         refused += usize::from(wrong.0 == StatusCode::TOO_MANY_REQUESTS);
     }
-    assert!(refused > 0, "408 does not count as a failure");
+    assert!(refused > 0, "the timed-out bodies did not count as failures");
     is_served(&server, "call-1").await;
     let admin = rest(admin).await;
     assert!(admin.starts_with("HTTP/1.1 408 "), "{admin}");
@@ -235,7 +235,7 @@ async fn bodies_that_never_come_are_answered_408_and_count_as_failures(database:
         admin.contains("application/problem+json") && admin.contains("\"request_timeout\""),
         "{admin}"
     );
-    // Sent by hand, without the client that records statuses.
+    // This request does not use the client that records statuses, so the test records the status.
     seen_statuses::note("create_rulebook", "408");
     let twilio = rest(twilio).await;
     assert!(
@@ -387,7 +387,7 @@ async fn only_http_1_with_one_host_is_served(database: Database) {
         let is_problem = answer.contains("application/problem+json") && answer.contains("`Host`");
         assert_eq!(expected.contains("400"), is_problem, "{answer}");
     }
-    // HTTP/2 in clear text, with prior knowledge and by upgrade.
+    // HTTP/2 without TLS is not supported, neither with prior knowledge nor by upgrade.
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let answer = tokio::time::timeout(Duration::from_secs(2), rest(send(&server, preface).await)).await;
     assert!(!answer.unwrap().starts_with('\0'), "HTTP/2 is spoken");
@@ -419,7 +419,7 @@ async fn connections_have_a_limit_and_end(database: Database) {
         assert_eq!(&answer, b"HTTP/1.1 200");
         held.push(stream);
     }
-    // A silent connection is closed too; the server does not wait for it when it stops.
+    // The server also closes a connection that sends nothing. At shutdown it does not wait for such a connection.
     let silent = send(&server, b"").await;
     let began = Instant::now();
     assert_eq!(
@@ -485,7 +485,8 @@ async fn a_stream_ends_when_its_key_is_revoked(database: Database) {
     let server = TestApp::at_rest(database, "2026-05-04T12:00:00Z".parse().unwrap()).await;
     let new = json!({"name": "reports", "role": "viewer"});
     let (_, made) = server.admin(Method::POST, "/admin/v1/api-keys", Some(&new)).await;
-    // A running backtest of another instance; the fixed clock keeps it running.
+    // The stream follows a running backtest of another instance. The test's clock stands still, so the backtest never
+    // looks abandoned.
     let found = rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap();
     let (id, now) = (server.app.clock.new_id(), server.app.clock.now());
     let row = backtests::Model {
@@ -513,7 +514,10 @@ async fn a_stream_ends_when_its_key_is_revoked(database: Database) {
     assert_eq!(stream.status(), StatusCode::OK);
     assert!(stream.chunk().await.unwrap().is_some());
     let idle = tokio::time::timeout(Duration::from_millis(700), stream.chunk()).await;
-    assert!(idle.is_err(), "nothing is new, and the stream goes on: {idle:?}");
+    assert!(
+        idle.is_err(),
+        "the stream ended or sent something while nothing was new: {idle:?}"
+    );
     let one = format!("/admin/v1/api-keys/{}", made["api_key"]["id"].as_str().unwrap());
     assert_eq!(server.admin(Method::DELETE, &one, None).await.0, StatusCode::NO_CONTENT);
     let end = tokio::time::timeout(Duration::from_secs(5), stream.chunk()).await;

@@ -126,7 +126,8 @@ async fn what_a_client_has_already_is_not_sent_again(database: Database) {
                 "{path}"
             );
             assert!(!again.header("x-request-id").is_empty());
-            // A browser shows its cached page under the headers of the 304, which must include the page's policy.
+            // A browser shows its cached page with the headers of the 304, so the 304 must contain the page's content
+            // policy.
             let own = ["content-length", "content-type", "x-request-id", "date"];
             for (name, value) in first.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())) {
                 assert!(
@@ -176,7 +177,7 @@ async fn a_tag_changes_with_whatever_the_answer_depends_on(database: Database) {
     };
     let row = tag(CAMERA.to_owned()).await;
     assert!(row.starts_with("\"1."), "{row}");
-    // The settings and their version did not change; the head in the same response did.
+    // The rulebook's settings and their version did not change, but the head in the same response did.
     let before = tag(BOOK.to_owned()).await;
     let change = json!({"price_to": "400.00"});
     let changed = ask(&app, Method::PATCH, CAMERA, |request| {
@@ -185,7 +186,7 @@ async fn a_tag_changes_with_whatever_the_answer_depends_on(database: Database) {
     .await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
     assert_ne!(tag(BOOK.to_owned()).await, before);
-    // The response to a write has the tag of the next read.
+    // The response to a write has the same ETag as the next read.
     assert_eq!(changed.header("etag"), tag(CAMERA.to_owned()).await);
     let stale = ask(&app, Method::PATCH, CAMERA, |request| {
         request.header("if-match", &row).json(&change)
@@ -195,7 +196,7 @@ async fn a_tag_changes_with_whatever_the_answer_depends_on(database: Database) {
         stale.problem(),
         (StatusCode::PRECONDITION_FAILED, "stale_version".to_owned())
     );
-    // A change in a change set changes the row that is read with it, but not its version: the ETag must change.
+    // A change set changes the row that is read with it, but not the row's version. So the ETag must change too.
     let set = json!({"comment": "x", "changes": []});
     let (_, set) = app
         .admin(Method::POST, &format!("{BOOK}/change-sets"), Some(&set))
@@ -398,7 +399,7 @@ async fn a_page_of_a_listed_origin_may_call_and_no_other(database: Database) {
         assert!(preflight.header("vary").contains("origin"));
         assert!(preflight.header("access-control-allow-credentials").is_empty());
     }
-    // A page may read these headers, also of an error; a 405 still lists the allowed methods.
+    // A page of another origin may read these headers, also those of an error. A 405 still lists the allowed methods.
     for (method, path, status) in [
         (Method::GET, CAMERA, StatusCode::OK),
         (Method::GET, "/admin/v1/rulebooks/nowhere", StatusCode::NOT_FOUND),

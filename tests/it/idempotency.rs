@@ -51,7 +51,7 @@ async fn a_second_request_under_a_key_gets_the_first_answer(kind: Database) {
     assert_eq!(response.headers()["content-type"], "application/json");
     let second = read(response).await;
     assert_eq!((second.0, second.1, &second.2), (StatusCode::CREATED, true, &first.2));
-    // The repeated key is the one that works.
+    // The repeated response contains the key that works.
     let key = second.2["key"].as_str().unwrap();
     assert_eq!(
         app.admin_with(key, reqwest::Method::GET, KEYS, None).await.0,
@@ -167,7 +167,7 @@ async fn a_secret_shown_once_is_not_kept_in_clear(kind: Database) {
         let all = json!(app.rows(&table).await).to_string();
         assert!(
             !all.contains(secret) && !all.contains(&hex::encode(secret)),
-            "{table} holds the key"
+            "{table} contains the key"
         );
     }
     app.stop().await;

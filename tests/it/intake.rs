@@ -160,7 +160,7 @@ async fn every_sample_is_taken_in_under_each_good_scheme_and_refused_under_each_
             assert_eq!(answer.headers()["content-type"], "application/problem+json");
             let (_, mut problem) = read(answer).await;
             assert!(problem.as_object_mut().unwrap().remove("request_id").is_some());
-            // Whatever was wrong, an unauthenticated client gets the same response.
+            // Whatever is wrong, an unauthenticated client always gets the same response.
             assert_eq!(said_to_strangers.get_or_insert(problem.clone()), &problem, "{why}");
         }
     }
@@ -228,7 +228,7 @@ async fn an_unknown_rulebook_or_method_drops_no_call_in_silence(database: Databa
         if expected == 404 {
             assert_eq!(answer["code"], "not_found", "{path}");
         }
-        // A client without a secret does not learn what exists.
+        // A client without the secret does not learn which rulebooks exist.
         if expected == 200 || path.ends_with("nobody") {
             let (status, answer) = server.post_signed_to(path, "a-secret-of-somebody-else", &body).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {answer}");
@@ -249,7 +249,7 @@ async fn a_body_over_the_limit_is_refused_declared_or_chunked(database: Database
     let (status, answer) = server.post_signed_to("/webhooks/vapi", VAPI_SECRET, &body).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     body.push(b' ');
-    // The length is declared: refused before a byte of the body is read.
+    // The declared length is too large: the server rejects the request before it reads a byte of the body.
     let head =
         |rest: &str| format!("POST /webhooks/vapi HTTP/1.1\r\nhost: ringbook\r\nconnection: close\r\n{rest}\r\n");
     let declared = head(&format!("content-length: {}\r\n", body.len()));
@@ -261,11 +261,11 @@ async fn a_body_over_the_limit_is_refused_declared_or_chunked(database: Database
         chunks.extend(b"\r\n");
     }
     chunks.extend(b"0\r\n\r\n");
-    // The signature may be valid: the body decides.
+    // The signature may be valid, so the server reads the body up to the limit.
     let (signature, now) = ("0".repeat(64), server.app.clock.now().timestamp());
     let signed = format!("transfer-encoding: chunked\r\nx-signature: {signature}\r\nx-timestamp: {now}\r\n");
     assert_problem(&exchange(&server, head(&signed).as_bytes(), &chunks).await, 413);
-    // Without a signature: rejected before the body.
+    // Without a signature, the server rejects the request before it reads the body.
     let unsigned = head("transfer-encoding: chunked\r\n");
     assert_problem(&exchange(&server, unsigned.as_bytes(), b"").await, 401);
     assert_eq!(server.counts(["webhook_events"]).await, [1]);
@@ -277,7 +277,7 @@ async fn exchange(server: &TestApp, head: &[u8], body: &[u8]) -> String {
     let (mut from, mut to) = TcpStream::connect(server.address).await.unwrap().into_split();
     let (head, body) = (head.to_vec(), body.to_vec());
     let sent = tokio::spawn(async move {
-        // The server may have stopped reading.
+        // The server may have stopped reading, so an error is ignored.
         let _ = to.write_all(&head).await;
         let _ = to.write_all(&body).await;
         to
@@ -314,7 +314,7 @@ async fn a_compressed_body_is_verified_as_it_came(database: Database) {
         let answer = post(&server, &headers, packed.clone()).await;
         assert_eq!(answer.status().as_u16(), expected);
     }
-    // It is not decompressed, but stored as received, for a person.
+    // Ringbook does not decompress the body. It stores the body as received, for a person to look at.
     let event = server.only_row("webhook_events").await;
     assert_eq!(event["state"], "unreadable");
     assert_eq!(event["body"], hex::encode(packed));
@@ -337,7 +337,10 @@ async fn failed_signatures_run_dry_soon_and_the_wait_is_said(database: Database)
         }
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
         refused += 1;
-        assert!(refused < 200, "20 may fail at once, and ten a second");
+        assert!(
+            refused < 200,
+            "more failures were answered 401 than the limit of 20 at once and ten per second"
+        );
     };
     assert!(refused >= 15, "{refused}");
     assert_eq!(limited.headers()["content-type"], "application/problem+json");
@@ -345,7 +348,7 @@ async fn failed_signatures_run_dry_soon_and_the_wait_is_said(database: Database)
     assert!((1..=2).contains(&wait), "{wait}");
     // A good message does not wait for the bad ones.
     assert_eq!(post(&server, &good, body.clone()).await.status(), StatusCode::OK);
-    // After the announced wait, an invalid message gets its own response again.
+    // After the time in `Retry-After`, an invalid message gets 401 again.
     tokio::time::sleep(std::time::Duration::from_secs(wait)).await;
     assert_eq!(
         post(&server, &wrong, body.clone()).await.status(),

@@ -31,7 +31,10 @@ async fn ready(client: &reqwest::Client, address: SocketAddr) {
         if answer.is_ok_and(|answer| answer.status().is_success()) {
             return;
         }
-        assert!(Instant::now() < deadline, "the program is never ready");
+        assert!(
+            Instant::now() < deadline,
+            "timed out while waiting until the program is ready"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -69,7 +72,7 @@ async fn what_was_answered_outlives_a_kill(kind: Database) {
                     known.push(call);
                     count.fetch_add(1, Ordering::Relaxed);
                 } else {
-                    assert!(dead.load(Ordering::Relaxed), "refused before the kill");
+                    assert!(dead.load(Ordering::Relaxed), "a message was rejected before the kill");
                     break;
                 }
             }
@@ -105,10 +108,10 @@ async fn what_was_answered_outlives_a_kill(kind: Database) {
             "{call}"
         );
     }
-    // Unanswered messages are not stored partially: each event has its decision, each report its lead.
+    // No message is stored partially: each event has its decision, and each report its lead.
     assert_eq!(events.len(), decisions.len());
     assert_eq!(having(&events, "type", "end-of-call-report").len(), leads.len());
-    // Possibly lost messages are sent again; those that were stored have no second effect.
+    // A client that got no response sends its message again. If the message was already stored, nothing happens twice.
     assert!(post(&client, address, &report(&answered[0], "Mon sous-sol est inondé.")).await);
     assert_eq!(rows(&db, "webhook_events").await.len(), events.len());
     db.close().await.unwrap();

@@ -31,7 +31,8 @@ fn start() -> DateTime<Utc> {
     "2026-11-24T15:02:00Z".parse().unwrap()
 }
 
-/// The plan of a query that must use this index: PostgreSQL uses one wherever it can, and SQLite has no plan without the index.
+/// The plan of a query that must use this index: PostgreSQL uses one wherever it can, and SQLite has no plan without
+/// the index.
 async fn plan<E: sea_orm::EntityTrait>(server: &TestApp, index: &str, select: Select<E>) -> String {
     let db = &server.app.db;
     let backend = db.get_database_backend();
@@ -63,7 +64,7 @@ async fn plan<E: sea_orm::EntityTrait>(server: &TestApp, index: &str, select: Se
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A condition that differs from that of its index in a single character makes the list read the whole table.
+/// If a condition differs from the condition of its partial index in a single character, the list reads the whole table.
 async fn conditions_are_those_of_the_indexes(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
     let backend = server.app.db.get_database_backend();
@@ -182,7 +183,7 @@ async fn a_caller_is_erased_however_the_number_is_written(database: Database) {
             server.take(&message).await;
         }
     }
-    // As an assistant wrote it down, with signs that no index of SQLite leaves out.
+    // An assistant wrote these numbers with characters that SQLite's index does not ignore.
     server
         .sql("UPDATE calls SET customer_number = NULL WHERE id IN ('call-1', 'call-2')")
         .await;
@@ -201,10 +202,10 @@ async fn a_caller_is_erased_however_the_number_is_written(database: Database) {
     server.stop().await;
 }
 
-/// Erasing a caller reads the bodies of these alone.
+/// Erasing a caller reads the bodies of messages without a call, and no other bodies.
 async fn messages_without_a_call_are_marked(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
-    // Before anything is known of its call, and afterwards.
+    // The first message arrives before its call is known, the others afterwards.
     server
         .take(&message("speech-update", "call-1", 0, &json!({"status": "started"})))
         .await;

@@ -52,7 +52,7 @@ async fn one_of_three_holds_a_lease_and_the_number_only_rises(database: Database
         let held = held.remove(0);
         assert!(held.fence() > last, "round {round}");
         last = held.fence();
-        // The lease of other work is independent.
+        // A lease of other work does not depend on this lease.
         let other = three[0].try_hold("other work", MINUTE).await.unwrap();
         if let Some(other) = other {
             other.release().await.unwrap();
@@ -75,14 +75,14 @@ async fn whoever_was_paused_past_its_lease_writes_nothing_more(database: Databas
     let server = TestApp::at_rest(database, start()).await;
     let (one, two) = (leases_of(&server), leases_of(&server));
     let slow = one.try_hold("work", MINUTE).await.unwrap().unwrap();
-    // It has expired and nobody took it over: the holder keeps it.
+    // The lease has expired, but nobody took it over: its holder can renew it.
     server.app.clock.step(TimeDelta::minutes(2));
     assert!(slow.renew(MINUTE).await.unwrap());
     assert!(two.try_hold("work", MINUTE).await.unwrap().is_none());
     server.app.clock.step(TimeDelta::minutes(2));
     let quick = two.try_hold("work", MINUTE).await.unwrap().unwrap();
     assert!(quick.fence() > slow.fence());
-    // It wakes up and believes that it still holds the lease.
+    // The slow instance wakes up and believes that it still has the lease.
     let tx = store::begin(&server.app.db).await.unwrap();
     assert!(!slow.lease().stands(&tx).await.unwrap());
     assert!(quick.lease().stands(&tx).await.unwrap());
@@ -93,7 +93,7 @@ async fn whoever_was_paused_past_its_lease_writes_nothing_more(database: Databas
     server.stop().await;
 }
 
-/// An instance that counts how often it ran the work.
+/// An instance of the worker, with the number of times that it did the work.
 fn worker(leases: Leases, stop: &CancellationToken) -> (Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
     let count = Arc::new(AtomicUsize::new(0));
     let (counted, stop) = (count.clone(), stop.clone());
@@ -132,8 +132,8 @@ async fn of_three_instances_one_does_the_work_and_another_takes_over(database: D
             .map(|(count, _)| count.load(Ordering::SeqCst))
             .sum::<usize>()
     };
-    assert_eq!(done(), 0, "somebody else holds the lease");
-    // Its holder is killed: nobody releases the lease, and it expires.
+    assert_eq!(done(), 0, "a worker ran although somebody else has the lease");
+    // The holder is killed: nobody releases the lease, and it expires.
     drop(held);
     clock.step(TimeDelta::minutes(2));
     until("taken over", || done() == 1).await;
@@ -141,18 +141,21 @@ async fn of_three_instances_one_does_the_work_and_another_takes_over(database: D
         .iter()
         .position(|(count, _)| count.load(Ordering::SeqCst) == 1)
         .unwrap();
-    // It rests until its next run: no instance runs it before that.
+    // After a run, the worker holds the lease until its next run, so no instance runs the work earlier.
     let next = clock.now() + TimeDelta::minutes(9);
     let kept = async || !leases::is_free(&server.app.read, "work", next).await.unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     while !kept().await {
-        assert!(tokio::time::Instant::now() < deadline, "the lease is not kept");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "timed out while waiting until the worker holds its lease for the next run"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     clock.step(TimeDelta::minutes(9));
     assert!(leases_of(&server).try_hold("work", MINUTE).await.unwrap().is_none());
     assert_eq!(done(), 1);
-    // The holder stops and releases the lease: the next instance need not wait.
+    // The holder stops and releases the lease, so the next instance need not wait.
     stops[first].cancel();
     until("given back", || done() == 2).await;
     for stop in &stops {

@@ -99,7 +99,7 @@ async fn an_error_of_lint_holds_up_the_change_that_brings_it_in(database: Databa
         "{problem}"
     );
     assert_eq!(lint(&app, "").await["revision"], 1);
-    // The same condition as another rule, written differently, with another priority.
+    // This rule has the same condition as another rule, written differently, and another priority.
     let twin = "!(!(sounds_municipal >= 60 || (says(\"#municipal\") && !(sounds_municipal < 30))))";
     let (status, problem) = app.admin(Method::PUT, &path, Some(&rule(twin))).await;
     assert_eq!(

@@ -49,7 +49,11 @@ async fn lists_are_spreadsheets_for_who_asks(database: Database) {
         app.take(&message).await;
     }
     let calls = sheet(&app, ADMIN_KEY, &format!("{BOOK}/calls?limit=5")).await;
-    assert_eq!(calls.len(), count, "all of them, whatever `limit` says");
+    assert_eq!(
+        calls.len(),
+        count,
+        "the sheet must have all rows, whatever `limit` says"
+    );
     let (_, list) = app
         .admin(Method::GET, &format!("{BOOK}/calls?limit=1&sort=first_seen_at"), None)
         .await;

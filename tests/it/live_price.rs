@@ -57,12 +57,12 @@ async fn no_decision_after_an_edits_answer_uses_the_old_price(database: Database
         for edit in edits.iter().filter(|edit| edit.at <= received) {
             assert!(
                 revision >= edit.revision,
-                "made at {received} with {revision}, after {} of {}",
+                "a decision of {received} used revision {revision}, although revision {} was confirmed at {}",
                 edit.revision,
                 edit.at
             );
         }
-        // No decision mixes two revisions: its price is that of the revision it names.
+        // The price is that of the named revision, so no decision mixes two revisions.
         assert_eq!(decision["price_from"], prices[&revision], "{decision}");
         assert_eq!(decision["result"]["revision"], revision);
         *seen.entry(revision).or_default() += 1;

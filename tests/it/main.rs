@@ -9,10 +9,14 @@
 )]
 #![allow(
     clippy::too_many_lines,
-    reason = "a test tells its story from the first step to the last"
+    reason = "a test is one sequence of steps, easiest to read in one function"
 )]
 
-#[allow(dead_code, unused_imports, reason = "the support offers what the next test needs")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "not every function of the support module is used here"
+)]
 mod support;
 
 mod admin;

@@ -165,9 +165,13 @@ async fn a_viewer_finds_no_number_in_any_answer_and_an_editor_does(database: Dat
         walked += 1;
     }
     assert!(walked > 70, "{walked}");
-    assert_eq!(unseen, [], "nobody sees these, so that nothing was tested");
+    assert_eq!(
+        unseen,
+        [],
+        "no response shows these numbers to an editor, so their masking was not tested"
+    );
 
-    // Requests of a viewer other than GET.
+    // A viewer's requests other than GET.
     let question = json!({"facts": {"service_text": "inspection caméra 514 555 0207", "problem": "514-555-0208"}, "said": "514-555-0207"});
     let asked = format!("{BOOK}/evaluate?explain=true");
     let (status, answer) = app.admin_with(&viewer, Method::POST, &asked, Some(&question)).await;
@@ -202,7 +206,7 @@ async fn a_viewer_finds_no_number_in_a_refusal_nor_in_a_stream_of_events(databas
     let change = json!({"resource": "contacts", "code": "second", "method": "patch", "version": contact["version"],
         "body": {"phone": "+15145550210"}});
 
-    // The request of a backtest, as an event stream shows it.
+    // The event stream of a backtest shows the backtest's request.
     let asked = json!({"changes": [change]});
     let (status, job) = app
         .admin(Method::POST, &format!("{BOOK}/backtests"), Some(&asked))
@@ -235,7 +239,7 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
     let other = json!({"code": "other", "rows": "empty"});
     app.admin(Method::POST, "/admin/v1/rulebooks", Some(&other)).await;
     let elsewhere = key(&app, json!({"name": "zebra", "role": "admin", "rulebook": "other"})).await;
-    // The other business: its numbers, its caller, its rows, its name.
+    // The admin of another business must not see the first business: its numbers, its caller, its rows, its name.
     let theirs = [
         "55502",
         "Zenobie",
@@ -248,13 +252,13 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
         let last = get.path.rsplit('/').next().unwrap();
         let is_theirs = get.path.contains("/rulebooks/default") || uuid::Uuid::parse_str(last).is_ok();
         let expected = match &*get.id {
-            // All businesses share one chain and one installation.
+            // The audit chain and the installation are shared by all businesses.
             "verify_audit_log" | "get_setup" => StatusCode::FORBIDDEN,
             _ if is_theirs => StatusCode::NOT_FOUND,
             _ => StatusCode::OK,
         };
         assert_eq!(status, expected, "{}: {seen}", get.path);
-        // A problem repeats the requested code.
+        // A problem repeats the code from the request, so only successful responses are searched.
         if status == StatusCode::OK {
             for word in theirs {
                 assert!(!seen.contains(word), "{} shows {word}: {seen}", get.path);
@@ -324,7 +328,7 @@ async fn a_viewer_finds_no_number_in_a_callers_data_however_it_is_written(databa
     }
     assert!(seen_by_editor > 15, "{seen_by_editor}");
 
-    // Masked values cannot be filtered by, or a viewer could guess them digit by digit.
+    // A viewer cannot filter by masked values: filters would let a viewer guess them digit by digit.
     let guess = json!({"structuredData": {"customer_id": "5149990001"}}).to_string();
     for path in [
         format!("{BOOK}/calls?analysis={}", guess.replace('"', "%22")),
@@ -397,7 +401,7 @@ async fn a_viewer_reads_all_but_numbers_as_an_editor_does(database: Database) {
                 continue;
             }
             let digits: String = whole.chars().filter(char::is_ascii_digit).collect();
-            // No schema describes the fields of a raw body: an instant in milliseconds is masked like a number.
+            // No schema describes the fields of a raw body, so an instant in milliseconds is masked like a phone number.
             if place.contains("/body/") && digits.len() == 13 {
                 continue;
             }

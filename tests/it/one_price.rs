@@ -70,7 +70,7 @@ async fn the_lead_carries_the_quote_of_what_was_booked(database: Database) {
     assert_eq!(quoted["price"]["from"], "450.00");
     let quoted = ask(&server, "call-1", 2_000, "calculateQuote", camera).await;
     assert_eq!(quoted["price"]["from"], "350.00");
-    // The price rises before the caller decides: the quoted price stays.
+    // The price rises before the caller decides, but the quoted price stays.
     edit(
         &server,
         "services/root_removal",
@@ -103,7 +103,7 @@ async fn the_lead_carries_the_quote_of_what_was_booked(database: Database) {
         (&reported["quote_decision_id"], &reported["quote_revision"]),
         (&first["id"], &first["revision"])
     );
-    // Without a booking, the report's decision counts, and of its quotes the last.
+    // If nothing was booked, the job is that of the report's decision, and the last quote that fits it counts.
     for (at, metres) in [(1_000, 10), (2_000, 20)] {
         ask(
             &server,
@@ -190,7 +190,7 @@ async fn a_quote_that_does_not_fit_is_decided_anew(database: Database) {
     assert_eq!(
         price(&lead(&server, "call-4").await),
         (&json!(55_000), &json!(85_000)),
-        "the quote knew more"
+        "the lead must have the price of the quote, which had more facts"
     );
     ask(
         &server,
@@ -233,7 +233,7 @@ async fn what_is_refused_has_no_price(database: Database) {
         (price(&row), &row["service"]),
         ((&json!(null), &json!(null)), &json!("septic_tank"))
     );
-    // The price at the booking no longer counts once a refused service is booked instead.
+    // If a refused service is booked instead, the price of the first booking no longer counts.
     ask(
         &server,
         "call-2",
@@ -374,12 +374,12 @@ async fn a_later_report_that_is_more_urgent_is_acted_on(database: Database) {
         server.counts(["sms_messages", "escalations", "decisions"]).await,
         [1, 1, 2]
     );
-    // A less urgent report takes nothing back.
+    // A less urgent report does not lower the priority.
     first["message"]["timestamp"] = json!(first["message"]["timestamp"].as_i64().unwrap() + 99_000);
     server.take(&first).await;
     assert_eq!(lead(&server, "call-1").await["priority"], "P1");
     assert_eq!(server.counts(["sms_messages", "decisions"]).await, [1, 2]);
-    // The more urgent report may also be the earlier one, and arrive last.
+    // The more urgent report may have the earlier timestamp and still arrive last.
     let mut late = report("call-2", "Bonjour, c'est pour un problème.");
     server.take(&late).await;
     late = report("call-2", "C'est inondé, une urgence!");

@@ -58,7 +58,10 @@ impl Client {
             {
                 return;
             }
-            assert!(Instant::now() < deadline, "the program is never ready");
+            assert!(
+                Instant::now() < deadline,
+                "timed out while waiting until the program is ready"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -161,7 +164,7 @@ async fn shell(name: &str) -> bool {
     true
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -173,7 +176,7 @@ fn number(name: &str, usual: u64) -> u64 {
 async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(90);
     while !holds().await {
-        assert!(Instant::now() < deadline, "it is never so that {what}");
+        assert!(Instant::now() < deadline, "timed out while waiting until {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -229,12 +232,12 @@ async fn what_was_answered_without_the_database_outlives_a_kill() {
     proxy.reset_all();
     let mut taken = without_database(client, "first").await;
     program.kill();
-    // Started without its database, it knows the secrets and the prices.
+    // The program starts without its database, and knows the secrets and the prices from the snapshot.
     let mut program = world.program();
     client.ready(|report| report["status"] == "degraded").await;
     taken.extend(without_database(client, "second").await);
     program.kill();
-    // Killed again, and the database is back before it starts.
+    // The program is killed again, and the database is back before the next start.
     proxy.set(Fault::None).await;
     let mut program = world.program();
     client.ready(|report| report["status"] == "ready").await;
@@ -252,7 +255,7 @@ async fn what_was_answered_without_the_database_outlives_a_kill() {
             "{call}"
         );
     }
-    // A start without the database also recovers once the database is back.
+    // If the program starts without the database, it also recovers once the database is back.
     program.kill();
     proxy.set(Fault::Refuse).await;
     let mut program = world.program();
@@ -367,7 +370,11 @@ async fn a_database_that_is_stopped_under_load_loses_nothing() {
     }
     assert_eq!(decisions.len(), of_kind(0) + of_kind(1));
     let (first, further): (Vec<_>, Vec<_>) = texts.iter().partition(|text| text["contact"] == "on_call");
-    assert_eq!(first.len(), of_kind(0), "one text a report");
+    assert_eq!(
+        first.len(),
+        of_kind(0),
+        "each report must cause one SMS message to the contact on call"
+    );
     // If the database failed between the claim and the end of a send, its outcome is unknown: the next contact is
     // notified.
     for text in further {
@@ -400,7 +407,7 @@ async fn a_disk_that_is_full_loses_nothing_that_was_answered() {
         let folder = tempfile::tempdir_in(&disk).unwrap();
         world.url = format!("sqlite://{}/ringbook.db", folder.path().display());
         if !spool_elsewhere {
-            // Beside the file, because the program's folder is on the small disk too.
+            // The program's folder must be on the small disk too, because the spool is beside the database file.
             world.folder = tempfile::tempdir_in(&disk).unwrap();
         }
         let mut program = world.program();
@@ -410,7 +417,7 @@ async fn a_disk_that_is_full_loses_nothing_that_was_answered() {
         let (mut kept, mut refused, mut unrecorded) = (Vec::new(), 0, 0);
         for number in 0..600 {
             if number == 100 {
-                // Until the disk is full.
+                // Fills the disk.
                 let mut file = std::fs::File::create(&ballast).unwrap();
                 while std::io::Write::write_all(&mut file, &[0; 4_096]).is_ok() {}
             }
@@ -431,7 +438,10 @@ async fn a_disk_that_is_full_loses_nothing_that_was_answered() {
             match offered(&world.client, &message).await {
                 (StatusCode::OK, Some(how)) if how == "unrecorded" => unrecorded += 1,
                 (StatusCode::OK, how) => {
-                    assert!(number < 400 || how.is_none(), "it does not go on as before");
+                    assert!(
+                        number < 400 || how.is_none(),
+                        "a message went to the spool although the disk has space again"
+                    );
                     kept.push(call);
                 }
                 (status, _) => {

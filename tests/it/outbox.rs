@@ -172,9 +172,9 @@ async fn a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice(database: 
     assert!(notice["what_to_do"].as_str().unwrap().len() > 10, "{notice}");
     assert!(
         !notice.to_string().contains("4385550177"),
-        "no caller in a notice: {notice}"
+        "the notice contains the caller's number: {notice}"
     );
-    // The admin sees both.
+    // The admin can read the notice.
     let (status, list) = server.admin(reqwest::Method::GET, "/admin/v1/notices", None).await;
     assert_eq!(
         (status, list["items"].as_array().map(Vec::len)),
@@ -189,7 +189,7 @@ async fn a_number_that_cannot_be_texted_is_a_dead_letter_and_a_notice(database: 
         (StatusCode::OK, Some(1)),
         "{list}"
     );
-    // Time passes, and nothing is retried.
+    // A dead letter is not retried, however much time passes.
     server.app.clock.step(TimeDelta::hours(1));
     assert_eq!(server.app.outbox.drain_once().await.unwrap(), 0);
     assert_eq!(twilio.seen().len(), 1);
@@ -226,7 +226,7 @@ async fn a_text_sent_again_goes_to_the_contacts_present_number(database: Databas
     );
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!((to(0), to(1)), ("+15145550101".to_owned(), "+15145550188".to_owned()));
-    // The same for a message that waits for a retry.
+    // A message that waits for a retry also goes to the contact's new number.
     flood(&server, "call-2").await;
     server.app.outbox.drain_once().await.unwrap();
     crate::escalation::patch(&server, "/contacts/on_call", &json!({"phone": "+15145550199"})).await;
@@ -319,15 +319,15 @@ async fn an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadin
         (StatusCode::OK, &json!("ready")),
         "{health}"
     );
-    // A message that no worker handles makes the server unready: the other rulebook's message, which a worker would
-    // record immediately.
+    // The default rulebook's SMS message waits, although a worker could record it immediately. So no worker runs, and
+    // the server is no longer ready.
     flood(&server, "call-3").await;
     server.app.clock.step(TimeDelta::minutes(11));
     // The checks run once per second, by the machine's own clock.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     let (_, health) = server.get("/health/ready").await;
     assert_ne!(health["status"], "ready", "{health}");
-    // An owner who wants no SMS messages sets that in the database.
+    // An owner who wants no SMS messages sets this in the database.
     let path = "/admin/v1/rulebooks/second/sms-delivery";
     let (_, read) = server.admin(reqwest::Method::GET, path, None).await;
     assert_eq!(read, json!({"delivery": "twilio", "version": 1}));
@@ -342,7 +342,7 @@ async fn an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadin
 }
 
 async fn a_provider_that_says_nothing_keeps_no_message_waiting(database: Database) {
-    // Connections are accepted and never answered.
+    // This stand-in for Twilio accepts connections and never responds.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", silent.local_addr().unwrap());
     let server = with_twilio(database, &address).start().await;
@@ -390,7 +390,7 @@ async fn a_send_on_its_way_when_the_server_stops_is_settled(database: Database) 
     let stopping = server.app.stop.clone();
     let restarted = tokio::spawn(server.restart());
     stopping.cancelled().await;
-    // Only now Twilio answers.
+    // Twilio responds only now, during the shutdown.
     let body = r#"{"sid":"SM1","status":"queued"}"#;
     let answer = format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(answer.as_bytes()).await.unwrap();

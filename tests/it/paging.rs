@@ -78,7 +78,7 @@ async fn pages_of_rows_stay_whole_while_rows_come_and_go(database: Database) {
             seen.extend(items);
             let Some(next) = next else { break };
             cursor = Some(next);
-            // Before, between and after the stable rows; the row of the cursor may be deleted, too.
+            // Adds rows before, between and after the stable rows. The row of the cursor may be deleted, too.
             for _ in 0..2 {
                 made += 1;
                 let code = format!(
@@ -149,12 +149,12 @@ async fn pages_of_what_is_stored_stay_whole_while_more_is_stored(database: Datab
             cursor = Some(next);
             next_call().await;
             if list == "calls" && seen.len() == 6 {
-                // The cursor's row is erased; it still exists, without its words.
+                // The call of the cursor is erased. The row still exists, without the caller's words.
                 let last = json!({"call_id": seen.last()});
                 app.admin(Method::POST, &format!("{BOOK}/erasures"), Some(&last)).await;
             }
         }
-        // The newest first: rows that arrived meanwhile come before those already read.
+        // The list is sorted newest first, so rows that arrived meanwhile come before the rows that were already read.
         assert_eq!(seen, all, "{list}");
     }
     app.stop().await;

@@ -63,7 +63,7 @@ async fn it_forwards_and_counts() {
     let proxy = proxy().await;
     let mut stream = connect(&proxy).await;
     said(&mut stream, "bonjour").await.unwrap();
-    // The client has finished sending; the response still arrives.
+    // The client has finished sending, but the response still arrives.
     stream.write_all(b"au revoir").await.unwrap();
     stream.shutdown().await.unwrap();
     assert_eq!(rest(&mut stream).await.unwrap(), b"au revoir");
@@ -100,7 +100,7 @@ async fn a_black_hole_takes_who_comes_and_stalls_who_is_there_and_loses_nothing(
         stream.write_all(b"two").await.unwrap();
         assert!(
             timeout(NOTHING, stream.read_u8()).await.is_err(),
-            "something came through"
+            "bytes passed the proxy"
         );
     }
     proxy.set(Fault::None).await;
@@ -120,7 +120,7 @@ async fn slow_is_slow_for_each_chunk() {
     for _ in 0..3 {
         said(&mut stream, "slowly").await.unwrap();
     }
-    // Three round trips.
+    // The request needs three round trips.
     assert!(began.elapsed() >= Duration::from_millis(240), "{:?}", began.elapsed());
 }
 
@@ -147,7 +147,7 @@ async fn new_ones_are_reset_and_standing_ones_are_not() {
     let mut standing = connect(&proxy).await;
     said(&mut standing, "one").await.unwrap();
     proxy.set(Fault::ResetNew).await;
-    // The connection is accepted, and reset before a byte came back.
+    // The proxy accepts the connection and resets it before a byte comes back.
     let mut new = connect(&proxy).await;
     let _ = new.write_all(b"two").await;
     let heard = rest(&mut new).await;
@@ -181,7 +181,10 @@ async fn answers_are_swallowed_and_requests_are_not() {
     assert!(timeout(NOTHING, stream.read_u8()).await.is_err());
     let deadline = Instant::now() + LONG;
     while proxy.counts().swallowed < 4 {
-        assert!(Instant::now() < deadline, "nothing is swallowed");
+        assert!(
+            Instant::now() < deadline,
+            "timed out while waiting until the proxy swallows the response"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!((proxy.counts().up, proxy.counts().down), (4, 0));

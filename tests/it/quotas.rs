@@ -56,14 +56,14 @@ async fn a_rulebook_has_a_limit_of_open_change_sets(database: Database) {
     }
     let last = opened(&app, "the last", &[raise("120.00", &json!(1))]).await;
     reached(open(&app).await, MAX_OPEN_CHANGE_SETS, "publish or discard");
-    // Existing change sets can still be edited; publishing or discarding one frees its place.
+    // Existing change sets can still be edited. Publishing or discarding a change set makes room for a new one.
     let change = raise("130.00", &json!(1));
     let (status, last) = app.admin(Method::POST, &step(&last, "/changes"), Some(&change)).await;
     assert_eq!(status, StatusCode::OK, "{last}");
     assert_eq!(publish(&app, &last).await.0, StatusCode::OK);
     opened(&app, "in its place", &[]).await;
     reached(open(&app).await, MAX_OPEN_CHANGE_SETS, "publish or discard");
-    // Another rulebook has its own.
+    // Another rulebook has its own quota.
     let other = json!({"code": "other"});
     assert_eq!(
         app.admin(Method::POST, "/admin/v1/rulebooks", Some(&other)).await.0,
@@ -81,7 +81,7 @@ async fn the_bytes_of_change_sets_are_limited_for_a_day(database: Database) {
     app.sql(&format!("UPDATE change_sets SET bytes = {MAX_CHANGE_SET_BYTES}"))
         .await;
     reached(open(&app).await, MAX_CHANGE_SET_BYTES, "wait for a day");
-    // An open change set cannot grow either, and discarding it does not help the same day.
+    // An open change set cannot grow either. Discarding it does not help on the same day.
     let other = opened(&app, "small", &[]).await;
     let change = raise("130.00", &json!(1));
     let grown = app.admin(Method::POST, &step(&other, "/changes"), Some(&change)).await;
@@ -97,7 +97,7 @@ async fn the_bytes_of_change_sets_are_limited_for_a_day(database: Database) {
 async fn revisions_are_limited_for_a_day_and_roll_backs_still_work(database: Database) {
     let app = TestApp::at_rest(database, noon()).await;
     assert_eq!(raised(&app, "120.00").await.0, StatusCode::OK);
-    // All but one of the revisions that a day allows.
+    // Creates all but one of the revisions that a day allows.
     let fill = async |from: i64, until: i64| {
         app.sql(&format!(
             "INSERT INTO revisions (rulebook_id, number, kind, author, comment, created_at) \
@@ -110,7 +110,7 @@ async fn revisions_are_limited_for_a_day_and_roll_backs_still_work(database: Dat
     fill(3, MAX_REVISIONS - 1).await;
     assert_eq!(raised(&app, "130.00").await.0, StatusCode::OK);
     reached(raised(&app, "140.00").await, MAX_REVISIONS, "change set");
-    // The quota applies to every operation that would create a revision.
+    // The quota applies to every operation that creates a revision.
     let shore = got(&app, SHORE).await;
     let mut rulebook = got(&app, BOOK).await;
     rulebook["rounding_step"] = json!("5.00");
@@ -147,13 +147,13 @@ async fn revisions_are_limited_for_a_day_and_roll_backs_still_work(database: Dat
         .await
         .unwrap();
     reached(read(imported).await, MAX_REVISIONS, "change set");
-    // A new change set waits for the next day, but a wrong price can be rolled back immediately.
+    // A change set can still be opened, and a wrong price can be rolled back immediately.
     assert_eq!(open(&app).await.0, StatusCode::CREATED);
     let back = format!("{BOOK}/revisions/1/roll-back?version={MAX_REVISIONS}&comment=back");
     let (status, answer) = app.admin(Method::POST, &back, None).await;
     assert!(status.is_success(), "{answer}");
     assert_eq!(got(&app, SHORE).await["amount"], "100.00");
-    // Endless roll backs cannot fill the database either.
+    // The number of roll backs is limited too, so that they cannot fill the database.
     let most = MAX_REVISIONS + EXTRA_ROLL_BACKS;
     fill(MAX_REVISIONS + 2, most).await;
     let back = format!("{BOOK}/revisions/2/roll-back?version={most}&comment=on");
@@ -171,7 +171,7 @@ async fn the_bytes_of_revisions_are_limited_for_a_day(database: Database) {
         let row = revisions.iter().find(|row| row["number"] == number).unwrap();
         row["bytes"].as_i64().unwrap()
     };
-    // The sample's first revision counts all its rows; an edit counts one row, before and after.
+    // The sample's first revision counts all its rows. An edit counts one row, before and after the change.
     assert!(bytes(1) > 20_000, "{}", bytes(1));
     assert!((200..2_000).contains(&bytes(2)), "{}", bytes(2));
     app.sql(&format!(
@@ -221,7 +221,7 @@ async fn valid_api_keys_are_limited(database: Database) {
         made["api_key"]["id"].as_str().unwrap().clone_into(&mut last);
     }
     reached(make(own(None)).await, MAX_API_KEYS, "revoke");
-    // Keys for all rulebooks have a separate limit; a revoked or expired key frees its place.
+    // Keys for all rulebooks have a separate quota. Revoking a key, or its expiry, makes room for a new one.
     let for_all = make(json!({"name": "all", "role": "viewer"})).await;
     assert_eq!(for_all.0, StatusCode::CREATED, "{}", for_all.1);
     let path = format!("/admin/v1/api-keys/{last}");

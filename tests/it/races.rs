@@ -53,7 +53,7 @@ async fn an_edit_does_not_wait_for_messages_in_flight() {
         return;
     }
     let server = quiet(Database::Postgres).await;
-    // The locks that every message holds on its rulebook through foreign keys, until it commits.
+    // Until it commits, every message holds these locks on its rulebook, through foreign keys.
     let in_flight = begin(&server.app.db).await.unwrap();
     in_flight
         .execute_unprepared("SELECT 1 FROM rulebooks FOR KEY SHARE")
@@ -152,7 +152,7 @@ async fn an_erasure_takes_what_came_in_at_the_same_time_with_it() {
     let server = quiet(Database::Postgres).await;
     let before = server.app.clock.now();
     assert_eq!(server.post_signed(&report("call-1", FLOOD)).await.0, StatusCode::OK);
-    // It was received before the report, by an instance that had to wait for the lock.
+    // The erasure was received before the report, but its instance had to wait for the lock.
     let erasure = begin(&server.app.db).await.unwrap();
     erasures::erase_call(&erasure, default_rulebook(&server).await, "call-1", before)
         .await

@@ -71,7 +71,7 @@ fn became(tally: &ReconcileTally, word: &str) -> u64 {
 async fn a_call_whose_report_never_came_is_complete(database: Database) {
     let (vapi, now) = (Vapi::start().await, start());
     let server = asking(database, &vapi).await;
-    // A posted report and a reconciled call give the same record.
+    // A reconciled call gives the same record as a posted report.
     let posted = report("posted", FLOOD);
     assert_eq!(server.post_signed(&posted).await.0, StatusCode::OK);
     vapi.knows(ended_call("lost", FLOOD, now - TimeDelta::minutes(5)));
@@ -124,14 +124,14 @@ async fn a_call_whose_report_never_came_is_complete(database: Database) {
     let of = |call: &str| having(&decisions, "call_id", call)[0].clone();
     assert_eq!(of("lost")["result"]["price"], of("posted")["result"]["price"]);
     assert_eq!(of("lost")["priority"], of("posted")["priority"]);
-    // A second run: the call is known.
+    // In a second run, the call is known.
     let tally = &ask(&server, &a_day()).await[0];
     assert_eq!((tally.listed, tally.known), (1, 1), "{tally:?}");
     server.stop().await;
 }
 
 /// Number of calls in an hour; a page of Vapi's list has a hundred.
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn lost_calls() -> usize {
     std::env::var("RINGBOOK_TEST_LOST_CALLS").map_or(130, |count| count.parse().unwrap())
 }
@@ -143,14 +143,15 @@ async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
     for number in 0..count {
         let at = start() + TimeDelta::seconds(i64::try_from(number * 3600 / count).unwrap());
         vapi.knows(ended_call(&format!("call-{number}"), FLOOD, at));
-        // Many calls had messages while they were in progress.
+        // Every tenth call already had a message while it was in progress.
         if number % 10 == 0 {
             let message = status(&format!("call-{number}"), "in-progress", 0);
             assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
         }
     }
     server.app.clock.step(TimeDelta::minutes(65));
-    // Two runs at once, as if a lease was lost in the middle, while Vapi posts some of the reports after all.
+    // Two runs take place at once, as if a lease was lost in the middle. Meanwhile Vapi posts some of the reports after
+    // all.
     let late = async {
         for number in (0..count).step_by(20) {
             let message = report(&format!("call-{number}"), FLOOD);
@@ -173,7 +174,7 @@ async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
     );
     let rows = server.rows("calls").await;
     assert!(rows.iter().all(|call| !call["report_at"].is_null()));
-    // A page holds fewer calls than there are: the list was read in several pages.
+    // A page has fewer calls than there are, so the list was read in several pages.
     assert!(vapi.asked().len() > 2, "{:?}", vapi.asked());
     server.app.clock.step(TimeDelta::minutes(5));
     let again = reconciled(&server).await;
@@ -196,7 +197,7 @@ async fn what_vapi_posts_before_or_after_has_no_second_effect(database: Database
     assert_eq!((tally.known, became(&tally, "recorded")), (2, 1), "{tally:?}");
     assert_eq!(server.everything_of("before").await, before);
     let texts = server.rows("sms_messages").await;
-    // The posted report is late: the record follows it, and nothing else happens.
+    // Vapi posts the report late: the record follows the report, and nothing else happens.
     let mut late = report("after", FLOOD);
     late["message"]["timestamp"] = json!((now + TimeDelta::seconds(10)).timestamp_millis());
     late["message"]["analysis"]["summary"] = json!("Vapi's own words.");
@@ -205,7 +206,7 @@ async fn what_vapi_posts_before_or_after_has_no_second_effect(database: Database
     assert_eq!(having(&rows, "id", "after")[0]["summary"], "Vapi's own words.");
     assert_eq!(server.rows("sms_messages").await, texts);
     assert_eq!(having(&server.rows("decisions").await, "call_id", "after").len(), 1);
-    // Vapi's list adds nothing to it.
+    // The next run finds the call in Vapi's list and does not change the record.
     let asked = &ask(&server, &a_day()).await[0];
     assert_eq!((asked.known, asked.became.len()), (3, 0), "{asked:?}");
     assert_eq!(
@@ -227,7 +228,7 @@ async fn calls_that_go_on_or_have_just_ended_are_left(database: Database) {
     let tally = reconciled(&server).await;
     assert_eq!((tally.listed, tally.running, tally.just_ended), (2, 1, 1), "{tally:?}");
     assert_eq!(server.rows("webhook_events").await, Vec::<Value>::new());
-    // One call lasts for half an hour more; the other's report never arrives.
+    // One call lasts for half an hour more. The report of the other call never arrives.
     vapi.knows(ended_call("running", FLOOD, now + TimeDelta::minutes(30)));
     server.app.clock.step(TimeDelta::minutes(10));
     let tally = reconciled(&server).await;
@@ -271,7 +272,7 @@ async fn what_came_before_a_backup_was_brought_back_texts_nobody(database: Datab
     let server = asking(database, &vapi).await;
     vapi.knows(ended_call("before", FLOOD, now));
     server.app.clock.step(TimeDelta::minutes(5));
-    // Its SMS message was sent, and then a backup without it was restored.
+    // The call's SMS message was sent, and then a backup from before the call was restored.
     let tx = store::begin(&server.app.db).await.unwrap();
     let clock = server.app.clock.clone();
     let given_up = store::restore_guard::give_up_unsent(&tx, clock.now(), "Brought back.", || clock.new_id());
@@ -350,7 +351,8 @@ async fn two_rulebooks_with_one_key_are_not_mixed_up(database: Database) {
         tallies[1].error.as_deref().unwrap().contains("same Vapi key"),
         "{tallies:?}"
     );
-    // A run for this rulebook alone has no other with the same key; calls that the other rulebook has stay there.
+    // A run for this rulebook alone finds no other rulebook with the same key. Calls that the other rulebook has stay
+    // there.
     let second = Ask {
         rulebook: Some("second".to_owned()),
         ..a_day()

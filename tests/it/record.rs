@@ -210,7 +210,7 @@ async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(Str
         assert_eq!(server.take(message).await, json!({}));
     }
     let tables = ["webhook_events", "calls", "decisions", "leads", "sms_messages"];
-    // A second, more urgent report is decided too, and sends SMS messages.
+    // If the second report is more urgent, it is decided too and causes an SMS message.
     let decisions = if messages[0] == &report("call-1", FLOOD) { 1 } else { 2 };
     assert_eq!(server.counts(tables).await, [2, 1, decisions, 1, 1]);
     let events = server.rows("webhook_events").await;
@@ -220,17 +220,20 @@ async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(Str
     assert_eq!(
         amendment["body"],
         hex::encode(serde_json::to_vec(messages[1]).unwrap()),
-        "an amendment is kept"
+        "the amendment is not stored as received"
     );
-    // Two more duplicates change nothing.
+    // Sending both reports again changes nothing.
     let before = server.everything().await;
     for message in messages {
         server.take(message).await;
     }
     assert_eq!(server.everything().await, before);
     let mut lead = lasting(server, "leads").await;
-    assert_eq!(lead["priority"], "P1", "no priority stays too low");
-    // Other decisions depend on the order.
+    assert_eq!(
+        lead["priority"], "P1",
+        "the lead must have the higher priority of the two reports"
+    );
+    // All other results depend on the order of the reports.
     for column in [
         "service",
         "area",
@@ -378,7 +381,7 @@ async fn what_is_heard_live_is_kept_once_until_the_report_replaces_it(database: 
     partial["message"]["transcriptType"] = json!("partial");
     let said = [
         heard("call-1", "user", "Oui.", 4_000),
-        // The same words at another time are a second turn; so is another role in the same millisecond.
+        // The same words at another time are a second turn. Another role in the same millisecond is a separate turn too.
         heard("call-1", "user", "Oui.", 5_000),
         heard("call-1", "assistant", "Oui.", 5_000),
     ];
@@ -456,7 +459,7 @@ async fn an_agents_question_is_no_emergency(database: Database) {
     assert_eq!(
         server.counts(["decisions"]).await,
         [2],
-        "the default rulebook has two addresses and is one"
+        "the same message on both URLs of the default rulebook must have one effect"
     );
     server.stop().await;
 }

@@ -132,7 +132,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     };
     let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
 
-    // Settings and rows.
+    // Writes of settings and rows need a version.
     for path in [
         "",
         "/guard-rails",
@@ -190,7 +190,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
         )
         .await;
 
-    // A change set: without its version, then closed.
+    // A change set needs its version, and accepts no changes after it is closed.
     let (_, row) = app.admin(Method::GET, &camera, None).await;
     let mut change = json!({"resource": "services", "code": "camera_inspection", "method": "patch",
         "version": row["version"], "body": {"lead_days_max": 8}});
@@ -245,7 +245,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     let both = format!("{camera}?revision=1&change_set={id}");
     table.ask(&get, &both, None, &Value::Null, 422).await;
 
-    // A change of a row with another version, or without one.
+    // A change of a row needs the row's current version.
     for (version, wanted) in [(json!(999), 412), (Value::Null, 428)] {
         change["version"] = version;
         if wanted == 428 {
@@ -258,7 +258,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
             .await;
     }
 
-    // A cursor of another list.
+    // A list rejects the cursor of another list.
     let (_, page) = app.admin(Method::GET, &format!("{BOOK}/services?limit=1"), None).await;
     let cursor = page["next_cursor"].as_str().unwrap().to_owned();
     let document = admin::document();
@@ -276,7 +276,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
         }
     }
 
-    // Things that exist already, or cannot exist.
+    // Creating something that exists already, or that cannot exist, is rejected.
     table
         .ask(&post, "/admin/v1/rulebooks", None, &json!({"code": "default"}), 409)
         .await;
@@ -287,7 +287,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     table
         .ask(&delete, &format!("/admin/v1/api-keys/{own}"), None, &Value::Null, 409)
         .await;
-    // A case from a call, with a wrong version of its change set.
+    // A case from a call needs the current version of its change set.
     let case = format!("{BOOK}/calls/call-1/case");
     let id = set(&app).await;
     for (version, wanted) in [(Value::Null, 428), (json!(998), 412)] {
@@ -297,7 +297,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     let large = json!({"facts": {"service_text": "x".repeat(2_000_000)}});
     table.ask(&post, &format!("{BOOK}/evaluate"), None, &large, 413).await;
 
-    // A client that may not see numbers may not search for one either.
+    // A viewer cannot see phone numbers, so it cannot search for one either.
     let (_, viewer) = app
         .admin(
             Method::POST,
@@ -311,7 +311,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
         .await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{told}");
 
-    // A caller who was erased.
+    // The caller is erased, so the decision cannot be explained or replayed.
     let (_, decisions) = app.admin(Method::GET, &format!("{BOOK}/decisions"), None).await;
     let decision = decisions["items"][0]["id"].as_str().unwrap().to_owned();
     let erased = json!({"call_id": "call-1"});
@@ -362,7 +362,11 @@ async fn an_edit_that_the_database_cannot_take_now_is_refused_for_a_while(databa
     other.execute_unprepared("ROLLBACK").await.unwrap();
     other.close().await.unwrap();
 
-    assert_eq!(app.admin(Method::GET, &camera, None).await.1, before, "half an edit");
+    assert_eq!(
+        app.admin(Method::GET, &camera, None).await.1,
+        before,
+        "the rejected edit changed the row"
+    );
     let (status, edited) = app.admin(Method::PATCH, &camera, Some(&edit)).await;
     assert_eq!(
         (status, &edited["lead_days_max"]),
@@ -416,7 +420,7 @@ async fn what_was_done_already_or_is_decided_otherwise_is_refused(database: Data
         );
     }
 
-    // A case from a call that the head decides otherwise.
+    // The head decides this call otherwise, so it cannot become a case.
     let near = json!({"names": {"en": "Near", "fr": "Proche"}, "rank": 5, "postal_prefixes": ["H2Z"]});
     let (status, answer) = app.admin(Method::PUT, &format!("{BOOK}/areas/near"), Some(&near)).await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
@@ -429,7 +433,7 @@ async fn what_was_done_already_or_is_decided_otherwise_is_refused(database: Data
         "{answer}"
     );
 
-    // The maximum number of secrets of a purpose, and one more.
+    // Creates the maximum number of secrets of a purpose, and one more.
     let path = format!("{BOOK}/secrets");
     let mut answers = Vec::new();
     for number in 0..5 {

@@ -85,7 +85,7 @@ async fn next_revision(server: &TestApp, number: i64) {
             change(server, "scripts/spring_promotion", &json!({"source": source})).await;
         }
         _ => {
-            // A script that fails for some callers only, so that some decisions are degraded.
+            // This script fails only for some callers, so that some decisions are degraded.
             let source =
                 format!("if quote.to > 5000 {{ throw \"too dear {number}\" }} quote.add({number}, \"travel\");");
             let path = "scripts/travel";
@@ -245,7 +245,7 @@ async fn a_decision_explains_every_row(database: Database) {
     ] {
         assert_eq!(step(&why["left_out"], resource, code)["did"], did);
     }
-    // Every row of these kinds is either in the trace or explained.
+    // Every row of these kinds is in the trace, or the explanation says why it is not.
     for resource in ["services", "areas", "adjustments", "priority-rules"] {
         let (_, rows) = server
             .admin(Method::GET, &format!("{RULEBOOK}/{resource}?limit=200"), None)
@@ -263,7 +263,7 @@ async fn a_decision_explains_every_row(database: Database) {
             );
         }
     }
-    // The rules change: the explanation still uses the decision's own revision, and links to the difference.
+    // After a change of the rules, the explanation still uses the decision's own revision and links to the difference.
     change(&server, "adjustments/south_shore", &json!({"amount": "120.00"})).await;
     let (_, decision) = server.admin(Method::GET, &explained, None).await;
     let why = &decision["explanation"];
@@ -305,7 +305,7 @@ async fn a_call_becomes_a_case_that_holds_what_was_decided(database: Database) {
         (&json!("523.00"), &json!("south_shore")),
         "{case}"
     );
-    // No data of the caller is in it, nor in its audit entry.
+    // Neither the case nor its audit entry contains data of the caller.
     let mut places = vec![case.clone()];
     for table in ["cases", "audit_log"] {
         let written = having(&server.rows(table).await, "code", "flooded_roots");
@@ -317,7 +317,7 @@ async fn a_call_becomes_a_case_that_holds_what_was_decided(database: Database) {
             assert!(!place.to_string().contains(personal), "{personal} in {place}");
         }
     }
-    // It is a case like any other: a change that breaks it is rejected.
+    // The new case works like any other: a change that breaks it is rejected.
     let again = server.admin(Method::POST, &path, Some(&wanted)).await;
     assert_eq!(
         (again.0, &again.1["code"]),
@@ -334,7 +334,7 @@ async fn a_call_becomes_a_case_that_holds_what_was_decided(database: Database) {
         "{problem}"
     );
 
-    // If the head decides otherwise, the case can hold the head's decision, on request.
+    // If the head decides otherwise, the client can request a case with the head's decision.
     let code = format!("{RULEBOOK}/cases/flooded_roots?version=2");
     let request = server
         .client
@@ -355,7 +355,7 @@ async fn a_call_becomes_a_case_that_holds_what_was_decided(database: Database) {
         (StatusCode::CREATED, &json!("542.00")),
         "{case}"
     );
-    // It can be added to a change set like any other change.
+    // The case can be added to a change set like any other change.
     let sets = format!("{RULEBOOK}/change-sets");
     let (_, set) = server
         .admin(Method::POST, &sets, Some(&json!({"comment": "cases"})))

@@ -102,7 +102,7 @@ async fn what_had_its_effect_has_no_second_one(database: Database) {
 async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
     poison(&server, database).await;
-    // Vapi gets a response, so that it need not retry, and a tool call says what the assistant can do.
+    // Vapi gets a 200, so it does not retry. The response to a tool call says what the assistant can do.
     assert_eq!(server.take(&report("poison-1", FLOOD)).await, json!({}));
     let about = json!({"serviceType": "racines"});
     let answer = server
@@ -113,7 +113,7 @@ async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database
         answer["results"][0]["error"].as_str().unwrap().contains("call back"),
         "{answer}"
     );
-    // Other messages are not delayed, and a retry of the same one stays one event.
+    // Other messages are not delayed. If Vapi sends the failing message again, it stays one event.
     server.take(&report("call-1", FLOOD)).await;
     server.take(&report("poison-1", FLOOD)).await;
     assert_eq!(server.counts(["calls", "leads", "decisions"]).await, [1, 1, 1]);
@@ -130,7 +130,7 @@ async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database
     let notices = having(&server.rows("notices").await, "code", "message_set_aside");
     assert_eq!(notices.len(), 2, "{notices:#?}");
     assert!(!format!("{notices:?}").contains("Zenobie"));
-    // The cause is not fixed yet: it stays dead-lettered.
+    // The cause is not fixed yet, so the event stays dead-lettered after a replay.
     assert_eq!(replay(&server, &poisoned[0]["id"]).await, "poisoned");
     mend(&server, database).await;
     server.app.clock.step(TimeDelta::minutes(5));
@@ -143,11 +143,11 @@ async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database
         (&poisoned[0]["id"], &json!("recorded"), &json!("replayed"))
     );
     assert_eq!(event["received_at"], poisoned[0]["received_at"]);
-    // It is five minutes old, so the contacts on call are notified.
+    // The event is five minutes old, so the contacts on call are notified.
     let leads = server.rows("leads").await;
     assert!(!yes(&having(&leads, "call_id", "poison-1")[0]["late"]));
     assert!(!having(&server.rows("sms_messages").await, "call_id", "poison-1").is_empty());
-    // Vapi sends it once more, late: it is a duplicate.
+    // Vapi sends the message once more, late. It is a duplicate.
     server.take(&report("poison-1", FLOOD)).await;
     assert_eq!(server.counts(["leads", "decisions"]).await, [2, 2]);
     server.stop().await;
@@ -160,7 +160,7 @@ async fn what_was_set_aside_long_ago_texts_nobody(database: Database) {
         server.take(&report(call, FLOOD)).await;
     }
     mend(&server, database).await;
-    // Vapi sent this one again after the fix.
+    // Vapi sends this message again after the cause is fixed.
     server.take(&report("poison-2", FLOOD)).await;
     server.app.clock.step(TimeDelta::minutes(31));
     let poisoned = listed(&server, "state=poisoned&sort=id").await;
@@ -191,7 +191,7 @@ async fn a_set_is_taken_in_again_piece_by_piece(database: Database) {
         assert_eq!(status, StatusCode::OK, "{answer}");
         answer
     };
-    // All but the first and the last.
+    // The filter matches all events except the first and the last.
     let mut set = json!({"rulebook": "default", "state": "poisoned", "type": "end-of-call-report", "limit": 2,
         "since": start() + TimeDelta::minutes(1), "until": start() + TimeDelta::minutes(4)});
     let first = post(set.clone()).await;
@@ -214,7 +214,7 @@ async fn a_set_is_taken_in_again_piece_by_piece(database: Database) {
     let left = listed(&server, "state=poisoned&sort=id").await;
     let left: Vec<_> = left.iter().map(|event| event["call_id"].as_str().unwrap()).collect();
     assert_eq!(left, ["poison-0", "poison-4"]);
-    // All messages again: recorded ones are not recorded twice.
+    // A replay of all messages does not record any message twice.
     let all = post(json!({})).await;
     let became: Vec<_> = all["items"]
         .as_array()
@@ -242,7 +242,7 @@ async fn what_cannot_be_read_stays_as_it_is(database: Database) {
     let event = &listed(&server, "state=unreadable").await[0];
     assert_eq!(replay(&server, &event["id"]).await, "unreadable");
     assert_eq!(server.rows("webhook_events").await.len(), 1);
-    // An older program could not read this message; this one can.
+    // The stored body was unreadable for an older program, but this program can read it.
     let whole = serde_json::to_vec(&report("call-1", FLOOD)).unwrap();
     let bytes = match database {
         Database::Postgres => format!("'\\x{}'", hex::encode(&whole)),
@@ -256,7 +256,7 @@ async fn what_cannot_be_read_stays_as_it_is(database: Database) {
         (&json!("end-of-call-report"), &json!("recorded"), &json!("call-1"))
     );
     assert_eq!(server.counts(["calls", "leads", "decisions"]).await, [1, 1, 1]);
-    // It is erased, so there is nothing to ingest.
+    // The call is erased, so there is nothing to ingest.
     server
         .take(&crate::support::messages::message(
             "call.deleted",

@@ -56,12 +56,16 @@ async fn people_read_from_the_primary_while_the_replica_is_lost_and_after_their_
     server.take(&report("call-1", "Mon sous-sol est inondé.")).await;
     for fault in [Fault::Refuse, Fault::ResetNew, Fault::BlackHole] {
         ready(&server, "ready").await;
-        assert_eq!(calls(&server).await, 0, "{fault:?}: the replica is not read");
+        assert_eq!(
+            calls(&server).await,
+            0,
+            "{fault:?}: the list does not come from the replica"
+        );
         proxy.set(fault).await;
         if fault != Fault::BlackHole {
             proxy.reset_all();
         }
-        // The first request that reads, before the loss is known.
+        // This is the first read after the replica is lost. Nothing has detected the loss yet.
         let began = Instant::now();
         assert_eq!(calls(&server).await, 1, "{fault:?}");
         assert!(
@@ -79,7 +83,7 @@ async fn people_read_from_the_primary_while_the_replica_is_lost_and_after_their_
     }
     ready(&server, "ready").await;
     assert_eq!(calls(&server).await, 0);
-    // A client reads its own edit immediately.
+    // A client can read its own edit immediately.
     let named = json!({"code": "default", "name": "Pomp Plumbing", "archived": false, "version": 1});
     let (status, answer) = server.admin(Method::PUT, PROFILE, Some(&named)).await;
     assert!(status.is_success(), "{answer}");

@@ -73,20 +73,20 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
         for message in conversation(&format!("call-{number}")) {
             server.take(&message).await;
         }
-        // One a day.
+        // There is one call per day.
         server.app.clock.step(TimeDelta::days(1));
     }
     let everything = server
         .counts(["webhook_events", "decisions", "leads", "tool_calls"])
         .await;
-    assert_eq!(purge(&server).await, 0, "without a word everything is kept");
+    assert_eq!(purge(&server).await, 0, "data was purged although no retention was set");
     keep(
         &server,
         &json!({"transcripts_days": 10, "bodies_days": 5, "version": 0}),
     )
     .await;
-    assert_eq!(purge(&server).await, 0, "nothing is old enough");
-    // The first call's bodies are deleted.
+    assert_eq!(purge(&server).await, 0, "data was purged although none is old enough");
+    // Now the bodies of the first call are old enough, and they are deleted.
     server.app.clock.step(TimeDelta::days(3) - TimeDelta::hours(12));
     assert!(purge(&server).await > 0);
     let with_body = async |call: &str| {
@@ -105,7 +105,7 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
     let calls = server.rows("calls").await;
     let of = |call: &str| having(&calls, "id", call)[0].clone();
     assert!(of("call-0")["summary"].is_null() && !of("call-1")["summary"].is_null());
-    // Decisions stay; a replay reports that the facts were erased, not that the decision differs.
+    // Decisions stay. A replay reports that the facts were erased, not that the decision differs.
     assert_eq!(
         server
             .counts(["webhook_events", "decisions", "leads", "tool_calls"])
@@ -124,7 +124,7 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
     assert!(answer["detail"].as_str().unwrap().contains("erased"), "{answer}");
     let (status, answer) = replay("call-1").await;
     assert_eq!((status, &answer["same"]), (StatusCode::OK, &json!(true)), "{answer}");
-    // Events are deleted too, except those that had an effect: a repeated message is still a duplicate.
+    // Events are deleted too, except those that had an effect, so that a repeated message is still a duplicate.
     keep(
         &server,
         &json!({"transcripts_days": 10, "bodies_days": 5, "events_days": 12, "version": 1}),
@@ -167,7 +167,7 @@ async fn bodies_without_effect_go_after_a_month_unless_somebody_says_otherwise(d
     keep(&server, &json!({"interim_bodies_days": 40, "version": 0})).await;
     server.app.clock.step(TimeDelta::days(2));
     assert_eq!((purge(&server).await, bodies().await), (0, all.clone()));
-    // Left out, it is 30 again.
+    // If `interim_bodies_days` is left out, it is 30 again.
     let kept = keep(&server, &json!({"version": 1})).await;
     assert_eq!(kept["interim_bodies_days"], 30);
     assert_eq!(purge(&server).await, 2);
@@ -176,7 +176,7 @@ async fn bodies_without_effect_go_after_a_month_unless_somebody_says_otherwise(d
         .filter(|name| !["speech-update", "conversation-update"].contains(&&**name))
         .collect();
     assert_eq!(bodies().await, others);
-    // A rulebook for which nobody has set anything.
+    // The default also applies to a rulebook without stored retention settings.
     server.sql("DELETE FROM retentions").await;
     server
         .take(&message("speech-update", "call-2", 0, &json!({"status": "started"})))
@@ -189,7 +189,7 @@ async fn bodies_without_effect_go_after_a_month_unless_somebody_says_otherwise(d
 async fn a_call_that_goes_on_keeps_its_transcript(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
     keep(&server, &json!({"transcripts_days": 2, "version": 0})).await;
-    // Its first message came long before the call takes place.
+    // The first message of the call comes long before the call takes place.
     server.take(&status("call-1", "scheduled", 0)).await;
     server.app.clock.step(TimeDelta::days(3));
     server.take(&report("call-1", SAID)).await;
@@ -219,7 +219,7 @@ async fn a_stale_purger_takes_nothing_and_a_killed_one_is_continued(database: Da
         events.iter().filter(|event| !event["body"].is_null()).count()
     };
     assert_eq!(bodies().await, 5);
-    // Once it is stopped, it starts nothing new.
+    // A purge that was stopped starts nothing new.
     stop.cancel();
     assert_eq!(server.app.purge.run(&quick, &stop).await.unwrap(), 0);
     assert_eq!(
@@ -289,7 +289,7 @@ async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Datab
             "{body}: {answer}"
         );
     }
-    // The purge rests for an hour, but is due again once a retention is set.
+    // The purge has just run and holds its lease for an hour. Setting a retention makes it due again.
     let held = server.app.leases.try_hold("purge", TimeDelta::hours(1)).await.unwrap();
     assert!(
         held.is_some()
@@ -323,7 +323,7 @@ async fn a_caller_is_erased_by_number(database: Database) {
         json!({"customerName": "Autre Personne", "customerPhone": "514 555-0123"});
     other["message"]["analysis"]["summary"] = json!("Autre Personne appelle.");
     server.take(&other).await;
-    // Messages without a known call, one of them unreadable.
+    // Two messages name no known call. One of them is unreadable.
     let mut loose = message("chat.created", "nowhere", 0, &json!({"chat": {"said": SAID}}));
     loose["message"].as_object_mut().unwrap().remove("call");
     server.take(&loose).await;
@@ -357,10 +357,10 @@ async fn a_caller_is_erased_by_number(database: Database) {
     assert_eq!(erase("+1 (438) 555-0177").await, (2, 3));
     assert_eq!(found(&server).await, Vec::<String>::new());
     assert_eq!(erase("+14385550177").await, (0, 0));
-    // The other caller is as before.
+    // The data of the other caller is unchanged.
     let calls = server.rows("calls").await;
     assert_eq!(having(&calls, "id", "other")[0]["customer_name"], "Autre Personne");
-    // The audit log shows that somebody was erased, and never who.
+    // The audit log shows that somebody was erased, but not who.
     let log = having(&server.rows("audit_log t ORDER BY seq").await, "action", "erase");
     assert_eq!((log.len(), &log[1]["after"]), (3, &json!({"calls": 2, "messages": 3})));
     assert!(!format!("{log:?}").contains("5550177"));

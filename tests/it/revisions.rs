@@ -113,7 +113,7 @@ async fn a_revision_is_compared_with_the_one_before_or_any_other(database: Datab
     assert_eq!(text(&app, "revisions/1/diff?to=3&format=text", "*/*").await.1, told);
     let (media_type, _) = text(&app, "revisions/1/diff?to=3", "application/json, text/plain, */*").await;
     assert_eq!(media_type, "application/json");
-    // In the other direction, additions are deletions.
+    // In the other direction, added rows appear as deleted.
     let (_, back) = get(&app, "revisions/3/diff?to=1").await;
     assert_eq!(back["rows"][1]["changes"][0]["after"], "100.00");
     let (_, first) = get(&app, "revisions/1/diff").await;
@@ -136,7 +136,7 @@ async fn any_revision_can_be_read_and_decided_with(database: Database) {
     let (_, old) = app.admin(Method::GET, CAMERA, None).await;
     patch(&app, CAMERA, "price_to", "400.00", "dearer").await;
     let (_, new) = app.admin(Method::GET, CAMERA, None).await;
-    // A server that has not published them itself reads them from the tables.
+    // After a restart, the server reads old revisions from the tables.
     let app = app.restart().await;
     assert_eq!(
         get(&app, "services/camera_inspection?revision=1").await,
@@ -161,7 +161,7 @@ async fn any_revision_can_be_read_and_decided_with(database: Database) {
         }
     }
 
-    // In the morning, because the evening has its own prices.
+    // The call is in the morning, because the evening has its own prices.
     let question = json!({"at": "2026-11-24T15:00:00Z", "facts": {"service_text": "caméra"}});
     for (revision, price) in [("?revision=1", "350.00"), ("?revision=2", "400.00"), ("", "400.00")] {
         let path = format!("{HERE}/evaluate{revision}");
@@ -255,7 +255,7 @@ async fn a_roll_back_replaces_only_the_head_that_was_seen(database: Database) {
         (StatusCode::PRECONDITION_REQUIRED, &json!("version_required")),
         "{problem}"
     );
-    // The head before the last edit, in each way to send it.
+    // These requests name a head that is not the current one, in each way to send it.
     for (query, headers) in [
         ("?version=1", vec![]),
         ("", vec![("if-match", "\"1\"")]),
@@ -318,7 +318,8 @@ async fn a_roll_back_under_a_key_is_done_once(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("idempotency_key_reused")),
         "{problem}"
     );
-    // A roll back that changes nothing is stored too: the head has moved when the request is repeated.
+    // The response of a roll back that changes nothing is stored too. So the repeated request gets it, although the
+    // head has moved.
     let key = [("idempotency-key", "nothing-to-do")];
     assert_eq!(roll_back(&app, "?version=3", &key).await.2, done);
     patch(&app, CAMERA, "price_to", "401.00", "dearer").await;

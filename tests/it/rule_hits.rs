@@ -56,7 +56,7 @@ async fn decisions_for_callers_are_counted_once_each(database: Database) {
     let app = TestApp::builder(database).at(at()).start().await;
     assert_eq!(hits(&app).await, []);
     send(&app, &report("call-1", "J'ai des racines dans le drain.")).await;
-    // A duplicate, another body for the same report, and an evaluation by a person.
+    // A duplicate, an amendment of the report, and an evaluation by a person do not count.
     send(&app, &report("call-1", "J'ai des racines dans le drain.")).await;
     send(&app, &report("call-1", "J'ai une piscine.")).await;
     let question = json!({"facts": {}, "said": "racines"});
@@ -76,7 +76,7 @@ async fn decisions_for_callers_are_counted_once_each(database: Database) {
             "taxes/tvq"
         ])
     );
-    // Adds to the existing counts: two tools of one message, and a report.
+    // Two tools of one message and a report add to the existing counts.
     let arguments = json!({"serviceType": "racines", "postalCode": "J4K 2M6"});
     let tools = [
         ("t-1", "calculateQuote", arguments.clone()),
@@ -130,7 +130,7 @@ async fn rows_that_no_call_met_are_told(database: Database) {
     let app = TestApp::builder(database).at(at()).start().await;
     send(&app, &report("call-1", "J'ai des racines dans le drain.")).await;
     flush(&app).await;
-    // Counting has not run for long enough.
+    // The counts do not cover enough days yet.
     assert_eq!(get(&app, "rule-hits?unused=true").await["items"], json!([]));
     assert_eq!(get(&app, "lint").await["findings"], json!([]));
     app.app.clock.step(TimeDelta::days(91));
@@ -143,7 +143,7 @@ async fn rows_that_no_call_met_are_told(database: Database) {
     assert_eq!(
         get(&app, "lint").await["findings"],
         json!([]),
-        "no call at all says nothing about the rules"
+        "without any call, no rule may be reported as unused"
     );
     send(&app, &report("call-2", "My gutters are blocked.")).await;
     flush(&app).await;
@@ -154,12 +154,12 @@ async fn rows_that_no_call_met_are_told(database: Database) {
         .iter()
         .map(|row| row["code"].as_str().unwrap())
         .collect();
-    // It matched long ago, and not since.
+    // This row matched long ago, and has not matched since.
     assert!(codes.contains(&"root_removal"), "{codes:?}");
     assert!(!codes.contains(&"gutters"), "{codes:?}");
     assert!(
         !codes.contains(&"pool"),
-        "a row that was changed meanwhile is not old: {codes:?}"
+        "a row that was changed meanwhile may not be reported as unused: {codes:?}"
     );
     let report = get(&app, "lint").await;
     let found = report["findings"].as_array().unwrap();
@@ -175,7 +175,7 @@ async fn rows_that_no_call_met_are_told(database: Database) {
     assert!(told("services", "gutters").is_none() && told("services", "pool").is_none());
     assert!(told("scripts", "spring_promotion").is_some() && told("scripts", "estimate_metres").is_none());
     assert_eq!(report["errors"], 0);
-    // Nothing is reported about more days than were counted.
+    // Nothing is reported for more days than were counted.
     assert_eq!(get(&app, "lint?days=92").await["findings"], json!([]));
     app.stop().await;
 }

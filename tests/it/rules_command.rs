@@ -150,7 +150,7 @@ async fn an_import_shows_what_changes_asks_and_opens_a_change_set(kind: Database
         "{told}"
     );
     let id = told.split("rules publish ").nth(1).unwrap().trim();
-    // The same folder again: no second change set, which would stay behind.
+    // Importing the same folder again returns the same change set and opens no second one.
     let again = desk.done(&["import", "rules", "--yes"]);
     assert_eq!(again.split("rules publish ").nth(1).unwrap().trim(), id);
     desk.done(&["export", "head"]);
@@ -162,8 +162,8 @@ async fn an_import_shows_what_changes_asks_and_opens_a_change_set(kind: Database
     let told = desk.done(&["publish", id, "--yes"]);
     assert!(told.contains("revision 2"), "{told}");
     let again = desk.run(&["publish", id, "--yes"]);
-    assert!(!again.status.success(), "a change set is published once");
-    // The next export keeps the comment in the folder.
+    assert!(!again.status.success(), "a change set was published twice");
+    // The next export keeps the comment that is in the folder.
     desk.done(&["export", "rules"]);
     assert!(
         std::fs::read_to_string(desk.path("rules/services.toml"))
@@ -234,7 +234,10 @@ async fn a_sheet_goes_through_the_command_line(kind: Database) {
     desk.edit("prices.csv", "350.00,350.00", "350.00,420.00");
     assert!(desk.done(&import).contains("revision 2"));
     let stale = desk.run(&import);
-    assert!(stale.status.success(), "a sheet that says what stands changes nothing");
+    assert!(
+        stale.status.success(),
+        "a sheet with the current values must import without an error"
+    );
     desk.edit("prices.csv", "350.00,420.00", "\"350,50\",420.00");
     let faulty = desk.run(&import);
     assert!(

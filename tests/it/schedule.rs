@@ -101,7 +101,7 @@ async fn what_fell_due_while_the_server_was_down_takes_effect_at_start_once(data
     let second = opened(&app, "", &[rank]).await;
     let second = scheduled(&app, &second, "2026-05-04T18:30:00Z").await;
     let app = app.restart_after(|clock| clock.step(TimeDelta::hours(5))).await;
-    // In the order of their times.
+    // The change sets are published in the order of their times.
     assert_eq!(settled(&app, &second).await["revision"], 2);
     assert_eq!(settled(&app, &first).await["revision"], 3);
     assert_eq!(got(&app, SHORE).await["amount"], "120.00");
@@ -144,7 +144,7 @@ async fn a_scheduled_publish_whose_ground_moved_is_refused_and_noticed(database:
     let app = TestApp::at_rest(database, start()).await;
     let moved = opened(&app, "", &[raise("120.00", &json!(1))]).await;
     let moved = scheduled(&app, &moved, "2026-05-04T19:00:00Z").await;
-    // Meanwhile a case fixes the price, and another row refers to the row to delete.
+    // Before the scheduled time, a case fixes the price, and another row refers to the row that the change set deletes.
     let price = json!({"resource": "services", "code": "camera_inspection", "method": "patch", "body": {"price_to": "400.00"}, "version": 1});
     let red = opened(&app, "", &[price]).await;
     let red = scheduled(&app, &red, "2026-05-04T19:00:00Z").await;
@@ -275,7 +275,7 @@ async fn the_time_is_read_in_the_rulebooks_zone(database: Database) {
     }
     let set = scheduled(&app, &set, "2026-05-04T15:30").await;
     assert_eq!(set["publish_at"], "2026-05-04T19:30:00+00:00");
-    // A change set that cannot be published now is not scheduled.
+    // A change set that could not be published now cannot be scheduled.
     let bad = json!({"resource": "adjustments", "code": "south_shore", "method": "patch", "body": {"condition": "x"}, "version": 1});
     let set = opened(&app, "", &[bad]).await;
     let (status, problem) = app

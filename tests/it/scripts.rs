@@ -77,7 +77,7 @@ async fn a_script_is_tried_and_nothing_is_kept(database: Database) {
     );
     assert!(done["duration_us"].as_i64().unwrap() > 0);
 
-    // The published script, on facts, with the price from the rows.
+    // Runs the published script on facts, with the price from the rows.
     let facts = json!({"facts": {"service_text": "camera inspection"}});
     let done = tried(&server, "spring_promotion", facts).await;
     assert!(
@@ -85,7 +85,7 @@ async fn a_script_is_tried_and_nothing_is_kept(database: Database) {
         "{done}"
     );
 
-    // A failed script is reported with its position and its log so far; an endless one is stopped.
+    // A failed script is reported with its position and its log so far. An endless script is stopped.
     let done = tried(&server, "x", json!({"source": "log(1);\n  1 / 0", "hook": "tool"})).await;
     assert_eq!(
         (&done["fault"]["stage"], &done["fault"]["line"], &done["log"]),
@@ -289,7 +289,7 @@ async fn a_script_that_fails_again_and_again_is_left_out_for_a_while(database: D
         (items.len(), &items[0]["script"], &items[0]["faults"]),
         (1, &json!("broken"), &json!(5))
     );
-    // It does not run any more, and decisions still list it as left out.
+    // The quarantined script does not run any more, and decisions list it as left out.
     for call in 5..8 {
         let decision = reported(&server, &format!("call-{call}")).await;
         assert!(yes(&decision["degraded"]));
@@ -310,7 +310,7 @@ async fn a_script_that_fails_again_and_again_is_left_out_for_a_while(database: D
         "{counts:?}"
     );
 
-    // After the quarantine it runs again, and its notice is resolved.
+    // After the quarantine the script runs again, and its notice is resolved.
     server.app.clock.step(quarantine::LIMITS.for_ + TimeDelta::seconds(1));
     assert!(quarantined(&server).await.is_empty());
     let decision = reported(&server, "call-8").await;
@@ -339,11 +339,11 @@ async fn a_script_that_fails_now_and_then_is_not_left_out(database: Database) {
         let (status, _) = server.post_signed(&report(&format!("call-{calls}"), said)).await;
         assert_eq!(status, StatusCode::OK);
     };
-    // One in eleven: more faults than the limit, and less than a tenth of its runs.
+    // The script fails for one call in eleven: more often than five times, but in less than a tenth of its runs.
     for number in 0..66 {
         call(number % 11 == 10).await;
         if number % 20 == 0 {
-            // Runs are written from time to time; those count as well.
+            // Instances write their runs at intervals, and these runs count too.
             look(&server.app).await;
         }
     }
@@ -353,7 +353,7 @@ async fn a_script_that_fails_now_and_then_is_not_left_out(database: Database) {
     let row = &server.rows("script_quarantines").await[0];
     assert_eq!((&row["faults"], row["until"].is_null()), (&json!(6), true), "{row}");
 
-    // From now on it fails each time.
+    // From now on the script fails every time.
     for _ in 0..4 {
         call(true).await;
     }
@@ -424,7 +424,7 @@ async fn what_another_instance_sent_into_quarantine_is_left_out_here_too(databas
     for call in 0..5 {
         reported(&server, &format!("call-{call}")).await;
     }
-    // A new instance has seen no fault; it reads the quarantine and its end from the database.
+    // A new instance has seen no faults. It reads the quarantine, and its end, from the database.
     let server = server.restart().await;
     look(&server.app).await;
     let decision = reported(&server, "call-5").await;
@@ -439,7 +439,7 @@ async fn what_another_instance_sent_into_quarantine_is_left_out_here_too(databas
 async fn hostile_scripts_lose_no_message(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
     let rulebook = rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap();
-    // Cases would run every script forty times before it is published.
+    // The test deletes the cases, because they would run every script forty times before each publish.
     let (_, cases) = server
         .admin(Method::GET, "/admin/v1/rulebooks/default/cases?limit=200", None)
         .await;
@@ -592,7 +592,7 @@ async fn neighbours_go_on_while_a_hostile_rulebook_is_hammered(database: Databas
             );
             let (a, b) = tokio::join!(server.post_signed(&a), server.post_signed(&b));
             assert_eq!((a.0, b.0), (StatusCode::OK, StatusCode::OK));
-            // As if it had never been quarantined.
+            // Ends the quarantine of the script, so that it continues to load the server.
             quarantines.remove(default, "endless");
         }
     };
@@ -607,6 +607,9 @@ async fn neighbours_go_on_while_a_hostile_rulebook_is_hammered(database: Databas
         call.starts_with("a-") || call.starts_with("b-")
     });
     assert_eq!(quiet.len(), 300);
-    assert!(quiet.iter().all(|row| !yes(&row["degraded"])), "a neighbour was harmed");
+    assert!(
+        quiet.iter().all(|row| !yes(&row["degraded"])),
+        "a message of another rulebook was degraded"
+    );
     assert!(!hostile.is_empty() && hostile.iter().all(|row| yes(&row["degraded"])));
 }

@@ -85,7 +85,7 @@ async fn a_new_secret_is_accepted_although_nobody_uses_the_old_one_and_a_retired
     assert!(secrets::retire(&tx, rulebook_id, id, now).await.unwrap());
     assert!(!secrets::retire(&tx, rulebook_id, id, now).await.unwrap());
     tx.commit().await.unwrap();
-    // From the next message on.
+    // Every instance rejects the retired secret from the next message on.
     assert_eq!(
         posted(&server, "the-new-secret-of-24-or-more", "call-3").await,
         StatusCode::UNAUTHORIZED
@@ -180,7 +180,7 @@ async fn a_start_with_another_secret_key_says_so(kind: Database) {
 async fn a_changed_admin_key_replaces_the_one_before_it(kind: Database) {
     let database = TestDatabase::create(kind).await;
     let (old, new) = ("the-old-admin-key-1", "the-new-admin-key-2");
-    // An instance that still has the old setting starts after the change.
+    // The third start has the old setting again, as an instance might that was not updated.
     for admin_key in [old, new, old] {
         let given = [
             ("DATABASE_URL", database.url.as_str()),

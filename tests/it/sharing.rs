@@ -108,7 +108,7 @@ async fn messages_that_share_a_transaction_leave_what_they_would_leave_alone(dat
         assert_eq!(one_by_one.post_signed(message).await.0, StatusCode::OK);
     }
     assert_eq!(one_by_one.app.deadline.sharing.shared(), 0);
-    // This message loads its rulebook into memory.
+    // The first message loads the rulebook into memory, which messages need to share a transaction.
     assert_eq!(together.post_signed(&messages[0]).await.0, StatusCode::OK);
     for (status, answer) in send_together(&together, database, &messages).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
@@ -168,7 +168,7 @@ async fn messages_of_two_rulebooks_share_a_transaction(database: Database) {
         let secret = if north { agency::SECRET } else { VAPI_SECRET };
         server.post_signed_to(&path, secret, &body).await
     };
-    // Messages can share a transaction only once their rulebook is in memory.
+    // Messages can share a transaction only after their rulebook has been loaded into memory.
     for code in ["default", "north"] {
         assert_eq!(post(code, "first").await.0, StatusCode::OK);
     }
@@ -186,7 +186,8 @@ async fn messages_of_two_rulebooks_share_a_transaction(database: Database) {
             *counts.entry(row["rulebook_id"].to_string()).or_default() += 1;
         }
         let counts: Vec<usize> = counts.into_values().collect();
-        // The same rules, the same calls: each rulebook has the same rows, a multiple of its 13 calls.
+        // Both rulebooks have the same rules and calls, so each table has the same number of rows for both: a multiple
+        // of 13 calls.
         assert!(
             matches!(counts[..], [one, other] if one == other && one % 13 == 0 && one > 0),
             "{table}: {counts:?}"

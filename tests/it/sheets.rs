@@ -50,7 +50,7 @@ async fn a_price_list_is_edited_in_a_spreadsheet(database: Database) {
         (StatusCode::OK, &json!([]), &json!(1))
     );
 
-    // As a spreadsheet set to French saves it: semicolons, and a price without cents.
+    // A spreadsheet program set to French saves the sheet with semicolons, and the price without cents.
     let edited: Vec<String> = sheet
         .trim_start_matches('\u{feff}')
         .lines()
@@ -100,7 +100,7 @@ async fn a_faulty_sheet_changes_nothing_and_says_where(database: Database) {
         "{detail}"
     );
 
-    // A sheet that does not compile is rejected as usual, in a dry run or not.
+    // A sheet whose rows do not compile is rejected like any other change, in a dry run or not.
     let sheet = "code,notify,version\ncamera_inspection,nobody,1\n";
     for path in [SERVICES.to_owned(), format!("{SERVICES}?dry_run=true")] {
         let (status, problem) = post(&app, &path, sheet).await;
@@ -153,7 +153,8 @@ async fn nobody_overwrites_with_an_old_sheet(database: Database) {
     );
     let (status, _) = post(&app, SERVICES, "code,price_to\ncamera_inspection,500.00\n").await;
     assert_eq!(status, StatusCode::PRECONDITION_REQUIRED);
-    // Rows that are not in the sheet stay by default. If they should be deleted, the rows that use them are named.
+    // By default, rows that are not in the sheet stay. A request to delete them is rejected, and names the rows that
+    // use them.
     let only = "code\ncamera_inspection\n";
     let (status, kept) = post(&app, SERVICES, only).await;
     assert_eq!((status, &kept["rows"]), (StatusCode::OK, &json!([])));
@@ -168,7 +169,7 @@ async fn nobody_overwrites_with_an_old_sheet(database: Database) {
         (StatusCode::OK, &json!("removed")),
         "{gone}"
     );
-    // A row that was written after the export is not deleted.
+    // A row that was created after the export is not deleted.
     let luxury = json!({"names": {"en": "Luxury", "fr": "Luxe"}, "rank": 99, "rate": "1"});
     let (status, made) = app
         .admin(Method::PUT, &format!("{HEAD}/taxes/luxury"), Some(&luxury))

@@ -84,7 +84,8 @@ async fn an_override_decides_who_is_notified_in_winter_and_in_summer(database: D
     app.stop().await;
 }
 
-/// A report of a call at 10:10 in Montréal: the cases of the sample are about 10:00 and expect who is notified then.
+/// A report of a call at 10:10 in Montréal. The sample's cases are about 10:00 and check who is notified then, so the
+/// call is later.
 fn later_report(call: &str) -> Value {
     let mut message = report(call, FLOOD);
     let (at, message_in) = (json!("2026-11-24T15:10:00Z"), &mut message["message"]);
@@ -131,7 +132,7 @@ async fn an_override_is_a_rule_row_like_any_other(database: Database) {
     row["comment"] = json!("Mario is away");
     let (status, stored) = app.admin(Method::PUT, &path, Some(&row)).await;
     assert_eq!(status, StatusCode::CREATED, "{stored}");
-    // Another instance, or this one later, reads it from the database.
+    // After a restart, the server reads the row from the database.
     let app = app.restart().await;
     assert_eq!(app.admin(Method::GET, &path, None).await.1, stored);
     let (_, list) = app
@@ -165,7 +166,7 @@ async fn an_override_is_a_rule_row_like_any_other(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("rule_fault")),
         "{problem}"
     );
-    // Lint reports expired overrides, and nobody on the list is missing.
+    // Lint reports expired overrides.
     app.app.clock.step(TimeDelta::days(80));
     let (_, lint) = app.admin(Method::GET, &format!("{BOOK}/lint"), None).await;
     assert!(lint.to_string().contains("it ended at 2026-12-28T08:00"), "{lint}");

@@ -50,16 +50,20 @@ async fn simulated_calls_are_marked_text_nobody_and_stay_out_of_figures(database
     let summary = simulate::run(options).await.unwrap();
     assert_eq!(summary.failures.len(), 0, "{summary}");
     server.take(&report("a-real-call", "Mon sous-sol est inondé.")).await;
-    // The messages can be read, and nobody was notified.
+    // The SMS messages of simulated calls can be read, but none was sent.
     let texts = server.rows("sms_messages").await;
     let played = |row: &&Value| row["call_id"].as_str().unwrap().starts_with("simulated-");
     assert!(texts.iter().filter(played).count() > 2);
     assert!(texts.iter().filter(played).all(|text| text["state"] == "simulated"));
     server.app.outbox.drain_once().await.unwrap();
-    assert_eq!(server.rows("escalations").await.len(), 1, "the real one");
+    assert_eq!(
+        server.rows("escalations").await.len(),
+        1,
+        "only the real call may have an escalation"
+    );
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!(twilio.seen().len(), 1);
-    // The first call is about the service of the README's first change.
+    // One of the simulated calls is about the service whose price the README changes.
     let calls = get(&server, &format!("{BOOK}/calls?limit=200")).await;
     assert_eq!(count(&calls), 31);
     for call in calls["items"].as_array().unwrap() {
@@ -67,7 +71,7 @@ async fn simulated_calls_are_marked_text_nobody_and_stay_out_of_figures(database
     }
     let decisions = server.rows("decisions").await;
     assert!(decisions.iter().any(|one| one["service"] == "camera_inspection"));
-    // Figures exclude simulated calls unless the request includes them.
+    // Statistics exclude simulated calls unless the request includes them.
     for (path, real, all) in [("", 1, 31), ("&since=yesterday", 1, 31)] {
         let stats = get(&server, &format!("/admin/v1/stats?rulebook=default{path}")).await;
         assert_eq!(
@@ -99,7 +103,7 @@ async fn simulated_calls_are_marked_text_nobody_and_stay_out_of_figures(database
         .filter(|hit| hit["resource"] == "priority-rules");
     let total: i64 = rules.map(|hit| hit["hits"].as_i64().unwrap()).sum();
     assert_eq!(total, 1, "{hits}");
-    // They are deleted without a trace.
+    // `simulate --clean` deletes all data of simulated calls.
     if database == Database::Sqlite {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_ringbook"))
             .args(["simulate", "--clean", "--json"])
@@ -175,7 +179,7 @@ async fn lists_are_asked_by_day_by_number_by_name_and_by_address(database: Datab
     }
     let calls = get(&server, &format!("{BOOK}/calls?since=today&customer_name=helene")).await;
     assert_eq!(count(&calls), 0);
-    // A client that may not read numbers may not guess them either.
+    // A viewer cannot read phone numbers, so it cannot search by them either.
     let new = json!({"name": "desk", "role": "viewer", "rulebook": "default"});
     let (_, made) = server.admin(Method::POST, "/admin/v1/api-keys", Some(&new)).await;
     let request = server

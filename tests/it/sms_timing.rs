@@ -77,14 +77,14 @@ async fn quiet_hours_hold_what_can_wait_until_the_morning(database: Database) {
     let path = "/admin/v1/sms-messages?priority=P3";
     let (_, list) = server.admin(reqwest::Method::GET, path, None).await;
     assert_eq!(instant(&list["items"][0]["held_until"]), morning, "{list}");
-    // It waits for eight and a half hours, longer than a message is usually worth sending, and does not expire.
+    // The message waits for eight and a half hours. Messages usually expire earlier, but this one does not.
     server.app.clock.set(morning - TimeDelta::seconds(1));
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!(states().await, ["simulated", "simulated", "queued"]);
     server.app.clock.step(TimeDelta::seconds(1));
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!(states().await, ["simulated", "simulated", "simulated"]);
-    // During the day nothing waits.
+    // During the day, messages do not wait.
     server.take(&report("by-day", LARGE_JOB)).await;
     let by_day = having(&server.rows("sms_messages").await, "call_id", "by-day")[0].clone();
     assert_eq!(by_day["held_until"], Value::Null);
@@ -172,7 +172,7 @@ async fn a_rule_that_cools_down_is_silent_about_the_same_caller_only(database: D
     assert_eq!(count().await, 1);
     server.take(&from("+14385550178", "c", MUNICIPAL)).await;
     assert_eq!(count().await, 2);
-    // Another rule about the same caller, and a P1 of another call by the same rule: both are sent.
+    // The cool-down does not apply to another rule about the same caller, nor to a P1 of another call by the same rule.
     server.take(&from("+14385550177", "d", FLOOD)).await;
     server.take(&from("+14385550177", "e", FLOOD)).await;
     assert_eq!(count().await, 4);
@@ -221,7 +221,7 @@ async fn a_replica_that_lags_or_is_lost_holds_up_neither_messages_nor_texts() {
     ];
     let env = env.map(|(name, value)| (name.to_owned(), value)).into();
     let first = TestApp::start_on(database, Clock::system(), env).await;
-    // This instance has no rules in memory yet.
+    // The second instance has no rules in memory yet.
     let server = first.another().await;
     for (call, fault) in [("lags", Fault::None), ("lost", Fault::Refuse)] {
         proxy.set(fault).await;

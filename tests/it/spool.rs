@@ -69,7 +69,7 @@ impl World {
             }
         };
         let server = Box::new(TestApp::start_on(database, clock, env).await);
-        // Not earlier, because the server creates SQLite's file.
+        // Connects after the start, because the server creates SQLite's file.
         let db = connect(server.database_url()).await;
         let away = match proxy {
             Some(proxy) => Away::Proxy(proxy),
@@ -180,7 +180,7 @@ async fn send_all(server: &TestApp, messages: impl Iterator<Item = Value>, at_on
 async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !holds().await {
-        assert!(Instant::now() < deadline, "it is never so that {what}");
+        assert!(Instant::now() < deadline, "timed out while waiting until {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -211,7 +211,7 @@ async fn are_recorded_once(db: &DatabaseConnection, sent: &[Sent]) {
         let decides = one.message["message"]["type"] != "status-update";
         assert_eq!(decisions.len(), usize::from(decides), "{call}");
         assert!(
-            // They may be decided without scripts for other reasons too.
+            // A spooled message is decided without scripts. Other messages may be degraded for other reasons.
             decisions.iter().all(|decision| !spooled || yes(&decision["degraded"])),
             "{call}"
         );
@@ -222,11 +222,11 @@ async fn what_is_answered_without_the_database_is_what_is_recorded(kind: Databas
     let world = World::start(kind, Clock::system(), &[]).await;
     let mut sent = send_all(&world.server, (0..6).map(mixed), 1).await;
     assert!(sent.iter().all(|one| one.degraded.is_none()));
-    // A price published just before is the one in the response.
+    // During the outage, responses use the price that was published just before.
     world.goes().await;
     let away = send_all(&world.server, (6..66).map(mixed), 24).await;
     assert!(away.iter().all(|one| one.degraded.as_deref() == Some("spooled")));
-    // A duplicate gets the same response, and is spooled once.
+    // A duplicate gets the same response and is not spooled again.
     let again = send_all(&world.server, (6..9).map(mixed), 3).await;
     for one in &again {
         let first = away.iter().find(|first| first.message == one.message).unwrap();
@@ -241,7 +241,7 @@ async fn what_is_answered_without_the_database_is_what_is_recorded(kind: Databas
     assert_eq!(world.server.app.deadline.fallback.spool.state().waiting, 60);
     sent.extend(away);
     world.comes_back().await;
-    // Live messages do not wait for the drain; a message of a spooled call drains that call first.
+    // New messages do not wait for the drain. A message of a call in the spool first drains this call.
     let report = report("call-7", FLOOD);
     assert_eq!(world.server.post_signed(&report).await.0, StatusCode::OK);
     world.drained().await;
@@ -287,7 +287,7 @@ async fn what_waits_for_too_long_texts_nobody(kind: Database) {
     world.end().await;
 }
 
-/// The spool of a dead instance is drained by another instance, which also continues with its own.
+/// Another instance drains the spool of a dead instance, in addition to its own spool.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_another_instance_left_behind_is_recorded_too() {
     if !postgres_is_tested() {
@@ -340,7 +340,7 @@ async fn a_spool_without_room_refuses_what_can_be_sent_again(kind: Database) {
         "{} kept, {refused} refused",
         kept.len()
     );
-    // The remaining space is too small for this message, whose caller waits.
+    // This message does not fit into the remaining space of the spool, but its caller waits for a response.
     let about = json!({"serviceType": "racines", "problemDescription": said});
     let asked = [
         ("a", "calculateQuote", about.clone()),
@@ -349,7 +349,7 @@ async fn a_spool_without_room_refuses_what_can_be_sent_again(kind: Database) {
     ];
     let quote = send(&world.server, tool_calls("asked", 1_000, &asked)).await;
     assert_eq!(quote.degraded.as_deref(), Some("unrecorded"));
-    // The price is right, but nothing is sent or stored: the response promises neither.
+    // The response has the right price. It does not promise an SMS message or a booking, because nothing is stored.
     let told = |index: usize| -> Value {
         let text = quote.answer["results"][index]["result"].as_str();
         serde_json::from_str(text.unwrap_or_else(|| panic!("{}", quote.answer))).unwrap()
@@ -402,7 +402,7 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
         }
     };
     world.db.execute_unprepared(trigger).await.unwrap();
-    // The database is available, but rejects this message.
+    // The database is available, but it rejects this message.
     let poison = send(&world.server, report("poison", FLOOD)).await;
     assert_eq!(poison.degraded.as_deref(), Some("spooled"));
     world.goes().await;
@@ -413,7 +413,7 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
     })
     .await;
     assert_eq!(world.rows("webhook_events").await.len(), 7);
-    // Once the cause is fixed, it is recorded too.
+    // Once the cause is fixed, the rejected message is recorded too.
     let mend = match kind {
         Database::Sqlite => "DROP TRIGGER broken",
         Database::Postgres => "DROP TRIGGER broken ON webhook_events",
@@ -437,7 +437,7 @@ async fn whatever_hangs_messages_are_answered() {
     let Some(world) = on_postgres().await else { return };
     let Away::Proxy(proxy) = &world.away else { return };
     let mut sent = send_all(&world.server, (0..3).map(mixed), 3).await;
-    // Somebody locks the row of one call: only messages of that call go to the spool.
+    // A client locks the row of one call: only messages of this call go to the spool.
     let holder = connect(world.server.database_url()).await;
     holder.execute_unprepared("BEGIN").await.unwrap();
     holder
@@ -449,7 +449,7 @@ async fn whatever_hangs_messages_are_answered() {
     sent.extend(send_all(&world.server, (3..6).map(mixed), 3).await);
     holder.execute_unprepared("COMMIT").await.unwrap();
     world.drained().await;
-    // A table is locked: every connection hangs, and more messages arrive than there are connections.
+    // A client locks a table: every connection hangs, and more messages arrive than there are connections.
     holder.execute_unprepared("BEGIN").await.unwrap();
     holder
         .execute_unprepared("LOCK TABLE webhook_events IN ACCESS EXCLUSIVE MODE")
@@ -469,12 +469,12 @@ async fn whatever_hangs_messages_are_answered() {
         having(&world.rows("webhook_events").await, "call_id", "slow")[0]["origin"],
         "drained"
     );
-    // Nothing gets through any more, and no connection breaks.
+    // The network passes no bytes any more, but no connection breaks.
     proxy.set(Fault::BlackHole).await;
     sent.extend(send_all(&world.server, (126..186).map(mixed), 60).await);
     proxy.set(Fault::None).await;
     world.drained().await;
-    // Every message is there once, with its response, even if a commit was in progress at the deadline.
+    // Every message is recorded once with its response, even if a commit was in progress at the deadline.
     are_recorded_once_with_their_answers(&world.db, &sent).await;
     holder.close().await.unwrap();
     world.end().await;
@@ -500,7 +500,7 @@ async fn are_recorded_once_with_their_answers(db: &DatabaseConnection, sent: &[S
 }
 
 /// Counts for the long version, from the environment.
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn count(name: &str, usual: usize) -> usize {
     std::env::var(name).map_or(usual, |count| count.parse().unwrap())
 }
@@ -526,7 +526,7 @@ async fn clients_that_hang_up_leave_no_connection_unusable() {
                     .header("x-timestamp", timestamp)
                     .timeout(Duration::from_millis(u64::try_from(number % 101).unwrap()))
                     .body(body);
-                // Most clients give up; some get a response.
+                // Most clients disconnect before the response; some get it.
                 let _ = request.send().await;
             }
         })
@@ -538,7 +538,8 @@ async fn clients_that_hang_up_leave_no_connection_unusable() {
         rows(&world.db, open).await.is_empty()
     })
     .await;
-    // More messages at once than connections, so that each connection is used. A busy machine may need another round.
+    // Sends more messages at once than there are connections, so that each connection is used. A busy machine may need
+    // another round.
     let (mut sent, mut first) = (Vec::new(), 100_000);
     eventually("no connection is unusable", async || {
         sent = send_all(&server, (first..first + 60).map(mixed), 20).await;

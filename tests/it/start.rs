@@ -41,7 +41,10 @@ async fn a_restart_compiles_the_default_rulebook_before_the_first_message(kind: 
         .await
         .unwrap()
         .unwrap();
-    assert!(again.app.current.last_seen(id).is_none(), "nobody asked for it yet");
+    assert!(
+        again.app.current.last_seen(id).is_none(),
+        "the rulebook is in memory before anybody used it"
+    );
     again.app.warm_up().await;
     assert!(again.app.current.last_seen(id).is_some());
     again.stop().await;

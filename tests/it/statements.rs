@@ -72,7 +72,7 @@ async fn a_month_is_counted_by_its_days_in_the_time_zone_of_the_business(databas
     assert_eq!(november["since"], "2026-11-01T04:00:00+00:00");
     assert_eq!(november["until"], "2026-12-01T05:00:00+00:00");
     let days = november["days"].as_array().unwrap();
-    assert_eq!(days.len(), 1, "the days that have begun: {november}");
+    assert_eq!(days.len(), 1, "only days that have begun may be listed: {november}");
     let total = &november["total"];
     assert_eq!((&total["calls"], &total["leads"]), (&json!(1), &json!(1)), "{november}");
     assert_eq!(
@@ -92,7 +92,10 @@ async fn a_month_is_counted_by_its_days_in_the_time_zone_of_the_business(databas
     let october = statement(&app, "2026-10").await;
     assert_eq!(october["days"].as_array().unwrap().len(), 31);
     assert_eq!(october["total"]["calls"], 2, "{}", october["total"]);
-    assert_eq!(october["total"]["segments"], 0, "Twilio took none of them");
+    assert_eq!(
+        october["total"]["segments"], 0,
+        "Twilio accepted no message, so no segment may be counted"
+    );
     let last = statement(&app, "2026-10-31").await;
     assert_eq!(last["days"][0]["date"], "2026-10-31");
     assert_eq!(last["total"]["calls"], 2);
@@ -126,7 +129,7 @@ async fn a_month_is_counted_by_its_days_in_the_time_zone_of_the_business(databas
         ("1", "1")
     );
 
-    // Nobody takes the P1 in time.
+    // Nobody acknowledges the P1 in time.
     app.app.clock.step(TimeDelta::days(40));
     assert_eq!(statement(&app, "2026-11-01").await["total"]["answered_late"], 1);
     app.stop().await;
@@ -158,7 +161,10 @@ async fn the_console_shows_a_year_a_month_and_its_spreadsheet(database: Database
         "October 2026",
         "/console/statements?month=2026-10",
     ]);
-    assert!(!year.text.contains("December 2026"), "it has not begun");
+    assert!(
+        !year.text.contains("December 2026"),
+        "a month that has not begun is listed"
+    );
     let month = browser.page("/console/statements?month=2026-10").await;
     month.has(&[
         "October 2026",
@@ -196,7 +202,7 @@ async fn what_was_said_is_found_within_a_month(database: Database) {
         assert_eq!(
             found(list, "words=INONDE").await,
             1,
-            "{list}: whatever its case and accents"
+            "{list}: the search must ignore case and accents"
         );
         assert_eq!(found(list, "words=camera&since=today").await, 1, "{list}");
         assert_eq!(found(list, "words=100%25").await, 0, "{list}");
@@ -205,7 +211,11 @@ async fn what_was_said_is_found_within_a_month(database: Database) {
     }
     assert_eq!(found("calls", "words=trouvaille").await, 2, "the summary");
     app.app.clock.step(TimeDelta::days(20));
-    assert_eq!(found("calls", "words=inond").await, 0, "it is more than 31 days ago");
+    assert_eq!(
+        found("calls", "words=inond").await,
+        0,
+        "the search found a call that is more than 31 days old"
+    );
     assert_eq!(found("calls", "words=inond&since=2026-11-01&until=2026-11-30").await, 1);
     for wrong in [
         "words=ab",
@@ -215,7 +225,7 @@ async fn what_was_said_is_found_within_a_month(database: Database) {
         let (status, problem) = app.admin(Method::GET, &format!("{BOOK}/calls?{wrong}"), None).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {problem}");
     }
-    // A search in the conversation could reveal a number digit by digit.
+    // A search in conversations would let a viewer guess a phone number digit by digit.
     let (reader, _) = key(&app, json!({"name": "reader", "role": "viewer"})).await;
     let (status, _) = app
         .admin_with(&reader, Method::GET, &format!("{BOOK}/calls?words=inond"), None)

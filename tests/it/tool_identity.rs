@@ -47,14 +47,14 @@ async fn a_tool_call_is_the_same_only_with_the_same_id_name_and_arguments(databa
     assert_eq!(
         server.take(&one(2_000, "calculateQuote", "racines")).await,
         roots,
-        "the same again"
+        "a duplicate must get the stored result"
     );
     let camera = server.take(&one(3_000, "calculateQuote", "inspection")).await;
-    assert_eq!(prices(&camera), ["350.00"], "other arguments run");
+    assert_eq!(prices(&camera), ["350.00"], "a tool call with other arguments must run");
     let check = server.take(&one(4_000, "validateServiceRequest", "inspection")).await;
     assert!(
         check["results"][0]["result"].as_str().unwrap().contains("offered"),
-        "another tool runs: {check}"
+        "a call of another tool must run: {check}"
     );
     assert_eq!(server.counts(["tool_calls", "decisions"]).await, [3, 3]);
     let both = json!([

@@ -87,7 +87,7 @@ async fn each_tool_of_the_sample_answers_under_its_name(database: Database) {
         let text = result["result"].as_str().unwrap_or_else(|| panic!("{result}"));
         told.push(serde_json::from_str(text).unwrap_or_else(|_| json!(text)));
     }
-    // 450 and 750, and 100 more on the South Shore.
+    // The price is 450 to 750, plus 100 on the South Shore.
     assert_eq!(
         (&told[0]["price"]["from"], &told[0]["price"]["to"]),
         (&json!("550.00"), &json!("850.00"))
@@ -106,7 +106,7 @@ async fn each_tool_of_the_sample_answers_under_its_name(database: Database) {
         "{}",
         told[2]
     );
-    // Three to five working days after Tuesday the 24th.
+    // The dates are three to five working days after Tuesday the 24th.
     assert_eq!(
         (&told[3]["earliest"], &told[3]["latest"]),
         (&json!("2026-11-27"), &json!("2026-12-01"))
@@ -159,7 +159,7 @@ async fn results_are_stable_whichever_message_asks_for_them(database: Database) 
     assert_eq!(
         (&second[0], &second[1]),
         (&first[1], &first[0]),
-        "what was said stays said"
+        "a repeated tool call must get the first result"
     );
     assert!(
         second[2]["result"].as_str().unwrap().contains("1099.00"),
@@ -174,7 +174,7 @@ async fn results_are_stable_whichever_message_asks_for_them(database: Database) 
         server.counts(["tool_calls", "decisions", "webhook_events"]).await,
         [3, 3, 2]
     );
-    // The same id in another call is another tool call.
+    // A tool call with the same id in another call is not a duplicate.
     let elsewhere = results(
         &server,
         &tool_calls("call-2", 1_000, &[("a", "calculateQuote", roots())]),
@@ -233,7 +233,7 @@ async fn a_tool_that_does_not_exist_is_an_error_in_words_with_200(database: Data
     assert!(results[0].get("result").is_none());
     assert!(
         results[1]["result"].is_string(),
-        "one that fails does not take the others with it"
+        "a failed tool call must not affect the others"
     );
     let row = &having(&server.rows("tool_calls").await, "tool_call_id", "a")[0];
     assert!(!yes(&row["ok"]) && row["error"] == results[0]["error"], "{row}");
@@ -252,7 +252,7 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
         json!({"price_from": "1000.00", "price_to": "1000.00"}),
     )
     .await;
-    // A later request for a priority is not a quote.
+    // A later `classifyPriority` is not a quote.
     results(
         &server,
         &tool_calls("call-1", 2_000, &[("b", "classifyPriority", roots())]),
@@ -268,7 +268,7 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
     );
     assert_eq!(lead["quote_revision"], spoken["revision"]);
     assert_eq!(lead["quote_decision_id"], spoken["id"]);
-    // The report was decided again, with the current price.
+    // The report was decided separately, with the current price.
     let decided = having(&server.rows("decisions").await, "purpose", "report").remove(0);
     assert_eq!(decided["price_from"], 110_000);
     assert_eq!(
@@ -276,7 +276,7 @@ async fn the_quote_spoken_is_the_one_that_the_lead_carries(database: Database) {
         spoken["revision"].as_i64().unwrap() + 1
     );
     assert_eq!(lead["decision_id"], decided["id"]);
-    // Of several quotes, the one for the requested service counts.
+    // If there are several quotes, the quote for the requested service counts.
     results(
         &server,
         &tool_calls("call-2", 1_000, &[("a", "calculateQuote", roots())]),
@@ -322,9 +322,9 @@ async fn a_booking_request_becomes_a_lead_with_the_wanted_slot(database: Databas
     );
     assert_eq!(
         lead["customer_number"], "+14385550177",
-        "the number that called, when none is given"
+        "without a given number, the lead must have the caller's number"
     );
-    // The report adds data and removes none.
+    // The report adds data to the lead and removes none.
     assert_eq!(
         server.post_signed(&report("call-1", "J'ai des racines.")).await.0,
         StatusCode::OK
@@ -363,7 +363,8 @@ async fn an_alert_texts_whom_the_rules_name_once(database: Database) {
     ] {
         assert!(body.contains(part), "{part}: {body}");
     }
-    // Requested again, and once more by the report: one message per call, contact and template.
+    // The tool is called again, and the report would notify once more. There is still one message per call, contact and
+    // template.
     results(&server, &tool_calls("call-1", 2_000, &[("b", "sendSMSAlert", about)])).await;
     assert_eq!(
         server

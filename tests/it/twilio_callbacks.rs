@@ -151,7 +151,7 @@ async fn a_status_steps_a_text_forward_and_a_forged_one_changes_nothing(database
             .status(),
         403
     );
-    // Signed for the URL of another message.
+    // The signature is for the URL of another message.
     let other = sign(TOKEN, &format!("{PUBLIC}/webhooks/twilio/status/other"), &delivered);
     let request = server.client.post(server.url(&path)).form(&delivered);
     assert_eq!(
@@ -185,7 +185,7 @@ async fn a_status_steps_a_text_forward_and_a_forged_one_changes_nothing(database
     let found = text(&server, &id).await;
     assert_eq!(
         found["message"]["provider_status"], "delivered",
-        "no step back: {found}"
+        "the status went backwards: {found}"
     );
     let words: Vec<_> = found["callbacks"]
         .as_array()
@@ -254,7 +254,7 @@ async fn malformed_and_unknown_callbacks_are_refused_and_change_nothing(database
         post(&server, "/webhooks/twilio/inbound", TOKEN, &inbound[..3]).await.0,
         StatusCode::BAD_REQUEST
     );
-    // The signature does not mark where a field ends: the same characters, split differently, are rejected.
+    // The signature does not show where a field ends. A request with the same characters, split differently, is rejected.
     let inbound = "/webhooks/twilio/inbound";
     let common = [("AccountSid", ACCOUNT), ("To", "+15145550100")];
     let form = |own: &[(&'static str, &'static str)]| [&common[..], own].concat();
@@ -387,7 +387,7 @@ async fn a_stop_suppresses_the_number_and_an_admin_lifts_it(database: Database) 
     assert_eq!(
         notices(&server, "resolved=false").await,
         Vec::<Value>::new(),
-        "it was sent after all"
+        "the notice is still open although the message was sent"
     );
     server.stop().await;
 }
@@ -449,13 +449,16 @@ async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Databa
             post(&server, "/webhooks/twilio/inbound", TOKEN, &stop).await.0,
             StatusCode::OK
         );
-        // The same for a contact who never got a message.
+        // A STOP of a contact who never got a message raises the same notice.
         let told = notices(&server, "code=contact_opted_out&severity=urgent&resolved=false").await;
         assert_eq!(told.len(), urgent, "{told:?}");
         assert!(told[0]["what_to_do"].as_str().unwrap().contains("forged"), "{told:?}");
     }
     let after = due(server.rows("escalations").await);
-    assert_ne!(before, after, "it does not wait for who is no longer texted");
+    assert_ne!(
+        before, after,
+        "the escalation must not wait for a contact who gets no SMS messages"
+    );
     server.stop().await;
 }
 
@@ -481,7 +484,10 @@ async fn the_words_that_end_and_begin_texts(database: Database) {
     for (number, stop) in stops.into_iter().enumerate() {
         let start = ["YES", "START", "oui"][number % 3];
         assert!(write(number * 3, stop).await, "{stop}");
-        assert!(write(number * 3 + 1, "Stop it please").await, "{stop} stands");
+        assert!(
+            write(number * 3 + 1, "Stop it please").await,
+            "{stop} must still be in effect"
+        );
         assert!(!write(number * 3 + 2, start).await, "{start}");
     }
     server.stop().await;
@@ -523,7 +529,7 @@ async fn a_text_to_another_rulebooks_number_is_that_rulebooks(database: Database
         post(&server, own, "token-of-the-second", &to_second("SM2")).await.0,
         StatusCode::OK
     );
-    // One rulebook's token proves nothing about another's messages.
+    // The token of one rulebook does not authenticate requests about another rulebook's messages.
     assert_eq!(
         post(&server, any, TOKEN, &to_second("SM3")).await.0,
         StatusCode::FORBIDDEN
@@ -588,7 +594,7 @@ async fn a_dead_letter_is_sent_again_once(database: Database) {
     assert_eq!(
         server.admin(Method::POST, &path, None).await.0,
         StatusCode::CONFLICT,
-        "Twilio has it"
+        "a message that Twilio has accepted was resent"
     );
     let entries = server.rows("audit_log t ORDER BY seq").await;
     let told = having(&entries, "action", "resend");
@@ -599,7 +605,8 @@ async fn a_dead_letter_is_sent_again_once(database: Database) {
 }
 
 async fn dead_letters_are_sent_again_by_filter(database: Database) {
-    // Three are rejected, one has an unknown outcome, and one is rejected for another reason.
+    // Of five messages, three are rejected for one reason, one has an unknown outcome, and one is rejected for another
+    // reason.
     let unclear = Answer::json(500, &json!({"code": 20500}));
     let answers = vec![
         refused(21211),
@@ -620,7 +627,7 @@ async fn dead_letters_are_sent_again_by_filter(database: Database) {
     let (status, problem) = server.admin(Method::POST, &path, None).await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains("`force`"), "{problem}");
-    // Somebody gave it up by hand, but it may have been sent.
+    // Somebody set this message to dead by hand, but it may have been sent.
     server
         .sql("UPDATE sms_messages SET state = 'dead' WHERE state = 'ambiguous'")
         .await;

@@ -47,7 +47,7 @@ async fn a_second_rulebook_gets_a_secret_and_loses_it(database: Database) {
     let (hook, secrets) = ("/webhooks/vapi/second", "/admin/v1/rulebooks/second/secrets");
     assert_eq!(post(&app, hook, VALUE).await, StatusCode::UNAUTHORIZED);
     let stored = new_secret(&app, secrets, VALUE).await;
-    // The next message is accepted, although one with this secret was rejected a moment ago.
+    // The next message is accepted, although a message with this secret was rejected a moment ago.
     assert_eq!(post(&app, hook, VALUE).await, StatusCode::OK);
     assert_eq!(post(&app, hook, VAPI_SECRET).await, StatusCode::UNAUTHORIZED);
     assert_eq!(post(&app, "/webhooks/vapi", VALUE).await, StatusCode::UNAUTHORIZED);
@@ -73,7 +73,7 @@ async fn a_second_rulebook_gets_a_secret_and_loses_it(database: Database) {
     app.stop().await;
 }
 
-/// Holds even while many unauthenticated messages are rejected.
+/// Checks this even while many unauthenticated messages are rejected.
 async fn a_new_secret_is_accepted_from_the_next_message_on(database: Database) {
     let app = TestApp::builder(database)
         .set("RATE_LIMIT_ENABLED", "false")
@@ -99,7 +99,7 @@ async fn a_new_secret_is_accepted_from_the_next_message_on(database: Database) {
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     };
     tokio::join!(strangers, owner);
-    // Enough secrets to replace one with another.
+    // The rulebook has the maximum number of secrets.
     let body = json!({"purpose": "webhook", "value": VALUE});
     let (status, problem) = app.admin(Method::POST, secrets, Some(&body)).await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
@@ -141,7 +141,7 @@ async fn what_twilio_would_never_give_is_no_secret(database: Database) {
             StatusCode::CREATED
         );
     }
-    // People confuse these two.
+    // Codes that differ only in case are rejected, because people confuse them.
     let body = json!({"code": "DEFAULT", "rows": "sample"});
     let (status, problem) = app.admin(Method::POST, "/admin/v1/rulebooks", Some(&body)).await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
@@ -213,7 +213,7 @@ async fn schemes_are_narrowed_with_the_version_that_was_read(database: Database)
     assert_eq!(app.admin(Method::GET, AUTH, None).await.1, put);
     let (status, problem) = app.admin(Method::PUT, AUTH, Some(&auth)).await;
     assert_eq!(status, StatusCode::PRECONDITION_FAILED, "{problem}");
-    // From the next message on.
+    // The new settings apply from the next message on.
     assert_eq!(
         post(&app, "/webhooks/vapi", VAPI_SECRET).await,
         StatusCode::UNAUTHORIZED

@@ -79,7 +79,7 @@ fn unseen(document: &Value, seen: &str) -> Vec<String> {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn each_documented_status_was_seen() {
     let Some(file) = std::env::var_os("RINGBOOK_JUDGED_STATUSES") else {
         return;

@@ -161,7 +161,7 @@ async fn passing(proxy: &Proxy, fault: Fault, hold: Duration) {
     proxy.set(Fault::None).await;
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn control() -> Option<String> {
     std::env::var("TEST_POSTGRES_CONTROL").ok()
 }

@@ -189,7 +189,7 @@ fn root() -> &'static Path {
 }
 
 /// The only defect to run, by its name.
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn only() -> Option<String> {
     std::env::var("RINGBOOK_FAULTS_DEFECT").ok()
 }

@@ -138,7 +138,7 @@ async fn guard_keys(url: &str) {
 
 /// Whether there is a PostgreSQL to test on. Without one a test fails, unless RINGBOOK_TEST_SQLITE_ONLY=1 says that
 /// this is known.
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 pub fn postgres_is_tested() -> bool {
     static SAID: Once = Once::new();
     if std::env::var("TEST_POSTGRES_URL").is_ok() {
@@ -163,7 +163,7 @@ fn unique(kind: &str) -> String {
     format!("ringbook_{kind}_{}", Clock::system().new_id().simple())
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn server_url() -> String {
     std::env::var("TEST_POSTGRES_URL").unwrap()
 }

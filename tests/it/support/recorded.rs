@@ -22,7 +22,7 @@ const LONGEST: usize = 2_000;
 static KEPT: LazyLock<Mutex<BTreeMap<String, BTreeMap<String, Value>>>> = LazyLock::new(Mutex::default);
 
 /// Records a response if it shows more than the recorded one.
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 pub fn keep(status: &str, schema: &Value, body: &Value) {
     let (Some(file), Some(schema)) = (std::env::var_os("RINGBOOK_KEEP_ANSWERS"), schema["$ref"].as_str()) else {
         return;

@@ -10,7 +10,7 @@ use std::sync::{LazyLock, Mutex};
 static SEEN: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(Mutex::default);
 
 /// Records a status of an operation.
-#[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
+#[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 pub fn note(operation: &str, status: &str) {
     let Some(file) = std::env::var_os("RINGBOOK_SEEN_STATUSES") else {
         return;
