@@ -1,8 +1,8 @@
-//! Runs a thousand hostile scripts in one process: each is refused, stopped or ends within 100 ms of CPU time,
-//! compiling included, and the process grows by at most 16 MiB.
+//! Runs a thousand hostile scripts in one process. Each script is rejected, stopped or ends within 100 ms of CPU time,
+//! including compilation, and the process grows by at most 16 MiB.
 //!
-//! CPU time of the process counts, so a busy machine fails no test. Memory is the peak resident size (`VmHWM`), which
-//! bounds the memory of each single run. `--nocapture` shows the measurements.
+//! The test measures CPU time of the process, so it does not fail on a busy machine. It measures memory as the peak
+//! resident size (`VmHWM`), which is an upper bound for each single run. `--nocapture` shows the measurements.
 
 #![allow(
     clippy::unwrap_used,
@@ -79,7 +79,7 @@ fn attempt(book: &Rulebook, source: &str, hook: Hook, extracted: &ExtractedFacts
 
 #[test]
 fn a_thousand_hostile_scripts_end_in_time_and_in_their_room() {
-    // As in the pool: a stack with room for deep calls.
+    // Like the threads of the script pool, this thread has a stack for deep calls.
     let campaign = std::thread::Builder::new().stack_size(16 * 1024 * 1024).spawn(campaign);
     campaign.unwrap().join().unwrap();
 }
@@ -91,9 +91,9 @@ fn campaign() {
     let more = SCRIPTS - by_hand.len();
     let sources: Vec<String> = by_hand.into_iter().chain(hostile::made_up(2026, more)).collect();
     assert_eq!(sources.len(), SCRIPTS);
-    // The set-up of a first run belongs to the program, not to a script.
+    // The first run includes set-up of the program, which must not count for a script.
     attempt(&book, "quote.add(1, \"x\");", Hook::Price, &extracted, &args);
-    // Reading the caller's words is the decision's work, not the script's.
+    // Each decision also reads the caller's words. Measure this time without a script, to subtract it.
     let usual = (0..3).map(|_| {
         let before = process_time();
         attempt(&book, "", Hook::Price, &extracted, &args);

@@ -1,7 +1,7 @@
 // Visits pages repeatedly, as people do: again, reloaded, back, in a second tab, and the next day in a browser with its
 // cache. A page that is answered with 304 must still have its style and its scripts.
 //
-// It reads RINGBOOK_URL, and prints a line for each visit.
+// The test reads RINGBOOK_URL, and prints a line for each visit.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -42,7 +42,7 @@ const whole = {
   },
   '/problems/stale_version': async (page) => {
     const width = await page.locator('body').evaluate((body) => getComputedStyle(body).maxWidth);
-    assert.notEqual(width, 'none', 'the page has lost its style');
+    assert.notEqual(width, 'none', 'the page has no style');
   },
 };
 
@@ -78,7 +78,7 @@ try {
     await visits(browser, day);
     await browser.close();
   }
-  assert.ok(notModified > 0, 'no answer was a 304: this story has seen nothing');
+  assert.ok(notModified > 0, 'no response was a 304, so this test proves nothing');
   assert.deepEqual(faults, []);
 } finally {
   await rm(profile, { recursive: true, force: true });

@@ -26,8 +26,8 @@ const MAX_FIRST_PAGE = 60_000;
   await context.close();
 }
 
-// A slow phone: 1.6 Mbit/s and a quarter of the processor. It prints a figure and sets no limit, because this machine
-// may be busy.
+// Measures the first page on a slow phone: 1.6 Mbit/s and a quarter of the processor. The figure is only printed, without a
+// limit, because this machine may be busy.
 {
   const { context, page } = await open({ width: 360 });
   await signIn(page);
@@ -68,7 +68,7 @@ await everywhere(async ({ page, look }) => {
   await look('missing');
 });
 
-// The day.
+// The dispatcher's day.
 {
   const { context, page } = await open({ width: 1440 });
   await signIn(page);
@@ -103,7 +103,7 @@ await everywhere(async ({ page, look }) => {
 
   await page.click('button[lang="fr-CA"]');
   await page.locator('html[lang="fr-CA"]').waitFor();
-  assert.ok(page.url().includes('q='), 'it stays where it was');
+  assert.ok(page.url().includes('q='), 'the page is another one after the change of language');
   await page.click('.person form[action="/console/logout"] button');
   await page.waitForURL(/\/console\/login$/);
   await page.goto(`${RINGBOOK_URL}/console`);

@@ -13,11 +13,11 @@ const CAMERA = '[name="services.camera_inspection.price"]';
 const CLEANOUT = '[name="services.cleanout_installation.price"]';
 const ROOTS = '[name="services.root_removal.price_to"]';
 const SHORE = '[name="adjustments.south_shore.amount"]';
-// From the board: two prices, the backtest, published.
+// Maximum number of clicks from the board: change two prices, run the backtest, publish.
 const MAX_CLICKS = 7;
 
 const price = async (code) => Number((await api('GET', `${BOOK}/services/${code}`)).price_from);
-// The change sets that earlier steps did not publish.
+// Discards the change sets that earlier steps did not publish.
 const discardAll = async () => {
   for (const { id, version } of (await api('GET', `${BOOK}/change-sets?state=open`)).items) {
     await api('POST', `${BOOK}/change-sets/${id}/discard?version=${version}`);
@@ -44,7 +44,7 @@ for (const locale of ['en-CA', 'fr-CA']) {
   assert.match(await page.locator('#changed').innerText(), /^2 /);
   await page.click('button[value=try]');
   await page.waitForURL(/\/console\/change-sets\/[0-9a-f-]{36}$/);
-  // All calls are simulated here, so the test of real ones finds none.
+  // All calls are simulated here, so a backtest of real calls finds none.
   await page.click('#backtest button[value=test]');
   await page.locator('#backtest figure svg polygon').first().waitFor();
   await page.click('.bar button[value=publish]');
@@ -68,7 +68,7 @@ for (const locale of ['en-CA', 'fr-CA']) {
       await page.keyboard.press('Tab');
       if (await page.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector)) return;
     }
-    assert.fail(`no key leads to ${selector}`);
+    assert.fail(`the Tab key never reaches ${selector}`);
   };
   const before = await price('camera_inspection');
   await tabTo('.top nav a[href="/console/prices"]');
@@ -128,7 +128,7 @@ await everywhere(async ({ page, look }) => {
   await page.click('#backtest button[value=test]');
   await page.locator('#backtest figure').waitFor();
   await look('change-set-tested');
-  // The next changes must be live at once.
+  // The next changes must be live immediately.
   await rails({});
   const id = page.url().split('/').pop();
   const { version } = await api('GET', `${BOOK}/adjustments/south_shore`);

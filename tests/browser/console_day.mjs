@@ -50,7 +50,8 @@ for (const locale of ['en-CA', 'fr-CA']) {
   await signIn(page);
   clicks();
 
-  // The simulated calls are of today: yesterday's callers are one link further.
+  // All simulated calls are from today. So the test counts the clicks to yesterday's page, and those from today's page to a
+  // caller.
   await visit(page, 'today');
   await page.locator('a[rel=prev]').click();
   await page.waitForURL(/day=/);
@@ -66,7 +67,7 @@ for (const locale of ['en-CA', 'fr-CA']) {
   const toCaller = toYesterday + clicks();
   assert.ok(toCaller <= 3, `a caller of yesterday took ${toCaller} clicks`);
 
-  // The same by name, over all days: the search box of the leads.
+  // The search box of the leads finds the same caller by name, over all days.
   await page.goto(`${RINGBOOK_URL}/console`);
   clicks();
   await visit(page, 'leads');
@@ -80,11 +81,11 @@ for (const locale of ['en-CA', 'fr-CA']) {
   assert.ok(bySearch <= 3, `a search took ${bySearch} clicks`);
   told(`a caller of yesterday is found with ${toCaller} clicks, by name with ${bySearch}, ${locale}`);
 
-  // Words of the call.
+  // A search for words of the call.
   await page.goto(`${RINGBOOK_URL}/console/today?q=drain&in=words`);
-  assert.ok((await page.locator('.diary li').count()) > 0, 'somebody spoke of a drain');
+  assert.ok((await page.locator('.diary li').count()) > 0, 'the search for "drain" found no call');
 
-  // Two revisions compared, and back.
+  // Compares two revisions, and rolls back.
   await page.goto(`${RINGBOOK_URL}/console`);
   clicks();
   await visit(page, 'history');
@@ -111,7 +112,7 @@ for (const locale of ['en-CA', 'fr-CA']) {
   assert.ok(done <= 3, `a notice took ${done} clicks`);
   assert.equal(await page.locator('article.notice').count(), Number(waiting) - 1);
   told(`a notice is done with ${done} clicks, ${locale}`);
-  // For the next window: a change that is live, and one that waits.
+  // Prepares the next window: a change that is live, and a change that waits.
   await change('A little dearer', '370.00');
   await change(`Much dearer again, ${locale}`, '990.00');
   await context.close();

@@ -1,6 +1,6 @@
 // Ten boards under load: nine clients that act like the page's script, and one real browser. About fifty messages per
-// second arrive for SECONDS (600). Each P1 must appear on the browser's board within a second of Vapi's response, no
-// client loses the connection, and neither the server's memory nor the page's grows with time.
+// second arrive for SECONDS (600). Each P1 must appear on the browser's board within a second after Vapi got its response.
+// No client loses the connection, and neither the server's memory nor the page's memory grows with time.
 //
 // It reads RINGBOOK (the program), RINGBOOK_URL, RINGBOOK_ADMIN_KEY, RINGBOOK_VAPI_SECRET, SERVER_PID and SECONDS. It
 // prints the figures.

@@ -1,4 +1,4 @@
-// Code that the stories of the console share: a window, signing in, and a readability check for every page.
+// Code that the tests of the console share: a window, signing in, and a readability check for every page.
 //
 // A window fails the story if a page contacts another host, violates the content policy or throws. The check stores a
 // screenshot, and requires that every text has enough contrast, that nothing is wider than the window, and that axe
@@ -89,7 +89,7 @@ export const api = async (method, path, body) => {
   return text ? JSON.parse(text) : undefined;
 };
 
-// Call this last.
+// Closes the browser and reports the errors. Call this function last.
 export const end = async () => {
   await browser.close();
   if (faults.length) throw new Error(faults.join('\n'));

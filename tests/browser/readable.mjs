@@ -1,5 +1,5 @@
-// Lists readability faults of a page as sentences, each once: text with a contrast below 4.5 to 1 (WCAG), text that is
-// cut off, and elements that are wider than the window.
+// Lists the readability problems of a page as sentences, without repetitions: text with a contrast below 4.5 to 1 (WCAG),
+// text that is cut off, and elements that are wider than the window.
 
 export const unreadable = (page) => page.evaluate(look);
 

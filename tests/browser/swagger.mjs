@@ -1,8 +1,8 @@
 // Uses Swagger UI as a person does. The page object's `call` finds an operation, types into its fields and presses its
 // buttons; nothing here sends a request itself.
 //
-// A request to another host, an error in the console (including violations of the content policy) and an exception fail
-// the story when it is closed.
+// If the page sent a request to another host, logged an error (including violations of the content policy) or threw an
+// exception, the test fails when the page object is closed.
 
 import { chromium } from 'playwright-core';
 

@@ -1,6 +1,6 @@
-"""The README's story, told with the generated Python client against a running server: see story.ts, which tells the same.
+"""The README's steps with the generated Python client against a running server, the same as in story.ts.
 
-In: RINGBOOK_URL, RINGBOOK_ADMIN_KEY; some calls have been simulated. Out: exit status, a line for each step.
+It reads RINGBOOK_URL and RINGBOOK_ADMIN_KEY, and needs some simulated calls. It prints a line for each step.
 """
 
 import os
@@ -52,7 +52,7 @@ def told(text):
 
 
 def good(answer):
-    """What came back, or the problem as the test's failure."""
+    """Returns the response, or fails the test with the problem."""
     assert answer is not None and not isinstance(answer, Problem), answer
     return answer
 
@@ -139,7 +139,7 @@ def keys(calls):
     viewer = AuthenticatedClient(base_url=URL, token=made.key)
     whole = next(call for call in calls if call.customer_number)
     seen = good(get_call.sync(RULEBOOK, whole.id, client=viewer)).call
-    assert seen.customer_number and seen.customer_number != whole.customer_number, "a viewer sees whole numbers"
+    assert seen.customer_number and seen.customer_number != whole.customer_number, "a viewer sees a whole phone number"
     refused(delete_service.sync_detailed(RULEBOOK, CODE, client=viewer), 403, "forbidden")
     assert revoke_api_key.sync_detailed(made.api_key.id, client=client).status_code == 204
     refused(get_call.sync_detailed(RULEBOOK, whole.id, client=viewer), 401, "unauthorized")

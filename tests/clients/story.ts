@@ -24,7 +24,7 @@ function good<T>({ data, error }: { data?: T; error?: unknown }): T {
 }
 
 function refused({ error, response }: { error?: Problem; response?: Response }, status: number, code: string): Problem {
-  assert.ok(error, 'it was not refused');
+  assert.ok(error, 'the request was not rejected');
   assert.deepEqual([response?.status, error.status, error.code], [status, status, code]);
   assert.ok(error.request_id && error.detail && error.title);
   return error;
@@ -100,7 +100,7 @@ async function keys(calls: Call[]): Promise<void> {
   const number = calls.find((call) => call.customer_number);
   const path = { rulebook, call_id: number?.id ?? '' };
   const { call: seen } = good(await ringbook.getCall({ client: viewer, path }));
-  assert.ok(number && seen.customer_number !== number.customer_number, 'a viewer sees whole numbers');
+  assert.ok(number && seen.customer_number !== number.customer_number, 'a viewer sees a whole phone number');
   const code = 'camera_inspection';
   refused(await ringbook.deleteService({ client: viewer, path: { rulebook, code } }), 403, 'forbidden');
   const revoked = await ringbook.revokeApiKey({ client, path: { id: made.api_key.id } });

@@ -1,8 +1,8 @@
-"""Vapi's own SDK reads what Ringbook answers: every sample of tests/data/vapi is signed as Vapi signs and posted to a running
-server, and each answer is read by the type that the SDK has for it, which must know every field and lose none.
+"""Vapi's own SDK can parse Ringbook's responses. The test signs every sample of tests/data/vapi like Vapi, posts it to a running
+server, and parses each response with the SDK's type. The type must know every field and lose none.
 
-In: RINGBOOK_URL, RINGBOOK_VAPI_SECRET, where to write the answers as TypeScript, for the SDK of that language. Out: exit
-status, a line for each kind of message that Vapi waits for an answer to.
+It reads RINGBOOK_URL and RINGBOOK_VAPI_SECRET. The argument is the file into which it writes the responses as TypeScript, for the
+SDK of that language. It prints a line for each type of message whose response Vapi reads.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def post(body):
 
 
 def unknown(model, at=""):
-    """The fields that the SDK does not know, each with its place."""
+    """The fields that the SDK does not know, each with its path."""
     if isinstance(model, pydantic.BaseModel):
         yield from (f"{at}/{name}" for name in model.model_extra or {})
         for name in type(model).model_fields:
@@ -62,7 +62,7 @@ for path in samples:
     assert answer.status_code == 200, f"{path.name}: {answer.status_code} {answer.text}"
     content = answer.json() if answer.content else {}
     if kind not in READ:
-        assert content == {}, f"{path.name}: Vapi reads no answer, and gets {content}"
+        assert content == {}, f"{path.name}: Vapi ignores the response, but it is {content}"
         continue
     seen.add(kind)
     name = f"ServerMessageResponse{READ[kind]}"

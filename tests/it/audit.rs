@@ -59,7 +59,7 @@ async fn guards_off(app: &TestApp, kind: Database) {
 async fn changes_made_at_once_make_one_chain_and_a_change_of_it_is_named(kind: Database) {
     let app = TestApp::start(kind).await;
     let before = app.rows("audit_log t ORDER BY seq").await.len();
-    assert!(before > 10, "the first start is in the log");
+    assert!(before > 10, "the log must have the entries of the first start");
     let keys = (0..24).map(|n| new_key_owned(&app, n));
     futures_util::future::join_all(keys).await;
     let found = verified(&app).await;

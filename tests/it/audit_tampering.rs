@@ -290,7 +290,7 @@ async fn each_of_many_random_tamperings_is_found(kind: Database) {
     let verdict = verify(&db, &key, Some(&noted), |_, _| ()).await.unwrap();
     assert_eq!(verdict, AuditVerdict::Intact { head: noted });
     let AuditVerdict::Broken(bad) = verify(&db, &AuditKey::new(&[6; 32]), None, |_, _| ()).await.unwrap() else {
-        panic!("another key finds nothing");
+        panic!("the verification with another key found no fault");
     };
     assert_eq!((bad.seq, bad.problem), (1, Tampering::Altered));
     db.close().await.unwrap();

@@ -81,7 +81,7 @@ async fn finished(server: &TestApp, id: &str) -> Value {
             return job;
         }
     }
-    panic!("the backtest {id} does not end");
+    panic!("timed out while waiting until the backtest {id} ends");
 }
 
 fn patch(resource: &str, code: &str, patch: &Value) -> Value {

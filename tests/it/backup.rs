@@ -122,7 +122,11 @@ async fn texts_only_what_is_new(server: TestApp, twilio: &StandIn) {
     flood(&server, "call-after").await;
     let seen = twilio.wait_for(1).await;
     server.app.outbox.drain_once().await.unwrap();
-    assert_eq!(twilio.seen().len(), 1, "texted again: {seen:?}");
+    assert_eq!(
+        twilio.seen().len(),
+        1,
+        "an SMS message from before the restore was sent: {seen:?}"
+    );
     let texts = server.rows("sms_messages").await;
     let dead = having(&texts, "state", "dead");
     assert_eq!(dead.len(), 12, "{texts:#?}");
@@ -157,7 +161,7 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     let copy = made.unwrap();
     assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let left = std::fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(left, 1, "a backup is one file");
+    assert_eq!(left, 1, "the folder must contain only the backup file");
     // The running server still sends its own SMS messages: none of them became a dead letter.
     assert!(having(&server.rows("sms_messages").await, "state", "dead").is_empty());
 

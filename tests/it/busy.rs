@@ -151,7 +151,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
     };
     let (lints, tries, edits, longest) = tokio::join!(lints, tries, edits, neighbour);
     eprintln!(
-        "all was answered after {:?}, a neighbour waited for {longest:?} at most",
+        "all requests took {:?}; a message of another rulebook took {longest:?} at most",
         began.elapsed()
     );
     let (mut done, mut refused) = (0, 0);

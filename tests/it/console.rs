@@ -467,9 +467,9 @@ async fn what_a_caller_says_is_never_html(database: Database) {
         "&lt;img src=x",
         "&lt;svg onload",
     ] {
-        assert!(all.contains(good), "{good} is shown as text");
+        assert!(all.contains(good), "{good} must be shown as text");
     }
-    assert!(all.contains(call), "the link to the call works");
+    assert!(all.contains(call), "the link to the call is missing");
     for path in [
         "/console/leads?q=%22%3E%3Cscript%3Ealert(5)",
         "/console?rulebook=%3Cscript%3Ealert(5)",
@@ -498,7 +498,7 @@ async fn the_board_shows_who_waits_and_who_took_it(database: Database) {
         "http-equiv=\"refresh\"",
     ]);
     let order = ["call-2", "call-1"].map(|call| board.text.find(&format!("/console/calls/{call}")).unwrap());
-    assert!(order[0] < order[1], "the P1 comes first");
+    assert!(order[0] < order[1], "the P1 must come first");
     // The script requests the main part, and gets it only if it changed.
     let part = browser.page("/console?part=main").await;
     assert!(part.text.starts_with("<h1") && !part.text.contains("<html"));

@@ -198,7 +198,7 @@ async fn past_calls_are_a_picture_and_a_table(database: Database) {
     assert_eq!(
         shown.text.matches("<polygon class=\"dearer\"").count(),
         4 + 1,
-        "the marks and the legend"
+        "the chart must have the marks and the legend"
     );
     browser.language = "fr";
     browser

@@ -70,7 +70,7 @@ async fn the_time_line_says_who_changed_what_and_when(database: Database) {
     ]);
     assert!(
         page.text.find("Revision 3") < page.text.find("Revision 2"),
-        "the newest first"
+        "the newest revision must come first"
     );
     let mut french = Browser::with(&app, ADMIN_KEY).await;
     french.language = "fr";
@@ -217,7 +217,7 @@ async fn the_audit_log_is_filtered_and_checked(database: Database) {
     let shown = editor.page("/console/history/audit?check=yes").await;
     assert!(
         !shown.text.contains("has altered the log"),
-        "only an administrator and the owner"
+        "only the roles admin and owner may check the log"
     );
     for wrong in ["day=x", "cursor=x", "days=soon", "actor=%00"] {
         let shown = browser.get(&format!("/console/history/audit?{wrong}")).await;

@@ -205,7 +205,7 @@ async fn a_fault_stands_beside_its_field_in_both_languages(database: Database) {
         let (_, hint) = shown.text.split_once(&format!("id=\"hint.{CAMERA}\"")).unwrap();
         assert!(
             hint.split("</div>").next().unwrap().contains(words[0]),
-            "beside its field"
+            "the error must be beside its field"
         );
     }
     assert_eq!(sets(&app).await, 0);

@@ -31,7 +31,11 @@ async fn the_server_checks_its_own_set_up(database: Database) {
     };
     assert_eq!(of("migrations")["level"], "ok", "{setup:#}");
     assert_eq!(of("rulebook")["level"], "ok");
-    assert_eq!(of("public URL")["level"], "wrong", "nobody listens there");
+    assert_eq!(
+        of("public URL")["level"],
+        "wrong",
+        "nothing listens on this URL, so the check must fail"
+    );
     assert!(of("public URL")["what_to_do"].is_string());
     assert_eq!(setup["result"], "wrong");
     assert_eq!(setup["vapi"][0]["webhook_url"], "https://127.0.0.1:9/webhooks/vapi");

@@ -55,7 +55,7 @@ async fn a_day_has_its_figures_and_its_calls_in_order(database: Database) {
     };
     assert!(
         place("/console/calls/call-3") < place("/console/calls/call-2"),
-        "the newest first"
+        "the newest call must come first"
     );
     assert!(!today.text.contains("/console/calls/call-1"));
     let yesterday = browser.page("/console/today?day=2026-11-24").await;
@@ -155,7 +155,10 @@ async fn a_viewer_sees_the_day_without_numbers(database: Database) {
         "{}",
         day.text
     );
-    assert!(!day.text.contains("value=\"words\""), "what was said may hold a number");
+    assert!(
+        !day.text.contains("value=\"words\""),
+        "a viewer may not search what was said, which may contain phone numbers"
+    );
     assert_eq!(
         viewer.get("/console/today?q=racines&in=words").await.status,
         StatusCode::FORBIDDEN

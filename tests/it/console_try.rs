@@ -108,7 +108,7 @@ async fn a_conversation_is_tried_and_nothing_is_stored(database: Database) {
     ]);
     assert!(
         shown.text.contains("Caller: My basement"),
-        "the form keeps what was typed"
+        "the form must keep the input"
     );
     // The link repeats the same try.
     let (_, rest) = shown.text.split_once("<a href=\"/console/try?said=").unwrap();

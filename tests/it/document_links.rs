@@ -22,14 +22,17 @@ fn every_link_names_an_operation_and_its_parameters() {
         let target = operations
             .iter()
             .find(|operation| operation["operationId"] == link["operationId"]);
-        let target = target.unwrap_or_else(|| panic!("{name} leads nowhere"));
+        let target = target.unwrap_or_else(|| panic!("the link {name} names no existing operation"));
         let has = |parameter: &str| {
             let (place, own) = parameter.split_once('.').unwrap();
             let mut all = target["parameters"].as_array().into_iter().flatten();
             all.any(|one| one["in"] == place && one["name"] == own)
         };
         for parameter in link["parameters"].as_object().unwrap().keys() {
-            assert!(has(parameter), "{name} gives {parameter}, which it does not take");
+            assert!(
+                has(parameter),
+                "the link {name} sets {parameter}, which the operation does not have"
+            );
         }
         count += 1;
     }

@@ -193,7 +193,7 @@ impl Story<'_> {
         )
         .await;
         assert!(answer.status.is_success(), "{id}: {} {}", answer.status, answer.body);
-        assert_ne!(everything(self.app).await, before, "{id} changes nothing");
+        assert_ne!(everything(self.app).await, before, "{id} must change something");
         self.told.insert(id.to_owned());
         answer.body
     }

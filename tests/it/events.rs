@@ -37,7 +37,7 @@ impl Stream {
         while !text.ends_with("\n\n") {
             let piece = timeout(Duration::from_secs(10), self.0.chunk())
                 .await
-                .expect("an event in time");
+                .expect("timed out while waiting for an event");
             text.push_str(std::str::from_utf8(&piece.ok()??).unwrap());
             if text.starts_with(':') && text.ends_with("\n\n") {
                 text.clear();

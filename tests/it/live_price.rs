@@ -69,7 +69,7 @@ async fn no_decision_after_an_edits_answer_uses_the_old_price(database: Database
     }
     assert!(
         seen.len() >= 3,
-        "messages came before, between and after the edits: {seen:?}"
+        "messages must come before, between and after the edits: {seen:?}"
     );
     server.stop().await;
 }

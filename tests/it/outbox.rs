@@ -62,7 +62,10 @@ async fn settled(server: &TestApp) -> Value {
         if !["queued", "sending"].contains(&text["state"].as_str().unwrap()) {
             return text;
         }
-        assert!(Instant::now() < deadline, "never settled: {text}");
+        assert!(
+            Instant::now() < deadline,
+            "timed out while waiting for a final state: {text}"
+        );
         if text["state"] == "queued" && text["attempts"] != 0 {
             server.app.clock.step(TimeDelta::seconds(5));
             server.app.outbox.wake();

@@ -132,7 +132,7 @@ async fn every_operation_asks_for_the_key_that_is_declared(database: Database) {
         if operation.role != least {
             writeln!(
                 wrong,
-                "{}: {least} is declared, the document says {}",
+                "{}: privileges.txt says {least}, the document says {}",
                 operation.id, operation.role
             )
             .unwrap();

@@ -190,7 +190,11 @@ async fn a_revision_is_exported_as_the_folder_that_import_reads(database: Databa
     };
     let (disposition, first) = archive("1").await;
     assert_eq!(disposition, "attachment; filename=\"default-1.tar\"");
-    assert_eq!(archive("1").await.1, first, "the same revision is the same bytes");
+    assert_eq!(
+        archive("1").await.1,
+        first,
+        "two exports of a revision must have the same bytes"
+    );
     let folder = tempfile::tempdir().unwrap();
     tar::Archive::new(first.as_slice()).unpack(folder.path()).unwrap();
     assert_eq!(

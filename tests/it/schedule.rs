@@ -48,7 +48,7 @@ async fn settled(app: &TestApp, set: &Value) -> Value {
         }
     };
     let moved = tokio::time::timeout(Duration::from_secs(30), moved).await;
-    moved.unwrap_or_else(|_| panic!("still scheduled after half a minute: {set}"))
+    moved.unwrap_or_else(|_| panic!("timed out while waiting until the change set is published: {set}"))
 }
 
 async fn a_scheduled_publish_happens_at_its_time_and_not_before(database: Database) {

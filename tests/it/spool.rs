@@ -250,7 +250,7 @@ async fn what_is_answered_without_the_database_is_what_is_recorded(kind: Databas
     let quote = having(&having(&quotes, "call_id", "call-7"), "purpose", "quote");
     assert_eq!(
         call[0]["quote_decision_id"], quote[0]["id"],
-        "the quote that was spoken is the lead's"
+        "the lead must have the price of the spoken quote"
     );
     let sent: Vec<_> = sent.into_iter().filter(|one| one.message != mixed(7)).collect();
     are_recorded_once(&world.db, &sent).await;

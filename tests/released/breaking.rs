@@ -1,5 +1,5 @@
-//! Finds the changes of a document that break a client of the older one: a sentence for each, with its JSON pointer. A
-//! request that was valid must stay valid, and a response must be readable as before.
+//! Finds the changes of the document that break clients of the older document. Each is a sentence with its JSON pointer.
+//! A request that was valid must stay valid, and clients must be able to read each response as before.
 
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ impl<'a> Found<'a> {
         for (status, answer) in fields(&was["responses"]) {
             let place = format!("{place}, {status}");
             let Some(now) = is["responses"].get(status) else {
-                self.add(format!("{place}: is no longer answered"));
+                self.add(format!("{place}: is no longer a response"));
                 continue;
             };
             self.contents(&place, &answer["content"], &now["content"], Way::Answered);

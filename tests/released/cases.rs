@@ -106,7 +106,7 @@ fn each_break_is_told_with_its_place() {
         (
             put("/parameters/1/schema/enum/0"),
             Value::Null,
-            "\"code\" is no longer taken",
+            "\"code\" is no longer accepted",
         ),
         (
             put("/parameters/1/schema/type"),
@@ -116,7 +116,7 @@ fn each_break_is_told_with_its_place() {
         (
             put("/responses/412"),
             Value::Null,
-            "PUT /prices/{code}, 412: is no longer answered",
+            "PUT /prices/{code}, 412: is no longer a response",
         ),
         (
             put("/responses/200/headers/ETag"),
@@ -172,12 +172,12 @@ fn each_break_is_told_with_its_place() {
         (
             schema("/Price/additionalProperties"),
             json!(false),
-            "body: fields that it does not name are no longer taken",
+            "body: fields that it does not name are no longer accepted",
         ),
         (
             schema("/Level/enum/1"),
             Value::Null,
-            "body /level: \"P2\" is no longer taken",
+            "body /level: \"P2\" is no longer accepted",
         ),
         (
             schema("/Level/oneOf"),

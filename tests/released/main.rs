@@ -1,5 +1,5 @@
-//! Compares the document with that of the last release (openapi/released.json, written by `make released`): a change
-//! that breaks a client needs a version that says so, and any change needs a line in CHANGELOG.md.
+//! Compares the OpenAPI document with that of the last release (openapi/released.json, written by `make released`). A
+//! change that breaks clients needs a new major or minor version, and any change needs a line in CHANGELOG.md.
 //!
 //! It uses no external tool: the tools that compare documents (oasdiff, openapi-changes) are Go programs, and `make
 //! test` installs none.
@@ -65,13 +65,13 @@ fn what_breaks_clients_has_a_version_that_says_so() {
     let breaks = breaking::between(&released, &now);
     assert!(
         breaks.is_empty() || says_so(&was, &is),
-        "this breaks clients of {was}:\n- {}\n\nRaise the version in Cargo.toml ({}). Where {was} is not out yet, `make released` \
-         writes openapi/released.json anew.",
+        "this breaks clients of {was}:\n- {}\n\nRaise the version in Cargo.toml ({}). If {was} is not released yet, \
+         `make released` writes openapi/released.json again.",
         breaks.join("\n- "),
         if was.starts_with("0.") {
-            "its second number, while it begins with 0"
+            "the minor version, because the major version is 0"
         } else {
-            "its first number"
+            "the major version"
         },
     );
 }
@@ -82,12 +82,12 @@ fn what_differs_is_in_the_changelog() {
     let unreleased = section("Unreleased").unwrap_or_else(|| panic!("CHANGELOG.md has no `## [Unreleased]`"));
     assert!(
         released == now || unreleased.lines().any(|line| line.starts_with("- ")),
-        "the document is not that of {}: tell under `## [Unreleased]` in CHANGELOG.md what is different",
+        "the document differs from that of {}: describe the change under `## [Unreleased]` in CHANGELOG.md",
         version(&released)
     );
     assert!(
         section(&version(&released)).is_some(),
-        "CHANGELOG.md does not tell of {}, which openapi/released.json is",
+        "CHANGELOG.md has no section for {}, the version of openapi/released.json",
         version(&released)
     );
 }
@@ -102,7 +102,8 @@ fn section(version: &str) -> Option<&'static str> {
     Some(rest.split("\n## [").next().unwrap_or(rest))
 }
 
-/// Whether a version may break clients of the previous one: by its first number, or its second while the first is 0.
+/// Whether a version may break clients of the previous one: its major version is higher, or, while the major version is 0,
+/// its minor version.
 fn says_so(was: &str, is: &str) -> bool {
     let numbers = |version: &str| -> Vec<u64> {
         let plain = version.split(['-', '+']).next().unwrap_or(version);

@@ -1,5 +1,5 @@
-//! Finds the changes of a schema that break a client: a request value that was accepted and is rejected now, or a
-//! response value that could not occur before. Each has its pointer and a sentence.
+//! Finds the changes of a schema that break clients: a request value that was accepted and is now rejected, or a response
+//! value that could not occur before. Each change is a sentence with its JSON pointer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,14 +90,14 @@ impl<'a> Comparison<'a> {
             (Some(takes), Some(of)) => {
                 for value in of.iter().filter(|value| !takes.contains(value)) {
                     let broken = match self.way {
-                        Way::Sent => format!("{value} is no longer taken"),
+                        Way::Sent => format!("{value} is no longer accepted"),
                         Way::Answered => format!("{value} is new"),
                     };
                     self.add(place, &broken);
                 }
             }
             (Some(_), None) => match self.way {
-                Way::Sent => self.add(place, "only some values are taken now"),
+                Way::Sent => self.add(place, "only some values are accepted now"),
                 Way::Answered => self.add(place, "its values are no longer a closed list"),
             },
             (None, _) => {}
@@ -177,7 +177,7 @@ impl<'a> Comparison<'a> {
                 if is.get("additionalProperties") == Some(&Value::Bool(false))
                     && was.get("additionalProperties") != Some(&Value::Bool(false))
                 {
-                    self.add(place, "fields that it does not name are no longer taken");
+                    self.add(place, "fields that it does not name are no longer accepted");
                 }
             }
             Way::Answered => {

@@ -1,26 +1,26 @@
-//! Checks that a test over HTTP has seen each status that the document promises. Every such test itself checks that no
-//! other status occurs (`tests/it/support/contract.rs`). Both use the whole document, in which each operation also
-//! lists the errors that the published one has under `4XX` and `5XX`.
+//! Checks that some test over HTTP got each status that the document lists. The tests over HTTP themselves check that no
+//! other status occurs (`tests/it/support/contract.rs`). Both use the long form of the document: there each operation
+//! also lists the errors that are under `4XX` and `5XX` in the published document.
 //!
-//! `scripts/check.sh` runs those tests with RINGBOOK_SEEN_STATUSES, a file, and then this one with the same file in
-//! RINGBOOK_JUDGED_STATUSES. Without the setting there is nothing to check.
+//! `scripts/check.sh` runs the tests over HTTP with a file name in RINGBOOK_SEEN_STATUSES. Then it runs this test with
+//! the same file name in RINGBOOK_JUDGED_STATUSES. Without this variable there is nothing to check.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// Statuses of code that all operations share (the readers of parameters and bodies, tags, limits): one operation shows
-/// them for all.
+/// Statuses from code that all operations share (parsing of parameters and bodies, ETags, limits). It is enough if a test
+/// got them from one operation.
 const COMMON: [&str; 8] = ["304", "400", "406", "408", "413", "415", "429", "503"];
 
-/// Operations that differ only in the kind of row: one kind shows it for all.
+/// Prefixes of operations that differ only in the kind of row. It is enough if a test got a status for one kind.
 const ALIKE: [&str; 7] = ["list_", "get_", "put_", "patch_", "delete_", "export_", "import_"];
 
-/// Statuses that no test can see, and why. An empty operation matches any.
+/// Statuses that no test can get, and why. An empty operation matches any operation.
 const NEVER_SEEN: &[(&str, &str, &str)] = &[(
     "",
     "500",
-    "A fault of the program itself. Whoever finds a way to one mends it.",
+    "This is a bug in Ringbook: whoever finds a way to cause it fixes it.",
 )];
 
 /// The kind of an operation: `put_service` and `put_tax` have the same kind.
@@ -85,9 +85,9 @@ fn each_documented_status_was_seen() {
         return;
     };
     let seen = std::fs::read_to_string(&file);
-    let seen = seen.unwrap_or_else(|error| panic!("no test noted a status in {}: {error}", file.display()));
+    let seen = seen.unwrap_or_else(|error| panic!("no test recorded a status in {}: {error}", file.display()));
     let unseen = unseen(admin::document(), &seen);
-    let what_to_do = "show it in a test over HTTP, take it out of the document, or say in NEVER_SEEN why nothing can";
+    let what_to_do = "no test got these statuses: add a test over HTTP, remove them from the document, or say in NEVER_SEEN why no test can";
     assert!(unseen.is_empty(), "{what_to_do}: {unseen:#?}");
 }
 

@@ -171,7 +171,7 @@ impl TestApp {
     pub async fn stop(self) {
         drop(self.stop);
         self.served.await.unwrap().unwrap();
-        assert_eq!(self.app.tasks.len(), 0, "work was left over");
+        assert_eq!(self.app.tasks.len(), 0, "tasks still run after the shutdown");
         self.database.remove().await;
     }
 }

@@ -10,7 +10,7 @@ use super::contract;
 
 /// A body with more bytes may be rejected before it is read.
 const ALWAYS_READ: usize = 1024 * 1024;
-/// How often a request is retried if its rejection was not received.
+/// Maximum number of retries if the client did not receive the rejection of its request.
 const MISSED: usize = 10;
 
 /// The client of the tests.

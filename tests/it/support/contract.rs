@@ -40,19 +40,19 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
     let told = &operation["responses"][status.as_str()];
     if !told.is_object() {
         let text = response.text().await.unwrap_or_default();
-        panic!("{name} answers {status}, which the document does not know: {text}");
+        panic!("{name} responds {status}, which is not in the document: {text}");
     }
     super::seen_statuses::note(name, status.as_str());
     let header = response.headers().get("content-type");
     let media = header.map(|value| essence(value.to_str().unwrap()));
     let content = told["content"].as_object();
     let Some(media) = media else {
-        assert!(content.is_none(), "{name} answers {status} without a body");
+        assert!(content.is_none(), "{name} responds {status} without a body");
         return Ok(response);
     };
     let known = content.into_iter().flatten().find(|(known, _)| essence(known) == media);
     let (_, known) =
-        known.unwrap_or_else(|| panic!("{name} answers {status} as {media}, which the document does not know"));
+        known.unwrap_or_else(|| panic!("{name} responds {status} as {media}, which is not in the document"));
     if !media.ends_with("json") {
         return Ok(response);
     }
@@ -62,7 +62,7 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
     let faults = faults(&known["schema"], &body);
     assert!(
         faults.is_empty(),
-        "{name} answers {status} otherwise than its schema says: {faults:#?}\n{body:#}"
+        "the response {status} of {name} violates its schema: {faults:#?}\n{body:#}"
     );
     super::recorded::keep(status.as_str(), &known["schema"], &body);
     let mut rebuilt = http::Response::new(bytes);
@@ -72,7 +72,7 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
     Ok(rebuilt.into())
 }
 
-/// The faults of a body by a schema of the document.
+/// The errors of a body by a schema of the document.
 pub fn faults(schema: &Value, body: &Value) -> Vec<String> {
     let mut known = VALIDATORS.lock().unwrap();
     let validator = known.entry(schema.to_string()).or_insert_with(|| {

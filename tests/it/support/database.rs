@@ -1,5 +1,5 @@
 //! A database for each test, empty and migrated: a SQLite file in its own folder, or a PostgreSQL database on the
-//! server of TEST_POSTGRES_URL. The latter is a copy of a template that is migrated once per process.
+//! server of TEST_POSTGRES_URL. A PostgreSQL database is a copy of a template that is migrated once per process.
 
 use std::{
     io::Write as _,
@@ -89,7 +89,7 @@ impl TestDatabase {
         (database, as_owner)
     }
 
-    /// The same database, for another instance; removing this one removes nothing.
+    /// The same database, for another instance. Removing the returned value removes nothing.
     pub fn shared(&self) -> Self {
         Self {
             url: self.url.clone(),
@@ -113,7 +113,7 @@ impl TestDatabase {
 }
 
 /// Makes every UPDATE that sets `rulebook_id` fail, even to the same value. A database that distributes its rows by that
-/// column, like Citus, rejects such statements. So each test on PostgreSQL proves that there is none.
+/// column, like Citus, rejects such statements. So each test on PostgreSQL proves that Ringbook sends no such statement.
 async fn guard_keys(url: &str) {
     let mut options = ConnectOptions::new(url.to_owned());
     options.max_connections(1).sqlx_logging(false);
@@ -136,8 +136,7 @@ async fn guard_keys(url: &str) {
     db.close().await.unwrap();
 }
 
-/// Whether there is a PostgreSQL to test on. Without one a test fails, unless RINGBOOK_TEST_SQLITE_ONLY=1 says that
-/// this is known.
+/// Whether there is a PostgreSQL to test on. If there is none, a test fails unless RINGBOOK_TEST_SQLITE_ONLY=1 is set.
 #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 pub fn postgres_is_tested() -> bool {
     static SAID: Once = Once::new();
@@ -150,7 +149,7 @@ pub fn postgres_is_tested() -> bool {
         "TEST_POSTGRES_URL is not set: run `make test`, or `scripts/with-postgres.sh cargo test`, or set \
          RINGBOOK_TEST_SQLITE_ONLY=1 to leave PostgreSQL out"
     );
-    // Straight to standard error: the test harness would swallow a print.
+    // Writes directly to standard error, because the test harness would swallow a print.
     SAID.call_once(|| {
         let mut stderr = std::io::stderr();
         let _ = writeln!(stderr, "NOT RUN on PostgreSQL: RINGBOOK_TEST_SQLITE_ONLY=1");

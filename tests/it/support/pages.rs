@@ -18,7 +18,7 @@ pub struct Get {
 impl TestApp {
     /// Every GET, except those of [`ENDLESS`].
     pub async fn every_get(&self) -> Vec<Get> {
-        // The sample has no override, because it would expire one day.
+        // The sample has no shift override, because it would expire one day.
         let stands_in = json!({"contact": "second", "instead_of": "on_call", "from": "2031-12-24T17:00", "until": "2031-12-27T08:00"});
         let path = "/admin/v1/rulebooks/default/shift-overrides/walked";
         let (status, told) = self.admin(Method::PUT, path, Some(&stands_in)).await;

@@ -45,7 +45,7 @@ impl Pooler {
         std::fs::write(&settings, text).unwrap();
         let mut command = Command::new(program);
         if rustix::process::getuid().is_root() {
-            // It refuses to run as root.
+            // PgBouncer refuses to run as root.
             command.args(["-u", "postgres"]);
         }
         let child = command
@@ -63,7 +63,10 @@ impl Pooler {
         };
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "pgbouncer does not start");
+            assert!(
+                began.elapsed() < Duration::from_secs(20),
+                "timed out while waiting until pgbouncer starts"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         Some(pooler)

@@ -35,7 +35,7 @@ impl Program {
         Self(child)
     }
 
-    /// Sends SIGKILL: nothing is finished or closed.
+    /// Sends SIGKILL: the program completes and closes nothing.
     pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();

@@ -33,8 +33,8 @@ pub enum Fault {
     None,
     /// Nobody listens: the system refuses new connections. Open connections continue.
     Refuse,
-    /// Connections are accepted, but nothing comes through; open ones stall. Nothing is lost: the bytes are forwarded
-    /// afterwards.
+    /// New connections are accepted, but no bytes pass, and open connections stall. Nothing is lost: the bytes are
+    /// forwarded afterwards.
     BlackHole,
     /// Each chunk is delayed, in both directions.
     Slow(Duration),
@@ -176,8 +176,8 @@ fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Accepts connections, and does not listen while they are to be refused. Meanwhile `port`, which is bound but never
-/// listens, reserves the port.
+/// Accepts connections. While connections must be refused, it does not listen; `port`, a socket that is bound but never
+/// listens, then reserves the port.
 async fn accept(port: TcpSocket, listener: TcpListener, state: Arc<State>) {
     let mut listener = Some(listener);
     let mut fault = state.fault.subscribe();
