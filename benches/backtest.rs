@@ -292,7 +292,7 @@ async fn fill(
         decisions::insert(&tx, new).await?;
     }
     tx.commit().await?;
-    // In production autovacuum does this, and a restore does it at its end.
+    // Updates the statistics. In production autovacuum does this, and a restore does it at its end.
     if db.get_database_backend() == DatabaseBackend::Postgres {
         db.execute_unprepared("ANALYZE decisions").await?;
     }

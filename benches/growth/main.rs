@@ -30,13 +30,13 @@ struct Options {
     /// Calls in the full database.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=20_000_000))]
     calls: u32,
-    /// On SQLite instead of PostgreSQL.
+    /// Use SQLite instead of PostgreSQL.
     #[arg(long)]
     sqlite: bool,
     /// How often each request is measured.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..=100))]
     rounds: u8,
-    /// Only requests whose name contains this.
+    /// Measure only requests whose name contains this text.
     #[arg(long)]
     only: Option<String>,
     /// Keep the databases under this name (a folder on SQLite), and use them again if they exist.

@@ -10,7 +10,7 @@ const TICKS: f64 = 100.0;
 pub struct Cpu {
     /// The server under test.
     pub server: f64,
-    /// PostgreSQL, all of its processes.
+    /// All processes of PostgreSQL.
     pub postgres: f64,
     /// This process and the programs that it has waited for.
     pub driver: f64,

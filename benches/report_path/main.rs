@@ -56,7 +56,7 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    // One thread, to leave the processors to the server and the database.
+    // The driver uses one thread, to leave the processors to the server and the database.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(measure(&options))
 }

@@ -98,7 +98,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has already stopped, or something went wrong and it must not outlive the benchmark.
+        // The process has already stopped, or something went wrong and the process must not outlive the benchmark.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

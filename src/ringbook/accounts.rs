@@ -1,4 +1,5 @@
-//! Twilio accounts and Vapi keys of rulebooks: the default rulebook's from the settings, all others from their encrypted secrets.
+//! Twilio accounts and Vapi keys of rulebooks: the default rulebook's from the settings, all others from their
+//! encrypted secrets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -140,7 +141,7 @@ fn account_of(
         }
     }
     let [sid, token, from, service] = values;
-    // It was stored before validation existed, and it would become part of a URL.
+    // The secret may have been stored before Ringbook validated secrets, and it would become part of a URL.
     let sound = [
         (sid.as_deref().is_none_or(secrets::is_account_sid), "twilio_account_sid"),
         (from.as_deref().is_none_or(secrets::is_number), "twilio_from"),
@@ -158,8 +159,8 @@ fn account_of(
     whole(sid, token, sender)
 }
 
-/// The account with these parts; `None` if it has no part. An account with only some parts is an error: while a secret is being
-/// replaced it is missing for a moment, and due SMS messages must wait for it.
+/// The account with these parts; `None` if it has no part. An account with only some parts is an error: while a secret
+/// is being replaced it is missing for a moment, and due SMS messages must wait for it.
 fn whole(
     sid: Option<String>,
     token: Option<String>,

@@ -118,7 +118,7 @@ async fn default_rulebook(
     db: &DatabaseConnection,
     publisher: &Publisher,
 ) -> Result<Uuid, BootstrapError> {
-    // Without an account, SMS messages are recorded but not sent until there is one.
+    // Without a Twilio account, SMS messages are recorded but not sent, until an account is configured.
     let sms_delivery = if settings.twilio.is_some() {
         rulebooks::TWILIO
     } else {
@@ -192,8 +192,8 @@ async fn admin_key(
         .exec_without_returning(tx)
         .await?;
     if inserted == 1 && !shown {
-        // A changed setting revokes the previous key. Only if the value is new: otherwise an instance with the old value would
-        // revoke this key when it starts.
+        // A changed setting revokes the previous key. Only if the value is new: otherwise an instance with the old
+        // value would revoke this key when it starts.
         api_keys::revoke_others(tx, SET_KEY, &key.hash, clock.now()).await?;
     }
     Ok(shown.then(|| (id, Secret::new(key.text))))

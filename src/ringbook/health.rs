@@ -126,7 +126,7 @@ impl Checks {
     /// The check of every instance: the database responds and accepts writes.
     #[must_use]
     pub fn of_database(write: &DatabaseConnection, read: &DatabaseConnection) -> Self {
-        // On SQLite the single writer may be busy with a message for a moment; a reader is just as good.
+        // On SQLite the single writer may be busy with a message for a moment, so the check uses a reader.
         let db = if write.get_database_backend() == DbBackend::Sqlite {
             read.clone()
         } else {

@@ -82,7 +82,7 @@ pub fn add(report: &Path, all: &[Campaign], outcome: Outcome) {
         .collect();
     known.retain(|earlier| (&earlier.name, &earlier.on) != (&outcome.name, &outcome.on));
     known.push(outcome);
-    // In the order of the list; outcomes of removed campaigns are dropped.
+    // Sort the outcomes in the order of the list, and drop outcomes of removed campaigns.
     let known: Vec<Outcome> = all
         .iter()
         .filter_map(|campaign| known.iter().find(|outcome| outcome.is_of(campaign)).cloned())
@@ -192,7 +192,7 @@ fn text(all: &[Campaign], known: &[Outcome]) -> String {
 }
 
 fn rate(n: u64) -> String {
-    // In hundredths of a percent, rounded up.
+    // The rate in hundredths of a percent, rounded up.
     let hundredths = 30_000_u64.div_ceil(n);
     if hundredths >= 10_000 {
         "-".to_owned()

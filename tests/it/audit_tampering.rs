@@ -128,7 +128,7 @@ fn copied(id: &str, seq: &str, n: i64) -> String {
 }
 
 const KINDS: i64 = 33;
-/// This kind restores an old tail together with its head. Only a later head that the server logged reveals it.
+/// This kind restores an old tail together with its head. Only a head that the server logged before the attack reveals it.
 const BROUGHT_BACK: i64 = 31;
 
 /// One way of tampering. Returns its statements, and the number that the verification must report, if it is certain.

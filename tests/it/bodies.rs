@@ -1,4 +1,4 @@
-//! Invalid bodies: the response lists every fault with its JSON pointer, its code and the expected value.
+//! Invalid bodies: the response lists every error with its JSON pointer, its code and the expected value.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

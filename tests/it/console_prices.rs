@@ -1,5 +1,5 @@
-//! The console's price page: fields for editors, faults beside the fields, percentage changes and pasting, conflicts with
-//! changes by others, guard rails, and that an expired session loses no input.
+//! The console's price page: fields for editors, errors beside the fields, percentage changes and pasting, conflicts with
+//! changes by others, guard rails, and an expired session that loses no input.
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};

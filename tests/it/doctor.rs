@@ -1,4 +1,4 @@
-//! `ringbook doctor`: a good set-up is reported as good, each fault is found with what to do, and the checks change
+//! `ringbook doctor`: a good set-up is reported as good, each problem is found with what to do, and the checks change
 //! nothing.
 
 use std::{path::Path, process::Command};

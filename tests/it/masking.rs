@@ -171,7 +171,7 @@ async fn a_viewer_finds_no_number_in_any_answer_and_an_editor_does(database: Dat
         "no response shows these numbers to an editor, so their masking was not tested"
     );
 
-    // A viewer's requests other than GET.
+    // The other requests that a viewer may send are not GET.
     let question = json!({"facts": {"service_text": "inspection caméra 514 555 0207", "problem": "514-555-0208"}, "said": "514-555-0207"});
     let asked = format!("{BOOK}/evaluate?explain=true");
     let (status, answer) = app.admin_with(&viewer, Method::POST, &asked, Some(&question)).await;

@@ -1,4 +1,4 @@
-//! From a report to an SMS message, through the whole server, with a stand-in for Twilio.
+//! The way from a report to an SMS message, through the whole server, with a stand-in for Twilio.
 
 use std::time::{Duration, Instant};
 

@@ -13,7 +13,7 @@ use crate::both;
 use crate::support::{Database, TestApp};
 
 const DECLARED: &str = include_str!("../data/privileges.txt");
-/// In ascending order; `owner` is separate.
+/// The roles in ascending order, except `owner`, which is outside of this order.
 const ROLES: [&str; 6] = ["viewer", "dispatcher", "editor", "publisher", "admin", "owner"];
 const NO_SUCH_ID: &str = "01900000-0000-7000-8000-000000000000";
 

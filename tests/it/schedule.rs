@@ -198,8 +198,8 @@ async fn a_scheduled_publish_whose_ground_moved_is_refused_and_noticed(database:
             .iter()
             .any(|notice| notice["subject"] == format!("change set {}", moved["id"].as_str().unwrap()))
     );
-    // With a new change based on the current row it is open again, and its notice is resolved; discarding the other
-    // resolves the other notice.
+    // A new change based on the current row opens the change set again and resolves its notice. Discarding the other
+    // change set resolves the other notice.
     let (status, again) = app
         .admin(
             Method::POST,

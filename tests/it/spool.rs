@@ -480,7 +480,7 @@ async fn whatever_hangs_messages_are_answered() {
     world.end().await;
 }
 
-/// Same as [`are_recorded_once`], if the outcome of some transactions is unknown.
+/// Same as [`are_recorded_once`], for messages of transactions whose outcome may be unknown.
 async fn are_recorded_once_with_their_answers(db: &DatabaseConnection, sent: &[Sent]) {
     let events = rows(db, "webhook_events").await;
     for one in sent {

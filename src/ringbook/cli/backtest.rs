@@ -38,7 +38,7 @@ pub struct Backtest {
     /// The calls of this number of days up to now
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
-    /// At most this many calls, the newest
+    /// Maximum number of calls; the newest are used
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Try a change set that is not published yet

@@ -28,7 +28,7 @@ pub struct Hear {
     /// List the calls that were not decided as labelled
     #[arg(long)]
     ids: bool,
-    /// Only the calls with these ids, with what was understood in them
+    /// Show what was understood in the calls with these ids, and no other calls
     #[arg(long, value_delimiter = ',')]
     explain: Vec<String>,
 }

@@ -21,7 +21,7 @@ pub struct Replay {
     /// The rulebook's code
     #[arg(long, default_value = DEFAULT_RULEBOOK)]
     rulebook: String,
-    /// One decision, by its id
+    /// Repeat only the decision with this id
     #[arg(long, conflicts_with = "days")]
     decision: Option<Uuid>,
     /// The decisions of this number of days up to now

@@ -39,8 +39,8 @@ const MAX_FAULTS: usize = 1_000;
 /// The actions on a rulebook.
 #[derive(Debug, Subcommand)]
 pub enum Rules {
-    /// Write a rulebook to a folder: one TOML file per resource, one Rhai file per script. In an existing folder only changed
-    /// parts are written, and comments are kept
+    /// Write a rulebook to a folder: one TOML file per resource, one Rhai file per script. In an existing folder only
+    /// changed parts are written, and comments are kept
     Export {
         /// The folder; created if missing
         #[arg(required_unless_present = "csv")]
@@ -48,7 +48,7 @@ pub enum Rules {
         /// An older revision; the head by default
         #[arg(long)]
         revision: Option<i64>,
-        /// One resource as a spreadsheet instead, to this file
+        /// Write one resource as a spreadsheet to this file, instead of a folder
         #[arg(long, value_name = "FILE", requires = "resource", conflicts_with = "folder")]
         csv: Option<PathBuf>,
         /// The resource, such as `services`
@@ -63,7 +63,7 @@ pub enum Rules {
         /// The folder
         #[arg(required_unless_present = "csv")]
         folder: Option<PathBuf>,
-        /// One resource from a spreadsheet instead: this file
+        /// Import one resource from this spreadsheet, instead of a folder
         #[arg(long, value_name = "FILE", requires = "resource", conflicts_with = "folder")]
         csv: Option<PathBuf>,
         /// The resource, such as `services`
@@ -82,10 +82,10 @@ pub enum Rules {
         #[command(flatten)]
         of: Of,
     },
-    /// Compare two of: a folder, a revision's number, `head`. Exits with 0 if they are equal, 1 if they differ, 2 if they cannot
-    /// be compared
+    /// Compare two of: a folder, a revision's number, `head`. Exits with 0 if they are equal, 1 if they differ, 2 if
+    /// they cannot be compared
     Diff {
-        /// One side; compared with the head if it is the only one
+        /// One side of the comparison; if it is the only one, it is compared with the head
         one: String,
         /// The other side
         other: Option<String>,
@@ -118,7 +118,8 @@ pub enum Rules {
 }
 
 impl Rules {
-    /// Whether the action needs an existing database. `diff` checks that itself, because its errors have their own exit code.
+    /// Whether the action needs an existing database. `diff` checks that itself, because its errors have their own exit
+    /// code.
     pub(super) fn needs_a_database(&self) -> bool {
         match self {
             Self::Export { .. } => true,

@@ -56,7 +56,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
         Attack::Heads => plan.count(1_200, 900),
         Attack::Bodies => plan.count(400, 100),
     };
-    // For the attackers' sockets.
+    // This process opens many sockets as the attackers.
     web::descriptors::raise_limit();
     let world = Arc::new(plan.world(kind).await);
     let address = World::address();

@@ -1,4 +1,4 @@
-//! One rulebook has a flood of P1s: the SMS messages of the others are still sent.
+//! One rulebook has a flood of P1s. Meanwhile the SMS messages of the other rulebooks must still be sent.
 
 use std::{
     collections::BTreeSet,
@@ -30,7 +30,7 @@ pub const ABOUT: &str = "one rulebook receives 1,500 P1s in a few seconds, while
 /// The other rulebook's webhook secret.
 const SECRET: &str = "quiet-rulebook-secret-0123456789";
 const FLOOD: &str = "Mon sous-sol est inondé.";
-/// Maximum time of a P1 from its response to the stand-in.
+/// Maximum time from the response to a P1 until the stand-in has its SMS message.
 const WITHIN: Duration = Duration::from_secs(2);
 
 pub async fn flood(plan: &Plan, kind: Database) -> Result {

@@ -179,7 +179,7 @@ async fn cut(
         if world.twilio.requests() >= unclear {
             world.twilio.set(Mode::Take);
         }
-        // All messages end long before the editor has published often enough.
+        // Enough responses end the traffic, except at steps of a publish: the editor needs longer to publish often enough.
         if let Some(enough) = load.take_if(|load| !publishes && load.answered() >= ENOUGH) {
             answered(enough.end().await);
         }

@@ -100,7 +100,7 @@ pub async fn edits(plan: &Plan, kind: Database) -> Result {
         done.unwrap();
     }
     let mut violations = Vec::new();
-    // With the first version, which is stale: 412; without a version: 428.
+    // The first version is stale, so an edit with it is 412. An edit without a version is 428.
     for (patch, wanted) in [
         (
             json!({"price_to": "977.00", "version": 1}),
