@@ -19,7 +19,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
-pub use authoring::change_set::merge;
 use rules::fault::escaped;
 use web::body::read_body;
 use web::problem::{FieldFault, Problem};
@@ -278,7 +277,7 @@ mod tests {
     fn a_fault_is_told_with_its_place() {
         let service = |extra: Value| {
             let mut row = json!({"code": "a", "names": {}, "keywords": [], "rank": 1, "offer": "offered"});
-            merge(&mut row, extra);
+            json_patch::merge(&mut row, &extra);
             read::<Service>(row).map(|_| ()).unwrap_err()
         };
         assert_eq!(

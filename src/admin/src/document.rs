@@ -22,25 +22,19 @@ mod statuses;
 mod tidy;
 mod webhooks;
 
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::LazyLock;
 
-use poem_openapi::OpenApiService;
-use sea_orm::DatabaseConnection;
+use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
+use poem_openapi::registry::{MetaApi, Registry};
+use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Map, Value, json};
 
 use super::apis::apis;
-use super::setup_checks::SetupChecks;
-use super::state::{AdminState, FromWebhook};
-use base::clock::Clock;
-use base::keys::SecretKey;
-use jobs::history::queue::Backtests;
-use revisions::cache::RulebookCache;
-use revisions::publish::Publisher;
-use store::audit_log::AuditKey;
-use store::replica::Replica;
-use web::RateLimiter;
-use web::failed_guesses::Guesses;
-use web::rate_limit::Allowance;
+use super::state::AdminState;
+use rules::sample;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
@@ -68,31 +62,7 @@ pub fn document_text() -> String {
 }
 
 fn build() -> Value {
-    // Building the document runs no operation, so nothing uses this state.
-    let (nowhere, clock) = (DatabaseConnection::default(), Clock::system());
-    let current = RulebookCache::new(Replica::default(), nowhere.clone());
-    let publisher = Publisher::new(nowhere.clone(), current.clone(), clock.clone(), AuditKey::new(&[0; 32]));
-    let from_webhook = FromWebhook {
-        read_message: Arc::new(|_, _| None),
-        read_auth: Arc::new(Ok),
-        replay_message: Arc::new(|_, _| Box::pin(async { Ok("recorded") })),
-        word_sms: Arc::new(|_, _, _, _, _| None),
-    };
-    let backtests = Backtests::nowhere(nowhere.clone(), clock.clone());
-    let state = AdminState::new(
-        nowhere.clone(),
-        nowhere,
-        Replica::default(),
-        Arc::new(publisher),
-        Arc::new(current),
-        clock,
-        SecretKey::new(&[0; 32]),
-        from_webhook,
-        SetupChecks::new(Arc::new(|| Box::pin(async { Default::default() }))),
-        backtests,
-        Guesses::new(Arc::new(RateLimiter::new(false, Allowance::default()))),
-    );
-    let service = OpenApiService::new(apis(&state), "Ringbook", env!("CARGO_PKG_VERSION"));
+    let service = OpenApiService::new(description_of(apis), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
 
     document["openapi"] = "3.1.0".into();
@@ -115,7 +85,7 @@ fn build() -> Value {
     parameters::limit(&mut document);
     links::add(&mut document);
     behaviour::add(&mut document);
-    examples::add(&mut document, &state.sample);
+    examples::add(&mut document, &sample::rows());
     examples::problems::add(&mut document);
     examples::recorded::add(&mut document);
     response_headers::add(&mut document);
@@ -131,6 +101,26 @@ fn build() -> Value {
     }});
     tidy::tidy(&mut document);
     document
+}
+
+/// The operations of an API without its routes. A document needs only the API's type, not the state that it runs on.
+struct Description<T>(PhantomData<fn() -> T>);
+
+/// Describes the API that a function would build.
+fn description_of<T>(_: fn(&AdminState) -> T) -> Description<T> {
+    Description(PhantomData)
+}
+
+impl<T: OpenApi> OpenApi for Description<T> {
+    fn meta() -> Vec<MetaApi> {
+        T::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
 /// The introduction at the top of the document.

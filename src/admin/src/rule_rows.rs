@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::auth::{Caller, Editor, Key, Viewer};
-use super::body::{self, RowBody, RowPatch};
+use super::body::{RowBody, RowPatch};
 use super::errors::{Fails, ReadsChangeSet, WritesVersion};
 use super::list::ListQuery;
 use super::publishing::{self, PublishOutcome, waiting};
@@ -159,7 +159,7 @@ impl<R: AdminRow> RowsApi<R> {
         let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
         let row = (self.kind.row)(head_rows.rows(), &code.0);
         let mut row = row.ok_or_else(|| missing(self.kind.resource, &code.0))?;
-        body::merge(&mut row, Value::Object(patch));
+        json_patch::merge(&mut row, &Value::Object(patch));
         let row = (self.kind.canonical)(with_code(row, &code.0)?)?;
         let said = Precondition {
             body: version,

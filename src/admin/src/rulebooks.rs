@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::auth::{Admin, Editor, Key, Viewer};
-use super::body::{self, Body, RowBody, RowPatch};
+use super::body::{Body, RowBody, RowPatch};
 use super::errors::{Fails, NoExtraErrors, RulebookWrite, WritesVersion};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::profile::checked_name;
@@ -263,7 +263,7 @@ impl RulebooksApi {
         let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
         let mut row = serde_json::to_value(&settings(&head_rows)?.row).map_err(|error| Problem::internal(&error))?;
         patch.remove("revision");
-        body::merge(&mut row, Value::Object(patch));
+        json_patch::merge(&mut row, &Value::Object(patch));
         self.write(&key, &head_rows, row, version, if_match.0, comment.0).await
     }
 }

@@ -199,7 +199,7 @@ impl<'a> Bench<'a> {
                 // A row is an object of strings, numbers and lists, which always converts to JSON.
                 let row = there.and_then(|stored| serde_json::to_value(&stored.row).ok());
                 let mut row = row.unwrap_or_default();
-                merge(&mut row, patch.clone());
+                json_patch::merge(&mut row, patch);
                 row
             }
             Edit::Delete { .. } => {
@@ -236,25 +236,6 @@ fn malformed_row(resource: Resource, code: &str, column: &str, text: String) -> 
         position: None,
         problem: "malformed",
         text,
-    }
-}
-
-/// Applies a merge patch (RFC 7396).
-pub fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    let Value::Object(target) = target else { return };
-    for (key, change) in patch {
-        if change.is_null() {
-            target.remove(&key);
-        } else {
-            merge(target.entry(key).or_insert(Value::Null), change);
-        }
     }
 }
 
@@ -398,12 +379,5 @@ mod tests {
         let unknown = json!({"method": "delete", "resource": "prices", "code": "a", "expected": "any"});
         let error = serde_json::from_value::<Edit>(unknown).unwrap_err().to_string();
         assert!(error.contains("prices") && error.contains("services"), "{error}");
-    }
-
-    #[test]
-    fn a_merge_patch_changes_what_it_names_and_takes_away_what_is_null() {
-        let mut row = json!({"a": {"b": 1, "c": 2}, "d": 3});
-        merge(&mut row, json!({"a": {"b": null, "e": {"f": null, "g": 1}}, "d": [1]}));
-        assert_eq!(row, json!({"a": {"c": 2, "e": {"g": 1}}, "d": [1]}));
     }
 }

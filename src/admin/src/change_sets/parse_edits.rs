@@ -5,7 +5,6 @@ use poem_openapi::{Enum, Object};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::body::merge;
 use crate::row_checks::{canonical, check_code, with_code};
 use crate::row_faults::named;
 use crate::state::shortened;
@@ -133,7 +132,7 @@ fn of_kind<R: Row>(head_rows: &HeadRows, bench: &Bench<'_>, change: NewChange) -
             let patch = object(body)?;
             let row = there.and_then(|stored| serde_json::to_value(&stored.row).ok());
             let mut row = row.unwrap_or_default();
-            merge(&mut row, patch.clone());
+            json_patch::merge(&mut row, &patch);
             with_code(row, &code).and_then(canonical::<R>).map_err(within)?;
             Ok(Edit::Patch {
                 resource,

@@ -83,31 +83,11 @@ fn yours(set: &Value, conflict: &Value) -> Value {
     for change in changes(set, names(conflict)) {
         match change["method"].as_str() {
             Some("put") => row = change["body"].clone(),
-            Some("patch") => merge(&mut row, &change["body"]),
+            Some("patch") => json_patch::merge(&mut row, &change["body"]),
             _ => row = Value::Null,
         }
     }
     row
-}
-
-/// Applies a JSON merge patch: null removes a field.
-fn merge(row: &mut Value, patch: &Value) {
-    let Some(patch) = patch.as_object() else {
-        *row = patch.clone();
-        return;
-    };
-    if !row.is_object() {
-        *row = json!({});
-    }
-    for (column, value) in patch {
-        if value.is_null() {
-            if let Some(row) = row.as_object_mut() {
-                row.remove(column);
-            }
-        } else {
-            merge(&mut row[column.as_str()], value);
-        }
-    }
 }
 
 fn changes<'a>(set: &'a Value, (resource, code): (&str, &str)) -> Vec<&'a Value> {

@@ -21,7 +21,6 @@ use super::{HistoryError, ReadBody};
 use authoring::backtest::{Backtest, BacktestResult};
 use base::clock::Clock;
 use base::telemetry::{chain, scrub};
-use rules::Rulebook;
 use rules::one_at_a_time::TurnQueue;
 use store::backtests;
 use store::decisions::pages::Span;
@@ -124,20 +123,6 @@ impl Backtests {
             tasks,
             stop,
         }
-    }
-
-    /// A queue for generating the OpenAPI document. It never runs a backtest.
-    #[must_use]
-    pub fn nowhere(db: DatabaseConnection, clock: Clock) -> Self {
-        let never = Arc::new(|_: &[&Rulebook], _: &[u8]| None);
-        Self::new(
-            db.clone(),
-            db,
-            clock,
-            never,
-            TaskTracker::new(),
-            CancellationToken::new(),
-        )
     }
 
     /// The token that is cancelled when this instance stops.
