@@ -16,6 +16,7 @@ mod operations;
 mod parameters;
 mod request_schemas;
 mod response_headers;
+mod rows;
 mod schemas;
 mod shared;
 mod statuses;
@@ -76,6 +77,7 @@ fn build() -> Value {
     });
     document["servers"] = json!([{"url": "/", "description": "This server."}]);
     document["tags"] = operations::tags();
+    rows::add(&mut document);
     schemas::correct(&mut document);
     decisions::add(&mut document);
     let paths = std::mem::take(&mut document["paths"]);

@@ -8,9 +8,9 @@ use poem_openapi::OpenApi;
 use poem_openapi::registry::{MetaApi, Registry};
 
 use super::list::{Filter, FilterType, ListSpec};
-use super::row_kind::{AdminRow, AnyRow, RowKind};
-use super::rule_rows::RowsApi;
-use super::sheets::SheetsApi;
+use super::row_kind::RowKind;
+use super::rule_rows::{ANY_ROWS, RowsApi};
+use super::sheets::{ANY_SHEET, SheetsApi};
 use super::state::AdminState;
 use rules::rows::{
     Adjustment, Area, AssistantRule, Calendar, Case, Classifier, Concept, Contact, Cue, FactMapping, PriorityRule,
@@ -34,6 +34,15 @@ pub struct ResourceDescription {
     pub list: ListSpec,
 }
 
+impl ResourceDescription {
+    /// The path of this kind for a path of [`RowsApi`] or [`SheetsApi`]. `None` for another path.
+    pub(super) fn path_of(&self, any: &str, rulebook: &str) -> Option<String> {
+        let list = format!("/admin/v1/rulebooks/{rulebook}/{}", self.path);
+        let row = any.strip_prefix(ANY_ROWS).map(|rest| format!("{list}{rest}"));
+        row.or_else(|| any.strip_prefix(ANY_SHEET).map(|rest| format!("{list}.csv{rest}")))
+    }
+}
+
 const fn text(name: &'static str, doc: &'static str) -> Filter {
     Filter {
         name,
@@ -53,32 +62,18 @@ const fn choice(name: &'static str, choices: &'static [&'static str], doc: &'sta
 const BY_CODE: &[&str] = &["code", "-code"];
 const BY_RANK: &[&str] = &["code", "-code", "rank", "-rank"];
 
-/// Nests types of APIs in pairs, because poem-openapi accepts tuples of at most 16 elements.
-macro_rules! nested {
-    ($last:ty) => { $last };
-    ($first:ty, $($rest:ty),+) => { ($first, nested!($($rest),+)) };
-}
-
 macro_rules! resources {
     ($($row:ident $path:literal $one:literal $many:literal $sorts:expr, [$($filter:expr),*], $about:literal;)*) => {
-        $(impl AdminRow for $row {
-            const PATH: &'static str = concat!("/admin/v1/rulebooks/:rulebook/", $path);
-            const SHEET: &'static str = concat!("/admin/v1/rulebooks/:rulebook/", $path, ".csv");
-        })*
-
         /// The descriptions of all kinds, in the order of the document's groups.
         pub const RESOURCES: &[ResourceDescription] = &[$(ResourceDescription {
             path: $path, one: $one, many: $many, schema: stringify!($row), about: $about,
             list: ListSpec { sorts: $sorts, filters: &[$($filter),*] },
         }),*];
 
-        /// The path of the list and of the sheet of each kind, in the order of [`RESOURCES`].
-        const ROUTES: &[(&str, &str)] = &[$((<$row as AdminRow>::PATH, <$row as AdminRow>::SHEET)),*];
-
-        static KINDS: &[RowKind] = &[$(RowKind::of::<$row>(ListSpec { sorts: $sorts, filters: &[$($filter),*] })),*];
-
-        /// The operations as the document describes them.
-        type Documented = (nested!($(RowsApi<$row>),*), nested!($(SheetsApi<$row>),*));
+        /// The functions of each kind, in the order of [`RESOURCES`].
+        pub(super) static KINDS: &[RowKind] = &[
+            $(RowKind::of::<$row>(ListSpec { sorts: $sorts, filters: &[$($filter),*] })),*
+        ];
     };
 }
 
@@ -133,34 +128,32 @@ resources! {
 
 type Routes = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
-/// The operations on all kinds of rows.
+/// The operations on all kinds of rows. The document describes them once for each kind (`document::rows`).
 pub struct ResourcesApi(pub AdminState);
 
 impl OpenApi for ResourcesApi {
     fn meta() -> Vec<MetaApi> {
-        Documented::meta()
+        <(RowsApi, SheetsApi)>::meta()
     }
 
     fn register(registry: &mut Registry) {
-        Documented::register(registry);
+        <(RowsApi, SheetsApi)>::register(registry);
     }
 
     fn add_routes(self, routes: &mut Routes) {
-        for (kind, (path, sheet)) in KINDS.iter().zip(ROUTES) {
-            let mut rows = Routes::new();
-            RowsApi::<AnyRow>::new(self.0.clone(), kind).add_routes(&mut rows);
-            move_below(path, AnyRow::PATH, rows, routes);
-            let mut sheets = Routes::new();
-            SheetsApi::<AnyRow>::new(self.0.clone(), kind).add_routes(&mut sheets);
-            move_below(sheet, AnyRow::SHEET, sheets, routes);
+        for (kind, resource) in KINDS.iter().zip(RESOURCES) {
+            let state = self.0.clone();
+            let mut any = Routes::new();
+            let rows = RowsApi {
+                state: state.clone(),
+                kind,
+            };
+            (rows, SheetsApi { state, kind }).add_routes(&mut any);
+            for (path, methods) in any {
+                if let Some(path) = resource.path_of(&path, ":rulebook") {
+                    routes.entry(path).or_default().extend(methods);
+                }
+            }
         }
-    }
-}
-
-/// Adds routes under another prefix.
-fn move_below(path: &str, prefix: &str, routes: Routes, all: &mut Routes) {
-    for (route, methods) in routes {
-        let rest = route.strip_prefix(prefix).unwrap_or_default();
-        all.entry(format!("{path}{rest}")).or_default().extend(methods);
     }
 }

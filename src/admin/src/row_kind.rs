@@ -2,6 +2,7 @@
 //! kind.
 
 use poem_openapi::Object;
+use poem_openapi::registry::Registry;
 use poem_openapi::types::Type;
 use serde_json::Value;
 
@@ -12,23 +13,11 @@ use authoring::sheet::{self, Missing, SheetFault};
 use rules::rows::{Resource, Row, RowSet};
 use web::problem::Problem;
 
-/// A kind of rule row in the API.
-pub trait AdminRow: Type + 'static {
-    /// The path of the list, with `:rulebook`.
-    const PATH: &'static str;
-    /// The path of the same rows as a spreadsheet.
-    const SHEET: &'static str;
-}
-
-/// Stands for every kind of row when operations run; the document describes each kind by its own type.
+/// Stands for every kind of row in the operations. The document names the type of each kind instead
+/// (`document::rows`).
 #[derive(Debug, Object)]
 pub struct AnyRow {
     code: String,
-}
-
-impl AdminRow for AnyRow {
-    const PATH: &'static str = "/rows";
-    const SHEET: &'static str = "/sheet";
 }
 
 /// The functions of a kind of row. Their signatures do not contain the row's type.
@@ -39,6 +28,8 @@ pub struct RowKind {
     pub list: ListSpec,
     /// The name of its schema.
     pub schema: fn() -> String,
+    /// Registers its schema.
+    pub register: fn(&mut Registry),
     /// Returns the row with this code as JSON.
     pub row: fn(&RowSet, &str) -> Option<Value>,
     /// Returns all rows as JSON, with their codes.
@@ -62,6 +53,7 @@ impl RowKind {
             resource: R::RESOURCE,
             list,
             schema: || R::name().into_owned(),
+            register: R::register,
             row: |rows, code| R::table(rows).get(code).map(|stored| as_json(&stored.row)),
             rows: |rows| {
                 let rows = R::table(rows).iter();

@@ -2,7 +2,6 @@
 //!
 //! A write is live when its response arrives.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use poem_openapi::param::{Header, Path, Query};
@@ -18,7 +17,7 @@ use super::publishing::{self, PublishOutcome, waiting};
 use super::responses::{FoundRow, Json, Page, ReadResponse, RowWithVersion, etag};
 use super::row_checks::{check_code, checked_comment, with_code};
 use super::row_faults::named;
-use super::row_kind::{AdminRow, RowKind};
+use super::row_kind::{AnyRow, RowKind};
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::{Precondition, expected};
 use super::view_at::RowsAtState;
@@ -27,23 +26,13 @@ use authoring::change_set::Edit;
 use rules::rows::{Resource, Row, StoredRow};
 use web::problem::{Code, Problem};
 
-/// The operations on the rows of a kind. In the document, `R` is the type of the rows; at run time, `R` is
-/// [`AnyRow`](super::row_kind::AnyRow).
-pub struct RowsApi<R> {
-    state: AdminState,
-    kind: &'static RowKind,
-    row: PhantomData<fn() -> R>,
-}
+/// Stands for the path of the list of rows of every kind.
+pub(super) const ANY_ROWS: &str = "/rows";
 
-impl<R> RowsApi<R> {
-    #[must_use]
-    pub const fn new(state: AdminState, kind: &'static RowKind) -> Self {
-        Self {
-            state,
-            kind,
-            row: PhantomData,
-        }
-    }
+/// The operations on the rows of a kind.
+pub struct RowsApi {
+    pub state: AdminState,
+    pub kind: &'static RowKind,
 }
 
 #[derive(Tags)]
@@ -52,8 +41,8 @@ enum Group {
     Rules,
 }
 
-#[OpenApi(prefix_path = R::PATH, tag = "Group::Rules")]
-impl<R: AdminRow> RowsApi<R> {
+#[OpenApi(prefix_path = ANY_ROWS, tag = "Group::Rules")]
+impl RowsApi {
     /// List
     #[oai(path = "/", method = "get")]
     async fn list(
@@ -65,7 +54,7 @@ impl<R: AdminRow> RowsApi<R> {
         /// Reads the rows as if this change set were published; `version` is that of the head's row, 0 for a new one.
         change_set: Query<Option<Uuid>>,
         query: ListQuery,
-    ) -> Result<ReadResponse<Page<RowWithVersion<R>>>, Fails<ReadsChangeSet>> {
+    ) -> Result<ReadResponse<Page<RowWithVersion<AnyRow>>>, Fails<ReadsChangeSet>> {
         let listing = query.besides(&["revision", "change_set"]).read(&self.kind.list)?;
         let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
         let rows = seen.all(self.kind).into_iter();
@@ -86,7 +75,7 @@ impl<R: AdminRow> RowsApi<R> {
         revision: Query<Option<i64>>,
         /// Reads the row as if this change set were published; `version` is that of the head's row, 0 for a new one.
         change_set: Query<Option<Uuid>>,
-    ) -> Result<FoundRow<RowWithVersion<R>>, Fails<ReadsChangeSet>> {
+    ) -> Result<FoundRow<RowWithVersion<AnyRow>>, Fails<ReadsChangeSet>> {
         let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
         let (row, version) = seen
             .one(self.kind, &code.0)
@@ -111,8 +100,8 @@ impl<R: AdminRow> RowsApi<R> {
         if_none_match: Header<Option<String>>,
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
-        body: RowBody<R>,
-    ) -> Result<PutRow<RowWithVersion<R>>, Fails<WritesVersion>> {
+        body: RowBody<AnyRow>,
+    ) -> Result<PutRow<RowWithVersion<AnyRow>>, Fails<WritesVersion>> {
         let (row, version) = body.read(&(self.kind.schema)())?;
         let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
         let row = (self.kind.canonical)(with_code(row, &code.0)?)?;
@@ -153,8 +142,8 @@ impl<R: AdminRow> RowsApi<R> {
         if_match: Header<Option<String>>,
         /// The comment, for the list of revisions.
         comment: Query<Option<String>>,
-        body: RowPatch<R>,
-    ) -> Result<PatchedRow<RowWithVersion<R>>, Fails<WritesVersion>> {
+        body: RowPatch<AnyRow>,
+    ) -> Result<PatchedRow<RowWithVersion<AnyRow>>, Fails<WritesVersion>> {
         let (patch, version) = body.read(&(self.kind.schema)())?;
         let head_rows = self.state.head_rows(&key, &rulebook.0).await?;
         let row = (self.kind.row)(head_rows.rows(), &code.0);
@@ -220,7 +209,7 @@ impl<R: AdminRow> RowsApi<R> {
     }
 }
 
-impl<R> RowsApi<R> {
+impl RowsApi {
     /// Publishes a row and returns its response body and ETag.
     #[expect(clippy::too_many_arguments, reason = "all arguments describe one write")]
     async fn publish(
@@ -232,7 +221,7 @@ impl<R> RowsApi<R> {
         said: &Precondition,
         current: Option<i64>,
         comment: String,
-    ) -> Result<PublishOutcome<(Json<RowWithVersion<R>>, String)>, Problem> {
+    ) -> Result<PublishOutcome<(Json<RowWithVersion<AnyRow>>, String)>, Problem> {
         let (state, resource) = (&self.state, self.kind.resource);
         let edit = put(resource, code, row, said, current)?;
         let published = match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {

@@ -1,7 +1,6 @@
 //! Exports the rows of one kind as CSV, and imports them as one change. An import reports every error by row and
 //! column.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use poem::{IntoResponse, Request, RequestBody, Response};
@@ -18,7 +17,7 @@ use super::publishing::{PublishOutcome, finished, publish_all, waiting};
 use super::responses::{Json, etag};
 use super::row_checks::checked_comment;
 use super::row_faults::EditedRow;
-use super::row_kind::{AdminRow, RowKind};
+use super::row_kind::RowKind;
 use super::state::{AdminState, RulebookInPath};
 use super::versions::version_sent;
 use super::view_at::RowsAtState;
@@ -34,23 +33,13 @@ pub const LIMIT: usize = 8 * 1024 * 1024;
 /// Maximum number of reported errors.
 const MOST_FAULTS: usize = 100;
 
-/// The operations on the sheet of a kind of rows. In the document, `R` is the type of the rows; at run time, `R` is
-/// [`AnyRow`](super::row_kind::AnyRow).
-pub struct SheetsApi<R> {
-    state: AdminState,
-    kind: &'static RowKind,
-    row: PhantomData<fn() -> R>,
-}
+/// Stands for the path of the sheet of every kind.
+pub(super) const ANY_SHEET: &str = "/sheet";
 
-impl<R> SheetsApi<R> {
-    #[must_use]
-    pub const fn new(state: AdminState, kind: &'static RowKind) -> Self {
-        Self {
-            state,
-            kind,
-            row: PhantomData,
-        }
-    }
+/// The operations on the sheet of a kind of rows.
+pub struct SheetsApi {
+    pub state: AdminState,
+    pub kind: &'static RowKind,
 }
 
 /// A CSV body or response.
@@ -129,8 +118,8 @@ pub enum ImportSheetResponse {
     ),
 }
 
-#[OpenApi(prefix_path = R::SHEET)]
-impl<R: AdminRow> SheetsApi<R> {
+#[OpenApi(prefix_path = ANY_SHEET)]
+impl SheetsApi {
     /// Export
     #[oai(path = "/", method = "get")]
     async fn export_sheet(
@@ -210,7 +199,7 @@ impl<R: AdminRow> SheetsApi<R> {
     }
 }
 
-impl<R: AdminRow> SheetsApi<R> {
+impl SheetsApi {
     /// Adds the changes to a change set.
     async fn add(
         &self,

@@ -1,0 +1,60 @@
+//! Describes the operations on rows once for each kind of row, with the kind's own paths and schemas.
+
+use poem_openapi::registry::Registry;
+use serde_json::{Map, Value};
+
+use crate::resources::{KINDS, RESOURCES};
+
+/// The schema that stands for every kind of row.
+const ANY_ROW: &str = "AnyRow";
+
+/// Replaces the operations and schemas of any row by those of each kind.
+pub fn add(document: &mut Value) {
+    let mut registry = Registry::new();
+    for kind in KINDS {
+        (kind.register)(&mut registry);
+    }
+    if let Some(paths) = document["paths"].as_object_mut() {
+        *paths = of_each_kind(paths, |any, resource| resource.path_of(any, ":rulebook"));
+    }
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        schemas.remove(ANY_ROW);
+        *schemas = of_each_kind(schemas, |any, resource| {
+            any.contains(ANY_ROW).then(|| any.replace(ANY_ROW, resource.schema))
+        });
+        for (name, schema) in registry.schemas {
+            // A schema always serializes: it is an object of strings, numbers and lists.
+            schemas.insert(name, serde_json::to_value(schema).unwrap_or_default());
+        }
+    }
+}
+
+/// Replaces each entry that `name_of` renames by one for each kind. The others stay.
+fn of_each_kind(
+    any: &Map<String, Value>,
+    name_of: impl Fn(&str, &crate::resources::ResourceDescription) -> Option<String>,
+) -> Map<String, Value> {
+    let mut all = Map::new();
+    for (name, value) in any {
+        for resource in RESOURCES {
+            match name_of(name, resource) {
+                Some(renamed) => all.insert(renamed, with_schema(value, resource.schema)),
+                None => all.insert(name.clone(), value.clone()),
+            };
+        }
+    }
+    all
+}
+
+/// The value with references to the kind's schema instead of the schema of any row.
+fn with_schema(value: &Value, schema: &str) -> Value {
+    match value {
+        Value::String(text) => text.replace(ANY_ROW, schema).into(),
+        Value::Array(items) => items.iter().map(|item| with_schema(item, schema)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| (name.clone(), with_schema(field, schema)))
+            .collect(),
+        other => other.clone(),
+    }
+}
