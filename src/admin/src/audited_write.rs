@@ -55,6 +55,13 @@ pub async fn write<F>(state: &AdminState, entry: audit_log::NewEntry, effect: F)
 where
     F: for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send + 'static,
 {
+    write_boxed(state, entry, Box::new(effect)).await
+}
+
+/// The effect of an audited write. Boxed, so that the write itself is compiled once.
+type Effect = Box<dyn for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send>;
+
+async fn write_boxed(state: &AdminState, entry: audit_log::NewEntry, effect: Effect) -> Result<bool, Problem> {
     let (db, key) = (state.db.clone(), state.audit.clone());
     let task = dry_run::spawn(async move {
         let tx = store::begin(&db).await?;

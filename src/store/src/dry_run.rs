@@ -4,7 +4,10 @@
 //! cache or start a job, must check [`is_on`] first. A task from [`spawn`] inherits the dry run. A task from
 //! `tokio::spawn` does not, so use `tokio::spawn` only for work that does not belong to the request.
 
-use tokio::task::JoinHandle;
+use std::any::Any;
+
+use futures_util::future::BoxFuture;
+use tokio::task::JoinError;
 
 tokio::task_local! {
     static TRIAL: ();
@@ -21,15 +24,22 @@ pub fn is_on() -> bool {
     TRIAL.try_with(|()| ()).is_ok()
 }
 
-/// Spawns a task that inherits the dry run.
-pub fn spawn<F>(work: F) -> JoinHandle<F::Output>
-where
-    F: Future<Output: Send + 'static> + Send + 'static,
-{
-    if is_on() {
+/// Spawns a task that inherits the dry run. The task runs even if nobody awaits its result.
+pub fn spawn<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = Result<T, JoinError>> + Send {
+    // One type for all tasks, because the compiler builds tokio's code for a task once for each type.
+    let work: BoxFuture<'static, Box<dyn Any + Send>> = Box::pin(async move { Box::new(work.await) as _ });
+    let task = if is_on() {
         tokio::spawn(scope(work))
     } else {
         tokio::spawn(work)
+    };
+    async move {
+        task.await.map(|result| {
+            #[expect(clippy::expect_used, reason = "the task returns a box of `T`")]
+            *result.downcast::<T>().expect("a result of the task's type")
+        })
     }
 }
 
