@@ -381,7 +381,7 @@ fn unanswered(summary: &Summary, url: &str) -> Option<String> {
         _ => String::new(),
     };
     Some(format!(
-        "{lost} of {} messages were not answered 2xx{hint}",
+        "{lost} of {} messages got no 2xx response{hint}",
         summary.messages
     ))
 }

@@ -81,7 +81,7 @@ pub async fn first_start(
     rulebooks::locked_head(&tx, rulebook_id).await?;
     // Even if this instance sends nothing itself: instances without an account must not simulate.
     if settings.twilio.is_some() && rulebooks::account_known(&*tx, rulebook_id).await? {
-        tracing::info!("an account is known: SMS messages are sent from now on");
+        tracing::info!("a Twilio account is configured: SMS messages are sent from now on");
     }
     let made = admin_key(settings, &tx, clock).await?;
     let login_link = match &made {

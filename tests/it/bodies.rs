@@ -169,6 +169,6 @@ async fn fifty_faults_are_told_and_the_others_counted(database: Database) {
     let (_, problem) = app.admin(Method::PATCH, CAMERA, Some(&patch)).await;
     assert_eq!(faults(&problem).len(), 50, "{problem}");
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("73 faults") && detail.contains("23 more"), "{detail}");
+    assert!(detail.contains("73 errors") && detail.contains("23 more"), "{detail}");
     app.stop().await;
 }

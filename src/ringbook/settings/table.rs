@@ -32,7 +32,7 @@ const fn setting(
 }
 
 /// The settings, in the order in which a reader needs them.
-#[rustfmt::skip] // a table reads better as one
+#[rustfmt::skip] // one line per setting
 pub const SETTINGS: &[Setting] = &[
     setting("database_url", "DATABASE_URL", Some("sqlite://ringbook.db"), Some("database-url"), "The database: sqlite://FILE (created when missing) or postgres://USER@HOST/NAME"),
     setting("database_read_url", "DATABASE_READ_URL", None, Some("database-read-url"), "A replica for the reads of the admin API; default: the database itself"),

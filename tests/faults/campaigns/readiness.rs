@@ -93,7 +93,7 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
     }
     let unanswered = memory.sent.len() - memory.answered().count() - usize::try_from(memory.unrecorded).unwrap();
     if unanswered > 0 {
-        violations.push(format!("I9 {unanswered} messages were not answered 2xx"));
+        violations.push(format!("I9 {unanswered} messages got no 2xx response"));
     }
     violations.extend(judged(&world, plan, &memory).await);
     let seen = vec![

@@ -88,11 +88,11 @@ impl Problem {
             [] => "The body cannot be read.".to_owned(),
             [one] => one.detail.clone(),
             many if many.len() <= MOST_FAULTS => format!(
-                "The body has {} faults; `errors` lists each with its place.",
+                "The body has {} errors; `errors` lists each with its place.",
                 many.len()
             ),
             many => format!(
-                "The body has {} faults; `errors` lists the first {MOST_FAULTS}, each with its place. There are {} more.",
+                "The body has {} errors; `errors` lists the first {MOST_FAULTS}, each with its place. There are {} more.",
                 many.len(),
                 many.len() - MOST_FAULTS
             ),
