@@ -336,6 +336,11 @@ async fn bad_input_stays_in_the_form_and_says_what_is_wrong(database: Database) 
             "<details class=\"card\" open>",
         ]);
     }
+    let (mut talkative, comment) = (replace("second", "on_call", from, until), "x".repeat(501));
+    talkative[4].1 = &comment;
+    let refused = sent(&browser, "/replace", &talkative).await;
+    refused.has(&["500 characters"]);
+    assert!(!refused.text.contains("366 days"), "the comment is too long, not the absence");
     browser.language = "fr-CA";
     sent(&browser, "/replace", &replace("second", "on_call", until, from))
         .await

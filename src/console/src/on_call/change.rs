@@ -229,11 +229,12 @@ pub fn faults_of(problem: &Value) -> Vec<Fault> {
                 "comment" => "comment",
                 _ => "",
             };
-            let text = match error["code"].as_str().unwrap_or_default() {
-                "same_contact" => FormMessage::Key("on-call-fault-same"),
-                "empty_span" => FormMessage::Key("on-call-fault-empty"),
-                "too_long" => FormMessage::Key("on-call-fault-long"),
-                "unknown_reference" => FormMessage::Key("on-call-fault-gone"),
+            let text = match (field, error["code"].as_str().unwrap_or_default()) {
+                (_, "same_contact") => FormMessage::Key("on-call-fault-same"),
+                (_, "empty_span") => FormMessage::Key("on-call-fault-empty"),
+                // A comment can be too long as well.
+                ("until", "too_long") => FormMessage::Key("on-call-fault-long"),
+                (_, "unknown_reference") => FormMessage::Key("on-call-fault-gone"),
                 _ => FormMessage::Detail(error["detail"].as_str().unwrap_or_default().to_owned()),
             };
             Fault { field, text }
