@@ -70,7 +70,7 @@ pub struct GroupedHits<'a> {
     pub exceptions: Vec<(Range<usize>, WordId)>,
     /// The cues that apply. Cues inside a longer cue, or inside the words of a mention, do not.
     pub cues: Vec<CueHit>,
-    /// The word indexes directly behind mentions, ascending.
+    /// The word indexes directly after mentions, ascending.
     mention_ends: Vec<usize>,
     /// The longest mention or exception, in words.
     longest: usize,

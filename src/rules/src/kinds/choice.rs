@@ -226,7 +226,7 @@ fn ends(pieces: &[ChoiceToken], start: usize, phrase: &Phrase) -> Option<usize> 
     Some(start + last + 1)
 }
 
-/// Whether a range is denied, by a word before it or by the answer behind it.
+/// Whether a range is denied, by a word before it or by the answer after it.
 fn is_denied(pieces: &[ChoiceToken], start: usize, end: usize) -> bool {
     let mut at = start;
     while at > 0 {
@@ -262,7 +262,7 @@ fn phrase(word: &str) -> Phrase {
     let length = pieces.iter().map(|piece| piece.chars().count() + 1).sum();
     let denied = pieces.len() > 1 && pieces.first().is_some_and(|first| DENIALS.contains(&first.as_str()));
     if denied {
-        // "not an emergency", "pas une urgence": the denied words begin behind the articles.
+        // "not an emergency", "pas une urgence": the denied words begin after the articles.
         let skip = 1 + pieces[1..pieces.len() - 1]
             .iter()
             .take_while(|piece| BETWEEN.contains(&piece.as_str()))

@@ -165,7 +165,7 @@ fn measure(tokens: &[Token<'_>], at: usize) -> Option<Result<(Length, usize), &'
     Some(Ok((length, next)))
 }
 
-/// The number at a token, and the index behind it; "a metre" and "half a metre" are numbers too.
+/// The number at a token, and the index after it; "a metre" and "half a metre" are numbers too.
 fn number_at(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     match tokens.get(at)? {
         Token::Number(number) => {
@@ -230,7 +230,7 @@ fn with_unit(tokens: &[Token<'_>], number: Decimal, at: usize) -> Option<Result<
     Some(Ok((length, end)))
 }
 
-/// The smaller parts behind a unit: inches after feet, centimetres after metres, "and a half".
+/// The smaller parts after a unit: inches after feet, centimetres after metres, "and a half".
 fn rest(tokens: &[Token<'_>], factor: Decimal, at: usize) -> Option<(Decimal, usize)> {
     let joined = tokens.get(at).is_some_and(|token| token.is_one_of(&["and", "et"]));
     let from = at + usize::from(joined);

@@ -271,7 +271,7 @@ fn said(word: &str) -> Option<Numeral> {
     })
 }
 
-/// Turns number words into numbers, alone or behind digits ("12 and a half", "2 thousand").
+/// Turns number words into numbers, alone or after digits ("12 and a half", "2 thousand").
 pub fn said_numbers<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     let mut done = Vec::with_capacity(tokens.len());
     let mut at = 0;
@@ -315,7 +315,7 @@ fn scale(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     Some((Decimal::from(factor), at + 1))
 }
 
-/// The decimals behind a number: "… point five", "… virgule vingt-cinq".
+/// The decimals after a number: "… point five", "… virgule vingt-cinq".
 fn decimals(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     tokens
         .get(at)
@@ -338,7 +338,7 @@ fn decimals(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     Some((part, next))
 }
 
-/// A fraction behind a number: "… and a half", "… et demie", "… et quart".
+/// A fraction after a number: "… and a half", "… et demie", "… et quart".
 fn and_a_half(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     tokens.get(at).filter(|token| token.is_one_of(&["and", "et"]))?;
     let article = tokens

@@ -275,7 +275,7 @@ fn is_taken_back(city: &str, line: &str) -> bool {
     false
 }
 
-/// The index behind a city's name that begins at this token.
+/// The index after a city's name that begins at this token.
 fn end_of(city: &str, tokens: &[Token<'_>], from: usize) -> Option<usize> {
     tokens.get(from)?.word()?;
     let mut name = String::new();
@@ -382,7 +382,7 @@ fn is_place(tokens: &[Token<'_>], from: usize, end: usize) -> bool {
     (!is_road || is_located && !is_sir) && !is_denied && !behind
 }
 
-/// A part of an address without the words before and behind the city.
+/// A part of an address without the words before and after the city.
 fn bare(part: &str) -> String {
     let mut part = part.trim().trim_end_matches(['.', '!', '?']).trim();
     let mut rest = fold(part);
@@ -491,7 +491,7 @@ pub fn postal_code(text: &str, postal: Postal) -> Result<String, &'static str> {
 fn is_canadian(code: &str) -> bool {
     code.bytes().enumerate().all(|(place, byte)| match place {
         0 => byte.is_ascii_uppercase() && !b"DFIOQUWZ".contains(&byte),
-        // Canada Post uses no D, F, I, O, Q or U here; an area needs only the beginning, so a mistake behind it does no
+        // Canada Post uses no D, F, I, O, Q or U here; an area needs only the beginning, so a mistake after it does no
         // harm.
         2 | 4 => byte.is_ascii_uppercase(),
         _ => byte.is_ascii_digit(),
