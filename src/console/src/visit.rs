@@ -16,7 +16,7 @@ use crate::words::Words;
 
 /// Maximum size of a form in bytes. It is enough for the page of prices with a list pasted from a spreadsheet.
 pub const FORM_LIMIT: usize = 64 * 1024;
-/// Maximum size of the form of Try in bytes. The report of an hour-long call has about 300 kB.
+/// Maximum size of the form of Try in bytes. The report of an hour-long call is about 300 kB.
 const TRY_LIMIT: usize = 768 * 1024;
 
 /// The result of a handler: a response or a refusal.

@@ -1,6 +1,6 @@
 //! A lazily parsed JSON text: each part is looked up by name and parsed once, only on request.
 //!
-//! A message can have 100 kB, of which a decision reads a few hundred bytes. So unread values are never built: a
+//! A message can be 100 kB long, but a decision reads only a few hundred bytes of it. So unread values are never built: a
 //! [`LazyJson`] holds the text and, for each object or array that was read, the positions of its children. Readers are
 //! tolerant: absent, mistyped or out-of-range values read as `None`.
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{VapiClient, VapiError};
 
-/// Calls per request. Vapi's maximum is 1,000, but a call can have 100 kB.
+/// Calls per request. Vapi's maximum is 1,000, but the data of a call can be 100 kB.
 pub const PIECE: usize = 100;
 /// The shortest span, which is not halved: Vapi's timestamps have milliseconds.
 const SHORTEST: TimeDelta = TimeDelta::milliseconds(1);

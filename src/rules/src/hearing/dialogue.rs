@@ -12,7 +12,7 @@ use super::text::{Separator, Speaker, Text, Utterance};
 use crate::rows::{CueEffect, Trust};
 
 /// Maximum number of bytes that are searched. Of a longer text, only the beginning and the end are searched. An hour of
-/// talk has 60,000 bytes.
+/// talk is about 60,000 bytes.
 const MAX_LISTENED: usize = 600_000;
 /// Maximum number of bytes of an agent's turn that are searched, counted from its end: the question is there.
 const MAX_ASKED: usize = 400;
