@@ -33,7 +33,7 @@ impl<'a> Check<'a> {
             if until <= from {
                 self.add(row, "until", "empty_span", "it must end after it begins");
             } else if until - from > TimeDelta::days(MAX_DAYS) {
-                let text = format!("it lasts at most {MAX_DAYS} days: change the contact's plan instead");
+                let text = format!("it lasts at most {MAX_DAYS} days: change the contact's schedule instead");
                 self.add(row, "until", "too_long", text);
             }
         }
