@@ -332,7 +332,7 @@ async fn again(world: &World, binary: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// Texts that must never appear.
+/// Secrets and personal data that must never appear in logs or errors.
 pub fn planted() -> Vec<&'static str> {
     let mut all = PERSONAL.to_vec();
     all.extend([

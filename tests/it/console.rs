@@ -199,7 +199,7 @@ async fn a_session_ends_unused_old_revoked_and_by_hand(database: Database) {
     );
     assert!(out.header("set-cookie").contains("Max-Age=0"));
     assert!(ended(&by_hand).await, "the old cookie still works after signing out");
-    // A request of a script for a part of a page is rejected without a redirect.
+    // A script that requests a part of a page gets 401 instead of a redirect.
     assert_eq!(by_hand.get("/console?part=main").await.status, StatusCode::UNAUTHORIZED);
     app.stop().await;
 }

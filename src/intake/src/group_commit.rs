@@ -236,7 +236,7 @@ async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
             break;
         }
         let items: Vec<GroupMessage> = waiting.iter().map(|one| one.item.clone()).collect();
-        // A panic ends only this task: then each message has its own transaction.
+        // A panic ends only the spawned task. Afterwards each message is recorded in its own transaction.
         let ended = tokio::spawn(async move { record_group(&items, writes).await }.in_current_span()).await;
         match ended {
             Ok(Ok(outcomes_of_all)) => {
