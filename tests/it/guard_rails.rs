@@ -530,7 +530,7 @@ async fn what_no_number_tells_is_judged_by_calls(kind: Database) {
         );
         assert!(breach["text"].as_str().unwrap().contains("price"), "{set}");
     }
-    // Changes that move prices less than the limit are live immediately.
+    // Changes that alter prices by less than the limit are live immediately.
     let harmless = [
         (
             "scripts/spring_promotion",

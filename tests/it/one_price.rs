@@ -103,7 +103,7 @@ async fn the_lead_carries_the_quote_of_what_was_booked(database: Database) {
         (&reported["quote_decision_id"], &reported["quote_revision"]),
         (&first["id"], &first["revision"])
     );
-    // If nothing was booked, the job is that of the report's decision, and the last quote that fits it counts.
+    // If nothing was booked, the report's decision defines the job, and the last quote for that job counts.
     for (at, metres) in [(1_000, 10), (2_000, 20)] {
         ask(
             &server,

@@ -86,7 +86,7 @@ pub const CONDITIONS: &[(&str, &str)] = &[
     ("denies(\"#flood\")", "The caller says that it is not true, or is over."),
 ];
 
-/// Names that a mapping may have although they are derived too: the mapped value is then only a hint.
+/// Derived facts that may have a fact mapping too. The mapped value is then only a hint.
 pub const HINTS: &[&str] = &["language"];
 
 /// The facts of a rulebook.

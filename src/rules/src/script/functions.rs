@@ -167,7 +167,7 @@ functions! {
         r#"result.set(len("drain") + [1, 2].len());"#,
         |engine| { engine.register_fn("len", |value: Dynamic| host::len(&value)); };
     Function contains / 2 "contains(whole, part)", Tool,
-        "Whether a list contains a value, or a string another string; same as `part in whole`.",
+        "Whether a list contains a value, or a string contains another; same as `part in whole`.",
         r#"result.set(contains(["H1", "H2"], "H2") && "trap" in "grease trap");"#,
         |engine| { engine.register_fn("contains", |whole: Dynamic, wanted: Dynamic| host::contains(&whole, &wanted)); };
     Function lower / 1 "lower(text)", Tool,

@@ -240,7 +240,7 @@ pub(super) fn len(value: &Dynamic) -> HostResult<INT> {
     Ok(INT::try_from(count).unwrap_or(INT::MAX))
 }
 
-/// Whether a list contains a value, or a string another string; also used for `in`.
+/// Whether a list contains a value, or a string contains another; also used for `in`.
 pub(super) fn contains(whole: &Dynamic, wanted: &Dynamic) -> HostResult<bool> {
     if let Ok(items) = whole.as_array_ref() {
         return Ok(items.iter().any(|item| values::same(item, wanted)));
