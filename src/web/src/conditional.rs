@@ -8,7 +8,6 @@ use std::sync::{Arc, OnceLock};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use headers::{HeaderMapExt as _, IfNoneMatch};
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint, IntoResponse as _, Middleware, Request, Response};
 use sha2::{Digest as _, Sha256};
@@ -39,23 +38,35 @@ impl Keep {
 }
 
 /// The entity tags of the responses that a client has cached.
-pub struct CachedTags(Option<IfNoneMatch>);
+pub struct CachedTags(Vec<String>);
 
 impl CachedTags {
     /// Reads the tags from the request.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        Self(request.headers().typed_get())
+        let lines = request.headers().get_all(header::IF_NONE_MATCH).iter();
+        Self(lines.filter_map(|line| Some(line.to_str().ok()?.to_owned())).collect())
     }
 
     /// Whether `tag` is among the cached tags, by weak comparison.
     fn has(&self, tag: &str) -> bool {
-        let tag = tag.parse();
         self.0
-            .as_ref()
-            .zip(tag.ok())
-            .is_some_and(|(tags, tag)| !tags.precondition_passes(&tag))
+            .iter()
+            .any(|line| line.trim() == "*" || tags(line).any(|own| own == tag))
     }
+}
+
+/// Returns the tags of a list, with quotes and without `W/`.
+fn tags(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        // A tag may contain a comma, so it is parsed from quote to quote.
+        let from = rest.find('"')?;
+        let until = rest.get(from + 1..)?.find('"')? + from + 2;
+        let tag = rest.get(from..until)?;
+        rest = rest.get(until..)?;
+        Some(tag)
+    })
 }
 
 /// Adds an entity tag and cache headers to the response to a GET. If the client has it cached, returns 304 instead.
