@@ -340,7 +340,10 @@ async fn bad_input_stays_in_the_form_and_says_what_is_wrong(database: Database) 
     talkative[4].1 = &comment;
     let refused = sent(&browser, "/replace", &talkative).await;
     refused.has(&["500 characters"]);
-    assert!(!refused.text.contains("366 days"), "the comment is too long, not the absence");
+    assert!(
+        !refused.text.contains("366 days"),
+        "the comment is too long, not the absence"
+    );
     browser.language = "fr-CA";
     sent(&browser, "/replace", &replace("second", "on_call", until, from))
         .await

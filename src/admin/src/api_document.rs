@@ -1,7 +1,7 @@
 //! Gives the program access to its own OpenAPI document, to validate bodies and parameters and to mask responses.
 //!
-//! [`super::routes`] passes the document in. This module cannot build it: the code that builds it depends on all
-//! operations, and the operations depend on this module.
+//! [`super::routes`] passes in `document::for_program`. This module cannot call it: the code that builds the document depends on
+//! all operations, and the operations depend on this module.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -9,14 +9,14 @@ use std::sync::OnceLock;
 use poem::http::Method;
 use serde_json::Value;
 
-static DOCUMENT: OnceLock<&'static Value> = OnceLock::new();
+static DOCUMENT: OnceLock<Value> = OnceLock::new();
 
-/// Sets the document. Must be called before any route exists.
-pub fn hand_in(document: &'static Value) {
-    let _ = DOCUMENT.set(document);
+/// Builds the document, unless it exists. Must be called before any route exists.
+pub fn hand_in(build: fn() -> Value) {
+    DOCUMENT.get_or_init(build);
 }
 
-/// Returns the document.
+/// Returns what the program needs of the document.
 ///
 /// # Panics
 /// Never: [`hand_in`] is called before any route exists.
@@ -24,7 +24,7 @@ pub fn hand_in(document: &'static Value) {
 #[expect(clippy::expect_used, reason = "`service` sets it before it creates a route")]
 pub fn document() -> &'static Value {
     #[cfg(test)]
-    hand_in(super::document::document());
+    hand_in(super::document::for_program);
     DOCUMENT.get().expect("the document is set")
 }
 

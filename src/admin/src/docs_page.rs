@@ -11,7 +11,7 @@ use poem::http::HeaderValue;
 use poem::{Endpoint, Response};
 use poem_openapi::OpenApiService;
 
-use super::document::document;
+use super::document;
 use web::conditional::ConstantResponse;
 use web::headers::sha256;
 
@@ -65,7 +65,7 @@ fn page() -> String {
     let place = place.and_then(|from| Some((from, from + html.get(from..)?.find(AFTER)?)));
     let Some((from, until)) = place else { return html };
     // `</` would end the script in the middle of a string.
-    let spec = document().to_string().replace("</", "<\\/");
+    let spec = document::whole().replace("</", "<\\/");
     let (head, tail) = (
         html.get(..from).unwrap_or_default(),
         html.get(until..).unwrap_or_default(),

@@ -14,6 +14,7 @@ mod links;
 mod lists;
 mod operations;
 mod parameters;
+mod program;
 mod request_schemas;
 mod response_headers;
 mod rows;
@@ -39,27 +40,33 @@ use rules::sample;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
-/// The document for programs: parts that operations share are defined once, in `components`.
-static SHARED: LazyLock<Value> = LazyLock::new(|| shared::shared(&DOCUMENT));
-
-static SERVED: LazyLock<String> = LazyLock::new(|| SHARED.to_string());
-
-/// Returns the whole document as JSON. Shared responses and parameters are written out in each operation, without
-/// references.
+/// Returns the whole document as JSON. It does not share responses and parameters through references. It stays in memory, so
+/// the server uses [`for_program`] instead.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT
 }
 
-/// Returns the document as the server sends it, without the indentation of the committed file.
-pub(super) fn served() -> &'static str {
-    &SERVED
+/// Returns what the program needs of the document while it runs.
+pub(super) fn for_program() -> Value {
+    program::reduced(&build())
 }
 
-/// Returns the document as text, in the form of the committed file.
+/// Returns the document as the server sends it: without indentation, and the parts that operations share are defined once, in
+/// `components`.
+pub(super) fn served() -> String {
+    shared::shared(&build()).to_string()
+}
+
+/// Returns the whole document as text, for `/docs`.
+pub(super) fn whole() -> String {
+    build().to_string()
+}
+
+/// Returns the document as text, in the form that is committed.
 #[must_use]
 pub fn document_text() -> String {
-    format!("{:#}\n", *SHARED)
+    format!("{:#}\n", shared::shared(&build()))
 }
 
 fn build() -> Value {

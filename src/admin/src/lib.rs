@@ -94,6 +94,7 @@ mod webhook_auth;
 mod webhook_events;
 mod write_responses;
 
+pub use api_document::document as program_document;
 pub use document::{document, document_text};
 pub use routes::service;
 pub use setup_checks::{CheckSetup, SetupChecks, SetupFinding, SetupLevel, SetupOfVapi};

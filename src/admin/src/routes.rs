@@ -22,7 +22,7 @@ static DOCUMENT: LazyLock<ConstantResponse> =
 /// Returns the routes of the admin API under `/admin/v1` and, if `shown`, its document at `/openapi.json` and Swagger
 /// UI at `/docs`. The caller must nest them at `/`.
 pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 'static> {
-    api_document::hand_in(document());
+    api_document::hand_in(document::for_program);
     let api = OpenApiService::new(WithMiddleware(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));
     let mut routes = Route::new();
     if shown {

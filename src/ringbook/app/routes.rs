@@ -151,7 +151,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         .with("/openapi.json", "GET")
         .with("/docs", "GET")
         .with("/docs/scripting", "GET")
-        .with_document("", admin::document());
+        .with_document("", admin::program_document());
     around(app, pages, routes, allowed)
 }
 

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use jsonschema::{Draft, Resource, Validator};
+use jsonschema::{Draft, ReferencingError, Registry, Resource, Validator};
 use serde_json::{Value, json};
 
 use super::messages::faults_of;
@@ -16,6 +16,12 @@ use web::problem::{FieldFault, Problem};
 pub(super) const DOCUMENT: &str = "urn:ringbook:openapi";
 /// Maximum number of reported errors. A body of one megabyte may have half a million errors.
 const MAX_FAULTS: usize = 1000;
+
+/// The schemas of the document. Validators share them: a validator that gets them as a resource keeps its own copy.
+static SCHEMAS: LazyLock<Result<Registry, ReferencingError>> = LazyLock::new(|| {
+    let components = json!({"components": {"schemas": document()["components"]["schemas"]}});
+    Registry::try_new(DOCUMENT, Resource::from_contents(components)?)
+});
 
 static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock::new(RwLock::default);
 
@@ -75,11 +81,10 @@ pub fn one(schema: &'static Value, value: &Value) -> Result<Option<FieldFault>, 
 
 /// Builds a validator. The schema may reference the schemas of the document.
 fn of_document(schema: &Value) -> Result<Validator, Problem> {
-    let components = json!({"components": {"schemas": document()["components"]["schemas"]}});
-    let components = Resource::from_contents(components).map_err(|error| Problem::internal(&error))?;
+    let schemas = SCHEMAS.as_ref().map_err(|error| Problem::internal(error))?;
     let options = jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
-        .with_resource(DOCUMENT, components);
+        .with_registry(schemas.clone());
     options.build(schema).map_err(|error| Problem::internal(&error))
 }

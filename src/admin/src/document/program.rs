@@ -1,0 +1,46 @@
+//! Reduces the document to what the program needs while it runs: the parameters and media types of each operation, and the
+//! schemas. The whole document takes tens of megabytes as JSON values, so the server keeps it only as text.
+
+use serde_json::{Map, Value, json};
+
+/// Returns the reduced document. Examples, errors and descriptions of operations are missing; schemas are complete.
+pub fn reduced(document: &Value) -> Value {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let paths: Map<String, Value> = paths
+        .map(|(path, item)| (path.clone(), each(item, operation)))
+        .collect();
+    json!({"paths": paths, "components": {"schemas": document["components"]["schemas"]}})
+}
+
+fn operation(operation: &Value) -> Value {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let responses = operation["responses"].as_object().into_iter().flatten();
+    let responses = responses.filter(|(status, _)| !status.starts_with(['4', '5']));
+    let responses: Map<String, Value> = responses
+        .map(|(status, response)| (status.clone(), content(response)))
+        .collect();
+    json!({
+        "operationId": operation["operationId"],
+        "tags": operation["tags"],
+        "parameters": parameters.map(|one| only(one, &["name", "in", "required", "schema"])).collect::<Vec<_>>(),
+        "requestBody": content(&operation["requestBody"]),
+        "responses": responses,
+    })
+}
+
+/// The media types of a body with their schemas.
+fn content(body: &Value) -> Value {
+    json!({"content": each(&body["content"], |media| only(media, &["schema"]))})
+}
+
+fn only(value: &Value, names: &[&str]) -> Value {
+    let fields = names
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), value.get(name)?.clone())));
+    Value::Object(fields.collect())
+}
+
+fn each(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
+    let fields = value.as_object().into_iter().flatten();
+    Value::Object(fields.map(|(name, field)| (name.clone(), change(field))).collect())
+}
