@@ -3,7 +3,11 @@
 //! A stored body that begins with zstd's magic number is compressed. Any other stored body is not. A body that begins
 //! with the magic number before it is stored is therefore always compressed.
 
+use std::cell::RefCell;
+use std::io;
+
 use sea_orm::DbErr;
+use zstd::bulk::Compressor;
 
 /// The first bytes of a zstd frame (RFC 8878).
 const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
@@ -11,6 +15,8 @@ const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 const LEVEL: i32 = 1;
 /// Minimum size in bytes of a body to compress. For smaller bodies the overhead of the frame exceeds the gain.
 const SMALLEST: usize = 128;
+/// Maximum size in bytes of a body for the compressor that a thread keeps, because its memory grows with the largest body.
+const LARGEST_SHARED: usize = 64 * 1024;
 /// Maximum size of a decompressed body in bytes. It is larger than any body that Ringbook accepts, and prevents a
 /// tampered row from filling the memory.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -22,11 +28,31 @@ pub fn pack(body: &[u8]) -> Vec<u8> {
     if body.len() < SMALLEST && !must {
         return body.to_vec();
     }
-    match zstd::bulk::compress(body, LEVEL) {
+    match compress(body) {
         Ok(packed) if must || packed.len() < body.len() => packed,
         // If there is no memory for the compressor, store the body itself.
         _ => body.to_vec(),
     }
+}
+
+thread_local! {
+    /// The compressor of this thread. Its tables take longer to create than to use on a body of average size.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compress(body: &[u8]) -> io::Result<Vec<u8>> {
+    if body.len() > LARGEST_SHARED {
+        return zstd::bulk::compress(body, LEVEL);
+    }
+    COMPRESSOR.with_borrow_mut(|kept| {
+        let mut compressor = match kept.take() {
+            Some(compressor) => compressor,
+            None => Compressor::new(LEVEL)?,
+        };
+        let packed = compressor.compress(body)?;
+        *kept = Some(compressor);
+        Ok(packed)
+    })
 }
 
 /// Decodes a stored body.
