@@ -4,6 +4,8 @@
 //! Vapi keys structured outputs by ids that change with the assistant, so they are looked up by name. Results and data
 //! may be JSON inside a string.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::decode::without_nul;
@@ -98,8 +100,12 @@ fn within<'a>(pointer: &'a str, prefix: &str) -> Option<&'a str> {
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn unescaped(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
+fn unescaped(token: &str) -> Cow<'_, str> {
+    if token.contains('~') {
+        token.replace("~1", "/").replace("~0", "~").into()
+    } else {
+        token.into()
+    }
 }
 
 fn output(part: JsonPart<'_>) -> Output {
@@ -138,7 +144,7 @@ pub(crate) fn at(result: &Value, pointer: &str) -> Option<Value> {
     for token in pointer.split('/').skip(1) {
         let token = unescaped(token);
         place = match place {
-            Value::Object(members) => members.get(&token).or_else(|| {
+            Value::Object(members) => members.get(token.as_ref()).or_else(|| {
                 members
                     .iter()
                     .find(|(key, _)| same_name(key, &token))
@@ -151,13 +157,15 @@ pub(crate) fn at(result: &Value, pointer: &str) -> Option<Value> {
     (!place.is_null()).then(|| place.clone())
 }
 
+/// Whether two names have the same letters and digits, whatever their case.
 fn same_name(one: &str, other: &str) -> bool {
-    let letters = |text: &str| -> String {
-        let kept = text.chars().filter(|c| c.is_alphanumeric()).take(200);
-        kept.flat_map(char::to_lowercase).collect()
-    };
-    let one = letters(one);
-    !one.is_empty() && one == letters(other)
+    let mut one = letters(one).peekable();
+    one.peek().is_some() && one.eq(letters(other))
+}
+
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    let kept = text.chars().filter(|c| c.is_alphanumeric()).take(200);
+    kept.flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
