@@ -41,7 +41,7 @@ use rules::sample;
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
 /// Returns the whole document as JSON. It does not share responses and parameters through references. It stays in memory, so
-/// the server uses [`for_program`] instead.
+/// the server uses `for_program` instead.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT

@@ -35,9 +35,9 @@ pub struct ResourceDescription {
 }
 
 impl ResourceDescription {
-    /// The path of this kind for a path of [`RowsApi`] or [`SheetsApi`]. `None` for another path.
-    pub(super) fn path_of(&self, any: &str, rulebook: &str) -> Option<String> {
-        let list = format!("/admin/v1/rulebooks/{rulebook}/{}", self.path);
+    /// The path of this kind, with `:rulebook`, for a path of [`RowsApi`] or [`SheetsApi`]. `None` for another path.
+    pub(super) fn path_of(&self, any: &str) -> Option<String> {
+        let list = format!("/admin/v1/rulebooks/:rulebook/{}", self.path);
         let row = any.strip_prefix(ANY_ROWS).map(|rest| format!("{list}{rest}"));
         row.or_else(|| any.strip_prefix(ANY_SHEET).map(|rest| format!("{list}.csv{rest}")))
     }
@@ -150,7 +150,7 @@ impl OpenApi for ResourcesApi {
             };
             (rows, SheetsApi { state, kind }).add_routes(&mut any);
             for (path, methods) in any {
-                if let Some(path) = resource.path_of(&path, ":rulebook") {
+                if let Some(path) = resource.path_of(&path) {
                     routes.entry(path).or_default().extend(methods);
                 }
             }

@@ -3,7 +3,7 @@
 use poem_openapi::registry::Registry;
 use serde_json::{Map, Value};
 
-use crate::resources::{KINDS, RESOURCES};
+use crate::resources::{KINDS, RESOURCES, ResourceDescription};
 
 /// The schema that stands for every kind of row.
 const ANY_ROW: &str = "AnyRow";
@@ -15,7 +15,7 @@ pub fn add(document: &mut Value) {
         (kind.register)(&mut registry);
     }
     if let Some(paths) = document["paths"].as_object_mut() {
-        *paths = of_each_kind(paths, |any, resource| resource.path_of(any, ":rulebook"));
+        *paths = of_each_kind(paths, |any, resource| resource.path_of(any));
     }
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         schemas.remove(ANY_ROW);
@@ -29,18 +29,20 @@ pub fn add(document: &mut Value) {
     }
 }
 
-/// Replaces each entry that `name_of` renames by one for each kind. The others stay.
+/// Replaces each entry that `name_of` renames by an entry for each kind. The others stay.
 fn of_each_kind(
     any: &Map<String, Value>,
-    name_of: impl Fn(&str, &crate::resources::ResourceDescription) -> Option<String>,
+    name_of: impl Fn(&str, &ResourceDescription) -> Option<String>,
 ) -> Map<String, Value> {
     let mut all = Map::new();
     for (name, value) in any {
-        for resource in RESOURCES {
-            match name_of(name, resource) {
-                Some(renamed) => all.insert(renamed, with_schema(value, resource.schema)),
-                None => all.insert(name.clone(), value.clone()),
-            };
+        let renamed = RESOURCES
+            .iter()
+            .filter_map(|resource| Some((name_of(name, resource)?, with_schema(value, resource.schema))));
+        let before = all.len();
+        all.extend(renamed);
+        if all.len() == before {
+            all.insert(name.clone(), value.clone());
         }
     }
     all
