@@ -1,5 +1,7 @@
 //! Validation errors in a rulebook's rows, each with its position.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::rows::Resource;
@@ -8,6 +10,16 @@ use super::rows::Resource;
 #[must_use]
 pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
+}
+
+/// The name behind a token of a JSON pointer (RFC 6901).
+#[must_use]
+pub fn unescaped(token: &str) -> Cow<'_, str> {
+    if token.contains('~') {
+        token.replace("~1", "/").replace("~0", "~").into()
+    } else {
+        token.into()
+    }
 }
 
 /// A validation error in one row.

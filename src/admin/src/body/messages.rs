@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::validate::DOCUMENT;
 use crate::api_document::document;
 use crate::state::shortened;
-use rules::fault::escaped;
+use rules::fault::{escaped, unescaped};
 use rules::vocabulary::did_you_mean;
 use web::problem::FieldFault;
 
@@ -223,11 +223,11 @@ fn plain(value: &Value) -> String {
 
 fn name_of(pointer: &str) -> String {
     let last = pointer.rsplit('/').find(|part| part.parse::<usize>().is_err());
-    let name = last.unwrap_or_default().replace("~1", "/").replace("~0", "~");
+    let name = unescaped(last.unwrap_or_default());
     if pointer.is_empty() || name.is_empty() {
         return "The body".to_owned();
     }
-    let entry = if pointer.ends_with(|c: char| c.is_ascii_digit()) && !pointer.ends_with(&name) {
+    let entry = if pointer.ends_with(|c: char| c.is_ascii_digit()) && !pointer.ends_with(name.as_ref()) {
         "An entry of "
     } else {
         ""
@@ -258,7 +258,7 @@ fn schema_of(root: &'static Value, path: &str) -> Option<&'static Value> {
     };
     let (parents, _keyword) = path.rsplit_once('/')?;
     for part in parents.split('/').skip(1) {
-        let part = part.replace("~1", "/").replace("~0", "~");
+        let part = unescaped(part);
         schema = if part == "$ref" {
             let target = schema["$ref"].as_str()?;
             document().pointer(target.strip_prefix(DOCUMENT).unwrap_or(target).strip_prefix('#')?)?
@@ -267,7 +267,7 @@ fn schema_of(root: &'static Value, path: &str) -> Option<&'static Value> {
         {
             schema.get(index)?
         } else {
-            schema.get(&part)?
+            schema.get(part.as_ref())?
         };
     }
     Some(schema)

@@ -16,6 +16,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use rules::fault::unescaped;
+
 /// Upper bound of instants, in microseconds since 1970: databases disagree about later instants.
 const YEAR_10000: i64 = 253_402_300_800_000_000;
 
@@ -134,7 +136,7 @@ impl<'a> JsonPart<'a> {
             return Some(self);
         }
         pointer.strip_prefix('/')?.split('/').try_fold(self, |part, token| {
-            let token = token.replace("~1", "/").replace("~0", "~");
+            let token = unescaped(token);
             if part.is_array() {
                 let plain = token == "0" || !token.starts_with(['0', '+']);
                 let index: usize = token.parse().ok().filter(|_| plain)?;

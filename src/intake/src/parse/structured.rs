@@ -4,12 +4,11 @@
 //! Vapi keys structured outputs by ids that change with the assistant, so they are looked up by name. Results and data
 //! may be JSON inside a string.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::decode::without_nul;
 use super::lazy_json::{JsonPart, without_vast_numbers};
+use rules::fault::unescaped;
 
 /// The pointer to structured outputs by name.
 pub const OUTPUTS: &str = "/structuredOutputs";
@@ -98,14 +97,6 @@ fn within<'a>(pointer: &'a str, prefix: &str) -> Option<&'a str> {
     pointer
         .strip_prefix(prefix)
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-fn unescaped(token: &str) -> Cow<'_, str> {
-    if token.contains('~') {
-        token.replace("~1", "/").replace("~0", "~").into()
-    } else {
-        token.into()
-    }
 }
 
 fn output(part: JsonPart<'_>) -> Output {
