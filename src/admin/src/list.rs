@@ -19,7 +19,7 @@ use super::masking::HideNumbers;
 use super::responses::Page;
 use super::state::{AdminState, shortened};
 use base::clock::Clock;
-use rules::vocabulary::did_you_mean;
+use rules::suggestion::did_you_mean;
 use store::page;
 use web::problem::{Code, FieldFault, Problem};
 

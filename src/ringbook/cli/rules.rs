@@ -30,7 +30,7 @@ use rules::{
     compile,
     files::{self, FileFault, Files, Places},
     rows::{Resource, RowSet},
-    vocabulary::did_you_mean,
+    suggestion::did_you_mean,
 };
 
 /// Maximum number of faults to print: nobody reads more, and a folder may come from an untrusted source.

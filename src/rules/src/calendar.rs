@@ -279,6 +279,6 @@ fn day_number(day: &str) -> Option<usize> {
 }
 
 fn no_day(day: &str) -> String {
-    let hint = super::vocabulary::did_you_mean(day, DAYS.into_iter());
+    let hint = super::suggestion::did_you_mean(day, DAYS.into_iter());
     format!("`{day}` is not a day: use monday to sunday{hint}")
 }

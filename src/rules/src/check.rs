@@ -12,7 +12,8 @@ use super::rows::{
     ShiftOverride, Table, Template, Tool, with_row,
 };
 use super::services::NO_SERVICE;
-use super::vocabulary::{DERIVED, GIVEN, HINTS, MAX_HINTS, did_you_mean};
+use super::suggestion::did_you_mean;
+use super::vocabulary::{DERIVED, GIVEN, HINTS, MAX_HINTS};
 use super::words;
 
 /// Currencies whose minor unit is not one hundredth.

@@ -172,7 +172,7 @@ impl Mappings {
                         .map(|mapping| mapping.row().code.as_str())
                         .chain(given.iter().map(|g| g.0));
                     let hint = if faults.len() < super::vocabulary::MAX_HINTS {
-                        super::vocabulary::did_you_mean(name, known)
+                        super::suggestion::did_you_mean(name, known)
                     } else {
                         String::new()
                     };

@@ -1,13 +1,13 @@
 //! Prices and priorities: rows and scripts compiled into a [`compile::Rulebook`] that decides. Pure: no database, no
 //! HTTP, no clock.
 //!
-//! In the order of a decision: [`rows`] and [`files`] hold the rules that people write. [`compile`] compiles them with
-//! [`check`], [`parse`], [`condition`], [`hearing`], [`index`], [`script`] and [`calendar`]. [`extract`] with [`kinds`]
-//! and [`derive`] produces facts. [`decide`] decides with [`price`], [`spoken_summary`] and [`on_call`], and
-//! [`explain`] says why rows did not apply. [`shifts`] lists who is on call when. [`sms_body`] writes SMS messages,
-//! [`segments`] counts their parts and [`quiet_hours`] delays them. [`cases`] check the rules against expectations.
-//! [`pools`] has the threads for all of this. [`rows_json`] stores a revision outside the database, [`replay`] repeats
-//! stored decisions, and [`case_from_call`] turns a stored call into a case.
+//! In the order of a decision: [`rows`] and [`files`], both of the crate `rulebook`, hold the rules that people write.
+//! [`compile`] compiles them with [`check`], [`parse`], [`condition`], [`hearing`], [`index`], [`script`] and
+//! [`calendar`]. [`extract`] with [`kinds`] and [`derive`] produces facts. [`decide`] decides with [`price`],
+//! [`spoken_summary`] and [`on_call`], and [`explain`] says why rows did not apply. [`shifts`] lists who is on call
+//! when. [`sms_body`] writes SMS messages, [`segments`] counts their parts and [`quiet_hours`] delays them. [`cases`]
+//! check the rules against expectations. [`pools`] has the threads for all of this. [`rows_json`] stores a revision
+//! outside the database, [`replay`] repeats stored decisions, and [`case_from_call`] turns a stored call into a case.
 
 pub mod calendar;
 mod caller_words;
@@ -27,8 +27,6 @@ pub mod explain;
 pub mod extract;
 pub mod facts;
 pub mod fair_pool;
-pub mod fault;
-pub mod files;
 pub mod guard_rails;
 pub mod hearing;
 pub mod index;
@@ -37,7 +35,6 @@ mod language;
 mod listening;
 #[cfg(test)]
 mod long_tests;
-pub mod money;
 pub mod on_call;
 pub mod one_at_a_time;
 pub mod parse;
@@ -49,17 +46,15 @@ mod prefixes;
 pub mod price;
 pub mod quiet_hours;
 pub mod replay;
-pub mod rows;
-pub mod rows_json;
 pub mod rulebook_queries;
-pub mod sample;
+#[cfg(test)]
+mod sample_tests;
 pub mod script;
 pub mod segments;
 pub mod sentences;
 pub mod services;
 mod shift_overrides;
 pub mod shifts;
-pub mod size;
 pub mod sms_body;
 pub mod spoken_summary;
 pub mod vocabulary;
@@ -67,5 +62,5 @@ pub mod wall_clock;
 pub mod words;
 
 pub use compile::{Rulebook, compile};
-pub use fault::Fault;
+pub use rulebook::{Fault, fault, files, money, rows, rows_json, sample, size, suggestion};
 pub use script::ScriptFault;

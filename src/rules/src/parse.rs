@@ -9,7 +9,8 @@ use super::facts::Fact;
 use super::fault::TextFault;
 use super::hearing::{LexiconBuilder, WordId};
 use super::rows::FactKind;
-use super::vocabulary::{Slot, Vocabulary, did_you_mean};
+use super::suggestion::did_you_mean;
+use super::vocabulary::{Slot, Vocabulary};
 use super::words::fold;
 
 /// Maximum length of a condition, in bytes.

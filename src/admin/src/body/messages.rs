@@ -11,7 +11,7 @@ use super::validate::DOCUMENT;
 use crate::api_document::document;
 use crate::state::shortened;
 use rules::fault::{escaped, unescaped};
-use rules::vocabulary::did_you_mean;
+use rules::suggestion::did_you_mean;
 use web::problem::FieldFault;
 
 /// If more names are permitted, a message gives only their number.

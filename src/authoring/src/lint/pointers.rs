@@ -5,7 +5,7 @@ use super::{Findings, Severity};
 use rules::compile::Rulebook;
 use rules::extract::SAID;
 use rules::rows::{FactMapping, RowSet, changed};
-use rules::vocabulary::did_you_mean;
+use rules::suggestion::did_you_mean;
 
 /// The first tokens that a pointer may have: the fields of Vapi's messages, and Ringbook's own fields.
 const FIELDS: &[&str] = &[

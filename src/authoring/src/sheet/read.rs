@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{CellShape, Field, cell, fields};
 use crate::change_set::{Edit, ExpectedVersion};
 use rules::rows::{Row, RowSet};
-use rules::vocabulary::{did_you_mean, hinted};
+use rules::suggestion::{did_you_mean, hinted};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("row {row}{}: {text}", if column.is_empty() { String::new() } else { format!(", column {column}") })]

@@ -4,7 +4,7 @@
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
 use super::DAYS;
-use crate::vocabulary::did_you_mean;
+use crate::suggestion::did_you_mean;
 
 /// The valid forms of a rule, for error messages.
 pub const EXPECTED: &str = "expected a date such as \"2026-12-24\", a day of every year such as \"12-25\", \"easter\", \"easter-2\" or \

@@ -91,7 +91,7 @@ impl LexiconBuilder {
     pub fn id(&mut self, phrase: &str) -> Result<WordId, String> {
         if let Some(code) = phrase.trim().strip_prefix('#') {
             return self.concepts.get(code).copied().ok_or_else(|| {
-                let hint = crate::vocabulary::did_you_mean(code, self.concepts.keys().map(String::as_str));
+                let hint = crate::suggestion::did_you_mean(code, self.concepts.keys().map(String::as_str));
                 format!("there is no concept `{code}`{hint}")
             });
         }

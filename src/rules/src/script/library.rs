@@ -14,7 +14,7 @@ use super::{CompiledScript, LinkedSize};
 use crate::fair_pool::is_abandoned;
 use crate::fault::{Fault, TextFault};
 use crate::rows::{Hook, Resource, RowSet, Script, StoredRow};
-use crate::vocabulary::did_you_mean;
+use crate::suggestion::did_you_mean;
 
 /// Maximum number of scripts in a rulebook.
 pub const MAX_SCRIPTS: usize = 200;

@@ -11,7 +11,7 @@ use super::engine::{ENGINE, MAX_DEPTHS, MAX_FUNCTIONS, MAX_IMPORTS, scope};
 use super::functions::{FUNCTIONS, Form};
 use crate::fault::TextFault;
 use crate::rows::{Hook, Script};
-use crate::vocabulary::did_you_mean;
+use crate::suggestion::did_you_mean;
 
 /// Maximum length of a source, in bytes.
 pub const MAX_SOURCE: usize = 32 * 1024;

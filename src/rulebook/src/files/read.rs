@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::{EXTENSION, FileFault, Files, SCRIPTS, case_values, file_name, script_name};
 use crate::rows::{Resource, Row, RowSet, StoredRow, with_row};
-use crate::vocabulary::{did_you_mean, hinted};
+use crate::suggestion::{did_you_mean, hinted};
 
 /// Maximum number of rows per resource, and of reported errors: a folder may come from an untrusted source.
 const MAX_ROWS: usize = 10_000;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::rows::{Resource, Row, RowSet, StoredRow, with_row};
+use crate::rows::{Resource, Row, RowSet, StoredRow, with_row};
 
 /// The rows by the path name of their resource, each with its version.
 ///

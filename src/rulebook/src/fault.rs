@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::rows::Resource;
+use crate::rows::Resource;
 
 /// Escapes a key for a JSON pointer (RFC 6901).
 #[must_use]

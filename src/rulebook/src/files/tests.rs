@@ -180,35 +180,6 @@ fn a_layout_that_cannot_be_kept_is_written_anew_and_a_file_that_is_no_toml_is_le
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "[zoe\n");
 }
 
-#[test]
-fn a_fault_found_later_is_told_with_its_place_in_the_files() {
-    let mut files = sample::files();
-    let text = "[far]\nnames = { en = \"Far\" }\nrank = 1\nkind = \"add\"\namount = \"1.00\"\n\
-                condition = 'true && aera == \"x\"'\nservices = [\"camera_inspection\", \"camera\"]\n";
-    files.insert("adjustments.toml".to_owned(), text.to_owned());
-    let script = "let a = 1;\nlet b = ;\n";
-    files.insert("scripts/spring_promotion.rhai".to_owned(), script.to_owned());
-    let rows = parse(&files).unwrap();
-    let faults = crate::compile(1, &rows, None).unwrap_err();
-    let told: Vec<String> = faults
-        .iter()
-        .map(|fault| Places::of(&files).locate(fault).to_string())
-        .collect();
-    for expected in [
-        "adjustments.toml:6:22: far, condition: ",
-        "scripts/spring_promotion.rhai:2:9: ",
-    ] {
-        assert!(
-            told.iter().any(|told| told.starts_with(expected)),
-            "{expected}: {told:#?}"
-        );
-    }
-    assert!(told.iter().all(|told| told.contains(':')), "{told:#?}");
-    let files = sample::files();
-    let case = Places::of(&files).locate_case("camera_fr", "/service", "should be x");
-    assert!(case.line.is_some_and(|line| line > 1), "{case:?}");
-}
-
 /// Strings that are difficult for TOML.
 fn awkward() -> impl Strategy<Value = String> {
     let parts = [

@@ -4,8 +4,8 @@
 
 use std::sync::LazyLock;
 
-use super::files::{self, Files};
-use super::rows::RowSet;
+use crate::files::{self, Files};
+use crate::rows::RowSet;
 
 macro_rules! embedded {
     ($($file:literal),* $(,)?) => {
@@ -65,43 +65,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::compile;
 
     #[test]
     fn every_file_of_the_sample_is_embedded() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
         assert_eq!(files::read_folder(&folder).unwrap(), rows());
-    }
-
-    /// Compiles the files, runs their cases and returns the number of cases.
-    fn pass(files: &Files) -> usize {
-        let rows = files::parse(files).unwrap();
-        let book = compile(1, &rows, None).unwrap_or_else(|faults| {
-            let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            panic!("{}", lines.join("\n"))
-        });
-        let results = book.run_cases();
-        let failed: Vec<_> = results
-            .iter()
-            .filter(|case| !case.passed)
-            .map(|case| (&case.code, &case.mismatches))
-            .collect();
-        assert!(failed.is_empty(), "{failed:#?}");
-        results.len()
-    }
-
-    #[test]
-    fn the_sample_compiles_and_its_cases_pass() {
-        assert!(pass(&files()) >= 30);
-    }
-
-    #[test]
-    fn the_sample_decides_to_the_cent() {
-        let mut files = files();
-        files.insert(
-            "cases.toml".to_owned(),
-            include_str!("../../../tests/data/sample/cases.toml").to_owned(),
-        );
-        assert!(pass(&files) >= 30);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::rows::{Classifier, Resource, Row, RowSet, with_row};
+use crate::rows::{Classifier, Resource, Row, RowSet, with_row};
 
 /// Maximum total size of a rulebook's rows as JSON, in bytes.
 pub const MAX_ROW_BYTES: usize = 8 * 1024 * 1024;

@@ -22,7 +22,7 @@ pub use locate::Places;
 pub use read::parse;
 pub use write::write;
 
-use super::rows::Resource;
+use crate::rows::Resource;
 
 /// Files by name, relative to the folder and with `/` as separator.
 pub type Files = BTreeMap<String, String>;
