@@ -64,13 +64,19 @@ pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: 
     told
 }
 
+/// How violations begin that the campaigns tell apart: a message can be recorded later, and an SMS message can be sent
+/// later.
+const NOT_RECORDED: &str = "I1 answered but not recorded";
+pub const NOT_SETTLED: &str = "I5 not settled at the end";
+pub const NOBODY_TEXTED: &str = "I5 lost, nobody was texted";
+
 /// Number of answered messages that are not recorded, or not yet.
 pub async fn missing(db: &DatabaseConnection, memory: &Memory) -> usize {
     let mut found = Vec::new();
     answered(db, memory, &mut found).await;
     found
         .iter()
-        .filter(|violation| violation.contains("and not recorded"))
+        .filter(|violation| violation.starts_with(NOT_RECORDED))
         .count()
 }
 
@@ -90,7 +96,7 @@ async fn answered(db: &DatabaseConnection, memory: &Memory, found: &mut Vec<Stri
         let rows = stored.get(&(sent.call.clone(), sent.kind.to_owned()));
         let same = rows.and_then(|rows| rows.iter().find(|(hash, _)| *hash == sent.hash));
         match same {
-            None => found.push(format!("I1 answered but not recorded: {} {}", sent.kind, sent.call)),
+            None => found.push(format!("{NOT_RECORDED}: {} {}", sent.kind, sent.call)),
             Some((_, answer)) if Some(answer) != sent.answer.as_ref() => {
                 found.push(format!(
                     "I1 the recorded response is another one: {} {}",
@@ -266,10 +272,10 @@ async fn texts(world: &World, db: &DatabaseConnection, expects: &Expects, found:
         }
         let is_settled = expects.settled.contains(&reference);
         if is_settled && ["queued", "sending", "ambiguous"].contains(&state.as_str()) {
-            found.push(format!("I5 not settled at the end: {name}"));
+            found.push(format!("{NOT_SETTLED}: {name}"));
         }
         if is_settled && ["P1", "P2"].contains(&priority.as_str()) && sids.is_empty() {
-            found.push(format!("I5 lost, nobody was texted: {name}"));
+            found.push(format!("{NOBODY_TEXTED}: {name}"));
         }
         if attempts != tried.get(&id).copied().unwrap_or(0).to_string() {
             found.push(format!(

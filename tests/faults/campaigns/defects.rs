@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::{Found, Plan, Result, apart, backup, instances, kill, power, repeats, strangers, texts};
+use crate::oracle::{NOBODY_TEXTED, NOT_SETTLED};
 use crate::support::Database::{Postgres, Sqlite};
 
 pub const ABOUT: &str = "each planted defect is turned on in a separate run of the campaign that must find it. It is \
@@ -112,7 +113,7 @@ pub async fn defects(plan: &Plan) -> Result {
         let Defect { name, by, .. } = defect;
         let hunted = plan.with_defect(binary.clone(), name);
         // An SMS message that still waits proves nothing, because the timeouts are short here.
-        let waits = |violation: &str| violation.contains("not settled") || violation.contains("nobody was texted");
+        let waits = |violation: &str| violation.starts_with(NOT_SETTLED) || violation.starts_with(NOBODY_TEXTED);
         let caught = |violation: &String| defect.breaks.contains(&invariant(violation)) && !waits(violation);
         let mut outcome = (defect.hunt)(&hunted).await;
         // A short run does not always hit a random moment.
