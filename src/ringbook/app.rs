@@ -6,7 +6,7 @@ mod routes;
 mod without_database;
 mod workers;
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::net::TcpListener;
@@ -360,6 +360,13 @@ impl App {
         }
     }
 
+    /// Starts a task that a shutdown waits for.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        // One type of future: the compiler builds tokio's code for a task once for each type.
+        let work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
+        self.tasks.spawn(work);
+    }
+
     /// Serves until `stop` resolves. Then it lets requests and tasks end and closes the database.
     ///
     /// # Errors
@@ -380,7 +387,7 @@ impl App {
                 closing.cancelled_owned(),
                 SHUTDOWN_TIMEOUT,
             );
-            self.tasks.spawn(async move {
+            self.spawn(async move {
                 if let Err(error) = served.await {
                     tracing::error!(%error, %address, "the pages at this address are no longer served");
                 }

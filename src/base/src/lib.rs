@@ -1,6 +1,7 @@
-//! Shared foundations: the [`clock`], [`keys`] and [`secret`]s, logs and metrics ([`telemetry`]), the
+//! Shared foundations: the [`clock`], [`keys`] and [`secret`]s, logs and metrics ([`telemetry`]), a [`cache`], the
 //! [`http_client`], and [`poll`], the polling loop of workers.
 
+pub mod cache;
 pub mod clock;
 pub mod http_client;
 pub mod keys;

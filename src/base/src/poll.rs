@@ -5,6 +5,7 @@
 //! the next poll starts on another connection.
 
 use std::error::Error;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::task::JoinError;
@@ -38,6 +39,8 @@ pub async fn within<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, WorkError> {
+    // One type of future for each result: the compiler builds tokio's code for a task once for each type.
+    let work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work);
     match tokio::time::timeout(limit, tokio::spawn(work)).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err(WorkError::Panicked(error)),

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use moka::future::Cache;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::quarantine::Quarantines;
+use base::cache::Cache;
 use base::telemetry::{self, metrics};
 use rules::compile::Rulebook;
 use rules::fair_pool::Busy;
@@ -125,15 +125,15 @@ pub struct RulebookCache {
     primary: DatabaseConnection,
     /// Revisions that are not known to be a head. The total size of the entries is limited, so that many edits, or many
     /// readers of old revisions, do not fill the memory.
-    compiled: Cache<(Uuid, i64), Arc<Rulebook>>,
+    compiled: Cache<Rulebook>,
     /// The head of each rulebook that a message last saw or that this process published. An entry never expires, because
     /// otherwise a message would have to compile the head again. The next message will probably see the same head.
     heads: Arc<RwLock<HashMap<Uuid, Arc<Rulebook>>>>,
     /// Revisions that do not compile. A published revision never changes, so it need not be compiled again for each
     /// message.
-    faulty: Cache<(Uuid, i64), Arc<[Fault]>>,
+    faulty: Cache<Vec<Fault>>,
     /// Older revisions that people read page by page. They are not compiled, and do not displace compiled revisions.
-    read_only: Cache<(Uuid, i64), Arc<RowSet>>,
+    read_only: Cache<RowSet>,
     pools: Pools,
     quarantines: Quarantines,
 }
@@ -143,26 +143,12 @@ impl RulebookCache {
     /// the replica fails or lacks the rows.
     #[must_use]
     pub fn new(replica: Replica, primary: DatabaseConnection) -> Self {
-        let compiled = Cache::builder()
-            .max_capacity(MOST_BYTES)
-            .weigher(|_, rulebook: &Arc<Rulebook>| u32::try_from(rulebook.weight()).unwrap_or(u32::MAX))
-            .build();
-        let read_only = Cache::builder()
-            .max_capacity(MOST_BYTES)
-            .weigher(|_, rows: &Arc<RowSet>| {
-                let bytes = size::in_memory(rows, size::row_bytes(rows));
-                u32::try_from(bytes).unwrap_or(u32::MAX)
-            })
-            .build();
         Self {
             replica,
             primary,
-            compiled,
-            faulty: Cache::builder()
-                .max_capacity(MOST_FAULTY)
-                .time_to_live(FAULTY_FOR)
-                .build(),
-            read_only,
+            compiled: Cache::of_bytes(MOST_BYTES, Rulebook::weight),
+            faulty: Cache::of_entries_for(MOST_FAULTY, FAULTY_FOR),
+            read_only: Cache::of_bytes(MOST_BYTES, |rows| size::in_memory(rows, size::row_bytes(rows))),
             heads: Arc::default(),
             pools: Pools::default(),
             quarantines: Quarantines::default(),
@@ -207,9 +193,9 @@ impl RulebookCache {
             }
         };
         // The head is stored separately, so remove it here. Otherwise its memory would count twice.
-        self.compiled.invalidate(&(rulebook_id, revision)).await;
+        self.compiled.remove(key(rulebook_id, revision)).await;
         if let Some(before) = before {
-            self.compiled.insert((rulebook_id, before.revision()), before).await;
+            self.compiled.insert(key(rulebook_id, before.revision()), before).await;
         }
     }
 
@@ -293,24 +279,24 @@ impl RulebookCache {
     }
 
     async fn found(&self, rulebook_id: Uuid, revision: i64, whom: For) -> Result<Arc<Rulebook>, LoadError> {
-        let key = (rulebook_id, revision);
-        if let Some(hit) = self.known(key).await {
+        let key = key(rulebook_id, revision);
+        if let Some(hit) = self.known(rulebook_id, revision).await {
             metrics::cache(true);
             return Ok(hit);
         }
         metrics::cache(false);
-        if let Some(faults) = self.faulty.get(&key).await {
+        if let Some(faults) = self.faulty.get(key).await {
             let faults = faults.to_vec();
             return Err(LoadError::Faults { revision, faults });
         }
         let loaded = self
             .compiled
-            .try_get_with(key, self.load(rulebook_id, revision, whom))
+            .get_or_load(key, self.load(rulebook_id, revision, whom))
             .await;
         if let Err(error) = &loaded
             && let LoadError::Faults { faults, .. } = error.as_ref()
         {
-            self.faulty.insert(key, faults.as_slice().into()).await;
+            self.faulty.insert(key, Arc::new(faults.clone())).await;
         }
         loaded.map_err(|error| (*error).clone())
     }
@@ -320,12 +306,11 @@ impl RulebookCache {
     /// # Errors
     /// When there is no such revision, or its rows cannot be read.
     pub async fn rows(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<RowSet>, LoadError> {
-        let key = (rulebook_id, revision);
-        if let Some(compiled) = self.known(key).await {
+        if let Some(compiled) = self.known(rulebook_id, revision).await {
             return Ok(Arc::new(compiled.rows().clone()));
         }
         self.read_only
-            .try_get_with(key, async {
+            .get_or_load(key(rulebook_id, revision), async {
                 let rows = self.stored_rows(rulebook_id, revision).await?;
                 rows.map(Arc::new).ok_or(LoadError::Unknown(revision))
             })
@@ -334,18 +319,17 @@ impl RulebookCache {
     }
 
     /// A compiled revision, if it is in memory.
-    async fn known(&self, key: (Uuid, i64)) -> Option<Arc<Rulebook>> {
-        let head = self.last_seen(key.0).filter(|head| head.revision() == key.1);
+    async fn known(&self, rulebook_id: Uuid, revision: i64) -> Option<Arc<Rulebook>> {
+        let head = self.last_seen(rulebook_id).filter(|head| head.revision() == revision);
         match head {
             Some(head) => Some(head),
-            None => self.compiled.get(&key).await,
+            None => self.compiled.get(key(rulebook_id, revision)).await,
         }
     }
 
     /// Approximate memory in bytes of compiled revisions that are not a head, and its limit.
     pub async fn weight(&self) -> (u64, u64) {
-        self.compiled.run_pending_tasks().await;
-        (self.compiled.weighted_size(), MOST_BYTES)
+        (self.compiled.size().await, MOST_BYTES)
     }
 
     async fn load(&self, rulebook_id: Uuid, revision: i64, whom: For) -> Result<Arc<Rulebook>, LoadError> {
@@ -382,6 +366,14 @@ impl RulebookCache {
         }
         ask(self.primary.clone()).await
     }
+}
+
+/// The key of a revision in the caches.
+fn key(rulebook_id: Uuid, revision: i64) -> [u8; 24] {
+    let mut key = [0; 24];
+    key[..16].copy_from_slice(rulebook_id.as_bytes());
+    key[16..].copy_from_slice(&revision.to_be_bytes());
+    key
 }
 
 async fn head_in(db: DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {

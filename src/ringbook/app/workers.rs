@@ -20,25 +20,24 @@ const CHORE_INTERVAL: Duration = Duration::from_secs(5);
 /// Starts the background work.
 pub(super) fn start_workers(app: &App) {
     let (gate, stop) = (app.deadline.gate.clone(), app.stop.clone());
-    app.tasks.spawn(async move { gate.watch(stop).await });
-    app.tasks.spawn(app.replica.clone().watch(app.stop.clone()));
+    app.spawn(async move { gate.watch(stop).await });
+    app.spawn(app.replica.clone().watch(app.stop.clone()));
     let (deadline, db, stop) = (app.deadline.clone(), app.primary.clone(), app.stop.clone());
-    app.tasks
-        .spawn(async move { deadline.fallback.snapshots.watch(db, deadline.gate.clone(), stop).await });
+    app.spawn(async move { deadline.fallback.snapshots.watch(db, deadline.gate.clone(), stop).await });
     let (drain, key, stop) = (app.deadline.drain.clone(), app.key.of_spool(), app.stop.clone());
     let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
-    app.tasks.spawn(async move { drain.run(folder, most, key, stop).await });
+    app.spawn(async move { drain.run(folder, most, key, stop).await });
     if app.settings.workers.contains(&Worker::Outbox) {
         let (outbox, stop) = (app.outbox.clone(), app.stop.clone());
-        app.tasks.spawn(async move { outbox.run(stop).await });
+        app.spawn(async move { outbox.run(stop).await });
     }
     if app.settings.workers.contains(&Worker::Escalation) {
         let (escalator, stop) = (app.escalator.clone(), app.stop.clone());
-        app.tasks.spawn(async move { escalator.run(stop).await });
+        app.spawn(async move { escalator.run(stop).await });
     }
-    app.tasks.spawn(watch_quarantines(app.clone()));
+    app.spawn(watch_quarantines(app.clone()));
     let key = AuditKey::new(&app.key.of_audit_chain());
-    app.tasks.spawn(audit::log_head_at_start_and_end(
+    app.spawn(audit::log_head_at_start_and_end(
         app.db.clone(),
         key.clone(),
         app.stop.clone(),
@@ -53,7 +52,7 @@ pub(super) fn start_workers(app: &App) {
     });
     if app.settings.workers.contains(&Worker::Scheduler) {
         let (scheduler, stop) = (app.scheduler.clone(), app.stop.clone());
-        app.tasks.spawn(async move { scheduler.run(stop).await });
+        app.spawn(async move { scheduler.run(stop).await });
     }
     let (db, clock) = (app.db.clone(), app.clock.clone());
     spawn_periodic(
@@ -78,7 +77,7 @@ pub(super) fn start_workers(app: &App) {
         });
     }
     let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
-    app.tasks.spawn(async move { hits.run(db, clock, stop).await });
+    app.spawn(async move { hits.run(db, clock, stop).await });
     if app.settings.workers.contains(&Worker::Purge) {
         let purge = app.purge.clone();
         spawn_periodic(app, purges::LEASE, purge::PURGE_INTERVAL, move |turn| {
@@ -87,7 +86,7 @@ pub(super) fn start_workers(app: &App) {
         });
     }
     let backtests = app.backtests.clone();
-    app.tasks.spawn(async move {
+    app.spawn(async move {
         if let Err(error) = backtests.mend().await {
             tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
         }
@@ -98,7 +97,7 @@ pub(super) fn start_workers(app: &App) {
         app.primary.clone(),
         app.clock.clone(),
     );
-    app.tasks.spawn(async move {
+    app.spawn(async move {
         let mut chores = tokio::time::interval(CHORE_INTERVAL);
         while stop.run_until_cancelled(chores.tick()).await.is_some() {
             limiter.tidy();
@@ -127,7 +126,7 @@ where
     F: Future<Output = Result<(), periodic::JobError>> + Send + 'static,
 {
     let (leases, stop) = (app.leases.clone(), app.stop.clone());
-    app.tasks.spawn(periodic::run(leases, name, every, stop, work));
+    app.spawn(periodic::run(leases, name, every, stop, work));
 }
 
 /// An error if no rulebook could be reconciled. A single failure has its own notice.

@@ -8,13 +8,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use moka::future::Cache;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::scheme::WebhookAuth;
 use super::secret::Secret;
+use base::cache::Cache;
 use base::keys::{KeyError, SecretKey};
 use base::telemetry::sampling::Sampler;
 use rules::check::is_rulebook_code;
@@ -29,6 +29,8 @@ pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
 /// A message that fails verification waits for a read that began after it arrived, so Ringbook never refuses a new
 /// secret.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(25);
+/// Maximum number of rulebook names in each cache.
+const MAX_RULEBOOKS: u64 = 10_000;
 /// Maximum number of secrets: only the newest are accepted. The API rejects more, but an older database may contain
 /// more.
 const MAX_SECRETS: usize = 5;
@@ -111,11 +113,11 @@ pub struct Accesses {
     key: SecretKey,
     /// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts in addition to the stored secrets.
     default_secret: Option<Arc<Secret>>,
-    known: Cache<String, Arc<Access>>,
+    known: Cache<Access>,
     /// Names without a rulebook, usually made up by unauthenticated clients.
-    unknown: Cache<String, Arc<Access>>,
+    unknown: Cache<Access>,
     /// One lock for each rulebook, held during a read of its settings. It contains the start of the last failed read.
-    asking: Cache<String, Arc<Mutex<Option<Instant>>>>,
+    asking: Cache<Mutex<Option<Instant>>>,
 }
 
 impl Accesses {
@@ -126,9 +128,9 @@ impl Accesses {
             db,
             key,
             default_secret: default_secret.map(Arc::new),
-            known: Cache::new(10_000),
-            unknown: Cache::new(10_000),
-            asking: Cache::new(10_000),
+            known: Cache::of_entries(MAX_RULEBOOKS),
+            unknown: Cache::of_entries(MAX_RULEBOOKS),
+            asking: Cache::of_entries(MAX_RULEBOOKS),
         }
     }
 
@@ -156,7 +158,7 @@ impl Accesses {
         let nobody = Arc::new(Access::of_nobody(code, default.as_deref()));
         // Invalid names are not cached.
         if is_rulebook_code(code) {
-            self.unknown.insert(code.to_owned(), Arc::clone(&nobody)).await;
+            self.unknown.insert(code, Arc::clone(&nobody)).await;
         }
         Ok(nobody)
     }
@@ -174,7 +176,7 @@ impl Accesses {
     pub async fn newer(&self, known: &Access) -> Result<Option<Arc<Access>>, AccessError> {
         let came = Instant::now();
         let is_other = |found: &Arc<Access>| found.auth_version != known.auth_version;
-        let asking = self.asking.get_with(known.code.clone(), async { Arc::default() }).await;
+        let asking = self.asking.get_or_default(&known.code).await;
         let mut unanswered = asking.lock().await;
         if unanswered.is_some_and(|began| began >= came) {
             return Err(AccessError::Unanswered);
@@ -203,8 +205,8 @@ impl Accesses {
         let access = self.read(code).await?;
         match &access {
             Some(access) => {
-                self.known.insert(code.to_owned(), Arc::clone(access)).await;
-                self.unknown.invalidate(code).await;
+                self.known.insert(code, Arc::clone(access)).await;
+                self.unknown.remove(code).await;
             }
             None => self.forget(code).await,
         }
@@ -213,7 +215,7 @@ impl Accesses {
 
     /// Drops a rulebook from the cache, because it is archived or has a new code.
     pub async fn forget(&self, code: &str) {
-        self.known.invalidate(code).await;
+        self.known.remove(code).await;
     }
 
     /// The stored secrets and the secret from the environment.
