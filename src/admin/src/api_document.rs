@@ -16,7 +16,7 @@ pub fn hand_in(build: fn() -> Value) {
     DOCUMENT.get_or_init(build);
 }
 
-/// Returns what the program needs of the document.
+/// Returns the parts of the document that the program needs at run time.
 ///
 /// # Panics
 /// Never: [`hand_in`] is called before any route exists.

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Every generated key begins with this word, so that leak scanners can find keys.
+/// The first word of every generated key. Leak scanners find keys by this word.
 const MARK: &str = "rb";
 /// Bytes of the prefix.
 const PREFIX_BYTES: usize = 6;

@@ -45,7 +45,7 @@ pub fn entry(
     }
 }
 
-/// Runs `effect` and writes the entry in one transaction. The transaction has its own task, so that a client that
+/// Runs `effect` and writes the entry in one transaction. The transaction runs in its own task, so that a client that
 /// disconnects cannot interrupt it. `effect` returns whether it changed anything; if not, the transaction is rolled
 /// back.
 ///
@@ -58,7 +58,7 @@ where
     write_boxed(state, entry, Box::new(effect)).await
 }
 
-/// The effect of an audited write. Boxed, so that the write itself is compiled once.
+/// The effect of an audited write. It is boxed, so that the compiler generates `write_boxed` once for all effects.
 type Effect = Box<dyn for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send>;
 
 async fn write_boxed(state: &AdminState, entry: audit_log::NewEntry, effect: Effect) -> Result<bool, Problem> {

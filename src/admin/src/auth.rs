@@ -57,7 +57,7 @@ impl Role {
     #[must_use]
     pub fn includes(self, least: Self, reads: bool) -> bool {
         match self {
-            // Only the operations that approve or reject need a publisher, and an owner may use them.
+            // An owner may approve and reject. Only these operations have the minimum role `publisher`.
             Self::Owner => reads || matches!(least, Self::Viewer | Self::Publisher | Self::Owner),
             ranked => ranked as u8 >= least as u8,
         }
@@ -191,7 +191,8 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
         );
     }
 
-    /// Returns the role. The document turns it into the required role, and gives all operations one security scheme.
+    /// Returns the minimum role as the name of the scheme. The document replaces all these schemes with one scheme, and
+    /// puts the role into `x-required-role`.
     fn security_schemes() -> Vec<&'static str> {
         vec![N::ROLE.name()]
     }
@@ -257,7 +258,7 @@ pub async fn recognise(state: &AdminState, request: &Request, text: &str) -> Res
     admitted(state, request, key)
 }
 
-/// Returns the caller of a console session. The key was compared at sign-in, so only its id is needed here.
+/// Returns the caller of a console session. The sign-in has verified the key, so this function needs only the key's id.
 async fn again(state: &AdminState, request: &Request, key_id: Uuid) -> Result<Caller, Problem> {
     let found = api_keys::by_id(state.latest(), key_id).await?;
     admitted(state, request, found.ok_or_else(unknown_key)?)
@@ -295,8 +296,8 @@ pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     }
 }
 
-/// Finds the stored key that equals `text`; `found` contains the keys with its prefix. If `found` is empty, a dummy
-/// comparison takes as long.
+/// Finds the stored key whose hash is that of `text`; `found` contains the keys with its prefix. If `found` is empty, a
+/// dummy comparison takes as long.
 fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     if found.is_empty() {
         std::hint::black_box(api_key_format::matches(&[0; 32], text));
@@ -305,7 +306,7 @@ fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
 }
 
 /// Returns the API key of a request. A request with two `Authorization` headers is rejected, because a proxy may have
-/// checked the other one.
+/// checked the other header.
 fn bearer(request: &Request) -> Option<&str> {
     let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
     let (first, None) = (sent.next()?, sent.next()) else {

@@ -333,7 +333,7 @@ impl BacktestsApi {
                 return Err(bad("/change_set", detail));
             }
         };
-        // Changes were planned just now on the newest head, which may be newer than `head_rows`.
+        // A planned candidate is the revision after the newest head. That head may be newer than `head_rows`.
         let base = if wanted.revision.is_some() {
             head_rows.revision
         } else {

@@ -1,4 +1,5 @@
-//! Serves change sets: edits that people review together, and then publish, now or at a given time, or discard.
+//! Serves change sets: edits that people review together and then publish or discard. A publish happens now or at a
+//! given time.
 //!
 //! [`parse_edits`] parses changes, [`schedule_time`] parses the time of a publish, and [`dto`] has the response types.
 

@@ -24,7 +24,7 @@ struct InFlight {
     counts: Mutex<HashMap<u64, usize>>,
 }
 
-/// Counts as a request in progress until it is dropped.
+/// The slot that a request occupies. The request counts as in progress until the slot is dropped.
 #[derive(Debug)]
 pub struct RequestSlot {
     all: ConcurrencyLimit,

@@ -15,8 +15,8 @@ use super::document;
 use web::conditional::ConstantResponse;
 use web::headers::sha256;
 
-/// The page's scripts are inline, and the policy allows each by its hash. Swagger UI creates styles at run time, "Try
-/// it out" connects to this server, and icons are data URLs.
+/// The policy allows each inline script of the page by its hash. It allows inline styles because Swagger UI creates
+/// styles at run time, connections to this server for "Try it out", and data URLs for icons.
 const POLICY: &str = "default-src 'none'; script-src SCRIPTS; style-src 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -45,7 +45,7 @@ pub fn endpoint() -> impl Endpoint<Output = Response> {
     make_sync(|request| PAGE.answer(&request))
 }
 
-/// Finds the inline scripts of a page in the way in which a browser finds them.
+/// Finds the inline scripts of a page exactly as a browser does.
 fn scripts(page: &str) -> impl Iterator<Item = &str> {
     let mut rest = page;
     std::iter::from_fn(move || {
@@ -64,7 +64,7 @@ fn page() -> String {
     let place = html.rfind(BEFORE).map(|at| at + BEFORE.len());
     let place = place.and_then(|from| Some((from, from + html.get(from..)?.find(AFTER)?)));
     let Some((from, until)) = place else { return html };
-    // `</` would end the script in the middle of a string.
+    // A browser ends the script at `</script`, even inside a string.
     let spec = document::whole().replace("</", "<\\/");
     let (head, tail) = (
         html.get(..from).unwrap_or_default(),

@@ -40,20 +40,20 @@ use rules::sample;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
-/// Returns the whole document as JSON. It does not share responses and parameters through references. It stays in memory, so
-/// the server uses `for_program` instead.
+/// Returns the whole document as JSON. Responses and parameters are repeated, not shared through references. The
+/// document stays in memory, so the server uses `for_program` instead.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT
 }
 
-/// Returns what the program needs of the document while it runs.
+/// Returns the parts of the document that the program needs at run time.
 pub(super) fn for_program() -> Value {
     program::reduced(&build())
 }
 
-/// Returns the document as the server sends it: without indentation, and the parts that operations share are defined once, in
-/// `components`.
+/// Returns the document as the server sends it, without indentation. `components` defines the parts that operations
+/// share.
 pub(super) fn served() -> String {
     shared::shared(&build()).to_string()
 }
@@ -63,7 +63,7 @@ pub(super) fn whole() -> String {
     build().to_string()
 }
 
-/// Returns the document as text, in the form that is committed.
+/// Returns the document as text, in the form of the file under `openapi/`.
 #[must_use]
 pub fn document_text() -> String {
     format!("{:#}\n", shared::shared(&build()))

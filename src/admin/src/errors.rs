@@ -1,7 +1,7 @@
 //! Declares the errors of each operation, as the document lists them.
 //!
-//! A marker type lists the errors particular to an operation and wraps its [`Problem`]s. Errors that follow from the
-//! operation's shape (a key, a role, a body, a path, a list) are added to the document in `document::operations`.
+//! A marker type lists the errors particular to an operation. [`Fails`] pairs a [`Problem`] with it. Errors that follow
+//! from the operation's shape (a key, a role, a body, a path, a list) are added to the document in `document::operations`.
 
 use std::marker::PhantomData;
 

@@ -1,7 +1,7 @@
 //! Replays stored messages, one or several.
 //!
-//! A replay uses the same transaction and keys as a new message, so an effect never happens twice. The crate `intake`
-//! has the function that replays a message; the program passes it in.
+//! A replay uses the same transaction and keys as a new message, so an effect never happens twice. The function that
+//! replays a message is in the crate `intake`; the program passes it to the admin API.
 
 use std::collections::BTreeMap;
 

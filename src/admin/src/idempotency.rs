@@ -1,8 +1,8 @@
-//! Handles idempotency keys: a request that is sent twice is done once.
+//! Handles idempotency keys: a request that is sent twice is executed once.
 //!
-//! Key and response are written in the transaction of the effect, so that all of them are stored or none. A rejected
-//! request had no effect and may be retried. The response is encrypted, because it may contain a secret that is shown
-//! once. It is stored for a day.
+//! One transaction stores the key, the response and the effect of the request, so that all of them are stored or none. A
+//! rejected request had no effect and may be retried. The response is encrypted, because it may contain a secret that
+//! is shown once. The response is stored for a day.
 //!
 //! ```text
 //! let claim = match once.begin(&state, &caller, rulebook_id).await? { Begun::Again(answer) => return Ok(answer), Begun::Go(claim) => claim };
@@ -41,7 +41,7 @@ pub const HEADER: &str = "Idempotency-Key";
 pub const REPLAYED: &str = "Idempotent-Replayed";
 /// How long a response is stored.
 const RETENTION: TimeDelta = TimeDelta::hours(24);
-/// How often older responses are deleted.
+/// Interval at which expired responses are deleted.
 pub const CLEANUP_INTERVAL: std::time::Duration = std::time::Duration::from_hours(1);
 /// Maximum length of a key.
 const MAX_KEY_LENGTH: usize = 200;
@@ -56,11 +56,11 @@ struct KeyedRequest {
     hash: Vec<u8>,
 }
 
-/// Whether a request must be done.
+/// Whether the server must execute a request, or has executed it before.
 pub enum Begun<T> {
     /// The request is new.
     Go(Claim),
-    /// The request was done before. This is its response.
+    /// The request was executed before. This is its response.
     Again(IdempotentResponse<T>),
 }
 
@@ -94,10 +94,10 @@ impl<P> From<AnswerError> for Fails<P> {
 }
 
 impl Once {
-    /// Checks whether the request was done before.
+    /// Checks whether the request was executed before.
     ///
     /// # Errors
-    /// If another request was done under this key, or the database fails.
+    /// If the key belongs to another request, or the database fails.
     pub async fn begin<T>(
         &self,
         state: &AdminState,
@@ -126,8 +126,8 @@ impl Once {
     /// Returns the response of a concurrent duplicate, after [`Claim::take`] returned false.
     ///
     /// # Errors
-    /// If another request was done under this key, or if no response is stored after all. In the second case the client
-    /// may retry.
+    /// If the key belongs to another request, or if the duplicate stored no response. In the second case the client may
+    /// retry.
     pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<IdempotentResponse<T>, Problem> {
         let found = self.found(state, caller).await?;
         found.ok_or_else(|| {
@@ -139,7 +139,7 @@ impl Once {
     /// Returns the stored response of the key, if there is one.
     ///
     /// # Errors
-    /// If another request was done under this key, or the database fails.
+    /// If the key belongs to another request, or the database fails.
     pub async fn found<T>(
         &self,
         state: &AdminState,

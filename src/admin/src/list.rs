@@ -1,4 +1,4 @@
-//! Parses the parameters of lists by the list's [`ListSpec`]: page size, cursor, sort order and filters. Unknown
+//! Parses the parameters of a list as its [`ListSpec`] declares them: page size, cursor, sort order and filters. Unknown
 //! parameters are rejected. The same spec documents the parameters.
 
 use std::collections::BTreeMap;
@@ -28,8 +28,8 @@ pub const DEFAULT_LIMIT: u64 = 50;
 /// Maximum number of rows per page.
 pub const MAX_LIMIT: u64 = 200;
 
-/// Filters on values that are masked for viewers: a caller who can filter by a number can guess it digit by digit. A
-/// test in `document::lists` lists all other filters.
+/// Filters that viewers may not use, because their values are masked for viewers. A viewer who could filter by a number
+/// could guess it digit by digit. A test in `document::lists` lists all other filters.
 const MASKED_FILTERS: [&str; 4] = ["analysis", "customer_number", "from_number", "words"];
 
 /// Whether a filter reveals values that are masked for viewers.
@@ -399,8 +399,8 @@ pub fn flag(column: &str, is_set: bool) -> SimpleExpr {
     })
 }
 
-/// Builds a condition for a column in which almost all rows have the value `usual`. For another value it adds the
-/// constant condition of the partial index on the other rows.
+/// Builds a condition for a column in which almost all rows have the value `usual`. For any other value, it adds the
+/// constant condition `column <> usual`, so that the query planner can use the partial index with this condition.
 #[must_use]
 pub fn is_value<C: ColumnTrait>(column: C, usual: &str, value: &str) -> Condition {
     let other = (value != usual).then(|| Expr::cust(format!("{} <> '{usual}'", column.as_str())));
@@ -414,7 +414,7 @@ pub fn too_large(name: &str) -> Problem {
 }
 
 impl Listing {
-    /// Continues after a page of this list.
+    /// Moves the listing to the page after this cursor.
     ///
     /// # Errors
     /// 422 for another list's cursor.
@@ -624,7 +624,7 @@ mod tests {
         ] {
             assert_eq!(at(name, value), instant, "{name}={value}");
         }
-        // In São Paulo, daylight saving time began at midnight of that day.
+        // In São Paulo, daylight saving time began at midnight of 15 October 2017.
         let days = Days {
             zone: Tz::America__Sao_Paulo,
             ..montreal()

@@ -115,7 +115,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Adds a page. Returns `None` if the next page is needed too; `listing` then selects the next page.
+    /// Adds a page. Returns the response if it is complete. Otherwise returns `None`, and `listing` selects the next page.
     ///
     /// # Errors
     /// 422 if there are too many rows.

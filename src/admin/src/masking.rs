@@ -1,8 +1,8 @@
 //! Masks phone numbers for callers who may not read them.
 //!
 //! Each operation masks the fields that contain numbers. [`answer`] masks every response again, so that a forgotten
-//! field cannot leak a number. Ids, codes and counts stay unmasked only if the document's schemas declare them, never
-//! because a field in a caller's data has such a name.
+//! field cannot leak a number. Ids, codes and counts stay unmasked only where the document's schemas declare them. In
+//! a caller's data, fields with such names are masked.
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -95,7 +95,7 @@ pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
 }
 
 /// Masks a whole response, if needed. This includes problems, which may contain rows. `schema` is the document's schema
-/// of the response. Responses that are neither JSON nor text mask their numbers themselves.
+/// of the response. Operations that respond with another media type or an event stream mask numbers themselves.
 pub async fn answer(hide: &HideNumbers, schema: Option<&'static Value>, mut response: Response) -> Response {
     let kind = response.content_type().unwrap_or_default().to_owned();
     let is_problem = kind.starts_with(payload::MEDIA_TYPE);

@@ -1,4 +1,4 @@
-//! The middleware of every operation. It follows what the document declares for the operation.
+//! The middleware of every operation. The document's entry for the operation controls what the middleware does.
 //!
 //! It rejects an `Accept` that the operation cannot serve (406), runs dry runs ([`dry_run`]), names the accepted media
 //! types when it rejects a body (415), masks phone numbers for viewers ([`masking`]), and answers 304 if the client has the

@@ -1,7 +1,7 @@
 //! Reports all invalid parameters of a request together, each by name.
 //!
-//! It runs only after an operation could not parse its path, query or headers, so authentication comes first, and valid
-//! requests have no extra cost.
+//! It runs only after an operation could not parse its path, query or headers. So authentication comes first, and a
+//! valid request has no extra cost.
 
 use poem::http::{HeaderMap, Method, Uri};
 use poem::{Endpoint, Request, Response, Result};
@@ -12,7 +12,7 @@ use super::api_document;
 use super::body::validate;
 use web::problem::{FieldFault, Problem};
 
-/// Middleware that replaces the problem of one invalid parameter by a problem that lists all of them.
+/// Middleware that replaces the problem of one invalid parameter with a problem that lists all invalid parameters.
 pub async fn complete_problem<E: Endpoint>(next: std::sync::Arc<E>, request: Request) -> Result<Response>
 where
     E::Output: poem::IntoResponse,

@@ -102,7 +102,7 @@ pub async fn roll_back(
     held_or_finished(state, rulebook_id, task.await, &EditedRow::default()).await
 }
 
-/// Converts the result of a publish task that the guard rails may hold back.
+/// Converts the result of a publish task, for a change that may have to wait for approval.
 ///
 /// # Errors
 /// The errors of [`finished`].
@@ -191,7 +191,7 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
                  request with the current head."
             ),
         ),
-        // The earlier response existed a moment ago, so the client may retry.
+        // The caller returns the stored response instead, if it still exists. If it has just expired, the client may retry.
         error @ PublishError::DoneBefore => Problem::unavailable(&error, 1),
         PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),

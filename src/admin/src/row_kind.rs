@@ -68,7 +68,7 @@ impl RowKind {
     }
 }
 
-/// A row is an object of strings, numbers and lists, which always serializes.
+/// Converts a row to JSON. A row always serializes, because it is an object of strings, numbers and lists.
 fn as_json<R: Row>(row: &R) -> Value {
     serde_json::to_value(row).unwrap_or_default()
 }

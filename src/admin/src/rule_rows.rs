@@ -26,7 +26,7 @@ use authoring::change_set::Edit;
 use rules::rows::{Resource, Row, StoredRow};
 use web::problem::{Code, Problem};
 
-/// Stands for the path of the list of rows of every kind.
+/// A placeholder for the path of a list of rows. `ResourcesApi` replaces it with the path of each kind.
 pub(super) const ANY_ROWS: &str = "/rows";
 
 /// The operations on the rows of a kind.

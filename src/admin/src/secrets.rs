@@ -1,8 +1,8 @@
 //! Lists, stores and retires the secrets of a rulebook: webhook secrets, and its own Twilio and Vapi credentials.
 //!
-//! Values are encrypted before they are stored. No audit entry contains a value, and no response except the one that
-//! generates the value. Old and new secrets are accepted together until the old ones are retired, so a rotation loses
-//! no call.
+//! Values are encrypted before they are stored. No audit entry contains a value. A response contains a value only if the
+//! server has just generated it. Old and new secrets are accepted together until the old ones are retired, so a rotation
+//! loses no call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

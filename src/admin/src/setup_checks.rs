@@ -31,7 +31,7 @@ impl SetupChecks {
         Self { check, last }
     }
 
-    /// Returns the result of a run. A caller that comes during a run waits for the result of that run.
+    /// Runs the checks, or returns the cached result. A caller that comes during a run waits for the result of that run.
     pub async fn run(&self, clock: &Clock) -> Setup {
         let mut last = self.last.lock().await;
         let now = clock.now();

@@ -33,7 +33,7 @@ pub const LIMIT: usize = 8 * 1024 * 1024;
 /// Maximum number of reported errors.
 const MOST_FAULTS: usize = 100;
 
-/// Stands for the path of the sheet of every kind.
+/// A placeholder for the path of a sheet. `ResourcesApi` replaces it with the path of each kind.
 pub(super) const ANY_SHEET: &str = "/sheet";
 
 /// The operations on the sheet of a kind of rows.

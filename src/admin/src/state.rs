@@ -139,8 +139,8 @@ impl AdminState {
         }
     }
 
-    /// Returns connections that see the newest commit, so never the replica. SQLite's readers see every commit, so they
-    /// are used and SQLite's single writer stays free.
+    /// Returns connections to the primary, because the replica may lack the newest commit. On SQLite it returns the
+    /// readers: they see every commit, and the single writer stays free.
     #[must_use]
     pub fn latest(&self) -> &DatabaseConnection {
         match self.db.get_database_backend() {
@@ -216,8 +216,8 @@ impl AdminState {
         })
     }
 
-    /// Runs slow work for a rulebook on separate threads, because slow work would block the thread of a handler. The
-    /// work ends if the client disconnects.
+    /// Runs slow work for a rulebook on separate threads, so that it does not block the threads of the handlers. The work
+    /// ends if the client disconnects.
     ///
     /// # Errors
     /// 429 if too much work of this rulebook is queued, 503 if the threads are busy.
@@ -229,7 +229,7 @@ impl AdminState {
         self.current.pools().study(rulebook_id, work).await.map_err(busy)
     }
 
-    /// Returns the compiled head of a rulebook that the caller may see. Other rulebooks do not exist for this caller.
+    /// Returns the compiled head of a rulebook that the caller may see. Any other rulebook is reported as missing.
     ///
     /// # Errors
     /// 404 if the rulebook does not exist for this caller, 5xx if the database fails.
@@ -247,7 +247,7 @@ fn no_rulebook(code: &str) -> Problem {
     Problem::not_found(format!("rulebook `{}`", shortened(code)))
 }
 
-/// Returns the problem if the threads cannot take the work now: 429 if the rulebook itself has too much queued, else
+/// Returns the problem for work that the threads cannot accept now: 429 if the rulebook itself has too much queued, else
 /// 503.
 #[must_use]
 pub fn busy(busy: Busy) -> Problem {
@@ -261,7 +261,7 @@ pub fn busy(busy: Busy) -> Problem {
     }
 }
 
-/// Returns the problem if a rulebook cannot be loaded: 500, unless the database is unavailable (503) or there is too
+/// Returns the problem for a rulebook that cannot be loaded: 500, unless the database is unavailable (503) or there is too
 /// much work ([`busy`]).
 #[must_use]
 pub fn unloadable(error: LoadError) -> Problem {

@@ -19,7 +19,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(300);
 pub struct WatchedRulebooks(Arc<Mutex<HashMap<Uuid, watch::Sender<Option<DayMarks>>>>>);
 
 impl WatchedRulebooks {
-    /// Subscribes to the marks of a rulebook. The value is `None` until the first poll.
+    /// Subscribes to the change marks of a rulebook. The received value is `None` until the first poll.
     pub fn marks(
         &self,
         db: &DatabaseConnection,
@@ -56,7 +56,7 @@ async fn poll(
     marks: watch::Sender<Option<DayMarks>>,
 ) {
     while marks.receiver_count() > 0 || !watched.forget(rulebook_id) {
-        // While the database does not respond, no event is sent. Clients learn of that when they reload their pages.
+        // While the database does not respond, clients get no event. They see the outage when they reload their pages.
         if let Ok(now) = change_marks::of(&db, rulebook_id).await {
             marks.send_if_modified(|before| {
                 let differs = before.as_ref() != Some(&now);

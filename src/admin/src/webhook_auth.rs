@@ -41,7 +41,7 @@ pub struct WebhookVerification {
     version: Option<i64>,
 }
 
-/// Vapi's default replay window.
+/// Vapi's default replay window, in seconds.
 const fn usual_window_s() -> u32 {
     300
 }

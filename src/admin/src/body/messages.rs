@@ -14,7 +14,7 @@ use rules::fault::{escaped, unescaped};
 use rules::suggestion::did_you_mean;
 use web::problem::FieldFault;
 
-/// If more names are permitted, a message gives only their number.
+/// Maximum number of permitted names that a message lists. If there are more, the message gives only their number.
 const MAX_LISTED_NAMES: usize = 20;
 
 /// Maximum length of a pattern in a message. An example helps people more than a longer pattern.

@@ -17,7 +17,7 @@ pub(super) const DOCUMENT: &str = "urn:ringbook:openapi";
 /// Maximum number of reported errors. A body of one megabyte may have half a million errors.
 const MAX_FAULTS: usize = 1000;
 
-/// The schemas of the document. Validators share them: a validator that gets them as a resource keeps its own copy.
+/// The schemas of the document. All validators share this registry, because each would otherwise keep its own copy.
 static SCHEMAS: LazyLock<Result<Registry, ReferencingError>> = LazyLock::new(|| {
     let components = json!({"components": {"schemas": document()["components"]["schemas"]}});
     Registry::try_new(DOCUMENT, Resource::from_contents(components)?)

@@ -118,8 +118,8 @@ fn destroys(id: &str) -> bool {
     FIRST_WORDS.iter().any(|word| id.starts_with(word)) || OTHERS.contains(&id)
 }
 
-/// A write that is rejected without a version (428) accepts the version in one of two places. `required` cannot express
-/// that, so the descriptions of both places say it.
+/// Documents that a write needs a version, if the write responds 428 without one. The version may be in `If-Match` or in
+/// a second place. `required` cannot express such a choice, so the descriptions of both places say it.
 fn require_version(operation: &mut Value) {
     const HEADER: &str = "If-Match";
     let parameters = || operation["parameters"].as_array().into_iter().flatten();

@@ -110,8 +110,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, &format!("{feedback}/dismiss"), "post", dismissed);
     let phrases = json!({"phrases": ["water heater", "chauffe-eau"], "language": "fr"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/phrase-matches", "post", phrases);
-    // The example asks about the service in the example of `put_service`, so a change of its price shows in the next
-    // response.
+    // This example evaluates the service in the example of `put_service`. A reader who changes the price there sees the
+    // new price in the response here.
     if let Some((_, service)) = first::<rules::rows::Service>(sample) {
         let question = json!({"facts": {"service_text": service["names"]["en"]}, "at": "2026-11-24T15:00:00Z"});
         request(paths, "/admin/v1/rulebooks/{rulebook}/evaluate", "post", question);
@@ -251,8 +251,8 @@ fn named<R: Row>(row: &R) -> Option<(String, Value)> {
     Some((row.code().to_owned(), serde_json::to_value(row).ok()?))
 }
 
-/// Returns the first row of a kind. If the sample has no row of a kind, because such rows go out of date, the example
-/// is an invented row.
+/// Returns the first row of a kind, or an invented row if the sample has no row of this kind. The sample leaves out rows
+/// that go out of date.
 fn first_row<R: Row>(sample: &RowSet) -> Option<R> {
     let row = match R::RESOURCE {
         // Some of these rows have a hundred phrases, so the example is the shortest row.

@@ -341,7 +341,7 @@ pub(super) fn between_fields() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Requires exactly one of these fields, in a form in which generated clients still see a single object.
+/// Requires exactly one of these fields. The schema avoids `oneOf`, so that generated clients see a single object type.
 fn one_of(fields: &[&str]) -> Value {
     let mut dependent = serde_json::Map::new();
     for (number, field) in fields.iter().enumerate() {

@@ -102,7 +102,7 @@ pub fn add(document: &mut Value) {
         let of = |verb: &str| format!("{verb}_{}", kind.one);
         let list = format!("list_{}", kind.many);
         for from in [&of("put"), &of("get"), &of("patch")] {
-            // All three respond with the row, so they have the same links, also to themselves.
+            // All three operations respond with the row, so each links to the same operations, including itself.
             for verb in ["put", "patch", "delete"] {
                 let named = [("path.code", CODE), ("header.If-Match", TAG)];
                 link(document, from, &of(verb), &named);

@@ -1,5 +1,5 @@
-//! Reduces the document to what the program needs while it runs: the parameters and media types of each operation, and the
-//! schemas. The rest takes about 14 MB as JSON values, so the server keeps it only as text, and only once somebody has read it.
+//! Reduces the document to what the program needs at run time: the parameters and media types of each operation, and the
+//! schemas. The rest takes about 14 MB as JSON values. The server keeps it only as text, from the first request for it.
 
 use serde_json::{Map, Value, json};
 

@@ -104,7 +104,7 @@ fn patch(name: &str, row: &Value) -> Value {
     for (name, field) in patch["properties"].as_object_mut().into_iter().flatten() {
         if let Some(field) = field.as_object_mut() {
             field.remove("default");
-            // A merge patch merges objects. So the object may be partial, and null removes an entry of the object.
+            // A merge patch merges objects. So a patch may contain only some entries, and null removes an entry.
             if let Some(entry) = field.get_mut("additionalProperties") {
                 or_null(entry);
                 field.remove("minProperties");

@@ -8,7 +8,7 @@ use crate::resources::{KINDS, RESOURCES, ResourceDescription};
 /// The schema that stands for every kind of row.
 const ANY_ROW: &str = "AnyRow";
 
-/// Replaces the operations and schemas of any row by those of each kind.
+/// Replaces the operations and schemas of `AnyRow` with the operations and schemas of each kind of row.
 pub fn add(document: &mut Value) {
     let mut registry = Registry::new();
     for kind in KINDS {
@@ -29,7 +29,7 @@ pub fn add(document: &mut Value) {
     }
 }
 
-/// Replaces each entry that `name_of` renames by an entry for each kind. The others stay.
+/// Replaces an entry with one entry per kind, if `name_of` returns names for it. All other entries stay.
 fn of_each_kind(
     any: &Map<String, Value>,
     name_of: impl Fn(&str, &ResourceDescription) -> Option<String>,
@@ -48,7 +48,7 @@ fn of_each_kind(
     all
 }
 
-/// The value with references to the kind's schema instead of the schema of any row.
+/// Returns the value with `AnyRow` replaced by the name of the kind's schema.
 fn with_schema(value: &Value, schema: &str) -> Value {
     match value {
         Value::String(text) => text.replace(ANY_ROW, schema).into(),

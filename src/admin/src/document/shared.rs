@@ -1,7 +1,7 @@
 //! Moves what operations share into the document's `components`.
 //!
 //! Repeated responses, parameters, examples, headers and links become `$ref`s, and examples move to their schemas. The
-//! errors that any operation can give become one response for each range of statuses. The program itself and `/docs`
+//! errors that any operation can return become one response for each range of statuses. The program itself and `/docs`
 //! use the whole document. Clients get the shortened document, which is about a third as long.
 
 mod errors;
@@ -32,7 +32,7 @@ pub fn shared(document: &Value) -> Value {
     document["info"]["description"] = super::guide().into();
     schemas::shorten(&mut document);
     shorten_paths(&mut document);
-    // Responses come first, so that a part that only one response has stays in that response.
+    // Responses come first. A part that then occurs in only one shared response stays in that response.
     for kind in ["responses", "headers", "examples", "links", "parameters"] {
         let known = document["components"][kind].as_object().cloned();
         let mut repeated = RepeatCounts {

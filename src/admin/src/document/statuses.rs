@@ -53,7 +53,8 @@ pub fn add(operation: &mut Value, role: &str) {
         .any(|parameter| parameter["in"] != "path" || parameter["schema"]["format"] == "uuid");
     let masked = parameters.iter().filter_map(|one| one["name"].as_str()).any(is_masked);
     let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
-    // Errors that no schema can express, such as contradictory parts or the cursor of another list.
+    // `open` is true if a request can have an error that no schema expresses, such as contradictory parts or the cursor
+    // of another list.
     let told_by_schema = COMPLETE_BY_SCHEMA.iter().any(|id| operation["operationId"] == *id);
     let open = (body && !told_by_schema)
         || has("cursor")

@@ -12,8 +12,8 @@ const RANGES: [(&str, &str); 2] = [
     ("5XX", "Server errors; a retry may help."),
 ];
 
-/// Replaces these errors by references to the two responses. The description of each response lists the statuses for
-/// people; the examples contain the statuses for programs.
+/// Replaces the errors that follow from the shape with references to the two responses. The description of each response
+/// lists the statuses for people; the examples contain the statuses for programs.
 pub fn by_range(document: &mut Value) {
     for (range, about) in RANGES {
         let common = taken_out(document, range);
