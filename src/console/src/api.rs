@@ -1,7 +1,7 @@
 //! Calls an operation of the admin API in this process, for the person who signed in.
 //!
-//! The request runs the same code as an external one, with role, masking, limits and audit log. The only difference is that
-//! [`SignedIn`] identifies the caller instead of a key.
+//! The request runs the same code as an external request, with role, masking, limits and audit log. The only
+//! difference is that [`SignedIn`] identifies the caller instead of a key.
 
 use std::sync::Arc;
 
@@ -121,8 +121,8 @@ impl Visit {
         Ok(api.call(request).await.unwrap_or_else(answer_plain))
     }
 
-    /// Builds the inner request. It has the client address and the connection of the person's request, but none of its
-    /// headers.
+    /// Builds the request to the API. It has the client address and the connection of the person's request, but none of
+    /// that request's headers.
     fn inner(
         &self,
         method: Method,

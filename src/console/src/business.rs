@@ -35,7 +35,8 @@ pub struct Business {
 }
 
 impl Visit {
-    /// The business that the URL names. If the URL names none: the default business, or the first that the person may see.
+    /// The business that the URL names. If the URL names no business, this is the default business, or the first business
+    /// that the person may see.
     pub async fn business(&self) -> Result<&Business, Refusal> {
         if let Some(business) = self.business.get() {
             return Ok(business);
@@ -132,7 +133,7 @@ impl Business {
         names.map_or_else(|| spaced(code), |names| self.label(names, language, code))
     }
 
-    /// A label in `language`, or in any language if that is missing, or the code if there is no label.
+    /// A label in `language`. If `language` has no label, this is any other label, or else the code.
     pub fn label(&self, labels: &BTreeMap<String, String>, language: &str, code: &str) -> String {
         let found = labels.get(language).or_else(|| labels.values().next());
         found.map_or_else(|| spaced(code), |label| self.shown(label))

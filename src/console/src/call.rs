@@ -41,7 +41,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(page(visit, Attempt::default()))
 }
 
-/// The page of a call, with form input that could not be stored.
+/// Renders the page of a call. `attempt` contains the refusal of a form, if a form was refused.
 pub async fn page(visit: &Visit, attempt: Attempt) -> Answer {
     let business = visit.business().await?;
     let story = read(visit, business).await?;

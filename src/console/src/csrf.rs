@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-/// The MAC covers this purpose, so that another MAC with the same session token has other bytes.
+/// The MAC covers this purpose, so that it differs from every other MAC whose key is the session token.
 const PURPOSE: &[u8] = b"ringbook console form";
 
 /// The name of the form field with the CSRF token.

@@ -117,7 +117,7 @@ async fn changed(visit: &Visit, business: &Business, revisions: &[Value]) -> Res
     Ok(changed)
 }
 
-/// The time `seconds` after a revision was published.
+/// The time `seconds` seconds after a revision was published.
 fn near(revision: &Value, seconds: i64) -> String {
     let at = text(revision, "created_at").and_then(|at| at.parse::<DateTime<Utc>>().ok());
     at.map(|at| (at + TimeDelta::seconds(seconds)).to_rfc3339())

@@ -170,8 +170,8 @@ async fn submitted(console: &Console, mut request: Request) -> Response {
     }
 }
 
-/// Whether the browser says that the form is from another site. Browsers without this header do not send our cookie
-/// with a form of another site either.
+/// Whether the browser says that the form is from another site. Even a browser without this header does not send our
+/// cookie with such a form, because the cookie is `SameSite=Strict`.
 fn is_of_another_site(request: &Request) -> bool {
     let site = request.header("sec-fetch-site");
     site.is_some_and(|site| !matches!(site, "same-origin" | "none"))

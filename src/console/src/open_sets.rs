@@ -34,7 +34,7 @@ impl OpenSet {
         format!("{} {}", self.id, self.version)
     }
 
-    /// The change set that the person chose; `None` for a new change set or for none.
+    /// The change set that the person chose; `None` if the person chose a new change set or no change set.
     pub fn chosen(visit: &Visit) -> Option<Self> {
         let (id, version) = visit.sent("set").split_once(' ')?;
         Some(Self {

@@ -99,7 +99,7 @@ async fn saved(
     };
     if visit.sent("do") == "try" {
         let body = json!({ "change_set": id, "days": TEST_DAYS });
-        // If the test cannot start, the page of the change set says why.
+        // If the backtest cannot start because of a client error, the page of the change set still opens.
         if let Err(refusal) = visit.post(&business.path("/backtests"), Some(&body)).await
             && refusal.status.is_server_error()
         {

@@ -48,7 +48,8 @@ pub struct Session {
     pub token: String,
 }
 
-/// The session token of a request. `None` if there are two cookies with this name, because another site may have set one.
+/// The session token of a request. `None` if there are two cookies with this name, because another site may have set one
+/// of them.
 pub fn token_of(request: &Request) -> Option<String> {
     let lines = request.headers().get_all(header::COOKIE).iter();
     let pairs = lines

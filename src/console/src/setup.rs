@@ -101,7 +101,8 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Whether the person may see the checks. They are about the whole installation, so a key of a single business may not.
+/// Whether the person may see the checks. The checks are about the whole installation, so a key of a single business may
+/// not see them.
 fn may_check(visit: &Visit) -> bool {
     visit.key.rulebook_id.is_none() && (visit.may(Role::Admin) || visit.may(Role::Owner))
 }

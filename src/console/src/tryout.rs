@@ -1,7 +1,7 @@
 //! The page Try: shows the decision about a call that a person types or pastes, with the current rules, any revision or
 //! an open change set. Nothing is stored and nobody is notified.
 //!
-//! The form is sent with POST. The page offers a URL with the same input, to share it, if that is short enough.
+//! The form is sent with POST. If the input is short enough, the page also offers a URL with the input, for sharing.
 
 use chrono::{DateTime, NaiveDateTime, TimeZone as _, Utc};
 use futures_util::future::BoxFuture;

@@ -13,7 +13,7 @@ const lost = document.getElementById('lost');
 let tag = main?.dataset.tag ?? '';
 let urgent = 0;
 
-// Do not disturb a person who is typing or has opened something.
+// Whether the person is typing or has opened a section. A reload would disturb them.
 const isBusy = () =>
   main.querySelector('details[open]') !== null ||
   (main.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName));

@@ -157,7 +157,7 @@ fn tiles(visit: &Visit, result: &Value) -> Markup {
     } }
 }
 
-/// Changed priorities, and calls that lose or gain a service or a price.
+/// Lists the changed priorities, and the calls that lose or gain a service or a price.
 fn lists(visit: &Visit, result: &Value) -> Markup {
     let words = visit.words;
     let moves: Vec<&Value> = result["moves"].as_array().into_iter().flatten().collect();

@@ -13,8 +13,8 @@ use crate::leads::text;
 use crate::locale::sum;
 use crate::visit::Visit;
 
-/// Marks with the same coordinates are arranged in a spiral, like the seeds of a sunflower. These are the scale of their
-/// distance and the angle in radians from one mark to the next.
+/// Marks with the same coordinates are arranged in a spiral, like the seeds of a sunflower. `SPREAD` scales their distance
+/// from the centre, and `GOLDEN_ANGLE` is the angle in radians from one mark to the next.
 const SPREAD: f64 = 3.4;
 const GOLDEN_ANGLE: f64 = 2.399_963;
 

@@ -116,7 +116,8 @@ async fn breaches(
         .await
     {
         Ok(tried) => Ok(list(&tried)),
-        // Show no breaches: the check shows what prevents the publish, or another person was faster.
+        // A client error means that a publish is not possible now, for example because somebody else changed the set.
+        // Then there are no breaches to show.
         Err(refusal) if refusal.status.is_client_error() => Ok(Vec::new()),
         Err(refusal) => Err(refusal),
     }

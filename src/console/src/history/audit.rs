@@ -88,7 +88,8 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Whether the person may run the tamper check. All businesses share one chain, so a key of a single business may not.
+/// Whether the person may run the tamper check. All businesses share one chain, so a key of a single business may not run
+/// the check.
 fn may_check(visit: &Visit) -> bool {
     visit.key.rulebook_id.is_none() && (visit.may(Role::Admin) || visit.may(Role::Owner))
 }

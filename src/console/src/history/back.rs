@@ -13,7 +13,7 @@ use crate::leads::text;
 use crate::page::{self, Frame};
 use crate::visit::{Answer, Visit};
 
-/// A rejected roll back, with the person's input. The default is no roll back.
+/// A rejected roll back, with the person's input. The default value means that no roll back was rejected.
 #[derive(Default)]
 pub struct Stale {
     /// The number of the revision to roll back to.

@@ -232,7 +232,7 @@ pub fn faults_of(problem: &Value) -> Vec<Fault> {
             let text = match (field, error["code"].as_str().unwrap_or_default()) {
                 (_, "same_contact") => FormMessage::Key("on-call-fault-same"),
                 (_, "empty_span") => FormMessage::Key("on-call-fault-empty"),
-                // A comment can be too long as well.
+                // Only for `until`, because a comment can be too long as well.
                 ("until", "too_long") => FormMessage::Key("on-call-fault-long"),
                 (_, "unknown_reference") => FormMessage::Key("on-call-fault-gone"),
                 _ => FormMessage::Detail(error["detail"].as_str().unwrap_or_default().to_owned()),

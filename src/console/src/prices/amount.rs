@@ -5,7 +5,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use crate::locale::decimal;
 use crate::words::Words;
 
-/// Maximum number of decimals of an amount of money; the next constant is for rates.
+/// Maximum number of decimals of an amount of money; `RATE_DIGITS` is the maximum for rates.
 const CENTS: u32 = 2;
 const RATE_DIGITS: u32 = 6;
 /// Maximum price.

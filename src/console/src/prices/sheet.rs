@@ -17,7 +17,7 @@ pub struct Field {
     pub column: &'static str,
     /// The value in the current rules.
     pub now: Option<Span>,
-    /// The value after the changes of the change set to which the page adds.
+    /// The value with the changes of the change set to which the page adds changes.
     pub start: Option<Span>,
     /// The text in the field.
     pub typed: String,

@@ -50,7 +50,7 @@ fn group(around: &CellContext<'_>, lines: &[PriceRow], resource: &str) -> Markup
     } }
 }
 
-/// One row with the names of all refused services, which have no price.
+/// One row with the names of all services that the business refuses. These services have no price.
 fn without_price(around: &CellContext<'_>, lines: &[&PriceRow]) -> Markup {
     let words = around.visit.words;
     let name = |line: &&PriceRow| around.business.row_name(line.resource, &line.code, words.0.code());
