@@ -1,5 +1,5 @@
-//! Canonical bytes of a JSON value, which are the same on both databases. SQLite stores JSON text as written.
-//! PostgreSQL's `jsonb` returns other spaces, another order of keys, and `1e3` as `1000`.
+//! Encodes a JSON value as canonical bytes, which are the same on both databases. SQLite returns JSON text as written.
+//! PostgreSQL's `jsonb` changes the spaces and the order of keys, and returns `1e3` as `1000`.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;

@@ -53,7 +53,8 @@ impl Deref for Transaction {
 
 /// Begins a transaction. On SQLite the transaction is IMMEDIATE. A deferred transaction that reads before it writes
 /// would fail if another transaction has written in between. On PostgreSQL the session setting makes it READ COMMITTED
-/// (`connect.rs`). Setting the level here would cost every message a round trip, and only some poolers need it.
+/// (`connect.rs`). Setting the isolation level here would cost every message a round trip, and is necessary only behind
+/// some poolers.
 #[expect(clippy::disallowed_methods, reason = "the only opener of transactions")]
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;

@@ -1,7 +1,7 @@
 //! Encodes raw bodies for the inbox. A body is compressed with zstd if that makes it smaller.
 //!
-//! A stored body that begins with zstd's magic number is compressed. Any other stored body is not. A body that begins
-//! with the magic number before it is stored is therefore always compressed.
+//! A stored body is compressed if and only if it begins with zstd's magic number. So if a raw body happens to begin
+//! with the magic number, it is always compressed.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,7 +15,8 @@ const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 const LEVEL: i32 = 1;
 /// Minimum size in bytes of a body to compress. For smaller bodies the overhead of the frame exceeds the gain.
 const SMALLEST: usize = 128;
-/// Maximum size in bytes of a body for the compressor that a thread keeps, because its memory grows with the largest body.
+/// Maximum size in bytes of a body for the compressor that a thread keeps. The compressor's memory grows with its
+/// largest body.
 const LARGEST_SHARED: usize = 64 * 1024;
 /// Maximum size of a decompressed body in bytes. It is larger than any body that Ringbook accepts, and prevents a
 /// tampered row from filling the memory.

@@ -27,7 +27,8 @@ use super::replica::Replica;
 
 /// Timeout for a connection from the pool.
 const ACQUIRE: Duration = Duration::from_secs(2);
-/// Timeout for a connection for a message. It is shorter than the total time that a message may wait for the database.
+/// Timeout for getting a connection from the pool for messages. It is shorter than the total time that a message may
+/// wait for the database.
 const ACQUIRE_FOR_A_MESSAGE: Duration = Duration::from_millis(1_500);
 /// How long SQLite waits for the file lock of another process.
 const BUSY: Duration = Duration::from_secs(5);
@@ -161,7 +162,8 @@ async fn open_pools(
             let replica = open_pool(replica, Use::Read, When::Used, plan).await?;
             (write.clone(), Some(replica))
         }
-        // SQLite has no replica: its readers see every commit, and its single writer needs no further load.
+        // Without a replica, and always on SQLite, reads get their own pool. SQLite's readers see every commit and
+        // spare the single writer.
         (_, other) => (open_pool(other.unwrap_or(database), Use::Read, when, plan).await?, None),
     };
     let messages = match database {
@@ -311,7 +313,8 @@ impl Use {
                 // Lists are filtered by values that either almost all rows have, or almost none. A generic plan would
                 // scan the whole table for a rare value.
                 ("plan_cache_mode", "force_custom_plan".to_owned()),
-                // The usual value for an SSD. The planner then reads the index with a list's filters, not the table.
+                // The usual value for an SSD. With this value, the planner reads a list through the index on its
+                // filters instead of scanning the table.
                 ("random_page_cost", "1.1".to_owned()),
             ]);
         }
@@ -350,7 +353,7 @@ pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> 
     let messages = pool.options().get_acquire_timeout() == Use::Messages.acquire_timeout();
     let usage = if messages { Use::Messages } else { Use::Write };
     let settings = usage.session_settings();
-    // The first setting is the isolation level, which needs another statement.
+    // The first setting is the isolation level, which a different statement sets.
     let limits = settings.iter().skip(1);
     let limits: Vec<String> = limits
         .map(|(name, value)| format!("SET LOCAL {name} = {value}"))

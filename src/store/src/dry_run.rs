@@ -1,7 +1,7 @@
-//! Dry runs: work runs up to its commit, and the transaction is then rolled back.
+//! A dry run executes work up to its commit, and then rolls the transaction back.
 //!
-//! In [`scope`], every commit is a rollback ([`super::begin`]). Code that runs after a commit, for example to update a
-//! cache or start a job, must check [`is_on`] first. A task from [`spawn`] inherits the dry run. A task from
+//! Inside [`scope`], every commit rolls back instead ([`super::begin`]). Code that runs after a commit, for example to
+//! update a cache or start a job, must check [`is_on`] first. A task from [`spawn`] inherits the dry run. A task from
 //! `tokio::spawn` does not, so use `tokio::spawn` only for work that does not belong to the request.
 
 use std::any::Any;
@@ -28,7 +28,7 @@ pub fn is_on() -> bool {
 pub fn spawn<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = Result<T, JoinError>> + Send {
-    // One type for all tasks, because the compiler builds tokio's code for a task once for each type.
+    // All tasks share one type, because the compiler builds tokio's task code once for each type.
     let work: BoxFuture<'static, Box<dyn Any + Send>> = Box::pin(async move { Box::new(work.await) as _ });
     let task = if is_on() {
         tokio::spawn(scope(work))

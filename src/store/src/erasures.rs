@@ -1,5 +1,5 @@
 //! Erases the stored data of a caller, and finds it by phone number. Calls, leads and replies have an index of the last
-//! digits of the number. Events without a call have no such index, so all of them are read.
+//! digits of the number. Events without a call have no such index, so this module reads all of them.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TryGetable, Value as Bind};

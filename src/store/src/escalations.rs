@@ -1,8 +1,8 @@
 //! Escalations: contacts are notified of a P1, one step after another, until somebody acknowledges the call.
 //!
 //! Each call has at most one row. An instance that advances an escalation locks its row. An acknowledgement is written
-//! only if nobody has acknowledged the call yet. So of two concurrent acknowledgements only one succeeds, and the other
-//! can read who was first.
+//! only if nobody has acknowledged the call yet. So of two concurrent acknowledgements only one succeeds, and the
+//! author of the other can read who was first.
 
 use std::collections::HashSet;
 
@@ -236,8 +236,8 @@ pub async fn escalate_now(
     Ok(())
 }
 
-/// Makes the next step due now for every call whose current step notified only this contact. The contact no longer gets
-/// SMS messages.
+/// Makes the next step due now for every call whose current step notified only this contact. Call it for a contact who
+/// no longer gets SMS messages.
 pub async fn skip_contact(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

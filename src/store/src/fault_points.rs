@@ -1,21 +1,21 @@
 //! Fault injection: every step at which processing of a message, an SMS or a publish request can be interrupted.
 //!
 //! `RINGBOOK_FAULT_AT=STEP:abort` makes the process abort at that step, and `STEP:error` makes the step fail. With `:N`
-//! at the end, this happens when the step is reached for the Nth time. It needs the cargo feature `faults`, which works
-//! in debug builds only. Without the feature, [`reach`] does nothing and the rest is not compiled. `tests/faults` fails
-//! if a step has no test case.
+//! at the end, this happens when the step is reached for the Nth time. The variable works only with the cargo feature
+//! `faults`, in debug builds. Without the feature, [`reach`] does nothing and the rest is not compiled. `tests/faults`
+//! fails if a step has no test case.
 
 use sea_orm::DbErr;
 
 #[cfg(all(feature = "faults", not(debug_assertions)))]
 compile_error!("the feature `faults` injects faults: it is for tests, in a debug build only");
 
-/// The version that `--version` prints. A build with fault injection has a different one, so that nobody mistakes it
-/// for a normal build.
+/// The version that `--version` prints. A build with fault injection prints a different version, so that nobody mistakes
+/// it for a normal build.
 #[cfg(not(feature = "faults"))]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The version that `--version` prints. A build with fault injection has a different one, so that nobody mistakes it
-/// for a normal build.
+/// The version that `--version` prints. A build with fault injection prints a different version, so that nobody mistakes
+/// it for a normal build.
 #[cfg(feature = "faults")]
 pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),

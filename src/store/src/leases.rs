@@ -27,7 +27,8 @@ impl Lease {
     /// When the database fails.
     pub async fn stands(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         const SQLITE: &str = "SELECT fence FROM leases WHERE name = $1 AND fence = $2";
-        // Another instance that wants the lease waits for this transaction. SQLite has only one writer.
+        // `FOR SHARE` makes another instance that wants the lease wait for this transaction. SQLite has only one
+        // writer.
         const POSTGRES: &str = "SELECT fence FROM leases WHERE name = $1 AND fence = $2 FOR SHARE";
         let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
             POSTGRES

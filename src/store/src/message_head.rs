@@ -68,10 +68,10 @@ pub async fn read_each(tx: &DatabaseTransaction, rulebook_id: Uuid, call_ids: &[
         FROM rulebooks r \
         LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id IN (SELECT value FROM json_each($2)) \
         WHERE r.id = $1";
-    // The lock waits for the transaction that holds the row, and then reads the updated row. All transactions lock rows
-    // in the order of `call_ids`, which is byte order, to avoid deadlocks. SQLite has only one writer. `LATERAL` forces
-    // one index lookup per call. Without it, the planner would read all calls of the rulebook while the statistics say
-    // that the table is empty.
+    // `FOR NO KEY UPDATE` waits for the transaction that holds the row, and then reads the updated row. All
+    // transactions lock rows in the order of `call_ids`, which is byte order, to avoid deadlocks. SQLite needs no lock,
+    // because it has only one writer. `LATERAL` forces one index lookup per call. Without it, the planner would read
+    // all calls of the rulebook while the statistics say that the table is empty.
     const POSTGRES: &str = "WITH c AS (SELECT l.* FROM jsonb_array_elements_text($2) AS asked (id) \
         CROSS JOIN LATERAL (SELECT id, report_at, erased_at FROM calls \
         WHERE rulebook_id = $1 AND id = asked.id FOR NO KEY UPDATE) AS l) \

@@ -49,7 +49,7 @@ pub enum MigrateError {
     Database(#[from] DbErr),
 }
 
-/// Why this program refuses to start on a schema, and to change it.
+/// Why this program refuses to start on a schema or to change it.
 #[derive(Debug, thiserror::Error)]
 pub enum Unknown {
     /// A newer program applied migrations that this program does not know.
@@ -160,8 +160,8 @@ fn is_in(applied: &[String], migration: &Migration) -> bool {
     applied.iter().any(|name| name == migration.name)
 }
 
-/// Executes each statement as a prepared statement. PostgreSQL refuses to prepare two statements as one, so a mistake in
-/// splitting the SQL file is an error.
+/// Executes each statement as a prepared statement. PostgreSQL refuses to prepare two statements as one, so a wrongly
+/// split SQL file causes an error.
 async fn execute(tx: &Transaction, statements: impl IntoIterator<Item = String>) -> Result<(), DbErr> {
     for statement in statements {
         let statement = Statement::from_string(tx.get_database_backend(), statement);

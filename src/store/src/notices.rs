@@ -31,7 +31,7 @@ pub struct Model {
     pub first_at: DateTimeUtc,
     pub last_at: DateTimeUtc,
     pub resolved_at: Option<DateTimeUtc>,
-    /// Who resolved it. `None` if it was resolved because the cause ended.
+    /// Who resolved the notice. `None` if it was resolved because the cause ended.
     #[sea_orm(column_type = "Text")]
     pub resolved_by: Option<String>,
     /// Comment of the person who resolved it.

@@ -69,8 +69,8 @@ pub async fn purged_to(
     row.map(|row| row.try_get("", "purged_to")).transpose()
 }
 
-/// Stores the time up to which this kind of data has been purged, and adds to the number of purged rows. It does nothing
-/// if the stored time is no longer `before`, because an old event was stored meanwhile.
+/// Stores the time up to which this kind of data has been purged, and adds to the number of purged rows. It does
+/// nothing if the stored time is no longer `before`: an old event was stored meanwhile and moved the time back.
 ///
 /// # Errors
 /// When the database fails.
@@ -187,8 +187,8 @@ async fn bodies(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbEr
     of_piece(tx, piece, SQL).await
 }
 
-/// Purges the bodies of messages that Vapi sends several times a call, each with the whole conversation. Ringbook
-/// records and decides nothing from them.
+/// Purges the bodies of messages that Vapi sends several times a call, each with the whole conversation. Ringbook takes
+/// no data and no decisions from these messages.
 async fn interim_bodies(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbErr> {
     const SQL: &str = "UPDATE webhook_events SET body = NULL WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 \
         AND type IN ('speech-update', 'conversation-update') AND state = 'recorded' AND body IS NOT NULL";

@@ -150,8 +150,8 @@ pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     row.map_or(Ok(0), |row| row.try_get("", "texts"))
 }
 
-/// Whether the outbox is another table than at the last check. On PostgreSQL, restoring a dump creates new tables. The
-/// first check stores the identity of the table. A copied SQLite file cannot be detected; instead `ringbook backup`
+/// Whether the outbox is a different table than at the last check. On PostgreSQL, restoring a dump creates new tables.
+/// The first check stores the identity of the table. A copied SQLite file cannot be detected; instead `ringbook backup`
 /// gives up the unsent messages in the copy.
 pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     if tx.get_database_backend() != DatabaseBackend::Postgres {
@@ -165,8 +165,8 @@ pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     Ok(tx.execute_raw(statement).await?.rows_affected() > 0)
 }
 
-/// Checks at start whether the database was restored without `ringbook restore`, and gives up its unsent messages if
-/// so.
+/// Checks at start whether the database was restored without `ringbook restore`. If so, it gives up the unsent
+/// messages.
 pub async fn check_at_start(
     db: &DatabaseConnection,
     now: DateTime<Utc>,

@@ -68,7 +68,7 @@ pub async fn all<C: ConnectionTrait>(db: &C) -> Result<Vec<Model>, DbErr> {
     Ok(rulebooks.into_iter().map(of).collect())
 }
 
-/// Writes a row if the stored version is the one before `row.version`. Returns whether the row was written.
+/// Writes a row if the stored version is `row.version - 1`. Returns whether the row was written.
 pub async fn write(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let (id, before) = (row.rulebook_id, row.version - 1);
     let row = row.into_active_model();

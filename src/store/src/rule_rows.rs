@@ -22,7 +22,7 @@ enum ColumnType {
     Time,
 }
 
-/// A row that a revision changed. `before` is `None` for a new row, `after` is `None` for a deleted one.
+/// A row that a revision changed. `before` is `None` for a new row, and `after` is `None` for a deleted row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowChange {
     /// The type of row.

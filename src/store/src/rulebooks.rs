@@ -43,8 +43,8 @@ impl ActiveModelBehavior for ActiveModel {}
 pub const TWILIO: &str = "twilio";
 /// SMS messages are recorded and never sent, with or without an account.
 pub const SIMULATED: &str = "simulated";
-/// SMS messages are simulated until an account is known, which changes the value to [`TWILIO`] permanently. This is
-/// the value after a first start without an account.
+/// SMS messages are simulated until the rulebook has an account. Then the value changes to [`TWILIO`] permanently. A
+/// first start without an account sets `simulated_until_account`.
 pub const UNTIL_ACCOUNT: &str = "simulated_until_account";
 
 /// Records that a rulebook has an account, so that its SMS messages are sent from now on. Returns whether that ended
@@ -146,8 +146,8 @@ pub enum ProfileUpdate {
     Taken,
 }
 
-/// Replaces a rulebook's profile, if the profile is still at `version`. Every instance then verifies the rulebook's
-/// messages again, so that the next message to an archived rulebook or to a dropped code is refused.
+/// Replaces a rulebook's profile, if the profile is still at `version`. Every instance then reloads its cached webhook
+/// settings, so that it refuses the next message to an archived rulebook or to a dropped code.
 pub async fn set_profile(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -207,7 +207,8 @@ pub async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<
     query.into_tuple::<i64>().one(tx).await
 }
 
-/// Increments the version of the webhook's settings and secrets, so that every instance verifies messages again.
+/// Increments the version of the webhook's settings and secrets, so that every instance reloads them before it accepts
+/// another message.
 pub async fn auth_changed(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::AuthVersion, Expr::col(Column::AuthVersion).add(1))

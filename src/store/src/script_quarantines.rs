@@ -41,7 +41,7 @@ pub struct QuarantineLimits {
     pub for_: chrono::TimeDelta,
 }
 
-/// Counts a fault of a script's version and `runs` unreported runs, including this one. Returns the row if this fault
+/// Counts a fault of a script's version and `runs` unreported runs, including this run. Returns the row if this fault
 /// starts a quarantine.
 pub async fn fault(
     tx: &DatabaseTransaction,
@@ -70,7 +70,7 @@ pub async fn fault(
         .on_conflict(known)
         .exec_without_returning(tx)
         .await?;
-    // Concurrent failures are counted one after another.
+    // Lock the row, so that concurrent failures are counted one after another.
     let mut find = Entity::find_by_id((rulebook_id, code.to_owned()));
     if tx.get_database_backend() == DatabaseBackend::Postgres {
         find = find.lock(LockType::NoKeyUpdate);

@@ -49,9 +49,10 @@ pub fn contains(column: &str, text: &str) -> SimpleExpr {
             pattern.push(letter);
         }
     }
-    // Folding a string is much slower than comparing it, so the rough pattern excludes most strings first. The condition
-    // is a CASE, because PostgreSQL expects a CASE to match many rows, and then reads the list in its order. For two
-    // conditions PostgreSQL would expect few matches, and would read the whole table even for a frequent name.
+    // Folding a string is much slower than comparing it, so the rough pattern excludes most strings first. The
+    // condition is a CASE, because PostgreSQL expects a CASE to match many rows, and then reads rows in the order of
+    // the list until the page is full. For two conditions PostgreSQL would expect few matches, and would read the whole
+    // table even for a frequent name.
     let like = |sql: String, pattern: String| Expr::cust(sql).like(LikeExpr::new(pattern + "%").escape('!'));
     CaseStatement::new()
         .case(like(lower, rough), like(folded, exact))

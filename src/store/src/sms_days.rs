@@ -1,4 +1,4 @@
-//! Number of SMS messages that a rulebook with a daily cap has queued per day.
+//! Counts the SMS messages that a rulebook with a daily cap queues per day.
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement};
 use uuid::Uuid;

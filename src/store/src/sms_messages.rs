@@ -341,7 +341,7 @@ pub async fn notified_by_rule(
     rows.iter().map(|row| row.try_get("", "contact")).collect()
 }
 
-/// Marks messages as dead, with the reason. This transaction has queued them.
+/// Marks messages as dead, with the reason. The same transaction must have queued them.
 pub async fn withhold(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -524,7 +524,7 @@ pub async fn count_dead<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, contact: 
         .await
 }
 
-/// Whether a P1 message about a call to one of these contacts may still arrive or was accepted.
+/// Whether a P1 message to one of these contacts about the call was accepted or may still arrive.
 pub async fn any_alive<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -542,7 +542,7 @@ pub async fn any_alive<C: ConnectionTrait>(
     Ok(alive > 0)
 }
 
-/// The newest message to a number, which shows the contact that has the number.
+/// The newest message to a number. It shows which contact has the number.
 pub async fn newest_to<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, number: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))

@@ -377,7 +377,7 @@ mod tests {
         };
         assert_eq!(order(None, &[]).await, [2, 4, 3, 1, 5]);
         assert_eq!(order(Some([1; 32]), &[]).await, [1, 5]);
-        // A call whose first entry is retried later does not block the others.
+        // A call whose first entry is retried later does not block other calls.
         assert_eq!(order(None, &[Uuid::from_u128(2)]).await, [3, 1, 5]);
         assert_eq!(order(None, &[Uuid::from_u128(2), Uuid::from_u128(1)]).await, [3]);
         assert!(!file.failed(Uuid::from_u128(2), 2).await.unwrap());

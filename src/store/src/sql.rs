@@ -110,8 +110,8 @@ pub(super) fn without_keys<A: ActiveModelTrait>(mut row: A) -> A {
     row
 }
 
-/// Writes the row of a rulebook in a table with one row per rulebook, if the stored version is `before`. 0 means that
-/// there is no row yet. Returns whether the row was written.
+/// Writes the row of a rulebook in a table with one row per rulebook, if the stored version is `before`. `before` is 0
+/// if there is no row yet. Returns whether the row was written.
 pub(super) async fn write_over<A>(
     tx: &DatabaseTransaction,
     row: A,

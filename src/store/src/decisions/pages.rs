@@ -1,4 +1,5 @@
-//! Reads stored decisions in pages, newest first. The thread that processes the rows decodes them, not this module.
+//! Reads stored decisions in pages, newest first. This module does not decode the rows; the thread that processes them
+//! does.
 //!
 //! Ids are time-ordered, so a page needs no offset and no long transaction.
 

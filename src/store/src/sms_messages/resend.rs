@@ -94,7 +94,7 @@ pub async fn send_again(
     if !sms_suppressions::among(tx, &recipient).await?.is_empty() {
         return Ok(Err(Not::OptedOut));
     }
-    // A message with a provider id is not unclear: a status callback has reported since that it did not arrive.
+    // If the message has a provider id, its outcome is known: a status callback has reported that it did not arrive.
     let unclear = row.provider_id.is_none() && sms_attempts::ended_unclear(tx, row.rulebook_id, row.id).await?;
     if unclear && !force {
         return Ok(Err(Not::Unclear));

@@ -111,8 +111,8 @@ pub async fn stored(tx: &DatabaseTransaction, rulebook_id: Uuid, key: &str) -> R
     })
 }
 
-/// Turns a dead-lettered event into this event, with the key and response of this event. Returns false if an event with
-/// that key exists, or another request has already done this.
+/// Overwrites a dead-lettered event with `event`, including its key and response. Returns false if an event with that
+/// key exists, or if another request has already overwritten the dead-lettered event.
 ///
 /// # Errors
 /// When the database fails.
@@ -121,7 +121,8 @@ pub async fn become_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Res
     const SQL: &str = "UPDATE webhook_events SET business_key = $3, delivery_key = $4, type = $5, call_id = $6, \
         message_at = $7, body = $8, answer = $9, state = $10, amends = $11, origin = $12, set_aside = NULL \
         WHERE rulebook_id = $1 AND id = $2 AND state IN ('unreadable', 'poisoned')";
-    // The event keeps its age, and its new content must be purged at that age. So move the purge position back.
+    // The event keeps its age, so the purge may have passed it already. Move the purge position back, so that the new
+    // content is purged too.
     const STEP_BACK: &str = "UPDATE purges SET purged_to = $2 WHERE rulebook_id = $1 AND purged_to > $2";
     let key: [Bind; 2] = [event.rulebook_id.into(), event.business_key.into()];
     if tx.query_one_raw(statement(tx, TAKEN, key)).await?.is_some() {
