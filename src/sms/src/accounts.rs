@@ -30,7 +30,7 @@ pub struct TwilioAccount {
 }
 
 impl fmt::Debug for TwilioAccount {
-    /// Prints everything except the token.
+    /// Prints no fields, because the token is secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TwilioAccount").finish_non_exhaustive()
     }

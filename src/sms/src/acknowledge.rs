@@ -222,8 +222,8 @@ async fn notify_others(
             call_id: row.call_id.clone(),
             decision_id: row.decision_id,
             contact: other.contact.code,
-            // The template is part of the dedupe key. A unique one lets an acknowledgement after an objection be sent
-            // too.
+            // The template is part of the dedupe key. Its name is unique, so that the message about a second
+            // acknowledgement, after an objection, is sent too.
             template: format!("p1_taken_{}", now.timestamp()),
             priority: Priority::P2.name().to_owned(),
             to_number: other.phone.clone(),

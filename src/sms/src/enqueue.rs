@@ -130,7 +130,8 @@ pub fn reference_of(id: Uuid) -> String {
     reference
 }
 
-/// The body to send. It contains the reference, and is spelled so that it needs the fewest segments.
+/// The body to send. It contains the reference. If another spelling needs fewer segments ("Fenetre" for "Fenêtre"), the
+/// body uses that spelling.
 #[must_use]
 pub fn as_sent(body: &str, reference: &str) -> String {
     cheapest(body_with(body, reference))

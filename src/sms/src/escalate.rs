@@ -334,7 +334,7 @@ pub fn worded(
 }
 
 /// The contacts of the next step. They are sorted: first contacts who are on call or named by service, rule or
-/// decision, then contacts on shift, then by rank. After the first step, one contact is added. The step after that adds
+/// decision, then contacts on shift, then by rank. The step after the first adds one contact. The step after that adds
 /// all remaining contacts.
 pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now: DateTime<Utc>) -> Next<'a> {
     let told: BTreeSet<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();

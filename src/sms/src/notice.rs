@@ -18,10 +18,10 @@ pub(super) const CAPPED: &str = "sms_account_capped";
 pub(super) const INCOMPLETE: &str = "sms_account_incomplete";
 /// There is no account, so the SMS messages wait.
 pub(super) const NO_ACCOUNT: &str = "sms_no_account";
-/// Notices that a worker raises when a rulebook's SMS messages must wait. An open one proves that a worker handles the
-/// rulebook, so the readiness check does not count these messages.
+/// Notices that a worker raises when a rulebook's SMS messages must wait. An open notice proves that a worker handles
+/// the rulebook, so the readiness check does not count these messages.
 pub const HELD_BACK: [&str; 5] = [PROVIDER_DOWN, CREDENTIALS, CAPPED, INCOMPLETE, NO_ACCOUNT];
-/// Subject of these notices.
+/// Subject of the notices in [`HELD_BACK`].
 pub(super) const PROVIDER: &str = "twilio";
 
 /// The severity of a notice about an SMS message.

@@ -16,7 +16,7 @@ use store::{begin, leads, rulebooks, sms_messages};
 
 /// The contact in the rows of SMS messages to the operator; no contact can have this code.
 pub const OPERATOR: &str = "@operator";
-/// Maximum number of SMS messages about one rulebook within an hour: the first are the most useful.
+/// Maximum number of SMS messages about one rulebook within an hour. The first messages are the most useful.
 const MAX_PER_RULEBOOK: u64 = 6;
 /// Maximum number of SMS messages about all rulebooks within an hour.
 const MAX_TOTAL: u64 = 60;
@@ -35,7 +35,7 @@ pub struct Operator {
 }
 
 impl std::fmt::Debug for Operator {
-    /// Prints everything except the number.
+    /// Prints no fields, because the number is personal data.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Operator").finish_non_exhaustive()
     }

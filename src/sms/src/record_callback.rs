@@ -110,7 +110,7 @@ async fn note(
     Ok(CallbackEffect::Step)
 }
 
-/// Reads what is known about an SMS message besides its row. The rank is that of the Twilio message `sid`.
+/// Reads what is known about an SMS message besides its row, including the rank of the Twilio message `sid`.
 pub(super) async fn known(
     tx: &DatabaseTransaction,
     row: &Model,

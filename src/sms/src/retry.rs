@@ -109,8 +109,8 @@ pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
     row.error_code = None;
 }
 
-/// Whether an SMS message that was sent `sends` times, as far as known, may be sent again. Only for P1 and P2, a
-/// duplicate is better than a missing alert.
+/// Whether an SMS message that was sent `sends` times, as far as known, may be sent again. Only P1 and P2 are resent:
+/// for them a duplicate is better than a missing alert.
 pub(super) fn may_resend(priority: &str, sends: u64, retry_policy: &RetryPolicy) -> bool {
     matches!(priority, "P1" | "P2") && sends <= retry_policy.resends
 }

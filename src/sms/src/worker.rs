@@ -27,8 +27,8 @@ use store::sms_messages::{self, Model};
 
 /// Minimum sleep: without it, an SMS message that is always due soon would use the processor fully.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
-/// Minimum pause between two polls. Without it, each wake-up and each finished send would cause a poll under load. That
-/// reduced the throughput of messages by a third.
+/// Minimum pause between two polls. Without it, each wake-up and each finished send would cause a poll under load. Such
+/// polls reduced the throughput of messages by a third.
 const MIN_POLL_PAUSE: Duration = Duration::from_millis(20);
 /// The sleep if no SMS message is queued. The poll interval shortens it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);

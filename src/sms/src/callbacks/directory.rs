@@ -12,8 +12,9 @@ use crate::{Outbox, OutboxError, TwilioAccount};
 
 /// The maximum age of the cache.
 const MAX_AGE: Duration = Duration::from_secs(2);
-/// Minimum interval between two reads. A request whose signature matches no cached account waits for a read after its
-/// arrival. So unauthenticated clients can cause at most one read per interval.
+/// Minimum interval between two reads. A request whose signature matches no cached account waits for a read that starts
+/// after its arrival. All waiting requests share this read, so unauthenticated clients cause at most one read per
+/// interval.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A rulebook and its account.
@@ -56,7 +57,7 @@ impl Directory {
         }
     }
 
-    /// A directory that was read after this call.
+    /// Returns a directory whose read started after this call.
     ///
     /// # Errors
     /// If the database fails.

@@ -1,6 +1,6 @@
-//! A strict parser of `application/x-www-form-urlencoded` (pure). A lenient parser could accept other fields than those
-//! signed. Duplicate names are rejected: the signature does not distinguish two fields from one whose value contains
-//! the second.
+//! A strict parser of `application/x-www-form-urlencoded` (pure). A lenient parser could read other fields than Twilio
+//! signed. Duplicate names are rejected: the signature does not distinguish two fields with one name from a single
+//! field whose value contains the second field.
 
 /// Maximum number of fields in a callback.
 const MOST_FIELDS: usize = 200;

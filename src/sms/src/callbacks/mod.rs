@@ -1,8 +1,8 @@
 //! Twilio's callbacks: statuses of SMS messages, and replies.
 //!
 //! A request passes these checks in order: a bounded body, [`form`] (400 if invalid), its account, [`signature`] (403,
-//! even if the account is unknown), and the account's rate limit. Only then does a separate task write to the database.
-//! A client that disconnects does not interrupt this task. [`status`] and [`inbound`] are the two routes.
+//! even if the account is unknown), and the account's rate limit. After these checks a separate task writes to the
+//! database. A client that disconnects does not interrupt this task. [`status`] and [`inbound`] are the two routes.
 
 pub mod directory;
 pub mod form;
@@ -28,7 +28,7 @@ use web::connections::Connection;
 use web::problem::{Code, Problem};
 use web::{ClientAddress, RateLimiter, body};
 
-/// Maximum size of a callback in bytes; Twilio's have a few kilobytes.
+/// Maximum size of a callback in bytes. Twilio's callbacks have a few kilobytes.
 const LIMIT: usize = 256 * 1024;
 /// How long a callback may wait for the database.
 const DATABASE_BUDGET: Duration = Duration::from_secs(2);

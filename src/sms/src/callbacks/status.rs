@@ -12,7 +12,7 @@ use crate::record_callback::CallbackEffect;
 use crate::status::Report;
 use web::problem::Problem;
 
-/// What the 404 response to an unknown id names as not found.
+/// What the 404 response says is missing, if the id is unknown.
 const UNKNOWN: &str = "SMS message of this id";
 
 /// Handles a status. It responds with 204 even if the status changes nothing, because a retry would change nothing

@@ -1,4 +1,4 @@
-//! Contacts who opt out, notices for the operator, and accounts that do not stop each other.
+//! Tests of contacts who opt out, of notices for the operator, and of accounts that fail independently of each other.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! SMS messages that Twilio accepts, that it refuses, and that are never sent to it.
+//! Tests of SMS messages that Twilio accepts or refuses, and of SMS messages that are never sent to Twilio.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Many SMS messages through a Twilio with all kinds of failures. Workers die during a send, and
+//! Sends many SMS messages through a stand-in for Twilio with all kinds of failures. Workers die during a send, and
 //! statuses come early, twice and out of order. At the end Twilio's log and our records agree, and nothing is lost.
 //!
 //! RINGBOOK_TEST_OUTCOMES sets the number of SMS messages (60), RINGBOOK_TEST_SEED the seed.
@@ -212,7 +212,7 @@ async fn check(world: &World, twilio: &Rough, texts: &HashMap<Uuid, String>) {
             i64::try_from(answered).unwrap() <= posted,
             "answered more often than posted: {story}"
         );
-        // Invariant I5, and the maximum number of messages to one contact.
+        // Invariant I5 (`tests/faults/oracle.rs`), and the maximum number of messages to one contact.
         assert!(own.len() <= 1 + outcome("ambiguous") + failed.len(), "{story}");
         let alert = ["P1", "P2"].contains(&row.priority.as_str());
         assert!(
