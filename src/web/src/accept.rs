@@ -4,7 +4,8 @@
 use poem::Request;
 use poem::http::header;
 
-/// Returns the type in `given` that the request prefers, or the first of them on a tie. `None` if it accepts none.
+/// Returns the type in `given` that the request prefers, or the first of several equally preferred types. `None` if it
+/// accepts none.
 pub fn wanted<'a>(request: &Request, given: &[&'a str]) -> Option<&'a str> {
     let lines = request.headers().get_all(header::ACCEPT).iter();
     let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();

@@ -1,4 +1,5 @@
-//! A separate runtime for everything that is neither a message nor a health check: the admin API and its pages.
+//! A separate tokio runtime for the admin API and its pages. Messages, callbacks, health checks and metrics use the
+//! main runtime.
 //!
 //! A tokio runtime has one first-come, first-served queue. With a single runtime, a message would wait behind every
 //! API request that some program sent at the same moment, including rejected ones. So two runtimes share the
@@ -23,7 +24,7 @@ pub fn is_urgent(path: &str) -> bool {
 }
 
 /// Runs the work on the separate runtime, and aborts it if the future is dropped. If that runtime could not be created,
-/// the work runs on the current one.
+/// the work runs on the current runtime.
 ///
 /// # Errors
 /// When the work panicked.

@@ -1,6 +1,6 @@
 //! Reads request bodies with limits on size, time and memory.
 //!
-//! A body that is too large gets 413 immediately. A body that arrives too slowly gets 408, and one for which there is no
+//! A body that is too large gets 413 immediately. A body that arrives too slowly gets 408. A body for which there is no
 //! memory gets 503. Bodies are never decompressed, because signatures cover the bytes as received.
 
 use std::sync::Arc;
@@ -119,7 +119,7 @@ pub async fn discard(request: &Request, body: Body) {
 struct Reading<'a> {
     request: &'a Request,
     limit: usize,
-    /// Maximum length: the declared one, or the limit.
+    /// Maximum length: the declared length, or the limit.
     most: usize,
     waits_for_room: &'a AtomicBool,
 }

@@ -1,8 +1,8 @@
 //! Bounds the memory for all request bodies while they are received and processed.
 //!
 //! A body of more than [`FREE`] bytes must reserve memory for its whole length before the rest of it is read. Smaller
-//! bodies get memory first, so that a report never waits behind large files. If there is not enough memory, a body is
-//! aborted if its client has stalled or will miss the deadline. So a client that stopped sending does not keep memory
+//! bodies get memory first, so that a report never waits behind large files. While memory is short, bodies whose
+//! clients have stalled or will miss the deadline are aborted. So a client that stopped sending does not keep memory
 //! that another client needs.
 
 use std::collections::{BTreeMap, HashMap};
@@ -189,8 +189,8 @@ impl Bodies {
 }
 
 impl BodyMemory {
-    /// Aborts one slow body, of the address `within` if it is given: the one that received nothing for the longest time.
-    /// It aborts none if the bodies aborted so far will free `size` bytes.
+    /// Aborts the slow body that has received nothing for the longest time, among the bodies of the address `within` if
+    /// it is given. Aborts no body if the bodies aborted so far will free `size` bytes.
     fn end_a_laggard(&mut self, within: Option<IpAddr>, size: usize) {
         let now = Instant::now();
         let of_interest = |holder: &&Holder| within.is_none_or(|address| holder.address == address);
@@ -243,7 +243,7 @@ impl Room {
         }
     }
 
-    /// Resolves when this body must be aborted to free memory for another one.
+    /// Resolves when this body must be aborted to free memory for another body.
     pub async fn must_go(&self) {
         self.make_way.cancelled().await;
     }

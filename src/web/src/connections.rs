@@ -1,6 +1,6 @@
 //! Tracks open connections and what each one waits for.
 //!
-//! It limits the connections in total and per address, and closes those with a client that is too slow. If the limit is
+//! It limits the connections in total and per address, and closes connections whose client is too slow. If the limit is
 //! reached, it closes the connection that has waited longest for its client. So a client that sends a whole request is
 //! served, even if many others send only half a request. While a request is processed, its connection is never closed.
 
@@ -158,7 +158,8 @@ impl Connection {
         since > 0 && Duration::from_millis(self.millis().saturating_sub(since)) > STALL_DEADLINE
     }
 
-    /// The order in which connections are closed for others, lowest first. `None` if this one must not be closed.
+    /// The order in which connections are closed for others, lowest first. `None` if this connection must not be
+    /// closed.
     fn makes_way(&self) -> Option<(u8, std::cmp::Reverse<Duration>)> {
         let (phase, age) = self.state();
         let rank = match phase {

@@ -36,7 +36,7 @@ pub struct Allowance {
     pub per_second: NonZeroU32,
     /// Requests in a burst.
     pub burst: NonZeroU32,
-    /// Number of stored addresses above which idle ones are removed.
+    /// Idle addresses are removed while more than half this number of addresses is stored.
     pub addresses: usize,
 }
 

@@ -38,7 +38,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 const LAST_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a new connection waits for a slot while others are closing.
 const ADMIT_TIMEOUT: Duration = Duration::from_millis(100);
-/// Interval for checking whether unread connections have been read.
+/// Interval at which a new connection checks again for a free slot.
 const ADMIT_INTERVAL: Duration = Duration::from_millis(1);
 /// Wait before the next `accept` if the system has no descriptor or memory for it.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -46,7 +46,7 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_secs(2);
 /// Maximum number of bytes that a client may send after its response.
 const LINGER_BYTES: usize = 1024 * 1024;
-/// Size in bytes of the buffer into which these bytes are read.
+/// Size in bytes of the buffer for the bytes that a client sends after its response.
 const LINGER_BUFFER: usize = 8 * 1024;
 
 /// Serves `endpoint` until `stop` resolves. Then running requests get `patience` to finish.

@@ -27,7 +27,8 @@ pub use self::{
 };
 use base::telemetry;
 
-/// Maximum number of errors of a body in a response. If there are more, the response has the number of the others.
+/// Maximum number of errors of a body in a response. If there are more errors, the detail contains the number of
+/// omitted errors.
 const MOST_FAULTS: usize = 50;
 
 /// An error as the client gets it. It is a response ([`IntoResponse`]), a [`poem::Error`] (so `?` works in handlers)

@@ -147,7 +147,8 @@ impl IntoResponse for ProblemJson {
     }
 }
 
-/// If this is the only error type of an operation, the document has no status. So list the statuses in a response enum.
+/// If this is the only error type of an operation, the OpenAPI document shows no status for it. So list the statuses in
+/// a response enum.
 impl ApiResponse for ProblemJson {
     fn meta() -> MetaResponses {
         MetaResponses {
