@@ -1,8 +1,8 @@
 //! Backtests as background jobs.
 //!
-//! An instance runs one backtest at a time, and the others wait, because calls have priority. A running backtest updates
-//! its row twice a second. Each update also shows whether somebody cancelled the backtest. If the updates stop, the
-//! instance has died, and the backtest counts as interrupted.
+//! An instance runs one backtest at a time and queues all others, because calls have priority. A running backtest
+//! updates its row twice a second. Each update also shows whether somebody cancelled the backtest. If the updates stop,
+//! the instance has died, and the backtest counts as interrupted.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -75,8 +75,8 @@ pub struct Backtests {
 
 type Key = (Uuid, Uuid);
 
-/// The execution order of backtests. A backtest first waits for the earlier ones of its rulebook, and then joins the
-/// common queue. So many backtests of one rulebook do not delay other rulebooks.
+/// The execution order of backtests. A backtest first waits for the earlier backtests of its rulebook, and then joins
+/// the common queue. So many backtests of one rulebook do not delay other rulebooks.
 #[derive(Clone)]
 struct Turns {
     own: TurnQueue,

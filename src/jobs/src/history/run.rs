@@ -110,8 +110,8 @@ pub async fn run(
     Ok(tally.result(&plan.test))
 }
 
-/// Runs work on its own thread, with a lower priority than the threads that handle messages. It is not one of tokio's
-/// blocking threads, because the whole process shares those.
+/// Runs work on its own thread, with a lower priority than the threads that handle messages. The work does not use
+/// tokio's blocking threads, because the whole process shares them.
 fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<oneshot::Receiver<T>, HistoryError> {
