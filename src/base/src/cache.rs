@@ -1,7 +1,7 @@
 //! A cache in memory, limited by the number or the size of its entries.
 //!
-//! moka's cache is generic over its keys and values and takes seconds to compile for each pair. So all our caches are
-//! one such type inside, with bytes as keys and [`Any`] as values, and it is compiled once, in this crate.
+//! moka's cache is generic over its keys and values and takes seconds to compile for each pair. So all our caches share
+//! one type of moka cache, with bytes as keys and [`Any`] as values. It is compiled once, in this crate.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -51,7 +51,7 @@ impl<V: Any + Send + Sync> Cache<V> {
         Self::built(Builder::default().max_capacity(most).time_to_live(lifetime))
     }
 
-    /// A cache for entries of at most `most` bytes in all; `bytes` is the size of one.
+    /// A cache for entries of at most `most` bytes in all; `bytes` returns the size of one entry.
     #[must_use]
     pub fn of_bytes(most: u64, bytes: fn(&V) -> usize) -> Self {
         let weigh = move |_: &Box<[u8]>, value: &Shared| {
@@ -129,7 +129,7 @@ fn typed<T: Any + Send + Sync>(shared: Shared) -> Arc<T> {
         .unwrap_or_else(|_| unreachable!("a value of another type"))
 }
 
-/// The entries. The futures are boxed, because a future is compiled by each crate that awaits it unboxed.
+/// The entries. The futures are boxed, because each crate that awaits an unboxed future compiles it again.
 #[derive(Clone)]
 struct Entries(moka::future::Cache<Box<[u8]>, Shared>);
 

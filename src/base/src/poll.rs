@@ -39,7 +39,8 @@ pub async fn within<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, WorkError> {
-    // One type of future for each result: the compiler builds tokio's code for a task once for each type.
+    // All futures with the same result share one type, because the compiler builds tokio's task code once for each
+    // type.
     let work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work);
     match tokio::time::timeout(limit, tokio::spawn(work)).await {
         Ok(Ok(done)) => Ok(done),

@@ -31,7 +31,7 @@ pub fn mask_phone(number: &str) -> String {
 }
 
 /// Masks every run of seven or more digits of any script, with anything but letters between them. It skips prices,
-/// dates, times, percentages, street addresses, references and ids of programs. Masking twice changes nothing.
+/// dates, times, percentages, street addresses, references and technical ids. Masking twice changes nothing.
 #[must_use]
 pub fn scrub(text: &str) -> String {
     if text.chars().filter(|c| c.is_numeric()).count() < MIN_DIGITS {

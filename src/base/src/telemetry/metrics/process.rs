@@ -18,7 +18,7 @@ pub(super) const UPTIME: &str = "process_uptime_seconds";
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 static WORKERS: LazyLock<Mutex<BTreeMap<&'static str, Instant>>> = LazyLock::new(Mutex::default);
 
-/// Records that a worker did its work, or found none.
+/// Records that a worker did its work, or found no work.
 pub fn worker_ran(worker: &'static str) {
     let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
     workers.insert(worker, Instant::now());
