@@ -26,8 +26,7 @@ use rules::size::MAX_ROW_BYTES;
 use store::decisions::pages::{Columns, Span};
 use store::rulebooks;
 
-/// Past calls that are decided again to find the effect of a change on prices: from how many days, and at most how many
-/// calls.
+/// To find the effect of a change on prices, calls of this many past days are decided again, at most [`EXAMPLE_CALLS`].
 const EXAMPLE_DAYS: i64 = 7;
 const EXAMPLE_CALLS: u64 = 200;
 
@@ -212,8 +211,8 @@ pub(super) async fn lint_passed(
     Err(PublishError::Faults(found.into_iter().map(Fault::from).collect()))
 }
 
-/// Breaches of the guard rails. It compares the values of the rows. If they breach nothing, it decides example calls at
-/// `now`.
+/// Finds breaches of the guard rails. It first compares the values of the rows. If these breach nothing, it decides
+/// example calls at `now`.
 ///
 /// # Errors
 /// When the database fails, or the threads that compare the rules are busy.
@@ -232,8 +231,8 @@ pub(super) async fn beyond(
     Ok(found)
 }
 
-/// Breaches of the guard rails by the values of the rows. It runs on a pool thread, because it compares each changed
-/// adjustment with every service, which takes time.
+/// Finds breaches of the guard rails in the values of the rows. The comparison runs on a pool thread, because it
+/// compares each changed adjustment with every service, which takes time.
 ///
 /// # Errors
 /// When the threads that compare the rows are busy.

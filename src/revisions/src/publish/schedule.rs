@@ -122,7 +122,7 @@ impl Publisher {
     /// Publishes a change set that is due, or refuses it permanently.
     ///
     /// # Errors
-    /// When it can be retried: the database is unavailable, or other publish requests keep winning the race.
+    /// When a retry may succeed: the database is unavailable, or other publish requests keep winning the race.
     pub async fn publish_due(&self, due: &change_sets::Model) -> Result<Due, PublishError> {
         let stored = match self.set(due.rulebook_id, due.id).await {
             Err(PublishError::Set(SetError::Unknown)) => return Ok(Due::Gone),
