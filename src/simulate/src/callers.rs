@@ -228,7 +228,7 @@ impl SimulatedCaller {
         Self::about(job, dice)
     }
 
-    /// A caller who wants the service of the README's price change. The assistant names the service by its code.
+    /// A caller who wants the service whose price the README changes. The assistant names the service by its code.
     pub fn first(dice: &mut Dice) -> Self {
         let job = JOBS.iter().find(|job| job.code == FIRST).copied().unwrap_or_default();
         Self {

@@ -57,7 +57,7 @@ impl Conversation {
         Self::of(SimulatedCaller::draw, dice, started)
     }
 
-    /// The first call of a run. It is about the service of the README's price change.
+    /// The first call of a run. It is about the service whose price the README changes.
     #[must_use]
     pub fn first(dice: Dice, started: DateTime<Utc>) -> Self {
         Self::of(SimulatedCaller::first, dice, started)

@@ -207,7 +207,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The most frequent entries with their counts, and the number of the others.
+/// The most frequent entries with their counts, and how many other entries there are.
 fn most_frequent(counts: &BTreeMap<String, u64>) -> String {
     let mut sorted: Vec<(&String, &u64)> = counts.iter().collect();
     sorted.sort_by_key(|(_, count)| Reverse(**count));
