@@ -1,5 +1,5 @@
-//! Twilio accounts and Vapi keys of rulebooks: the default rulebook's from the settings, all others from their
-//! encrypted secrets.
+//! Finds the Twilio account and the Vapi key of each rulebook in its encrypted secrets. If the default rulebook has no
+//! such secrets, the settings apply to it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ async fn everywhere(
         telemetry::rulebooks::note(rulebook_id, &code);
         let stored = match account_of(key, rulebook_id, rows.remove(&rulebook_id).unwrap_or_default()) {
             Ok(stored) => stored,
-            // An unreadable account must not prevent access to the others.
+            // An unreadable account must not prevent access to the other accounts.
             Err(error) => {
                 tracing::debug!(rulebook = code, %error, "the account of a rulebook cannot be read");
                 continue;
@@ -70,7 +70,7 @@ async fn everywhere(
     Ok(owned)
 }
 
-/// Every rulebook with a Vapi key, the default one first.
+/// Every rulebook with a Vapi key, the default rulebook first.
 #[must_use]
 pub fn vapi_keys(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> FindKeys {
     let of_default = settings.vapi_api_key.as_ref().map(|key| key.expose().clone());

@@ -57,8 +57,8 @@ use web::{RateLimiter, descriptors, server};
 
 /// How long requests and tasks may take to end at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long sends may take to end at shutdown. A request to Twilio may not take as long, so no send ends with an unknown
-/// outcome.
+/// How long sends may take to end at shutdown. A request to Twilio has a shorter timeout, so no shutdown interrupts a
+/// send and makes its outcome unknown.
 const SEND_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Maximum time before the first connection for compiling the default rulebook and making one decision.
@@ -82,7 +82,7 @@ pub enum AppError {
     /// The first start failed.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
-    /// The database cannot be prepared: check for a restore, or start the audit chain.
+    /// The database cannot be prepared: the check for a restore or the start of the audit chain failed.
     #[error("the database cannot be prepared")]
     Database(#[from] DbErr),
     /// The outbox cannot be created.
@@ -362,7 +362,7 @@ impl App {
 
     /// Starts a task that a shutdown waits for.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        // One type of future: the compiler builds tokio's code for a task once for each type.
+        // All tasks share one type, because the compiler builds tokio's task code once for each type.
         let work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
         self.tasks.spawn(work);
     }

@@ -1,5 +1,5 @@
-//! Keeps secrets out of core dumps: the process's memory is never written to a file, and other processes of the same user cannot
-//! read it.
+//! Keeps secrets out of core dumps. The process's memory is never written to a file, and other processes of the same
+//! user cannot read it.
 
 /// Disables core dumps of this process, as far as the system supports it.
 pub fn forbid() {

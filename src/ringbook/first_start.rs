@@ -79,7 +79,8 @@ pub async fn first_start(
     let tx = store::begin(db).await?;
     // This lock serializes instances that start at the same time. An interrupted instance leaves nothing behind.
     rulebooks::locked_head(&tx, rulebook_id).await?;
-    // Even if this instance sends nothing itself: instances without an account must not simulate.
+    // Record the account even if this instance sends nothing itself, because instances without an account must not
+    // simulate.
     if settings.twilio.is_some() && rulebooks::account_known(&*tx, rulebook_id).await? {
         tracing::info!("a Twilio account is configured: SMS messages are sent from now on");
     }
@@ -155,7 +156,7 @@ async fn find(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
     Ok(found.map(|rulebook| rulebook.id))
 }
 
-/// Stores the admin key of the settings, else creates the first one. Returns the id and text of a new key.
+/// Stores the admin key of the settings, else creates the first key. Returns the id and text of a new key.
 async fn admin_key(
     settings: &Settings,
     tx: &DatabaseTransaction,
@@ -192,8 +193,8 @@ async fn admin_key(
         .exec_without_returning(tx)
         .await?;
     if inserted == 1 && !shown {
-        // A changed setting revokes the previous key. Only if the value is new: otherwise an instance with the old
-        // value would revoke this key when it starts.
+        // A changed setting revokes the previous key. Revoke only if the value is new. Otherwise an instance with the
+        // old value would revoke this key when it starts.
         api_keys::revoke_others(tx, SET_KEY, &key.hash, clock.now()).await?;
     }
     Ok(shown.then(|| (id, Secret::new(key.text))))
@@ -207,7 +208,7 @@ async fn webhook_secret(
     rulebook_id: Uuid,
 ) -> Result<Option<Secret>, BootstrapError> {
     let stored = secrets::active(tx, rulebook_id, &[secrets::WEBHOOK]).await?;
-    // Fail now instead of with every message: the secrets were encrypted with another key.
+    // If the secrets were encrypted with another key, fail now instead of with every message.
     for row in &stored {
         key.open(rulebook_id, row.id, &row.sealed)?;
     }

@@ -185,7 +185,8 @@ impl Checks {
         };
         if let Some(fallback) = &self.fallback {
             let (can, detail) = fallback();
-            // A server that is not ready gets no messages, so all are lost. If it can answer and spool, none is lost.
+            // A server that is not ready gets no messages, so all messages are lost. If the server can answer and
+            // spool, no message is lost.
             let lost = checks.iter().any(|check| !check.ok && self.vital.contains(&check.name));
             if !lost && ((well && detail.is_some()) || (!well && can)) {
                 status = "degraded";

@@ -52,7 +52,7 @@ impl NewSecrets {
         if let Some(link) = self.login_address(listening) {
             let _ = writeln!(text, "{:<15} {link}", "Console, once");
         }
-        // An existing file belongs to another first start, or to an attacker who waits for this one.
+        // An existing file belongs to another first start, or to an attacker who waits for this first start.
         let names = std::iter::once(format!("{SECRETS_FILE}.txt"))
             .chain((2..MAX_FILES).map(|n| format!("{SECRETS_FILE}-{n}.txt")));
         let mut last = std::io::Error::from(std::io::ErrorKind::AlreadyExists);

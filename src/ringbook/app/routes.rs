@@ -58,7 +58,8 @@ impl Pages {
         }
     }
 
-    /// The parts at a separate address. `/docs` can send requests to the API if it is served there.
+    /// The parts at a separate address. If the address serves `/docs`, it serves the API too, so that `/docs` can send
+    /// requests to it.
     #[must_use]
     pub fn at(settings: &Settings, address: SocketAddr) -> Self {
         let docs = settings.web && settings.docs == PageAddress::At(address);

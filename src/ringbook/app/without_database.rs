@@ -29,7 +29,8 @@ pub(super) enum DatabaseAtStart {
 }
 
 impl DatabaseAtStart {
-    /// Derives it from the result of the migration. Returns a permanent error.
+    /// Derives the availability from the result of the migration. Returns any error that a later attempt would not
+    /// resolve.
     pub(super) fn by(migrated: Result<Vec<String>, MigrateError>) -> Result<Self, MigrateError> {
         match migrated {
             Ok(_) => Ok(Self::Yes),

@@ -129,7 +129,7 @@ where
     app.spawn(periodic::run(leases, name, every, stop, work));
 }
 
-/// An error if no rulebook could be reconciled. A single failure has its own notice.
+/// Returns an error if no rulebook could be reconciled. If only some rulebooks failed, their notices report it.
 fn error_if_all_failed(tallies: &[ReconcileTally]) -> Result<(), ReconcileError> {
     let last = tallies.iter().rev().find_map(|tally| tally.error.clone());
     match last {
@@ -138,7 +138,7 @@ fn error_if_all_failed(tallies: &[ReconcileTally]) -> Result<(), ReconcileError>
     }
 }
 
-/// Loads the script quarantines of other instances, and removes those that have ended.
+/// Loads the script quarantines of other instances, and removes quarantines that have ended.
 async fn watch_quarantines(app: App) {
     let mut looks = tokio::time::interval(quarantine::POLL_INTERVAL);
     while app.stop.run_until_cancelled(looks.tick()).await.is_some() {

@@ -1,4 +1,5 @@
-//! Files with callers' data: readable by their owner only, never overwriting another file, synced to disk.
+//! Creates files for callers' data. Only their owner can read them. They never overwrite another file, and they are
+//! synced to disk.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Read as _;
@@ -37,8 +38,9 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// The target of a backup. A folder `to` is created if missing, and the file in it is named after the time. If `to` has an
-/// extension and is not a folder, it is the file. So the same `--to` works every night.
+/// The target of a backup. If `to` is a file, or has an extension and is not a folder, `to` is the target. Otherwise
+/// `to` is a folder, which is created if missing, and the file in it is named after the time. So the same `--to` works
+/// every night.
 pub fn target(to: &Path, stamp: &str, ending: &str) -> Result<PathBuf, BackupError> {
     let slash = to.as_os_str().to_string_lossy().ends_with('/');
     let is_file = !slash && !to.is_dir() && (to.is_file() || to.extension().is_some());

@@ -65,7 +65,7 @@ pub enum BackupError {
     #[error("{program} failed: {said}")]
     Program {
         program: &'static str,
-        /// Its error output.
+        /// The error output of the program.
         said: String,
     },
     #[error("{} cannot be used", path.display())]

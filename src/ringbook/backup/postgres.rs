@@ -150,7 +150,7 @@ async fn fill(
     // The next start must not detect the restore again.
     restore_guard::moved(&tx).await?;
     tx.commit().await?;
-    // A dump has no statistics. Without them, reading a page of decisions would sort all of them.
+    // A dump has no statistics. Without them, reading a page of decisions would sort all decisions.
     db.execute_unprepared("ANALYZE").await?;
     Ok(given_up)
 }

@@ -28,7 +28,7 @@ pub fn find(program: &str, path: &str) -> Option<PathBuf> {
     if let Some(found) = on_path.filter(|file| file.is_absolute()).find(|file| file.is_file()) {
         return Some(found);
     }
-    // The newest version: it can read older servers, but not the reverse.
+    // Use the newest version: a newer program can read an older server, but an older program rejects a newer server.
     let versions = std::fs::read_dir(DEBIAN).ok()?.filter_map(Result::ok);
     let versions = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let newest = versions.filter(|version| there(*version, program).is_file()).max()?;

@@ -194,7 +194,7 @@ async fn previous_content(file: &Path, aside: &Path) -> Result<bool, BackupError
     // Do not check a corrupt database: a restore must replace it, and no server uses it.
     if there && files::kind(file)? == BackupFormat::Sqlite {
         let db = open(file).await?;
-        // Only an exclusive user can leave the WAL mode; then all data is in the one file.
+        // SQLite leaves the WAL mode only if no other connection uses the file. Then all data is in the one file.
         let alone = words(&db, "PRAGMA journal_mode = DELETE").await;
         db.close().await?;
         if !alone.is_ok_and(|mode| mode == "delete") {

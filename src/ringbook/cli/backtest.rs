@@ -1,5 +1,5 @@
-//! `ringbook backtest`: tries a change on past calls, before it is published. It only reads the database; a running
-//! server is not affected, and none need run.
+//! `ringbook backtest`: tries a change on past calls, before it is published. It only reads the database, so it does
+//! not affect a running server, and works without one.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! `ringbook doctor`: checks the installation that the settings describe. It prints a line for each finding with what to do, then
-//! what to configure at Vapi. It fails if something does not work.
+//! `ringbook doctor`: checks the installation that the settings describe. It prints a line for each finding with what
+//! to do, and then what to configure at Vapi. It fails if something does not work.
 
 use std::process::ExitCode;
 

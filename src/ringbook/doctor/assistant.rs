@@ -1,5 +1,6 @@
-//! Recommends what to configure at Vapi for a rulebook's voice agent: a structured output, and lines for the assistant's prompt.
-//! They are generated from the rulebook's rows, so that the model's values match those of the rules.
+//! Recommends what to configure at Vapi for a rulebook's voice agent: a structured output, and lines for the
+//! assistant's prompt. Both are generated from the rulebook's rows, so that the model's values match the values in the
+//! rules.
 
 use serde_json::{Map, Value, json};
 

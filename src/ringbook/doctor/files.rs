@@ -128,7 +128,7 @@ fn writable(folder: &Path, check: &'static str, found: &mut Findings) -> bool {
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let megabytes = free / (1024 * 1024);
     let text = format!("{megabytes} MB are free in {shown}");
-    // Report each disk once: the database and the spool are mostly on the same one.
+    // Report each disk once: the database and the spool are mostly on the same disk.
     if !found.first_of_disk(rustix::fs::stat(folder).map_or(0, |stat| stat.st_dev)) {
         return may;
     }

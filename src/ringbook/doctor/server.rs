@@ -1,4 +1,5 @@
-//! Checks a running server by its health checks. Its settings may differ from those of this shell, so it is queried.
+//! Checks a running server by its health checks. Its settings may differ from the settings of this shell, so the doctor
+//! asks the server itself.
 
 use reqwest::Client;
 

@@ -17,9 +17,9 @@ const ASSISTANT: &str = "assistant";
 /// The message type of a report.
 const REPORT: &str = "end-of-call-report";
 
-/// The recommended `server` object for a rulebook at Vapi. It retries for about a quarter of an hour, except after
-/// permanent errors. A 413 is retried, because a proxy may send it (nginx does above 1 MB) and the report would be lost
-/// otherwise.
+/// The recommended `server` object for a rulebook at Vapi. It makes Vapi retry for about a quarter of an hour, except
+/// after permanent errors. A 413 is retried, because a proxy may send it (nginx does above 1 MB) and the report would
+/// be lost otherwise.
 #[must_use]
 pub fn best_server(url: &str) -> Value {
     json!({

@@ -172,7 +172,8 @@ fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
     (bias, weights)
 }
 
-/// For each feature, the logarithm of how much more often calls with the label have it than the others.
+/// For each feature, the logarithm of a ratio: how much more often calls with the label have the feature than other
+/// calls.
 fn log_ratios(examples: &[(&[u32], bool)], count: usize) -> Vec<f64> {
     let (mut with, mut without) = (vec![SMOOTHING; count], vec![SMOOTHING; count]);
     for (features, is) in examples {

@@ -2,8 +2,8 @@
 //! rulebook understands calls.
 //!
 //! A file has one JSON object per line. [`measure`] processes each call like a Vapi report and compares the decision
-//! with the label. [`table`] shows how many were correct, with confidence intervals and the ids of the others. Nothing
-//! here reads a database.
+//! with the label. [`table`] shows how many decisions were correct, with confidence intervals and the ids of the
+//! wrongly decided calls. Nothing here reads a database.
 
 pub mod learn;
 pub mod table;

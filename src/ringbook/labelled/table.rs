@@ -1,5 +1,5 @@
-//! How many labelled calls were decided correctly, by type, with 95 % confidence intervals and the ids of the calls
-//! that were not.
+//! Shows how many labelled calls were decided correctly, by type, with 95 % confidence intervals. It also lists the ids
+//! of the wrongly decided calls.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ pub struct Share {
     pub wrong: Vec<String>,
 }
 
-/// The measures of one type of call, or of all.
+/// The measures of one type of call, or of all calls.
 #[derive(Debug, Clone, Default)]
 pub struct Measures {
     /// Emergencies that were detected.
@@ -145,7 +145,8 @@ pub fn of(judged: &[DecidedCall<'_>], fits: impl Fn(&DecidedCall<'_>) -> bool) -
     measures
 }
 
-/// The table as Markdown: a row per type, then per language, then all with intervals; with the ids of failures if requested.
+/// The table as Markdown: a row per type and per language, then a table of all calls with intervals. `with_ids` adds
+/// the ids of failures.
 #[must_use]
 pub fn markdown(judged: &[DecidedCall<'_>], with_ids: bool) -> String {
     let mut kinds: BTreeMap<&str, Measures> = BTreeMap::new();

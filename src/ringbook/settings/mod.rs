@@ -194,7 +194,8 @@ impl Settings {
         let defaults = SETTINGS
             .iter()
             .filter_map(|setting| Some((setting.key, setting.default?.to_owned())));
-        // An empty variable counts as unset: compose files leave a setting out like that.
+        // An empty variable counts as unset, because a compose file passes an empty variable for a setting that is left
+        // out.
         let environment = SETTINGS.iter().filter_map(|setting| {
             env(setting.env)
                 .filter(|value| !value.trim().is_empty())
@@ -220,7 +221,7 @@ impl Settings {
     }
 }
 
-/// The merged layers, not typed yet: of each key its value and the name of its source.
+/// The merged layers, not typed yet: the value of each key and the name of its source.
 #[derive(Default)]
 struct Raw(BTreeMap<String, (Value, String)>);
 

@@ -71,7 +71,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
-/// The key most similar to a misspelt one.
+/// The key of the setting that is most similar to a misspelt key.
 #[must_use]
 pub fn nearest(key: &str) -> &'static str {
     let distance = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);

@@ -1,4 +1,4 @@
-//! The precedence of settings, and the errors of invalid ones.
+//! Tests of the precedence of settings, and of the errors for invalid settings.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! Parses the values of settings, trimmed and not empty. An error says what was expected, as a clause that completes
-//! "must be …". It never repeats the string, which may be a secret.
+//! Parses the values of settings, which are trimmed and not empty. An error says what was expected, as a clause that
+//! completes "must be …". It never repeats the string, which may be a secret.
 
 use std::{
     net::{IpAddr, SocketAddr},

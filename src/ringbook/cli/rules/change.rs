@@ -104,7 +104,7 @@ impl Change<'_> {
         ))
     }
 
-    /// The id of a new change set, or of one that an earlier run opened with the same changes.
+    /// The id of a new change set, or of the change set that an earlier run opened with the same changes.
     async fn opened(&self, comment: &str, edits: Vec<Edit>) -> Result<Uuid, PublishError> {
         let author = author();
         let stored = self

@@ -49,7 +49,7 @@ pub(super) async fn diff(
     let one = RowSource::of(one);
     let (before, after) = match (one, other) {
         (one, Some(other)) => (one, RowSource::of(other)),
-        // What an import of the folder would change.
+        // Show what an import of the folder would change.
         (folder @ RowSource::Folder(_), None) => (RowSource::Revision(None), folder),
         (revision, None) => (revision, RowSource::Revision(None)),
     };
