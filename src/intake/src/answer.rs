@@ -1,7 +1,7 @@
 //! Builds the webhook response of each message type, as JSON that Vapi's schema allows.
 //!
-//! Vapi ignores the body of a status other than 200, and speaks a failed assistant request to the caller. So a failed
-//! tool and a refused call are status 200 too. Only `voice-request` gets another status.
+//! Vapi ignores a body whose status is not 200. If an assistant request fails, Vapi tells the caller. So Ringbook
+//! answers a failed tool and a refused call with status 200 too. Only `voice-request` gets another status.
 //!
 //! | message | answer |
 //! |---|---|
@@ -49,7 +49,7 @@ pub enum Answer {
     Handoff(HandoffDestination),
     /// Documents from the knowledge base.
     Documents(Vec<Document>),
-    /// How long to wait before speaking, in tenths of a second, so that no float is needed; at most 150.
+    /// How long to wait before speaking, at most 150. The unit is a tenth of a second, so that no float is needed.
     Endpointing { timeout_tenths: u8 },
     /// Whether a contact may be dialled.
     Predial { eligible: bool },
@@ -66,7 +66,7 @@ pub struct ToolResult {
     pub result: Result<String, String>,
 }
 
-/// Which assistant takes a call. If both ids are set, the assistant's is used.
+/// Which assistant or squad takes a call. If both ids are set, `assistant_id` is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssistantAnswer {
     pub assistant_id: Option<String>,
@@ -105,7 +105,7 @@ pub enum HandoffDestination {
     },
     Number(Destination),
     /// Nobody takes over, with the reason. Vapi's schema requires a destination even then, so the response has an empty
-    /// one.
+    /// destination.
     Nobody {
         error: String,
     },
@@ -201,7 +201,7 @@ impl Answer {
             Self::ToolResults(results) => {
                 json!({"results": results.iter().map(ToolResult::to_json).collect::<Vec<_>>()})
             }
-            // The format has no field for a failure: the failure message is the result.
+            // The format has no field for a failure, so the failure message is the result.
             Self::FunctionResult(one) => {
                 let (Ok(text) | Err(text)) = &one.result;
                 json!({"result": one_line(text)})

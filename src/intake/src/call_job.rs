@@ -1,7 +1,7 @@
 //! Determines the service, area and price of a call's job. The lead, the SMS messages and the API show these values.
 //!
-//! A price quoted in the call is kept if the quote matches what was booked or, without a booking, the decision about
-//! the call. If no quote matches, the new decision sets the price. A refused job has no price.
+//! A price quoted in the call stays if the quote matches the booking. Without a booking, the quote must match the
+//! decision about the call. If no quote matches, the new decision sets the price. A refused job has no price.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use store::decisions::{self, SpokenDecision};
 /// The job of a call, and its price.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Job {
-    /// The decision, with service, area and price replaced by those of the job.
+    /// The decision, with the job's service, area and price.
     pub decision: Decision,
     /// The decision that set the price.
     pub quote_decision_id: Uuid,
@@ -157,7 +157,7 @@ impl<'a> Relevant<'a> {
         facts.insert(AREA);
         facts.extend(quantity);
         if rulebook.has_price_scripts() {
-            // A price script may use any fact. Free-text facts are excluded.
+            // A price script may use any fact, so all facts count except free text.
             let mappings = rulebook.rows().fact_mappings.values().map(|stored| &stored.row);
             let plain = mappings.filter(|row| row.kind.base() != FactKind::Text || !row.values.is_empty());
             facts.extend(plain.map(|row| row.code.as_str()));

@@ -1,9 +1,9 @@
-//! Decides whether a message gets the response of its transaction, or the fallback's after a timeout: exactly one of
-//! the two.
+//! Ensures that a message gets exactly one response: the response of its transaction or, after a timeout, the
+//! fallback's.
 //!
-//! After the timeout, a transaction does not commit. If the commit already runs at the timeout, it cannot be cancelled.
-//! The waiter then sends the transaction's response and spools the message. If the commit succeeds, the drain finds the
-//! message already recorded.
+//! After the timeout, a transaction does not begin its commit. A commit that already runs cannot be cancelled. The
+//! waiter (the task that answers Vapi) then sends the transaction's response and spools the message. If the commit
+//! succeeds, the drain finds the message already recorded.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,14 +12,14 @@ use serde_json::Value;
 
 use super::evaluate::Precomputed;
 
-/// A response that Vapi received, and the decision behind it.
+/// A response that Vapi received, and the decision behind the response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedResponse {
     /// The revision that decided; 0 if no rulebook was known.
     pub revision: i64,
     /// The response body.
     pub answer: Value,
-    /// The decision behind it.
+    /// The decision behind the response.
     #[serde(with = "shared")]
     pub decisions: Arc<Precomputed>,
 }

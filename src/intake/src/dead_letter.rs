@@ -1,4 +1,4 @@
-//! Dead-letter handling: after three permanent failures, stores the raw message, raises a notice and returns the
+//! Dead-letter handling: after three permanent failures, stores the raw message and raises a notice. Vapi gets the
 //! response that leaves the call as it would be without Ringbook.
 //!
 //! A permanent failure repeats on every try: the database rejects what the message would write, or the work panics. If

@@ -111,7 +111,7 @@ impl EvaluationInput<'_> {
 }
 
 impl MessageDecisions {
-    /// The response to the message, if no part of it was answered before.
+    /// The response to the message, if none of its tool calls was answered before.
     #[must_use]
     pub fn answer(&self, event: &Event) -> Value {
         match (self, &event.payload) {
@@ -121,7 +121,7 @@ impl MessageDecisions {
         }
     }
 
-    /// The response if the message could not be stored; `None` if it is the usual response.
+    /// The response if the message could not be stored; `None` if the usual response applies.
     pub(super) fn response_without_storage(&self, event: &Event) -> Option<Value> {
         match (self, &event.payload) {
             (Self::Tools(ran), Payload::ToolCalls(requests)) => {

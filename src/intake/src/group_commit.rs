@@ -33,8 +33,8 @@ use base::telemetry::{self, metrics};
 use store::Database;
 use store::dry_run;
 
-/// Maximum number of shared transactions at the same time on PostgreSQL. A machine with few processors uses fewer: the
-/// more messages share a transaction, the less each costs.
+/// Maximum number of shared transactions at the same time on PostgreSQL. A machine with few processors uses fewer
+/// transactions, because a message costs less if it shares a transaction with more messages.
 const MAX_QUEUES: usize = 4;
 /// Same as [`MAX_QUEUES`], for SQLite, which has one writer.
 const QUEUES_ON_SQLITE: usize = 1;
@@ -61,7 +61,7 @@ struct CommitQueue {
     waiting: VecDeque<QueuedMessage>,
 }
 
-/// A waiting message. The answer `None` makes its task use a separate transaction.
+/// A waiting message. If its answer is `None`, the message's task uses a separate transaction.
 struct QueuedMessage {
     item: GroupMessage,
     answer: oneshot::Sender<Option<Result<MessageOutcome, IngestError>>>,

@@ -3,7 +3,7 @@
 //!
 //! The response is stored with the event and returned for every repeat. Inside the transaction, Ringbook makes no
 //! network request except to the database. The transaction reads the head revision, and published revisions never
-//! change. So no decision mixes two revisions, and none uses an older revision after an edit was acknowledged.
+//! change. So no decision mixes two revisions, and no decision uses an older revision after an edit was acknowledged.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,7 +1,8 @@
 //! Queues the SMS messages about a decision, one per contact and template, and starts the escalation of a P1.
 //!
 //! Quiet hours hold a P3 or P4 until the morning. A rule's cool-down prevents repeated SMS messages to the same contact
-//! about the same caller. The daily cap is applied last. A P1 about another call is never held back.
+//! about the same caller. The daily cap is applied last. A cool-down holds back a P1 only if an SMS message about the
+//! same call was sent.
 
 use std::sync::PoisonError;
 
@@ -194,7 +195,7 @@ pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) 
     Ok(any)
 }
 
-/// Queues SMS messages, without those in cool-down, and starts the escalation of a P1. Returns whether the worker has
+/// Queues the SMS messages that are not in cool-down, and starts the escalation of a P1. Returns whether the worker has
 /// something to do.
 async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, DbErr> {
     if is_simulated(one.step.message.event.call_id()) {

@@ -31,7 +31,7 @@ use web::connections::Connection;
 use web::problem::{Code, Problem};
 use web::{ClientAddress, RateLimiter};
 
-/// Log lines about refused messages: 50 immediately, then five per second.
+/// Limits log lines about refused messages: 50 immediately, then five per second.
 static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
 /// Timeout for reading the webhook settings from the database.
 const ASK: Duration = Duration::from_secs(1);
@@ -207,7 +207,7 @@ async fn record(
 }
 
 /// The webhook settings of a rulebook: from the cache, else from the database, or from the snapshot if the database is
-/// away.
+/// unavailable.
 async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
     if let Some(access) = webhook.accesses.in_memory(code).await {
         return Ok(access);

@@ -3,7 +3,7 @@
 //!
 //! A Vapi key belongs to one rulebook. So every call that Vapi lists for the key belongs to that rulebook, unless
 //! another rulebook has an event of the call. The database stores how far the list was read. The next run begins
-//! slightly earlier, because of calls that were just ending and of clock differences.
+//! slightly earlier, to find calls that were just ending and to tolerate clock differences.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

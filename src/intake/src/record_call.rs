@@ -273,7 +273,8 @@ pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str)
     let start = part.started_at.or(part.created_at);
     Some(LiveTurn {
         call_id,
-        // Two turns may have the same millisecond; the role separates the caller's from the assistant's.
+        // A turn of the caller and a turn of the assistant may have the same millisecond, so the role distinguishes
+        // them.
         seq: at.timestamp_millis() * 2 + i64::from(role == "user"),
         role,
         text,

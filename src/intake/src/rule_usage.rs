@@ -23,7 +23,7 @@ use store::rule_hits::{self, DECISIONS, HitKey, Hits, KEPT_DAYS};
 
 /// Interval between two writes.
 const EVERY: Duration = Duration::from_secs(10);
-/// Maximum number of entries between two writes; rows above it are not counted.
+/// Maximum number of entries between two writes; further rows are not counted.
 const MOST: usize = 100_000;
 
 /// Why the counts were not written.
@@ -70,7 +70,7 @@ impl RuleUsage {
         let taxes = decision.price.iter().flat_map(|price| &price.taxes);
         rows.extend(taxes.map(|tax| (Resource::Taxes.path(), tax.code.clone())));
         for step in &decision.trace {
-            // Skip an adjustment that its group excluded (no money in its step) and a script that was dropped.
+            // Skip a dropped script. Also skip an adjustment without money in its step: its stacking group excluded it.
             let resource = if step.resource == Resource::Adjustments.path() && step.money.is_some() {
                 Resource::Adjustments.path()
             } else if step.resource == Resource::Scripts.path() && !decision.dropped_scripts.contains(&step.code) {

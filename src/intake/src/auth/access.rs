@@ -1,9 +1,9 @@
 //! Caches the webhook settings and active secrets of each rulebook, so that a message needs no query for them.
 //!
-//! The message's transaction compares `auth_version` with the database and requests a reload if it rose. So every
-//! instance refuses a retired secret from the next message on. A refused message requests a reload too, so a new secret
-//! works even if nobody uses the old secret any more. Unknown rulebook names take the same path: neither the response
-//! nor its duration reveals which names exist.
+//! The message's transaction compares `auth_version` with the database and requests a reload if the version rose. So
+//! every instance refuses a retired secret from the next message on. A refused message requests a reload too, so a new
+//! secret works even if nobody uses the old secret any more. Unknown rulebook names take the same path: neither the
+//! response nor its duration reveals which names exist.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,9 +25,9 @@ pub use store::rulebooks::DEFAULT as DEFAULT_RULEBOOK;
 /// The id of the secret from the environment variable of the same name.
 pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
 
-/// Minimum time between two database reads of a rulebook's settings, so that unauthenticated senders cannot cause more.
-/// A message that fails verification waits for a read that began after it arrived, so Ringbook never refuses a new
-/// secret.
+/// Minimum time between two database reads of a rulebook's settings. It limits the reads that unauthenticated senders
+/// can cause. A message that fails verification waits for a read that began after it arrived, so Ringbook never refuses
+/// a new secret.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(25);
 /// Maximum number of rulebook names in each cache.
 const MAX_RULEBOOKS: u64 = 10_000;
@@ -35,7 +35,7 @@ const MAX_RULEBOOKS: u64 = 10_000;
 /// more.
 const MAX_SECRETS: usize = 5;
 
-/// Log lines about secrets that are shorter than today's minimum: one in ten minutes.
+/// Limits log lines about secrets that are shorter than today's minimum to one in ten minutes.
 static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
 
 /// The webhook settings and secrets of a rulebook.
@@ -55,8 +55,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// Placeholder for a name without a rulebook. Its messages are verified like those of the default rulebook, but
-    /// never accepted. Only a sender with the default rulebook's secret learns that the name is wrong.
+    /// Placeholder for a name without a rulebook. Messages to that name are verified like messages to the default
+    /// rulebook, but never accepted. Only a sender with the default rulebook's secret learns that the name is wrong.
     fn of_nobody(code: &str, default: Option<&Self>) -> Self {
         let unusable = || vec![Secret::new("nobody", [0; 32])];
         Self {
@@ -171,8 +171,9 @@ impl Accesses {
         }
     }
 
-    /// Settings newer than those that refused a message; `None` if there are none. At most one read runs at a time for
-    /// each rulebook, and each refused message waits for a read that began after it arrived.
+    /// Newer settings than `known`, under which a message was refused; `None` if the settings did not change. At most
+    /// one read runs at a time for each rulebook, and each refused message waits for a read that began after it
+    /// arrived.
     pub async fn newer(&self, known: &Access) -> Result<Option<Arc<Access>>, AccessError> {
         let came = Instant::now();
         let is_other = |found: &Arc<Access>| found.auth_version != known.auth_version;

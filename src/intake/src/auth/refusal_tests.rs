@@ -73,7 +73,7 @@ fn a_truncated_or_lengthened_signature_is_refused() {
                 continue;
             }
             let text = value.to_str().expect("ASCII");
-            // Four characters, so that more than the padding of base64 is removed.
+            // Remove four characters, which is more than the padding of base64.
             let shorter = text
                 .get(..text.len().saturating_sub(4))
                 .expect("long enough")

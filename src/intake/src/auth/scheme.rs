@@ -44,7 +44,7 @@ pub struct HmacSettings {
     pub signature_header: String,
     /// The header that carries the timestamp.
     pub timestamp_header: String,
-    /// Whether a timestamp is sent and signed; without one there is no replay protection.
+    /// Whether a timestamp is sent and signed; without a timestamp there is no replay protection.
     pub include_timestamp: bool,
     /// The signed text, with the tokens `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`; any other text is
     /// literal.

@@ -1,4 +1,4 @@
-//! A webhook secret shared with Vapi. It never prints its bytes.
+//! A webhook secret shared with Vapi. Its bytes are never printed.
 
 use std::fmt;
 

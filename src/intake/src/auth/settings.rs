@@ -92,7 +92,7 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
 }
 
 /// Schemes that read the same signature header with the same algorithm as an earlier scheme, but sign another payload.
-/// A sender of that header could make the server hash the body once for each of them.
+/// A sender of that header could make the server hash the body once for each scheme.
 fn hashed_twice(auth: &WebhookAuth) -> Vec<Fault> {
     let mut earlier: Vec<(&str, Signing<'_>)> = Vec::new();
     let mut faults = Vec::new();
@@ -155,7 +155,7 @@ mod tests {
     fn one_header_is_hashed_once_for_an_algorithm() {
         let hmac = |format: &str, algorithm: &str, prefix: &str| json!({"type": "hmac", "payload_format": format, "algorithm": algorithm, "signature_prefix": prefix});
         let with_time = hmac("{timestamp}.{body}", "sha256", "");
-        // The same header under another prefix or another algorithm.
+        // Schemes may share a header if the prefix or the algorithm differs.
         let good = [
             &with_time,
             &hmac("{timestamp}.{body}", "sha256", "v1="),

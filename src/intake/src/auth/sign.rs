@@ -1,6 +1,7 @@
 //! Computes the signature of a message under HMAC settings and a secret.
 //!
-//! Only this module builds the signed payload: `verify` checks with it, and tests and `simulate` sign with it.
+//! Only this module builds the signed payload. `verify` uses it to check signatures; tests and `simulate` use it to
+//! sign.
 
 use base64::Engine as _;
 use base64::alphabet;

@@ -328,8 +328,8 @@ fn timestamp<'a>(
         return Err(malformed(name));
     }
     let number: i64 = text.parse().map_err(|_| malformed(name))?;
-    // Vapi does not document the unit. A number from 10^11 counts as milliseconds: as seconds it would be after the
-    // year 5138.
+    // Vapi does not document the unit. A number from 10^11 on counts as milliseconds, because as seconds it would be
+    // after the year 5138.
     let sent_ms = if number >= 100_000_000_000 {
         number
     } else {
@@ -348,7 +348,7 @@ fn timestamp<'a>(
     Ok(text)
 }
 
-/// The id of the secret at the matching index. Every index is checked, so that the duration does not reveal which one
+/// The id of the secret at the matching index. Every index is checked, so that the duration does not reveal which index
 /// matched.
 fn find(secrets: &[Secret], matched: impl IntoIterator<Item = Choice>) -> Option<String> {
     let mut found = Choice::from(0);

@@ -198,7 +198,7 @@ fn a_secret_may_be_base64_for_its_bytes() {
         assert!(check(&headers, BODY, &only(as_base64.clone()), &[secret], now()).is_ok());
         assert!(check(&headers, BODY, &only(as_text.clone()), &[raw], now()).is_ok());
     }
-    // A string that is not base64 is not a valid key, and neither is an empty one.
+    // Neither a string that is not base64 nor an empty key is valid.
     for broken in ["not base64!", "===="] {
         let secret = Secret::new("broken", broken);
         assert!(sign(&as_base64, &secret, payload(BODY), now()).is_err());
@@ -317,7 +317,8 @@ fn a_message_is_hashed_once_for_a_secret_and_an_algorithm() {
     for scheme in [&first, &second, &other] {
         assert!(check(&signed(scheme, &secret())).is_ok());
     }
-    // Of two headers with one algorithm only the first counts; another algorithm is independent.
+    // If two headers have the same algorithm, only the first is checked. A header with another algorithm is checked
+    // too.
     let mut both = signed(&first, &Secret::new("stranger", "of a stranger"));
     both.extend(signed(&second, &secret()));
     assert_eq!(check(&both).map_err(|refusal| refusal.code()), Err("mismatch"));

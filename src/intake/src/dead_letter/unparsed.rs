@@ -15,8 +15,8 @@ use store::compressed_body;
 use store::message_head;
 use store::webhook_events::{self, NewEvent};
 
-/// Stores the bytes once. Bytes from the spool are stored even if the secrets changed since: their sender was verified
-/// when they arrived.
+/// Stores the bytes once. Bytes from the spool are stored even if the secrets changed, because the sender was verified
+/// when the bytes arrived.
 pub async fn keep(
     intake: Intake,
     access: Arc<Access>,

@@ -130,7 +130,7 @@ pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Resu
     Ok(outcomes_of_all)
 }
 
-/// Reads the heads of all messages and returns the messages that can be recorded here.
+/// Reads the heads of all messages and returns the messages that can be recorded in this transaction.
 async fn prepare<'a>(
     tx: &store::Transaction,
     items: &'a [GroupMessage],

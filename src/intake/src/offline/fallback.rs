@@ -3,8 +3,8 @@
 //! The fallback decides by the cached rulebook, and responds once message and response are in the spool. If the spool
 //! fails too, it refuses a message without a waiting caller, so that Vapi sends the message again. It answers a message
 //! with a waiting caller anyway, because the caller must never hear an error. Such a message is not recorded, and a
-//! notice shows how many there are. Its response promises nothing that requires a record, such as an SMS message to a
-//! contact.
+//! notice shows the number of such messages. Its response promises nothing that requires a record, such as an SMS
+//! message to a contact.
 
 use std::sync::Arc;
 use std::time::Duration;

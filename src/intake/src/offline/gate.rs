@@ -21,7 +21,8 @@ use store::postgres_limits;
 use store::postgres_limits::{PoolPlan, Unreachable};
 
 /// Number of messages that may use the database at the same time, for each connection that the pool may open. The
-/// number includes messages whose waiter timed out. A message holds its connection for only a small part of its time.
+/// number includes messages whose waiter timed out. Several messages share a connection, because each message holds a
+/// connection for only a small part of its time.
 const IN_FLIGHT_PER_CONNECTION: usize = 3;
 /// The same limit for SQLite.
 const IN_FLIGHT_ON_SQLITE: usize = 48;
@@ -36,7 +37,7 @@ const HEALTH_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 /// How long an idle connection may take to respond while the database is unavailable; then it is closed.
 const IDLE_ANSWER: Duration = Duration::from_millis(400);
 /// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was
-/// promoted later, stays read-only, and only a failing write would show it.
+/// promoted later, stays read-only. Without this check, only a failing write would show it.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an idle connection may take to respond in the check of all pools.
 const SWEEP_ANSWER: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
 //! Snapshots of each rulebook for use without the database: its webhook settings, and its last rules that compiled.
 //!
-//! [`Snapshots::watch`] polls the database every two seconds. Snapshots are in memory, and encrypted beside the spool
-//! for a start without the database. If the head revision does not compile, the previous snapshot stays.
+//! [`Snapshots::watch`] polls the database every two seconds. Snapshots are in memory. An encrypted copy beside the
+//! spool serves a start without the database. If the head revision does not compile, the previous snapshot stays.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -80,7 +80,7 @@ pub enum SnapshotError {
     /// The snapshot cannot be written or parsed.
     #[error("the snapshot cannot be parsed")]
     Json(#[from] serde_json::Error),
-    /// A secret in it is not hexadecimal.
+    /// A secret in the snapshot is not hexadecimal.
     #[error("the snapshot cannot be parsed")]
     Hex(#[from] hex::FromHexError),
     /// The spool failed.

@@ -15,7 +15,7 @@ use super::{tool_requests, turns};
 /// Maximum nesting depth of a message. Vapi's messages reach about ten; `serde_json` and the database fail slightly
 /// above this limit.
 pub const DEPTH_LIMIT: usize = 100;
-/// Maximum length of an id: above that of any Vapi id, and short enough for every index.
+/// Maximum length of an id. It is longer than any Vapi id, and short enough for every database index.
 pub const ID_LIMIT: usize = 255;
 
 /// Why a body cannot be read. The body is stored anyway.

@@ -234,7 +234,7 @@ impl Event {
         self.type_name == FUNCTION_CALL
     }
 
-    /// The call, chat or session that the message belongs to: its kind and id.
+    /// The kind and the id of the call, chat or session that the message belongs to.
     #[must_use]
     pub fn scope(&self) -> Option<(&'static str, String)> {
         if let Some(call) = self.call_id() {
@@ -260,7 +260,7 @@ impl Event {
         self.turns.get_or_init(|| turns::read(self.document.root())).as_slice()
     }
 
-    /// Only the caller's words: the agent's question "is it flooding?" does not report a flood.
+    /// The caller's words only, because the agent's question "is it flooding?" does not report a flood.
     #[must_use]
     pub fn said(&self) -> Vec<&str> {
         let said: Vec<&str> = self
@@ -277,8 +277,8 @@ impl Event {
         }
     }
 
-    /// The words of the agent and the caller, one line per turn. A line of the agent begins with [`AGENT_LINE`]. A
-    /// short answer is only clear together with its question.
+    /// The words of the agent and the caller, one line per turn. A line of the agent begins with [`AGENT_LINE`]. The
+    /// agent's lines are included, because a short answer is only clear together with its question.
     #[must_use]
     pub fn conversation(&self) -> String {
         let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -333,7 +333,7 @@ fn ending(text: &str) -> &str {
     text.get(start..).unwrap_or_default()
 }
 
-/// How far a call has progressed: its state only ever moves to a greater rank. Unknown states have rank 0.
+/// The rank of a call's state. A call moves only to states with a greater rank. Unknown states have rank 0.
 #[must_use]
 pub fn status_rank(status: &str) -> i16 {
     match status {

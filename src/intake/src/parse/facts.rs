@@ -23,7 +23,7 @@ impl Lookup for InMessage<'_> {
     }
 }
 
-/// The facts of a message: those that the rulebook maps, the caller and the duration of the call.
+/// The facts of a message: the facts that the rulebook maps, the caller, and the duration of the call.
 #[must_use]
 pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) -> ExtractedFacts {
     let mut extracted = rulebook.extract(&InMessage { event, arguments }, event.conversation());

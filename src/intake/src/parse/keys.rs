@@ -5,7 +5,7 @@
 //! | end-of-call-report, call.deleted | call id, type |
 //! | status-update | call id, type, status |
 //! | tool-calls | call, chat or session id, and each tool call's id, name and arguments |
-//! | any other, and any without a call id | call id if any, type, message timestamp, hash of the type's own fields |
+//! | any other type, or no call id | call id if any, type, message timestamp, hash of the type's own fields |
 //!
 //! Vapi sends no event id, and its presigned URLs differ on each delivery. So neither an id nor the body's hash
 //! identifies a retry.

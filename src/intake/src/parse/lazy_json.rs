@@ -46,7 +46,8 @@ impl LazyJson {
     /// Takes the text of one JSON object and makes its member `name` (the last of that name) the root.
     ///
     /// # Errors
-    /// If the text is not JSON, or is not an object (then `is_data` is true). `Ok(None)` if the member is missing.
+    /// If the text is not JSON, or is not an object (then the error's `is_data` is true). `Ok(None)` if the member is
+    /// missing.
     pub fn member(text: String, name: &str) -> Result<Option<Self>, serde_json::Error> {
         let members: Members<'_> = serde_json::from_str(&text)?;
         let root = members
@@ -245,8 +246,8 @@ impl fmt::Debug for JsonPart<'_> {
     }
 }
 
-/// Replaces numbers near the limit of a float by null: `PostgreSQL` writes all their digits out, and parsing those may
-/// overflow.
+/// Replaces numbers near the limit of a float by null: `PostgreSQL` writes all their digits out, and parsing these
+/// digits may overflow.
 pub(crate) fn without_vast_numbers(value: &mut Value) {
     const VAST: f64 = 1e300;
     match value {

@@ -57,7 +57,7 @@ impl Structured {
             .extend(DATA_AT.iter().filter_map(|place| message.at(place)).map(value));
         for part in MORE_DATA_AT.iter().filter_map(|place| message.at(place)) {
             for element in part.children().take(MAX_OUTPUTS) {
-                // An element is the data itself, or an object with the data under its plan's key or under `result`.
+                // An element is the data itself, or an object with the data under the plan's key or under `result`.
                 let element = value(element);
                 let inner: Vec<Value> = element
                     .as_object()
@@ -128,8 +128,8 @@ fn value(part: JsonPart<'_>) -> Value {
     }
 }
 
-/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, a key is used that
-/// differs only in case, underscores and hyphens: models write `postal_code` and `postalCode`.
+/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, a key matches that
+/// differs only in case, underscores and hyphens, because models write both `postal_code` and `postalCode`.
 pub(crate) fn at(result: &Value, pointer: &str) -> Option<Value> {
     let mut place = result;
     for token in pointer.split('/').skip(1) {

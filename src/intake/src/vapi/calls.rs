@@ -1,7 +1,7 @@
 //! Loads every call in Vapi's list that was updated in a span of time, once, in batches.
 //!
-//! Vapi returns at most 1,000 calls per request and documents no order. So a span is halved as long as its batch is
-//! full: no call is missed in any order. The calls of a full batch are used too.
+//! Vapi returns at most 1,000 calls per request and documents no order. A full batch may lack calls, so its span is
+//! halved and requested again. This finds every call in any order. The calls of a full batch are used too.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use super::client::{VapiClient, VapiError};
 
 /// Calls per request. Vapi's maximum is 1,000, but the data of a call can be 100 kB.
 pub const PIECE: usize = 100;
-/// The shortest span, which is not halved: Vapi's timestamps have milliseconds.
+/// The shortest span. It is not halved, because Vapi's timestamps have milliseconds.
 const SHORTEST: TimeDelta = TimeDelta::milliseconds(1);
 
 /// A span of time, both ends included.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use base::http_client;
 
-/// Timeout of a request: a page of long calls has several megabytes.
+/// Timeout of a request. It is long, because a page of long calls has several megabytes.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum size of a response, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;

@@ -32,7 +32,8 @@ use store::spool::{SpoolFile, SpoolPosition};
 
 /// Interval between polls of the spool without a wake-up.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How many calls are recorded at the same time: most connections stay free for live messages.
+/// How many calls are recorded at the same time. The number is small, so that most connections stay free for live
+/// messages.
 const AT_ONCE: usize = 4;
 /// How many entries are sorted at a time.
 const BATCH: u32 = 64;
@@ -42,7 +43,7 @@ const MAX_ATTEMPTS: i64 = 8;
 const ENTRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between searches for files of stopped instances.
 const ORPHAN_SCAN_INTERVAL: Duration = Duration::from_secs(10);
-/// Codes of the notices: the spool is in use; it could not store messages; an entry was dead-lettered.
+/// Codes of three notices: the spool is in use; the spool could not store messages; an entry was dead-lettered.
 const IN_USE: &str = "spool_in_use";
 const REFUSED: &str = "spool_refused";
 const ASIDE: &str = "spool_message_set_aside";
@@ -210,7 +211,7 @@ impl Drain {
             return Ok(());
         };
         let entry = inner.open(&sealed).map_err(|error| failed(&error))?;
-        // In a separate task: a transaction must not be cancelled halfway because its waiter timed out.
+        // Record in a separate task, because a timeout of the waiter must not cancel a transaction halfway.
         let intake = Intake {
             db: self.0.gate.db(),
             ..self.0.intake.clone()
