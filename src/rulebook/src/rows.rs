@@ -50,7 +50,7 @@ pub fn same<R: Row>(one: &Arc<StoredRow<R>>, other: &Arc<StoredRow<R>>) -> bool 
     Arc::ptr_eq(one, other) || one.row == other.row
 }
 
-/// A row's code, the row before and the row after; `None` if it did not exist yet, or no longer exists.
+/// A row's code, the row before and the row after; `None` if the row did not exist yet, or no longer exists.
 pub type RowChange<'a, R> = (&'a String, Option<&'a Arc<StoredRow<R>>>, Option<&'a Arc<StoredRow<R>>>);
 
 /// The rows of one resource whose content differs between two states, by code.

@@ -1,6 +1,6 @@
 //! The size of a rulebook: its rows as JSON, and a compiled revision in memory. Memory is estimated from the rows,
-//! because a compiled rulebook cannot be measured. The estimate is for a cache that must not fill the machine's memory,
-//! and tends to be too high.
+//! because a compiled rulebook cannot be measured. A cache uses the estimate so as not to fill the machine's memory.
+//! The estimate tends to be too high.
 
 use std::io::{self, Write};
 

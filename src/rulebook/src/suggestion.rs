@@ -1,6 +1,6 @@
 //! "Did you mean": the existing name nearest to a wrong one.
 
-/// Longer names, in characters, are not compared: the time grows with the product of both lengths.
+/// Names with more characters are not compared, because the time grows with the product of both lengths.
 const MAX_NAME_LENGTH: usize = 200;
 
 /// The existing name nearest to a wrong one, as "; did you mean `x`?"; empty if none is near.

@@ -46,7 +46,7 @@ impl<'a> Places<'a> {
             return FileFault::of_file(file, format!("{row}: {}", fault.text));
         };
         let raw = text.get(span.clone()).unwrap_or_default();
-        // In a one-line string without escapes, characters can be counted.
+        // In a one-line string without escapes, each character of the value is one character of the file.
         let plain = raw.starts_with(['"', '\''])
             && !raw.contains(['\\', '\n'])
             && !raw.starts_with("\"\"\"")

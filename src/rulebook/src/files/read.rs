@@ -133,7 +133,7 @@ pub(super) fn row<R: Row>(
             };
             return Err((Some(key.span()), instead));
         }
-        // An empty span at the head: an error there concerns the whole row.
+        // This field gets an empty span at the row's head, because an error in it concerns the whole row.
         let nowhere = whole.start..whole.start;
         fields.insert(
             Spanned::new(nowhere.clone(), name.into()),

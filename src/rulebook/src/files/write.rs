@@ -65,7 +65,7 @@ fn is_tall(value: &toml::Value) -> bool {
     value.as_str().is_some_and(tall)
 }
 
-/// Whether a string is written with its line breaks: TOML preserves them, and nothing needs an escape.
+/// Whether a string is written with its line breaks: if TOML preserves them, and no character needs an escape.
 fn tall(text: &str) -> bool {
     text.contains('\n')
         && !text.contains("'''")

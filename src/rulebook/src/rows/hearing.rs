@@ -66,7 +66,7 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Whether its label is a priority and not a service.
+    /// Whether the classifier learns a priority and not a service.
     #[must_use]
     pub fn is_about_priority(&self) -> bool {
         matches!(self.learns.as_str(), "P1" | "P2")
