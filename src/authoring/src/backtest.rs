@@ -145,8 +145,8 @@ impl Backtest {
     }
 
     /// The rows that explain the difference between two decisions: rows that took part in only one of them, and rows
-    /// whose content differs between base and candidate. If there are no such rows, it returns the rows whose steps
-    /// differ.
+    /// whose content differs between base and candidate. If there are no such rows, the result contains the rows whose
+    /// steps differ.
     fn rows_between(&self, before: &Decision, after: &Decision) -> Vec<RowPart> {
         let mut parts: Vec<RowPart> = Vec::new();
         let mut others: Vec<RowPart> = Vec::new();
@@ -290,7 +290,8 @@ mod tests {
             ("200.00".to_owned(), "20.00".to_owned())
         );
         assert_eq!((found.lost_service.count, found.lost_price.count), (10, 10));
-        // Floods fall from P1 to P4, linings fall from P3, and floods no longer send SMS messages to those on call.
+        // Floods fall from P1 to P4, linings fall from P3 to P4, and floods send no more SMS messages to the contacts
+        // on call.
         let moves: Vec<_> = found
             .moves
             .iter()

@@ -11,7 +11,7 @@ use rules::rulebook_queries::HeardCall;
 /// Number of retries if a script was left out. The script may have timed out only because the machine was busy.
 const RETRIES: usize = 2;
 
-/// The decisions of the first and the second rulebook about a call, each on its own facts.
+/// The decisions of the first and the second rulebook about a call, each with its own facts.
 pub fn decide(books: [&Rulebook; 2], facts: [&ExtractedFacts; 2], at: DateTime<Utc>) -> [Decision; 2] {
     let [first, second] = books;
     let heard = first.listened(facts[0]);

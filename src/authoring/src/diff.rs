@@ -284,8 +284,8 @@ fn field_text(change: &FieldDiff, out: &mut String) {
     }
 }
 
-/// Writes the added and removed items of a list. If only the order or the number of repetitions differs, it writes the
-/// whole list.
+/// Writes the added and removed items of a list. If only the order or the number of repetitions differs, the whole list
+/// is written.
 fn list_text(name: &str, before: &[Value], after: &[Value], out: &mut String) {
     let mut told = false;
     for (sign, these, others) in [('-', before, after), ('+', after, before)] {
@@ -306,7 +306,7 @@ fn lines_text(name: &str, lines: &[LineDiff], out: &mut String) {
     for line in lines {
         let (old, new) = last.unwrap_or_default();
         let (before, after) = (line.before.unwrap_or(old), line.after.unwrap_or(new));
-        // This is the first line, or there is a gap before it.
+        // The line is the first one, or a gap precedes the line.
         if last.is_none() || before > old + 1 || after > new + 1 {
             let _ = writeln!(out, "@@ {name}, line {} @@", line.after.or(line.before).unwrap_or(1));
         }

@@ -1,8 +1,8 @@
 //! Guard rails (pure): price changes that are so large that a second person must approve them.
 //!
-//! This module judges each row alone: its numbers, and the services and the period that it applies to. [`super::probes`]
-//! judges the effects of conditions, ranks, stacking groups and scripts with examples. An unchanged column is never a
-//! breach, so it is possible to set limits that some rows already exceed.
+//! This module judges each row alone: its numbers, and the services and the period that it applies to.
+//! [`super::probes`] judges the effects of conditions, ranks, stacking groups and scripts with examples. An unchanged
+//! column is never a breach, so an administrator can set limits that some rows already exceed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -195,7 +195,7 @@ fn adjustments(
         let was = old.as_ref().and_then(|reach| reach.at(service));
         let is = new.as_ref().and_then(|reach| reach.at(service));
         let both = was.is_some() && is.is_some();
-        // In a period that was added the adjustment counts as new; in a period that was removed it counts as deleted.
+        // In an added period, the adjustment counts as new; in a removed period, it counts as deleted.
         let moves = [
             Some((was, is)),
             (both && wider).then_some((None, is)),

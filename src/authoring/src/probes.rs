@@ -1,4 +1,5 @@
-//! Judges the effect of a change on prices with example calls (pure), where the numbers in the rows do not show it.
+//! Judges with example calls how a change affects prices, where the numbers in the rows do not show the effect. The
+//! module is pure.
 //!
 //! A script, a condition, a rank or a stacking group can change prices although no amount changes. So base and
 //! candidate both decide the rulebook's cases, stored calls, and a grid of calls created from the facts and values that

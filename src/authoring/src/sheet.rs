@@ -1,13 +1,13 @@
 //! Rows of one resource as a spreadsheet: CSV export and import without loss.
 //!
-//! Each row is a line; its fields are columns, in the order of the row's struct, between its code and its version. A
-//! map has a column per key (`names.fr`). A list of strings is one cell with ` | ` as separator. Deeper structures are
-//! a cell of JSON. [`write`] writes UTF-8 with a byte order mark, commas and CRLF, which Excel and other programs read.
+//! Each row is a line. Its columns are the code, the fields in the order of the row's struct, and the version. A map
+//! has a column per key (`names.fr`). A list of strings is one cell with ` | ` as separator. Deeper structures are a
+//! cell of JSON. [`write`] writes UTF-8 with a byte order mark, commas and CRLF, which Excel and other programs read.
 //! [`read`] accepts what spreadsheets save, semicolons included, and returns the edits, or every error with its row and
 //! column.
 //!
 //! A string that a spreadsheet could read as a formula gets a leading apostrophe (`'+15145550101`), and so does a
-//! string that begins with one. Removing one apostrophe on import restores the string.
+//! string that begins with an apostrophe. Removing one apostrophe on import restores the string.
 
 mod cell;
 mod read;

@@ -1,7 +1,7 @@
 //! Groups calls without a service by the words that several of them share. The module is pure: transcripts in, groups out.
 //!
-//! The phrase of a group is one to three consecutive words of one sentence. At least two of the calls share it, and calls
-//! with a service seldom contain it. It must never be a number, so words with digits form no group.
+//! The phrase of a group is one to three consecutive words of one sentence. At least two of the calls share it, and
+//! calls with a service seldom contain it. The phrase must never be a number, so words with digits form no group.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -74,7 +74,8 @@ fn stacking_groups(world: &World<'_>, found: &mut Findings) {
         for (place, (row, _)) in members.iter().enumerate() {
             let first = |call: &Env<'_>| {
                 let mut before = members.iter().take(place).enumerate();
-                // An adjustment with a limited period does not count, because others apply outside its period.
+                // An adjustment with a limited period does not count, because other adjustments apply outside its
+                // period.
                 let taken = before
                     .find(|(_, (row, test))| row.valid_from.is_none() && row.valid_until.is_none() && test.holds(call));
                 taken.map(|(other, _)| other)

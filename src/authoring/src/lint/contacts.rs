@@ -26,8 +26,8 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     translations(rulebook, found);
 }
 
-/// Reports contacts that share a number. Only the first of them gets SMS messages, and a reply counts as a reply of the
-/// first.
+/// Reports contacts that share a number. Only the first of these contacts gets SMS messages, and a reply counts as the
+/// first contact's reply.
 fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
     let mut known: BTreeMap<&str, &str> = BTreeMap::new();
     for row in rulebook.rows().contacts.values().map(|stored| &stored.row) {

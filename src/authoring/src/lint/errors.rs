@@ -17,7 +17,7 @@ pub fn brought_in(before: Option<&Rulebook>, after: &Rulebook) -> Vec<Finding> {
     }
 }
 
-/// The errors of a rulebook. With `other`, it may leave out errors that `other` has too.
+/// The errors of a rulebook. With `other`, the result may lack errors that `other` has too.
 fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
     let world = World::new(rulebook, true);
     let same_world = other.filter(|other| World::new(other, true).is_like(&world));

@@ -1,8 +1,8 @@
 //! Finds rules that can never be the first match, in lists where the first match wins.
 //!
-//! For each rule, it searches for a call in which the rule is the first match. If an earlier rule matches the call, the
-//! next search excludes calls that this earlier rule matches. The search ends when the rule is the first match, or when no
-//! call is left.
+//! For each rule, the module searches for a call in which the rule is the first match. If an earlier rule matches the
+//! call, the next search excludes calls that this earlier rule matches. The search ends when the rule is the first
+//! match, or when no call is left.
 
 use super::Findings;
 use super::Severity;
@@ -13,7 +13,7 @@ use rules::condition::Test;
 use rules::rows::{AssistantRule, PriorityRule, Resource, Row};
 use rules::vocabulary::Env;
 
-/// Maximum number of earlier rules that are checked together for making a rule unreachable.
+/// Maximum number of earlier rules that the search excludes before it counts a rule as reachable.
 const MOST_TOGETHER: usize = 24;
 
 /// Number of rules checked against a call that count as one search step.
@@ -72,7 +72,8 @@ fn first_that_holds<R: Row>(
                             let text = format!(
                                 "it never applies: {names} comes first and has the same condition, but another result"
                             );
-                            // If both rules always match, somebody probably put one first on purpose, perhaps for a day.
+                            // If both rules always match, somebody probably put the first rule there on purpose,
+                            // perhaps for a day.
                             let severity = match **test {
                                 Test::Always(_) => Severity::Warning,
                                 _ => Severity::Error,
@@ -166,7 +167,8 @@ pub(super) fn reach(
     }
 }
 
-/// Whether two conditions are true for the same calls. The caller knows that the first is true whenever the second is.
+/// Whether two conditions are true for the same calls. The calling function knows that the first condition is true
+/// whenever the second condition is.
 fn is_same(world: &World<'_>, first: &Test, second: &Test) -> bool {
     matches!(search(world, &[(first, true), (second, false)]), Solution::Impossible)
 }

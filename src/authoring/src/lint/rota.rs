@@ -1,5 +1,5 @@
-//! Finds hours in which nobody is on call, and expired overrides. In such hours everybody on the list is notified, which
-//! is rarely intended.
+//! Finds expired overrides, and hours in which nobody is on call. In such hours all contacts with `on_call` are
+//! notified, which is rarely intended.
 
 use std::collections::BTreeMap;
 

@@ -90,7 +90,7 @@ fn gsm(letter: char) -> bool {
     outside_gsm7(letter.encode_utf8(&mut [0; 4])).is_empty()
 }
 
-/// The template with each placeholder at its typical length, and with its reference.
+/// The template with a value of typical length for each placeholder, and with the message's reference.
 fn filled(template: &str) -> String {
     let mut text = String::new();
     for part in parts(template) {

@@ -72,7 +72,7 @@ fn the_sample_has_no_findings() {
     assert_eq!(findings(&sample::rows()), Vec::<String>::new());
 }
 
-/// The findings for these priority rules, in this order, which replace the sample's.
+/// The findings for these priority rules, in this order, which replace the sample's rules.
 fn in_rules(rules: &[(&str, &str)]) -> Vec<String> {
     found(|rows| {
         rows.priority_rules.clear();
@@ -238,7 +238,7 @@ fn a_change_is_answerable_for_the_errors_it_brings_in_and_no_others() {
     let mut wrong = sample.clone();
     odd(&mut wrong);
     let none: [&str; 0] = [];
-    // A price, another rule, a new service: existing errors are not reported again.
+    // If a change edits a price, adds a rule or adds a service, existing errors are not reported again.
     assert_eq!(
         brought(&wrong, |rows| edit::<Service>(
             rows,
@@ -515,7 +515,7 @@ fn ten_thousand_rows_are_looked_through_in_time() {
             .count(),
         500
     );
-    // Limit for an unoptimised build on a busy machine; optimised, it takes a fraction of a second.
+    // Limit for an unoptimised build on a busy machine; an optimised build needs a fraction of a second.
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
 

@@ -40,8 +40,8 @@ pub(super) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// Collects the values that each fact can have, according to the rows. If `as_it_stands` is false, it assumes that a
-    /// missing calendar or address mapping exists.
+    /// Collects the values that each fact can have, according to the rows. If `as_it_stands` is false, a missing
+    /// calendar or address mapping is assumed to exist.
     pub fn new(rulebook: &'a Rulebook, as_it_stands: bool) -> Self {
         let (rows, vocabulary) = (rulebook.rows(), &rulebook.vocabulary);
         let mut slots = Vec::with_capacity(vocabulary.count());

@@ -164,7 +164,7 @@ fn text_of(bytes: &[u8]) -> Result<&str, SheetFault> {
 fn delimiter(text: &str) -> u8 {
     let first = text.lines().next().unwrap_or_default();
     let count = |byte: &u8| first.bytes().filter(|one| one == byte).count();
-    // On a tie the last one wins, which is the comma.
+    // On a tie the last separator wins, which is the comma.
     [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
