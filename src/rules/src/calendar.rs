@@ -210,7 +210,8 @@ impl Calendar {
             return date.checked_add_days(Days::new(days)).unwrap_or(date);
         }
         let (mut day, mut left) = (date, days);
-        // Stops the loop for a calendar that is never open; one year per requested day is enough for all others.
+        // Stops the loop for a calendar that is never open; one year per requested day is enough for all other
+        // calendars.
         for _ in 0..days.saturating_mul(366) {
             if left == 0 {
                 break;

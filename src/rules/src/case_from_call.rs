@@ -185,7 +185,7 @@ impl Rulebook {
         needed
     }
 
-    /// The facts that this rulebook knows; the call may have been decided by an older one.
+    /// The facts that this rulebook knows. An older revision may have decided the call.
     fn mapped(&self, facts: &Facts) -> Facts {
         let known = |name: &String| self.vocabulary.get(name).is_some();
         let kept = facts.iter().filter(|(name, _)| known(name));

@@ -1,5 +1,5 @@
 //! Checks that every row is valid by itself, and that the rows that a row names exist. The compilers of conditions,
-//! scripts and hours check these themselves.
+//! scripts and hours check their own input.
 
 pub use super::check_row_fields::PLACEHOLDERS;
 use super::compile::SETTINGS;

@@ -294,13 +294,13 @@ impl Rulebook {
         self.revision
     }
 
-    /// The rows it was compiled from.
+    /// The rows from which the rulebook was compiled.
     #[must_use]
     pub const fn rows(&self) -> &RowSet {
         &self.rows
     }
 
-    /// The size of its rows as JSON, in bytes.
+    /// The size of the rulebook's rows as JSON, in bytes.
     #[must_use]
     pub const fn row_bytes(&self) -> usize {
         self.row_bytes

@@ -81,7 +81,8 @@ impl Rulebook {
         self.decide_without(extracted, at, Skips::none()).decision
     }
 
-    /// Same as [`Self::decide`], but reuses a listening result of this rulebook, or of a rulebook that hears the same.
+    /// Same as [`Self::decide`], but reuses a listening result of this rulebook, or of a rulebook that recognizes the
+    /// same phrases.
     #[must_use]
     pub fn decide_listened(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, listened: &HeardCall) -> Decision {
         Deciding::of(self, extracted, at, listened.clone()).decided().decision
@@ -150,8 +151,8 @@ impl Rulebook {
         })
     }
 
-    /// Starts from the service's contacts, else the rule's contacts, else the contacts with `on_call`. Returns those on
-    /// shift, or all if nobody is.
+    /// Starts from the service's contacts, else the rule's contacts, else the contacts with `on_call`. Returns the
+    /// contacts on shift, or all contacts if nobody is on shift.
     fn notify(
         &self,
         service: Option<&Service>,

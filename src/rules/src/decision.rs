@@ -92,7 +92,7 @@ pub struct Step {
     pub resource: String,
     /// The row's code.
     pub code: String,
-    /// Its effect, in English, for example "matched postal code J4".
+    /// The row's effect, in English, for example "matched postal code J4".
     pub did: String,
     /// For effects on money: the kind, and both ends before and after.
     #[serde(default, skip_serializing_if = "Option::is_none")]

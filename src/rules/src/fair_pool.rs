@@ -32,7 +32,7 @@ pub enum Busy {
 
 #[derive(Debug, Clone, Copy)]
 pub struct PoolLimits {
-    /// The purpose of its threads, in one word; also their name.
+    /// The purpose of the pool's threads in one word, which is also the threads' name.
     pub name: &'static str,
     /// Number of threads, at least two.
     pub threads: usize,
@@ -46,7 +46,7 @@ pub struct PoolLimits {
     pub niceness: i32,
 }
 
-/// The number of processors, but at least two: one rulebook never gets the last thread.
+/// The number of processors, but at least two, because one rulebook never gets the last thread.
 #[must_use]
 pub fn processors() -> usize {
     thread::available_parallelism().map_or(2, usize::from).max(2)
@@ -58,7 +58,7 @@ type Work = Box<dyn FnOnce() + Send>;
 #[derive(Clone)]
 pub struct FairPool {
     shared: Arc<PoolQueue>,
-    /// Dropped with the last handle: the threads hold only `shared`.
+    /// Dropped with the last handle, because the threads hold only `shared`.
     _open: Arc<CloseOnDrop>,
 }
 
@@ -246,11 +246,12 @@ impl Queue {
     }
 }
 
-/// Lowers the priority of this thread against others of the process. On Linux each thread has its own priority.
+/// Lowers the priority of this thread relative to other threads of the process. On Linux each thread has its own
+/// priority.
 #[cfg(target_os = "linux")]
 pub fn lower_priority(niceness: i32) {
     if niceness > 0 {
-        // If it is not permitted, the threads keep the normal priority.
+        // If the system refuses the change, the thread keeps the normal priority.
         let _ = rustix::process::setpriority_process(None, niceness);
     }
 }
@@ -293,7 +294,7 @@ mod tests {
             let (pool, hold) = (pool.clone(), hold());
             held.push(tokio::spawn(async move { pool.run(greedy, hold).await }));
         }
-        // One of them runs, the others wait, and another rulebook's work overtakes them.
+        // One task of the greedy rulebook runs, its other tasks wait, and another rulebook's work overtakes them.
         assert_eq!(pool.run(modest, || 7).await, Ok(7));
         drop(end);
         for one in held {

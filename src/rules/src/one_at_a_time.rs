@@ -1,4 +1,4 @@
-//! Limits each rulebook to one task at a time and a bounded number of waiting ones, so that requests of its editors
+//! Limits each rulebook to one task at a time and a bounded number of waiting tasks, so that requests of its editors
 //! never pile up. A rulebook never waits for another.
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ impl TurnQueue {
         }
     }
 
-    /// Waits for the turn; `None` if too many already wait for it.
+    /// Waits for the turn; `None` if too many tasks already wait.
     pub async fn take(&self, rulebook_id: Uuid) -> Option<OwnedSemaphorePermit> {
         let own = self.line(rulebook_id)?;
         // The semaphore is never closed.
@@ -62,7 +62,7 @@ mod tests {
         assert!(turns.take(other).await.is_some());
         drop(turn);
         let turn = second.await.unwrap();
-        // A finished task frees its place, and so does one that gives up.
+        // A finished task frees its place, and so does a task that gives up.
         drop(third);
         let mut fourth = Box::pin(turns.take(one));
         assert!(poll!(fourth.as_mut()).is_pending());

@@ -10,7 +10,7 @@ use super::rows::{AdjustmentKind, Per, Rounding, Settings, Tax};
 /// Both ends of a price range.
 pub type Range = (Decimal, Decimal);
 
-/// One end after an adjustment; `None` if it is too large.
+/// One end of a price range after an adjustment; `None` if the number is too large.
 #[must_use]
 pub fn applied(kind: AdjustmentKind, amount: Decimal, price: Decimal) -> Option<Decimal> {
     let after = match kind {
@@ -27,7 +27,7 @@ pub fn applied(kind: AdjustmentKind, amount: Decimal, price: Decimal) -> Option<
     (after.abs() <= Decimal::new(MAX_MINOR, 2)).then_some(after)
 }
 
-/// Both ends after an adjustment.
+/// Both ends of a price range after an adjustment.
 #[must_use]
 pub fn both(kind: AdjustmentKind, amount: Decimal, range: Range) -> Option<Range> {
     applied(kind, amount, range.0).zip(applied(kind, amount, range.1))
@@ -88,7 +88,7 @@ impl Running {
         }
     }
 
-    /// The price after an adjustment; `None` if it is too large.
+    /// The price after an adjustment; `None` if the price is too large.
     #[must_use]
     pub fn adjusted(self, kind: AdjustmentKind, per: Per, amount: Decimal) -> Option<Effect> {
         let is_rate = matches!(kind, AdjustmentKind::Percent | AdjustmentKind::Multiply);

@@ -40,8 +40,8 @@ impl Rulebook {
     }
 }
 
-/// The first instant after `now` at which local time is `local`, or the first one after it if a clock change skips
-/// `local`.
+/// The first instant after `now` at which local time is `local`. If a clock change skips `local`, the first instant
+/// after the gap.
 fn instant(zone: Tz, local: NaiveDateTime, now: DateTime<Utc>) -> DateTime<Utc> {
     for minute in 0..LONGEST_GAP_MINUTES {
         let shown = zone.from_local_datetime(&(local + TimeDelta::minutes(minute)));
@@ -87,7 +87,7 @@ mod tests {
             Some("2026-11-25T12:00:00+00:00")
         );
         assert_eq!(night("2026-11-25T12:00:00Z"), None);
-        // Quiet at noon, within one day; then until midnight.
+        // First quiet hours at noon, within one day; then quiet hours until midnight.
         assert_eq!(
             until("12:00", "13:00", "2026-11-25T17:30:00Z").as_deref(),
             Some("2026-11-25T18:00:00+00:00")
@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn nights_in_which_the_clock_changes() {
         let night = |at| until("21:00", "07:00", at);
-        // Forward on 8 March 2026: seven in the morning is an hour earlier in UTC. Back on 1 November.
+        // The clock goes forward on 8 March 2026, so seven in the morning is an hour earlier in UTC. It goes back on 1
+        // November.
         assert_eq!(
             night("2026-03-08T03:00:00Z").as_deref(),
             Some("2026-03-08T11:00:00+00:00")

@@ -38,7 +38,7 @@ impl Rulebook {
         }
     }
 
-    /// Whether another rulebook certainly hears the same in every text, so that both can use one result.
+    /// Whether another rulebook certainly recognizes the same phrases in every text, so that both can use one result.
     #[must_use]
     pub fn hears_like(&self, other: &Self) -> bool {
         self.ears.are_same(&other.ears)
@@ -46,7 +46,7 @@ impl Rulebook {
             && self.settings().listens_to == other.settings().listens_to
     }
 
-    /// The number of rows from which it was compiled.
+    /// The number of rows from which the rulebook was compiled.
     #[must_use]
     pub fn row_count(&self) -> usize {
         self.rows().count()

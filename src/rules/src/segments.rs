@@ -79,7 +79,8 @@ pub fn cheaper(letter: char) -> Option<String> {
     Some(known.to_owned())
 }
 
-/// The message with each character outside the GSM alphabet in its nearest spelling; characters without one stay.
+/// The message with each character outside the GSM alphabet in its nearest spelling; characters without such a spelling
+/// stay.
 #[must_use]
 pub fn respelt(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -197,7 +198,7 @@ mod tests {
     fn a_text_is_respelt_where_that_saves_a_part() {
         let long = format!("{} fenêtre… «ça»", "a".repeat(70));
         assert_eq!(cheapest(long), format!("{} fenetre... \"ca\"", "a".repeat(70)));
-        // Within one part it costs nothing extra, and a character without another spelling costs the same either way.
+        // An accent costs nothing extra if the message fits in one part, or if another character forces UCS-2 anyway.
         for kept in ["fenêtre".to_owned(), format!("{} 😀 fenêtre", "a".repeat(80))] {
             assert_eq!(cheapest(kept.clone()), kept);
         }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
-/// The code and the file of each language. The first one is used for languages without a file.
+/// The code and the file of each language. The first language is used for languages without a file.
 const SOURCES: [(&str, &str); 2] = [
     ("en", include_str!("sentences/en.ftl")),
     ("fr", include_str!("sentences/fr.ftl")),
@@ -30,8 +30,8 @@ pub enum SentenceValue<'a> {
     Number(i64),
 }
 
-/// A sentence in a language, or in the first one if the language has no file. `parts` are the values of its
-/// placeholders.
+/// A sentence in a language, or in the first language of [`SOURCES`] if the language has no file. `parts` are the
+/// values of its placeholders.
 #[must_use]
 pub fn sentence(language: &str, key: &str, parts: &[(&str, SentenceValue<'_>)]) -> String {
     let bundle = bundle_of(language);

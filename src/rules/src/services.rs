@@ -2,10 +2,10 @@
 //!
 //! The best evidence is the service's code or name in `service_text`. After it come keywords in `service_text`, and
 //! then keywords in the caller's words and in the other facts that are listened to. Of these keywords, only requested
-//! ones count, and a denied one never counts. Some evidence is used only if there is nothing else: weak keywords, and
-//! mentions that only describe a place, last year's job or the neighbour's job. A service that the caller retracts for
-//! another one is excluded, even if a model filled it in. An offered service takes precedence over a refused one. Among
-//! equals the lowest rank wins.
+//! keywords count, and a denied keyword never counts. Some evidence is used only if there is nothing else: weak
+//! keywords, and mentions that only describe a place, last year's job or the neighbour's job. A service that the caller
+//! retracts for another one is excluded, even if a model filled it in. An offered service takes precedence over a
+//! refused service. Among equal services, the lowest rank wins.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -125,8 +125,8 @@ impl Services {
         retracted
     }
 
-    /// The service that the whole call sounds like, if keywords found no service or one that the call does not sound
-    /// like. Retracted services are excluded.
+    /// The service that the whole call sounds like. It is used if keywords found no service, or a service that the call
+    /// does not sound like. Retracted services are excluded.
     fn as_it_sounds<'a>(
         &'a self,
         found: Option<(&'a Service, String)>,
@@ -269,7 +269,7 @@ fn why(mention: &Mention, heard: &HearingResult) -> String {
     }
 }
 
-/// Folded, with spaces instead of underscores: models write `slow_drain`.
+/// A name, folded and with spaces instead of underscores, because models write `slow_drain`.
 fn spaced(name: &str) -> String {
     fold(&name.replace('_', " "))
 }

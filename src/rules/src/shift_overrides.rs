@@ -2,8 +2,8 @@
 //! stands in for whom.
 //!
 //! Of the overrides that cover a time and name a contact, the shortest decides. For example, an override of a day is an
-//! exception to an override of the whole week. Of two with the same duration, the one that puts the contact on shift
-//! wins: one recipient too many is better than none.
+//! exception to an override of the whole week. Of two overrides with the same duration, the override that puts the
+//! contact on shift wins: one recipient too many is better than none.
 
 use chrono::{NaiveDateTime, TimeDelta};
 

@@ -23,11 +23,11 @@ use super::shift_overrides::{Covering, Override, verdict};
 /// The reason why somebody is on shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// They have no schedule and are always on call.
+    /// The contact has no schedule and is always on call.
     Always,
-    /// The open hours of their calendar.
+    /// The open hours of the contact's calendar.
     Calendar,
-    /// Their week of a rotation.
+    /// The contact's week of a rotation.
     Rotation,
     Override,
 }
@@ -54,9 +54,9 @@ pub struct Shift {
     pub starts_at: DateTime<Utc>,
     /// When it ends.
     pub ends_at: DateTime<Utc>,
-    /// The reason why they are on shift.
+    /// The reason why the contact is on shift.
     pub source: Source,
-    /// The code of the override, if one is the reason.
+    /// The code of the override, if an override is the reason.
     pub override_code: Option<String>,
 }
 
@@ -78,7 +78,7 @@ pub struct Roster {
     pub gaps: Vec<Gap>,
 }
 
-/// The reason why somebody is on shift, and the code of the override if one is the reason.
+/// The reason why somebody is on shift, and the code of the override if an override is the reason.
 type Reason<'a> = (Source, Option<&'a str>);
 
 impl Rulebook {
@@ -134,7 +134,7 @@ impl Rulebook {
         }
     }
 
-    /// Why a contact is on shift at a local time; `None` if they are not.
+    /// Why a contact is on shift at a local time; `None` if the contact is off shift.
     fn reason<'a>(&self, contact: &Contact, overrides: &[&'a Override], local: NaiveDateTime) -> Option<Reason<'a>> {
         let covering: Vec<&Override> = overrides
             .iter()
@@ -162,7 +162,7 @@ impl Rulebook {
 pub struct OnShift<'a> {
     /// The current shift.
     pub shift: &'a Shift,
-    /// When they go off shift, possibly after more shifts that follow directly.
+    /// When the contact goes off shift, possibly after more shifts that follow directly.
     pub ends_at: DateTime<Utc>,
 }
 

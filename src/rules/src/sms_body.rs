@@ -18,7 +18,7 @@ pub struct SmsSubject<'a> {
     pub known: &'a Facts,
     /// The short reference of the SMS message.
     pub reference: &'a str,
-    /// How to reply to it; empty if replies are not possible.
+    /// How to reply to the SMS message; empty if replies are not possible.
     pub reply: &'a str,
 }
 

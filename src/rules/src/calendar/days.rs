@@ -14,11 +14,11 @@ pub struct Day {
     pub weekday: &'static str,
     /// The opening hours that begin on this day; empty if closed.
     pub open: Vec<String>,
-    /// Whether it belongs to the weekend.
+    /// Whether the day belongs to the weekend.
     pub weekend: bool,
-    /// The name of the holiday, if it is one.
+    /// The name of the holiday, if the day is a holiday.
     pub holiday: Option<String>,
-    /// The name of the special day, if it is one.
+    /// The name of the special day, if the day is a special day.
     pub special: Option<String>,
     /// Minutes by which the clock changes on this day, positive is forward; `None` if it does not change.
     pub clock_change: Option<i32>,
@@ -58,7 +58,7 @@ fn clock_change(date: NaiveDate, zone: Tz) -> Option<i32> {
     (change != 0).then_some(change)
 }
 
-/// The first instant at which local time is `local`, or the first one after it if a clock change skips `local`.
+/// The first instant at which local time is `local`. If a clock change skips `local`, the first instant after the gap.
 fn begins(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.to_utc()),

@@ -20,7 +20,7 @@ impl Hours {
                 .map(|(from, until)| (minutes(from), minutes(until)));
             match ends {
                 Some((Some(from), Some(until))) if from < until => read.push((from, until)),
-                // Ends on the next day.
+                // The hours end on the next day.
                 Some((Some(from), Some(until))) if from > until && from < DAY => read.push((from, until + DAY)),
                 _ => fault(format!(
                     "\"{text}\" is not like \"08:00-17:00\", or \"22:00-06:00\" through midnight"
@@ -34,12 +34,12 @@ impl Hours {
         Self(read)
     }
 
-    /// Whether they include a minute of their own day.
+    /// Whether the hours include a minute of the day on which they begin.
     pub fn on_the_day(&self, minute: u32) -> bool {
         self.0.iter().any(|(from, until)| (*from..*until).contains(&minute))
     }
 
-    /// Whether they include a minute of the next day.
+    /// Whether the hours include a minute of the next day.
     pub fn on_the_next(&self, minute: u32) -> bool {
         self.on_the_day(minute + DAY)
     }

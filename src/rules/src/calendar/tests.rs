@@ -86,7 +86,7 @@ fn a_night_belongs_to_the_day_on_which_it_begins() {
         "2026-12-24T05:00:00",
         "2026-12-24T21:59:59",
         "2026-12-24T22:00:00",
-        // Continues into the holiday.
+        // The hours of the 24th continue into the holiday.
         "2026-12-25T05:59:59",
         "2026-12-25T06:00:00",
         // The hours of the holiday itself do not begin.

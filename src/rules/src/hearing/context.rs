@@ -13,9 +13,9 @@ use crate::rows::CueEffect;
 /// A compiled cue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CueRule {
-    /// The code of its row.
+    /// The code of the cue's row.
     pub code: String,
-    /// Its effect on the mentions that it governs.
+    /// The cue's effect on the mentions that it governs.
     pub effect: CueEffect,
     /// Number of words before the cue that it governs.
     pub before: usize,
@@ -28,9 +28,9 @@ pub struct CueRule {
 /// A cue found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CueHit {
-    /// Its index in the list of cues.
+    /// The cue's index in the list of cues.
     pub cue: usize,
-    /// The range of its words.
+    /// The range of the cue's words.
     pub words: Range<usize>,
 }
 
@@ -68,7 +68,7 @@ pub struct GroupedHits<'a> {
     pub mentions: Vec<(Hit, &'a [WordId])>,
     /// Exceptions, with their concept.
     pub exceptions: Vec<(Range<usize>, WordId)>,
-    /// The cues that apply. Cues inside a longer cue, or inside the words of a mention, do not.
+    /// The cues that apply. Cues inside a longer cue, or inside the words of a mention, do not apply.
     pub cues: Vec<CueHit>,
     /// The word indexes directly after mentions, ascending.
     mention_ends: Vec<usize>,
@@ -77,7 +77,7 @@ pub struct GroupedHits<'a> {
 }
 
 impl<'a> GroupedHits<'a> {
-    /// Only these cues.
+    /// Hits with these cues, and no mentions or exceptions.
     pub fn of_cues(cues: Vec<CueHit>) -> Self {
         Self {
             cues,

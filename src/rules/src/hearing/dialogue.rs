@@ -43,11 +43,11 @@ pub fn callers_words(said: &str) -> Cow<'_, str> {
 /// The source of a mention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// The caller said it.
+    /// The caller said the words.
     Said,
     /// The agent asked and the caller answered.
     Answered,
-    /// A model filled it in, as the fact of this name.
+    /// A model wrote the words into the fact of this name.
     Fact(String),
 }
 
@@ -56,7 +56,7 @@ pub enum Source {
 pub struct Mention {
     pub phrase: WordId,
     pub concepts: Vec<WordId>,
-    /// Its sense.
+    /// The mention's sense.
     pub verdict: MentionSense,
     /// The concepts of the phrase to which an exception applies here.
     pub excepted: Vec<WordId>,
@@ -67,14 +67,14 @@ pub struct Mention {
     pub sentence: String,
     /// The mention's own words.
     pub words: String,
-    /// The index of its utterance, from 0.
+    /// The index of the mention's utterance, from 0.
     pub turn: usize,
-    /// The index of its first word in the text.
+    /// The index of the mention's first word in the text.
     pub place: usize,
 }
 
 impl Mention {
-    /// Whether it is true now and at the caller's place.
+    /// Whether the mention is true now and at the caller's place.
     #[must_use]
     pub const fn counts(&self) -> bool {
         matches!(
@@ -127,9 +127,9 @@ struct AgentQuestion {
     asked: Vec<(WordId, Vec<WordId>, MentionSense)>,
     /// Whether the question asks if something is over: "Has it stopped?"
     over: bool,
-    /// The concept that applies if the caller answers no to such a question, or to "can you stop the water?".
+    /// The concept that applies if the caller answers no to "Has it stopped?" or "Can you stop the water?"
     otherwise: Option<WordId>,
-    /// Whether it asks about the caller's earlier words: "Is it happening now?"
+    /// Whether the question asks about the caller's earlier words: "Is it happening now?"
     refers_back: bool,
     /// Whether the answer no retracts nothing: "Anything else?"
     besides: bool,
@@ -150,7 +150,7 @@ impl AgentQuestion {
 struct Answer {
     hit: CueHit,
     is_yes: bool,
-    /// Whether it contradicts the question: "No, it is."
+    /// Whether the answer contradicts the question: "No, it is."
     contradicts: bool,
 }
 
@@ -178,7 +178,7 @@ impl Ears {
         Self { lexicon, cues }
     }
 
-    /// Whether both certainly hear the same in every text: true only if they share their compiled parts.
+    /// Whether both certainly recognize the same phrases in every text: true only if they share their compiled parts.
     #[must_use]
     pub fn are_same(&self, other: &Self) -> bool {
         self.lexicon.is_shared_with(&other.lexicon) && Arc::ptr_eq(&self.cues, &other.cues)
@@ -264,7 +264,7 @@ impl Ears {
         let Some(last) = asked.next_back().or(sentences.last()) else {
             return AgentQuestion::default();
         };
-        // "So there is water on the floor. Is that right?"
+        // A short question refers to the sentence before it: "So there is water on the floor. Is that right?"
         let mut words = last.words.clone();
         let is_tag = words.len() <= TAG_WORDS && found.mentions_in(&words).is_empty();
         if is_tag {
@@ -577,7 +577,7 @@ impl Memory {
         }
     }
 
-    /// Records the mentions of the caller, and those to which a later question may refer.
+    /// Records the mentions of the caller, and the mentions to which a later question may refer.
     fn note(&mut self, phrase: WordId, concepts: &[WordId], verdict: MentionSense) {
         if verdict != MentionSense::OtherSense {
             self.spoken.insert(phrase);
@@ -597,7 +597,7 @@ impl Memory {
         }
     }
 
-    /// Facts from a model have no order: one that affirms is enough.
+    /// Facts from a model have no order, so one affirming fact is enough.
     fn set_by_model(&mut self, phrase: WordId, concepts: &[WordId], standing: Standing) {
         for id in std::iter::once(&phrase).chain(concepts) {
             let known = self.model.entry(*id).or_insert(standing);

@@ -20,15 +20,15 @@ const ANSWER_WITHIN: usize = 3;
 /// The source of a feature's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WordSource<'a> {
-    /// The caller said them.
+    /// The caller said the words.
     Caller,
-    /// The agent said them.
+    /// The agent said the words.
     Agent,
     /// The agent asked, and the caller said yes.
     Yes,
     /// The agent asked, and the caller said no.
     No,
-    /// A fact contains them.
+    /// A fact contains the words.
     Fact(&'a str),
 }
 

@@ -56,10 +56,10 @@ enum PhraseMeaning {
 /// A phrase found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
-    /// Its id in the lexicon.
+    /// The id of the phrase in the lexicon.
     pub entry: WordId,
     pub words: Range<usize>,
-    /// Whether no other words are in between.
+    /// Whether no other words are between the words of the phrase.
     pub is_tight: bool,
 }
 
@@ -87,7 +87,7 @@ impl LexiconBuilder {
     /// The id of a phrase, or of a concept written as `#code`.
     ///
     /// # Errors
-    /// A sentence that says why it cannot be listened for.
+    /// A sentence that says why the phrase cannot be listened for.
     pub fn id(&mut self, phrase: &str) -> Result<WordId, String> {
         if let Some(code) = phrase.trim().strip_prefix('#') {
             return self.concepts.get(code).copied().ok_or_else(|| {
@@ -111,7 +111,7 @@ impl LexiconBuilder {
     /// Adds a phrase to a concept. Its words are compared by their stems in `language`.
     ///
     /// # Errors
-    /// A sentence that says why it cannot be listened for.
+    /// A sentence that says why the phrase cannot be listened for.
     pub fn add_to_concept(&mut self, concept: WordId, phrase: &str, language: &str) -> Result<WordId, String> {
         let id = self.phrase(phrase, StemLanguage::of(language))?;
         if let Some((PhraseMeaning::Phrase { concepts, .. }, _)) = self.entries.get_mut(id as usize)
@@ -125,7 +125,7 @@ impl LexiconBuilder {
     /// Adds a phrase that is not about the concept although its words look like it.
     ///
     /// # Errors
-    /// A sentence that says why it cannot be listened for.
+    /// A sentence that says why the phrase cannot be listened for.
     pub fn add_exception(&mut self, concept: WordId, phrase: &str) -> Result<(), String> {
         let variants = self.read(phrase, None)?;
         let text = phrase.to_owned();
@@ -136,7 +136,7 @@ impl LexiconBuilder {
     /// Adds a phrase to the cue at this index in the list of cues.
     ///
     /// # Errors
-    /// A sentence that says why it cannot be listened for.
+    /// A sentence that says why the phrase cannot be listened for.
     pub fn add_cue(&mut self, place: usize, phrase: &str) -> Result<(), String> {
         let variants = self.read(phrase, None)?;
         self.push(PhraseMeaning::Cue { place }, variants);
@@ -322,7 +322,7 @@ impl Fits {
 }
 
 impl Lexicon {
-    /// Whether both share the same compiled data.
+    /// Whether both lexicons share the same compiled data.
     pub fn is_shared_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -492,7 +492,8 @@ fn example(variant: &Variant) -> Option<String> {
     let words = variant.iter().map(|element| match element.patterns.as_slice() {
         [pattern] if element.gap == 0 => match pattern.form {
             Form::Exact => Some(pattern.letters.clone()),
-            // A prefix matches longer words, so the example must be longer: another phrase must match those too.
+            // A prefix matches longer words too. So the example is a longer word, which an implied phrase must match as
+            // well.
             Form::Prefix => Some(format!("{}zqxzqx", pattern.letters)),
             Form::Stem(..) => None,
         },

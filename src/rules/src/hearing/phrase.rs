@@ -46,12 +46,12 @@ pub struct Pattern {
     pub form: Form,
 }
 
-/// One position in a phrase: one of these words, after a limited number of others.
+/// One position in a phrase: one of these words, after a limited number of other words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Element {
     /// The alternatives.
     pub patterns: Vec<Pattern>,
-    /// Maximum number of other words before it.
+    /// Maximum number of other words before the element.
     pub gap: usize,
 }
 
@@ -61,7 +61,7 @@ pub type Variant = Vec<Element>;
 /// Parses a phrase. With `stems`, a word of at least four letters also stands for its other forms in that language.
 ///
 /// # Errors
-/// A sentence that says what is wrong with it.
+/// A sentence that says what is wrong with the phrase.
 pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, String> {
     if source.len() > MAX_BYTES {
         return Err(format!("a phrase has at most {MAX_BYTES} bytes"));

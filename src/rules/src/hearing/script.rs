@@ -16,7 +16,7 @@ pub struct Presence {
 }
 
 impl HearingResult {
-    /// How a phrase or a `#concept` was heard; `None` if it is neither.
+    /// How a phrase or a `#concept` was heard; `None` if `phrase` is neither.
     #[must_use]
     pub fn presence(&self, phrase: &str) -> Option<Presence> {
         if let Some(id) = self.lexicon().id(phrase) {

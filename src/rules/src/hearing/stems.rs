@@ -9,7 +9,7 @@ use super::fnv::extended;
 
 /// Number of stems in the cache of a thread; a power of two. A new stem replaces the one in its slot.
 const MAX_KNOWN: usize = 2_048;
-/// Longer words, in bytes, are rare and not cached.
+/// Words with more bytes are rare and not cached.
 const MAX_WORD: usize = 32;
 
 /// A language with a stemmer.

@@ -6,7 +6,7 @@ use super::dialogue::{HearingResult, Mention, Source};
 use crate::decision::Step;
 use crate::rows::Resource;
 
-/// Maximum number of listening steps; the last statements are the ones that decide.
+/// Maximum number of listening steps. The last steps are kept, because the last statements decide.
 const MAX_STEPS: usize = 24;
 /// Maximum length of a quotation, in characters.
 const MAX_QUOTE: usize = 160;

@@ -31,9 +31,9 @@ pub struct Word {
 /// A run of words up to the end of a sentence.
 #[derive(Debug, Clone)]
 pub struct Sentence {
-    /// Its words, by index in the text.
+    /// The sentence's words, by index in the text.
     pub words: Range<usize>,
-    /// Whether it ends with a question mark.
+    /// Whether the sentence ends with a question mark.
     pub is_question: bool,
 }
 
@@ -50,9 +50,9 @@ pub enum Speaker {
 /// Words said in one turn, or the text of one fact.
 #[derive(Debug, Clone)]
 pub struct Utterance {
-    /// Who said them.
+    /// Who said the words.
     pub speaker: Speaker,
-    /// Its sentences, by index in the text.
+    /// The utterance's sentences, by index in the text.
     pub sentences: Range<usize>,
     raw: Box<str>,
 }
@@ -276,7 +276,7 @@ const fn is_apostrophe(c: char) -> bool {
     matches!(c, '\'' | '\u{2019}' | '\u{2018}' | '\u{02BC}' | '\u{FF07}')
 }
 
-/// Whether a character may end a clause. A hyphen does if there is white space on both sides.
+/// Whether a character may end a clause. A hyphen may end a clause if there is white space on both sides.
 fn is_comma(c: char, raw: &str, at: usize, next: Option<char>) -> bool {
     match c {
         ',' | '(' | ')' | '–' | '—' => true,

@@ -93,7 +93,7 @@ const DEGREES: &[&str] = &[
     "hautement",
     "fortement",
 ];
-/// A denial before one of these denies nothing: "not only urgent".
+/// A denial before one of these words denies nothing: "not only urgent".
 const NO_DENIALS: &[&str] = &[
     "only",
     "just",
@@ -119,9 +119,9 @@ enum ChoiceToken {
 #[derive(Debug, Clone)]
 struct Phrase {
     pieces: Vec<String>,
-    /// Whether its last word is only a prefix.
+    /// Whether the phrase's last word is only a prefix.
     is_stem: bool,
-    /// Whether it begins with a denial.
+    /// Whether the phrase begins with a denial.
     is_denied: bool,
     length: usize,
 }
@@ -160,7 +160,7 @@ impl Choices {
         }
     }
 
-    /// The value that a text names; if there are several, the one with the longest word.
+    /// The value that a text names; if the text names several, the value with the longest word.
     #[must_use]
     pub fn choose(&self, text: &str) -> Option<&str> {
         let pieces = pieces(text);
@@ -295,7 +295,7 @@ fn pieces(text: &str) -> Vec<ChoiceToken> {
             Token::Word("but" | "mais" | "however" | "cependant") => {
                 pieces.push(ChoiceToken::Stop);
             }
-            // In "isn't" the negation counts; after "n'est", "pas" follows.
+            // In "isn't", the "t" is the denial. In "n'est pas", the "n" is ignored, because "pas" is the denial.
             Token::Word("t") if ends_in_n(&pieces) => pieces.push(ChoiceToken::Word("not".to_owned())),
             Token::Word("n" | "l") | Token::Mark('\'' | '-' | '"' | '(' | ')' | '*') => {}
             Token::Word(word) if DEGREES.contains(&word) => pieces.push(ChoiceToken::Word("very".to_owned())),

@@ -13,7 +13,7 @@ pub struct Length {
     pub metres: Decimal,
     /// The number as written or said.
     pub number: Decimal,
-    /// Whether its unit is metres, or it has none.
+    /// Whether the unit is metres or missing.
     pub in_metres: bool,
 }
 
@@ -57,7 +57,7 @@ const AROUND: &[&str] = &[
 ];
 /// Words that may be between a number and its unit.
 const BETWEEN: &[&str] = &["linear", "lineal", "running", "good", "bons", "or", "so"];
-/// A number whose unit is followed by one of these is not a length.
+/// A number whose unit is followed by one of these words is not a length.
 const NOT_LENGTHS: &[&str] = &[
     "square", "sq", "cubic", "carre", "carres", "carree", "carrees", "cube", "cubes", "cubique", "cubiques",
 ];
@@ -95,9 +95,9 @@ const OTHER_MEASURES: &[&str] = &[
     "neige",
     "sous",
 ];
-/// A length after one of these is not the intended one.
+/// A length after one of these words is not the intended length.
 const DENIALS: &[&str] = &["not", "pas", "instead", "lieu", "rather", "plutot"];
-/// After one of these, a number without a unit corrects the length before it.
+/// After one of these words, a number without a unit corrects the length before the word.
 const CORRECTIONS: &[&str] = &[
     "no", "non", "sorry", "actually", "rather", "mean", "make", "fait", "plutot", "pardon", "dire",
 ];
@@ -133,7 +133,7 @@ pub fn in_field(text: &str) -> Result<Length, &'static str> {
     found.ok_or("there is no length in it")
 }
 
-/// "40 feet (12.2 m)" is one length in two units.
+/// Whether two values are one length in two units, as in "40 feet (12.2 m)".
 fn alike(one: Decimal, other: Decimal) -> bool {
     let apart = one.saturating_sub(other).abs();
     apart.saturating_mul(Decimal::from(50)) <= one.abs()

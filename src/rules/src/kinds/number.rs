@@ -23,7 +23,7 @@ pub enum Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// The word, if it is one.
+    /// The word, if the token is a word.
     #[must_use]
     pub const fn word(&self) -> Option<&'a str> {
         match self {
@@ -32,7 +32,7 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// Whether it is one of these words.
+    /// Whether the token is one of these words.
     #[must_use]
     pub fn is_one_of(&self, words: &[&str]) -> bool {
         self.word().is_some_and(|word| words.contains(&word))
@@ -49,7 +49,7 @@ impl Plain {
                 '\n' => plain.push('\n'),
                 '\t' | '\u{b}' | '\u{c}' | '\r' => plain.push(' '),
                 c if c.is_ascii() => plain.push(c.to_ascii_lowercase()),
-                // Each part can be handled alone: only the order of accents depends on the context, and they are
+                // Each part can be handled alone: only the order of accents depends on the context, and accents are
                 // dropped.
                 c => decompose_canonical(c, |part| push_plain(&mut plain, part)),
             }
@@ -476,7 +476,7 @@ fn parts_of(value: Decimal, word: Option<&str>) -> Option<Decimal> {
     if few { value.checked_div(of) } else { None }
 }
 
-/// The only number in a text. A text without a number, or with several different ones, is an error.
+/// The only number in a text. A text without a number, or with several different numbers, is an error.
 ///
 /// # Errors
 /// Why there is no number, in a few words.
@@ -487,7 +487,7 @@ pub fn number(text: &str) -> Result<Decimal, &'static str> {
     for (at, token) in tokens.iter().enumerate() {
         let Token::Number(number) = token else { continue };
         let minus = at > 0 && tokens[at - 1] == Token::Mark('-');
-        // Between two words or numbers it is a hyphen or a range.
+        // Between two words or numbers, the sign is a hyphen or marks a range.
         let sign = minus && (at == 1 || !matches!(tokens[at - 2], Token::Number(_) | Token::Word(_)));
         let number = if sign { -*number } else { *number };
         match found {

@@ -57,7 +57,7 @@ fn address(text: &str) -> &str {
     rest.trim_start_matches('/')
 }
 
-/// Characters before an extension: `x12`, `#12`. Longer words are removed before.
+/// Characters before an extension: `x12`, `#12`. Longer words were removed earlier.
 fn extension(c: char) -> bool {
     matches!(c, 'x' | 'X' | '#' | ',')
 }
@@ -66,8 +66,8 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     const NONE: &str = "no telephone number has these digits";
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let international = text.trim_start().starts_with('+');
-    // `011` and `00` are international prefixes. A country code without `+` is tried if the number is not one of the
-    // region.
+    // `011` and `00` are international prefixes. A country code without `+` is tried if the number does not belong to
+    // the region.
     let tries = [
         (international || region.is_none()).then(|| format!("+{digits}")),
         (!international).then(|| digits.clone()).filter(|_| region.is_some()),

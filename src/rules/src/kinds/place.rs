@@ -182,7 +182,7 @@ impl Cities {
         last.cloned()
     }
 
-    /// The last city that the caller names, if a field has another one: "I live in Laval, but the house is in
+    /// The last city that the caller names, if a field has another city: "I live in Laval, but the house is in
     /// Brossard". A field's city outside all areas stays if the caller names it too and does not retract it.
     #[must_use]
     pub fn said_otherwise(&self, field: &str, said: &Speech<'_>) -> Option<String> {
@@ -362,7 +362,7 @@ fn is_place(tokens: &[Token<'_>], from: usize, end: usize) -> bool {
         at -= 1;
     }
     let before = at.checked_sub(1).and_then(|at| tokens.get(at));
-    // "M. Laval", "boul. Saint-Laurent"
+    // A full stop ends an abbreviation before the name: "M. Laval", "boul. Saint-Laurent".
     let abbreviated = before == Some(&Token::Mark('.'));
     let before = if abbreviated {
         at.checked_sub(2).and_then(|at| tokens.get(at))
@@ -491,8 +491,8 @@ pub fn postal_code(text: &str, postal: Postal) -> Result<String, &'static str> {
 fn is_canadian(code: &str) -> bool {
     code.bytes().enumerate().all(|(place, byte)| match place {
         0 => byte.is_ascii_uppercase() && !b"DFIOQUWZ".contains(&byte),
-        // Canada Post uses no D, F, I, O, Q or U here; an area needs only the beginning, so a mistake after it does no
-        // harm.
+        // Canada Post uses no D, F, I, O, Q or U here, but this check accepts them. An area needs only the beginning of
+        // the code, so a mistake after the beginning does no harm.
         2 | 4 => byte.is_ascii_uppercase(),
         _ => byte.is_ascii_digit(),
     })
@@ -510,7 +510,7 @@ pub fn last_canadian(text: &str) -> Option<String> {
             run.push((c.to_ascii_uppercase(), !in_word));
             in_word = true;
         } else {
-            // At the end of a word: check whether the six characters before it begin at a word and form a code.
+            // At the end of a word: check whether the last six characters begin at a word and form a code.
             if in_word && run.len() >= 6 {
                 let six = &run[run.len() - 6..];
                 // Most words are not codes; this check is cheap, before anything is copied.
@@ -538,7 +538,7 @@ pub fn last_canadian_beginning(text: &str) -> Option<String> {
     let mut words = text.rsplit(|c: char| !c.is_alphanumeric());
     words.find_map(|word| {
         let code = word.to_ascii_uppercase();
-        // Canada Post never uses these as the third letter; without this check, H2O would be a code.
+        // Canada Post never uses these letters in third place; without this check, H2O would be a code.
         let sound = code.len() == 3 && is_canadian(&code) && !code.ends_with(['D', 'F', 'I', 'O', 'Q', 'U']);
         sound.then_some(code)
     })

@@ -21,7 +21,7 @@ thread_local! {
 /// The result of a timed compilation.
 pub(super) struct TimedResult<T> {
     pub done: T,
-    /// The CPU time that it used.
+    /// The CPU time that the work used.
     pub took: Duration,
     /// Whether the work was stopped early, or ended too late.
     pub is_over: bool,

@@ -56,7 +56,7 @@ pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     engine.set_fail_on_invalid_map_property(true);
     engine.set_module_resolver(OwnLibraries);
     // Object maps (`#{`) are disabled, because their keys escape the size limits; the feature `no_object` would also
-    // remove `quote.add(…)`. Powers are disabled, because one of them can take longer than a thousand other operations.
+    // remove `quote.add(…)`. Powers are disabled, because one power can take longer than a thousand other operations.
     for symbol in [
         "eval",
         "export",

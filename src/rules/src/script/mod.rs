@@ -73,7 +73,7 @@ const fn limit(name: &'static str, most: usize) -> Limit {
 #[error("{text}")]
 pub struct ScriptFault {
     pub code: String,
-    /// The last revision that wrote it or a library that it uses.
+    /// The last revision that wrote the script or a library that it uses.
     pub version: i64,
     /// The line, from 1.
     pub line: Option<usize>,
@@ -83,7 +83,7 @@ pub struct ScriptFault {
     pub text: String,
     /// Whether the script itself is the cause; false if earlier scripts had used up the shared time.
     pub is_own: bool,
-    /// Whether its arguments may be the cause: the script read some, and no limit stopped it.
+    /// Whether the tool's arguments may be the cause: the script read an argument, and no limit stopped the script.
     pub by_arguments: bool,
 }
 
@@ -91,15 +91,15 @@ pub struct ScriptFault {
 #[derive(Debug)]
 pub struct CompiledScript {
     row: Script,
-    /// The last revision that wrote it or a library that it uses.
+    /// The last revision that wrote the script or a library that it uses.
     version: i64,
     parsed: Arc<ParsedScript>,
     ast: Arc<AST>,
-    /// The libraries that it imports, by code.
+    /// The libraries that the script imports, by code.
     libraries: BTreeMap<String, Arc<CompiledScript>>,
     modules: Arc<Modules>,
     linked: LinkedSize,
-    /// The module that others import, if this is a library.
+    /// The module that other scripts import, if this script is a library.
     module: Option<Shared<Module>>,
 }
 
@@ -118,13 +118,13 @@ impl CompiledScript {
         &self.row
     }
 
-    /// The last revision that wrote it or a library that it uses.
+    /// The last revision that wrote the script or a library that it uses.
     #[must_use]
     pub const fn version(&self) -> i64 {
         self.version
     }
 
-    /// The signatures of the functions that others may use.
+    /// The signatures of the functions that other scripts may use.
     #[must_use]
     pub fn signatures(&self) -> Vec<String> {
         let functions = self.parsed.functions.iter().filter(|own| !own.is_private);

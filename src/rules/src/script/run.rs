@@ -39,7 +39,7 @@ pub(crate) struct Run {
     pub facts: Facts,
     pub heard: Option<Arc<HearingResult>>,
     pub args: Value,
-    /// Whether it read an argument.
+    /// Whether the script read an argument of the tool call.
     pub asked_arguments: bool,
     pub price: Option<Running>,
     pub priority: Option<(Priority, i64)>,
@@ -82,11 +82,11 @@ impl Default for Budget {
 /// The result of a run, successful or not.
 #[derive(Debug)]
 pub(crate) struct ScriptRun {
-    /// Its effects, or why it was stopped.
+    /// The effects of the run, or why the run was stopped.
     pub outcome: Result<Run, ScriptFault>,
-    /// The lines that it logged.
+    /// The lines that the script logged.
     pub log: Vec<String>,
-    /// The CPU time that it used.
+    /// The CPU time of the run.
     pub worked: Duration,
     /// The number of operations at the last check of the clock.
     pub operations: u64,
@@ -102,7 +102,7 @@ struct Timer {
 
 impl Timer {
     fn is_over(&self) -> bool {
-        // Reading wall-clock time is cheap, and CPU time is never larger.
+        // Compare wall-clock time first: it is cheap to read and never smaller than CPU time.
         is_abandoned() || (self.began.elapsed() > self.allowed && self.worked() > self.allowed)
     }
 

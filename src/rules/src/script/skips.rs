@@ -16,7 +16,7 @@ pub struct Skips {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ScriptVersion {
     pub code: String,
-    /// The last revision that wrote it or a library that it uses.
+    /// The last revision that wrote the script or a library that it uses.
     pub version: i64,
 }
 

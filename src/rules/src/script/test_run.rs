@@ -19,7 +19,7 @@ use crate::fault::Fault;
 use crate::price::Running;
 use crate::rows::{Hook, Priority, Script};
 
-/// The initial values of a test run; missing ones are calculated from the rows.
+/// The initial values of a test run; missing values are calculated from the rows.
 #[derive(Debug, Clone, Default)]
 pub struct Begin {
     /// The price range before the script.
@@ -39,15 +39,15 @@ pub struct Trial {
     pub range_after: Option<(Decimal, Decimal)>,
     pub priority_before: Option<(Priority, i64)>,
     pub priority_after: Option<(Priority, i64)>,
-    /// Its steps, as in the trace.
+    /// The script's steps, as in the trace.
     pub steps: Vec<Step>,
     /// The sentences for the caller.
     pub said: Vec<String>,
-    /// Its response as a tool.
+    /// The script's response as a tool.
     pub result: Option<Value>,
-    /// The lines that it logged, also if it failed.
+    /// The lines that the script logged, also if it failed.
     pub log: Vec<String>,
-    /// The CPU time that it used.
+    /// The CPU time that the script used.
     pub worked: Duration,
     /// The number of operations at the last check of the clock.
     pub operations: u64,

@@ -91,7 +91,7 @@ impl Boundaries {
     }
 }
 
-/// The number of weeks as a factor; a span of the API has far fewer than the maximum.
+/// Converts a number of weeks to a factor. A span of the API has far fewer weeks than the maximum.
 fn weeks(count: i64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX / 8)
 }

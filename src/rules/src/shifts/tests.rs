@@ -88,7 +88,7 @@ fn who_stands_in_takes_the_place_of_whom_a_rule_names() {
         let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
         book.recipients_on_shift(Some(&codes), at).0
     };
-    // First those with `on_call`, then a rule that names only Mario.
+    // First the contacts with `on_call`, then a rule that names only Mario.
     assert_eq!(book.recipients_on_shift(None, at).0, ["amina"]);
     assert_eq!(named(&["mario"]), ["amina"]);
     assert_eq!(named(&["sarah"]), ["sarah"], "nobody is on shift");
