@@ -1,9 +1,9 @@
 //! Ensures that a message gets exactly one response: the response of its transaction or, after a timeout, the
 //! fallback's.
 //!
-//! After the timeout, a transaction does not begin its commit. A commit that already runs cannot be cancelled. The
-//! waiter (the task that answers Vapi) then sends the transaction's response and spools the message. If the commit
-//! succeeds, the drain finds the message already recorded.
+//! After the timeout, a transaction does not begin its commit. A commit that already runs cannot be cancelled. In
+//! that case the waiter (the task that answers Vapi) sends the transaction's response and spools the message. If the
+//! commit succeeds, the drain finds the message already recorded.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
