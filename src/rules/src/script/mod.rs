@@ -1,7 +1,8 @@
 //! Rhai scripts for logic that rows cannot express, in a sandbox without input, output or a clock. A script that fails
 //! leaves no effect, only a [`ScriptFault`].
 //!
-//! [`parsed`] and [`library`] compile on a separate thread ([`compile_threads`]), within the time limit of [`compile_clock`].
+//! [`parsed`] and [`library`] compile on a separate thread ([`compile_threads`]), within the time limit of
+//! [`compile_clock`].
 //! [`engine`] bounds the memory of a run and [`run`] its time. [`functions`] lists everything that scripts may call,
 //! [`host`] implements it and [`values`] converts the values. [`test_run`] is a test run for the author of a script.
 
