@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All checks that must pass before a change is merged. Every step runs even if an earlier one failed; the end lists the failed
-# steps. Run it with a PostgreSQL: see scripts/with-postgres.sh.
+# Runs all checks that must pass before a change is merged. Every step runs even if an earlier step failed; at the end, the
+# script lists the failed steps. Run it with a PostgreSQL: see scripts/with-postgres.sh.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,8 +26,8 @@ if cargo fmt --version >/dev/null 2>&1; then
 else
     skipped+=("formatting: rustfmt is not installed")
 fi
-# Some test must get each status that the OpenAPI document lists. The tests record the statuses that they get, and a step after all
-# tests checks the record.
+# At least one test must get each status that the OpenAPI document lists. The tests record the statuses that they get, and a
+# step after all tests checks the record.
 seen_statuses=$(mktemp -d)/seen
 step "tests" env RINGBOOK_SEEN_STATUSES="$seen_statuses" cargo test --workspace --locked --quiet --no-fail-fast
 judge_statuses() {

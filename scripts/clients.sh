@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Generates a TypeScript and a Python client from openapi/ringbook.json, in clients/ (which git ignores): `make clients`.
 #
-# It needs node 20 and python 3.11 or newer, which it installs on a bare Debian, and the generators of tests/clients, in
-# the versions that are pinned there. It writes clients/typescript (fetch, no dependency) and clients/python (httpx).
+# It needs node 20 and python 3.11 or newer, which it installs on a bare Debian. It also installs the generators, in the
+# versions that tests/clients pins. It writes clients/typescript (fetch, no dependency) and clients/python (httpx).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -3,7 +3,7 @@
 # SQLite and PostgreSQL, with three builds: the release build, a debug build with abort points (the cargo feature `faults`), and a
 # build with planted defects (scripts/build_with_defects.sh). Run it with a durable PostgreSQL: see `make faults`.
 #
-# Arguments are names of campaigns: then only those run, and their rows replace the former ones in the report.
+# Arguments are names of campaigns: then only these campaigns run, and their rows replace the former rows in the report.
 # RINGBOOK_FAULTS_DEFECT=NAME looks for one defect only. RINGBOOK_FAULTS_PROFILE=dev skips the release build.
 # RINGBOOK_FAULTS_DIVIDE=10 runs a tenth of everything; the result is only printed.
 set -euo pipefail

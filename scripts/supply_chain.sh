@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks the dependencies: all are from crates.io, have a licence that deny.toml allows, and are listed in THIRD-PARTY-NOTICES.md,
-# and none is a banned crate. Installs nothing. If cargo-deny is installed, it also checks the advisories.
+# Checks the dependencies: all are from crates.io, have a licence that deny.toml allows, and are listed in
+# THIRD-PARTY-NOTICES.md. If cargo-deny is installed, the script also checks the advisories and the banned crates. It
+# installs nothing.
 #   supply_chain.sh          checks
 #   supply_chain.sh --write  rewrites THIRD-PARTY-NOTICES.md
 set -euo pipefail

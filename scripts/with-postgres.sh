@@ -40,7 +40,7 @@ install_programs() {
     say "PostgreSQL is not installed: installing it with apt, as root"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 || return 1
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common >&2 || return 1
-    # The script starts its own cluster; Debian's need not run.
+    # The script starts its own cluster, so Debian's cluster need not run.
     as_root sh -c 'grep -qs "^create_main_cluster" /etc/postgresql-common/createcluster.conf && exit 0
         echo "create_main_cluster = false" >>/etc/postgresql-common/createcluster.conf' || return 1
     local package=postgresql-15
@@ -92,7 +92,7 @@ for _ in 1 2 3 4 5 6 7 8; do
     is_free "$port" || continue
     options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=300"
     if [ "${RINGBOOK_POSTGRES_DURABLE:-0}" = 1 ]; then
-        # Avoid checkpoints that are forced by size: they would fall into one measurement and not into another.
+        # Avoid checkpoints that the size of the log forces: such a checkpoint would slow one measurement and not another.
         options="$options -c shared_buffers=256MB -c max_wal_size=4GB -c checkpoint_timeout=15min"
     else
         # The data only lives as long as the tests, so commits need not be durable.
@@ -124,7 +124,8 @@ say "$("$bin/postgres" --version) on port $port, in $folder"
 export TEST_POSTGRES_CONTROL="$folder/control"
 export TEST_POSTGRES_URL="postgres://ringbook@127.0.0.1:$port/postgres"
 export PATH="$PATH:$bin"
-# Not `exec`, because the trap must stop the cluster. In the background, so that the shell handles a signal immediately.
+# Without `exec`, the trap can stop the cluster. The command runs in the background, so that the shell handles a signal
+# immediately.
 "$@" </dev/null &
 child=$!
 trap 'kill -TERM "$child" 2>/dev/null; wait "$child" 2>/dev/null; exit 143' INT TERM HUP

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves: more than 1,000 decisions of simulated calls over 50 revisions (prices, conditions, scripts) are identical, byte for
-# byte, when they are replayed, and a backtest of the first revision over them finds the changes. Runs on SQLite, and on PostgreSQL
-# if TEST_POSTGRES_URL is set.
+# byte, when they are replayed. A backtest of the first revision on the same calls finds the changes. The script runs on
+# SQLite, and on PostgreSQL if TEST_POSTGRES_URL is set.
 set -euo pipefail
 . "$(dirname "$0")/../need.sh"
 need curl curl
@@ -9,7 +9,7 @@ need curl curl
 revisions=50 calls=6 # calls per revision; a simulated call is decided about five times
 key=verify-admin-key-0123456789
 
-# Changes a row of the default rulebook: PATH and a JSON object without its closing brace.
+# Changes a row of the default rulebook: `change PATH PATCH`. PATCH is a JSON object without its closing brace.
 change() {
     local path=$1 patch=$2 version
     version=$(curl -sf -H "authorization: Bearer $key" "$address/$path" | grep -o '"version":[0-9]*' | cut -d: -f2)
@@ -45,7 +45,7 @@ try() {
     different=$(grep -o '"different": [0-9]*' replayed | cut -d' ' -f2)
     seen=$(grep -o '"revisions": [0-9]*' replayed | cut -d' ' -f2)
     echo "$name: $count decisions over $seen revisions, $different different"
-    # One command per line: in a chain, `set -e` only notices the last one.
+    # Write each check on its own line: in an `&&` chain, `set -e` notices only a failure of the last command.
     [ "$count" -ge 1000 ]
     [ "$seen" -ge $revisions ]
     [ "$different" = 0 ]

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Proves: the TypeScript and the Python client that are generated from openapi/ringbook.json can follow the README's steps against
-# a running server (the TypeScript one strictly type-checked), and Vapi's own SDKs of both languages can parse every response to
-# its messages.
+# Proves: the generated TypeScript and Python clients can follow the README's steps against a running server. The TypeScript
+# client passes the strict type check. Vapi's own SDKs of both languages can parse every response to Vapi's messages.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

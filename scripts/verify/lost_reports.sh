@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Proves: a stand-in for Vapi withholds the reports of 1,000 calls for an hour. After reconciliation every call is complete, with one
-# decision and one lead, even if two instances reconcile at the same time and the stand-in posts some of the reports after all. Runs
-# on both databases.
+# Proves: a stand-in for Vapi withholds the reports of 1,000 calls for an hour. Then two instances reconcile at the same
+# time, and the stand-in posts some of the reports after all. Every call becomes complete, with one decision and one lead.
+# The test runs on both databases.
 set -euo pipefail
 
 [ -n "${TEST_POSTGRES_URL:-}" ] || export RINGBOOK_TEST_SQLITE_ONLY=1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Proves: in a real browser with a persistent profile, /docs and the pages about problems are complete at the second visit, after
-# a reload, after going back, in a second tab and the next day. The browser's console shows no error.
+# Proves: /docs and the pages about problems are complete when they are visited again in a real browser with a persistent
+# profile: after a reload, after going back, in a second tab and the next day. The browser's console shows no error.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
