@@ -1,10 +1,11 @@
 //! Measures how long a decision takes with the sample's rows, with 1,000 and with 10,000, compared with the same rules
 //! hard-coded in Rust. Before the measurement, all implementations must give the same outcome for every input.
 //!
-//! There are three hard-coded implementations. Two search only for words, without "no flooding", other forms of a word,
-//! or classifiers: one for the few words that these inputs need, one for all plain words of the sample's lists in one
-//! automaton. The third judges mentions by their context, as the rulebook does, and hard-codes only prices, areas and
-//! priorities. The time that the rulebook takes beyond the third is the cost of the rules themselves.
+//! There are three hard-coded implementations. The first two search only for words: they do not understand "no
+//! flooding" or other forms of a word, and have no classifiers. The first searches for the few words that these inputs
+//! need, the second for all plain words of the sample's lists in one automaton. The third judges mentions by their
+//! context, as the rulebook does, and hard-codes only prices, areas and priorities. The time that the rulebook takes
+//! beyond the third implementation is the cost of the rules themselves.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark that cannot begin should stop and say why"
@@ -49,7 +50,7 @@ fn put<R: Row>(rows: &mut RowSet, row: Value) {
     R::table_mut(rows).insert(code, Arc::new(StoredRow { version: 1, row }));
 }
 
-/// Number of added rows. The hard-coded rules contain this many too.
+/// Minimum number of rows that are added to the sample. The hard-coded rules contain as many added rows.
 const FEWEST_MORE: usize = 12;
 
 /// The sample with added rows up to `wanted`: services, areas, adjustments and priority rules in turn. Returns the

@@ -1,4 +1,4 @@
-//! A keep-alive HTTP client. Each request of the benchmark waits for the response before it.
+//! A keep-alive HTTP client. The benchmark sends each request after the response to the previous request.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::server::ADMIN_KEY;
 
-/// Sooner than the server closes an idle connection.
+/// Maximum idle time of a connection. The server closes an idle connection later.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// A connection to a server.

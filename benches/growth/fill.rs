@@ -24,7 +24,7 @@ pub async fn fill(db: &DatabaseConnection, calls: u32) -> Result<()> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let id = if is_postgres { "uuid" } else { "blob" };
     if is_postgres {
-        // The copies refer to copies, so that foreign keys need no check.
+        // The copies refer only to copies, so their foreign keys need no check.
         db.execute_unprepared("SET synchronous_commit = off; SET session_replication_role = replica")
             .await?;
     } else {

@@ -1,4 +1,4 @@
-//! The requests that are measured, and their table.
+//! The requests that are measured, and the table of their times.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::client::Client;
 use super::server::Server;
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
-/// The page that is deep in a list, with the default number of rows per page.
+/// The number of a page deep in a list; pages have the default number of rows.
 const DEEP: usize = 500;
 /// Number of first requests that are not measured: PostgreSQL plans a prepared statement for its values five times, and
 /// only then may use a generic plan.
@@ -239,7 +239,7 @@ fn median(values: &[f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// All requests, with values from the database behind the client.
+/// All requests. Their filters use values from the database of the client's server.
 async fn collect(client: &mut Client, now: DateTime<Utc>, only: Option<&str>) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     let mut known = None;
@@ -352,7 +352,7 @@ fn post(name: &str, body: Value) -> Case {
     }
 }
 
-/// The address of a deep page, or of the last one, and a row of it.
+/// The address of page [`DEEP`], or of the last page if there are fewer, and a row of it.
 async fn deep(client: &mut Client, path: &str, sort: &str) -> Result<(String, Value)> {
     let mut page = format!("{path}?{sort}");
     let mut row = Value::Null;

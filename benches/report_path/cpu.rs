@@ -63,7 +63,7 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
-/// Seconds of a process and its running children.
+/// Seconds of CPU time of a process and its running children.
 fn family(parent: u32) -> f64 {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

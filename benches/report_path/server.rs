@@ -104,7 +104,7 @@ impl Drop for Server {
     }
 }
 
-/// The binary that `cargo bench` built, or another one to compare with.
+/// The path in RINGBOOK_BENCH_SERVER, or else of the binary that `cargo bench` built.
 fn program() -> String {
     #[expect(
         clippy::disallowed_methods,
