@@ -26,7 +26,7 @@ use crate::world::{SECRET_KEY, TWILIO_TOKEN, World};
 /// The exceptions that a campaign allows.
 #[derive(Clone, Default)]
 pub struct Expects {
-    /// The references of SMS messages that must have reached a final state: those that existed when nothing was being
+    /// The references of SMS messages that must have reached a final state: all messages at a time when none was being
     /// sent. A later message may wait, such as an escalation that became due during the shutdown.
     pub settled: BTreeSet<String>,
     /// Whether Twilio's list was always readable, so that no message may be accepted twice.
@@ -64,8 +64,8 @@ pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: 
     told
 }
 
-/// How violations begin that the campaigns tell apart: a message can be recorded later, and an SMS message can be sent
-/// later.
+/// The first words of violations that time can resolve: a message can be recorded later, and an SMS message can be sent
+/// later. The campaigns treat such violations separately.
 const NOT_RECORDED: &str = "I1 answered but not recorded";
 pub const NOT_SETTLED: &str = "I5 not settled at the end";
 pub const NOBODY_TEXTED: &str = "I5 lost, nobody was texted";
@@ -364,7 +364,7 @@ fn secrets(world: &World, memory: &Memory, found: &mut Vec<String>) {
         }
     }
     for line in logs.lines() {
-        // A full disk truncates a line, and the next one follows it directly.
+        // A full disk truncates a line, and the next line follows it without a line break.
         let line = match line.rfind("{\"timestamp\"") {
             Some(at) if world.logs_in.is_some() => &line[at..],
             _ => line,

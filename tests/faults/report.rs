@@ -192,7 +192,7 @@ fn text(all: &[Campaign], known: &[Outcome]) -> String {
 }
 
 fn rate(n: u64) -> String {
-    // The rate in hundredths of a percent, rounded up.
+    // The rate 3/N in hundredths of a percent, rounded up.
     let hundredths = 30_000_u64.div_ceil(n);
     if hundredths >= 10_000 {
         "-".to_owned()

@@ -131,7 +131,8 @@ const KINDS: i64 = 33;
 /// This kind restores an old tail together with its head. Only a head that the server logged before the attack reveals it.
 const BROUGHT_BACK: i64 = 31;
 
-/// One way of tampering. Returns its statements, and the number that the verification must report, if it is certain.
+/// One way of tampering. Returns its statements, and the number of the entry that the verification must report, if this
+/// number is certain.
 fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[String]) -> (Vec<String>, Option<i64>) {
     let words = words(backend, dice);
     let n = 1 + dice.below(ENTRIES);
@@ -164,7 +165,7 @@ fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[
                 "{column} = CASE WHEN {column} IS NULL THEN 'null' ELSE {longer} END"
             ))
         }
-        // The first entry has neither `before` nor `after`, so the second entry is the earliest to swap them.
+        // The first entry has neither `before` nor `after`, so a swap would not change it. Start with the second entry.
         11 => (
             vec![format!(
                 "UPDATE audit_log SET before = after, after = before WHERE seq = {}",

@@ -116,7 +116,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
         key(&server, "editor", "greedy").await,
     );
 
-    // More slow work than a rulebook may queue, and more requests than a key may have in progress.
+    // Sends more slow work than a rulebook may queue, and more requests than a key may have in progress.
     let source = format!("{}quote.add(1, \"one\");", "let x = 1; ".repeat(15));
     let tried = json!({"source": source, "hook": "price"});
     let service = json!({

@@ -1,5 +1,5 @@
-//! Calendar feeds over HTTP: an editor creates one, anyone with the URL reads it, a revoked feed returns 404, and none
-//! contains a phone number.
+//! Calendar feeds over HTTP: an editor creates a feed, and anyone with its URL reads it. A revoked feed returns 404. No
+//! feed contains a phone number.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

@@ -22,7 +22,7 @@ use crate::support::{
 };
 
 const FLOOD: &str = "Mon sous-sol est inondé.";
-/// PgBouncer settings with which no startup parameter is rejected; the parameters are then ignored.
+/// With these settings, PgBouncer ignores Ringbook's startup parameters instead of rejecting them.
 const IGNORES_ALL: &str = "pool_mode = session\nignore_startup_parameters = extra_float_digits,options";
 
 /// A direct connection to the database, without limits and pooler.

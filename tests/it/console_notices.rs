@@ -1,4 +1,4 @@
-//! Notices in the console: the open ones first, in the reader's language, each with a button for what to do.
+//! Notices in the console: open notices come first, in the reader's language, each with a button for what to do.
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};

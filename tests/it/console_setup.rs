@@ -44,7 +44,7 @@ async fn the_server_checks_its_own_set_up(database: Database) {
     for secret in [ADMIN_KEY, VAPI_SECRET, "0101010101010101"] {
         assert!(!text.contains(secret), "{text}");
     }
-    // Concurrent requests, and those soon after, get the same response.
+    // Concurrent requests, and requests soon after them, get the same response.
     let asked = (0..4).map(|_| app.admin(Method::GET, "/admin/v1/setup", None));
     for (_, again) in futures_util::future::join_all(asked).await {
         assert_eq!(again["checked_at"], setup["checked_at"]);

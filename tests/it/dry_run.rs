@@ -534,7 +534,7 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     app.stop().await;
 }
 
-/// A write with the document's example, for the kinds of rows.
+/// A write of a kind of row, with the document's example as its body.
 async fn of_its_example<'a>(
     app: &TestApp,
     id: &'a str,

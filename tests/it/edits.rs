@@ -1,7 +1,8 @@
 //! Concurrent edits and evaluations: no edit is lost, and no decision mixes two revisions or is older than the last
 //! confirmed edit.
 //!
-//! Longer with RINGBOOK_TEST_EDITS, RINGBOOK_TEST_SECONDS and RINGBOOK_TEST_EVALUATIONS: see `scripts/verify/edits.sh`.
+//! RINGBOOK_TEST_EDITS, RINGBOOK_TEST_SECONDS and RINGBOOK_TEST_EVALUATIONS make it run longer: see
+//! `scripts/verify/edits.sh`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;

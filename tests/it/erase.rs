@@ -1,4 +1,4 @@
-//! A call deleted at Vapi: the caller's data is erased, the fact that there was a call stays.
+//! A call is deleted at Vapi: the caller's data is erased, but the call's row stays.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -275,7 +275,7 @@ async fn messages_that_meet_the_deletion_leave_nothing_personal(database: Databa
         let call = format!("call-{number}");
         let mut messages = conversation(&call);
         server.take(&messages[0]).await;
-        // The deletion arrives after some of the call's messages and before the others.
+        // The deletion arrives after some of the call's messages and before its other messages.
         messages.insert(number % messages.len(), deleted(&call));
         let posted = messages.iter().map(|message| server.post_signed(message));
         for (status, answer) in futures_util::future::join_all(posted).await {

@@ -1,5 +1,5 @@
-//! Escalation: a P1 that nobody acknowledges goes to the next contact on time. The first to acknowledge takes it, and
-//! everybody can see who.
+//! Escalation: a P1 that nobody acknowledges goes to the next contact on time. The first person who acknowledges it takes
+//! it, and everybody can see who that is.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};

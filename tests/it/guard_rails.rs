@@ -588,7 +588,7 @@ async fn nobody_approves_their_own_change_with_a_second_key(kind: Database) {
         let (status, problem) = asked(&app, key, &set, "/approve").await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
     }
-    // Two keys with one owner count as one person; with two owners, one may approve the other's changes.
+    // Two keys with the same owner count as one person. A key of another owner may approve the changes.
     let (ann, _) = made(
         admin.clone(),
         json!({"name": "ann-laptop", "role": "editor", "owner": "Ann"}),

@@ -346,7 +346,7 @@ async fn failed_signatures_run_dry_soon_and_the_wait_is_said(database: Database)
     assert_eq!(limited.headers()["content-type"], "application/problem+json");
     let wait: u64 = limited.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=2).contains(&wait), "{wait}");
-    // A good message does not wait for the bad ones.
+    // A valid message does not wait for the invalid messages.
     assert_eq!(post(&server, &good, body.clone()).await.status(), StatusCode::OK);
     // After the time in `Retry-After`, an invalid message gets 401 again.
     tokio::time::sleep(std::time::Duration::from_secs(wait)).await;

@@ -175,7 +175,7 @@ async fn a_process_without_the_web_answers_health_and_metrics_alone(database: Da
     assert_eq!(status, StatusCode::OK);
     assert!(metrics.as_str().unwrap().contains("ringbook_pool_connections"));
     for path in ["/docs", "/openapi.json", "/admin/v1/rulebooks"] {
-        // The plain client, because the document describes a process with the web enabled.
+        // The test uses the plain client, because the document describes a process with the web enabled.
         let answer = server.client.0.get(server.url(path)).bearer_auth(ADMIN_KEY);
         let answer = answer.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");

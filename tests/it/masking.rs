@@ -33,7 +33,7 @@ async fn patched(app: &TestApp, path: &str, change: Value) {
     assert_eq!(status, StatusCode::OK, "{path}: {answer}");
 }
 
-/// The numbers, each with its path.
+/// The planted numbers, each with the place where it is planted.
 const PLANTED: [(&str, &str); 14] = [
     ("5145550201", "the comment of a revision"),
     ("5145550202", "a contact's phone"),

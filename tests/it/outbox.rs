@@ -250,7 +250,7 @@ async fn without_an_account_texts_are_simulated(database: Database) {
 
 async fn an_instance_without_the_account_leaves_texts_to_those_that_have_it(database: Database) {
     let twilio = StandIn::start((0..20).map(|_| taken()).collect()).await;
-    // The database has simulated so far; an instance that starts with an account ends that, even if it sends nothing
+    // So far, SMS messages are simulated. An instance that starts with an account ends this, even if it sends no messages
     // itself.
     let first = TestApp::builder(database)
         .at(start())

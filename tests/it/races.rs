@@ -53,7 +53,7 @@ async fn an_edit_does_not_wait_for_messages_in_flight() {
         return;
     }
     let server = quiet(Database::Postgres).await;
-    // Until it commits, every message holds these locks on its rulebook, through foreign keys.
+    // Because of foreign keys, every message holds this lock on its rulebook until it commits.
     let in_flight = begin(&server.app.db).await.unwrap();
     in_flight
         .execute_unprepared("SELECT 1 FROM rulebooks FOR KEY SHARE")

@@ -351,8 +351,8 @@ async fn two_rulebooks_with_one_key_are_not_mixed_up(database: Database) {
         tallies[1].error.as_deref().unwrap().contains("same Vapi key"),
         "{tallies:?}"
     );
-    // A run for this rulebook alone finds no other rulebook with the same key. Calls that the other rulebook has stay
-    // there.
+    // A run for this rulebook alone finds no other rulebook with the same key. Calls that the other rulebook has recorded
+    // stay there.
     let second = Ask {
         rulebook: Some("second".to_owned()),
         ..a_day()

@@ -59,7 +59,8 @@ impl Table<'_> {
         }
     }
 
-    /// A write that requires a version: none is 428, a stale one 412, two different ones 422.
+    /// Sends a write that requires a version. The response is 428 without a version, 412 with a stale version, and 422
+    /// with two different versions.
     async fn versioned(&mut self, method: &Method, path: &str, body: &Value, place: Place) {
         self.ask(method, path, None, body, 428).await;
         self.ask(method, path, Some(STALE), body, 412).await;

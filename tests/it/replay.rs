@@ -23,7 +23,7 @@ both!(
 );
 
 const RULEBOOK: &str = "/admin/v1/rulebooks/default";
-/// Number of revisions, each with decisions; `scripts/verify/replay.sh` runs more.
+/// Number of revisions, each with decisions; `scripts/verify/decided_again.sh` replays more decisions.
 const REVISIONS: i64 = 50;
 const EACH: usize = 4;
 

@@ -124,7 +124,7 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
     assert!(answer["detail"].as_str().unwrap().contains("erased"), "{answer}");
     let (status, answer) = replay("call-1").await;
     assert_eq!((status, &answer["same"]), (StatusCode::OK, &json!(true)), "{answer}");
-    // Events are deleted too, except those that had an effect, so that a repeated message is still a duplicate.
+    // Events are deleted too, except events that had an effect, so that a repeated message is still a duplicate.
     keep(
         &server,
         &json!({"transcripts_days": 10, "bodies_days": 5, "events_days": 12, "version": 1}),

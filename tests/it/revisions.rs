@@ -259,7 +259,7 @@ async fn a_roll_back_replaces_only_the_head_that_was_seen(database: Database) {
         (StatusCode::PRECONDITION_REQUIRED, &json!("version_required")),
         "{problem}"
     );
-    // These requests name a head that is not the current one, in each way to send it.
+    // These requests name a head that is not the current revision, in the query or in a header.
     for (query, headers) in [
         ("?version=1", vec![]),
         ("", vec![("if-match", "\"1\"")]),

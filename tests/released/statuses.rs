@@ -32,7 +32,7 @@ fn kind(operation: &str, of_rows: &BTreeSet<String>) -> String {
     }
 }
 
-/// The operations on rules: those below a rulebook whose group has a sheet.
+/// The operations on rules: operations below a rulebook whose group has a sheet.
 fn of_rows(document: &Value) -> BTreeSet<String> {
     let paths = document["paths"].as_object().unwrap();
     let sheets = paths.keys().filter_map(|path| path.strip_suffix(".csv"));

@@ -1,4 +1,4 @@
-//! Runs two instances: one is edited, the other decides.
+//! Runs two instances: one instance is edited, the other instance decides.
 
 use std::sync::{Arc, Mutex};
 

@@ -80,7 +80,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
         .run(&plan.binary, &["restore", "--quiet", &file.display().to_string()])
         .await;
     if !back.status.success() {
-        // This is not an invariant, so it does not count as finding a planted defect.
+        // A failed restore violates no invariant, so it does not count as finding a planted defect.
         found.push(format!(
             "it was not restored: {}",
             String::from_utf8_lossy(&back.stderr)
@@ -130,7 +130,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
             found.push(format!("I11 texted again after the restore: {reference}"));
         }
     }
-    // Everything answered before the backup began is in it, and its contents are consistent.
+    // Everything answered before the backup began is in the backup, and the contents of the backup are consistent.
     let mut known = memory.clone();
     known.sent.extend(after.sent);
     let all = violations(&world, &plan.binary, &known, &Expects::default()).await;

@@ -27,7 +27,7 @@ const EMPTY_WITHIN: Duration = Duration::from_mins(1);
 #[derive(Clone, Copy, Debug)]
 enum Limit {
     Role(u32),
-    /// PgBouncer with this many sessions, which ignores unknown startup parameters or not.
+    /// PgBouncer with this many sessions. It ignores or rejects unknown startup parameters.
     Pooler {
         sessions: u32,
         ignores: bool,
@@ -70,7 +70,7 @@ pub async fn limits(plan: &Plan, kind: Database) -> Result {
     Ok(found)
 }
 
-/// Repeats the same limit on one world.
+/// Runs the rounds of one limit on one world.
 async fn tried(plan: &Plan, kind: Database, limit: Limit, rounds: u64, found: &mut Found) {
     let mut world = plan.world(kind).await;
     let mut pooler = None;

@@ -143,7 +143,7 @@ async fn make(trouble: Trouble, world: &World, proxy: &Proxy, control: Option<&s
         Trouble::AnswersCut => passing(proxy, Fault::CutAnswerAfter(700), hold).await,
         Trouble::AnswersSwallowed => {
             passing(proxy, Fault::SwallowAnswers, hold).await;
-            // A client whose response was swallowed would wait forever: the network resets its connection in the end.
+            // A client whose response was swallowed would wait forever, so the proxy resets its connection.
             proxy.reset_all();
         }
         Trouble::StoppedAtOnce => {

@@ -116,7 +116,7 @@ pub async fn defects(plan: &Plan) -> Result {
         let waits = |violation: &str| violation.starts_with(NOT_SETTLED) || violation.starts_with(NOBODY_TEXTED);
         let caught = |violation: &String| defect.breaks.contains(&invariant(violation)) && !waits(violation);
         let mut outcome = (defect.hunt)(&hunted).await;
-        // A short run does not always hit a random moment.
+        // A short run does not always hit the moment at which the defect shows.
         for _ in 1..CHANCES {
             if outcome
                 .as_ref()
@@ -144,7 +144,7 @@ pub async fn defects(plan: &Plan) -> Result {
     Ok(found)
 }
 
-/// What is wrong with the patches: no campaign looks for one, one is missing, or one no longer applies.
+/// What is wrong with the patches: no campaign looks for a patch, a patch is missing, or a patch no longer applies.
 fn unfit() -> std::result::Result<Vec<String>, String> {
     let mut patches: Vec<PathBuf> = std::fs::read_dir(root().join("tests/faults/defects"))
         .unwrap()
@@ -171,13 +171,13 @@ fn unfit() -> std::result::Result<Vec<String>, String> {
     Ok(wrong)
 }
 
-/// Why patches do not apply to the current source, one after the other; a missing git is an error.
+/// Why these patches, one after the other, do not apply to the current source. `None` if they apply; an error without git.
 fn refused(patches: &[PathBuf]) -> std::result::Result<Option<String>, String> {
     let output = Command::new("git")
         .args(["apply", "--check"])
         .args(patches)
         .current_dir(root())
-        // In a subfolder of a larger repository, git would skip all of it.
+        // In a subfolder of a larger repository, git would skip all files of the patch.
         .env("GIT_CEILING_DIRECTORIES", root().parent().unwrap())
         .output()
         .map_err(|error| format!("git cannot be started: {error}"))?;

@@ -102,7 +102,7 @@ fn met(memory: &Memory) -> u64 {
     memory.errors.len() as u64 + memory.spooled + memory.unrecorded
 }
 
-/// A long reader: SQLite's log must grow, where it would otherwise be overwritten.
+/// Opens a read transaction and keeps it open: SQLite's log must then grow instead of being overwritten.
 async fn reader(world: &World) -> DatabaseConnection {
     let mut options = ConnectOptions::new(world.database.url.clone());
     options.max_connections(1).sqlx_logging(false);

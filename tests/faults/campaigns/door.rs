@@ -33,7 +33,7 @@ const DESCRIPTORS: u64 = 1_024;
 const ADDRESSES: u64 = 2 << 30;
 /// Maximum memory of the program.
 const MOST_MEMORY_KIB: u64 = 512 << 10;
-/// The size of a body: larger than the memory that each connection has for one.
+/// The size of a body: larger than the memory that each connection has for a body.
 const BODY: usize = 5_000_000;
 
 #[derive(Clone, Copy)]
@@ -192,7 +192,7 @@ async fn hold(address: SocketAddr, attack: Attack, now: i64) -> bool {
     true
 }
 
-/// Four callers, one message in 20 ms each. Returns the duration of each response.
+/// Four callers each send a message every 20 ms. Returns the duration of each response.
 async fn neighbours(
     world: &Arc<World>,
     address: SocketAddr,

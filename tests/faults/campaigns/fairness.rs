@@ -48,7 +48,7 @@ pub async fn flood(plan: &Plan, kind: Database) -> Result {
         let stop = Arc::new(AtomicBool::new(false));
         let quiet = tokio::spawn(quiet(Arc::clone(&world), address, code, Arc::clone(&stop)));
         memory.add(noisy(&world, address, code, n).await);
-        // The flood's SMS messages still wait for a while.
+        // SMS messages of the flood still wait, so the other rulebook continues for a while.
         tokio::time::sleep(Duration::from_secs(5)).await;
         stop.store(true, Ordering::Release);
         let mut took = quiet.await.unwrap();
@@ -101,7 +101,7 @@ async fn make_rulebook(world: &World, address: SocketAddr, code: &str, sid: &str
     }
 }
 
-/// This many P1s of the default rulebook, from many callers.
+/// Sends `n` P1s to the default rulebook, from twelve callers.
 async fn noisy(world: &Arc<World>, address: SocketAddr, name: &'static str, n: u64) -> Memory {
     let memory = Arc::new(Mutex::new(Memory::default()));
     let mut callers = JoinSet::new();

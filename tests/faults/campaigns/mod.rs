@@ -305,7 +305,7 @@ pub async fn settled(world: &World) -> BTreeSet<String> {
 
 /// Waits until everything answered is recorded: messages from an outage wait in the spool for a while.
 pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
-    // A planted defect loses messages forever.
+    // A planted defect can lose messages forever, so the wait is short then.
     let patience = Duration::from_secs(if plan.env.is_empty() { 90 } else { 5 });
     let (db, began) = (world.look().await, Instant::now());
     while missing(&db, memory).await > 0 && began.elapsed() < patience {

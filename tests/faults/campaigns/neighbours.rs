@@ -28,7 +28,7 @@ pub const NEIGHBOURS: &str = "one tenant's editor and viewer repeatedly send 700
     long to compile, dry runs, lint, evaluations. Meanwhile the messages, edits and P1 SMS messages of another \
     tenant are processed in time, and no request is answered 500";
 
-/// Maximum response time for the others.
+/// Maximum response time for a message of the other tenants.
 const MESSAGE: Duration = Duration::from_millis(100);
 const EDIT: Duration = Duration::from_secs(1);
 const P1: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Interrupts the program at each step that `src/fault_points.rs` names: it aborts there, or the step fails.
+//! Interrupts the program at each step that `src/store/src/fault_points.rs` names: it aborts there, or the step fails.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -19,8 +19,8 @@ pub const ABOUT: &str = "at each step of the message path, of the worker and of 
     a tenth of the usual ones. Nobody acknowledges a P1, so SMS messages to the next contacts become due all the \
     time";
 
-/// Number of responses after which every step is reached, except steps after a wait: more responses do not make those come
-/// earlier.
+/// Number of responses after which every step is reached, except steps that follow a wait. More responses would not
+/// make the steps after a wait come earlier.
 const ENOUGH: u64 = 60;
 
 /// Number of SMS requests that get an error: fewer than open the circuit breaker.
@@ -64,7 +64,7 @@ const fn way(step: Step) -> Way {
 }
 
 pub async fn steps(plan: &Plan, kind: Database) -> Result {
-    // The server that checks the past afterwards needs no fault points.
+    // The program that replays decisions and verifies the audit log afterwards needs no fault points.
     let whole = plan.binary.clone();
     let binary = plan.breaking()?;
     let plan = Plan { binary, ..plan.clone() };
@@ -75,7 +75,7 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
         for how in ["abort", "error"] {
             n += 1;
             let name = format!("{}-{how}", step.name());
-            // An SMS message whose worker died is found only once.
+            // The program finds an SMS message whose worker died only once, so the fault is injected the first time.
             let nth = match way(step) {
                 Way::LeftBehind => 1,
                 Way::Traffic | Way::Unclear => 1 + dice.below(3),
@@ -150,7 +150,7 @@ async fn cut(
     let mut program = world.start(&plan.binary, address, &[("RINGBOOK_FAULT_AT", fault)]);
     let mut traffic = traffic(name, address);
     if step.name().starts_with("batch.") {
-        // Messages share a transaction if several arrive at once.
+        // Messages share a transaction only if several arrive at once.
         traffic = Traffic {
             senders: 16,
             pause: Duration::ZERO,

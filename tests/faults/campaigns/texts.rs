@@ -69,7 +69,7 @@ pub async fn faults(plan: &Plan, kind: Database) -> Result {
             proxy.reset_all();
         }
         tokio::time::sleep(Duration::from_millis(hold)).await;
-        // The fault is over: the network resets connections that still wait.
+        // The fault is over, so the proxy resets connections that still wait.
         proxy.set(Fault::None).await;
         proxy.reset_all();
         world.twilio.set(Mode::Take);

@@ -20,7 +20,7 @@ pub struct Client(pub reqwest::Client);
 /// A request to send.
 pub struct Request(RequestBuilder);
 
-/// All other methods of the plain client.
+/// Gives access to all other methods of the plain client.
 impl Deref for Client {
     type Target = reqwest::Client;
 

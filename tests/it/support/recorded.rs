@@ -6,17 +6,17 @@ use std::sync::{LazyLock, Mutex};
 
 use serde_json::Value;
 
-/// Maximum number of list entries in an example; a long list shows one.
+/// Maximum number of list entries in an example. A list with a long first entry shows only this entry.
 const ENTRIES: usize = 2;
 const LONG_ENTRY: usize = 150;
 
 /// Maximum number of entries of a map with uniform entries, such as facts by name.
 const ALIKE: usize = 3;
 
-/// Maximum length of a string, in characters; a longer one is cut to its first two lines.
+/// Maximum length of a string, in bytes. A longer string of several lines is cut to its first two lines.
 const LONG_TEXT: usize = 200;
 
-/// Maximum length of an example, in characters.
+/// Maximum length of an example, in bytes.
 const LONGEST: usize = 2_000;
 
 static KEPT: LazyLock<Mutex<BTreeMap<String, BTreeMap<String, Value>>>> = LazyLock::new(Mutex::default);
@@ -76,7 +76,7 @@ fn shorten(value: &mut Value) {
     }
 }
 
-/// The rank of an example: more fields first, then the shorter one.
+/// The rank of an example: the example with more fields wins, then the shorter example.
 fn worth(value: &Value) -> (usize, i64) {
     let mut fields = BTreeSet::new();
     collect(value, String::new(), &mut fields);

@@ -78,7 +78,7 @@ impl Drop for Vapi {
     }
 }
 
-/// The call behind the report that [`report`] builds, as Vapi's list has it: ended at an instant.
+/// An entry of Vapi's list of calls: the call of the report that [`report`] builds, with this end.
 pub fn ended_call(id: &str, said: &str, ended: DateTime<Utc>) -> Value {
     let message = report(id, said)["message"].clone();
     let written = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
