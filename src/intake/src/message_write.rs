@@ -62,7 +62,7 @@ impl MessageWrite<'_> {
             return Ok(None);
         }
         let stored = webhook_events::stored(tx, message.access.rulebook_id, &key).await?;
-        // What was made of Vapi's list has nothing to add to what Vapi itself has posted.
+        // A report built from Vapi's list of calls adds nothing to the stored report.
         if stored.body_hash == event.body_hash || message.origin == Origin::Reconciled {
             self.become_copy(tx, &new, &stored).await?;
             return Ok(Some((Disposition::Duplicate, stored.answer)));

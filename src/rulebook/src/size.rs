@@ -8,7 +8,7 @@ use crate::rows::{Classifier, Resource, Row, RowSet, with_row};
 
 /// Maximum total size of a rulebook's rows as JSON, in bytes.
 pub const MAX_ROW_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes in memory per byte of rows: the rows themselves, tests, indexes and above all the automaton over words.
+/// Bytes in memory per byte of rows: the rows themselves, tests, indexes and above all the trie of words.
 const MEMORY_PER_BYTE: usize = 16;
 /// Bytes in memory for each row, in addition.
 const MEMORY_PER_ROW: usize = 1024;
