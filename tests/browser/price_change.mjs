@@ -68,7 +68,7 @@ const after = await quote();
 assert.deepEqual(after.map(Number), before.map((price) => Number(price) + 20));
 told(`published as revision ${published.revision}; the next quote is ${after.join(' to ')}`);
 
-// The default input of the roll back is a dry run, so nobody rolls back by just pressing Execute.
+// The default input of the rollback operation is a dry run, so nobody rolls back by just pressing Execute.
 await call(200, 'roll_back', { rulebook, number: south.version, version: published.revision, dry_run: 'false' });
 assert.deepEqual(await quote(), before);
 told(`rolled back; the next quote is ${before.join(' to ')}`);

@@ -1,5 +1,5 @@
 // The README's steps with the generated TypeScript client against a running server: a service and its price, a quote, a
-// stale write, a change set with its diff and backtest, a roll back, lists in pages, a viewer, the audit log, keys,
+// stale write, a change set with its diff and backtest, a rollback, lists in pages, a viewer, the audit log, keys,
 // decisions.
 //
 // It reads RINGBOOK_URL and RINGBOOK_ADMIN_KEY, and needs some simulated calls. It prints a line for each step.

@@ -692,7 +692,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
             .0,
         StatusCode::OK
     );
-    // A roll back to a revision that does not compile is rejected.
+    // A rollback to a revision that does not compile is rejected.
     let (status, problem) = app
         .admin(Method::POST, &format!("{BOOK}/revisions/1/roll-back?version=2"), None)
         .await;
@@ -701,7 +701,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("rule_fault")),
         "{problem}"
     );
-    // A roll back from such a revision to one that compiles is accepted.
+    // A rollback from such a revision to one that compiles is accepted.
     let rise = json!({"rank": 12, "version": 2});
     assert_eq!(app.admin(Method::PATCH, SHORE, Some(&rise)).await.0, StatusCode::OK);
     let broken =

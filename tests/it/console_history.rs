@@ -1,4 +1,4 @@
-//! The console's history: time line, comparison of revisions, roll back with a concurrent change, and audit log.
+//! The console's history: time line, comparison of revisions, rollback with a concurrent change, and audit log.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};

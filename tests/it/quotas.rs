@@ -153,7 +153,7 @@ async fn revisions_are_limited_for_a_day_and_roll_backs_still_work(database: Dat
     let (status, answer) = app.admin(Method::POST, &back, None).await;
     assert!(status.is_success(), "{answer}");
     assert_eq!(got(&app, SHORE).await["amount"], "100.00");
-    // The number of roll backs is limited too, so that they cannot fill the database.
+    // The number of rollbacks is limited too, so that they cannot fill the database.
     let most = MAX_REVISIONS + EXTRA_ROLL_BACKS;
     fill(MAX_REVISIONS + 2, most).await;
     let back = format!("{BOOK}/revisions/2/roll-back?version={most}&comment=on");

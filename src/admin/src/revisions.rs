@@ -81,7 +81,7 @@ pub enum RevisionResponse {
     Found(Json<Revision>, #[oai(header = "ETag")] String),
 }
 
-/// The response after a roll back.
+/// The response after a rollback.
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
@@ -110,7 +110,7 @@ pub struct RolledBack {
     equals: i64,
 }
 
-/// Stores the response of a roll back, under the idempotency key of its request.
+/// Stores the response of a rollback, under the idempotency key of its request.
 struct StoreRollbackResponse {
     claim: Claim,
     caller: Caller,

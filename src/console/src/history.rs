@@ -1,4 +1,4 @@
-//! History: the revisions on a time line, a comparison of any two, the roll back, and the audit log.
+//! History: the revisions on a time line, a comparison of any two, rollback, and the audit log.
 
 mod audit;
 mod back;

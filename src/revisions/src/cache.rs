@@ -44,7 +44,7 @@ pub struct LoadedRulebook {
 pub enum Base {
     /// The compiled revision.
     Compiled(Arc<Rulebook>),
-    /// Only the rows, because they do not compile. An edit, an import or a roll back can repair them.
+    /// Only the rows, because they do not compile. An edit, an import or a rollback can repair them.
     Rows(Arc<RowSet>),
 }
 

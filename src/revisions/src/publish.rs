@@ -87,11 +87,11 @@ pub struct RulebookToCreate<'a> {
     pub sms_delivery: &'a str,
 }
 
-/// A requested roll back to an older revision.
+/// A requested rollback to an older revision.
 #[derive(Debug, Clone)]
 pub struct RollBackRequest {
     pub to: i64,
-    /// The expected head. The roll back fails if the head is another revision.
+    /// The expected head. The rollback fails if the head is another revision.
     pub seen: i64,
     pub comment: String,
 }
@@ -245,7 +245,7 @@ impl Publisher {
     }
 
     /// Publishes a new revision equal to an older revision, in place of the expected head. The guard rails do not apply
-    /// to an administrator's roll back.
+    /// to an administrator's rollback.
     ///
     /// # Errors
     /// When there is no such revision, the head has moved, the request was processed before, or as for
@@ -398,7 +398,7 @@ impl Publisher {
             }
             let (pools, over) = (self.current.pools(), base.compiled().cloned());
             let rulebook = checked(pools, rulebook_id, rows, head + 1, over).await?;
-            // Lint never blocks a roll back, nor a change to a base that does not compile.
+            // Lint never blocks a rollback, nor a change to a base that does not compile.
             if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
                 lint_passed(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
             }

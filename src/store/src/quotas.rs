@@ -19,7 +19,7 @@ pub const MAX_OPEN_CHANGE_SETS: i64 = 200;
 pub const MAX_CHANGE_SET_BYTES: i64 = 128 * 1024 * 1024;
 /// Maximum number of revisions of a rulebook within a day.
 pub const MAX_REVISIONS: i64 = 10_000;
-/// Number of additional revisions for roll backs, which must stay possible when the quota is reached.
+/// Number of additional revisions for rollbacks, which must stay possible when the quota is reached.
 pub const EXTRA_ROLL_BACKS: i64 = 1_000;
 /// Maximum number of bytes that a rulebook's revisions may change within a day: the size, as JSON, of the changed rows
 /// before and after the change.

@@ -1,4 +1,4 @@
-//! Roll back: publishes a revision that equals an older one, unless somebody has published since the page was shown.
+//! Rollback: publishes a revision that equals an older one, unless somebody has published since the page was shown.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};
@@ -13,7 +13,7 @@ use crate::leads::text;
 use crate::page::{self, Frame};
 use crate::visit::{Answer, Visit};
 
-/// A rejected roll back, with the person's input. The default value means that no roll back was rejected.
+/// A rejected rollback, with the person's input. The default value means that no rollback was rejected.
 #[derive(Default)]
 pub struct Stale {
     /// The number of the revision to roll back to.
@@ -47,7 +47,7 @@ pub fn roll_back(visit: &Visit) -> BoxFuture<'_, Answer> {
             Ok(done) => {
                 return Ok(match (done["revision"].as_i64(), text(&done, "id")) {
                     (Some(revision), _) => page::see(&visit.link("/history", &[("done", &revision.to_string())])),
-                    // The roll back exceeds the guard rails, so its change set waits for a second person's approval.
+                    // The rollback exceeds the guard rails, so its change set waits for a second person's approval.
                     (None, id) => {
                         page::see(&visit.link(&format!("/change-sets/{}", segment(id.unwrap_or_default())), &[]))
                     }
