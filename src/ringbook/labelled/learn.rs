@@ -80,7 +80,7 @@ impl<'a> Examples<'a> {
         Ok(Self { calls, features, names })
     }
 
-    /// A classifier's row with the learnt weights.
+    /// A classifier's row with the trained weights.
     #[must_use]
     pub fn learn(&self, row: &Classifier) -> Classifier {
         let labelled: Vec<(&[u32], bool)> = self

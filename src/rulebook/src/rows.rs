@@ -127,7 +127,7 @@ resources! {
     Concepts concepts Concept "concepts" "concepts";
     /// Words that change the sense of the words around them.
     Cues cues Cue "cues" "cues";
-    /// Learnt estimates of how likely a call has a label, by its words.
+    /// Trained models that estimate, from the words of a call, how likely it has a label.
     Classifiers classifiers Classifier "classifiers" "classifiers";
     /// Services that the business offers or refuses.
     Services services Service "services" "services";

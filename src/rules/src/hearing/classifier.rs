@@ -78,7 +78,7 @@ impl Hasher for AsItIs {
 pub struct Likelihood {
     /// The classifier's code.
     pub code: String,
-    /// The label that it has learnt.
+    /// The label that it was trained for.
     pub learns: String,
     pub percent: i64,
     /// The features with the largest weights, as the trace names them; `None` for a service that the call does not

@@ -1,4 +1,4 @@
-//! FNV-1a over parts of text: the same on every machine and in every version, as learnt classifiers require.
+//! FNV-1a over parts of text: the same on every machine and in every version, as trained classifiers require.
 
 /// The hash of an empty input.
 pub const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
