@@ -36,7 +36,7 @@ pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr>
     Ok(())
 }
 
-/// Logs the head at start and at shutdown. In between, one of the instances logs it every hour.
+/// Logs the head at startup and at shutdown. In between, one of the instances logs it every hour.
 pub async fn log_head_at_start_and_end(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
     tell(&db, &key).await;
     stop.cancelled().await;

@@ -415,7 +415,7 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Resolves on Ctrl-C, SIGTERM or SIGHUP. It listens from the call on, so that a signal during the start is not lost.
+/// Resolves on Ctrl-C, SIGTERM or SIGHUP. It listens from the call on, so that a signal during startup is not lost.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     let mut interrupt =
         signal::unix::signal(signal::unix::SignalKind::interrupt()).context("cannot listen to signals")?;

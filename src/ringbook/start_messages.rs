@@ -1,4 +1,4 @@
-//! Messages for people at the start of the server: all URLs, one command to try and, at the first start, the new
+//! Messages for people at startup: all URLs, one command to try and, at the first start, the new
 //! secrets.
 //!
 //! A secret is shown once, and only on a terminal. A service's output goes to a journal that many can read, so its

@@ -122,7 +122,7 @@ async fn what_waited_comes_back_where_others_take_the_connections() {
     let mut options = ConnectOptions::new(as_owner.clone());
     options.max_connections(6).min_connections(6).sqlx_logging(false);
     let server = server_at(database, as_owner).await;
-    // Other programs connect after the start, so fewer connections are left than the pools would open.
+    // Other programs connect after startup, so fewer connections are left than the pools would open.
     let others = sea_orm::Database::connect(options).await.unwrap();
     a_locked_table_is_survived(&server, &db).await;
     others.close().await.unwrap();

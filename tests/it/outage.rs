@@ -117,7 +117,7 @@ impl World {
         self.folder.path().join("spool")
     }
 
-    /// Waits until the snapshot of the rulebook is written beside the spool, a moment after the start.
+    /// Waits until the snapshot of the rulebook is written beside the spool, a moment after startup.
     async fn is_known(&self) {
         let size = || {
             let files = std::fs::read_dir(self.spool()).unwrap();

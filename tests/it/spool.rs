@@ -69,7 +69,7 @@ impl World {
             }
         };
         let server = Box::new(TestApp::start_on(database, clock, env).await);
-        // Connects after the start, because the server creates SQLite's file.
+        // Connects after startup, because the server creates SQLite's file.
         let db = connect(server.database_url()).await;
         let away = match proxy {
             Some(proxy) => Away::Proxy(proxy),

@@ -22,7 +22,7 @@ use store::connect::{self, ConnectError, Connections};
 use store::migrate::{self, MigrateError};
 use store::restore_guard;
 
-/// Whether the database was available at the start.
+/// Whether the database was available at startup.
 pub(super) enum DatabaseAtStart {
     Yes,
     No(MigrateError),
@@ -50,7 +50,7 @@ impl DatabaseAtStart {
     }
 }
 
-/// The setup of a database at the start.
+/// The setup of a database at startup.
 #[derive(Clone)]
 pub(super) struct MakeReady {
     pub settings: Arc<Settings>,

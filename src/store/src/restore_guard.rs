@@ -165,7 +165,7 @@ pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     Ok(tx.execute_raw(statement).await?.rows_affected() > 0)
 }
 
-/// Checks at start whether the database was restored without `ringbook restore`. If so, it gives up the unsent
+/// Checks at startup whether the database was restored without `ringbook restore`. If so, it gives up the unsent
 /// messages.
 pub async fn check_at_start(
     db: &DatabaseConnection,

@@ -1,6 +1,6 @@
 //! The limit of files and sockets that this process may open.
 //!
-//! The server raises the limit at start, and computes how many client connections fit below it. Clients never get all
+//! The server raises the limit at startup, and computes how many client connections fit below it. Clients never get all
 //! descriptors, because the outbox, the database and the spool need some too.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -103,7 +103,7 @@ const TABLE: &[(&str, MetricType, &str)] = &[
     (UPTIME,             MetricType::Gauge,   "Seconds since the program started"),
 ];
 
-/// Counters that are created at start, with all values of their label. Otherwise a counter without events would be
+/// Counters that are created at startup, with all values of their label. Otherwise a counter without events would be
 /// missing, and an alert on its increase would miss the first event.
 #[rustfmt::skip] // keep the columns aligned
 const FROM_THE_START: &[(&str, &str, &[&str])] = &[

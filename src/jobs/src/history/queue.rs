@@ -195,7 +195,7 @@ impl Backtests {
         cancelling.await.map_err(|error| AskError::Stopped(error.to_string()))?
     }
 
-    /// Marks the unfinished backtests of stopped instances as interrupted, and returns their number. Call it at start.
+    /// Marks the unfinished backtests of stopped instances as interrupted, and returns their number. Call it at startup.
     ///
     /// # Errors
     /// When the database fails.
