@@ -104,7 +104,8 @@ async fn a_transaction_dropped_leaves_nothing(kind: Database) {
     test.remove().await;
 }
 
-/// Whatever isolation level the database defaults to, a message must read the newest head, also in its second statement.
+/// Transactions run at READ COMMITTED, whatever the default of the database is. So every statement of a message sees
+/// the newest head.
 async fn transactions_read_what_is_committed(kind: Database) {
     let (test, database) = empty(kind).await;
     if matches!(kind, Database::Postgres) {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use rules::fault::Fault;
 use rules::rows::{Resource, Row, RowSet, StoredRow, with_row};
 
-/// One edit of a row, in the form in which it is stored until it is published.
+/// One edit of a row, as the database stores it until it is published.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Edit {

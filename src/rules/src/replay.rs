@@ -48,7 +48,7 @@ impl ReplayResult {
     }
 }
 
-/// A decision, or its stored JSON, in the form that is compared.
+/// Returns the canonical JSON of a decision, or of its stored JSON: equal decisions have equal text.
 ///
 /// # Errors
 /// When it cannot be converted to JSON.

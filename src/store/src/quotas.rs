@@ -25,7 +25,7 @@ pub const EXTRA_ROLL_BACKS: i64 = 1_000;
 /// before and after the change.
 pub const MAX_REVISION_BYTES: i64 = 256 * 1024 * 1024;
 /// Maximum number of API keys that are neither revoked nor expired. It applies to the keys of one rulebook, and
-/// separately to the keys for all rulebooks.
+/// separately to the keys that are valid for every rulebook.
 pub const MAX_API_KEYS: u64 = 200;
 
 /// Which quota was reached.
@@ -58,13 +58,13 @@ pub enum Quota {
          changed, or wait for a day"
     )]
     RevisionBytes,
-    /// [`MAX_API_KEYS`] of one rulebook.
+    /// [`MAX_API_KEYS`], for the keys of one rulebook.
     #[error(
         "the rulebook has {MAX_API_KEYS} API keys that are neither revoked nor expired, and can have no more: revoke those that \
          nobody uses (`last_used_at` says which)"
     )]
     ApiKeys,
-    /// [`MAX_API_KEYS`] for all rulebooks.
+    /// [`MAX_API_KEYS`], for the keys that are valid for every rulebook.
     #[error(
         "there are {MAX_API_KEYS} API keys for all rulebooks that are neither revoked nor expired, and there can be no more: \
          revoke those that nobody uses (`last_used_at` says which)"

@@ -207,7 +207,7 @@ impl BacktestTally {
         self.drawn.merge(next.drawn);
     }
 
-    /// The result in the form in which it is shown.
+    /// Converts the tally to the result that the API returns.
     #[must_use]
     pub fn result(&self, test: &Backtest) -> BacktestResult {
         let moves = PRIORITIES.into_iter().flat_map(|from| PRIORITIES.map(|to| (from, to)));

@@ -250,7 +250,7 @@ fn linked(row: &Script, libraries: &BTreeMap<String, Arc<CompiledScript>>) -> Re
     Ok(linked)
 }
 
-/// A library in the form that others import: its public functions, each with its own imports.
+/// Compiles a library to the Rhai module that scripts import: its public functions, each with its own imports.
 ///
 /// The library's imports are not part of its module. `Module::eval_ast_as_new` would make the imports sub-modules, and
 /// index all their functions under every path that leads to them. Libraries that import each other under many names
