@@ -7,7 +7,7 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=src/ringbook/build.rs");
     let is_native = std::env::var_os("HOST") == std::env::var_os("TARGET");
-    // glibc reads packed relocations (DT_RELR) since 2.36. A program that has them does not start with an older one.
+    // glibc reads packed relocations (DT_RELR) since 2.36. A program linked with them does not start with an older glibc.
     if is_native && cfg!(target_os = "linux") && glibc().is_some_and(|version| version >= (2, 36)) {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }

@@ -284,7 +284,7 @@ pub(crate) mod tests {
         assert_eq!(told(&book, "2026-11-25T03:00:00Z"), ["owl"]);
         // Nobody is on shift in this hour, so both are notified.
         assert_eq!(told(&book, "2026-11-24T22:30:00Z"), ["owl", "lark"]);
-        // The nights in which an hour is repeated or skipped.
+        // The nights in which a clock change repeats or skips an hour.
         for at in [
             "2026-11-01T05:30:00Z",
             "2026-11-01T06:30:00Z",

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-/// The turns of each rulebook. Cloning is cheap.
+/// For each rulebook, a semaphore with one permit. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct TurnQueue {
     most: usize,
@@ -15,7 +15,7 @@ pub struct TurnQueue {
 }
 
 impl TurnQueue {
-    /// For each rulebook, one task has the turn and at most `most` wait.
+    /// For each rulebook, one task holds the permit and at most `most` wait.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
@@ -24,7 +24,7 @@ impl TurnQueue {
         }
     }
 
-    /// Waits for the turn; `None` if too many tasks already wait.
+    /// Waits for the rulebook's permit; `None` if too many tasks already wait.
     pub async fn take(&self, rulebook_id: Uuid) -> Option<OwnedSemaphorePermit> {
         let own = self.line(rulebook_id)?;
         // The semaphore is never closed.

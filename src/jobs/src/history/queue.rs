@@ -94,7 +94,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for a turn. Dropping the permits ends the turn.
+    /// Waits for the permits to run. Dropping them lets the next backtest run.
     async fn take(&self, rulebook_id: Uuid) -> [Option<OwnedSemaphorePermit>; 2] {
         let own = self.own.take(rulebook_id).await;
         // The semaphore is never closed.

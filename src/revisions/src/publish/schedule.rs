@@ -141,7 +141,7 @@ impl Publisher {
             Err(PublishError::Waits(_)) => Ok(Due::Waits),
             Err(error) => {
                 let refusal = self.refusal(due.rulebook_id, &error).await?;
-                // Only an error in the rules is final. Any other error is returned, so that the caller retries.
+                // An error in the rules is permanent: refuse the change set. Return any other error: the caller retries.
                 let refusal = refusal.ok_or(error)?;
                 self.refuse(&stored, &refusal, &author).await
             }
