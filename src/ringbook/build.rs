@@ -1,6 +1,9 @@
 //! Links the program with packed relocations where the C library can read them: they take 3 MB less.
 
-#![expect(clippy::disallowed_methods, reason = "Cargo passes the platforms in environment variables")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "Cargo passes the platforms in environment variables"
+)]
 
 use std::process::Command;
 
