@@ -63,7 +63,7 @@ pub struct Revision {
     number: i64,
     /// `publish`, `roll_back` or `import`.
     kind: String,
-    /// The older revision that a roll back restored.
+    /// The older revision that a rollback restored.
     equals: Option<i64>,
     /// Who published it.
     author: String,
@@ -101,7 +101,7 @@ pub enum RolledBackOrWaits {
     ),
 }
 
-/// The result of a roll back.
+/// The result of a rollback.
 #[derive(Debug, Object)]
 pub struct RolledBack {
     /// The new head revision.
@@ -349,9 +349,9 @@ impl RevisionsApi {
 
     /// Roll back to a revision
     ///
-    /// Publishes a new revision that equals the old one: history is never lost, and a roll back can be rolled back. Send
+    /// Publishes a new revision that equals the old one: history is never lost, and a rollback can be rolled back. Send
     /// the head that you saw (`revision` of the rulebook, `number` of `revisions/head`, or its ETag), so that you do not
-    /// revert a newer revision unseen. Guard rails apply to an editor's roll back, never to an administrator's.
+    /// revert a newer revision unseen. Guard rails apply to an editor's rollback, never to an administrator's.
     #[oai(path = "/:number/roll-back", method = "post")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn roll_back(

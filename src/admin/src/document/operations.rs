@@ -38,7 +38,7 @@ pub fn tags() -> Value {
         ("rule-hits", "How often each row took part in decisions."),
         ("unmatched-calls", "Calls that matched no service."),
         ("phrase-matches", "Which past calls contain a phrase."),
-        ("revisions", "Published states of a rulebook, comparison and roll back."),
+        ("revisions", "Published states of a rulebook, comparison and rollback."),
         ("backtests", "The effect of a change on past calls."),
         (
             "webhook-auth",
