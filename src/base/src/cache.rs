@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,13 +16,13 @@ type Shared = Arc<dyn Any + Send + Sync>;
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type Builder = CacheBuilder<Box<[u8]>, Shared, moka::future::Cache<Box<[u8]>, Shared>>;
 
-/// A cache whose keys are bytes. Cloning shares the entries.
-pub struct Cache<V> {
+/// A cache of `V` whose keys are bytes. `E` is the error of loading an entry. Cloning shares the entries.
+pub struct Cache<V, E = Infallible> {
     entries: Entries,
-    of: PhantomData<fn() -> V>,
+    of: PhantomData<fn() -> (V, E)>,
 }
 
-impl<V> Clone for Cache<V> {
+impl<V, E> Clone for Cache<V, E> {
     fn clone(&self) -> Self {
         Self {
             entries: self.entries.clone(),
@@ -32,13 +31,7 @@ impl<V> Clone for Cache<V> {
     }
 }
 
-impl<V> fmt::Debug for Cache<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache").finish_non_exhaustive()
-    }
-}
-
-impl<V: Any + Send + Sync> Cache<V> {
+impl<V: Any + Send + Sync, E: Any + Send + Sync> Cache<V, E> {
     /// A cache for this number of entries.
     #[must_use]
     pub fn of_entries(most: u64) -> Self {
@@ -77,7 +70,7 @@ impl<V: Any + Send + Sync> Cache<V> {
     ///
     /// # Errors
     /// When `load` fails; then nothing is stored.
-    pub async fn get_or_load<E: Any + Send + Sync>(
+    pub async fn get_or_load(
         &self,
         key: impl AsRef<[u8]>,
         load: impl Future<Output = Result<Arc<V>, E>> + Send,
@@ -90,17 +83,6 @@ impl<V: Any + Send + Sync> Cache<V> {
         };
         let loaded = self.entries.get_or_load(key.as_ref(), Box::pin(load)).await;
         loaded.map(typed).map_err(typed)
-    }
-
-    /// The entry. If it is not in memory, the default value is stored.
-    pub async fn get_or_default(&self, key: impl AsRef<[u8]>) -> Arc<V>
-    where
-        V: Default,
-    {
-        let load = async { Ok::<_, Infallible>(Arc::default()) };
-        self.get_or_load(key, load)
-            .await
-            .unwrap_or_else(|never| match *never {})
     }
 
     /// Stores an entry, and replaces an earlier one.
@@ -119,10 +101,17 @@ impl<V: Any + Send + Sync> Cache<V> {
     }
 }
 
-#[expect(
-    clippy::unreachable,
-    reason = "a cache contains only values and errors of its own types"
-)]
+impl<V: Any + Send + Sync + Default> Cache<V> {
+    /// The entry. If it is not in memory, the default value is stored.
+    pub async fn get_or_default(&self, key: impl AsRef<[u8]>) -> Arc<V> {
+        let load = async { Ok(Arc::default()) };
+        self.get_or_load(key, load)
+            .await
+            .unwrap_or_else(|never| match *never {})
+    }
+}
+
+#[expect(clippy::unreachable, reason = "the type of a cache fixes its values and errors")]
 fn typed<T: Any + Send + Sync>(shared: Shared) -> Arc<T> {
     shared
         .downcast()
@@ -178,13 +167,13 @@ mod tests {
 
     #[tokio::test]
     async fn one_caller_loads_and_an_error_is_not_stored() {
-        let cache: Cache<String> = Cache::of_bytes(10, String::len);
-        let failed = cache.get_or_load("a", async { Err(7_u8) }).await;
+        let cache: Cache<String, u8> = Cache::of_bytes(10, String::len);
+        let failed = cache.get_or_load("a", async { Err(7) }).await;
         assert_eq!(failed.map_err(|error| *error), Err(7));
         assert_eq!(cache.get("a").await, None);
         let load = |text: &str| {
             let value = Arc::new(text.to_owned());
-            cache.get_or_load("a", async { Ok::<_, u8>(value) })
+            cache.get_or_load("a", async { Ok(value) })
         };
         let (one, other) = tokio::join!(load("first"), load("second"));
         assert_eq!((one.unwrap().as_str(), other.unwrap().as_str()), ("first", "first"));

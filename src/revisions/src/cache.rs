@@ -125,7 +125,7 @@ pub struct RulebookCache {
     primary: DatabaseConnection,
     /// Revisions that are not known to be a head. The total size of the entries is limited, so that many edits, or many
     /// readers of old revisions, do not fill the memory.
-    compiled: Cache<Rulebook>,
+    compiled: Cache<Rulebook, LoadError>,
     /// The head of each rulebook that a message last saw or that this process published. An entry never expires, because
     /// otherwise a message would have to compile the head again. The next message will probably see the same head.
     heads: Arc<RwLock<HashMap<Uuid, Arc<Rulebook>>>>,
@@ -133,7 +133,7 @@ pub struct RulebookCache {
     /// message.
     faulty: Cache<Vec<Fault>>,
     /// Older revisions that people read page by page. They are not compiled, and do not displace compiled revisions.
-    read_only: Cache<RowSet>,
+    read_only: Cache<RowSet, LoadError>,
     pools: Pools,
     quarantines: Quarantines,
 }
