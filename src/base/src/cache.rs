@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use moka::future::CacheBuilder;
 
+type Key = Box<[u8]>;
 type Shared = Arc<dyn Any + Send + Sync>;
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-type Builder = CacheBuilder<Box<[u8]>, Shared, moka::future::Cache<Box<[u8]>, Shared>>;
+type Builder = CacheBuilder<Key, Shared, moka::future::Cache<Key, Shared>>;
 
 /// A cache of `V` whose keys are bytes. `E` is the error of loading an entry. Cloning shares the entries.
 pub struct Cache<V, E = Infallible> {
@@ -47,7 +48,7 @@ impl<V: Any + Send + Sync, E: Any + Send + Sync> Cache<V, E> {
     /// A cache for entries of at most `most` bytes in all; `bytes` returns the size of one entry.
     #[must_use]
     pub fn of_bytes(most: u64, bytes: fn(&V) -> usize) -> Self {
-        let weigh = move |_: &Box<[u8]>, value: &Shared| {
+        let weigh = move |_: &Key, value: &Shared| {
             let bytes = value.downcast_ref().map_or(0, bytes);
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
@@ -120,7 +121,7 @@ fn typed<T: Any + Send + Sync>(shared: Shared) -> Arc<T> {
 
 /// The entries. The futures are boxed, because each crate that awaits an unboxed future compiles it again.
 #[derive(Clone)]
-struct Entries(moka::future::Cache<Box<[u8]>, Shared>);
+struct Entries(moka::future::Cache<Key, Shared>);
 
 impl Entries {
     fn new(builder: Builder) -> Self {
