@@ -303,12 +303,21 @@ pub async fn settled(world: &World) -> BTreeSet<String> {
     all.into_iter().map(|mut text| text.swap_remove(0)).collect()
 }
 
-/// Waits until everything answered is recorded: messages from an outage wait in the spool for a while.
+/// Waits until everything answered is recorded: messages from an outage wait in the spool for a while. Gives up if no
+/// message is recorded for a while.
 pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
     // A planted defect can lose messages forever, so the wait is short then.
     let patience = Duration::from_secs(if plan.env.is_empty() { 90 } else { 5 });
-    let (db, began) = (world.look().await, Instant::now());
-    while missing(&db, memory).await > 0 && began.elapsed() < patience {
+    let db = world.look().await;
+    let (mut fewest, mut progress) = (usize::MAX, Instant::now());
+    loop {
+        let left = missing(&db, memory).await;
+        if left < fewest {
+            (fewest, progress) = (left, Instant::now());
+        }
+        if left == 0 || progress.elapsed() > patience {
+            break;
+        }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     db.close().await.unwrap();
