@@ -7,4 +7,4 @@ set -euo pipefail
 
 [ -n "${TEST_POSTGRES_URL:-}" ] || export RINGBOOK_TEST_SQLITE_ONLY=1
 RINGBOOK_TEST_EDITS=10000 RINGBOOK_TEST_SECONDS=60 RINGBOOK_TEST_EVALUATIONS=300 \
-    cargo test --release --locked --quiet --test it -- --test-threads 1 edits::
+    "$(dirname "$0")/../some_test.sh" cargo test --release --locked --quiet --test it -- --test-threads 1 edits::

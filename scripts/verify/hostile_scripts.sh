@@ -3,4 +3,4 @@
 # compilation. The process grows by at most 16 MiB.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo test --release --locked --quiet --test hostile_scripts -- --nocapture
+scripts/some_test.sh cargo test --release --locked --quiet --test hostile_scripts -- --nocapture

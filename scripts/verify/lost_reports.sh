@@ -6,4 +6,4 @@ set -euo pipefail
 
 [ -n "${TEST_POSTGRES_URL:-}" ] || export RINGBOOK_TEST_SQLITE_ONLY=1
 RINGBOOK_TEST_LOST_CALLS=1000 \
-    cargo test --release --locked --quiet --test it -- --test-threads 1 reconcile::an_hour_of_lost_reports
+    "$(dirname "$0")/../some_test.sh" cargo test --release --locked --quiet --test it -- --test-threads 1 reconcile::an_hour_of_lost_reports

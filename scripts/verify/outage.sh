@@ -11,7 +11,8 @@ if [ -z "${TEST_POSTGRES_URL:-}" ]; then
 fi
 seconds=${OUTAGE_S:-60} rate=${OUTAGE_RATE:-100}
 tests=${OUTAGE_TESTS:-cargo test --release --locked --quiet --test it --} # or a test binary that is there already
-try() { $tests --nocapture --test-threads 1 "$@"; }
+some_test=$(dirname "$0")/../some_test.sh
+try() { "$some_test" $tests --nocapture --test-threads 1 "$@"; }
 
 # -- a cluster that this script may stop
 bin=$(dirname "$(command -v pg_ctl || ls -d /usr/lib/postgresql/*/bin/pg_ctl | sort -V | tail -1)")
