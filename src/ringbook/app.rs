@@ -6,8 +6,9 @@ mod routes;
 mod without_database;
 mod workers;
 
-use std::{collections::BTreeSet, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -363,7 +364,7 @@ impl App {
     /// Starts a task that a shutdown waits for.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         // All tasks share one type, because the compiler builds tokio's task code once for each type.
-        let work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(work);
+        let work: BoxFuture<'static, ()> = Box::pin(work);
         self.tasks.spawn(work);
     }
 

@@ -1,7 +1,7 @@
 //! A cache in memory, limited by the number or the size of its entries.
 //!
-//! moka's cache is generic over its keys and values and takes seconds to compile for each pair. So all our caches share
-//! one type of moka cache, with bytes as keys and [`Any`] as values. It is compiled once, in this crate.
+//! moka's cache is generic over its keys and values, and the compiler builds it again for each pair in each crate that
+//! uses it. So all our caches share one type of moka cache, with bytes as keys and [`Any`] as values. It is compiled once, in this crate.
 
 use std::any::Any;
 use std::convert::Infallible;

@@ -303,8 +303,8 @@ pub async fn settled(world: &World) -> BTreeSet<String> {
     all.into_iter().map(|mut text| text.swap_remove(0)).collect()
 }
 
-/// Waits until everything answered is recorded: messages from an outage wait in the spool for a while. Gives up if no
-/// message is recorded for a while.
+/// Waits until every answered message is recorded: messages from an outage wait in the spool. Gives up when no further
+/// message was recorded within `patience`.
 pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
     // A planted defect can lose messages forever, so the wait is short then.
     let patience = Duration::from_secs(if plan.env.is_empty() { 90 } else { 5 });
