@@ -43,6 +43,8 @@ struct BodyMemory {
     used: usize,
     by_address: HashMap<IpAddr, usize>,
     holders: HashMap<u64, Holder>,
+    /// When waiting bodies were last considered.
+    considered: Option<Instant>,
     /// Waiting bodies, smallest first, then in order of arrival.
     waiting: BTreeMap<(usize, u64), (IpAddr, oneshot::Sender<Room>)>,
 }
@@ -111,12 +113,16 @@ impl Bodies {
             place
         };
         let _forget = ForgetOnDrop { bodies: self, place };
+        self.grant();
         loop {
-            self.grant();
             // The sender stays in the waiting list until it is used.
             if let Ok(Ok(room)) = tokio::time::timeout(RETRY_INTERVAL, &mut granted).await {
                 room.received(received);
                 return room;
+            }
+            // One body considers all that wait, so that the work does not grow with the square of their number.
+            if self.lock().is_due() {
+                self.grant();
             }
         }
     }
@@ -125,6 +131,7 @@ impl Bodies {
     fn grant(self: &Arc<Self>) {
         let mut unwanted = Vec::new();
         let mut state = self.lock();
+        state.considered = Some(Instant::now());
         let mut after = None;
         loop {
             let next = match after {
@@ -189,6 +196,11 @@ impl Bodies {
 }
 
 impl BodyMemory {
+    /// Whether no body considered the waiting bodies within the retry interval.
+    fn is_due(&self) -> bool {
+        self.considered.is_none_or(|last| last.elapsed() >= RETRY_INTERVAL)
+    }
+
     /// Aborts the slow body that has received nothing for the longest time, among the bodies of the address `within` if
     /// it is given. Aborts no body if the bodies aborted so far will free `size` bytes.
     fn end_a_laggard(&mut self, within: Option<IpAddr>, size: usize) {
