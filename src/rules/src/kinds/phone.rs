@@ -66,6 +66,9 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     const NONE: &str = "no telephone number has these digits";
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let international = text.trim_start().starts_with('+');
+    if let Some(number) = nanp(&digits, international, region) {
+        return Ok(number);
+    }
     // `011` and `00` are international prefixes. A country code without `+` is tried if the number does not belong to
     // the region.
     let tries = [
@@ -90,6 +93,19 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
         }
     }
     Err(NONE)
+}
+
+/// A North American number with its country code, or without it in that region. Its area code may be newer than the
+/// library's tables. It has one form only, so the library, which takes long, is not asked.
+fn nanp(digits: &str, international: bool, region: Option<Id>) -> Option<String> {
+    let at_home = matches!(region, Some(Id::CA | Id::US));
+    let national = match digits.len() {
+        11 if international || at_home => digits.strip_prefix('1')?,
+        10 if at_home && !international => digits,
+        _ => return None,
+    };
+    let begins_with = |at: usize| national.as_bytes().get(at).is_some_and(|digit| *digit >= b'2');
+    (begins_with(0) && begins_with(3)).then(|| format!("+1{national}"))
 }
 
 /// Whether a number has the ten digits of a North American number. Its area code may be newer than the library's
@@ -176,6 +192,29 @@ mod tests {
             Some("+33142685300")
         );
         assert_eq!(phone("+15145550100", None).ok().as_deref(), Some("+15145550100"));
+    }
+
+    #[test]
+    fn a_north_american_number_is_what_the_library_makes_of_it() {
+        let canada = region(None, "CAD");
+        for national in (2..10).flat_map(|n| (0..10).map(move |m| format!("{n}{m}{n}{m}{n}4{m}{n}7{m}"))) {
+            for (digits, international, known) in [
+                (format!("1{national}"), true, None),
+                (format!("1{national}"), false, canada),
+                (national.clone(), false, canada),
+            ] {
+                let text = if international {
+                    format!("+{digits}")
+                } else {
+                    digits.clone()
+                };
+                let number = phonenumber::parse(known, &text).ok().filter(is_possible_nanp);
+                let wanted = number.map(|number| number.format().mode(Mode::E164).to_string());
+                assert_eq!(nanp(&digits, international, known), wanted, "{text}");
+            }
+        }
+        assert_eq!(nanp("5145550100", false, None), None);
+        assert_eq!(nanp("5145550100", true, canada), None);
     }
 
     #[test]
