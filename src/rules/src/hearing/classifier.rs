@@ -38,6 +38,8 @@ pub struct Classifiers {
     rows: Vec<CompiledClassifier>,
     /// The range of weights for each feature hash.
     by_feature: HashMap<u64, Span, BuildHasherDefault<AsItIs>>,
+    /// Most features have no weight, and this finds out without the larger map.
+    filter: FeatureFilter,
     /// The classifier's index, and the weight.
     weights: Vec<(u16, i32)>,
     /// Facts with a closed set of values; each value is one feature.
@@ -70,6 +72,40 @@ impl Hasher for AsItIs {
 
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
+    }
+}
+
+/// A Bloom filter with one hash function: a small set of bits, so that it stays in the processor's cache.
+#[derive(Debug, Clone, Default)]
+struct FeatureFilter {
+    bits: Vec<u64>,
+}
+
+impl FeatureFilter {
+    /// Number of bits per feature: one of eight other features passes.
+    const BITS: usize = 8;
+
+    fn new(hashes: impl ExactSizeIterator<Item = u64>) -> Self {
+        let words = (hashes.len() * Self::BITS / 64 + 1).next_power_of_two();
+        let mut filter = Self { bits: vec![0; words] };
+        for hash in hashes {
+            let (word, bit) = filter.place(hash);
+            filter.bits[word] |= bit;
+        }
+        filter
+    }
+
+    /// The index of a word, and the bit in it.
+    fn place(&self, hash: u64) -> (usize, u64) {
+        // The length is a power of two.
+        let word = usize::try_from(hash >> 38).unwrap_or_default() & self.bits.len().saturating_sub(1);
+        (word, 1 << ((hash >> 32) & 63))
+    }
+
+    /// Whether a feature may have a weight.
+    fn may_have(&self, hash: u64) -> bool {
+        let (word, bit) = self.place(hash);
+        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
     }
 }
 
@@ -122,6 +158,7 @@ impl Classifiers {
         let mut classifiers = Self {
             rows: compiled,
             by_feature: HashMap::with_capacity_and_hasher(by_feature.len(), BuildHasherDefault::default()),
+            filter: FeatureFilter::new(by_feature.keys().copied()),
             weights: Vec::with_capacity(count),
             choices: choices(rows),
         };
@@ -148,7 +185,8 @@ impl Classifiers {
         // One bit for each index at which a range of weights may begin.
         let mut known = vec![0_u64; self.weights.len() / 64 + 1];
         each_feature(heard, facts, &self.choices, |feature| {
-            if let Some(span) = self.by_feature.get(&feature.hash())
+            if self.filter.may_have(feature.hash())
+                && let Some(span) = self.by_feature.get(&feature.hash())
                 && let Some(bits) = known.get_mut(span.0 as usize / 64)
                 && *bits & (1 << (span.0 % 64)) == 0
             {
