@@ -4,7 +4,7 @@
 //! known head revision. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The
 //! transaction uses the decision only if the head is still the same.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -41,6 +41,39 @@ pub struct DecisionRecord {
     /// The scripts that failed during the decision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) faulted: Vec<ScriptVersion>,
+    #[serde(skip)]
+    row_json: RowJson,
+}
+
+/// The JSON of a decision's row: its facts and the decision. It follows from them, so it never makes a difference
+/// between two decisions.
+#[derive(Debug, Clone, Default)]
+struct RowJson(OnceLock<(String, String)>);
+
+impl PartialEq for RowJson {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl DecisionRecord {
+    /// The facts and the decision as JSON. They are serialized once, preferably before a transaction begins.
+    ///
+    /// # Errors
+    /// When they have no form in JSON.
+    pub(super) fn row_json(&self) -> serde_json::Result<(&str, &str)> {
+        let known = &self.row_json.0;
+        if known.get().is_none() {
+            let json = (
+                serde_json::to_string(&self.extracted)?,
+                serde_json::to_string(&self.decision)?,
+            );
+            // Another thread may have been faster, with the same result.
+            let _ = known.set(json);
+        }
+        let (extracted, result) = known.get_or_init(Default::default);
+        Ok((extracted, result))
+    }
 }
 
 /// The input of a decision: the decision depends on these four values only.
@@ -88,13 +121,19 @@ impl EvaluationInput<'_> {
             duration_us: i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX),
             ran: decided.ran,
             faulted: decided.faulted,
+            row_json: RowJson::default(),
         }
     }
 
     /// Makes all decisions that the message needs.
     pub(super) fn decide_all(&self) -> Precomputed {
         let decisions = match &self.message.event.payload {
-            Payload::Report(_) => MessageDecisions::Report(Box::new(self.decide(None))),
+            Payload::Report(_) => {
+                let decided = self.decide(None);
+                // An error occurs again when the decision is stored.
+                let _ = decided.row_json();
+                MessageDecisions::Report(Box::new(decided))
+            }
             Payload::ToolCalls(requests) => {
                 MessageDecisions::Tools(requests.iter().map(|request| tools::run(self, request)).collect())
             }

@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::call_job::Job;
@@ -13,9 +12,10 @@ use super::message::IngestError;
 use super::message_write::MessageWrite;
 use super::parse::event::{CallPart, Event, Payload, Report, status_rank};
 use super::parse::facts;
-use store::call_transcripts::{LiveTurn, Turns};
+use store::call_transcripts::{Turn, Turns};
 use store::calls::{self, CallTouch, ReportedCall};
-use store::leads::{self, LeadPart};
+use store::leads::{self, LeadPart, NewLead};
+use store::reports::{self, NewReport};
 use store::{call_transcripts, erasures};
 
 /// A report, and the decision about it.
@@ -36,11 +36,30 @@ impl Recording<'_, '_> {
             let job = Job::of(step, tx, self.decided).await?;
             return Ok(self.text(tx, &job).await?);
         };
+        let job = Job::of(step, tx, self.decided).await?;
+        let rows = vec![self.rows(call_id, &job)?];
         // The first report is always current, unless the caller was erased.
-        if !self.record_call(tx, call_id).await? {
-            return Err(IngestError::CallErased);
-        }
-        self.decide(tx, call_id, &self.who(), true).await
+        let recorded = reports::record(tx, step.message.access.rulebook_id, rows).await?;
+        recorded.ok_or(IngestError::CallErased)?;
+        self.decided.recorded(step, tx).await?;
+        Ok(self.text(tx, &job).await?)
+    }
+
+    /// The rows of the first report of a call.
+    pub(super) fn rows<'c>(&'c self, call_id: &'c str, job: &'c Job) -> Result<NewReport<'c>, DbErr> {
+        let (step, now) = (self.step, self.step.message.received_at);
+        Ok(NewReport {
+            call: self.reported_call(call_id),
+            now,
+            turns: self.turns(call_id),
+            decision: self.decided.new_row(step, "report")?,
+            lead: NewLead {
+                id: step.intake.clock.new_id(),
+                call_id,
+                part: self.lead(&self.who(), job),
+                now,
+            },
+        })
     }
 
     /// Records a report with another body under the same key. The call and its turns follow the later report. The
@@ -133,7 +152,7 @@ impl Recording<'_, '_> {
         let reported = self.reported_call(call_id);
         let stands = calls::record_report(tx, rulebook_id, &reported, step.message.received_at).await?;
         if stands {
-            call_transcripts::replace(tx, rulebook_id, vec![self.turns(call_id)]).await?;
+            call_transcripts::replace(tx, rulebook_id, self.turns(call_id)).await?;
         } else {
             // A later report is recorded already. Record only the call data of this one, as if it had arrived first.
             known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
@@ -180,10 +199,13 @@ impl Recording<'_, '_> {
     }
 
     /// The turns in the report.
-    pub(super) fn turns<'c>(&self, call_id: &'c str) -> Turns<'c> {
-        let turns = self.report.turns.iter().enumerate();
-        let turns = turns.map(|(seq, turn)| {
-            json!({"call_id": call_id, "seq": seq, "role": turn.role, "text": turn.text, "offset_ms": turn.offset_ms})
+    pub(super) fn turns<'c>(&'c self, call_id: &'c str) -> Turns<'c> {
+        let turns = (0..).zip(&self.report.turns).map(|(seq, turn)| Turn {
+            call_id,
+            seq,
+            role: &turn.role,
+            text: &turn.text,
+            offset_ms: turn.offset_ms,
         });
         Turns {
             call_id,
@@ -265,13 +287,13 @@ pub(super) fn call_update<'a>(event: &'a Event, part: &'a CallPart, call_id: &'a
 }
 
 /// The turn in a transcript message.
-pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str) -> Option<LiveTurn<'a>> {
+pub(super) fn live_turn<'a>(event: &'a Event, part: &CallPart, call_id: &'a str) -> Option<Turn<'a>> {
     let Payload::Transcript { role, text, is_final } = &event.payload else {
         return None;
     };
     let at = event.at.filter(|_| *is_final && !text.is_empty())?;
     let start = part.started_at.or(part.created_at);
-    Some(LiveTurn {
+    Some(Turn {
         call_id,
         // A turn of the caller and a turn of the assistant may have the same millisecond, so the role distinguishes
         // them.

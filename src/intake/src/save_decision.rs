@@ -21,6 +21,11 @@ impl DecisionRecord {
         purpose: &str,
     ) -> Result<(), DbErr> {
         decisions::insert(tx, self.new_row(step, purpose)?).await?;
+        self.recorded(step, tx).await
+    }
+
+    /// Counts the rows and scripts of a decision that was stored, and raises a notice about the scripts that were dropped.
+    pub(super) async fn recorded(&self, step: &MessageWrite<'_>, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         self.counts(step);
         for faulted in &self.faulted {
             script_failed(step, tx, faulted).await?;
@@ -37,7 +42,7 @@ impl DecisionRecord {
         let message = step.message;
         let decision = &self.decision;
         let price = decision.price.as_ref();
-        let json = |error: serde_json::Error| DbErr::Json(error.to_string());
+        let (extracted, result) = self.row_json().map_err(|error| DbErr::Json(error.to_string()))?;
         Ok(NewDecision {
             rulebook_id: message.access.rulebook_id,
             id: self.id,
@@ -46,8 +51,8 @@ impl DecisionRecord {
             purpose,
             revision: decision.revision,
             decided_for: self.at,
-            extracted: serde_json::to_value(&self.extracted).map_err(json)?,
-            result: serde_json::to_value(decision).map_err(json)?,
+            extracted,
+            result,
             service: decision.service.as_deref(),
             priority: decision.priority.name(),
             price_from: price.map(|price| price.from.minor()),

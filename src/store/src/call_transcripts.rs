@@ -1,10 +1,11 @@
 //! Transcripts of calls, one row per turn. When the report of a call arrives, its turns replace the live turns.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{DatabaseBackend, DatabaseTransaction, Value as Bind};
+use sea_orm::{DatabaseBackend, DatabaseTransaction};
+use serde::Serialize;
 use serde_json::json;
 
-use crate::sql::statement;
+use crate::sql::{Insertion, statement};
 
 /// A row of `call_transcripts`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -30,80 +31,95 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The turns of a call's report.
-#[derive(Debug)]
-pub struct Turns<'a> {
-    pub call_id: &'a str,
-    /// Each turn is `{call_id, seq, role, text, offset_ms}`, numbered from 0.
-    pub turns: Vec<Json>,
-    /// Whether the call may already have turns.
-    pub may_have: bool,
-}
-
-/// Replaces the turns of each call by the turns of its report. The caller has locked the rows of the calls. Existing
-/// turns are overwritten instead of deleted and inserted, so that PostgreSQL needs only one statement.
-///
-/// # Errors
-/// When the database fails.
-pub async fn replace(tx: &DatabaseTransaction, rulebook_id: Uuid, calls: Vec<Turns<'_>>) -> Result<(), DbErr> {
-    const POSTGRES: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
-        SELECT $1, t.call_id, 'report', t.seq, t.role, t.text, t.offset_ms \
-        FROM jsonb_to_recordset($2) AS t (call_id text, seq bigint, role text, text text, offset_ms bigint) \
-        ON CONFLICT (rulebook_id, call_id, origin, seq) DO UPDATE SET role = excluded.role, text = excluded.text, \
-        offset_ms = excluded.offset_ms";
-    const GONE: &str = "WITH gone AS (DELETE FROM call_transcripts AS t \
-        USING jsonb_to_recordset($3) AS k (call_id text, turns bigint) \
-        WHERE t.rulebook_id = $1 AND t.call_id = ANY(ARRAY(SELECT k ->> 'call_id' FROM jsonb_array_elements($3) AS k)) \
-        AND t.call_id = k.call_id AND (t.origin = 'live' OR t.seq >= k.turns)) ";
-    const DELETE: &str = "DELETE FROM call_transcripts WHERE rulebook_id = $1 \
-        AND call_id IN (SELECT value ->> 'call_id' FROM json_each($2))";
-    const SQLITE: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms) \
-        SELECT $1, t.value ->> 'call_id', 'report', t.value ->> 'seq', t.value ->> 'role', t.value ->> 'text', \
-        t.value ->> 'offset_ms' FROM json_each($2) AS t";
-    let known = calls.iter().filter(|call| call.may_have);
-    let known: Vec<Json> = known
-        .map(|call| json!({"call_id": call.call_id, "turns": call.turns.len()}))
-        .collect();
-    let turns: Vec<Json> = calls.into_iter().flat_map(|call| call.turns).collect();
-    let is_postgres = tx.get_database_backend() == DatabaseBackend::Postgres;
-    let insert = match (is_postgres, known.is_empty()) {
-        (true, true) => statement(tx, POSTGRES, [rulebook_id.into(), Json::Array(turns).into()]),
-        (true, false) => {
-            let sql = format!("{GONE}{POSTGRES}");
-            statement(
-                tx,
-                &sql,
-                [rulebook_id.into(), Json::Array(turns).into(), Json::Array(known).into()],
-            )
-        }
-        (false, true) => statement(tx, SQLITE, [rulebook_id.into(), Json::Array(turns).into()]),
-        (false, false) => {
-            let delete: [Bind; 2] = [rulebook_id.into(), Json::Array(known).into()];
-            tx.execute_raw(statement(tx, DELETE, delete)).await?;
-            statement(tx, SQLITE, [rulebook_id.into(), Json::Array(turns).into()])
-        }
-    };
-    tx.execute_raw(insert).await?;
-    Ok(())
-}
-
-/// A turn heard during a call.
-#[derive(Debug)]
-pub struct LiveTurn<'a> {
+/// A turn of a call.
+#[derive(Debug, Serialize)]
+pub struct Turn<'a> {
     pub call_id: &'a str,
     pub seq: i64,
     pub role: &'a str,
     pub text: &'a str,
+    /// Time since the start of the call.
     pub offset_ms: Option<i64>,
+}
+
+/// The turns of a call's report.
+#[derive(Debug)]
+pub struct Turns<'a> {
+    pub call_id: &'a str,
+    /// The turns, numbered from 0.
+    pub turns: Vec<Turn<'a>>,
+    /// Whether the call may already have turns.
+    pub may_have: bool,
+}
+
+/// Replaces the turns of a call by the turns of its report. The caller has locked the row of the call.
+///
+/// # Errors
+/// When the database fails.
+pub async fn replace(tx: &DatabaseTransaction, rulebook_id: Uuid, turns: Turns<'_>) -> Result<(), DbErr> {
+    let turns = [turns];
+    clear(tx, rulebook_id, &turns).await?;
+    insertion(tx, rulebook_id, turns)?.run(tx).await.map(drop)
+}
+
+/// Removes the turns that [`insertion`] does not overwrite. The caller has locked the rows of the calls.
+pub(crate) async fn clear(tx: &DatabaseTransaction, rulebook_id: Uuid, calls: &[Turns<'_>]) -> Result<(), DbErr> {
+    const POSTGRES: &str = "DELETE FROM call_transcripts AS t \
+        USING jsonb_to_recordset($2) AS k (call_id text, turns bigint) \
+        WHERE t.rulebook_id = $1 AND t.call_id = ANY(ARRAY(SELECT k ->> 'call_id' FROM jsonb_array_elements($2) AS k)) \
+        AND t.call_id = k.call_id AND (t.origin = 'live' OR t.seq >= k.turns)";
+    const SQLITE: &str = "DELETE FROM call_transcripts WHERE rulebook_id = $1 \
+        AND call_id IN (SELECT value ->> 'call_id' FROM json_each($2))";
+    let known = calls.iter().filter(|call| call.may_have);
+    let known: Vec<Json> = known
+        .map(|call| json!({"call_id": call.call_id, "turns": call.turns.len()}))
+        .collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let sql = match tx.get_database_backend() {
+        DatabaseBackend::Postgres => POSTGRES,
+        _ => SQLITE,
+    };
+    let known = statement(tx, sql, [rulebook_id.into(), Json::Array(known).into()]);
+    tx.execute_raw(known).await.map(drop)
+}
+
+/// The turns of reports. On PostgreSQL they overwrite existing turns, which costs less than to delete and insert them.
+pub(crate) fn insertion<'a>(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    calls: impl IntoIterator<Item = Turns<'a>>,
+) -> Result<Insertion, DbErr> {
+    const INSERT: &str = "INSERT INTO call_transcripts (rulebook_id, call_id, origin, seq, role, text, offset_ms)";
+    const POSTGRES: &str = "t.call_id, 'report', t.seq, t.role, t.text, t.offset_ms \
+        FROM jsonb_to_recordset($document::text::jsonb) AS t (call_id text, seq bigint, role text, text text, \
+        offset_ms bigint)";
+    const THEN: &str = "ON CONFLICT (rulebook_id, call_id, origin, seq) DO UPDATE SET role = excluded.role, \
+        text = excluded.text, offset_ms = excluded.offset_ms";
+    const SQLITE: &str = "t.value ->> 'call_id', 'report', t.value ->> 'seq', t.value ->> 'role', t.value ->> 'text', \
+        t.value ->> 'offset_ms' FROM json_each($document) AS t";
+    let (select, then) = match tx.get_database_backend() {
+        DatabaseBackend::Postgres => (POSTGRES, THEN),
+        _ => (SQLITE, ""),
+    };
+    let turns: Vec<Turn<'_>> = calls.into_iter().flat_map(|call| call.turns).collect();
+    let turns = serde_json::to_string(&turns).map_err(|error| DbErr::Json(error.to_string()))?;
+    Ok(Insertion::of_document(
+        INSERT,
+        select,
+        [rulebook_id.into(), turns.into()],
+        then,
+    ))
 }
 
 /// Inserts each live turn once, unless the report of its call is stored. The caller has locked the rows of the calls.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn add_live(tx: &DatabaseTransaction, rulebook_id: Uuid, turns: &[LiveTurn<'_>]) -> Result<(), DbErr> {
-    const POSTGRES: &str = "jsonb_to_recordset($2) AS t (call_id text, seq bigint, role text, text text, offset_ms bigint) \
-        CROSS JOIN LATERAL (SELECT rulebook_id, id, report_at, erased_at FROM calls WHERE rulebook_id = $1 AND id = t.call_id LIMIT 1) AS c";
+pub async fn add_live(tx: &DatabaseTransaction, rulebook_id: Uuid, turns: &[Turn<'_>]) -> Result<(), DbErr> {
+    const POSTGRES: &str = "jsonb_to_recordset($2::text::jsonb) AS t (call_id text, seq bigint, role text, text text, \
+        offset_ms bigint) CROSS JOIN LATERAL (SELECT rulebook_id, id, report_at, erased_at FROM calls WHERE rulebook_id = $1 AND id = t.call_id LIMIT 1) AS c";
     const SQLITE: &str = "(SELECT value ->> 'call_id' AS call_id, value ->> 'seq' AS seq, value ->> 'role' AS role, \
         value ->> 'text' AS text, value ->> 'offset_ms' AS offset_ms FROM json_each($2)) AS t \
         JOIN calls c ON c.rulebook_id = $1 AND c.id = t.call_id";
@@ -122,19 +138,7 @@ pub async fn add_live(tx: &DatabaseTransaction, rulebook_id: Uuid, turns: &[Live
         WHERE c.report_at IS NULL AND c.erased_at IS NULL \
         ON CONFLICT (rulebook_id, call_id, origin, seq) DO NOTHING"
     );
-    let turns: Json = turns
-        .iter()
-        .map(|turn| {
-            let LiveTurn {
-                call_id,
-                seq,
-                role,
-                text,
-                offset_ms,
-            } = turn;
-            json!({"call_id": call_id, "seq": seq, "role": role, "text": text, "offset_ms": offset_ms})
-        })
-        .collect();
+    let turns = serde_json::to_string(turns).map_err(|error| DbErr::Json(error.to_string()))?;
     tx.execute_raw(statement(tx, &sql, [rulebook_id.into(), turns.into()]))
         .await?;
     Ok(())

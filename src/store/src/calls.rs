@@ -8,7 +8,8 @@ use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, Expr};
 
-pub use self::record::{CallTouch, ReportedCall, pin_quote, record_report, record_reports, touch, touch_each};
+pub(crate) use self::record::filling;
+pub use self::record::{CallTouch, ReportedCall, pin_quote, record_report, touch, touch_each};
 
 /// Ids per statement.
 const CHUNK: usize = 100;

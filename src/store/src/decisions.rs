@@ -11,7 +11,8 @@ use serde_json::json;
 
 use crate::sql::statement;
 
-pub use self::record::{NewDecision, insert, insert_each};
+pub(crate) use self::record::insertion;
+pub use self::record::{NewDecision, insert};
 
 /// A row of `decisions`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

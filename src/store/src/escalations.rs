@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -142,7 +142,7 @@ impl Model {
 /// Starts each escalation, unless its call already has one. Returns the ids of the escalations that it started.
 pub async fn start(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet<Uuid>, DbErr> {
     let rows = rows.into_iter().map(ActiveModel::from);
-    let like = OnConflict::columns([Column::RulebookId, Column::CallId]);
+    let like = [Column::RulebookId, Column::CallId];
     insert_each(tx, rows.collect(), like, Column::Id).await
 }
 

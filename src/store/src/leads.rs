@@ -12,7 +12,8 @@ use rules::decision::{Decision, Price};
 use rules::facts::{Fact, Facts};
 use rules::money::Money;
 
-pub use self::record::{LeadPart, NewLead, fill, upsert, upsert_each};
+pub(crate) use self::record::upsertion;
+pub use self::record::{LeadPart, NewLead, fill, upsert};
 
 /// A row of `leads`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

@@ -47,6 +47,7 @@ pub mod purges;
 pub mod quotas;
 pub mod reconcile_cursors;
 pub mod replica;
+pub mod reports;
 pub mod restore_guard;
 pub mod retentions;
 pub mod revisions;

@@ -387,9 +387,12 @@ pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
     options
         .extra_float_digits(None)
         .application_name(APPLICATION)
+        .statement_cache_capacity(PREPARED)
         .disable_statement_logging()
 }
 
+/// Number of statements that a connection keeps prepared. There is one for each statement and number of rows.
+const PREPARED: usize = 250;
 /// Our `application_name` in PostgreSQL.
 pub(super) const APPLICATION: &str = "ringbook";
 

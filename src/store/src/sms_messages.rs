@@ -8,7 +8,7 @@ mod resend;
 use std::collections::HashSet;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Statement, UpdateMany};
 
 pub use self::resend::{Dead, Not, locked_dead, send_again};
@@ -105,7 +105,7 @@ const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
 /// Inserts each message, unless a message with the same dedupe key exists. Returns the ids of the inserted messages.
 pub async fn insert_each_once(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet<Uuid>, DbErr> {
     let rows = rows.into_iter().map(ActiveModel::from);
-    let like = OnConflict::columns([Column::RulebookId, Column::DedupeKey]);
+    let like = [Column::RulebookId, Column::DedupeKey];
     insert_each(tx, rows.collect(), like, Column::Id).await
 }
 

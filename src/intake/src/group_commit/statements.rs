@@ -18,8 +18,8 @@ use crate::queue_sms;
 use crate::queue_sms::Outgoing;
 use crate::record_call;
 use crate::record_call::Recording;
-use store::leads::{self, NewLead};
-use store::{call_transcripts, calls, decisions, fault_points, webhook_events};
+use store::leads;
+use store::{call_transcripts, calls, decisions, fault_points, reports, webhook_events};
 
 /// What was written for a message.
 pub(crate) struct WrittenMessage<'a> {
@@ -29,7 +29,7 @@ pub(crate) struct WrittenMessage<'a> {
 }
 
 /// A new report and its call.
-struct NewReport<'a> {
+struct CallReport<'a> {
     place: usize,
     call_id: &'a str,
     recording: Recording<'a, 'a>,
@@ -66,7 +66,7 @@ pub(crate) async fn write<'a>(
     let is_new = |place: &usize| written[*place].is_some();
     let new: Vec<usize> = (0..steps.len()).filter(is_new).collect();
     update_calls(tx, steps, &new).await?;
-    let reported: Vec<NewReport<'a>> = new
+    let reported: Vec<CallReport<'a>> = new
         .iter()
         .filter_map(|place| reported(*place, &steps[*place]))
         .collect();
@@ -136,13 +136,13 @@ async fn update_calls(tx: &DatabaseTransaction, steps: &[MessageWrite<'_>], new:
     Ok(())
 }
 
-fn reported<'a>(place: usize, step: &'a MessageWrite<'a>) -> Option<NewReport<'a>> {
+fn reported<'a>(place: usize, step: &'a MessageWrite<'a>) -> Option<CallReport<'a>> {
     let (Payload::Report(report), MessageDecisions::Report(decided)) = (&step.message.event.payload, step.decisions)
     else {
         return None;
     };
     let recording = Recording { step, report, decided };
-    Some(NewReport {
+    Some(CallReport {
         place,
         call_id: step.message.event.call_id()?,
         recording,
@@ -152,27 +152,12 @@ fn reported<'a>(place: usize, step: &'a MessageWrite<'a>) -> Option<NewReport<'a
 /// Writes the calls, turns, decisions and leads of reports. Returns the SMS messages to queue.
 async fn report<'a>(
     tx: &DatabaseTransaction,
-    reports: &[NewReport<'a>],
+    reports: &[CallReport<'a>],
 ) -> Result<Vec<(usize, Outgoing<'a>)>, IngestError> {
     let Some(first) = reports.first() else {
         return Ok(Vec::new());
     };
     let rulebook_id = first.recording.step.message.access.rulebook_id;
-    let calls: Vec<_> = reports
-        .iter()
-        .map(|one| (one.recording.reported_call(one.call_id), one.now()))
-        .collect();
-    let calls: Vec<_> = calls.iter().map(|(call, now)| (call, *now)).collect();
-    if calls::record_reports(tx, rulebook_id, &calls).await? < calls.len() {
-        return Err(IngestError::CallErased);
-    }
-    let turns = reports.iter().map(|one| one.recording.turns(one.call_id)).collect();
-    call_transcripts::replace(tx, rulebook_id, turns).await?;
-    let decisions: Result<Vec<_>, _> = reports
-        .iter()
-        .map(|one| one.recording.decided.new_row(one.recording.step, "report"))
-        .collect();
-    decisions::insert_each(tx, decisions?).await?;
     let known: Vec<&str> = reports
         .iter()
         .filter(|one| one.recording.step.head.call.is_some())
@@ -187,8 +172,13 @@ async fn report<'a>(
             Job::among(one.recording.step, one.recording.decided, spoken)
         })
         .collect();
-    let leads: Vec<_> = reports.iter().zip(&jobs).map(|(one, job)| one.lead(job)).collect();
-    let leads = leads::upsert_each(tx, rulebook_id, &leads).await?;
+    let rows: Result<Vec<_>, _> = reports
+        .iter()
+        .zip(&jobs)
+        .map(|(one, job)| one.recording.rows(one.call_id, job))
+        .collect();
+    let leads = reports::record(tx, rulebook_id, rows?).await?;
+    let leads = leads.ok_or(IngestError::CallErased)?;
     let leads: HashMap<&str, &leads::Model> = leads.iter().map(|lead| (lead.call_id.as_str(), lead)).collect();
     let deferred_sms = reports.iter().zip(&jobs).filter_map(|(one, job)| {
         let outgoing = one.deferred_sms(leads.get(one.call_id).copied(), job)?;
@@ -197,20 +187,7 @@ async fn report<'a>(
     Ok(deferred_sms.collect())
 }
 
-impl<'a> NewReport<'a> {
-    fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.recording.step.message.received_at
-    }
-
-    fn lead<'b>(&'b self, job: &'b Job) -> NewLead<'b> {
-        NewLead {
-            id: self.recording.step.intake.clock.new_id(),
-            call_id: self.call_id,
-            part: self.recording.lead(&self.recording.who(), job),
-            now: self.now(),
-        }
-    }
-
+impl<'a> CallReport<'a> {
     fn deferred_sms(&self, lead: Option<&leads::Model>, job: &Job) -> Option<Outgoing<'a>> {
         let Recording { step, decided, .. } = self.recording;
         let template = decided.decision.template.as_deref()?;

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::sql::{insert_rows, owned, statement};
+use crate::sql::{Insertion, insert_rows, owned, statement};
 
 /// The data about a call that any message can contain.
 #[derive(Debug, Clone, Default)]
@@ -121,18 +121,15 @@ pub async fn record_report(
     call: &ReportedCall<'_>,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    Ok(record_reports(tx, rulebook_id, &[(call, now)]).await? == 1)
+    let filled = filling(rulebook_id, [(call, now)].into_iter()).run(tx).await?;
+    Ok(!filled.is_empty())
 }
 
-/// Same as [`record_report`], for several calls with a time each. Returns how many calls were filled.
-///
-/// # Errors
-/// When the database fails.
-pub async fn record_reports(
-    tx: &DatabaseTransaction,
+/// The rows of calls with reports. The statement returns the calls that it filled.
+pub(crate) fn filling<'a>(
     rulebook_id: Uuid,
-    calls: &[(&ReportedCall<'_>, DateTime<Utc>)],
-) -> Result<usize, DbErr> {
+    calls: impl Iterator<Item = (&'a ReportedCall<'a>, DateTime<Utc>)>,
+) -> Insertion {
     const INSERT: &str = "INSERT INTO calls (rulebook_id, id, status, status_rank, started_at, ended_at, ended_reason, \
         customer_number, customer_name, phone_number, assistant_id, first_seen_at, updated_at, duration_ms, summary, \
         recording_url, cost_micros, address, city, postal_code, service, language, analysis, report_at, report_hash)";
@@ -150,11 +147,8 @@ pub async fn record_reports(
         analysis = excluded.analysis, report_at = excluded.report_at, report_hash = excluded.report_hash \
         WHERE calls.erased_at IS NULL AND (calls.report_at IS NULL \
         OR (excluded.report_at, excluded.report_hash) > (calls.report_at, calls.report_hash)) RETURNING id";
-    let rows = calls
-        .iter()
-        .map(|(call, now)| reported(rulebook_id, call, *now))
-        .collect();
-    Ok(insert_rows(tx, INSERT, rows, THEN).await?.len())
+    let rows = calls.map(|(call, now)| reported(rulebook_id, call, now));
+    Insertion::of_values(INSERT, rows, THEN)
 }
 
 fn reported(rulebook_id: Uuid, call: &ReportedCall<'_>, now: DateTime<Utc>) -> [Bind; 25] {

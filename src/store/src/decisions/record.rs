@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, Value as Bind};
-use serde_json::Value;
 use uuid::Uuid;
 
-use crate::sql::{insert_rows, owned};
+use crate::sql::{Insertion, owned};
 
 #[derive(Debug, Clone)]
 pub struct NewDecision<'a> {
@@ -19,10 +18,10 @@ pub struct NewDecision<'a> {
     pub revision: i64,
     /// The time that the decision applies to.
     pub decided_for: DateTime<Utc>,
-    /// The facts extracted from the message.
-    pub extracted: Value,
-    /// The decision with derived facts and the trace.
-    pub result: Value,
+    /// The facts extracted from the message, as JSON.
+    pub extracted: &'a str,
+    /// The decision with derived facts and the trace, as JSON.
+    pub result: &'a str,
     pub service: Option<&'a str>,
     pub priority: &'a str,
     /// In minor units.
@@ -40,19 +39,15 @@ pub struct NewDecision<'a> {
 /// # Errors
 /// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, decision: NewDecision<'_>) -> Result<(), DbErr> {
-    insert_each(tx, vec![decision]).await
+    insertion(std::iter::once(decision)).run(tx).await.map(drop)
 }
 
-/// Same as [`insert`], for several decisions.
-///
-/// # Errors
-/// When the database fails.
-pub async fn insert_each(tx: &DatabaseTransaction, decisions: Vec<NewDecision<'_>>) -> Result<(), DbErr> {
+/// The rows of decisions.
+pub(crate) fn insertion<'a>(decisions: impl Iterator<Item = NewDecision<'a>>) -> Insertion {
     const INSERT: &str = "INSERT INTO decisions (rulebook_id, id, call_id, event_id, purpose, revision, decided_for, \
         extracted, result, service, priority, price_from, price_to, degraded, duration_us, created_at)";
-    let rows = decisions.into_iter().map(row).collect();
-    insert_rows(tx, INSERT, rows, "").await?;
-    Ok(())
+    const JSON: &[usize] = &[7, 8];
+    Insertion::of_values(INSERT, decisions.map(row), "").with_json(JSON)
 }
 
 fn row(decision: NewDecision<'_>) -> [Bind; 16] {

@@ -1,11 +1,10 @@
 //! Writes leads from a message's data about the caller, the job and its price.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, FromQueryResult as _, Value as Bind};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
-use crate::leads;
-use crate::sql::{insert_rows, owned, statement};
+use crate::sql::{Insertion, owned, statement};
 
 /// Known data of a lead. A field that is `None` leaves the stored value unchanged.
 #[derive(Debug, Clone, Default)]
@@ -87,19 +86,12 @@ pub async fn upsert(
 ) -> Result<(), DbErr> {
     let part = lead.clone();
     let lead = NewLead { id, call_id, part, now };
-    upsert_each(tx, rulebook_id, &[lead]).await.map(drop)
+    upsertion(rulebook_id, &[lead]).run(tx).await.map(drop)
 }
 
-/// Same as [`upsert`], for the leads of several calls. Either all leads must be priced, or none. Returns the leads as
-/// stored, without leads of erased callers.
-///
-/// # Errors
-/// When the database fails.
-pub async fn upsert_each(
-    tx: &DatabaseTransaction,
-    rulebook_id: Uuid,
-    leads: &[NewLead<'_>],
-) -> Result<Vec<leads::Model>, DbErr> {
+/// The rows of leads. Either all leads must be priced, or none. The statement returns the leads as stored, without leads
+/// of erased callers.
+pub(crate) fn upsertion(rulebook_id: Uuid, leads: &[NewLead<'_>]) -> Insertion {
     const INSERT: &str = "INSERT INTO leads (rulebook_id, id, call_id, customer_name, customer_number, customer_email, \
         address, city, postal_code, problem, service, area, currency, price_from, price_to, quote_revision, priority, \
         sla_seconds, due_at, wanted_slot, decision_id, quote_decision_id, late, created_at, updated_at)";
@@ -128,12 +120,8 @@ pub async fn upsert_each(
         updated_at = excluded.updated_at \
         WHERE leads.erased_at IS NULL RETURNING *"
     );
-    let rows = leads.iter().map(|lead| row(rulebook_id, lead)).collect();
-    let written = insert_rows(tx, INSERT, rows, &then).await?;
-    written
-        .iter()
-        .map(|row| leads::Model::from_query_result(row, ""))
-        .collect()
+    let rows = leads.iter().map(|lead| row(rulebook_id, lead));
+    Insertion::of_values(INSERT, rows, then)
 }
 
 fn row(rulebook_id: Uuid, lead: &NewLead<'_>) -> [Bind; 25] {

@@ -1,0 +1,92 @@
+//! Writes the first reports of calls: the calls, their turns, the decisions and the leads.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr, FromQueryResult as _};
+use uuid::Uuid;
+
+use crate::call_transcripts::{self, Turns};
+use crate::calls::{self, ReportedCall};
+use crate::decisions::{self, NewDecision};
+use crate::leads::{self, NewLead};
+use crate::sql::MAX_ROWS;
+
+/// The first report of a call.
+#[derive(Debug)]
+pub struct NewReport<'a> {
+    pub call: ReportedCall<'a>,
+    /// The time of receipt.
+    pub now: DateTime<Utc>,
+    pub turns: Turns<'a>,
+    pub decision: NewDecision<'a>,
+    /// The lead, whose price is determined.
+    pub lead: NewLead<'a>,
+}
+
+/// Writes reports of different calls of a rulebook. Returns their leads, or `None` if a call has a later report or its
+/// caller was erased. The caller has locked the rows of calls that exist.
+///
+/// PostgreSQL gets one statement for all tables, because each statement costs a transaction a network round trip.
+///
+/// # Errors
+/// When the database fails.
+pub async fn record(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    mut reports: Vec<NewReport<'_>>,
+) -> Result<Option<Vec<leads::Model>>, DbErr> {
+    let mut leads = Vec::with_capacity(reports.len());
+    while !reports.is_empty() {
+        let rest = reports.split_off(reports.len().min(MAX_ROWS));
+        match record_some(tx, rulebook_id, reports).await? {
+            Some(mut some) => leads.append(&mut some),
+            None => return Ok(None),
+        }
+        reports = rest;
+    }
+    Ok(Some(leads))
+}
+
+async fn record_some(
+    tx: &DatabaseTransaction,
+    rulebook_id: Uuid,
+    reports: Vec<NewReport<'_>>,
+) -> Result<Option<Vec<leads::Model>>, DbErr> {
+    let count = reports.len();
+    let (mut turns, mut decisions, mut leads) = (Vec::new(), Vec::new(), Vec::new());
+    let mut calls = Vec::with_capacity(count);
+    for report in reports {
+        calls.push((report.call, report.now));
+        turns.push(report.turns);
+        decisions.push(report.decision);
+        leads.push(report.lead);
+    }
+    let calls = calls::filling(rulebook_id, calls.iter().map(|(call, now)| (call, *now)));
+    call_transcripts::clear(tx, rulebook_id, &turns).await?;
+    let turns = call_transcripts::insertion(tx, rulebook_id, turns)?;
+    let decisions = decisions::insertion(decisions.into_iter());
+    let leads = leads::upsertion(rulebook_id, &leads);
+    let (filled, written) = if tx.get_database_backend() == DatabaseBackend::Postgres {
+        let written = leads.run_with(tx, [calls, turns, decisions]).await?;
+        let filled = match written.first() {
+            Some(row) => row.try_get::<i64>("", "written")?,
+            None => 0,
+        };
+        (usize::try_from(filled).unwrap_or_default(), written)
+    } else {
+        let filled = calls.run(tx).await?.len();
+        if filled < count {
+            return Ok(None);
+        }
+        turns.run(tx).await?;
+        decisions.run(tx).await?;
+        (filled, leads.run(tx).await?)
+    };
+    if filled < count {
+        return Ok(None);
+    }
+    let leads: Result<Vec<_>, _> = written
+        .iter()
+        .map(|row| leads::Model::from_query_result(row, ""))
+        .collect();
+    leads.map(Some)
+}
