@@ -5,7 +5,8 @@ use sea_orm::{DatabaseBackend, DatabaseTransaction};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::sql::{Insertion, statement};
+use crate::insertion::Insertion;
+use crate::sql::statement;
 
 /// A row of `call_transcripts`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::sql::insert_each;
+use super::insertion::insert_each;
 use super::{notices, sms_messages};
 
 /// A row of `escalations`.

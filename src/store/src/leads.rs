@@ -6,7 +6,7 @@ use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 
-use super::sql::portion;
+use super::insertion::portion;
 
 use rules::decision::{Decision, Price};
 use rules::facts::{Fact, Facts};

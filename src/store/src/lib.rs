@@ -34,6 +34,7 @@ pub mod fault_points;
 pub mod guard_rails;
 pub mod idempotency_keys;
 pub mod inbound_sms_messages;
+mod insertion;
 pub mod json_contains;
 pub mod last_runs;
 pub mod leads;

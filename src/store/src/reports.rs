@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::call_transcripts::{self, Turns};
 use crate::calls::{self, ReportedCall};
 use crate::decisions::{self, NewDecision};
+use crate::insertion::MAX_ROWS;
 use crate::leads::{self, NewLead};
-use crate::sql::MAX_ROWS;
 
 /// The first report of a call.
 #[derive(Debug)]

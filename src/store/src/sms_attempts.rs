@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Value as Bind};
 
-use crate::sql::insert_rows;
+use crate::insertion::insert_rows;
 
 /// A row of `sms_attempts`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

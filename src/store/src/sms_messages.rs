@@ -12,7 +12,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{Condition, DatabaseTransaction, PaginatorTrait, QueryOrder, QuerySelect, Statement, UpdateMany};
 
 pub use self::resend::{Dead, Not, locked_dead, send_again};
-use super::sql::{insert_each, portion};
+use super::insertion::{insert_each, portion};
 
 /// A row of `sms_messages`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

@@ -35,7 +35,7 @@ pub(crate) enum GroupOutcome {
 /// How the messages are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writes {
-    /// Writes all messages with one statement per table.
+    /// Writes all messages with the same statements.
     AllAtOnce,
     /// One message after another, to find the message that cannot be recorded.
     OneByOne,

@@ -1,4 +1,4 @@
-//! Writes the messages of one rulebook that share a transaction, with one statement per table.
+//! Writes the messages of one rulebook that share a transaction, with the same statements for all of them.
 //!
 //! This module handles only new messages of calls without an earlier report. Duplicates, amendments and other cases go
 //! through [`MessageWrite::run`] in the same transaction.

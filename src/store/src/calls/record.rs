@@ -5,7 +5,8 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::sql::{Insertion, insert_rows, owned, statement};
+use crate::insertion::{Insertion, insert_rows};
+use crate::sql::{owned, statement};
 
 /// The data about a call that any message can contain.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
-use crate::sql::{Insertion, owned};
+use crate::insertion::Insertion;
+use crate::sql::owned;
 
 #[derive(Debug, Clone)]
 pub struct NewDecision<'a> {

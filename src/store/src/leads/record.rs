@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
 use uuid::Uuid;
 
-use crate::sql::{Insertion, owned, statement};
+use crate::insertion::Insertion;
+use crate::sql::{owned, statement};
 
 /// Known data of a lead. A field that is `None` leaves the stored value unchanged.
 #[derive(Debug, Clone, Default)]

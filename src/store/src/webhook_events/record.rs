@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 #[cfg(doc)]
 use crate::compressed_body;
-use crate::sql::{insert_rows, statement};
+use crate::insertion::insert_rows;
+use crate::sql::statement;
 
 #[derive(Debug, Clone)]
 pub struct NewEvent<'a> {

@@ -1,0 +1,244 @@
+//! Inserts rows into tables, many per statement.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr, EntityName as _, EntityTrait,
+    IdenStatic as _, Iterable as _, QueryResult, Statement, Value as Bind,
+};
+use uuid::Uuid;
+
+/// Largest number of rows per statement. A connection prepares and caches a statement for each number of rows, so the
+/// limit also bounds the number of these statements.
+pub(super) const MAX_ROWS: usize = 16;
+
+/// Rows for one table.
+pub(super) struct Insertion {
+    /// The SQL up to the rows.
+    insert: Cow<'static, str>,
+    rows: NewRows,
+    /// The SQL after the rows.
+    then: Cow<'static, str>,
+}
+
+enum NewRows {
+    Values {
+        columns: usize,
+        /// The columns whose values are texts of JSON, by index.
+        json: &'static [usize],
+        /// The values of all rows.
+        values: Vec<Bind>,
+    },
+    /// The columns and the source of a `SELECT` whose parameters are a rulebook and a JSON document.
+    Select(&'static str, [Bind; 2]),
+}
+
+impl Insertion {
+    /// Rows as values. `insert` is the SQL up to `VALUES`, and `then` is the SQL after the rows.
+    pub(super) fn of_values<const N: usize>(
+        insert: &'static str,
+        rows: impl Iterator<Item = [Bind; N]>,
+        then: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            insert: insert.into(),
+            rows: NewRows::Values {
+                columns: N,
+                json: &[],
+                values: rows.flatten().collect(),
+            },
+            then: then.into(),
+        }
+    }
+
+    /// Says which columns, by index, have texts of JSON as their values.
+    pub(super) fn with_json(mut self, columns: &'static [usize]) -> Self {
+        if let NewRows::Values { json, .. } = &mut self.rows {
+            *json = columns;
+        }
+        self
+    }
+
+    /// Rows that the database reads from the text of a JSON document. `select` is the SQL after `SELECT` and the
+    /// rulebook; in it, `$document` is the text.
+    pub(super) fn of_document(
+        insert: &'static str,
+        select: &'static str,
+        rulebook_and_document: [Bind; 2],
+        then: &'static str,
+    ) -> Self {
+        Self {
+            insert: insert.into(),
+            rows: NewRows::Select(select, rulebook_and_document),
+            then: then.into(),
+        }
+    }
+
+    /// The statement, whose parameters follow `values`. Its values are appended to them.
+    fn sql(self, backend: DatabaseBackend, values: &mut Vec<Bind>) -> String {
+        let Self { insert, rows, then } = self;
+        let used = values.len();
+        match rows {
+            NewRows::Values {
+                columns,
+                json,
+                values: new,
+            } => {
+                let json = if backend == DatabaseBackend::Postgres {
+                    json
+                } else {
+                    &[]
+                };
+                let rows = placeholders(used, new.len() / columns, columns, json);
+                values.extend(new);
+                format!("{insert} VALUES {rows} {then}")
+            }
+            NewRows::Select(select, new) => {
+                values.extend(new);
+                let select = select.replace("$document", &format!("${}", used + 2));
+                format!("{insert} SELECT ${}, {select} {then}", used + 1)
+            }
+        }
+    }
+
+    /// Inserts the rows. Returns the rows that the statement returns.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn run(self, tx: &DatabaseTransaction) -> Result<Vec<QueryResult>, DbErr> {
+        let (mut values, backend) = (Vec::new(), tx.get_database_backend());
+        let sql = self.sql(backend, &mut values);
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        tx.query_all_raw(statement).await
+    }
+
+    /// Inserts the rows of `others` and of this insertion, which returns rows, with one statement. Each row has another
+    /// column `written`: how many rows the first of `others` returned. Only for `PostgreSQL`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn run_with<const N: usize>(
+        self,
+        tx: &DatabaseTransaction,
+        others: [Self; N],
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let (mut values, mut sql, backend) = (Vec::new(), String::new(), tx.get_database_backend());
+        for (place, other) in others.into_iter().enumerate() {
+            let start = if place == 0 { "WITH" } else { "," };
+            let other = other.sql(backend, &mut values);
+            sql.push_str(&format!("{start} rows_{place} AS ({other}) "));
+        }
+        sql.push_str(&self.sql(backend, &mut values));
+        sql.push_str(", (SELECT count(*) FROM rows_0) AS written");
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        tx.query_all_raw(statement).await
+    }
+}
+
+/// Inserts rows, at most [`MAX_ROWS`] per statement. `insert` is the SQL up to `VALUES`, and `then` is the SQL after the
+/// rows. Returns the rows that the statements return.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn insert_rows<const N: usize>(
+    tx: &DatabaseTransaction,
+    insert: &'static str,
+    rows: Vec<[Bind; N]>,
+    then: &'static str,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let mut returned = Vec::new();
+    let mut rows = rows.into_iter();
+    while let Some(count) = portion(rows.len()) {
+        let some = rows.by_ref().take(count);
+        returned.append(&mut Insertion::of_values(insert, some, then).run(tx).await?);
+    }
+    Ok(returned)
+}
+
+/// Inserts each row, unless a row with the same values in the `like` columns exists. Returns the `id` of each inserted
+/// row.
+pub(super) async fn insert_each<A>(
+    tx: &DatabaseTransaction,
+    rows: Vec<A>,
+    like: [<A::Entity as EntityTrait>::Column; 2],
+    id: <A::Entity as EntityTrait>::Column,
+) -> Result<HashSet<Uuid>, DbErr>
+where
+    A: ActiveModelTrait,
+{
+    let columns: Vec<_> = <A::Entity as EntityTrait>::Column::iter().collect();
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| format!("\"{}\"", column.as_str()))
+        .collect();
+    let insert = format!(
+        "INSERT INTO {} ({})",
+        A::Entity::default().table_name(),
+        names.join(", ")
+    );
+    let [one, other] = like.map(|column| column.as_str());
+    let then = format!("ON CONFLICT ({one}, {other}) DO NOTHING RETURNING {}", id.as_str());
+    let mut inserted = HashSet::new();
+    let mut rows = rows.into_iter();
+    while let Some(count) = portion(rows.len()) {
+        let some = rows.by_ref().take(count);
+        let values = some.flat_map(|mut row| {
+            let value = move |column| row.take(column).into_value();
+            columns.iter().copied().filter_map(value).collect::<Vec<_>>()
+        });
+        let insertion = Insertion {
+            insert: insert.clone().into(),
+            rows: NewRows::Values {
+                columns: columns.len(),
+                json: &[],
+                values: values.collect(),
+            },
+            then: then.clone().into(),
+        };
+        for row in insertion.run(tx).await? {
+            inserted.insert(row.try_get("", id.as_str())?);
+        }
+    }
+    Ok(inserted)
+}
+
+/// Number of rows in the next statement, if `left` rows remain.
+pub(super) fn portion(left: usize) -> Option<usize> {
+    Some(left.min(MAX_ROWS)).filter(|count| *count > 0)
+}
+
+/// The placeholders of rows after `used` others: `($1, $2), ($3, $4)` for two rows of two columns. The columns in `json`
+/// are cast from text to `jsonb`.
+fn placeholders(used: usize, rows: usize, columns: usize, json: &[usize]) -> String {
+    let mut text = String::with_capacity(rows * columns * 6);
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            let separator = if column == 0 { "" } else { ", " };
+            let cast = if json.contains(&column) { "::text::jsonb" } else { "" };
+            let _ = write!(text, "{separator}${}{cast}", used + row * columns + column + 1);
+        }
+        text.push(')');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_inserted_in_portions() {
+        let mut left = 39;
+        let mut sizes = Vec::new();
+        while let Some(count) = portion(left) {
+            sizes.push(count);
+            left -= count;
+        }
+        assert_eq!(sizes, [16, 16, 7]);
+        assert_eq!(placeholders(0, 2, 3, &[]), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placeholders(7, 1, 2, &[1]), "($8, $9::text::jsonb)");
+    }
+}
