@@ -1,7 +1,7 @@
 //! Calls without a report, found in Vapi's list: each is recorded once, whatever Vapi posts before, after or meanwhile.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use intake::reconcile::{Ask, ReconcileTally};
+use intake::reconcile::{ReconcileOptions, ReconcileTally};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -44,23 +44,23 @@ async fn asking(database: Database, vapi: &Vapi) -> TestApp {
         .await
 }
 
-async fn ask(server: &TestApp, ask: &Ask) -> Vec<ReconcileTally> {
+async fn ask(server: &TestApp, ask: &ReconcileOptions) -> Vec<ReconcileTally> {
     let stop = CancellationToken::new();
     server.app.reconciler.run(ask, None, &stop, |_| {}).await.unwrap()
 }
 
 /// Reconciles the default rulebook from where the last run ended.
 async fn reconciled(server: &TestApp) -> ReconcileTally {
-    let tallies = ask(server, &Ask::default()).await;
+    let tallies = ask(server, &ReconcileOptions::default()).await;
     assert_eq!(tallies.len(), 1, "{tallies:?}");
     tallies.into_iter().next().unwrap()
 }
 
 /// A run over a whole day, for every rulebook.
-fn a_day() -> Ask {
-    Ask {
+fn a_day() -> ReconcileOptions {
+    ReconcileOptions {
         since: Some(TimeDelta::hours(24)),
-        ..Ask::default()
+        ..ReconcileOptions::default()
     }
 }
 
@@ -76,7 +76,7 @@ async fn a_call_whose_report_never_came_is_complete(database: Database) {
     assert_eq!(server.post_signed(&posted).await.0, StatusCode::OK);
     vapi.knows(ended_call("lost", FLOOD, now - TimeDelta::minutes(5)));
     server.app.clock.step(TimeDelta::hours(1));
-    let whole = Ask {
+    let whole = ReconcileOptions {
         dry_run: true,
         ..a_day()
     };
@@ -305,7 +305,9 @@ async fn vapi_away_and_a_bad_key_are_told_and_over_when_they_are_over(database: 
     let run = async || {
         let stop = CancellationToken::new();
         let reconciler = &server.app.reconciler;
-        let tallies = reconciler.run(&Ask::default(), Some(held.lease()), &stop, |_| {}).await;
+        let tallies = reconciler
+            .run(&ReconcileOptions::default(), Some(held.lease()), &stop, |_| {})
+            .await;
         tallies.unwrap().remove(0)
     };
     let open = async |code: &str| {
@@ -353,7 +355,7 @@ async fn two_rulebooks_with_one_key_are_not_mixed_up(database: Database) {
     );
     // A run for this rulebook alone finds no other rulebook with the same key. Calls that the other rulebook has recorded
     // stay there.
-    let second = Ask {
+    let second = ReconcileOptions {
         rulebook: Some("second".to_owned()),
         ..a_day()
     };
@@ -382,11 +384,13 @@ async fn a_stale_reconciler_notes_nothing(database: Database) {
         .unwrap()
         .unwrap();
     let (stop, reconciler) = (CancellationToken::new(), &server.app.reconciler);
-    let refused = reconciler.run(&Ask::default(), Some(slow.lease()), &stop, |_| {}).await;
+    let refused = reconciler
+        .run(&ReconcileOptions::default(), Some(slow.lease()), &stop, |_| {})
+        .await;
     assert!(refused.unwrap_err().to_string().contains("taken over"));
     assert_eq!(server.rows("reconcile_cursors").await, Vec::<Value>::new());
     reconciler
-        .run(&Ask::default(), Some(quick.lease()), &stop, |_| {})
+        .run(&ReconcileOptions::default(), Some(quick.lease()), &stop, |_| {})
         .await
         .unwrap();
     assert_eq!(server.rows("reconcile_cursors").await.len(), 1);

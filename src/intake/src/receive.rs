@@ -34,7 +34,7 @@ use web::{ClientAddress, RateLimiter};
 /// Limits log lines about refused messages: 50 immediately, then five per second.
 static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
 /// Timeout for reading the webhook settings from the database.
-const ASK: Duration = Duration::from_secs(1);
+const SETTINGS_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest body, in bytes, that is hashed and parsed on an asynchronous thread.
 const LARGE_BODY: usize = 64 * 1024;
 /// Retry-After for a message that could not be recorded.
@@ -226,7 +226,7 @@ async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, Ac
     if webhook.deadline.gate.is_away() {
         return Err(Problem::unavailable(&TooLate, RETRY_AFTER_S));
     }
-    let answer = tokio::time::timeout(ASK, question).await;
+    let answer = tokio::time::timeout(SETTINGS_TIMEOUT, question).await;
     let answer = match answer {
         Ok(Ok(answer)) => return Ok(answer),
         Ok(Err(error)) => Problem::unavailable(&error, RETRY_AFTER_S),

@@ -69,7 +69,7 @@ pub struct Reconciler {
 
 /// The options of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Ask {
+pub struct ReconcileOptions {
     /// Only this rulebook's calls.
     pub rulebook: Option<String>,
     /// Only calls of this period up to now. `None` continues at the end of the previous run and stores the progress.
@@ -147,7 +147,7 @@ impl Reconciler {
     /// If the keys cannot be read, or another instance has taken over.
     pub async fn run(
         &self,
-        ask: &Ask,
+        ask: &ReconcileOptions,
         lease: Option<&Lease>,
         stop: &CancellationToken,
         mut on_progress: impl FnMut(&ReconcileTally),
@@ -194,7 +194,7 @@ impl Reconciler {
     async fn ask(
         &self,
         one: &RulebookWithKey,
-        ask: &Ask,
+        ask: &ReconcileOptions,
         lease: Option<&Lease>,
         stop: &CancellationToken,
         tally: &mut ReconcileTally,
@@ -232,7 +232,7 @@ impl Reconciler {
     async fn piece(
         &self,
         one: &RulebookWithKey,
-        ask: &Ask,
+        ask: &ReconcileOptions,
         calls: &[Call],
         now: DateTime<Utc>,
         stop: &CancellationToken,

@@ -22,9 +22,9 @@ use rules::rows::Resource;
 use store::rule_hits::{self, DECISIONS, HitKey, Hits, KEPT_DAYS};
 
 /// Interval between two writes.
-const EVERY: Duration = Duration::from_secs(10);
+const WRITE_INTERVAL: Duration = Duration::from_secs(10);
 /// Maximum number of entries between two writes; further rows are not counted.
-const MOST: usize = 100_000;
+const MAX_ENTRIES: usize = 100_000;
 
 /// Why the counts were not written.
 #[derive(Debug, thiserror::Error)]
@@ -159,7 +159,7 @@ impl RuleHits {
 
     /// Writes the counts periodically until cancelled. The caller makes the last write, after the last message.
     pub async fn run(&self, db: DatabaseConnection, clock: Clock, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(EVERY);
+        let mut ticks = tokio::time::interval(WRITE_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             if let Err(error) = self.flush(&db, clock.now()).await {
@@ -179,7 +179,7 @@ impl PendingCounts {
         if let Some(known) = self.counts.get_mut(&key) {
             known.hits += new.hits;
             known.last_at = known.last_at.max(new.last_at);
-        } else if self.counts.len() < MOST {
+        } else if self.counts.len() < MAX_ENTRIES {
             self.counts.insert(key, new);
         }
     }
@@ -257,13 +257,13 @@ mod tests {
             revision,
             rows: vec![("services", code)],
         };
-        let last = i64::try_from(MOST).unwrap() + 10;
+        let last = i64::try_from(MAX_ENTRIES).unwrap() + 10;
         for revision in 0..last {
             hits.count(rulebook, at, vec![of(revision, "a".to_owned())]);
         }
         hits.count(rulebook, at, vec![of(0, "a".to_owned()), of(0, "a".to_owned())]);
         let kept = hits.lock();
-        assert_eq!(kept.counts.len(), MOST);
+        assert_eq!(kept.counts.len(), MAX_ENTRIES);
         let key = HitKey {
             rulebook_id: rulebook,
             day: "2026-11-24".to_owned(),

@@ -8,7 +8,7 @@ use super::without_database::spool_bytes;
 use crate::audit;
 use crate::settings::Worker;
 use base::telemetry::metrics;
-use intake::reconcile::{Ask, ReconcileError, ReconcileTally};
+use intake::reconcile::{ReconcileError, ReconcileOptions, ReconcileTally};
 use jobs::{periodic, purge};
 use revisions::quarantine;
 use store::audit_log::AuditKey;
@@ -70,7 +70,7 @@ pub(super) fn start_workers(app: &App) {
             let reconciler = reconciler.clone();
             async move {
                 let asked = reconciler
-                    .run(&Ask::default(), Some(&turn.lease), &turn.stop, |_| {})
+                    .run(&ReconcileOptions::default(), Some(&turn.lease), &turn.stop, |_| {})
                     .await;
                 Ok(error_if_all_failed(&asked?)?)
             }

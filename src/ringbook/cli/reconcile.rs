@@ -10,7 +10,7 @@ use super::print;
 use crate::app::App;
 use crate::settings::{Settings, Worker};
 use base::clock::Clock;
-use intake::reconcile::{Ask, ReconcileTally};
+use intake::reconcile::{ReconcileOptions, ReconcileTally};
 use store::last_runs;
 
 /// The options of a run.
@@ -60,7 +60,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
     } else {
         ProgressBar::new_spinner()
     };
-    let ask = Ask {
+    let ask = ReconcileOptions {
         rulebook: how.rulebook,
         since: Some(how.since),
         dry_run: how.dry_run,

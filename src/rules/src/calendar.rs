@@ -37,7 +37,7 @@ pub const DAYS: [&str; 7] = [
 ];
 
 /// Maximum number of holiday rules, and maximum number of special days: one for each day of a year.
-const MOST: usize = 366;
+const MAX_ENTRIES: usize = 366;
 
 /// A compiled calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +104,12 @@ impl Calendar {
             ("holiday_rules", row.holiday_rules.len()),
             ("special_days", row.special_days.len()),
         ] {
-            if count > MOST {
-                report(column.to_owned(), "too_many", format!("at most {MOST} are possible"));
+            if count > MAX_ENTRIES {
+                report(
+                    column.to_owned(),
+                    "too_many",
+                    format!("at most {MAX_ENTRIES} are possible"),
+                );
             }
         }
         let rules = rules(row, &mut report);
@@ -230,7 +234,7 @@ type Report<'a> = dyn FnMut(String, &'static str, String) + 'a;
 
 fn rules(row: &rows::Calendar, report: &mut Report<'_>) -> Vec<Rule> {
     let mut rules = Vec::with_capacity(row.holiday_rules.len());
-    for (place, rule) in row.holiday_rules.iter().take(MOST).enumerate() {
+    for (place, rule) in row.holiday_rules.iter().take(MAX_ENTRIES).enumerate() {
         match DayRule::read(&rule.on) {
             Ok(on) => rules.push(Rule {
                 on,
@@ -245,7 +249,7 @@ fn rules(row: &rows::Calendar, report: &mut Report<'_>) -> Vec<Rule> {
 
 fn special(row: &rows::Calendar, report: &mut Report<'_>) -> Vec<Special> {
     let mut days: Vec<Special> = Vec::with_capacity(row.special_days.len());
-    for (place, day) in row.special_days.iter().take(MOST).enumerate() {
+    for (place, day) in row.special_days.iter().take(MAX_ENTRIES).enumerate() {
         let column = format!("special_days/{place}/open");
         let hours = Hours::read(&day.open, |text| report(column.clone(), "bad_hours", text));
         let column = format!("special_days/{place}/on");

@@ -29,7 +29,7 @@ const OPEN_FOR: TimeDelta = TimeDelta::days(3);
 /// How long after an acknowledgement another reply still gets the name of the contact who acknowledged.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
 /// Maximum number of escalations to read.
-const MOST: u64 = 200;
+const MAX_ESCALATIONS: u64 = 200;
 /// Maximum number of open P1s in a response.
 const MAX_NAMED: usize = 3;
 
@@ -103,7 +103,7 @@ pub async fn by_reply(
     {
         return Ok(Some(reopened));
     }
-    let open = escalations::open(tx, rulebook_id, now - OPEN_FOR, MOST).await?;
+    let open = escalations::open(tx, rulebook_id, now - OPEN_FOR, MAX_ESCALATIONS).await?;
     let open: Vec<(Model, SmsContact)> = open
         .into_iter()
         .filter_map(|row| told(&row).map(|contact| (row, contact)))
@@ -121,7 +121,7 @@ pub async fn by_reply(
             texts: false,
         })),
         (None, true) => {
-            let taken = escalations::taken(tx, rulebook_id, now - REMEMBERED, MOST).await?;
+            let taken = escalations::taken(tx, rulebook_id, now - REMEMBERED, MAX_ESCALATIONS).await?;
             match taken
                 .into_iter()
                 .find_map(|row| told(&row).map(|contact| (row, contact)))
@@ -158,7 +158,7 @@ async fn named(
             None => ReferenceTarget::Call(Box::new(text)),
         }));
     }
-    let open = escalations::open(tx, rulebook_id, now - OPEN_FOR, MOST).await?;
+    let open = escalations::open(tx, rulebook_id, now - OPEN_FOR, MAX_ESCALATIONS).await?;
     let same = |row: &Model| row.decision_id.is_some() && row.decision_id == text.decision_id;
     Ok(open
         .into_iter()
@@ -254,7 +254,7 @@ async fn object(
             _ => None,
         },
         None => {
-            let taken = escalations::taken(tx, rulebook_id, now - REMEMBERED, MOST).await?;
+            let taken = escalations::taken(tx, rulebook_id, now - REMEMBERED, MAX_ESCALATIONS).await?;
             let by_reply = |row: &Model| row.acknowledged_how.as_deref() == Some(BY_REPLY);
             taken.into_iter().find(by_reply)
         }

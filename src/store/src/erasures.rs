@@ -11,7 +11,7 @@ use super::search::{INDEXED_DIGITS, last_digits};
 use super::sql::statement;
 
 /// Rows per statement.
-const PIECE: i64 = 500;
+const CHUNK: i64 = 500;
 /// Pattern of numbers with other characters than digits and the usual punctuation. SQLite cannot index their digits, so
 /// a separate index contains these numbers.
 const ODD: &str = "*[^0-9 .()+/-]*";
@@ -108,7 +108,7 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
         ORDER BY e.id LIMIT $3";
     let (mut found, mut after) = (Vec::new(), Uuid::nil());
     loop {
-        let values: [Bind; 3] = [rulebook_id.into(), after.into(), PIECE.into()];
+        let values: [Bind; 3] = [rulebook_id.into(), after.into(), CHUNK.into()];
         let rows = db.query_all_raw(statement(db, LOOSE, values)).await?;
         for row in &rows {
             after = row.try_get("", "id")?;

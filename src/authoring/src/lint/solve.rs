@@ -12,7 +12,7 @@ use rules::hearing::WordId;
 use rules::vocabulary::{Env, Slot};
 
 /// Maximum number of terms that one search examines before it gives up.
-const PATIENCE: u32 = 4_000;
+const MAX_TERMS: u32 = 4_000;
 /// Maximum number of pending alternatives. Each of them is one level of recursion.
 const DEEPEST: u32 = 200;
 
@@ -38,7 +38,7 @@ pub(super) fn search(world: &World<'_>, wanted: &[RequiredTest<'_>]) -> Solution
     let mut search = Search {
         world,
         wanted,
-        patience: PATIENCE,
+        patience: MAX_TERMS,
     };
     search.from(state, 0)
 }

@@ -20,7 +20,7 @@ use rules::vocabulary::{Env, Slot, Vocabulary, derived_slot};
 static NO_FACTS: Facts = Facts::new();
 
 /// Maximum number of steps in total, so that no rulebook keeps a processor busy for long.
-const PATIENCE: u64 = 20_000_000;
+const MAX_STEPS: u64 = 20_000_000;
 
 /// All calls for which a rule may be evaluated.
 pub(super) struct World<'a> {
@@ -91,7 +91,7 @@ impl<'a> World<'a> {
             offers: offers.map(|(code, stored)| (code.as_str(), stored.row.offer)).collect(),
             weekend: rulebook.calendar().map(Calendar::weekend_days),
             implied: RefCell::default(),
-            patience: Cell::new(PATIENCE),
+            patience: Cell::new(MAX_STEPS),
             at_all: OnceCell::new(),
         }
     }

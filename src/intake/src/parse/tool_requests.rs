@@ -10,13 +10,13 @@ use super::lazy_json::{JsonPart, without_vast_numbers};
 
 /// Maximum number of tool calls in a message: far above what a model makes at a time, and few enough for one
 /// transaction.
-const MOST: usize = 50;
+const MAX_REQUESTS: usize = 50;
 /// Maximum length of a tool's name, in characters.
 const NAME_LIMIT: usize = 200;
 /// Maximum nesting of string-encoded arguments.
 const MAX_ENCODED: usize = 3;
 
-/// The union of all lists, at most [`MOST`] requests. A list that repeats a request of another list only fills in its
+/// The union of all lists, at most [`MAX_REQUESTS`] requests. A list that repeats a request of another list only fills in its
 /// missing fields. Within a list, two calls are duplicates only if id, name and arguments are equal.
 pub(crate) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
     let listed = |name| message.get(name).into_iter().flat_map(JsonPart::children);
@@ -38,9 +38,9 @@ pub(crate) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
             if let Some(known) = others.iter_mut().find(|known| known.is_repeated_by(&request)) {
                 known.complete(request);
             } else if !own.contains(&request) {
-                if requests.len() == MOST {
+                if requests.len() == MAX_REQUESTS {
                     tracing::warn!(
-                        most = MOST,
+                        most = MAX_REQUESTS,
                         "a message has too many tool calls; only the first ones run"
                     );
                     return requests;

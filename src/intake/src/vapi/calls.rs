@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::{VapiClient, VapiError};
 
 /// Calls per request. Vapi's maximum is 1,000, but the data of a call can be 100 kB.
-pub const PIECE: usize = 100;
+pub const CALLS_PER_REQUEST: usize = 100;
 /// The shortest span. It is not halved, because Vapi's timestamps have milliseconds.
 const SHORTEST: TimeDelta = TimeDelta::milliseconds(1);
 
@@ -83,7 +83,7 @@ impl VapiClient {
             client: self,
             key,
             stop,
-            piece: PIECE,
+            piece: CALLS_PER_REQUEST,
             spans: vec![span],
             seen: HashSet::new(),
         }

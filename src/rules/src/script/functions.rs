@@ -119,7 +119,7 @@ functions! {
         r#"if !has("area") { quote.add(40, "unknown area"); }"#,
         |engine| { engine.register_fn("has", host::has); };
     Function says / 1 "says(word)", Priority,
-        "Whether the caller said a word, as in conditions: accents and case do not matter, `*` may end it.",
+        "Whether the caller said a word, as in conditions: accents and case do not matter, and a word may end with `*`.",
         r#"if says("sewage") || says("égout*") { priority.set("P2", 1800); }"#,
         |engine| { engine.register_fn("says", host::says); };
     Function mentions / 1 "mentions(word)", Priority,
