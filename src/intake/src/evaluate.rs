@@ -45,8 +45,8 @@ pub struct DecisionRecord {
     row_json: RowJson,
 }
 
-/// The JSON of a decision's row: its facts and the decision. It follows from them, so it never makes a difference
-/// between two decisions.
+/// The facts and the decision as JSON, for the decision's row. Two records with the same values are equal, whether or not
+/// their JSON exists yet.
 #[derive(Debug, Clone, Default)]
 struct RowJson(OnceLock<(String, String)>);
 

@@ -53,7 +53,7 @@ impl Insertion {
         }
     }
 
-    /// Says which columns, by index, have texts of JSON as their values.
+    /// Marks the columns, by index, whose values are texts of JSON.
     pub(super) fn with_json(mut self, columns: &'static [usize]) -> Self {
         if let NewRows::Values { json, .. } = &mut self.rows {
             *json = columns;
@@ -114,8 +114,9 @@ impl Insertion {
         tx.query_all_raw(statement).await
     }
 
-    /// Inserts the rows of `others` and of this insertion, which returns rows, with one statement. Each row has another
-    /// column `written`: how many rows the first of `others` returned. Only for `PostgreSQL`.
+    /// Inserts the rows of `others` and of this insertion with one statement. Returns the rows that this insertion
+    /// returns. Their additional column `written` is the number of rows that the first of `others` returns. Only for
+    /// `PostgreSQL`.
     ///
     /// # Errors
     /// When the database fails.

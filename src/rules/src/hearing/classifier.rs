@@ -38,7 +38,7 @@ pub struct Classifiers {
     rows: Vec<CompiledClassifier>,
     /// The range of weights for each feature hash.
     by_feature: HashMap<u64, Span, BuildHasherDefault<AsItIs>>,
-    /// Most features have no weight, and this finds out without the larger map.
+    /// Rules out most features that have no weight, so that they need no lookup in the larger map.
     filter: FeatureFilter,
     /// The classifier's index, and the weight.
     weights: Vec<(u16, i32)>,
@@ -75,14 +75,14 @@ impl Hasher for AsItIs {
     }
 }
 
-/// A Bloom filter with one hash function: a small set of bits, so that it stays in the processor's cache.
+/// A Bloom filter with one hash function. It is small enough for the processor's cache.
 #[derive(Debug, Clone, Default)]
 struct FeatureFilter {
     bits: Vec<u64>,
 }
 
 impl FeatureFilter {
-    /// Number of bits per feature: one of eight other features passes.
+    /// Number of bits per feature. About one in eight features without a weight passes.
     const BITS: usize = 8;
 
     fn new(hashes: impl ExactSizeIterator<Item = u64>) -> Self {
@@ -95,7 +95,7 @@ impl FeatureFilter {
         filter
     }
 
-    /// The index of a word, and the bit in it.
+    /// The index of a feature's word, and its bit in that word.
     fn place(&self, hash: u64) -> (usize, u64) {
         // The length is a power of two.
         let word = usize::try_from(hash >> 38).unwrap_or_default() & self.bits.len().saturating_sub(1);
@@ -310,6 +310,16 @@ pub fn are_same(one: &RowSet, other: &RowSet) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_filter_passes_each_feature_with_a_weight_and_few_others() {
+        let hash = |n: usize| parse(&format!("word{n}")).unwrap();
+        let filter = FeatureFilter::new((0..5_000).map(hash));
+        assert!((0..5_000).all(|n| filter.may_have(hash(n))));
+        let others = (5_000..15_000).filter(|n| filter.may_have(hash(*n))).count();
+        assert!(others < 2_000, "{others} of 10,000");
+        assert!(!FeatureFilter::default().may_have(hash(1)));
+    }
 
     #[test]
     fn a_likelihood_is_a_percentage_of_the_log_odds() {
