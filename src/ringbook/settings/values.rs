@@ -12,6 +12,8 @@ use base64::Engine as _;
 use ipnet::IpNet;
 use poem::http::Uri;
 
+use store::postgres_limits::PREPARED;
+
 use super::{Database, LogFormat, PageAddress, Secret, Worker};
 
 /// What was expected, as a clause.
@@ -118,12 +120,11 @@ fn postgres(value: &str) -> Result<(), ExpectedClause> {
             "host" | "hostaddr" | "port" if given.contains([',']) || given.to_ascii_lowercase().contains("%2c") => {
                 return Err(several.into());
             }
-            "statement-cache-capacity" if given.parse::<u32>().is_ok_and(|capacity| capacity < 100) => {
-                return Err(
-                    "an address without `statement-cache-capacity`, or with 100 or more: statements that are not \
-                            kept stay on the server until the connection ends"
-                        .into(),
-                );
+            "statement-cache-capacity" if given.parse::<usize>().is_ok_and(|capacity| capacity < PREPARED) => {
+                return Err(format!(
+                    "an address without `statement-cache-capacity`, or with {PREPARED} or more: statements that are \
+                     not kept stay on the server until the connection ends"
+                ));
             }
             name if POSTGRES_PARAMETERS.contains(&name) || name.starts_with("options") => {}
             // The parameter's name can be printed, but its value cannot.

@@ -454,7 +454,11 @@ fn postgres(options: &mut ConnectOptions, usage: Use, plan: PoolPlan) {
         .idle_timeout(GIVEN_UP_WHEN_IDLE);
     options.set_application_name(postgres_limits::APPLICATION);
     let at_startup = plan.limits == TimeLimits::AtStartup;
-    options.map_sqlx_postgres_opts(move |postgres| {
+    let names_capacity = options.get_url().contains("statement-cache-capacity=");
+    options.map_sqlx_postgres_opts(move |mut postgres| {
+        if !names_capacity {
+            postgres = postgres.statement_cache_capacity(postgres_limits::PREPARED);
+        }
         if at_startup {
             postgres_limits::with_limits(postgres, usage)
         } else {

@@ -79,28 +79,7 @@ impl Insertion {
     /// The statement, whose parameters follow `values`. Its values are appended to them.
     fn sql(self, backend: DatabaseBackend, values: &mut Vec<Bind>) -> String {
         let Self { insert, rows, then } = self;
-        let used = values.len();
-        match rows {
-            NewRows::Values {
-                columns,
-                json,
-                values: new,
-            } => {
-                let json = if backend == DatabaseBackend::Postgres {
-                    json
-                } else {
-                    &[]
-                };
-                let rows = placeholders(used, new.len() / columns, columns, json);
-                values.extend(new);
-                format!("{insert} VALUES {rows} {then}")
-            }
-            NewRows::Select(select, new) => {
-                values.extend(new);
-                let select = select.replace("$document", &format!("${}", used + 2));
-                format!("{insert} SELECT ${}, {select} {then}", used + 1)
-            }
-        }
+        format!("{insert} {} {then}", rows.source(backend, values))
     }
 
     /// Inserts the rows. Returns the rows that the statement returns.
@@ -114,27 +93,70 @@ impl Insertion {
         tx.query_all_raw(statement).await
     }
 
-    /// Inserts the rows of `others` and of this insertion with one statement. Returns the rows that this insertion
-    /// returns. Their additional column `written` is the number of rows that the first of `others` returns. Only for
-    /// `PostgreSQL`.
+    /// Inserts the rows of `first`, of `others` and of this insertion with one statement, for `PostgreSQL`. Inserts the rows
+    /// of this insertion, and returns what it returns, only if `first` returns all its rows.
+    ///
+    /// Because of this condition, the rows of `first` are written and locked first. `PostgreSQL` would otherwise write
+    /// them last, because nothing reads them.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn run_with<const N: usize>(
+    pub(super) async fn run_after<const N: usize>(
         self,
         tx: &DatabaseTransaction,
+        first: Self,
         others: [Self; N],
     ) -> Result<Vec<QueryResult>, DbErr> {
-        let (mut values, mut sql, backend) = (Vec::new(), String::new(), tx.get_database_backend());
+        let (mut values, backend) = (Vec::new(), tx.get_database_backend());
+        let Self { insert, rows, then } = self;
+        let count = first.rows.count();
+        let mut sql = format!("WITH rows_first AS ({})", first.sql(backend, &mut values));
         for (place, other) in others.into_iter().enumerate() {
-            let start = if place == 0 { "WITH" } else { "," };
             let other = other.sql(backend, &mut values);
-            sql.push_str(&format!("{start} rows_{place} AS ({other}) "));
+            let _ = write!(sql, ", rows_{place} AS ({other})");
         }
-        sql.push_str(&self.sql(backend, &mut values));
-        sql.push_str(", (SELECT count(*) FROM rows_0) AS written");
+        let source = rows.source(backend, &mut values);
+        let _ = write!(
+            sql,
+            " {insert} SELECT * FROM ({source}) AS rows_last WHERE (SELECT count(*) FROM rows_first) = {count} {then}"
+        );
         let statement = Statement::from_sql_and_values(backend, sql, values);
         tx.query_all_raw(statement).await
+    }
+}
+
+impl NewRows {
+    /// Number of rows. 0 for a document, which the database reads.
+    fn count(&self) -> usize {
+        match self {
+            Self::Values { columns, values, .. } => values.len() / columns,
+            Self::Select(..) => 0,
+        }
+    }
+
+    /// The SQL of the rows, whose parameters follow `values`. Its values are appended to them.
+    fn source(self, backend: DatabaseBackend, values: &mut Vec<Bind>) -> String {
+        let (used, count) = (values.len(), self.count());
+        match self {
+            Self::Values {
+                columns,
+                json,
+                values: new,
+            } => {
+                let json = if backend == DatabaseBackend::Postgres {
+                    json
+                } else {
+                    &[]
+                };
+                values.extend(new);
+                format!("VALUES {}", placeholders(used, count, columns, json))
+            }
+            Self::Select(select, new) => {
+                values.extend(new);
+                let select = select.replace("$document", &format!("${}", used + 2));
+                format!("SELECT ${}, {select}", used + 1)
+            }
+        }
     }
 }
 

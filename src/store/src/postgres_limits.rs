@@ -11,8 +11,8 @@ use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, Row as _};
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 use tokio::task::JoinSet;
 
-use super::Database;
 use super::connect::Use;
+use super::{Database, reports};
 
 /// Minimum number of connections of an instance: three for messages, two for writes, one for reads.
 pub const MIN_CONNECTIONS: u32 = 6;
@@ -114,6 +114,8 @@ struct Facts {
     allowed: i64,
     /// Number of those connections that are free now.
     free: i64,
+    /// Whether the database uses Citus.
+    has_citus: bool,
 }
 
 /// Finds out how many connections the server allows, and whether timeouts take effect.
@@ -133,6 +135,9 @@ pub async fn survey(database: &Database) -> Result<Survey, ServerError> {
     });
     if facts.is_some_and(|facts| facts.statement_timeout != Use::Write.statement_timeout_ms()) {
         limits = TimeLimits::PerTransaction;
+    }
+    if facts.is_some_and(|facts| facts.has_citus) {
+        reports::write_separately();
     }
     let keeps = limits == TimeLimits::AtStartup || keeps_prepared_statements(&mut connection, &plain(options)).await;
     close(connection).await;
@@ -222,7 +227,8 @@ async fn facts(connection: &mut PgConnection) -> Result<Option<Facts>, sqlx::Err
             + coalesce(current_setting('reserved_connections', true), '0')::bigint END)::text AS server_limit, \
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())::text AS on_server, \
         (SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND pid <> pg_backend_pid())::text AS of_role, \
-        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid())::text AS on_database \
+        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid())::text AS on_database, \
+        (SELECT count(*) FROM pg_extension WHERE extname = 'citus')::text AS citus \
         FROM pg_roles r, pg_database d WHERE r.rolname = session_user AND d.datname = current_database()";
     let asked = sqlx::raw_sql(SQL).fetch_optional(connection);
     let Some(row) = tokio::time::timeout(ANSWER_TIMEOUT, asked)
@@ -248,6 +254,7 @@ async fn facts(connection: &mut PgConnection) -> Result<Option<Facts>, sqlx::Err
             .map(|(limit, used)| limit - used)
             .min()
             .unwrap_or_default(),
+        has_citus: number("citus")? > 0,
     }))
 }
 
@@ -387,12 +394,13 @@ pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
     options
         .extra_float_digits(None)
         .application_name(APPLICATION)
-        .statement_cache_capacity(PREPARED)
         .disable_statement_logging()
 }
 
-/// Number of statements that a connection keeps prepared. There is one for each statement and number of rows.
-const PREPARED: usize = 250;
+/// Number of statements that a connection keeps prepared. There is one for each statement and number of rows. If a
+/// connection kept fewer, it would leave statements on the server until it ends.
+pub const PREPARED: usize = 250;
+
 /// Our `application_name` in PostgreSQL.
 pub(super) const APPLICATION: &str = "ringbook";
 
@@ -480,6 +488,7 @@ mod tests {
             statement_timeout: 5_000,
             allowed,
             free,
+            has_citus: false,
         };
         for (allowed, total) in [
             (3, MIN_CONNECTIONS),

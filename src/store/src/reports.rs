@@ -1,5 +1,7 @@
 //! Writes the first reports of calls: the calls, their turns, the decisions and the leads.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr, FromQueryResult as _};
 use uuid::Uuid;
@@ -9,6 +11,9 @@ use crate::calls::{self, ReportedCall};
 use crate::decisions::{self, NewDecision};
 use crate::insertion::MAX_ROWS;
 use crate::leads::{self, NewLead};
+
+/// Whether the server rejects a statement that inserts into several tables, as Citus does.
+static SEPARATELY: AtomicBool = AtomicBool::new(false);
 
 /// The first report of a call.
 #[derive(Debug)]
@@ -23,9 +28,9 @@ pub struct NewReport<'a> {
 }
 
 /// Writes reports of different calls of a rulebook. Returns their leads, or `None` if a call has a later report or its
-/// caller was erased. The caller has locked the rows of calls that exist.
+/// caller was erased; the transaction must then be rolled back. The transaction has locked the rows of calls that exist.
 ///
-/// PostgreSQL gets one statement for all tables, because each statement costs a transaction a network round trip.
+/// `PostgreSQL` gets one statement for all tables, because each statement costs a transaction a network round trip.
 ///
 /// # Errors
 /// When the database fails.
@@ -65,23 +70,17 @@ async fn record_some(
     let turns = call_transcripts::insertion(tx, rulebook_id, turns)?;
     let decisions = decisions::insertion(decisions.into_iter());
     let leads = leads::upsertion(rulebook_id, &leads);
-    let (filled, written) = if tx.get_database_backend() == DatabaseBackend::Postgres {
-        let written = leads.run_with(tx, [calls, turns, decisions]).await?;
-        let filled = match written.first() {
-            Some(row) => row.try_get::<i64>("", "written")?,
-            None => 0,
-        };
-        (usize::try_from(filled).unwrap_or_default(), written)
+    let written = if writes_at_once(tx) {
+        leads.run_after(tx, calls, [turns, decisions]).await?
     } else {
-        let filled = calls.run(tx).await?.len();
-        if filled < count {
+        if calls.run(tx).await?.len() < count {
             return Ok(None);
         }
         turns.run(tx).await?;
         decisions.run(tx).await?;
-        (filled, leads.run(tx).await?)
+        leads.run(tx).await?
     };
-    if filled < count {
+    if written.is_empty() {
         return Ok(None);
     }
     let leads: Result<Vec<_>, _> = written
@@ -89,4 +88,13 @@ async fn record_some(
         .map(|row| leads::Model::from_query_result(row, ""))
         .collect();
     leads.map(Some)
+}
+
+fn writes_at_once(tx: &DatabaseTransaction) -> bool {
+    tx.get_database_backend() == DatabaseBackend::Postgres && !SEPARATELY.load(Ordering::Relaxed)
+}
+
+/// From now on, writes each table with a statement of its own.
+pub(crate) fn write_separately() {
+    SEPARATELY.store(true, Ordering::Relaxed);
 }

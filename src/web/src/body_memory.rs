@@ -26,7 +26,7 @@ const TOTAL: usize = 64 * 1024 * 1024;
 const PER_ADDRESS: usize = 16 * 1024 * 1024;
 /// A body may be aborted if its client has sent nothing for this long.
 const STALL: Duration = Duration::from_millis(200);
-/// Interval at which a waiting body checks whether another body has stalled.
+/// Interval at which waiting bodies check whether another body has stalled.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The memory for bodies and its reservations.

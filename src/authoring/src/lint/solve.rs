@@ -38,7 +38,7 @@ pub(super) fn search(world: &World<'_>, wanted: &[RequiredTest<'_>]) -> Solution
     let mut search = Search {
         world,
         wanted,
-        patience: MAX_TERMS,
+        terms_left: MAX_TERMS,
     };
     search.from(state, 0)
 }
@@ -68,16 +68,16 @@ struct SolverState<'t> {
 struct Search<'w, 'a, 't> {
     world: &'w World<'a>,
     wanted: &'w [RequiredTest<'t>],
-    patience: u32,
+    terms_left: u32,
 }
 
 impl<'t> Search<'_, '_, 't> {
     fn from(&mut self, mut state: SolverState<'t>, depth: u32) -> Solution {
         while let Some((test, holds)) = state.todo.pop() {
-            if self.patience == 0 || !self.world.spend(1) {
+            if self.terms_left == 0 || !self.world.spend(1) {
                 return Solution::GivenUp;
             }
-            self.patience -= 1;
+            self.terms_left -= 1;
             if !self.take(&mut state, test, holds) {
                 return Solution::Impossible;
             }

@@ -34,7 +34,7 @@ pub(super) struct World<'a> {
     /// The days of the weekend, if there is a calendar.
     weekend: Option<Vec<&'static str>>,
     implied: RefCell<HashMap<WordId, Vec<WordId>>>,
-    patience: Cell<u64>,
+    steps_left: Cell<u64>,
     /// The same world, under the assumption that there are a calendar and an address mapping.
     at_all: OnceCell<Box<World<'a>>>,
 }
@@ -91,7 +91,7 @@ impl<'a> World<'a> {
             offers: offers.map(|(code, stored)| (code.as_str(), stored.row.offer)).collect(),
             weekend: rulebook.calendar().map(Calendar::weekend_days),
             implied: RefCell::default(),
-            patience: Cell::new(MAX_STEPS),
+            steps_left: Cell::new(MAX_STEPS),
             at_all: OnceCell::new(),
         }
     }
@@ -125,14 +125,14 @@ impl<'a> World<'a> {
 
     /// Uses some of the remaining steps. Returns false if no steps are left or the work was abandoned.
     pub fn spend(&self, steps: usize) -> bool {
-        let left = self.patience.get().saturating_sub(steps as u64);
-        self.patience.set(left);
+        let left = self.steps_left.get().saturating_sub(steps as u64);
+        self.steps_left.set(left);
         left > 0 && !is_abandoned()
     }
 
     /// Whether the search finished within its steps.
     pub fn is_complete(&self) -> bool {
-        self.patience.get() > 0
+        self.steps_left.get() > 0
     }
 
     /// The possible values of a fact.

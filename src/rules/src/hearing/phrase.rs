@@ -85,7 +85,7 @@ pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, 
     }
     let first = variants.first().map_or(0, Vec::len);
     if first == 0 {
-        return Err("it has no word: a word begins with a letter or digit, and the only other character allowed is a `*` at its end".to_owned());
+        return Err("it has no word: a word begins with a letter or digit, and may end with `*`".to_owned());
     }
     if gap.is_some()
         || variants
@@ -131,7 +131,7 @@ fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Patte
             text.push(Speaker::Caller, letters);
             if text.is_empty() || letters.contains('*') || !letters.starts_with(char::is_alphanumeric) {
                 return Err(format!(
-                    "\"{item}\" is not a word: a word begins with a letter or digit, and the only other character allowed is a `*` at its end"
+                    "\"{item}\" is not a word: a word begins with a letter or digit, and may end with `*`"
                 ));
             }
             let last = text.len() - 1;
