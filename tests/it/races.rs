@@ -1,4 +1,5 @@
-//! Races: an edit and messages in flight, two bodies of one report, a message and the erasure of its caller.
+//! Races: an edit and messages in flight, two bodies of one report, a report and a booking, a message and the erasure of
+//! its caller.
 
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use revisions::publish::Author;
 use rules::rows::Resource;
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, Statement};
 use serde_json::{Value, json};
+use store::calls::{self, CallTouch};
+use store::leads::{self, LeadPart};
 use store::{begin, erasures, rulebooks};
 use uuid::Uuid;
 
@@ -97,6 +100,39 @@ async fn ten_bodies_of_one_report_at_once_are_one_call_with_its_turns_once(datab
         server.counts(["calls", "leads", "decisions", "call_transcripts"]).await,
         [3, 3, 3, 9]
     );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_waits_for_its_call_without_holding_the_lead() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let server = quiet(Database::Postgres).await;
+    let (rulebook_id, clock) = (default_rulebook(&server).await, &server.app.clock);
+    // A booking in the same call, which the report does not see yet.
+    let booking = begin(&server.app.db).await.unwrap();
+    let call = CallTouch {
+        id: "call-1",
+        ..CallTouch::default()
+    };
+    assert!(calls::touch(&booking, rulebook_id, &call, clock.now()).await.unwrap());
+    let message = report("call-1", FLOOD);
+    let sent = server.post_signed(&message);
+    let booked = async {
+        somebody_waits(&server).await;
+        let (id, lead) = (clock.new_id(), LeadPart::default());
+        let lead = leads::upsert(&booking, rulebook_id, id, "call-1", &lead, clock.now());
+        // Less than PostgreSQL's `deadlock_timeout` of a second.
+        tokio::time::timeout(Duration::from_millis(500), lead)
+            .await
+            .expect("the report holds the lead")
+            .unwrap();
+        booking.commit().await.unwrap();
+    };
+    let ((status, answer), ()) = tokio::join!(sent, booked);
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(server.counts(["calls", "leads", "decisions"]).await, [1, 1, 1]);
     server.stop().await;
 }
 
