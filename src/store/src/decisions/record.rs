@@ -48,10 +48,10 @@ pub(crate) fn insertion<'a>(decisions: impl Iterator<Item = NewDecision<'a>>) ->
     const INSERT: &str = "INSERT INTO decisions (rulebook_id, id, call_id, event_id, purpose, revision, decided_for, \
         extracted, result, service, priority, price_from, price_to, degraded, duration_us, created_at)";
     const JSON: &[usize] = &[7, 8];
-    Insertion::of_values(INSERT, decisions.map(row), "").with_json(JSON)
+    Insertion::of_values(INSERT, decisions.map(|decision| row(&decision)), "").with_json(JSON)
 }
 
-fn row(decision: NewDecision<'_>) -> [Bind; 16] {
+fn row(decision: &NewDecision<'_>) -> [Bind; 16] {
     [
         decision.rulebook_id.into(),
         decision.id.into(),
