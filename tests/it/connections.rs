@@ -270,6 +270,10 @@ fn an_address_that_would_be_misunderstood_is_refused_with_a_sentence() {
             "postgres://r@one/r?statement-cache-capacity=0",
             "statement-cache-capacity",
         ),
+        (
+            "postgres://r@one/r?statement-cache-capacity=249",
+            "statement-cache-capacity",
+        ),
         ("postgres://r@one/r?connect_timeout=3", "connect_timeout"),
     ] {
         let lookup = |name: &str| (name == "DATABASE_URL").then(|| url.to_owned());

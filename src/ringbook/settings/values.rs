@@ -12,7 +12,7 @@ use base64::Engine as _;
 use ipnet::IpNet;
 use poem::http::Uri;
 
-use store::postgres_limits::PREPARED;
+use store::postgres_limits::PREPARED_STATEMENTS;
 
 use super::{Database, LogFormat, PageAddress, Secret, Worker};
 
@@ -120,9 +120,13 @@ fn postgres(value: &str) -> Result<(), ExpectedClause> {
             "host" | "hostaddr" | "port" if given.contains([',']) || given.to_ascii_lowercase().contains("%2c") => {
                 return Err(several.into());
             }
-            "statement-cache-capacity" if given.parse::<usize>().is_ok_and(|capacity| capacity < PREPARED) => {
+            "statement-cache-capacity"
+                if given
+                    .parse::<usize>()
+                    .is_ok_and(|capacity| capacity < PREPARED_STATEMENTS) =>
+            {
                 return Err(format!(
-                    "an address without `statement-cache-capacity`, or with {PREPARED} or more: statements that are \
+                    "an address without `statement-cache-capacity`, or with {PREPARED_STATEMENTS} or more: statements that are \
                      not kept stay on the server until the connection ends"
                 ));
             }

@@ -8,7 +8,7 @@ use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, Expr};
 
-pub(crate) use self::record::filling;
+pub(crate) use self::record::report_insertion;
 pub use self::record::{CallTouch, ReportedCall, pin_quote, record_report, touch, touch_each};
 
 /// Ids per statement.

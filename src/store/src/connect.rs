@@ -457,7 +457,7 @@ fn postgres(options: &mut ConnectOptions, usage: Use, plan: PoolPlan) {
     let names_capacity = options.get_url().contains("statement-cache-capacity=");
     options.map_sqlx_postgres_opts(move |mut postgres| {
         if !names_capacity {
-            postgres = postgres.statement_cache_capacity(postgres_limits::PREPARED);
+            postgres = postgres.statement_cache_capacity(postgres_limits::PREPARED_STATEMENTS);
         }
         if at_startup {
             postgres_limits::with_limits(postgres, usage)

@@ -94,7 +94,7 @@ impl Insertion {
     }
 
     /// Inserts the rows of `first`, of `others` and of this insertion with one statement, for `PostgreSQL`. Inserts the rows
-    /// of this insertion, and returns what it returns, only if `first` returns all its rows.
+    /// of this insertion, and returns what it returns, only if `first` returns `count` rows.
     ///
     /// Because of this condition, the rows of `first` are written and locked first. `PostgreSQL` would otherwise write
     /// them last, because nothing reads them.
@@ -104,12 +104,11 @@ impl Insertion {
     pub(super) async fn run_after<const N: usize>(
         self,
         tx: &DatabaseTransaction,
-        first: Self,
+        (first, count): (Self, usize),
         others: [Self; N],
     ) -> Result<Vec<QueryResult>, DbErr> {
         let (mut values, backend) = (Vec::new(), tx.get_database_backend());
         let Self { insert, rows, then } = self;
-        let count = first.rows.count();
         let mut sql = format!("WITH rows_first AS ({})", first.sql(backend, &mut values));
         for (place, other) in others.into_iter().enumerate() {
             let other = other.sql(backend, &mut values);
@@ -126,17 +125,9 @@ impl Insertion {
 }
 
 impl NewRows {
-    /// Number of rows. 0 for a document, which the database reads.
-    fn count(&self) -> usize {
-        match self {
-            Self::Values { columns, values, .. } => values.len() / columns,
-            Self::Select(..) => 0,
-        }
-    }
-
     /// The SQL of the rows, whose parameters follow `values`. Its values are appended to them.
     fn source(self, backend: DatabaseBackend, values: &mut Vec<Bind>) -> String {
-        let (used, count) = (values.len(), self.count());
+        let used = values.len();
         match self {
             Self::Values {
                 columns,
@@ -148,8 +139,9 @@ impl NewRows {
                 } else {
                     &[]
                 };
+                let rows = placeholders(used, new.len() / columns, columns, json);
                 values.extend(new);
-                format!("VALUES {}", placeholders(used, count, columns, json))
+                format!("VALUES {rows}")
             }
             Self::Select(select, new) => {
                 values.extend(new);
@@ -171,13 +163,7 @@ pub(super) async fn insert_rows<const N: usize>(
     rows: Vec<[Bind; N]>,
     then: &'static str,
 ) -> Result<Vec<QueryResult>, DbErr> {
-    let mut returned = Vec::new();
-    let mut rows = rows.into_iter();
-    while let Some(count) = portion(rows.len()) {
-        let some = rows.by_ref().take(count);
-        returned.append(&mut Insertion::of_values(insert, some, then).run(tx).await?);
-    }
-    Ok(returned)
+    insert_in_portions(tx, insert.into(), N, rows, then.into()).await
 }
 
 /// Inserts each row, unless a row with the same values in the `like` columns exists. Returns the `id` of each inserted
@@ -203,28 +189,37 @@ where
     );
     let [one, other] = like.map(|column| column.as_str());
     let then = format!("ON CONFLICT ({one}, {other}) DO NOTHING RETURNING {}", id.as_str());
-    let mut inserted = HashSet::new();
+    let values = |mut row: A| -> Vec<Bind> {
+        let value = |column: &<A::Entity as EntityTrait>::Column| row.take(*column).into_value();
+        columns.iter().filter_map(value).collect()
+    };
+    let rows: Vec<Vec<Bind>> = rows.into_iter().map(values).collect();
+    let inserted = insert_in_portions(tx, insert.into(), columns.len(), rows, then.into()).await?;
+    inserted.iter().map(|row| row.try_get("", id.as_str())).collect()
+}
+
+async fn insert_in_portions(
+    tx: &DatabaseTransaction,
+    insert: Cow<'static, str>,
+    columns: usize,
+    rows: Vec<impl IntoIterator<Item = Bind>>,
+    then: Cow<'static, str>,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let mut returned = Vec::new();
     let mut rows = rows.into_iter();
     while let Some(count) = portion(rows.len()) {
-        let some = rows.by_ref().take(count);
-        let values = some.flat_map(|mut row| {
-            let value = move |column| row.take(column).into_value();
-            columns.iter().copied().filter_map(value).collect::<Vec<_>>()
-        });
         let insertion = Insertion {
-            insert: insert.clone().into(),
+            insert: insert.clone(),
             rows: NewRows::Values {
-                columns: columns.len(),
+                columns,
                 json: &[],
-                values: values.collect(),
+                values: rows.by_ref().take(count).flatten().collect(),
             },
-            then: then.clone().into(),
+            then: then.clone(),
         };
-        for row in insertion.run(tx).await? {
-            inserted.insert(row.try_get("", id.as_str())?);
-        }
+        returned.append(&mut insertion.run(tx).await?);
     }
-    Ok(inserted)
+    Ok(returned)
 }
 
 /// Number of rows in the next statement, if `left` rows remain.

@@ -12,7 +12,7 @@ use rules::decision::{Decision, Price};
 use rules::facts::{Fact, Facts};
 use rules::money::Money;
 
-pub(crate) use self::record::upsertion;
+pub(crate) use self::record::insertion;
 pub use self::record::{LeadPart, NewLead, fill, upsert};
 
 /// A row of `leads`.

@@ -65,13 +65,13 @@ async fn record_some(
         decisions.push(report.decision);
         leads.push(report.lead);
     }
-    let calls = calls::filling(rulebook_id, calls.iter().map(|(call, now)| (call, *now)));
+    let calls = calls::report_insertion(rulebook_id, calls.iter().map(|(call, now)| (call, *now)));
     call_transcripts::clear(tx, rulebook_id, &turns).await?;
     let turns = call_transcripts::insertion(tx, rulebook_id, turns)?;
     let decisions = decisions::insertion(decisions.into_iter());
-    let leads = leads::upsertion(rulebook_id, &leads);
+    let leads = leads::insertion(rulebook_id, &leads);
     let written = if writes_at_once(tx) {
-        leads.run_after(tx, calls, [turns, decisions]).await?
+        leads.run_after(tx, (calls, count), [turns, decisions]).await?
     } else {
         if calls.run(tx).await?.len() < count {
             return Ok(None);

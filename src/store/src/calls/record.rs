@@ -122,12 +122,12 @@ pub async fn record_report(
     call: &ReportedCall<'_>,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    let filled = filling(rulebook_id, [(call, now)].into_iter()).run(tx).await?;
+    let filled = report_insertion(rulebook_id, [(call, now)].into_iter()).run(tx).await?;
     Ok(!filled.is_empty())
 }
 
 /// The rows of calls with reports. The statement returns the calls that it filled.
-pub(crate) fn filling<'a>(
+pub(crate) fn report_insertion<'a>(
     rulebook_id: Uuid,
     calls: impl Iterator<Item = (&'a ReportedCall<'a>, DateTime<Utc>)>,
 ) -> Insertion {

@@ -87,12 +87,12 @@ pub async fn upsert(
 ) -> Result<(), DbErr> {
     let part = lead.clone();
     let lead = NewLead { id, call_id, part, now };
-    upsertion(rulebook_id, &[lead]).run(tx).await.map(drop)
+    insertion(rulebook_id, &[lead]).run(tx).await.map(drop)
 }
 
 /// The rows of leads. Either all leads must be priced, or none. The statement returns the leads as stored, without leads
 /// of erased callers.
-pub(crate) fn upsertion(rulebook_id: Uuid, leads: &[NewLead<'_>]) -> Insertion {
+pub(crate) fn insertion(rulebook_id: Uuid, leads: &[NewLead<'_>]) -> Insertion {
     const INSERT: &str = "INSERT INTO leads (rulebook_id, id, call_id, customer_name, customer_number, customer_email, \
         address, city, postal_code, problem, service, area, currency, price_from, price_to, quote_revision, priority, \
         sla_seconds, due_at, wanted_slot, decision_id, quote_decision_id, late, created_at, updated_at)";
