@@ -16,8 +16,8 @@ const NAME_LIMIT: usize = 200;
 /// Maximum nesting of string-encoded arguments.
 const MAX_ENCODED: usize = 3;
 
-/// The union of all lists, at most [`MAX_REQUESTS`] requests. A list that repeats a request of another list only fills in its
-/// missing fields. Within a list, two calls are duplicates only if id, name and arguments are equal.
+/// The union of all lists, at most [`MAX_REQUESTS`] requests. A list that repeats a request of another list only fills
+/// in its missing fields. Within a list, two calls are duplicates only if id, name and arguments are equal.
 pub(crate) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
     let listed = |name| message.get(name).into_iter().flat_map(JsonPart::children);
     let lists: [Vec<ToolRequest>; 4] = [

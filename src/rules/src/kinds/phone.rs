@@ -95,8 +95,8 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     Err(NONE)
 }
 
-/// A North American number with its country code, or without it in that region. Its area code may be newer than the
-/// library's tables. It has one form only, so the library, which takes long, is not asked.
+/// A North American number with its country code, or without it in that region. Its digits alone determine its E.164
+/// form, so the slow library is not needed. Its area code may be newer than the library's tables.
 fn nanp(digits: &str, international: bool, region: Option<Id>) -> Option<String> {
     let at_home = matches!(region, Some(Id::CA | Id::US));
     let national = match digits.len() {
