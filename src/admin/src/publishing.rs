@@ -33,8 +33,13 @@ pub async fn publish(
     author: Author,
 ) -> Result<PublishOutcome<PublishedRevision>, Problem> {
     let about = EditedRow::of(&edit);
+    let publisher = Arc::clone(&state.publisher);
     let edits = vec![edit];
-    made(state, rulebook_id, ChangeSet { edits, comment }, author, &about).await
+    let task = dry_run::spawn(async move {
+        let change = ChangeSet { edits, comment };
+        publisher.publish(rulebook_id, change, &author).await
+    });
+    held_or_finished(state, rulebook_id, task.await, &about).await
 }
 
 /// Same as [`publish`], for edits of several rows.
@@ -47,19 +52,9 @@ pub async fn publish_all(
     change: ChangeSet,
     author: Author,
 ) -> Result<PublishOutcome<PublishedRevision>, Problem> {
-    made(state, rulebook_id, change, author, &EditedRow::default()).await
-}
-
-async fn made(
-    state: &AdminState,
-    rulebook_id: Uuid,
-    change: ChangeSet,
-    author: Author,
-    about: &EditedRow,
-) -> Result<PublishOutcome<PublishedRevision>, Problem> {
     let publisher = Arc::clone(&state.publisher);
     let task = dry_run::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
-    held_or_finished(state, rulebook_id, task.await, about).await
+    held_or_finished(state, rulebook_id, task.await, &EditedRow::default()).await
 }
 
 /// The outcome of a publish.

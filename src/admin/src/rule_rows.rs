@@ -23,6 +23,7 @@ use super::versions::{Precondition, expected};
 use super::view_at::RowsAtState;
 use super::write_responses::{DeletedRow, PatchedRow, PutRow};
 use authoring::change_set::Edit;
+use revisions::publish::PublishedRevision;
 use rules::rows::{Resource, Row, StoredRow};
 use web::problem::{Code, Problem};
 
@@ -115,18 +116,20 @@ impl RowsApi {
         if current.is_none() {
             check_code(&code.0)?;
         }
-        let id = head_rows.rulebook_id;
-        let (row, tag) = match self.publish(&key, id, &code.0, row, &said, current, comment).await? {
-            PublishOutcome::Done(answer) => answer,
+        let edit = put(self.kind.resource, &code.0, row, &said, current)?;
+        match publishing::publish(&self.state, head_rows.rulebook_id, edit, comment, key.author()).await? {
+            PublishOutcome::Done(published) => {
+                let (row, tag) = self.published(&published, &code.0)?;
+                Ok(match current {
+                    Some(_) => PutRow::Replaced(row, tag),
+                    None => PutRow::Created(row, tag),
+                })
+            }
             PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
-                return Ok(PutRow::Waits(set, address, version));
+                Ok(PutRow::Waits(set, address, version))
             }
-        };
-        Ok(match current {
-            Some(_) => PutRow::Replaced(row, tag),
-            None => PutRow::Created(row, tag),
-        })
+        }
     }
 
     /// Patch
@@ -157,9 +160,12 @@ impl RowsApi {
         };
         let comment = checked_comment(comment.0)?;
         let current = (self.kind.version)(head_rows.rows(), &code.0);
-        let id = head_rows.rulebook_id;
-        match self.publish(&key, id, &code.0, row, &said, current, comment).await? {
-            PublishOutcome::Done((row, tag)) => Ok(PatchedRow::Changed(row, tag)),
+        let edit = put(self.kind.resource, &code.0, row, &said, current)?;
+        match publishing::publish(&self.state, head_rows.rulebook_id, edit, comment, key.author()).await? {
+            PublishOutcome::Done(published) => {
+                let (row, tag) = self.published(&published, &code.0)?;
+                Ok(PatchedRow::Changed(row, tag))
+            }
             PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
                 Ok(PatchedRow::Waits(set, address, version))
@@ -210,31 +216,16 @@ impl RowsApi {
 }
 
 impl RowsApi {
-    /// Publishes a row and returns its response body and ETag.
-    #[expect(clippy::too_many_arguments, reason = "all arguments describe one write")]
-    async fn publish(
+    /// Returns a row of a new revision, as response body and ETag.
+    fn published(
         &self,
-        caller: &Caller,
-        rulebook_id: Uuid,
+        published: &PublishedRevision,
         code: &str,
-        row: Value,
-        said: &Precondition,
-        current: Option<i64>,
-        comment: String,
-    ) -> Result<PublishOutcome<(Json<RowWithVersion<AnyRow>>, String)>, Problem> {
-        let (state, resource) = (&self.state, self.kind.resource);
-        let edit = put(resource, code, row, said, current)?;
-        let published = match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
-            PublishOutcome::Done(published) => published,
-            PublishOutcome::Waits(set) => return Ok(PublishOutcome::Waits(set)),
-        };
+    ) -> Result<(Json<RowWithVersion<AnyRow>>, String), Problem> {
         let rows = published.rulebook.rows();
-        let version = (self.kind.version)(rows, code).ok_or_else(|| missing(resource, code))?;
+        let version = (self.kind.version)(rows, code).ok_or_else(|| missing(self.kind.resource, code))?;
         let row = (self.kind.row)(rows, code).unwrap_or_default();
-        Ok(PublishOutcome::Done((
-            Json(RowWithVersion::new(row, version)),
-            etag(version),
-        )))
+        Ok((Json(RowWithVersion::new(row, version)), etag(version)))
     }
 }
 
