@@ -1,5 +1,5 @@
-# make test    sets up what is missing (a private PostgreSQL) and runs everything
-# make verify  runs the slower proofs in scripts/verify/ against a release build
+# make test    runs all tests and checks; sets up a private PostgreSQL if there is none
+# make verify  runs the slower checks in scripts/verify/ against a release build
 # make faults  kills, disconnects and starves the program on purpose for about an hour, and writes docs/fault-report.md
 # make bench   measures reports per second compared with the database alone, and the time of a decision
 # make growth  measures requests of the admin API on a database with 1,000,000 calls (20 GB of disk, half an hour)
@@ -8,7 +8,7 @@
 # make run     starts the server
 # make clients generates a TypeScript and a Python client in clients/
 # make examples records responses from the tests as the examples of the OpenAPI document
-# make released  stores the OpenAPI document as that of the last release (docs/developer.md, "Release")
+# make released  copies the OpenAPI document to openapi/released.json, at a release (docs/developer.md, "Release")
 
 .PHONY: run test verify faults bench growth hearing learn clients examples released
 

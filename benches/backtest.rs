@@ -1,6 +1,6 @@
 //! Measures how many stored calls per second a backtest decides: on one thread with the calls in memory, and on the
-//! whole path from the first page to the result. The database is a SQLite file. If TEST_POSTGRES_URL is set, it also
-//! measures a new PostgreSQL database.
+//! whole path from the first page to the result. The database is a SQLite file. If TEST_POSTGRES_URL is set, the
+//! benchmark also measures a new PostgreSQL database.
 //!
 //! Run it with `cargo bench --bench backtest`, or `scripts/with-postgres.sh cargo bench --bench backtest -- --at-least
 //! 20000`.
@@ -41,10 +41,10 @@ struct Options {
     /// Number of stored calls.
     #[arg(long, default_value_t = 60_000)]
     calls: usize,
-    /// Number of backtests over them.
+    /// Number of backtests of the stored calls.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Fail if the whole path decides fewer calls per second.
+    /// Fail if the whole path decides fewer calls per second than this.
     #[arg(long)]
     at_least: Option<u64>,
     /// `cargo bench` adds this argument.
@@ -175,7 +175,7 @@ async fn on_postgres(server: &str, options: &Options) -> Result<()> {
 }
 
 async fn whole_path(what: &str, url: &str, options: &Options) -> Result<()> {
-    let database = Database::parse(url).context("that is no address of a database")?;
+    let database = Database::parse(url).context("this is not a database URL")?;
     migrate::up(&database).await?;
     let db = connect::open(&database, None).await?;
     let current = RulebookCache::new(db.replica.clone(), db.read.clone());
@@ -292,7 +292,7 @@ async fn fill(
         decisions::insert(&tx, new).await?;
     }
     tx.commit().await?;
-    // Updates the statistics. In production autovacuum does this, and a restore does it at its end.
+    // Updates the statistics. In production, autovacuum and the end of a restore do this.
     if db.get_database_backend() == DatabaseBackend::Postgres {
         db.execute_unprepared("ANALYZE decisions").await?;
     }

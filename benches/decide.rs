@@ -1,11 +1,12 @@
-//! Measures how long a decision takes with the sample's rows, with 1,000 and with 10,000, compared with the same rules
-//! hard-coded in Rust. Before the measurement, all implementations must give the same outcome for every input.
+//! Measures how long a decision takes with the sample's rows, with 1,000 rows and with 10,000 rows, compared with the
+//! same rules hard-coded in Rust. Before the measurement, all implementations must give the same outcome for every
+//! input.
 //!
 //! There are three hard-coded implementations. The first two search only for words: they do not understand "no
-//! flooding" or other forms of a word, and have no classifiers. The first searches for the few words that these inputs
-//! need, the second for all plain words of the sample's lists in one automaton. The third judges mentions by their
-//! context, as the rulebook does, and hard-codes only prices, areas and priorities. The time that the rulebook takes
-//! beyond the third implementation is the cost of the rules themselves.
+//! flooding" or other forms of a word, and have no classifiers. The first implementation searches for the few words
+//! that these inputs need. The second searches for all plain words of the sample's lists in one automaton. The third
+//! judges mentions by their context, as the rulebook does, and hard-codes only prices, areas and priorities. The time
+//! that the rulebook takes beyond the third implementation is the cost of the rules themselves.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark that cannot begin should stop and say why"
@@ -267,7 +268,7 @@ impl AllWords {
     }
 }
 
-/// Hears in context, as the rulebook does: mentions, their verdicts, and the classifiers.
+/// Finds mentions, judges them by their context and runs the classifiers, as the rulebook does.
 struct InContext {
     book: Rulebook,
     classifiers: Classifiers,

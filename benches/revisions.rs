@@ -43,7 +43,7 @@ fn change(before: Option<Value>, after: Value) -> RowChange {
     }
 }
 
-/// Writes a history: revision 2 creates the rows, and each later revision changes the prices of a few.
+/// Writes a history: revision 2 creates the rows, and each later revision changes the prices of a few rows.
 async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
     let head = rulebooks::Entity::find().one(&app.read).await.expect("a rulebook");
     let head = head.expect("the first start makes a rulebook");
@@ -92,7 +92,7 @@ async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
     moved.update(&app.db).await.expect("the head moved");
 }
 
-/// Sends a request four times; prints the first time and the best of the others.
+/// Sends a request four times. Prints the time of the first response and the best of the other three.
 async fn ask(client: &Client, what: &str, method: Method, url: impl Fn(usize) -> String, body: Option<Value>) -> Value {
     let mut times = Vec::new();
     let mut last = Value::Null;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures the whole path of a report compared with the database alone (a private, durable PostgreSQL and pgbench), then a
-# decision. With arguments, only the first benchmark runs and gets them: `scripts/bench.sh --rounds 5 --at-least 0.8`.
-# `--help` lists them.
+# Measures the whole path of a report compared with the database alone (a private, durable PostgreSQL and pgbench). Then
+# it measures a decision. With arguments, only the first benchmark runs, with these arguments:
+# `scripts/bench.sh --rounds 5 --at-least 0.8`. `--help` lists them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

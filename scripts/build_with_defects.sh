@@ -21,7 +21,7 @@ git ls-files -z --cached --others --exclude-standard |
     while IFS= read -rd '' file; do if [ -e "$file" ]; then printf '%s\0' "$file"; fi; done |
     tar --create --null --files-from - | tar --extract --touch --directory "$source"
 
-# Inside a repository, `git apply` silently skips files outside the current folder. So it must not find a repository.
+# Inside a repository, `git apply` silently skips files outside the current folder. So git must not find a repository.
 export GIT_CEILING_DIRECTORIES=$faults
 cd "$source"
 stale=0

@@ -3,8 +3,8 @@
 # SQLite and PostgreSQL, with three builds: the release build, a debug build with abort points (the cargo feature `faults`), and a
 # build with planted defects (scripts/build_with_defects.sh). Run it with a durable PostgreSQL: see `make faults`.
 #
-# Arguments are names of campaigns: then only these campaigns run, and their rows replace the former rows in the report.
-# RINGBOOK_FAULTS_DEFECT=NAME looks for one defect only. RINGBOOK_FAULTS_PROFILE=dev skips the release build.
+# Arguments name the campaigns to run. Then only these campaigns run, and their rows replace their former rows in the
+# report. RINGBOOK_FAULTS_DEFECT=NAME looks for one defect only. RINGBOOK_FAULTS_PROFILE=dev skips the release build.
 # RINGBOOK_FAULTS_DIVIDE=10 runs a tenth of everything; the result is only printed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ folder=debug
 [ "$profile" = dev ] || folder=$profile
 
 mkdir -p "$target/faults"
-# One campaign needs PgBouncer; without it, the campaign says that it did not run.
+# One campaign needs PgBouncer. Without PgBouncer, this campaign reports that it did not run.
 . scripts/need.sh
 need pgbouncer pgbouncer || true
 RINGBOOK_FAULTS_DEFECTS_BINARY=$(scripts/build_with_defects.sh)
@@ -23,7 +23,7 @@ export RINGBOOK_FAULTS_DEFECTS_BINARY
 cargo build --locked --features faults --bin ringbook
 cp --remove-destination "$target/debug/ringbook" "$target/faults/ringbook-that-breaks"
 cargo build --locked --profile "$profile" --bin ringbook
-# Copy it, because the tests below replace it with a debug build.
+# Copy the program, because the tests below replace the file with a debug build.
 cp --remove-destination "$target/$folder/ringbook" "$target/faults/ringbook"
 
 export RINGBOOK="$target/faults/ringbook"

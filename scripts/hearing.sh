@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures how well the sample rulebook understands labelled calls, and writes docs/hearing-results.md. Nobody looks at the test half
-# while changing the phrases.
+# Measures how well the sample rulebook understands labelled calls, and writes docs/hearing-results.md. Do not read the
+# test half while you change the phrases.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --locked --quiet

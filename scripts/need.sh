@@ -28,8 +28,8 @@ own_database() {
 }
 drop_database() { psql "$TEST_POSTGRES_URL" -qc "DROP DATABASE ${1##*/} WITH (FORCE)"; }
 
-# Starts the program RINGBOOK as a server on an empty folder; it runs until this shell ends: `own_server WORD`. Sets
-# RINGBOOK_URL, RINGBOOK_ADMIN_KEY and RINGBOOK_VAPI_SECRET. The key and the secret begin with WORD.
+# `own_server WORD` starts the program RINGBOOK as a server on an empty folder. The server runs until this shell ends.
+# Sets RINGBOOK_URL, RINGBOOK_ADMIN_KEY and RINGBOOK_VAPI_SECRET. The key and the secret begin with WORD.
 own_server() {
     own_folder=$(mktemp -d)
     local port=$((20000 + RANDOM % 20000))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the dependencies: all are from crates.io, have a licence that deny.toml allows, and are listed in
+# Checks the dependencies: all are from crates.io, have a license that deny.toml allows, and are listed in
 # THIRD-PARTY-NOTICES.md. If cargo-deny is installed, the script also checks the advisories and the banned crates. It
 # installs nothing.
 #   supply_chain.sh          checks
@@ -51,7 +51,7 @@ write() {
     } >"$notices"
 }
 
-# If a crate's licences are joined by OR, one must be allowed; if they are joined by AND, all must be allowed.
+# If a crate's licenses are joined by OR, one of them must be allowed. If they are joined by AND, all must be allowed.
 licences='
 import os, re, sys
 allowed = set(os.environ["allowed"].split("\n"))
@@ -73,7 +73,7 @@ bad = 0
 for line in sys.stdin:
     crate, licence, _ = line.rstrip("\n").split("|", 2)
     if not holds(re.sub(r" ?/ ?", " OR ", licence)):
-        print(f"{crate}: its licence `{licence}` is not in deny.toml", file=sys.stderr)
+        print(f"{crate}: its license `{licence}` is not in deny.toml", file=sys.stderr)
         bad = 1
 sys.exit(bad)
 '
@@ -92,7 +92,7 @@ check() {
     if command -v python3 >/dev/null; then
         crates | allowed="$allowed" python3 -c "$licences" || failed=1
     else
-        echo "NOT RUN  licences: python3 is not installed"
+        echo "NOT RUN  licenses: python3 is not installed"
     fi
     if cargo deny --version >/dev/null 2>&1; then
         cargo deny --locked check || failed=1

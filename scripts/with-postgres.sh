@@ -22,7 +22,7 @@ find_programs() {
         dirname "$(readlink -f "$initdb")"
         return
     fi
-    # Version 15 is the oldest supported one; without it, use the newest.
+    # Version 15 is the oldest supported version. If it is not installed, use the newest version.
     local bin
     for bin in /usr/lib/postgresql/15/bin $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -Vr); do
         if [ -x "$bin/initdb" ]; then echo "$bin"; return; fi
@@ -55,8 +55,8 @@ if ! bin=$(find_programs); then
     fi
 fi
 
-# -- the cluster, in its own folder. PostgreSQL refuses to run as root, so another user runs it; root's TMPDIR would not work,
-# because that user may not enter it.
+# -- the cluster, in its own folder. PostgreSQL refuses to run as root, so another user runs it. That user may have no
+# access to root's TMPDIR, so the folder is in /tmp.
 [ "$(id -u)" = 0 ] && parent=/tmp || parent=${TMPDIR:-/tmp}
 folder=$(mktemp -d "$parent/ringbook-postgres.XXXXXX")
 as_cluster_user=()

@@ -73,13 +73,16 @@ impl Client {
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
         let Some(length) = length.and_then(|length| length.trim().parse::<usize>().ok()) else {
-            bail!("a response without a length: {head}");
+            bail!("the response has no length: {head}");
         };
         while buffer.len() < head_ends + length {
-            ensure!(self.stream.read_buf(&mut buffer).await? > 0, "half a response: {path}");
+            ensure!(
+                self.stream.read_buf(&mut buffer).await? > 0,
+                "the response is incomplete: {path}"
+            );
         }
         Ok(Response {
-            status: status.context("a response without a status")?,
+            status: status.context("the response has no status")?,
             took: began.elapsed(),
             body: buffer.split_off(head_ends),
         })

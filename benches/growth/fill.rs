@@ -9,7 +9,7 @@ use store::decisions::pages::millis_of;
 use uuid::Uuid;
 
 const SQL: &str = include_str!("fill.sql");
-/// Tables whose rows have an id that their copies need too.
+/// Tables whose rows have an id. Each copy of a row gets its own id.
 const WITH_IDS: [&str; 6] = [
     "webhook_events",
     "decisions",

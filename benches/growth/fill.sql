@@ -1,6 +1,7 @@
--- Multiplies the recorded calls to {calls} calls within the year before {until_ms}. Each copy has a call id, ids and times of its own;
--- each caller calls three times. `{time X}` is the time X of a recorded row, moved to the time of the copy. `{id X}` is the id of
--- the copy of the row X (fill.rs). A line that begins with {postgres} or {sqlite} is for that database only.
+-- Multiplies the recorded calls to {calls} calls within the year before {until_ms}. Each copy has its own call id, ids
+-- and times. Each caller calls three times. `{time X}` is the time X of a recorded row, moved to the time of the copy.
+-- `{id X}` is the id of the copy of the row X (fill.rs). A line that begins with {postgres} or {sqlite} is for that
+-- database only.
 
 -- These rows are copied: the report with eight turns and the last status update of each call, and the tool calls of every twelfth call.
 CREATE TABLE bench_calls AS
@@ -19,7 +20,7 @@ CREATE TABLE bench_sms AS
 CREATE TABLE bench_escalations AS SELECT x.*, c.j FROM escalations x JOIN bench_calls c ON c.id = x.call_id;
 CREATE TABLE bench_books AS SELECT id, row_number() OVER (ORDER BY code) - 1 AS k FROM rulebooks;
 
--- Four rulebooks have 60, 20, 15 and 5 % of the calls; a fifth rulebook has calls only in the first week.
+-- Four rulebooks have 60, 20, 15 and 5 % of the calls. A fifth rulebook has calls only in the first week.
 CREATE TABLE bench_grown AS
   WITH RECURSIVE series (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM series WHERE n + 1 < {calls})
   SELECT n, c.j, b.id AS rulebook_id, {text_id} AS call_id, CAST(CAST(n AS bigint) * 7919 % ({calls} / 3 + 1) AS int) AS caller,
@@ -80,7 +81,8 @@ INSERT INTO escalations (rulebook_id, id, call_id, decision_id, template, after_
   SELECT g.rulebook_id, {id x.id}, g.call_id, {id x.decision_id}, x.template, x.after_s, 3, x.told, {time x.started_at},
     CASE WHEN n % 10 > 0 THEN {time x.started_at} END, CASE WHEN n % 10 > 0 THEN 'marc' END, CASE WHEN n % 10 > 0 THEN 'reply' END
   FROM bench_grown g CROSS JOIN bench_escalations x WHERE x.j = g.j;
--- One message in a thousand names no call, and a tenth of these could not be processed; one caller in a thousand replied by SMS.
+-- One message in a thousand names no call, and a tenth of these messages could not be processed. One caller in a
+-- thousand replied by SMS.
 INSERT INTO webhook_events (rulebook_id, id, business_key, delivery_key, type, received_at, body, body_hash, answer, state, origin)
   SELECT g.rulebook_id, {new_id}, '-/loose/' || n, e.delivery_key, e.type, {time e.received_at}, e.body, e.body_hash, e.answer,
     CASE WHEN n % 10000 = 0 THEN 'poisoned' ELSE 'recorded' END, 'live'

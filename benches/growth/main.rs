@@ -1,8 +1,10 @@
-//! Measures what people read and do in the admin API on a database with many calls, compared with an almost empty one.
+//! Measures what people read and do in the admin API on a database with many calls, compared with an almost empty
+//! database.
 //!
-//! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make growth` starts one) or `--sqlite`, and prints the median
-//! response time of each request on both databases. The migrations create both databases. The server records a few calls
-//! in each, and SQL multiplies them in one (`fill.sql`). Requests to both servers take turns.
+//! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make growth` starts one) or `--sqlite`, and prints the
+//! median response time of each request on both databases. The migrations create both databases. The server records a
+//! few calls in each database. In the full database, `fill.sql` then multiplies them. Requests to both servers take
+//! turns.
 #![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 mod client;
@@ -42,7 +44,7 @@ struct Options {
     /// Keep the databases under this name (a folder on SQLite), and use them again if they exist.
     #[arg(long)]
     keep: Option<String>,
-    /// Fail if a request takes longer: 100 ms, or 300 ms where it reads a year.
+    /// Fail if a request takes longer than 100 ms, or 300 ms if it reads a year.
     #[arg(long)]
     strict: bool,
     /// `cargo bench` adds this argument.
@@ -71,8 +73,8 @@ async fn run(options: &Options) -> Result<()> {
     measured
 }
 
-/// Starts a server on a database. A new database gets rulebooks and recorded calls, and, if it is the full one, many
-/// copies.
+/// Starts a server on a database. A new database gets rulebooks and recorded calls. If `calls` is set, SQL then
+/// multiplies the calls.
 async fn open(places: &Places, name: &str, calls: Option<u32>) -> Result<Server> {
     let (url, is_old) = places.create(name).await?;
     let server = Server::start(&url, "none").await?;

@@ -12,7 +12,7 @@ use super::client::Client;
 use super::server::Server;
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
-/// The number of a page deep in a list; pages have the default number of rows.
+/// The number of a page deep in a list. Each page has the default number of rows.
 const DEEP: usize = 500;
 /// Number of first requests that are not measured: PostgreSQL plans a prepared statement for its values five times, and
 /// only then may use a generic plan.
@@ -216,7 +216,8 @@ pub async fn measure(options: &Options, empty: &Server, full: &Server) -> Result
     Ok(())
 }
 
-/// Sends a request and returns its milliseconds, also if PostgreSQL gave up. A job that it starts is cancelled.
+/// Sends a request and returns its duration in milliseconds, even if the response is 503. Cancels a backtest that the
+/// request started.
 async fn once(client: &mut Client, case: &Case) -> Result<f64> {
     let response = client.send(case.method, &case.path, case.body.as_ref()).await?;
     ensure!(
@@ -352,7 +353,7 @@ fn post(name: &str, body: Value) -> Case {
     }
 }
 
-/// The address of page [`DEEP`], or of the last page if there are fewer, and a row of it.
+/// The path of page [`DEEP`], or of the last page if the list has fewer pages, and a row of that page.
 async fn deep(client: &mut Client, path: &str, sort: &str) -> Result<(String, Value)> {
     let mut page = format!("{path}?{sort}");
     let mut row = Value::Null;

@@ -52,7 +52,7 @@ struct Stat {
 
 fn stat(pid: u32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The process name before it may contain any character.
+    // The process name comes before these fields and may contain any character.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
     let seconds = |index| Some(f64::from(number(index)? + number(index + 1)?) / TICKS);

@@ -27,7 +27,8 @@ pub struct Floor {
     pub cpu_us: Cpu,
 }
 
-/// The path of pgbench: in the first folder of PATH that has PostgreSQL's server programs, else Debian's newest.
+/// The path of pgbench: in the first folder of PATH with PostgreSQL's server programs, else of Debian's newest
+/// PostgreSQL.
 #[expect(
     clippy::disallowed_methods,
     reason = "a benchmark reads its own environment variables"
@@ -79,7 +80,7 @@ pub fn run(
         let line = said.lines().find_map(|line| line.strip_prefix(label));
         let word = line.and_then(|line| line.trim().split([' ', '/']).next());
         word.and_then(|word| word.parse::<f64>().ok())
-            .with_context(|| format!("pgbench does not say its {label:?}"))
+            .with_context(|| format!("the output of pgbench has no {label:?}"))
     };
     let transactions = number("number of transactions actually processed: ")?;
     Ok(Floor {

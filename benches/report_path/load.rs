@@ -119,7 +119,7 @@ pub async fn run(load: Load, cpu: impl Fn() -> Cpu) -> Result<Answers> {
 
 /// One keep-alive connection.
 async fn connection(address: SocketAddr, shared: Rc<Shared>) -> Result<()> {
-    let mut stream = TcpStream::connect(address).await.context("no connection")?;
+    let mut stream = TcpStream::connect(address).await.context("the connection failed")?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(8 * 1024);
     while !shared.stopped.get() {
@@ -162,7 +162,7 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) 
             let whole = head_ends + 4 + length;
             while buffer.len() < whole {
                 if stream.read_buf(buffer).await? == 0 {
-                    bail!("the server closed the connection within an answer");
+                    bail!("the server closed the connection in the middle of a response");
                 }
             }
             return Ok(status);
@@ -184,7 +184,7 @@ fn head(bytes: &[u8]) -> Result<(u16, usize)> {
             .flatten()
     });
     Ok((
-        status.context("an answer without a status")?,
-        length.context("an answer without a length")?,
+        status.context("the response has no status")?,
+        length.context("the response has no length")?,
     ))
 }

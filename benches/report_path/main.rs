@@ -1,5 +1,5 @@
-//! Measures the whole path of an end-of-call report, compared with the database alone: the ratio of reports per second
-//! through the real server to the same statements per second by pgbench.
+//! Measures the whole path of an end-of-call report, compared with the database alone. The result is a ratio: reports
+//! per second through the real server, divided by transactions per second of pgbench with the same statements.
 //!
 //! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). Server and pgbench take turns, so
 //! that other load on the machine affects both. Every run begins with empty tables and ends with a count of the rows,
@@ -26,7 +26,7 @@ use load::{Answers, Load};
 use rows::Rows;
 use server::Server;
 
-/// Prepared reports per second: more than two processors have ever processed.
+/// Number of prepared reports per second. Two processors never processed as many.
 const MOST_A_SECOND: u64 = 2_500;
 
 #[derive(Parser)]
@@ -101,7 +101,8 @@ async fn rounds(options: &Options, rows: &Rows) -> Result<()> {
     Ok(())
 }
 
-/// The server's turn. Also returns the values for the floor and the filled columns, from the rows that it stored.
+/// Runs the server's turn. Also returns the values for the floor and the names of the filled columns. Both come from
+/// the rows that the server stored.
 async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample, Vec<String>)> {
     let server = Server::start(&rows.url, &options.workers).await?;
     // The server has created the tables.
@@ -139,7 +140,7 @@ async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample,
         if answers.exhausted { ", ran out of reports" } else { "" },
     );
     let (sample, shape) = (rows.sample().await?, rows.shape().await?);
-    // Stop it before the floor's turn, or its worker would send the floor's SMS messages.
+    // Stop the server before the floor's turn: otherwise its worker would send the floor's SMS messages.
     server.stop().await?;
     Ok((answers, sample, shape))
 }

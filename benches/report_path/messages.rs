@@ -65,7 +65,7 @@ pub fn requests(seed: u64, count: u64, host: &str, secret: &str) -> Result<Vec<V
             "POST {PATH} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
             body.len()
         );
-        for (name, value) in sign(&scheme, &secret, payload, clock.now()).context("the secret is no key")? {
+        for (name, value) in sign(&scheme, &secret, payload, clock.now()).context("the secret is not a valid key")? {
             request.extend([&name, ": ", &value, "\r\n"]);
         }
         request.push_str("\r\n");

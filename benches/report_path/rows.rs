@@ -62,7 +62,7 @@ impl Rows {
         Ok(Self {
             db: connect(&url).await?,
             url,
-            // On a remote server this id would belong to another process here.
+            // The process id of a remote server would belong to another process on this machine.
             postmaster: address.contains("127.0.0.1").then(|| cpu::parent(backend)).flatten(),
             about: format!("PostgreSQL {version}, fsync {fsync}, synchronous_commit {synchronous_commit}"),
             name,
@@ -141,7 +141,7 @@ impl Rows {
     /// For each table, the columns that are not null in its fullest row. The floor must fill the same columns as the server.
     pub async fn shape(&self) -> Result<Vec<String>> {
         let mut shape = Vec::new();
-        // The row of an SMS message changes when it is sent.
+        // The row of an SMS message changes when the message is sent.
         for table in TABLES.iter().filter(|table| **table != "sms_messages") {
             let sql = format!(
                 "SELECT '{table}: ' || array_to_string(ARRAY(SELECT jsonb_object_keys(row) ORDER BY 1), ', ') AS columns \
@@ -159,7 +159,7 @@ async fn connect(url: &str) -> Result<DatabaseConnection> {
     options.max_connections(1).sqlx_logging(false);
     Database::connect(options)
         .await
-        .context("PostgreSQL does not let us in (TEST_POSTGRES_URL)")
+        .context("cannot connect to PostgreSQL (TEST_POSTGRES_URL)")
 }
 
 async fn one(db: &DatabaseConnection, sql: &str) -> Result<QueryResult> {

@@ -1,4 +1,5 @@
-//! Runs the binary that `cargo bench` built, and waits until it is ready. Dropping it kills the process.
+//! Runs the binary that `cargo bench` built, and waits until the server is ready. Dropping the [`Server`] kills the
+//! process.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -26,7 +27,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it and waits until it is ready.
+    /// Starts the server and waits until it is ready.
     pub async fn start(database_url: &str, workers: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -66,12 +67,12 @@ impl Server {
         Ok(server)
     }
 
-    /// Its process id.
+    /// The server's process id.
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
 
-    /// The last lines of its log.
+    /// The last lines of the server's log.
     pub fn log(&self) -> String {
         let text = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
@@ -81,7 +82,7 @@ impl Server {
             .join("\n")
     }
 
-    /// Stops it with SIGTERM and waits until it has exited with success.
+    /// Stops the server with SIGTERM and waits until it has exited with success.
     pub async fn stop(mut self) -> Result<()> {
         Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
         let began = Instant::now();

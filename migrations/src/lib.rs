@@ -1,6 +1,6 @@
 //! Ringbook's schema for SQLite and PostgreSQL, as SQL files. The placeholders `{uuid}`, `{time}`, `{json}` and
-//! `{bytes}` become the column types of the database. A line that begins with `{postgres}` or `{sqlite}` is for that
-//! database only.
+//! `{bytes}` become the column types of the database. A line that begins with `{postgres}` is only for PostgreSQL, and
+//! a line that begins with `{sqlite}` is only for SQLite.
 
 mod statements;
 
@@ -48,8 +48,8 @@ pub const ALL: [Migration; 11] = [
 ];
 
 impl Migration {
-    /// The statements that apply the migration. Execute each statement in a separate call, because Citus rejects several
-    /// schema changes in one call.
+    /// The statements that apply the migration. Execute each statement in a separate call, because Citus rejects
+    /// several schema changes in one call.
     pub fn up(&self, dialect: Dialect) -> Vec<String> {
         statements_of(self.up, dialect)
     }

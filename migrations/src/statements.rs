@@ -3,7 +3,8 @@
 //! The parser recognizes comments, quoted strings and names, and PostgreSQL's dollar quotes. A semicolon in the body of
 //! a SQLite trigger does not end the statement.
 
-/// Splits SQL into statements, in order.
+/// Splits SQL into statements, in their order and without the semicolons between them. A comment before a statement
+/// stays in that statement.
 pub fn split(sql: &str) -> Vec<&str> {
     let bytes = sql.as_bytes();
     let (mut all, mut start, mut at) = (Vec::new(), 0, 0);
@@ -53,10 +54,10 @@ pub fn split(sql: &str) -> Vec<&str> {
     all
 }
 
-/// The part of a statement read so far.
+/// What the parser has read of the current statement.
 #[derive(Default)]
 struct Seen {
-    /// Whether this part contains anything except comments.
+    /// Whether the statement contains more than comments and white space.
     something: bool,
     words: usize,
     /// Whether the statement begins with CREATE.
@@ -82,7 +83,7 @@ impl Seen {
     }
 }
 
-/// The dollar-quote tag, `$$` or `$name$`, at the start of a text.
+/// The dollar-quote tag, `$$` or `$name$`, at the start of `text`. `None` if `text` does not begin with a tag.
 fn dollar_tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 2;
     let name = &text[1..end - 1];

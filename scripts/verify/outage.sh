@@ -10,7 +10,7 @@ if [ -z "${TEST_POSTGRES_URL:-}" ]; then
     exit 0
 fi
 seconds=${OUTAGE_S:-60} rate=${OUTAGE_RATE:-100}
-tests=${OUTAGE_TESTS:-cargo test --release --locked --quiet --test it --} # or a test binary that is there already
+tests=${OUTAGE_TESTS:-cargo test --release --locked --quiet --test it --} # or an existing test binary
 some_test=$(dirname "$0")/../some_test.sh
 try() { "$some_test" $tests --nocapture --test-threads 1 "$@"; }
 

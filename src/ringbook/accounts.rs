@@ -159,8 +159,8 @@ fn account_of(
     whole(sid, token, sender)
 }
 
-/// The account with these parts; `None` if it has no part. An account with only some parts is an error: while a secret
-/// is being replaced it is missing for a moment, and due SMS messages must wait for it.
+/// The account with these parts; `None` if all parts are missing. An account with only some parts is an error. While
+/// somebody replaces a secret, the secret is missing for a moment, and due SMS messages must wait for it.
 fn whole(
     sid: Option<String>,
     token: Option<String>,

@@ -1,5 +1,5 @@
-//! The composition root: builds an [`App`] with open pools and a migrated schema from the settings. Its [`routes`] list
-//! all URLs on one page, and [`App::serve`] serves them until it is stopped.
+//! The composition root: builds an [`App`] from the settings. The app has open pools and a migrated schema. [`routes`]
+//! lists all URLs, and [`App::serve`] serves them until the server is stopped.
 
 mod checks;
 mod routes;
@@ -58,11 +58,12 @@ use web::{RateLimiter, descriptors, server};
 
 /// How long requests and tasks may take to end at shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long sends may take to end at shutdown. A request to Twilio has a shorter timeout, so no shutdown interrupts a
-/// send and makes its outcome unknown.
+/// How long sends may take to end at shutdown. A request to Twilio has a shorter timeout, so a shutdown never
+/// interrupts a send. The outcome of an interrupted send would be unknown.
 const SEND_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Maximum time before the first connection for compiling the default rulebook and making one decision.
+/// Maximum time for compiling the default rulebook and making one decision, before the server serves the first
+/// connection.
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// Maximum number of connections of an address that serves only pages for operators.
@@ -120,9 +121,10 @@ pub struct App {
     pub db: DatabaseConnection,
     /// The pool for reads of the admin API, perhaps of a replica.
     pub read: DatabaseConnection,
-    /// The replica, if there is one, and its state.
+    /// The replica and its state, if there is a replica.
     pub replica: Replica,
-    /// The pool for all other reads: messages and SMS messages must not depend on a replica.
+    /// The pool for all other reads, always of the primary. Vapi messages and SMS messages must not depend on a
+    /// replica.
     pub primary: DatabaseConnection,
     /// The sizes of the pools.
     pub connections: PoolPlan,
@@ -140,7 +142,7 @@ pub struct App {
     pub leases: Leases,
     /// Deletes expired data.
     pub purge: Purge,
-    /// Reinjects messages.
+    /// Ingests messages that Vapi did not post: stored messages, and reports that were fetched from Vapi.
     pub feed: Reinjector,
     /// Fetches from Vapi the reports that never arrived.
     pub reconciler: Arc<Reconciler>,
@@ -172,7 +174,7 @@ impl App {
     /// Opens the database, migrates its schema and builds the shared state.
     ///
     /// # Errors
-    /// If the database cannot be opened or belongs to a newer program.
+    /// If the database cannot be opened, or a newer program has migrated it.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         install_tls_provider();
         metrics::install();
@@ -272,11 +274,11 @@ impl App {
         })
     }
 
-    /// Same as [`App::start`], for a command. A server must have completed a first start before: otherwise the command
-    /// would create keys that nobody sees.
+    /// Starts an app for a command, like [`App::start`] for a server. A server must have completed a first start
+    /// before. Otherwise the command would create keys that nobody sees.
     ///
     /// # Errors
-    /// Same as [`App::start`], and if no server was ever started on the database.
+    /// The errors of [`App::start`], and [`AppError::NeverStarted`] if no server was ever started on the database.
     pub async fn start_existing(settings: Settings, clock: Clock) -> Result<Self, AppError> {
         migrate::up(&settings.database).await?;
         let db = connect::open(&settings.database, None).await?;
@@ -291,7 +293,7 @@ impl App {
         }
     }
 
-    /// Closes what a command opened.
+    /// Writes the last rule hits and closes the pools of a command.
     pub async fn close(self) {
         self.stop.cancel();
         self.tasks.close();
@@ -314,7 +316,7 @@ impl App {
         listen(self.settings.listen).await
     }
 
-    /// The separate addresses of pages.
+    /// The separate addresses of the documentation and the metrics.
     fn addresses_of_pages(&self) -> BTreeSet<SocketAddr> {
         let places = [self.settings.docs, self.settings.metrics].into_iter();
         let addresses = places.filter_map(|place| match place {
@@ -339,8 +341,8 @@ impl App {
         ConnectionLimits::of_total(wanted.min(room))
     }
 
-    /// Compiles the default rulebook and makes one decision, so that the first message does not wait for it. Takes at
-    /// most two seconds.
+    /// Compiles the default rulebook and makes one decision, so that the first message does not wait for the
+    /// compilation. This takes at most two seconds.
     pub async fn warm_up(&self) {
         let decided = async {
             let head = self.current.head(DEFAULT_RULEBOOK).await?;
@@ -368,7 +370,8 @@ impl App {
         self.tasks.spawn(work);
     }
 
-    /// Serves until `stop` resolves. Then it lets requests and tasks end and closes the database.
+    /// Serves until `stop` resolves. Then the server waits for requests and tasks to end, and closes
+    /// the database.
     ///
     /// # Errors
     /// If the listener fails.

@@ -13,7 +13,8 @@ use store::{audit_head, audit_log};
 /// Interval between two log lines with the head.
 pub const HEAD_LOG_INTERVAL: Duration = Duration::from_hours(1);
 
-/// Starts the chain on an empty log. Existing entries without a head are reported as broken.
+/// Starts the chain if the log is empty. If there are entries but no head, the new head records that the chain is
+/// broken.
 ///
 /// # Errors
 /// If the database fails.
@@ -31,12 +32,12 @@ pub async fn begin(db: &DatabaseConnection, key: &AuditKey) -> Result<(), DbErr>
     let begun = audit_log::begin_chain(&tx, key).await?;
     tx.commit().await?;
     if begun {
-        tracing::info!("the audit chain begins");
+        tracing::info!("the audit chain was started");
     }
     Ok(())
 }
 
-/// Logs the head at startup and at shutdown. In between, one of the instances logs it every hour.
+/// Logs the head at startup and at shutdown. In between, one of the instances logs the head every hour.
 pub async fn log_head_at_start_and_end(db: DatabaseConnection, key: AuditKey, stop: CancellationToken) {
     tell(&db, &key).await;
     stop.cancelled().await;

@@ -1,4 +1,4 @@
-//! Links the program with packed relocations where the C library can read them: they take 3 MB less.
+//! Links the program with packed relocations if the C library can read them. Packed relocations save 3 MB.
 
 #![expect(
     clippy::disallowed_methods,

@@ -74,7 +74,7 @@ pub enum Command {
     },
     /// Verify that the audit log was not altered
     Audit {
-        /// The action
+        /// The action.
         #[command(subcommand)]
         what: Audit,
     },
@@ -82,7 +82,7 @@ pub enum Command {
     Simulate(Simulate),
     /// Try a change on past calls: which quotes, priorities and SMS messages would differ
     Backtest(backtest::Backtest),
-    /// Repeat stored decisions and compare the results byte by byte; fails if one differs
+    /// Repeat stored decisions and compare the results byte by byte; fails if a result differs
     Replay(replay::Replay),
     /// Measure how well a rulebook understands labelled calls: emergencies, services, areas and prices, by type of call
     Hear(hear::Hear),
@@ -101,8 +101,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether the command needs an existing database. In a wrong folder, such a command must not create a new database and
-    /// then report on it.
+    /// Whether the command needs an existing database. If somebody runs such a command in a wrong folder, it must not
+    /// create a new database and then report on that.
     fn needs_a_database(&self) -> bool {
         match self {
             Self::Migrate { way } => !matches!(way, Migrate::Up),
@@ -120,7 +120,7 @@ impl Command {
 /// Actions on the audit log.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Find entries that were altered, removed, added or moved, and name the first; fails if there is one
+    /// Check for entries that were altered, removed, added or moved; names the first such entry and fails
     Verify {
         /// Also check that this head, which the server wrote to its log as SEQ:MAC, is still in the chain
         #[arg(long)]
@@ -187,7 +187,7 @@ pub enum Migrate {
 /// Runs the command.
 ///
 /// # Errors
-/// The message says what to do.
+/// If the command fails. The message says what to do.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     let settings = Settings::load(&cli.flags)?;
     telemetry::start(settings.log());
@@ -237,7 +237,8 @@ async fn serve(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-/// The file with the secrets of a first start, unless a terminal shows them.
+/// Writes the secrets of a first start to a file and returns its path. `None` if there are no new secrets, or if a
+/// terminal shows them.
 fn secrets_file(
     settings: &Settings,
     new: &start_messages::NewSecrets,
@@ -269,7 +270,7 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
         }
         Migrate::Down { steps } => {
             let left = migrate::down(&settings.database, *steps).await?;
-            vec![format!("{} migrations are left", left.len())]
+            vec![format!("{} migrations are still applied", left.len())]
         }
         Migrate::Status => {
             let all = migrate::status(&settings.database).await?;
@@ -281,8 +282,8 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
     print(&lines.join("\n"))
 }
 
-/// Returns the parts that load and publish rules. Does not start a whole [`App`], because a first start would create
-/// keys that nobody sees.
+/// Returns the cache that loads rules and the publisher. This function does not start a whole [`App`], because a first
+/// start would create keys that nobody sees.
 async fn rules_of(settings: &Settings) -> Result<(RulebookCache, Publisher)> {
     migrate::up(&settings.database).await?;
     let db = connect::open(&settings.database, None).await?;
@@ -369,14 +370,14 @@ async fn simulate(settings: &Settings, how: Simulate) -> Result<()> {
     unanswered(&summary, &url).map_or(Ok(()), |text| Err(anyhow!(text)))
 }
 
-/// Advice if messages were not answered, which makes the command fail; `None` if all were answered.
+/// The error of the command, with advice, if messages got no 2xx response. `None` if all messages got a 2xx response.
 fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     let lost: u64 = summary.failures.values().sum();
     let (why, _) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
     let hint = match why.as_str() {
         "401" => "; is --secret the webhook secret, and does --rulebook name a rulebook of this server?".to_owned(),
         "404" => "; does --rulebook name a rulebook of this server?".to_owned(),
-        "429" => "; play fewer a second (--rate), or set RATE_LIMIT_ENABLED=false on the server".to_owned(),
+        "429" => "; play fewer calls per second (--rate), or set RATE_LIMIT_ENABLED=false on the server".to_owned(),
         "cannot connect" => format!("; is the server running at {url}? (--url)"),
         _ => String::new(),
     };
@@ -386,7 +387,7 @@ fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     ))
 }
 
-/// Parses a server address as typed by hand.
+/// Parses the URL of a server as a person types it. The default scheme is http.
 fn server_address(text: &str) -> Result<String, String> {
     let whole = if text.contains("://") {
         text.to_owned()
@@ -415,7 +416,8 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Resolves on Ctrl-C, SIGTERM or SIGHUP. It listens from the call on, so that a signal during startup is not lost.
+/// Resolves on Ctrl-C, SIGTERM or SIGHUP. The signal handlers are installed by this call, so that a signal during
+/// startup is not lost.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     let mut interrupt =
         signal::unix::signal(signal::unix::SignalKind::interrupt()).context("cannot listen to signals")?;

@@ -1,5 +1,5 @@
-//! First start: creates the default rulebook with the sample's rows, the first admin key and the webhook secret, which
-//! are shown once. Secrets from the settings are neither stored in clear nor shown.
+//! First start: creates the default rulebook with the sample's rows, the first admin key and the webhook secret. The
+//! new key and the new secret are shown once. Secrets from the settings are neither stored in clear nor shown.
 
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,8 @@ pub fn key_file(settings: &Settings) -> PathBuf {
     folder.join(KEY_FILE)
 }
 
-/// Creates what is missing.
+/// Creates the default rulebook, the first admin key and the webhook secret if they are missing. Returns the new
+/// secrets.
 pub async fn first_start(
     settings: &Settings,
     db: &DatabaseConnection,
@@ -77,10 +78,11 @@ pub async fn first_start(
 ) -> Result<NewSecrets, BootstrapError> {
     let rulebook_id = default_rulebook(settings, db, publisher).await?;
     let tx = store::begin(db).await?;
-    // This lock serializes instances that start at the same time. An interrupted instance leaves nothing behind.
+    // This lock serializes instances that start at the same time. If an instance is interrupted, its transaction is
+    // rolled back.
     rulebooks::locked_head(&tx, rulebook_id).await?;
-    // Record the account even if this instance sends nothing itself, because instances without an account must not
-    // simulate.
+    // Record that an account exists, even if this instance does not send. From then on, instances without an account
+    // must not simulate.
     if settings.twilio.is_some() && rulebooks::account_known(&*tx, rulebook_id).await? {
         tracing::info!("a Twilio account is configured: SMS messages are sent from now on");
     }
@@ -140,7 +142,7 @@ async fn default_rulebook(
     };
     match publisher.create(new, sample::rows(), &author).await {
         Ok((id, _)) => Ok(id),
-        // Another instance was first.
+        // Another instance created the rulebook first.
         Err(PublishError::RulebookExists) => Ok(find(db)
             .await?
             .ok_or_else(|| DbErr::RecordNotFound("the default rulebook".to_owned()))?),
@@ -193,8 +195,8 @@ async fn admin_key(
         .exec_without_returning(tx)
         .await?;
     if inserted == 1 && !shown {
-        // A changed setting revokes the previous key. Revoke only if the value is new. Otherwise an instance with the
-        // old value would revoke this key when it starts.
+        // A new value of the setting revokes the previous key. If the value is not new, nothing is revoked: otherwise
+        // an instance with the old value would revoke the new key when it starts.
         api_keys::revoke_others(tx, SET_KEY, &key.hash, clock.now()).await?;
     }
     Ok(shown.then(|| (id, Secret::new(key.text))))
@@ -208,7 +210,7 @@ async fn webhook_secret(
     rulebook_id: Uuid,
 ) -> Result<Option<Secret>, BootstrapError> {
     let stored = secrets::active(tx, rulebook_id, &[secrets::WEBHOOK]).await?;
-    // If the secrets were encrypted with another key, fail now instead of with every message.
+    // If the secrets were encrypted with another key, fail at startup instead of at every message.
     for row in &stored {
         key.open(rulebook_id, row.id, &row.sealed)?;
     }

@@ -34,9 +34,9 @@ type Fallback = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
 
 /// Why a check failed.
 struct Fault {
-    /// The fault in the response.
+    /// The message in the response.
     told: String,
-    /// The fault in the log.
+    /// The message in the log.
     cause: String,
 }
 
@@ -44,7 +44,7 @@ impl Fault {
     /// The cause is for the log; the response has a fixed text.
     fn of_database(cause: &DbErr) -> Self {
         Self {
-            told: "the database does not answer; the log says why".to_owned(),
+            told: "the database does not respond; see the log".to_owned(),
             cause: telemetry::chain(cause),
         }
     }
@@ -99,7 +99,7 @@ impl Checks {
         self.with(name, check)
     }
 
-    /// Adds a check whose failure makes the server degraded, never unready, because there is a fallback for it.
+    /// Adds a check whose failure makes the server degraded but not unready, because the server has a fallback.
     #[must_use]
     pub fn with_lesser<F, R, E>(mut self, name: &'static str, check: F) -> Self
     where
@@ -166,7 +166,7 @@ impl Checks {
     pub async fn run(&self) -> Report {
         let checks = self.checks.iter().map(|(name, check)| async move {
             let outcome = tokio::time::timeout(WORK_TIMEOUT, check()).await;
-            let outcome = outcome.unwrap_or_else(|_| Err("no answer within a second".to_owned().into()));
+            let outcome = outcome.unwrap_or_else(|_| Err("no result within a second".to_owned().into()));
             self.log(name, outcome.as_ref().err());
             let wrong = outcome.err();
             CheckReport {
@@ -185,8 +185,8 @@ impl Checks {
         };
         if let Some(fallback) = &self.fallback {
             let (can, detail) = fallback();
-            // A server that is not ready gets no messages, so all messages are lost. If the server can answer and
-            // spool, no message is lost.
+            // A server that is not ready gets no messages, so all messages are lost. A server that can answer and spool
+            // loses no message, so it is only degraded.
             let lost = checks.iter().any(|check| !check.ok && self.vital.contains(&check.name));
             if !lost && ((well && detail.is_some()) || (!well && can)) {
                 status = "degraded";
@@ -252,9 +252,9 @@ impl Report {
 #[derive(Debug, Serialize)]
 pub struct CheckReport {
     pub name: &'static str,
-    /// Whether it succeeded.
+    /// Whether the check succeeded.
     pub ok: bool,
-    /// The fault.
+    /// The message of a failed check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -288,14 +288,15 @@ fn live() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "live" }))
 }
 
-/// Caches the results for one second: the database is queried once a second, however many requests there are.
+/// Caches the results for one second. So the checks query the database at most once a second, whatever the number of
+/// requests.
 #[derive(Clone)]
 struct CachedReport {
     checks: Checks,
     last: Arc<tokio::sync::Mutex<Option<TimedReport>>>,
 }
 
-/// A report and its time.
+/// The time when the checks began, and their report.
 type TimedReport = (Instant, Arc<Report>);
 
 impl CachedReport {

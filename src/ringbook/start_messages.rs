@@ -1,8 +1,9 @@
 //! Messages for people at startup: all URLs, one command to try and, at the first start, the new
 //! secrets.
 //!
-//! A secret is shown once, and only on a terminal. A service's output goes to a journal that many can read, so its
-//! secrets are written to a file that only its owner can read. Secrets from the settings are never shown.
+//! A secret is shown once, and only on a terminal. A service's output goes to a journal that many people can read. A
+//! service therefore writes its secrets to a file that only the owner of the file can read. Secrets from the settings
+//! are never shown.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -15,7 +16,7 @@ use base::secret::Secret;
 
 /// The file of the secrets, without its extension.
 const SECRETS_FILE: &str = "ringbook-first-start";
-/// Maximum number of such files in a folder.
+/// Maximum number of files with secrets in a folder.
 const MAX_FILES: u32 = 100;
 
 /// Secrets created at the first start, without those from the settings.
@@ -36,13 +37,13 @@ impl NewSecrets {
         self.admin_key.is_none() && self.vapi_secret.is_none()
     }
 
-    /// Writes the secrets to a new file in a folder, readable by its owner only. Returns its path.
+    /// Writes the secrets to a new file in a folder, readable by its owner only. Returns the path of the file.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, folder: &Path, listening: SocketAddr) -> std::io::Result<PathBuf> {
         let mut text =
-            "Created at the first start of Ringbook, and stored nowhere else. Store them safely, and delete this file.\n\n"
+            "These secrets were created at the first start of Ringbook and are shown only here. Store them safely, and delete this file.\n\n"
                 .to_owned();
         for (name, secret) in [("Admin key", &self.admin_key), ("Webhook secret", &self.vapi_secret)] {
             if let Some(secret) = secret {
@@ -86,7 +87,7 @@ impl NewSecrets {
     }
 }
 
-/// The lines for the terminal. `written` is the file with the secrets, if they are not for the terminal.
+/// The lines for the terminal. `written` is the file with the secrets, if the terminal does not show them.
 #[must_use]
 pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, written: Option<&Path>) -> String {
     let local = local_url(listening);
@@ -114,7 +115,7 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, wri
         text.push_str("\nThese are shown only once: store them safely.\n");
     }
     if let Some(link) = new.login_address(listening) {
-        let _ = writeln!(text, "\nOpen the console, once and within a day: {link}");
+        let _ = writeln!(text, "\nOpen the console (the link works once, within a day): {link}");
     }
     if let Some(key) = &new.admin_key {
         let _ = writeln!(
@@ -141,7 +142,7 @@ pub fn warnings(settings: &Settings) -> Vec<&'static str> {
         warnings.push("THIS BUILD BREAKS ON PURPOSE (feature `faults`): it is for tests, never for calls");
     }
     if settings.twilio.is_none() {
-        warnings.push("no Twilio account is set here (TWILIO_ACCOUNT_SID): SMS messages wait for an instance that has one, or are recorded as `simulated` if the database says so");
+        warnings.push("no Twilio account is set here (TWILIO_ACCOUNT_SID): SMS messages wait for an instance with an account, or are recorded as `simulated` if their rulebook simulates");
     } else if settings.public_url.is_none() {
         warnings.push("RINGBOOK_PUBLIC_URL is not set: Twilio cannot report whether a message was delivered");
     }
@@ -151,7 +152,7 @@ pub fn warnings(settings: &Settings) -> Vec<&'static str> {
         );
     }
     if !settings.rate_limit_enabled {
-        warnings.push("RATE_LIMIT_ENABLED is false: anybody may send as much as they like");
+        warnings.push("RATE_LIMIT_ENABLED is false: clients may send any number of requests");
     }
     warnings
 }

@@ -23,7 +23,7 @@ const start = async () => {
   return browser;
 };
 
-// Opens a page and counts the responses as sent: the page itself sees a cached response as 200.
+// Opens a page and counts the responses that the server sent. The page itself would see a cached response as 200.
 const opened = async (browser) => {
   const page = await browser.newPage();
   const protocol = await browser.newCDPSession(page);

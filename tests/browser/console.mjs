@@ -1,6 +1,6 @@
-// A dispatcher's day in the console: sign in, the board, take a P1, open a call, search a lead, read the prices, change
-// the language, sign out. It runs on a phone and on a desktop, light and dark, in both languages, and once without
-// scripts. Every text has enough contrast, nothing is wider than the window, and axe finds nothing.
+// A dispatcher's day in the console: sign in, read the board, take a P1, open a call, search for a lead, read the
+// prices, change the language, sign out. It runs on a phone and on a desktop, light and dark, in both languages, and
+// once without scripts. Every text has enough contrast, nothing is wider than the window, and axe finds nothing.
 //
 // It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS, and needs simulated calls (CALLS=60). It prints a line for
 // each step, and writes screenshots. A violation of the content policy is an error in the console and fails the story.
@@ -40,7 +40,7 @@ const MAX_FIRST_PAGE = 60_000;
   await context.close();
 }
 
-// Every page, checked for readability.
+// Checks the readability of every page.
 await everywhere(async ({ page, look }) => {
   await page.goto(`${RINGBOOK_URL}/console`);
   await look('login');

@@ -1,6 +1,6 @@
-// Prices become a change set in the console: type them, read the backtest, publish. It runs by mouse with counted
-// clicks, by keyboard alone and without scripts, and covers failures: a fault, a percentage, a paste, a concurrent
-// change, an expired session, a lost connection, a page left with unsaved input.
+// Prices become a change set in the console: the story types prices, reads the backtest and publishes. It runs by mouse
+// with counted clicks, by keyboard alone and without scripts. It also covers an invalid price, a percentage, a paste, a
+// concurrent change, an expired session, a lost connection, and a page left with unsaved input.
 //
 // It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS, and needs simulated calls (CALLS=60). It prints a line for
 // each step, and writes screenshots.

@@ -1,5 +1,6 @@
-// A day of the owner in the console, by mouse and by keyboard alone, in both languages: a caller of yesterday is found
-// within 3 clicks, two revisions are compared and rolled back within 6, a notice is resolved within 3.
+// A day of the owner in the console, by mouse and by keyboard alone, in both languages. The owner finds a caller of
+// yesterday within 3 clicks, compares and rolls back two revisions within 6 clicks, and resolves a notice within 3
+// clicks.
 //
 // It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS, and needs simulated calls (CALLS=60). It prints a line for
 // each step, and writes screenshots.
@@ -9,7 +10,7 @@ import { RINGBOOK_URL, api, end, everywhere, open, signIn, told } from './consol
 
 const BOOK = '/rulebooks/default';
 
-// Two more revisions, and a notice: a change beyond the guard rails waits for a second person.
+// Creates two more revisions and a notice that a change beyond the guard rails waits for a second person.
 const change = async (comment, price) => {
   const row = await api('GET', `${BOOK}/services/camera_inspection`);
   return api('PATCH', `${BOOK}/services/camera_inspection?comment=${encodeURIComponent(comment)}`, { price_to: price, version: row.version });
@@ -20,7 +21,7 @@ const rails = await api('GET', `${BOOK}/guard-rails`);
 await api('PUT', `${BOOK}/guard-rails`, { largest_change_percent: '10', version: rails.version });
 await change('Much dearer', '900.00');
 
-// Every page, checked for readability.
+// Checks the readability of every page.
 await everywhere(async ({ page, look }) => {
   await signIn(page);
   for (const [path, name] of [
@@ -42,7 +43,7 @@ await everywhere(async ({ page, look }) => {
 });
 
 const place = (path) => `nav li a[href="/console/${path}"]`;
-// A link in the visible navigation.
+// Clicks a link in the visible navigation.
 const visit = async (page, path) => page.locator(place(path)).locator('visible=true').first().click();
 
 for (const locale of ['en-CA', 'fr-CA']) {

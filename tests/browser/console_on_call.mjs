@@ -1,6 +1,6 @@
-// The page "Who is on" of the console: a holiday in at most 4 clicks from the board, a swap of two shifts in at most 5,
-// an override that is deleted again, a calendar feed. It runs by mouse and by keyboard, in both languages, and without
-// scripts.
+// The page "Who is on" of the console. The story names a holiday in at most 4 clicks from the board and swaps two
+// shifts in at most 5 clicks. It also deletes an override and creates a calendar feed. It runs by mouse and by
+// keyboard, in both languages, and without scripts.
 //
 // It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS. It prints a line for each step, and writes screenshots.
 
@@ -18,7 +18,8 @@ const change = async (path, fields) => {
 };
 const overrides = async () => (await api('GET', `${BOOK}/shift-overrides`)).items;
 
-// Two people alternate weekly, a third has the nights of weekdays; so the month's shifts are known at any time.
+// Two people alternate weekly, and a third has the nights of weekdays. So the test knows the month's shifts at any
+// time.
 await change('', { rotation_from: '2026-11-23T08:00' });
 const nights = Object.fromEntries(['monday', 'tuesday', 'wednesday', 'thursday'].map((day) => [day, ['17:00-08:00']]));
 await api('PUT', `${BOOK}/calendars/nights`, { open: nights, evening_from: '18:00', evening_until: '22:00', weekend: [] });

@@ -1,6 +1,6 @@
-// Try, Words and feedback in the console: a caller's words are evaluated; a wrong decision is reported from the board
-// and becomes a case; words that no rule understood become a rule. It runs on a phone and on a desktop, light and dark,
-// in both languages, by mouse with counted clicks, by keyboard, and once without scripts.
+// Try, Words and feedback in the console. The story evaluates a caller's words, reports a wrong decision from the board
+// and turns it into a case. It turns words that no rule understood into a rule. It runs on a phone and on a desktop,
+// light and dark, in both languages, by mouse with counted clicks, by keyboard, and once without scripts.
 //
 // It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY, RINGBOOK_VAPI_SECRET and ARTIFACTS, and needs simulated calls (CALLS=60).
 // It prints a line for each step, and writes screenshots.
@@ -52,7 +52,7 @@ for (const [id, said, name] of [
 
 const conversation = 'Agent: Is there water on the floor?\nCaller: Yes, my basement is flooding, and I have roots in my drain.';
 
-// Every page, checked for readability.
+// Checks the readability of every page.
 await everywhere(async ({ page, look, width, locale }) => {
   const text = (english, french) => (locale === 'fr-CA' ? french : english);
   await signIn(page);
@@ -102,7 +102,7 @@ await everywhere(async ({ page, look, width, locale }) => {
 // "The decision was wrong" from the board, and its case.
 {
   const { context, page, clicks } = await open({ width: 1440 });
-  // If the board is rendered again between press and release, the click is lost and must be repeated.
+  // Blocks updates of the board: if the board is rendered again between press and release, the click is lost.
   await page.route(/\/console\/events|part=main/, (route) => route.abort('internetdisconnected'));
   await signIn(page);
   clicks();
@@ -114,14 +114,14 @@ await everywhere(async ({ page, look, width, locale }) => {
   await page.fill('#wrong-comment', 'The water had stopped.');
   await page.locator('details.wrong form button.main').click();
   await page.locator('p.done[role=status]').waitFor();
-  // Choosing from a list takes two clicks, which `selectOption` does not need.
+  // A person needs two clicks to choose from a list, but `selectOption` counts none.
   const pressed = clicks() + 2;
   assert.ok(pressed <= MAX_CLICKS, `${pressed} clicks`);
   told(`"the decision was wrong" from the board takes ${pressed} clicks`);
   await page.locator('a.button.main', { hasText: 'Make this a case' }).click();
   await page.fill('#said', 'Mon sous-sol est inondé');
   await page.locator('form.case button.main').click();
-  await page.locator('.feedback .done', { hasText: 'It waits in a change set' }).waitFor();
+  await page.locator('.feedback .done', { hasText: 'The case waits in a change set' }).waitFor();
   const { items } = await api('GET', `${BOOK}/feedback?resolved=true`);
   assert.equal(items[0].resolution.kind, 'case');
   told(`the case takes ${clicks()} clicks more and waits in a change set`);

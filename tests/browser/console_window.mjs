@@ -65,7 +65,7 @@ export const signIn = async (page, key = RINGBOOK_ADMIN_KEY) => {
   await page.waitForURL(`${RINGBOOK_URL}/console`);
 };
 
-// Runs `story({ page, look, … })` in each size, colour scheme and language that a page must support.
+// Runs `story({ page, look, … })` in each size, color scheme and language that a page must support.
 export const everywhere = async (story) => {
   for (const [colorScheme, locale] of [['light', 'en-CA'], ['dark', 'fr-CA']]) {
     for (const width of [360, 768, 1440]) {

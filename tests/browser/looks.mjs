@@ -1,5 +1,5 @@
-// Checks the appearance of /docs: light and dark, on a desktop, a tablet and a phone; idle, during a search, with an
-// open operation, with its response, and in the dialog for the key, which works with the keyboard alone.
+// Checks the appearance of /docs, light and dark, on a desktop, a tablet and a phone. The page is idle, shows a search,
+// an open operation or its response, or shows the dialog for the key. The dialog must work with the keyboard alone.
 //
 // It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS. It prints a line for each check, and writes screenshots.
 

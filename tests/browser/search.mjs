@@ -1,5 +1,5 @@
 // Tests the search box of /docs with the words of owners and technicians, in English and French. Each word finds the
-// right operation, none finds all operations, and an unknown word suggests similar ones.
+// right operation, and no word finds all operations. For an unknown word, the search suggests similar words.
 //
 // It reads RINGBOOK_URL, and prints for each word how many operations it found.
 

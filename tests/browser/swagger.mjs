@@ -1,8 +1,8 @@
 // Uses Swagger UI as a person does. The page object's `call` finds an operation, types into its fields and presses its
-// buttons; nothing here sends a request itself.
+// buttons. This module never sends a request itself.
 //
-// If the page sent a request to another host, logged an error (including violations of the content policy) or threw an
-// exception, the test fails when the page object is closed.
+// The test fails when the page object is closed if the page sent a request to another host, logged an error or threw an
+// exception. A violation of the content policy is such an error.
 
 import { chromium } from 'playwright-core';
 

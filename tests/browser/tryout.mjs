@@ -1,5 +1,5 @@
-// Checks what a person sees when trying an operation: the schema beside the body, useful default input, faults first, a
-// key that stays for the tab and is never visible, Authorize within sight, and nothing covered on a phone.
+// Checks what a person sees when trying an operation: the schema beside the body, useful default input, errors at the
+// top, a key that is stored for the tab and never visible, a visible Authorize button, and nothing covered on a phone.
 //
 // It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS. It prints a line for each step, and writes screenshots.
 

@@ -56,7 +56,7 @@ for path in samples:
     kind = json.loads(body)["message"]["type"]
     answer = post(body)
     if kind == "voice-request":
-        # Its response is valid, but Ringbook sends none: if it got a 200, Vapi would play the body.
+        # Ringbook answers this message with an error, because Vapi would play the body of a 200.
         assert answer.status_code == 400, f"{path.name}: {answer.status_code} {answer.text}"
         continue
     assert answer.status_code == 200, f"{path.name}: {answer.status_code} {answer.text}"
@@ -71,7 +71,7 @@ for path in samples:
     assert json.loads(read.json()) == content, f"{path.name}: {content} is read as {read.json()}"
     literal = json.dumps(content, ensure_ascii=False, indent=2)
     literals.append(f"export const answer{len(literals)}: Vapi.{name} = {literal};")
-    print(f"ok  Vapi's SDK reads the answer to {kind}: {json.dumps(content, ensure_ascii=False)[:120]}")
+    print(f"ok  Vapi's SDK parses the response to {kind}: {json.dumps(content, ensure_ascii=False)[:120]}")
 assert len(seen) >= 6, f"samples are missing: {sorted(READ.keys() - seen)}"
-print(f"ok  {len(samples)} samples are taken; the answer to {len(seen)} kinds is read")
+print(f"ok  {len(samples)} samples are accepted; the SDK parses the responses to {len(seen)} types")
 Path(sys.argv[1]).write_text("\n".join(literals) + "\n")

@@ -58,8 +58,8 @@ pub struct Memory {
     pub errors: Vec<String>,
     /// Number of messages that are in the spool according to their response.
     pub spooled: u64,
-    /// Number of messages that were answered but stored nowhere, according to their response: a waiting caller always
-    /// gets a price.
+    /// Number of messages that were answered but stored nowhere, according to their response. Ringbook answers a
+    /// waiting caller even if it cannot store the message.
     pub unrecorded: u64,
 }
 
@@ -99,7 +99,7 @@ struct Answer {
     text: String,
     /// Whether it has Retry-After.
     retries: bool,
-    /// How the message was accepted, if not as usual (the header `x-ringbook-degraded`).
+    /// The header `x-ringbook-degraded`: how the message was accepted if the database was not available.
     degraded: Option<String>,
 }
 
@@ -265,7 +265,8 @@ impl Memory {
     }
 }
 
-/// Every second message is a report, every n-th report an emergency; the others request a quote.
+/// Every second message is a report, and every n-th report is an emergency. The messages between the reports request a
+/// quote.
 fn message(call: &str, number: u64, emergency_every: u64) -> (&'static str, Value) {
     if number.is_multiple_of(2) {
         let said = if (number / 2).is_multiple_of(emergency_every) {

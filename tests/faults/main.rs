@@ -1,5 +1,5 @@
-//! Fault injection: runs the real program in its own processes, and kills, pauses and disconnects it. An external oracle
-//! checks that everything answered is stored exactly once.
+//! Fault injection: runs the real program in its own processes, and kills, pauses and disconnects it. An external
+//! oracle checks that every answered message and edit is stored exactly once.
 //!
 //! `cargo test --test faults` runs the short version of the campaigns that need no other build; `make faults` runs all
 //! of them with their full counts, and writes docs/fault-report.md. Arguments select campaigns by name. It fails if an

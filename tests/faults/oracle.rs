@@ -1,5 +1,5 @@
-//! Checks that everything answered is stored exactly once: from outside of the program, by plain SQL. It compares the
-//! database with the memory of callers and editors and with the stand-in's log.
+//! Checks that every answered message and edit is stored exactly once. The oracle runs outside of the program and uses
+//! plain SQL. It compares the database with the memory of callers and editors and with the stand-in's log.
 //!
 //! The invariants have these names in violations:
 //!
@@ -29,7 +29,7 @@ pub struct Expects {
     /// The references of SMS messages that must have reached a final state: all messages at a time when none was being
     /// sent. A later message may wait, such as an escalation that became due during the shutdown.
     pub settled: BTreeSet<String>,
-    /// Whether Twilio's list was always readable, so that no message may be accepted twice.
+    /// Whether Twilio's list was readable at all times. Then Twilio must not accept any message twice.
     pub once: bool,
 }
 
@@ -64,13 +64,13 @@ pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: 
     told
 }
 
-/// The first words of violations that time can resolve: a message can be recorded later, and an SMS message can be sent
-/// later. The campaigns treat such violations separately.
+/// The first words of violations that can disappear with time: a message can be recorded later, and an SMS message can
+/// be sent later. The campaigns treat these violations separately.
 const NOT_RECORDED: &str = "I1 answered but not recorded";
 pub const NOT_SETTLED: &str = "I5 not settled at the end";
 pub const NOBODY_TEXTED: &str = "I5 lost, nobody was texted";
 
-/// Number of answered messages that are not recorded, or not yet.
+/// Number of answered messages that are not recorded so far.
 pub async fn missing(db: &DatabaseConnection, memory: &Memory) -> usize {
     let mut found = Vec::new();
     answered(db, memory, &mut found).await;

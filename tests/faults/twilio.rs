@@ -14,13 +14,13 @@ use tokio::{net::TcpListener, task::JoinHandle};
 /// The response to a request that sends an SMS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Accept it.
+    /// Accept the message.
     Take,
-    /// Accept it after this many milliseconds.
+    /// Accept the message after this many milliseconds.
     TakeSlowly(u64),
-    /// Accept it, but respond with a server error.
+    /// Accept the message, but respond with a server error.
     TakeAndFail,
-    /// Reject it: too many requests, after this many milliseconds.
+    /// Reject the message (429, too many requests) after this many milliseconds.
     Busy(u64),
 }
 

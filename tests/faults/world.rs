@@ -264,18 +264,18 @@ fn path() -> String {
     std::env::var("PATH").unwrap_or_default()
 }
 
-/// The program. It is killed when this is dropped.
+/// A running program. Dropping this value kills the program.
 pub struct Program {
     child: Child,
 }
 
 impl Program {
-    /// Its process id.
+    /// The process id of the program.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Limits its open files and its address space.
+    /// Limits the program's open files and address space.
     pub fn limit(&self, descriptors: u64, addresses: u64) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         for (resource, most) in [(Resource::Nofile, descriptors), (Resource::As, addresses)] {
@@ -287,29 +287,29 @@ impl Program {
         }
     }
 
-    /// Sends SIGKILL: nothing is completed or closed.
+    /// Sends SIGKILL: the program completes and closes nothing.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         self.child.wait().unwrap();
     }
 
-    /// Sends SIGSTOP: it stops with all its locks and leases.
+    /// Sends SIGSTOP: the program pauses and retains its locks and leases.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Sends SIGCONT: it continues as if no time had passed.
+    /// Sends SIGCONT: the program continues as if no time had passed.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// Sends SIGTERM. Returns whether it exited cleanly.
+    /// Sends SIGTERM. Returns whether the program exited cleanly.
     pub async fn stop(mut self) -> bool {
         self.signal(Signal::TERM);
         self.ended().await == Some(0)
     }
 
-    /// Waits until it exits and returns its status.
+    /// Waits until the program exits, and returns its status.
     pub async fn ended(&mut self) -> Option<i32> {
         let began = Instant::now();
         loop {
@@ -321,7 +321,7 @@ impl Program {
         }
     }
 
-    /// Whether it is still running.
+    /// Whether the program is still running.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

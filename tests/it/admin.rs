@@ -88,7 +88,7 @@ async fn a_row_is_made_patched_and_deleted(database: Database) {
         matches!(status, StatusCode::CREATED | StatusCode::UNPROCESSABLE_ENTITY),
         "{made}"
     );
-    // A tax changes totals, which the sample's cases check; a contact does not.
+    // The test changes a contact. A tax would change totals, which the sample's cases check.
     let path = "/admin/v1/rulebooks/default/contacts/reception";
     let row = json!({"name": "Office", "phone": "+15145550150", "language": "fr", "rank": 50, "on_call": false});
     let (status, made) = app.admin(Method::PUT, path, Some(&row)).await;

@@ -1,4 +1,4 @@
-//! Rulebooks for somebody with many customers: copying, naming, renaming, archiving and restoring.
+//! Rulebooks of an installation that serves many businesses: copying, naming, renaming, archiving and restoring.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

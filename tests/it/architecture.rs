@@ -38,7 +38,7 @@ fn sources() -> BTreeMap<String, String> {
     named.collect()
 }
 
-/// A task spawned in another way would escape a dry run (`dry_run=true`) and commit.
+/// A task that is not spawned with `store::dry_run::spawn` would escape a dry run (`dry_run=true`) and commit.
 #[test]
 fn what_the_admin_api_does_in_a_task_stays_within_a_dry_run() {
     let leaves = ["admin/src/last_use.rs", "admin/src/watched_rulebooks.rs"];

@@ -1,5 +1,6 @@
-//! A message is ingested completely or not at all: each of its statements is made to fail in turn. A message that would
-//! fail again is dead-lettered. If not even that can be written, the response tells Vapi to send it again.
+//! A message is ingested completely or not at all. The test makes each statement of a message fail in turn. A message
+//! that would fail again is dead-lettered. If the dead letter cannot be written either, the response makes Vapi send
+//! the message again.
 
 use std::collections::BTreeSet;
 
@@ -178,7 +179,7 @@ fn but_for_the_poisoned(mut all: Vec<(&'static str, Vec<Value>)>) -> (Vec<(&'sta
 async fn refused(server: &TestApp, body: &[u8]) -> bool {
     let answer = server.send_signed("/webhooks/vapi", VAPI_SECRET, body).await;
     if answer.status() == StatusCode::OK {
-        // A client that waits for a response gets one, recorded or not.
+        // A client that waits for the response gets a response even if the message is not recorded.
         return answer
             .headers()
             .get("x-ringbook-degraded")
@@ -236,7 +237,7 @@ async fn whatever_statement_fails_nothing_of_the_message_remains(database: Datab
                 assert_ne!(rest, before);
             }
         }
-        // To change a turn, one database overwrites the row; the other deletes and inserts it.
+        // To change a turn, Ringbook overwrites the row on PostgreSQL, and deletes and inserts the row on SQLite.
         ran.remove(&("call_transcripts", "UPDATE"));
         // Without this check, a message that writes nothing would pass.
         let all: BTreeSet<_> = path.statements.iter().copied().collect();

@@ -1,4 +1,5 @@
-//! The audit log: every change once, in order and chained, nothing that callers said, and its verification.
+//! The audit log contains every change once, in order and chained, and no words of callers. The verification finds
+//! every alteration.
 
 use std::{
     io::Read as _,
@@ -216,7 +217,7 @@ async fn what_a_caller_said_is_not_in_the_log(kind: Database) {
     app.stop().await;
 }
 
-/// Checks that the first entries have no MAC and all later entries have one. The log is then reported as altered from
+/// Checks that the first entries have no MAC and all later entries have a MAC. The log is then reported as altered from
 /// the first entry.
 async fn only_signed_after(app: &TestApp, unsigned: usize) {
     let mut rows = app.rows("audit_log t ORDER BY seq").await;

@@ -204,7 +204,7 @@ fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[
         27 => head(format!("broken_since = {n}")),
         28 => (vec!["DELETE FROM audit_head".to_owned()], None),
         29 => {
-            // The tail is cut, and the head matches the new tail except for its own MAC.
+            // The tail is cut. The head matches the new tail, but the head's own MAC does not.
             let mac = format!("coalesce((SELECT mac FROM audit_log WHERE seq = {}), mac)", n - 1);
             let head = format!("UPDATE audit_head SET seq = {}, mac = {mac}", n - 1);
             (vec![delete(format!("seq >= {n}")), head], None)

@@ -113,7 +113,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
         (&json!(31), &json!(0)),
         "{found:#}"
     );
-    // Calls about roots and floods have a price before and after; calls about linings lose their price.
+    // Calls about roots and floods have a price before and after. Calls about linings lose their price.
     let money = &found["money"][0];
     assert_eq!(
         (&money["quotes"], &money["changed"]),

@@ -308,7 +308,7 @@ async fn what_is_no_backup_is_refused_and_changes_nothing(kind: Database) {
     server.stop().await;
 }
 
-/// The key is part of a backup only on request, and is restored only if there is none.
+/// The key is part of a backup only on request, and a restore writes the key only if there is no key yet.
 #[test]
 fn the_key_is_in_a_file_of_its_own_or_nowhere() {
     let folder = tempfile::tempdir().unwrap();
@@ -330,7 +330,7 @@ fn the_key_is_in_a_file_of_its_own_or_nowhere() {
     run(folder.path(), &url, &["migrate", "up"]);
     let said = run(folder.path(), &url, &["backup", "--to", "without.db"]);
     assert!(
-        said.contains("is not in it") && !folder.path().join("without.db.key").exists(),
+        said.contains("is not in the backup") && !folder.path().join("without.db.key").exists(),
         "{said}"
     );
     let said = run(folder.path(), &url, &["backup", "--to", "with.db", "--with-key"]);

@@ -61,7 +61,7 @@ async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     // The first message opens the connections. Without it, opening them would use up the time for waiting for scripts.
     assert_eq!(server.post_signed(&report("first", CLOGGED)).await.0, StatusCode::OK);
     let end = all_script_threads(&server).await;
-    // Sends more messages than the number of faults that quarantines a script.
+    // Sends more messages than the number of failures that quarantines a script.
     let calls: Vec<Value> = (0..8).map(|call| report(&format!("busy-{call}"), CLOGGED)).collect();
     for (status, answer) in join_all(calls.iter().map(|call| server.post_signed(call))).await {
         assert_eq!(status, StatusCode::OK, "{answer}");

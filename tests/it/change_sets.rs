@@ -179,7 +179,7 @@ async fn two_change_sets_on_one_row_show_both_versions_to_the_second(database: D
     };
     let both = [(json!(1), json!("100.00")), (json!(2), json!("120.00"))];
     assert_eq!(versions(conflict), both, "{problem}");
-    // The change set reports the conflict too, its diff leaves out the conflicting change, and its check fails.
+    // The change set reports the conflict too, its diff omits the conflicting change, and its check fails.
     let second = set_of(&app, &second).await;
     assert_eq!(
         (&second["state"], versions(&second["conflicts"][0])),
@@ -360,7 +360,7 @@ async fn every_step_needs_the_version_that_was_read(database: Database) {
             .await;
         assert_eq!(status.as_u16(), expected, "{problem}");
     }
-    // If two clients add to the same version at once, one must read again.
+    // If two clients add to the same version at once, one of them must read the change set again.
     let path = step(&set, "/changes");
     let (one, two) = (raise("150.00", &json!(1)), raise("160.00", &json!(1)));
     let answers = tokio::join!(
@@ -657,7 +657,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
     );
     got(&app, &format!("{BOOK}/revisions")).await;
     got(&app, &format!("{BOOK}/leads")).await;
-    // A write that does not repair it is rejected with the fault.
+    // A write that does not repair the rows is rejected with the error.
     let (status, problem) = app
         .admin(Method::PATCH, CAMERA, Some(&json!({"rank": 77, "version": 1})))
         .await;
@@ -701,7 +701,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("rule_fault")),
         "{problem}"
     );
-    // A rollback from such a revision to one that compiles is accepted.
+    // A rollback from this revision to a revision that compiles is accepted.
     let rise = json!({"rank": 12, "version": 2});
     assert_eq!(app.admin(Method::PATCH, SHORE, Some(&rise)).await.0, StatusCode::OK);
     let broken =

@@ -274,7 +274,7 @@ async fn a_form_counts_with_the_token_of_its_session_only(database: Database) {
         "{}",
         taken.text
     );
-    // A browser reports where a form comes from; a form of another site cannot sign anybody in.
+    // A browser reports which site a form comes from. A form of another site cannot sign anybody in.
     let request = one.client.post(app.url("/console/login")).form(&[("key", ADMIN_KEY)]);
     let response = request.header("sec-fetch-site", "cross-site").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
@@ -499,7 +499,7 @@ async fn the_board_shows_who_waits_and_who_took_it(database: Database) {
     ]);
     let order = ["call-2", "call-1"].map(|call| board.text.find(&format!("/console/calls/{call}")).unwrap());
     assert!(order[0] < order[1], "the P1 must come first");
-    // The script requests the main part, and gets it only if it changed.
+    // The script requests the main part of the page, and gets it only if the part changed.
     let part = browser.page("/console?part=main").await;
     assert!(part.text.starts_with("<h1") && !part.text.contains("<html"));
     let again = async || {

@@ -103,7 +103,7 @@ async fn a_change_set_is_read_in_words_and_published(database: Database) {
         "People and calendars",
         "<ins>Luc</ins>",
         "The rules fit together.",
-        "It stays within the guard rails",
+        "The change set stays within the guard rails",
         "Publish now",
     ]);
     browser.language = "fr";
@@ -236,7 +236,7 @@ async fn beyond_the_guard_rails_a_second_person_decides(database: Database) {
     let id = open(&app, &editor, &[camera("450.00")]).await;
     let path = format!("/console/change-sets/{id}");
     julie.page(&path).await.has(&[
-        "It goes beyond the guard rails",
+        "The change set goes beyond the guard rails",
         "This change is larger than a single publish may make.",
         "$350 → $450",
         "Ask for approval",
@@ -257,10 +257,11 @@ async fn beyond_the_guard_rails_a_second_person_decides(database: Database) {
         .with("reason", "Too <dear>")
         .with("do", "reject");
     assert_eq!(form.send(&mario).await.status, StatusCode::SEE_OTHER);
-    julie
-        .page(&path)
-        .await
-        .has(&["It was not published.", "Too &lt;dear&gt;", "Ask for approval"]);
+    julie.page(&path).await.has(&[
+        "This change set was not published.",
+        "Too &lt;dear&gt;",
+        "Ask for approval",
+    ]);
     done(&julie, &id, "publish").await;
     done(&mario, &id, "approve")
         .await
@@ -292,14 +293,17 @@ async fn a_publish_is_scheduled_and_cancelled(database: Database) {
     }
     let sent = form().await.with("at", "2026-12-01T08:00").send(&browser).await;
     assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.text);
-    browser
-        .page(&path)
-        .await
-        .has(&["It will be published:", "Tue, Dec\u{a0}1, 8:00\u{a0}a.m.", "scheduled"]);
+    browser.page(&path).await.has(&[
+        "This change set will be published:",
+        "Tue, Dec\u{a0}1, 8:00\u{a0}a.m.",
+        "scheduled",
+    ]);
     done(&browser, &id, "unschedule")
         .await
         .has(&["Publish now", "America/Toronto"]);
-    done(&browser, &id, "discard").await.has(&["It was discarded"]);
+    done(&browser, &id, "discard")
+        .await
+        .has(&["This change set was discarded"]);
     app.stop().await;
 }
 
@@ -368,7 +372,7 @@ async fn what_cannot_be_published_is_explained(database: Database) {
         browser.page(&format!("/console/change-sets/{id}")).await.has(&parts);
         let refused = press(&browser, &id, "publish").await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
-        refused.has(&["It cannot be published like this"]);
+        refused.has(&["The change set cannot be published like this"]);
         refused.has(&parts);
     }
     app.stop().await;
@@ -388,7 +392,7 @@ async fn a_stale_page_does_nothing(database: Database) {
     assert_eq!(status, StatusCode::OK, "{answer}");
     let refused = seen.send(&browser).await;
     assert_eq!(refused.status, StatusCode::PRECONDITION_FAILED);
-    refused.has(&["It changed since you read it", "<ins>$120</ins>"]);
+    refused.has(&["The change set changed since you read it", "<ins>$120</ins>"]);
     let again = Form::of(&refused, "value=\"publish\"")
         .with("do", "publish")
         .send(&browser)

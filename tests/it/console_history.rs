@@ -95,7 +95,7 @@ async fn any_two_revisions_are_compared(database: Database) {
         "Go back to revision 1",
     ]);
     let back = browser.page("/console/history?from=3&to=1").await;
-    back.has(&["Revision 3 → 1", "Compare 3 with what is in force"]);
+    back.has(&["Revision 3 → 1", "Compare 3 with the revision in force"]);
     let own = browser.page("/console/history?to=2").await;
     own.has(&["Revision 1 → 2", "420.00"]);
     assert!(!own.text.contains("Go back to") && !own.text.contains("555-0203"));

@@ -209,7 +209,7 @@ async fn each_notice_leads_to_what_it_asks_for(database: Database) {
     let page = browser.page("/console/notices").await;
     page.has(&[
         "/console/change-sets/018f0000-0000-7000-8000-000000000000",
-        "Let it run again",
+        "Let the script run again",
         "Process the messages again",
         "/console/leads?priority=P2",
         "/console/messages?state=dead&amp;days=today",
@@ -228,7 +228,13 @@ async fn each_notice_leads_to_what_it_asks_for(database: Database) {
         replayed.text
     );
     // The script is no longer quarantined, so its notice is resolved.
-    let released = post(&browser, &page, "Let it run again", &[("script", "spring_promotion")]).await;
+    let released = post(
+        &browser,
+        &page,
+        "Let the script run again",
+        &[("script", "spring_promotion")],
+    )
+    .await;
     assert_eq!(
         released.header("location"),
         "/console/notices?done=released",
@@ -236,7 +242,7 @@ async fn each_notice_leads_to_what_it_asks_for(database: Database) {
         released.text
     );
     let after = browser.page("/console/notices").await;
-    assert!(!after.text.contains("Let it run again") && !after.text.contains("Process the messages again"));
+    assert!(!after.text.contains("Let the script run again") && !after.text.contains("Process the messages again"));
     app.stop().await;
 }
 

@@ -320,7 +320,7 @@ async fn bad_input_stays_in_the_form_and_says_what_is_wrong(database: Database) 
         ),
         (
             replace("second", "on_call", from, "2028-12-25T08:00"),
-            "It may last at most 366 days.",
+            "A replacement may last at most 366 days.",
         ),
         (
             replace("nobody", "on_call", from, until),

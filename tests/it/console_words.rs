@@ -1,5 +1,5 @@
-//! The console's "Words" page over HTTP: calls that matched nothing are grouped by common words, and a phrase is tried
-//! on past calls and becomes a rule. The loser of a concurrent edit sees the other change.
+//! The console's "Words" page over HTTP: calls that matched nothing are grouped by common words. A phrase is tried on
+//! past calls and becomes a rule. The loser of a concurrent edit sees the other change.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -128,7 +128,7 @@ async fn phrases_are_tried_on_past_calls(database: Database) {
         assert_eq!(got.as_u16(), status, "{body}: {problem}");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
     }
-    // A viewer sees no phone number, and the words of an erased caller are left out.
+    // A viewer sees no phone number, and the page omits the words of an erased caller.
     let (viewer, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let body = json!({"phrases": ["rappelez"]});
     let (_, seen) = app.admin_with(&viewer, Method::POST, &path, Some(&body)).await;
@@ -191,7 +191,7 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
         .await;
     page.has(&[
         "value=\"chauffe-eau coule\"",
-        "3 of the newest 6 calls say the phrase",
+        "3 of the newest 6 calls contain the phrase",
         "<mark class=\"counts\">chauffe-eau coule</mark>",
         "&lt;b&gt;vite",
         "No service found",
@@ -323,7 +323,7 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
         (
             vec![fr, ("phrase", "x y"), ("target", "service:gone")],
             422,
-            "It was removed meanwhile.",
+            "Your choice was removed meanwhile.",
         ),
         (
             vec![("phrase", "x y"), ("target", "concept:flood")],
@@ -382,8 +382,8 @@ async fn what_is_wrong_is_told_and_who_was_slower_sees_what_changed(database: Da
     assert_eq!(shown.status, StatusCode::PRECONDITION_FAILED, "{}", shown.text);
     shown.has(&[
         "Somebody changed the same row",
-        "New in it: bassin",
-        "No longer in it:",
+        "New in the row: bassin",
+        "No longer in the row:",
         "value=\"chauffe-eau\"",
     ]);
     assert!(shown.text.contains(gone.as_str().unwrap()) || gone.as_str().unwrap().contains('&'));
@@ -444,7 +444,7 @@ async fn a_viewer_reads_words_without_numbers(database: Database) {
     let page = viewer.page("/console/words/add?phrase=rappelez&language=fr").await;
     page.has(&[
         "This needs a key with the role editor.",
-        "2 of the newest 6 calls say the phrase",
+        "2 of the newest 6 calls contain the phrase",
     ]);
     assert!(
         !page.text.contains("555-0199") && !page.text.contains("name=\"target\""),

@@ -68,7 +68,7 @@ async fn send(app: &TestApp, write: &Write<'_>, trial: bool) -> Answer {
     Answer { status, headers, body }
 }
 
-/// Every row of every table, except when a key was last used, which every request updates, even a GET.
+/// Every row of every table, without the time of a key's last use: every request updates this time, even a GET.
 async fn everything(app: &TestApp) -> Vec<(String, Vec<Value>)> {
     let mut tables = app.tables().await;
     tables.sort();
@@ -123,7 +123,7 @@ fn alike(value: &Value) -> Value {
     }
 }
 
-/// The headers that matter to a client; of an ETag, only the version.
+/// The headers that matter to a client. An ETag is reduced to its version.
 fn told(answer: &Answer) -> Vec<(&'static str, Option<String>)> {
     ["content-type", "etag", "location", "retry-after", "cache-control"]
         .map(|name| {

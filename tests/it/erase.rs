@@ -106,7 +106,7 @@ pub async fn found(server: &TestApp) -> Vec<String> {
     found
 }
 
-/// The string with its words capitalised, as in a name.
+/// The string with its words capitalized, as in a name.
 fn capitalised(text: &str) -> String {
     let words = text.split(' ').map(|word| match word.split_at_checked(1) {
         Some((first, rest)) if !matches!(word, "rue" | "du" | "trouvaille") => first.to_uppercase() + rest,

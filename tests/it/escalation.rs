@@ -1,5 +1,5 @@
-//! Escalation: a P1 that nobody acknowledges goes to the next contact on time. The first person who acknowledges it takes
-//! it, and everybody can see who that is.
+//! Escalation: a P1 that nobody acknowledges goes to the next contact on time. The first acknowledgement counts, and
+//! everybody can see whose it is.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -641,8 +641,8 @@ async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, Stan
     (server, twilio)
 }
 
-/// Same as [`with_twilio`], at the step that notifies the two remaining contacts. Twilio accepted the first two messages as
-/// `SM1` and `SM2` and responds to the others with `answers`.
+/// Same as [`with_twilio`], at the step that notifies the two remaining contacts. Twilio accepted the first two
+/// messages as `SM1` and `SM2` and responds to further messages with `answers`.
 async fn all_are_told(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let taken = ["SM1", "SM2"].map(twilio_callbacks::taken).into_iter();
     let (server, twilio) = with_twilio(database, taken.chain(answers).collect()).await;
@@ -763,8 +763,8 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
     let server = at_rest(database).await;
     patch(&server, "/contacts/second", &json!({"on_call": true})).await;
     flood(&server, "call-1").await;
-    // Somebody forges the reply `1` with Mario's number. The other contact on call is told; Amina, who is not on call,
-    // is not.
+    // Somebody forges the reply `1` with Mario's number. The other contact on call gets an SMS message. Amina, who is
+    // not on call, gets none.
     let taken = reply(&server, MARIO, "1").await.unwrap();
     assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
     let texts = server.rows("sms_messages").await;
@@ -800,14 +800,14 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
         (&json!("p1_contested"), &json!("urgent"))
     );
     assert_eq!(lead(&server, "call-1").await["acknowledgement"], json!(null));
-    // The reopened P1 goes to the next contact immediately. Her acknowledgement then informs the others and resolves the
-    // notice.
+    // The reopened P1 goes to the next contact immediately. Amina's acknowledgement then informs the others and
+    // resolves the notice.
     assert_eq!(after(&server, 0).await, 1);
     assert_eq!(texted(&server).await.last().map(String::as_str), Some("amina"));
     let taken = reply(&server, AMINA, "1").await.unwrap();
     assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
     assert!(!server.only_row("notices").await["resolved_at"].is_null());
-    // Her own objection counts too: the reply came from her number.
+    // Amina's own objection counts too: the reply came from her number.
     let objection = reply(&server, AMINA, "0").await.unwrap();
     assert_eq!(objection.outcome, ReplyOutcome::Reopened);
     server.stop().await;

@@ -341,7 +341,7 @@ async fn the_call_page_takes_feedback_and_keeps_what_was_typed(database: Databas
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let viewer = Browser::with(&app, &text).await;
     let page = viewer.page("/console/calls/call-1").await;
-    page.has(&["It should have been", "Ça coule"]);
+    page.has(&["The decision should have been", "Ça coule"]);
     assert!(
         !page.text.contains("/feedback\"") && !page.text.contains("/case\""),
         "{}",
@@ -363,7 +363,11 @@ async fn an_editor_makes_a_case_in_the_console(database: Database) {
     let browser = Browser::with(&app, ADMIN_KEY).await;
     let page = browser.page("/console/calls/call-1").await;
     let address = format!("/console/calls/call-1/feedback/{id}/case");
-    page.has(&[&address, "Make this a case", "It was right: keep this call as a case"]);
+    page.has(&[
+        &address,
+        "Make this a case",
+        "The decision was right: keep this call as a case",
+    ]);
     let page = browser.page(&address).await;
     page.has(&[
         "It was the sump.",
@@ -397,8 +401,8 @@ async fn an_editor_makes_a_case_in_the_console(database: Database) {
     let done = browser.post(&address, &form).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     browser.page(done.header("location")).await.has(&[
-        "It became the case heater.",
-        "It waits in a change set for the rule that corrects the decision.",
+        "This feedback became the case heater.",
+        "The case waits in a change set for the rule that corrects the decision.",
         "If it waits in a change set, add to that change set the rule",
     ]);
     let feedback = get(&app, "/feedback").await;

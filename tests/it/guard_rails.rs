@@ -456,8 +456,8 @@ async fn an_import_beyond_a_limit_waits(kind: Database) {
     app.stop().await;
 }
 
-/// Scripts, conditions, ranks and stacking groups have no number to compare. Their effect on cases, on stored calls and on
-/// a grid of the facts that they name decides.
+/// Scripts, conditions, ranks and stacking groups have no number to compare. Guard rails judge them by their effect on
+/// cases, on stored calls and on a grid of the facts that they name.
 async fn what_no_number_tells_is_judged_by_calls(kind: Database) {
     let app = at_rest(kind).await;
     let ann = new_key(&app, "ann", "editor").await;

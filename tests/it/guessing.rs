@@ -1,4 +1,4 @@
-//! Clients that guess keys are rate limited; clients with a valid key are served, even from the same address.
+//! Clients that guess keys are rate limited. Clients with a valid key are served, even from the same address.
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
@@ -91,7 +91,7 @@ async fn a_key_that_many_addresses_guess_at_is_slowed_and_its_owner_is_served(da
             looked_at += usize::from(status == StatusCode::UNAUTHORIZED);
         }
     }
-    // The limit allows a burst of fifty wrong keys, and then one for each address that it has not seen.
+    // The limit allows a burst of fifty wrong keys, and then one wrong key for each new address.
     assert_eq!(looked_at, 50 + 70);
     assert_eq!(from(&app, "203.0.113.9", key).await, (StatusCode::OK, None));
     assert_eq!(from(&app, "198.51.100.3", ADMIN_KEY).await.0, StatusCode::OK);

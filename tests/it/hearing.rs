@@ -1,5 +1,5 @@
-//! How well the sample rulebook recognises what callers say: the labelled calls of the test half against the budgets, and
-//! single calls for each method of recognition, over HTTP.
+//! Tests how well the sample rulebook recognizes what callers say. The labelled calls of the test half must satisfy the
+//! budgets. Further tests send single calls over HTTP, for each method of recognition.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ fn folder(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Measure, bound, and whether it is a lower bound. docs/hearing-results.md has the table.
+/// Measure, bound, and whether the bound is a lower bound. docs/hearing-results.md has the table.
 const BUDGETS: &[(&str, f64, bool)] = &[
     ("P1 recall", 0.92, true),
     ("false P1", 0.10, false),

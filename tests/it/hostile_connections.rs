@@ -410,7 +410,7 @@ async fn connections_have_a_limit_and_end(database: Database) {
         .set("RINGBOOK_MAX_CONNECTIONS", "16")
         .start()
         .await;
-    // New connections replace idle ones, even if all of them were used before.
+    // New connections replace idle connections, even if all idle connections were used before.
     let mut held = Vec::new();
     for _ in 0..40 {
         let mut stream = send(&server, b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n").await;

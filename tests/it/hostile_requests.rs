@@ -1,4 +1,4 @@
-//! Malformed requests to the admin API: whatever a parameter, a path or a header contains, the status is below 500, and an
+//! Malformed requests to the admin API. Whatever a parameter, a path or a header contains, the status is below 500. An
 //! error is problem+json with its request id.
 
 use std::time::Duration;
@@ -168,8 +168,8 @@ async fn raw(app: &TestApp, request: &[u8]) -> Option<(StatusCode, Option<String
     Some((status, media_type, body.to_owned()))
 }
 
-/// Sends raw bytes and checks the response. Responses of the HTTP library itself and 304 may have no body; all others are
-/// checked.
+/// Sends raw bytes and checks the response. A 304 and the HTTP library's own responses may have no body. The bodies of
+/// all other responses are checked.
 async fn sent(app: &TestApp, what: &str, request: &[u8]) {
     if let Some((status, media_type, body)) = raw(app, request).await {
         if body.is_empty() && media_type.is_none() {

@@ -18,9 +18,9 @@ use crate::{
 both!(no_decision_after_an_edits_answer_uses_the_old_price);
 
 const SERVICE: &str = "/admin/v1/rulebooks/default/services/root_removal";
-/// Number of senders; with one message per 100 ms each, they send a hundred per second.
+/// Number of senders. Each sends a message every 100 ms, so they send a hundred messages per second.
 const SENDERS: usize = 10;
-/// Minimum number of messages per sender; each sends one more after the last edit.
+/// Minimum number of messages per sender. After the last edit, each sender sends one more message.
 const EACH: usize = 80;
 const PAUSE: Duration = Duration::from_millis(100);
 const EDITS: i64 = 5;
@@ -107,7 +107,7 @@ async fn edit(server: &TestApp) -> Vec<Edited> {
         let (_, mut row) = server.admin(Method::GET, SERVICE, None).await;
         row["price_from"] = json!(format!("{}.00", 450 + number));
         let (status, answer) = server.admin(Method::PUT, SERVICE, Some(&row)).await;
-        // Measured after the response is read, so that nothing received later may use an older revision.
+        // The time is taken after the response was read. So no message that arrives later may use an older revision.
         let at = server.app.clock.now();
         assert_eq!(status, StatusCode::OK, "{answer}");
         edits.push(Edited {

@@ -268,7 +268,7 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
     app.stop().await;
 }
 
-/// The digits of a response, in any script, and its letters, without separators between digits.
+/// The digits of a response, in any writing system, and its letters, without separators between digits.
 fn digits_and_letters(text: &str) -> String {
     let digit = |c: char| match u32::from(c) {
         code @ 0xff10..=0xff19 => char::from_digit(code - 0xff10, 10),

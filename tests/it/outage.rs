@@ -84,7 +84,7 @@ impl World {
         let database = TestDatabase::create(Database::Postgres).await;
         let (_, rest) = database.url.split_once('@').unwrap();
         let proxy = Proxy::start(rest.split('/').next().unwrap().parse().unwrap()).await;
-        // The server under test is another process, so nobody installed the provider in this one.
+        // The server under test is another process, so nobody installed the provider in this process.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(20))
@@ -147,7 +147,7 @@ impl World {
     }
 }
 
-/// Runs the command in an environment variable. Returns whether there is one.
+/// Runs the command that an environment variable contains. Returns whether the variable is set.
 async fn shell(name: &str) -> bool {
     let Some(command) = setting(name) else { return false };
     let run = move || {

@@ -1,4 +1,4 @@
-//! The way from a report to an SMS message, through the whole server, with a stand-in for Twilio.
+//! Follows a report through the whole server to its SMS message, with a stand-in for Twilio.
 
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ async fn flood(server: &TestApp, call: &str) {
     assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
 }
 
-/// The only SMS message, once it is in a final state; the clock advances while it waits for a retry.
+/// Returns the only SMS message after it reached a final state. Advances the clock while the message waits for a retry.
 async fn settled(server: &TestApp) -> Value {
     let deadline = Instant::now() + Duration::from_secs(15);
     loop {

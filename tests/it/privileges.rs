@@ -46,7 +46,7 @@ fn operations(document: &Value) -> Vec<Operation> {
     found
 }
 
-/// The path with parameters that do not exist, except the rulebook, so that an authorized call changes nothing.
+/// The path with an existing rulebook and unknown other parameters, so that an authorized call changes nothing.
 fn filled(path: &str, operation: &Value) -> String {
     let mut path = path.replace("{rulebook}", "default");
     for parameter in operation["parameters"].as_array().into_iter().flatten() {

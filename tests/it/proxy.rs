@@ -13,7 +13,7 @@ use crate::support::proxy::{Fault, Proxy};
 
 /// A timeout that is long enough for any machine.
 const LONG: Duration = Duration::from_secs(30);
-/// How long nothing may arrive: anything sent would have arrived long before.
+/// How long a test waits to see that nothing arrives. Bytes that were sent would arrive much earlier.
 const NOTHING: Duration = Duration::from_millis(200);
 
 /// An echo server.
@@ -167,7 +167,7 @@ async fn an_answer_is_cut_after_so_many_bytes() {
     stream.write_all(b"an answer").await.unwrap();
     let mut heard = [0; 4];
     let whole = timeout(LONG, stream.read_exact(&mut heard)).await.unwrap();
-    // A reset may overtake the last bytes; a fifth byte never arrives.
+    // A reset may overtake the last bytes. In no case does a fifth byte arrive.
     assert!(whole.is_err() || &heard == b"an a", "{heard:?}");
     assert!(matches!(timeout(LONG, stream.read_u8()).await, Ok(Err(_))));
 }

@@ -1,5 +1,5 @@
-//! Races: an edit and messages in flight, two bodies of one report, a report and a booking, a message and the erasure of
-//! its caller.
+//! Races between an edit and messages in flight, two bodies of one report, a report and a booking, and a message and
+//! the erasure of its caller.
 
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ async fn a_report_waits_for_its_call_without_holding_the_lead() {
     server.stop().await;
 }
 
-/// Sends `message` during the erasure of its caller; the erasure commits first.
+/// Sends `message` during the erasure of its caller. The erasure commits first.
 async fn sent_during_the_erasure(server: &TestApp, message: &Value) {
     let erasure = begin(&server.app.db).await.unwrap();
     let now = Clock::system().now();

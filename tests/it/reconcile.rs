@@ -1,4 +1,5 @@
-//! Calls without a report, found in Vapi's list: each is recorded once, whatever Vapi posts before, after or meanwhile.
+//! Calls without a report, found in Vapi's list: each call is recorded once, whatever Vapi posts before, after or
+//! meanwhile.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use intake::reconcile::{ReconcileOptions, ReconcileTally};
@@ -130,7 +131,7 @@ async fn a_call_whose_report_never_came_is_complete(database: Database) {
     server.stop().await;
 }
 
-/// Number of calls in an hour; a page of Vapi's list has a hundred.
+/// Number of calls in an hour. A page of Vapi's list has a hundred calls.
 #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn lost_calls() -> usize {
     std::env::var("RINGBOOK_TEST_LOST_CALLS").map_or(130, |count| count.parse().unwrap())

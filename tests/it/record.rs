@@ -204,7 +204,7 @@ fn two_stories(later_by_ms: i64) -> [Value; 2] {
     [earlier, later]
 }
 
-/// Everything stored that should not depend on the order of two reports.
+/// The stored data that must not depend on the order of two reports.
 async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(String, String, String, i64)>) {
     for message in messages {
         assert_eq!(server.take(message).await, json!({}));

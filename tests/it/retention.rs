@@ -124,7 +124,8 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
     assert!(answer["detail"].as_str().unwrap().contains("erased"), "{answer}");
     let (status, answer) = replay("call-1").await;
     assert_eq!((status, &answer["same"]), (StatusCode::OK, &json!(true)), "{answer}");
-    // Events are deleted too, except events that had an effect, so that a repeated message is still a duplicate.
+    // Events without an effect are deleted too. Events with an effect stay, so that a repeated message is still a
+    // duplicate.
     keep(
         &server,
         &json!({"transcripts_days": 10, "bodies_days": 5, "events_days": 12, "version": 1}),
@@ -167,7 +168,7 @@ async fn bodies_without_effect_go_after_a_month_unless_somebody_says_otherwise(d
     keep(&server, &json!({"interim_bodies_days": 40, "version": 0})).await;
     server.app.clock.step(TimeDelta::days(2));
     assert_eq!((purge(&server).await, bodies().await), (0, all.clone()));
-    // If `interim_bodies_days` is left out, it is 30 again.
+    // If the request omits `interim_bodies_days`, the value is 30 again.
     let kept = keep(&server, &json!({"version": 1})).await;
     assert_eq!(kept["interim_bodies_days"], 30);
     assert_eq!(purge(&server).await, 2);

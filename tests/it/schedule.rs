@@ -1,5 +1,5 @@
-//! Scheduled publishes: each happens on time and once, also if the time came while the server was down. It is rejected with
-//! a notice if a row changed meanwhile.
+//! Scheduled publishes: each publish happens once and on time, or at the next start if the server was down. If a row
+//! changed meanwhile, the publish is rejected with a notice.
 
 use std::time::Duration;
 

@@ -289,7 +289,7 @@ async fn a_script_that_fails_again_and_again_is_left_out_for_a_while(database: D
         (items.len(), &items[0]["script"], &items[0]["faults"]),
         (1, &json!("broken"), &json!(5))
     );
-    // The quarantined script does not run any more, and decisions list it as left out.
+    // The quarantined script does not run any more, and decisions list it in `dropped_scripts`.
     for call in 5..8 {
         let decision = reported(&server, &format!("call-{call}")).await;
         assert!(yes(&decision["degraded"]));

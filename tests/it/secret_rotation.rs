@@ -180,7 +180,7 @@ async fn a_start_with_another_secret_key_says_so(kind: Database) {
 async fn a_changed_admin_key_replaces_the_one_before_it(kind: Database) {
     let database = TestDatabase::create(kind).await;
     let (old, new) = ("the-old-admin-key-1", "the-new-admin-key-2");
-    // The third start has the old setting again, as an instance might that was not updated.
+    // The third start has the old setting again, like an instance that was not updated.
     for admin_key in [old, new, old] {
         let given = [
             ("DATABASE_URL", database.url.as_str()),

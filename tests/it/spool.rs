@@ -146,7 +146,7 @@ fn is_quote(message: &Value) -> bool {
     message["message"]["type"] == "tool-calls"
 }
 
-/// Sends a message, which must get a 200; the response to a quote must have a price.
+/// Sends a message, which must get a 200. The response to a quote must have a price.
 async fn send(server: &TestApp, message: Value) -> Sent {
     let body = serde_json::to_vec(&message).unwrap();
     let response = server.send_signed("/webhooks/vapi", VAPI_SECRET, &body).await;
@@ -526,7 +526,7 @@ async fn clients_that_hang_up_leave_no_connection_unusable() {
                     .header("x-timestamp", timestamp)
                     .timeout(Duration::from_millis(u64::try_from(number % 101).unwrap()))
                     .body(body);
-                // Most clients disconnect before the response; some get it.
+                // Most clients disconnect before the response. Some clients get the response.
                 let _ = request.send().await;
             }
         })

@@ -50,8 +50,8 @@ async fn a_month_of_too_many_calls_is_read_by_its_days(database: Database) {
     app.stop().await;
 }
 
-/// A server with three calls. Two are on the last evening of October in Montréal; in UTC, the second of them is already in
-/// November. The third call is on the first morning of November.
+/// A server with three calls. Two calls are on the last evening of October in Montréal. In UTC, the second of these
+/// calls is already in November. The third call is on the first morning of November.
 async fn calls_around_a_month(database: Database) -> TestApp {
     let app = TestApp::at_rest(database, at("2026-11-01T03:30:00Z")).await;
     app.take(&report("call-1", FLOOD)).await;

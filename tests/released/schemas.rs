@@ -191,7 +191,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// For requests, the newer schema must accept everything that the older one accepts; for responses, the reverse.
+    /// For requests, the newer schema must accept everything that the older schema accepts. For responses, the older
+    /// schema must accept everything that the newer schema accepts.
     fn wider_and_narrower<'b, T>(&self, newer: &'b T, older: &'b T) -> (&'b T, &'b T) {
         match self.way {
             Way::Sent => (newer, older),

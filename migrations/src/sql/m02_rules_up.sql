@@ -1,5 +1,5 @@
--- Rule rows. A row is valid from since_revision on, and no longer at until_revision. The index `…_now` allows only one
--- current row per code.
+-- Rule rows. A row is valid from since_revision until the revision before until_revision. In each table, the index
+-- `…_now` allows only one current row per code.
 
 CREATE TABLE rulebook_settings (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
@@ -9,8 +9,8 @@ CREATE TABLE rulebook_settings (
   rounding text NOT NULL CHECK (rounding IN ('half_up', 'half_even', 'up', 'down')), rounding_step bigint NOT NULL CHECK (rounding_step > 0),
   default_priority text NOT NULL CHECK (default_priority IN ('P1', 'P2', 'P3', 'P4')), default_sla_seconds bigint NOT NULL CHECK (default_sla_seconds >= 0),
   calendar text, unknown_service {json}, listens_to {json},
-  -- start of rotations, quiet hours, maximum number of SMS messages a day, and how long a P1 waits for an
-  -- acknowledgement
+  -- the start of the rotations, the quiet hours, the maximum number of SMS messages a day, and the seconds that a P1
+  -- waits for an acknowledgement before it escalates
   rotation_from text, quiet_from text, quiet_until text, daily_sms_cap bigint, escalate_after_s bigint,
   PRIMARY KEY (rulebook_id, code, since_revision)
 );
@@ -43,7 +43,8 @@ CREATE TABLE cues (
 );
 CREATE UNIQUE INDEX cues_now ON cues (rulebook_id, code) WHERE until_revision IS NULL;
 
--- A classifier estimates from all words of a call how likely the call has a label: a priority or a service.
+-- A classifier estimates from all words of a call how likely it is that a label applies to the call. The label is a
+-- priority or a service.
 CREATE TABLE classifiers (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   learns text NOT NULL, bias bigint, weights {json},
@@ -71,7 +72,7 @@ CREATE UNIQUE INDEX service_areas_now ON service_areas (rulebook_id, code) WHERE
 CREATE TABLE calendars (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   open {json} NOT NULL, evening_from text NOT NULL, evening_until text NOT NULL, weekend {json} NOT NULL,
-  -- holidays by date and by rule, and days with their own opening hours
+  -- holidays by date and by rule, and days with special opening hours
   holidays {json}, holiday_rules {json}, special_days {json},
   PRIMARY KEY (rulebook_id, code, since_revision)
 );
@@ -120,7 +121,7 @@ CREATE TABLE contacts (
 );
 CREATE UNIQUE INDEX contacts_now ON contacts (rulebook_id, code) WHERE until_revision IS NULL;
 
--- Replaces the planned shifts for a while. Times are local times of the rulebook.
+-- A shift override replaces planned shifts for a limited time. Its times are local times of the rulebook.
 CREATE TABLE shift_overrides (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), code text NOT NULL, since_revision bigint NOT NULL, until_revision bigint,
   contact text NOT NULL, instead_of text, "from" text NOT NULL, "until" text NOT NULL, comment text,

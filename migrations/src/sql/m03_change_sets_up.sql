@@ -10,13 +10,13 @@ CREATE TABLE change_sets (
   base_revision bigint NOT NULL,
   -- rises with every edit of the change set
   version bigint NOT NULL DEFAULT 1,
-  -- number of changes, their total size, and the number of the next change
+  -- how many changes there are, their total size in bytes, and the number that the next change gets
   changes bigint NOT NULL DEFAULT 0, bytes bigint NOT NULL DEFAULT 0, next_number bigint NOT NULL DEFAULT 1,
-  -- while the change set waits for a second person: the breached guard rails, and who approved it
+  -- the guard rails that the change set breaches, and the person who approved the change set
   breaches {json}, approved_by {json},
   -- when the change set will be published, and who scheduled it
   publish_at {time}, publisher {json},
-  -- the revision that published the change set
+  -- the revision as which the change set was published
   revision bigint,
   -- why a scheduled publication failed
   refusal {json},
@@ -28,7 +28,7 @@ CREATE TABLE change_sets (
 );
 CREATE INDEX change_sets_due ON change_sets (publish_at, rulebook_id) WHERE state = 'scheduled';
 
--- The edits of a change set. Each edit contains its base version: the version of the row that it was made against.
+-- The edits of a change set. Each edit contains its base version, which is the version of the row that the author saw.
 CREATE TABLE change_set_changes (
   rulebook_id {uuid} NOT NULL, change_set_id {uuid} NOT NULL, number bigint NOT NULL,
   edit {json} NOT NULL, bytes bigint NOT NULL,
@@ -39,8 +39,8 @@ CREATE TABLE change_set_changes (
   FOREIGN KEY (rulebook_id, change_set_id) REFERENCES change_sets (rulebook_id, id) ON DELETE CASCADE
 );
 
--- Limits beyond which a price change needs a second person's approval. They are not a rule row, so that nobody can
--- raise a limit and change a price in the same change set.
+-- Limits beyond which a price change needs a second person's approval. They are stored outside the rule rows, so that
+-- nobody can raise a limit and change a price in the same change set.
 CREATE TABLE guard_rails (
   rulebook_id {uuid} NOT NULL PRIMARY KEY REFERENCES rulebooks (id),
   lowest_price bigint, highest_price bigint, largest_change_percent text,
@@ -48,7 +48,7 @@ CREATE TABLE guard_rails (
   updated_at {time} NOT NULL
 );
 
--- Backtests: the effect that a change would have had on past calls.
+-- A backtest computes the effect that a change would have had on past calls.
 CREATE TABLE backtests (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   id {uuid} NOT NULL,
@@ -59,12 +59,12 @@ CREATE TABLE backtests (
   wanted {json} NOT NULL,
   percent bigint NOT NULL DEFAULT 0 CHECK (percent BETWEEN 0 AND 100),
   looked_at bigint NOT NULL DEFAULT 0,
-  -- the result so far; complete at the end
+  -- the result so far, which is complete when the backtest ends
   result {json},
   error text,
   author text NOT NULL,
   created_at {time} NOT NULL, started_at {time}, finished_at {time},
-  -- the instance that runs the backtest updates this regularly; if the updates stop, the instance has died
+  -- The instance that runs the backtest updates this time regularly. If the updates stop, the instance has died.
   updated_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, id)
 );

@@ -1,16 +1,17 @@
--- Vapi's messages, their calls, transcripts and tool calls.
+-- Vapi's messages, and the calls, transcripts and tool calls from them.
 --
--- The rulebook comes last in the indexes of large tables. If an index began with it, a planner without statistics would
--- prefer the index to the primary key. Then each foreign key check would read all calls of the rulebook. SQLite checks
--- foreign keys by the primary key only, and needs the rulebook first to read a list in its order.
+-- In the indexes of large tables, rulebook_id comes after the columns that select rows. If an index began with
+-- rulebook_id, a PostgreSQL planner without statistics would prefer this index to the primary key. Then each foreign
+-- key check would read all calls of the rulebook. SQLite checks foreign keys only through the primary key. So the
+-- indexes for lists in SQLite begin with rulebook_id, which lets SQLite read a list in its order.
 --
--- An index for a list ends with the columns of the list's filters. A filter that matches few rows or none then reads
--- only the index. One such index makes the insert of a message cheaper than one index per filter would.
+-- An index for a list ends with the columns of the list's filters. A query whose filter matches few rows or none then
+-- reads only the index. The insert of a message is cheaper with one such index than with one index per filter.
 
 CREATE TABLE webhook_events (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   id {uuid} NOT NULL,
-  -- the same for every repeat of a message; the key of an amendment ends with the hash of its body
+  -- The key is the same for every repeat of a message. The key of an amendment ends with the hash of its body.
   business_key text NOT NULL,
   delivery_key text NOT NULL,
   type text NOT NULL,
@@ -22,12 +23,12 @@ CREATE TABLE webhook_events (
   answer {json} NOT NULL,
   state text NOT NULL CHECK (state IN ('recorded', 'amendment', 'unreadable', 'poisoned')),
   amends {uuid},
-  -- origin: live, drained from the spool, reconciled with Vapi's list of calls, or replayed
+  -- How the event arrived: live, drained from the spool, reconciled with Vapi's list of calls, or replayed.
   origin text NOT NULL DEFAULT 'live',
   -- why the event was dead-lettered, without any content of the message
   set_aside text,
-  -- whether the event may have no row in calls: either the message names no call, or it was the first message of its
-  -- call and its type does not record the call
+  -- Whether the event may have no row in calls. True for a message that names no call. Also true if the call had no row
+  -- before and a message of this type does not create a row.
   without_call boolean NOT NULL DEFAULT {false},
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, business_key)
@@ -61,9 +62,10 @@ CREATE TABLE calls (
   customer_number text, customer_name text, phone_number text, assistant_id text,
   address text, city text, postal_code text, service text, language text,
   analysis {json},
-  -- time and hash of the report that the row is filled from: the report with the greatest (time, hash)
+  -- The time and hash of the report that filled the row. If a call has several reports, the report with the greatest
+  -- (time, hash) wins.
   report_at {time}, report_hash {bytes},
-  -- the last quote spoken in the call
+  -- the decision with the last quote that the caller heard
   quote_decision_id {uuid},
   first_seen_at {time} NOT NULL,
   updated_at {time} NOT NULL,
@@ -72,15 +74,17 @@ CREATE TABLE calls (
 );
 {postgres}CREATE INDEX calls_first_seen ON calls (first_seen_at, rulebook_id, service, language);
 {sqlite}CREATE INDEX calls_first_seen ON calls (rulebook_id, first_seen_at, id, service, language, status);
--- Calls whose report has not arrived, which includes every call that has not ended.
+-- For calls without a report. These include every call that has not ended.
 CREATE INDEX calls_unreported ON calls (rulebook_id, first_seen_at) WHERE report_at IS NULL;
 CREATE INDEX calls_simulated ON calls (rulebook_id, first_seen_at) WHERE id LIKE 'simulated-%';
--- The last eight digits of the caller's number, in any notation (store/search.rs).
+-- For the search by phone number: the last eight digits of the caller's number. src/store/src/search.rs uses the same
+-- expression.
 {postgres}CREATE INDEX calls_number ON calls (right(translate(customer_number, translate(customer_number, '0123456789', ''), ''), 8), rulebook_id)
 {postgres}  WHERE customer_number IS NOT NULL;
 {sqlite}CREATE INDEX calls_number ON calls (substr(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(customer_number, ' ', ''), '-', ''), '.', ''), '(', ''), ')', ''), '+', ''), '/', ''), ' ', ''), -8), rulebook_id)
 {sqlite}  WHERE customer_number IS NOT NULL;
--- Calls whose number has other characters between its digits, because SQLite cannot index these digits.
+-- For calls whose number contains other characters than the index above removes. SQLite cannot index the digits of such
+-- a number.
 {sqlite}CREATE INDEX calls_odd_number ON calls (rulebook_id, id) WHERE customer_number GLOB '*[^0-9 .()+/-]*';
 -- For the filter `analysis` of the list of calls. SQLite has no index for containment.
 {postgres}CREATE INDEX calls_analysis ON calls USING gin (analysis jsonb_path_ops);
@@ -91,8 +95,8 @@ CREATE TABLE call_transcripts (
   origin text NOT NULL CHECK (origin IN ('live', 'report')),
   seq bigint NOT NULL,
   role text NOT NULL, text text NOT NULL, offset_ms bigint,
-  -- No foreign key: the transaction that writes a turn has locked the row of its call. A check of each turn would cost
-  -- a report more than all its other checks.
+  -- There is no foreign key to calls, because the transaction that writes a turn has already locked the row of the
+  -- call. Checking each turn would cost a report more than all its other checks.
   PRIMARY KEY (rulebook_id, call_id, origin, seq)
 );
 
@@ -101,7 +105,8 @@ CREATE TABLE tool_calls (
   tool_call_id text NOT NULL, call_id text, event_id {uuid} NOT NULL,
   name text NOT NULL, arguments {json} NOT NULL, result text, error text, ok boolean NOT NULL, duration_us bigint NOT NULL,
   decision_id {uuid},
-  -- the same for every repeat: a hash of the call, chat or session, and of the tool call's id, name and arguments
+  -- The key is the same for every repeat of a tool call. The key is a hash of the call, chat or session, and of the id,
+  -- name and arguments of the tool call.
   dedupe_key text,
   created_at {time} NOT NULL,
   PRIMARY KEY (rulebook_id, id),

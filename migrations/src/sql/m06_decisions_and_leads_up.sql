@@ -1,4 +1,4 @@
--- Decisions about messages, leads that a person has to follow up, and people's feedback on wrong decisions.
+-- Decisions about messages, leads to call back, and people's feedback on wrong decisions.
 
 CREATE TABLE decisions (
   rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
@@ -9,7 +9,7 @@ CREATE TABLE decisions (
   extracted {json} NOT NULL, result {json} NOT NULL,
   service text, priority text NOT NULL CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
   price_from bigint, price_to bigint,
-  -- whether a script was left out
+  -- whether the decision was made without a script, or without the database
   degraded boolean NOT NULL,
   duration_us bigint NOT NULL,
   created_at {time} NOT NULL,
@@ -17,7 +17,7 @@ CREATE TABLE decisions (
   FOREIGN KEY (rulebook_id, revision) REFERENCES revisions (rulebook_id, number),
   FOREIGN KEY (rulebook_id, event_id) REFERENCES webhook_events (rulebook_id, id)
 );
--- lz4, for the same reason as for raw bodies in m05.
+-- These columns use lz4 for the same reason as the raw bodies in m05.
 {postgres}DO $$ BEGIN
 {postgres}  ALTER TABLE decisions ALTER COLUMN extracted SET COMPRESSION lz4, ALTER COLUMN result SET COMPRESSION lz4;
 {postgres}EXCEPTION WHEN feature_not_supported THEN
@@ -27,7 +27,7 @@ CREATE TABLE decisions (
 {postgres}CREATE INDEX decisions_id ON decisions (id, rulebook_id, service, priority, purpose, revision);
 {sqlite}CREATE INDEX decisions_id ON decisions (rulebook_id, id, service, priority, purpose, revision);
 CREATE INDEX decisions_degraded ON decisions (rulebook_id, id) WHERE degraded;
--- Calls for which no service was found.
+-- For decisions that found no service.
 CREATE INDEX decisions_unmatched ON decisions (rulebook_id, id) WHERE service IS NULL;
 -- For statistics by time.
 CREATE INDEX decisions_created ON decisions (created_at, rulebook_id, priority);
@@ -44,7 +44,7 @@ CREATE TABLE leads (
   currency text, price_from bigint, price_to bigint, quote_revision bigint,
   priority text CHECK (priority IN ('P1', 'P2', 'P3', 'P4')), sla_seconds bigint, due_at {time},
   wanted_slot text, decision_id {uuid}, quote_decision_id {uuid},
-  -- whether no SMS message was sent: late, because the lead came too late; capped, because of the daily cap
+  -- Why no SMS message was sent. `late`: the lead came too late. `capped`: the daily cap was reached.
   late boolean NOT NULL DEFAULT {false}, capped boolean NOT NULL DEFAULT {false},
   created_at {time} NOT NULL, updated_at {time} NOT NULL, erased_at {time},
   PRIMARY KEY (rulebook_id, id),
@@ -59,7 +59,7 @@ CREATE INDEX leads_capped ON leads (rulebook_id, id) WHERE capped;
 -- For statistics by time.
 CREATE INDEX leads_created ON leads (created_at, rulebook_id, priority);
 CREATE INDEX leads_simulated ON leads (rulebook_id, id, created_at, priority) WHERE call_id LIKE 'simulated-%';
--- For the search by number, as for calls.
+-- For the search by phone number, like calls_number in m05.
 {postgres}CREATE INDEX leads_number ON leads (right(translate(customer_number, translate(customer_number, '0123456789', ''), ''), 8), rulebook_id)
 {postgres}  WHERE customer_number IS NOT NULL;
 {sqlite}CREATE INDEX leads_number ON leads (substr(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(customer_number, ' ', ''), '-', ''), '.', ''), '(', ''), ')', ''), '+', ''), '/', ''), ' ', ''), -8), rulebook_id)
@@ -71,15 +71,16 @@ CREATE TABLE decision_feedback (
   call_id text NOT NULL,
   -- the decision that the feedback is about
   decision_id {uuid} NOT NULL,
-  -- the right values; NULL if the decision's value was right or the feedback does not name a value
+  -- The right values. A column is NULL if the decision's value was right, or if the feedback does not name a value.
   service text, priority text CHECK (priority IN ('P1', 'P2', 'P3', 'P4')),
-  -- with taxes, in minor units
+  -- the right total with taxes, in minor units
   total bigint CHECK (total >= 0),
   comment text,
   author text NOT NULL,
   created_at {time} NOT NULL,
   resolved_at {time}, resolved_by text, resolution text CHECK (resolution IN ('case', 'dismissed')), resolution_comment text,
-  -- the case made from the feedback, and the change set with the case if the case was not published at once
+  -- The case that was made from the feedback. If the case was not published at once, change_set_id is the change set
+  -- that contains the case.
   case_code text, change_set_id {uuid},
   PRIMARY KEY (rulebook_id, id),
   FOREIGN KEY (rulebook_id, call_id) REFERENCES calls (rulebook_id, id)

@@ -11,11 +11,12 @@ CREATE TABLE sms_messages (
   to_number text NOT NULL, body text NOT NULL, reference text NOT NULL,
   state text NOT NULL CHECK (state IN ('queued', 'sending', 'accepted', 'delivered', 'undelivered', 'ambiguous', 'dead', 'simulated')),
   attempts bigint NOT NULL DEFAULT 0, next_attempt_at {time} NOT NULL,
-  -- a manual resend starts a new series of attempts: the number of attempts before it, and its time
+  -- A manual resend starts a new series of attempts. series_from is the number of attempts before the resend, and
+  -- resent_at is the time of the resend.
   series_from bigint NOT NULL DEFAULT 0, resent_at {time},
   -- end of the quiet hours that delay the message
   held_until {time},
-  -- only the holder of the lease may record the result, and only with this fencing token
+  -- Only the worker with the lease may record the result, and only with this fencing token.
   lease_until {time}, fence bigint NOT NULL DEFAULT 0,
   provider_id text, provider_status text, error_code bigint, error text,
   created_at {time} NOT NULL, updated_at {time} NOT NULL,
@@ -71,14 +72,14 @@ CREATE TABLE inbound_sms_messages (
   PRIMARY KEY (rulebook_id, id),
   UNIQUE (rulebook_id, provider_id)
 );
--- The last eight digits of the sender's number, as for calls in m05.
+-- For the search by phone number: the last eight digits of the sender's number, like calls_number in m05.
 {postgres}CREATE INDEX inbound_sms_messages_number
 {postgres}  ON inbound_sms_messages (right(translate(from_number, translate(from_number, '0123456789', ''), ''), 8), rulebook_id);
 {sqlite}CREATE INDEX inbound_sms_messages_number ON inbound_sms_messages (substr(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(from_number, ' ', ''), '-', ''), '.', ''), '(', ''), ')', ''), '+', ''), '/', ''), ' ', ''), -8), rulebook_id);
 {sqlite}CREATE INDEX inbound_sms_messages_odd_number ON inbound_sms_messages (rulebook_id, id) WHERE from_number GLOB '*[^0-9 .()+/-]*';
 
--- Number of SMS messages requested per day by a rulebook with a daily cap. The day is in the rulebook's time zone, as
--- 2026-11-24.
+-- How many SMS messages a rulebook with a daily cap requested on each day. The day is in the rulebook's time zone, for
+-- example 2026-11-24.
 CREATE TABLE sms_days (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   day text NOT NULL,
@@ -86,8 +87,8 @@ CREATE TABLE sms_days (
   PRIMARY KEY (rulebook_id, day)
 );
 
--- Identity of the database that owns the outbox. Tables that were restored from a dump have another identity, and must
--- not send the old messages again.
+-- Identity of the table that contains the outbox. A table that was restored from a dump has another identity. Ringbook
+-- must not send the old messages of such a table again.
 CREATE TABLE outbox_place (
   one bigint NOT NULL PRIMARY KEY CHECK (one = 1),
   place text NOT NULL

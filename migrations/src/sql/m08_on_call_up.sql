@@ -1,7 +1,7 @@
--- Escalations of P1 calls, and the shifts as calendar programs read them.
+-- Escalations of P1 calls, and calendar feeds of the shifts.
 
--- One row per P1 call. Contacts are notified one after another until somebody acknowledges the call. A call that was
--- acknowledged before it escalated has a row too.
+-- One row per P1 call. Contacts are notified one after another until somebody acknowledges the call. A call that
+-- somebody acknowledged without an escalation has a row too.
 CREATE TABLE escalations (
   rulebook_id {uuid} NOT NULL, id {uuid} NOT NULL,
   -- NULL if the message that caused the escalation named no call
@@ -13,7 +13,7 @@ CREATE TABLE escalations (
   -- the contacts notified at each step, with the time
   told {json} NOT NULL,
   started_at {time} NOT NULL,
-  -- when the next step is due; NULL if there is none
+  -- the time at which the next step is due, or NULL if no step is left
   next_at {time},
   acknowledged_at {time}, acknowledged_by text, acknowledged_how text CHECK (acknowledged_how IN ('reply', 'api')), comment text,
   PRIMARY KEY (rulebook_id, id),
@@ -24,14 +24,15 @@ CREATE INDEX escalations_due ON escalations (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX escalations_open ON escalations (started_at, rulebook_id) WHERE acknowledged_at IS NULL;
 CREATE INDEX escalations_taken ON escalations (acknowledged_at, rulebook_id) WHERE acknowledged_at IS NOT NULL;
 
--- URLs from which calendar programs read the shifts without an API key. Only the hash of the token is stored.
+-- URLs from which calendar programs read the shifts without an API key. Only the hash of the token in the URL is
+-- stored.
 CREATE TABLE calendar_feeds (
   id {uuid} NOT NULL PRIMARY KEY,
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id),
   name text NOT NULL,
   -- NULL means all contacts
   contact text,
-  -- the part of the token with which the feed is looked up; it is not secret
+  -- The part of the token by which Ringbook finds the feed. This part is not secret.
   prefix text NOT NULL, hash {bytes} NOT NULL UNIQUE,
   created_at {time} NOT NULL, revoked_at {time}
 );

@@ -6,13 +6,14 @@ CREATE TABLE api_keys (
   role text NOT NULL CHECK (role IN ('viewer', 'dispatcher', 'editor', 'publisher', 'admin', 'owner')),
   -- NULL means every rulebook
   rulebook_id {uuid} REFERENCES rulebooks (id),
-  -- the key's owner, and the key that created it, so that nobody can approve their own change with a second key
+  -- The owner of this key, and the key that created this key. Because of these columns, nobody can approve their own
+  -- change with a second key.
   owner text, made_by {uuid},
   created_at {time} NOT NULL, expires_at {time}, last_used_at {time}, revoked_at {time}
 );
 
--- Sessions of the console. A session has the permissions of its API key, and ends when the key ends. Only the hash of its
--- token is stored.
+-- Sessions of the console. A session has the permissions of its API key, and ends when the key ends. Only the hash of
+-- the session's token is stored.
 CREATE TABLE console_sessions (
   id {uuid} NOT NULL PRIMARY KEY,
   token_hash {bytes} NOT NULL UNIQUE,
@@ -23,14 +24,14 @@ CREATE TABLE console_sessions (
 );
 CREATE INDEX console_sessions_expires ON console_sessions (expires_at);
 
--- One-time login links, which need no key. Only the hash of the token is stored.
+-- One-time login links. A person who opens a link needs no API key. Only the hash of the token is stored.
 CREATE TABLE console_login_links (
   token_hash {bytes} NOT NULL PRIMARY KEY,
   key_id {uuid} NOT NULL REFERENCES api_keys (id),
   expires_at {time} NOT NULL
 );
 
--- Makes requests idempotent.
+-- Requests with an idempotency key, and their responses. A repeat of such a request gets the stored response.
 CREATE TABLE idempotency_keys (
   id {uuid} NOT NULL PRIMARY KEY,
   -- NULL if the request belongs to no rulebook
@@ -38,7 +39,7 @@ CREATE TABLE idempotency_keys (
   key_id {uuid} NOT NULL,
   idempotency_key text NOT NULL,
   request_hash {bytes} NOT NULL,
-  -- the response, encrypted, because it may contain a secret that is shown only once
+  -- The status and the response. The response is encrypted, because it may contain a secret that is shown only once.
   status bigint, answer {bytes},
   created_at {time} NOT NULL,
   UNIQUE (key_id, idempotency_key)

@@ -1,4 +1,5 @@
--- The audit log, a chain of MACs. The database lets nobody change or delete an entry.
+-- The audit log. Each entry has a MAC that depends on the previous entry. Triggers reject the deletion of an entry, and
+-- the change of an entry with a MAC.
 
 CREATE TABLE audit_log (
   id {uuid} NOT NULL PRIMARY KEY,
@@ -39,8 +40,8 @@ CREATE TABLE audit_head (
   one bigint NOT NULL PRIMARY KEY CHECK (one = 1),
   seq bigint NOT NULL CHECK (seq >= 0),
   mac {bytes} NOT NULL,
-  -- the first entry that was written while the head's MAC did not verify; no later entry overwrites this trace of
-  -- tampering
+  -- The first entry that was written while the MAC of the head did not verify. Later entries do not overwrite this sign
+  -- of tampering.
   broken_since bigint,
   head_mac {bytes} NOT NULL
 );

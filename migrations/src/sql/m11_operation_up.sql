@@ -1,7 +1,7 @@
 -- Background work, data retention, and notices.
 
--- Which instance does a background job, and until when. The fencing token never decreases, and writes with an older
--- token are rejected.
+-- For each background job, the instance that runs the job, and the time at which the lease ends. The fencing token
+-- never decreases. Writes with an older token are rejected.
 CREATE TABLE leases (
   name text NOT NULL PRIMARY KEY,
   fence bigint NOT NULL CHECK (fence > 0),
@@ -9,8 +9,8 @@ CREATE TABLE leases (
   taken_at {time} NOT NULL, until {time} NOT NULL
 );
 
--- When periodic work, a backup or a reconciliation last succeeded on any instance. The /metrics of every instance shows
--- the age.
+-- The times at which periodic work, a backup or a reconciliation last succeeded on any instance. `/metrics` shows on
+-- every instance how long ago that was.
 CREATE TABLE last_runs (
   name text NOT NULL PRIMARY KEY,
   succeeded_at {time} NOT NULL
@@ -30,7 +30,7 @@ CREATE TABLE retentions (
   transcripts_days bigint CHECK (transcripts_days > 0),
   bodies_days bigint CHECK (bodies_days > 0),
   events_days bigint CHECK (events_days > 0),
-  -- for raw messages of types without effect; the default also applies to a rulebook without a row
+  -- For the raw bodies of messages that have no effect. The default also applies to a rulebook without a row.
   interim_bodies_days bigint NOT NULL DEFAULT 30 CHECK (interim_bodies_days > 0),
   version bigint NOT NULL CHECK (version > 0),
   updated_at {time} NOT NULL
@@ -49,12 +49,12 @@ CREATE TABLE purges (
 CREATE TABLE notices (
   rulebook_id {uuid} NOT NULL REFERENCES rulebooks (id), id {uuid} NOT NULL,
   code text NOT NULL, severity text NOT NULL CHECK (severity IN ('info', 'warning', 'urgent')),
-  -- identifies the problem, so that a repeat is counted and not raised again
+  -- identifies the problem, so that a repeat raises the count and not a second notice
   subject text NOT NULL, text text NOT NULL, what_to_do text NOT NULL, count bigint NOT NULL DEFAULT 1,
   first_at {time} NOT NULL, last_at {time} NOT NULL,
   -- when the operator got an SMS message about the notice
   told_at {time},
-  -- who resolved it, and their comment
+  -- when the notice was resolved, by whom, and the comment of this person
   resolved_at {time}, resolved_by text, comment text,
   PRIMARY KEY (rulebook_id, id)
 );

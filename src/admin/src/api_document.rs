@@ -1,7 +1,7 @@
 //! Gives the program access to its own OpenAPI document, to validate bodies and parameters and to mask responses.
 //!
-//! [`super::routes`] passes in `document::for_program`. This module cannot call it: the code that builds the document depends on
-//! all operations, and the operations depend on this module.
+//! [`super::routes`] passes in `document::for_program`. This module cannot call that function, because the code that
+//! builds the document depends on all operations, and the operations depend on this module.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 static DOCUMENT: OnceLock<Value> = OnceLock::new();
 
-/// Builds the document, unless it exists. Must be called before any route exists.
+/// Builds the document on the first call; later calls do nothing. Call this function before you create a route.
 pub fn hand_in(build: fn() -> Value) {
     DOCUMENT.get_or_init(build);
 }
@@ -21,7 +21,7 @@ pub fn hand_in(build: fn() -> Value) {
 /// # Panics
 /// Never: [`hand_in`] is called before any route exists.
 #[must_use]
-#[expect(clippy::expect_used, reason = "`service` sets it before it creates a route")]
+#[expect(clippy::expect_used, reason = "`service` sets the document before it creates a route")]
 pub fn document() -> &'static Value {
     #[cfg(test)]
     hand_in(super::document::for_program);

@@ -16,7 +16,7 @@ const SECRET_BYTES: usize = 32;
 pub struct NewKey {
     /// The whole key, as the client sends it.
     pub text: String,
-    /// The key is looked up by this part, which is not secret.
+    /// The key's prefix, which is not secret. The server looks up the stored key by this prefix.
     pub prefix: String,
     /// The stored hash.
     pub hash: Vec<u8>,
@@ -43,8 +43,8 @@ impl NewKey {
         ))
     }
 
-    /// Accepts a key that a person chose, such as the first key of an installation. Returns `None` unless it consists
-    /// of 16 to 256 printable ASCII characters without spaces.
+    /// Accepts a key that a person chose, such as the first key of an installation. The key must have 16 to 256
+    /// printable ASCII characters without spaces. If not, returns `None`.
     #[must_use]
     pub fn given(text: &str) -> Option<Self> {
         let prefix = prefix_of(text)?;
@@ -58,7 +58,7 @@ impl NewKey {
 }
 
 /// Returns the prefix by which a key is looked up, or `None` if the string cannot be a key. A key that a person chose
-/// may have another format; its prefix is the beginning of its hash.
+/// may have another format. The prefix of such a key is the beginning of its hash.
 #[must_use]
 pub fn prefix_of(text: &str) -> Option<String> {
     if !(16..=256).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -38,7 +38,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "revoked",
             kind: FilterType::Boolean,
-            doc: "Whether it was revoked.",
+            doc: "Whether the key was revoked.",
         },
     ],
 };
@@ -50,27 +50,24 @@ pub struct ApiKeysApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ApiKey {
-    /// Its id.
     id: Uuid,
-    /// Its display name.
+    /// The key's display name.
     name: String,
-    /// Beginning of the key, after `rb_`.
+    /// The beginning of the key, after `rb_`.
     prefix: String,
-    /// Its role.
+    /// The role.
     role: String,
-    /// The only rulebook it may see; absent: all rulebooks.
+    /// The only rulebook that the key may see; absent: all rulebooks.
     rulebook: Option<String>,
     /// The key's owner: two keys of one owner count as one person for approvals.
     owner: String,
-    /// The key that created it; absent for the first.
+    /// The id of the key that created this key; absent for the first key.
     made_by: Option<Uuid>,
-    /// When it was created.
     created_at: DateTime<Utc>,
-    /// When it expires.
+    /// When the key expires.
     expires_at: Option<DateTime<Utc>>,
-    /// When it was last used, to the minute.
+    /// When the key was last used, to the minute.
     last_used_at: Option<DateTime<Utc>>,
-    /// When it was revoked.
     revoked_at: Option<DateTime<Utc>>,
 }
 
@@ -78,18 +75,19 @@ pub struct ApiKey {
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewApiKey {
-    /// Its display name: 1 to 100 characters.
+    /// The key's display name: 1 to 100 characters.
     #[oai(validator(min_length = 1, max_length = 100))]
     name: String,
-    /// Its role.
+    /// The role.
     role: Role,
-    /// The code of the only rulebook it may see; absent: all rulebooks.
+    /// The code of the only rulebook that the key may see; absent: all rulebooks.
     rulebook: Option<String>,
-    /// The key's owner: 1 to 100 characters; absent: its name. A key cannot approve changes by its owner or by its creator.
+    /// The key's owner: 1 to 100 characters; by default the key's name. A key cannot approve changes by its owner or by
+    /// its creator.
     #[serde(default)]
     #[oai(validator(min_length = 1, max_length = 100))]
     owner: Option<String>,
-    /// When it expires; absent: never.
+    /// When the key expires; by default never.
     expires_at: Option<DateTime<Utc>>,
 }
 
@@ -145,7 +143,8 @@ impl ApiKeysApi {
     async fn create_api_key(
         &self,
         key: Key<Admin>,
-        /// Idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: if the request is repeated within a day, it has no second effect and gets the first
+        /// response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewApiKey>,
@@ -210,7 +209,7 @@ impl ApiKeysApi {
     /// Revoke an API key
     ///
     /// Requests with the key are rejected at once. The key stays in the list, for the audit log. No key can revoke
-    /// itself, so that one always remains.
+    /// itself, so at least one key always remains.
     #[oai(path = "/:id", method = "delete")]
     async fn revoke_api_key(
         &self,
@@ -219,7 +218,7 @@ impl ApiKeysApi {
         id: Path<Uuid>,
     ) -> Result<DeleteResponse, Fails<RevokesKey>> {
         if id.0 == key.key_id {
-            let detail = "A key does not revoke itself; do it with another key.";
+            let detail = "A key cannot revoke itself: use another key.";
             return Err(Problem::new(Code::Conflict, detail).into());
         }
         let missing = || Problem::not_found(format!("API key `{}`", id.0));

@@ -32,12 +32,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "code",
             kind: FilterType::Text,
-            doc: "Its code.",
+            doc: "The resource's code.",
         },
         Filter {
             name: "action",
             kind: FilterType::Text,
-            doc: "The action, as `update`.",
+            doc: "The action, such as `update`.",
         },
         Filter {
             name: "actor",
@@ -47,12 +47,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "At this instant or later.",
+            doc: "Entries at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "Before this instant.",
+            doc: "Entries before this instant.",
         },
     ],
 };
@@ -64,23 +64,21 @@ pub struct AuditLogApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct AuditEntry {
-    /// Its id.
     id: Uuid,
-    /// Its number in the chain, from 1, for the whole installation.
+    /// The entry's number in the chain of the whole installation, from 1.
     seq: i64,
-    /// When.
     at: DateTime<Utc>,
     /// The name of the key or command that made the change.
     actor: String,
     /// The key's id.
     actor_key_id: Option<Uuid>,
-    /// The client address.
+    /// The IP address of the client.
     address: Option<String>,
     /// The id of the request.
     request_id: Option<String>,
     /// The rulebook's code.
     rulebook: Option<String>,
-    /// What was done.
+    /// The action, such as `update`.
     action: String,
     /// The kind of resource.
     resource: String,
@@ -88,9 +86,10 @@ pub struct AuditEntry {
     code: String,
     /// The resulting revision.
     revision: Option<i64>,
-    /// The value before; numbers are masked for viewers. For a case: a digest, since cases can quote callers.
+    /// The value before the change; phone numbers are masked for viewers. For a case, only a digest, because a case can
+    /// quote a caller.
     before: Option<Value>,
-    /// The value after; numbers are masked for viewers.
+    /// The value after the change; phone numbers are masked for viewers.
     after: Option<Value>,
 }
 
@@ -102,9 +101,9 @@ pub struct AuditVerification {
     intact: bool,
     /// The end of the chain, as `SEQ:MAC`; pass it to a later verification as `head`.
     head: Option<String>,
-    /// The number of entries, if they are intact.
+    /// The number of entries, if all entries are intact.
     entries: Option<i64>,
-    /// The first place where the log was altered.
+    /// The first entry that was altered.
     first_bad: Option<FirstBadEntry>,
 }
 
@@ -112,13 +111,13 @@ pub struct AuditVerification {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct FirstBadEntry {
-    /// Its number.
+    /// The entry's number.
     seq: i64,
-    /// Its id, if readable.
+    /// The entry's id, if it is readable.
     id: Option<Uuid>,
-    /// What was done.
+    /// The kind of tampering.
     problem: AuditProblem,
-    /// A sentence.
+    /// A sentence that describes the tampering.
     text: String,
 }
 
@@ -134,7 +133,7 @@ pub enum AuditProblem {
     Added,
     /// The end of the chain was altered or removed.
     Head,
-    /// The `head` of the request is not in the chain: the end was cut off.
+    /// The `head` of the request is not in the chain: the end of the chain was cut off.
     NotedHead,
 }
 
@@ -217,7 +216,8 @@ impl AuditLogApi {
     ///
     /// Each entry has a MAC that covers the previous entry. The MAC key is not in the database, so the check finds
     /// entries that were altered, removed, added or moved, and names the first. If somebody removed the newest entries
-    /// and the head, only an earlier `head` shows it. The server logs the head at start, hourly and at exit.
+    /// and the head, the check finds this only with an earlier `head`. The server logs the head at start, hourly and at
+    /// exit.
     #[oai(path = "/verification", method = "get")]
     async fn verify_audit_log(
         &self,
@@ -226,7 +226,7 @@ impl AuditLogApi {
         head: Query<Option<String>>,
     ) -> Result<ReadResponse<AuditVerification>, Fails<NoExtraErrors>> {
         if key.rulebook_id.is_some() {
-            let detail = "This key is for one rulebook only; the audit log is one chain for all of them.";
+            let detail = "This key is for one rulebook only; the audit log is one chain for all rulebooks.";
             return Err(Problem::new(Code::Forbidden, detail).into());
         }
         let noted = head

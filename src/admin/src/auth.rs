@@ -34,11 +34,11 @@ pub enum Role {
     Dispatcher,
     /// Also changes the rules.
     Editor,
-    /// Also approves changes of others beyond the guard rails.
+    /// Also approves other people's changes that exceed the guard rails.
     Publisher,
     /// Also creates rulebooks, keys and secrets.
     Admin,
-    /// Reads everything and approves changes; changes nothing.
+    /// Reads everything and approves other people's changes. Makes no changes.
     Owner,
 }
 
@@ -63,7 +63,7 @@ impl Role {
         }
     }
 
-    /// Its name in the API and in the database.
+    /// The role's name in the API and in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -148,16 +148,16 @@ impl Caller {
     }
 }
 
-/// The id of the API key of a console session. The console adds it as an extension to the requests that it makes in
-/// this process. A client cannot send it, because it is not a header. Each request reads the key from the database
-/// again.
+/// The id of the API key of a console session. The console adds this id as an extension to the requests that the
+/// console makes in this process. A client cannot send the id, because no header contains it. Each request reads the
+/// key from the database again.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedIn(pub Uuid);
 
 /// The caller, who has at least the role `N`, and the [`RequestSlot`] that the request occupies.
 pub struct Key<N>(
     Caller,
-    #[expect(dead_code, reason = "held until the request is answered")] RequestSlot,
+    #[expect(dead_code, reason = "held until the response is sent")] RequestSlot,
     PhantomData<N>,
 );
 
@@ -239,7 +239,8 @@ fn unknown_key() -> Problem {
 }
 
 /// Finds the key by its prefix and compares its hash in constant time. If no key has the prefix, a dummy comparison
-/// takes as long. Only an unknown key counts as a failed guess, because the sender of an expired key knew a real key.
+/// takes the same time. Only an unknown key counts as a failed guess, because the sender of an expired key knew a real
+/// key.
 ///
 /// # Errors
 /// 401 for an unknown, revoked or expired key; 429 after too many failed guesses or requests.
@@ -296,8 +297,8 @@ pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     }
 }
 
-/// Finds the stored key whose hash is that of `text`; `found` contains the keys with its prefix. If `found` is empty, a
-/// dummy comparison takes as long.
+/// Finds the stored key that has the hash of `text`. `found` contains the keys that have the prefix of `text`. If
+/// `found` is empty, a dummy comparison takes the same time.
 fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
     if found.is_empty() {
         std::hint::black_box(api_key_format::matches(&[0; 32], text));

@@ -48,14 +48,14 @@ const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(300)
 
 pub struct BacktestsApi(pub AdminState);
 
-/// A backtest to start: a `change_set`, `changes` or a `revision`, compared with the head.
+/// A backtest to start. It compares a `change_set`, `changes` or a `revision` with the head.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewBacktest {
     /// An unpublished change set.
     #[serde(default)]
     change_set: Option<Uuid>,
-    /// Changes to the head, as in a change set, without opening one.
+    /// Changes to the head, written as in a change set. No change set is opened.
     #[serde(default)]
     changes: Option<Vec<NewChange>>,
     /// A revision to compare with the head.
@@ -64,16 +64,16 @@ pub struct NewBacktest {
     /// The number of past days; 30 by default.
     #[serde(default)]
     days: Option<i64>,
-    /// Calls recorded at this instant or later; replaces `days`.
+    /// Only calls recorded at this instant or later; replaces `days`.
     #[serde(default)]
     from: Option<DateTime<Utc>>,
-    /// Calls recorded before this instant; by default now.
+    /// Only calls recorded before this instant; by default now.
     #[serde(default)]
     until: Option<DateTime<Utc>>,
-    /// At most this many of the newest calls.
+    /// The maximum number of calls; the newest calls are used.
     #[serde(default)]
     limit: Option<i64>,
-    /// Whether to include the prices that tools requested during calls.
+    /// Whether to include the prices that the assistant's tools requested during calls.
     #[serde(default)]
     #[oai(default)]
     tool_quotes: bool,
@@ -87,29 +87,28 @@ pub struct NewBacktest {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Backtest {
-    /// Its id; ids are time-ordered.
+    /// The backtest's id; ids are time-ordered.
     id: Uuid,
-    /// `queued`, `running`, `done`, `failed`, `cancelled`, or `interrupted` when its instance stopped.
+    /// `queued`, `running`, `done`, `failed`, `cancelled`, or `interrupted` if the server instance stopped.
     state: String,
-    /// 0 to 100, estimated from call times: calls are not counted first.
+    /// The progress, 0 to 100, estimated from the times of the calls.
     percent: i64,
-    /// Calls processed so far.
+    /// The number of calls processed so far.
     looked_at: i64,
     /// The head that the candidate is compared with.
     base_revision: i64,
-    /// The request.
+    /// The request that started the backtest.
     wanted: Value,
-    /// The results so far; complete when it is done.
+    /// The results so far; complete when the state is `done`.
     result: Option<BacktestResult>,
-    /// Why it failed.
+    /// Why the backtest failed.
     error: Option<String>,
-    /// Who started it.
+    /// Who started the backtest.
     author: String,
-    /// When it was created.
     created_at: DateTime<Utc>,
-    /// When it started to run.
+    /// When the backtest started to run.
     started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// When the backtest ended.
     finished_at: Option<DateTime<Utc>>,
 }
 
@@ -122,7 +121,7 @@ impl Backtest {
 /// A backtest that was accepted.
 #[derive(ApiResponse)]
 pub enum StartBacktestResponse {
-    /// It is queued; poll it at `Location`, or follow its `events`.
+    /// The backtest is queued. Poll it at `Location`, or follow its `events`.
     #[oai(status = 202)]
     Taken(Json<Backtest>, #[oai(header = "Location")] String),
 }
@@ -131,10 +130,10 @@ pub enum StartBacktestResponse {
 impl BacktestsApi {
     /// Test a change on past calls
     ///
-    /// Decides the stored calls of the last days with the head and with the candidate, and reports the differences: quotes,
-    /// priorities, SMS messages, calls that no longer match anything, and the calls that change most, side by side.
-    /// Service, area and calendar are derived again; if the candidate maps facts differently, the raw messages are read
-    /// again. Cases are not run. An instance runs one backtest at a time.
+    /// Decides the stored calls of the last days with the head and with the candidate, and reports the differences in
+    /// quotes, priorities and SMS messages. Also lists calls that no longer match a service, and the calls that change
+    /// most. Service, area and calendar are derived again. If the candidate maps facts differently, the raw messages
+    /// are read again. Cases are not run. An instance runs one backtest at a time.
     #[oai(path = "/", method = "post")]
     async fn start_backtest(
         &self,
@@ -151,7 +150,7 @@ impl BacktestsApi {
 
     /// List the backtests
     ///
-    /// Without results; read one to get them.
+    /// The list has no results; read a backtest to get its results.
     #[oai(path = "/", method = "get")]
     async fn list_backtests(
         &self,
@@ -194,7 +193,7 @@ impl BacktestsApi {
 
     /// Cancel a backtest
     ///
-    /// Results so far are kept. A finished backtest does not change.
+    /// The results so far are not deleted. A finished backtest does not change.
     #[oai(path = "/:id", method = "delete")]
     async fn cancel_backtest(
         &self,
@@ -212,7 +211,8 @@ impl BacktestsApi {
 
     /// Follow a backtest
     ///
-    /// Server-sent events: `progress` after each change, and one `result` at the end. The data is the backtest.
+    /// Server-sent events: `progress` after each change, and one `result` at the end. The data of each event is the
+    /// backtest.
     #[oai(path = "/:id/events", method = "get")]
     async fn follow_backtest(
         &self,
@@ -308,7 +308,7 @@ impl BacktestsApi {
                 .unwrap_or(DateTime::UNIX_EPOCH),
         };
         if from >= until {
-            return Err(bad("/until", "Expected an instant after the first one.".to_owned()));
+            return Err(bad("/until", "`until` must be after `from`.".to_owned()));
         }
         let mut told = serde_json::json!({
             "revision": wanted.revision, "change_set": wanted.change_set,

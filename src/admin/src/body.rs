@@ -36,8 +36,8 @@ pub struct RowBody<R> {
 }
 
 impl<R> RowBody<R> {
-    /// Returns the row as sent, and the version that the client read, if it sent one. The caller must still compare the
-    /// row's code with the path.
+    /// Returns the row as the client sent it, and the version in the body, if there is one. The caller must still
+    /// compare the row's code with the path.
     ///
     /// # Errors
     /// 400 with every violation of the schema with this name.
@@ -54,8 +54,8 @@ pub struct RowPatch<R> {
 }
 
 impl<R> RowPatch<R> {
-    /// Returns the fields to change, and the version that the client read, if it sent one. A field whose value is null
-    /// is removed from the row.
+    /// Returns the fields to change, and the version in the body, if there is one. A field whose value is null is
+    /// removed from the row.
     ///
     /// # Errors
     /// 400 with every violation of the patch schema. `schema` is the name of the row's schema.
@@ -148,7 +148,7 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     })
 }
 
-/// Keeps only the beginning of serde's message, because the message may repeat what the client sent.
+/// Returns only the beginning of serde's message, because the message may repeat what the client sent.
 fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(300).collect();
     if short.len() < text.len() {
@@ -169,7 +169,7 @@ pub(super) fn take_version(object: &mut serde_json::Map<String, Value>) -> Resul
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) if number.as_i64().is_some_and(|version| version >= 0) => Ok(number.as_i64()),
         Some(_) => {
-            let detail = "`version` must be the number that came with the row when it was read.".to_owned();
+            let detail = "`version` must be the number that you read with the row.".to_owned();
             Err(Problem::fault("/version", "invalid_value", detail))
         }
     }

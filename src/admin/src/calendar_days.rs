@@ -28,15 +28,15 @@ pub struct CalendarDay {
     date: NaiveDate,
     /// `monday` to `sunday`.
     weekday: String,
-    /// The opening hours that begin on it, in local time; empty means closed. `22:00-06:00` ends on the next day.
+    /// The opening hours that begin on this day, in local time; empty means closed. `22:00-06:00` ends on the next day.
     open: Vec<String>,
-    /// Whether it belongs to the weekend.
+    /// Whether the day belongs to the weekend.
     weekend: bool,
-    /// The holiday's name, on a holiday.
+    /// The holiday's name, if the day is a holiday.
     holiday: Option<String>,
-    /// The special day's name, on a day with its own hours.
+    /// The special day's name, if the day is a special day with its own hours.
     special: Option<String>,
-    /// Minutes by which daylight saving moves the clock, forward or back.
+    /// Minutes by which the clock changes on this day; positive is forward. Absent if it does not change.
     clock_change_minutes: Option<i32>,
 }
 
@@ -55,7 +55,7 @@ pub struct CalendarDays {
 impl CalendarDaysApi {
     /// List the days of a calendar
     ///
-    /// Its holidays and its opening hours, day by day.
+    /// Lists the holidays and the opening hours, day by day.
     #[oai(path = "/:code/days", method = "get")]
     async fn get_calendar_days(
         &self,

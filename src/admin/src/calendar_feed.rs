@@ -93,7 +93,7 @@ async fn shown(state: &AdminState, request: &Request) -> Result<Response, Proble
 }
 
 /// Finds the feed of a token by the prefix, and compares the hash in constant time. If no feed has the prefix, a dummy
-/// comparison takes as long.
+/// comparison takes the same time.
 async fn find(state: &AdminState, token: &str, prefix: &str) -> Result<Option<calendar_feeds::Model>, Problem> {
     let found = if token.len() == 2 * (PREFIX_BYTES + SECRET_BYTES) {
         calendar_feeds::by_prefix(state.latest(), prefix).await?
@@ -108,7 +108,7 @@ async fn find(state: &AdminState, token: &str, prefix: &str) -> Result<Option<ca
         .find(|feed| api_key_format::matches(&feed.hash, token)))
 }
 
-/// Writes the iCalendar text of a feed. The text stays the same all day unless the shifts change.
+/// Writes the iCalendar text of a feed. During a day, the text changes only if the shifts change.
 fn written(book: &Rulebook, feed: &calendar_feeds::Model, now: DateTime<Utc>) -> String {
     let today = now.with_timezone(&book.time_zone()).date_naive();
     let today = book.begin_of_day(today).unwrap_or(now);

@@ -1,6 +1,6 @@
 //! Lists, creates and revokes the secret URLs at which calendar programs read the shifts.
 //!
-//! A calendar program cannot send an API key, so its URL contains a secret. The endpoint is in
+//! A calendar program cannot send an API key, so the feed's URL contains a secret. The endpoint is in
 //! [`super::calendar_feed`].
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[Filter {
         name: "revoked",
         kind: FilterType::Boolean,
-        doc: "Whether it was revoked.",
+        doc: "Whether the feed was revoked.",
     }],
 };
 
@@ -44,15 +44,12 @@ pub struct CalendarFeedsApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct CalendarFeed {
-    /// Its id.
     id: Uuid,
-    /// Its display name.
+    /// The feed's display name.
     name: String,
-    /// The code of the contact whose shifts it shows; absent: everybody.
+    /// The code of the contact whose shifts the feed shows; absent: all contacts.
     contact: Option<String>,
-    /// When it was created.
     created_at: DateTime<Utc>,
-    /// When it was revoked.
     revoked_at: Option<DateTime<Utc>>,
 }
 
@@ -60,10 +57,10 @@ pub struct CalendarFeed {
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewCalendarFeed {
-    /// Its display name: 1 to 100 characters.
+    /// The feed's display name: 1 to 100 characters.
     #[oai(validator(min_length = 1, max_length = 100))]
     name: String,
-    /// The code of the contact whose shifts it shows; absent: everybody.
+    /// The code of the contact whose shifts the feed shows; absent: all contacts.
     #[serde(default)]
     contact: Option<String>,
 }
@@ -71,7 +68,7 @@ pub struct NewCalendarFeed {
 /// A calendar feed that was created.
 #[derive(Debug, Object)]
 pub struct CreatedCalendarFeed {
-    /// Its URL on this server, shown only this once: anyone who knows it can read the shifts.
+    /// The feed's URL on this server, shown only this once. Anyone who knows the URL can read the shifts.
     address: String,
     /// The stored feed.
     feed: CalendarFeed,
@@ -89,7 +86,7 @@ pub enum CreateFeedResponse {
 impl CalendarFeedsApi {
     /// List the calendar feeds
     ///
-    /// Without their URLs.
+    /// The list does not contain the feeds' URLs.
     #[oai(path = "/", method = "get")]
     async fn list_calendar_feeds(
         &self,
@@ -117,14 +114,15 @@ impl CalendarFeedsApi {
 
     /// Create a calendar feed
     ///
-    /// Its URL, on this server, shows the shifts of the next 60 days as iCalendar (RFC 5545), without an API key and
-    /// without phone numbers. A rulebook has at most 50 feeds that are not revoked.
+    /// The feed's URL shows the shifts of the next 60 days as iCalendar (RFC 5545). It needs no API key and shows no
+    /// phone numbers. A rulebook has at most 50 feeds that are not revoked.
     #[oai(path = "/", method = "post")]
     async fn create_calendar_feed(
         &self,
         key: Key<Editor>,
         rulebook: RulebookInPath,
-        /// Idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: if the request is repeated within a day, it has no second effect and gets the first
+        /// response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewCalendarFeed>,
@@ -190,7 +188,7 @@ impl CalendarFeedsApi {
 
     /// Revoke a calendar feed
     ///
-    /// From now on its URL returns 404.
+    /// The feed's URL returns 404 from now on.
     #[oai(path = "/:id", method = "delete")]
     async fn revoke_calendar_feed(
         &self,

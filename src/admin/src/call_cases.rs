@@ -1,5 +1,5 @@
-//! Creates a case from a stored call. The case is published like any other row and contains only the caller's data that the
-//! decision needs (`rules::case_from_call`).
+//! Creates a case from a stored call. The case is published like any other row. It contains only the part of the
+//! caller's data that the decision needs (`rules::case_from_call`).
 
 use std::sync::Arc;
 
@@ -41,11 +41,11 @@ pub struct NewCase {
     /// A comment.
     #[serde(default)]
     comment: Option<String>,
-    /// What the case expects.
+    /// Which decision the case expects.
     #[serde(default)]
     #[oai(default)]
     expect: Expect,
-    /// The change set to add the case to; without one, the case is published now.
+    /// The change set to add the case to; without a change set, the case is published now.
     #[serde(default)]
     change_set: Option<Uuid>,
     /// The version of the change set that you read.
@@ -58,7 +58,7 @@ pub struct NewCase {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Expect {
-    /// The stored decision; if the head decides otherwise, 422 with the differences.
+    /// The stored decision. If the head decides differently, the response is 422 with the differences.
     #[default]
     Decided,
     /// The head's decision about the same facts.
@@ -71,7 +71,7 @@ impl CallCasesApi {
     ///
     /// The case expects the service, area, price, priority and language of the call's decision. It contains only facts
     /// that a rule reads, the part of a postal code that distinguishes areas, and the words that rules listen for. It
-    /// contains more only if the decision would otherwise change.
+    /// contains more if the decision would otherwise be different.
     #[oai(path = "/:call_id/case", method = "post")]
     async fn create_case_of_call(
         &self,

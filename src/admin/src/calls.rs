@@ -33,7 +33,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "status",
             kind: FilterType::Text,
-            doc: "The state of the call, as `ended`.",
+            doc: "The state of the call, such as `ended`.",
         },
         Filter {
             name: "service",
@@ -69,12 +69,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "First message at this instant or later.",
+            doc: "Calls whose first message arrived at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "First message before this instant.",
+            doc: "Calls whose first message arrived before this instant.",
         },
     ],
 };
@@ -110,19 +110,19 @@ pub struct CallsApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Call {
-    /// Vapi's id.
+    /// Vapi's id of the call.
     id: String,
-    /// Whether `ringbook simulate` played it.
+    /// Whether `ringbook simulate` played the call.
     simulated: bool,
-    /// Its status, as `in-progress` or `ended`.
+    /// The call's status, such as `in-progress` or `ended`.
     status: String,
-    /// When it began.
+    /// When the call began.
     started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// When the call ended.
     ended_at: Option<DateTime<Utc>>,
-    /// Its duration in milliseconds.
+    /// The call's duration in milliseconds.
     duration_ms: Option<i64>,
-    /// Why it ended, in Vapi's words.
+    /// Why the call ended, in Vapi's words.
     ended_reason: Option<String>,
     /// A summary in a few sentences.
     summary: Option<String>,
@@ -152,9 +152,8 @@ pub struct Call {
     analysis: Option<Value>,
     /// The decision behind the last quote in the call.
     quote_decision_id: Option<Uuid>,
-    /// When its first message arrived.
+    /// When the first message of the call arrived.
     first_seen_at: DateTime<Utc>,
-    /// When it last changed.
     updated_at: DateTime<Utc>,
     /// When the caller's data was erased.
     erased_at: Option<DateTime<Utc>>,
@@ -166,7 +165,7 @@ pub struct Call {
 pub struct Turn {
     /// The speaker: `user`, `assistant`, ….
     role: String,
-    /// The words.
+    /// The spoken words.
     text: String,
     /// Milliseconds from the start of the call.
     offset_ms: Option<i64>,
@@ -176,7 +175,7 @@ pub struct Turn {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ToolCall {
-    /// Vapi's id.
+    /// Vapi's id of the tool call.
     tool_call_id: String,
     /// The tool's name.
     name: String,
@@ -184,15 +183,14 @@ pub struct ToolCall {
     arguments: Value,
     /// The result.
     result: Option<String>,
-    /// Why it failed.
+    /// Why the tool call failed.
     error: Option<String>,
-    /// Whether it succeeded.
+    /// Whether the tool call succeeded.
     ok: bool,
-    /// Its duration in microseconds.
+    /// The tool call's duration in microseconds.
     duration_us: i64,
-    /// The decision it made.
+    /// The decision that the result is based on.
     decision_id: Option<Uuid>,
-    /// When.
     created_at: DateTime<Utc>,
 }
 

@@ -58,7 +58,7 @@ pub struct ChangeSetsApi(pub AdminState);
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewChangeSet {
-    /// A description; the comment of the later revision.
+    /// A description. It becomes the comment of the revision.
     #[serde(default)]
     #[oai(default, validator(max_length = 500))]
     comment: String,
@@ -116,13 +116,15 @@ impl ChangeSetsApi {
 
     /// Open a change set
     ///
-    /// Its changes go live when it is published. With `?change_set=`, rows are read as if it were published.
+    /// The changes go live when the change set is published. With `?change_set=`, you read rows as if it were
+    /// published.
     #[oai(path = "/", method = "post")]
     async fn create_change_set(
         &self,
         key: Key<Editor>,
         rulebook: RulebookInPath,
-        /// Idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: if the request is repeated within a day, it has no second effect and gets the first
+        /// response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewChangeSet>,
@@ -157,7 +159,7 @@ impl ChangeSetsApi {
 
     /// Read a change set
     ///
-    /// Includes its changes, and the rows that others changed meanwhile (`conflicts`).
+    /// Includes the changes, and the rows that others changed meanwhile (`conflicts`).
     #[oai(path = "/:id", method = "get")]
     async fn get_change_set(
         &self,
@@ -231,8 +233,8 @@ impl ChangeSetsApi {
 
     /// Compare a change set with the head
     ///
-    /// Lists each row and field that it changes, before and after; once published, what its revision changed. JSON by
-    /// default; text with `format=text` or `Accept: text/plain`.
+    /// Lists each changed row and field, before and after. For a published change set, lists what its revision changed.
+    /// JSON by default; text with `format=text` or `Accept: text/plain`.
     #[oai(path = "/:id/diff", method = "get")]
     async fn diff_change_set(
         &self,
@@ -265,7 +267,7 @@ impl ChangeSetsApi {
         };
         let format = format.0;
         let as_text = format.map_or(wants_text.0, |format| format == DiffFormat::Text);
-        // Comparing thousands of rows is slow, so it runs on another thread.
+        // Comparing thousands of rows is slow, so the comparison runs on another thread.
         let compare = move || {
             let diff = ChangeSetDiff {
                 base_revision,
@@ -284,8 +286,9 @@ impl ChangeSetsApi {
 
     /// Check a change set
     ///
-    /// Says whether it could be published now, and else everything that prevents it: rows that others changed, compile
-    /// errors, failed cases with the expected and the actual decision, and new lint findings. Changes nothing.
+    /// Says whether the change set could be published now. If not, lists what prevents a publish: rows that others
+    /// changed, compile errors, failed cases with the expected and the actual decision, and new lint errors. Also lists
+    /// new lint warnings.
     #[oai(path = "/:id/check", method = "post")]
     async fn check_change_set(
         &self,
@@ -314,9 +317,9 @@ impl ChangeSetsApi {
 
     /// Publish a change set
     ///
-    /// Publishes now or at a given time. If no server runs then, the next server to start publishes it. A scheduled
-    /// publish fails if somebody changed one of its rows, it does not compile or a case fails; then the change set says
-    /// why and a notice is raised.
+    /// Publishes the change set now or at a given time. If no server runs at that time, the first server that starts
+    /// later publishes it. A scheduled publish fails if somebody has changed one of the rows, the rulebook does not
+    /// compile, or a case fails. Then `refusal` says why, and a notice is raised.
     #[oai(path = "/:id/publish", method = "post")]
     async fn publish_change_set(
         &self,
@@ -365,9 +368,9 @@ impl ChangeSetsApi {
 
     /// Approve a waiting change set
     ///
-    /// It exceeds the guard rails (`breaches` says where), so another person must approve it: a key with the role
-    /// `publisher` or `admin` whose owner neither opened it nor added to it. It is published exactly as you read it, now or
-    /// at its scheduled time.
+    /// A waiting change set exceeds the guard rails; `breaches` says where. A second person must approve it, with a key
+    /// that has the role `publisher`, `admin` or `owner`. A person who opened the change set or added to it cannot
+    /// approve it. The change set is published exactly as you read it, now or at its scheduled time.
     #[oai(path = "/:id/approve", method = "post")]
     async fn approve_change_set(
         &self,
@@ -392,7 +395,7 @@ impl ChangeSetsApi {
 
     /// Reject a waiting change set
     ///
-    /// It is not published; `refusal` says who rejected it and why. It can be changed and submitted again.
+    /// The change set is not published; `refusal` says who rejected it and why. You can change it and publish it again.
     #[oai(path = "/:id/reject", method = "post")]
     async fn reject_change_set(
         &self,
@@ -405,7 +408,7 @@ impl ChangeSetsApi {
         if_match: Header<Option<String>>,
         /// The version of the change set that you read, if there is no `If-Match`.
         version: Query<Option<i64>>,
-        /// The reason, for its author.
+        /// The reason, for the author of the change set.
         comment: Query<Option<String>>,
     ) -> Result<FoundRow<ChangeSetState>, Fails<ChangesChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
@@ -456,7 +459,7 @@ impl ChangeSetsApi {
 
     /// Discard a change set
     ///
-    /// It can still be read, but never published.
+    /// A discarded change set can still be read, but never published.
     #[oai(path = "/:id/discard", method = "post")]
     async fn discard_change_set(
         &self,

@@ -25,9 +25,9 @@ pub struct EventsApi(pub AdminState);
 pub enum ChangeTopic {
     /// A lead is new, was changed, or was acknowledged.
     Leads,
-    /// An SMS message.
+    /// An SMS message is new or was changed.
     SmsMessages,
-    /// A notice.
+    /// A notice is new, was repeated or was resolved.
     Notices,
     /// The rules: there is a new revision.
     Rules,
@@ -36,7 +36,7 @@ pub enum ChangeTopic {
 /// A change: reload what you display.
 #[derive(Debug, Object)]
 pub struct ChangedEvent {
-    /// What changed since the last event. The first event names nothing: it marks the beginning of the stream.
+    /// What changed since the last event. The first event is empty: it marks the beginning of the stream.
     changed: Vec<ChangeTopic>,
 }
 
@@ -44,8 +44,9 @@ pub struct ChangedEvent {
 impl EventsApi {
     /// Watch a rulebook
     ///
-    /// Server-sent events of the type `changed`, within a second of a change in the newest leads, SMS messages, notices
-    /// or in the rules. An event says what changed, not how: reload that. One event may report several changes.
+    /// Sends server-sent events of the type `changed`. An event comes within a second of a change in the newest leads,
+    /// SMS messages or notices, or in the rules. It says what changed, not how: reload these resources. One event may
+    /// report several changes.
     #[oai(path = "/", method = "get", operation_id = "watch_rulebook")]
     async fn watch_rulebook(
         &self,

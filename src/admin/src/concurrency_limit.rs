@@ -42,7 +42,7 @@ impl ConcurrencyLimit {
         let count = counts.entry(key).or_default();
         if *count >= MAX_AT_ONCE {
             let detail = format!(
-                "This key has {MAX_AT_ONCE} requests in progress already: wait for a response before you send the next."
+                "This key has {MAX_AT_ONCE} requests in progress: wait for a response before you send the next request."
             );
             return Err(Problem::new(Code::RateLimited, detail).with_retry_after(1));
         }

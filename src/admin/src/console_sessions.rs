@@ -32,21 +32,19 @@ pub struct ConsoleSessionsApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ConsoleSession {
-    /// Its id.
     id: Uuid,
-    /// The API key that opened it.
+    /// The id of the API key that opened the session.
     api_key: Uuid,
     /// The key's display name.
     name: String,
     /// The key's role.
     role: String,
-    /// The only rulebook it may see; absent: all rulebooks.
+    /// The only rulebook that the session may see; absent: all rulebooks.
     rulebook: Option<String>,
-    /// When it was opened.
     created_at: DateTime<Utc>,
-    /// When it was last used, to the minute. It ends after twelve hours without use.
+    /// When the session was last used, to the minute. It ends after twelve hours without use.
     last_used_at: DateTime<Utc>,
-    /// When it ends, even if it is in use.
+    /// When the session ends, even if it is in use.
     expires_at: DateTime<Utc>,
 }
 
@@ -54,7 +52,7 @@ pub struct ConsoleSession {
 impl ConsoleSessionsApi {
     /// List the console sessions
     ///
-    /// Ended sessions may be listed until somebody signs in, which deletes them.
+    /// The list may contain ended sessions until somebody signs in: a sign-in deletes them.
     #[oai(path = "/", method = "get", operation_id = "list_console_sessions")]
     async fn list_console_sessions(
         &self,
@@ -96,7 +94,7 @@ impl ConsoleSessionsApi {
 
     /// End a console session
     ///
-    /// Its user has to sign in again. The API key stays valid: revoke it to lock somebody out.
+    /// The user of the session must sign in again. The API key stays valid: revoke the key to lock somebody out.
     #[oai(path = "/:id", method = "delete", operation_id = "end_console_session")]
     async fn end_console_session(
         &self,

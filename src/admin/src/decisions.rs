@@ -67,17 +67,16 @@ pub struct DecisionsApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct StoredDecision {
-    /// Its id.
     id: Uuid,
-    /// The call it was made in.
+    /// The call in which the decision was made.
     call_id: Option<String>,
-    /// The message that requested it.
+    /// The message that requested the decision.
     event_id: Uuid,
-    /// Its purpose.
+    /// The purpose.
     purpose: String,
     /// The revision that decided.
     revision: i64,
-    /// The instant it was decided for.
+    /// The instant for which the decision was made.
     decided_for: DateTime<Utc>,
     /// The service.
     service: Option<String>,
@@ -87,30 +86,29 @@ pub struct StoredDecision {
     price_from: Option<Money>,
     /// Highest price before tax.
     price_to: Option<Money>,
-    /// Whether it is degraded.
+    /// Whether the decision is degraded.
     degraded: bool,
-    /// How long deciding took, in microseconds.
+    /// The duration of the decision, in microseconds.
     duration_us: i64,
-    /// When it was created.
+    /// When the decision was made.
     created_at: DateTime<Utc>,
     /// The facts from the message.
     extracted: Value,
     /// The whole decision with its trace.
     decision: Value,
-    /// Every row and its effect; only if requested.
+    /// Every row and its effect; only with `explain`.
     explanation: Option<Explanation>,
 }
 
 /// The result of replaying a decision.
 #[derive(Debug, Object)]
 pub struct Replay {
-    /// The decision.
     id: Uuid,
     /// The revision that decided.
     revision: i64,
     /// Whether the result is the same, byte for byte.
     same: bool,
-    /// Every difference.
+    /// The differences.
     differences: Vec<ReplayDifference>,
 }
 
@@ -119,9 +117,9 @@ pub struct Replay {
 pub struct ReplayDifference {
     /// The path in the decision, as a JSON pointer.
     place: String,
-    /// The stored value there; null if none.
+    /// The stored value at this path; null if there is none.
     stored: Value,
-    /// The value now; null if none.
+    /// The value in the replayed decision; null if there is none.
     now: Value,
 }
 
@@ -170,7 +168,7 @@ impl DecisionsApi {
         rulebook: RulebookInPath,
         /// The decision's id.
         id: Path<Uuid>,
-        /// Includes each row's effect on the price, or the first term that failed.
+        /// `true` adds an explanation: each row's effect on the price, or the first term that failed.
         explain: Query<Option<bool>>,
     ) -> Result<ReadResponse<StoredDecision>, Fails<Again>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;

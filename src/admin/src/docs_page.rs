@@ -1,6 +1,6 @@
 //! Serves Swagger UI at `/docs`: one self-contained page, which loads nothing else.
 //!
-//! Its content security policy allows only its own scripts and styles, and connections to this server.
+//! The page's content security policy allows only the page's own scripts and styles, and connections to this server.
 //! `docs_page/page.css` adds the dark mode and the phone layout; `docs_page/page.js` makes the page fast and its
 //! operations easy to find.
 
@@ -60,7 +60,7 @@ fn scripts(page: &str) -> impl Iterator<Item = &str> {
 
 fn page() -> String {
     let html = OpenApiService::new((), "Ringbook", env!("CARGO_PKG_VERSION")).swagger_ui_html();
-    // Use the last occurrence, because the script before it may contain the same text.
+    // Use the last occurrence, because an earlier script of the page may contain the same text.
     let place = html.rfind(BEFORE).map(|at| at + BEFORE.len());
     let place = place.and_then(|from| Some((from, from + html.get(from..)?.find(AFTER)?)));
     let Some((from, until)) = place else { return html };

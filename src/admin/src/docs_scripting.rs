@@ -1,5 +1,5 @@
 //! Serves `/docs/scripting`: the facts and functions of conditions and scripts, generated from the code that implements
-//! them. The OpenAPI document contains the same text as Markdown.
+//! them. The OpenAPI document contains the same text in Markdown.
 
 use std::fmt::Write as _;
 
@@ -56,13 +56,14 @@ fn sections() -> Vec<Section> {
         Section {
             heading: "Scripts",
             text: "Everything that a script may call, besides Rhai's own let, if, switch, for, while, fn, try and operators. \
-                   Numbers are exact. A library has functions for scripts: import \"money\" as money; at the top, then \
-                   money::half(x). A script that fails has no effect.",
+                   Numbers are exact. A library has functions for scripts: write import \"money\" as money; at the top of the \
+                   script, then call money::half(x). A script that fails has no effect.",
             rows: functions.collect(),
         },
         Section {
             heading: "Limits of a script",
-            text: "A script beyond them is rejected or stopped; five errors in ten minutes quarantine it for ten.",
+            text: "A script that exceeds a limit is rejected or stopped. A script that fails five times within ten minutes, in a \
+                   tenth of its runs or more, is quarantined for ten minutes.",
             rows: limits.collect(),
         },
     ]
@@ -104,8 +105,8 @@ fn html() -> String {
 #[must_use]
 pub fn markdown() -> String {
     let mut told = String::from(
-        "<details><summary>What conditions and scripts may use</summary>\n\nThe same with examples: \
-         [/docs/scripting](/docs/scripting).\n",
+        "<details><summary>What conditions and scripts may use</summary>\n\nThe page \
+         [/docs/scripting](/docs/scripting) also has examples.\n",
     );
     for Section { heading, text, rows } in sections() {
         let _ = write!(told, "\n**{heading}.** {text}\n\n");

@@ -1,7 +1,7 @@
 //! The published document: poem-openapi's output, converted to valid OpenAPI 3.1 and completed for readers.
 //!
-//! It is the same for every installation: served at `/openapi.json`, shown at `/docs`, printed by `ringbook openapi`
-//! and committed under `openapi/`.
+//! The document is the same for every installation: served at `/openapi.json`, shown at `/docs`, printed by `ringbook
+//! openapi` and committed under `openapi/`.
 
 mod behaviour;
 mod decisions;
@@ -40,8 +40,8 @@ use rules::sample;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
-/// Returns the whole document as JSON. Responses and parameters are repeated, not shared through references. The
-/// document stays in memory, so the server uses `for_program` instead.
+/// Returns the whole document as JSON. Responses and parameters are repeated, not shared through references. The whole
+/// document stays in memory once it is built, so the server uses `for_program` instead.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT
@@ -106,13 +106,14 @@ fn build() -> Value {
     document["components"]["securitySchemes"] = json!({"api_key": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An admin key. The first one is printed at the first start; more are made with `create_api_key`.",
+        "description": "An admin key. Ringbook prints the first key at the first start; `create_api_key` creates more keys.",
     }});
     tidy::tidy(&mut document);
     document
 }
 
-/// The operations of an API without its routes. A document needs only the API's type, not the state that it runs on.
+/// The operations of an API without its routes. A document needs only the API's type, not the state that the API has at
+/// run time.
 struct Description<T>(PhantomData<fn() -> T>);
 
 /// Describes the API that a function would build.

@@ -22,14 +22,14 @@ pub const READS: &[&str] = &[
 /// Writes that have no dry run, each with the reason.
 pub const WITHOUT_DRY_RUN: &[(&str, &str)] = &[(
     "replay_webhook_events",
-    "A set of messages cannot be tried: each is recorded in its own transaction, and the next one depends on it. \
-     Try one message with `replay_webhook_event`.",
+    "Several messages cannot have a dry run: each message is recorded in its own transaction, and the next message \
+     depends on it. Try one message with `replay_webhook_event`.",
 )];
 
 /// Returns the value of the parameter, if the request has it.
 ///
 /// # Errors
-/// 400 if it is neither `true` nor `false`, or is repeated.
+/// 400 if the parameter is repeated, or is neither `true` nor `false`.
 pub fn parameter_value(request: &Request) -> Result<Option<bool>, Problem> {
     let wrong = |code: &str, detail: &str| {
         let fault = FieldFault::new(PARAMETER, code, detail);
@@ -56,7 +56,7 @@ pub fn refused(operation: &str) -> Problem {
     let why = WITHOUT_DRY_RUN
         .iter()
         .find(|(id, _)| *id == operation)
-        .map_or("This operation writes nothing: leave `dry_run` out.", |(_, why)| *why);
+        .map_or("This operation writes nothing: omit `dry_run`.", |(_, why)| *why);
     let fault = FieldFault::new(PARAMETER, "unknown_parameter", why);
     Problem::new(Code::InvalidParameter, why).with_errors(vec![fault])
 }

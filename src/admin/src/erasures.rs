@@ -22,20 +22,21 @@ const LONGEST_ID: usize = 255;
 
 pub struct ErasuresApi(pub AdminState);
 
-/// The caller to erase: exactly one of the fields.
+/// The caller to erase; send exactly one of the fields.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewErasure {
-    /// Calls from this number or with it in their lead. With country code, as in `+15145550100`.
+    /// A phone number with country code, such as `+15145550100`: erases calls from this number, and calls with this
+    /// number in their lead.
     customer_number: Option<String>,
-    /// This call, by Vapi's id. It may still be unknown: later messages about it are not stored.
+    /// Vapi's id of one call. The call may still be unknown: later messages about the call are not stored.
     call_id: Option<String>,
 }
 
 /// What was erased.
 #[derive(Debug, Object)]
 pub struct Erasure {
-    /// Its id in the audit log.
+    /// The erasure's id in the audit log.
     id: Uuid,
     /// How many calls were erased.
     calls: u64,
@@ -53,9 +54,9 @@ impl ErasuresApi {
     /// Erase a caller
     ///
     /// Erases the caller's data: transcripts, raw messages, facts, leads, SMS messages. This cannot be undone. Prices
-    /// and priorities stay; replaying them reports that their facts were erased. Erasing an unknown caller finds
-    /// nothing. Later calls are stored again. You must erase the caller from your backups and logs, and at Vapi,
-    /// yourself.
+    /// and priorities stay; a replay of such a decision reports that its facts were erased. An unknown caller is not an
+    /// error: nothing is erased. Later calls of the caller are stored again. You must erase the caller from your
+    /// backups and logs, and at Vapi, yourself.
     #[oai(path = "/", method = "post")]
     async fn create_erasure(
         &self,

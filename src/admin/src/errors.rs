@@ -1,7 +1,7 @@
 //! Declares the errors of each operation, as the document lists them.
 //!
-//! A marker type lists the errors particular to an operation. [`Fails`] pairs a [`Problem`] with it. Errors that follow
-//! from the operation's shape (a key, a role, a body, a path, a list) are added to the document in `document::operations`.
+//! A marker type lists the errors particular to an operation. [`Fails`] pairs a [`Problem`] with it.
+//! `document::statuses` adds the errors that follow from the operation's shape (a key, a role, a body, a path, a list).
 
 use std::marker::PhantomData;
 
@@ -18,7 +18,7 @@ pub trait Particular: Send + Sync + 'static {
     const CODES: &'static [(Code, &'static str)];
 }
 
-const TOO_MANY_REVISIONS: &str = "The rulebook has reached its quota of revisions, or of their bytes, within 24 hours.";
+const TOO_MANY_REVISIONS: &str = "The rulebook has reached its quota of revisions or revision bytes within 24 hours.";
 
 /// The operation has no particular errors.
 pub struct NoExtraErrors;
@@ -87,7 +87,7 @@ pub struct NamesRulebook;
 
 impl Particular for NamesRulebook {
     const CODES: &'static [(Code, &'static str)] =
-        &[(Code::NotFound, "There is no such rulebook, or not for this key.")];
+        &[(Code::NotFound, "There is no such rulebook, or the key cannot see it.")];
 }
 
 /// Errors of an operation that resends SMS messages of the rulebook that the body names, with an `Idempotency-Key`.
@@ -95,7 +95,7 @@ pub struct ResendsMany;
 
 impl Particular for ResendsMany {
     const CODES: &'static [(Code, &'static str)] = &[
-        (Code::NotFound, "There is no such rulebook, or not for this key."),
+        (Code::NotFound, "There is no such rulebook, or the key cannot see it."),
         (
             Code::IdempotencyKeyReused,
             "Another request was sent under this `Idempotency-Key`.",
@@ -110,8 +110,8 @@ impl Particular for ResendsOne {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The message is being sent, was sent, may have been sent (`force` resends it), was erased, or its recipient \
-             has opted out; `detail` says which.",
+            "The message is being sent, was sent, may have been sent (`force` resends it) or was erased, or its recipient \
+             has opted out; `detail` says why it is not resent.",
         ),
         (
             Code::IdempotencyKeyReused,
@@ -131,9 +131,9 @@ impl Particular for OpensChangeSet {
         ),
         (
             Code::StaleVersion,
-            "The row of a change has changed since it was read; read it again.",
+            "A row of the changes has changed since you read it; read the row again.",
         ),
-        (Code::VersionRequired, "Bring, in each change, the version of its row."),
+        (Code::VersionRequired, "Bring the row's version in each change."),
         (
             Code::IdempotencyKeyReused,
             "Another request was sent under this `Idempotency-Key`.",
@@ -169,15 +169,15 @@ impl Particular for ChangesChangeSet {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The state of the change set does not allow it, or a quota is reached.",
+            "The state of the change set does not allow the operation, or a quota is reached.",
         ),
         (
             Code::StaleVersion,
-            "The change set, or the row of a change, has changed since it was read; read it again.",
+            "The change set, or a row of its changes, has changed since you read it; read it again.",
         ),
         (
             Code::VersionRequired,
-            "Bring the version of the change set, and in a change the row's.",
+            "Bring the version of the change set; in a change, also bring the row's version.",
         ),
     ];
 }
@@ -197,7 +197,7 @@ impl Particular for EvaluatesCall {
         (Code::Conflict, "The change set was published or discarded."),
         (
             Code::StaleVersion,
-            "Others changed rows of the change set since: `conflicts` has each row before and now.",
+            "Others have changed rows of the change set; `conflicts` has each row before and now.",
         ),
         (
             Code::RuleFault,
@@ -213,17 +213,17 @@ impl Particular for Publishing {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The state of the change set does not allow it, it changes nothing, or a quota is reached.",
+            "The state of the change set does not allow a publish, nothing would change, or a quota is reached.",
         ),
         (
             Code::StaleVersion,
-            "The change set has changed since it was read; or others changed its rows since: `conflicts` has each row \
+            "The change set has changed since you read it, or others have changed its rows; `conflicts` has each row \
              before and now.",
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work with it; every error is listed with its place, and in `cases` every failed case with its \
-             trace.",
+            "The rulebook would not work with the change set. Every error is listed with its place, and `cases` has every \
+             failed case with its trace.",
         ),
         (
             Code::VersionRequired,
@@ -273,11 +273,11 @@ impl Particular for RulebookWrite {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "The code is in use, the limit is reached, or somebody else wrote at the same time.",
+            "The code is in use, the limit of rulebooks is reached, or somebody else wrote at the same time.",
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work like this; every error is listed with its place.",
+            "The rulebook would not work with these rows; every error is listed with its place.",
         ),
     ];
 }
@@ -293,12 +293,12 @@ impl Particular for RollingBack {
         ),
         (
             Code::StaleVersion,
-            "The head is not the expected one: somebody published since; `detail` has its number.",
+            "Somebody has published since you read the head; `detail` has the number of the current head.",
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work like this; every error is listed with its place. Or: another request was sent under \
-             this `Idempotency-Key`.",
+            "The rulebook would not work with these rows; every error is listed with its place. Or: another request was sent \
+             under this `Idempotency-Key`.",
         ),
         (
             Code::VersionRequired,
@@ -312,7 +312,7 @@ pub struct RevokesKey;
 
 impl Particular for RevokesKey {
     const CODES: &'static [(Code, &'static str)] =
-        &[(Code::Conflict, "A key cannot revoke itself: revoke it with another.")];
+        &[(Code::Conflict, "A key cannot revoke itself: revoke it with another key.")];
 }
 
 /// Errors of an operation that starts a backtest, optionally of changes that are not stored.
@@ -326,13 +326,13 @@ impl Particular for StartsBacktest {
         ),
         (
             Code::StaleVersion,
-            "The row of a change has changed since it was read; read it again.",
+            "A row of the changes has changed since you read it; read the row again.",
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work like this; every error is listed with its place.",
+            "The rulebook would not work with these rows; every error is listed with its place.",
         ),
-        (Code::VersionRequired, "Bring, in each change, the version of its row."),
+        (Code::VersionRequired, "Bring the row's version in each change."),
     ];
 }
 
@@ -342,7 +342,7 @@ pub struct ReadsStatement;
 impl Particular for ReadsStatement {
     const CODES: &'static [(Code, &'static str)] = &[(
         Code::Unprocessable,
-        "The period has more than 20,000 calls, leads or SMS messages: read its days.",
+        "The period has more than 20,000 calls, leads or SMS messages: read each day instead.",
     )];
 }
 
@@ -372,7 +372,7 @@ impl Particular for CreatesCallCase {
         ),
         (
             Code::RuleFault,
-            "The head decides this call otherwise, or the case would not work; every error is listed.",
+            "The head decides this call differently, or the case would not work; every error is listed.",
         ),
     ];
 }
@@ -425,7 +425,7 @@ impl Particular for AcknowledgesLead {
     const CODES: &'static [(Code, &'static str)] = &[
         (
             Code::Conflict,
-            "Somebody has acknowledged it already; `detail` says who and when.",
+            "Somebody has acknowledged the lead already; `detail` says who and when.",
         ),
         (
             Code::IdempotencyKeyReused,

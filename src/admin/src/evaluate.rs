@@ -42,9 +42,9 @@ pub struct EvaluateRequest {
     #[serde(default)]
     #[oai(default)]
     said: String,
-    /// A whole Vapi message, as `{"message": {"type": "end-of-call-report", …}}`.
+    /// A whole Vapi message, such as `{"message": {"type": "end-of-call-report", …}}`.
     message: Option<Value>,
-    /// The instant to decide for; default: the message's own, else now.
+    /// The instant for which to decide; by default the message's instant, or now if the message has none.
     at: Option<DateTime<Utc>>,
 }
 
@@ -52,18 +52,18 @@ pub struct EvaluateRequest {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Evaluation {
-    /// The revision that decided; for a change set, the one that it would become.
+    /// The revision that decided; for a change set, the revision that it would become.
     revision: i64,
-    /// The instant it was decided for.
+    /// The instant for which the call was decided.
     at: DateTime<Utc>,
     /// The facts that were read.
     extracted: Value,
     /// The decision: service, price with taxes, priority, contacts to notify, what to say, and the trace.
     decision: Value,
-    /// The SMS messages that would be sent, one per contact. A call has at most one per template, and a cool-down or the
-    /// daily cap may hold a message back.
+    /// The SMS messages that would be sent, one per contact. A contact gets at most one message per call and template.
+    /// A cool-down or the daily cap may prevent a message.
     messages: Vec<EvaluatedMessage>,
-    /// Every row and its effect; only if requested.
+    /// Every row and its effect; only with `explain`.
     explanation: Option<Explanation>,
 }
 
@@ -75,13 +75,13 @@ pub struct EvaluatedMessage {
     contact: String,
     /// The code of the template.
     template: String,
-    /// The text, with a placeholder reference.
+    /// The text, with a placeholder for the reference.
     body: String,
-    /// Its length in characters.
+    /// The text's length in characters.
     characters: u64,
-    /// How Twilio would bill it.
+    /// How Twilio would bill the message.
     billed_as: SmsCost,
-    /// The end of the quiet hours that hold it.
+    /// The end of the quiet hours that delay the message.
     held_until: Option<DateTime<Utc>>,
 }
 
@@ -97,7 +97,7 @@ impl EvaluateApi {
         revision: Query<Option<i64>>,
         /// A change set to decide with, as if it were published.
         change_set: Query<Option<Uuid>>,
-        /// Includes each row's effect on the price, or the first term that failed.
+        /// `true` adds an explanation: each row's effect on the price, or the first term that failed.
         explain: Query<Option<bool>>,
         body: Body<EvaluateRequest>,
     ) -> Result<ReadResponse<Evaluation>, Fails<EvaluatesCall>> {
@@ -159,7 +159,7 @@ impl EvaluateApi {
     }
 }
 
-/// Returns the SMS messages about a decision, without masked values.
+/// Returns the SMS messages about a decision. The caller must still mask the values.
 fn messages(
     book: &Rulebook,
     word: &WriteSmsBody,
@@ -196,7 +196,7 @@ fn shown(caller: &Caller, message: EvaluatedMessage) -> EvaluatedMessage {
     }
 }
 
-/// Converts facts that are given by name.
+/// Converts facts from a map by name.
 ///
 /// # Errors
 /// 422 with each fact that is unknown or of another type.

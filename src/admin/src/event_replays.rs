@@ -1,7 +1,7 @@
 //! Replays stored messages, one or several.
 //!
-//! A replay uses the same transaction and keys as a new message, so an effect never happens twice. The function that
-//! replays a message is in the crate `intake`; the program passes it to the admin API.
+//! A replay runs the same transaction with the same keys as a new message, so an effect never happens twice. The
+//! function that replays a message is in the crate `intake`; the program passes it to the admin API.
 
 use std::collections::BTreeMap;
 
@@ -36,33 +36,32 @@ pub struct EventReplaysApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ReplayedEvent {
-    /// The event.
     id: Uuid,
     /// The rulebook's code.
     rulebook: String,
-    /// `recorded`: it has its effect now. `duplicate`: it had its effect before; nothing was done. `amendment`: it amends
-    /// the recorded event. `unreadable` or `poisoned`: it still cannot be processed. `erased`: its body no longer exists.
-    /// `archived`: the rulebook accepts no messages.
+    /// `recorded`: the message has its effect now. `duplicate`: it had its effect before; nothing was done.
+    /// `amendment`: it amends the recorded event. `unreadable` or `poisoned`: it still cannot be processed. `erased`:
+    /// its body no longer exists. `archived`: the rulebook accepts no messages.
     became: String,
 }
 
-/// Which messages to replay; an omitted field does not restrict.
+/// Which messages to replay. An omitted field does not restrict the selection.
 #[derive(Debug, Default, Deserialize, Object)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplayFilter {
     /// Only events of this rulebook.
     rulebook: Option<String>,
-    /// Only this state: `recorded`, `amendment`, `unreadable` or `poisoned`.
+    /// Only events in this state: `recorded`, `amendment`, `unreadable` or `poisoned`.
     state: Option<String>,
-    /// Only this type, such as `end-of-call-report`; unreadable events: `unreadable`.
+    /// Only events of this type, such as `end-of-call-report`; unreadable events have the type `unreadable`.
     r#type: Option<String>,
-    /// Received at this instant or later.
+    /// Only events received at this instant or later.
     since: Option<DateTime<Utc>>,
-    /// Received before this instant.
+    /// Only events received before this instant.
     until: Option<DateTime<Utc>>,
-    /// After this event: the `next` of the previous response.
+    /// Only events after this event: send the `next` of the previous response.
     after: Option<Uuid>,
-    /// Maximum number, the oldest first: 1 to 200; 50 by default.
+    /// The maximum number of messages; by default 50. The oldest come first.
     #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
     limit: Option<u64>,
 }
@@ -71,9 +70,9 @@ pub struct ReplayFilter {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ReplayResults {
-    /// One per message, the oldest first.
+    /// One result per message, the oldest message first.
     items: Vec<ReplayedEvent>,
-    /// Present if there are more: send it as `after` in the next request.
+    /// Present if there are more messages: send it as `after` in the next request.
     next: Option<Uuid>,
 }
 
@@ -81,9 +80,9 @@ pub struct ReplayResults {
 impl EventReplaysApi {
     /// Replay a stored message
     ///
-    /// Processes it again under the same key. Replays are idempotent: an effect that happened does not happen again.
-    /// A dead-lettered message that can be processed now gets its effect; it notifies nobody if it was received more
-    /// than half an hour ago.
+    /// Processes the message again under the same key. Replays are idempotent: an effect that happened does not happen
+    /// again. A dead-lettered message that can be processed now gets its effect. If the message was received more than
+    /// half an hour ago, it notifies nobody.
     #[oai(path = "/:id/replay", method = "post")]
     async fn replay_webhook_event(
         &self,
@@ -108,7 +107,8 @@ impl EventReplaysApi {
 
     /// Replay several stored messages
     ///
-    /// Does what `replay_webhook_event` does, oldest first. A failure does not stop the others.
+    /// Replays each message like `replay_webhook_event`, the oldest first. If a message still cannot be processed, the
+    /// others are replayed all the same.
     #[oai(path = "/replay", method = "post")]
     async fn replay_webhook_events(
         &self,

@@ -22,9 +22,9 @@ pub struct Explanation {
     language: String,
     /// The revision that decided.
     revision: i64,
-    /// The head now.
+    /// The current head revision.
     head: i64,
-    /// The URL of rule changes since then; absent if there are none.
+    /// The URL of the rule changes since that revision; absent if there are none.
     changed_since: Option<String>,
 }
 
@@ -34,11 +34,11 @@ pub struct Explanation {
 pub struct RowStep {
     /// Kind of row, such as `adjustments`.
     resource: String,
-    /// Its code.
+    /// The code.
     code: String,
-    /// Its effect, or why it had none.
+    /// The row's effect, or why the row had no effect.
     did: String,
-    /// Its effect on the price: both ends of the range before and after.
+    /// The row's effect on the price: both ends of the range before and after.
     money: Option<Value>,
 }
 

@@ -39,7 +39,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "resolved",
             kind: FilterType::Boolean,
-            doc: "Whether it became a case or was dismissed.",
+            doc: "Whether the feedback became a case or was dismissed.",
         },
     ],
 };
@@ -67,9 +67,8 @@ pub struct NewFeedback {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Feedback {
-    /// Its id.
     id: Uuid,
-    /// The call.
+    /// The call id.
     call_id: String,
     /// The decision that was wrong.
     decision_id: Uuid,
@@ -81,11 +80,10 @@ pub struct Feedback {
     total: Option<Money>,
     /// What was wrong.
     comment: Option<String>,
-    /// Who wrote it.
+    /// Who wrote the feedback.
     author: String,
-    /// When.
     created_at: DateTime<Utc>,
-    /// How it was resolved; absent while it is open.
+    /// How the feedback was resolved; absent while it is open.
     resolution: Option<FeedbackResolution>,
 }
 
@@ -95,19 +93,18 @@ pub struct Feedback {
 pub struct FeedbackResolution {
     /// `case` or `dismissed`.
     kind: String,
-    /// When.
     at: DateTime<Utc>,
-    /// Who decided.
+    /// Who resolved the feedback.
     by: String,
-    /// Why.
+    /// The comment.
     comment: Option<String>,
     /// The code of the case.
     case_code: Option<String>,
-    /// The change set with the case; absent if it was published directly.
+    /// The change set with the case; absent if the case was published directly.
     change_set_id: Option<Uuid>,
 }
 
-/// Dismisses feedback.
+/// The reason to dismiss feedback.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct DismissFeedback {
@@ -127,10 +124,10 @@ pub enum FeedbackResponse {
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook")]
 impl FeedbackApi {
-    /// Say that a decision was wrong
+    /// Report a wrong decision
     ///
-    /// It is about the decision on the call's report, else the last decision. It changes no rule: an editor creates a
-    /// case from it or dismisses it.
+    /// The feedback is about the decision on the call's report, or else about the last decision. It changes no rule: an
+    /// editor creates a case from the feedback or dismisses it.
     #[oai(path = "/calls/:call_id/feedback", method = "post")]
     async fn create_feedback(
         &self,
@@ -144,7 +141,7 @@ impl FeedbackApi {
         let new = body.0;
         let comment = trimmed(new.comment);
         if new.service.is_none() && new.priority.is_none() && new.total.is_none() && comment.is_none() {
-            let detail = "Say what it should have been: `service`, `priority`, `total` or a `comment`.";
+            let detail = "Say what the decision should have been: `service`, `priority`, `total` or a `comment`.";
             return Err(Problem::fault("", "missing_field", detail).into());
         }
         if let Some(code) = &new.service
@@ -184,7 +181,7 @@ impl FeedbackApi {
             case_code: None,
             change_set_id: None,
         };
-        // The audit entry leaves out the comment. The comment is about a caller, so it is stored only where it can be
+        // The audit entry omits the comment. The comment is about a caller, so it is stored only where it can be
         // erased.
         let after = json!({"service": row.service, "priority": row.priority, "total": new.total.map(|total| total.to_string())});
         let what = ("create", "feedback", &*row.id.to_string());
@@ -232,7 +229,7 @@ impl FeedbackApi {
 
     /// Dismiss feedback
     ///
-    /// The decision was right after all.
+    /// Do this if the decision was right after all.
     #[oai(path = "/feedback/:id/dismiss", method = "post")]
     async fn dismiss_feedback(
         &self,

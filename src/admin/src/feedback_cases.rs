@@ -45,11 +45,11 @@ pub struct NewFeedbackCase {
     /// A comment.
     #[serde(default)]
     comment: Option<String>,
-    /// What was said, for a case that the rules do not decide yet: one line per turn, the agent's lines begin with `> `. By
-    /// default everything, without phone numbers.
+    /// What was said, for a case that the rules do not decide correctly yet. One line per turn; the agent's lines begin
+    /// with `> `. By default everything that was said, without phone numbers.
     #[serde(default)]
     said: Option<String>,
-    /// The open change set to add the case to, with the rule that corrects the decision.
+    /// The open change set to add the case to. Add the rule that corrects the decision to it too.
     #[serde(default)]
     change_set: Option<Uuid>,
     /// The version of the change set that you read.
@@ -61,10 +61,11 @@ pub struct NewFeedbackCase {
 impl FeedbackCasesApi {
     /// Create a case from feedback
     ///
-    /// The case expects the corrected decision. If the rules already decide so, it is published now. If not, it cannot be
-    /// published alone: it is added to the change set that you name, else to a new one, where you add the rule that
-    /// corrects the decision. The feedback is resolved and names the case. The case contains only facts that a rule reads.
-    /// As long as no rule listens for the words that matter, it also contains everything that was said, or your `said`.
+    /// The case expects the corrected decision. If you name a change set, the case is added to it. Otherwise, if the
+    /// rules already decide so, the case is published now. If they do not, the case is added to a new change set, where
+    /// you add the rule that corrects the decision. The feedback is resolved and names the case. The case contains only
+    /// facts that a rule reads. While no rule listens for the words that matter, the case also contains everything that
+    /// was said, or your `said`.
     #[oai(path = "/:id/case", method = "post")]
     async fn create_case_of_feedback(
         &self,

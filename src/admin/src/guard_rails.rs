@@ -21,7 +21,7 @@ use web::problem::{FieldFault, Problem};
 
 pub struct GuardRailsApi(pub AdminState);
 
-/// Limits beyond which a publish waits for a second person's approval; an omitted field sets none.
+/// Limits beyond which a publish waits for a second person's approval; an omitted field sets no limit.
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
@@ -32,7 +32,7 @@ pub struct GuardRails {
     highest_price: Option<Money>,
     /// No price changes by more than this, in percent, in one publish.
     largest_change_percent: Option<Rate>,
-    /// Rises with every change; 0 before the first. Send it with a change.
+    /// The version rises with every change; 0 before the first change. Send it with a change.
     version: Option<i64>,
 }
 
@@ -55,12 +55,12 @@ impl GuardRailsApi {
 
     /// Replace a rulebook's guard rails
     ///
-    /// A price change beyond them is not published: it waits as a change set until a second person with the role
-    /// `publisher` approves it. Existing rows beyond them may stay. Guard rails judge the numbers of services, adjustments,
-    /// taxes and the rounding, row by row. For everything else on which a price depends (scripts, conditions, ranks,
-    /// stacking groups), they compare the prices of examples before and after the change: the rulebook's cases, the newest
-    /// 200 decisions of the last seven days, and a grid of the facts, values, words and times that the changed rows name. A
-    /// price that no example produces is not detected. Send the `version` that you read.
+    /// A price change beyond the guard rails is not published: it waits as a change set until a second person approves
+    /// it. Existing rows beyond the guard rails may stay. Guard rails check the numbers of services, adjustments, taxes
+    /// and the rounding, row by row. For everything else on which a price depends (scripts, conditions, ranks, stacking
+    /// groups), they compare the prices of examples before and after the change. The examples are the rulebook's cases,
+    /// the newest 200 decisions of the last seven days, and a grid of the facts, values, words and times that the
+    /// changed rows name. A price that no example produces is not detected. Send the `version` that you read.
     #[oai(path = "/", method = "put")]
     async fn put_guard_rails(
         &self,

@@ -131,7 +131,7 @@ impl Once {
     pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<IdempotentResponse<T>, Problem> {
         let found = self.found(state, caller).await?;
         found.ok_or_else(|| {
-            let gone = DbErr::RecordNotFound("the answer to an idempotency key".to_owned());
+            let gone = DbErr::RecordNotFound("the response to an idempotency key".to_owned());
             Problem::unavailable(&gone, 1)
         })
     }
@@ -182,7 +182,7 @@ impl Claim {
     /// Encrypts the response for storage.
     ///
     /// # Errors
-    /// If it cannot be encrypted.
+    /// If the response cannot be encrypted.
     pub fn seal<T>(&self, answer: &IdempotentResponse<T>) -> Result<SealedResponse, AnswerError> {
         let Some((row, key)) = self.0.as_deref() else {
             return Ok(SealedResponse(None));
@@ -210,7 +210,7 @@ impl Claim {
     /// Returns a function that claims the key and writes the response, for a response that is known before the effect.
     ///
     /// # Errors
-    /// If it cannot be encrypted.
+    /// If the response cannot be encrypted.
     pub fn keeping<T>(self, answer: &IdempotentResponse<T>) -> Result<Keep, AnswerError> {
         let kept = self.seal(answer)?;
         Ok(Box::new(move |tx| {
@@ -282,7 +282,7 @@ impl<T: ApiResponse> ApiResponse for IdempotentResponse<T> {
         for response in &mut meta.responses {
             response.headers.push(MetaHeader {
                 name: REPLAYED.to_owned(),
-                description: Some("`true` if it repeats the response to this `Idempotency-Key`.".to_owned()),
+                description: Some("`true` if the response to this `Idempotency-Key` is repeated.".to_owned()),
                 required: false,
                 deprecated: false,
                 schema: bool::schema_ref(),
@@ -370,7 +370,7 @@ pub async fn tidy(db: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Deletes keys from `until` or earlier. Returns how many.
+/// Deletes the keys that were created at `until` or earlier. Returns the number of deleted keys.
 ///
 /// # Errors
 /// If the database fails.

@@ -22,12 +22,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "from_number",
             kind: FilterType::Text,
-            doc: "The phone number.",
+            doc: "The sender's phone number.",
         },
         Filter {
             name: "meaning",
             kind: FilterType::Choice(&["stop", "start"]),
-            doc: "Whether it stops or starts messages to its sender.",
+            doc: "Whether the message stops or starts messages to its sender.",
         },
     ],
 };
@@ -39,21 +39,20 @@ pub struct InboundSmsMessagesApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct InboundSmsMessage {
-    /// Its id.
     id: Uuid,
     /// The rulebook's code.
     rulebook: String,
-    /// Twilio's id.
+    /// Twilio's id of the message.
     provider_id: String,
-    /// The sender.
+    /// The sender's phone number.
     from_number: String,
-    /// Our number.
+    /// The phone number that received the message.
     to_number: String,
     /// The text.
     body: String,
     /// `stop` or `start`, if the message is only that word.
     meaning: Option<String>,
-    /// When it arrived.
+    /// When the message arrived.
     received_at: DateTime<Utc>,
 }
 
@@ -61,7 +60,7 @@ pub struct InboundSmsMessage {
 impl InboundSmsMessagesApi {
     /// List the inbound SMS messages
     ///
-    /// Replies to our SMS messages, unchanged.
+    /// Lists the replies to Ringbook's SMS messages, unchanged.
     #[oai(path = "/", method = "get")]
     async fn list_inbound_sms_messages(
         &self,

@@ -71,12 +71,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "Created at this instant or later.",
+            doc: "Leads created at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "Created before this instant.",
+            doc: "Leads created before this instant.",
         },
         Filter {
             name: "simulated",
@@ -91,12 +91,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "capped",
             kind: FilterType::Boolean,
-            doc: "Whether the daily cap held back an SMS message about it.",
+            doc: "Whether the daily cap prevented an SMS message about the lead.",
         },
         Filter {
             name: "acknowledged",
             kind: FilterType::Boolean,
-            doc: "Whether somebody has acknowledged it.",
+            doc: "Whether somebody has acknowledged the lead.",
         },
     ],
 };
@@ -137,9 +137,8 @@ pub struct LeadsApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Lead {
-    /// Its id.
     id: Uuid,
-    /// The call it came from.
+    /// The call that the lead came from.
     call_id: String,
     /// Whether `ringbook simulate` played that call.
     simulated: bool,
@@ -167,9 +166,9 @@ pub struct Lead {
     price_from: Option<Money>,
     /// Highest quoted price, before tax.
     price_to: Option<Money>,
-    /// The revision that quoted it.
+    /// The revision that quoted the price.
     quote_revision: Option<i64>,
-    /// How urgent it is.
+    /// How urgent the lead is.
     priority: Option<String>,
     /// Seconds within which somebody should call back.
     sla_seconds: Option<i64>,
@@ -183,17 +182,15 @@ pub struct Lead {
     quote_decision_id: Option<Uuid>,
     /// Whether the report came too late to notify anyone.
     late: bool,
-    /// Whether the daily cap held back an SMS message about it.
+    /// Whether the daily cap prevented an SMS message about the lead.
     capped: bool,
-    /// Who acknowledged it; absent until then.
+    /// Who acknowledged the lead; absent before that.
     acknowledgement: Option<Acknowledgement>,
-    /// Whether it was acknowledged in time.
+    /// Whether the lead was acknowledged in time.
     sla: Option<Sla>,
-    /// The recipients of a P1.
+    /// Only for a P1: who was notified, and when.
     escalation: Option<Escalation>,
-    /// When it was created.
     created_at: DateTime<Utc>,
-    /// When it last changed.
     updated_at: DateTime<Utc>,
     /// When the caller's data was erased.
     erased_at: Option<DateTime<Utc>>,
@@ -203,13 +200,12 @@ pub struct Lead {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Acknowledgement {
-    /// When.
     at: DateTime<Utc>,
     /// A contact's code, or a name.
     by: String,
-    /// By an SMS reply (`reply`) or through this API (`api`).
+    /// How: by an SMS reply (`reply`) or through this API (`api`).
     how: String,
-    /// Their comment.
+    /// The comment.
     comment: Option<String>,
 }
 
@@ -217,21 +213,22 @@ pub struct Acknowledgement {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Sla {
-    /// The deadline to acknowledge it. If `sla_seconds` is 0: when it goes to the next contact.
+    /// The deadline to acknowledge the lead. If `sla_seconds` is 0, the time at which the lead goes to the next
+    /// contact.
     due_at: DateTime<Utc>,
-    /// Whether it was acknowledged in time; absent while it still can be.
+    /// Whether the lead was acknowledged in time; absent while that is still possible.
     kept: Option<bool>,
 }
 
-/// The recipients of a P1 until somebody acknowledged it.
+/// The notified contacts of a P1, until somebody acknowledged the lead.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Escalation {
-    /// Seconds until the next step; 0: never.
+    /// Seconds from one step to the next step; 0: there is no next step.
     after_s: i64,
     /// The steps, in order.
     steps: Vec<EscalationStep>,
-    /// When the next step is; absent if it was acknowledged or nobody is left.
+    /// When the next step happens; absent if the lead was acknowledged or nobody is left.
     next_at: Option<DateTime<Utc>>,
 }
 
@@ -240,20 +237,19 @@ pub struct Escalation {
 pub struct EscalationStep {
     /// `first`, `next`, `all`, or `nobody_left`, which raises a notice.
     step: String,
-    /// When.
     at: DateTime<Utc>,
     /// The codes of the notified contacts.
     contacts: Vec<String>,
 }
 
-/// Acknowledges a lead.
+/// The acknowledgement of a lead.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Taking {
-    /// The code of the contact who acknowledges it.
+    /// The code of the contact who acknowledges the lead.
     pub contact: Option<String>,
-    /// Or a name; by default the name of the API key.
+    /// The person's name, instead of `contact`; by default the name of the API key.
     #[oai(validator(min_length = 1, max_length = 100))]
     pub by: Option<String>,
     /// A comment.
@@ -361,7 +357,7 @@ impl LeadsApi {
 
     /// Acknowledge a lead
     ///
-    /// The escalation stops. If somebody already acknowledged it, the response is 409 and says who.
+    /// The escalation stops. If somebody has already acknowledged the lead, the response is 409 and says who.
     #[oai(path = "/:id/acknowledge", method = "post")]
     async fn acknowledge_lead(
         &self,
@@ -369,7 +365,8 @@ impl LeadsApi {
         rulebook: RulebookInPath,
         /// The lead's id.
         id: Path<Uuid>,
-        /// Idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: if the request is repeated within a day, it has no second effect and gets the first
+        /// response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<Taking>,
@@ -398,7 +395,7 @@ impl LeadsApi {
         let (kept, call_id) = (claim.seal(&answer)?, row.call_id.clone());
         let done = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
-                // If somebody else was first, under this key or another, the code below reads who it was.
+                // If somebody else was first, with this idempotency key or another, the code below reads who it was.
                 if !claim.take(tx).await? {
                     return Ok(false);
                 }
@@ -426,7 +423,7 @@ impl LeadsApi {
 /// The condition that somebody has acknowledged a lead.
 const ACKNOWLEDGED: &str = "EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id = \
                      leads.call_id AND e.acknowledged_at IS NOT NULL)";
-/// The opposite of `ACKNOWLEDGED`.
+/// The condition that nobody has acknowledged a lead.
 pub(super) const NOT_ACKNOWLEDGED: &str = "NOT EXISTS (SELECT 1 FROM escalations e WHERE e.rulebook_id = leads.rulebook_id AND e.call_id \
                          = leads.call_id AND e.acknowledged_at IS NOT NULL)";
 

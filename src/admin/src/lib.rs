@@ -1,10 +1,10 @@
 //! The admin API, its OpenAPI document and Swagger UI.
 //!
 //! [`auth`] authenticates and authorizes. [`body`], [`versions`] and [`list`] parse requests; [`parameters`] reports
-//! parameters that cannot be parsed. [`idempotency`] runs a repeated request once. [`middleware`] is the middleware of
-//! every operation: it handles dry runs ([`dry_run`]), ETags and `Accept`. [`rule_rows`] has the operations that all
-//! kinds of rule rows share, and [`resources`] names the kinds. [`document`] turns poem-openapi's output into the
-//! published document. Each other file is one resource.
+//! parameters that cannot be parsed. [`idempotency`] executes a repeated request only once. [`middleware`] is the
+//! middleware of every operation: it handles dry runs ([`dry_run`]), ETags and `Accept`. [`rule_rows`] has the
+//! operations that all kinds of rule rows share, and [`resources`] names the kinds. [`document`] turns poem-openapi's
+//! output into the published document. Each other file is one resource.
 //!
 //! Every change of the rules goes through `revisions::publish`, in its own task, so that a client that disconnects
 //! cannot cancel a transaction halfway.

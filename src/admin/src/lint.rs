@@ -16,9 +16,9 @@ pub struct LintApi(pub AdminState);
 #[derive(Debug, Clone, Copy, Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum Severity {
-    /// Worth checking; a publish is possible.
+    /// The row is worth checking, but a publish is possible.
     Warning,
-    /// A row that certainly does not do what it says; a publish that introduces one is rejected.
+    /// The row certainly does not work as intended. A publish that introduces such an error is rejected.
     Error,
 }
 
@@ -27,7 +27,7 @@ pub enum Severity {
 pub struct RowName {
     /// The kind of row, as in paths: `priority-rules`.
     pub resource: String,
-    /// Its code.
+    /// The code.
     pub code: String,
 }
 
@@ -38,13 +38,13 @@ pub struct LintFinding {
     severity: Severity,
     /// The kind of row, as in paths: `priority-rules`.
     resource: String,
-    /// The row's code.
+    /// The code.
     code: String,
     /// The field, such as `names/fr`; empty for the whole row.
     column: String,
     /// A fixed code, such as `never_true`.
     problem: String,
-    /// A sentence: what is wrong.
+    /// A sentence that says what is wrong.
     text: String,
     /// Other rows that are involved.
     related: Vec<RowName>,
@@ -78,7 +78,7 @@ pub struct LintReport {
     revision: i64,
     /// How many of the findings are errors.
     errors: usize,
-    /// How many are warnings.
+    /// How many of the findings are warnings.
     warnings: usize,
     /// All findings, in the order of the resources, then by code and column.
     findings: Vec<LintFinding>,

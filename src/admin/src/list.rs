@@ -28,8 +28,8 @@ pub const DEFAULT_LIMIT: u64 = 50;
 /// Maximum number of rows per page.
 pub const MAX_LIMIT: u64 = 200;
 
-/// Filters that viewers may not use, because their values are masked for viewers. A viewer who could filter by a number
-/// could guess it digit by digit. A test in `document::lists` lists all other filters.
+/// Filters that viewers may not use, because viewers see the filtered values only masked. A viewer who could filter by
+/// a number could guess it digit by digit. A test in `document::lists` lists all other filters.
 const MASKED_FILTERS: [&str; 4] = ["analysis", "customer_number", "from_number", "words"];
 
 /// Whether a filter reveals values that are masked for viewers.
@@ -52,9 +52,9 @@ pub struct ListSpec {
 pub struct Filter {
     /// The parameter's name.
     pub name: &'static str,
-    /// The type of its value.
+    /// The type of the parameter's value.
     pub kind: FilterType,
-    /// Which rows it selects, for the document.
+    /// The description of the filter in the document: which rows it selects.
     pub doc: &'static str,
 }
 
@@ -244,7 +244,7 @@ impl ListQuery {
                 "cursor" => {
                     cursor = Some(value);
                     is_cursor(value).then_some(()).ok_or_else(|| {
-                        let detail = "`cursor` must be the `next_cursor` of the page before.";
+                        let detail = "`cursor` must be the `next_cursor` of the previous page.";
                         wrong("cursor", "invalid_value", detail.to_owned())
                     })
                 }
@@ -292,7 +292,7 @@ impl Listing {
                     let other = shortened(other);
                     let hint = did_you_mean(&other, known.iter().copied());
                     let known = known.join(", ");
-                    let detail = format!("This list knows no `{other}`; it knows: {known}{}", ended(&hint));
+                    let detail = format!("This list has no parameter `{other}`; it has: {known}{}", ended(&hint));
                     wrong(&other, "unknown_parameter", detail)
                 })?;
                 self.filters.insert(filter.name, wanted(filter, value, days)?);
@@ -536,7 +536,7 @@ impl Listing {
         }
     }
 
-    /// Same as [`Self::page`], for rows that are all in memory, each with its sort value and its code.
+    /// Builds the page from rows that are all in memory. Each row has its sort value, its code and its view.
     pub fn page_of<T>(&self, mut rows: Vec<(Value, String, T)>) -> Page<T> {
         let order = |a: (&Value, &str), b: (&Value, &str)| {
             let order = compare(a.0, b.0).then_with(|| a.1.cmp(b.1));

@@ -69,7 +69,7 @@ impl IntoResponse for ListSheet {
     }
 }
 
-/// A page of a list, or all of it as a spreadsheet.
+/// A page of a list, or the whole list as a spreadsheet.
 #[derive(ResponseContent)]
 pub enum ListContent<T: ToJSON> {
     /// A page.
@@ -81,7 +81,7 @@ pub enum ListContent<T: ToJSON> {
 /// A list that was read.
 #[derive(ApiResponse)]
 pub enum ListResponse<T: ToJSON> {
-    /// The page. As CSV, all rows that match the filters, at most 20,000, whatever `limit` says.
+    /// The page. As CSV, all rows that match the filters, at most 20,000; `limit` has no effect.
     #[oai(status = 200)]
     Found(ListContent<T>),
 }
@@ -146,7 +146,7 @@ impl ListSheet {
     /// Builds a spreadsheet from items in memory. `columns` are JSON pointers without the first slash.
     ///
     /// # Errors
-    /// 500 if it cannot be written.
+    /// 500 if the spreadsheet cannot be written.
     pub fn of_items<T: ToJSON + Type>(
         caller: &Caller,
         columns: &[&str],

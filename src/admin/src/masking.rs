@@ -1,8 +1,8 @@
 //! Masks phone numbers for callers who may not read them.
 //!
 //! Each operation masks the fields that contain numbers. [`answer`] masks every response again, so that a forgotten
-//! field cannot leak a number. Ids, codes and counts stay unmasked only where the document's schemas declare them. In
-//! a caller's data, fields with such names are masked.
+//! field cannot leak a number. Ids, codes and counts stay unmasked only where the document's schemas declare them.
+//! Fields with these names in a caller's data are masked.
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -28,7 +28,7 @@ const LOOKUP_PROPERTIES: [&str; 8] = [
     "request_id",
     "type",
 ];
-/// Same as [`LOOKUP_PROPERTIES`], for columns of a spreadsheet.
+/// Spreadsheet columns that clients use for lookups: their digits must not change.
 const LOOKUP_COLUMNS: [&str; 2] = ["code", "version"];
 /// Maximum depth of nested `allOf`, `anyOf` and `oneOf`.
 const MAX_ALTERNATIVES_DEPTH: usize = 6;
@@ -74,7 +74,7 @@ pub fn text(caller: &Caller, text: Option<String>) -> Option<String> {
     text.map(|text| if caller.is_masked() { scrub(&text) } else { text })
 }
 
-/// Same as [`text`], for JSON without a schema.
+/// Masks spoken and written numbers in JSON without a schema, if this API caller may not see them.
 #[must_use]
 pub fn json(caller: &Caller, value: Value) -> Value {
     if caller.is_masked() {
@@ -84,7 +84,7 @@ pub fn json(caller: &Caller, value: Value) -> Value {
     }
 }
 
-/// Same as [`json`], for a value of one of the document's schemas.
+/// Masks spoken and written numbers in a value of one of the document's schemas, if this API caller may not see them.
 #[must_use]
 pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
     if caller.is_masked() {

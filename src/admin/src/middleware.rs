@@ -1,8 +1,8 @@
 //! The middleware of every operation. The document's entry for the operation controls what the middleware does.
 //!
-//! It rejects an `Accept` that the operation cannot serve (406), runs dry runs ([`dry_run`]), names the accepted media
-//! types when it rejects a body (415), masks phone numbers for viewers ([`masking`]), and answers 304 if the client has the
-//! current response ([`conditional`]).
+//! The middleware rejects an `Accept` that the operation cannot serve (406), and handles dry runs ([`dry_run`]). If a
+//! body is rejected (415), it names the accepted media types. It masks phone numbers for viewers ([`masking`]), and
+//! responds 304 if the client has the current response ([`conditional`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -63,11 +63,11 @@ impl<A: OpenApi> OpenApi for WithMiddleware<A> {
 #[derive(Debug, Default)]
 struct DeclaredOperation {
     id: String,
-    /// The media types of its responses.
+    /// The media types of the operation's responses.
     gives: Vec<String>,
-    /// The media types of its body.
+    /// The media types of the operation's request body.
     takes: String,
-    /// The schemas of its JSON responses, by status.
+    /// The schemas of the operation's JSON responses, by status.
     schemas: HashMap<u16, &'static Value>,
     tries: bool,
     never_kept: bool,

@@ -38,7 +38,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "resolved",
             kind: FilterType::Boolean,
-            doc: "Whether it is resolved.",
+            doc: "Whether the notice is resolved.",
         },
     ],
 };
@@ -50,7 +50,6 @@ pub struct NoticesApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Notice {
-    /// Its id.
     id: Uuid,
     /// The rulebook's code.
     rulebook: String,
@@ -58,33 +57,32 @@ pub struct Notice {
     code: String,
     /// `info`, `warning` or `urgent`.
     severity: String,
-    /// What it is about.
+    /// What the notice is about.
     subject: String,
     /// What happened.
     text: String,
-    /// What to do about it.
+    /// What to do about the problem.
     what_to_do: String,
-    /// How often it happened.
+    /// How often the problem happened.
     count: i64,
-    /// When it happened first.
+    /// When the problem happened first.
     first_at: DateTime<Utc>,
-    /// When it happened last.
+    /// When the problem happened last.
     last_at: DateTime<Utc>,
-    /// When it was resolved.
     resolved_at: Option<DateTime<Utc>>,
-    /// Who resolved it; absent if Ringbook did.
+    /// Who resolved the notice; absent if Ringbook resolved it.
     resolved_by: Option<String>,
-    /// Their comment.
+    /// The comment.
     comment: Option<String>,
     /// When the operator was notified by SMS.
     told_at: Option<DateTime<Utc>>,
 }
 
-/// Resolves a notice.
+/// The resolution of a notice.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct ResolveNotice {
-    /// What was done about it; 1,000 characters at most.
+    /// What was done about the problem, in at most 1,000 characters.
     #[serde(default)]
     #[oai(validator(max_length = 1000))]
     comment: Option<String>,
@@ -135,8 +133,8 @@ impl NoticesApi {
 
     /// Resolve a notice
     ///
-    /// Say what was done about it. If the cause of a notice ends, such as an outage of Twilio, Ringbook resolves the
-    /// notice. If it returns, there is a new notice.
+    /// In `comment`, say what was done about the problem. If the cause of a notice ends, such as an outage of Twilio,
+    /// Ringbook resolves the notice. If the cause returns, there is a new notice.
     #[oai(path = "/:id/resolve", method = "post")]
     async fn resolve_notice(
         &self,
@@ -152,8 +150,8 @@ impl NoticesApi {
         if row.resolved_at.is_some() {
             return Err(over().into());
         }
-        // The audit entry leaves out the comment. The comment is free text, so it is stored only with the notice, where
-        // it can be deleted.
+        // The audit entry omits the comment. The comment is free text, so it is stored only with the notice, where it
+        // can be deleted.
         let told = (Some(json!({"resolved": false})), Some(json!({"resolved": true})));
         let what = ("resolve", "notices", &*row.id.to_string());
         let entry = audited_write::entry(&self.0, &key, Some(row.rulebook_id), what, told.0, told.1);

@@ -1,7 +1,7 @@
 //! Reports all invalid parameters of a request together, each by name.
 //!
-//! It runs only after an operation could not parse its path, query or headers. So authentication comes first, and a
-//! valid request has no extra cost.
+//! This middleware runs only after an operation could not parse its path, query or headers. So authentication comes
+//! first, and a valid request has no extra cost.
 
 use poem::http::{HeaderMap, Method, Uri};
 use poem::{Endpoint, Request, Response, Result};
@@ -38,8 +38,8 @@ struct RequestParts {
 }
 
 impl RequestParts {
-    /// Returns the problem. It is `None` if the document allows what the operation rejects; then the client gets the
-    /// operation's own message.
+    /// Returns the problem, or `None` if the document allows what the operation rejects. In that case the client gets
+    /// the operation's own message.
     fn problem(&self) -> Option<Problem> {
         let (operation, in_path) = api_document::operation(&self.method, self.uri.path())?;
         let query: Vec<(String, String)> = pairs(self.uri.query().unwrap_or_default());

@@ -33,7 +33,7 @@ pub struct PhrasesToTry {
     /// The phrases, as in a concept.
     #[oai(validator(min_items = 1, max_items = 100))]
     phrases: Vec<String>,
-    /// The language of their word forms, such as `en`; without one, words match exactly.
+    /// The language of the phrases' word forms, such as `en`; without a language, words match exactly.
     #[serde(default)]
     language: Option<String>,
     /// How many days to look back, 1 to 400; by default 30.
@@ -44,7 +44,7 @@ pub struct PhrasesToTry {
 /// The calls that phrases match.
 #[derive(Debug, Object)]
 pub struct PhraseMatches {
-    /// How many calls were searched: the newest with a report, at most 500, without simulated ones.
+    /// How many calls were searched: the newest calls with a report, at most 500, without simulated calls.
     looked_at: u64,
     /// Each phrase, in the order of the request.
     phrases: Vec<PhraseMatch>,
@@ -55,11 +55,11 @@ pub struct PhraseMatches {
 pub struct PhraseMatch {
     /// The phrase.
     phrase: String,
-    /// In how many calls the caller said it.
+    /// In how many calls the caller said the phrase.
     calls: u64,
-    /// In how many of them it counts: not negated, past or about somebody else.
+    /// In how many of these calls the phrase counts: it is not negated, past or about somebody else.
     counting: u64,
-    /// The newest of these calls, at most 5.
+    /// The newest calls in which the caller said the phrase, at most 5.
     examples: Vec<PhraseExample>,
 }
 
@@ -67,15 +67,15 @@ pub struct PhraseMatch {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct PhraseExample {
-    /// The call.
+    /// The call id.
     call_id: Option<String>,
-    /// The service found then.
+    /// The service of the decision on the call.
     service: Option<String>,
     /// The sentence.
     sentence: String,
     /// The matching words.
     words: String,
-    /// Whether they would count.
+    /// Whether the words would count.
     counts: bool,
 }
 
@@ -90,8 +90,8 @@ struct PastCall {
 impl PhraseMatchesApi {
     /// Try phrases on past calls
     ///
-    /// Counts the newest calls in which the caller said them, and in which they count by the current cues. Changes
-    /// nothing.
+    /// For each phrase, counts the newest calls in which the caller said it, and the calls in which it counts by the
+    /// current cues.
     #[oai(path = "/", method = "post")]
     async fn match_phrases(
         &self,

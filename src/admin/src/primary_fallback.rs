@@ -1,7 +1,7 @@
 //! Retries a GET on the primary if the replica fails, so that clients do not notice the loss of the replica.
 //!
-//! The retry runs the request from the beginning. It also starts if the replica is lost while the request waits. So
-//! [`answered`] must wrap everything that reads from the database.
+//! The retry runs the request from the beginning. The retry also starts if the replica is lost while the request waits.
+//! So [`answered`] must wrap everything that reads from the database.
 
 use poem::http::{self, Method, StatusCode};
 use poem::{Body, Endpoint, Request, RequestParts, Response, Result};

@@ -29,18 +29,18 @@ pub struct ProfileApi(pub AdminState);
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RulebookProfile {
-    /// Its code in paths and in `/webhooks/vapi/{rulebook}`. A new code renames it.
+    /// The rulebook's code in paths and in `/webhooks/vapi/{rulebook}`. A new code renames the rulebook.
     code: String,
-    /// Its display name, such as the name of the business.
+    /// The rulebook's display name, such as the name of the business.
     name: Option<String>,
-    /// The code before the last rename. Messages to it are still accepted; omit it to end that.
+    /// The code before the last rename. Messages to this code are still accepted; omit the field to reject them.
     former_code: Option<String>,
-    /// `true`: it accepts no messages from Vapi, as if it did not exist. It can be read and changed, its queue is still
-    /// sent, and `false` restores it.
+    /// `true`: the rulebook accepts no messages from Vapi, as if it did not exist. It can still be read and changed,
+    /// and its queued SMS messages are still sent. `false` restores the rulebook.
     archived: bool,
-    /// Since when. Read-only.
+    /// Since when the rulebook is archived. Read-only.
     archived_at: Option<DateTime<Utc>>,
-    /// Rises with every change. Send it with a change.
+    /// The version rises with every change. Send it with a change.
     version: Option<i64>,
 }
 

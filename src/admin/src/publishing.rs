@@ -156,8 +156,8 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
                     let place = format!("{}/{}", one.resource.path(), one.code);
                     FieldFault::new(place, "stale", conflict(one).detail())
                 });
-                let detail = "Rows were changed since these changes were made; `conflicts` shows each row then and now. Repeat \
-                              the changes on the current rows.";
+                let detail = "Others have changed these rows meanwhile; `conflicts` shows each row before and now. Repeat your \
+                              changes on the current rows.";
                 Problem::new(Code::StaleVersion, detail).with_errors(errors.collect())
             }
         },

@@ -20,22 +20,22 @@ use rules::rows::{
 /// The description of a kind of row in the document.
 #[derive(Debug, Clone, Copy)]
 pub struct ResourceDescription {
-    /// The last part of its path.
+    /// The last segment of the kind's path.
     pub path: &'static str,
     /// The singular, as in `get_service`.
     pub one: &'static str,
     /// The plural, as in `list_services`.
     pub many: &'static str,
-    /// Its schema.
+    /// The name of the kind's schema.
     pub schema: &'static str,
-    /// Its purpose.
+    /// The purpose of the kind.
     pub about: &'static str,
-    /// Sort orders and filters of its list.
+    /// Sort orders and filters of the kind's list.
     pub list: ListSpec,
 }
 
 impl ResourceDescription {
-    /// The path of this kind, with `:rulebook`, for a path of [`RowsApi`] or [`SheetsApi`]. `None` for another path.
+    /// The path of this kind, with `:rulebook`, for a path of [`RowsApi`] or [`SheetsApi`]. `None` for any other path.
     pub(super) fn path_of(&self, any: &str) -> Option<String> {
         let list = format!("/admin/v1/rulebooks/:rulebook/{}", self.path);
         let row = any.strip_prefix(ANY_ROWS).map(|rest| format!("{list}{rest}"));
@@ -79,25 +79,25 @@ macro_rules! resources {
 
 resources! {
     Service "services" "service" "services" BY_RANK,
-        [choice("offer", &["offered", "refused", "assessment"], "Whether it is offered."), text("notify", "Services that notify this contact.")],
+        [choice("offer", &["offered", "refused", "assessment"], "Whether the service is offered."), text("notify", "Services that notify this contact.")],
         "Services that the business offers with their prices, or refuses with a reason.";
     Area "areas" "area" "areas" BY_RANK,
         [text("cities", "Areas with this city."), text("postal_prefixes", "Areas with this beginning of a postal code.")],
-        "Parts of the map, by postal code or city.";
+        "Service areas, by postal code or city.";
     Adjustment "adjustments" "adjustment" "adjustments" BY_RANK,
-        [choice("kind", &["add", "percent", "multiply", "floor", "cap", "set"], "Its effect."),
+        [choice("kind", &["add", "percent", "multiply", "floor", "cap", "set"], "The adjustment's effect."),
          text("stacking_group", "Adjustments of this group."), text("services", "Adjustments that name this service.")],
         "Rules that change a price if they match, in order of rank.";
     Tax "taxes" "tax" "taxes" BY_RANK, [], "Lines added to the price.";
     PriorityRule "priority-rules" "priority_rule" "priority_rules" BY_RANK,
-        [choice("priority", &["P1", "P2", "P3", "P4"], "The priority it gives."), text("notify", "Rules that notify this contact.")],
+        [choice("priority", &["P1", "P2", "P3", "P4"], "The priority that the rule gives."), text("notify", "Rules that notify this contact.")],
         "Rules for urgency and recipients; the first that matches applies.";
     Script "scripts" "script" "scripts" BY_RANK,
-        [choice("hook", &["price", "priority", "tool", "library"], "Where it runs.")],
-        "Logic that rows cannot express, in Rhai; a `library` has functions for others.";
+        [choice("hook", &["price", "priority", "tool", "library"], "Where the script runs.")],
+        "Logic that rows cannot express, in Rhai; a `library` has functions for other scripts.";
     Template "templates" "template" "templates" BY_CODE, [], "The wording of SMS messages, by language.";
     Contact "contacts" "contact" "contacts" BY_RANK,
-        [Filter { name: "on_call", kind: FilterType::Boolean, doc: "Whether they are notified if no rule names anyone." },
+        [Filter { name: "on_call", kind: FilterType::Boolean, doc: "Whether the contact is notified if no rule names anyone." },
          text("language", "Contacts who read this language.")],
         "People to send SMS messages or transfer calls to.";
     ShiftOverride "shift-overrides" "shift_override" "shift_overrides" BY_CODE,
@@ -111,13 +111,13 @@ resources! {
         "Topics that callers express in many ways: phrases by language, and exceptions.";
     Cue "cues" "cue" "cues" BY_CODE,
         [choice("effect", &["denied", "nothing", "clause_end", "subject", "past", "now", "recurs", "present", "hypothetical", "asked", "someone_else", "own", "place",
-            "other_sense", "over", "correction", "yes", "no", "filler", "besides"], "Its effect on the mentions around it.")],
-        "Words that change the sense of others: denied, past, somebody else's, asked about.";
+            "other_sense", "over", "correction", "yes", "no", "filler", "besides"], "The cue's effect on the mentions around it.")],
+        "Words that change what the phrases around them mean: denied, past, somebody else's, asked about.";
     Classifier "classifiers" "classifier" "classifiers" BY_CODE,
-        [text("learns", "Classifiers that have learnt this label.")],
-        "Likelihoods that a call is about something, with weights learnt from labelled calls.";
+        [text("learns", "Classifiers that have learned this label.")],
+        "Likelihoods that a call is about something, with weights learned from labeled calls.";
     Tool "tools" "tool" "tools" BY_CODE,
-        [choice("runs", &["quote", "priority", "service_check", "scheduling", "sms_alert", "booking", "script"], "What runs."),
+        [choice("runs", &["quote", "priority", "service_check", "scheduling", "sms_alert", "booking", "script"], "What the tool runs."),
          text("script", "Tools that run this script.")],
         "Functions that the assistant calls by name.";
     AssistantRule "assistant-rules" "assistant_rule" "assistant_rules" BY_RANK,

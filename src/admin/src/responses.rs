@@ -61,7 +61,7 @@ pub enum FoundRow<T: ToJSON> {
 /// The response to a `DELETE`.
 #[derive(ApiResponse)]
 pub enum DeleteResponse {
-    /// It is deleted.
+    /// The request succeeded.
     #[oai(status = 204)]
     Gone,
 }

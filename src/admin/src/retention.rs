@@ -23,8 +23,8 @@ const MOST_DAYS: i64 = 36_500;
 /// The operations on retention settings.
 pub struct RetentionApi(pub AdminState);
 
-/// How long data is stored, in days; an omitted field means forever unless it has a default. Prices, priorities, leads
-/// and the audit log stay.
+/// How long data is stored, in days. An omitted field means its default, or forever if it has no default. Prices,
+/// priorities, leads and the audit log stay.
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(skip_serializing_if_is_none)]
@@ -35,20 +35,22 @@ pub struct Retention {
     /// Raw messages.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     bodies_days: Option<i64>,
-    /// Events with their bodies and transcripts. If a decision or a tool call depends on an event, only its content is
-    /// erased and its key stays: decisions stay, and a repeated message has no effect. All other events are deleted.
+    /// Events with their bodies and transcripts. If a decision or a tool call depends on an event, only the event's
+    /// content is erased and its key stays. So decisions stay, and a repeated message has no effect. All other events
+    /// are deleted.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     events_days: Option<i64>,
-    /// Raw `speech-update` and `conversation-update` messages. They have no effect. The default is 30 days; 36500 keeps them.
+    /// Raw `speech-update` and `conversation-update` messages. Such messages have no effect. The default is 30 days;
+    /// the maximum is a hundred years.
     #[oai(validator(minimum(value = "1"), maximum(value = "36500")))]
     interim_bodies_days: Option<i64>,
-    /// Rises with every change; 0 before the first. Send it with a change.
+    /// The version rises with every change; 0 before the first change. Send it with a change.
     version: Option<i64>,
 }
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/retention")]
 impl RetentionApi {
-    /// Read how long a rulebook's data is kept
+    /// Read how long a rulebook's data is stored
     #[oai(path = "/", method = "get")]
     async fn get_retention(
         &self,
@@ -62,13 +64,13 @@ impl RetentionApi {
         })))
     }
 
-    /// Replace how long a rulebook's data is kept
+    /// Replace how long a rulebook's data is stored
     ///
-    /// An instance that runs the purge worker starts the purge within ten seconds. Deleted rows free space for new ones;
-    /// the database files shrink only after `VACUUM` (SQLite) or `VACUUM FULL` (PostgreSQL, which locks the tables
-    /// meanwhile).
+    /// Data that is older than the new limits is deleted in small batches. An instance that runs the purge worker
+    /// starts the purge within ten seconds. Deleted rows free space for new rows. The database files shrink only after
+    /// `VACUUM` (SQLite) or `VACUUM FULL` (PostgreSQL, which locks the tables meanwhile).
     ///
-    /// Older data is deleted within the hour, in small batches. Send the `version` that you read.
+    /// Send the `version` that you read.
     #[oai(path = "/", method = "put")]
     async fn put_retention(
         &self,
@@ -140,7 +142,7 @@ fn checked(body: &Retention) -> Result<(), Problem> {
         .filter(|(_, days)| days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)));
     let faults: Vec<FieldFault> = wrong
         .map(|(place, _)| {
-            let detail = format!("Data is kept for 1 to {MOST_DAYS} days, or forever if this is omitted.");
+            let detail = format!("The number of days must be 1 to {MOST_DAYS}. Omit the field for its default.");
             FieldFault::new(place, "invalid_value", detail)
         })
         .collect();

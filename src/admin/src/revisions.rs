@@ -33,12 +33,12 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "kind",
             kind: FilterType::Choice(&["publish", "roll_back", "import"]),
-            doc: "How it was created.",
+            doc: "How the revision was created.",
         },
         Filter {
             name: "author",
             kind: FilterType::Text,
-            doc: "The name of the key that published it.",
+            doc: "The name of the key that published the revision.",
         },
         Filter {
             name: "since",
@@ -59,17 +59,16 @@ pub struct RevisionsApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Revision {
-    /// Its number; numbers only rise.
+    /// The revision's number; numbers only rise.
     number: i64,
     /// `publish`, `roll_back` or `import`.
     kind: String,
     /// The older revision that a rollback restored.
     equals: Option<i64>,
-    /// Who published it.
+    /// Who published the revision.
     author: String,
     /// The comment.
     comment: String,
-    /// When.
     created_at: DateTime<Utc>,
 }
 
@@ -106,7 +105,7 @@ pub enum RolledBackOrWaits {
 pub struct RolledBack {
     /// The new head revision.
     revision: i64,
-    /// The older revision that it equals.
+    /// The older revision that the new head equals.
     equals: i64,
 }
 
@@ -168,9 +167,9 @@ impl Revision {
 /// The differences between two revisions.
 #[derive(Debug, Object)]
 pub struct RevisionDiff {
-    /// The revision that is compared; 0 is before the first.
+    /// The revision that is compared; 0 is the state before the first revision.
     from: i64,
-    /// The revision it is compared with.
+    /// The revision that `from` is compared with.
     to: i64,
     /// Every row that differs, in the order in which a decision uses the resources, then by code.
     rows: Vec<RowDiff>,
@@ -180,18 +179,18 @@ pub struct RevisionDiff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum DiffFormat {
-    /// For programs.
+    /// JSON, for programs.
     Json,
-    /// As text, like `git diff`.
+    /// Text, like `git diff`.
     Text,
 }
 
 /// A difference in the requested format.
 #[derive(ResponseContent)]
 pub enum DiffContent {
-    /// For programs.
+    /// JSON, for programs.
     Json(Json<RevisionDiff>),
-    /// For people.
+    /// Text, for people.
     Text(Text),
 }
 
@@ -270,7 +269,7 @@ impl RevisionsApi {
         &self,
         key: Key<Viewer>,
         rulebook: RulebookInPath,
-        /// Its number, or `head`.
+        /// The revision's number, or `head`.
         number: Path<String>,
     ) -> Result<RevisionResponse, Fails<NoExtraErrors>> {
         let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
@@ -284,16 +283,16 @@ impl RevisionsApi {
 
     /// Compare a revision
     ///
-    /// Without `to`, lists what the revision changed; with `to`, what is different in that revision, even if it is
-    /// older. JSON by default; text with `format=text` or `Accept: text/plain`.
+    /// Without `to`, lists what the revision changed. With `to`, lists what is different in the revision `to`, even if
+    /// that revision is older. JSON by default; text with `format=text` or `Accept: text/plain`.
     #[oai(path = "/:number/diff", method = "get")]
     async fn diff_revision(
         &self,
         key: Key<Viewer>,
         rulebook: RulebookInPath,
-        /// Its number, or `head`.
+        /// The revision's number, or `head`.
         number: Path<String>,
-        /// The revision to compare it with: a number, or `head`.
+        /// The revision to compare with: a number, or `head`.
         to: Query<Option<String>>,
         /// The format of the difference.
         format: Query<Option<DiffFormat>>,
@@ -311,7 +310,7 @@ impl RevisionsApi {
         };
         let after = self.0.rows(head_rows.rulebook_id, to).await?;
         let as_text = format.0.map_or(wants_text.0, |format| format == DiffFormat::Text);
-        // Comparing thousands of rows is slow, so it runs on another thread.
+        // Comparing thousands of rows is slow, so the comparison runs on another thread.
         let compare = move || {
             let rows = diff::diff(&before, &after);
             if as_text {
@@ -332,7 +331,7 @@ impl RevisionsApi {
         &self,
         key: Key<Viewer>,
         rulebook: RulebookInPath,
-        /// Its number, or `head`.
+        /// The revision's number, or `head`.
         number: Path<String>,
     ) -> Result<ExportResponse, Fails<NoExtraErrors>> {
         let head_rows = self.0.head_rows(&key, &rulebook.0).await?;
@@ -349,18 +348,20 @@ impl RevisionsApi {
 
     /// Roll back to a revision
     ///
-    /// Publishes a new revision that equals the old one: history is never lost, and a rollback can be rolled back. Send
-    /// the head that you saw (`revision` of the rulebook, `number` of `revisions/head`, or its ETag), so that you do not
-    /// revert a newer revision unseen. Guard rails apply to an editor's rollback, never to an administrator's.
+    /// Publishes a new revision that equals the old revision. History is never lost, and a rollback can be rolled back.
+    /// Send the head that you saw, so that you do not revert a newer revision that you have not seen. The head is
+    /// `revision` of the rulebook, `number` of `revisions/head`, or its ETag. Guard rails apply to an editor's
+    /// rollback, never to an administrator's.
     #[oai(path = "/:number/roll-back", method = "post")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn roll_back(
         &self,
         key: Key<Editor>,
         rulebook: RulebookInPath,
-        /// The revision to go back to.
+        /// The revision to roll back to.
         number: Path<i64>,
-        /// Idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: if the request is repeated within a day, it has no second effect and gets the first
+        /// response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         /// The ETag of the head that you saw (`revisions/head`), if its number is not in the query.

@@ -13,7 +13,7 @@ use authoring::sheet::{self, Missing, SheetFault};
 use rules::rows::{Resource, Row, RowSet};
 use web::problem::Problem;
 
-/// Stands for every kind of row in the operations. The document names the type of each kind instead
+/// A placeholder for every kind of row in the operations. The document names the type of each kind instead
 /// (`document::rows`).
 #[derive(Debug, Object)]
 pub struct AnyRow {
@@ -24,11 +24,11 @@ pub struct AnyRow {
 #[derive(Debug)]
 pub struct RowKind {
     pub resource: Resource,
-    /// Sort orders and filters of its list.
+    /// Sort orders and filters of the kind's list.
     pub list: ListSpec,
-    /// The name of its schema.
+    /// The name of the kind's schema.
     pub schema: fn() -> String,
-    /// Registers its schema.
+    /// Registers the kind's schema.
     pub register: fn(&mut Registry),
     /// Returns the row with this code as JSON.
     pub row: fn(&RowSet, &str) -> Option<Value>,

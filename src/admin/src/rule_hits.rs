@@ -46,7 +46,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "unused",
             kind: FilterType::Boolean,
-            doc: "Whether it was unchanged all these days and never took part.",
+            doc: "Whether the row was unchanged during all these days and took part in no decision.",
         },
     ],
 };
@@ -60,15 +60,16 @@ pub struct RuleHitsApi(pub AdminState);
 pub struct RuleHit {
     /// The kind of row, as in paths: `priority-rules`.
     resource: String,
-    /// Its code.
+    /// The code.
     code: String,
-    /// The revision that last changed it.
+    /// The revision that last changed the row.
     version: i64,
-    /// In how many decisions it took part, in any version.
+    /// In how many decisions the row took part, in any version.
     hits: i64,
-    /// When it last took part, to the second.
+    /// When the row last took part, to the second.
     last_hit_at: Option<DateTime<Utc>>,
-    /// Whether it was unchanged all these days and never took part. False until counting has run for that long.
+    /// Whether the row was unchanged during all these days and took part in no decision. False until decisions have
+    /// been counted for that many days.
     unused: bool,
 }
 
@@ -82,22 +83,22 @@ pub struct Unmatched {
     counted_since: Option<String>,
     /// How many decisions were made.
     decisions: i64,
-    /// In how many no service was found.
+    /// In how many decisions no service was found.
     without_service: i64,
-    /// How many got the default priority, because no rule matched.
+    /// How many decisions have the default priority, because no priority rule matched.
     without_priority_rule: i64,
     /// The newest calls without a service, at most 100.
     calls: Vec<UnmatchedCall>,
-    /// Words that several of these calls share, and that calls with a service do not have; only with `said`.
+    /// Groups of these calls that share words. Calls with a service do not contain these words. Only with `said`.
     groups: Option<Vec<UnmatchedGroup>>,
 }
 
 /// Calls without a service that have words in common.
 #[derive(Debug, Object)]
 pub struct UnmatchedGroup {
-    /// The words that they share, as in the first call.
+    /// The words that the calls share, as written in the first call.
     pub(super) phrase: String,
-    /// The calls, the newest first; each call is in one group at most.
+    /// Vapi's ids of the calls, the newest first; each call is in one group at most.
     pub(super) call_ids: Vec<String>,
 }
 
@@ -105,13 +106,12 @@ pub struct UnmatchedGroup {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct UnmatchedCall {
-    /// The call.
+    /// The call id.
     pub(super) call_id: Option<String>,
-    /// The decision.
+    /// The decision id.
     pub(super) decision_id: Uuid,
-    /// Its purpose, such as `report`.
+    /// The decision's purpose, such as `report`.
     pub(super) purpose: String,
-    /// When.
     pub(super) at: DateTime<Utc>,
     /// What the caller said, at most 600 characters; only with `said`.
     pub(super) said: Option<String>,
@@ -123,8 +123,8 @@ pub struct UnmatchedCall {
 impl RuleHitsApi {
     /// List how often each row took part
     ///
-    /// Only decisions for callers count, not those by `evaluate`. Counts are written every few seconds, so the newest may
-    /// be missing.
+    /// Only decisions for callers count; decisions by `evaluate` do not. Counts are written every few seconds, so the
+    /// newest counts may be missing.
     #[oai(path = "/rule-hits", method = "get")]
     async fn list_rule_hits(
         &self,

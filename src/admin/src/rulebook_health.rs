@@ -30,22 +30,22 @@ pub struct RulebookHealthApi(pub AdminState);
 pub struct RulebookHealth {
     /// The rulebook's code.
     rulebook: String,
-    /// Its display name.
+    /// The rulebook's display name.
     name: Option<String>,
     /// P1 leads of the last seven days that nobody has acknowledged.
     open_p1: u64,
-    /// SMS messages of the last seven days that were given up.
+    /// SMS messages of the last seven days that are dead letters.
     sms_not_sent: u64,
     /// Notices that are open.
     open_notices: u64,
-    /// The last call; absent if there was none within 30 days. Simulated calls do not count.
+    /// The time of the last call; absent if there was no call within 30 days. Simulated calls do not count.
     last_call_at: Option<DateTime<Utc>>,
 }
 
 /// The health of all businesses that the key may see.
 #[derive(Debug, Object)]
 pub struct RulebooksHealth {
-    /// One per rulebook, by code, except archived ones.
+    /// One entry per rulebook, by code; archived rulebooks are omitted.
     items: Vec<RulebookHealth>,
 }
 

@@ -37,7 +37,7 @@ pub const LIST: ListSpec = ListSpec {
     filters: &[Filter {
         name: "archived",
         kind: FilterType::Boolean,
-        doc: "Whether it is archived.",
+        doc: "Whether the rulebook is archived.",
     }],
 };
 
@@ -47,15 +47,14 @@ pub struct RulebooksApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RulebookSummary {
-    /// Its code in paths, also in `/webhooks/vapi/{rulebook}`.
+    /// The rulebook's code in paths, also in `/webhooks/vapi/{rulebook}`.
     code: String,
-    /// Its display name; see `put_rulebook_profile`.
+    /// The rulebook's display name; see `put_rulebook_profile`.
     name: Option<String>,
     /// The head revision, which the next call uses.
     revision: i64,
-    /// When it was created.
     created_at: chrono::DateTime<chrono::Utc>,
-    /// Since when it is archived and accepts no messages.
+    /// Since when the rulebook is archived and accepts no messages.
     archived_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
@@ -63,21 +62,21 @@ pub struct RulebookSummary {
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewRulebook {
-    /// Its code: 1 to 64 letters, digits, `_`, `-` or `.`.
+    /// The rulebook's code: 1 to 64 letters, digits, `_`, `-` or `.`.
     #[oai(validator(min_length = 1, max_length = 64))]
     code: String,
-    /// Its display name, such as the name of the business.
+    /// The rulebook's display name, such as the name of the business.
     name: Option<String>,
     /// `sample` (the default) begins with the rows of the sample rulebook, `empty` with the settings only.
     rows: Option<Beginning>,
     /// Begins with the rows at the head of the rulebook with this code: prices, contacts, scripts and all other rules.
-    /// Secrets, calls, webhook settings and guard rails are not copied. Not together with `rows`.
+    /// Secrets, calls, webhook settings and guard rails are not copied. Omit `rows` if you send `copy_of`.
     copy_of: Option<String>,
-    /// Whether its SMS messages are sent (`twilio`: they wait for an account) or only recorded (`simulated`).
+    /// Whether SMS messages are sent (`twilio`; they wait until there is an account) or only recorded (`simulated`).
     #[serde(default)]
     #[oai(default)]
     sms_delivery: Delivery,
-    /// Its settings; by default those of the sample, or of the copied rulebook.
+    /// The settings; by default the settings of the sample, or of the copied rulebook.
     #[serde(default, deserialize_with = "without_version")]
     settings: Option<Settings>,
 }
@@ -104,7 +103,7 @@ pub enum Beginning {
     /// The rows of the sample business.
     #[default]
     Sample,
-    /// Its settings only.
+    /// Only the settings of the sample business.
     Empty,
 }
 
@@ -176,7 +175,7 @@ impl RulebooksApi {
         let name = new.name.map(|name| checked_name(&name)).transpose()?;
         let mut rows = match (&new.copy_of, new.rows) {
             (Some(_), Some(_)) => {
-                let detail = "A copy has the rows of `copy_of`: leave `rows` out.";
+                let detail = "A copy has the rows of `copy_of`: omit `rows`.";
                 return Err(Problem::fault("/rows", "contradiction", detail).into());
             }
             (Some(from), None) => self.rows_of(&key, from).await?,

@@ -20,29 +20,29 @@ pub struct ScriptQuarantinesApi(pub AdminState);
 /// The quarantined scripts.
 #[derive(Debug, Object)]
 pub struct ScriptQuarantines {
-    /// One per script, by code.
+    /// One entry per script, by code.
     items: Vec<ScriptQuarantine>,
 }
 
-/// A script that is left out of decisions for a while.
+/// A script that decisions omit for a while.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ScriptQuarantine {
-    /// The script.
+    /// The script's code.
     script: String,
-    /// The revision that wrote the script or a library that it uses; a newer one is not in quarantine.
+    /// The revision that wrote the script or a library that it uses; a newer version is not in quarantine.
     version: i64,
-    /// How often it failed.
+    /// How often the script failed.
     faults: i64,
-    /// The number of runs, as far as reported.
+    /// The number of reported runs.
     runs: i64,
-    /// When it failed first.
+    /// When the script failed first.
     first_fault_at: DateTime<Utc>,
-    /// When it failed last.
+    /// When the script failed last.
     last_fault_at: DateTime<Utc>,
     /// When the quarantine began.
     since: Option<DateTime<Utc>>,
-    /// When it ends.
+    /// When the quarantine ends.
     until: Option<DateTime<Utc>>,
 }
 
@@ -50,9 +50,9 @@ pub struct ScriptQuarantine {
 impl ScriptQuarantinesApi {
     /// List the quarantined scripts
     ///
-    /// A script that fails five times within ten minutes, in a tenth of its runs or more, is quarantined for ten minutes;
-    /// calls are decided without it, marked degraded. If the machine is too busy to run a script, that is not a failure. A
-    /// new version is not in quarantine.
+    /// A script that fails five times within ten minutes, in a tenth of its runs or more, is quarantined for ten
+    /// minutes. Meanwhile calls are decided without the script, and these decisions are degraded. If the machine is too
+    /// busy to run a script, that does not count as a failure. A new version is not in quarantine.
     #[oai(path = "/", method = "get")]
     async fn list_script_quarantines(
         &self,
@@ -82,7 +82,8 @@ impl ScriptQuarantinesApi {
 
     /// Release a script from quarantine
     ///
-    /// It runs again from the next call, on other instances within two seconds; its errors are deleted.
+    /// The script runs again from the next call on, and on other instances within two seconds. The counts of its
+    /// failures are deleted.
     #[oai(path = "/:script", method = "delete")]
     async fn release_script(
         &self,

@@ -41,21 +41,21 @@ pub struct ScriptsApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ScriptVersion {
-    /// The revision that wrote it.
+    /// The revision that wrote this version.
     since: i64,
-    /// The revision that replaced or deleted it; absent while it is current.
+    /// The revision that replaced or deleted this version; absent if the version is current.
     until: Option<i64>,
-    /// The hook in which it ran.
+    /// The hook in which this version runs.
     hook: String,
     /// The order among scripts of one hook.
     rank: i64,
     /// The Rhai source.
     source: String,
-    /// Who published it.
+    /// Who published the version.
     author: String,
     /// The comment.
     comment: String,
-    /// When it was published.
+    /// When the version was published.
     created_at: DateTime<Utc>,
 }
 
@@ -63,9 +63,9 @@ pub struct ScriptVersion {
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptTest {
-    /// The source to test; by default the published one.
+    /// The source to test; by default the published source.
     source: Option<String>,
-    /// The hook; by default the published one. A library cannot be tested by itself.
+    /// The hook; by default the hook of the published script. A library cannot be tested by itself.
     hook: Option<Hook>,
     /// Facts by name, as a message would provide them.
     #[serde(default)]
@@ -91,9 +91,9 @@ pub struct ScriptTest {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct TestPrice {
-    /// Lowest.
+    /// The lowest price.
     from: Money,
-    /// Highest.
+    /// The highest price.
     to: Money,
 }
 
@@ -111,25 +111,21 @@ pub struct TestPriority {
 #[derive(Debug, Default, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ScriptTestResult {
-    /// The rulebook's revision that it ran in.
+    /// The revision of the rulebook in which the script ran.
     revision: i64,
-    /// Why a call would be decided without it; absent if it succeeded.
+    /// Why a call would be decided without the script; absent if the script succeeded.
     fault: Option<TriedFault>,
-    /// Its steps, each with the exact price before and after.
+    /// The script's steps, each with the exact price before and after.
     steps: Vec<Value>,
-    /// The price before.
     price_before: Option<ExactPrice>,
-    /// The price after.
     price_after: Option<ExactPrice>,
-    /// The priority before.
     priority_before: Option<TestPriority>,
-    /// The priority after.
     priority_after: Option<TestPriority>,
     /// The sentences for the caller.
     said: Vec<String>,
-    /// The result, if it is a tool.
+    /// The result, if the script is for a tool.
     result: Option<Value>,
-    /// What it logged, even if it failed.
+    /// What the script logged, even if it failed.
     log: Vec<String>,
     /// The CPU time, in microseconds.
     duration_us: i64,
@@ -137,22 +133,22 @@ pub struct ScriptTestResult {
     operations: i64,
 }
 
-/// A price range, exact.
+/// An exact price range, without rounding.
 #[derive(Debug, Object)]
 pub struct ExactPrice {
-    /// Lowest.
+    /// The lowest price.
     from: String,
-    /// Highest.
+    /// The highest price.
     to: String,
 }
 
-/// An error and its place.
+/// An error and its position in the source.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct TriedFault {
-    /// `compile` if it cannot be published, `run` if a call would be decided without it.
+    /// `compile` if the script cannot be published, `run` if a call would be decided without the script.
     stage: String,
-    /// The script, or the library that it uses.
+    /// The code of the script, or of a library that the script uses.
     script: String,
     /// A short fixed code.
     code: String,
@@ -168,7 +164,7 @@ pub struct TriedFault {
 impl ScriptsApi {
     /// List the versions of a script
     ///
-    /// Newest first; also for a deleted script.
+    /// The newest version comes first. A deleted script still has its versions.
     #[oai(path = "/:code/versions", method = "get")]
     async fn list_script_versions(
         &self,

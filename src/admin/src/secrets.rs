@@ -1,4 +1,5 @@
-//! Lists, stores and retires the secrets of a rulebook: webhook secrets, and its own Twilio and Vapi credentials.
+//! Lists, stores and retires the secrets of a rulebook: webhook secrets, and the rulebook's own Twilio and Vapi
+//! credentials.
 //!
 //! Values are encrypted before they are stored. No audit entry contains a value. A response contains a value only if the
 //! server has just generated it. Old and new secrets are accepted together until the old ones are retired, so a rotation
@@ -42,12 +43,12 @@ pub const LIST: ListSpec = ListSpec {
                 "twilio_messaging_service_sid",
                 "vapi_api_key",
             ]),
-            doc: "What it is for.",
+            doc: "What the secret is for.",
         },
         Filter {
             name: "retired",
             kind: FilterType::Boolean,
-            doc: "Whether it was retired.",
+            doc: "Whether the secret was retired.",
         },
     ],
 };
@@ -59,17 +60,17 @@ pub struct SecretsApi(pub AdminState);
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Purpose {
-    /// Vapi signs its messages with it; every active one is accepted.
+    /// Vapi signs its messages with this secret; every active webhook secret is accepted.
     Webhook,
-    /// The Twilio account that sends the rulebook's SMS messages; of several active ones, the newest is used.
+    /// The Twilio account that sends the rulebook's SMS messages. If several are active, the newest is used.
     TwilioAccountSid,
-    /// That account's token.
+    /// The auth token of the Twilio account.
     TwilioAuthToken,
     /// The sender's number.
     TwilioFrom,
     /// The sender's messaging service, instead of a number.
     TwilioMessagingServiceSid,
-    /// The private key for Vapi's list of calls; the newest is used.
+    /// The private key for Vapi's list of calls. If several are active, the newest is used.
     VapiApiKey,
 }
 
@@ -90,13 +91,11 @@ impl Purpose {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct StoredSecret {
-    /// Its id.
     id: Uuid,
-    /// What it is for.
+    /// What the secret is for.
     purpose: String,
-    /// When it was stored.
     created_at: DateTime<Utc>,
-    /// Since when it is no longer accepted.
+    /// Since when the secret is no longer accepted.
     retired_at: Option<DateTime<Utc>>,
 }
 
@@ -104,11 +103,12 @@ pub struct StoredSecret {
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewSecret {
-    /// What it is for.
+    /// What the secret is for.
     purpose: Purpose,
-    /// The secret: no spaces at its ends, no control characters; a webhook secret has 24 characters or more. If you omit
-    /// it, a webhook secret is generated and shown once, in the response. Twilio's identifiers begin with `AC` and `MG`;
-    /// its numbers are written as `+15145550100`.
+    /// The value of the secret, without spaces at its ends and without control characters. A webhook secret has 24
+    /// characters or more. If you omit the value, Ringbook generates a webhook secret and shows it once, in the
+    /// response. A Twilio account id begins with `AC`, and a messaging service id with `MG`. A phone number is written
+    /// as `+15145550100`.
     #[serde(default)]
     #[oai(validator(min_length = 1, max_length = 500), write_only)]
     value: Option<String>,
@@ -118,11 +118,9 @@ pub struct NewSecret {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct CreatedSecret {
-    /// Its id.
     id: Uuid,
-    /// What it is for.
+    /// What the secret is for.
     purpose: String,
-    /// When it was stored.
     created_at: DateTime<Utc>,
     /// The generated value, shown only this once: give it to Vapi. Absent if the request had a value.
     value: Option<String>,
@@ -176,14 +174,15 @@ impl SecretsApi {
 
     /// Store a secret
     ///
-    /// It is accepted together with the existing ones: give Vapi the new one, then retire the old one. A rulebook has
-    /// at most five active secrets per purpose.
+    /// The new secret is accepted together with the existing secrets: give Vapi the new secret, then retire the old
+    /// secret. A rulebook has at most five active secrets per purpose.
     #[oai(path = "/", method = "post")]
     async fn create_secret(
         &self,
         key: Key<Admin>,
         rulebook: RulebookInPath,
-        /// Idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: if the request is repeated within a day, it has no second effect and gets the first
+        /// response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<NewSecret>,
@@ -251,7 +250,7 @@ impl SecretsApi {
 
     /// Retire a secret
     ///
-    /// The next message signed with it is rejected. It stays in the list, for the audit log.
+    /// The next message that is signed with the secret is rejected. The secret stays in the list, for the audit log.
     #[oai(path = "/:id", method = "delete")]
     async fn retire_secret(
         &self,

@@ -57,9 +57,9 @@ impl SetupChecks {
 pub enum SetupLevel {
     /// No problem.
     Ok,
-    /// It works, but something is missing or at risk.
+    /// The set-up works, but something is missing or at risk.
     Warning,
-    /// It does not work.
+    /// The set-up does not work.
     Wrong,
 }
 
@@ -96,7 +96,7 @@ pub struct SetupOfVapi {
 /// The set-up of an installation.
 #[derive(Debug, Clone, Object)]
 pub struct Setup {
-    /// When it was checked.
+    /// When the checks ran.
     checked_at: DateTime<Utc>,
     /// The worst level found.
     result: SetupLevel,

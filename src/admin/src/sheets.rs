@@ -95,17 +95,17 @@ pub enum SheetResponse {
 pub struct SheetImport {
     /// The new revision; absent if the changes were added to a change set.
     revision: Option<i64>,
-    /// The change set that it was added to.
+    /// The change set that the changes were added to.
     change_set: Option<Uuid>,
-    /// Every row that differs, by code.
+    /// Every row that the import changes, by code.
     rows: Vec<RowDiff>,
 }
 
 /// The response after an import.
-#[expect(clippy::large_enum_variant, reason = "an answer is made once and moved to the wire")]
+#[expect(clippy::large_enum_variant, reason = "a response is built once and then sent")]
 #[derive(ApiResponse)]
 pub enum ImportSheetResponse {
-    /// The changes, or the changes of a dry run.
+    /// The changes that the import made, or would make in a dry run.
     #[oai(status = 200)]
     Done(Json<SheetImport>),
     /// The change exceeds the guard rails and is not live. It waits as this change set until somebody else approves
@@ -132,7 +132,7 @@ impl SheetsApi {
         let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, None).await?;
         let (tag, rulebook_id) = (etag(seen.revision()), seen.rulebook_id());
         let write = self.kind.write_sheet;
-        // Writing thousands of rows is slow, so it runs on another thread.
+        // Writing thousands of rows is slow, so the write runs on another thread.
         let text = self.state.study(rulebook_id, move || write(seen.rows())).await?;
         let text = text.map_err(|error| Problem::internal(&std::io::Error::other(error)))?;
         let name = format!(
@@ -150,8 +150,8 @@ impl SheetsApi {
         &self,
         key: Key<Editor>,
         rulebook: RulebookInPath,
-        /// Deletes the rows that the sheet does not have. It requires the sheet's revision: rows that were written
-        /// later are reported, not deleted.
+        /// `true` deletes the rows that the sheet does not have. It requires the revision of the exported sheet: rows
+        /// that were written later are reported, not deleted.
         #[oai(default)]
         delete_missing: Query<bool>,
         /// The ETag of the exported sheet, if its revision is not in the query.

@@ -30,23 +30,23 @@ pub struct ShiftsApi(pub AdminState);
 pub struct ShiftView {
     /// The contact's code.
     contact: String,
-    /// When it begins.
+    /// When the shift begins.
     starts_at: DateTime<Utc>,
-    /// When it ends.
+    /// When the shift ends.
     ends_at: DateTime<Utc>,
-    /// Why: `always` (on call without a schedule), `calendar`, `rotation` or `override`.
+    /// Why the contact is on shift: `always` (on call without a schedule), `calendar`, `rotation` or `override`.
     source: String,
-    /// The code of the shift override that puts them on shift.
+    /// The code of the shift override that puts the contact on shift.
     #[oai(rename = "override")]
     override_code: Option<String>,
 }
 
-/// Hours in which no contact with `on_call` is on shift: messages go to all of them.
+/// Hours in which no contact with `on_call` is on shift: messages go to all contacts with `on_call`.
 #[derive(Debug, Object)]
 pub struct ShiftGap {
-    /// When they begin.
+    /// When the hours begin.
     starts_at: DateTime<Utc>,
-    /// When they end.
+    /// When the hours end.
     ends_at: DateTime<Utc>,
 }
 
@@ -55,9 +55,9 @@ pub struct ShiftGap {
 pub struct ShiftHoliday {
     /// The date in the rulebook's time zone.
     date: NaiveDate,
-    /// Its name.
+    /// The name.
     name: String,
-    /// The opening hours that begin on it, in local time; empty means closed.
+    /// The opening hours that begin on this day, in local time; empty means closed.
     open: Vec<String>,
 }
 
@@ -67,11 +67,11 @@ pub struct ShiftHoliday {
 pub struct OnShiftNow {
     /// The contact's code.
     contact: String,
-    /// When they go off shift; absent if that is more than 62 days away.
+    /// When the contact goes off shift; absent if that is more than 62 days away.
     ends_at: Option<DateTime<Utc>>,
-    /// Why: `always`, `calendar`, `rotation` or `override`.
+    /// Why the contact is on shift: `always`, `calendar`, `rotation` or `override`.
     source: String,
-    /// The code of the shift override that puts them on shift.
+    /// The code of the shift override that puts the contact on shift.
     #[oai(rename = "override")]
     override_code: Option<String>,
 }
@@ -103,8 +103,8 @@ pub struct Shifts {
 impl ShiftsApi {
     /// List the shifts of some days
     ///
-    /// Shifts follow from the contacts' calendars and rotations and the shift overrides, as for the recipients of a
-    /// decision. Contacts without `on_call` and without a schedule are omitted.
+    /// Shifts follow from the contacts' calendars and rotations and from the shift overrides. A decision uses the same
+    /// shifts to choose its recipients. Contacts without `on_call` and without a schedule are omitted.
     #[oai(path = "/", method = "get")]
     async fn get_shifts(
         &self,

@@ -1,6 +1,6 @@
 //! Reads and changes whether a rulebook's SMS messages are sent through Twilio or only recorded.
 //!
-//! It must never depend on an instance's settings: only this stored value allows a message to be `simulated`.
+//! Delivery must never depend on an instance's settings: only this stored value allows a message to be `simulated`.
 
 use poem_openapi::param::Header;
 use poem_openapi::{Enum, Object, OpenApi};
@@ -22,9 +22,9 @@ pub struct SmsDeliveryApi(pub AdminState);
 #[derive(Debug, Clone, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct SmsDelivery {
-    /// `twilio` sends them; without an account they wait, and an urgent notice says so.
+    /// `twilio` sends the messages. Without an account the messages wait, and an urgent notice says so.
     delivery: Delivery,
-    /// Rises with every change. Send it with a change.
+    /// The version rises with every change. Send it with a change.
     version: Option<i64>,
 }
 
@@ -33,10 +33,10 @@ pub struct SmsDelivery {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Delivery {
-    /// Sent through Twilio. Without an account they wait.
+    /// SMS messages are sent through Twilio. Without an account they wait.
     #[default]
     Twilio,
-    /// Recorded as `simulated`, with or without an account.
+    /// SMS messages are recorded as `simulated`, with or without an account.
     Simulated,
     /// Simulated until an account is known, then permanently `twilio`. The state after a first start without an
     /// account.
@@ -78,8 +78,8 @@ impl SmsDeliveryApi {
 
     /// Replace whether a rulebook's SMS messages are sent or simulated
     ///
-    /// It applies to waiting messages too: with `simulated` they are recorded and never sent. Send the `version` that
-    /// you read.
+    /// The setting also applies to waiting messages: with `simulated`, they are recorded and never sent. Send the
+    /// `version` that you read.
     #[oai(path = "/", method = "put")]
     async fn put_sms_delivery(
         &self,

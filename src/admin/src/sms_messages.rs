@@ -47,17 +47,17 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "Created at this instant or later.",
+            doc: "Messages created at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "Created before this instant.",
+            doc: "Messages created before this instant.",
         },
         Filter {
             name: "simulated",
             kind: FilterType::Boolean,
-            doc: "Whether `ringbook simulate` played the call that it is about.",
+            doc: "Whether `ringbook simulate` played the call that the message is about.",
         },
         Filter {
             name: "contact",
@@ -72,7 +72,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "priority",
             kind: FilterType::Choice(&["P1", "P2", "P3", "P4"]),
-            doc: "How urgent.",
+            doc: "How urgent the message is.",
         },
     ],
 };
@@ -106,37 +106,36 @@ pub struct SmsMessagesApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsMessage {
-    /// Its id.
     id: Uuid,
     /// The rulebook's code.
     rulebook: String,
-    /// The call it is about.
+    /// The call that the message is about.
     call_id: Option<String>,
-    /// The decision that requested it.
+    /// The decision that requested the message.
     decision_id: Option<Uuid>,
     /// The contact's code.
     contact: String,
     /// The template's code.
     template: String,
-    /// How urgent it is.
+    /// How urgent the message is.
     priority: String,
-    /// The number; masked for viewers.
+    /// The recipient's number; masked for viewers.
     to_number: String,
     /// The text; numbers in it are masked for viewers.
     body: String,
-    /// A short reference in the text, to find it at Twilio.
+    /// A short reference in the text, to find the message at Twilio.
     reference: String,
     /// The state.
     state: String,
     /// The number of attempts.
     attempts: i64,
-    /// When the next attempt is, while it waits.
+    /// When the next attempt is, while the message waits.
     next_attempt_at: DateTime<Utc>,
-    /// The end of the quiet hours that hold or held it.
+    /// The end of the quiet hours that delay or delayed the message.
     held_until: Option<DateTime<Utc>>,
-    /// The code of the priority rule that requested it.
+    /// The code of the priority rule that requested the message.
     rule: Option<String>,
-    /// Twilio's id.
+    /// Twilio's id of the message.
     provider_id: Option<String>,
     /// Twilio's last status.
     provider_status: Option<String>,
@@ -144,13 +143,11 @@ pub struct SmsMessage {
     error_code: Option<i64>,
     /// The last error.
     error: Option<String>,
-    /// When it was created.
     created_at: DateTime<Utc>,
-    /// When it was resent.
+    /// When the message was resent.
     resent_at: Option<DateTime<Utc>>,
-    /// When it last changed.
     updated_at: DateTime<Utc>,
-    /// How Twilio bills it.
+    /// How Twilio bills the message.
     billed_as: SmsCost,
 }
 
@@ -160,7 +157,7 @@ pub struct SmsMessage {
 pub struct SmsCost {
     /// `gsm7`, with 160 characters in one segment or 153 in each of several; or `ucs2`, with 70 and 67.
     encoding: String,
-    /// How many segments it has; each is billed as a message.
+    /// How many segments the message has; Twilio bills each segment as a message.
     segments: u64,
     /// The characters that force `ucs2`, each once.
     forcing_ucs2: Option<Vec<String>>,
@@ -170,13 +167,13 @@ pub struct SmsCost {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsAttempt {
-    /// Its number, from 1.
+    /// The attempt's number, from 1.
     number: i64,
-    /// When it began.
+    /// When the attempt began.
     started_at: DateTime<Utc>,
-    /// When it ended.
+    /// When the attempt ended.
     finished_at: Option<DateTime<Utc>>,
-    /// Its outcome.
+    /// The outcome.
     outcome: Option<String>,
     /// The HTTP status of Twilio's response.
     http_status: Option<i64>,
@@ -201,13 +198,13 @@ pub struct SmsMessageDetail {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsStatusCallback {
-    /// Twilio's id of the message; each attempt has its own.
+    /// Twilio's id of the message; each attempt has its own id.
     provider_id: String,
     /// Twilio's status.
     status: String,
     /// Twilio's error code.
     error_code: Option<i64>,
-    /// When it arrived.
+    /// When the status arrived.
     received_at: DateTime<Utc>,
 }
 

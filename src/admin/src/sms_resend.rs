@@ -36,22 +36,22 @@ pub struct SmsResendApi(pub AdminState);
 pub struct ResendMany {
     /// The rulebook's code.
     rulebook: String,
-    /// Only those with this error code of Twilio.
+    /// Only messages with this error code of Twilio.
     #[serde(default)]
     error_code: Option<i64>,
-    /// Only those to this contact.
+    /// Only messages to this contact.
     #[serde(default)]
     contact: Option<String>,
-    /// Only those created at this instant or later.
+    /// Only messages created at this instant or later.
     #[serde(default)]
     since: Option<DateTime<Utc>>,
-    /// Only those after this id: the `next_after` of the previous response.
+    /// Only messages after this id: send the `next_after` of the previous response.
     #[serde(default)]
     after: Option<Uuid>,
-    /// Maximum number, 1 to 200; 50 by default. Oldest first.
+    /// The maximum number of messages; by default 50. The oldest come first.
     #[serde(default)]
     limit: Option<u64>,
-    /// Include messages that may have been sent.
+    /// Whether to include messages that may have been sent.
     #[serde(default)]
     #[oai(default)]
     force: bool,
@@ -61,13 +61,13 @@ pub struct ResendMany {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ResentMany {
-    /// How many were resent.
+    /// How many messages were resent.
     count: u64,
-    /// Their ids.
+    /// The ids of the resent messages.
     resent: Vec<Uuid>,
-    /// Those that were not resent, each with the reason.
+    /// The messages that were not resent, each with the reason.
     not_resent: Vec<SkippedMessage>,
-    /// Where to continue, if there are more.
+    /// Present if there are more messages: send it as `after` in the next request.
     next_after: Option<Uuid>,
 }
 
@@ -101,9 +101,10 @@ impl SmsResendApi {
         key: Key<Dispatcher>,
         /// The message's id.
         id: Path<Uuid>,
-        /// Resend even if it may have been sent.
+        /// Whether to resend the message even if it may have been sent.
         force: Query<Option<bool>>,
-        /// Idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: if the request is repeated within a day, it has no second effect and gets the first
+        /// response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
     ) -> Result<IdempotentResponse<ReadResponse<SmsMessage>>, Fails<ResendsOne>> {
@@ -144,13 +145,14 @@ impl SmsResendApi {
 
     /// Resend dead letters
     ///
-    /// Resends those of one rulebook that match the filter, oldest first, to their contacts' current numbers. Each gets
-    /// an audit entry; those that cannot be resent are listed with the reason.
+    /// Resends the dead letters of one rulebook that match the filter, the oldest first, to their contacts' current
+    /// numbers. Each resent message gets an audit entry. Messages that cannot be resent are listed with the reason.
     #[oai(path = "/resend", method = "post")]
     async fn resend_sms_messages(
         &self,
         key: Key<Dispatcher>,
-        /// Idempotency key: the same request within a day is done once and gets the first response again.
+        /// Idempotency key: if the request is repeated within a day, it has no second effect and gets the first
+        /// response again.
         #[oai(name = "Idempotency-Key")]
         once: Once,
         body: Body<ResendMany>,

@@ -26,7 +26,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "lifted",
             kind: FilterType::Boolean,
-            doc: "Whether it was lifted.",
+            doc: "Whether the suppression was lifted.",
         },
     ],
 };
@@ -37,19 +37,18 @@ pub struct SmsSuppressionsApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsSuppression {
-    /// Its id.
     id: Uuid,
     /// The rulebook's code.
     rulebook: String,
     /// The number; masked for viewers.
     number: String,
-    /// Who reported it: `reply` is its owner, `provider` is Twilio.
+    /// Who reported the suppression: `reply` is the number's owner, `provider` is Twilio.
     source: String,
-    /// Since when.
+    /// Since when the number is suppressed.
     since: DateTime<Utc>,
     /// When the suppression ended.
     lifted_at: Option<DateTime<Utc>>,
-    /// Who ended it: the name of a key, or `reply` if its owner replied START.
+    /// Who ended the suppression: the name of a key, or `reply` if the number's owner replied START.
     lifted_by: Option<String>,
 }
 
@@ -57,7 +56,8 @@ pub struct SmsSuppression {
 impl SmsSuppressionsApi {
     /// List the suppressed numbers
     ///
-    /// Their owners replied STOP or a similar word. A message to such a number becomes a dead letter with a notice.
+    /// The owners of these numbers replied STOP or a similar word. A message to such a number becomes a dead letter
+    /// with a notice.
     #[oai(path = "/", method = "get")]
     async fn list_sms_suppressions(
         &self,

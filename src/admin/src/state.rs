@@ -65,7 +65,7 @@ pub struct FromWebhook {
     pub word_sms: WriteSmsBody,
 }
 
-/// Everything the operations need; cloning is cheap.
+/// Everything that the operations need; cloning is cheap.
 #[derive(Clone)]
 pub struct AdminState {
     /// The connections for writes.
@@ -261,8 +261,8 @@ pub fn busy(busy: Busy) -> Problem {
     }
 }
 
-/// Returns the problem for a rulebook that cannot be loaded: 500, unless the database is unavailable (503) or there is too
-/// much work ([`busy`]).
+/// Returns the problem for a rulebook that cannot be loaded: the problem of [`busy`] if there is too much work, 503 if
+/// the database is unavailable, else 500.
 #[must_use]
 pub fn unloadable(error: LoadError) -> Problem {
     match error {

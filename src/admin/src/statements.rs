@@ -54,33 +54,33 @@ pub struct Figures {
     date: Option<NaiveDate>,
     /// Calls, counted at their first message.
     calls: u64,
-    /// Their duration in seconds. A call without a report has none.
+    /// The total duration of the calls, in seconds. A call without a report counts as 0 seconds.
     seconds: i64,
-    /// Their cost at Vapi, in millionths of a US dollar, as far as reported.
+    /// The reported cost of the calls at Vapi, in millionths of a US dollar.
     cost_micros: i64,
     /// Calls without a reported cost.
     calls_without_cost: u64,
-    /// Leads created.
+    /// Leads that were created.
     leads: u64,
     /// Leads by priority: `P1` to `P4`.
     leads_by_priority: BTreeMap<String, u64>,
-    /// Leads not acknowledged within their SLA.
+    /// Leads that nobody acknowledged within their SLA.
     answered_late: u64,
-    /// Leads not acknowledged yet.
+    /// Leads that nobody has acknowledged yet.
     not_taken: u64,
     /// Leads with a price in the statement's currency.
     quoted_leads: u64,
-    /// The sum of their lowest prices, before tax.
+    /// The sum of the lowest prices of these leads, before tax.
     quoted_from: Money,
-    /// The sum of their highest prices, before tax.
+    /// The sum of the highest prices of these leads, before tax.
     quoted_to: Money,
     /// The currency of the sums, from the rulebook's current settings.
     currency: String,
-    /// SMS messages.
+    /// SMS messages that were created.
     sms_messages: u64,
     /// SMS messages by state, such as `dead`.
     sms_by_state: BTreeMap<String, u64>,
-    /// The segments of the messages that Twilio accepted. Twilio bills each.
+    /// The segments of the messages that Twilio accepted. Twilio bills each segment.
     segments: u64,
 }
 
@@ -89,11 +89,11 @@ pub struct Figures {
 pub struct Statement {
     /// The month or day.
     period: String,
-    /// The rulebook's time zone, in which it begins and ends.
+    /// The rulebook's time zone, in which the period begins and ends.
     time_zone: String,
-    /// When it begins.
+    /// When the period begins.
     since: DateTime<Utc>,
-    /// When it ends.
+    /// When the period ends.
     until: DateTime<Utc>,
     /// The figures of the whole period.
     total: Figures,
@@ -105,9 +105,9 @@ pub struct Statement {
 #[derive(ResponseContent)]
 #[expect(clippy::large_enum_variant, reason = "one per response")]
 pub enum StatementContent {
-    /// For programs.
+    /// JSON, for programs.
     Json(Json<Statement>),
-    /// One line per day.
+    /// CSV, with one line per day.
     Csv(ListSheet),
 }
 
@@ -123,10 +123,10 @@ pub enum StatementResponse {
 impl StatementsApi {
     /// Read the statement of a month or a day
     ///
-    /// Sums calls, minutes, Vapi's cost, leads by priority, prices quoted, and SMS messages with their segments, for
-    /// each day in the rulebook's time zone and in total. Simulated calls do not count. `Accept: text/csv` gets a
+    /// Sums calls, their duration, Vapi's cost, leads by priority, quoted prices, and SMS messages with their segments,
+    /// for each day in the rulebook's time zone and in total. Simulated calls do not count. `Accept: text/csv` gets a
     /// spreadsheet: one line per day. A month with more than 20,000 calls, leads or SMS messages is rejected (422):
-    /// read its days.
+    /// read its days instead.
     #[oai(path = "/:period", method = "get")]
     async fn get_statement(
         &self,

@@ -44,19 +44,19 @@ pub struct StatsApi(pub AdminState);
 /// Statistics since an instant, for the selected rulebooks.
 #[derive(Debug, Object)]
 pub struct Stats {
-    /// The beginning.
+    /// The beginning of the counted period.
     since: DateTime<Utc>,
-    /// New calls, each once.
+    /// New calls; each call counts once.
     calls: u64,
     /// New leads: one per call that ended with a report.
     leads: u64,
-    /// These leads by their current priority.
+    /// The new leads by current priority.
     leads_by_priority: BTreeMap<String, i64>,
     /// Decisions by priority. A call can have several: one per tool call that requested one, and one for its report.
     decisions: BTreeMap<String, i64>,
     /// SMS messages by state.
     sms_messages: BTreeMap<String, i64>,
-    /// All open notices, whenever they began.
+    /// All open notices, even if they began before `since`.
     open_notices: u64,
 }
 
@@ -135,7 +135,7 @@ impl StatsApi {
 type Counts = BTreeMap<Option<String>, i64>;
 
 /// Counts the selected rows, for each value of the column `by` if there is one. A second query counts the simulated
-/// rows to subtract them. In this way both queries read only an index.
+/// rows to subtract them. So both queries read only an index.
 async fn count<E: EntityTrait>(
     db: &DatabaseConnection,
     select: Select<E>,

@@ -14,8 +14,9 @@ use web::problem::Problem;
 pub const WORDS: Filter = Filter {
     name: "words",
     kind: FilterType::Text,
-    doc: "Part of what the caller or the agent said, or of the summary or problem; case and accents do not matter; three \
-          letters or more. It searches 31 days: from `since`, or before `until`, which is now by default.",
+    doc: "Part of what the caller or the agent said, or of the summary or problem, with three letters or more. Case and \
+          accents do not matter. The search covers at most 31 days from `since` to `until`, which is now by default. \
+          Without `since`, it covers the 31 days before `until`.",
 };
 /// Maximum period that one request may search: 31 days, and 26 hours of slack because the days of a time zone are not
 /// equally long.

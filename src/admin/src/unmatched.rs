@@ -119,7 +119,7 @@ fn of_callers(rulebook_id: Uuid, earliest: DateTime<Utc>) -> Select<decisions::E
         .order_by_desc(decisions::Column::Id)
 }
 
-/// Returns what the caller said, or an empty string if it was erased.
+/// Returns what the caller said, or an empty string if the words were erased.
 fn words(row: &decisions::Model) -> Result<String, serde_json::Error> {
     let facts = stored_facts(&row.extracted.to_string())?;
     Ok(facts.map_or_else(String::new, |facts| callers_words(&facts.said).into_owned()))

@@ -1,6 +1,6 @@
 //! Optimistic locking: a write names the version of the row that the client read, so nobody overwrites an unseen
-//! change. It never guesses a version: the response is 428 if the version of an existing row is missing, 412 if it is
-//! not current.
+//! change. The server never guesses a version: the response is 428 if the version of an existing row is missing, 412 if
+//! it is not current.
 
 use authoring::change_set::ExpectedVersion;
 use web::problem::{Code, FieldFault, Problem};

@@ -14,7 +14,7 @@ use rules::rows::RowSet;
 use web::problem::Problem;
 
 /// The rows of one state of a rulebook.
-#[expect(clippy::large_enum_variant, reason = "one for each request, and never kept")]
+#[expect(clippy::large_enum_variant, reason = "one for each request, and never stored")]
 pub enum RowsAtState {
     /// The head.
     Head(HeadRows),

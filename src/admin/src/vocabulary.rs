@@ -35,37 +35,37 @@ pub struct VocabularyView {
 /// A fact.
 #[derive(Debug, Object)]
 pub struct FactView {
-    /// Its name.
+    /// The name.
     name: String,
-    /// Its type.
+    /// The fact's type.
     kind: FactKind,
     /// `derived` by Ringbook, `given` by every message, or `mapped` by the rulebook.
     origin: String,
-    /// Its meaning.
+    /// The fact's meaning.
     about: String,
-    /// Its only values, if it has a fixed set.
+    /// The possible values, if the fact has a fixed set of values.
     values: Vec<String>,
 }
 
 /// A term of a condition.
 #[derive(Debug, Object)]
 pub struct TermView {
-    /// Its syntax.
+    /// The term's syntax.
     written: String,
-    /// Its meaning.
+    /// The term's meaning.
     about: String,
 }
 
 /// A function or property of a script.
 #[derive(Debug, Object)]
 pub struct FunctionView {
-    /// Its name.
+    /// The name.
     name: String,
-    /// Its syntax.
+    /// The function's syntax.
     signature: String,
-    /// What it does.
+    /// What the function does.
     about: String,
-    /// A script that uses it.
+    /// A script that uses the function.
     example: String,
     /// The hook of that script.
     hook: Hook,
@@ -74,18 +74,18 @@ pub struct FunctionView {
 /// A library of this rulebook.
 #[derive(Debug, Object)]
 pub struct LibraryView {
-    /// Its code.
+    /// The code.
     code: String,
     /// The import statement.
     import: String,
-    /// Its functions.
+    /// The functions.
     functions: Vec<String>,
 }
 
 /// A limit.
 #[derive(Debug, Object)]
 pub struct LimitView {
-    /// What it limits.
+    /// What is limited.
     name: String,
     /// The maximum.
     most: i64,

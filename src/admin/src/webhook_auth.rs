@@ -28,16 +28,16 @@ pub struct WebhookAuthApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(rename = "WebhookAuth")]
 pub struct WebhookVerification {
-    /// The accepted schemes; a message must satisfy one.
+    /// The accepted schemes; a message must satisfy one of them.
     #[oai(validator(min_items = 1, max_items = 10))]
     schemes: Vec<WebhookScheme>,
-    /// How far a signed timestamp may differ from now, in either direction.
+    /// How many seconds a signed timestamp may differ from now, in either direction.
     #[oai(
         default = "usual_window_s",
         validator(minimum(value = "1"), maximum(value = "86400"))
     )]
     replay_window_s: u32,
-    /// Rises with every change of these settings or of a webhook secret. Send it with a change.
+    /// The version rises with every change of these settings or of a webhook secret. Send it with a change.
     version: Option<i64>,
 }
 
@@ -68,7 +68,7 @@ pub struct WebhookScheme {
     signature_prefix: Option<String>,
     /// `hmac`: the encoding of the signature.
     signature_encoding: Option<Encoding>,
-    /// `hmac`: whether the secret is base64 for the key's bytes.
+    /// `hmac`: whether the secret is the base64 form of the key's bytes.
     secret_is_base64: Option<bool>,
     /// `bearer`: the header with the secret.
     header: Option<String>,
@@ -94,11 +94,11 @@ pub enum SchemeKind {
 #[derive(Debug, Enum)]
 #[oai(rename_all = "lowercase", rename = "WebhookAlgorithm")]
 pub enum Algorithm {
-    /// The default.
+    /// SHA-256, the default.
     Sha256,
-    /// Longer.
+    /// SHA-512, which is longer.
     Sha512,
-    /// For compatibility.
+    /// SHA-1, for compatibility.
     Sha1,
 }
 
@@ -174,8 +174,8 @@ impl WebhookAuthApi {
 
     /// Replace how a rulebook's webhook authenticates Vapi
     ///
-    /// Send the `version` that you read. It applies from the next message on: keep a scheme until Vapi no longer uses
-    /// it.
+    /// Send the `version` that you read. The new settings apply from the next message on: remove a scheme only after
+    /// Vapi has stopped using it.
     #[oai(path = "/", method = "put")]
     async fn put_webhook_auth(
         &self,

@@ -44,17 +44,17 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "origin",
             kind: FilterType::Choice(&ORIGINS),
-            doc: "The source: `reconciled` events come from Vapi's list of calls, as no report arrived.",
+            doc: "The source: `reconciled` events come from Vapi's list of calls, because no report arrived.",
         },
         Filter {
             name: "since",
             kind: FilterType::Time,
-            doc: "Received at this instant or later.",
+            doc: "Events received at this instant or later.",
         },
         Filter {
             name: "until",
             kind: FilterType::Time,
-            doc: "Received before this instant.",
+            doc: "Events received before this instant.",
         },
     ],
 };
@@ -66,29 +66,28 @@ pub struct WebhookEventsApi(pub AdminState);
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct WebhookEvent {
-    /// Its id.
     id: Uuid,
     /// The rulebook's code.
     rulebook: String,
     /// The message's type.
     r#type: String,
-    /// The call it is about.
+    /// The call that the message is about.
     call_id: Option<String>,
     /// The key by which duplicates are detected.
     business_key: String,
-    /// When Vapi created it.
+    /// When Vapi created the message.
     message_at: Option<DateTime<Utc>>,
-    /// When it arrived.
+    /// When the message arrived.
     received_at: DateTime<Utc>,
-    /// Its state.
+    /// The state.
     state: String,
-    /// The event that it amends.
+    /// The event that this event amends.
     amends: Option<Uuid>,
-    /// Its source: `live`, `drained` from the spool, `reconciled` with Vapi's list, or `replayed`.
+    /// The event's source: `live`, `drained` from the spool, `reconciled` with Vapi's list, or `replayed`.
     origin: String,
-    /// Why it was dead-lettered.
+    /// Why the event was dead-lettered.
     set_aside: Option<String>,
-    /// The response.
+    /// The response to the message.
     answer: Value,
 }
 

@@ -1,4 +1,5 @@
-//! Defines the responses to writes of rows: done, or held back by the guard rails.
+//! Defines the responses to writes of rows. A write is live at once, or it exceeds the guard rails and waits for
+//! approval.
 
 use poem_openapi::ApiResponse;
 use poem_openapi::types::ToJSON;

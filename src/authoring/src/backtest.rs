@@ -1,5 +1,5 @@
 //! Decides stored calls again under another state of the rulebook, to show what would change in prices and priorities.
-//! The module is pure and sends nothing. Its caller reads the calls and chooses the batch size.
+//! The module is pure and sends nothing. The code that uses it reads the stored calls and chooses the batch size.
 //!
 //! Extracted facts are stored separately from derived facts, so service, area and calendar are derived again under both
 //! rulebooks. The base also decides again, so that only the change between the two rulebooks counts. If the base now
@@ -134,7 +134,7 @@ impl Backtest {
         tally.add(self, call, before, after);
     }
 
-    /// Same as [`Self::look`], for a price that a tool quoted during a call.
+    /// Decides a price that a tool quoted during a call with both rulebooks, and counts the differences.
     pub fn count_quote(&self, call: &StoredCall, tally: &mut BacktestTally) {
         let [before, after] = self.decided(call);
         tally.add_quote(call, &before, &after);
@@ -144,7 +144,7 @@ impl Backtest {
         decide_twice::decide([&self.base, &self.candidate], call.said.both(), call.at)
     }
 
-    /// The rows that explain the difference between two decisions: rows that took part in only one of them, and rows
+    /// The rows that explain the difference between two decisions: rows that took part in only one decision, and rows
     /// whose content differs between base and candidate. If there are no such rows, the result contains the rows whose
     /// steps differ.
     fn rows_between(&self, before: &Decision, after: &Decision) -> Vec<RowPart> {
@@ -290,7 +290,7 @@ mod tests {
             ("200.00".to_owned(), "20.00".to_owned())
         );
         assert_eq!((found.lost_service.count, found.lost_price.count), (10, 10));
-        // Floods fall from P1 to P4, linings fall from P3 to P4, and floods send no more SMS messages to the contacts
+        // Floods fall from P1 to P4, linings fall from P3 to P4, and floods no longer send SMS messages to the contacts
         // on call.
         let moves: Vec<_> = found
             .moves

@@ -1,8 +1,8 @@
 //! Applies edits that are not published yet to the current rows. Unchanged rows are shared, not copied.
 //!
-//! An edit names the version of its row on which it is based: its base version. All edits of one row in one change set
-//! have the same base version: the version of the published row. If the row has changed since, all its edits are left out
-//! and reported as a [`Conflict`]. Edits of other rows still apply.
+//! An edit names its base version: the version of the row that the edit was made against. All edits of one row in one
+//! change set have the same base version: the version of the published row. If the published row has another version by
+//! now, all edits of this row are omitted and reported as a [`Conflict`]. Edits of other rows still apply.
 
 use std::sync::Arc;
 
@@ -108,7 +108,7 @@ pub struct Conflict {
     pub code: String,
     /// The version that the edit expects.
     pub expected: ExpectedVersion,
-    /// The current version; `None` if there is no such row.
+    /// The current version; `None` if the row does not exist.
     pub current: Option<i64>,
 }
 
@@ -117,9 +117,9 @@ pub struct Conflict {
 pub struct AppliedEdits {
     /// The rows after all edits that do not conflict.
     pub rows: RowSet,
-    /// The rows whose edits conflict; those edits are left out.
+    /// The rows whose edits conflict; these edits are omitted.
     pub conflicts: Vec<Conflict>,
-    /// Edits whose result is not a valid row; they are left out.
+    /// The errors of edits whose result is not a valid row; these edits are omitted.
     pub malformed: Vec<Fault>,
 }
 
@@ -158,7 +158,7 @@ impl<'a> Bench<'a> {
         &self.out
     }
 
-    /// Applies one more edit. If it expects the current version, it clears the conflict of its row.
+    /// Applies one more edit. If the edit expects the current version, an earlier conflict of its row is cleared.
     pub fn push(&mut self, edit: &Edit) {
         with_row!(edit.resource(), R => self.push_one::<R>(edit));
     }
@@ -239,7 +239,7 @@ fn malformed_row(resource: Resource, code: &str, column: &str, text: String) -> 
     }
 }
 
-/// Returns the wanted rows. A row that equals the current row keeps its current version.
+/// Returns the wanted rows. A row that equals the current row keeps the current row's version.
 pub fn rolled_back(now: &RowSet, wanted: &RowSet, revision: i64) -> RowSet {
     let mut next = RowSet::default();
     for &resource in Resource::ALL {

@@ -1,5 +1,5 @@
 //! Decides the same call with two states of a rulebook. If both states recognize the same phrases in every text, the
-//! caller's words are analysed only once, because this is most of the work of a decision.
+//! caller's words are analyzed only once, because this is most of the work of a decision.
 
 use chrono::{DateTime, Utc};
 
@@ -8,10 +8,10 @@ use rules::decision::Decision;
 use rules::facts::ExtractedFacts;
 use rules::rulebook_queries::HeardCall;
 
-/// Number of retries if a script was left out. The script may have timed out only because the machine was busy.
+/// Number of retries if a script was dropped. The script may have timed out only because the machine was busy.
 const RETRIES: usize = 2;
 
-/// The decisions of the first and the second rulebook about a call, each with its own facts.
+/// The decisions of two rulebooks about a call, each rulebook with its own facts.
 pub fn decide(books: [&Rulebook; 2], facts: [&ExtractedFacts; 2], at: DateTime<Utc>) -> [Decision; 2] {
     let [first, second] = books;
     let heard = first.listened(facts[0]);

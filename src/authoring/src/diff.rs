@@ -36,11 +36,11 @@ pub struct RowDiff {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum What {
-    /// It was added.
+    /// The row was added.
     Added,
-    /// It was changed.
+    /// The row was changed.
     Changed,
-    /// It was removed.
+    /// The row was removed.
     Removed,
 }
 
@@ -56,7 +56,7 @@ pub struct FieldDiff {
     /// Value before; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub before: Option<Value>,
-    /// Value after; absent if there is none any more.
+    /// Value after; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub after: Option<Value>,
     /// Changed lines with context, if the string has several lines.
@@ -111,7 +111,7 @@ fn table<R: Row>(before: &RowSet, after: &RowSet, found: &mut Vec<RowDiff>) {
     }
 }
 
-/// The fields of a row in the order of its struct, which a JSON object does not preserve.
+/// The fields of a row in the order of its struct. A JSON object does not preserve this order.
 pub(super) fn fields<R: Row>(row: &R) -> Vec<(String, Value)> {
     struct InOrder(Vec<(String, Value)>);
     impl<'de> Deserialize<'de> for InOrder {
@@ -145,7 +145,7 @@ fn changes(before: &[(String, Value)], after: &[(String, Value)]) -> Vec<FieldDi
         let found = fields.iter().find(|(field, _)| field == name);
         found.map(|(_, value)| value.clone())
     };
-    // Empty optional fields are omitted, so neither side alone has all field names in order.
+    // Empty optional fields are omitted, so neither row alone has all field names in order.
     let mut names: Vec<&String> = after.iter().map(|(name, _)| name).collect();
     for (place, (name, _)) in before.iter().enumerate() {
         if !names.contains(&name) {
@@ -306,7 +306,7 @@ fn lines_text(name: &str, lines: &[LineDiff], out: &mut String) {
     for line in lines {
         let (old, new) = last.unwrap_or_default();
         let (before, after) = (line.before.unwrap_or(old), line.after.unwrap_or(new));
-        // The line is the first one, or a gap precedes the line.
+        // The line is the first line, or a gap precedes the line.
         if last.is_none() || before > old + 1 || after > new + 1 {
             let _ = writeln!(out, "@@ {name}, line {} @@", line.after.or(line.before).unwrap_or(1));
         }
@@ -327,7 +327,8 @@ fn lines_text(name: &str, lines: &[LineDiff], out: &mut String) {
     }
 }
 
-/// A value as text. A string gets quotes only if it could be read as a number, a list or a null.
+/// A value as text. A string has no quotes if it is one line, begins with a letter, a digit or `+`, and is not `null`,
+/// `true` or `false`.
 fn shown(value: &Value) -> String {
     let text = match value {
         Value::String(text) => {

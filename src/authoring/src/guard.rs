@@ -1,4 +1,4 @@
-//! Guard rails (pure): price changes that are so large that a second person must approve them.
+//! Finds price changes that are so large that a second person must approve them. The module is pure.
 //!
 //! This module judges each row alone: its numbers, and the services and the period that it applies to.
 //! [`super::probes`] judges the effects of conditions, ranks, stacking groups and scripts with examples. An unchanged
@@ -379,7 +379,7 @@ impl<'a> Judge<'a> {
         self.found.iter().any(|breach| breach.limit == limit)
     }
 
-    /// Reports a price that exceeds a limit, unless the previous price already exceeded it.
+    /// Reports a price that exceeds a limit, if the previous price did not exceed the same limit.
     fn price(&mut self, after: Option<Decimal>, before: Option<Decimal>, what: impl Fn() -> String) {
         let Some(price) = after else { return };
         if let Some(lowest) = self.guards.lowest_price {
@@ -772,7 +772,7 @@ mod tests {
     }
 
     proptest! {
-        /// No numbers that rows can hold cause a panic, and unchanged values are not reported.
+        /// No number that a row can contain causes a panic, and unchanged values are not reported.
         #[test]
         fn any_numbers_are_judged(minor in -1_000_000_000_000i64..=1_000_000_000_000, rate in -1_000_000_000_000i64..=1_000_000_000_000, percent in 0i64..1000) {
             let guards = GuardRails {

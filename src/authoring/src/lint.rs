@@ -39,7 +39,7 @@ pub enum Severity {
     Error,
 }
 
-/// Something in a rulebook that cannot be intended.
+/// A problem in a row that cannot be intended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     pub severity: Severity,
@@ -114,7 +114,7 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     found.in_order()
 }
 
-/// Same as [`lint`], plus rows that no call has used for a long time.
+/// The findings of [`lint`], and a finding for each row that no call has used for a long time.
 #[must_use]
 pub fn lint_with_usage(rulebook: &Rulebook, now: DateTime<Utc>, usage: &hits::Usage) -> Vec<Finding> {
     let mut found = Findings(lint(rulebook, now));

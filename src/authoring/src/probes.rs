@@ -64,7 +64,7 @@ const MAX_BESIDE: usize = 8;
 const MAX_VALUES: usize = 24;
 const MAX_SERVICES: usize = 40;
 const MAX_COMBINED: usize = 30;
-/// A change that cannot be judged in this time needs a second person.
+/// A change that cannot be judged in this time needs a second person's approval.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// A changed row that affects prices.
@@ -345,7 +345,7 @@ impl NamedValues {
         Self { tokens }
     }
 
-    /// Whether a fact is named: as an identifier in a condition, as a string in a script.
+    /// Whether a fact is named, as an identifier in a condition or as a string in a script.
     fn has(&self, name: &str) -> bool {
         self.tokens.iter().any(|token| is_name(token, name))
     }
@@ -423,7 +423,7 @@ fn grid(base: &Rulebook, candidate: &Rulebook, now: DateTime<Utc>) -> Vec<Probe>
                 probes.extend(single(&wide, number).map(|parts| probe(both, service, &parts, now)));
             }
         }
-        // Then combine values: for each fact the values next to it, or all values if there are few.
+        // Then combine values: all values if there are few combinations, else only the values next to each fact.
         let near: BTreeMap<String, NamedValues> = facts_of(candidate.rows())
             .filter(|(name, _)| named.has(name))
             .map(|(name, _)| (name.to_owned(), named.beside(name)))
@@ -464,7 +464,7 @@ fn combination(axes: &[Vec<ProbePart>], index: usize) -> Vec<&ProbePart> {
         .collect()
 }
 
-/// The combination with this number in which only one axis differs from its first value.
+/// The combination with this number, among the combinations in which only one axis differs from its first value.
 fn single(axes: &[Vec<ProbePart>], number: usize) -> Option<Vec<&ProbePart>> {
     let mut left = number;
     for (own, axis) in axes.iter().enumerate() {
@@ -670,7 +670,7 @@ fn axes<'n>(
     axes
 }
 
-/// Instants at which rules may differ: the ends of validity periods, and times of day if a rule names the clock.
+/// Instants at which rules may differ: the ends of validity periods, and times of day if a rule reads the time.
 fn instants(rows: &RowSet, before: &RowSet, named: &NamedValues, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
     let mut instants = Vec::new();
     for (_, old, new) in changed::<Adjustment>(before, rows) {

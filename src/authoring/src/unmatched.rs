@@ -1,7 +1,8 @@
 //! Groups calls without a service by the words that several of them share. The module is pure: transcripts in, groups out.
 //!
-//! The phrase of a group is one to three consecutive words of one sentence. At least two of the calls share it, and
-//! calls with a service seldom contain it. The phrase must never be a number, so words with digits form no group.
+//! The phrase of a group is one to three consecutive words of one sentence. At least two of the calls share the phrase,
+//! and calls with a service seldom contain the phrase. The phrase must never be a number, so words with digits form no
+//! group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,14 +29,14 @@ const LITTLE: &str = " a about ai aller alors am an and any are as at au aussi a
 /// A group of calls that share words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The shared words as the first of the calls contains them, in lower case.
+    /// The shared words in lower case, spelled as in the first of these calls.
     pub phrase: String,
     /// The calls, by index.
     pub calls: Vec<usize>,
 }
 
-/// Groups the calls without a service; `matched` are calls with a service. The largest group comes first, and a call is
-/// in at most one group.
+/// Groups the calls without a service; `matched` contains the calls with a service. The largest group comes first, and
+/// a call is in at most one group.
 #[must_use]
 pub fn groups(unmatched: &[String], matched: &[String]) -> Vec<Group> {
     let mut shared: BTreeMap<String, (String, BTreeSet<usize>)> = BTreeMap::new();
@@ -53,7 +54,7 @@ pub fn groups(unmatched: &[String], matched: &[String]) -> Vec<Group> {
             *known.entry(key).or_default() += 1;
         }
     }
-    // Words are left out if their share among matched calls is more than half their share among unmatched calls.
+    // A phrase is dropped if its share among matched calls is more than half its share among unmatched calls.
     let is_telling = |key: &str, calls: usize| {
         known.get(key).copied().unwrap_or_default() * 2 * unmatched.len() <= calls * matched.len()
     };

@@ -1,7 +1,8 @@
 //! A cache in memory, limited by the number or the size of its entries.
 //!
-//! moka's cache is generic over its keys and values, and the compiler builds it again for each pair in each crate that
-//! uses it. So all our caches share one type of moka cache, with bytes as keys and [`Any`] as values. It is compiled once, in this crate.
+//! moka's cache is generic over its keys and values. The compiler builds it again for each pair of these types, in each
+//! crate that uses the pair. So all our caches share one type of moka cache, with bytes as keys and [`Any`] as values.
+//! Only this crate compiles that type.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -17,7 +18,7 @@ type Shared = Arc<dyn Any + Send + Sync>;
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type Builder = CacheBuilder<Key, Shared, moka::future::Cache<Key, Shared>>;
 
-/// A cache of `V` whose keys are bytes. `E` is the error of loading an entry. Cloning shares the entries.
+/// A cache of `V` whose keys are bytes. `E` is the error of loading an entry. A clone shares the entries.
 pub struct Cache<V, E = Infallible> {
     entries: Entries,
     of: PhantomData<fn() -> (V, E)>,
@@ -33,19 +34,19 @@ impl<V, E> Clone for Cache<V, E> {
 }
 
 impl<V: Any + Send + Sync, E: Any + Send + Sync> Cache<V, E> {
-    /// A cache for this number of entries.
+    /// A cache for at most `most` entries.
     #[must_use]
     pub fn of_entries(most: u64) -> Self {
         Self::built(Builder::default().max_capacity(most))
     }
 
-    /// A cache for this number of entries, which expire after `lifetime`.
+    /// A cache for at most `most` entries. An entry expires when `lifetime` has passed since it was stored.
     #[must_use]
     pub fn of_entries_for(most: u64, lifetime: Duration) -> Self {
         Self::built(Builder::default().max_capacity(most).time_to_live(lifetime))
     }
 
-    /// A cache for entries of at most `most` bytes in all; `bytes` returns the size of one entry.
+    /// A cache for entries of at most `most` bytes in total. `bytes` returns the size of one entry.
     #[must_use]
     pub fn of_bytes(most: u64, bytes: fn(&V) -> usize) -> Self {
         let weigh = move |_: &Key, value: &Shared| {
@@ -62,15 +63,16 @@ impl<V: Any + Send + Sync, E: Any + Send + Sync> Cache<V, E> {
         }
     }
 
-    /// The entry, if it is in memory.
+    /// The entry. `None` if the entry is not in memory.
     pub async fn get(&self, key: impl AsRef<[u8]>) -> Option<Arc<V>> {
         self.entries.get(key.as_ref()).await.map(typed)
     }
 
-    /// The entry. If it is not in memory, one caller runs `load`, and all others wait for its result.
+    /// Returns the entry. If the entry is not in memory, one caller runs `load`, and concurrent callers wait for the
+    /// result.
     ///
     /// # Errors
-    /// When `load` fails; then nothing is stored.
+    /// When `load` fails. Nothing is stored then.
     pub async fn get_or_load(
         &self,
         key: impl AsRef<[u8]>,
@@ -86,7 +88,7 @@ impl<V: Any + Send + Sync, E: Any + Send + Sync> Cache<V, E> {
         loaded.map(typed).map_err(typed)
     }
 
-    /// Stores an entry, and replaces an earlier one.
+    /// Stores an entry, in place of an earlier entry with the same key.
     pub async fn insert(&self, key: impl AsRef<[u8]>, value: Arc<V>) {
         self.entries.insert(key.as_ref(), value).await;
     }
@@ -96,14 +98,14 @@ impl<V: Any + Send + Sync, E: Any + Send + Sync> Cache<V, E> {
         self.entries.remove(key.as_ref()).await;
     }
 
-    /// The size of all entries, in bytes or as their number.
+    /// The total size of the entries in bytes if the cache limits bytes. Otherwise the number of entries.
     pub async fn size(&self) -> u64 {
         self.entries.size().await
     }
 }
 
 impl<V: Any + Send + Sync + Default> Cache<V> {
-    /// The entry. If it is not in memory, the default value is stored.
+    /// Returns the entry. If the entry is not in memory, stores the default value and returns it.
     pub async fn get_or_default(&self, key: impl AsRef<[u8]>) -> Arc<V> {
         let load = async { Ok(Arc::default()) };
         self.get_or_load(key, load)
@@ -119,7 +121,8 @@ fn typed<T: Any + Send + Sync>(shared: Shared) -> Arc<T> {
         .unwrap_or_else(|_| unreachable!("a value of another type"))
 }
 
-/// The entries. The futures are boxed, because each crate that awaits an unboxed future compiles it again.
+/// The moka cache that all types of [`Cache`] share. Its futures are boxed, because each crate that awaits an unboxed
+/// future compiles that future again.
 #[derive(Clone)]
 struct Entries(moka::future::Cache<Key, Shared>);
 

@@ -1,8 +1,8 @@
 //! Provides the time and new identifiers. Times are truncated to microseconds, the precision of both databases.
 //! Identifiers are time-ordered UUIDs (version 7).
 //!
-//! This is the only file that may read the system time. All other time-dependent code gets a [`Clock`] or a time, so
-//! that a test can choose it.
+//! This is the only file that may read the system time. All other time-dependent code gets a [`Clock`] or a time as an
+//! argument, so that a test can choose the time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 #[derive(Clone, Debug)]
 pub struct Clock {
     source: Source,
-    /// Makes ids from the same millisecond increase.
+    /// Makes the ids of one millisecond increase.
     sequence: Arc<Mutex<ContextV7>>,
 }
 
@@ -42,11 +42,11 @@ impl Clock {
         }
     }
 
-    /// The current time, to the microsecond.
+    /// The current time, truncated to microseconds.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place that asks the system for the time"
+        reason = "the only function that reads the system time"
     )]
     pub fn now(&self) -> DateTime<Utc> {
         let now = match &self.source {
@@ -56,11 +56,11 @@ impl Clock {
         to_micros(now)
     }
 
-    /// A new identifier that sorts after those created before it.
+    /// A new identifier, which sorts after all identifiers that this clock and its clones have created.
     #[must_use]
     pub fn new_id(&self) -> Uuid {
         let now = self.now();
-        // Only a fixed clock can be before 1970; its ids then get the time 1970-01-01.
+        // Only a fixed clock can be before 1970. The ids of such a clock contain the time 1970-01-01.
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
         let sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         Uuid::new_v7(Timestamp::from_unix(&*sequence, seconds, now.timestamp_subsec_nanos()))
@@ -82,8 +82,7 @@ impl Clock {
     }
 }
 
-/// Truncates a time to what a database can store: drops the nanoseconds, and turns a leap second into the next
-/// second.
+/// Truncates a time to microseconds, the precision of both databases. A leap second becomes the next second.
 #[must_use]
 pub fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
     let at = DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at);

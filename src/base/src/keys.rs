@@ -1,8 +1,8 @@
 //! Encrypts stored secrets, and generates random keys.
 //!
-//! The key comes from `RINGBOOK_SECRET_KEY`, or from a 0600 file that is created at first start. Secrets are
-//! encrypted with ChaCha20-Poly1305 and bound to their row, so that a value moved to another row cannot be decrypted.
-//! Keys for other purposes are derived with a label, so that no key has two purposes.
+//! The key comes from `RINGBOOK_SECRET_KEY`, or from a file with mode 0600 that is created at the first start. Secrets
+//! are encrypted with ChaCha20-Poly1305 and bound to their row. So a value that somebody moved to another row cannot be
+//! decrypted. Keys for other purposes are derived with a label, so that no key has two purposes.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub enum KeyError {
         source: std::io::Error,
     },
     /// The key file does not contain 64 hexadecimal digits.
-    #[error("the key file {} does not hold 64 hexadecimal digits", .0.display())]
+    #[error("the key file {} does not contain 64 hexadecimal digits", .0.display())]
     Malformed(PathBuf),
     /// The operating system provided no random bytes.
     #[error("the operating system provides no random bytes")]
@@ -72,7 +72,7 @@ impl SecretKey {
         Self::new(&self.derived("ringbook spool"))
     }
 
-    /// Derives a key for one purpose. Neither this key nor another derived key can be computed from it.
+    /// Derives a key for one purpose. From the derived key, nobody can compute this key or another derived key.
     fn derived(&self, label: &str) -> [u8; 32] {
         let mut mac = self.deriving.clone();
         mac.update(label.as_bytes());
@@ -139,8 +139,8 @@ impl SecretKey {
     }
 }
 
-/// Creates the key file atomically: writes it under another name and then links it. If another instance was first, its
-/// file stays.
+/// Creates the key file atomically: writes a file with another name, and then links it to `path`. If another instance
+/// has created the key file first, that file stays.
 fn make(path: &Path, text: &str) -> std::io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(

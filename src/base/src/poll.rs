@@ -1,5 +1,5 @@
-//! The polling loop of workers. It runs the due work and sleeps, until a token stops it. While the work fails, it
-//! sleeps with exponential backoff.
+//! The polling loop of workers. The loop runs the due work and then sleeps, until a token stops the loop. After
+//! failures the loop sleeps with exponential backoff.
 //!
 //! The network may lose a response of the database without an error. So a poll that does not end is left running, and
 //! the next poll starts on another connection.
@@ -21,7 +21,7 @@ pub const WORK_TIMEOUT: Duration = Duration::from_mins(1);
 /// Why work did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
-    /// The work is still running, or waits forever.
+    /// The work did not end in time. It still runs, or waits forever.
     #[error("timed out after {} s; left running in the background", .0.as_secs())]
     TooLong(Duration),
     /// The work panicked.
@@ -29,12 +29,12 @@ pub enum WorkError {
     Panicked(#[source] JoinError),
 }
 
-/// Runs work in its own task, and waits for it no longer than `limit`. The task is never cancelled, because that could
-/// interrupt the start of a transaction. If a task is left running, its leases expire, and the database releases its
-/// locks when the connection is lost.
+/// Runs work in its own task, and waits for the result no longer than `limit`. The task is never cancelled, because a
+/// cancellation could interrupt the start of a transaction. If a task is left running, its leases expire, and the
+/// database releases its locks when the connection is lost.
 ///
 /// # Errors
-/// When it takes too long or panics.
+/// When the work takes longer than `limit`, or panics.
 pub async fn within<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
@@ -55,8 +55,8 @@ pub fn rest_after(failures: u32, poll: Duration) -> Duration {
     poll.saturating_mul(1 << failures.min(6)).min(MAX_SLEEP)
 }
 
-/// Polls until `stop` is cancelled. `what` names the worker in the log. Run it in its own task, and end it only
-/// through the token: dropping it would interrupt transactions.
+/// Polls until `stop` is cancelled. `what` names the worker in the log. Run this function in its own task, and end it
+/// only by cancelling `stop`. Dropping the future would interrupt transactions.
 pub async fn run<W, F, E>(what: &'static str, poll: Duration, stop: &CancellationToken, who: &W, look: impl Fn(W) -> F)
 where
     W: Clone,

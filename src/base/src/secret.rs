@@ -12,7 +12,7 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// Returns the value. Call it only where the value is used.
+    /// Returns the value. Call this function only where the value is used.
     pub fn expose(&self) -> &T {
         &self.0
     }

@@ -6,7 +6,7 @@ pub fn segment(text: &str) -> String {
     encoded.replace('+', "%20")
 }
 
-/// A query string with its question mark; pairs without a value are left out.
+/// A query string that begins with a question mark. Pairs with an empty value are omitted.
 pub fn query(pairs: &[(&str, &str)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {

@@ -1,7 +1,7 @@
 //! Calls an operation of the admin API in this process, for the person who signed in.
 //!
-//! The request runs the same code as an external request, with role, masking, limits and audit log. The only
-//! difference is that [`SignedIn`] identifies the caller instead of a key.
+//! The request runs the same code as an external request: role, masking, limits and audit log apply. The only
+//! difference is the authentication: the request contains [`SignedIn`] instead of a key.
 
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ impl Visit {
         self.json(method, path, body).await
     }
 
-    /// Sends any request and returns status and JSON. For 400, 409, 412, 422 and 428 the JSON is the problem. Every
-    /// other error status is a [`Refusal`]. `version` is sent as `If-Match`.
+    /// Sends any request and returns the status and the JSON of the response. For 400, 409, 412, 422 and 428 the JSON
+    /// is the problem details. Every other error status becomes a [`Refusal`]. `version` is sent as `If-Match`.
     pub async fn attempt(
         &self,
         method: Method,
@@ -121,8 +121,8 @@ impl Visit {
         Ok(api.call(request).await.unwrap_or_else(answer_plain))
     }
 
-    /// Builds the request to the API. It has the client address and the connection of the person's request, but none of
-    /// that request's headers.
+    /// Builds the request to the API. The client address and the connection are copied from the person's request. The
+    /// headers of the person's request are not copied.
     fn inner(
         &self,
         method: Method,
@@ -171,7 +171,7 @@ pub async fn refused(mut response: Response) -> Refusal {
     }
 }
 
-/// The field and the message of each error in a problem.
+/// The field and the message of each error in the problem details.
 fn fields(problem: &Value) -> Vec<(String, String)> {
     let errors = problem["errors"].as_array().into_iter().flatten();
     let fields = errors.filter_map(|error| {

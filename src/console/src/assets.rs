@@ -1,4 +1,5 @@
-//! The styles, the scripts and the icon. They are the same for everybody and do not change while the program runs.
+//! The styles, the scripts and the icon. The assets are the same for everybody and do not change while the program
+//! runs.
 
 use std::sync::LazyLock;
 
@@ -6,7 +7,7 @@ use poem::endpoint::make_sync;
 use poem::{Route, get};
 use web::conditional::ConstantResponse;
 
-/// The one style sheet of all pages. It joins the styles of the frame and of each page.
+/// The one style sheet of all pages. The style sheet joins the styles of the frame and of each page.
 const STYLE: &str = concat!(
     include_str!("assets/console.css"),
     include_str!("assets/feedback.css"),

@@ -24,7 +24,7 @@ const MAX_LEADS: &str = "100";
 /// Maximum number of acknowledged leads.
 const MAX_ACKNOWLEDGED: &str = "10";
 
-/// Shows the board, or only its main part if the page's script refreshes it.
+/// Shows the board. If the page's script asks for a refresh, the response is only the main part.
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;
@@ -77,7 +77,7 @@ fn since(visit: &Visit, business: &Business, days: i64) -> String {
     day.to_string()
 }
 
-/// The leads that nobody acknowledged, by priority, and within a priority the newest first.
+/// The leads that nobody acknowledged, sorted by priority. Leads of the same priority are sorted newest first.
 async fn open_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, Refusal> {
     let (path, since) = (business.path("/leads"), since(visit, business, DAYS - 1));
     let usual = [("acknowledged", "false"), ("since", &since), ("limit", MAX_LEADS)];
@@ -87,7 +87,7 @@ async fn open_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, Re
     let all = visit.read(&path, &usual).await?;
     let mut leads = items(urgent);
     leads.extend(items(all).into_iter().filter(|lead| lead["priority"] != "P1"));
-    // The sort is stable, so within a priority the newest stays first.
+    // The sort is stable, so leads of the same priority stay sorted newest first.
     leads.sort_by_key(|lead| lead["priority"].as_str().unwrap_or("P9").to_owned());
     Ok(leads)
 }
@@ -98,7 +98,7 @@ async fn taken_leads(visit: &Visit, business: &Business) -> Result<Vec<Value>, R
     Ok(items(visit.read(&business.path("/leads"), &pairs).await?))
 }
 
-/// The items of a page of a list.
+/// The items of one page of a list.
 pub fn items(mut page: Value) -> Vec<Value> {
     match page["items"].take() {
         Value::Array(items) => items,

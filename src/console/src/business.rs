@@ -25,7 +25,7 @@ pub struct Business {
     pub code: String,
     /// The businesses that the person may choose from: code and name.
     pub choices: Vec<(String, String)>,
-    /// The current rows. Pages show their texts only through [`Business::shown`].
+    /// The current rows. Pages show strings from these rows only through [`Business::shown`].
     pub rows: RowSet,
     /// Number of open notices, up to [`MAX_COUNTED`].
     pub open_notices: usize,
@@ -35,8 +35,8 @@ pub struct Business {
 }
 
 impl Visit {
-    /// The business that the URL names. If the URL names no business, this is the default business, or the first business
-    /// that the person may see.
+    /// The business that the URL names. If the URL names no business, the default business if the person may see it,
+    /// otherwise the first business that the person may see.
     pub async fn business(&self) -> Result<&Business, Refusal> {
         if let Some(business) = self.business.get() {
             return Ok(business);
@@ -109,13 +109,13 @@ impl Business {
         format!("/admin/v1/rulebooks/{}{rest}", segment(&self.code))
     }
 
-    /// A string of a row. Any such string may contain a phone number, so it is masked if the person may not see phone
-    /// numbers.
+    /// A string of a row. Any string may contain a phone number, so phone numbers are masked if the person may not see
+    /// them.
     pub fn shown(&self, text: &str) -> String {
         if self.masked { scrub(text) } else { text.to_owned() }
     }
 
-    /// The name of a contact, or its code if it has no row.
+    /// The name of a contact, or `code` if no contact has this code.
     pub fn contact(&self, code: &str) -> String {
         let found = self.rows.contacts.get(code);
         self.shown(found.map_or(code, |stored| stored.row.name.as_str()))
@@ -133,7 +133,7 @@ impl Business {
         names.map_or_else(|| spaced(code), |names| self.label(names, language, code))
     }
 
-    /// A label in `language`. If `language` has no label, this is any other label, or else the code.
+    /// The label in `language`. If there is none, the first label in another language. Without any label, `code`.
     pub fn label(&self, labels: &BTreeMap<String, String>, language: &str, code: &str) -> String {
         let found = labels.get(language).or_else(|| labels.values().next());
         found.map_or_else(|| spaced(code), |label| self.shown(label))

@@ -27,9 +27,10 @@ struct Story {
     transcript: Vec<Value>,
     tools: Vec<Value>,
     lead: Option<Value>,
-    /// The decision about the report, or the newest decision if there is no report, with the effect of every row.
+    /// The decision about the report or, without a report, the newest decision. The decision contains the effect of
+    /// every row.
     decision: Option<Value>,
-    /// The decision with the price that the caller heard, if it is another decision with another price.
+    /// The decision whose price the caller heard, if this price differs from the price of `decision`.
     quote: Option<Value>,
     messages: Vec<Value>,
     /// The feedback about the decision.
@@ -183,7 +184,7 @@ fn speaker(turn: &Value, name: &str) -> Markup {
 
 fn tools(visit: &Visit, business: &Business, story: &Story) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
-    // If there is a report, its transcript contains the tool calls already.
+    // The transcript of a report already contains the tool calls.
     let is_told = story.transcript.iter().any(|turn| turn["role"] == "tool_calls");
     html! { @if !story.tools.is_empty() && !is_told { details {
         summary { (words.count("tools", story.tools.len())) }

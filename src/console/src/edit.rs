@@ -1,4 +1,5 @@
-//! Sends the changes of a form to the API. Errors are returned by field, so that the page can show each beside its field.
+//! Sends the changes of a form to the API. Errors are returned by field, so that the page can show each error beside
+//! its field.
 
 use poem::http::{Method, StatusCode};
 use serde_json::Value;

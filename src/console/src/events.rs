@@ -12,7 +12,7 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/live.events", show)];
 
-/// Maximum duration of a stream. The browser then opens a new one, which checks the session again.
+/// Maximum duration of a stream. The browser then opens a new stream, and the server checks the session again.
 const MAX_AGE: Duration = Duration::from_mins(5);
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {

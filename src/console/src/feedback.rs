@@ -1,4 +1,4 @@
-//! The feedback about a decision, on the page of its call ("This decision was wrong"). Its forms give feedback, dismiss
+//! The feedback about a decision, on the page of its call ("This decision was wrong"). The forms give feedback, dismiss
 //! feedback, or store a call as a case.
 
 use admin::auth::Role;

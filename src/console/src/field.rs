@@ -8,13 +8,13 @@ use crate::words::{Language, Words};
 /// Maximum length of a row's code.
 const MAX_CODE: usize = 64;
 
-/// The error message of a field. Its id is for the field's `aria-describedby`.
+/// The error message of a field. The id of the message is for the field's `aria-describedby`.
 pub fn fault(field: &str, text: &str) -> Markup {
     html! { p.fault id={ "fault-" (field) } role="alert" { (text) } }
 }
 
-/// Converts an amount that a person typed (`1 234,50 $` in French, `$1,234.50` in English) to the format of the API.
-/// Text that is not an amount gives a string that the API rejects.
+/// Converts an amount that a person typed (`1 234,50 $` in French, `$1,234.50` in English) to the format of the API. If
+/// the text is not an amount, the result is a string that the API rejects.
 pub fn typed_money(words: Words, typed: &str) -> String {
     let plain: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '$').collect();
     let Some((whole, rest)) = plain.rsplit_once(',') else {

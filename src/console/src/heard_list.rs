@@ -1,5 +1,5 @@
-//! The phrases that a decision heard, as a list. Each phrase is listed once, with its concepts and the reason if it
-//! does not count.
+//! The phrases that Ringbook heard in a call, as a list. Each phrase is listed once, with its concepts. If a phrase
+//! does not count, the list also shows the reason.
 
 use maud::{Markup, html};
 

@@ -1,7 +1,8 @@
-//! Marks the words in a transcript that a decision heard. The marks show which words counted, and why others did not.
+//! Marks in a transcript the words that Ringbook heard. The marks show which words counted, and why other words did
+//! not.
 //!
 //! The trace of a decision quotes the words and their sentence. This module searches the transcript for these
-//! quotations. If the transcript does not contain a quotation, nothing is marked.
+//! quotations. A quotation that is not in the transcript is not marked.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::leads::text;
 
-/// Words that a decision heard.
+/// Words that Ringbook heard, from the trace of a decision.
 #[derive(Debug, PartialEq, Eq)]
 pub struct HeardWords {
     /// The words as the caller said them.
@@ -23,7 +24,7 @@ pub struct HeardWords {
     pub why: String,
 }
 
-/// The words that a decision heard, from its trace.
+/// Reads from the trace of a decision the words that Ringbook heard.
 pub fn heard(trace: &Value) -> Vec<HeardWords> {
     let steps = trace.as_array().into_iter().flatten();
     let concepts = steps.filter(|step| step["resource"] == "concepts");

@@ -1,4 +1,4 @@
-//! History: the revisions on a time line, a comparison of any two, rollback, and the audit log.
+//! History: the revisions on a timeline, the comparison of any two revisions, rollback, and the audit log.
 
 mod audit;
 mod back;
@@ -32,13 +32,13 @@ pub const ADDRESSES: &[Address] = &[
 const PAGE_SIZE: &str = "20";
 /// Maximum number of audit entries that are read to summarize the revisions of a page.
 const MAX_ENTRIES: &str = "200";
-/// If a revision changed at most this many rows of a resource, the summary names each of them.
+/// If a revision changed at most this many rows of a resource, the summary names each of these rows.
 const MAX_NAMED: usize = 2;
 
 /// The codes of the changed rows, by revision number and resource.
 type ChangesByRevision = BTreeMap<i64, BTreeMap<String, Vec<String>>>;
 
-/// The time line, or a comparison of the two revisions that the URL names.
+/// The timeline, or a comparison of the two revisions that the URL names.
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;

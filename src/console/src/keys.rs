@@ -1,4 +1,4 @@
-//! The page of API keys and sessions. Its forms create and revoke keys, and end sessions.
+//! The page of API keys and sessions. The forms create and revoke keys, and end sessions.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;
@@ -24,14 +24,14 @@ pub const ADDRESSES: &[Address] = &[
 const PLACE: &str = "/keys";
 const KEYS: &str = "/admin/v1/api-keys";
 const SESSIONS: &str = "/admin/v1/console-sessions";
-/// Maximum number of keys and of sessions on the page. The API lists all of them.
+/// Maximum number of keys and of sessions on the page. The API lists all keys and sessions.
 const MAX_ROWS: &str = "200";
 const ROLES: [&str; 6] = ["viewer", "dispatcher", "editor", "publisher", "owner", "admin"];
 
 /// The result of the form.
 #[derive(Default)]
 struct FormResult {
-    /// The new key. It is shown only once.
+    /// The new key. The key is shown only once.
     made: Option<String>,
     /// An invalid field and its error message.
     fault: Option<(String, String)>,

@@ -260,7 +260,7 @@ pub fn what(visit: &Visit, business: &Business, lead: &Value) -> Markup {
     }
 }
 
-/// A phone number. It is a link that calls the number, unless the number is masked.
+/// A phone number, as a link that calls the number. A masked number is not a link.
 pub fn phone(visit: &Visit, row: &Value, name: &str) -> Markup {
     let Some(number) = text(row, name) else {
         return html! { span.quiet { (visit.words.say("unknown-number")) } };

@@ -69,8 +69,8 @@ pub fn search(visit: &Visit) -> Option<(&'static str, String)> {
     (!search.is_empty()).then(|| (searched(visit, search), search.to_owned()))
 }
 
-/// The name of the search parameter: the phone number if the text looks like one, otherwise the field that the person
-/// chose.
+/// The name of the API parameter for a search: `customer_number` if the search looks like a phone number, otherwise the
+/// field that the person chose.
 fn searched(visit: &Visit, search: &str) -> &'static str {
     let digits = search.chars().filter(char::is_ascii_digit).count();
     let is_number = search.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c));

@@ -36,7 +36,7 @@ impl Times {
         html! { time datetime=(at.to_rfc3339()) { (self.text(at)) } }
     }
 
-    /// Same as [`Times::at`], as a string.
+    /// Formats an instant like [`Times::at`], but returns a string.
     pub fn text(&self, at: DateTime<Utc>) -> String {
         let (local, today) = (at.with_timezone(&self.zone), self.now.with_timezone(&self.zone));
         let clock = self.clock(local.hour(), local.minute());
@@ -87,13 +87,13 @@ impl Times {
         }
     }
 
-    /// How long ago an instant was; `None` if less than a minute.
+    /// How long ago an instant was. `None` if that is less than a minute.
     pub fn since(&self, instant: Option<&str>) -> Option<String> {
         let passed = self.now - instant.and_then(parsed)?;
         (passed >= TimeDelta::minutes(1)).then(|| span(self.words, passed))
     }
 
-    /// How long until an instant; `None` if it has passed.
+    /// The time until an instant. `None` if the instant has passed.
     pub fn until(&self, instant: Option<&str>) -> Option<String> {
         let left = instant.and_then(parsed)? - self.now;
         (left > TimeDelta::zero()).then(|| span(self.words, left))
@@ -120,20 +120,20 @@ fn span(words: Words, span: TimeDelta) -> String {
     }
 }
 
-/// Formats a duration in milliseconds, as `1:05`.
+/// Formats a duration in milliseconds as minutes and seconds, such as `1:05`.
 pub fn length(milliseconds: i64) -> String {
     let seconds = milliseconds.max(0) / 1000;
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// An amount from the API with its currency; cents are shown only if they are not zero.
+/// Formats an amount from the API with its currency. Cents are shown only if they are not zero.
 pub fn money(words: Words, amount: &str, currency: &str) -> String {
     amount
         .parse()
         .map_or_else(|_| amount.to_owned(), |amount| sum(words, amount, currency))
 }
 
-/// Same as [`money`], for a number.
+/// Formats a number in the same way as [`money`].
 pub fn sum(words: Words, amount: Decimal, currency: &str) -> String {
     let amount = amount.round_dp(2);
     let digits = if amount.fract().is_zero() {

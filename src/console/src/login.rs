@@ -17,7 +17,8 @@ use crate::visit::{self, Answer, FORM_LIMIT, Visit};
 use crate::words::{Language, Words};
 use crate::{csrf, page, session};
 
-/// Maximum size of the sign-in form in bytes. It may carry the fields of another form, under longer names.
+/// Maximum size of the sign-in form in bytes. The sign-in form may contain the fields of another form, with longer
+/// names.
 const LIMIT: usize = 2 * FORM_LIMIT;
 
 /// The routes that need a session. The sign-in form is not among them.
@@ -67,7 +68,7 @@ pub fn choose_language(visit: &Visit) -> BoxFuture<'_, Answer> {
 }
 
 /// Sends a person without a session to the sign-in form. A script that requests a part of a page gets 401 instead. If
-/// the person sent another form, the sign-in form carries its input (`kept`).
+/// the person sent another form, the sign-in form contains the input of that form (`kept`) in hidden fields.
 pub fn sent_there(console: &Console, request: &Request, kept: Option<&PendingForm>) -> Response {
     let there = request
         .original_uri()
@@ -170,8 +171,8 @@ async fn submitted(console: &Console, mut request: Request) -> Response {
     }
 }
 
-/// Whether the browser says that the form is from another site. Even a browser without this header does not send our
-/// cookie with such a form, because the cookie is `SameSite=Strict`.
+/// Whether the header `Sec-Fetch-Site` says that the form is from another site. A browser that does not send this
+/// header still sends no session cookie with a form of another site, because the cookie is `SameSite=Strict`.
 fn is_of_another_site(request: &Request) -> bool {
     let site = request.header("sec-fetch-site");
     site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
@@ -249,7 +250,7 @@ fn login_form(words: Words, about: &SignInForm<'_>) -> Markup {
             @if let Some(kept) = about.kept { (kept.hidden()) }
             button.main type="submit" { (words.say("log-in")) }
         }
-        // The link for the language would lose the carried form, so it is left out.
+        // The link that changes the language would lose the input in the hidden fields, so the page omits the link.
         @if about.kept.is_none() { p.language {
             a href={ "/console/login" (there) } lang=(other.tag()) hreflang=(other.tag()) {
                 (Words(other).say("language"))

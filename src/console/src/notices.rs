@@ -1,4 +1,5 @@
-//! The page of notices. Each notice says what a person should do, and has a button for it. Open notices come first.
+//! The page of notices. Each notice says what a person should do, and has a button for that action. Open notices come
+//! first.
 
 mod act;
 mod deeds;
@@ -54,7 +55,7 @@ async fn main(visit: &Visit, business: &Business) -> Result<Markup, Refusal> {
     let mut page = visit.read("/admin/v1/notices", &asked).await?;
     let next = page["next_cursor"].take();
     let mut open = items(page);
-    // The sort is stable, so within a severity the newest stays first.
+    // The sort is stable, so notices of the same severity stay sorted newest first.
     open.sort_by_key(urgency);
     let resolved = items(visit.read("/admin/v1/notices", &of("true", MAX_RESOLVED)).await?);
     let deeds = NoticeActions::read(visit, business, &open).await?;
@@ -126,7 +127,8 @@ fn card(visit: &Visit, business: &Business, deeds: &NoticeActions, notice: &Valu
     } }
 }
 
-/// The title of the notice in the person's language. If the console does not know its code, the title is in English.
+/// The title of the notice in the person's language. If the console does not know the notice's code, the title is in
+/// English.
 fn title(visit: &Visit, business: &Business, notice: &Value) -> Markup {
     let code = text(notice, "code").unwrap_or_default();
     let about = about(business, notice);
@@ -144,7 +146,7 @@ fn advice(visit: &Visit, notice: &Value) -> Markup {
     }
 }
 
-/// The subject for people, for example the contact's name for the subject `contact mario`.
+/// The subject of a notice for people. For example, the subject `contact mario` is shown as the contact's name.
 fn about(business: &Business, notice: &Value) -> String {
     let subject = text(notice, "subject").unwrap_or_default();
     match deeds::subject(notice, "contact ") {

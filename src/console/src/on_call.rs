@@ -1,8 +1,8 @@
 //! The on-call page: the shifts, holidays and gaps of a month, with forms to replace somebody, swap two shifts or name
 //! a holiday.
 //!
-//! Each day and shift in the calendar is a link. Its parameters fill in the forms, so that the page works without scripts.
-//! Changes are published immediately, as changes of rule rows.
+//! Each day and shift in the calendar is a link. The parameters of the link fill in the forms, so that the page works
+//! without scripts. Changes are published immediately, as changes of rule rows.
 
 mod change;
 mod dates;

@@ -1,4 +1,4 @@
-//! The open change sets of a business, for forms that add changes to one of them.
+//! The open change sets of a business. A form offers these change sets, and adds changes to the chosen one.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -64,7 +64,7 @@ pub fn choice(visit: &Visit, sets: &[OpenSet], otherwise: &str) -> Markup {
     } }
 }
 
-/// The name of a change set: its comment with the end of its id. Without a comment, `unnamed` with the end of its id.
+/// The name of a change set: its comment and the end of its id. If there is no comment, `unnamed` replaces the comment.
 pub fn name(unnamed: &str, set: &OpenSet) -> String {
     let short: String = set
         .id

@@ -1,4 +1,5 @@
-//! The frame of every page with head, navigation and content policy, and the pages that explain an error.
+//! The frame of every page: head, navigation and Content Security Policy. This module also renders the pages that
+//! explain an error.
 
 use std::io::Write as _;
 
@@ -30,7 +31,7 @@ const DAY: [(&str, &str); 6] = [
     ("/messages", "messages"),
     (NOTICES, "notices"),
 ];
-/// The path of the notices. Its link shows the number of open notices.
+/// The path of the notices. The link to the notices shows the number of open notices.
 const NOTICES: &str = "/notices";
 /// Navigation for the rules. On a phone it is a menu.
 const RULES: &[(&str, &str)] = &[
@@ -191,12 +192,12 @@ pub fn refused(visit: &Visit, refusal: &Refusal) -> Response {
     response
 }
 
-/// Same as [`refused`], for a request without a session.
+/// The page that explains the refusal of a request without a session, in the language that the browser prefers.
 pub fn refused_to_stranger(request: &Request, refusal: &Refusal) -> Response {
     refused_without_session(request, Words::of(None, request), refusal)
 }
 
-/// Same as [`refused_to_stranger`], in a given language.
+/// The page that explains the refusal of a request without a session, in the language of `words`.
 pub fn refused_without_session(request: &Request, words: Words, refusal: &Refusal) -> Response {
     let title = words.say(refusal.message());
     let main = explained(words, refusal, "/console");
@@ -284,7 +285,7 @@ pub fn see(address: &str) -> Response {
     response
 }
 
-/// Returns a URL from a form if it is a page of the console, otherwise `/console`.
+/// Returns a URL from a form if that URL is a page of the console, otherwise `/console`.
 pub fn own_address(address: &str) -> &str {
     let is_own = address == "/console" || address.starts_with("/console/") || address.starts_with("/console?");
     let is_plain = address.bytes().all(|byte| byte.is_ascii_graphic()) && !address.contains(['\\', '#']);

@@ -1,8 +1,8 @@
-//! The input of a form that a person sent after the session had ended. The sign-in form carries the input, and the person
-//! can then send it again.
+//! The input of a form that a person sent after the session had ended. The sign-in form contains this input in hidden
+//! fields, and the person can send it again after the sign-in.
 //!
-//! The input is only in hidden fields of the pages, never in a URL, a log or the database. Only forms of this server
-//! are carried, because a person could otherwise confirm a form of another site after the sign-in.
+//! The input is only in hidden fields of the pages, never in a URL, a log or the database. Only the input of forms of
+//! this server is stored there. Otherwise a person could confirm a form of another site after the sign-in.
 
 use maud::{Markup, html};
 use poem::http::{StatusCode, Uri};
@@ -12,11 +12,11 @@ use crate::visit::value;
 use crate::words::Words;
 use crate::{csrf, page, session};
 
-/// Prefix of the names of carried fields.
+/// Prefix of the names of the hidden fields with the input.
 const PREFIX: &str = "kept-";
-/// The field with the URL that the form was sent to.
+/// The hidden field with the URL to which the form was sent.
 const TO: &str = "kept_to";
-/// Forms without input, which are not carried.
+/// Forms without input. These forms are not offered again after the sign-in.
 const IDLE: [&str; 2] = ["/console/logout", "/console/language"];
 
 /// A form that was sent without a valid session or CSRF token.
@@ -43,7 +43,7 @@ impl PendingForm {
         (page::own_address(to) == to && !is_idle && !form.is_empty() && is_own(request, form)).then_some(kept)
     }
 
-    /// The form that the sign-in form carried, if any.
+    /// The form in the hidden fields of a sign-in form, if there is one.
     pub fn carried(form: &[(String, String)]) -> Option<Self> {
         let to = value(form, TO);
         let field = |(name, value): &(String, String)| Some((name.strip_prefix(PREFIX)?.to_owned(), value.clone()));
@@ -53,7 +53,7 @@ impl PendingForm {
         })
     }
 
-    /// The hidden fields that carry the form.
+    /// The hidden fields with the URL and the input of the form.
     pub fn hidden(&self) -> Markup {
         html! {
             input type="hidden" name=(TO) value=(self.to);

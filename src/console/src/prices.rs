@@ -1,5 +1,5 @@
 //! Prices: services and adjustments as one table. People who may change rules type new prices into its fields. Saving
-//! them opens a change set or adds to an open one. Other people can only read the prices.
+//! the new prices opens a change set, or adds them to an open change set. Other people can only read the prices.
 
 mod amount;
 mod fill;

@@ -73,7 +73,7 @@ fn line(words: Words, business: &Business, step: &Value) -> Option<ReceiptLine> 
         amount("to_after")? - amount("to_before")?,
     );
     let (resource, code) = (text(step, "resource")?, text(step, "code")?);
-    // Leave out rows without effect, for example a floor below the price, or a rounding that changes nothing.
+    // Omit rows without effect, for example a floor below the price, or a rounding that changes nothing.
     if from.is_zero() && to.is_zero() {
         return None;
     }

@@ -34,7 +34,8 @@ impl Refusal {
     /// The key of the message that explains the refusal.
     pub fn message(&self) -> &'static str {
         match self.status {
-            // The admin API gives a detail if the role is not enough. Only [`Refusal::foreign_form`] has no detail.
+            // If the role is not enough, the admin API gives a detail. Of the refusals with 403, only
+            // [`Refusal::foreign_form`] has no detail.
             StatusCode::FORBIDDEN if self.detail.is_empty() => "refused-form",
             StatusCode::FORBIDDEN => "refused-role",
             StatusCode::NOT_FOUND => "refused-missing",

@@ -25,7 +25,7 @@ const IDLE_LIMIT: TimeDelta = TimeDelta::hours(12);
 const ABSOLUTE_LIMIT: TimeDelta = TimeDelta::days(7);
 /// How long a one-time sign-in link is valid.
 const LINK_LIMIT: TimeDelta = TimeDelta::hours(24);
-/// Maximum number of sessions per key. A new session ends the one that has been unused for the longest time.
+/// Maximum number of sessions per key. A new session ends the session that has been unused for the longest time.
 const MAX_PER_KEY: u64 = 50;
 /// The stored time of the last use is updated only if it is at least this old.
 const COARSENESS: TimeDelta = TimeDelta::seconds(60);
@@ -48,8 +48,8 @@ pub struct Session {
     pub token: String,
 }
 
-/// The session token of a request. `None` if there are two cookies with this name, because another site may have set one
-/// of them.
+/// The session token of a request. `None` if there are two cookies with the session cookie's name, because another site
+/// may have set one of them.
 pub fn token_of(request: &Request) -> Option<String> {
     let lines = request.headers().get_all(header::COOKIE).iter();
     let pairs = lines

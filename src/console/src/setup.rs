@@ -17,8 +17,8 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/setup", show)];
 
-/// A step: the message key of its name, its checks, and the tags in Swagger UI with the operations that change its
-/// settings.
+/// A step: the message key of its name, its checks, and the tags in Swagger UI. The operations with these tags change
+/// the settings of the step.
 struct SetupStep {
     key: &'static str,
     checks: &'static [&'static str],

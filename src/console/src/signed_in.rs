@@ -1,4 +1,4 @@
-//! The endpoint that wraps every page. It handles session, CSRF token, language and errors.
+//! The endpoint that wraps every page. The endpoint handles session, CSRF token, language and errors.
 
 use std::sync::OnceLock;
 
@@ -35,7 +35,7 @@ impl SignedInPage {
         let limit = form_limit(&request);
         let form = form(&mut request, limit).await;
         let Some(session) = session else {
-            // A form that cannot be parsed cannot be carried through the sign-in.
+            // If the form cannot be parsed, its input is lost at the sign-in.
             let kept = PendingForm::of(&request, &form.unwrap_or_default());
             return Err(login::sent_there(&self.console, &request, kept.as_ref()));
         };

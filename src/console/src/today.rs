@@ -229,7 +229,7 @@ fn open_leads(visit: &Visit, business: &Business, day: &Day, diary: &Diary) -> M
     } }
 }
 
-/// A call and its lead, or one of the two.
+/// A call and its lead, or only one of the two.
 fn row(visit: &Visit, business: &Business, entry: &Entry) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     let main = entry.lead.as_ref().or(entry.call.as_ref()).unwrap_or(&Value::Null);

@@ -126,7 +126,7 @@ fn instant(visit: &Visit, business: &Business, text: &str) -> Option<DateTime<Ut
     Some(at.to_utc())
 }
 
-/// The facts from the form, without the conversation. Facts that the rulebook does not have are left out.
+/// The facts from the form, without the conversation. Facts that the rulebook does not have are omitted.
 fn facts(business: &Business, what: &Try<'_>) -> Value {
     let mut facts = json!({});
     for name in ["language", "postal_code", "city"] {

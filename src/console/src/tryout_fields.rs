@@ -7,7 +7,7 @@ use crate::visit::Visit;
 
 /// The names of the fields, in the form and in the URL.
 const FIELDS: [&str; 7] = ["said", "set", "revision", "at", "language", "postal_code", "city"];
-/// Maximum length of a URL in bytes. Servers and mail programs cut longer ones.
+/// Maximum length of a URL in bytes. Servers and mail programs cut longer URLs.
 const MAX_ADDRESS: usize = 1_500;
 
 /// The input, from the fields of the form or from the URL.

@@ -1,4 +1,4 @@
-//! The result of Try: the decision, the words that it heard, and the SMS messages as contacts would get them.
+//! The result of Try: the decision, the words that Ringbook heard, and the SMS messages as contacts would get them.
 
 use maud::{Markup, html};
 use serde_json::Value;

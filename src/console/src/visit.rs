@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 use crate::state::Console;
 use crate::words::Words;
 
-/// Maximum size of a form in bytes. It is enough for the page of prices with a list pasted from a spreadsheet.
+/// Maximum size of a form in bytes. This size is enough for the page of prices with a list pasted from a spreadsheet.
 pub const FORM_LIMIT: usize = 64 * 1024;
 /// Maximum size of the form of Try in bytes. The report of an hour-long call is about 300 kB.
 const TRY_LIMIT: usize = 768 * 1024;

@@ -72,7 +72,7 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Decisions with open feedback that they were wrong.
+/// Decisions whose open feedback says that they were wrong.
 fn wrong(visit: &Visit, business: &Business, feedback: &[Value]) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     html! { @if !feedback.is_empty() {
@@ -161,8 +161,8 @@ fn single(visit: &Visit, call: &Value) -> Markup {
     html! { li.row.group { (quote(visit, call, None)) (actions(visit, "", language, "button small")) } }
 }
 
-/// The words of a caller, as a link to the call. With a phrase, only the sentence with the phrase is shown. Long texts
-/// are cut.
+/// The words of a caller, as a link to the call. If there is a phrase, only the sentence that contains it is shown.
+/// Long quotations are cut.
 fn quote(visit: &Visit, call: &Value, phrase: Option<&str>) -> Markup {
     let said = text(call, "said").unwrap_or_default();
     let shown = piece(said, phrase);

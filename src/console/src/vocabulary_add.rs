@@ -1,5 +1,5 @@
-//! The page on which an editor adds a phrase to the rules ("Make a rule of this"). It shows the past calls that contain the
-//! phrase.
+//! The page on which an editor adds a phrase to the rules ("Make a rule of this"). The page also shows the past calls
+//! that contain the phrase.
 
 use admin::auth::Role;
 use futures_util::future::BoxFuture;

@@ -1,5 +1,5 @@
-//! The list of a business's concepts, with how often each counted and which rules name it; and the page of a concept
-//! with all its phrases.
+//! The list of a business's concepts, and the page of a concept with all its phrases. The list shows how often each
+//! concept counted, and which rules name it.
 
 use std::collections::BTreeMap;
 

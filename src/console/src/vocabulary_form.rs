@@ -117,7 +117,8 @@ pub fn form(
     } }
 }
 
-/// The reason why the phrase was not saved, unless it is an error of a single field.
+/// Explains why the phrase was not saved. Empty if the error is of a single field, because the form shows that error
+/// beside the field.
 fn explained(visit: &Visit, unsaved: Option<&SaveError>) -> Markup {
     let words = visit.words;
     let list = |phrases: &[String]| phrases.join(", ");

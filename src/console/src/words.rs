@@ -90,7 +90,7 @@ impl Language {
             let weight = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse::<f32>().ok());
             Some((language, weight.unwrap_or(1.0)))
         });
-        // If both have the same weight, the first one wins.
+        // If both languages have the same weight, the first one wins.
         let best = weighed.fold(None, |best: Option<(Self, f32)>, one| match best {
             Some(best) if best.1 >= one.1 => Some(best),
             _ => Some(one),
@@ -135,8 +135,8 @@ impl Words {
         self.format(key, Some(&args))
     }
 
-    /// The name of a value of the API, from a message with a key such as `state-dead`. Without such a message, the
-    /// value itself.
+    /// The name of a value of the API, from a message with a key such as `state-dead`. Returns the value itself if
+    /// there is no such message.
     pub fn name(self, kind: &str, value: &str) -> String {
         let key = format!("{kind}-{}", value.replace('_', "-").to_ascii_lowercase());
         if self.bundle().has_message(&key) {
@@ -146,7 +146,7 @@ impl Words {
         }
     }
 
-    /// Same as [`Words::name`], with arguments; `None` if there is no message.
+    /// The name of a value of the API, from a message with arguments. `None` if there is no such message.
     pub fn name_of(self, kind: &str, value: &str, values: &[(&str, &str)]) -> Option<String> {
         let key = format!("{kind}-{}", value.replace('_', "-").to_ascii_lowercase());
         self.bundle().has_message(&key).then(|| self.say_of(&key, values))
@@ -224,7 +224,7 @@ mod tests {
         keys
     }
 
-    /// The source files of the console except this one.
+    /// The source files of the console except this file.
     fn sources() -> Vec<(PathBuf, String)> {
         let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
         let mut found = Vec::new();
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn every_message_can_be_formatted() {
         let sources = ENGLISH.iter().chain(FRENCH);
-        // `{ $name }`, and `{ $name ->` of a choice.
+        // Arguments are written `{ $name }`, or `{ $name ->` in a selector.
         let names = sources.flat_map(|source| source.split("{ $").skip(1));
         let names: BTreeSet<_> = names.filter_map(|rest| rest.split([' ', '}']).next()).collect();
         for words in [Words(Language::English), Words(Language::French)] {

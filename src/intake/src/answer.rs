@@ -1,7 +1,8 @@
 //! Builds the webhook response of each message type, as JSON that Vapi's schema allows.
 //!
-//! Vapi ignores a body whose status is not 200. If an assistant request fails, Vapi tells the caller. So Ringbook
-//! answers a failed tool and a refused call with status 200 too. Only `voice-request` gets another status.
+//! Vapi ignores a body whose status is not 200. If an assistant request fails, the caller hears an error from Vapi. So
+//! Ringbook answers a failed tool and a refused call with status 200 too. In the table below, only `voice-request` has
+//! another status.
 //!
 //! | message | answer |
 //! |---|---|
@@ -13,7 +14,7 @@
 //! | knowledge-base-request | [`Answer::Documents`] |
 //! | call.endpointing.request | [`Answer::Endpointing`] |
 //! | campaign.predial | [`Answer::Predial`] |
-//! | voice-request | [`Answer::NotOurs`] with status 400: Ringbook makes no speech, and Vapi would play a 200 as audio |
+//! | voice-request | [`Answer::NotOurs`] with status 400, because Vapi would play the body of a 200 as audio |
 //! | any other | [`Answer::Neutral`], an empty object |
 //!
 //! If no rule applies to a request, [`neutral`] gives the response that leaves the call as it would be without
@@ -31,7 +32,7 @@ const SENTENCE_LIMIT: usize = 1000;
 /// The response to a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// Nothing: `{}`.
+    /// An empty object: `{}`.
     Neutral,
     /// Ringbook cannot serve this request; the reason is for readers of Vapi's log.
     NotOurs(&'static str),
@@ -39,7 +40,7 @@ pub enum Answer {
     ToolResults(Vec<ToolResult>),
     /// The result of the single tool of a `function-call`, which older assistants send.
     FunctionResult(ToolResult),
-    /// Which assistant takes the call, and what the assistant should know.
+    /// The assistant or squad that takes the call, with values for its variables.
     Assistant(AssistantAnswer),
     /// The destination of the call.
     Destination(Destination),
@@ -49,13 +50,14 @@ pub enum Answer {
     Handoff(HandoffDestination),
     /// Documents from the knowledge base.
     Documents(Vec<Document>),
-    /// How long to wait before speaking, at most 150. The unit is a tenth of a second, so that no float is needed.
+    /// How long the assistant waits before it speaks, in tenths of a second, at most 150. With this unit, no float is
+    /// needed.
     Endpointing { timeout_tenths: u8 },
-    /// Whether a contact may be dialled.
+    /// Whether Vapi may dial a contact of a campaign.
     Predial { eligible: bool },
 }
 
-/// What one tool returned.
+/// The result of one tool call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolResult {
     /// The id of the tool call, exactly as received.
@@ -73,11 +75,11 @@ pub struct AssistantAnswer {
     pub squad_id: Option<String>,
     /// Values for the assistant's `{{variables}}`: the current prices and hours.
     pub variable_values: BTreeMap<String, String>,
-    /// The assistant's first sentence, if it is not the assistant's own default.
+    /// The first sentence of the assistant. `None` means the assistant's own default.
     pub first_message: Option<String>,
 }
 
-/// A number that a call is transferred to.
+/// A phone number to which a call is transferred.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Destination {
     /// The phone number, in E.164 format.
@@ -86,7 +88,7 @@ pub struct Destination {
     pub message: Option<String>,
     /// The caller ID that the destination sees.
     pub caller_id: Option<String>,
-    /// The extension, dialled after the number.
+    /// The extension, dialed after the number.
     pub extension: Option<String>,
     /// Why this destination was chosen, for the log.
     pub description: Option<String>,
@@ -104,14 +106,14 @@ pub enum HandoffDestination {
         assistant_name: String,
     },
     Number(Destination),
-    /// Nobody takes over, with the reason. Vapi's schema requires a destination even then, so the response has an empty
-    /// destination.
+    /// Nobody takes over, and `error` is the reason. Vapi's schema requires a destination even then, so the response
+    /// has an empty destination.
     Nobody {
         error: String,
     },
 }
 
-/// A document for the assistant to answer from.
+/// A document that the assistant uses for its answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     pub content: String,
@@ -120,7 +122,7 @@ pub struct Document {
     pub uuid: Option<String>,
 }
 
-/// The response that leaves a call as it would be without Ringbook, for a request without rules.
+/// The response to a request to which no rule applies. It leaves the call as it would be without Ringbook.
 #[must_use]
 pub fn neutral(kind: MessageType) -> Answer {
     match kind {
@@ -146,7 +148,7 @@ pub fn neutral(kind: MessageType) -> Answer {
 }
 
 impl ToolResult {
-    /// A successful result: a string unchanged, any other JSON value on one line.
+    /// A successful result. A string stays unchanged. Any other JSON value becomes JSON text on one line.
     #[must_use]
     pub fn ok(tool_call_id: &str, name: &str, result: &Value) -> Self {
         let text = match result {

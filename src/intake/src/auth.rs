@@ -1,5 +1,6 @@
-//! Authenticates Vapi's requests. [`verify`] checks a request against the [`scheme`]s and [`secret`]s of its rulebook,
-//! which [`access`] caches. [`sign`] computes signatures, and [`settings`] validates what an administrator stores.
+//! Authenticates Vapi's requests. [`access`] caches the [`scheme`]s and [`secret`]s of each rulebook, and [`verify`]
+//! checks a request against them. [`sign`] computes signatures, and [`settings`] validates the settings that an
+//! administrator stores.
 //!
 //! This module never reveals to the client why a request was rejected, and never prints a secret.
 

@@ -1,7 +1,8 @@
 //! Determines the service, area and price of a call's job. The lead, the SMS messages and the API show these values.
 //!
 //! A price quoted in the call stays if the quote matches the booking. Without a booking, the quote must match the
-//! decision about the call. If no quote matches, the new decision sets the price. A refused job has no price.
+//! decision about the call. If no quote matches, the booking or the decision about the call sets the price. A refused
+//! job has no price.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +37,7 @@ struct Basis<'a> {
     decision: &'a Decision,
 }
 
-/// A decision that was spoken earlier in the call, parsed.
+/// A quote or booking from earlier in the call, parsed.
 struct Earlier {
     id: Uuid,
     is_booking: bool,
@@ -64,21 +65,21 @@ impl Earlier {
 }
 
 impl Job {
-    /// The job of a call after a decision about it. The transaction must have locked the call's row.
+    /// The job of a call after a decision about the call. The transaction must have locked the call's row.
     pub(super) async fn of(
         step: &MessageWrite<'_>,
         tx: &DatabaseTransaction,
         decided: &DecisionRecord,
     ) -> Result<Self, DbErr> {
         let event = &step.message.event;
-        // A call without a row has no quotes, unless this message creates some.
+        // Only a call with a row can have earlier quotes. A message with tool calls can create quotes.
         let may_have = step.head.call.is_some() || matches!(event.payload, Payload::ToolCalls(_));
         let calls: Vec<&str> = event.call_id().filter(|_| may_have).into_iter().collect();
         let spoken = decisions::spoken(tx, step.message.access.rulebook_id, &calls).await?;
         Ok(Self::among(step, decided, spoken.into_values().flatten().collect()))
     }
 
-    /// Same as [`Job::of`], but `spoken` contains the quotes and bookings of the call, the newest first.
+    /// Determines the job like [`Job::of`]. `spoken` contains the quotes and bookings of the call, newest first.
     pub(super) fn among(step: &MessageWrite<'_>, decided: &DecisionRecord, spoken: Vec<SpokenDecision>) -> Self {
         let earlier: Vec<Earlier> = spoken.into_iter().filter_map(Earlier::read).collect();
         Self::agreed(step.rulebook, decided, &earlier)
@@ -105,7 +106,7 @@ impl Job {
                 if same { current } else { booked }
             }
             (None, true) => current,
-            // The caller named the service only when asking for the quote.
+            // The caller named the service only when the caller asked for the quote.
             (None, false) => quotes().next().map_or(current, Earlier::basis),
         };
         let relevant = Relevant::of(rulebook, basis.decision.service.as_deref());
@@ -129,7 +130,7 @@ impl Job {
     }
 }
 
-/// What determines the price of a service, except the time: its quantity, the area, and the facts of adjustments.
+/// The inputs of a service's price other than the time: the quantity, the area, and the facts of adjustments.
 struct Relevant<'a> {
     service: Option<&'a str>,
     quantity: Option<&'a str>,
@@ -157,7 +158,7 @@ impl<'a> Relevant<'a> {
         facts.insert(AREA);
         facts.extend(quantity);
         if rulebook.has_price_scripts() {
-            // A price script may use any fact, so all facts count except free text.
+            // A price script may use any fact, so all facts other than free text are relevant.
             let mappings = rulebook.rows().fact_mappings.values().map(|stored| &stored.row);
             let plain = mappings.filter(|row| row.kind.base() != FactKind::Text || !row.values.is_empty());
             facts.extend(plain.map(|row| row.code.as_str()));
@@ -170,7 +171,7 @@ impl<'a> Relevant<'a> {
         }
     }
 
-    /// Whether each fact that both decisions know has the same value in both.
+    /// Whether every fact that both decisions contain has the same value in both.
     fn agree(&self, one: &Basis<'_>, other: &Basis<'_>) -> bool {
         self.facts.iter().all(|name| match (one.fact(name), other.fact(name)) {
             (Some(one), Some(other)) => same(one, other),
@@ -178,8 +179,8 @@ impl<'a> Relevant<'a> {
         })
     }
 
-    /// Whether a quote matches a job: it has the same service, no known fact differs, and no fact missing from the
-    /// quote changes the price.
+    /// Whether a quote matches a job. Both must have the same service, and no fact that both contain may differ. A fact
+    /// that only the job contains must not change the price.
     fn fits(&self, quote: &Basis<'_>, job: &Basis<'_>) -> bool {
         let unknown = |name: &&&str| quote.fact(name).is_none() && job.fact(name).is_some();
         let mut new = self.facts.iter().filter(unknown);

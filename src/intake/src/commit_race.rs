@@ -1,5 +1,5 @@
-//! Ensures that a message gets exactly one response: the response of its transaction or, after a timeout, the
-//! fallback's.
+//! Ensures that a message gets exactly one response: the response of its transaction or, after a timeout, the response
+//! of the fallback.
 //!
 //! After the timeout, a transaction does not begin its commit. A commit that already runs cannot be cancelled. In
 //! that case the waiter (the task that answers Vapi) sends the transaction's response and spools the message. If the
@@ -45,10 +45,10 @@ pub struct CommitRace(Mutex<Stage>);
 
 #[derive(Debug, Default)]
 enum Stage {
-    /// The message is not decided yet.
+    /// There is no decision about the message yet.
     #[default]
     Begun,
-    /// The message is decided, but not committed.
+    /// There is a decision about the message, and the commit has not begun.
     WorkedOut(Arc<Precomputed>),
     /// The commit runs or is done.
     Committing(Arc<RecordedResponse>),
@@ -56,7 +56,7 @@ enum Stage {
     GivenUp,
 }
 
-/// What the transaction leaves to the fallback after a timeout.
+/// The progress of the transaction when the waiter times out. The fallback continues from it.
 #[derive(Debug, Clone)]
 pub enum Partial {
     /// Neither a decision nor a response.

@@ -35,7 +35,7 @@ pub async fn record_alone(intake: &Intake, message: &Arc<Message>) -> Result<Mes
     attempt(intake, message, &Arc::default()).await
 }
 
-/// Same as [`record_alone`], but stops if the waiter timed out before the commit.
+/// Records or dead-letters a message like [`record_alone`]. Stops if the waiter timed out before the commit.
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,

@@ -1,4 +1,4 @@
-//! Decides about a message, and keeps the decision with its input and duration.
+//! Decides about a message. A [`DecisionRecord`] contains the decision with its input and its duration.
 //!
 //! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, by the last
 //! known head revision. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The
@@ -60,7 +60,7 @@ impl DecisionRecord {
     /// The facts and the decision as JSON. They are serialized once, preferably before a transaction begins.
     ///
     /// # Errors
-    /// When they have no form in JSON.
+    /// If they cannot be serialized as JSON.
     pub(super) fn row_json(&self) -> serde_json::Result<(&str, &str)> {
         let known = &self.row_json.0;
         if known.get().is_none() {
@@ -91,7 +91,7 @@ pub struct Precomputed {
     pub decisions: MessageDecisions,
 }
 
-/// The decisions for a message. They depend on its type.
+/// The decisions for a message. The variant depends on the message type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageDecisions {
@@ -104,7 +104,7 @@ pub enum MessageDecisions {
 }
 
 impl EvaluationInput<'_> {
-    /// Decides about the message, with the arguments of a tool if there is one.
+    /// Decides about the message. For a tool call, `arguments` are the arguments of the tool.
     pub(super) fn decide(&self, arguments: Option<&Value>) -> DecisionRecord {
         let started = Instant::now();
         let event = &self.message.event;
@@ -130,7 +130,7 @@ impl EvaluationInput<'_> {
         let decisions = match &self.message.event.payload {
             Payload::Report(_) => {
                 let decided = self.decide(None);
-                // An error occurs again when the decision is stored.
+                // Ignore an error here: the same error occurs again when the decision is stored.
                 let _ = decided.row_json();
                 MessageDecisions::Report(Box::new(decided))
             }

@@ -3,12 +3,12 @@
 //! transaction.
 //!
 //! A message shares a transaction only if no caller waits for its response. Either all messages of a transaction are
-//! recorded or none, and each is answered after the commit. If a message cannot be recorded, the others share a new
-//! transaction without it, and [`dead_letter`] tries it separately.
+//! recorded or none, and each is answered after the commit. If a message cannot be recorded, the other messages share a
+//! new transaction, and [`dead_letter`] tries the failed message separately.
 //!
 //! Messages of one call wait in the same [`CommitQueue`]. A transaction contains at most one message of each call, in
-//! the order of the calls. It writes rows that many calls share (SMS messages and their daily count) last. So
-//! transactions do not deadlock.
+//! the order of the calls. The transaction writes rows that many calls share (SMS messages and their daily count) last.
+//! So transactions do not deadlock.
 
 mod group_transaction;
 mod statements;
@@ -36,17 +36,18 @@ use store::dry_run;
 /// Maximum number of shared transactions at the same time on PostgreSQL. A machine with few processors uses fewer
 /// transactions, because a message costs less if it shares a transaction with more messages.
 const MAX_QUEUES: usize = 4;
-/// Same as [`MAX_QUEUES`], for SQLite, which has one writer.
+/// Maximum number of shared transactions at the same time on SQLite, which has one writer.
 const QUEUES_ON_SQLITE: usize = 1;
 /// Maximum number of messages in a transaction.
 const MAX_MESSAGES: usize = 32;
-/// Messages with larger bodies have their own transaction, so that they do not delay others.
+/// Maximum size of a body in a shared transaction, in bytes. A message with a larger body has its own transaction, so
+/// that it does not delay other messages.
 const MAX_SHARED_BODY: usize = 256 * 1024;
 /// How often a transaction is retried without a message that cannot be recorded. After that, each message has its own
 /// transaction.
 const MAX_RETRIES: usize = 3;
 
-/// The queues in which messages wait for a transaction. Cloning shares them.
+/// The queues in which messages wait for a transaction. Clones share the queues.
 #[derive(Clone)]
 pub struct Sharing {
     queues: Arc<[Mutex<CommitQueue>]>,
@@ -61,7 +62,7 @@ struct CommitQueue {
     waiting: VecDeque<QueuedMessage>,
 }
 
-/// A waiting message. If its answer is `None`, the message's task uses a separate transaction.
+/// A waiting message. If `answer` gets `None`, the message's task uses a separate transaction.
 struct QueuedMessage {
     item: GroupMessage,
     answer: oneshot::Sender<Option<Result<MessageOutcome, IngestError>>>,
@@ -95,7 +96,7 @@ impl Sharing {
     /// Records a message, alone or with others, and returns the response.
     ///
     /// # Errors
-    /// Same as for a separate transaction.
+    /// The errors are the same as those of a separate transaction.
     pub(super) async fn attempt(
         &self,
         intake: Intake,
@@ -168,8 +169,8 @@ enum QueuePlace {
     Waits(oneshot::Receiver<Option<Result<MessageOutcome, IngestError>>>),
 }
 
-/// The right to run a transaction of a queue. When it is dropped, the messages that arrived meanwhile get the next
-/// transaction.
+/// The right to run a transaction of a queue. When the turn is dropped, the messages that arrived meanwhile get the
+/// next transaction.
 struct CommitTurn {
     sharing: Sharing,
     place: usize,
@@ -221,12 +222,12 @@ impl CommitQueue {
     }
 }
 
-/// Records messages in one transaction and answers each. Returns how many shared it.
+/// Records messages in one transaction and answers each message. Returns how many messages shared the transaction.
 async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
     let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
     while left_out <= MAX_RETRIES {
-        // A message whose waiter timed out has a response from the fallback. Leave it out, because it would roll back
-        // the whole transaction.
+        // A message whose waiter timed out has a response from the fallback. Exclude the message, because it would roll
+        // back the whole transaction.
         let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
         waiting = rest;
         for one in late {
@@ -277,7 +278,8 @@ async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
     0
 }
 
-/// Whether a message may wait for others: no caller waits for its response, and it writes a few rows of one call.
+/// Whether a message may wait for other messages: no caller waits for its response, and the message writes only a few
+/// rows of one call.
 fn may_share(message: &Message) -> bool {
     let nobody_waits = matches!(
         message.event.payload,

@@ -1,12 +1,13 @@
-//! The webhook: authenticates Vapi's messages, records each once and answers it. It never acknowledges a message that
-//! is not stored, in the database or in the offline spool.
+//! The webhook: authenticates Vapi's messages, records each once and answers it. The webhook stores a message in the
+//! database or in the offline spool before it acknowledges the message. If neither stores the message, the webhook
+//! answers it only if a caller waits.
 //!
 //! A message passes these modules in order: [`receive`] is the route, [`auth`] authenticates, [`parse`] parses, and
-//! [`deadline`] gives recording two seconds. [`group_commit`] lets messages share a transaction,
+//! [`deadline`] limits recording to two seconds. [`group_commit`] lets messages share a transaction,
 //! [`message_transaction`] is the transaction of one message, and [`evaluate`] decides by the rulebook. [`answer`]
 //! builds the response. [`dead_letter`] stores messages that can never be recorded. [`offline`] answers while the
 //! database is unavailable. [`commit_race`] ensures that a message gets exactly one response: the response of its
-//! transaction, or that of [`offline`].
+//! transaction, or the response of [`offline`].
 
 pub mod answer;
 #[cfg(test)]

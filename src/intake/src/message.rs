@@ -61,7 +61,7 @@ impl Message {
     }
 
     /// Whether the message is too old for SMS messages. The age of a report built from Vapi's list counts from the end
-    /// of its call, the age of any other message from its first arrival.
+    /// of its call. The age of any other message counts from its first arrival.
     pub(super) async fn is_late(&self, tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<bool, DbErr> {
         let ended = match &self.event.payload {
             Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),
@@ -75,7 +75,7 @@ impl Message {
     }
 }
 
-/// The result for a message.
+/// The result of recording a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MessageOutcome {
     pub answer: Value,
@@ -116,7 +116,7 @@ impl Disposition {
     }
 }
 
-/// Why a message was not recorded; no part of it was written.
+/// Why a message was not recorded. After every error other than [`Self::TooSlow`], no part of the message is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The webhook settings or secrets changed after the verification: verify again.

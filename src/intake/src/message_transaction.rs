@@ -1,9 +1,9 @@
-//! Runs the transaction of a message. It contains everything that the message reads, decides and writes, and commits
-//! all of it or nothing.
+//! Runs the transaction of a message. The transaction contains all reads and writes for the message, and commits all
+//! writes or none.
 //!
-//! The response is stored with the event and returned for every repeat. Inside the transaction, Ringbook makes no
-//! network request except to the database. The transaction reads the head revision, and published revisions never
-//! change. So no decision mixes two revisions, and no decision uses an older revision after an edit was acknowledged.
+//! The response is stored with the event and returned for every repeat. Inside the transaction, Ringbook sends network
+//! requests only to the database. The transaction reads the head revision, and published revisions never change. So no
+//! decision mixes two revisions, and no decision uses an older revision after an edit was acknowledged.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,7 +27,7 @@ use store::calls::is_simulated;
 use store::dry_run;
 use store::{fault_points, message_head};
 
-/// How often a message with scripts is decided again because its rulebook changed meanwhile.
+/// How often scripts may decide about one message again because its rulebook changed meanwhile.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Records a message and returns the response.
@@ -35,7 +35,7 @@ pub async fn record_alone(intake: &Intake, message: &Arc<Message>) -> Result<Mes
     attempt(intake, message, &CommitRace::default()).await
 }
 
-/// Same as [`record_alone`], but stops if the waiter timed out before the commit.
+/// Records a message like [`record_alone`]. Stops if the waiter timed out before the commit.
 pub(super) async fn attempt(
     intake: &Intake,
     message: &Arc<Message>,
@@ -100,7 +100,7 @@ pub(super) async fn attempt(
         decisions: Arc::clone(&decisions),
     };
     if !attempt.commits(recorded_response) {
-        // The fallback answered meanwhile, and the spool records the message later.
+        // The fallback answered meanwhile, and the drain of the spool records the message later.
         tx.rollback().await?;
         return Err(IngestError::TooSlow);
     }
@@ -114,7 +114,7 @@ pub(super) async fn attempt(
     })
 }
 
-/// The decision by scripts, made before the transaction begins. `None` if no script runs.
+/// Runs the scripts that decide about a message, before its transaction begins. `None` if no script runs.
 pub(super) async fn decide_all(
     intake: &Intake,
     message: &Arc<Message>,
@@ -132,7 +132,7 @@ pub(super) async fn decide_all(
     Some(attempt.set_precomputed(precomputed))
 }
 
-/// Same as [`decide_all`], but also decides if no script runs.
+/// Decides about a message before its transaction begins, with or without scripts.
 pub(super) async fn precompute_now(intake: &Intake, message: &Arc<Message>, attempt: &CommitRace) {
     if decide_all(intake, message, attempt).await.is_some() {
         return;
@@ -153,7 +153,7 @@ pub(super) async fn record(
     message.stored_body();
     let tx = store::begin(&intake.db).await?;
     let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
-    // Without a rulebook there is no decision, but Vapi got a response.
+    // Revision 0 means that no rulebook was known. Vapi got a response without a decision.
     let revision = if recorded_response.revision == 0 {
         head.revision
     } else {
@@ -179,7 +179,7 @@ pub(super) async fn record(
     Ok(disposition)
 }
 
-/// The input of a decision on the current thread, for a message that runs no scripts.
+/// The input of a decision that runs on the current thread, because it runs no scripts.
 pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> EvaluationInput<'a> {
     EvaluationInput {
         rulebook,

@@ -20,7 +20,7 @@ use store::message_head::Head;
 use store::script_quarantines;
 use store::webhook_events::{self, NewEvent, StoredEvent};
 
-/// One message in its transaction.
+/// The data for writing one message in its transaction.
 pub(super) struct MessageWrite<'a> {
     pub intake: &'a Intake,
     pub message: &'a Message,
@@ -34,10 +34,10 @@ pub(super) struct MessageWrite<'a> {
     pub late: bool,
     /// Scripts that this message quarantined.
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
-    /// The rows that took part in stored decisions; added to the rule hits after the commit.
+    /// The rows that took part in stored decisions. They are added to the rule hits after the commit.
     pub(super) rule_usage: Mutex<Vec<RuleUsage>>,
-    /// If several messages share a transaction: the job and template of the SMS messages, which are queued after all
-    /// other writes.
+    /// Set if several messages share a transaction. It then contains the job and the template of the SMS messages,
+    /// which are queued after all other writes.
     pub deferred_sms: Option<Mutex<Option<(Job, String)>>>,
 }
 
@@ -48,7 +48,7 @@ impl MessageWrite<'_> {
             .map(|recorded_response| recorded_response.answer.clone())
     }
 
-    /// Stores the event. Returns `None` if it is new, else the type of repeat and the first response.
+    /// Stores the event. Returns `None` if the event is new, else the kind of repeat and the first response.
     pub(super) async fn keep(
         &self,
         tx: &DatabaseTransaction,
@@ -113,7 +113,8 @@ impl MessageWrite<'_> {
         }
     }
 
-    /// The dead-lettered event was processed meanwhile under its own key: mark this row as a duplicate.
+    /// If the message replaces a dead-lettered event, that event was processed meanwhile under its own key. Marks the
+    /// dead-lettered row as a duplicate.
     async fn become_copy(
         &self,
         tx: &DatabaseTransaction,

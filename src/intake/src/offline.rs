@@ -2,8 +2,8 @@
 //! [`fallback`] answers from a [`snapshot`] of the rulebook and stores the message in the [`spool`], which records it
 //! later.
 //!
-//! Ringbook never answers a message before it is stored, in the database or on the disk of this machine. If both fail,
-//! Ringbook answers only a message whose caller waits, and raises a notice.
+//! Ringbook stores a message in the database or on the disk of this machine before it answers. If neither stores the
+//! message, Ringbook answers it only if a caller waits, and raises a notice.
 
 pub mod fallback;
 pub mod gate;

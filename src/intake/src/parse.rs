@@ -1,5 +1,6 @@
 //! Parses a verified body: [`decode`] turns it into an [`event`], with its [`turns`], [`tool_requests`] and
-//! [`structured`] data. [`keys`] derives its idempotency keys, and [`facts`] the facts that rules read.
+//! [`structured`] data. [`keys`] derives the idempotency keys of an event, and [`facts`] extracts the facts that rules
+//! read.
 //!
 //! Pure and tolerant: a body that Vapi's schema does not allow is still read as far as possible.
 

@@ -1,8 +1,8 @@
 //! Queues the SMS messages about a decision, one per contact and template, and starts the escalation of a P1.
 //!
-//! Quiet hours hold a P3 or P4 until the morning. A rule's cool-down prevents repeated SMS messages to the same contact
-//! about the same caller. The daily cap is applied last. A cool-down holds back a P1 only if an SMS message about the
-//! same call was sent.
+//! Quiet hours delay the SMS messages about a P3 or P4 until the morning. A rule's cool-down prevents repeated SMS
+//! messages to the same contact about the same caller. The daily cap is applied last. A cool-down stops the SMS
+//! messages about a P1 only if an SMS message about the same call was sent.
 
 use std::sync::PoisonError;
 
@@ -30,7 +30,7 @@ use store::{notices, sms_messages};
 const COOLED_DOWN: &str = "cooled_down";
 
 impl MessageWrite<'_> {
-    /// Queues the SMS messages of a decision. Returns whether there are any.
+    /// Queues the SMS messages of a decision. Returns whether SMS messages were queued.
     pub(super) async fn text(
         &self,
         tx: &DatabaseTransaction,
@@ -46,7 +46,7 @@ impl MessageWrite<'_> {
         self.put(tx, decided, job, template).await
     }
 
-    /// Queues the SMS messages that waited for the other messages of a shared transaction.
+    /// Queues the SMS messages that a shared transaction deferred until all its other writes were done.
     pub(super) async fn text_now(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         let waiting = self.deferred_sms.as_ref();
         let waiting = waiting.and_then(|later| later.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -174,14 +174,13 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Queues the SMS messages for messages of one rulebook. Returns for each message whether the worker has something to
-/// do.
+/// Queues the SMS messages for messages of one rulebook. Returns for each message whether to wake the outbox worker.
 pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) -> Result<Vec<bool>, DbErr> {
     let mut any = vec![false; all.len()];
     let (mut places, mut together, mut notified) = (Vec::new(), Vec::new(), Vec::new());
     for (place, one) in all.into_iter().enumerate() {
         if is_simulated(one.step.message.event.call_id()) || one.cools_down() {
-            // Queue them one by one: the SMS messages about one message may start the cool-down for the next.
+            // Handle each message separately: its SMS messages may start the cool-down for the next message.
             any[place] = send(tx, one).await?;
         } else {
             places.push(place);
@@ -195,12 +194,12 @@ pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) 
     Ok(any)
 }
 
-/// Queues the SMS messages that are not in cool-down, and starts the escalation of a P1. Returns whether the worker has
-/// something to do.
+/// Queues the SMS messages that are not in cool-down, and starts the escalation of a P1. Returns whether to wake the
+/// outbox worker.
 async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, DbErr> {
     if is_simulated(one.step.message.event.call_id()) {
-        // Record them to show what would be sent. Simulated SMS messages neither affect cool-downs nor start an
-        // escalation.
+        // Record the SMS messages to show what would be sent. Simulated SMS messages neither affect cool-downs nor
+        // start an escalation.
         sms::enqueue_each(tx, one.texts).await?;
         return Ok(false);
     }
@@ -210,7 +209,8 @@ async fn send(tx: &DatabaseTransaction, mut one: Outgoing<'_>) -> Result<bool, D
     Ok(any.contains(&true))
 }
 
-/// Queues SMS messages, applies the daily cap, and starts the escalation of each P1, with its contacts in `notified`.
+/// Queues SMS messages, applies the daily cap, and starts the escalation of each P1. `notified` contains the contacts
+/// for each element of `all`.
 async fn queue(
     tx: &DatabaseTransaction,
     all: Vec<Outgoing<'_>>,
@@ -259,7 +259,7 @@ async fn queue(
     Ok(any)
 }
 
-/// Removes the SMS messages in cool-down. A message is in cool-down if the same rule recently notified the contact
+/// Removes the SMS messages in cool-down. An SMS message is in cool-down if the same rule recently notified the contact
 /// about the same caller or, for a P1, about the same call.
 async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result<Vec<NewSms>, DbErr> {
     let mut texts = one.texts.clone();
@@ -292,7 +292,7 @@ async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result
     Ok(texts)
 }
 
-/// The first step of a P1's escalation, due immediately if there was no contact to notify.
+/// The first step of a P1's escalation. If there was no contact to notify, the next step is due immediately.
 fn first_step(one: &Outgoing<'_>, notified: Vec<String>, now: DateTime<Utc>) -> escalations::Model {
     let step = one.step;
     let rule = one.rule().filter(|rule| rule.priority == Priority::P1);

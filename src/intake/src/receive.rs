@@ -1,10 +1,10 @@
-//! The POST route of Vapi's messages: runs the steps in order.
+//! The POST route for Vapi's messages: authenticates, parses, records and answers each message.
 //!
 //! A refused sender gets a 401 that reveals nothing, not even whether the rulebook exists. A message with invalid
 //! headers is refused before its body is read. Only accepted messages count for the rate limit, so that unauthenticated
 //! senders cannot exhaust it. If the database does not record a message in time, `offline` answers and stores it. If
-//! that fails too, the client gets 503 and Retry-After. An authentic message that cannot be parsed is stored raw and
-//! answered with 200, because sending it again would not help.
+//! `offline` fails too, the client gets 503 and Retry-After. An authentic message that cannot be parsed is stored raw
+//! and answered with 200, because sending it again would not help.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,14 +51,14 @@ pub struct Webhook {
     pub deadline: Arc<Deadline>,
     /// The rate limits of each client address.
     pub limiter: Arc<RateLimiter>,
-    /// The public URL that Vapi calls, for signatures over it.
+    /// The public URL that Vapi calls. A signature may cover this URL.
     pub public_url: Option<String>,
     /// The threads on which large bodies are hashed and parsed.
     pub large_bodies: FairPool,
 }
 
-/// The threads for large bodies. A rulebook uses at most one of them. So senders of megabytes under a wrong signature
-/// do not delay the messages of other rulebooks.
+/// The threads for large bodies. A rulebook uses at most one of these threads. So clients that send large bodies with a
+/// wrong signature do not delay the messages of other rulebooks.
 #[must_use]
 pub fn large_bodies() -> FairPool {
     FairPool::new(PoolLimits {
@@ -121,7 +121,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         _ => problem,
     })?;
     let bytes = Bytes::from(bytes);
-    // The time that the client took to send the body does not count for the database.
+    // The deadline for the database starts here, so the time in which the client sent the body does not count.
     let arrived = Instant::now();
     let access = admitted(request, Some(&bytes), webhook, access, address).await?;
     Connection::prove(request);
@@ -167,7 +167,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
             let degraded = matches!(outcome.disposition, Disposition::Spooled | Disposition::Unrecorded);
             let mut response = json(&outcome.answer, degraded.then(|| outcome.disposition.as_str()));
             if kind == MessageType::VoiceRequest {
-                // Vapi plays the body of a 200 as audio. On an error it uses the next voice of its fallback plan.
+                // Vapi plays the body of a 200 as audio. On an error, Vapi uses the next voice of its fallback plan.
                 response.set_status(StatusCode::BAD_REQUEST);
             }
             Ok(response)
@@ -248,8 +248,8 @@ async fn readmitted(
     admitted(request, Some(bytes), webhook, access, address).await
 }
 
-/// The settings under which the message is accepted: the cached settings, else newer ones. Without `bytes`, the body,
-/// only the headers are checked.
+/// The settings under which the message is accepted: the cached settings, else newer settings. `bytes` is the body.
+/// Without a body, only the headers are checked.
 async fn admitted(
     request: &Request,
     bytes: Option<&Bytes>,
@@ -285,7 +285,8 @@ async fn admitted(
     Err(webhook.limiter.failed(address, Problem::unauthorized()))
 }
 
-/// Whether a message is authentic under these settings. Without `bytes`, the body, only the headers are checked.
+/// Whether a message is authentic under these settings. `bytes` is the body. Without a body, only the headers are
+/// checked.
 async fn verified(
     request: &Request,
     bytes: Option<&Bytes>,
@@ -338,7 +339,7 @@ fn refused(error: &NotRecorded) -> Problem {
 #[error("the database did not return the webhook settings of the rulebook")]
 struct TooLate;
 
-/// The configured message id, else the hash of the body.
+/// The message id from the configured header, else the hash of the body.
 fn delivery_key(request: &Request, access: &Access, body_hash: &[u8; 32]) -> String {
     let header = access.auth.schemes.iter().find_map(|scheme| match scheme {
         Scheme::Hmac(settings) => settings.message_id_header.as_deref(),

@@ -1,5 +1,6 @@
-//! Finds ended calls without a report in Vapi's list of calls. It builds the missing report and records it like a
-//! posted report, under the same key. So Vapi's own report has no second effect, whether it arrives before or after.
+//! Finds ended calls without a report in Vapi's list of calls, and builds the missing reports. A built report is
+//! recorded like a posted report, under the same key. So Vapi's own report has no second effect, whether it arrives
+//! before or after.
 //!
 //! A Vapi key belongs to one rulebook. So every call that Vapi lists for the key belongs to that rulebook, unless
 //! another rulebook has an event of the call. The database stores how far the list was read. The next run begins
@@ -26,9 +27,9 @@ use store::leases::Lease;
 use store::notices::{self, Notice, Severity};
 use store::{calls, reconcile_cursors, webhook_events};
 
-/// Overlap of a run with the previous one.
+/// Overlap of a run with the previous run.
 const OVERLAP: TimeDelta = TimeDelta::minutes(15);
-/// How far back the first run of a rulebook goes, but never before the creation of the rulebook.
+/// Period of the first run of a rulebook. The run never goes back beyond the creation of the rulebook.
 const FIRST_LOOKBACK: TimeDelta = TimeDelta::hours(24);
 /// How long after the end of a call Vapi may still post the report.
 const REPORT_GRACE: TimeDelta = TimeDelta::minutes(2);
@@ -54,7 +55,7 @@ pub struct RulebookWithKey {
     pub key: String,
 }
 
-/// Loads every rulebook that has a key, the default one first.
+/// Loads every rulebook that has a key, the default rulebook first.
 pub type FindKeys = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<RulebookWithKey>, ReconcileError>> + Send + Sync>;
 
 /// Finds calls without a report. Cloning is cheap.
@@ -74,7 +75,7 @@ pub struct ReconcileOptions {
     pub rulebook: Option<String>,
     /// Only calls of this period up to now. `None` continues at the end of the previous run and stores the progress.
     pub since: Option<TimeDelta>,
-    /// Only count the missing reports.
+    /// Whether to count the missing reports only, without recording them.
     pub dry_run: bool,
 }
 
@@ -228,7 +229,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Records reports for the calls of a batch that have none.
+    /// Builds and records a report for each call of a batch that has no report.
     async fn piece(
         &self,
         one: &RulebookWithKey,
@@ -343,7 +344,7 @@ impl Reconciler {
         self.tell(one, lease, notice).await
     }
 
-    /// Raises a notice, unless the run was started by hand (without a lease).
+    /// Raises a notice if the run has a lease. A run without a lease was started by hand.
     async fn tell(
         &self,
         one: &RulebookWithKey,
@@ -397,6 +398,6 @@ fn shared(rulebook_id: Uuid) -> Notice {
         rulebook_id,
         SHARED,
         "Another rulebook has the same Vapi key, and calls cannot be assigned: Ringbook does not list this rulebook's calls.",
-        "Give each rulebook the key of its own Vapi organisation, or retire the key here.",
+        "Give each rulebook the key of its own Vapi organization, or retire the key here.",
     )
 }

@@ -26,8 +26,8 @@ pub(super) struct Recording<'a, 'b> {
 }
 
 impl Recording<'_, '_> {
-    /// Records the first report of a call: call, turns, decision, lead, SMS messages. Returns whether there are SMS
-    /// messages.
+    /// Records the first report of a call: call, turns, decision, lead, SMS messages. Returns whether SMS messages were
+    /// queued.
     pub(super) async fn first(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
@@ -38,7 +38,7 @@ impl Recording<'_, '_> {
         };
         let job = Job::of(step, tx, self.decided).await?;
         let rows = vec![self.rows(call_id, &job)?];
-        // The first report is always current, unless the caller was erased.
+        // The first report of a call is always the current report. `None` means that the caller was erased.
         let recorded = reports::record(tx, step.message.access.rulebook_id, rows).await?;
         recorded.ok_or(IngestError::CallErased)?;
         self.decided.recorded(step, tx).await?;
@@ -62,9 +62,9 @@ impl Recording<'_, '_> {
         })
     }
 
-    /// Records a report with another body under the same key. The call and its turns follow the later report. The
-    /// decision stays, unless this report is more urgent or has a service that the lead lacks. So no priority stays too
-    /// low, and no SMS message is omitted.
+    /// Records a report with another body under the same key. The call and its turns follow the later report. A new
+    /// decision is stored only if this report is more urgent or has a service that the lead lacks. So no priority stays
+    /// too low, and no SMS message is omitted.
     pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
@@ -145,7 +145,7 @@ impl Recording<'_, '_> {
         self.step.text(tx, self.decided, job, template).await
     }
 
-    /// Writes the call and its turns. Returns whether this report is the current one.
+    /// Writes the call and its turns. Returns whether this report is the current report.
     async fn record_call(&self, tx: &DatabaseTransaction, call_id: &str) -> Result<bool, IngestError> {
         let step = self.step;
         let rulebook_id = step.message.access.rulebook_id;
@@ -154,7 +154,7 @@ impl Recording<'_, '_> {
         if stands {
             call_transcripts::replace(tx, rulebook_id, self.turns(call_id)).await?;
         } else {
-            // A later report is recorded already. Record only the call data of this one, as if it had arrived first.
+            // A later report is recorded already. Record only the call data of this report, as if it had arrived first.
             known(tx, rulebook_id, &reported.touch, step.message.received_at).await?;
         }
         Ok(stands)
@@ -192,7 +192,7 @@ impl Recording<'_, '_> {
             service: self.decided.decision.service.as_deref(),
             language: Some(&self.decided.decision.language),
             analysis: report.analysis.as_ref(),
-            // Any report with a timestamp replaces a report without one.
+            // A report with a timestamp replaces any report without a timestamp.
             report_at: event.at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
             report_hash: event.body_hash,
         }

@@ -1,4 +1,4 @@
-//! Reinjects messages that Vapi did not post: stored messages, and reports built from Vapi's list of calls. Such
+//! Reinjects messages that Vapi did not post: stored messages, and reports built from Vapi's list of calls. These
 //! messages take the same path and have the same keys as posted messages.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::sms_age::Origin;
 use store::dry_run;
 use store::webhook_events;
 
-/// How often a message is tried if the secrets or the caller's data change meanwhile.
+/// How often a message is tried if the secrets change or the caller is erased meanwhile.
 const MOST_TRIES: u32 = 3;
 
 /// Reinjects messages that Vapi did not post. Cloning is cheap.
@@ -78,7 +78,7 @@ pub enum ReinjectError {
 }
 
 impl Reinjector {
-    /// Records a message. Runs in a separate task, so that a cancelled caller cannot interrupt it.
+    /// Records a message in a separate task, so that dropping the returned future does not interrupt the work.
     pub async fn take(&self, fed: ReinjectedMessage) -> Result<ReinjectResult, ReinjectError> {
         let feed = self.clone();
         let task = dry_run::spawn(async move { feed.try_reinject(fed).await });

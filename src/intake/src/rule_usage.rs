@@ -36,7 +36,7 @@ pub enum HitsError {
     Died(#[from] JoinError),
 }
 
-/// The counts of this process. Cloning shares them.
+/// The counts of this process. Clones share the counts.
 #[derive(Clone, Default)]
 pub struct RuleHits(Arc<Mutex<PendingCounts>>);
 
@@ -136,7 +136,7 @@ impl RuleHits {
         if counted.is_empty() {
             return Ok(());
         }
-        // Every instance uses the same order, so that two of them cannot deadlock.
+        // Every instance uses the same order, so that two instances cannot deadlock.
         counted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let oldest = now.checked_sub_days(Days::new(KEPT_DAYS.into())).filter(|_| forget);
         let db = db.clone();
@@ -157,7 +157,7 @@ impl RuleHits {
         }
     }
 
-    /// Writes the counts periodically until cancelled. The caller makes the last write, after the last message.
+    /// Writes the counts periodically until cancelled. Call [`Self::flush`] again after the last message.
     pub async fn run(&self, db: DatabaseConnection, clock: Clock, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(WRITE_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

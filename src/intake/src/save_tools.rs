@@ -1,4 +1,4 @@
-//! Records tool calls and what they change: decisions, the booking in a lead, a pinned quote, SMS messages.
+//! Records tool calls and their effects: decisions, the booking in a lead, a pinned quote, SMS messages.
 
 use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;

@@ -1,4 +1,5 @@
-//! Runs the assistant's tool calls. Each call gets one result, which is recorded once even if the call is repeated.
+//! Runs the assistant's tool calls. Each tool call gets one result. A repeated tool call gets the recorded result
+//! again.
 //!
 //! A failed tool is a normal result: the caller never hears an error, and the result says what the assistant should do
 //! instead.

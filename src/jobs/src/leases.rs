@@ -1,8 +1,8 @@
 //! Leases with fencing tokens, so that only one instance at a time runs a background job.
 //!
 //! When an instance dies, its lease expires, and another instance acquires the lease with a greater token. An instance
-//! that was only paused may still believe that it holds the lease. Its writes are rejected, because each transaction
-//! checks the token.
+//! that was only paused may still believe that it holds the lease. The writes of this instance are rejected, because
+//! each transaction checks the token.
 
 use chrono::TimeDelta;
 use sea_orm::{DatabaseConnection, DbErr};
@@ -85,7 +85,7 @@ impl Held {
         last_runs::note(&self.leases.db, self.lease.name, self.leases.clock.now()).await
     }
 
-    /// Releases the lease, so that nobody must wait until it expires.
+    /// Releases the lease, so that no instance must wait until the lease expires.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,5 @@
-//! Runs periodic work on one instance at a time, even if the instance that ran it last has crashed.
+//! Runs a periodic job on one instance at a time. If that instance crashes, another instance runs the job after the
+//! lease has expired.
 //!
 //! The lease is renewed while the work runs, and then kept until the next run is due. The first instance that polls
 //! after that does the work. An instance that stops releases the lease.
@@ -13,7 +14,8 @@ use super::leases::{Held, Leases};
 use base::telemetry::{self, chain, metrics, scrub};
 use store::leases::Lease;
 
-/// Duration of a lease while the work runs. Another instance can replace a dead one only after the lease has expired.
+/// Duration of a lease while the work runs. Another instance can replace a dead instance only after the lease has
+/// expired.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Renewal interval of the lease.
 const RENEW_INTERVAL: Duration = Duration::from_secs(15);

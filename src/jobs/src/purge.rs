@@ -1,4 +1,4 @@
-//! Deletes expired data in small batches, each in its own transaction, so that no message waits for it.
+//! Deletes expired data in small batches, each in its own transaction, so that no message waits for the deletion.
 //!
 //! The progress is stored with each batch, so another instance can continue. A purged decision is marked as erased.
 //! The audit log contains nothing about a caller and stays intact.

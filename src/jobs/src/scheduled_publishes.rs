@@ -43,7 +43,8 @@ impl Scheduler {
         poll::run("scheduler", POLL, &stop, self, async |this| this.poll_due().await).await;
     }
 
-    /// Publishes change sets that are due by the clock. Returns how many were published, refused or put on hold.
+    /// Publishes change sets that are due by the clock. Returns how many were published, were refused, or wait for an
+    /// approval.
     ///
     /// # Errors
     /// When the list of due change sets cannot be read.

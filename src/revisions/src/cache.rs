@@ -1,8 +1,8 @@
 //! An in-memory cache from (rulebook, revision) to the compiled rulebook.
 //!
 //! A published revision never changes, so no entry is ever stale or invalidated. A transaction that reads the head and
-//! requests that revision decides with exactly that version. A missing entry is loaded once, however many requests wait
-//! for it, and never through the pool that messages use.
+//! requests that revision decides with exactly that version. A missing entry is loaded only once, even if many requests
+//! wait for it. A missing entry is never loaded through the pool that messages use.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,12 +23,12 @@ use rules::size;
 use store::replica::Replica;
 use store::{revisions, rule_rows, rulebooks};
 
-/// Memory limit in bytes for compiled revisions that are not a head. The cache of revisions that people only read has the
-/// same limit.
+/// Memory limit in bytes for compiled revisions that are not a head. The cache of revisions that people only read has
+/// the same limit.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Maximum number of revisions in the cache of revisions that do not compile, and how long they stay in it. The time is
-/// short, because somebody may repair the tables.
+/// Maximum number of revisions in the cache of revisions that do not compile, and how long a revision stays in it. The
+/// time is short, because somebody may repair the tables.
 const MOST_FAULTY: u64 = 1_000;
 const FAULTY_FOR: Duration = Duration::from_secs(30);
 
@@ -44,7 +44,7 @@ pub struct LoadedRulebook {
 pub enum Base {
     /// The compiled revision.
     Compiled(Arc<Rulebook>),
-    /// Only the rows, because they do not compile. An edit, an import or a rollback can repair them.
+    /// Only the rows, because they do not compile. An edit, an import or a rollback can repair the rows.
     Rows(Arc<RowSet>),
 }
 
@@ -58,7 +58,7 @@ impl Base {
         }
     }
 
-    /// The compiled revision. `None` if it does not compile.
+    /// The compiled revision. `None` if the revision does not compile.
     #[must_use]
     pub const fn compiled(&self) -> Option<&Arc<Rulebook>> {
         match self {
@@ -126,11 +126,12 @@ pub struct RulebookCache {
     /// Revisions that are not known to be a head. The total size of the entries is limited, so that many edits, or many
     /// readers of old revisions, do not fill the memory.
     compiled: Cache<Rulebook, LoadError>,
-    /// The head of each rulebook that a message last saw or that this process published. An entry never expires, because
-    /// otherwise a message would have to compile the head again. The next message will probably see the same head.
+    /// The head of each rulebook that a message last saw or that this process published. An entry never expires,
+    /// because otherwise a message would have to compile the head again. The next message will probably see the same
+    /// head.
     heads: Arc<RwLock<HashMap<Uuid, Arc<Rulebook>>>>,
-    /// Revisions that do not compile. A published revision never changes, so it need not be compiled again for each
-    /// message.
+    /// Revisions that do not compile. A published revision never changes, so the revision need not be compiled again
+    /// for each message.
     faulty: Cache<Vec<Fault>>,
     /// Older revisions that people read page by page. They are not compiled, and do not displace compiled revisions.
     read_only: Cache<RowSet, LoadError>,
@@ -139,8 +140,8 @@ pub struct RulebookCache {
 }
 
 impl RulebookCache {
-    /// Creates the cache. Decisions read from `primary`. People read from `replica` if there is one, and from `primary` if
-    /// the replica fails or lacks the rows.
+    /// Creates the cache. Decisions read from `primary`. People read from `replica` if there is one, and from `primary`
+    /// if the replica fails or lacks the rows.
     #[must_use]
     pub fn new(replica: Replica, primary: DatabaseConnection) -> Self {
         Self {
@@ -167,8 +168,8 @@ impl RulebookCache {
         &self.quarantines
     }
 
-    /// The rulebook at the head that a message saw last. The head may have moved since. So use this rulebook only for work
-    /// that is discarded if the transaction sees another head.
+    /// The rulebook at the head that a message saw last. The head may have moved since. So use this rulebook only for
+    /// work that is discarded if the transaction sees another head.
     #[must_use]
     pub fn last_seen(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
         let heads = self.heads.read().unwrap_or_else(PoisonError::into_inner);
@@ -202,7 +203,7 @@ impl RulebookCache {
     /// The compiled head of the rulebook with this code. `None` if there is no such rulebook.
     ///
     /// # Errors
-    /// When its rows cannot be read or compiled.
+    /// When the rows of the head cannot be read or compiled.
     pub async fn head(&self, code: &str) -> Result<Option<LoadedRulebook>, LoadError> {
         let Some((rulebook_id, revision)) = head_in(self.primary.clone(), code).await? else {
             return Ok(None);
@@ -214,7 +215,7 @@ impl RulebookCache {
     /// The rows at the head of the rulebook with this code. `None` if there is no such rulebook.
     ///
     /// # Errors
-    /// When its rows cannot be read.
+    /// When the rows of the head cannot be read.
     pub async fn head_rows(&self, code: &str) -> Result<Option<HeadRows>, LoadError> {
         let Some((rulebook_id, revision)) = self.find(code).await? else {
             return Ok(None);
@@ -235,7 +236,7 @@ impl RulebookCache {
         self.for_people(|db| head_in(db, code)).await
     }
 
-    /// Same as [`RulebookCache::find`], but always from the primary.
+    /// Does the same as [`RulebookCache::find`], but always reads from the primary.
     ///
     /// # Errors
     /// When the database fails.
@@ -264,16 +265,17 @@ impl RulebookCache {
     /// When there is no such revision, or its rows cannot be read or compiled.
     pub async fn at(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         match self.found(rulebook_id, revision, For::Messages).await {
-            // A person's request was loading the same revision, and was rejected as busy.
+            // A person's request was loading the same revision, and was rejected as busy. Load the revision again.
             Err(LoadError::Busy(_)) => self.found(rulebook_id, revision, For::Messages).await,
             found => found,
         }
     }
 
-    /// Same as [`RulebookCache::at`], for people: it uses the queue for people instead of the queue for messages.
+    /// Does the same as [`RulebookCache::at`] for requests of people. This function uses the queue for people instead
+    /// of the queue for messages.
     ///
     /// # Errors
-    /// As for [`RulebookCache::at`], and when too many requests for the rulebook are waiting already.
+    /// The same errors as [`RulebookCache::at`], and when too many requests for the rulebook are waiting already.
     pub async fn at_for_people(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         self.found(rulebook_id, revision, For::People).await
     }
@@ -341,8 +343,8 @@ impl RulebookCache {
         compiled.map_err(|faults| LoadError::Faults { revision, faults })
     }
 
-    /// Reads the rows from the primary, because a message waits for them. A replica may not respond, or may lag behind the
-    /// head that the message saw.
+    /// Reads the rows from the primary, because a message waits for them. A replica may not respond, or may lag behind
+    /// the head that the message saw.
     async fn rows_that_decide(&self, rulebook_id: Uuid, revision: i64) -> Result<RowSet, LoadError> {
         let rows = rows_in(self.primary.clone(), rulebook_id, revision).await?;
         rows.ok_or(LoadError::Unknown(revision))
@@ -352,7 +354,7 @@ impl RulebookCache {
         self.for_people(|db| rows_in(db, rulebook_id, revision)).await
     }
 
-    /// The result from the replica, or from the primary if the replica has none.
+    /// The result from the replica. If the replica fails or has no result, the result from the primary.
     async fn for_people<T, F>(&self, ask: impl Fn(DatabaseConnection) -> F) -> Result<Option<T>, DbErr>
     where
         F: Future<Output = Result<Option<T>, DbErr>>,
@@ -377,7 +379,7 @@ fn key(rulebook_id: Uuid, revision: i64) -> [u8; 24] {
 }
 
 async fn head_in(db: DatabaseConnection, code: &str) -> Result<Option<(Uuid, i64)>, DbErr> {
-    // PostgreSQL rejects a query whose text contains a NUL, and no stored text contains one.
+    // PostgreSQL rejects a parameter that contains a NUL character, and no stored text contains this character.
     if code.contains('\0') {
         return Ok(None);
     }
@@ -401,7 +403,7 @@ async fn rows_in(db: DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Re
     if exists.is_none() {
         return Ok(None);
     }
-    // The rows of a revision never change, so several statements see the same rows without a transaction. A transaction is
-    // avoided here, because a client that disconnects could cancel its start.
+    // The rows of a revision never change, so several statements see the same rows without a transaction. A transaction
+    // is avoided here, because a client that disconnects could cancel the start of a transaction.
     rule_rows::load(&db, rulebook_id, revision).await.map(Some)
 }

@@ -1,10 +1,10 @@
 //! Publishes a change set as a revision. Edits are applied, compiled and checked outside any transaction. A short
-//! transaction then compares the head, and writes rows, revision, audit entries and the new head. A publish request never
-//! replaces a head that its plan was not based on.
+//! transaction then compares the head, and writes rows, revision, audit entries and the new head. A publish request
+//! replaces only the head that its plan is based on.
 //!
 //! [`plan`] does everything before the transaction, and `write_revision` writes inside the transaction. [`change_sets`]
-//! and [`schedule`] handle stored change sets. [`approvals`] handles changes beyond the guard rails, [`refusal`] describes
-//! why something was not published, and [`idempotency`] makes a publish request idempotent.
+//! and [`schedule`] handle stored change sets. [`approvals`] handles changes beyond the guard rails, [`refusal`]
+//! describes why something was not published, and [`idempotency`] makes a publish request idempotent.
 
 pub mod approvals;
 pub mod change_sets;
@@ -43,12 +43,12 @@ use store::fault_points::{self, Step as FaultStep};
 use store::quotas::{self, Quota};
 use store::{Transaction, guard_rails, rule_rows, rulebooks};
 
-/// Number of attempts on a moving head. After that, a publish request locks the head while it plans. Otherwise an
-/// instance that is slower than the others would never succeed.
+/// Number of attempts without a lock. If the head moves during each attempt, the publish request then locks the head
+/// while it plans. Otherwise an instance that is slower than the other instances would never succeed.
 const TRIES: u32 = 4;
-/// Maximum number of publish requests of one rulebook that wait in this process. They run one after another, because in
-/// parallel all but the first would compile in vain. Requests of other processes are not in this queue, so the
-/// transaction also compares the head.
+/// Maximum number of publish requests of one rulebook that wait in this process. The requests run one after another. If
+/// they ran in parallel, only the first would succeed, and the others would compile in vain. Requests of other
+/// processes are not in this queue, so the transaction also compares the head.
 const MAX_WAITING: usize = 64;
 
 /// The person or command that publishes.
@@ -163,7 +163,7 @@ struct HeadMove<'a> {
     made_by: &'a str,
     /// Whether to skip the guard rails: somebody else approved the change, or an administrator rolls back.
     free: bool,
-    /// The stored change set to publish, as it was read.
+    /// The id and the version of the stored change set to publish.
     set: Option<Claim>,
     /// The expected head. `None` accepts any head.
     seen: Option<i64>,
@@ -172,8 +172,8 @@ struct HeadMove<'a> {
 }
 
 impl<'a> HeadMove<'a> {
-    /// A move of the head for the author's own change. The change must respect the guard rails, and is not a stored change
-    /// set.
+    /// A move of the head for the author's own change. The change must respect the guard rails, and is not a stored
+    /// change set.
     const fn new(kind: &'static str, comment: &'a str, author: &'a Author) -> Self {
         Self {
             kind,
@@ -244,12 +244,12 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// Publishes a new revision equal to an older revision, in place of the expected head. The guard rails do not apply
-    /// to an administrator's rollback.
+    /// Publishes a new revision that equals an older revision. The head must be the expected head. The guard rails do
+    /// not apply to an administrator's rollback.
     ///
     /// # Errors
-    /// When there is no such revision, the head has moved, the request was processed before, or as for
-    /// [`Publisher::publish`].
+    /// When there is no such revision, the head has moved, or the request was processed before. The errors of
+    /// [`Publisher::publish`] are also possible.
     pub async fn roll_back(
         &self,
         rulebook_id: Uuid,
@@ -274,10 +274,10 @@ impl Publisher {
         self.advance(rulebook_id, step, plan).await
     }
 
-    /// Replaces the rows of the rulebook by exactly these rows.
+    /// Replaces all rows of the rulebook with these rows.
     ///
     /// # Errors
-    /// As for [`Publisher::publish`].
+    /// The same errors as [`Publisher::publish`].
     pub async fn import(
         &self,
         rulebook_id: Uuid,
@@ -293,7 +293,7 @@ impl Publisher {
     /// Creates a rulebook with these rows as its first revision.
     ///
     /// # Errors
-    /// When a rulebook with this code exists, or as for [`Publisher::publish`].
+    /// When a rulebook with this code exists. The errors of [`Publisher::publish`] are also possible.
     pub async fn create(
         &self,
         new: RulebookToCreate<'_>,
@@ -307,7 +307,8 @@ impl Publisher {
             sms_delivery,
         } = new;
         let next = rolled_back(&RowSet::default(), &rows, 1);
-        // All new rulebooks wait in one queue. With the ids of the new rulebooks, each would get its own queue.
+        // All new rulebooks wait in one queue. With the ids of the new rulebooks, each new rulebook would get a
+        // separate queue.
         let (pools, queue) = (self.current.pools(), Uuid::nil());
         let rulebook = checked(pools, queue, next, 1, None).await?;
         lint_passed(pools, queue, None, &rulebook).await?;
@@ -356,8 +357,8 @@ impl Publisher {
         Ok((id, self.made(id, published).await))
     }
 
-    /// Moves the head to the next revision, and retries if another publish request was first. If the step has an expected
-    /// head and the head is another revision, it fails.
+    /// Moves the head to the next revision, and retries if another publish request was first. Fails if the step has an
+    /// expected head and the head is another revision.
     async fn advance(
         &self,
         rulebook_id: Uuid,
@@ -398,7 +399,7 @@ impl Publisher {
             }
             let (pools, over) = (self.current.pools(), base.compiled().cloned());
             let rulebook = checked(pools, rulebook_id, rows, head + 1, over).await?;
-            // Lint never blocks a rollback, nor a change to a base that does not compile.
+            // Lint blocks neither a rollback nor a change to a base that does not compile.
             if let Some(base) = base.compiled().filter(|_| step.kind != "roll_back") {
                 lint_passed(pools, rulebook_id, Some(Arc::clone(base)), &rulebook).await?;
             }
@@ -461,7 +462,7 @@ impl Publisher {
         }
     }
 
-    /// Begins a transaction. If the request is idempotent, the transaction claims it first.
+    /// Begins a transaction. If the request must be idempotent, the transaction first claims the request.
     async fn begun(&self, step: HeadMove<'_>) -> Result<Transaction, PublishError> {
         let tx = store::begin(&self.db).await?;
         if let Some(receipt) = step.receipt
@@ -473,8 +474,8 @@ impl Publisher {
         Ok(tx)
     }
 
-    /// Stores the result of a request that changed nothing. Without it, a repeat of the request could fail because the head
-    /// has moved.
+    /// Stores the result of a request that changed nothing. Without the stored result, a repeat of the request could
+    /// fail because the head has moved.
     async fn left_alone(&self, held: Option<Transaction>, step: HeadMove<'_>, head: i64) -> Result<(), PublishError> {
         if step.receipt.is_none() {
             return Ok(());
@@ -487,7 +488,8 @@ impl Publisher {
         Ok(tx.commit().await?)
     }
 
-    /// Caches the revision after the commit. A dry run caches nothing, because another revision may get the same number.
+    /// Caches the revision after the commit. A dry run caches nothing, because another revision may get the same
+    /// number.
     async fn made(&self, rulebook_id: Uuid, published: PublishedRevision) -> PublishedRevision {
         if !dry_run::is_on() {
             self.current.set_head(rulebook_id, &published.rulebook).await;

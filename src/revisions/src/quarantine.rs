@@ -1,13 +1,13 @@
 //! Quarantine: scripts that fail repeatedly are skipped for a while, and a notice is raised.
 //!
-//! A script is quarantined if too many of its runs fail because of the script. A single failure affects only the call in
-//! which it happens. A run that fails because the machine is busy does not count.
+//! A script is quarantined if too many of its runs fail because of the script. A single failure affects only the call
+//! in which it happens. A run that fails because the machine is busy does not count.
 //!
 //! Failures are counted in the database, inside the message's transaction. So all instances share the count, and a
-//! restart loses nothing. Runs are counted in memory. Every [`POLL_INTERVAL`], the runs of scripts that failed recently
-//! are added to the database, and the quarantined scripts are read and cached, so that no message needs a query. The
-//! instance that saw the last failure skips the script from its next message on. Other instances skip the script after
-//! their next poll.
+//! restart loses nothing. Runs are counted in memory. Every [`POLL_INTERVAL`], an instance adds the runs of scripts
+//! that failed recently to the database. It also reads and caches the quarantined scripts, so that no message needs a
+//! query. The instance that saw the last failure skips the script from its next message on. Other instances skip the
+//! script after their next poll.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -25,7 +25,7 @@ use store::notices::{self, Notice, Severity};
 use store::script_quarantines::{self, Model, QuarantineLimits};
 
 /// Limits for scripts. If a script fails at least `faults` times within the time `within`, and in at least one of
-/// `one_in` runs, it is skipped for the time `for_`.
+/// `one_in` runs, the script is skipped for the time `for_`.
 pub const LIMITS: QuarantineLimits = QuarantineLimits {
     faults: 5,
     one_in: 10,
@@ -66,8 +66,8 @@ impl From<&Model> for Active {
 }
 
 impl Quarantines {
-    /// The scripts that a decision of this rulebook must skip at `now`. If a script was published again, the new version is
-    /// not in quarantine.
+    /// The scripts that a decision of this rulebook must skip at `now`. If a script was published again, the new
+    /// version is not in quarantine.
     #[must_use]
     pub fn skips(&self, rulebook_id: Uuid, rulebook: &Rulebook, now: DateTime<Utc>) -> Skips {
         let mut skips = Skips::none();
@@ -111,7 +111,8 @@ impl Quarantines {
         runs.remove(&(rulebook_id, script.clone())).unwrap_or_default()
     }
 
-    /// Counts a failure of a script. If this failure starts a quarantine, it raises a notice and returns the row.
+    /// Counts a failure of a script. If this failure starts a quarantine, the function raises a notice and returns the
+    /// row.
     ///
     /// # Errors
     /// When the database fails.
@@ -190,7 +191,7 @@ fn quarantined(rulebook_id: Uuid, row: &Model) -> Notice {
         severity: Severity::Urgent,
         subject: subject(code),
         text: format!(
-            "The script `{code}` failed in {} of {} runs and is left out for {minutes} minutes; calls are answered without it.",
+            "The script `{code}` failed in {} of {} runs and is skipped for {minutes} minutes. Decisions are made without it.",
             row.faults, row.runs
         ),
         what_to_do:

@@ -1,4 +1,5 @@
-//! Readiness checks: what `/health/ready` checks besides the database itself.
+//! The readiness checks of `/health/ready`. [`crate::health`] adds the checks of the database connection and the
+//! migrations.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -18,7 +19,7 @@ use sms::notice::HELD_BACK;
 use store::replica::Replica;
 use store::sms_messages;
 
-/// If an SMS message has been due for longer than this, no worker sends.
+/// If an SMS message has been due for longer than this, no worker sends SMS messages.
 const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
 
 /// Checks that the open SQLite file still has its path. If the file was moved or replaced, all writes go to the old
@@ -37,8 +38,8 @@ pub(super) fn database_file_check(settings: &Settings) -> impl Fn() -> BoxFuture
                 .map(|file| file.display().to_string())
                 .unwrap_or_default();
             Err(format!(
-                "the database file {shown} was moved or replaced while it is open, and writes go to the old file: stop the \
-                 server, put the file back, start it again"
+                "the database file {shown} was moved or replaced while the server has it open, so writes go to the old file: stop \
+                 the server, put the old file back, and start the server again"
             ))
         };
         Box::pin(std::future::ready(outcome))
@@ -60,7 +61,7 @@ pub(super) fn rulebook_check(current: &RulebookCache) -> impl Fn() -> BoxFuture<
     }
 }
 
-/// Adds the check of the replica, if there is one.
+/// Adds the check of the replica, if there is a replica.
 pub(super) fn with_replica_check(checks: Checks, replica: &Replica) -> Checks {
     if replica.exists() {
         checks.with_lesser("replica", replica_check(replica))
@@ -69,12 +70,12 @@ pub(super) fn with_replica_check(checks: Checks, replica: &Replica) -> Checks {
     }
 }
 
-/// Checks that the replica responds, if there is one.
+/// Checks that the replica responds, if there is a replica.
 fn replica_check(replica: &Replica) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
     let replica = replica.clone();
     move || {
         let outcome = if replica.is_away() {
-            Err("the replica (DATABASE_READ_URL) does not answer; the admin API reads from the primary".to_owned())
+            Err("the replica (DATABASE_READ_URL) does not respond; the admin API reads from the primary".to_owned())
         } else {
             Ok(())
         };
@@ -93,7 +94,7 @@ pub(super) fn outbox_check(
         Box::pin(async move {
             let now = clock.now();
             // If a rulebook's account is missing, stopped or refused, there is already a notice. Such a rulebook must
-            // not make the server unready for all others, so the check counts only rulebooks that no worker handles.
+            // not make the server unready for all other rulebooks, so the check skips rulebooks with such a notice.
             let oldest = sms_messages::oldest_neglected(&db, now, &HELD_BACK).await;
             let oldest = oldest.map_err(|_| "the outbox cannot be read".to_owned())?;
             match oldest.map(|due| now - due) {
@@ -126,7 +127,7 @@ pub(super) fn fallback_report(
             text.push(format!("{} messages are dead letters", state.aside));
         }
         if !spool.has_room() {
-            text.push("there is no spool, or no room in it".to_owned());
+            text.push("there is no spool, or the spool is full".to_owned());
         }
         (can, (!text.is_empty()).then(|| text.join("; ")))
     }

@@ -1,4 +1,4 @@
-//! All routes of the server, on one page.
+//! All routes of the server.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,10 +33,10 @@ use web::failed_guesses::Guesses;
 use web::problem::{FieldFault, Problem, pages as problem_pages};
 use web::{AllowedMethods, Surroundings};
 
-/// Retry-After for a stored message that could not be reinjected.
+/// Value of `Retry-After`, in seconds, for a stored message that could not be replayed.
 const RETRY_AFTER_S: u32 = 2;
 
-/// The parts served at an address. The pages need no key.
+/// The parts of the server that one address serves. The documentation and the metrics need no key.
 #[derive(Clone, Copy, Debug)]
 pub struct Pages {
     /// Webhooks and the admin API.
@@ -71,7 +71,7 @@ impl Pages {
     }
 }
 
-/// All routes, on one page.
+/// Builds the routes of an address, with the middleware around them.
 pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use<> {
     if !pages.web {
         return around(app, pages, Route::new(), AllowedMethods::default());
@@ -156,7 +156,8 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
     around(app, pages, routes, allowed)
 }
 
-/// Routes of every process, including background workers, and the middleware around all routes.
+/// Adds the routes that every process serves, and the middleware around all routes. A process with only background
+/// workers serves these routes too.
 fn around(
     app: &App,
     pages: Pages,
@@ -223,7 +224,7 @@ fn word_sms(takes_replies: bool) -> WriteSmsBody {
     })
 }
 
-/// Reinjects a stored message for the admin API.
+/// Replays a stored message for the admin API.
 fn replay_message(feed: &Reinjector) -> ReplayMessage {
     let feed = feed.clone();
     Arc::new(move |rulebook, event| {

@@ -69,8 +69,8 @@ impl MakeReady {
         Ok(first_start::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
     }
 
-    /// The database gate of the messages, and the new secrets. If the database is unavailable, the setup runs when it
-    /// is back. Meanwhile messages are answered from snapshots; without a snapshot the start fails.
+    /// The database gate of the messages, and the new secrets. If the database is unavailable, the setup runs when the
+    /// database is back. Meanwhile messages are answered from snapshots. Without a snapshot, the start fails.
     pub async fn gate(
         self,
         reached: DatabaseAtStart,
@@ -115,7 +115,8 @@ pub(super) fn spool_bytes(settings: &Settings) -> u64 {
     u64::from(settings.spool_size_mb) << 20
 }
 
-/// The spool. It is off if it is disabled or cannot be opened: the server works without it.
+/// Opens the spool. The spool is off if the settings disable it or if it cannot be opened: the server works without a
+/// spool.
 pub(super) async fn open_spool(settings: &Settings, key: &SecretKey) -> Spool {
     if settings.spool_size_mb == 0 {
         return Spool::off();

@@ -1,4 +1,4 @@
-//! Background work, each in a task that ends when the server stops.
+//! The background jobs. Each job runs in a task that ends when the server stops.
 
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ pub(super) fn start_workers(app: &App) {
     let backtests = app.backtests.clone();
     app.spawn(async move {
         if let Err(error) = backtests.mend().await {
-            tracing::warn!(%error, "backtests that an earlier run left behind are still shown as running");
+            tracing::warn!(%error, "interrupted backtests could not be marked; they are still shown as running");
         }
     });
     let (stop, limiter, db, clock) = (
@@ -107,7 +107,7 @@ pub(super) fn start_workers(app: &App) {
                     let age = |at: chrono::DateTime<chrono::Utc>| (clock.now() - at).to_std().unwrap_or_default();
                     metrics::last_successes(runs.into_iter().map(|(name, at)| (name, age(at))));
                 }
-                Err(error) => tracing::debug!(%error, "when periodic work last succeeded cannot be read"),
+                Err(error) => tracing::debug!(%error, "the times of the last successful periodic jobs cannot be read"),
             }
             match notices::count_open(&db).await {
                 Ok(counts) => counts
@@ -119,7 +119,7 @@ pub(super) fn start_workers(app: &App) {
     });
 }
 
-/// Runs a job periodically, on one of all instances.
+/// Runs a job periodically. A lease ensures that only one instance runs the job at a time.
 fn spawn_periodic<W, F>(app: &App, name: &'static str, every: Duration, work: W)
 where
     W: Fn(periodic::RunContext) -> F + Send + Sync + 'static,

@@ -1,5 +1,5 @@
-//! Creates files for callers' data. Only their owner can read them. They never overwrite another file, and they are
-//! synced to disk.
+//! Creates files for callers' data. Only the owner of such a file can read it. A new file never overwrites another
+//! file, and is synced to disk.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Read as _;
@@ -39,8 +39,8 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// The target of a backup. If `to` is a file, or has an extension and is not a folder, `to` is the target. Otherwise
-/// `to` is a folder, which is created if missing, and the file in it is named after the time. So the same `--to` works
-/// every night.
+/// `to` is a folder, which is created if it is missing. The target is a file in this folder that is named after the
+/// time. So the same `--to` works every night.
 pub fn target(to: &Path, stamp: &str, ending: &str) -> Result<PathBuf, BackupError> {
     let slash = to.as_os_str().to_string_lossy().ends_with('/');
     let is_file = !slash && !to.is_dir() && (to.is_file() || to.extension().is_some());
@@ -85,7 +85,7 @@ pub fn keep(path: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Renames a file, unless the new name exists.
+/// Renames a file. Fails if the new name exists.
 pub fn rename(from: &Path, to: &Path) -> Result<(), BackupError> {
     if to.exists() {
         return Err(BackupError::Exists(to.to_owned()));
@@ -99,7 +99,7 @@ pub fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |file| file.len())
 }
 
-/// Deletes an incomplete file that we created.
+/// Deletes an incomplete file that we created, and SQLite's companion files.
 pub fn discard(path: &Path) {
     for ending in ["", "-wal", "-shm", "-journal"] {
         let _ = std::fs::remove_file(beside(path, ending));

@@ -1,8 +1,8 @@
 //! Backs up a running database, and restores it.
 //!
-//! A backup is complete, verified and readable by its owner only. [`sqlite`] and [`postgres`] implement it; [`files`]
-//! handles the files. Unsent SMS messages in a backup are given up ([`store::restore_guard`]), because they may have
-//! been sent since.
+//! A backup is complete, verified and readable by its owner only. [`sqlite`] and [`postgres`] implement backups, and
+//! [`files`] creates the files. SMS messages that are unsent in a backup are given up ([`store::restore_guard`]),
+//! because they may have been sent after the backup.
 
 pub mod files;
 pub mod postgres;
@@ -23,9 +23,9 @@ pub enum BackupError {
     #[error("the database {} does not exist", .0.display())]
     NoDatabase(PathBuf),
     /// The folder of the file does not exist.
-    #[error("the folder {} does not exist; create it, or name a folder, which is created", .0.display())]
+    #[error("the folder {} does not exist: create it, or set `--to` to a folder, which is created", .0.display())]
     NoFolder(PathBuf),
-    #[error("{} exists already; a backup overwrites nothing", .0.display())]
+    #[error("{} exists already; a backup never overwrites a file", .0.display())]
     Exists(PathBuf),
     /// The file is not a backup of this kind of database.
     #[error("{} is not a backup of {expected} database", path.display())]
@@ -87,15 +87,15 @@ pub enum BackupError {
 pub struct BackupResult {
     pub file: PathBuf,
     pub bytes: u64,
-    /// SMS messages that were unsent when the copy was made.
+    /// Number of SMS messages that were unsent when the backup was made.
     pub unsent_sms: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreResult {
-    /// Where the previous content was moved.
+    /// The file or schema to which the previous content was moved.
     pub previous_content: Option<String>,
-    /// SMS messages that were given up, because they may have been sent since.
+    /// Number of SMS messages that were given up, because they may have been sent after the backup.
     pub given_up: i64,
 }
 

@@ -72,7 +72,7 @@ pub fn apart(url: &str) -> (String, Option<String>) {
     )
 }
 
-/// Decodes `%41` to `A`.
+/// Decodes percent-encoding, such as `%41` to `A`.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

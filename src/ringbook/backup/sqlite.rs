@@ -1,7 +1,7 @@
 //! SQLite backups with `VACUUM INTO`, in one read transaction.
 //!
-//! Unsent SMS messages are given up in the copy, so that no kind of restore sends them again. A restore works on a
-//! copy, which is renamed to the target at the very end.
+//! Unsent SMS messages are given up in the backup, so that they are not sent again even if somebody restores the file
+//! by hand. A restore works on a copy of the backup, and renames this copy to the target at the very end.
 
 use std::path::Path;
 use std::time::Duration;
@@ -125,7 +125,7 @@ async fn vacuum(file: &Path, part: &Path, progress: Progress<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Copies a backup into a file that is not the database yet.
+/// Copies a backup into the temporary file `part`.
 async fn copy(from: &Path, part: &Path, progress: Progress<'_>) -> Result<(), BackupError> {
     let mut target = files::make(part)?;
     let (source, all) = (from.to_owned(), files::size(from));
@@ -140,7 +140,8 @@ async fn copy(from: &Path, part: &Path, progress: Progress<'_>) -> Result<(), Ba
     done.map(drop).map_err(files::failed(from))
 }
 
-/// Verifies a copy, gives up its unsent SMS messages and merges its write-ahead log. Returns the number of those messages.
+/// Verifies a copy, gives up its unsent SMS messages and merges its write-ahead log. Returns the number of SMS messages
+/// that it gave up.
 async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupError> {
     let db = open(part).await?;
     let done = async {
@@ -188,7 +189,8 @@ async fn waiting(part: &Path) -> Result<i64, BackupError> {
     Ok(waiting?)
 }
 
-/// Renames the database at `file`. Returns whether it existed. Fails while a server uses it.
+/// Renames the database at `file` to `aside`. Returns whether the database existed. Fails while a server uses the
+/// database.
 async fn previous_content(file: &Path, aside: &Path) -> Result<bool, BackupError> {
     let there = files::size(file) > 0;
     // Do not check a corrupt database: a restore must replace it, and no server uses it.
@@ -204,7 +206,7 @@ async fn previous_content(file: &Path, aside: &Path) -> Result<bool, BackupError
     if there {
         files::rename(file, aside)?;
     }
-    // SQLite would apply a leftover log to the new file of that name.
+    // SQLite would apply a leftover log to the restored file of the same name.
     for ending in ["-wal", "-journal"] {
         let companion = files::beside(file, ending);
         if companion.exists() {

@@ -1,5 +1,5 @@
-//! `ringbook backtest`: tries a change on past calls, before it is published. It only reads the database, so it does
-//! not affect a running server, and works without one.
+//! `ringbook backtest`: tries a change on past calls, before it is published. The command applies missing migrations,
+//! and otherwise only reads the database. So it does not affect a running server, and works without a server.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct Backtest {
     /// The rulebook's code
     #[arg(long, default_value = DEFAULT_RULEBOOK)]
     rulebook: String,
-    /// The calls of this number of days up to now
+    /// Number of past days whose calls are used
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
     /// Maximum number of calls; the newest are used

@@ -31,11 +31,11 @@ pub(super) fn table(ran: &BacktestRun) -> String {
         per_second(found.calls, ran.took)
     );
     for (count, what) in [
-        (found.erased, "left out: the caller was erased"),
-        (found.unreadable, "left out: the message could not be read again"),
+        (found.erased, "skipped: the data of the caller was erased"),
+        (found.unreadable, "skipped: the message could not be read again"),
         (
             found.differ_already,
-            "were decided differently because of older changes",
+            "already differ from their stored decision because of older changes",
         ),
     ] {
         if count > 0 {
@@ -71,7 +71,7 @@ pub(super) fn table(ran: &BacktestRun) -> String {
         "{} -> {}; {} calls send more, {} fewer",
         texts.before, texts.after, texts.calls_with_more, texts.calls_with_fewer
     );
-    line(&mut text, "Texts", &more);
+    line(&mut text, "SMS messages", &more);
     if found.degraded.before + found.degraded.after > 0 {
         let mut scripts = format!(
             "{} -> {} decided without a script",

@@ -1,5 +1,5 @@
-//! `ringbook backup` and `ringbook restore`, while servers run. Both print which key belongs to the backup and which
-//! SMS messages are not sent again.
+//! `ringbook backup`, which works while servers run, and `ringbook restore`, which refuses a database in use. Both
+//! print which key belongs to the backup, and how many SMS messages are given up.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,8 @@ pub struct Backup {
     /// A folder (created if missing) for a file named after the time, or a new file whose name has an extension
     #[arg(long, default_value = ".")]
     to: PathBuf,
-    /// Also copy the encryption key of the stored secrets next to it, as FILE.key: both together reveal the secrets
+    /// Also copy the encryption key of the stored secrets next to the backup, as FILE.key: both files together reveal
+    /// the secrets
     #[arg(long)]
     with_key: bool,
     /// No progress bar
@@ -81,7 +82,8 @@ pub(super) async fn back_up(settings: &Settings, how: Backup) -> Result<()> {
     print(&text)
 }
 
-/// Records in the database that a backup succeeded, for the servers' `/metrics`. The backup is complete without it.
+/// Records in the database that a backup succeeded, for the servers' `/metrics`. The backup is complete even if this
+/// fails.
 async fn note_success(settings: &Settings, clock: &Clock) {
     let noted = async {
         let db = connect::open_for_migration(&settings.database).await?;
@@ -120,8 +122,8 @@ pub(super) async fn restore(settings: &Settings, how: Restore) -> Result<()> {
     }
     if restored.given_up > 0 {
         text.push_str(&format!(
-            "\n{} SMS messages that were not sent yet are given up, because they may have been sent since: list those in the state \
-             `dead`, and send again those that are still needed.",
+            "\n{} SMS messages that were not sent yet are given up, because they may have been sent since. List the messages in \
+             the state `dead`, and resend those that are still needed.",
             restored.given_up
         ));
     }
@@ -146,14 +148,18 @@ fn about_key(settings: &Settings) -> String {
         first_start::key_file(settings).display().to_string()
     };
     format!(
-        "\nThe key that decrypts the stored secrets ({key}) is not in it: keep it elsewhere, or the secrets are lost with it."
+        "\nThe key that decrypts the stored secrets ({key}) is not in the backup: store a copy of the key elsewhere. Without \
+         the key, the secrets are lost."
     )
 }
 
 fn refuse_taken_key(to: &Path, with_key: bool) -> Result<()> {
     let key = files::beside(to, ".key");
     if with_key && key.exists() {
-        return Err(anyhow!("{} exists already; a backup overwrites nothing", key.display()));
+        return Err(anyhow!(
+            "{} exists already; a backup never overwrites a file",
+            key.display()
+        ));
     }
     Ok(())
 }
@@ -181,7 +187,7 @@ fn write_key(settings: &Settings, backup: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Copies the backup's key to the path of the key file, if there is none.
+/// Copies the backup's key to the path of the key file, if there is no key file.
 fn bring_key(settings: &Settings, backup: &Path) -> Result<String> {
     use std::io::Write as _;
     let (kept, wanted) = (files::beside(backup, ".key"), first_start::key_file(settings));
@@ -193,10 +199,11 @@ fn bring_key(settings: &Settings, backup: &Path) -> Result<String> {
             let mut file = files::make(&wanted)?;
             writeln!(file, "{}", brought.trim()).with_context(|| format!("{} cannot be written", wanted.display()))?;
             files::keep(&wanted)?;
-            Ok(format!("\nIts key is in {}.", wanted.display()))
+            Ok(format!("\nThe key of the backup is now in {}.", wanted.display()))
         }
         Some(brought) if key_text(settings)? != brought.trim() => Ok(format!(
-            "\nIts key, in {}, is not the key that this server uses: no stored secret can be decrypted. Set RINGBOOK_SECRET_KEY to it.",
+            "\nThe key of the backup, in {}, is not the key that this server uses: no stored secret can be decrypted. Set \
+             RINGBOOK_SECRET_KEY to the key of the backup.",
             kept.display()
         )),
         Some(_) => Ok(String::new()),

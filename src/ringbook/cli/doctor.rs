@@ -1,5 +1,5 @@
-//! `ringbook doctor`: checks the installation that the settings describe. It prints a line for each finding with what
-//! to do, and then what to configure at Vapi. It fails if something does not work.
+//! `ringbook doctor`: checks the installation that the settings describe. The command prints one line for each finding,
+//! with advice, and then the recommended configuration at Vapi. The command fails if something does not work.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ pub struct Doctor {
     /// Also query a running server at this URL; the default scheme is http
     #[arg(long, value_parser = super::server_address)]
     url: Option<String>,
-    /// As JSON
+    /// Print the findings as JSON
     #[arg(long)]
     json: bool,
 }

@@ -1,4 +1,5 @@
-//! `ringbook hear`: measures how well a rulebook understands labelled calls. With a folder it uses no database.
+//! `ringbook hear`: measures how well a rulebook understands labelled calls. With `--rules`, the command uses no
+//! database.
 
 use std::path::PathBuf;
 
@@ -34,7 +35,7 @@ pub struct Hear {
 }
 
 impl Hear {
-    /// Whether it reads rules from a database.
+    /// Whether the command reads rules from a database.
     pub(super) const fn needs_a_database(&self) -> bool {
         self.rules.is_none()
     }

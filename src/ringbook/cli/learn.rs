@@ -1,4 +1,4 @@
-//! `ringbook learn`: learns weights of a folder's classifiers from labelled calls. It uses no database.
+//! `ringbook learn`: learns weights of a folder's classifiers from labelled calls. The command uses no database.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub struct Learn {
     /// The folder of rules whose classifiers.toml is rewritten
     #[arg(long)]
     rules: PathBuf,
-    /// Leave out calls whose id has this prefix: learn from the others, then measure these with `hear`
+    /// Exclude calls whose id has this prefix, so that `hear` can measure them
     #[arg(long)]
     without: Vec<String>,
 }
@@ -33,7 +33,7 @@ pub(super) fn learn(how: &Learn) -> Result<()> {
     let (_, rows) = read(&how.rules)?;
     ensure!(
         !rows.classifiers.is_empty(),
-        "{} has no classifiers: begin {FILE} with one, as\n\n[sounds_urgent]\nlearns = \"P1\"",
+        "{} has no classifiers: begin {FILE} with a classifier, such as\n\n[sounds_urgent]\nlearns = \"P1\"",
         how.rules.display()
     );
     let rulebook = compile(1, &rows, None).map_err(|faults| anyhow!(listed(&faults)))?;

@@ -1,5 +1,5 @@
-//! `ringbook reconcile`: fetches from Vapi the reports that never arrived, and records them. It fails if Vapi's list of
-//! calls could not be read to the end.
+//! `ringbook reconcile`: fetches from Vapi the reports that never arrived, and records them. The command fails if
+//! Vapi's list of calls could not be read to the end.
 
 use anyhow::{Context as _, Result, anyhow};
 use chrono::TimeDelta;
@@ -22,13 +22,13 @@ pub struct Reconcile {
     /// Only calls of this rulebook; by default of all rulebooks with a Vapi key
     #[arg(long)]
     rulebook: Option<String>,
-    /// Only count them
+    /// Only count the missing reports
     #[arg(long)]
     dry_run: bool,
-    /// No progress
+    /// No progress display
     #[arg(long)]
     quiet: bool,
-    /// As JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }

@@ -1,4 +1,5 @@
-//! `ringbook replay`: repeats stored decisions, and fails unless each is the same byte by byte.
+//! `ringbook replay`: repeats stored decisions and compares the results byte by byte. The command fails if a result
+//! differs.
 
 use anyhow::{Context as _, Result, anyhow};
 use chrono::TimeDelta;
@@ -24,7 +25,7 @@ pub struct Replay {
     /// Repeat only the decision with this id
     #[arg(long, conflicts_with = "days")]
     decision: Option<Uuid>,
-    /// The decisions of this number of days up to now
+    /// Number of past days whose decisions are repeated
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
     /// No progress bar
@@ -101,7 +102,7 @@ fn told(replays: &Replays) -> String {
     );
     if replays.erased > 0 {
         text.push_str(&format!(
-            "; {} were left out, their callers were erased",
+            "; {} were skipped because the data of their callers was erased",
             replays.erased
         ));
     }

@@ -1,5 +1,5 @@
-//! `ringbook rules`: exports a rulebook to files or a sheet, and imports it. Every action that changes a rulebook shows
-//! the difference first and asks. Each fault is reported with file, line and column.
+//! `ringbook rules`: exports a rulebook to files or a sheet, and imports it. Every action that changes a rulebook first
+//! shows the difference and asks for confirmation. Each error in the rules is reported with file, line and column.
 
 mod change;
 mod compare;
@@ -33,7 +33,7 @@ use rules::{
     suggestion::did_you_mean,
 };
 
-/// Maximum number of faults to print: nobody reads more, and a folder may come from an untrusted source.
+/// Maximum number of errors to print: nobody reads more, and a folder may come from an untrusted source.
 const MAX_FAULTS: usize = 1_000;
 
 /// The actions on a rulebook.
@@ -58,7 +58,7 @@ pub enum Rules {
         #[command(flatten)]
         of: Of,
     },
-    /// Show what a folder or a sheet would change, and open a change set with it; creates the rulebook if it is missing
+    /// Show what a folder or a sheet would change, and open a change set with the changes; creates a missing rulebook
     Import {
         /// The folder
         #[arg(required_unless_present = "csv")]
@@ -85,11 +85,11 @@ pub enum Rules {
     /// Compare two of: a folder, a revision's number, `head`. Exits with 0 if they are equal, 1 if they differ, 2 if
     /// they cannot be compared
     Diff {
-        /// One side of the comparison; if it is the only one, it is compared with the head
+        /// One side of the comparison; without the other side, it is compared with the head
         one: String,
         /// The other side
         other: Option<String>,
-        /// As JSON
+        /// Print the differences as JSON
         #[arg(long)]
         json: bool,
         /// The rulebook
@@ -143,7 +143,7 @@ pub struct How {
     /// The reason, for the history
     #[arg(long)]
     comment: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
 }
@@ -154,7 +154,7 @@ fn resource(name: &str) -> Result<Resource, String> {
     found.copied().ok_or_else(|| {
         let names: Vec<&str> = names().collect();
         let hint = did_you_mean(name, names.iter().copied());
-        format!("there are {}{hint}", names.join(", "))
+        format!("expected one of {}{hint}", names.join(", "))
     })
 }
 
@@ -223,7 +223,9 @@ async fn export(settings: &Settings, folder: &Path, revision: Option<i64>, ruleb
         text.push_str(", as it was before");
     }
     for file in &written.rewritten {
-        text.push_str(&format!("\n{file} had another layout: rewritten, without its comments"));
+        text.push_str(&format!(
+            "\n{file} had another layout: the file was rewritten without its comments"
+        ));
     }
     print(&text)
 }
@@ -310,7 +312,7 @@ fn red(cases: &[CaseResult], line: impl Fn(&str, &str, &str) -> String) -> Strin
     let mut text = format!("{} case{plural}:", cases.len());
     for case in cases {
         for Mismatch { place, expected, got } in &case.mismatches {
-            let told = format!("{place} should be {expected} and is {got}");
+            let told = format!("{place} should be {expected} but is {got}");
             text.push_str(&format!("\n  {}", line(&case.code, place, &told)));
         }
         for why in case.because() {
@@ -346,7 +348,7 @@ pub(super) fn refusal(error: &PublishError) -> String {
             for conflict in conflicts {
                 let now = match conflict.current {
                     Some(version) => format!("is at version {version}"),
-                    None => "is gone".to_owned(),
+                    None => "was deleted".to_owned(),
                 };
                 text.push_str(&format!("\n  {}/{} {now}", conflict.resource.path(), conflict.code));
             }

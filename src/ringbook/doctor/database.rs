@@ -66,7 +66,7 @@ async fn look(
     if let Err(error) = looked {
         found.wrong(
             CHECK,
-            format!("its settings cannot be read: {error}"),
+            format!("the settings of the database cannot be read: {error}"),
             "Look at the database's log.",
         );
     }
@@ -76,7 +76,7 @@ async fn look(
     if let Err(error) = contents(settings, (db, current), key, found).await {
         found.wrong(
             CHECK,
-            format!("it cannot be read: {error}"),
+            format!("the database cannot be read: {error}"),
             "Look at the database's log.",
         );
     }
@@ -169,7 +169,7 @@ async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
             found.wrong(
                 CHECK,
                 format!(
-                    "the database was migrated by a newer ringbook ({}): this one refuses to start on it",
+                    "the database was migrated by a newer ringbook ({}): this ringbook refuses to start on it",
                     names.join(", ")
                 ),
                 "Run the newer ringbook, or revert its migrations with its `ringbook migrate down`.",
@@ -180,7 +180,7 @@ async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
             found.wrong(
                 CHECK,
                 "the schema is from before the first release: this ringbook refuses to start on it",
-                "Use a new database, or load a data-only dump of this one into a database that `ringbook migrate up` created.",
+                "Use a new database, or load a data-only dump of this database into a database that `ringbook migrate up` created.",
             );
             return false;
         }
@@ -203,7 +203,7 @@ async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
         Err(error) => {
             found.wrong(
                 CHECK,
-                format!("they cannot be read: {error}"),
+                format!("the applied migrations cannot be read: {error}"),
                 "Look at the database's log.",
             );
             false

@@ -30,7 +30,7 @@ fn spool(settings: &Settings, found: &mut Findings) {
     if settings.spool_size_mb == 0 {
         found.warning(
             CHECK,
-            "it is disabled: while the database is unavailable, messages are rejected",
+            "the spool is disabled: while the database is unavailable, messages are rejected",
             "Set RINGBOOK_SPOOL_SIZE_MB.",
         );
         return;
@@ -56,7 +56,7 @@ fn secret_key(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
                 found.warning(
                     CHECK,
                     format!("{shown} does not exist yet"),
-                    "The first start creates it. Keep a copy: without it no stored secret can be decrypted.",
+                    "The first start creates the key. Store a copy: without the key, no stored secret can be decrypted.",
                 );
                 return None;
             }
@@ -65,7 +65,7 @@ fn secret_key(settings: &Settings, found: &mut Findings) -> Option<SecretKey> {
                 format!("{shown} may be read by others (mode {:o})", mode & 0o777),
                 format!("chmod 600 {shown}"),
             ),
-            Some(_) => found.ok(CHECK, format!("{shown}, for this user alone")),
+            Some(_) => found.ok(CHECK, format!("only this user can read {shown}")),
         }
     } else {
         found.ok(CHECK, "from RINGBOOK_SECRET_KEY");
@@ -98,7 +98,7 @@ fn database(file: &Path, found: &mut Findings) {
                 "{shown} may be read by everybody on this machine (mode {:o})",
                 mode & 0o777
             ),
-            format!("It contains callers' data: chmod 600 {shown}"),
+            format!("The file contains callers' data: chmod 600 {shown}"),
         ),
         Some(_) => found.ok(CHECK, format!("{shown}")),
     }

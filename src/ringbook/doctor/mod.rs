@@ -1,9 +1,9 @@
-//! Checks a set-up, and reports findings with what to do. It changes nothing: it creates no database and no key,
-//! migrates nothing and sends no SMS message.
+//! Checks a set-up, and reports findings with what to do. The doctor changes nothing: it creates no database and no
+//! key, migrates nothing and sends no SMS message.
 //!
-//! [`server`] queries a running server, [`files`] checks this machine, [`database`] the database and its contents,
-//! [`web`] the public URL, and [`vapi`] and [`twilio`] our configuration at these services. [`assistant`] recommends
-//! what to configure for the voice agent.
+//! [`server`] queries a running server. [`files`] checks files on this machine, [`database`] checks the database and
+//! its contents, and [`web`] checks the public URL. [`vapi`] and [`twilio`] check our configuration at these services.
+//! [`assistant`] recommends what to configure for the voice agent.
 
 pub mod assistant;
 pub mod database;
@@ -48,9 +48,9 @@ const TOO_MUCH_SKEW: TimeDelta = TimeDelta::seconds(120);
 pub enum Level {
     /// No problem.
     Ok,
-    /// It works, but something is missing or at risk.
+    /// The set-up works, but something is missing or at risk.
     Warning,
-    /// It does not work.
+    /// The set-up does not work.
     Wrong,
 }
 
@@ -131,15 +131,18 @@ impl Findings {
         let Some(theirs) = theirs else { return };
         // The header has a resolution of one second, and the response took time.
         let off = (clock.now() - theirs).abs();
-        let text = format!("this machine's clock and {whose}'s are {} s apart", off.num_seconds());
+        let text = format!(
+            "the clocks of this machine and of {whose} differ by {} s",
+            off.num_seconds()
+        );
         if off > TOO_MUCH_SKEW {
             self.wrong(
                 "clock",
                 text,
-                "Set the clock, by NTP: signed messages are refused when they seem too old.",
+                "Set the clock with NTP: signed messages are refused when they seem too old.",
             );
         } else if off > NOTICED_SKEW {
-            self.warning("clock", text, "Set the clock, by NTP.");
+            self.warning("clock", text, "Set the clock with NTP.");
         } else {
             self.ok("clock", text);
         }
@@ -164,7 +167,7 @@ pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> R
     found.report()
 }
 
-/// The parts of a running server that its own check uses.
+/// The parts of a running server that its set-up check uses.
 #[derive(Clone)]
 pub struct Running {
     pub settings: Arc<Settings>,
@@ -251,7 +254,7 @@ async fn ask(request: RequestBuilder) -> Result<JsonResponse, &'static str> {
         if error.is_timeout() {
             "it took too long"
         } else if error.is_connect() {
-            "no connection, or its certificate is not accepted"
+            "no connection, or the server's certificate is not accepted"
         } else {
             "the connection broke"
         }
@@ -272,7 +275,7 @@ fn get(http: &Client, url: &str) -> RequestBuilder {
     http.get(url)
 }
 
-/// The path of the key file, if there is one.
+/// The path of the key file, if the settings use a key file.
 fn key_file(settings: &Settings) -> Option<std::path::PathBuf> {
     settings.secret_key.is_none().then(|| first_start::key_file(settings))
 }

@@ -1,5 +1,5 @@
-//! Checks a running server by its health checks. Its settings may differ from the settings of this shell, so the doctor
-//! asks the server itself.
+//! Checks a running server by its health checks. The server's settings may differ from the settings of this shell, so
+//! the doctor asks the server itself.
 
 use reqwest::Client;
 
@@ -16,7 +16,7 @@ pub async fn examine(url: &str, http: &Client, clock: &Clock, found: &mut Findin
             found.wrong(
                 CHECK,
                 format!("{url} cannot be reached: {why}"),
-                "Start it, or name the address that it listens on (RINGBOOK_LISTEN).",
+                "Start the server, or give the address that it listens on (RINGBOOK_LISTEN).",
             );
             return;
         }
@@ -29,7 +29,7 @@ pub async fn examine(url: &str, http: &Client, clock: &Clock, found: &mut Findin
                 "{url}/health/ready responds with {}, and not like Ringbook",
                 answered.status
             ),
-            "Name the address of a Ringbook server.",
+            "Give the URL of a Ringbook server.",
         );
         return;
     };

@@ -11,7 +11,7 @@ use sms::{Accounts, Sender, TwilioAccount};
 use store::rulebooks;
 
 const CHECK: &str = "twilio";
-/// Twilio's API. Its messaging services have another host.
+/// Twilio's API. Twilio's messaging services have another host.
 const TWILIO_API: &str = "https://api.twilio.com";
 const SERVICES: &str = "https://messaging.twilio.com";
 
@@ -75,7 +75,7 @@ pub async fn examine(
     }
 }
 
-/// Returns Twilio's time.
+/// Checks one account and its sender. Returns the time in Twilio's response.
 async fn examine_one(
     settings: &Settings,
     http: &Client,

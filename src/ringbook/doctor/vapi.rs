@@ -17,9 +17,9 @@ const ASSISTANT: &str = "assistant";
 /// The message type of a report.
 const REPORT: &str = "end-of-call-report";
 
-/// The recommended `server` object for a rulebook at Vapi. It makes Vapi retry for about a quarter of an hour, except
-/// after permanent errors. A 413 is retried, because a proxy may send it (nginx does above 1 MB) and the report would
-/// be lost otherwise.
+/// The recommended `server` object for a rulebook at Vapi. This object makes Vapi retry for about a quarter of an hour.
+/// Permanent errors are not retried. A 413 is retried, because a proxy may send it (nginx does above 1 MB). Without the
+/// retry, the report would be lost.
 #[must_use]
 pub fn best_server(url: &str) -> Value {
     json!({
@@ -202,7 +202,7 @@ fn servers(ours: &str, code: &str, lists: &[(&str, Value)], found: &mut Findings
             CHECK,
             format!("`{code}`: no assistant and no phone number posts to {ours}"),
             format!(
-                "Unless the organization's own server URL does, give the assistant or the phone number this `server`: {}",
+                "If the organization's own server URL is different, give the assistant or the phone number this `server`: {}",
                 best_server(ours)
             ),
         );

@@ -70,8 +70,8 @@ async fn large_reports(url: &str, http: &Client, found: &mut Findings) {
                 format!("reports of {} MB reach the server", LARGE_REPORT / MEGABYTE),
             );
         }
-        // If the server refuses the request before it reads the body, it may close the connection. That says nothing about
-        // a proxy.
+        // If the server refuses the request before it reads the body, it may close the connection. A closed connection
+        // says nothing about a proxy.
         _ => {}
     }
 }

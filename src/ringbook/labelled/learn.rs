@@ -112,7 +112,7 @@ impl<'a> Examples<'a> {
     }
 }
 
-/// Whether a call has a label; `None` if its labels do not say.
+/// Whether a label applies to a call. `None` if the call has no expected service and the label is about services.
 fn is_labelled(call: &LabelledCall, label: &str) -> Option<bool> {
     match label {
         "P1" => Some(call.expect.p1),
@@ -131,7 +131,7 @@ fn thousandths(weight: f64) -> i64 {
     (weight * 1000.0).round() as i64
 }
 
-/// Bias and weights by full-batch AdaGrad. Both classes have the same total weight, however rare one is.
+/// Bias and weights by full-batch AdaGrad. Both classes have the same total weight, even if one of them is rare.
 #[expect(clippy::cast_precision_loss, reason = "numbers of calls")]
 fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
     let (mut bias, mut weights) = (0.0_f64, vec![0.0_f64; count]);

@@ -1,9 +1,9 @@
-//! Labelled calls: the words of a call, and the decision that an attentive person would make. They measure how well a
-//! rulebook understands calls.
+//! Labelled calls: the words of a call, and the decision that an attentive person would make. Labelled calls measure
+//! how well a rulebook understands calls.
 //!
 //! A file has one JSON object per line. [`measure`] processes each call like a Vapi report and compares the decision
 //! with the label. [`table`] shows how many decisions were correct, with confidence intervals and the ids of the
-//! wrongly decided calls. Nothing here reads a database.
+//! wrongly decided calls. This module reads no database.
 
 pub mod learn;
 pub mod table;
@@ -30,7 +30,7 @@ pub struct LabelledCall {
     pub lang: String,
     /// Speaker (`agent` or `caller`) and words of each turn, in order.
     pub turns: Vec<(Who, String)>,
-    /// The analysis' structured data.
+    /// The structured data of the analysis.
     #[serde(default)]
     pub structured: Option<Value>,
     /// Structured outputs, by name.
@@ -59,7 +59,7 @@ pub enum Who {
     Caller,
 }
 
-/// The expected decision. A missing field is not judged; null means that there is none.
+/// The expected decision. A missing field is not judged. A field that is null means that no value is expected.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
@@ -77,7 +77,7 @@ pub struct Label {
     /// The price before tax, from and to.
     #[serde(default, deserialize_with = "given")]
     pub price: Option<Option<(Money, Money)>>,
-    /// The language of the answer.
+    /// The language of the decision.
     #[serde(default)]
     pub language: Option<String>,
 }
@@ -103,7 +103,7 @@ pub struct DecidedCall<'a> {
 /// Parses a file of labelled calls.
 ///
 /// # Errors
-/// The number of the first invalid line, and why.
+/// The error contains the number of the first invalid line, and the reason.
 pub fn parse(text: &str) -> Result<Vec<LabelledCall>, String> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
@@ -186,26 +186,26 @@ impl DecidedCall<'_> {
         self.decision.priority == Priority::P2
     }
 
-    /// Whether the service matches the label; `None` if it is not judged.
+    /// Whether the service matches the label; `None` if the label does not judge the service.
     #[must_use]
     pub fn service_is_right(&self) -> Option<bool> {
         Some(*self.call.expect.service.as_ref()? == self.decision.service)
     }
 
-    /// Whether the area matches the label; `None` if it is not judged.
+    /// Whether the area matches the label; `None` if the label does not judge the area.
     #[must_use]
     pub fn area_is_right(&self) -> Option<bool> {
         Some(*self.call.expect.area.as_ref()? == self.decision.area)
     }
 
-    /// Whether the price matches the label; `None` if it is not judged.
+    /// Whether the price matches the label; `None` if the label does not judge the price.
     #[must_use]
     pub fn price_is_right(&self) -> Option<bool> {
         let decided = self.decision.price.as_ref().map(|price| (price.from, price.to));
         Some(*self.call.expect.price.as_ref()? == decided)
     }
 
-    /// Whether the language matches the label; `None` if it is not judged.
+    /// Whether the language matches the label; `None` if the label does not judge the language.
     #[must_use]
     pub fn language_is_right(&self) -> Option<bool> {
         Some(*self.call.expect.language.as_ref()? == self.decision.language)

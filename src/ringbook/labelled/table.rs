@@ -1,5 +1,5 @@
-//! Shows how many labelled calls were decided correctly, by type, with 95 % confidence intervals. It also lists the ids
-//! of the wrongly decided calls.
+//! Shows how many labelled calls were decided correctly: by type and language, and for all calls with 95 % confidence
+//! intervals. The module also lists the ids of the wrongly decided calls.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -145,8 +145,8 @@ pub fn of(judged: &[DecidedCall<'_>], fits: impl Fn(&DecidedCall<'_>) -> bool) -
     measures
 }
 
-/// The table as Markdown: a row per type and per language, then a table of all calls with intervals. `with_ids` adds
-/// the ids of failures.
+/// The tables as Markdown: one with a row per type and a row per language, and one of all calls with intervals.
+/// `with_ids` adds the ids of failures.
 #[must_use]
 pub fn markdown(judged: &[DecidedCall<'_>], with_ids: bool) -> String {
     let mut kinds: BTreeMap<&str, Measures> = BTreeMap::new();

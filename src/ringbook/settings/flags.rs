@@ -1,5 +1,5 @@
-//! The settings as command-line flags, generated from the table of settings. Their help names the environment variable
-//! and the default. Secrets never have a flag, because the process list shows flags.
+//! The settings as command-line flags, generated from the table of settings. The help of each flag names the
+//! environment variable and the default. Secrets never have a flag, because the process list shows flags.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
@@ -53,7 +53,7 @@ impl Args for Flags {
             .global(true)
             .help_heading("Settings")
             .value_parser(value_parser!(PathBuf))
-            .help("Settings file [default: ringbook.toml in this folder, where there is one]");
+            .help("Settings file [default: ringbook.toml in this folder, if it exists]");
         SETTINGS
             .iter()
             .filter(|setting| setting.flag.is_some())
@@ -67,7 +67,8 @@ impl Args for Flags {
                         .long(setting.flag.unwrap_or(setting.key))
                         .value_name("VALUE")
                         .global(true)
-                        // `serve --help` lists all settings; other commands accept them too, but need few.
+                        // `serve --help` lists all settings. Other commands accept all settings too, but need only a
+                        // few.
                         .hide(!EVERYWHERE.contains(&setting.key))
                         .help_heading("Settings")
                         .help(format!("{} [env: {}]{default}", setting.help, setting.env)),
@@ -83,7 +84,7 @@ impl Args for Flags {
 /// The settings that every command's help shows.
 const EVERYWHERE: [&str; 2] = ["database_url", "log_level"];
 
-/// The help of `serve` about all settings that are flags.
+/// The help of `serve` about all settings.
 #[must_use]
 pub fn help_on_settings() -> String {
     let mut help = String::from("Settings of the server, as flags, environment variables or in ringbook.toml:\n");
@@ -107,6 +108,6 @@ fn help_on_secrets() -> String {
     for setting in SETTINGS.iter().filter(|setting| setting.flag.is_none()) {
         let _ = writeln!(help, "  {}\n          {}", setting.env, setting.help);
     }
-    help.push_str("\nA flag overrides the environment, the environment overrides ringbook.toml, and ringbook.toml overrides the default.\nIn ringbook.toml a setting is named as its flag, with underscores: database_url = \"…\", vapi_secret = \"…\".");
+    help.push_str("\nA flag overrides the environment, the environment overrides ringbook.toml, and ringbook.toml overrides the default.\nIn ringbook.toml a setting is named like its flag, with underscores: database_url = \"…\", vapi_secret = \"…\".");
     help
 }

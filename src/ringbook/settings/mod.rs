@@ -26,7 +26,7 @@ use store::{Database, secrets::WEBHOOK_LENGTH};
 
 /// The settings of one process.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the table says what each one is for")]
+#[expect(missing_docs, reason = "the table describes each setting")]
 pub struct Settings {
     pub database: Database,
     pub read_database: Option<Database>,
@@ -80,7 +80,7 @@ impl Settings {
 
 /// The Twilio account of the default rulebook.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "named as Twilio names them")]
+#[expect(missing_docs, reason = "the fields have the names that Twilio uses")]
 pub struct TwilioAccount {
     pub account_sid: String,
     pub auth_token: Secret,
@@ -131,7 +131,7 @@ impl Worker {
         Self::Purge,
     ];
 
-    /// Its name in RINGBOOK_WORKERS.
+    /// The worker's name in RINGBOOK_WORKERS.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -167,7 +167,7 @@ pub enum SettingsError {
         /// The most similar key that exists.
         nearest: &'static str,
     },
-    /// Two settings require each other.
+    /// Settings that require each other are incomplete.
     #[error("{0}")]
     Incomplete(&'static str),
     /// The file cannot be read.
@@ -186,16 +186,15 @@ impl Settings {
         Self::load_from(flags, |name| std::env::var(name).ok(), Path::new("ringbook.toml"))
     }
 
-    /// Same as [`Settings::load`], with the given environment and default file.
+    /// Loads the settings like [`Settings::load`], but with the given environment and default file.
     ///
     /// # Errors
-    /// Same as for [`Settings::load`].
+    /// The errors of [`Settings::load`].
     pub fn load_from(flags: &Flags, env: impl Fn(&str) -> Option<String>, file: &Path) -> Result<Self, SettingsError> {
         let defaults = SETTINGS
             .iter()
             .filter_map(|setting| Some((setting.key, setting.default?.to_owned())));
-        // An empty variable counts as unset, because a compose file passes an empty variable for a setting that is left
-        // out.
+        // An empty variable counts as unset, because a compose file passes an empty variable for an omitted setting.
         let environment = SETTINGS.iter().filter_map(|setting| {
             env(setting.env)
                 .filter(|value| !value.trim().is_empty())
@@ -337,7 +336,7 @@ impl Raw {
     }
 }
 
-/// Converts TOML numbers, booleans and lists to strings, like all other values.
+/// Converts TOML numbers, booleans and lists to strings, so that all values are strings.
 fn to_text(value: &Value) -> Result<String, ExpectedClause> {
     match value {
         Value::String(text) => Ok(text.clone()),

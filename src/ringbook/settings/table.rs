@@ -9,9 +9,9 @@ pub struct Setting {
     pub env: &'static str,
     /// The default as a user would write it, if there is one.
     pub default: Option<&'static str>,
-    /// Its flag. Secrets have none, because the process list shows flags.
+    /// The command-line flag. Secrets have no flag, because the process list shows flags.
     pub flag: Option<&'static str>,
-    /// Its description.
+    /// The description, for the help.
     pub help: &'static str,
 }
 
@@ -40,7 +40,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("listen", "RINGBOOK_LISTEN", Some("127.0.0.1:8080"), Some("listen"), "Address and port to listen on"),
     setting("public_url", "RINGBOOK_PUBLIC_URL", None, Some("public-url"), "The https URL at which Vapi and Twilio reach this server; Twilio's callbacks need it"),
     setting("secret_key", "RINGBOOK_SECRET_KEY", None, None, "32 bytes as 64 hex digits or base64 that encrypt the stored secrets; default: a 0600 file beside the database, created at the first start"),
-    setting("admin_key", "RINGBOOK_ADMIN_KEY", None, None, "An admin key, 16 characters or more; a changed one revokes the previous one; default: created and shown once at the first start"),
+    setting("admin_key", "RINGBOOK_ADMIN_KEY", None, None, "An admin key, 16 characters or more; a new value revokes the previous key; default: created and shown once at the first start"),
     setting("vapi_secret", "RINGBOOK_VAPI_SECRET", None, None, "The default rulebook's webhook secret, 24 characters or more; default: created and shown once at the first start"),
     setting("twilio_account_sid", "TWILIO_ACCOUNT_SID", None, Some("twilio-account-sid"), "The Twilio account that sends SMS messages; without it this instance sends none"),
     setting("twilio_auth_token", "TWILIO_AUTH_TOKEN", None, None, "The account's token"),
@@ -50,13 +50,13 @@ pub const SETTINGS: &[Setting] = &[
     setting("vapi_api_key", "VAPI_API_KEY", None, None, "The private key for Vapi's list of calls"),
     setting("twilio_base_url", "TWILIO_BASE_URL", Some("https://api.twilio.com"), Some("twilio-base-url"), "Twilio's API, or a stand-in for it"),
     setting("vapi_base_url", "VAPI_BASE_URL", Some("https://api.vapi.ai"), Some("vapi-base-url"), "Vapi's API, or a stand-in for it"),
-    setting("trusted_proxies", "RINGBOOK_TRUSTED_PROXIES", None, Some("trusted-proxies"), "Networks whose X-Forwarded-For or Forwarded is trusted, with commas: 10.0.0.0/8,127.0.0.1"),
-    setting("cors_origins", "RINGBOOK_CORS_ORIGINS", None, Some("cors-origins"), "Web origins that may call the admin API from a browser, with commas"),
+    setting("trusted_proxies", "RINGBOOK_TRUSTED_PROXIES", None, Some("trusted-proxies"), "Networks whose X-Forwarded-For or Forwarded header is trusted, separated by commas: 10.0.0.0/8,127.0.0.1"),
+    setting("cors_origins", "RINGBOOK_CORS_ORIGINS", None, Some("cors-origins"), "Web origins that may call the admin API from a browser, separated by commas"),
     setting("docs", "RINGBOOK_DOCS", Some("on"), Some("docs"), "Where /docs and /openapi.json are served: on (main address), off, or a separate address and port, which then serves everything"),
     setting("metrics", "RINGBOOK_METRICS", Some("on"), Some("metrics"), "Where /metrics is served: on (main address), off, or a separate address and port, which also serves /health"),
-    setting("workers", "RINGBOOK_WORKERS", Some("all"), Some("workers"), "Background work that runs here: all, none, or a list with commas (outbox, scheduler, escalation, reconciler, purge)"),
-    setting("web", "RINGBOOK_WEB", Some("true"), Some("web"), "Serve webhooks and the admin API; false: only /health and /metrics, for a process with background work only"),
-    setting("reconcile_every_s", "RINGBOOK_RECONCILE_EVERY_S", Some("300"), Some("reconcile-every-s"), "Interval in seconds for finding calls without a report at Vapi; needs a Vapi key"),
+    setting("workers", "RINGBOOK_WORKERS", Some("all"), Some("workers"), "Background work that runs here: all, none, or a list separated by commas (outbox, scheduler, escalation, reconciler, purge)"),
+    setting("web", "RINGBOOK_WEB", Some("true"), Some("web"), "Serve webhooks and the admin API; false: only /health and /metrics, for a process with only background work"),
+    setting("reconcile_every_s", "RINGBOOK_RECONCILE_EVERY_S", Some("300"), Some("reconcile-every-s"), "Interval in seconds for fetching from Vapi the reports that never arrived; needs a Vapi key"),
     setting("spool_dir", "RINGBOOK_SPOOL_DIR", None, Some("spool-dir"), "The folder where messages wait while the database is unavailable; default: `ringbook-spool` beside the SQLite file, else in the working folder"),
     setting("spool_size_mb", "RINGBOOK_SPOOL_SIZE_MB", Some("256"), Some("spool-size-mb"), "Maximum size of the spool in megabytes; 0 disables it: then messages get 503 while the database is unavailable"),
     setting("log_level", "LOG_LEVEL", Some("info"), Some("log-level"), "error, warn, info, debug or trace; also per module: info,ringbook=debug"),

@@ -1,5 +1,5 @@
 //! Parses the values of settings, which are trimmed and not empty. An error says what was expected, as a clause that
-//! completes "must be …". It never repeats the string, which may be a secret.
+//! completes "must be …". The error never repeats the value, because it may be a secret.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -28,7 +28,7 @@ pub fn boolean(value: &str) -> Result<bool, ExpectedClause> {
     }
 }
 
-/// A folder, which may be missing.
+/// The path of a folder. The folder does not have to exist.
 pub fn folder(value: &str) -> Result<PathBuf, ExpectedClause> {
     Ok(PathBuf::from(value))
 }
@@ -102,7 +102,7 @@ pub fn database(value: &str) -> Result<Database, ExpectedClause> {
 }
 
 fn postgres(value: &str) -> Result<(), ExpectedClause> {
-    let several = "the address of one server: for several hosts, put HAProxy, a virtual address or a name that follows the \
+    let several = "the URL of one server: for several hosts, put HAProxy, a virtual IP address or a host name that follows the \
                    primary in front of them";
     let rest = value.split_once("://").map_or("", |(_, rest)| rest);
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -115,7 +115,7 @@ fn postgres(value: &str) -> Result<(), ExpectedClause> {
         let (name, given) = pair.split_once('=').unwrap_or((pair, ""));
         match name {
             "target_session_attrs" | "load_balance_hosts" => {
-                return Err(format!("{several}; `{name}` would be ignored, leave it out"));
+                return Err(format!("{several}; omit `{name}`, which would be ignored"));
             }
             "host" | "hostaddr" | "port" if given.contains([',']) || given.to_ascii_lowercase().contains("%2c") => {
                 return Err(several.into());
@@ -126,20 +126,18 @@ fn postgres(value: &str) -> Result<(), ExpectedClause> {
                     .is_ok_and(|capacity| capacity < PREPARED_STATEMENTS) =>
             {
                 return Err(format!(
-                    "an address without `statement-cache-capacity`, or with {PREPARED_STATEMENTS} or more: statements that are \
-                     not kept stay on the server until the connection ends"
+                    "a URL without `statement-cache-capacity`, or with {PREPARED_STATEMENTS} or more: a connection with a \
+                     smaller cache leaves prepared statements on the server until it ends"
                 ));
             }
             name if POSTGRES_PARAMETERS.contains(&name) || name.starts_with("options") => {}
-            // The parameter's name can be printed, but its value cannot.
+            // The error names the parameter but not its value, which may be a secret.
             name => {
                 let name: String = name
                     .chars()
                     .filter(|letter| letter.is_ascii_alphanumeric() || "_-".contains(*letter))
                     .collect();
-                return Err(format!(
-                    "an address without the parameter `{name}`, which would be ignored"
-                ));
+                return Err(format!("a URL without the parameter `{name}`, which would be ignored"));
             }
         }
     }
@@ -181,7 +179,7 @@ fn sid(value: &str, prefix: &str) -> Result<String, ExpectedClause> {
     if value.starts_with(prefix) && value.len() > 2 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(value.to_owned())
     } else {
-        Err(format!("Twilio's identifier that begins with {prefix}"))
+        Err(format!("a Twilio identifier that begins with {prefix}"))
     }
 }
 
@@ -215,13 +213,13 @@ pub fn networks(value: &str) -> Result<Vec<IpNet>, ExpectedClause> {
     items(value)
         .map(network)
         .collect::<Option<_>>()
-        .ok_or_else(|| "addresses or networks with commas, such as 10.0.0.0/8,127.0.0.1".into())
+        .ok_or_else(|| "addresses or networks separated by commas, such as 10.0.0.0/8,127.0.0.1".into())
 }
 
 /// Web origins, separated by commas.
 pub fn origins(value: &str) -> Result<Vec<String>, ExpectedClause> {
     let parsed: Result<Vec<_>, _> = items(value).map(url).collect();
-    parsed.map_err(|_| "origins with commas, such as https://admin.example.com".into())
+    parsed.map_err(|_| "origins separated by commas, such as https://admin.example.com".into())
 }
 
 /// The background work of this process.

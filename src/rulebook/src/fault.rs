@@ -12,7 +12,7 @@ pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The name behind a token of a JSON pointer (RFC 6901).
+/// Decodes a token of a JSON pointer (RFC 6901) to the key; reverses [`escaped`].
 #[must_use]
 pub fn unescaped(token: &str) -> Cow<'_, str> {
     if token.contains('~') {
@@ -31,13 +31,13 @@ pub struct Fault {
     pub code: String,
     /// The field, for example `condition` or `names/fr`.
     pub column: String,
-    /// The line, from 1, within the field's text, or within the file if the row was read from one.
+    /// The line, from 1, within the field's value.
     pub line: Option<usize>,
     /// The character within that line, from 1.
     pub position: Option<usize>,
     /// A stable code for programs, for example `unknown_fact`.
     pub problem: &'static str,
-    /// A sentence for people: what is wrong and what was probably meant.
+    /// A sentence for people: the error and, if known, the probable correction.
     pub text: String,
 }
 
@@ -55,7 +55,7 @@ impl std::fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// A validation error within a string, before its row is known.
+/// A validation error in a string whose row is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{text}")]
 pub struct TextFault {

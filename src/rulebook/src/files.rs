@@ -24,7 +24,7 @@ pub use write::write;
 
 use crate::rows::Resource;
 
-/// Files by name, relative to the folder and with `/` as separator.
+/// The content of each file by file name. A name is relative to the folder and has `/` as separator.
 pub type Files = BTreeMap<String, String>;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,6 @@
-//! A rulebook as people write it: its [`rows`], with their [`money`] and validation [`fault`]s, in [`files`] and as
-//! JSON ([`rows_json`]), and the [`sample`]. The crate `rules` compiles it and decides.
+//! A rulebook as people write it: its [`rows`], their [`money`] and their validation [`fault`]s. [`files`] and
+//! [`rows_json`] convert the rows to TOML and JSON. [`sample`] is an example. The crate `rules` compiles a rulebook and
+//! decides with it.
 
 pub mod fault;
 pub mod files;

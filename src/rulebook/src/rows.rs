@@ -1,5 +1,5 @@
-//! The rows of a rulebook, one struct per resource: the same shape in TOML files, in the API and, column by column, in
-//! the database. A [`RowSet`] contains all rows of one revision.
+//! The rows of a rulebook, one struct per resource. A row has the same fields in TOML files, in the API and as columns
+//! in the database. A [`RowSet`] contains all rows of one revision.
 
 mod assistant;
 mod facts;
@@ -53,7 +53,7 @@ pub fn same<R: Row>(one: &Arc<StoredRow<R>>, other: &Arc<StoredRow<R>>) -> bool 
 /// A row's code, the row before and the row after; `None` if the row did not exist yet, or no longer exists.
 pub type RowChange<'a, R> = (&'a String, Option<&'a Arc<StoredRow<R>>>, Option<&'a Arc<StoredRow<R>>>);
 
-/// The rows of one resource whose content differs between two states, by code.
+/// The rows of one resource that differ in content between two row sets, by code.
 #[must_use]
 pub fn changed<'a, R: Row>(before: &'a RowSet, after: &'a RowSet) -> Vec<RowChange<'a, R>> {
     let (old, new) = (R::table(before), R::table(after));
@@ -65,7 +65,7 @@ pub fn changed<'a, R: Row>(before: &'a RowSet, after: &'a RowSet) -> Vec<RowChan
 
 macro_rules! resources {
     ($($(#[$doc:meta])* $variant:ident $field:ident $row:ident $path:literal $table:literal;)*) => {
-        /// The resources, in the order of a decision.
+        /// The resources, in the order in which a decision uses them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Resource { $($(#[$doc])* $variant),* }
 
@@ -127,7 +127,7 @@ resources! {
     Concepts concepts Concept "concepts" "concepts";
     /// Words that change the sense of the words around them.
     Cues cues Cue "cues" "cues";
-    /// Trained models that estimate, from the words of a call, how likely it has a label.
+    /// Trained models that estimate from a call's words how likely the call has a label.
     Classifiers classifiers Classifier "classifiers" "classifiers";
     /// Services that the business offers or refuses.
     Services services Service "services" "services";

@@ -1,6 +1,6 @@
 //! The sample rulebook, a drain-cleaning contractor in Montréal, embedded in the binary and loaded at the first start.
 //!
-//! Its source is in `rules/`, in the same form as any other rulebook.
+//! The source of the sample is in `rules/`, in the same form as any other rulebook.
 
 use std::sync::LazyLock;
 

@@ -19,7 +19,7 @@ pub fn row_bytes(rows: &RowSet) -> usize {
     let mut counted = ByteCounter(0);
     for resource in Resource::ALL {
         // Classifiers are the longest rows, and every revision is measured: their size is calculated without
-        // serialising them.
+        // serialization.
         if *resource != Resource::Classifiers {
             with_row!(*resource, R => count::<R>(rows, &mut counted));
         }

@@ -1,9 +1,9 @@
-//! "Did you mean": the existing name nearest to a wrong one.
+//! "Did you mean": the existing name nearest to a wrong name.
 
 /// Names with more characters are not compared, because the time grows with the product of both lengths.
 const MAX_NAME_LENGTH: usize = 200;
 
-/// The existing name nearest to a wrong one, as "; did you mean `x`?"; empty if none is near.
+/// The existing name nearest to a wrong name, as "; did you mean `x`?"; empty if no name is near.
 pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let length = wrong.chars().count();
     if length > MAX_NAME_LENGTH {

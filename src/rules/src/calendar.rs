@@ -1,10 +1,10 @@
 //! The opening calendar of a business: opening hours, evening, weekend, holidays and special days in the rulebook's
-//! time zone. All validation errors of an invalid row are reported, and its calendar is never used.
+//! time zone. All validation errors of a row are reported. The calendar of an invalid row is never used.
 //!
-//! All times are local wall-clock times. An hour that a clock change skips never occurs, and an hour that it repeats
-//! occurs twice. Hours through midnight belong to the day on which they begin. The hours of the day before a holiday
-//! continue into the holiday; the hours of the holiday itself do not begin. A special day always has its own hours. A
-//! holiday that is also a special day may be open, but is still a holiday.
+//! All times are local wall-clock times. If a clock change skips an hour, the hour never occurs. If a clock change
+//! repeats an hour, the hour occurs twice. Hours through midnight belong to the day on which they begin. The hours of
+//! the day before a holiday continue into the holiday; the hours of the holiday itself do not begin. A special day
+//! always has its own hours. A holiday that is also a special day may be open, but is still a holiday.
 
 mod day_rule;
 mod days;
@@ -46,7 +46,7 @@ pub struct Calendar {
     evening: Span,
     weekend: [bool; 7],
     holidays: Holidays,
-    /// Fixed dates first, then rules, each in the order of the row.
+    /// The special days with a fixed date, then the special days with a rule, in the order of the row.
     special: Vec<Special>,
 }
 
@@ -194,7 +194,7 @@ impl Calendar {
     }
 
     fn special_on(&self, date: NaiveDate) -> Option<&Special> {
-        // The day of a rule may fall in the year before or after the one for which the rule is calculated.
+        // The day of a rule may fall in the year before or after the year for which the rule is calculated.
         let year = date.year();
         let years = [year, year.saturating_sub(1), year.saturating_add(1)];
         let is_it = |special: &&Special| years.iter().any(|year| special.on.day_in(*year) == Some(date));

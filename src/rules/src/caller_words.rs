@@ -78,7 +78,7 @@ fn address_in(line: &str) -> Option<String> {
     })
 }
 
-/// The number of words of a French street: its type, then its name up to a stop word.
+/// The number of words of a French street: the type, then the name up to a word in `AFTER`.
 fn french(words: &[&str]) -> Option<usize> {
     let kind = words.first().filter(|kind| FRENCH.contains(&bare(kind).as_str()))?;
     if ends(kind) && !kind.ends_with('.') {
@@ -97,7 +97,7 @@ fn french(words: &[&str]) -> Option<usize> {
     (length > 1).then_some(length)
 }
 
-/// The number of words of an English street: its name, then its type.
+/// The number of words of an English street: the name, then the type.
 fn english(words: &[&str]) -> Option<usize> {
     for (at, word) in words.iter().enumerate().take(MAX_NAME) {
         if at > 0 && ENGLISH.contains(&bare(word).as_str()) {
@@ -110,7 +110,7 @@ fn english(words: &[&str]) -> Option<usize> {
     None
 }
 
-/// `482`, `482A` or `12-482`, with an optional comma.
+/// Whether a word is a house number such as `482`, `482A` or `12-482`, with an optional comma.
 fn is_house_number(word: &str) -> bool {
     let number = word.trim_end_matches(',');
     let digits = number.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -126,7 +126,8 @@ fn bare(word: &str) -> String {
     fold(word.trim_matches(|c: char| c.is_ascii_punctuation()))
 }
 
-/// The first utterance of the caller that is long enough, else the longest one.
+/// The caller's first utterance that has at least `MIN_WORDS` words and no address, else the caller's longest
+/// utterance.
 #[must_use]
 pub(super) fn problem(conversation: &str) -> Option<String> {
     let count = |line: &&str| line.split_whitespace().count();

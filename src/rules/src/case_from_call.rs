@@ -58,7 +58,7 @@ pub struct Correction {
 }
 
 impl Correction {
-    /// Corrects the expectations of a case. Expectations that depend on a wrong part are removed: offer and price if
+    /// Corrects the expectations of a case. Expectations that depend on a wrong value are removed: offer and price if
     /// the service was wrong, callback time if the priority was wrong.
     fn correct(&self, expect: &mut BTreeMap<String, Value>) {
         if let Some(service) = &self.service
@@ -185,7 +185,7 @@ impl Rulebook {
         needed
     }
 
-    /// The facts that this rulebook knows. An older revision may have decided the call.
+    /// The facts that are in this rulebook's vocabulary. An older revision may have decided the call.
     fn mapped(&self, facts: &Facts) -> Facts {
         let known = |name: &String| self.vocabulary.get(name).is_some();
         let kept = facts.iter().filter(|(name, _)| known(name));
@@ -321,7 +321,7 @@ mod tests {
             at,
             decision: &decision,
         };
-        // A decision that the rules already make is stored with as little of the caller's data as usual.
+        // A case for a decision that the rules already make contains as little of the caller's data as any other case.
         let agreed = Correction {
             service: Some("root_removal".to_owned()),
             ..Correction::default()

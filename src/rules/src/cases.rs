@@ -11,7 +11,7 @@ use super::rows::Case;
 /// Number of retries of a case if a script was dropped.
 const RETRIES: usize = 2;
 
-/// An expected value and the actual one.
+/// An expected value and the actual value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Mismatch {
     /// The path in the decision, as a JSON pointer.
@@ -26,9 +26,9 @@ pub struct Mismatch {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaseResult {
     pub code: String,
-    /// Whether everything is as expected.
+    /// Whether the decision meets every expectation.
     pub passed: bool,
-    /// The differences.
+    /// The expectations that the decision does not meet.
     pub mismatches: Vec<Mismatch>,
     /// The actual decision.
     pub decision: Decision,

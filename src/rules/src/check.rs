@@ -1,4 +1,4 @@
-//! Checks that every row is valid by itself, and that the rows that a row names exist. The compilers of conditions,
+//! Checks that every row is valid by itself, and that all rows to which it refers exist. The compilers of conditions,
 //! scripts and hours check their own input.
 
 pub use super::check_row_fields::PLACEHOLDERS;
@@ -245,7 +245,7 @@ impl<'a> Check<'a> {
                 row,
                 "default_value",
                 "wrong_type",
-                "the default has another type than the fact, or is not among its values",
+                "the default has another type than the fact, or is not one of the fact's values",
             );
         }
         if !row.values.is_empty() && row.kind != super::rows::FactKind::Text {
@@ -327,7 +327,7 @@ impl<'a> Check<'a> {
                 );
             }
             (_, Some(from), Some(_)) if from.minor() < 0 => {
-                self.add(row, "price_from", "out_of_range", "a price is not negative");
+                self.add(row, "price_from", "out_of_range", "a price must not be negative");
             }
             (_, Some(_), Some(_)) => {}
             (_, from, _) => {
@@ -394,7 +394,7 @@ impl<'a> Check<'a> {
             );
         }
         if row.kind == AdjustmentKind::Multiply && row.rate.is_some_and(|rate| rate.decimal().is_sign_negative()) {
-            self.add(row, "rate", "out_of_range", "a factor is not negative");
+            self.add(row, "rate", "out_of_range", "a factor must not be negative");
         }
         if by_rate && !row.per.is_job() {
             let text = "a percentage or a factor is the same for each unit as for the job: leave `per` out";
@@ -408,7 +408,7 @@ impl<'a> Check<'a> {
             .zip(row.valid_until)
             .is_some_and(|(from, until)| from >= until)
         {
-            self.add(row, "valid_until", "out_of_range", "it ends before it begins");
+            self.add(row, "valid_until", "out_of_range", "it must end after it begins");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Checks templates, tools, cases, rules, contacts and areas; [`check`](super::check) does the rest.
+//! Checks templates, tools, cases, rules, contacts and areas; [`check`](super::check) checks the other rows.
 
 use std::collections::BTreeMap;
 
@@ -184,19 +184,19 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Checks when a contact is on call.
+    /// Checks the on-call schedule of a contact.
     fn plan(&mut self, row: &'a Contact) {
         if let Some(code) = &row.on_call_calendar {
             self.exists(row, "on_call_calendar", code, &self.rows.calendars);
         }
         let needs_begin = row.rotation_week.is_some() && row.rotation_of.is_some();
         match (row.rotation_week, row.rotation_of) {
-            (Some(_), None) => self.add(row, "rotation_of", "missing", "say how many weeks the rotation has"),
+            (Some(_), None) => self.add(row, "rotation_of", "missing", "the number of weeks is missing"),
             (None, Some(_)) => self.add(
                 row,
                 "rotation_week",
                 "missing",
-                "say which week of the rotation is theirs",
+                "the contact's week of the rotation is missing",
             ),
             (Some(week), Some(of)) if !(1..=on_call::LONGEST_ROTATION).contains(&of) || !(1..=of).contains(&week) => {
                 let text = "expected a week from 1 to rotation_of, which is at most 52";
@@ -210,7 +210,7 @@ impl<'a> Check<'a> {
             .get(SETTINGS)
             .and_then(|settings| settings.row.rotation_from.as_ref());
         if needs_begin && begin.is_none() {
-            let text = "the settings must say when week 1 began: rotation_from = \"2026-11-23T08:00\"";
+            let text = "the settings must define when week 1 began: rotation_from = \"2026-11-23T08:00\"";
             self.add(row, "rotation_week", "missing", text);
         }
     }

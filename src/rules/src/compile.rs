@@ -59,7 +59,7 @@ pub struct Rulebook {
     row_bytes: usize,
 }
 
-/// Rules of one kind in rank order, with their conditions and the index over them.
+/// Rules of one kind in rank order, with their conditions and an index over the conditions.
 #[derive(Debug, Clone)]
 pub struct Rules<R> {
     rows: Vec<Arc<StoredRow<R>>>,
@@ -93,7 +93,7 @@ impl<R> Rules<R> {
     }
 }
 
-/// Compiles a rulebook on a thread of its own. Scripts that are unchanged since `reuse` are shared with it.
+/// Compiles a rulebook on a thread of its own. The new rulebook shares unchanged scripts with the rulebook `reuse`.
 ///
 /// # Errors
 /// Every validation error of every row.
@@ -210,7 +210,7 @@ fn classifiers(rows: &RowSet, reuse: Option<&Rulebook>, faults: &mut Vec<Fault>)
     }))
 }
 
-/// All possible values of a derived text fact. With them, compiling refuses a condition that can never be true.
+/// All possible values of a derived text fact. With this list, the compiler refuses a condition that can never be true.
 fn closed_values(rows: &RowSet, fact: &str) -> Option<Vec<String>> {
     let texts = |values: &[&str]| Some(values.iter().map(|&value| value.to_owned()).collect());
     match fact {
@@ -268,7 +268,7 @@ impl RuleCompiler<'_, '_> {
     }
 }
 
-/// Sort key: safety rules come before all others, in their own order.
+/// Sort key: safety rules come before all other rules. Within both groups, the rank decides.
 const fn place_of(rule: &PriorityRule) -> i64 {
     if rule.safety {
         rule.rank.saturating_sub(i64::MAX / 2)
@@ -371,7 +371,7 @@ impl Rulebook {
         self.services.ranked()
     }
 
-    /// The only values of a text fact, if it has a closed set of values.
+    /// All possible values of a text fact; `None` if the fact has no closed set of values.
     #[must_use]
     pub fn closed_values(&self, fact: &str) -> Option<Vec<String>> {
         closed_values(&self.rows, fact)

@@ -8,9 +8,9 @@
 //! `in [..]`, `!in [..]`, `&&`, `||`, `!`, parentheses, `says("word", …)`, `mentions(…)` and `denies(…)`. Anything else
 //! needs a script.
 //!
-//! `says` checks whether a phrase is true now and at the caller's place. `mentions` checks only whether its words
-//! occur. `denies` checks whether the caller says that it is not true or is over. All three accept phrases and concepts
-//! (`"#flood"`).
+//! `says` checks whether a phrase is true now and at the caller's place. `mentions` checks only whether the words of a
+//! phrase occur. `denies` checks whether the caller says that a phrase is not true or is over. All three accept phrases
+//! and concepts (`"#flood"`).
 //!
 //! Strings are compared without regard to accents, case and hyphens, as in `says`. A value of a closed set must be
 //! written exactly as in the set. A number is compared with a number, a string with a string; anything else is refused.
@@ -57,7 +57,7 @@ impl Op {
         })
     }
 
-    /// The operator for exchanged sides.
+    /// The operator that gives the same result after left and right are exchanged.
     #[must_use]
     pub const fn flipped(self) -> Self {
         match self {

@@ -1,8 +1,8 @@
 //! Turns a rulebook, facts and an instant into a decision. A decision is pure and synchronous: equal input always gives
 //! the same bytes.
 //!
-//! The order: service, base price, adjustments, price scripts, rounding, taxes, priority, priority scripts, recipients.
-//! Each row that took part adds a step to the trace.
+//! The order of a decision: service, base price, adjustments, price scripts, rounding, taxes, priority, priority
+//! scripts, recipients. Each row that took part adds a step to the trace.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::script::{self, Budget, CompiledScript, Run, ScriptVersion, Skips};
 use super::spoken_summary;
 use super::vocabulary::Env;
 
-/// Scripts that a stored decision left out, each with the reason from its trace.
+/// The `dropped_scripts` of a stored decision, each with the reason from the decision's trace.
 pub type SkippedScripts = BTreeMap<String, String>;
 
 /// A decision in progress.
@@ -46,22 +46,22 @@ pub(super) struct Deciding<'a> {
     budget: Budget,
 }
 
-/// A decision, with the scripts that ran and failed, so that failures can be counted.
+/// A decision, with the scripts that ran and the scripts that failed, so that failures can be counted.
 #[derive(Debug)]
 pub struct CountedDecision {
     pub decision: Decision,
     /// The scripts that ran, including those that failed.
     pub ran: Vec<ScriptVersion>,
-    /// The scripts that failed, without those that were left out in advance.
+    /// The scripts that failed because of their own error; skipped scripts are not included.
     pub faulted: Vec<ScriptVersion>,
 }
 
-/// The error of a tool's script that failed or was left out.
+/// The error of a tool's script that failed or was skipped.
 #[derive(Debug)]
 pub struct ToolFault {
     /// The reason and the position.
     pub fault: script::ScriptFault,
-    /// Whether the script ran and failed; false if it was left out.
+    /// Whether the script ran and failed; false if the script was skipped or does not exist.
     pub ran: bool,
 }
 
@@ -81,14 +81,14 @@ impl Rulebook {
         self.decide_without(extracted, at, Skips::none()).decision
     }
 
-    /// Same as [`Self::decide`], but reuses a listening result of this rulebook, or of a rulebook that recognizes the
-    /// same phrases.
+    /// Decides as [`Self::decide`] does, but with an existing listening result. The result must be from this rulebook
+    /// or from a rulebook that recognizes the same phrases.
     #[must_use]
     pub fn decide_listened(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, listened: &HeardCall) -> Decision {
         Deciding::of(self, extracted, at, listened.clone()).decided().decision
     }
 
-    /// Decides without some scripts: they are in quarantine, or a stored decision left them out.
+    /// Decides without the scripts in `skips`: scripts in quarantine, or the `dropped_scripts` of a stored decision.
     #[must_use]
     pub fn decide_without(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, skips: Skips) -> CountedDecision {
         let mut deciding = Deciding::new(self, extracted, at);
@@ -106,7 +106,7 @@ impl Rulebook {
     /// Runs a tool's script.
     ///
     /// # Errors
-    /// When there is no such script or it failed. All its effects are discarded.
+    /// When the script does not exist, is skipped or fails. All effects of a failed script are discarded.
     pub fn run_tool_script(
         &self,
         code: &str,
@@ -151,8 +151,8 @@ impl Rulebook {
         })
     }
 
-    /// Starts from the service's contacts, else the rule's contacts, else the contacts with `on_call`. Returns the
-    /// contacts on shift, or all contacts if nobody is on shift.
+    /// The candidates are the service's contacts, else the rule's contacts, else the contacts with `on_call`. Returns
+    /// the candidates on shift, or all candidates if nobody is on shift.
     fn notify(
         &self,
         service: Option<&Service>,
@@ -272,7 +272,7 @@ impl<'a> Deciding<'a> {
         book.priorities.matching(&self.env).find(|rule| rule.safety)
     }
 
-    /// The decision of a safety rule, made before anything is quoted.
+    /// The decision of a safety rule, made without a price.
     fn warn(mut self, rule: &'a PriorityRule) -> CountedDecision {
         let did = format!("danger, before everything else: {}", rule.condition);
         self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
@@ -337,7 +337,7 @@ impl<'a> Deciding<'a> {
         self.adjusted(base)
     }
 
-    /// The range after all matching adjustments, in rank order.
+    /// Applies all matching adjustments to the range in rank order.
     fn adjusted(&mut self, mut price: Running) -> Option<Running> {
         let mut groups: HashSet<&str> = HashSet::new();
         let book = self.book;
@@ -360,7 +360,7 @@ impl<'a> Deciding<'a> {
         Some(price)
     }
 
-    /// The base price, times the quantity if it is known; otherwise the price of one unit, with the unit's name.
+    /// The base price times the quantity. If the quantity is unknown, the price of one unit and the unit's name.
     fn base(&mut self, service: &'a Service) -> Option<(Running, Option<String>)> {
         let (from, to) = (service.price_from?.decimal(), service.price_to?.decimal());
         let quantity = service
@@ -431,7 +431,8 @@ impl<'a> Deciding<'a> {
         price
     }
 
-    /// Runs a script unless it is left out. Returns its effects, or records that it was dropped.
+    /// Runs a script and returns its effects. If the script is skipped or fails, the trace records this and the result
+    /// is `None`.
     fn run(&mut self, script: &CompiledScript, run: Run) -> Option<Run> {
         let code = &script.row().code;
         if let Some(why) = self.skips.why(code).map(str::to_owned) {
@@ -482,7 +483,7 @@ impl<'a> Deciding<'a> {
         let (Some(rounded), None | Some(Some(_))) = (rounded, besides) else {
             return self.too_large(Resource::Settings, &settings.code);
         };
-        // A floor or a script may have put the ends in the wrong order.
+        // After a floor or a script, the lowest price may be higher than the highest price.
         let ordered = (rounded.0.min(rounded.1), rounded.0.max(rounded.1));
         if ordered != range {
             let did = format!("rounded to a multiple of {}", settings.rounding_step);

@@ -33,17 +33,17 @@ pub struct Decision {
     pub say: String,
     /// The caller's language, one of the rulebook's.
     pub language: String,
-    /// Codes of the scripts that failed or were left out; empty if there were none.
+    /// Codes of the scripts that failed or were skipped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped_scripts: Vec<String>,
     /// The facts that Ringbook derived from the message's facts.
     pub derived: Facts,
-    /// Every row that took part, in order, with its effect on the money.
+    /// The rows that took part, in order, each with its effect.
     pub trace: Vec<Step>,
 }
 
 impl Decision {
-    /// Whether a script was left out.
+    /// Whether a script failed or was skipped.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         !self.dropped_scripts.is_empty()
@@ -85,7 +85,7 @@ pub struct TaxLine {
     pub to: Money,
 }
 
-/// One row's part in a decision.
+/// The effect of one row on a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// The resource's path name, for example `adjustments`.
@@ -94,7 +94,7 @@ pub struct Step {
     pub code: String,
     /// The row's effect, in English, for example "matched postal code J4".
     pub did: String,
-    /// For effects on money: the kind, and both ends before and after.
+    /// The effect on the price: the kind, and both ends of the range before and after the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub money: Option<MoneyStep>,
 }
@@ -112,7 +112,7 @@ impl Step {
 }
 
 impl std::fmt::Display for Step {
-    /// Writes the effect, also on money: `always applies: 100 to 200 became 110 to 220`.
+    /// Writes the effect, including an effect on money: `always applies: 100 to 200 became 110 to 220`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.did)?;
         let Some(money) = &self.money else { return Ok(()) };

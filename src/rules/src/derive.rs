@@ -60,7 +60,7 @@ impl Areas {
         self.ranked.iter().map(|stored| &stored.row)
     }
 
-    /// The area of an address, and how it was found. If a postal code lies in no area, the city decides.
+    /// The area of an address, and how the area was found. If a postal code lies in no area, the city decides.
     pub fn find(&self, facts: &Facts) -> Option<(&Area, String)> {
         if let Some(Fact::Text(code)) = facts.get(POSTAL_CODE) {
             let code = postal(code);

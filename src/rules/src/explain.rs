@@ -1,5 +1,4 @@
-//! Explains why rows did not take part in a decision: lists every row without effect, with the first term of its
-//! condition that failed.
+//! Explains why rows had no effect on a decision, for example with the first term of a condition that failed.
 
 use chrono::{DateTime, Utc};
 
@@ -13,7 +12,7 @@ use super::rows::{Adjustment, Hook, Resource, Row, Service};
 use super::vocabulary::{Env, Slot};
 
 impl Rulebook {
-    /// The reason for each row that a decision about these facts leaves out.
+    /// For each row without effect on a decision about these facts, a step with the reason.
     #[must_use]
     pub fn explain(&self, extracted: &ExtractedFacts, at: DateTime<Utc>) -> Vec<Step> {
         self.explain_decision(extracted, at, &self.decide(extracted, at))
@@ -151,7 +150,8 @@ impl Rulebook {
         }
     }
 
-    /// Says whether a word was not heard, or was heard but does not count. The trace shows why it does not count.
+    /// Distinguishes a word that was not heard from a word that was heard but does not count. The trace shows why the
+    /// word does not count.
     fn not_heard(&self, words: &[WordId], test: &Test, env: &Env<'_>) -> String {
         let heard = words.iter().find(|word| env.mentioned.binary_search(word).is_ok());
         match heard {
@@ -179,7 +179,7 @@ impl Rulebook {
         )
     }
 
-    /// A test as text, close to what its author wrote.
+    /// A test as text, similar to the condition in the row.
     fn term(&self, test: &Test) -> String {
         let name = |slot: &Slot| self.vocabulary.name(*slot);
         let list = |facts: &[Fact]| facts.iter().map(shown).collect::<Vec<_>>().join(", ");

@@ -1,5 +1,5 @@
-//! Extracts facts from a message: each fact mapping tries its pointers in order, and reads the value as its kind.
-//! Unreadable data never stops a call: such a value is skipped with a note, and the next pointer is tried.
+//! Extracts facts from a message: each fact mapping tries its pointers in order, and reads the value as the mapping's
+//! kind. Unreadable data never stops a call: the value is skipped with a note, and the next pointer is tried.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub struct Mappings {
 struct Mapping {
     stored: Arc<StoredRow<FactMapping>>,
     choices: Option<Choices>,
-    /// Whether any mapping reads the caller's words.
+    /// Whether the mapping reads the caller's words.
     listens: bool,
 }
 
@@ -114,7 +114,7 @@ impl Mappings {
         None
     }
 
-    /// Fills in missing facts: from the caller's words if a mapping listens to them, else from the default.
+    /// Fills in missing facts: from the caller's words if the mapping reads them, else from the mapping's default.
     fn complete(&self, facts: &mut Facts, own: &Speech<'_>, said: &str) {
         let problem = match facts.get(PROBLEM) {
             Some(Fact::Text(problem)) => problem.clone(),
@@ -148,7 +148,7 @@ impl Mappings {
     }
 
     /// Reads facts by name, as in a case; `given` lists the facts that need no mapping. A fact is missing if its value
-    /// says that nothing is known. As in a message, it is also missing if a specific kind (a length, a telephone
+    /// says that nothing is known. As in a message, a fact is also missing if a specific kind (a length, a telephone
     /// number, …) cannot read the value.
     ///
     /// # Errors
@@ -220,7 +220,7 @@ fn note(notes: &mut Vec<Note>, mapping: &FactMapping, why: String) {
     }
 }
 
-/// Whether a mapping's default is a value of its kind.
+/// Whether a mapping's default is a valid value of the mapping's kind.
 #[must_use]
 pub fn has_sound_default(mapping: &FactMapping, reader: &ValueReader) -> bool {
     let default = mapping.default_value.as_ref();

@@ -22,7 +22,7 @@ pub enum Fact {
 /// Facts by name.
 pub type Facts = BTreeMap<String, Fact>;
 
-/// The facts of a message. They do not include derived facts, so that a later revision can derive its own.
+/// The facts of a message. They do not include derived facts, because another revision may derive other values.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExtractedFacts {
     /// Facts read through the rulebook's fact mappings.
@@ -47,10 +47,10 @@ pub struct Note {
 
 /// The source that fact mappings read: a message, or facts that a person entered.
 pub trait Lookup {
-    /// The value at a JSON pointer, `None` if there is none or it is null.
+    /// The value at a JSON pointer; `None` if the value is absent or null.
     fn lookup(&self, pointer: &str) -> Option<serde_json::Value>;
 
-    /// All values at a pointer that can match several, in order.
+    /// All values at a pointer, in order. A pointer can match several values.
     fn all(&self, pointer: &str) -> Vec<serde_json::Value> {
         self.lookup(pointer).into_iter().collect()
     }

@@ -1,5 +1,5 @@
-//! A thread pool that rulebooks share in turns. No rulebook gets all threads, and no rulebook waits behind the queue of
-//! another one.
+//! A thread pool that rulebooks share in turns. No rulebook gets all threads, and no rulebook waits behind another
+//! rulebook's queue.
 //!
 //! If too much work of a rulebook is queued, or the work would wait too long, the caller gets [`Busy`]. Abandoned work
 //! is not started, and running work checks [`is_abandoned`] to stop early.
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-/// The stack size of a thread, in bytes. Deep expressions and deep calls need much stack, especially in an unoptimised
+/// The stack size of a thread, in bytes. Deep expressions and deep calls need much stack, especially in an unoptimized
 /// build.
 const STACK: usize = 16 * 1024 * 1024;
 
@@ -58,7 +58,7 @@ type Work = Box<dyn FnOnce() + Send>;
 #[derive(Clone)]
 pub struct FairPool {
     shared: Arc<PoolQueue>,
-    /// Dropped with the last handle, because the threads hold only `shared`.
+    /// This value is dropped with the last handle, because the threads own only `shared`.
     _open: Arc<CloseOnDrop>,
 }
 
@@ -129,7 +129,7 @@ impl FairPool {
     /// Runs work of a rulebook and waits for it. Dropping the future abandons the work.
     ///
     /// # Errors
-    /// When the rulebook's queue is full, the work took too long, or it failed.
+    /// When the queue is full, or the work takes too long or fails.
     pub async fn run<T: Send + 'static>(
         &self,
         rulebook_id: Uuid,
@@ -220,7 +220,7 @@ impl PoolQueue {
 }
 
 impl Queue {
-    /// The next work of the first rulebook in turn that has fewer than `most` threads running.
+    /// Takes the next work of the first rulebook, in the order of turns, that has fewer than `most` running threads.
     fn next(&mut self, most: usize) -> Option<(Uuid, Work)> {
         let running = |whose: &Uuid| self.running.get(whose).copied().unwrap_or_default();
         let place = self.turns.iter().position(|whose| running(whose) < most)?;

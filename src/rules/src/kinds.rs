@@ -1,5 +1,5 @@
 //! Reads values as facts by kind: text, number, length, telephone number, city and others. Each kind refuses values
-//! that it cannot read, because a wrong value costs more than a missing one.
+//! that it cannot read, because a wrong value costs more than a missing value.
 
 use std::sync::LazyLock;
 
@@ -58,7 +58,7 @@ impl ValueReader {
         }
     }
 
-    /// Reads a value for a mapping: as one of its choices if it has any, else by its kind.
+    /// Reads a value for a mapping: as one of the mapping's choices if there are any, else as the mapping's kind.
     ///
     /// # Errors
     /// Why the value is refused.
@@ -72,7 +72,7 @@ impl ValueReader {
         chosen.map(Fact::Text).ok_or("it names none of the values")
     }
 
-    /// Reads a value as a kind.
+    /// Reads a value as a fact of this kind.
     ///
     /// # Errors
     /// Why the value is refused.

@@ -1,6 +1,6 @@
 //! Detects the language of a caller: from the assistant's value, else from the caller's words.
 //!
-//! In phone speech, short words that exist in only one language are the best evidence. If they do not decide, a
+//! In phone speech, short words that exist in only one language are the best evidence. If these words do not decide, a
 //! detector based on letter sequences chooses one of the rulebook's languages.
 
 use std::collections::BTreeMap;

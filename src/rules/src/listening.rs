@@ -64,7 +64,7 @@ fn add_cue(place: usize, row: &Cue, lexicon: &mut LexiconBuilder, faults: &mut V
     }
     let otherwise = match &row.otherwise {
         Some(_) if !matches!(row.effect, CueEffect::Over | CueEffect::Nothing) => {
-            let text = "only a cue of the effect `over` or `nothing` has it";
+            let text = "only a cue with the effect `over` or `nothing` has this field";
             wrong("otherwise", "not_for_its_kind", text.to_owned());
             None
         }

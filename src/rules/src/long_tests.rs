@@ -1,6 +1,7 @@
 //! Tests with very long texts: the work is linear in their length, not quadratic, and bounded.
 //!
-//! The tests compare the CPU time of their own thread, not wall-clock time: a busy machine changes nothing.
+//! The tests compare the CPU time of their own thread, not wall-clock time, so a busy machine does not affect the
+//! result.
 
 use std::sync::Arc;
 use std::time::Duration;

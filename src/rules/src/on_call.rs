@@ -25,7 +25,7 @@ const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// Maximum length of a rotation, in weeks.
 pub const LONGEST_ROTATION: i64 = 52;
 
-/// The schedules of the contacts that have one, by code.
+/// The schedule of each contact with a schedule, by the contact's code.
 #[derive(Debug, Clone, Default)]
 pub struct Plans(BTreeMap<String, Plan>);
 
@@ -53,7 +53,7 @@ impl Plan {
 }
 
 impl Plans {
-    /// Builds the schedules from rows without faults.
+    /// Builds the schedules from rows without validation errors.
     pub(super) fn new(rows: &RowSet, settings: &Settings, calendars: &BTreeMap<&str, Calendar>) -> Self {
         let from = settings.rotation_from.as_deref().and_then(wall_clock::parse);
         let mut shared: BTreeMap<&str, Arc<Calendar>> = BTreeMap::new();
@@ -124,7 +124,8 @@ impl Rulebook {
         self.plans.of(&contact.code).is_some()
     }
 
-    /// Whether any contact with `on_call`, or a stand-in for one, is on shift.
+    /// Whether any contact with `on_call` is on shift, or any contact who joins or replaces these contacts by an
+    /// override.
     #[must_use]
     pub fn is_anybody_on_shift(&self, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);
@@ -133,9 +134,9 @@ impl Rulebook {
         codes.iter().any(|code| self.is_on(code, local, &covering))
     }
 
-    /// Chooses from the contacts that a rule names, or from the contacts with `on_call` if no rule names any. Returns
-    /// the contacts on shift in the same order, each followed by their stand-ins. If nobody is on shift, returns all
-    /// candidates. Each contact with a schedule or an override adds a step to the trace.
+    /// Chooses from the contacts that a rule names, or from the contacts with `on_call` if no rule names a contact.
+    /// Returns the contacts on shift in the same order, each followed by their stand-ins. If nobody is on shift,
+    /// returns all candidates. Each contact with a schedule or an override adds a step to the trace.
     pub(super) fn recipients_on_shift(&self, named: Option<&[String]>, at: DateTime<Utc>) -> (Vec<String>, Vec<Step>) {
         let local = derive::local(at, self.zone);
         let covering = self.overrides.at(local);
@@ -245,7 +246,7 @@ pub(crate) mod tests {
         assert_eq!(told(&book, "2026-01-12T12:59:59Z"), ["mario"]);
         assert_eq!(told(&book, "2026-01-12T13:00:00Z"), ["sarah"]);
         assert_eq!(told(&book, "2026-01-19T13:00:00Z"), ["mario"]);
-        // Weeks before the first one are counted backwards.
+        // Weeks before the first week are counted backwards.
         assert_eq!(told(&book, "2026-01-05T12:59:59Z"), ["sarah"]);
         // In summer, the handover is at the same local time, and the weeks continue.
         assert_eq!(told(&book, "2026-07-13T11:59:59Z"), ["mario"]);

@@ -1,5 +1,5 @@
 //! Limits each rulebook to one task at a time and a bounded number of waiting tasks, so that requests of its editors
-//! never pile up. A rulebook never waits for another.
+//! never pile up. The tasks of a rulebook never wait for another rulebook's tasks.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -15,7 +15,7 @@ pub struct TurnQueue {
 }
 
 impl TurnQueue {
-    /// For each rulebook, one task holds the permit and at most `most` wait.
+    /// For each rulebook, one task holds the permit, and at most `most` tasks wait.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl TurnQueue {
         own.acquire_owned().await.ok()
     }
 
-    /// The queue of a rulebook; every waiting task and the running one hold a reference to it.
+    /// The queue of a rulebook. Every waiting task and the running task have a reference to the queue.
     fn line(&self, rulebook_id: Uuid) -> Option<Arc<Semaphore>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = known.get(&rulebook_id).and_then(Weak::upgrade) {
@@ -62,7 +62,7 @@ mod tests {
         assert!(turns.take(other).await.is_some());
         drop(turn);
         let turn = second.await.unwrap();
-        // A finished task frees its place, and so does a task that gives up.
+        // A task frees its place when it finishes or gives up.
         drop(third);
         let mut fourth = Box::pin(turns.take(one));
         assert!(poll!(fourth.as_mut()).is_pending());

@@ -25,8 +25,8 @@ pub struct Conditions<'a> {
 }
 
 impl<'a> Conditions<'a> {
-    /// A compiler for the facts of a vocabulary; `closed` returns the only possible values of a fact, if it has a
-    /// closed set.
+    /// A compiler for the facts of a vocabulary; `closed` returns all possible values of a fact; `None` if the fact has
+    /// no closed set of values.
     #[must_use]
     pub fn new(vocabulary: &'a Vocabulary, closed: &'a dyn Fn(Slot) -> Option<Vec<String>>) -> Self {
         let mut engine = Engine::new_raw();
@@ -102,7 +102,7 @@ fn fault(at: Position, problem: &'static str, text: String) -> TextFault {
 
 fn too_rich(at: Position, what: &str) -> TextFault {
     let text = format!(
-        "a condition cannot contain {what}: it knows facts, literals, == != < <= > >=, in [..], &&, ||, ! says(\"…\"), mentions(\"…\") and denies(\"…\"); use a script for more"
+        "a condition cannot contain {what}: it may contain facts, literals, == != < <= > >=, in [..], &&, ||, !, says(\"…\"), mentions(\"…\") and denies(\"…\"); use a script for more"
     );
     fault(at, "too_rich", text)
 }
@@ -293,7 +293,7 @@ impl Compiler<'_, '_> {
                 .map(|time| Fact::Time(time.to_utc()))
                 .map_err(|_| {
                     let text =
-                        format!("`{name}` is an instant: compare it with one, such as \"2026-12-24T17:00:00-05:00\"");
+                        format!("`{name}` is an instant: compare it with a time such as \"2026-12-24T17:00:00-05:00\"");
                     fault(at, "wrong_type", text)
                 }),
             (kind, _) => {

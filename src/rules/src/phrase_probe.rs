@@ -1,5 +1,5 @@
-//! Tries phrases on transcripts before they are in a rulebook: which calls contain them, and whether they would count
-//! there.
+//! Tries phrases on transcripts before the phrases are in a rulebook. It finds the calls that contain a phrase, and
+//! whether the phrase would count there.
 //!
 //! The rulebook's cues decide the sense of each mention, as in a call. The rulebook's own phrases are ignored.
 
@@ -24,11 +24,11 @@ pub struct BadPhrase {
 pub struct PhraseHit {
     /// The index of the phrase in the list.
     pub phrase: usize,
-    /// Whether it would count.
+    /// Whether the phrase would count in a decision.
     pub counts: bool,
     /// The matched words.
     pub words: String,
-    /// The sentence that contains them.
+    /// The sentence that contains the words.
     pub sentence: String,
 }
 
@@ -62,7 +62,7 @@ impl PhraseProbe {
         })
     }
 
-    /// The phrases found in a conversation, each once: a mention that counts, if there is one.
+    /// The phrases found in a conversation, each with one mention. A mention that counts takes precedence.
     #[must_use]
     pub fn find(&self, said: &str) -> Vec<PhraseHit> {
         let heard = self.ears.hear(said, &[]);

@@ -1,8 +1,8 @@
 //! The threads of one instance for compiling, checking and running rulebooks: one pool for each type of work, so that
 //! editing never delays messages.
 //!
-//! This work never runs on tokio's blocking threads: many requests with one key would occupy them all, and the rest of
-//! the process would wait.
+//! This work never runs on tokio's blocking threads: many requests with one key would occupy all of tokio's threads,
+//! and the rest of the process would wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use super::fair_pool::{Busy, FairPool, PoolLimits, processors};
 use super::fault::Fault;
 use super::rows::RowSet;
 
-/// Maximum time that a message waits for its scripts, queueing included; the rest of its two seconds is for the
-/// database.
+/// Maximum time that a message waits for its scripts, queueing included; the rest of the message's two seconds is for
+/// the database.
 const SCRIPTS_PATIENCE: Duration = Duration::from_millis(1_200);
 /// The nice value of threads for editing; threads for which messages wait have the value 0.
 const FOR_PEOPLE: i32 = 10;
@@ -101,7 +101,7 @@ impl Pools {
     /// Compiles a candidate on top of the current rulebook; unchanged scripts are shared.
     ///
     /// # Errors
-    /// Same as [`Pools::compile`]; the inner error has every validation error of every row.
+    /// The outer error is as in [`Pools::compile`]; the inner error has every validation error of every row.
     pub async fn compile_rows(
         &self,
         rulebook_id: Uuid,
@@ -116,7 +116,7 @@ impl Pools {
     /// Compiles a published revision for which messages wait.
     ///
     /// # Errors
-    /// Same as [`Pools::compile`]; the inner error has every validation error of every row.
+    /// The outer error is as in [`Pools::compile`]; the inner error has every validation error of every row.
     pub async fn load_rows(
         &self,
         rulebook_id: Uuid,

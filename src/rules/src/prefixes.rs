@@ -1,4 +1,5 @@
-//! Finds which of many prefixes a word has: a trie, in one flat list of nodes. It never searches inside a word.
+//! Finds all prefixes of a word among many prefixes, with a trie in one flat list of nodes. It never searches inside a
+//! word.
 
 use std::collections::VecDeque;
 
@@ -71,7 +72,7 @@ impl Prefixes {
         }
     }
 
-    /// The position after more letters; `None` if no prefix continues this way.
+    /// The position after more letters; `None` if no prefix continues with these letters.
     #[must_use]
     pub fn behind(&self, place: TriePosition, letters: &str) -> Option<TriePosition> {
         letters

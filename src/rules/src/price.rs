@@ -61,7 +61,7 @@ pub enum Effect {
 }
 
 impl Running {
-    /// A price for `quantity` units; `range` already includes them all.
+    /// A price for `quantity` units; `range` is already the price of all units.
     #[must_use]
     pub const fn of(range: Range, quantity: Decimal) -> Self {
         Self {

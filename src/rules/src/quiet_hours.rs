@@ -7,7 +7,7 @@ use super::calendar::minutes;
 use super::compile::Rulebook;
 use super::derive;
 
-/// Maximum gap of a clock change: a whole day, if a country moves across the date line, with an hour of margin.
+/// Maximum gap of a clock change, with an hour of margin. A country that moves across the date line skips a whole day.
 const LONGEST_GAP_MINUTES: i64 = 25 * 60;
 
 impl Rulebook {
@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn nights_in_which_the_clock_changes() {
         let night = |at| until("21:00", "07:00", at);
-        // The clock goes forward on 8 March 2026, so seven in the morning is an hour earlier in UTC. It goes back on 1
-        // November.
+        // The clock goes forward on 8 March 2026, so seven in the morning is an hour earlier in UTC. The clock goes
+        // back on 1 November.
         assert_eq!(
             night("2026-03-08T03:00:00Z").as_deref(),
             Some("2026-03-08T11:00:00+00:00")
@@ -111,8 +111,8 @@ mod tests {
             night("2026-11-01T02:00:00Z").as_deref(),
             Some("2026-11-01T12:00:00+00:00")
         );
-        // If the clock change skips the end, the quiet hours end after the gap; if it repeats the end, the next
-        // occurrence counts.
+        // If the clock change skips the end, the quiet hours end after the gap; if the clock change repeats the end,
+        // the next occurrence counts.
         assert_eq!(
             until("21:00", "02:30", "2026-03-08T06:59:00Z").as_deref(),
             Some("2026-03-08T07:00:00+00:00")

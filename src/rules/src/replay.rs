@@ -20,7 +20,7 @@ use super::script::Skips;
 /// which is no difference between the decisions.
 const RETRIES: usize = 2;
 
-/// A difference between the repeated decision and the stored one.
+/// A difference between the repeated decision and the stored decision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
     /// The path, as a JSON pointer.
@@ -51,14 +51,14 @@ impl ReplayResult {
 /// Returns the canonical JSON of a decision, or of its stored JSON: equal decisions have equal text.
 ///
 /// # Errors
-/// When it cannot be converted to JSON.
+/// When the decision cannot be converted to JSON.
 pub fn canonical(decision: &impl Serialize) -> Result<String, serde_json::Error> {
     // Objects of serde_json have sorted keys.
     serde_json::to_string(&serde_json::to_value(decision)?)
 }
 
 impl Rulebook {
-    /// Repeats the decision `stored`, without the scripts that it left out.
+    /// Repeats the decision `stored` without its `dropped_scripts`.
     ///
     /// # Errors
     /// When the decision cannot be converted to JSON.
@@ -93,7 +93,7 @@ impl Rulebook {
     }
 }
 
-/// The scripts that a stored decision left out, each with the reason from its trace.
+/// The `dropped_scripts` of a stored decision, each with the reason from the decision's trace.
 fn left_out(stored: &Value) -> SkippedScripts {
     let dropped = stored["dropped_scripts"].as_array().into_iter().flatten();
     let steps = || stored["trace"].as_array().into_iter().flatten();
@@ -207,7 +207,7 @@ mod tests {
         let failing = book("throw \"no\"");
         let stored = serde_json::to_value(failing.decide(&facts(), at)).unwrap();
         assert_eq!(stored["dropped_scripts"], json!(["late"]));
-        // On a less busy machine the script works and would change the price; the replay leaves it out again.
+        // On a less busy machine the script works and would change the price; the replay skips it again.
         let working = book("quote.add(100, \"more\")");
         assert!(working.replay(&facts(), at, &stored).unwrap().is_same());
         let whole = serde_json::to_value(working.decide(&facts(), at)).unwrap();

@@ -1,4 +1,4 @@
-//! Answers other questions about a compiled rulebook: its size, a caller's language, opening hours, whether a text is
+//! More queries on a compiled rulebook: listening, size, a caller's language, opening hours, and whether a text is
 //! about a service.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Rulebook {
         listening::listen(&self.ears, self.settings(), extracted)
     }
 
-    /// Same as [`Self::listen`], with the likelihoods from the classifiers.
+    /// The result of [`Self::listen`], with the likelihoods from the classifiers.
     #[must_use]
     pub fn listened(&self, extracted: &ExtractedFacts) -> HeardCall {
         let heard = self.listen(extracted);
@@ -38,7 +38,7 @@ impl Rulebook {
         }
     }
 
-    /// Whether another rulebook certainly recognizes the same phrases in every text, so that both can use one result.
+    /// Whether a listening result of one rulebook is certainly valid for the other rulebook too.
     #[must_use]
     pub fn hears_like(&self, other: &Self) -> bool {
         self.ears.are_same(&other.ears)

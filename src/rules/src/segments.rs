@@ -23,7 +23,7 @@ pub struct Segments {
     pub encoding: Encoding,
     /// Septets or UTF-16 units.
     pub units: usize,
-    /// Parts, each billed as one message. An empty message has none.
+    /// Number of parts; each part is billed as one message. An empty message has no parts.
     pub count: usize,
 }
 
@@ -79,7 +79,7 @@ pub fn cheaper(letter: char) -> Option<String> {
     Some(known.to_owned())
 }
 
-/// The message with each character outside the GSM alphabet in its nearest spelling; characters without such a spelling
+/// The message with each character outside the GSM alphabet in its nearest spelling. Characters without a GSM spelling
 /// stay.
 #[must_use]
 pub fn respelt(text: &str) -> String {
@@ -93,8 +93,8 @@ pub fn respelt(text: &str) -> String {
     plain
 }
 
-/// The message to send: unchanged, or in the nearest spelling if that takes fewer parts. "Fenetre" fits in one part and
-/// is understood; "Fenêtre" would take two or three.
+/// The message to send: unchanged, or in the nearest spelling if this spelling takes fewer parts. A message with
+/// "Fenetre" may fit in one part and is understood; with "Fenêtre" it would take two or three parts.
 #[must_use]
 pub fn cheapest(text: String) -> String {
     let now = segments(&text);

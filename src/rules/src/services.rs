@@ -3,8 +3,8 @@
 //! The best evidence is the service's code or name in `service_text`. After it come keywords in `service_text`, and
 //! then keywords in the caller's words and in the other facts that are listened to. Of these keywords, only requested
 //! keywords count, and a denied keyword never counts. Some evidence is used only if there is nothing else: weak
-//! keywords, and mentions that only describe a place, last year's job or the neighbour's job. A service that the caller
-//! retracts for another one is excluded, even if a model filled it in. An offered service takes precedence over a
+//! keywords, and mentions that only describe a place, last year's job or the neighbor's job. A service that the caller
+//! retracts for another service is excluded, even if a model filled it in. An offered service takes precedence over a
 //! refused service. Among equal services, the lowest rank wins.
 
 use std::collections::HashMap;
@@ -41,13 +41,14 @@ enum Weight {
     Named,
     /// Requested.
     Wanted,
-    /// Only mentioned: a place, a past event, somebody else's problem.
+    /// Only mentioned, as a place, a past event or somebody else's problem.
     Told,
     /// A weak keyword, used only if there is nothing else: "the toilet".
     Weak,
 }
 
-/// Within this many words of a refused service, other keywords belong to it: "my gutters are blocked" is about gutters.
+/// Within this many words of a refused service, other keywords belong to the refused service: "my gutters are blocked"
+/// is about gutters.
 const NEAR: usize = 5;
 
 impl Services {
@@ -73,7 +74,7 @@ impl Services {
         services
     }
 
-    /// The requested service, and how it was found.
+    /// The requested service, and how the service was found.
     pub fn find(&self, facts: &Facts, heard: &HearingResult, likelihoods: &[Likelihood]) -> Option<(&Service, String)> {
         let since = self.last_correction(heard);
         let retracted = self.retracted(heard, since);
@@ -104,8 +105,8 @@ impl Services {
         self.as_it_sounds(found, likelihoods, &retracted)
     }
 
-    /// The services, by index, that the caller retracted for another one: "a camera inspection, no wait, the toilet is
-    /// blocked". The call is about none of these, whatever a model filled in or the classifiers say.
+    /// The indexes of the services that the caller replaced by another service: "a camera inspection, no wait, the
+    /// toilet is blocked". Neither a model's facts nor the classifiers can bring these services back.
     fn retracted(&self, heard: &HearingResult, since: usize) -> Vec<usize> {
         let (mut retracted, mut wanted, mut is_instead) = (Vec::new(), Vec::new(), false);
         let of_the_caller = |mention: &&Mention| !matches!(mention.source, Source::Fact(_));
@@ -125,8 +126,8 @@ impl Services {
         retracted
     }
 
-    /// The service that the whole call sounds like. It is used if keywords found no service, or a service that the call
-    /// does not sound like. Retracted services are excluded.
+    /// The service that is most likely by the classifiers, without retracted services. It is used only if keywords
+    /// found no service or an unlikely service; otherwise the result is `found`.
     fn as_it_sounds<'a>(
         &'a self,
         found: Option<(&'a Service, String)>,
@@ -164,8 +165,8 @@ impl Services {
         self.ranked[place].row.offer == Offer::Refused
     }
 
-    /// Refused services count only if the caller requests nothing that is offered: "the pump is fine, the drain is
-    /// plugged". Keywords close to a refused service belong to it.
+    /// Refused services count only if the caller requests no offered service: "the pump is fine, the drain is plugged".
+    /// Keywords close to a refused service belong to the refused service.
     fn drop_unrequested(&self, evidence: &mut Vec<(Weight, usize, &Mention)>) {
         let refused: Vec<&Mention> = evidence
             .iter()
@@ -233,7 +234,7 @@ impl Services {
     }
 }
 
-/// The first service with the mention's phrase or one of its concepts.
+/// The first service with the mention's phrase, or with one of the mention's concepts.
 fn find_in(services: &HashMap<WordId, usize>, mention: &Mention) -> Option<usize> {
     let concepts = mention.concepts.iter().filter(|id| !mention.excepted.contains(id));
     let ids = std::iter::once(&mention.phrase).chain(concepts);

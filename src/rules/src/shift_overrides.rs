@@ -71,7 +71,8 @@ impl Overrides {
     }
 }
 
-/// Whether overrides put a contact on shift or off, and which one decides; `None` if no override names them.
+/// Whether overrides put a contact on shift or off shift, and which override decides. `None` if no override names the
+/// contact.
 pub(super) fn verdict<'a>(covering: &Covering<'a>, code: &str) -> Option<(bool, &'a Override)> {
     let mut about = covering.iter().copied().filter(|one| one.is_about(code));
     let first = about.next()?;
@@ -80,8 +81,8 @@ pub(super) fn verdict<'a>(covering: &Covering<'a>, code: &str) -> Option<(bool, 
     Some(on.map_or((false, first), |on| (true, on)))
 }
 
-/// The contacts, each followed by their stand-ins. With `joined`, contacts that an override without `instead_of` puts
-/// on shift are included.
+/// The contacts, each followed by their stand-ins. With `joined`, the result also includes the contacts of overrides
+/// without `instead_of`.
 pub(super) fn expanded(covering: &Covering<'_>, codes: &[String], joined: bool) -> Vec<String> {
     let mut all = codes.to_vec();
     if joined {

@@ -50,9 +50,9 @@ impl Source {
 pub struct Shift {
     /// The contact's code.
     pub contact: String,
-    /// When it begins.
+    /// The beginning of the shift.
     pub starts_at: DateTime<Utc>,
-    /// When it ends.
+    /// The end of the shift.
     pub ends_at: DateTime<Utc>,
     /// The reason why the contact is on shift.
     pub source: Source,
@@ -60,21 +60,21 @@ pub struct Shift {
     pub override_code: Option<String>,
 }
 
-/// A span in which no contact with `on_call` is on shift: all of them are notified then.
+/// A span in which no contact with `on_call` is on shift. In this span, all of these contacts are notified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// When it begins.
+    /// The beginning of the gap.
     pub starts_at: DateTime<Utc>,
-    /// When it ends.
+    /// The end of the gap.
     pub ends_at: DateTime<Utc>,
 }
 
-/// The shifts and gaps of a span of time, clipped to it.
+/// The shifts and gaps of a span of time, clipped to the span.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
-    /// By beginning, then in the order in which contacts are tried.
+    /// The shifts, sorted by beginning, then in the order in which contacts are tried.
     pub shifts: Vec<Shift>,
-    /// By beginning.
+    /// The gaps, sorted by beginning.
     pub gaps: Vec<Gap>,
 }
 
@@ -157,16 +157,16 @@ impl Rulebook {
     }
 }
 
-/// A contact who is on shift, and until when without a pause.
+/// A contact who is on shift, and the end of the contact's time on shift without a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnShift<'a> {
     /// The current shift.
     pub shift: &'a Shift,
-    /// When the contact goes off shift, possibly after more shifts that follow directly.
+    /// The instant at which the contact goes off shift, after this shift and all shifts that follow directly.
     pub ends_at: DateTime<Utc>,
 }
 
-/// Who is on shift at an instant, and the shifts that begin next. A shift that directly continues a current one does
+/// Who is on shift at an instant, and the shifts that begin next. A shift that directly continues a current shift does
 /// not count. Several shifts are returned if they begin at the same instant.
 #[must_use]
 pub fn now_and_next(roster: &Roster, now: DateTime<Utc>) -> (Vec<OnShift<'_>>, Vec<&Shift>) {
@@ -177,7 +177,7 @@ pub fn now_and_next(roster: &Roster, now: DateTime<Utc>) -> (Vec<OnShift<'_>>, V
     let on: Vec<OnShift<'_>> = running
         .map(|shift| {
             let own = roster.shifts.iter().filter(|other| other.contact == shift.contact);
-            // Sorted by beginning, so that shifts that follow directly are found in order.
+            // The shifts are sorted by beginning, so consecutive shifts are found in order.
             let ends_at = own.fold(
                 shift.ends_at,
                 |end, other| if other.starts_at == end { other.ends_at } else { end },

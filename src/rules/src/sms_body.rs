@@ -9,7 +9,7 @@ use super::rows::{Contact, Labels};
 /// Maximum length of a fact in a message, in characters.
 const MOST_OF_A_FACT: usize = 120;
 
-/// The subject of a message.
+/// The data that fills a template's placeholders.
 pub struct SmsSubject<'a> {
     pub decision: &'a Decision,
     /// The facts of the message from Vapi.
@@ -23,8 +23,8 @@ pub struct SmsSubject<'a> {
 }
 
 impl Rulebook {
-    /// The template with its placeholders filled. An unknown value becomes a dash, and a part in brackets with an
-    /// unknown value is left out. `None` if there is no such template.
+    /// The template with its placeholders filled. An unknown value becomes a dash. A part in brackets is omitted if it
+    /// has an unknown value. `None` if the template does not exist.
     #[must_use]
     pub fn worded(&self, template: &str, contact: &Contact, about: &SmsSubject<'_>) -> Option<String> {
         let template = self.template_text(template, &contact.language)?;
@@ -45,7 +45,7 @@ impl Rulebook {
         Some(text.trim_end().to_owned())
     }
 
-    /// Appends a part with its placeholders filled. Returns whether all their values are known.
+    /// Appends a part with its placeholders filled. Returns whether the values of all these placeholders are known.
     fn fill(&self, text: &mut String, part: &str, contact: &Contact, about: &SmsSubject<'_>) -> bool {
         let mut all_known = true;
         let mut rest = part;
@@ -106,7 +106,7 @@ impl Rulebook {
 pub enum TemplatePart<'a> {
     /// Always included.
     Always(&'a str),
-    /// In brackets: included if all values of its placeholders are known.
+    /// A part in brackets, included if all values of its placeholders are known.
     WhenKnown(&'a str),
 }
 
@@ -130,14 +130,14 @@ pub fn parts(template: &str) -> Vec<TemplatePart<'_>> {
     parts
 }
 
-/// The text before the first placeholder, its name, and the text after it.
+/// The text before the first placeholder, the placeholder's name, and the text after the placeholder.
 pub fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('{')?;
     let (name, after) = rest.split_once('}')?;
     Some((before, name, after))
 }
 
-/// A duration in seconds, in words for a technician.
+/// Formats a duration in seconds for a technician, for example `15 min`.
 fn minutes(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{seconds} s"),

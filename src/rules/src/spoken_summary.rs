@@ -5,7 +5,7 @@ use super::money::Money;
 use super::rows::{Labels, Offer, Service, Settings};
 use super::sentences::{SentenceValue, sentence as words};
 
-/// A label in a language, else in the rulebook's first language, else in any.
+/// A label in a language, else in the rulebook's first language, else in any language.
 #[must_use]
 pub fn label<'a>(labels: &'a Labels, language: &str, settings: &Settings) -> Option<&'a str> {
     let wanted = labels.get(language);
@@ -83,7 +83,7 @@ fn priced(price: &Price, service: &Service, language: &str) -> String {
     text
 }
 
-/// `450`, or with cents `450.50`, in French `450,50`.
+/// Formats an amount: `450`, or with cents `450.50`, in French `450,50`.
 fn amount(money: Money, language: &str) -> String {
     let text = money.to_string();
     match text.strip_suffix(".00") {
@@ -92,7 +92,7 @@ fn amount(money: Money, language: &str) -> String {
     }
 }
 
-/// The spoken name of a currency; its code if the name would be ambiguous.
+/// The spoken name of a currency; for other currencies, the code.
 fn currency(code: &str, language: &str) -> String {
     let key = match code {
         "CAD" | "USD" | "AUD" | "NZD" | "SGD" | "HKD" => "currency-dollars",
@@ -104,7 +104,7 @@ fn currency(code: &str, language: &str) -> String {
     words(language, key, &[])
 }
 
-/// "3 to 5 working days", "1 to 2 weeks"; `None` if the service has no lead time.
+/// The lead time in words, for example "3 to 5 working days" or "1 to 2 weeks"; `None` if the service has no lead time.
 fn lead(service: &Service, language: &str) -> Option<String> {
     let (least, most) = match (service.lead_days_min, service.lead_days_max) {
         (Some(least), Some(most)) => (least, most),

@@ -69,7 +69,7 @@ pub const CONDITIONS: &[(&str, &str)] = &[
         "Equal, regardless of accents and case; `!=`: not equal.",
     ),
     ("metres >= 12.5", "Numbers and instants in order: `<`, `<=`, `>`, `>=`."),
-    ("area in [\"laval\", \"montreal\"]", "Is one of these."),
+    ("area in [\"laval\", \"montreal\"]", "Equal to one of these values."),
     (
         "a && b",
         "Both are true; `a || b`: at least one is true; `!a`: `a` is false.",
@@ -82,8 +82,8 @@ pub const CONDITIONS: &[(&str, &str)] = &[
         "says(\"#flood\", \"water ... basement|cellar\")",
         "A concept, or a phrase with a gap and alternatives.",
     ),
-    ("mentions(\"flood*\")", "The words occur, in whatever sense."),
-    ("denies(\"#flood\")", "The caller says that it is not true, or is over."),
+    ("mentions(\"flood*\")", "The words occur, in any sense."),
+    ("denies(\"#flood\")", "The caller says that this is false or over."),
 ];
 
 /// Derived facts that may have a fact mapping too. The mapped value is then only a hint.
@@ -127,13 +127,14 @@ impl Vocabulary {
         vocabulary
     }
 
-    /// Whether a text fact is compared without regard to accents and case. Facts with a closed set of values are not.
+    /// Whether a text fact is compared without regard to accents and case. A fact with a closed set of values is
+    /// compared exactly.
     #[must_use]
     pub fn folds(&self, slot: Slot) -> bool {
         self.folded.contains(&slot)
     }
 
-    /// Limits folding to these facts, because no others are compared.
+    /// Limits folding to these facts, because no other facts are compared.
     pub fn fold_only(&mut self, compared: &BTreeSet<Slot>) {
         self.folded.retain(|slot| compared.contains(slot));
     }
@@ -175,7 +176,7 @@ impl Vocabulary {
         self.names.iter().map(|(name, _)| name.as_str())
     }
 
-    /// An environment with the extracted facts and no derived ones.
+    /// An environment with the extracted facts and without derived facts.
     #[must_use]
     pub fn env<'a>(&self, facts: &'a Facts, heard: Vec<WordId>) -> Env<'a> {
         let mut slots = vec![None; self.names.len()];
@@ -231,5 +232,5 @@ impl Env<'_> {
 }
 
 /// Maximum number of unknown names per check for which the nearest name is searched: a request body can contain tens of
-/// thousands.
+/// thousands of unknown names.
 pub const MAX_HINTS: usize = 20;

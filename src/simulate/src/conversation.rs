@@ -91,7 +91,7 @@ impl Conversation {
             CallStep::Status("in-progress"),
             CallStep::Agent("Bonjour, ici Paul, comment puis-je vous aider? / Hello, how can I help?".to_owned()),
             CallStep::Caller(wish.problem.clone()),
-            // This question tests that the agent's words about water never count as the caller's.
+            // This question tests that the agent's words about water never count as the caller's words.
             CallStep::Agent(say("Est-ce qu'il y a une inondation?", "Is it flooding?")),
             CallStep::Caller(if wish.job.flood {
                 say("Oui, il y a deux pouces d'eau.", "Yes, there are two inches of water.")

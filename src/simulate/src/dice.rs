@@ -7,7 +7,7 @@ use uuid::Uuid;
 pub struct Dice(u64);
 
 impl Dice {
-    /// The generator of call number `index` under `seed`; calls do not depend on each other.
+    /// The generator of call number `index` under `seed`; the draws of different calls do not depend on each other.
     #[must_use]
     pub fn new(seed: u64, index: u64) -> Self {
         let mut dice = Self(seed);
@@ -34,7 +34,7 @@ impl Dice {
         self.between(1, 100) <= percent
     }
 
-    /// One of `choices`; the type's default when there are none.
+    /// One of `choices`; the type's default if `choices` is empty.
     pub fn pick<T: Copy + Default>(&mut self, choices: &[T]) -> T {
         let last = u32::try_from(choices.len().saturating_sub(1)).unwrap_or(u32::MAX);
         let index = usize::try_from(self.between(0, last)).unwrap_or(0);

@@ -32,7 +32,7 @@ pub use tally::{Latency, Summary};
 /// The options of a run.
 #[derive(Clone)]
 pub struct SimulateOptions {
-    /// The server's address, or the whole webhook address.
+    /// The URL of the server, or the whole URL of the webhook.
     pub url: String,
     /// The webhook secret, for HMAC with Vapi's default settings.
     pub secret: String,
@@ -57,7 +57,7 @@ pub struct SimulateOptions {
 /// Plays until all calls are done or Ctrl-C is pressed.
 ///
 /// # Errors
-/// If the address or the secret cannot be used. The server's errors are in the summary.
+/// If the URL or the secret cannot be used. The server's errors are in the summary.
 pub async fn run(options: SimulateOptions) -> anyhow::Result<Summary> {
     let stop = async {
         // If the signal handler cannot be installed, never stop.
@@ -71,7 +71,7 @@ pub async fn run(options: SimulateOptions) -> anyhow::Result<Summary> {
 /// Plays until all calls are done or `stop` is ready.
 ///
 /// # Errors
-/// If the address or the secret cannot be used.
+/// If the URL or the secret cannot be used.
 pub async fn run_until(
     options: SimulateOptions,
     clock: Clock,

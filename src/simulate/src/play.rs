@@ -29,10 +29,11 @@ pub(super) struct Player {
     tally: Arc<Mutex<SimulationTally>>,
 }
 
-/// The webhook's URL. An address without a path gets the path `/webhooks/vapi`. `rulebook` is appended to the path.
+/// The webhook's URL. If `address` has no path, the URL gets the path `/webhooks/vapi`. `rulebook` is appended to the
+/// path.
 ///
 /// # Errors
-/// If the address is not an http or https URL.
+/// If `address` is not an http or https URL.
 pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url> {
     // A host and a port without a scheme, such as `localhost:8080`.
     let bare = !address.contains("://")

@@ -56,8 +56,8 @@ impl fmt::Debug for Accounts {
 }
 
 impl Accounts {
-    /// Looks accounts up with a function. On an error or `Ok(None)` the SMS messages stay queued. Exception: on
-    /// `Ok(None)`, a rulebook that simulates until it has an account simulates them.
+    /// `look_up` returns the account of a rulebook. After an error, the SMS messages of the rulebook stay queued. After
+    /// `Ok(None)` they stay queued too, or are simulated if the rulebook simulates until it has an account.
     pub fn new<F, Fut>(look_up: F) -> Self
     where
         F: Fn(Uuid) -> Fut + Send + Sync + 'static,
@@ -69,7 +69,8 @@ impl Accounts {
         }
     }
 
-    /// Adds a function that looks up the accounts of all rulebooks in one call. It omits accounts that cannot be read.
+    /// Adds a function that looks up the accounts of all rulebooks in one call. The function must omit accounts that
+    /// cannot be read.
     #[must_use]
     pub fn with_all<F, Fut>(self, all: F) -> Self
     where
@@ -82,7 +83,7 @@ impl Accounts {
         }
     }
 
-    /// The accounts of these rulebooks. Omits rulebooks that have none or whose account cannot be read.
+    /// The accounts of these rulebooks. Omits rulebooks without an account, and rulebooks whose account cannot be read.
     ///
     /// # Errors
     /// If the database fails.

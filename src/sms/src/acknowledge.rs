@@ -3,9 +3,9 @@
 //! The contact is looked up by number, among the contacts of the head revision. A reply with a reference acknowledges
 //! the call of that message. A reply without a reference acknowledges the open P1 about which the contact was notified.
 //! If there are several open P1s, the contact must name one by its reference. If two contacts reply at the same time,
-//! one acknowledges the call and the other learns who did.
+//! one contact acknowledges the call, and the other learns who acknowledged it.
 //!
-//! A sender's number can be forged, and Twilio's signature only proves what the carrier says. So after an
+//! A sender's number can be forged, and Twilio's signature only proves which number the carrier reported. So after an
 //! acknowledgement by reply, the other contacts who know of the P1 or are on call learn who acknowledged it. The reply
 //! `0` from any contact reopens the P1 and continues its escalation.
 
@@ -55,7 +55,7 @@ pub enum ReplyOutcome {
 pub struct ReplyResult {
     pub outcome: ReplyOutcome,
     pub contact: String,
-    /// The call that was acknowledged, reopened or named.
+    /// The call that the reply is about.
     pub call_id: Option<String>,
     /// The response, in the contact's language.
     pub answer: String,
@@ -239,7 +239,8 @@ async fn notify_others(
     Ok(phones.len() > 1)
 }
 
-/// Reopens a P1 that a reply acknowledged: the P1 with the reference, else the last such P1. `None` if there is none.
+/// Reopens a P1 that a reply acknowledged. This is the P1 of the reference or, without a reference, the last P1
+/// acknowledged by reply. `None` if there is no such P1.
 async fn object(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -29,7 +29,7 @@ use store::{begin, contacts, notices, sms_attempts, sms_messages, sms_suppressio
 const MAX_SIMULATED: usize = 128;
 /// Maximum number of SMS messages cleaned up in one transaction.
 const TIDY_BATCH: u64 = 100;
-/// Maximum number of consecutive transactions for one rulebook: the rest waits for the next cleanup.
+/// Maximum number of consecutive transactions for one rulebook. The remaining SMS messages wait for the next cleanup.
 const TIDY_ROUNDS: usize = 50;
 /// If an SMS message is older than this, the worker reads its contact's current number before it sends.
 const FRESH: TimeDelta = TimeDelta::seconds(5);
@@ -136,7 +136,7 @@ pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Claims, 
         }
     }
     match failed {
-        // This worker must send what it claimed, even if claims of other rulebooks failed.
+        // This worker must send the messages that it claimed, even if claims of other rulebooks failed.
         Some(error) if claims.len() == 0 => Err(error),
         _ => Ok(claims),
     }
@@ -365,14 +365,14 @@ pub(super) async fn tidy(shared: &OutboxState) -> Result<(), OutboxError> {
     failed.map_or(Ok(()), Err)
 }
 
-/// Same as [`tidy`], for one batch of one rulebook. Returns whether there may be more.
+/// Cleans up one batch of one rulebook. Returns whether there may be more SMS messages to clean up.
 async fn tidy_of(shared: &OutboxState, rulebook_id: Uuid, now: DateTime<Utc>) -> Result<bool, OutboxError> {
     let retry_policy = &shared.settings.retry_policy;
     let tx = begin(&shared.db).await?;
     let lapsed = sms_messages::lock_lapsed(&tx, now, rulebook_id, TIDY_BATCH).await?;
     let stale = sms_messages::lock_stale(&tx, now - retry_policy.max_age, rulebook_id, TIDY_BATCH).await?;
-    // The queries skip rows that another worker has locked, so a batch that is not full may leave some rows. They wait
-    // for the next cleanup.
+    // The queries skip rows that another worker has locked, so some rows may remain after a batch that is not full.
+    // These rows wait for the next cleanup.
     let batch = usize::try_from(TIDY_BATCH).unwrap_or(usize::MAX);
     let more = lapsed.len() == batch || stale.len() == batch;
     for row in lapsed {
@@ -386,7 +386,7 @@ async fn tidy_of(shared: &OutboxState, rulebook_id: Uuid, now: DateTime<Utc>) ->
         sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
         let held = row.fence;
         let (mut row, _) = after_attempt(row, &SendOutcome::Ambiguous, 0, retry_policy, now, 0);
-        // The worker may only be slow: the new fencing token prevents it from writing its result.
+        // The worker may be slow instead of dead. The new fencing token prevents a slow worker from writing its result.
         row.fence += 1;
         row.error = Some(how.detail.to_owned());
         if sms_messages::save(&tx, held, &row).await? {

@@ -1,6 +1,6 @@
-//! Applies the daily cap to SMS messages that were just queued. Messages above the cap become dead letters, and their
-//! leads are marked as capped. One notice is raised shortly before the cap is reached, and another when it is reached.
-//! A P1 is counted but always sent.
+//! Applies the daily cap to SMS messages that were just queued. Messages above the cap become dead letters, and the
+//! leads of their calls are marked as capped. One notice is raised shortly before the cap is reached, and another when
+//! it is reached. A P1 is counted but always sent.
 
 use std::collections::BTreeSet;
 

@@ -34,7 +34,7 @@ pub struct NewSms {
     /// The creation time. The message is due at once, unless `held_until` is set.
     pub now: DateTime<Utc>,
     pub rule: Option<String>,
-    /// If quiet hours delay the message, their end.
+    /// The end of the quiet hours that delay the message; `None` if no quiet hours apply.
     pub held_until: Option<DateTime<Utc>>,
     /// Whether the message is about a simulated call. Such a message is recorded and never sent.
     pub simulated: bool,
@@ -51,7 +51,7 @@ pub enum EnqueueResult {
     AlreadyThere,
 }
 
-/// Queues an SMS message inside the caller's transaction.
+/// Queues an SMS message inside the transaction `tx`.
 pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<EnqueueResult, DbErr> {
     let became = enqueue_each(tx, vec![message]).await?;
     Ok(became
@@ -59,7 +59,8 @@ pub async fn enqueue(tx: &DatabaseTransaction, message: NewSms) -> Result<Enqueu
         .map_or(EnqueueResult::AlreadyThere, |(_, became)| *became))
 }
 
-/// Queues SMS messages inside the caller's transaction. Returns the id and result of each, in their order.
+/// Queues SMS messages inside the transaction `tx`. Returns the id and the result of each SMS message, in the given
+/// order.
 pub async fn enqueue_each(
     tx: &DatabaseTransaction,
     messages: Vec<NewSms>,
@@ -71,7 +72,7 @@ pub async fn enqueue_each(
         let became = if inserted.contains(&row.id) {
             metrics::sms(if row.state == SIMULATED { SIMULATED } else { QUEUED });
             EnqueueResult::Queued
-        // A call can request one template twice: a message held until the morning must not block the message of an
+        // A call can request one template twice. A message that quiet hours delay must not block the message about an
         // emergency.
         } else if row.held_until.is_none() && sms_messages::promote_queued(tx, &row, daily_cap::REASON).await? {
             EnqueueResult::Promoted
@@ -152,7 +153,7 @@ fn dedupe_key(message: &NewSms) -> String {
     }
 }
 
-/// The body, cut to the limit and including the reference.
+/// The body with the reference, cut to the limit.
 fn body_with(body: &str, reference: &str) -> String {
     let cut = |limit: usize| match body.char_indices().nth(limit) {
         Some((end, _)) => &body[..end],

@@ -1,5 +1,5 @@
-//! Table of Twilio's error codes: what each means in a response and in a status callback, and the text for people
-//! (pure).
+//! Table of Twilio's error codes: what each code means in a response and in a status callback, and the explanation for
+//! people (pure).
 
 /// The meaning of an error code in the response to a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,8 @@ const NOTHING: &str = "Nothing: Ringbook retries by itself.";
 const REACH: &str = "Reach the contact another way if it still matters, then resend the SMS message.";
 const ASK_TWILIO: &str = "Open the account's messages in Twilio's console: it shows the reason and what to do.";
 
-/// Twilio's codes, one per line: meaning in a response, in a status callback, what happened, what to do.
+/// Twilio's codes, one per line: the meaning in a response, the meaning in a status callback, what happened, and what
+/// to do.
 #[rustfmt::skip]
 pub const CODES: &[CodeRule] = &[
     rule(20003, Class::Credentials,  Later::Never,   "Twilio refuses the account's credentials", FIX_CREDENTIALS),
@@ -107,8 +108,8 @@ pub fn code_rule(code: Option<i64>) -> Option<&'static CodeRule> {
     code.and_then(|code| CODES.iter().find(|rule| rule.code == code))
 }
 
-/// Whether to resend an SMS message that failed with this code. A code missing from the table means no: most codes that
-/// Twilio adds are about unregistered senders.
+/// Whether to resend an SMS message that failed with this code. The answer is no for a code that is not in the table:
+/// most codes that Twilio adds are about unregistered senders.
 #[must_use]
 pub fn worth_sending_again(code: Option<i64>) -> Later {
     code_rule(code).map_or(Later::Never, |rule| rule.later)

@@ -30,7 +30,7 @@ use store::fault_points::{self, Step, or_shorter};
 use store::notices::{self, Notice, Severity};
 use store::{decisions, leads, rulebooks};
 
-/// Default number of seconds until a P1 escalates, if neither the rule nor the settings have one.
+/// Number of seconds until a P1 escalates, if neither the rule nor the settings specify a delay.
 pub const ESCALATE_AFTER_S: i64 = 300;
 /// Maximum poll interval.
 const POLL: Duration = Duration::from_secs(1);
@@ -333,9 +333,9 @@ pub fn worded(
     })
 }
 
-/// The contacts of the next step. They are sorted: first contacts who are on call or named by service, rule or
-/// decision, then contacts on shift, then by rank. The step after the first adds one contact. The step after that adds
-/// all remaining contacts.
+/// The contacts of the next step. Contacts who are on call, or whom the service, the rule or the decision names, come
+/// first. Within both groups, contacts on shift come first, then contacts with a smaller rank. The step after the first
+/// adds one contact. The step after that adds all remaining contacts.
 pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now: DateTime<Utc>) -> Next<'a> {
     let told: BTreeSet<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();
     let reached: BTreeSet<&str> = told

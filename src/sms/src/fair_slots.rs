@@ -1,7 +1,7 @@
 //! Order and concurrency of sends: no rulebook delays the SMS messages of another (pure, in memory).
 //!
-//! The more slots are used, the fewer additional slots any rulebook gets. So a rulebook without running sends always
-//! gets a slot, unless all are used.
+//! The more slots are used, the fewer additional slots any rulebook gets. So a rulebook without running sends gets a
+//! slot whenever the account limit and the total limit allow another send.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

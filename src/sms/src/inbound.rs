@@ -16,7 +16,7 @@ use store::{begin, contacts, escalations, inbound_sms_messages, notices, sms_mes
 /// Maximum length of a stored body, in characters.
 const BODY_LIMIT: usize = 1_600;
 
-/// Opt-out words, folded and without spaces. Twilio knows the English ones and stops sending by itself.
+/// Opt-out words, folded and without spaces. Twilio knows the English words and stops sending by itself.
 const STOP: [&str; 12] = [
     "stop",
     "stopall",
@@ -42,7 +42,7 @@ pub struct InboundText {
     pub sid: String,
     /// The sender's number.
     pub from_number: String,
-    /// Our number.
+    /// The phone number of the business.
     pub to_number: String,
     /// The body.
     pub body: String,
@@ -159,7 +159,7 @@ async fn stop(
 ) -> Result<(), DbErr> {
     let id = shared.clock.new_id();
     let new = sms_suppressions::add(tx, rulebook_id, number, REPLY, now, id).await?;
-    // The last SMS message to the number shows which contact has it.
+    // The last SMS message to the number shows which contact has the number.
     let last = sms_messages::newest_to(tx, rulebook_id, number).await?;
     if !new {
         return Ok(());
@@ -172,8 +172,8 @@ async fn stop(
     for contact in &people {
         let notice = notice::contact_opted_out(rulebook_id, &contact.code, last.as_ref());
         raise_notice(shared, tx, notice, now).await?;
-        // When queued SMS messages to the contact are due, they are given up. Escalations need not wait for this
-        // contact.
+        // Queued SMS messages to the contact are given up when they are due. An escalation that waits only for this
+        // contact continues now.
         escalations::skip_contact(tx, rulebook_id, &contact.code, now).await?;
     }
     if let Some(last) = last.filter(|last| people.iter().all(|contact| contact.code != last.contact)) {

@@ -1,16 +1,16 @@
-//! The SMS outbox: sends queued SMS messages through Twilio, each once if that can be ensured. It drops no message
-//! silently: a notice reports each message that was not sent.
+//! The SMS outbox: sends queued SMS messages through Twilio, each once if that can be ensured. The outbox drops no
+//! message silently: a notice reports each message that was not sent.
 //!
-//! The path of an SMS message: [`enqueue`] inserts it in the caller's transaction. `claim` leases due messages and
-//! commits the state `sending` before any request; rulebooks take turns ([`fair_slots`]). [`twilio`] posts each message
-//! outside any transaction. [`classify`] maps the response to an outcome, with the table in [`error_codes`]. `retry`
-//! computes the next state and the time of a retry ([`retry_policy`]). `record_result` writes the state, the attempt
-//! and the notice, if the worker still holds the fencing token. `reconcile_send` searches Twilio's list for a message
-//! with an ambiguous outcome. [`breaker`] stops an account while the provider is down or refuses its credentials.
-//! [`worker`] runs the loop. [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and
-//! [`inbound`] records replies. [`operator`] sends urgent notices to the operator of the server.
+//! The path of an SMS message: [`enqueue`] inserts the message in the transaction that requests it. `claim` leases due
+//! messages and commits the state `sending` before any request; rulebooks take turns ([`fair_slots`]). [`twilio`] posts
+//! each message outside any transaction. [`classify`] maps the response to an outcome, with the table in
+//! [`error_codes`]. `retry` computes the next state and the time of a retry ([`retry_policy`]). `record_result` writes
+//! the state, the attempt and the notice, if the worker still holds the fencing token. `reconcile_send` searches
+//! Twilio's list for a message with an ambiguous outcome. [`breaker`] stops an account while the provider is down or
+//! refuses its credentials. [`worker`] runs the loop. [`record_callback`] records Twilio's status callbacks, [`status`]
+//! applies them, and [`inbound`] records replies. [`operator`] sends urgent notices to the operator of the server.
 //!
-//! [`escalate`] escalates a P1 that nobody acknowledged to the next contact, then to all. [`acknowledge`] applies a
+//! If nobody acknowledges a P1, [`escalate`] notifies the next contact, then all contacts. [`acknowledge`] applies a
 //! contact's [`reply`]. [`daily_cap`] limits the SMS messages of a rulebook.
 
 pub mod accounts;
@@ -79,7 +79,7 @@ pub enum OutboxError {
 pub struct OutboxSettings {
     /// Twilio's base URL, without a trailing slash.
     pub twilio_base_url: String,
-    /// Our public base URL, without a trailing slash. Without it there are no status callbacks.
+    /// The public base URL of this server, without a trailing slash. Without this URL there are no status callbacks.
     pub public_url: Option<String>,
     /// Limits of concurrent sends.
     pub concurrency: fair_slots::SendLimits,
@@ -87,7 +87,7 @@ pub struct OutboxSettings {
     pub poll: std::time::Duration,
     /// Timeout of a whole request to Twilio.
     pub request_timeout: std::time::Duration,
-    /// How long a claim is leased; much longer than a request may take.
+    /// The duration of a lease. It is much longer than a request may take.
     pub lease: chrono::TimeDelta,
     /// The retry policy.
     pub retry_policy: retry_policy::RetryPolicy,

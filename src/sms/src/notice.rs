@@ -10,7 +10,7 @@ use store::sms_messages::Model;
 
 /// The provider fails or is unreachable, so an account's SMS messages wait.
 pub(super) const PROVIDER_DOWN: &str = "sms_provider_down";
-/// The provider refuses an account's credentials, so its SMS messages wait.
+/// The provider refuses an account's credentials, so the SMS messages of the account wait.
 pub(super) const CREDENTIALS: &str = "sms_credentials_refused";
 /// The account's daily limit is reached, so its SMS messages wait.
 pub(super) const CAPPED: &str = "sms_account_capped";
@@ -64,8 +64,8 @@ pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&M
         severity: Severity::Urgent,
         subject: notices::of_contact(contact),
         text: format!(
-            "STOP came from the number of contact {contact}, who gets no more SMS messages: their emergencies \
-             go to the next contact.{last}"
+            "STOP came from the number of contact {contact}, who gets no more SMS messages: emergencies go to \
+             the next contact.{last}"
         ),
         what_to_do: format!("Ask them whether they sent it: a sender's number can be forged. {OPTED_OUT_ADVICE}"),
     }
@@ -171,7 +171,7 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
     }
 }
 
-/// An account's SMS messages are stopped by its circuit breaker.
+/// The circuit breaker of an account has stopped the account's SMS messages.
 pub(super) fn stopped(rulebook_id: Uuid, refused: bool) -> Notice {
     let (code, text, what_to_do) = if refused {
         (

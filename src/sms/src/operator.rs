@@ -1,5 +1,5 @@
-//! Sends urgent notices to the operator by SMS, through the default rulebook's account. The number per hour is limited,
-//! per rulebook and in total, so that one rulebook's notices do not crowd out another's.
+//! Sends urgent notices to the operator by SMS, through the default rulebook's account. The number of SMS messages per
+//! hour is limited, per rulebook and in total. So the notices of one rulebook do not crowd out the notices of another.
 //!
 //! Notices about the operator's own SMS messages, or about the account that would send them, are never sent.
 
@@ -14,7 +14,7 @@ use rules::segments::{outside_gsm7, respelt, segments};
 use store::notices::{self, SilentNotices};
 use store::{begin, leads, rulebooks, sms_messages};
 
-/// The contact in the rows of SMS messages to the operator; no contact can have this code.
+/// The contact code in the rows of SMS messages to the operator. No contact of a rulebook can have this code.
 pub const OPERATOR: &str = "@operator";
 /// Maximum number of SMS messages about one rulebook within an hour. The first messages are the most useful.
 const MAX_PER_RULEBOOK: u64 = 6;
@@ -111,8 +111,8 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
     Ok(())
 }
 
-/// Maximum number of SMS messages about one rulebook within an hour, given the number about all rulebooks. It shrinks
-/// as that number grows, so that there is still room for a rulebook that has had none.
+/// Maximum number of SMS messages about one rulebook within an hour, given the number `all` about all rulebooks. The
+/// allowance shrinks as `all` grows, so that a rulebook without any SMS messages so far still gets some.
 fn allowance(all: u64) -> u64 {
     match all {
         0..18 => MAX_PER_RULEBOOK,
@@ -139,8 +139,8 @@ async fn caller_of(shared: &OutboxState, notice: &notices::Model) -> Result<Opti
     }
 }
 
-/// The body of a notice as an SMS message: what happened, the caller's name, address and problem, and a link. It uses
-/// the GSM alphabet and has at most two segments; advice that does not fit is cut at the end.
+/// The body of a notice as an SMS message: what happened, the caller's name, address and problem, and a link. The body
+/// uses the GSM alphabet and has at most two segments; advice that does not fit is cut at the end.
 fn worded(notice: &notices::Model, caller: Option<&leads::Model>, public_url: Option<&str>) -> String {
     let mut text = format!("Ringbook: {}", notice.text);
     if let Some(lead) = caller.filter(|lead| lead.erased_at.is_none()) {

@@ -1,5 +1,6 @@
-//! Searches Twilio's list for an SMS message with an ambiguous outcome. If Twilio has the message, its state becomes
-//! accepted. Otherwise the message is sent again if its priority allows a resend, or given up with a notice.
+//! Searches Twilio's list for an SMS message with an ambiguous outcome. If Twilio has the message, Twilio's status of
+//! the message is applied. Otherwise the message is sent again if its priority allows a resend, or given up with a
+//! notice.
 //!
 //! The provider's list may lag behind, so it is read only some time after the attempt. An unreadable list is read again
 //! until a time limit; after that the message counts as not found.

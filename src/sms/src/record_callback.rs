@@ -110,7 +110,7 @@ async fn note(
     Ok(CallbackEffect::Step)
 }
 
-/// Reads what is known about an SMS message besides its row, including the rank of the Twilio message `sid`.
+/// Reads what is known about an SMS message besides its row, including the status rank of the Twilio message `sid`.
 pub(super) async fn known(
     tx: &DatabaseTransaction,
     row: &Model,

@@ -111,7 +111,8 @@ pub(super) fn report(
 }
 
 /// Writes the result of an attempt. Returns whether this worker still held the fencing token. If the database is
-/// unavailable, it retries for a while. After that the lease expires, and a worker searches for the SMS message.
+/// unavailable, the write is retried for a while. After that the lease expires, and a worker searches for the SMS
+/// message.
 pub(super) async fn record_result(
     shared: &OutboxState,
     row: &Model,
@@ -223,7 +224,8 @@ pub(super) async fn resumed(tx: &DatabaseTransaction, row: &Model, now: DateTime
     Ok(())
 }
 
-/// A manually resent message was accepted: resolves the contact's delivery notices if no dead message is left.
+/// If the accepted message was resent manually and the contact has no dead message, resolves the contact's delivery
+/// notices.
 pub(super) async fn contact_is_served(tx: &DatabaseTransaction, row: &Model, now: DateTime<Utc>) -> Result<(), DbErr> {
     if row.resent_at.is_none() || sms_messages::count_dead(tx, row.rulebook_id, &row.contact).await? > 0 {
         return Ok(());
@@ -251,7 +253,8 @@ pub(super) async fn note_opt_out(
     Ok(())
 }
 
-/// Gives up an SMS message that this worker holds, and raises a notice. Returns whether the row was written.
+/// Gives up an SMS message and raises a notice, if the row still has the fencing token `held`. Returns whether the row
+/// was written.
 pub(super) async fn write_off(
     shared: &OutboxState,
     tx: &DatabaseTransaction,
@@ -268,7 +271,7 @@ pub(super) async fn write_off(
     Ok(written)
 }
 
-/// Same as [`write_off`], for an SMS message that this transaction has locked.
+/// Gives up an SMS message that this transaction has locked, and raises a notice.
 pub(super) async fn give_up(
     shared: &OutboxState,
     tx: &DatabaseTransaction,

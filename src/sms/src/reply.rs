@@ -1,5 +1,5 @@
 //! Parses a contact's reply: whether it acknowledges the call, and which reference it contains (pure). [`inviting`]
-//! adds to an SMS message how to reply.
+//! appends the reply instructions to an SMS message.
 //!
 //! Only a plain yes acknowledges a call: "ok, but I cannot" must not stop the escalation of an emergency.
 
@@ -70,9 +70,9 @@ const REFERENCE_LENGTH: usize = 6;
 pub(super) struct Reply {
     /// The reference in the reply, as it is stored with the SMS message.
     pub(super) reference: Option<String>,
-    /// Whether it is a plain yes.
+    /// Whether the reply is a plain yes.
     pub(super) takes: bool,
-    /// Whether it objects to an acknowledgement.
+    /// Whether the reply objects to an acknowledgement.
     pub(super) objects: bool,
 }
 
@@ -137,7 +137,7 @@ fn only_yes(words: &[&str]) -> bool {
     yes
 }
 
-/// Appends to a body how to reply. It uses the short form if the long form would need another segment.
+/// Appends the reply instructions to a body. Uses the short form if the long form would need another segment.
 pub fn inviting(body: &str, language: &str) -> String {
     let with = |hint: &str| format!("{} {hint}", body.trim_end());
     let long = with(how_to_reply(language, false));

@@ -62,7 +62,7 @@ pub(super) fn after_attempt(
             row.state = DEAD.into();
             return (row, Some(GivenUp::Refused));
         }
-        // The breaker holds the account's messages back. This message is first when the breaker closes.
+        // The breaker stops the account's messages. This message is due immediately when the breaker closes.
         SendOutcome::Credentials => now,
         SendOutcome::NotSent => {
             unsent += 1;

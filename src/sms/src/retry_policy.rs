@@ -21,8 +21,8 @@ pub struct RetryPolicy {
     pub ambiguous_wait: TimeDelta,
     /// How long after an ambiguous outcome the list may be unreadable before the SMS message counts as not found.
     pub ambiguous_limit: TimeDelta,
-    /// How often an SMS message with an ambiguous outcome is sent again if it is not in the list and its priority
-    /// allows a resend.
+    /// How often an SMS message may be sent again after an ambiguous or undelivered send, if its priority allows a
+    /// resend.
     pub resends: u64,
     /// Maximum number of attempts. Attempts that never left the machine do not count: while Twilio is unreachable, only
     /// the age limits an SMS message.
@@ -78,7 +78,7 @@ impl RetryPolicy {
     }
 }
 
-/// Parses a `Retry-After` header: seconds, or an HTTP date. `None` if it is neither.
+/// Parses a `Retry-After` header: seconds, or an HTTP date. `None` if the header is neither.
 #[must_use]
 pub fn retry_after(header: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
     let header = header.trim();

@@ -1,8 +1,8 @@
 //! Applies Twilio's statuses to an SMS message: computes the row to write (pure).
 //!
 //! Statuses arrive in any order, duplicated, before the response to our own POST, or about a message that a later
-//! message has replaced. So they are ranked: a status with a rank no higher than the known rank is ignored. Nothing
-//! follows a final status.
+//! message has replaced. So statuses are ranked: a status is ignored if its rank is not higher than the known rank.
+//! Nothing follows a final status.
 
 use chrono::{DateTime, Utc};
 
@@ -50,10 +50,10 @@ pub struct Report {
     pub error_code: Option<i64>,
 }
 
-/// The known facts about an SMS message besides its row.
+/// The known data about an SMS message besides its row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KnownStatuses {
-    /// The highest known rank of the message in the report; 0 if nothing is known.
+    /// The highest known status rank of the Twilio message in the report; 0 if no status is known.
     pub rank: u8,
     /// How often the provider accepted the SMS message, or may have accepted it, in the current series of attempts.
     pub sends: u64,
@@ -109,7 +109,7 @@ pub(super) fn after_report(
         _ => known.rank,
     };
     let over = row.state == DELIVERED || row.state == SIMULATED;
-    // This message was replaced: only its delivery matters.
+    // The status is about a replaced message, of which only the delivery matters.
     let replaced = row.provider_id.is_some() && !same;
     if over || rank <= known_rank || (replaced && kind != StatusMeaning::Arrived) {
         return (row, StatusEffect::NoStep);
@@ -121,7 +121,7 @@ pub(super) fn after_report(
             row.state = DELIVERED.into();
             (row, StatusEffect::Step)
         }
-        // This also revives an SMS message that was given up because nobody knew that Twilio had it.
+        // This also revives an SMS message that was given up because it was unknown whether Twilio had it.
         StatusMeaning::OnItsWay => {
             accept(&mut row, &report.sid, Some(&report.status));
             (row, StatusEffect::Step)

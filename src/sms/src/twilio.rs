@@ -19,7 +19,7 @@ use base::http_client;
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// Maximum size of a page of the list, in bytes.
 const LIST_LIMIT: usize = 1024 * 1024;
-/// Page size of the list. A page covers the messages to one number since one day.
+/// Page size of the list. A page contains messages to one number since the day of the first attempt.
 const LIST_PAGE: &str = "200";
 
 /// A client for Twilio. Cloning is cheap.
@@ -118,8 +118,8 @@ impl TwilioClient {
     }
 
     /// Searches for an SMS message by its recipient, the day of its first attempt and the reference in its body. If
-    /// several messages match, it returns the one with the highest status rank. It skips the messages in `known`, which
-    /// have failed.
+    /// several messages match, prefers a message that has not failed, and then the message with the highest status
+    /// rank. Skips the messages in `known`, which have failed.
     pub async fn find(
         &self,
         account: &TwilioAccount,
@@ -146,7 +146,7 @@ impl TwilioClient {
         let ours = messages.into_iter().filter_map(|message| {
             let holds_it = message.body.is_some_and(|body| body.contains(reference));
             let sid = message.sid.filter(|sid| holds_it && !known.contains(sid))?;
-            // If the status is unknown, Twilio has the message anyway.
+            // Twilio has the message even if the status is unknown.
             let status = message.status.as_ref().and_then(|status| status.as_str());
             let status = status
                 .filter(|status| of_word(status).is_some())
@@ -170,7 +170,7 @@ impl TwilioClient {
     }
 }
 
-/// Sends a request and reads the response: the head, and the body's fields if it is JSON within the limit.
+/// Sends a request and reads the response: the head, and the fields of the body if the body is JSON within the limit.
 async fn exchange(
     request: RequestBuilder,
     account: &TwilioAccount,

@@ -1,7 +1,7 @@
 //! The outbox worker: sends due SMS messages until it is cancelled.
 //!
-//! A wake-up is only a hint: the worker polls the database anyway, and no error stops it. If a send hangs, the worker
-//! abandons it. When the lease of its SMS message expires, a cleanup handles the message.
+//! A wake-up is only a hint: the worker polls the database anyway. No error stops the worker. If a send hangs, the
+//! worker abandons it. When the lease of its SMS message expires, a cleanup handles the message.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ impl Outbox {
         Self::with_random(db, clock, accounts, settings, || getrandom::u64().unwrap_or(u64::MAX))
     }
 
-    /// Same as [`Outbox::new`], with the source of random numbers for the backoff.
+    /// Creates an outbox like [`Outbox::new`]. `random` is the source of random numbers for the backoff.
     pub fn with_random(
         db: DatabaseConnection,
         clock: Clock,
@@ -87,7 +87,8 @@ impl Outbox {
         })
     }
 
-    /// Wakes the worker after an SMS message was queued. Call it after the commit; a lost wake-up costs one poll.
+    /// Wakes the worker after an SMS message was queued. Call it after the commit. After a lost wake-up, the SMS
+    /// message waits for the next poll.
     pub fn wake(&self) {
         self.hint.notify_one();
     }
@@ -98,15 +99,16 @@ impl Outbox {
         self.shared.settings.public_url.is_some()
     }
 
-    /// Sends due SMS messages until cancelled; then it claims no more and returns when the running sends are done. Run
-    /// it in a separate task and stop it with the token only: dropping it would interrupt transactions.
+    /// Sends due SMS messages until cancelled. Then it claims no more SMS messages, and returns when the running sends
+    /// are done. Run it in a separate task and stop it with the token only: dropping the future would interrupt
+    /// transactions.
     pub async fn run(&self, stop: CancellationToken) {
         let mut sends = Sends::new();
         let mut failures: u32 = 0;
         let mut tidied: Option<Instant> = None;
         let mut oldest = None;
         while !stop.is_cancelled() {
-            // Do not call this inside the select below, which could interrupt a transaction.
+            // Do not call `fill` inside the select below: the select could interrupt a transaction.
             let filled = self.fill(&mut sends, &mut tidied).await;
             // Measure the age even after an error: the metric must show that nothing is sent.
             let next = self.note_age(&mut oldest).await;
@@ -170,7 +172,7 @@ impl Outbox {
 
     /// Cleans up after other workers periodically, and starts as many sends as allowed.
     async fn fill(&self, sends: &mut Sends, tidied: &mut Option<Instant>) -> Result<(), OutboxError> {
-        // A message that needs cleanup has waited for a lease already, so it can wait for another poll.
+        // A message that needs cleanup has already waited until its lease expired, so it can wait for another poll.
         let mut tidying = Ok(());
         if tidied.is_none_or(|at| at.elapsed() >= self.poll()) {
             let work = |shared: Arc<OutboxState>| async move {
@@ -193,8 +195,8 @@ impl Outbox {
         tidying
     }
 
-    /// Updates the metric of the age of the oldest due SMS message. If the database is unavailable, it uses the last
-    /// known time. Returns how long to sleep.
+    /// Updates the metric of the age of the oldest due SMS message. If the database is unavailable, the metric uses the
+    /// last known time. Returns how long to sleep.
     async fn note_age(&self, known: &mut Option<DateTime<Utc>>) -> Result<Duration, OutboxError> {
         let now = self.shared.now();
         let asking = |shared: Arc<OutboxState>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };

@@ -18,7 +18,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub role: String,
     pub rulebook_id: Option<Uuid>,
-    /// The person who uses the key. A key without an owner belongs to the person with its name.
+    /// The person who uses the key. If a key has no owner, its name counts as the owner.
     #[sea_orm(column_type = "Text", nullable)]
     pub owner: Option<String>,
     /// The key that created this key. `None` for the first keys, and for keys older than this column.
@@ -34,7 +34,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Maximum number of ancestors that [`makers`] follows.
+/// Maximum number of keys that [`makers`] returns.
 const MAX_MAKERS: usize = 100;
 
 impl Model {
@@ -56,7 +56,7 @@ impl Model {
     }
 }
 
-/// Keys with this prefix. There is one, unless the prefixes of two keys collide.
+/// Keys with this prefix. There are several only if the prefixes of keys collide.
 ///
 /// # Errors
 /// When the database fails.

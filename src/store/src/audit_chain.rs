@@ -1,5 +1,5 @@
-//! The MACs that chain the audit log (pure). An entry's MAC covers every column, its number and the previous MAC; the
-//! head's MAC covers the last number and the last MAC. The key is not in the database.
+//! Computes the MACs that chain the audit log. The MAC of an entry covers every column of the entry and the MAC of the
+//! previous entry. The MAC of the head covers all fields of [`Head`]. The key of the MACs is not in the database.
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -47,11 +47,11 @@ pub struct Columns {
 /// The end of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// The number of the last entry; 0 before the first.
+    /// The number of the last entry. It is 0 before the first entry.
     pub seq: i64,
     /// The MAC of the last entry.
     pub mac: Vec<u8>,
-    /// The first entry that was written on a head whose MAC did not verify.
+    /// The number of the first entry that was written while the MAC of the head did not verify.
     pub broken_since: Option<i64>,
 }
 
@@ -110,7 +110,8 @@ impl AuditKey {
         )
     }
 
-    /// The MAC also covers the presence and the length of each part, so that no two lists of parts have the same bytes.
+    /// Computes the MAC of `parts`. The MAC also covers the presence and the length of each part, so that no two lists
+    /// of parts have the same bytes.
     fn mac(&self, label: &[u8], parts: &[Option<&[u8]>]) -> [u8; 32] {
         let mut mac = self.0.clone();
         for part in std::iter::once(&Some(label)).chain(parts) {

@@ -1,4 +1,5 @@
-//! The head of the audit chain. It is a single row; a transaction that appends entries locks the row until it ends.
+//! The head of the audit chain, which is a single row. A transaction that appends entries locks this row until the
+//! transaction ends.
 
 use sea_orm::entity::prelude::*;
 

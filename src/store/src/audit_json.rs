@@ -57,8 +57,8 @@ fn string(text: &str, bytes: &mut Vec<u8>) {
     bytes.extend(text.as_bytes());
 }
 
-/// Encodes the value of a number: its digits without zeros at either end, and the power of ten of the last digit. It
-/// never converts the number to a float, because the result would depend on the parser.
+/// Encodes the value of a number: its digits without zeros at either end, and the power of ten of the last digit. The
+/// number is never converted to a float, because the result would depend on the parser.
 fn number(text: &str) -> Option<String> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (sign, digits) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));

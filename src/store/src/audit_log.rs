@@ -1,7 +1,8 @@
-//! The audit log: who changed what and when, with the values before and after. It is append-only, and each entry is
-//! chained to the previous one.
+//! The audit log: who changed what and when, with the values before and after. The log is append-only, and each entry
+//! is chained to the previous entry.
 //!
-//! The log never contains what callers said. If a row may contain that, the entry stores a digest of the row.
+//! The log never contains what callers said. If a row may contain such words, the entry contains only a digest of the
+//! row.
 
 use std::cmp::max;
 
@@ -42,7 +43,7 @@ pub struct Model {
     pub before: Option<Json>,
     #[sea_orm(column_type = "JsonBinary")]
     pub after: Option<Json>,
-    /// The program always writes the MAC. `None` means that somebody removed it.
+    /// The program always writes the MAC. `None` means that somebody removed the MAC.
     pub mac: Option<Vec<u8>>,
 }
 
@@ -51,7 +52,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// An entry to append. Its number and MAC are computed when it is written.
+/// An entry to append. Its number and its MAC are computed when the entry is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEntry {
     pub id: Uuid,
@@ -71,19 +72,19 @@ pub struct NewEntry {
     pub after: Option<Json>,
 }
 
-/// Resources whose rows may contain what a caller said. The log stores a digest of them, so that erasing a caller
-/// never breaks the chain.
+/// Resources whose rows may contain what a caller said. The log contains only a digest of these rows, so that erasing a
+/// caller never breaks the chain.
 const DIGESTED: [&str; 1] = ["cases"];
 /// Entries per statement. The size is fixed, because each size needs its own prepared statement.
 const CHUNK: usize = 50;
 
-/// Writes an entry; see [`append_all`].
+/// Appends one entry. The rules of [`append_all`] apply.
 pub async fn append(tx: &DatabaseTransaction, key: &AuditKey, entry: NewEntry) -> Result<(), DbErr> {
     append_all(tx, key, vec![entry]).await
 }
 
-/// Writes entries in order. Call it as the last step of a transaction, because it locks the head until the transaction
-/// ends. If the transaction then waited for another lock, it would block all other writers.
+/// Appends entries in order. Call this function as the last step of a transaction, because it locks the head until the
+/// transaction ends. If the transaction then waited for another lock, it would block all other writers.
 pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<NewEntry>) -> Result<(), DbErr> {
     if entries.is_empty() {
         return Ok(());
@@ -127,7 +128,8 @@ pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<boo
     Ok(false)
 }
 
-/// Locks the head until the transaction ends, and reads it. PostgreSQL uses a row lock; SQLite has only one writer.
+/// Reads the head, and locks it until the transaction ends. PostgreSQL uses a row lock. SQLite needs no lock, because
+/// it has only one writer.
 async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbErr> {
     let mut query = audit_head::Entity::find_by_id(1);
     if tx.get_database_backend() == DatabaseBackend::Postgres {
@@ -142,7 +144,8 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
             found.ok_or_else(|| DbErr::RecordNotFound("the head of the audit chain".to_owned()))?
         }
     };
-    // This is a separate statement, so that it sees the commits that happened while this transaction waited for the lock.
+    // Read the last number in a separate statement. This statement sees the commits that happened while the transaction
+    // waited for the lock.
     let last = last_seq(tx).await?;
     if found.fits(key) && last == found.seq {
         return Ok(found.head());
@@ -150,8 +153,8 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
     unfit(tx, found.head()).await
 }
 
-/// Handles a head whose MAC does not verify or that does not match the entries. It reports the damage and lets writes
-/// continue. The head stays marked as broken, so that the next entry does not hide the damage.
+/// Handles a head whose MAC does not verify or that does not match the entries. The function reports the damage and
+/// lets writes continue. The head stays marked as broken, so that the next entry does not hide the damage.
 async fn unfit(tx: &DatabaseTransaction, head: Head) -> Result<Head, DbErr> {
     let next = max(last_seq(tx).await?, head.seq).saturating_add(1);
     tracing::error!(
@@ -219,7 +222,7 @@ impl From<NewEntry> for Model {
         Self {
             id: entry.id,
             seq: 0,
-            // Neither database stores more than microseconds.
+            // Both databases store times with a precision of microseconds.
             at: entry.at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(entry.at),
             actor: entry.actor,
             actor_key_id: entry.actor_key_id,

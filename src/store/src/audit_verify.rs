@@ -72,7 +72,7 @@ pub enum Tampering {
     Altered,
     Missing,
     Added,
-    /// The head was altered or removed; all entries are intact.
+    /// The head was altered or removed. All entries are intact.
     Head,
     /// The head that the caller passed is not in the chain.
     NotedHead,
@@ -91,7 +91,7 @@ impl std::fmt::Display for FirstBad {
             Tampering::Missing => write!(f, "entry {seq} is missing"),
             Tampering::Added => write!(f, "entry {seq}{id} was added: the program did not write it"),
             Tampering::Head if seq == 0 => {
-                f.write_str("there is no head: the chain has not begun, or somebody removed all of it")
+                f.write_str("there is no head: the chain has not begun, or somebody removed the whole chain")
             }
             Tampering::Head => write!(
                 f,
@@ -237,8 +237,8 @@ impl End {
     }
 }
 
-/// Entries after the given position, by number. Several entries with the same number, which an intact log does not
-/// have, are ordered by id.
+/// Returns the entries after the given position, ordered by number and then by id. In an intact log, all numbers are
+/// different.
 async fn page<C: ConnectionTrait>(db: &C, after: Option<(i64, Uuid)>) -> Result<Vec<QueryResult>, DbErr> {
     let text = |column: Column| Expr::col(column).cast_as(Alias::new("text"));
     let mut select = Entity::find().select_only().columns([

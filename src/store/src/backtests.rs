@@ -1,4 +1,4 @@
-//! Backtests: request, progress, result. A finished backtest is never written again.
+//! Stores the request, the progress and the result of each backtest. The row of a finished backtest never changes.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -48,7 +48,7 @@ const UNFINISHED: [&str; 2] = [QUEUED, RUNNING];
 /// Maximum number of backtests stored per rulebook.
 const KEPT: u64 = 200;
 
-/// Inserts a backtest, and deletes the oldest backtests above the limit.
+/// Inserts a backtest, and deletes the oldest finished backtests above the limit.
 ///
 /// # Errors
 /// When the database fails.
@@ -78,7 +78,7 @@ pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Stores the progress of an unfinished backtest. Returns false if it was finished.
+/// Stores the progress of an unfinished backtest. Returns false if the backtest is finished.
 ///
 /// # Errors
 /// When the database fails.

@@ -14,10 +14,10 @@ use sea_orm::{
 use super::connect;
 use super::dry_run;
 
-/// An open transaction. Dropping it rolls it back.
+/// An open transaction. Dropping the transaction rolls it back.
 pub struct Transaction {
     inner: DatabaseTransaction,
-    /// Whether the transaction is part of a dry run, which rolls it back.
+    /// Whether the transaction is part of a dry run. Such a transaction never commits.
     trial: bool,
 }
 
@@ -52,9 +52,9 @@ impl Deref for Transaction {
 }
 
 /// Begins a transaction. On SQLite the transaction is IMMEDIATE. A deferred transaction that reads before it writes
-/// would fail if another transaction has written in between. On PostgreSQL the session setting makes it READ COMMITTED
-/// (`connect.rs`). Setting the isolation level here would cost every message a round trip, and is necessary only behind
-/// some poolers.
+/// would fail if another transaction has written in between. On PostgreSQL a setting of the session (`connect.rs`)
+/// makes the transaction READ COMMITTED. Setting the isolation level here would cost every message a round trip. Such a
+/// statement is necessary only behind some poolers.
 #[expect(clippy::disallowed_methods, reason = "the only opener of transactions")]
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;

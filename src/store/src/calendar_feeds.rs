@@ -33,7 +33,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Active feeds whose token has this prefix. There is one, unless the prefixes of two tokens collide.
+/// Active feeds whose token has this prefix. There are several only if the prefixes of tokens collide.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,5 @@
-//! Transcripts of calls, one row per turn. When the report of a call arrives, its turns replace the live turns.
+//! Transcripts of calls, one row per turn. When the report of a call arrives, the turns of the report replace the live
+//! turns.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DatabaseBackend, DatabaseTransaction};
@@ -39,7 +40,7 @@ pub struct Turn<'a> {
     pub seq: i64,
     pub role: &'a str,
     pub text: &'a str,
-    /// Time since the start of the call.
+    /// Time since the start of the call, in milliseconds.
     pub offset_ms: Option<i64>,
 }
 
@@ -53,7 +54,7 @@ pub struct Turns<'a> {
     pub may_have: bool,
 }
 
-/// Replaces the turns of a call by the turns of its report. The caller has locked the row of the call.
+/// Replaces the turns of a call with the turns of its report. The caller has locked the row of the call.
 ///
 /// # Errors
 /// When the database fails.
@@ -86,7 +87,8 @@ pub(crate) async fn clear(tx: &DatabaseTransaction, rulebook_id: Uuid, calls: &[
     tx.execute_raw(known).await.map(drop)
 }
 
-/// The turns of reports. On PostgreSQL they overwrite existing turns, which costs less than to delete and insert them.
+/// The rows for the turns of reports. On PostgreSQL the rows overwrite existing turns. This costs less than deleting
+/// and inserting the turns.
 pub(crate) fn insertion<'a>(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -114,7 +116,8 @@ pub(crate) fn insertion<'a>(
     ))
 }
 
-/// Inserts each live turn once, unless the report of its call is stored. The caller has locked the rows of the calls.
+/// Inserts each live turn once. Skips the turns of calls whose report is already stored, and of erased callers. The
+/// caller has locked the rows of the calls.
 ///
 /// # Errors
 /// When the database fails.

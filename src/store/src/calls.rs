@@ -98,8 +98,8 @@ pub fn is_simulated(call_id: Option<&str>) -> bool {
     call_id.is_some_and(|call_id| call_id.starts_with(SIMULATED_PREFIX))
 }
 
-/// Condition on a column of call ids that selects simulated calls, or all others. It contains the prefix as a constant,
-/// because a query planner uses the partial indexes on simulated rows only for a constant.
+/// Condition on a column of call ids that selects simulated calls, or all other calls. The condition contains the
+/// prefix as a constant, because a query planner uses the partial indexes on simulated rows only for a constant.
 pub fn simulated<C: ColumnTrait>(call_id: &C, simulated: bool) -> Condition {
     let (table, column) = (call_id.entity_name(), call_id.as_str());
     let column = format!("\"{}\".\"{column}\"", table.inner());

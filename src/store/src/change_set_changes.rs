@@ -35,7 +35,7 @@ pub async fn of(db: &DatabaseConnection, rulebook_id: Uuid, id: Uuid) -> Result<
     held(rulebook_id, id).all(db).await
 }
 
-/// The edits of a change set that this transaction has locked, in order.
+/// The edits of a change set, in order. This transaction must have locked the change set.
 pub async fn of_held(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Vec<Model>, DbErr> {
     held(rulebook_id, id).all(tx).await
 }

@@ -112,7 +112,7 @@ pub async fn open_of(db: &DatabaseConnection, rulebook_id: Uuid, author: &str, m
         .await
 }
 
-/// A change set.
+/// The change set with this id. `None` if the rulebook has no such change set.
 pub async fn find(db: &DatabaseConnection, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id((rulebook_id, id)).one(db).await
 }

@@ -25,10 +25,10 @@ use super::postgres_limits;
 use super::postgres_limits::{DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
 use super::replica::Replica;
 
-/// Timeout for a connection from the pool.
+/// Timeout for getting a connection from a pool.
 const ACQUIRE: Duration = Duration::from_secs(2);
-/// Timeout for getting a connection from the pool for messages. It is shorter than the total time that a message may
-/// wait for the database.
+/// Timeout for getting a connection from the pool for messages. This timeout is shorter than the total time that a
+/// message may wait for the database.
 const ACQUIRE_FOR_A_MESSAGE: Duration = Duration::from_millis(1_500);
 /// How long SQLite waits for the file lock of another process.
 const BUSY: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ const TRY_WHEN_IDLE: Duration = Duration::from_secs(10);
 const GIVEN_UP_WHEN_IDLE: Duration = Duration::from_mins(1);
 const SQLITE_READERS: u32 = 4;
 
-/// The database cannot be opened.
+/// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The folder of the database file does not exist.
@@ -48,8 +48,8 @@ pub enum ConnectError {
     NoFolder(PathBuf),
     /// No server was ever started on this database.
     #[error(
-        "there is no Ringbook database at {0} (DATABASE_URL), and this command does not create one: run it in the server's \
-         folder, or set DATABASE_URL to the server's value; `ringbook` creates a new database"
+        "there is no Ringbook database at {0} (DATABASE_URL), and this command does not create one: run the command in \
+         the server's folder, or set DATABASE_URL to the server's value; `ringbook` creates a new database"
     )]
     Missing(String),
     /// The file cannot be opened, or the server rejects the connection.
@@ -66,7 +66,7 @@ pub enum ConnectError {
     Pooler {
         /// The location of the database, without its password.
         place: String,
-        /// What to do.
+        /// The reason, and what to do.
         why: ServerError,
     },
 }
@@ -84,14 +84,14 @@ impl ConnectError {
 /// The pools.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    /// For messages. Its statement timeouts are shorter than the time that a message may wait. On SQLite, which has a
-    /// single writer, this is the same pool as `write`.
+    /// The pool for messages. Its statement timeouts are shorter than the time that a message may wait. On SQLite,
+    /// which has a single writer, this is the same pool as `write`.
     pub messages: DatabaseConnection,
-    /// For edits and background work.
+    /// The pool for edits and background work.
     pub write: DatabaseConnection,
-    /// For reads that must see every commit. This pool is never a replica.
+    /// The pool for reads that must see every commit. This pool never connects to the replica.
     pub read: DatabaseConnection,
-    /// The replica, if there is one. It may lag or become unavailable.
+    /// The replica, if there is one. The replica may lag or become unavailable.
     pub replica: Replica,
     /// How the pools were opened.
     pub plan: PoolPlan,
@@ -110,8 +110,8 @@ pub async fn open(database: &Database, replica: Option<&Database>) -> Result<Con
     open_with(database, replica, DEFAULT_CONNECTIONS).await
 }
 
-/// Same as [`open`], with at most the given number of connections to a PostgreSQL server. Connections to the replica
-/// are not counted.
+/// Opens the pools, with at most `connections` connections to a PostgreSQL server. Connections to the replica are not
+/// counted.
 pub async fn open_with(
     database: &Database,
     replica: Option<&Database>,
@@ -127,8 +127,8 @@ pub async fn open_with(
     open_pools(database, replica, When::Now, plan).await
 }
 
-/// Opens the same pools without connecting: they connect on first use. The server uses this to start while the database
-/// is unavailable.
+/// Creates the same pools as [`open_with`], but the pools connect only on first use. The server uses this function to
+/// start while the database is unavailable.
 pub async fn open_later(
     database: &Database,
     replica: Option<&Database>,
@@ -198,7 +198,7 @@ pub async fn open_spool(file: &Path, most_pages: u64) -> Result<DatabaseConnecti
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::ZERO)
             .pragma("max_page_count", most_pages.to_string())
-            // Overwrite deleted entries, because they contain callers' data, although encrypted.
+            // Overwrite deleted entries, because they contain callers' data in encrypted form.
             .pragma("secure_delete", "on")
     });
     SeaOrm::connect(options).await
@@ -246,7 +246,7 @@ pub async fn open_existing(database: &Database) -> Result<DatabaseConnection, Co
     }
 }
 
-/// Whether the schema in use has a table.
+/// Whether the current schema has this table.
 pub(super) async fn has_table(db: &DatabaseConnection, table: &str) -> Result<bool, DbErr> {
     let backend = db.get_database_backend();
     let sql = match backend {
@@ -365,9 +365,9 @@ pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> 
 }
 
 /// Closes a released connection that is still inside a transaction. SQLite ends a transaction by itself when the disk
-/// is full, and after some other errors. sqlx 0.9.0 then fails to roll it back, and treats every later transaction on
-/// the connection as nested inside it. Ringbook would acknowledge those later transactions, but they would never be
-/// committed.
+/// is full, and after some other errors. sqlx 0.9.0 then fails to roll the transaction back, and treats every later
+/// transaction on the connection as nested inside it. Ringbook would acknowledge those later transactions, but they
+/// would never be committed.
 fn only_whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     pool.after_release(|connection, _| {
         Box::pin(async move {

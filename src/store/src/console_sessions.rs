@@ -32,7 +32,7 @@ pub async fn by_hash<C: ConnectionTrait>(db: &C, hash: &[u8]) -> Result<Option<M
     Entity::find().filter(Column::TokenHash.eq(hash.to_vec())).one(db).await
 }
 
-/// A session.
+/// The session with this id.
 pub async fn by_id<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id).one(db).await
 }
@@ -95,7 +95,7 @@ pub async fn end(tx: &DatabaseTransaction, id: Uuid) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Deletes sessions that expired by `now` or were not used since `idle_since`. Returns how many it deleted.
+/// Deletes sessions that expired by `now` or were not used since `idle_since`. Returns how many sessions were deleted.
 pub async fn forget(tx: &DatabaseTransaction, now: DateTime<Utc>, idle_since: DateTime<Utc>) -> Result<u64, DbErr> {
     let over = Condition::any()
         .add(Column::ExpiresAt.lte(now))

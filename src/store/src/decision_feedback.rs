@@ -51,12 +51,12 @@ pub const CASE: &str = "case";
 /// Resolution: somebody reviewed the feedback, and the decision was right.
 pub const DISMISSED: &str = "dismissed";
 
-/// Stores new feedback, unless the caller was erased. Returns whether it was stored.
+/// Stores new feedback, unless the caller was erased. Returns whether the feedback was stored.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
-    // Locks the row of the call. An erasure locks it too, so feedback and erasure see each other's writes.
+    // Locks the row of the call. An erasure locks the same row, so feedback and erasure see each other's writes.
     const LOCKED: &str =
         "UPDATE calls SET updated_at = updated_at WHERE rulebook_id = $1 AND id = $2 AND erased_at IS NULL";
     let values = [row.rulebook_id.into(), row.call_id.as_str().into()];

@@ -105,9 +105,9 @@ pub async fn spoken(
 /// The value of `extracted` for an erased caller, as SQL.
 pub(super) const ERASED: &str = "'{\"facts\":{},\"erased\":true}'";
 
-/// The `SET` clause that erases a caller from decisions, in the dialect of this database. It removes the facts, the
-/// spoken text, and the trace texts of scripts and concepts, because these come from the caller. It keeps codes,
-/// amounts and effects on the price.
+/// The `SET` clause that erases a caller from decisions, in the dialect of this database. The clause removes the facts,
+/// the spoken text, and the trace texts of scripts and concepts, because these come from the caller. Codes, amounts and
+/// effects on the price stay.
 pub(super) fn forgotten(db: &impl ConnectionTrait) -> String {
     const SQLITE: &str = "json_set(result, '$.say', '', '$.trace', json((SELECT json_group_array(json(\
         CASE WHEN json_extract(s.value, '$.resource') IN ('scripts', 'concepts') THEN json_set(s.value, '$.did', '') ELSE s.value END)) \

@@ -1,5 +1,5 @@
-//! Erases the stored data of a caller, and finds it by phone number. Calls, leads and replies have an index of the last
-//! digits of the number. Events without a call have no such index, so this module reads all of them.
+//! Finds the stored data of a caller by phone number, and erases the data. Calls, leads and replies have an index of
+//! the last digits of the number. Events without a call have no such index, so this module reads all these events.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TryGetable, Value as Bind};
@@ -12,8 +12,8 @@ use super::sql::statement;
 
 /// Rows per statement.
 const CHUNK: i64 = 500;
-/// Pattern of numbers with other characters than digits and the usual punctuation. SQLite cannot index their digits, so
-/// a separate index contains these numbers.
+/// Pattern of numbers that contain characters other than digits and the usual punctuation. SQLite cannot index the
+/// digits of these numbers, so a separate index contains the numbers.
 const ODD: &str = "*[^0-9 .()+/-]*";
 /// Minimum number of digits in a search. Fewer digits do not identify a person.
 pub const FEWEST_DIGITS: usize = 8;
@@ -63,8 +63,8 @@ pub async fn calls_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str
     Ok(found)
 }
 
-/// Query for the ids and numbers of a rulebook's rows that may have the number: rows with the same last digits and, on
-/// SQLite, rows with a number that matches [`ODD`].
+/// Query for the ids and numbers of the rows that may have the number. These are the rows of the rulebook with the same
+/// last digits. On SQLite, the rows whose number matches [`ODD`] are included.
 fn of_number(backend: DbBackend, id: &str, number: &str, table: &str) -> String {
     let indexed = format!("{number} IS NOT NULL AND {} = $2", last_digits(backend, number));
     let select = format!("SELECT {id} AS id, {number} AS number FROM {table} WHERE rulebook_id = $1 AND");
@@ -123,8 +123,8 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
     }
 }
 
-/// Erases the replies from this number to a rulebook. Returns how many it erased. It keeps a suppression of the number,
-/// which is stored in another table.
+/// Erases the replies from this number to a rulebook. Returns how many replies were erased. A suppression of the number
+/// stays, because it is stored in another table.
 ///
 /// # Errors
 /// When the database fails.
@@ -142,7 +142,7 @@ pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: 
     Ok(count)
 }
 
-/// Erases the caller from the data of a call. It keeps the row of the call, its times and its decisions.
+/// Erases the caller from the data of a call. The row of the call, its times and its decisions stay.
 ///
 /// # Errors
 /// When the database fails.
@@ -152,7 +152,7 @@ pub async fn erase_call(
     call_id: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    // Lock the row of the call first. Every other writer for the call locks it too, so the erasure sees all their
+    // Lock the row of the call first. Every other writer for the call locks the same row, so the erasure sees all their
     // writes.
     const DATED: [&str; 3] = [
         "INSERT INTO calls (rulebook_id, id, status, status_rank, first_seen_at, updated_at, erased_at) \

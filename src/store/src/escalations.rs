@@ -1,8 +1,8 @@
 //! Escalations: contacts are notified of a P1, one step after another, until somebody acknowledges the call.
 //!
 //! Each call has at most one row. An instance that advances an escalation locks its row. An acknowledgement is written
-//! only if nobody has acknowledged the call yet. So of two concurrent acknowledgements only one succeeds, and the
-//! author of the other can read who was first.
+//! only if nobody has acknowledged the call yet. So only one of two concurrent acknowledgements succeeds. The other
+//! person can read who was first.
 
 use std::collections::HashSet;
 
@@ -54,7 +54,7 @@ pub const FIRST: i64 = 0;
 pub const NEXT: i64 = 1;
 /// Step: all other contacts are notified.
 pub const ALL: i64 = 2;
-/// Step: no contact is left; a notice reports it.
+/// Step: no contact is left to notify. A notice reports this.
 pub const NOBODY_LEFT: i64 = 3;
 
 /// Code of the notice that is raised when nobody acknowledged a P1.
@@ -139,7 +139,7 @@ impl Model {
     }
 }
 
-/// Starts each escalation, unless its call already has one. Returns the ids of the escalations that it started.
+/// Starts each escalation whose call has no escalation yet. Returns the ids of the started escalations.
 pub async fn start(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet<Uuid>, DbErr> {
     let rows = rows.into_iter().map(ActiveModel::from);
     let like = [Column::RulebookId, Column::CallId];
@@ -175,7 +175,7 @@ pub async fn running<C: ConnectionTrait>(db: &C) -> Result<(u64, Option<DateTime
     }))
 }
 
-/// Locks a due escalation. `None` if it is no longer due, or another transaction has locked it.
+/// Locks a due escalation. `None` if the escalation is no longer due, or if another transaction has locked it.
 pub async fn lock_due(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -204,9 +204,9 @@ pub async fn advance(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr>
     Ok(())
 }
 
-/// Makes the next step of a call's escalation due now, because a message to `contact` will not arrive. It does nothing
-/// while another message of the current step may still arrive or was accepted, so that the recipient of that message
-/// keeps the full time to respond.
+/// Makes the next step of a call's escalation due now, because a message to `contact` will not arrive. The function
+/// does nothing if another message of the current step was accepted or may still arrive. The recipient of that message
+/// then has the full time to respond.
 pub async fn escalate_now(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -236,8 +236,8 @@ pub async fn escalate_now(
     Ok(())
 }
 
-/// Makes the next step due now for every call whose current step notified only this contact. Call it for a contact who
-/// no longer gets SMS messages.
+/// Makes the next step due now for every call whose current step notified only this contact. Call this function for a
+/// contact who no longer gets SMS messages.
 pub async fn skip_contact(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -265,8 +265,8 @@ pub async fn skip_contact(
     Ok(())
 }
 
-/// Records who acknowledged an escalation, unless somebody already has, and resolves its notices. Returns whether the
-/// acknowledgement was recorded.
+/// Records who acknowledged an escalation, and resolves the notices about it. Changes nothing if somebody has already
+/// acknowledged the escalation. Returns whether the acknowledgement was recorded.
 pub async fn take(tx: &DatabaseTransaction, row: &Model, taker: &Taker, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::NextAt, Expr::value(None::<DateTimeUtc>))
@@ -288,8 +288,8 @@ pub async fn take(tx: &DatabaseTransaction, row: &Model, taker: &Taker, now: Dat
     Ok(taken)
 }
 
-/// Reopens an escalation that was acknowledged by SMS reply, and makes its next step due now. Returns false if it was
-/// not acknowledged by a reply.
+/// Reopens an escalation that was acknowledged by SMS reply, and makes its next step due now. Returns false if the
+/// escalation was not acknowledged by a reply.
 pub async fn reopen(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::NextAt, Expr::value(now))
@@ -305,8 +305,8 @@ pub async fn reopen(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> 
     Ok(done.rows_affected > 0)
 }
 
-/// Records who acknowledged a call, whether or not the call has an escalation. If it has none, a row with `id` is
-/// inserted. Returns false if somebody has already acknowledged the call.
+/// Records who acknowledged a call, whether or not the call has an escalation. If the call has no escalation, a row
+/// with `id` is inserted. Returns false if somebody has already acknowledged the call.
 pub async fn take_call(
     tx: &DatabaseTransaction,
     (rulebook_id, id): (Uuid, Uuid),

@@ -1,21 +1,21 @@
 //! Fault injection: every step at which processing of a message, an SMS or a publish request can be interrupted.
 //!
 //! `RINGBOOK_FAULT_AT=STEP:abort` makes the process abort at that step, and `STEP:error` makes the step fail. With `:N`
-//! at the end, this happens when the step is reached for the Nth time. The variable works only with the cargo feature
-//! `faults`, in debug builds. Without the feature, [`reach`] does nothing and the rest is not compiled. `tests/faults`
-//! fails if a step has no test case.
+//! at the end, the process aborts or fails when it reaches the step for the Nth time. The variable works only with the
+//! cargo feature `faults`, in debug builds. Without the feature, [`reach`] does nothing, and the code that injects
+//! faults is not compiled. `tests/faults` fails if a step has no test case.
 
 use sea_orm::DbErr;
 
 #[cfg(all(feature = "faults", not(debug_assertions)))]
 compile_error!("the feature `faults` injects faults: it is for tests, in a debug build only");
 
-/// The version that `--version` prints. A build with fault injection prints a different version, so that nobody mistakes
-/// it for a normal build.
+/// The version that `--version` prints. A build with fault injection prints a different version, so that nobody
+/// mistakes it for a normal build.
 #[cfg(not(feature = "faults"))]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The version that `--version` prints. A build with fault injection prints a different version, so that nobody mistakes
-/// it for a normal build.
+/// The version that `--version` prints. A build with fault injection prints a different version, so that nobody
+/// mistakes it for a normal build.
 #[cfg(feature = "faults")]
 pub const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -47,15 +47,15 @@ named! {
     Step {
         /// A message is accepted; nothing is written.
         MessageLetIn = "message.let_in",
-        /// The event of the message is inserted, nothing else.
+        /// Only the event of the message is inserted.
         MessageEventInserted = "message.event_inserted",
-        /// All rows of the message are written, with its SMS messages.
+        /// All rows of the message are written, including its SMS messages.
         MessageBeforeCommit = "message.before_commit",
         /// The message is committed; no response was sent.
         MessageAfterCommit = "message.after_commit",
         /// One of the messages that share a transaction is written.
         BatchMessageWritten = "batch.message_written",
-        /// All messages of the transaction are written, with their SMS messages.
+        /// All messages of the transaction are written, including their SMS messages.
         BatchBeforeCommit = "batch.before_commit",
         /// The transaction is committed; no response was sent.
         BatchAfterCommit = "batch.after_commit",
@@ -94,10 +94,10 @@ named! {
     }
 }
 
-/// Fails or aborts at this step if a test asked for it.
+/// Fails or aborts at this step if a test requested this.
 ///
 /// # Errors
-/// When a test asked for an error at this step. A normal build never fails here.
+/// When a test requested an error at this step. A normal build never fails here.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it must cost nothing in a normal build")]
@@ -105,7 +105,8 @@ pub const fn reach(_step: Step) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Returns the duration unchanged. A build with `faults` lets tests shorten it, so that they need not wait.
+/// Returns the duration unchanged. In a build with `faults`, tests can shorten the duration, so that they need not
+/// wait.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 #[must_use]

@@ -74,7 +74,7 @@ pub async fn settle(tx: &DatabaseTransaction, id: Uuid, status: u16, answer: Vec
     Ok(())
 }
 
-/// Deletes keys created at `until` or earlier. Returns how many it deleted.
+/// Deletes keys created at `until` or earlier. Returns how many keys were deleted.
 pub async fn forget(tx: &DatabaseTransaction, until: DateTimeUtc) -> Result<u64, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::CreatedAt.lte(until))

@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// limit also bounds the number of these statements.
 pub(super) const MAX_ROWS: usize = 16;
 
-/// Rows for one table.
+/// Rows to insert into one table.
 pub(super) struct Insertion {
     /// The SQL up to the rows.
     insert: Cow<'static, str>,
@@ -26,7 +26,7 @@ pub(super) struct Insertion {
 enum NewRows {
     Values {
         columns: usize,
-        /// The columns whose values are texts of JSON, by index.
+        /// The indexes of the columns whose values are JSON texts.
         json: &'static [usize],
         /// The values of all rows.
         values: Vec<Bind>,
@@ -36,7 +36,8 @@ enum NewRows {
 }
 
 impl Insertion {
-    /// Rows as values. `insert` is the SQL up to `VALUES`, and `then` is the SQL after the rows.
+    /// Creates an insertion from the values of the rows. `insert` is the SQL up to `VALUES`, and `then` is the SQL
+    /// after the rows.
     pub(super) fn of_values<const N: usize>(
         insert: &'static str,
         rows: impl Iterator<Item = [Bind; N]>,
@@ -53,7 +54,7 @@ impl Insertion {
         }
     }
 
-    /// Marks the columns, by index, whose values are texts of JSON.
+    /// Marks the columns whose values are JSON texts. `columns` contains the indexes of these columns.
     pub(super) fn with_json(mut self, columns: &'static [usize]) -> Self {
         if let NewRows::Values { json, .. } = &mut self.rows {
             *json = columns;
@@ -61,8 +62,8 @@ impl Insertion {
         self
     }
 
-    /// Rows that the database reads from the text of a JSON document. `select` is the SQL after `SELECT` and the
-    /// rulebook; in it, `$document` is the text.
+    /// Creates an insertion of rows that the database reads from a JSON document. `select` is the SQL after `SELECT`
+    /// and the rulebook. In `select`, `$document` means the text of the document.
     pub(super) fn of_document(
         insert: &'static str,
         select: &'static str,
@@ -76,7 +77,8 @@ impl Insertion {
         }
     }
 
-    /// The statement, whose parameters follow `values`. Its values are appended to them.
+    /// Returns the SQL of the statement, and appends the values of its parameters to `values`. The numbers of the
+    /// parameters continue after the existing values.
     fn sql(self, backend: DatabaseBackend, values: &mut Vec<Bind>) -> String {
         let Self { insert, rows, then } = self;
         format!("{insert} {} {then}", rows.source(backend, values))
@@ -93,11 +95,11 @@ impl Insertion {
         tx.query_all_raw(statement).await
     }
 
-    /// Inserts the rows of `first`, of `others` and of this insertion with one statement, for `PostgreSQL`. Inserts the rows
-    /// of this insertion, and returns what it returns, only if `first` returns `count` rows.
+    /// Inserts the rows of `first`, of `others` and of this insertion with one `PostgreSQL` statement. The rows of this
+    /// insertion are inserted, and their result is returned, only if `first` returns `count` rows.
     ///
-    /// Because of this condition, the rows of `first` are written and locked first. `PostgreSQL` would otherwise write
-    /// them last, because nothing reads them.
+    /// Because of this condition, `PostgreSQL` writes and locks the rows of `first` first. Otherwise `PostgreSQL` would
+    /// write these rows last, because nothing reads them.
     ///
     /// # Errors
     /// When the database fails.
@@ -125,7 +127,8 @@ impl Insertion {
 }
 
 impl NewRows {
-    /// The SQL of the rows, whose parameters follow `values`. Its values are appended to them.
+    /// Returns the SQL of the rows, and appends the values of its parameters to `values`. The numbers of the parameters
+    /// continue after the existing values.
     fn source(self, backend: DatabaseBackend, values: &mut Vec<Bind>) -> String {
         let used = values.len();
         match self {
@@ -152,8 +155,8 @@ impl NewRows {
     }
 }
 
-/// Inserts rows, at most [`MAX_ROWS`] per statement. `insert` is the SQL up to `VALUES`, and `then` is the SQL after the
-/// rows. Returns the rows that the statements return.
+/// Inserts rows, at most [`MAX_ROWS`] per statement. `insert` is the SQL up to `VALUES`, and `then` is the SQL after
+/// the rows. Returns the rows that the statements return.
 ///
 /// # Errors
 /// When the database fails.
@@ -227,8 +230,8 @@ pub(super) fn portion(left: usize) -> Option<usize> {
     Some(left.min(MAX_ROWS)).filter(|count| *count > 0)
 }
 
-/// The placeholders of rows after `used` others: `($1, $2), ($3, $4)` for two rows of two columns. The columns in `json`
-/// are cast from text to `jsonb`.
+/// The placeholders of rows, for example `($1, $2), ($3, $4)` for two rows of two columns. The numbers continue after
+/// `used` other placeholders. The columns in `json` are cast from text to `jsonb`.
 fn placeholders(used: usize, rows: usize, columns: usize, json: &[usize]) -> String {
     let mut text = String::with_capacity(rows * columns * 6);
     for row in 0..rows {

@@ -1,6 +1,6 @@
 //! JSON containment: PostgreSQL's `@>`, and an equivalent for SQLite.
 //!
-//! PostgreSQL uses a GIN index; SQLite scans every row.
+//! PostgreSQL uses a GIN index. SQLite scans every row.
 
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{DbBackend, Value};
@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 /// Maximum number of values in a pattern on SQLite, where each value is a subquery.
 pub const MOST_VALUES: usize = 50;
 
-/// Condition that `column` contains `pattern`. For an object, each member of the pattern must be contained in the member
-/// with the same name. For an array, each element of the pattern must be contained in some element. All other values
-/// must be equal. `None` if the pattern is too large.
+/// Condition that `column` contains `pattern`. For an object, each member of the pattern must be contained in the
+/// member with the same name. For an array, each element of the pattern must be contained in some element. All other
+/// values must be equal. `None` if the pattern is too large.
 #[must_use]
 pub fn contains(backend: DbBackend, column: &'static str, pattern: &Json) -> Option<SimpleExpr> {
     if backend == DbBackend::Postgres {

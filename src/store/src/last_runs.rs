@@ -1,4 +1,5 @@
-//! The times when periodic work, backup and reconciliation last succeeded, on any instance or by a command.
+//! The times at which periodic work, the backup and the reconciliation last succeeded. They succeeded on any instance,
+//! or through a command.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
@@ -10,7 +11,7 @@ pub const BACKUP: &str = "backup";
 /// Name of the reconciliation, which fetches calls without a report from Vapi.
 pub const RECONCILER: &str = "reconciler";
 
-/// Records that `name` succeeded. An older time never replaces a newer one.
+/// Records that `name` succeeded. An older time never replaces a newer time.
 pub async fn note(db: &impl ConnectionTrait, name: &str, at: DateTime<Utc>) -> Result<(), DbErr> {
     const SQL: &str = "INSERT INTO last_runs (name, succeeded_at) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET \
         succeeded_at = excluded.succeeded_at WHERE last_runs.succeeded_at < excluded.succeeded_at";

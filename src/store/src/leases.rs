@@ -1,8 +1,8 @@
-//! Leases: which instance does a background job, and until when.
+//! Leases: for each background job, the instance that runs the job, and the end of the lease.
 //!
 //! A row is never deleted, because its fencing token must never decrease. The clocks of instances may differ, so two
-//! instances may briefly believe that they hold the same lease. Only the greatest token is valid, and the writing
-//! transaction checks it.
+//! instances may briefly believe that they hold the same lease. Only the greatest token is valid, and every writing
+//! transaction checks its token.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr};
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::sql::statement;
 
-/// A lease of this process. Every transaction that writes under the lease must first check that the lease is still valid
-/// ([`stands`](Lease::stands)).
+/// A lease of this process. Every transaction that writes under the lease must first check that the lease is still
+/// valid ([`stands`](Lease::stands)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The name of the job.
@@ -51,7 +51,7 @@ pub async fn is_free(db: &impl ConnectionTrait, name: &str, now: DateTime<Utc>) 
     Ok(held.is_none())
 }
 
-/// Acquires a free lease until `until`. Returns its fencing token, or `None` if another holder has the lease.
+/// Acquires a free lease until `until`. Returns the fencing token, or `None` if another holder has the lease.
 ///
 /// # Errors
 /// When the database fails.
@@ -70,8 +70,9 @@ pub async fn take(
     row.map(|row| row.try_get("", "fence")).transpose()
 }
 
-/// Ends a lease now, so that the next instance that polls does the job immediately. Use it while the holder only waits
-/// for its next run. A holder that is working continues, because its fencing token is unchanged and it renews the lease.
+/// Ends a lease now, so that the next instance that polls does the job immediately. Call this function while the holder
+/// only waits for its next run. A holder that is working continues, because its fencing token is unchanged and the
+/// holder renews the lease.
 ///
 /// # Errors
 /// When the database fails.
@@ -81,7 +82,7 @@ pub async fn end_rest(tx: &DatabaseTransaction, name: &str, now: DateTime<Utc>) 
     Ok(())
 }
 
-/// Moves the end of a lease if it is still valid. Returns whether it was valid.
+/// Moves the end of a lease if the lease is still valid. Returns whether the lease was valid.
 ///
 /// # Errors
 /// When the database fails.

@@ -16,20 +16,20 @@ pub struct Head {
     pub revision: i64,
     /// The version of the webhook's settings and secrets.
     pub auth_version: i64,
-    /// The call, if it is known.
+    /// The state of the call. `None` if the message has no call, or if the call is not stored yet.
     pub call: Option<KnownCall>,
 }
 
 /// The state of a call before this message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownCall {
-    /// Whether its report has been recorded.
+    /// Whether the report of the call has been recorded.
     pub reported: bool,
     /// Whether the caller's data was erased.
     pub erased: bool,
 }
 
-/// The data that a transaction of several messages of a rulebook starts with.
+/// The data that a transaction of several messages starts with. All these messages belong to one rulebook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heads {
     revision: i64,
@@ -59,10 +59,10 @@ pub async fn read(tx: &DatabaseTransaction, rulebook_id: Uuid, call_id: Option<&
     Ok(read_each(tx, rulebook_id, &calls).await?.of(call_id))
 }
 
-/// Same as [`read`], for messages of several calls.
+/// Does the same as [`read`] for messages of several calls. Locks the rows of all these calls.
 ///
 /// # Errors
-/// As for [`read`].
+/// The same errors as [`read`].
 pub async fn read_each(tx: &DatabaseTransaction, rulebook_id: Uuid, call_ids: &[&str]) -> Result<Heads, DbErr> {
     const SQLITE: &str = "SELECT r.head_revision, r.auth_version, c.id AS call_id, c.report_at, c.erased_at \
         FROM rulebooks r \
@@ -70,8 +70,8 @@ pub async fn read_each(tx: &DatabaseTransaction, rulebook_id: Uuid, call_ids: &[
         WHERE r.id = $1";
     // `FOR NO KEY UPDATE` waits for the transaction that holds the row, and then reads the updated row. All
     // transactions lock rows in the order of `call_ids`, which is byte order, to avoid deadlocks. SQLite needs no lock,
-    // because it has only one writer. `LATERAL` forces one index lookup per call. Without it, the planner would read
-    // all calls of the rulebook while the statistics say that the table is empty.
+    // because it has only one writer. `LATERAL` forces one index lookup per call. Without `LATERAL`, the planner would
+    // read all calls of the rulebook while the statistics say that the table is empty.
     const POSTGRES: &str = "WITH c AS (SELECT l.* FROM jsonb_array_elements_text($2) AS asked (id) \
         CROSS JOIN LATERAL (SELECT id, report_at, erased_at FROM calls \
         WHERE rulebook_id = $1 AND id = asked.id FOR NO KEY UPDATE) AS l) \

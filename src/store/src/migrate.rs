@@ -1,8 +1,8 @@
 //! Migrates the schema up or down, and refuses a schema that this program does not know.
 //!
 //! Several instances may start at the same time, so migrations run under a lock. For SQLite the lock is a file beside
-//! the database. For PostgreSQL it is a transaction-level advisory lock, which is released even behind a connection
-//! pooler.
+//! the database. For PostgreSQL the lock is a transaction-level advisory lock, which is released even behind a
+//! connection pooler.
 
 use std::{
     collections::HashSet,
@@ -26,7 +26,7 @@ const LOCK_POLL: Duration = Duration::from_millis(200);
 /// Interval between log lines while waiting for the lock.
 const LOCK_REMIND: Duration = Duration::from_secs(30);
 
-/// The table of the applied migrations. It has the same name and columns as the table of sea-orm-migration.
+/// The table of the applied migrations. This table has the same name and columns as the table of sea-orm-migration.
 const TABLE: &str = "seaql_migrations";
 const CREATE_TABLE: &str =
     r#"CREATE TABLE "seaql_migrations" ( "version" varchar NOT NULL PRIMARY KEY, "applied_at" bigint NOT NULL )"#;
@@ -49,7 +49,7 @@ pub enum MigrateError {
     Database(#[from] DbErr),
 }
 
-/// Why this program refuses to start on a schema or to change it.
+/// Why this program refuses to start on a schema or to change the schema.
 #[derive(Debug, thiserror::Error)]
 pub enum Unknown {
     /// A newer program applied migrations that this program does not know.
@@ -97,7 +97,7 @@ pub async fn down(database: &Database, steps: u32) -> Result<Vec<String>, Migrat
     Ok(left?)
 }
 
-/// Every migration and whether it is applied. Changes nothing.
+/// Every migration, and whether it is applied. The function changes nothing.
 pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateError> {
     let db = connect::open_for_migration(database).await?;
     refuse_unknown(&db).await?;
@@ -109,10 +109,10 @@ pub async fn status(database: &Database) -> Result<Vec<(String, bool)>, MigrateE
         .collect())
 }
 
-/// Applies missing migrations, each in a separate transaction. It takes no lock; [`up`] does.
+/// Applies missing migrations, each in a separate transaction. Unlike [`up`], this function takes no lock.
 ///
 /// # Errors
-/// When the database fails; the migrations before the failed one stay applied.
+/// When the database fails. The migrations before the failed migration stay applied.
 pub async fn apply_missing(db: &DatabaseConnection) -> Result<(), DbErr> {
     if !connect::has_table(db, TABLE).await? {
         db.execute_unprepared(CREATE_TABLE).await?;
@@ -216,7 +216,7 @@ fn known() -> Vec<String> {
         .collect()
 }
 
-/// Names of the applied migrations. This only reads: it does not create the table of migrations.
+/// Names of the applied migrations. The function only reads, so it does not create the table of migrations.
 async fn applied(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     if !connect::has_table(db, TABLE).await? {
         return Ok(Vec::new());
@@ -287,7 +287,7 @@ impl Lock {
     }
 }
 
-/// Takes the lock until the transaction ends.
+/// Waits for the lock, and holds it until the transaction ends.
 async fn lock_advisory(tx: &Transaction) -> Result<(), DbErr> {
     let sql = format!("SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})");
     let mut told: Option<Instant> = None;

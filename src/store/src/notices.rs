@@ -31,10 +31,10 @@ pub struct Model {
     pub first_at: DateTimeUtc,
     pub last_at: DateTimeUtc,
     pub resolved_at: Option<DateTimeUtc>,
-    /// Who resolved the notice. `None` if it was resolved because the cause ended.
+    /// Who resolved the notice. `None` if the notice was resolved because the cause ended.
     #[sea_orm(column_type = "Text")]
     pub resolved_by: Option<String>,
-    /// Comment of the person who resolved it.
+    /// Comment of the person who resolved the notice.
     #[sea_orm(column_type = "Text")]
     pub comment: Option<String>,
     /// When the notice was sent to the operator's phone.
@@ -48,8 +48,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// A contact replied STOP.
 pub const OPTED_OUT: &str = "contact_opted_out";
-/// Codes of notices about dead SMS messages to a contact. Such a notice is resolved when the contact has no dead message
-/// left.
+/// Codes of notices about dead SMS messages to a contact. Such a notice is resolved when the contact has no dead
+/// message left.
 pub const GIVEN_UP: [&str; 5] = [
     "sms_refused",
     "sms_given_up",
@@ -100,8 +100,8 @@ pub struct Notice {
     pub what_to_do: String,
 }
 
-/// Raises a notice under `id`. If a notice with the same rulebook, code and subject is open, it is updated and
-/// counted instead.
+/// Raises a notice under `id`. If a notice with the same rulebook, code and subject is open, that notice is updated
+/// instead, and its count is incremented.
 pub async fn raise(tx: &DatabaseTransaction, notice: Notice, now: DateTimeUtc, id: Uuid) -> Result<(), DbErr> {
     let row = Model {
         rulebook_id: notice.rulebook_id,
@@ -151,7 +151,7 @@ pub async fn said<C: ConnectionTrait>(
         .await
 }
 
-/// Resolves the open notice with this rulebook, code and subject. Returns whether there was one.
+/// Resolves the open notice with this rulebook, code and subject. Returns whether there was such a notice.
 pub async fn resolve(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -209,8 +209,8 @@ pub async fn count_open<C: ConnectionTrait>(db: &C) -> Result<[(&'static str, u6
     Ok([Severity::Info, Severity::Warning, Severity::Urgent].map(of))
 }
 
-/// Selects notices that are never sent to the operator's phone: notices with this subject or one of these codes, in the
-/// rulebook whose Twilio account sends to the operator.
+/// Selects notices that are never sent to the operator's phone. They belong to the rulebook whose Twilio account sends
+/// to the operator, and have this subject or one of these codes.
 #[derive(Debug)]
 pub struct SilentNotices<'a> {
     pub rulebook_id: Uuid,
@@ -276,7 +276,7 @@ pub async fn sent_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Resul
     Ok(counted.into_iter().map(count).collect())
 }
 
-/// Marks a notice as sent to the operator. Returns false if it was sent before or is resolved.
+/// Marks a notice as sent to the operator. Returns false if the notice was sent before or is resolved.
 pub async fn mark_sent(tx: &DatabaseTransaction, row: &Model, now: DateTimeUtc) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::ToldAt, Expr::value(now))

@@ -1,7 +1,7 @@
 //! Keyset pagination.
 //!
-//! A position in a list consists of values that never change (a time and an id), not of an offset. So concurrent writes
-//! never cause a row to be skipped or repeated.
+//! A position in a list is not an offset. A position consists of values that never change: a time and an id. So
+//! concurrent writes never cause a row to be skipped or repeated.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
@@ -17,7 +17,7 @@ pub struct Sorting<C> {
     pub descending: bool,
 }
 
-/// Rows after `after`: up to `limit`, and one more if there is a next page.
+/// Returns up to `limit` rows after the position `after`, and one more row if there is a next page.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,8 +1,8 @@
-//! Finds out what a PostgreSQL server, or a connection pooler in front of it, allows: the number of connections, and
-//! where statement timeouts can be set.
+//! Finds out what a PostgreSQL server or its connection pooler allows: the number of connections, and where statement
+//! timeouts can be set.
 //!
-//! This module uses single connections and never a pool. A pool retries a refused connection until its timeout, and then
-//! the reason is lost.
+//! This module uses single connections and never a pool. A pool retries a refused connection until its timeout, and
+//! then the reason is lost.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ pub const MIN_CONNECTIONS: u32 = 6;
 const LEFT_FOR_COMMANDS: u32 = 2;
 /// Default maximum number of connections of an instance.
 pub const DEFAULT_CONNECTIONS: u32 = 30;
-/// Timeout for one connection and one query.
+/// Timeout for opening a connection, and for one query.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Timeout for a second session while testing whether a pooler keeps prepared statements.
@@ -84,7 +84,7 @@ impl PoolPlan {
     }
 }
 
-/// The server or its pooler cannot be used.
+/// Why the server or its pooler cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The server does not accept a connection, or does not respond.
@@ -98,7 +98,7 @@ pub enum ServerError {
     LosesPreparedStatements,
 }
 
-/// The result of a survey: what the server allows.
+/// What the server allows, as [`survey`] found.
 #[derive(Clone, Copy, Debug)]
 pub struct Survey {
     limits: TimeLimits,
@@ -112,7 +112,7 @@ struct Facts {
     statement_timeout: i64,
     /// Maximum number of connections that the server, the database and the role allow.
     allowed: i64,
-    /// Number of those connections that are free now.
+    /// Number of allowed connections that are free now.
     free: i64,
     /// Whether the database uses Citus.
     has_citus: bool,
@@ -130,7 +130,7 @@ pub async fn survey(database: &Database) -> Result<Survey, ServerError> {
         Err(error) => return Err(acquire(error).into()),
     };
     let facts = facts(&mut connection).await.unwrap_or_else(|error| {
-        tracing::debug!(%error, "the server does not say how many connections it allows");
+        tracing::debug!(%error, "the server did not report how many connections it allows");
         None
     });
     if facts.is_some_and(|facts| facts.statement_timeout != Use::Write.statement_timeout_ms()) {
@@ -195,14 +195,14 @@ fn fit(wanted: u32, facts: &Facts) -> PoolSizes {
             allowed,
             wanted,
             used = total,
-            "the database allows {allowed} connections: this instance opens {total} at most instead of {wanted} \
+            "the database allows {allowed} connections: this instance opens at most {total} instead of {wanted} \
              (RINGBOOK_DATABASE_CONNECTIONS)"
         );
     }
     if allowed < MIN_CONNECTIONS {
         tracing::error!(
             allowed,
-            "the database allows {allowed} connections, an instance needs {MIN_CONNECTIONS}: messages will \
+            "the database allows {allowed} connections, but an instance needs {MIN_CONNECTIONS}: messages will \
              wait in the spool; raise max_connections or the CONNECTION LIMIT of the role or the database"
         );
     } else if facts.free < i64::from(total) {
@@ -210,7 +210,7 @@ fn fit(wanted: u32, facts: &Facts) -> PoolSizes {
         tracing::warn!(
             free,
             needed = total,
-            "other clients hold so many connections that the database has {free} left, and this instance opens up to {total}: \
+            "other clients use so many connections that the database has {free} left, and this instance opens up to {total}: \
              raise the limit, or lower RINGBOOK_DATABASE_CONNECTIONS of every instance"
         );
     }
@@ -303,7 +303,8 @@ async fn transactions_at_once(options: &PgConnectOptions, wanted: u32) -> u32 {
     count
 }
 
-/// Opens a connection with the settings for messages, and checks that it can write. Returns the reason if it cannot.
+/// Opens a connection with the settings for messages, and checks that the connection can write. Otherwise returns the
+/// reason.
 pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unreachable> {
     let options = parse(database).map_err(|error| Unreachable::Away(error.to_string()))?;
     let options = match plan.limits {
@@ -326,8 +327,8 @@ pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unr
 pub enum Unreachable {
     /// The server, the database, the role or the pooler allows no more connections.
     TooMany(String),
-    /// The server accepts connections but does not respond. For example the network loses packets, or a pooler waits for
-    /// a free session.
+    /// The server accepts connections but does not respond. For example the network loses packets, or a pooler waits
+    /// for a free session.
     Silent,
     Away(String),
 }
@@ -337,7 +338,7 @@ impl Unreachable {
         let text = error.to_string();
         match error {
             sqlx::Error::Database(database) if database.code().as_deref() == Some("53300") => Self::TooMany(text),
-            // PgBouncer's own limit has no error code.
+            // The error about PgBouncer's own limit has no error code.
             sqlx::Error::Database(database) if database.message().contains("no more connections allowed") => {
                 Self::TooMany(text)
             }
@@ -397,9 +398,9 @@ pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
         .disable_statement_logging()
 }
 
-/// Number of statements that a connection keeps prepared. There is one for each statement and number of rows: loads of
-/// 1 to 64 connections used 158 in all. If a connection kept fewer than it uses, it would leave statements on the server
-/// until it ends.
+/// Number of prepared statements that a connection caches. Each combination of a statement and a number of rows needs
+/// one prepared statement. Loads of 1 to 64 connections used 158 prepared statements in total. If the cache were too
+/// small, a connection would leave prepared statements on the server until the connection ends.
 pub const PREPARED_STATEMENTS: usize = 250;
 
 /// Our `application_name` in PostgreSQL.

@@ -1,7 +1,8 @@
 //! Purges expired data in batches by ranges of event ids, which increase with time.
 //!
-//! All data about a call belongs to its events, so the events of a batch determine which transcripts are purged. A purge
-//! never deletes the key of an event that had an effect. Otherwise a repeat of the message would have its effect again.
+//! All data about a call belongs to its events, so the events of a batch determine which transcripts are purged. A
+//! purge never deletes the key of an event that had an effect. Otherwise a repeat of the message would have its effect
+//! again.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value as Bind};
@@ -69,8 +70,9 @@ pub async fn purged_to(
     row.map(|row| row.try_get("", "purged_to")).transpose()
 }
 
-/// Stores the time up to which this kind of data has been purged, and adds to the number of purged rows. It does
-/// nothing if the stored time is no longer `before`: an old event was stored meanwhile and moved the time back.
+/// Stores the time up to which this kind of data has been purged, and adds to the number of purged rows. If the stored
+/// time is no longer `before`, the function does nothing. Then an old event was stored meanwhile, and moved the time
+/// back.
 ///
 /// # Errors
 /// When the database fails.
@@ -187,8 +189,8 @@ async fn bodies(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbEr
     of_piece(tx, piece, SQL).await
 }
 
-/// Purges the bodies of messages that Vapi sends several times a call, each with the whole conversation. Ringbook takes
-/// no data and no decisions from these messages.
+/// Purges the bodies of messages that contain the whole conversation and that Vapi sends several times per call.
+/// Ringbook takes no data from these messages and makes no decisions about them.
 async fn interim_bodies(tx: &DatabaseTransaction, piece: PurgeBatch) -> Result<u64, DbErr> {
     const SQL: &str = "UPDATE webhook_events SET body = NULL WHERE rulebook_id = $1 AND id >= $2 AND id <= $3 \
         AND type IN ('speech-update', 'conversation-update') AND state = 'recorded' AND body IS NOT NULL";

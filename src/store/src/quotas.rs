@@ -1,7 +1,7 @@
 //! Quotas: limits on what one rulebook may store, so that no tenant fills the shared database.
 //!
-//! A check runs inside the writing transaction, before the write, and counts what that transaction sees. For an exact
-//! limit, lock the head of the rulebook first. Otherwise each concurrent writer can exceed the limit by one.
+//! A check runs inside the writing transaction, before the write, and counts the rows that this transaction sees. For
+//! an exact limit, lock the head of the rulebook first. Otherwise each concurrent writer can exceed the limit by one.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DatabaseTransaction;
@@ -21,50 +21,50 @@ pub const MAX_CHANGE_SET_BYTES: i64 = 128 * 1024 * 1024;
 pub const MAX_REVISIONS: i64 = 10_000;
 /// Number of additional revisions for rollbacks, which must stay possible when the quota is reached.
 pub const EXTRA_ROLL_BACKS: i64 = 1_000;
-/// Maximum number of bytes that a rulebook's revisions may change within a day: the size, as JSON, of the changed rows
-/// before and after the change.
+/// Maximum number of bytes that a rulebook's revisions may change within a day. The bytes are the size, as JSON, of the
+/// changed rows before and after the change.
 pub const MAX_REVISION_BYTES: i64 = 256 * 1024 * 1024;
-/// Maximum number of API keys that are neither revoked nor expired. It applies to the keys of one rulebook, and
+/// Maximum number of API keys that are neither revoked nor expired. The limit applies to the keys of one rulebook, and
 /// separately to the keys that are valid for every rulebook.
 pub const MAX_API_KEYS: u64 = 200;
 
 /// Which quota was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Quota {
-    /// [`MAX_RULEBOOKS`].
+    /// [`MAX_RULEBOOKS`] is reached.
     #[error("there are {MAX_RULEBOOKS} rulebooks, and there can be no more: use one of them for another business")]
     Rulebooks,
-    /// [`MAX_OPEN_CHANGE_SETS`].
+    /// [`MAX_OPEN_CHANGE_SETS`] is reached.
     #[error(
         "the rulebook has {MAX_OPEN_CHANGE_SETS} change sets that are neither published nor discarded, and can have no more: \
          publish or discard some"
     )]
     OpenChangeSets,
-    /// [`MAX_CHANGE_SET_BYTES`].
+    /// [`MAX_CHANGE_SET_BYTES`] is reached.
     #[error(
-        "the change sets of the rulebook that are open or were opened within 24 hours may hold {MAX_CHANGE_SET_BYTES} bytes \
+        "the change sets of the rulebook that are open or were opened within 24 hours may have {MAX_CHANGE_SET_BYTES} bytes \
          together: publish or discard some, or wait for a day"
     )]
     ChangeSetBytes,
-    /// [`MAX_REVISIONS`].
+    /// [`MAX_REVISIONS`] is reached.
     #[error(
         "the rulebook had {MAX_REVISIONS} revisions within 24 hours, and can have no more: collect changes in a change set, and \
          publish them together"
     )]
     Revisions,
-    /// [`MAX_REVISION_BYTES`].
+    /// [`MAX_REVISION_BYTES`] is reached.
     #[error(
         "the revisions of a rulebook may change {MAX_REVISION_BYTES} bytes of rows within 24 hours: publish only the rows that \
          changed, or wait for a day"
     )]
     RevisionBytes,
-    /// [`MAX_API_KEYS`], for the keys of one rulebook.
+    /// [`MAX_API_KEYS`] is reached for the keys of one rulebook.
     #[error(
         "the rulebook has {MAX_API_KEYS} API keys that are neither revoked nor expired, and can have no more: revoke those that \
          nobody uses (`last_used_at` says which)"
     )]
     ApiKeys,
-    /// [`MAX_API_KEYS`], for the keys that are valid for every rulebook.
+    /// [`MAX_API_KEYS`] is reached for the keys that are valid for every rulebook.
     #[error(
         "there are {MAX_API_KEYS} API keys for all rulebooks that are neither revoked nor expired, and there can be no more: \
          revoke those that nobody uses (`last_used_at` says which)"
@@ -105,8 +105,8 @@ pub async fn change_sets(
     })
 }
 
-/// The quota that a rulebook would exceed if the next revision after `head` changes `bytes` bytes. The caller has locked
-/// the head.
+/// The quota that a rulebook would exceed if the next revision after `head` changes `bytes` bytes. The caller has
+/// locked the head.
 pub async fn revision(
     tx: &DatabaseTransaction,
     (rulebook_id, head): (Uuid, i64),
@@ -135,7 +135,7 @@ pub async fn revision(
     })
 }
 
-/// The quota that one more API key would exceed, for one rulebook or for all.
+/// The quota that one more API key would exceed. `rulebook_id` is `None` for a key that is valid for every rulebook.
 pub async fn api_key(
     tx: &DatabaseTransaction,
     rulebook_id: Option<Uuid>,

@@ -1,7 +1,7 @@
-//! An optional read replica, for reads by people. Decisions never read from it.
+//! An optional read replica, for reads by people. Decisions never read from the replica.
 //!
-//! A replica may become unavailable, and its data lags. People read from the primary while the replica does not respond,
-//! and for a while after an edit through this process.
+//! A replica may become unavailable, and its data lags. People read from the primary while the replica does not
+//! respond, and for a while after an edit through this process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ struct Inner {
 }
 
 impl Replica {
-    /// Creates a replica from its pool, or none.
+    /// Wraps the pool of the replica. `None` means that there is no replica.
     #[must_use]
     pub fn of(db: Option<DatabaseConnection>) -> Self {
         Self(db.map(|db| {
@@ -85,7 +85,7 @@ impl Replica {
         }
     }
 
-    /// Reports an edit through this process. Its author must see the edit, so people read from the primary for a while.
+    /// Reports an edit through this process. The author must see the edit, so people read from the primary for a while.
     pub fn note_edit(&self) {
         if let Some(inner) = &self.0 {
             *inner.last_edit.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());

@@ -23,14 +23,15 @@ pub struct NewReport<'a> {
     pub now: DateTime<Utc>,
     pub turns: Turns<'a>,
     pub decision: NewDecision<'a>,
-    /// The lead, whose price is determined.
+    /// The lead. Its price must be determined.
     pub lead: NewLead<'a>,
 }
 
-/// Writes reports of different calls of a rulebook. Returns their leads, or `None` if a call has a later report or its
-/// caller was erased; the transaction must then be rolled back. The transaction has locked the rows of calls that exist.
+/// Writes reports of different calls of a rulebook, and returns the leads of these calls. Returns `None` if a call has
+/// a later report, or if its caller was erased. The transaction must then be rolled back. The transaction must already
+/// have locked the rows of existing calls.
 ///
-/// `PostgreSQL` gets one statement for all tables, because each statement costs a transaction a network round trip.
+/// On `PostgreSQL`, one statement writes all tables, because each statement costs a transaction a network round trip.
 ///
 /// # Errors
 /// When the database fails.
@@ -94,7 +95,7 @@ fn writes_at_once(tx: &DatabaseTransaction) -> bool {
     tx.get_database_backend() == DatabaseBackend::Postgres && !SEPARATELY.load(Ordering::Relaxed)
 }
 
-/// From now on, writes each table with a statement of its own.
+/// From now on, reports write each table with a separate statement.
 pub(crate) fn write_separately() {
     SEPARATELY.store(true, Ordering::Relaxed);
 }

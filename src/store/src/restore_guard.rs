@@ -1,8 +1,8 @@
 //! Prevents a restored database from sending old messages again.
 //!
-//! Unsent messages of a restored database become dead letters, which a person can resend. Escalations stop, and a notice
-//! explains what happened. The statements use only columns that every schema since the first release has, because a
-//! backup may be older than this program.
+//! Unsent messages of a restored database become dead letters, which a person can resend. Escalations stop, and a
+//! notice explains what happened. The statements use only columns that every schema since the first release has,
+//! because a backup may be older than this program.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
 const HERE: &str = "(SELECT d.oid::text || '/' || 'sms_messages'::regclass::oid::text FROM pg_database d \
     WHERE d.datname = current_database())";
 
-/// Gives up unsent messages, and returns how many. `known` explains in the notice how the restore was detected.
+/// Gives up unsent messages, and returns how many it gave up. `known` explains in the notice how the restore was
+/// detected.
 pub async fn give_up_unsent(
     tx: &DatabaseTransaction,
     now: DateTime<Utc>,
@@ -44,7 +45,7 @@ pub async fn give_up_unsent(
     execute(
         tx,
         "UPDATE sms_attempts SET finished_at = $1, outcome = 'ambiguous', detail = $2 WHERE finished_at IS NULL",
-        vec![now.into(), "the backup was made while it was being sent".into()],
+        vec![now.into(), "the backup was made while the message was being sent".into()],
     )
     .await?;
     execute(
@@ -142,7 +143,7 @@ pub async fn last(tx: &DatabaseTransaction) -> Result<Option<DateTime<Utc>>, DbE
 }
 
 /// Number of messages that were given up because of a restore. `ringbook backup` gave them up in the copy, or a later
-/// check did.
+/// check gave them up.
 pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     let sql = "SELECT count(*) AS texts FROM sms_messages WHERE state = 'dead' AND error = $1";
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [REASON.into()]);
@@ -151,13 +152,13 @@ pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
 }
 
 /// Whether the outbox is a different table than at the last check. On PostgreSQL, restoring a dump creates new tables.
-/// The first check stores the identity of the table. A copied SQLite file cannot be detected; instead `ringbook backup`
-/// gives up the unsent messages in the copy.
+/// The first check stores the identity of the table. A copied SQLite file cannot be detected. For SQLite, `ringbook
+/// backup` gives up the unsent messages in the copy instead.
 pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     if tx.get_database_backend() != DatabaseBackend::Postgres {
         return Ok(false);
     }
-    // If another instance starts at the same time, it waits here for the row.
+    // If another instance starts at the same time, that instance waits here for the row.
     let first = format!("INSERT INTO outbox_place (one, place) VALUES (1, {HERE}) ON CONFLICT (one) DO NOTHING");
     execute(tx, &first, vec![]).await?;
     let moved = format!("UPDATE outbox_place SET place = {HERE} WHERE place <> {HERE}");
@@ -165,8 +166,7 @@ pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     Ok(tx.execute_raw(statement).await?.rows_affected() > 0)
 }
 
-/// Checks at startup whether the database was restored without `ringbook restore`. If so, it gives up the unsent
-/// messages.
+/// Checks at startup whether the database was restored without `ringbook restore`. If so, gives up the unsent messages.
 pub async fn check_at_start(
     db: &DatabaseConnection,
     now: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! How long a rulebook's data is kept, and how far it has been purged.
+//! How long the data of each rulebook is kept.
 
 use std::collections::HashMap;
 

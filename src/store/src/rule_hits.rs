@@ -29,7 +29,7 @@ pub struct HitKey {
     pub code: String,
 }
 
-/// A counter.
+/// The value of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hits {
     pub hits: i64,

@@ -16,7 +16,7 @@ enum ColumnType {
     Text,
     Integer,
     Boolean,
-    /// Minor units.
+    /// An amount of money, stored in minor units.
     Money,
     Json,
     Time,
@@ -25,7 +25,7 @@ enum ColumnType {
 /// A row that a revision changed. `before` is `None` for a new row, and `after` is `None` for a deleted row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowChange {
-    /// The type of row.
+    /// The resource of the row.
     pub resource: Resource,
     pub code: String,
     /// The row before the change.

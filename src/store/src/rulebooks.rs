@@ -44,11 +44,11 @@ pub const TWILIO: &str = "twilio";
 /// SMS messages are recorded and never sent, with or without an account.
 pub const SIMULATED: &str = "simulated";
 /// SMS messages are simulated until the rulebook has an account. Then the value changes to [`TWILIO`] permanently. A
-/// first start without an account sets `simulated_until_account`.
+/// first start without an account sets this value.
 pub const UNTIL_ACCOUNT: &str = "simulated_until_account";
 
-/// Records that a rulebook has an account, so that its SMS messages are sent from now on. Returns whether that ended
-/// a simulation.
+/// Records that a rulebook has an account, so that its SMS messages are sent from now on. Returns whether SMS messages
+/// were simulated until now.
 pub async fn account_known(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::SmsDelivery, Expr::value(TWILIO))
@@ -60,7 +60,8 @@ pub async fn account_known(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Resu
     Ok(done.rows_affected > 0)
 }
 
-/// Changes how SMS messages are delivered, if the setting is still at `version`. Returns whether it was changed.
+/// Changes how SMS messages are delivered, if the setting is still at `version`. Returns whether the setting was
+/// changed.
 pub async fn set_sms_delivery(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -77,7 +78,8 @@ pub async fn set_sms_delivery(
     Ok(done.rows_affected == 1)
 }
 
-/// Whether a rulebook simulates SMS messages. The transaction that records a simulated message reads this again.
+/// Whether a rulebook simulates SMS messages. The transaction that records a simulated message reads this setting
+/// again.
 pub async fn still_simulates(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<bool, DbErr> {
     let found: Option<String> = Entity::find_by_id(rulebook_id)
         .select_only()
@@ -147,7 +149,7 @@ pub enum ProfileUpdate {
 }
 
 /// Replaces a rulebook's profile, if the profile is still at `version`. Every instance then reloads its cached webhook
-/// settings, so that it refuses the next message to an archived rulebook or to a dropped code.
+/// settings. So every instance refuses the next message to an archived rulebook or to a dropped code.
 pub async fn set_profile(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -194,9 +196,9 @@ pub async fn all_codes(db: &impl ConnectionTrait) -> Result<Vec<(Uuid, String)>,
         .await
 }
 
-/// Locks the head until the transaction ends, and reads it. PostgreSQL uses a row lock; SQLite has only one writer.
-/// The lock is FOR NO KEY UPDATE. Every message holds a key share lock of this row through its foreign keys, and FOR
-/// UPDATE would wait for all messages.
+/// Reads the head, and locks it until the transaction ends. PostgreSQL uses a row lock, and SQLite needs no lock
+/// because it has only one writer. The lock is FOR NO KEY UPDATE. Every message has a key share lock on this row
+/// through its foreign keys, and FOR UPDATE would wait for all messages.
 pub async fn locked_head(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
     let mut query = Entity::find_by_id(rulebook_id)
         .select_only()

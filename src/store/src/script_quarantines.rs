@@ -15,7 +15,7 @@ pub struct Model {
     pub code: String,
     pub version: i64,
     pub faults: i64,
-    /// Number of runs since the first fault that instances have reported.
+    /// Number of runs since the first fault, as far as instances have reported them.
     pub runs: i64,
     pub first_fault_at: DateTimeUtc,
     pub last_fault_at: DateTimeUtc,
@@ -28,7 +28,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The limits beyond which a script is quarantined, and for how long.
+/// The limits beyond which a script is quarantined, and the duration of the quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuarantineLimits {
     /// Minimum number of faults.
@@ -98,7 +98,7 @@ pub async fn fault(
     Ok(enters.then_some(row))
 }
 
-/// Adds runs to a script with faults, unless it is quarantined.
+/// Adds runs to a script that has faults and is not quarantined.
 pub async fn ran(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -119,12 +119,12 @@ pub async fn ran(
     Ok(())
 }
 
-/// Every script with faults, including scripts whose quarantine has expired but was not ended yet.
+/// Every script with faults. This includes a script whose expired quarantine was not ended yet.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().all(db).await
 }
 
-/// A rulebook's quarantined scripts at an instant, by code.
+/// A rulebook's scripts that are in quarantine at `now`, ordered by code.
 pub async fn of_rulebook(db: &impl ConnectionTrait, rulebook_id: Uuid, now: DateTimeUtc) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -134,7 +134,7 @@ pub async fn of_rulebook(db: &impl ConnectionTrait, rulebook_id: Uuid, now: Date
         .await
 }
 
-/// Ends a quarantine and deletes its faults. Returns false if the script was not quarantined.
+/// Ends a quarantine, and deletes the counted faults of the script. Returns false if the script was not quarantined.
 pub async fn release(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) -> Result<bool, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -145,7 +145,8 @@ pub async fn release(tx: &DatabaseTransaction, rulebook_id: Uuid, code: &str) ->
     Ok(done.rows_affected > 0)
 }
 
-/// Ends an expired quarantine. Returns false if another instance ended the quarantine, or a new one has started.
+/// Ends an expired quarantine. Returns false if another instance ended the quarantine, or if a new quarantine has
+/// started.
 pub async fn end(tx: &DatabaseTransaction, row: &Model) -> Result<bool, DbErr> {
     let done = Entity::delete_many()
         .filter(Column::RulebookId.eq(row.rulebook_id))

@@ -1,4 +1,4 @@
-//! Versions of scripts. This module only reads them; [`super::rule_rows`] writes them.
+//! Versions of scripts. This module only reads the table. [`super::rule_rows`] writes the table.
 
 use sea_orm::entity::prelude::*;
 

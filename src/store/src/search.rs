@@ -1,14 +1,14 @@
 //! Searches people by part of a name or address, or by a phone number in any notation.
 //!
-//! The indexes `calls_number` and `leads_number` contain the last digits of numbers, with the same SQL expression as
-//! this module. A search for part of a name or address uses no index and reads all rows of one rulebook.
+//! The indexes `calls_number` and `leads_number` contain the last digits of phone numbers. They use the same SQL
+//! expression as this module. A search for part of a name or address uses no index and reads all rows of one rulebook.
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, LikeExpr, SimpleExpr};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// Accented letters that neither database folds, each group with its base letter.
+/// Groups of accented letters, each with the base letter of the group. Neither database folds these letters.
 const ACCENTS: [(&str, char); 8] = [
     ("àâäáãåÀÂÄÁÃÅ", 'a'),
     ("çÇ", 'c'),
@@ -50,9 +50,9 @@ pub fn contains(column: &str, text: &str) -> SimpleExpr {
         }
     }
     // Folding a string is much slower than comparing it, so the rough pattern excludes most strings first. The
-    // condition is a CASE, because PostgreSQL expects a CASE to match many rows, and then reads rows in the order of
-    // the list until the page is full. For two conditions PostgreSQL would expect few matches, and would read the whole
-    // table even for a frequent name.
+    // condition is a CASE, because PostgreSQL expects a CASE to match many rows. PostgreSQL then reads rows in the
+    // order of the list until the page is full. For two conditions PostgreSQL would expect few matches, and would read
+    // the whole table even for a frequent name.
     let like = |sql: String, pattern: String| Expr::cust(sql).like(LikeExpr::new(pattern + "%").escape('!'));
     CaseStatement::new()
         .case(like(lower, rough), like(folded, exact))
@@ -60,8 +60,8 @@ pub fn contains(column: &str, text: &str) -> SimpleExpr {
         .into()
 }
 
-/// Condition that the column is a phone number that ends with these digits, in any notation. `digits` must have at least
-/// [`INDEXED_DIGITS`] digits.
+/// Condition that the column is a phone number that ends with these digits, in any notation. `digits` must have at
+/// least [`INDEXED_DIGITS`] digits.
 #[must_use]
 pub fn is_number(backend: DbBackend, column: &str, digits: &str) -> SimpleExpr {
     let last = digits
@@ -72,8 +72,8 @@ pub fn is_number(backend: DbBackend, column: &str, digits: &str) -> SimpleExpr {
         .and(Expr::cust(without_signs(column)).like(LikeExpr::new(format!("%{digits}"))))
 }
 
-/// The last digits of a phone number, as SQL. On SQLite only [`SIGNS`] are removed from the number; other characters
-/// remain.
+/// The last digits of a phone number, as SQL. On SQLite only [`SIGNS`] are removed from the number, and other
+/// characters remain.
 #[must_use]
 pub(super) fn last_digits(backend: DbBackend, column: &str) -> String {
     if backend == DbBackend::Postgres {

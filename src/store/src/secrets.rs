@@ -6,7 +6,7 @@ use sea_orm::{DatabaseTransaction, QueryOrder as _};
 
 use super::rulebooks;
 
-/// Whether a string is a Twilio account SID. It becomes part of a URL, so only letters and digits are allowed.
+/// Whether a string is a Twilio account SID. The SID becomes part of a URL, so only letters and digits are allowed.
 #[must_use]
 pub fn is_account_sid(text: &str) -> bool {
     is_sid(text, "AC")
@@ -31,8 +31,8 @@ pub fn is_number(text: &str) -> bool {
 
 /// The purpose of webhook secrets.
 pub const WEBHOOK: &str = "webhook";
-/// Minimum length of a webhook secret in characters. A short secret could be guessed, and whoever knows the secret can
-/// send messages to the rulebook.
+/// Minimum length of a webhook secret in characters. Somebody could guess a short secret, and then send messages to the
+/// rulebook.
 pub const WEBHOOK_LENGTH: usize = 24;
 
 /// A row of `secrets`.
@@ -78,7 +78,7 @@ pub async fn active_everywhere(db: &impl ConnectionTrait, purposes: &[&str]) -> 
         .await
 }
 
-/// Maximum number of active secrets per purpose. It leaves enough room to rotate a secret step by step.
+/// Maximum number of active secrets per purpose. This limit leaves enough room to rotate a secret step by step.
 pub const MAX_ACTIVE: u64 = 5;
 
 /// Whether another secret of a purpose may be added. Locks the rulebook, so that the result is valid until the

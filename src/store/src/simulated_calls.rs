@@ -9,8 +9,8 @@ use super::sql::statement;
 /// Calls per transaction.
 const BATCH: usize = 50;
 
-/// Tables in dependency order, each with its column of call ids. Rows of `sms_attempts` and `sms_status_callbacks` are
-/// deleted by cascade.
+/// Tables in dependency order. Each table is listed with the column that contains the id of the call. Rows of
+/// `sms_attempts` and `sms_status_callbacks` are deleted by cascade.
 const TABLES: [(&str, &str); 9] = [
     ("sms_messages", "call_id"),
     ("escalations", "call_id"),
@@ -23,7 +23,8 @@ const TABLES: [(&str, &str); 9] = [
     ("calls", "id"),
 ];
 
-/// Deletes a batch of simulated calls of a rulebook. Returns how many it deleted, or 0 if none is left.
+/// Deletes a batch of simulated calls of a rulebook. Returns how many calls were deleted, or 0 if no simulated call is
+/// left.
 ///
 /// # Errors
 /// When the database fails.

@@ -132,8 +132,8 @@ pub async fn of_message<C: ConnectionTrait>(
         .await
 }
 
-/// Number of attempts of a message after number `after` that the provider accepted, may have accepted, or that have not
-/// finished.
+/// Counts the attempts of a message after number `after` that may have sent the message. The provider accepted such an
+/// attempt, or the outcome is unknown, or the attempt has not finished.
 pub async fn count_sends<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -152,8 +152,8 @@ pub async fn count_sends<C: ConnectionTrait>(
         .await
 }
 
-/// Number of attempts of a message after number `after` that never reached the provider. An attempt that the provider
-/// answered with a request to retry does not count.
+/// Number of attempts of a message after number `after` that never reached the provider. If the provider responded with
+/// a request to retry, the attempt does not count.
 pub async fn count_unsent<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,

@@ -56,7 +56,7 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
     /// Number of attempts before the last manual resend.
     pub series_from: i64,
-    /// When somebody resent it.
+    /// When somebody last resent the message.
     pub resent_at: Option<DateTimeUtc>,
     #[sea_orm(column_type = "Text")]
     pub rule: Option<String>,
@@ -64,8 +64,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// The time from which the age of the message counts: its last resend, else the end of its quiet hours, else its
-    /// creation.
+    /// The time from which the age of the message counts. It is the last resend, else the end of the quiet hours, else
+    /// the creation.
     #[must_use]
     pub fn since(&self) -> DateTimeUtc {
         self.resent_at.or(self.held_until).unwrap_or(self.created_at)
@@ -91,7 +91,7 @@ pub const SENDING: &str = "sending";
 pub const ACCEPTED: &str = "accepted";
 /// State: the message was delivered.
 pub const DELIVERED: &str = "delivered";
-/// State: the message may have been sent. The worker looks it up at the provider before anything else.
+/// State: the message may have been sent. The worker first looks the message up at the provider.
 pub const AMBIGUOUS: &str = "ambiguous";
 /// State: the message was given up, and a person decides what to do.
 pub const DEAD: &str = "dead";
@@ -109,9 +109,9 @@ pub async fn insert_each_once(tx: &DatabaseTransaction, rows: Vec<Model>) -> Res
     insert_each(tx, rows.collect(), like, Column::Id).await
 }
 
-/// Promotes a less urgent message with the same dedupe key: it gets the content and priority of `urgent` and is queued
-/// without delay. Only a message that quiet hours delay is promoted. If `urgent` is a P1, a dead message with the reason
-/// `withheld` is promoted too. Returns whether a message was promoted.
+/// Promotes a less urgent message with the same dedupe key. The promoted message gets the content and the priority of
+/// `urgent`, and is queued without delay. Only a message that quiet hours delay is promoted. If `urgent` is a P1, a
+/// dead message with the reason `withheld` is promoted too. Returns whether a message was promoted.
 pub async fn promote_queued(tx: &DatabaseTransaction, urgent: &Model, withheld: &str) -> Result<bool, DbErr> {
     let waits = Condition::all()
         .add(Column::State.eq(QUEUED))
@@ -183,7 +183,7 @@ pub async fn due_rulebooks<C: ConnectionTrait>(db: &C, now: DateTimeUtc) -> Resu
 }
 
 /// The due time of the oldest message that is overdue without a known reason. Rulebooks with an open notice of one of
-/// `codes` are skipped, because such a notice says that a worker runs and why it does not send.
+/// `codes` are skipped. Such a notice reports that a worker runs, and why the worker does not send.
 pub async fn oldest_neglected<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -217,7 +217,7 @@ fn is_due(now: DateTimeUtc) -> Condition {
 }
 
 /// Locks up to `limit` due messages of a rulebook, most urgent first, and skips messages that another worker has
-/// locked. It locks the messages of one rulebook only, because a distributed database cannot lock rows of several
+/// locked. The function locks messages of only one rulebook, because a distributed database cannot lock rows of several
 /// rulebooks at the same time.
 pub async fn lock_due(
     tx: &DatabaseTransaction,
@@ -247,7 +247,7 @@ fn is_lapsed(now: DateTimeUtc) -> Condition {
 
 /// Condition for messages that are too old to send. A queued message is too old if its age counts from `made_before` or
 /// earlier (see [`Model::since`]). An ambiguous message is too old if its lookup has been due since `made_before` or
-/// earlier; this happens if the Twilio account was removed or suspended.
+/// earlier. This happens if the Twilio account was removed or suspended.
 fn is_stale(made_before: DateTimeUtc) -> Condition {
     let queued = Condition::all()
         .add(Column::State.eq(QUEUED))
@@ -270,8 +270,8 @@ pub async fn lock_lapsed(
     lock_some(tx, rulebook_id, is_lapsed(now), limit).await
 }
 
-/// Locks messages of a rulebook that are too old to send: messages that were queued at `made_before` or earlier, and
-/// ambiguous messages that were due at `made_before` or earlier.
+/// Locks messages of a rulebook that are too old to send. A queued message is too old if its age counts from
+/// `made_before` or earlier. An ambiguous message is too old if it was due at `made_before` or earlier.
 pub async fn lock_stale(
     tx: &DatabaseTransaction,
     made_before: DateTimeUtc,
@@ -296,8 +296,8 @@ async fn lock_some(
         .await
 }
 
-/// Rulebooks for which [`lock_lapsed`] or [`lock_stale`] would find messages. It runs outside a transaction, so that
-/// an idle worker never takes SQLite's write lock.
+/// Rulebooks for which [`lock_lapsed`] or [`lock_stale`] would find messages. The query runs outside a transaction, so
+/// that an idle worker never takes SQLite's write lock.
 pub async fn overdue_rulebooks<C: ConnectionTrait>(
     db: &C,
     now: DateTimeUtc,
@@ -313,8 +313,8 @@ pub async fn overdue_rulebooks<C: ConnectionTrait>(
         .await
 }
 
-/// Contacts to whom a rule has sent an SMS message since `since` about the same call or, if the caller is known, about
-/// the same caller. Dead messages and messages about simulated calls do not count.
+/// Contacts to whom a rule has sent an SMS message about the same call since `since`. If the caller is known, messages
+/// about other calls of this caller count too. Dead messages and messages about simulated calls do not count.
 pub async fn notified_by_rule(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -341,7 +341,7 @@ pub async fn notified_by_rule(
     rows.iter().map(|row| row.try_get("", "contact")).collect()
 }
 
-/// Marks messages as dead, with the reason. The same transaction must have queued them.
+/// Marks messages as dead, with the reason. The same transaction must have queued the messages.
 pub async fn withhold(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -362,7 +362,7 @@ pub async fn withhold(
     Ok(())
 }
 
-/// The newest message with a reference that was created since `since`.
+/// The newest message with this reference, among the messages that were created since `since`.
 pub async fn with_reference(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -443,8 +443,8 @@ pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Res
     Ok(written.rows_affected > 0)
 }
 
-/// Records that messages of one rulebook were simulated, and counts an attempt for each. This transaction has locked the
-/// messages.
+/// Records that messages of one rulebook were simulated, and counts an attempt for each message. This transaction has
+/// locked the messages.
 pub async fn simulate_each(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -542,7 +542,7 @@ pub async fn any_alive<C: ConnectionTrait>(
     Ok(alive > 0)
 }
 
-/// The newest message to a number. It shows which contact has the number.
+/// The newest message to a number. This message shows which contact has the number.
 pub async fn newest_to<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, number: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))

@@ -48,7 +48,7 @@ pub async fn is_current(tx: &DatabaseTransaction, rulebook_id: Uuid, number: &st
     Ok(!among(tx, &[(rulebook_id, number.to_owned())]).await?.is_empty())
 }
 
-/// Suppresses a number, unless it is suppressed already. Returns whether it was new.
+/// Suppresses a number, unless it is suppressed already. Returns whether the suppression is new.
 pub async fn add(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -84,7 +84,7 @@ pub async fn lift_number(
     lift(tx, Column::Number.eq(number), rulebook_id, by, now).await
 }
 
-/// Same as [`lift_number`], by the id of the row.
+/// Lifts the suppression with this id. Returns whether there was one.
 pub async fn lift_id(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

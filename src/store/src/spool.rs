@@ -15,7 +15,7 @@ use super::{begin, connect};
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
   id blob NOT NULL PRIMARY KEY,
   rulebook_id blob NOT NULL,
-  -- hashes: of the business key, of the body, of the call
+  -- hashes of the business key, of the body and of the call
   key blob NOT NULL, body_hash blob NOT NULL, family blob NOT NULL,
   -- 1 to 4 is the priority, 5 means no priority
   rank integer NOT NULL,
@@ -54,7 +54,7 @@ pub struct WaitingMessage {
     /// The hash of the business key.
     pub key: [u8; 32],
     pub body_hash: [u8; 32],
-    /// The hash of the group, which is one call. Entries of a group must be recorded in order.
+    /// The hash of the group. Messages of the same call form a group, and must be recorded in order.
     pub family: [u8; 32],
     /// The priority, 1 to 4, or 5 for no priority.
     pub rank: i64,
@@ -86,7 +86,7 @@ pub struct Content {
     pub waiting: u64,
     /// Dead-lettered entries, which could not be recorded.
     pub aside: u64,
-    /// The size of all entries.
+    /// The size of all entries in bytes.
     pub bytes: u64,
     /// When the oldest waiting entry was received.
     pub oldest: Option<DateTime<Utc>>,
@@ -101,7 +101,7 @@ pub struct SpoolFile {
 }
 
 impl SpoolFile {
-    /// Opens or creates the file with this number. `None` if another process has locked it.
+    /// Opens or creates the file with this number. `None` if another process has locked the file.
     ///
     /// # Errors
     /// When the file cannot be created or opened.
@@ -176,9 +176,9 @@ impl SpoolFile {
         row.as_ref().map(sealed).transpose()
     }
 
-    /// Waiting entries in the order in which they must be recorded: calls with the most urgent message first, and the
-    /// messages of each call as received. `of` restricts the result to one call. Calls with an entry in `later` are
-    /// skipped.
+    /// Returns waiting entries in the order in which they must be recorded. Calls with the most urgent message come
+    /// first. The messages of each call are in the order of receipt. `of` restricts the result to one call. Calls with
+    /// an entry in `later` are skipped.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -209,7 +209,7 @@ impl SpoolFile {
         row.as_ref().map(sealed).transpose()
     }
 
-    /// Deletes an entry that was recorded. Returns whether it existed.
+    /// Deletes an entry that was recorded. Returns whether the entry existed.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -219,7 +219,7 @@ impl SpoolFile {
     }
 
     /// Counts a failed attempt to record an entry, and dead-letters the entry after `most` attempts. Returns whether
-    /// it is dead-lettered now.
+    /// the entry is dead-lettered now.
     ///
     /// # Errors
     /// When the file cannot be written.

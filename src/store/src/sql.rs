@@ -1,4 +1,4 @@
-//! Statements that several tables share.
+//! Statements that the modules of several tables share.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -17,7 +17,7 @@ pub(super) fn owned(text: Option<&str>) -> Bind {
     text.map(ToOwned::to_owned).into()
 }
 
-/// Inserts a row, unless a row with the same values in the `like` columns exists. Returns whether it was inserted.
+/// Inserts a row, unless a row with the same values in the `like` columns exists. Returns whether the row was inserted.
 pub(super) async fn insert_once<A>(tx: &DatabaseTransaction, row: A, mut like: OnConflict) -> Result<bool, DbErr>
 where
     A: ActiveModelTrait,

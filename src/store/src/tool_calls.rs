@@ -42,7 +42,7 @@ impl ActiveModelBehavior for ActiveModel {}
 pub struct NewToolCall<'a> {
     pub rulebook_id: Uuid,
     pub id: Uuid,
-    /// Vapi's id of the tool call; empty if Vapi sent none.
+    /// Vapi's id of the tool call. It is empty if Vapi sent no id.
     pub tool_call_id: &'a str,
     /// The dedupe key. A repeat of the tool call has the same key.
     pub key: &'a str,
@@ -88,7 +88,7 @@ pub async fn insert(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) -> Result<
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
 
-/// The stored result of a tool call. `None` if there is none.
+/// The stored result of a tool call. `None` if no result is stored.
 ///
 /// # Errors
 /// When the database fails.

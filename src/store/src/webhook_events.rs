@@ -32,7 +32,7 @@ pub struct Model {
     pub call_id: Option<String>,
     pub message_at: Option<DateTimeUtc>,
     pub received_at: DateTimeUtc,
-    /// The body, perhaps compressed; [`Model::raw_body`] decodes it.
+    /// The body, which may be compressed. [`Model::raw_body`] decodes it.
     pub body: Option<Vec<u8>>,
     pub body_hash: Vec<u8>,
     #[sea_orm(column_type = "JsonBinary")]
@@ -52,7 +52,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The body as received. `None` if it was erased or purged.
+    /// The body as received. `None` if the body was erased or purged.
     ///
     /// # Errors
     /// When the stored body is damaged.

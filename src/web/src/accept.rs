@@ -1,11 +1,11 @@
-//! Content negotiation (RFC 9110, 12.5.1). A request without a readable `Accept` header accepts every type. All
-//! parameters of a type except its weight are ignored.
+//! Content negotiation (RFC 9110, 12.5.1). A request without a readable `Accept` header accepts every type. Parameters
+//! of a media type other than the weight are ignored.
 
 use poem::Request;
 use poem::http::header;
 
-/// Returns the type in `given` that the request prefers, or the first of several equally preferred types. `None` if it
-/// accepts none.
+/// Returns the type in `given` that the request prefers. If the request prefers several types equally, returns the
+/// first of them. `None` if the request accepts none of the types.
 pub fn wanted<'a>(request: &Request, given: &[&'a str]) -> Option<&'a str> {
     let lines = request.headers().get_all(header::ACCEPT).iter();
     let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();

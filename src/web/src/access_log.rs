@@ -1,9 +1,9 @@
 //! Writes one log line and one measurement per request.
 //!
 //! The line contains method, route, status and milliseconds. A route is logged as its pattern
-//! (`/admin/v1/rulebooks/:rulebook`), because paths contain identifiers and query strings contain search terms.
-//! Anyone can send requests that are rejected, so their log lines are limited to a burst of 200 and then twenty per
-//! second. The next line has the number of lines that were left out.
+//! (`/admin/v1/rulebooks/:rulebook`), because paths contain identifiers and query strings contain search terms. Anyone
+//! can send requests that are rejected. So the log lines of rejected requests are limited to a burst of 200, and then
+//! to 20 per second. The next line that is written contains the number of omitted lines.
 
 use std::time::{Duration, Instant};
 

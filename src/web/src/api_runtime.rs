@@ -1,8 +1,8 @@
 //! A separate tokio runtime for the admin API and its pages. Messages, callbacks, health checks and metrics use the
 //! main runtime.
 //!
-//! A tokio runtime has one first-come, first-served queue. With a single runtime, a message would wait behind every
-//! API request that some program sent at the same moment, including rejected ones. So two runtimes share the
+//! A tokio runtime has one first-come, first-served queue. With a single runtime, a message would wait behind every API
+//! request that some program sent at the same moment, including rejected requests. So two runtimes share the
 //! processors, and neither waits for the other.
 
 use std::io;
@@ -14,8 +14,8 @@ use tokio::task::{JoinError, JoinHandle};
 static RUNTIME: LazyLock<io::Result<Runtime>> =
     LazyLock::new(|| Builder::new_multi_thread().thread_name("admin").enable_all().build());
 
-/// Whether this is the path of a message, a callback, a health check or the metrics. Such a request must never wait
-/// behind requests of people.
+/// Whether this is the path of a message, a callback, a health check or the metrics. A request with such a path must
+/// never wait behind requests of people.
 #[must_use]
 pub fn is_urgent(path: &str) -> bool {
     ["/webhooks/", "/health/", "/metrics"]
@@ -23,8 +23,8 @@ pub fn is_urgent(path: &str) -> bool {
         .any(|prefix| path.starts_with(prefix))
 }
 
-/// Runs the work on the separate runtime, and aborts it if the future is dropped. If that runtime could not be created,
-/// the work runs on the current runtime.
+/// Runs the work on the separate runtime. If the returned future is dropped, the work is aborted. If the separate
+/// runtime could not be created, the work runs on the current runtime.
 ///
 /// # Errors
 /// When the work panicked.
@@ -36,7 +36,7 @@ pub async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'stat
     (&mut stopping.0).await
 }
 
-/// A task that is aborted when it is dropped.
+/// The handle of a task. Dropping the handle aborts the task.
 struct Stopping<T>(JoinHandle<T>);
 
 impl<T> Drop for Stopping<T> {

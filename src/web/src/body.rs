@@ -22,7 +22,7 @@ pub const WEBHOOK_LIMIT: usize = 5 * 1024 * 1024;
 const RETRY_AFTER_S: u32 = 2;
 /// Maximum time for receiving the rest of a rejected body.
 const DISCARD_DEADLINE: Duration = Duration::from_secs(2);
-/// Maximum time for the next bytes of a rejected body.
+/// Maximum time to wait for the next bytes of a rejected body.
 const DISCARD_STALL: Duration = Duration::from_millis(200);
 /// Minimum number of bytes by which the buffer of a body grows.
 const LEAST_STEP: usize = 4 * 1024;
@@ -32,21 +32,21 @@ const LEAST_STEP: usize = 4 * 1024;
 pub struct ReadBody {
     /// The raw bytes.
     pub bytes: Vec<u8>,
-    /// The reservation. Hold it for as long as the bytes.
+    /// The memory reservation. Keep the reservation as long as `bytes`, because dropping it releases the memory.
     pub room: Option<Room>,
 }
 
 /// Reads the body of `request`, up to `limit` bytes.
 ///
 /// # Errors
-/// 413 when it is longer than the limit (as declared or as received), 408 when it takes too long, 400 when it is
-/// incomplete, 503 when there is no memory for it.
+/// 413 when the body is longer than the limit, as declared or as received. 408 when the body takes too long, 400 when
+/// it is incomplete, and 503 when there is no memory for it.
 pub async fn read(request: &mut Request, limit: usize) -> Result<ReadBody, Problem> {
     let body = request.take_body();
     read_body(request, body, limit).await
 }
 
-/// Same as [`read`], for a body that was already taken out of `request`.
+/// Reads `body`, which was already taken out of `request`, up to `limit` bytes.
 ///
 /// # Errors
 /// The same errors as [`read`].
@@ -80,7 +80,7 @@ pub async fn read_body(request: &Request, body: Body, limit: usize) -> Result<Re
     }
 }
 
-/// Rejects a body with a declared length above `limit`, before reading it.
+/// Rejects a request whose declared body length is above `limit`. The body is not read.
 ///
 /// # Errors
 /// 413 when the declared length is above `limit`.
@@ -98,8 +98,8 @@ pub fn declared_length(request: &Request) -> Option<usize> {
     Some(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
-/// Reads and discards the rest of a rejected request's body. A client that is still sending would otherwise lose the
-/// response, because the connection is reset. The function does not wait for a client that stopped sending.
+/// Reads and discards the rest of a rejected request's body. Otherwise a client that is still sending would lose the
+/// response, because the connection would be reset. The function does not wait for a client that stopped sending.
 pub async fn discard(request: &Request, body: Body) {
     let connection = request.data::<Arc<Connection>>();
     if let Some(connection) = connection {
@@ -119,7 +119,7 @@ pub async fn discard(request: &Request, body: Body) {
 struct Reading<'a> {
     request: &'a Request,
     limit: usize,
-    /// Maximum length: the declared length, or the limit.
+    /// Maximum length of the body: the declared length, or the limit if no length is declared.
     most: usize,
     waits_for_room: &'a AtomicBool,
 }
@@ -146,7 +146,8 @@ impl Reading<'_> {
                 None => {}
             }
             if needed > bytes.capacity() {
-                // Grow with the received size, not to the declared size, so that little memory is unused.
+                // Let the buffer grow with the received bytes. A buffer of the declared size could leave much memory
+                // unused.
                 let step = (bytes.len() / 4).max(LEAST_STEP);
                 let capacity = needed.max((bytes.len() + step).min(self.most));
                 bytes.reserve_exact(capacity - bytes.len());
@@ -182,7 +183,7 @@ async fn must_go(room: Option<&Room>) {
 struct NoRoom;
 
 fn made_way() -> Problem {
-    let detail = "The body arrived too slowly while others waited for its memory.";
+    let detail = "The body arrived too slowly while other bodies waited for memory.";
     Problem::new(Code::RequestTimeout, detail)
 }
 

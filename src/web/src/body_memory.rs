@@ -1,9 +1,9 @@
 //! Bounds the memory for all request bodies while they are received and processed.
 //!
-//! A body of more than [`FREE`] bytes must reserve memory for its whole length before the rest of it is read. Smaller
-//! bodies get memory first, so that a report never waits behind large files. While memory is short, bodies whose
-//! clients have stalled or will miss the deadline are aborted. So a client that stopped sending does not keep memory
-//! that another client needs.
+//! A body of more than [`FREE`] bytes must reserve memory for its whole length before the rest is read. Smaller bodies
+//! get memory first, so that a report never waits behind large files. While memory is short, bodies whose clients have
+//! stalled or will miss the deadline are aborted. So a client that stopped sending does not keep memory that another
+//! client needs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -43,7 +43,7 @@ struct BodyMemory {
     used: usize,
     by_address: HashMap<IpAddr, usize>,
     holders: HashMap<u64, Holder>,
-    /// When waiting bodies were last considered.
+    /// When the waiting bodies were last checked.
     considered: Option<Instant>,
     /// Waiting bodies, smallest first, then in order of arrival.
     waiting: BTreeMap<(usize, u64), (IpAddr, oneshot::Sender<Room>)>,
@@ -56,7 +56,7 @@ struct Holder {
     received: usize,
     since: Instant,
     last: Instant,
-    /// Whether the body is complete, so that it no longer waits for its client.
+    /// Whether the body is complete and no longer waits for its client.
     complete: bool,
     make_way: CancellationToken,
 }
@@ -71,7 +71,7 @@ impl Holder {
     }
 }
 
-/// A reservation for one body. Dropping it releases the memory.
+/// A reservation for one body. Dropping the reservation releases the memory.
 #[derive(Debug)]
 pub struct Room {
     bodies: Arc<Bodies>,
@@ -115,19 +115,20 @@ impl Bodies {
         let _forget = ForgetOnDrop { bodies: self, place };
         self.grant();
         loop {
-            // The sender stays in the waiting list until it is used.
+            // The waiting list keeps the sender until `grant` uses it, so the channel never closes early.
             if let Ok(Ok(room)) = tokio::time::timeout(RETRY_INTERVAL, &mut granted).await {
                 room.received(received);
                 return room;
             }
-            // One body considers all that wait, so that the work does not grow with the square of their number.
+            // Only one waiting body checks all waiting bodies. If each body did so, the work would grow with the square
+            // of their number.
             if self.lock().is_due() {
                 self.grant();
             }
         }
     }
 
-    /// Grants reservations to waiting bodies that fit, and aborts slow bodies for those that do not fit.
+    /// Grants reservations to waiting bodies that fit. Aborts slow bodies if a waiting body does not fit.
     fn grant(self: &Arc<Self>) {
         let mut unwanted = Vec::new();
         let mut state = self.lock();
@@ -196,13 +197,13 @@ impl Bodies {
 }
 
 impl BodyMemory {
-    /// Whether no body considered the waiting bodies within the retry interval.
+    /// Whether the last check of the waiting bodies is at least one retry interval ago.
     fn is_due(&self) -> bool {
         self.considered.is_none_or(|last| last.elapsed() >= RETRY_INTERVAL)
     }
 
-    /// Aborts the slow body that has received nothing for the longest time, among the bodies of the address `within` if
-    /// it is given. Aborts no body if the bodies aborted so far will free `size` bytes.
+    /// Aborts the slow body that has received nothing for the longest time. If `within` is given, only bodies from this
+    /// address are candidates. Aborts no body if the bodies that were already aborted will free at least `size` bytes.
     fn end_a_laggard(&mut self, within: Option<IpAddr>, size: usize) {
         let now = Instant::now();
         let of_interest = |holder: &&Holder| within.is_none_or(|address| holder.address == address);

@@ -20,14 +20,15 @@ use crate::problem::{Code, Problem};
 pub struct AllowedMethods(BTreeMap<String, String>);
 
 impl AllowedMethods {
-    /// Adds a route with its pattern, in the syntax of poem or OpenAPI, and its methods, separated by commas.
+    /// Adds a route. `pattern` is in the syntax of poem or OpenAPI. In `methods`, a comma and a space separate the
+    /// methods.
     #[must_use]
     pub fn with(mut self, pattern: &str, methods: &str) -> Self {
         self.0.insert(without_names(pattern), with_common(methods.split(", ")));
         self
     }
 
-    /// Adds every path of an OpenAPI document. Its routes are mounted at `prefix`.
+    /// Adds every path of an OpenAPI document. The routes of the document are mounted at `prefix`.
     #[must_use]
     pub fn with_document(mut self, prefix: &str, document: &serde_json::Value) -> Self {
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
@@ -76,7 +77,7 @@ pub fn without_names(pattern: &str) -> String {
 pub struct CatchAll(AllowedMethods);
 
 impl CatchAll {
-    /// `allowed` are the allowed methods of the routes.
+    /// `allowed` contains the allowed methods of each route.
     #[must_use]
     pub fn new(allowed: AllowedMethods) -> Self {
         Self(allowed)
@@ -115,7 +116,8 @@ impl<E: Endpoint> Endpoint for CatchAllEndpoint<E> {
                 Ok(response)
             }
             Ok(Err(error)) => Ok(self.answer(error)),
-            // The panic hook has logged the location. The panic message may contain a caller's words.
+            // The panic hook has already logged the panic. The response omits the panic message, because it may contain
+            // a caller's words.
             Err(_panic) => Ok(Problem::new(Code::Internal, "").into_response()),
         }
     }

@@ -1,9 +1,10 @@
 //! Finds the address of the client.
 //!
-//! The client's address is the address of the socket, unless a trusted proxy has opened the socket. A trusted proxy
-//! writes the client's address in `X-Forwarded-For` or `Forwarded` (RFC 7239). Anybody can send these headers, so they are
-//! only trusted from the networks in RINGBOOK_TRUSTED_PROXIES. The headers are read from the end, up to the first address
-//! that is not a trusted proxy. If both headers exist and disagree, one of them is forged, and both are ignored.
+//! The client's address is usually the address of the socket. If a trusted proxy has opened the socket, the proxy
+//! writes the client's address in `X-Forwarded-For` or `Forwarded` (RFC 7239). Anybody can send these headers, so
+//! Ringbook trusts them only from the networks in RINGBOOK_TRUSTED_PROXIES. The headers are read from the end, up to
+//! the first address that is not a trusted proxy. If both headers exist and disagree, one of them is forged, and both
+//! are ignored.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -29,7 +30,7 @@ impl ClientAddress {
 pub struct FindClientAddress(Vec<IpNet>);
 
 impl FindClientAddress {
-    /// `trusted` are the networks of trusted proxies.
+    /// `trusted` contains the networks of trusted proxies.
     #[must_use]
     pub fn new(trusted: Vec<IpNet>) -> Self {
         Self(trusted)
@@ -85,7 +86,8 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// The last hop that is not a trusted proxy. The search ends at a hop that is not a valid address.
+/// Follows the hops, last hop first, up to the first address that is not a trusted proxy. At a hop that is not a valid
+/// address, returns the previous address.
 fn follow(proxy: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> IpAddr {
     let mut client = proxy;
     for hop in hops {
@@ -104,7 +106,7 @@ fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(","))
 }
 
-/// The items of a list. Quoted strings may contain commas.
+/// Splits a list at its commas. A comma inside a quoted string does not split the list.
 fn items(list: &str) -> impl DoubleEndedIterator<Item = &str> {
     let mut is_quoted = false;
     let mut items = Vec::new();
@@ -123,8 +125,8 @@ fn items(list: &str) -> impl DoubleEndedIterator<Item = &str> {
     items.into_iter()
 }
 
-/// Parses an address as proxies write it: bare, in brackets, with a port (Azure), or in quotes. `None` if the text is not
-/// an address, for example `unknown`.
+/// Parses an address as proxies write it: bare, in brackets, with a port (Azure), or in quotes. `None` if the text is
+/// not an address, for example `unknown`.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"').trim();
     let bare = text
@@ -136,7 +138,7 @@ fn address(text: &str) -> Option<IpAddr> {
     found.map(|address| address.to_canonical())
 }
 
-/// Parses the `for` of a `Forwarded` element such as `for="[2001:db8::7]:4711";proto=https`.
+/// Parses the address after `for=` in a `Forwarded` element such as `for="[2001:db8::7]:4711";proto=https`.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
@@ -219,7 +221,7 @@ mod tests {
         ] {
             assert_eq!(with(written, None), read, "{written}");
         }
-        // If the two headers disagree, the proxy did not write one of them.
+        // If the two headers disagree, the proxy wrote only one of them.
         assert_eq!(with("for=203.0.113.9", Some("203.0.113.9")), "203.0.113.9");
         assert_eq!(with("for=203.0.113.9", Some("198.51.100.1")), "10.0.0.1");
     }

@@ -1,7 +1,8 @@
 //! Conditional requests: a response that the client has cached is not sent again (RFC 9110, 13.1.2).
 //!
-//! The entity tag contains a hash of the response, so the tag changes whenever the response changes. If the response has
-//! a version, the tag begins with that version (`"7.0f1e2d3c4b5a6978"`), and `If-Match` reads it.
+//! The entity tag contains a hash of the response, so the tag changes whenever the response changes. If the response
+//! has a version, the tag begins with that version (`"7.0f1e2d3c4b5a6978"`). Ringbook reads the version from the tag in
+//! `If-Match`.
 
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -19,11 +20,11 @@ use crate::problem::Problem;
 /// Who may cache a response, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// Any cache may store it, and must revalidate it before each use.
+    /// Any cache may store the response, and must revalidate it before each use.
     Asking,
-    /// Only the cache of the requesting client may store it, and must revalidate it before each use.
+    /// Only the cache of the requesting client may store the response, and must revalidate it before each use.
     Privately,
-    /// No cache may store it.
+    /// No cache may store the response.
     Never,
 }
 
@@ -41,7 +42,7 @@ impl Keep {
 pub struct CachedTags(Vec<String>);
 
 impl CachedTags {
-    /// Reads the tags from the request.
+    /// Reads the tags from the `If-None-Match` headers of the request.
     #[must_use]
     pub fn of(request: &Request) -> Self {
         let lines = request.headers().get_all(header::IF_NONE_MATCH).iter();
@@ -60,7 +61,7 @@ impl CachedTags {
 fn tags(line: &str) -> impl Iterator<Item = &str> {
     let mut rest = line;
     std::iter::from_fn(move || {
-        // A tag may contain a comma, so it is parsed from quote to quote.
+        // A tag may contain a comma, so the list is parsed from quote to quote.
         let from = rest.find('"')?;
         let until = rest.get(from + 1..)?.find('"')? + from + 2;
         let tag = rest.get(from..until)?;
@@ -69,7 +70,8 @@ fn tags(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Adds an entity tag and cache headers to the response to a GET. If the client has it cached, returns 304 instead.
+/// Adds an entity tag and cache headers to the response to a GET. If the client has the response cached, returns 304
+/// instead.
 pub async fn to_get(kept: &CachedTags, keep: Keep, response: Response) -> Response {
     if response.status() != StatusCode::OK {
         return response;
@@ -88,7 +90,7 @@ pub async fn to_get(kept: &CachedTags, keep: Keep, response: Response) -> Respon
     response
 }
 
-/// Adds an entity tag of the content to the response.
+/// Adds an entity tag, which contains a hash of the content, to the response.
 pub async fn tagged(mut response: Response) -> Response {
     let bytes = match response.take_body().into_bytes().await {
         Ok(bytes) => bytes,
@@ -103,7 +105,7 @@ pub async fn tagged(mut response: Response) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
-    // Set the length here, so that the response to a HEAD has it too.
+    // Set the length here, so that the response to a HEAD has this header too.
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
@@ -111,8 +113,9 @@ pub async fn tagged(mut response: Response) -> Response {
     response
 }
 
-/// A 304 with all headers of the 200, except those that describe the body. A browser applies the headers of the 304 to
-/// its cached page. Without the page's own content policy, the browser would block the scripts and styles of that page.
+/// A 304 with the headers of the 200. The headers that describe the body are omitted. A browser applies the headers of
+/// the 304 to its cached page. Without the page's own content policy, the browser would block the scripts and styles of
+/// that page.
 fn not_modified(of: &HeaderMap) -> Response {
     const OF_THE_BODY: [header::HeaderName; 4] = [
         header::CONTENT_LENGTH,
@@ -128,7 +131,7 @@ fn not_modified(of: &HeaderMap) -> Response {
 }
 
 /// A response that is constant while the program runs. Its bytes are shared and its tag is computed once. The bytes are
-/// compressed once, when the first request accepts gzip.
+/// compressed once, for the first request that accepts gzip.
 #[derive(Clone, Debug)]
 pub struct ConstantResponse {
     content_type: &'static str,
@@ -152,13 +155,13 @@ impl ConstantResponse {
         }
     }
 
-    /// The same response, with its own content policy.
+    /// The same response, with this content policy.
     #[must_use]
     pub fn with_policy(self, policy: Option<HeaderValue>) -> Self {
         Self { policy, ..self }
     }
 
-    /// The response to a request, or 304 if the client has it cached.
+    /// The response to `request`, or 304 if the client has this response cached.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Response {
         let gzip = accept::accepts_gzip(request);

@@ -1,8 +1,9 @@
-//! Tracks open connections and what each one waits for.
+//! Tracks open connections, and what each connection waits for.
 //!
-//! It limits the connections in total and per address, and closes connections whose client is too slow. If the limit is
-//! reached, it closes the connection that has waited longest for its client. So a client that sends a whole request is
-//! served, even if many others send only half a request. While a request is processed, its connection is never closed.
+//! This module limits the connections in total and per address, and closes connections whose client is too slow. If a
+//! limit is reached, the module closes a connection that waits for its client, to make room for a new connection. So a
+//! client that sends a whole request is served, even if many other clients send only half a request. A connection whose
+//! request is being processed is never closed to make room.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,21 +19,24 @@ use tokio_util::sync::CancellationToken;
 use super::rate_limit::bucket_of;
 use base::telemetry::metrics;
 
-/// Maximum time for a request head, counted from its first byte or, on a new connection, from the first read.
+/// Maximum time for receiving a request head. The time counts from the first byte of the head. On a new connection it
+/// counts from the first read of the socket.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// The limit for a request head while the server stops.
+/// Maximum time for receiving a request head while the server stops.
 const HEAD_DEADLINE_WHEN_STOPPING: Duration = Duration::from_secs(1);
-/// Maximum idle time between two requests. It is longer than the minute for which proxies keep their connections.
+/// Maximum idle time between two requests. Proxies keep idle connections for a minute, so this time is longer.
 const IDLE_DEADLINE: Duration = Duration::from_secs(75);
 /// Maximum time during which a client may read nothing of its response.
 const STALL_DEADLINE: Duration = Duration::from_secs(30);
-/// A connection that is receiving a body is closed for another one only after this time. A connection with an incomplete
-/// head may be closed immediately, because an honest client sends its head at once. The oldest is closed first.
+/// A connection that is receiving a body is closed for another connection only after this time. A connection with an
+/// incomplete head may be closed immediately, because an honest client sends its head at once. Of several such
+/// connections, the oldest is closed first.
 const BODY_GRACE: Duration = Duration::from_millis(200);
-/// A connection over which a client has authenticated is closed for another one only after it has waited this long.
-/// So a proxy, or an office that shares its address with unauthenticated clients, keeps its connections.
+/// A connection over which a client has authenticated is closed for another connection only after it has waited this
+/// long. So a proxy, or an office that shares its address with unauthenticated clients, keeps its connections.
 const PROVEN_GRACE: Duration = Duration::from_secs(10);
-/// Maximum number of connections that are closing. Above it, new connections must wait.
+/// Maximum number of connections that are closing at the same time. If this number is reached and no slot is free, a
+/// new connection must wait.
 const MAX_CLOSING: usize = 64;
 
 /// Number of bits that store a [`Phase`].
@@ -42,7 +46,7 @@ const PHASE_MASK: u64 = 7;
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The first read of its socket by the server.
+    /// The first read of the connection's socket by the server.
     New,
     /// The rest of a request head.
     Head,
@@ -69,7 +73,8 @@ pub struct Connection {
     epoch: Instant,
     /// The start of the phase in milliseconds since the epoch, and the phase in the lowest three bits.
     phase: AtomicU64,
-    /// The time at which the client stopped reading, in milliseconds since the epoch plus 1; 0 while the client reads.
+    /// The time at which the client stopped reading, in milliseconds since the epoch, plus 1. The value is 0 while the
+    /// client reads.
     stalled: AtomicU64,
     /// Whether a client has shown a valid signature or key.
     proven: AtomicBool,
@@ -158,8 +163,8 @@ impl Connection {
         since > 0 && Duration::from_millis(self.millis().saturating_sub(since)) > STALL_DEADLINE
     }
 
-    /// The order in which connections are closed for others, lowest first. `None` if this connection must not be
-    /// closed.
+    /// The rank of this connection if one connection must be closed for another. The connection with the lowest rank is
+    /// closed first. `None` if this connection must not be closed.
     fn makes_way(&self) -> Option<(u8, std::cmp::Reverse<Duration>)> {
         let (phase, age) = self.state();
         let rank = match phase {
@@ -174,7 +179,7 @@ impl Connection {
         Some((rank, std::cmp::Reverse(age)))
     }
 
-    /// Why the connection must end. `None` if it may continue.
+    /// Why the connection must end. `None` if the connection may continue.
     fn overdue(&self, head_deadline: Duration) -> Option<&'static str> {
         let (phase, age) = self.state();
         match phase {
@@ -189,9 +194,10 @@ impl Connection {
 /// Limits on open connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// Maximum in total.
+    /// Maximum number of open connections.
     pub total: usize,
-    /// Maximum per client address. Trusted proxies are exempt, because their connections belong to many clients.
+    /// Maximum number of open connections per client address. Trusted proxies are exempt, because their connections
+    /// belong to many clients.
     pub per_address: usize,
 }
 
@@ -222,7 +228,7 @@ struct OpenConnections {
     next: u64,
     all: HashMap<u64, Entry>,
     by_address: HashMap<IpAddr, usize>,
-    /// Number of connections that are closing and still hold a descriptor.
+    /// Number of connections that are closing and still use a file descriptor.
     closing: usize,
 }
 
@@ -241,7 +247,7 @@ pub enum NoRoom {
     All,
 }
 
-/// A slot among the connections, released on drop.
+/// The slot of an open connection. Dropping the slot releases it.
 #[derive(Debug)]
 pub struct ConnectionSlot {
     connections: Arc<Connections>,
@@ -250,7 +256,7 @@ pub struct ConnectionSlot {
 }
 
 impl Connections {
-    /// Creates an empty registry. Connections of trusted proxies count toward the total only.
+    /// Creates an empty registry. Connections of trusted proxies count only toward the total.
     #[must_use]
     pub fn new(limits: ConnectionLimits, trusted_proxies: Vec<IpNet>) -> Arc<Self> {
         Arc::new(Self {
@@ -315,14 +321,14 @@ impl Connections {
         self.ended.notified().await;
     }
 
-    /// Closes the connection that has waited longest for its client, to free a descriptor. Returns false if no connection
-    /// may be closed.
+    /// Closes the connection with the lowest rank, to free a file descriptor. Returns false if no connection may be
+    /// closed.
     pub fn make_room(&self) -> bool {
         let mut open = self.lock();
         open.closing < MAX_CLOSING && open.end_one(None)
     }
 
-    /// Ends every connection with an overdue client. Call it about once per second.
+    /// Closes every connection whose client is overdue. Call this function about once per second.
     pub fn sweep(&self, stopping: bool) {
         let head_deadline = if stopping {
             HEAD_DEADLINE_WHEN_STOPPING
@@ -356,7 +362,8 @@ impl OpenConnections {
             .filter(move |(_, entry)| within.is_none_or(|address| entry.address == address))
     }
 
-    /// Closes the lowest-ranked connection, of the address `within` if it is given. Returns false if none may be closed.
+    /// Closes the connection with the lowest rank. If `within` is given, only connections from this address are
+    /// candidates. Returns false if no connection may be closed.
     fn end_one(&mut self, within: Option<IpAddr>) -> bool {
         let ranked = self
             .of(within)

@@ -1,8 +1,8 @@
 //! CORS: which other websites may call the admin API from a browser.
 //!
-//! Only the origins in RINGBOOK_CORS_ORIGINS get the headers that let the browser pass the response to the page. Without
-//! the headers, the browser withholds the response. No request is rejected here, because our own Swagger UI sends an
-//! `Origin` too.
+//! Only the origins in RINGBOOK_CORS_ORIGINS get the headers that let the browser pass the response to the page.
+//! Without the headers, the browser withholds the response. No request is rejected here, because our own Swagger UI
+//! sends an `Origin` too.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const PLACES: [&str; 4] = ["/admin/", "/openapi.json", "/docs", "/problems"];
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// The headers that a page may send.
 const ALLOWED_HEADERS: &str = "authorization, content-type, if-match, if-none-match, idempotency-key, x-request-id";
-/// Response headers that a page may read, in addition to those that every page may read.
+/// Response headers that a page may read, in addition to the headers that every page may read.
 const EXPOSED: &str = "allow, content-disposition, etag, idempotent-replayed, location, retry-after, x-request-id, \
                        x-ringbook-dry-run";
 
@@ -26,7 +26,7 @@ const EXPOSED: &str = "allow, content-disposition, etag, idempotent-replayed, lo
 pub struct Cors(Arc<[String]>);
 
 impl Cors {
-    /// `origins` are origins such as `https://admin.example.com`.
+    /// `origins` contains web origins such as `https://admin.example.com`.
     pub fn new(origins: &[String]) -> Self {
         Self(origins.into())
     }

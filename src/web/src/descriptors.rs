@@ -5,13 +5,14 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Maximum limit to request. Without a maximum, other software may allocate a table with an entry per descriptor.
+/// The largest limit to request from the system. With a larger limit, other software may allocate a huge table with an
+/// entry per descriptor.
 const MAX_DESCRIPTORS: u64 = 65_536;
-/// Descriptors reserved for everything except clients and database connections: SQLite's files, the spool, requests
-/// to Twilio and Vapi, the programs of a backup, and closing connections.
+/// Number of descriptors that are not available to client and database connections. They are reserved for SQLite's
+/// files, the spool, requests to Twilio and Vapi, the programs of a backup, and closing connections.
 const RESERVED: u64 = 226;
 
-/// Raises the limit of open files as far as the system allows. Returns the new limit.
+/// Raises the limit of open files as far as the system allows, but at most to `MAX_DESCRIPTORS`. Returns the new limit.
 pub fn raise_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let current = limit.current.unwrap_or(MAX_DESCRIPTORS);

@@ -1,10 +1,10 @@
 //! Counts wrong admin keys, by address and by key prefix.
 //!
 //! An address may send a burst of 20 wrong keys, and then one more every six seconds. All addresses together may send a
-//! burst of 50 wrong keys with the same prefix. An address without earlier wrong keys may exceed this limit once. Beyond
-//! these limits the response to a wrong key is 429 and does not say that the key is wrong. A valid key is never rejected
-//! because of wrong keys, so guesses do not lock out an office or a proxy at the same address. The protection against
-//! guessing is the 256 random bits of a key.
+//! burst of 50 wrong keys with the same prefix. An address without earlier wrong keys may exceed this limit once.
+//! Beyond these limits the response to a wrong key is 429 and does not say that the key is wrong. A valid key is never
+//! rejected because of wrong keys, so guesses do not lock out an office or a proxy at the same address. The protection
+//! against guessing is the 256 random bits of a key.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,7 +98,7 @@ mod tests {
         "2026-05-04T12:00:00Z".parse().unwrap()
     }
 
-    /// Sends `tries` wrong keys, and returns how many were answered as wrong before the limit.
+    /// Sends `tries` wrong keys, and returns how many were rejected as wrong before the limit.
     fn learned(guesses: &Guesses, address: &str, prefix: &str, tries: usize) -> usize {
         let one = |_: &usize| guesses.wrong(from(address), prefix, noon()).is_ok();
         (0..tries).filter(one).count()

@@ -1,6 +1,6 @@
-//! Adds security headers to all responses, and keeps those that a response sets itself. Pages for people set their own
-//! content policy. All other responses are data, and the default policy lets them load nothing. If browsers reach the
-//! server over HTTPS, HSTS makes them keep using HTTPS.
+//! Adds security headers to all responses. A header that a response sets itself is not changed. Pages for people set
+//! their own content policy. All other responses are data, and the default policy lets them load nothing. If browsers
+//! reach the server over HTTPS, an HSTS header makes them use only HTTPS.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,7 +10,7 @@ use poem::{
 };
 use sha2::{Digest as _, Sha256};
 
-/// Headers of every response that does not set them itself.
+/// Headers that every response gets unless it sets them itself.
 const DEFAULTS: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -24,7 +24,7 @@ const DEFAULTS: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// HSTS: a browser remembers to use HTTPS for a year.
+/// The value of the HSTS header: for a year, a browser uses only HTTPS.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
 /// The hash with which a content policy allows an inline script or style.
@@ -33,7 +33,7 @@ pub fn sha256(text: &str) -> String {
     BASE64.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// The content policy of a page that uses nothing except the inline style `style`.
+/// The content policy of a page that loads nothing and uses only the inline style `style`.
 #[must_use]
 pub fn page_policy(style: &str) -> Option<HeaderValue> {
     let policy = format!(
@@ -43,7 +43,7 @@ pub fn page_policy(style: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&policy).ok()
 }
 
-/// A page for people that uses nothing except the inline style `style`.
+/// A page for people that loads nothing and uses only the inline style `style`.
 #[must_use]
 pub fn page(html: String, style: &str) -> Response {
     let mut response = Response::builder().content_type("text/html; charset=utf-8").body(html);

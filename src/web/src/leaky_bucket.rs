@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// Maximum number of stored keys.
 const MAX_KEYS: usize = 20_000;
 
-/// One bucket per key, stored as the time at which it will be empty.
+/// One bucket per key. A bucket is stored as the time at which it will be empty.
 #[derive(Debug)]
 pub struct LeakyBuckets<K> {
     at_once: i32,
@@ -19,7 +19,7 @@ pub struct LeakyBuckets<K> {
 }
 
 impl<K: Hash + Eq + Clone> LeakyBuckets<K> {
-    /// Each bucket holds `at_once` drops, and loses one per `interval`.
+    /// Each bucket has room for `at_once` drops, and loses one drop per `interval`.
     #[must_use]
     pub fn new(at_once: i32, interval: TimeDelta) -> Self {
         Self {
@@ -29,12 +29,12 @@ impl<K: Hash + Eq + Clone> LeakyBuckets<K> {
         }
     }
 
-    /// Whether the bucket is not empty.
+    /// Whether the bucket of `key` contains a drop at `now`.
     pub fn knows(&self, key: &K, now: DateTime<Utc>) -> bool {
         self.until.get(key).is_some_and(|until| *until > now)
     }
 
-    /// The time until one more drop fits. `None` if it fits now.
+    /// The time until the bucket has room for one more drop. `None` if the bucket has room now.
     pub fn wait<Q>(&self, key: &Q, now: DateTime<Utc>) -> Option<TimeDelta>
     where
         K: std::borrow::Borrow<Q>,

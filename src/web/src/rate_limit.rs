@@ -1,11 +1,11 @@
 //! Rate limits per client address.
 //!
-//! An authenticated client has a bucket of 1,000 requests that refills at 500 per second. There is one bucket per address
-//! and identity. Requests for public pages share one bucket per address. Requests with a wrong signature or an incomplete
-//! body have another bucket per address: a burst of 20 and then 10 per second. Beyond that the response is 429 and says
-//! nothing about the signature. A valid message is never rejected because of invalid ones from the same address. IPv6
-//! addresses are counted by /64, because a household usually has a whole /64. Addresses without recent requests are
-//! removed, so that memory stays bounded.
+//! An authenticated client has a bucket of 1,000 requests that refills at 500 per second. There is one bucket per
+//! address and identity. Requests for public pages share one bucket per address. Requests with a wrong signature or an
+//! incomplete body have another bucket per address. This bucket allows a burst of 20 requests, and then 10 requests per
+//! second. Beyond this limit the response is 429 and says nothing about the signature. A valid message is never
+//! rejected because of invalid messages from the same address. IPv6 addresses are counted by /64, because a household
+//! usually has a whole /64. Addresses without recent requests are removed, so that memory stays bounded.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -36,7 +36,7 @@ pub struct Allowance {
     pub per_second: NonZeroU32,
     /// Requests in a burst.
     pub burst: NonZeroU32,
-    /// Idle addresses are removed while more than half this number of addresses is stored.
+    /// Addresses without recent requests are removed if more than half of this number of addresses is stored.
     pub addresses: usize,
 }
 
@@ -57,10 +57,10 @@ const FAILURES_AT_ONCE: i32 = 20;
 /// Interval after which one more request may fail.
 const FAILURE_INTERVAL: TimeDelta = TimeDelta::milliseconds(100);
 
-/// The number of stored addresses is checked once per this many requests.
+/// Number of requests after which the number of stored addresses is checked again.
 const TIDY_EVERY: u32 = 4_096;
 
-/// The key of a bucket: an address, and the identity of the client, which is nil for unauthenticated clients.
+/// The key of a bucket: the address and the identity of a client. The identity is nil for unauthenticated clients.
 type Bucket = (IpAddr, Uuid);
 
 /// Counts the requests of each address.
@@ -73,7 +73,7 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Creates a limiter. If it is not `enabled`, it limits nothing.
+    /// Creates a limiter. If `enabled` is false, the limiter limits nothing.
     #[must_use]
     pub fn new(enabled: bool, allowance: Allowance) -> Self {
         let quota = Quota::per_second(allowance.per_second).allow_burst(allowance.burst);
@@ -93,7 +93,8 @@ impl RateLimiter {
         self.buckets.is_some()
     }
 
-    /// Takes one request from the bucket of this address and of `speaker`, which is nil for unauthenticated clients.
+    /// Takes one request from the bucket of this address and of the identity `speaker`. `speaker` is nil for
+    /// unauthenticated clients.
     ///
     /// # Errors
     /// 429 with Retry-After when the bucket is empty.
@@ -124,7 +125,7 @@ impl RateLimiter {
         }
     }
 
-    /// If many addresses are stored, removes those without recent requests.
+    /// If many addresses are stored, removes the addresses without recent requests.
     pub fn tidy(&self) {
         if let Some(buckets) = &self.buckets
             && buckets.len() > self.allowance.addresses / 2
@@ -134,7 +135,7 @@ impl RateLimiter {
         }
     }
 
-    /// Number of stored addresses.
+    /// Number of stored buckets.
     #[must_use]
     pub fn remembered(&self) -> usize {
         self.buckets.as_ref().map_or(0, DefaultKeyedRateLimiter::len)
@@ -147,7 +148,7 @@ fn limited(wait: Duration) -> Problem {
 }
 
 /// Limits the requests of unauthenticated clients. Webhooks and the admin API count requests after authentication.
-/// Health checks are always answered: otherwise a client behind the same proxy could make an instance look unhealthy.
+/// Health checks are not limited. Otherwise a client behind the same proxy could make an instance look unhealthy.
 pub struct LimitStrangers(pub Arc<RateLimiter>);
 
 impl<E: Endpoint> Middleware<E> for LimitStrangers {
@@ -182,7 +183,7 @@ impl<E: Endpoint> Endpoint for LimitStrangersEndpoint<E> {
     }
 }
 
-/// The address under which the requests of `address` are counted. For IPv6 it is the /64 network.
+/// The address under which the requests of `address` are counted. An IPv6 address counts under its /64 network.
 #[must_use]
 pub fn bucket_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -1,6 +1,6 @@
-//! Gives each request an id, so that its log lines can be found. The id is the client's `x-request-id` if it is valid,
-//! otherwise a new UUID. It is in the response header, in every log line (through a span around the request) and in every
-//! error body. A handler reads it as [`RequestId`].
+//! Gives each request an id, so that the log lines of the request can be found. The id is the client's `x-request-id`
+//! if that value is valid, otherwise a new UUID. The id is in the response header, in every log line (through a span
+//! around the request) and in every error body. A handler reads the id as [`RequestId`].
 
 use std::{fmt, sync::Arc};
 
@@ -24,7 +24,7 @@ tokio::task_local! {
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// Parses an id sent by a client. `None` if it is not safe to repeat in headers and logs.
+    /// Parses an id sent by a client. `None` if the id would be unsafe in headers or logs.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -99,7 +99,7 @@ impl<E: Endpoint> Endpoint for WithRequestIdEndpoint<E> {
             .scope(id.clone(), self.inner.call(request))
             .instrument(span)
             .await;
-        // Convert errors to responses here, so that they have the header as well.
+        // Convert errors to responses here, so that these responses have the header as well.
         let mut response = match answer {
             Ok(output) => output.into_response(),
             Err(error) => error.into_response(),

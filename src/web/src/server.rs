@@ -1,7 +1,7 @@
 //! The HTTP server: hyper on a TCP socket, with deadlines and limits that poem's own server cannot set.
 //!
-//! It supports HTTP/1.1 only. Proxies and Vapi need nothing else, and with HTTP/2 in clear text one connection could
-//! request any number of responses. An error of `accept` never causes a busy loop.
+//! The server supports HTTP/1.1 only. Proxies and Vapi need nothing else. With HTTP/2 in clear text, one connection
+//! could request any number of responses. An error of `accept` never causes a busy loop.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -34,13 +34,13 @@ use base::telemetry::sampling::Sampler;
 const MAX_BUFFER: usize = 32 * 1024;
 /// Interval for closing overdue connections.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// The same interval while the server stops.
+/// Interval for closing overdue connections while the server stops.
 const LAST_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a new connection waits for a slot while others are closing.
+/// How long a new connection waits for a slot while other connections are closing.
 const ADMIT_TIMEOUT: Duration = Duration::from_millis(100);
 /// Interval at which a new connection checks again for a free slot.
 const ADMIT_INTERVAL: Duration = Duration::from_millis(1);
-/// Wait before the next `accept` if the system has no descriptor or memory for it.
+/// Wait before the next `accept` if the system has no descriptor or no memory for a connection.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// How long a client may continue to send after its response.
 const LINGER: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ const LINGER_BYTES: usize = 1024 * 1024;
 /// Size in bytes of the buffer for the bytes that a client sends after its response.
 const LINGER_BUFFER: usize = 8 * 1024;
 
-/// Serves `endpoint` until `stop` resolves. Then running requests get `patience` to finish.
+/// Serves `endpoint` until `stop` resolves. Then running requests have the time `patience` to finish.
 ///
 /// # Errors
 /// When the listener has no address.
@@ -83,8 +83,8 @@ where
                 Ok((stream, remote)) => match admitted(&connections, remote.ip()).await {
                     Some(place) => drop(tasks.spawn(server.clone().connection(stream, remote, place))),
                     None => if let Some(left_out) = full.admit() {
-                        tracing::warn!(left_out, open = connections.count(), "a connection is refused: all slots are in use \
-                            (RINGBOOK_MAX_CONNECTIONS, the limit of open files)");
+                        tracing::warn!(left_out, open = connections.count(), "a connection is refused because all slots are in \
+                            use: raise RINGBOOK_MAX_CONNECTIONS or the limit of open files");
                     },
                 },
                 Err(error) if is_of_the_client(&error) => {}
@@ -147,9 +147,9 @@ fn is_of_the_client(error: &io::Error) -> bool {
 struct Server<E> {
     endpoint: Arc<E>,
     local: LocalAddr,
-    /// Cancelled at shutdown: running requests may finish, and no new ones start.
+    /// Cancelled at shutdown. Running requests may finish, and no new requests start.
     closing: CancellationToken,
-    /// Cancelled to abort everything.
+    /// Cancelled to abort all running requests.
     cut: CancellationToken,
 }
 
@@ -221,8 +221,9 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
     }
 }
 
-/// Closes a connection. Its client may still be sending, because the response was sent before the body was read. Unread
-/// bytes would make the client's system discard the response, so they are read for a moment.
+/// Closes a connection. The client may still be sending its body, because the response was sent before the body was
+/// read. Unread bytes would make the client's system discard the response, so the server reads these bytes for a short
+/// time.
 async fn linger(mut stream: TcpStream) {
     if stream.shutdown().await.is_err() {
         return;
@@ -239,7 +240,7 @@ async fn linger(mut stream: TcpStream) {
     let _ = tokio::time::timeout(LINGER, read).await;
 }
 
-/// The body of a response. Once it is dropped, the connection waits for the next request of its client.
+/// The body of a response. Dropping the body marks the connection as waiting for the next request.
 struct Answer<B> {
     body: B,
     connection: Arc<Connection>,

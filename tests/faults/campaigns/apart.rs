@@ -1,4 +1,4 @@
-//! Runs two instances: one instance is edited, the other instance decides.
+//! Runs two instances: one instance receives edits, the other instance decides calls.
 
 use std::sync::{Arc, Mutex};
 

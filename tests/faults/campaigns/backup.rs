@@ -32,8 +32,8 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
         };
         let load = Load::start(&world, &traffic);
         load.until(60).await;
-        // The backup contains everything that was answered before it began; it may contain messages that arrived while
-        // it was made.
+        // The backup contains everything that was answered before the backup began. It may also contain messages that
+        // arrived during the backup.
         let so_far = load.so_far();
         let file = world.folder().join(format!("backup-{round}.copy"));
         let made = world
@@ -130,7 +130,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
             found.push(format!("I11 texted again after the restore: {reference}"));
         }
     }
-    // Everything answered before the backup began is in the backup, and the contents of the backup are consistent.
+    // Everything that was answered before the backup began is in the backup, and the backup is consistent.
     let mut known = memory.clone();
     known.sent.extend(after.sent);
     let all = violations(&world, &plan.binary, &known, &Expects::default()).await;

@@ -1,4 +1,5 @@
-//! PostgreSQL stops, restarts, loses connections, hangs or is slow; callers hang up meanwhile.
+//! PostgreSQL stops, restarts, loses connections, hangs or is slow. In another campaign, callers hang up before they
+//! get a response.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

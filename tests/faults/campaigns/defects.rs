@@ -1,4 +1,4 @@
-//! Planted defects: the campaign for each defect must find it, else that campaign proves nothing.
+//! Each planted defect has a campaign that must find it. A campaign that does not find its defect proves nothing.
 //!
 //! The defects are patches in `tests/faults/defects`. `scripts/build_with_defects.sh` builds a copy of the source with
 //! all of them, and an environment variable selects the active one.
@@ -27,11 +27,12 @@ type Hunt = for<'a> fn(&'a Plan) -> Pin<Box<dyn Future<Output = Result> + 'a>>;
 
 /// A defect that somebody could introduce.
 struct Defect {
-    /// The name of its patch, which describes it.
+    /// The name of its patch. The patch describes the defect.
     name: &'static str,
-    /// The invariants that it breaks: another violation does not prove that it was found.
+    /// The invariants that the defect breaks. A violation of another invariant does not prove that the campaign found
+    /// the defect.
     breaks: &'static [&'static str],
-    /// The campaign that must find it.
+    /// The campaign that must find the defect.
     by: &'static str,
     hunt: Hunt,
 }
@@ -171,7 +172,8 @@ fn unfit() -> std::result::Result<Vec<String>, String> {
     Ok(wrong)
 }
 
-/// Why these patches, one after the other, do not apply to the current source. `None` if they apply; an error without git.
+/// The reason why these patches do not apply, one after the other, to the current source. `None` if all of them apply.
+/// An error if git is not installed.
 fn refused(patches: &[PathBuf]) -> std::result::Result<Option<String>, String> {
     let output = Command::new("git")
         .args(["apply", "--check"])

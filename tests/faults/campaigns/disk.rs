@@ -97,7 +97,7 @@ pub async fn full(plan: &Plan, kind: Database) -> Result {
     Ok(Found { n, seen, violations })
 }
 
-/// Number of messages that were not recorded as usual.
+/// Number of messages that were spooled, not recorded, or answered with an error.
 fn met(memory: &Memory) -> u64 {
     memory.errors.len() as u64 + memory.spooled + memory.unrecorded
 }

@@ -91,7 +91,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     let mut violations = Vec::new();
     let used_kib = program.peak_memory_kib();
     stop.store(true, Ordering::Release);
-    // No attacker reconnects: all connections end by themselves.
+    // The attackers do not reconnect any more, so all connections must end.
     let ended = async { while strangers.join_next().await.is_some() {} };
     if tokio::time::timeout(Duration::from_secs(20), ended).await.is_err() {
         violations.push(format!(
@@ -103,7 +103,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     if !program.runs() {
         violations.push("I10 the program ended".to_owned());
     } else if !program.stop().await {
-        violations.push("I10 the program did not leave in peace".to_owned());
+        violations.push("I10 the program did not shut down cleanly".to_owned());
     }
     answers.sort_unstable();
     let p99 = answers.get(answers.len() * 99 / 100).copied().unwrap_or(Duration::MAX);
@@ -114,13 +114,13 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
         violations.push(format!("I9 one in a hundred neighbours waited for {p99:?}"));
     }
     if slowest_text > Duration::from_secs(2) * if plan.is_long() { 1 } else { 3 } {
-        violations.push(format!("I9 a P1 was texted after {slowest_text:?}"));
+        violations.push(format!("I9 the SMS message of a P1 was sent after {slowest_text:?}"));
     }
     if used_kib > MOST_MEMORY_KIB {
-        violations.push(format!("I10 it took {} KiB", grouped(used_kib)));
+        violations.push(format!("I10 the program used {} KiB of memory", grouped(used_kib)));
     }
     if descriptors > 200 {
-        violations.push(format!("I10 it holds {descriptors} descriptors afterwards"));
+        violations.push(format!("I10 the program still has {descriptors} open descriptors"));
     }
     let memory = memory.lock().unwrap().clone();
     let lost = memory.sent.iter().filter(|sent| sent.answer.is_none()).count();
@@ -225,7 +225,7 @@ async fn neighbours(
     all
 }
 
-/// An emergency every second. Returns how long each took until the stand-in had its SMS message.
+/// Sends an emergency every second. Returns, for each emergency, the time until the stand-in had its SMS message.
 async fn texted(
     world: &Arc<World>,
     address: SocketAddr,

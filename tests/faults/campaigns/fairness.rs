@@ -126,7 +126,8 @@ async fn noisy(world: &Arc<World>, address: SocketAddr, name: &'static str, n: u
     Arc::into_inner(memory).unwrap().into_inner().unwrap()
 }
 
-/// Sends a P1 every half second until stopped. Returns how long each took from its response to the stand-in.
+/// Sends a P1 every half second until stopped. Returns, for each P1, the time from the response until the stand-in had
+/// its SMS message.
 async fn quiet(world: Arc<World>, address: SocketAddr, code: &'static str, stop: Arc<AtomicBool>) -> Vec<Duration> {
     let db = world.look().await;
     let mut waiting = JoinSet::new();

@@ -28,8 +28,8 @@ pub async fn kills(plan: &Plan, kind: Database) -> Result {
         program.kill();
         memory.add(load.end().await);
     }
-    // If a worker dies while it sends an SMS message, the message waits for the end of the lease: too long for the
-    // short version.
+    // If a worker dies while it sends an SMS message, the message waits for the end of the lease. The short version has
+    // no time for that.
     let violations = if plan.is_long() {
         judged_when_settled(&world, plan, &memory, false).await
     } else {

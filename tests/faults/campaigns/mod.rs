@@ -1,4 +1,4 @@
-//! The list of campaigns in the order in which they run: each with its fault, its database and its build.
+//! The list of campaigns in the order in which they run. Each campaign has a fault, a database and a build.
 
 mod apart;
 mod backup;
@@ -187,8 +187,8 @@ impl Campaign {
     }
 }
 
-/// All campaigns. The short version has those that need neither another build nor much time. For `defects` it only checks
-/// that the patches apply.
+/// All campaigns. The short version has only campaigns that need little time and no other build. For `defects` it only
+/// checks that the patches apply.
 pub fn all(scale: &Scale) -> Vec<Campaign> {
     const BOTH: &[Database] = &[Database::Sqlite, Database::Postgres];
     const SQLITE: &[Database] = &[Database::Sqlite];
@@ -288,7 +288,7 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
 /// Waits until no SMS message is being sent. Returns the references of all messages at that time.
 pub async fn settled(world: &World) -> BTreeSet<String> {
     let (db, began) = (world.look().await, Instant::now());
-    // A planted defect may keep them in that state forever; the oracle reports that.
+    // A planted defect may keep messages in that state forever. The oracle reports this.
     let planted = world.env.iter().any(|(name, _)| name == "RINGBOOK_PLANTED_DEFECT");
     let patience = Duration::from_secs(if planted { 30 } else { 240 });
     let all = loop {
@@ -323,13 +323,13 @@ pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
     db.close().await.unwrap();
 }
 
-/// The end of a campaign: runs a program on a healthy world until everything answered is recorded, then the oracle.
+/// The end of a campaign. Runs a program without faults until every answered message is recorded, then runs the oracle.
 pub async fn judged(world: &Arc<World>, plan: &Plan, memory: &Memory) -> Vec<String> {
     at_the_end(world, plan, memory, None).await
 }
 
-/// Same as [`judged`], after every SMS message has reached a final state; with `once`, none may have been accepted
-/// twice.
+/// Same as [`judged`], after every SMS message has reached a final state. With `once`, Twilio must not have accepted
+/// any message twice.
 pub async fn judged_when_settled(world: &Arc<World>, plan: &Plan, memory: &Memory, once: bool) -> Vec<String> {
     at_the_end(world, plan, memory, Some(once)).await
 }
@@ -346,7 +346,7 @@ async fn at_the_end(world: &Arc<World>, plan: &Plan, memory: &Memory, settle: Op
     };
     let mut found = Vec::new();
     if !program.stop().await {
-        found.push("I10 the program did not leave in peace".to_owned());
+        found.push("I10 the program did not shut down cleanly".to_owned());
     }
     found.extend(violations(world, &plan.binary, memory, &expects).await);
     found

@@ -208,7 +208,7 @@ async fn admin(world: &World, address: SocketAddr, path: &str, body: &Value) -> 
     answer.json().await.unwrap()
 }
 
-/// The slowest of the fastest 99 %, and the slowest of all.
+/// The 99th percentile and the maximum.
 fn slowest(mut took: Vec<Duration>) -> (Duration, Duration) {
     took.sort_unstable();
     (took[(took.len() * 99 / 100).min(took.len() - 1)], took[took.len() - 1])

@@ -1,8 +1,8 @@
-//! Simulates a power failure: data that was written but not synced is lost, which a kill alone does not do.
+//! Simulates a power failure: data that was written but not synced is lost. After a kill alone, such data survives.
 //!
-//! A small library keeps a copy of the database at each sync; after a kill, these copies replace the files. So the
-//! program starts on the minimum that a disk would have. (Writes between syncs may also survive in part. SQLite's log
-//! handles that, and this campaign does not test it.)
+//! A small library copies the database at each sync. After a kill, these copies replace the files. So the program
+//! starts on the minimum of data that the disk would have after a power failure. (Writes between syncs may also survive
+//! in part. SQLite's log handles that, and this campaign does not test it.)
 
 use std::{path::Path, path::PathBuf, process::Command, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! The primary accepts no writes for a moment, or its proxy accepts and closes connections: no instance may become
-//! unready.
+//! The primary accepts no writes for a moment, or a proxy in front of it accepts connections and closes them. No
+//! instance may become unready.
 
 use std::{
     sync::{

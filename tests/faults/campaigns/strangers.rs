@@ -60,7 +60,7 @@ pub async fn strangers(plan: &Plan, kind: Database) -> Result {
             let answer = post_with(&world, address, &body, &at.to_string(), &signature).await;
             n += 1;
             if answer.as_ref().map(|(status, _)| *status) != Some(StatusCode::UNAUTHORIZED) {
-                violations.push(format!("I1 let in: {what}: {answer:?}"));
+                violations.push(format!("I1 an unauthorized message was accepted: {what}: {answer:?}"));
             }
         }
     }
@@ -177,7 +177,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
         .unwrap();
     memory.errors.push(metrics.text().await.unwrap());
     program.stop().await;
-    // If an editor writes a caller's number into a request, the response may repeat it, but no log may.
+    // If an editor writes a caller's number into a request, the response may contain the number. The logs must not.
     let mut violations = judged(&world, plan, &memory).await;
     violations.retain(|violation| violation.starts_with("I8"));
     let seen = vec![format!(

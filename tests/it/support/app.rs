@@ -20,7 +20,7 @@ pub const VAPI_SECRET: &str = "test-vapi-secret-0123456789";
 /// A server under test.
 pub struct TestApp {
     pub address: SocketAddr,
-    /// The server's shared parts: its clock and its pools.
+    /// The server's shared state, such as its clock and its pools.
     pub app: App,
     pub client: Client,
     database: TestDatabase,
@@ -135,7 +135,8 @@ impl TestApp {
         format!("http://{}{path}", self.address)
     }
 
-    /// Another instance on the same database, with the same clock and settings. Stop it before this one.
+    /// Another instance on the same database, with the same clock and settings. Stop the other instance before this
+    /// instance.
     pub async fn another(&self) -> Self {
         Self::start_on(self.database.shared(), self.app.clock.clone(), self.env.clone()).await
     }

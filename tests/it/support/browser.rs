@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::TestApp;
 
-/// Every page of the console that needs nothing but a session, as a path below `/console`.
+/// Every page of the console that needs only a session, as a path below `/console`.
 pub fn pages() -> Vec<String> {
     let gets = console::addresses().filter(|(path, methods)| methods.starts_with("GET") && !path.contains([':', '.']));
     let below = gets.filter_map(|(path, _)| Some(path.strip_prefix("/console")?.to_owned()));

@@ -86,7 +86,7 @@ impl Request {
         Self(self.0.timeout(after))
     }
 
-    /// Sends the request; a response that is not in the document fails the test.
+    /// Sends the request. A response that is not in the document fails the test.
     pub async fn send(self) -> reqwest::Result<Response> {
         let (client, request) = self.0.build_split();
         let request = request?;

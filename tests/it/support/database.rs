@@ -30,7 +30,8 @@ pub struct TestDatabase {
     pub spool: Arc<TempDir>,
 }
 
-/// The template's name once it exists. Copies are made one at a time: a template may not be in use.
+/// The template's name once it exists. Copies are made one at a time, because PostgreSQL does not copy a template that
+/// is in use.
 static TEMPLATE: LazyLock<Mutex<Option<String>>> = LazyLock::new(Mutex::default);
 
 impl TestDatabase {

@@ -1,5 +1,5 @@
-//! Messages as Vapi writes them. The samples are complete messages of every type; the builders create small ones with
-//! known fields.
+//! Messages as Vapi writes them. The samples are complete messages of every type. The builders create small messages
+//! with known fields.
 
 use serde_json::{Value, json};
 

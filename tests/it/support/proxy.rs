@@ -40,7 +40,7 @@ pub enum Fault {
     Slow(Duration),
     /// A connection is reset after this many bytes from the server, counted from when the fault was set.
     CutAnswerAfter(u64),
-    /// Requests go through, but responses do not come back: the server executes them without the client's knowledge.
+    /// Requests reach the server, which executes them. The responses do not reach the client.
     SwallowAnswers,
     /// A new connection is reset immediately. Open connections continue.
     ResetNew,
@@ -176,8 +176,8 @@ fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Accepts connections. While connections must be refused, it does not listen; `port`, a socket that is bound but never
-/// listens, then reserves the port.
+/// Accepts connections. While connections must be refused, the proxy does not listen. The socket `port`, which is bound
+/// but never listens, then reserves the port.
 async fn accept(port: TcpSocket, listener: TcpListener, state: Arc<State>) {
     let mut listener = Some(listener);
     let mut fault = state.fault.subscribe();
@@ -243,7 +243,7 @@ async fn both_ways(client: &mut TcpStream, state: &State) -> bool {
     if state.fault.borrow().0 == Fault::ResetNew {
         return true;
     }
-    // A connection during a black hole is accepted, and the server is called afterwards.
+    // During a black hole, the proxy accepts a connection, but connects to the server only afterwards.
     through(state).await;
     let target = *state.target.lock().unwrap();
     let Ok(mut server) = TcpStream::connect(target).await else {
@@ -255,7 +255,7 @@ async fn both_ways(client: &mut TcpStream, state: &State) -> bool {
         let (mut server_read, mut server_write) = server.split();
         let requests = async {
             if !pump(&mut client_read, &mut server_write, state, false).await {
-                // The client has finished sending; responses still arrive.
+                // The client has finished sending, but responses still arrive.
                 std::future::pending::<()>().await;
             }
         };

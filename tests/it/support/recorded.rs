@@ -1,5 +1,5 @@
-//! Records real responses as the document's examples (`make examples`), in the file RINGBOOK_KEEP_ANSWERS: by schema
-//! and status, the response with the most fields that is not too long.
+//! Records real responses as the document's examples (`make examples`), in the file RINGBOOK_KEEP_ANSWERS: for each
+//! schema and status, the response with the most fields among those that are not too long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};

@@ -71,7 +71,7 @@ pub fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// Status and JSON; a body that is not JSON is returned as a string.
+/// Returns the status and the JSON. A body that is not JSON is returned as a string.
 pub async fn read(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let text = response.text().await.unwrap();

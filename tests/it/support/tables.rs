@@ -109,7 +109,7 @@ pub fn yes(value: &Value) -> bool {
     value.as_bool().unwrap_or_else(|| value.as_i64() == Some(1))
 }
 
-/// The rows whose column has this value.
+/// The rows that have this value in the column.
 pub fn having(rows: &[Value], column: &str, value: impl Into<Value>) -> Vec<Value> {
     let value = value.into();
     rows.iter().filter(|row| row[column] == value).cloned().collect()

@@ -1,7 +1,7 @@
 //! Converts prices and rates that were sent as JSON numbers to the strings that the document requires.
 //!
-//! `350.5` becomes `"350.5"` where the schema expects an amount. It must never round: if a float cannot represent a
-//! number as written, the number stays a number and validation rejects it.
+//! `350.5` becomes `"350.5"` where the schema expects an amount. The conversion must never round: if a float cannot
+//! represent a number as written, the number stays a number and validation rejects it.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
-//! Turns the validation errors of a body into messages: each has a JSON pointer, what was expected, and perhaps a
-//! similar name.
+//! Converts the validation errors of a body to messages. A message has a JSON pointer and says what was expected,
+//! perhaps with a similar name.
 //!
-//! A message never repeats what the client sent, except names of fields, because values may be a caller's data.
+//! A message may repeat a name that the client sent, but never a value, because a value may be a caller's data.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
@@ -75,7 +75,7 @@ pub fn faults_of(root: &'static Value, error: &ValidationError<'_>) -> Vec<Field
         }
         Kind::Constant { expected_value } => one("not_in_list", format!("{name} must be `{}`.", plain(expected_value))),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
-            // For a nullable field, report what is wrong with the value, not that it is not null.
+            // For a nullable field, report only the errors of the branch that does not permit null.
             let mut branches = context.iter().filter(|branch| !asks_for_null(branch));
             match (branches.next(), branches.next()) {
                 (Some(branch), None) => branch.iter().flat_map(|error| faults_of(root, error)).collect(),
@@ -128,7 +128,7 @@ fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
         Kind::MaxItems { .. } => ("too_many", items()),
         Kind::MinProperties { .. } => ("too_few", fields()),
         Kind::MaxProperties { .. } => ("too_many", fields()),
-        Kind::UniqueItems => ("repeated", "must not hold the same entry twice".to_owned()),
+        Kind::UniqueItems => ("repeated", "must not contain the same entry twice".to_owned()),
         Kind::Pattern { .. } => ("bad_format", written(schema)),
         Kind::Format { format } => ("bad_format", format!("must be {}", form(format))),
         _ => ("invalid_value", "does not match the document".to_owned()),
@@ -184,7 +184,7 @@ fn words(options: &Value) -> Vec<&str> {
 
 fn instead(value: &Value) -> &'static str {
     match value {
-        Value::Null => ", not null; leave it out where there is none",
+        Value::Null => ", not null; omit it if it has no value",
         Value::Bool(_) => ", not a boolean",
         Value::Number(number) if number.is_f64() => ", not a number with a fraction",
         Value::Number(_) => ", not a number",
@@ -197,7 +197,7 @@ fn instead(value: &Value) -> &'static str {
 fn not_in_list(name: &str, given: Option<&str>, options: &[&str]) -> String {
     let hint = nearest(given.unwrap_or_default(), options.iter().copied());
     if options.len() > MAX_LISTED_NAMES {
-        return format!("{name} is none of the {} that are known{hint}", options.len());
+        return format!("{name} is none of the {} known values{hint}", options.len());
     }
     format!("{name} must be one of `{}`{hint}", options.join("`, `"))
 }
@@ -247,7 +247,8 @@ fn asks_for_null(branch: &[ValidationError<'static>]) -> bool {
     branch.len() == 1 && branch.iter().all(null)
 }
 
-/// Finds the schema that contains the keyword at this path. A path of the validator leads through `$ref`s.
+/// Finds the schema that contains the keyword at this path. The paths of the validator contain the `$ref`s that it
+/// followed.
 fn schema_of(root: &'static Value, path: &str) -> Option<&'static Value> {
     let mut schema = root;
     // The validator of a body has a `$ref` as its root, so its paths begin with `/$ref`.

@@ -1,6 +1,6 @@
 //! A strict JSON parser. It rejects duplicate names in an object, NUL characters and nesting deeper than 127 levels.
 //!
-//! It reports each error with its JSON pointer. It parses every whole number as an integer, so `1.0` becomes 1.
+//! The parser reports each error with its JSON pointer. It parses every whole number as an integer, so `1.0` becomes 1.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,7 +15,7 @@ use web::problem::FieldFault;
 /// The largest number up to which a float represents every integer.
 const WHOLE: f64 = 9_007_199_254_740_992.0;
 
-/// Parses a body. Returns the value, with the duplicate names and NUL characters that it contains.
+/// Parses a body. Returns the value, and an error for each duplicate name and each NUL character.
 ///
 /// # Errors
 /// If the body is not JSON or is nested too deeply. The error names the line.

@@ -1,6 +1,6 @@
 //! Validates a value against a schema of the document and reports all validation errors together.
 //!
-//! It uses the schemas that clients read, so that documentation and validation cannot differ.
+//! Validation uses the schemas that clients read, so that documentation and validation cannot differ.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -17,7 +17,8 @@ pub(super) const DOCUMENT: &str = "urn:ringbook:openapi";
 /// Maximum number of reported errors. A body of one megabyte may have half a million errors.
 const MAX_FAULTS: usize = 1000;
 
-/// The schemas of the document. All validators share this registry, because each would otherwise keep its own copy.
+/// The schemas of the document. All validators share this registry, so that they do not each have a copy of the
+/// schemas.
 static SCHEMAS: LazyLock<Result<Registry, ReferencingError>> = LazyLock::new(|| {
     let components = json!({"components": {"schemas": document()["components"]["schemas"]}});
     Registry::try_new(DOCUMENT, Resource::from_contents(components)?)

@@ -10,7 +10,7 @@ const REFRESH: &str = "PT1H";
 
 /// An event of a calendar.
 pub(super) struct Event {
-    /// Globally unique, and the same on every read.
+    /// The event's id: globally unique, and the same on every read.
     pub uid: String,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,

@@ -30,7 +30,8 @@ pub async fn would_be(state: &AdminState, head_rows: &HeadRows, id: Uuid) -> Res
 /// Compiles a rulebook as if a change set were published.
 ///
 /// # Errors
-/// The errors of [`would_be`]; also 412 if others changed its rows, 422 if the result does not compile.
+/// The errors of [`would_be`]; also 412 if others changed rows of the change set, and 422 if the result does not
+/// compile.
 pub async fn candidate(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Result<Arc<Rulebook>, Problem> {
     let found = state.publisher.set(rulebook_id, id).await;
     let stored = finished(state, rulebook_id, Ok(found), &EditedRow::default()).await?;

@@ -26,39 +26,37 @@ use web::problem::FieldFault;
 #[derive(Debug, Object)]
 #[oai(rename = "ChangeSet", skip_serializing_if_is_none)]
 pub struct ChangeSetState {
-    /// Its id.
     id: Uuid,
     /// `open`, `scheduled`, `waiting` (for a second person), `published`, `refused` or `discarded`.
     state: String,
-    /// Its description.
+    /// The description.
     comment: String,
-    /// Who opened it.
+    /// Who opened the change set.
     author: String,
-    /// When.
     created_at: DateTime<Utc>,
-    /// When it was last changed.
     updated_at: DateTime<Utc>,
-    /// Rises with every change. Send it with a change.
+    /// The version rises with every change. Send it with a change.
     version: i64,
-    /// The head revision when it was opened.
+    /// The head revision when the change set was opened.
     base_revision: i64,
-    /// How many changes it has.
+    /// How many changes the change set has.
     changes_count: i64,
-    /// When it will be, or should have been, published.
+    /// When the change set will be published, or should have been published.
     publish_at: Option<DateTime<Utc>>,
-    /// Who scheduled it.
+    /// Who scheduled the publish.
     publish_by: Option<String>,
     /// The published revision.
     revision: Option<i64>,
-    /// Where it exceeds the guard rails.
+    /// Where the change set exceeds the guard rails.
     breaches: Option<Vec<GuardRailBreach>>,
-    /// Who approved it.
+    /// Who approved the change set.
     approved_by: Option<String>,
-    /// Why it was rejected, or a scheduled publish failed: `code`, `detail`, and `conflicts`, `faults` or `cases`.
+    /// Why the change set was rejected, or why its scheduled publish failed: `code`, `detail`, and `conflicts`,
+    /// `faults` or `cases`.
     refusal: Option<Value>,
-    /// Its changes, in order; not in lists.
+    /// The changes, in order; absent in lists.
     changes: Option<Vec<Change>>,
-    /// Rows that others changed meanwhile; their changes cannot be published. Not in lists.
+    /// Rows that others changed meanwhile; the changes of these rows cannot be published. Absent in lists.
     conflicts: Option<Vec<Conflict>>,
 }
 
@@ -68,7 +66,7 @@ pub struct ChangeSetState {
 pub struct GuardRailBreach {
     /// The kind of row.
     resource: String,
-    /// The row's code.
+    /// The code.
     code: String,
     /// The column.
     column: String,
@@ -78,7 +76,7 @@ pub struct GuardRailBreach {
     after: Option<String>,
     /// `lowest_price`, `highest_price` or `largest_change_percent`.
     limit: String,
-    /// Explanation.
+    /// An explanation, as a sentence.
     text: String,
 }
 
@@ -86,31 +84,30 @@ pub struct GuardRailBreach {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Change {
-    /// Its number within the change set.
+    /// The change's number within the change set.
     number: i64,
     /// The kind of row.
     resource: String,
-    /// The row's code.
+    /// The code.
     code: String,
     /// `put`, `patch` or `delete`.
     method: String,
     /// The row, or the fields to change.
     body: Option<Value>,
-    /// The base version: the version of the row that the change was made against; absent for a new row.
+    /// The base version, which is the version of the row that the change was made against; absent for a new row.
     version: Option<i64>,
-    /// Who added it.
+    /// Who added the change.
     author: String,
-    /// When.
     created_at: DateTime<Utc>,
 }
 
-/// A row that others changed after the changes were made.
+/// A row that others changed after the change set's changes were made.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Conflict {
     /// The kind of row.
     resource: String,
-    /// The row's code.
+    /// The code.
     code: String,
     /// The row that the changes were made against; absent for a new row.
     made_against: Option<RowVersion>,
@@ -118,10 +115,10 @@ pub struct Conflict {
     stands: Option<RowVersion>,
 }
 
-/// A row in one of its versions.
+/// A version of a row.
 #[derive(Debug, Object)]
 pub struct RowVersion {
-    /// The revision that wrote it.
+    /// The revision that wrote this version.
     version: i64,
     /// The row.
     row: Value,
@@ -130,20 +127,20 @@ pub struct RowVersion {
 /// The differences that a change set makes.
 #[derive(Debug, Object)]
 pub struct ChangeSetDiff {
-    /// The revision it is compared with.
+    /// The revision that the change set is compared with.
     pub base_revision: i64,
     /// Every changed row, in the order in which a decision uses the resources, then by code.
     pub rows: Vec<RowDiff>,
-    /// Rows that others changed meanwhile; these changes are left out.
+    /// Rows that others changed meanwhile. The comparison omits the change set's changes of these rows.
     pub conflicts: Vec<Conflict>,
 }
 
 /// A difference in the requested format.
 #[derive(ResponseContent)]
 pub enum SetDiff {
-    /// For programs.
+    /// JSON, for programs.
     Json(Json<ChangeSetDiff>),
-    /// For people.
+    /// Text, for people.
     Text(Text),
 }
 
@@ -158,17 +155,17 @@ pub enum ChangeSetDiffResponse {
 /// Whether a change set could be published now.
 #[derive(Debug, Object)]
 pub struct Check {
-    /// The head at the check.
+    /// The head revision at the time of the check.
     base_revision: i64,
-    /// Whether it can be published.
+    /// Whether the change set can be published.
     publishable: bool,
-    /// How many rows it changes.
+    /// How many rows the change set changes.
     changed_rows: usize,
     /// Rows that others changed meanwhile.
     conflicts: Vec<Conflict>,
     /// Compile errors, each with row and column.
     faults: Vec<FieldFault>,
-    /// Number of cases run; 0 if it does not compile.
+    /// The number of cases that were run; 0 if the rulebook does not compile.
     cases_run: usize,
     /// Failed cases: `mismatches` with `expected` and `got`, and the `decision` with its trace.
     cases_failed: Vec<Value>,

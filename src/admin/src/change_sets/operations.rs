@@ -107,8 +107,8 @@ impl ChangeSetsApi {
         Ok(clashes_of(caller, clashes))
     }
 
-    /// Returns the change set with its changes. It includes the conflicts unless the change set was published or
-    /// discarded.
+    /// Returns the change set with its changes. If the change set is neither published nor discarded, the response
+    /// includes the conflicts.
     pub(super) async fn shown(&self, caller: &Caller, stored: StoredChangeSet) -> Result<ChangeSetState, Problem> {
         let clashes = if is_alive(&stored) {
             let draft = self.draft(&stored).await?;

@@ -20,13 +20,13 @@ use web::problem::Problem;
 pub struct NewChange {
     /// The kind of row, as in the paths: `services`, `priority-rules`, `settings`.
     resource: String,
-    /// The row's code.
+    /// The code.
     code: String,
-    /// What to do with it.
+    /// What to do with the row.
     method: Method,
-    /// For `put` the whole row; for `patch` the fields to change, null removes one; for `delete` nothing.
+    /// For `put`, the whole row. For `patch`, the fields to change; null removes a field. Omit it for `delete`.
     body: Option<Value>,
-    /// The row's version that you read with `?change_set=`; it may also be in the body. None for a new row.
+    /// The row's version that you read with `?change_set=`. It may also be in `body`. Omit it for a new row.
     version: Option<i64>,
 }
 
@@ -35,11 +35,11 @@ pub struct NewChange {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum Method {
-    /// Creates or replaces it.
+    /// Creates or replaces the row.
     Put,
-    /// Changes some fields.
+    /// Changes some fields of the row.
     Patch,
-    /// Deletes it.
+    /// Deletes the row.
     Delete,
 }
 
@@ -97,7 +97,7 @@ fn of_kind<R: Row>(head_rows: &HeadRows, bench: &Bench<'_>, change: NewChange) -
     if let (Some(version), Some(own)) = (version, own)
         && version != own
     {
-        let detail = format!("`version` says {version} and the body says {own}.");
+        let detail = format!("`version` is {version}, but the version in the body is {own}.");
         return Err(Problem::fault("/version", "contradiction", detail));
     }
     let stands = R::table(head_rows.rows()).get(&code).map(|stored| stored.version);

@@ -29,7 +29,7 @@ pub fn read(at: Option<&str>, head_rows: &HeadRows, now: DateTime<Utc>) -> Resul
     let zone = settings.and_then(|stored| stored.row.time_zone.parse().ok());
     let at = instant(text.trim(), zone.unwrap_or(Tz::UTC)).map_err(wrong)?;
     if at <= now {
-        return Err(wrong("`at` has passed; leave it out to publish at once.".to_owned()));
+        return Err(wrong("`at` has passed; omit it to publish now.".to_owned()));
     }
     if at - now > FARTHEST {
         return Err(wrong("`at` is more than five years ahead.".to_owned()));

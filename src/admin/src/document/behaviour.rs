@@ -73,7 +73,7 @@ fn add_dry_run(operation: &mut Value) {
         return add_to_description(operation, "Writes nothing.");
     }
     if let Some((_, why)) = dry_run::WITHOUT_DRY_RUN.iter().find(|(no, _)| *no == id) {
-        return add_to_description(operation, &format!("Has no `dry_run`. {why}"));
+        return add_to_description(operation, &format!("This operation has no `dry_run`. {why}"));
     }
     add_parameter(
         operation,
@@ -118,8 +118,9 @@ fn destroys(id: &str) -> bool {
     FIRST_WORDS.iter().any(|word| id.starts_with(word)) || OTHERS.contains(&id)
 }
 
-/// Documents that a write needs a version, if the write responds 428 without one. The version may be in `If-Match` or in
-/// a second place. `required` cannot express such a choice, so the descriptions of both places say it.
+/// Documents that a write needs a version, if the write responds 428 without a version. The version may be in
+/// `If-Match`, or in the body or query. `required` cannot express such a choice, so the descriptions of the parameters
+/// say it.
 fn require_version(operation: &mut Value) {
     const HEADER: &str = "If-Match";
     let parameters = || operation["parameters"].as_array().into_iter().flatten();
@@ -135,7 +136,7 @@ fn require_version(operation: &mut Value) {
         "`version` in the body"
     };
     let when = if is_put {
-        "**Required to replace what exists**"
+        "**Required to replace an existing row**"
     } else {
         "**Required**"
     };

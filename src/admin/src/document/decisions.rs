@@ -31,15 +31,15 @@ pub fn add(document: &mut Value) {
 
 fn decision() -> Value {
     object(
-        "What a call costs, how urgent it is, and why. Equal revision, facts and instant give an equal decision.",
+        "What a call costs, how urgent it is, and why. The same revision, facts and instant give the same decision.",
         &[],
         json!({
             "revision": {"type": "integer", "format": "int64", "description": "The revision that decided."},
             "service": {"type": ["string", "null"], "description": "The service found, if any."},
-            "offer": or_null("Offer", "Whether the business does it; null: no service."),
+            "offer": or_null("Offer", "Whether the business offers the service; null: no service was found."),
             "area": {"type": ["string", "null"], "description": "The service area found, if any."},
             "price": or_null("Price", "The price, if there is one."),
-            "priority": {"$ref": "#/components/schemas/Priority", "description": "How urgent it is."},
+            "priority": {"$ref": "#/components/schemas/Priority", "description": "How urgent the call is."},
             "sla_seconds": {"type": "integer", "format": "int64", "description": "Seconds within which somebody should call back."},
             "priority_rule": {"type": ["string", "null"], "description": "The priority rule that matched; null: the rulebook's default."},
             "notify": {"type": "array", "items": {"type": "string"}, "description": "Codes of the contacts to notify, in order."},
@@ -49,12 +49,12 @@ fn decision() -> Value {
             "dropped_scripts": {
                 "type": "array",
                 "items": {"type": "string"},
-                "description": "Codes of the scripts that failed and were left out; absent if none.",
+                "description": "Codes of the scripts that failed and were omitted; absent if no script failed.",
             },
             "derived": {
                 "type": "object",
                 "additionalProperties": {"$ref": "#/components/schemas/Fact"},
-                "description": "What Ringbook derived from the message's facts, by name.",
+                "description": "The facts that Ringbook derived from the message's facts, by name.",
             },
             "trace": {
                 "type": "array",
@@ -70,13 +70,13 @@ fn price() -> Value {
     object(
         "A price range before tax, the taxes on both ends, and the totals.",
         &[
-            ("from", "Lowest, before tax, rounded."),
-            ("to", "Highest, before tax, rounded."),
-            ("total_from", "Lowest with taxes."),
-            ("total_to", "Highest with taxes."),
+            ("from", "Lowest price before tax, rounded."),
+            ("to", "Highest price before tax, rounded."),
+            ("total_from", "Lowest price with taxes."),
+            ("total_to", "Highest price with taxes."),
             (
                 "besides",
-                "The part charged once for the whole job, beside the unit price, before tax.",
+                "The amount charged once for the whole job in addition to the unit price, before tax.",
             ),
         ],
         json!({
@@ -90,11 +90,11 @@ fn price() -> Value {
 
 fn tax_line() -> Value {
     object(
-        "A tax on both ends of the range, each rounded half up to the cent.",
+        "A tax on the lowest and on the highest price, each rounded half up to the cent.",
         &[("from", "On the lowest price."), ("to", "On the highest price.")],
         json!({
-            "code": {"type": "string", "description": "The tax."},
-            "rate": {"type": "string", "description": "In percent, as exact decimal text.", "example": "9.975"},
+            "code": {"type": "string", "description": "The tax's code."},
+            "rate": {"type": "string", "description": "The rate in percent, as exact decimal text.", "example": "9.975"},
         }),
         &[],
     )
@@ -102,13 +102,13 @@ fn tax_line() -> Value {
 
 fn step() -> Value {
     object(
-        "One row's part in a decision.",
+        "The effect of one row on a decision.",
         &[],
         json!({
             "resource": {"type": "string", "description": "The resource's path name.", "example": "adjustments"},
-            "code": {"type": "string", "description": "The row's code."},
-            "did": {"type": "string", "description": "What it did, in English.", "example": "matched postal code J4"},
-            "money": {"$ref": "#/components/schemas/MoneyStep", "description": "Its effect on the price, if any."},
+            "code": {"type": "string", "description": "The code."},
+            "did": {"type": "string", "description": "What the row did, in English.", "example": "matched postal code J4"},
+            "money": {"$ref": "#/components/schemas/MoneyStep", "description": "The row's effect on the price, if any."},
         }),
         &["money"],
     )
@@ -124,10 +124,10 @@ fn money_step() -> Value {
                 "$ref": "#/components/schemas/AdjustmentKind",
                 "description": "The kind of adjustment; absent for the base price, scripts and rounding.",
             },
-            "from_before": end("Lowest before."),
-            "from_after": end("Lowest after."),
-            "to_before": end("Highest before."),
-            "to_after": end("Highest after."),
+            "from_before": end("Lowest price before the step."),
+            "from_after": end("Lowest price after the step."),
+            "to_before": end("Highest price before the step."),
+            "to_after": end("Highest price after the step."),
         }),
         &["kind"],
     )
@@ -141,7 +141,7 @@ fn fact() -> Value {
             "type": {"type": "string", "enum": ["boolean", "number", "text", "time"], "description": "The type."},
             "value": {
                 "type": ["boolean", "string"],
-                "description": "True or false, or text: a number as exact decimal text, an instant as in RFC 3339.",
+                "description": "A boolean, or a string with a text, an exact decimal number or an RFC 3339 instant.",
             },
         }),
         &[],

@@ -251,7 +251,7 @@ fn named<R: Row>(row: &R) -> Option<(String, Value)> {
     Some((row.code().to_owned(), serde_json::to_value(row).ok()?))
 }
 
-/// Returns the first row of a kind, or an invented row if the sample has no row of this kind. The sample leaves out rows
+/// Returns the first row of a kind, or an invented row if the sample has no row of this kind. The sample omits rows
 /// that go out of date.
 fn first_row<R: Row>(sample: &RowSet) -> Option<R> {
     let row = match R::RESOURCE {
@@ -272,7 +272,8 @@ fn shortest<R: Row>(sample: &RowSet) -> Option<R> {
 
 /// Returns the row for a request: the first row of the sample, so that sending it changes nothing.
 fn sent_row<R: Row>(sample: &RowSet) -> Option<R> {
-    // A classifier of the sample has about a thousand weights, and shortening them would change it.
+    // A classifier of the sample has about a thousand weights, and a shorter list of weights would change the
+    // classifier.
     if R::RESOURCE == Resource::Classifiers {
         return made::<R>();
     }

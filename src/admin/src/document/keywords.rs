@@ -1,5 +1,4 @@
-//! Adds search words for operations at `/docs` to the document, as `x-keywords`. The words are English and French, and
-//! leave out words that the summary or the group's description contains.
+//! Adds search words for operations at `/docs` to the document, as `x-keywords`. The words are English and French.
 
 use serde_json::{Value, json};
 

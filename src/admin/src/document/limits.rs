@@ -1,4 +1,4 @@
-//! Adds limits of fields that the Rust types do not express.
+//! Adds limits that the Rust types of the fields do not express.
 //!
 //! Bodies are validated against the document, so these limits are enforced. A schema cannot express a limit that
 //! depends on other rows or on the clock.
@@ -105,8 +105,8 @@ pub(super) fn of_rows() -> Vec<(&'static str, &'static str, Value)> {
         ("PriorityRule", "sla_seconds", whole(0, year)),
         ("PriorityRule", "cool_down_s", whole(0, week)),
         ("PriorityRule", "escalate_after_s", whole(0, week)),
-        // The pattern permits a masked number, because viewers read it. The compiler rejects a masked number in a
-        // write.
+        // The pattern permits a masked number, because viewers read masked numbers. The compiler rejects a masked
+        // number in a write.
         (
             "Contact",
             "phone",

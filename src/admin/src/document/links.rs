@@ -1,6 +1,6 @@
 //! Adds OpenAPI links: a link says which part of a response is a parameter of a later operation.
 //!
-//! Clients that follow links and tests of request sequences use them.
+//! Clients that follow links use them, and so do tests of request sequences.
 
 use serde_json::{Map, Value, json};
 

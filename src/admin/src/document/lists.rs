@@ -50,7 +50,7 @@ pub fn at(path: &str) -> Option<ListSpec> {
 /// The schema of filters by time.
 pub fn time_or_day() -> Value {
     json!({
-        "description": "An instant, or a day in the rulebook's time zone: its beginning for `since`, its end for `until`.",
+        "description": "An instant, or a day in the rulebook's time zone: the beginning of the day for `since`, its end for `until`.",
         "anyOf": [
             {"type": "string", "format": "date-time"},
             {"type": "string", "format": "date"},
@@ -79,7 +79,7 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
     for Filter { name, kind, doc } in spec.filters {
         let mut about = (*doc).to_owned();
         if is_masked(name) {
-            about.push_str(" Not for viewers, because it reveals values that are masked for them.");
+            about.push_str(" Viewers cannot use this filter, because it reveals masked values.");
         }
         let schema = match kind {
             FilterType::Text => json!({"type": "string"}),

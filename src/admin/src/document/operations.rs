@@ -22,14 +22,14 @@ pub fn tags() -> Value {
     for (name, about) in [
         (
             "script-quarantines",
-            "Scripts that failed repeatedly and are left out for a while.",
+            "Scripts that failed repeatedly and are omitted from decisions for a while.",
         ),
         ("vocabulary", "The facts and functions of conditions and scripts."),
         (
             "change-sets",
             "Edits that are reviewed together, then published at once or at a given time.",
         ),
-        ("shifts", "Who is on shift when, and the hours in which nobody is."),
+        ("shifts", "Who is on shift when, and the hours with nobody on shift."),
         (
             "calendar-feeds",
             "Secret URLs at which calendar programs read the shifts (iCalendar).",
@@ -52,7 +52,7 @@ pub fn tags() -> Value {
             "guard-rails",
             "Limits beyond which a price change needs a second person's approval.",
         ),
-        ("retention", "How long callers' data is kept."),
+        ("retention", "How long callers' data is stored."),
         (
             "sms-delivery",
             "Whether SMS messages are sent through Twilio or only recorded.",
@@ -71,14 +71,14 @@ pub fn tags() -> Value {
             "Phone numbers that get no SMS messages, because their owner replied STOP.",
         ),
         ("webhook-events", "Received messages, with their raw bodies."),
-        ("notices", "What needs a person's attention."),
+        ("notices", "Problems that need a person's attention."),
         ("audit-log", "Change history and tamper check."),
         ("api-keys", "API keys and their roles."),
         ("console-sessions", "Who is signed in to the console."),
         ("stats", "Statistics."),
-        ("statements", "A month or a day of a business in figures."),
-        ("rulebook-health", "How each business is doing."),
-        ("setup", "Whether the installation is set up well."),
+        ("statements", "The figures of a business for a month or a day."),
+        ("rulebook-health", "The health of each business."),
+        ("setup", "Whether the installation is set up correctly."),
         ("webhooks", "What Vapi and Twilio send to Ringbook."),
     ] {
         tags.push(json!({"name": name, "description": about}));
@@ -412,7 +412,7 @@ fn name_row_operation(resource: &ResourceDescription, method: &str, one: bool, o
         _ => (
             format!("delete_{}", resource.one),
             format!("Delete {article} {single}"),
-            "Fails if other rows name it.",
+            "Fails if other rows name this row.",
         ),
     };
     operation["operationId"] = id.into();
@@ -432,7 +432,7 @@ fn name_sheet_operation(resource: &ResourceDescription, method: &str, operation:
         (
             "import",
             format!("Import {several} from a spreadsheet"),
-            "Accepts an edited export, as one revision: all or nothing.",
+            "Imports an edited export as one revision: all rows or none.",
         )
     };
     operation["operationId"] = format!("{verb}_{}_csv", resource.many).into();

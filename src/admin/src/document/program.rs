@@ -1,5 +1,6 @@
-//! Reduces the document to what the program needs at run time: the parameters and media types of each operation, and the
-//! schemas. The rest takes about 14 MB as JSON values. The server keeps it only as text, from the first request for it.
+//! Reduces the document to what the program needs at run time: the parameters and media types of each operation, and
+//! the schemas. The rest of the document takes about 14 MB as JSON values. So the server stores the rest only as text,
+//! after the first request for the document.
 
 use serde_json::{Map, Value, json};
 

@@ -1,6 +1,6 @@
 //! Completes the schemas of requests: unknown fields are forbidden, and optional fields may be null.
 //!
-//! It also adds a patch schema for each kind of row, and the schemas of the bodies of changes.
+//! This module also adds a patch schema for each kind of row, and the schemas of the bodies of changes.
 
 use std::collections::BTreeSet;
 
@@ -100,7 +100,7 @@ fn patch(name: &str, row: &Value) -> Value {
     let mut patch = row.clone();
     let required = patch.as_object_mut().and_then(|patch| patch.remove("required"));
     patch["title"] = format!("{name}Patch").into();
-    patch["description"] = "The fields to change; null removes an optional one.".into();
+    patch["description"] = "The fields to change; null removes an optional field.".into();
     for (name, field) in patch["properties"].as_object_mut().into_iter().flatten() {
         if let Some(field) = field.as_object_mut() {
             field.remove("default");

@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 const HEADERS: [(&str, &str); 9] = [
     (
         "X-Request-Id",
-        "The id of the request in the log. Clients may send their own.",
+        "The id of the request in the log. Clients may send their own id.",
     ),
     ("Retry-After", "Retry after this many seconds."),
     ("WWW-Authenticate", "How to authenticate."),
     ("Allow", "The methods that this URL accepts."),
     (
         "ETag",
-        "A tag of the response; for a row, it begins with its version. Send it as `If-None-Match` to get 304 while nothing has \
-         changed, or as `If-Match` to change what you read.",
+        "A tag of the response. The tag of a row begins with the row's version. Send the tag as `If-None-Match` to get 304 \
+         while nothing has changed, or as `If-Match` to change what you read.",
     ),
     ("Location", "The URL of the new resource."),
     ("Content-Disposition", "The file's name."),
     (
         "Idempotent-Replayed",
-        "`true` if it repeats the response to this `Idempotency-Key`.",
+        "`true` if the response to this `Idempotency-Key` is repeated.",
     ),
     (
         "X-Ringbook-Dry-Run",

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::resources::{KINDS, RESOURCES, ResourceDescription};
 
-/// The schema that stands for every kind of row.
+/// The placeholder schema for every kind of row.
 const ANY_ROW: &str = "AnyRow";
 
 /// Replaces the operations and schemas of `AnyRow` with the operations and schemas of each kind of row.

@@ -75,8 +75,8 @@ fn to_3_1(value: &mut Value) {
     }
 }
 
-/// Replaces an `allOf` that has one `$ref` by keywords beside a `$ref`. OpenAPI 3.0 did not permit that, but 3.1 does,
-/// and client generators handle it better than `allOf`.
+/// Replaces an `allOf` that has one `$ref` by keywords beside a `$ref`. OpenAPI 3.1 permits keywords beside a `$ref`,
+/// which 3.0 did not. Client generators handle them better than `allOf`.
 fn described_reference(object: &mut Map<String, Value>) {
     if let Some(Value::Array(parts)) = object.get("allOf")
         && parts.iter().filter(|part| part.get("$ref").is_some()).count() == 1

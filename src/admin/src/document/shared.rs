@@ -32,7 +32,7 @@ pub fn shared(document: &Value) -> Value {
     document["info"]["description"] = super::guide().into();
     schemas::shorten(&mut document);
     shorten_paths(&mut document);
-    // Responses come first. A part that then occurs in only one shared response stays in that response.
+    // Responses are shared first. If a part then occurs in only one shared response, the part stays in that response.
     for kind in ["responses", "headers", "examples", "links", "parameters"] {
         let known = document["components"][kind].as_object().cloned();
         let mut repeated = RepeatCounts {
@@ -69,7 +69,7 @@ fn without_keywords(document: &mut Value) {
     operations(document).for_each(|operation| drop(remove(operation)));
 }
 
-/// Removes headers that another place documents: the errors document the request id, the parameter `dry_run` documents
+/// Removes headers that are documented elsewhere: the errors document the request id, the parameter `dry_run` documents
 /// the header of dry runs, and 304 documents the ETag of reads.
 fn without_usual_headers(document: &mut Value) {
     for operation in operations(document) {

@@ -1,6 +1,6 @@
-//! Adds the statuses that follow from an operation's shape. A role above viewer adds 403, a path parameter 404, a body
-//! 400, 408, 413, 415 and 422, and another parameter 400. Every operation has 401, 429, 500 and 503. An operation
-//! declares its other statuses itself ([`super::super::errors`]).
+//! Adds the statuses that follow from an operation's shape. A role above viewer adds 403. A path parameter adds 404. A
+//! body adds 400, 408, 413, 415 and 422. Any other parameter adds 400. Every operation has 401, 429, 500 and 503. An
+//! operation declares its other statuses itself ([`super::super::errors`]).
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,14 @@ pub const OF_SHAPE: [(&str, &str); 12] = [
     ("400", "The request is not valid; each error is listed with its place."),
     ("401", "No valid key."),
     ("403", "The key's role is not enough."),
-    ("404", "Not found, or not for this key."),
+    ("404", "The resource does not exist, or this key cannot see it."),
     ("406", "`Accept` allows none of this operation's media types."),
     ("408", "The body took too long to arrive."),
-    ("413", "The body is larger than 1 MiB, or a sheet than 8 MiB."),
-    ("415", "The body is not JSON, or a sheet not CSV."),
+    ("413", "The body exceeds 1 MiB, or a sheet exceeds 8 MiB."),
+    ("415", "The body is not JSON, or a sheet is not CSV."),
     (
         "422",
-        "The parts are valid, but not together or not here; each error is listed with its place.",
+        "Valid values contradict each other or do not fit here; each error is listed with its place.",
     ),
     (
         "429",

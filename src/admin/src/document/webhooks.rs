@@ -12,9 +12,9 @@ pub fn all() -> Value {
             "operationId": "vapi_message",
             "tags": ["webhooks"],
             "summary": "A message from Vapi",
-            "description": "Sent to `/webhooks/vapi` (the rulebook `default`) or `/webhooks/vapi/{rulebook}`, signed with the \
-                webhook secret by any of Vapi's schemes. The response depends on the message's type: tool results, an assistant, \
-                a transfer, documents, or nothing. A repeated message gets the same response.",
+            "description": "Vapi sends messages to `/webhooks/vapi` (the rulebook `default`) or `/webhooks/vapi/{rulebook}`. The \
+                webhook secret authenticates a message, by any of Vapi's schemes. The response depends on the message's type: tool results, an \
+                assistant, a transfer, documents, or nothing. A repeated message gets the same response.",
             "security": [],
             "requestBody": {"required": true, "content": {"application/json": {
                 "schema": {"$ref": "#/components/schemas/VapiMessage"},
@@ -22,29 +22,29 @@ pub fn all() -> Value {
             }}},
             "responses": {
                 "200": {
-                    "description": "Processed, in one transaction.",
+                    "description": "The message was processed in one transaction.",
                     "content": {"application/json": {
                         "schema": {"$ref": "#/components/schemas/VapiAnswer"},
                         "examples": answers,
                     }},
                 },
-                "400": problem("The body is not a message. Or it is a `voice-request`: Ringbook has no speech synthesis; Vapi then \
-                    uses its fallback voice."),
-                "401": problem("The signature is missing or wrong, or too old; or there is no such rulebook."),
-                "404": problem("There is no such rulebook, and the message is signed with a secret of the default one."),
+                "400": problem("The body is not a message, or it is a `voice-request`. Ringbook has no speech synthesis, so Vapi uses its \
+                    fallback voice."),
+                "401": problem("The signature is missing, wrong or too old, or there is no such rulebook."),
+                "404": problem("There is no such rulebook, and the message is signed with a secret of the rulebook `default`."),
                 "408": problem("The body did not arrive within 10 seconds."),
                 "413": problem("The body is larger than 5 MB."),
                 "429": problem("Too many requests; wait as long as Retry-After says."),
-                "503": problem("It cannot be processed right now; send it again."),
+                "503": problem("The message cannot be processed now; send it again."),
             },
         }},
         "twilio_status": {"post": {
             "operationId": "twilio_status",
             "tags": ["webhooks"],
             "summary": "The status of an SMS message",
-            "description": "Sent by Twilio to `/webhooks/twilio/status/{sms_message_id}`: Twilio gets the URL with each \
-                message if `RINGBOOK_PUBLIC_URL` is set. Authenticated by `X-Twilio-Signature` with the auth token of the \
-                sending account. A status older than the known one is stored and changes nothing.",
+            "description": "Twilio sends the status to `/webhooks/twilio/status/{sms_message_id}`. Ringbook gives Twilio this URL with each \
+                message if `RINGBOOK_PUBLIC_URL` is set. `X-Twilio-Signature` authenticates the request with the auth token of the \
+                sending account. A status that is older than the known status is stored but changes nothing.",
             "security": [],
             "parameters": [signature()],
             "requestBody": form(&["MessageSid", "MessageStatus"], &json!({
@@ -60,8 +60,8 @@ pub fn all() -> Value {
             "summary": "An inbound SMS message",
             "description": "At Twilio, set the messaging webhook of the number or messaging service to \
                 `/webhooks/twilio/inbound`, which finds the rulebook by account and number, or to \
-                `/webhooks/twilio/inbound/{rulebook}`. Authenticated by `X-Twilio-Signature` with the auth token of the \
-                rulebook's account. STOP and similar words end SMS messages to that number, START resumes them.",
+                `/webhooks/twilio/inbound/{rulebook}`. `X-Twilio-Signature` authenticates the message with the auth token \
+                of the rulebook's account. STOP and similar words end SMS messages to the sender; START resumes them.",
             "security": [],
             "parameters": [signature()],
             "requestBody": form(&["MessageSid", "AccountSid", "From", "To"], &json!({
@@ -117,7 +117,7 @@ fn with_problems(mut responses: Value, unknown: &str) -> Value {
         ("408", "The body did not arrive within 10 seconds."),
         ("413", "The body is larger than 256 KiB."),
         ("429", "Too many requests; wait as long as Retry-After says."),
-        ("503", "It cannot be processed right now; send it again."),
+        ("503", "The message cannot be processed now; send it again."),
     ] {
         responses[status] = problem(about);
     }

@@ -10,17 +10,19 @@ use uuid::Uuid;
 use rules::money::Money;
 use rules::rows::Priority;
 
-/// What would be different with the candidate, over the calls processed so far.
+/// The differences between candidate and base for the calls processed so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct BacktestResult {
-    /// Calls decided with both; each call counts once, by the decision of its lead.
+    /// Calls decided with both rulebooks; each call counts once, with the decision of its lead.
     pub calls: u64,
-    /// Calls left out because their facts were erased.
+    /// Calls omitted because their facts were erased.
     pub erased: u64,
-    /// Calls left out because they could not be read again; only if the candidate maps facts differently.
+    /// Calls omitted because they could not be read again. Calls are read again only if the candidate maps facts
+    /// differently.
     pub unreadable: u64,
-    /// Calls whose stored decision differs from the base's because of older changes; not counted as changes here.
+    /// Calls whose stored decision differs from the base's decision because of older changes. These differences do not
+    /// count as changes.
     pub differ_already: u64,
     /// Calls with any change: service, area, price, taxes, priority or SMS messages.
     pub changed: u64,
@@ -34,25 +36,25 @@ pub struct BacktestResult {
     pub moves: Vec<Move>,
     /// The SMS messages that would be sent.
     pub texts: Texts,
-    /// Calls that matched a service and no longer do.
+    /// Calls that match a service with the base, but none with the candidate.
     pub lost_service: Listed,
-    /// Calls that match a service and did not before.
+    /// Calls that match a service with the candidate, but none with the base.
     pub gained_service: Listed,
-    /// Calls that had a price and no longer do.
+    /// Calls that have a price with the base, but none with the candidate.
     pub lost_price: Listed,
-    /// Calls that have a price and had none before.
+    /// Calls that have a price with the candidate, but none with the base.
     pub gained_price: Listed,
-    /// Calls decided without a script, because it failed.
+    /// Calls decided without a script, because the script failed.
     pub degraded: Degraded,
-    /// Prices that tools were asked for during calls; only if the backtest includes them.
+    /// Prices that tools were asked for during calls; only if the backtest includes these prices.
     pub tool_quotes: Option<ToolQuotes>,
-    /// The calls that change most, at most twenty, side by side.
+    /// The calls that change most, with both decisions; at most twenty.
     pub most_changed: Vec<ChangedCall>,
     /// Changes in the quotes, by service and currency.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default, skip_serializing_if_is_empty)]
     pub services: Vec<ServiceChange>,
-    /// Quotes for a chart, before and after: the newest 200 that change, and the newest 100 that do not.
+    /// Quotes for a chart, before and after: the newest 200 changed quotes and the newest 100 unchanged quotes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default, skip_serializing_if_is_empty)]
     pub quotes: Vec<QuotedCall>,
@@ -157,9 +159,9 @@ pub struct Listed {
 /// The SMS messages that decisions send.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct Texts {
-    /// Number with the base.
+    /// Number of messages with the base.
     pub before: u64,
-    /// Number with the candidate.
+    /// Number of messages with the candidate.
     pub after: u64,
     /// Calls that send more messages.
     pub calls_with_more: u64,
@@ -167,12 +169,12 @@ pub struct Texts {
     pub calls_with_fewer: u64,
 }
 
-/// Decisions without a script, because it failed.
+/// Decisions made without a script, because the script failed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct Degraded {
-    /// Number with the base.
+    /// Number of decisions with the base.
     pub before: u64,
-    /// Number with the candidate.
+    /// Number of decisions with the candidate.
     pub after: u64,
     /// The candidate's failed scripts, with the number of failures.
     pub scripts: BTreeMap<String, u64>,
@@ -181,21 +183,21 @@ pub struct Degraded {
 /// Prices that tools were asked for during calls.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct ToolQuotes {
-    /// Prices decided with both.
+    /// Prices decided with both rulebooks.
     pub looked_at: u64,
-    /// Prices left out because they cannot be read again.
+    /// Prices omitted because they cannot be read again.
     pub unreadable: u64,
     /// Changes in these prices, by currency.
     pub money: Vec<MoneyChange>,
 }
 
-/// A call, before and after.
+/// A call with its decisions before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ChangedCall {
     /// Id of the call.
     pub call_id: Option<String>,
-    /// Id of its stored decision.
+    /// Id of the stored decision.
     pub decision_id: Uuid,
     /// The instant of the decision.
     pub at: DateTime<Utc>,
@@ -238,7 +240,7 @@ pub struct Side {
     pub texts: u64,
 }
 
-/// A row's part in the difference.
+/// A row that contributes to the difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct RowPart {
@@ -246,10 +248,10 @@ pub struct RowPart {
     pub resource: String,
     /// Code of the row.
     pub code: String,
-    /// What it did before; absent if it took no part.
+    /// The row's effect before; absent if the row had no effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// What it does after; absent if it takes no part.
+    /// The row's effect after; absent if the row has no effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }

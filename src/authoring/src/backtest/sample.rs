@@ -21,7 +21,7 @@ pub struct Drawn {
 }
 
 impl Drawn {
-    /// Adds a call that has a price on both sides in the same currency.
+    /// Adds a call if it has a price before and after in the same currency.
     pub fn add(&mut self, call: Option<&str>, before: &Decision, after: &Decision) {
         let (Some(was), Some(is)) = (&before.price, &after.price) else {
             return;
@@ -94,7 +94,7 @@ impl Drawn {
         self.services.values().cloned().collect()
     }
 
-    /// The quotes: changed ones first, then unchanged ones.
+    /// The changed quotes, then the unchanged quotes.
     pub fn quotes(&self) -> Vec<QuotedCall> {
         self.changed.iter().chain(&self.unchanged).cloned().collect()
     }

@@ -11,7 +11,7 @@ use rules::decision::{Decision, Price};
 use rules::money::Money;
 use rules::rows::Priority;
 
-/// Maximum number of changed calls that are shown side by side.
+/// Maximum number of changed calls that are shown with both decisions.
 const MOST_CHANGED: usize = 20;
 /// Maximum number of calls listed by id in each group.
 const MAX_LISTED_CALLS: usize = 100;
@@ -66,7 +66,7 @@ impl BacktestTally {
         }
     }
 
-    /// The number of calls read, including those left out.
+    /// The number of calls read, including omitted calls.
     #[must_use]
     pub const fn seen(&self) -> u64 {
         self.calls + self.erased + self.unreadable
@@ -77,7 +77,7 @@ impl BacktestTally {
         self.erased += 1;
     }
 
-    /// Counts a call, or a price that a tool quoted, that cannot be read again.
+    /// Counts a call that cannot be read again. With `is_quote`, counts a price that a tool quoted.
     pub const fn add_unreadable(&mut self, is_quote: bool) {
         match &mut self.tool_quotes {
             Some(quotes) if is_quote => quotes.unreadable += 1,
@@ -315,7 +315,7 @@ fn differs_in_taxes_only(was: &Price, is: &Price) -> bool {
     before_tax && (was.total_from, was.total_to) != (is.total_from, is.total_to)
 }
 
-/// Counts a quote that has a price on both sides. Returns the larger change of its two ends.
+/// Counts a quote that has a price before and after. Returns the larger change of the two ends of the range.
 fn count(money: &mut BTreeMap<String, MoneyChange>, call: Option<&str>, was: &Price, is: &Price) -> u64 {
     if !money.contains_key(&was.currency) {
         let new = MoneyChange {

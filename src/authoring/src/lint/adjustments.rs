@@ -12,7 +12,7 @@ use rules::condition::Test;
 use rules::rows::{Adjustment, Resource, Row as _};
 use rules::vocabulary::Env;
 
-/// Whether the condition of an adjustment can be true for any call. Reports a condition that cannot.
+/// Whether the condition of an adjustment can be true for any call. Reports a condition that can never be true.
 pub(super) fn can_hold(world: &World<'_>, row: &Adjustment, test: &Test, found: &mut Findings) -> bool {
     let never_holds = matches!(search(world, &[(test, true)]), Solution::Impossible);
     if never_holds {

@@ -43,8 +43,8 @@ fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Reports rows that no other row names. Tools are not reported, because the assistant at Vapi names them, which Ringbook
-/// cannot check.
+/// Reports rows that no other row names. Tools are not reported, because the assistant at Vapi names them. Ringbook
+/// cannot check the assistant.
 fn unused(rulebook: &Rulebook, found: &mut Findings) {
     let rows = rulebook.rows();
     let mut used: BTreeSet<(Resource, &str)> = BTreeSet::new();

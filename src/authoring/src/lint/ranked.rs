@@ -66,7 +66,7 @@ fn first_that_holds<R: Row>(
                 let (problem, severity, text) = match (by.as_slice(), rows.as_slice()) {
                     ([other], [first]) if is_same(world, tests[*other], test) => {
                         if same_result(first, row) {
-                            let text = format!("it says the same as {names}, which comes first: delete one of them");
+                            let text = format!("it does the same as {names}, which comes first: delete one of them");
                             ("duplicate", Severity::Warning, text)
                         } else {
                             let text = format!(
@@ -100,7 +100,8 @@ fn first_that_holds<R: Row>(
     }
 }
 
-/// Reports a condition that no call fulfils. This is an error, unless only a calendar or an address mapping is missing.
+/// Reports a condition that no call fulfills. If the only cause is a missing calendar or address mapping, the finding
+/// is a warning, else an error.
 pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut Findings) {
     let rulebook = world.rulebook();
     if matches!(search(world.at_all(), &[(test, true)]), Solution::Impossible) {
@@ -168,7 +169,7 @@ pub(super) fn reach(
 }
 
 /// Whether two conditions are true for the same calls. The calling function knows that the first condition is true
-/// whenever the second condition is.
+/// whenever the second condition is true.
 fn is_same(world: &World<'_>, first: &Test, second: &Test) -> bool {
     matches!(search(world, &[(first, true), (second, false)]), Solution::Impossible)
 }

@@ -10,8 +10,8 @@ use rules::compile::Rulebook;
 use rules::rows::Contact;
 use rules::{derive, wall_clock};
 
-/// Number of quarter hours in a week. The search checks one instant in each, because shifts usually begin on a quarter
-/// hour.
+/// Number of quarter hours in a week. The search checks one instant in each quarter hour, because shifts usually begin
+/// on a quarter hour.
 const QUARTERS_OF_A_WEEK: i32 = 7 * 24 * 4;
 /// How long an override may stay in the rulebook after it has ended.
 const OVERRIDE_GRACE: TimeDelta = TimeDelta::days(31);
@@ -38,7 +38,7 @@ fn overrides(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     }
 }
 
-/// Reports a week of a rotation that no contact has.
+/// Reports a rotation week that no contact has.
 fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
     let mut rotations: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for (week, of) in on_call

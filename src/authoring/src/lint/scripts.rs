@@ -1,4 +1,4 @@
-//! Finds scripts with a number in a `switch` that never matches.
+//! Finds scripts in which a number in a `switch` never matches.
 
 use super::{Finding, Findings, Severity};
 use rules::rows::{Resource, Script};

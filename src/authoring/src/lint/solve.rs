@@ -1,5 +1,5 @@
-//! Decides whether conditions can be true together: it finds a call in a [`World`] that fulfils them, proves that there is
-//! no such call, or gives up.
+//! Decides whether conditions can be true together. The search finds a call in a [`World`] that fulfills all
+//! conditions, proves that no call fulfills them, or gives up.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use rules::vocabulary::{Env, Slot};
 
 /// Maximum number of terms that one search examines before it gives up.
 const MAX_TERMS: u32 = 4_000;
-/// Maximum number of pending alternatives. Each of them is one level of recursion.
+/// Maximum number of pending alternatives. Each alternative is one level of recursion.
 const DEEPEST: u32 = 200;
 
 /// A test, and whether it must be true or false.
@@ -21,9 +21,9 @@ pub(super) type RequiredTest<'t> = (&'t Test, bool);
 
 /// The result of a search.
 pub(super) enum Solution {
-    /// A call that fulfils all tests.
+    /// A call that fulfills all tests.
     Call(Env<'static>),
-    /// There is no such call.
+    /// No call fulfills all tests.
     Impossible,
     /// The search took too long, or no suitable value was found.
     GivenUp,
@@ -56,7 +56,7 @@ struct SolverState<'t> {
     choices: Vec<(&'t [Test], bool)>,
     facts: BTreeMap<Slot, Values>,
     pairs: BTreeMap<(Slot, Slot), u8>,
-    /// In each list, at least one phrase or concept is heard.
+    /// In each list, at least one phrase or concept must be heard.
     heard: Vec<&'t [WordId]>,
     silent: BTreeSet<WordId>,
     /// Phrases and concepts whose words occur.
@@ -183,8 +183,8 @@ impl<'t> Search<'_, '_, 't> {
         !both_there || (there(state, left) && there(state, right))
     }
 
-    /// Chooses one word from each list that must be heard, and adds all words that it implies. `None` if a list has no
-    /// word whose implied words may all be heard.
+    /// From each list in `state.heard`, chooses one word and adds all words that this word implies. `None` if a list
+    /// has no word whose implied words may all be heard.
     fn words(&self, state: &SolverState<'t>) -> Option<Vec<WordId>> {
         let mut heard = BTreeSet::new();
         for words in &state.heard {

@@ -1,4 +1,5 @@
-//! Tests each finding with the smallest change of the sample that causes it, and the search against exhaustive trials.
+//! Tests every kind of finding: the smallest change of the sample that causes the finding is linted. Also compares the
+//! search with exhaustive trials.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,7 +73,7 @@ fn the_sample_has_no_findings() {
     assert_eq!(findings(&sample::rows()), Vec::<String>::new());
 }
 
-/// The findings for these priority rules, in this order, which replace the sample's rules.
+/// The findings after these priority rules, in this order, replace the sample's rules.
 fn in_rules(rules: &[(&str, &str)]) -> Vec<String> {
     found(|rows| {
         rows.priority_rules.clear();
@@ -515,7 +516,7 @@ fn ten_thousand_rows_are_looked_through_in_time() {
             .count(),
         500
     );
-    // Limit for an unoptimised build on a busy machine; an optimised build needs a fraction of a second.
+    // Limit for an unoptimized build on a busy machine; an optimized build needs a fraction of a second.
     assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
@@ -596,8 +597,8 @@ fn placed(test: Test, slots: &[usize], words: &[u32]) -> Test {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// If the search returns `Impossible`, no call in a small world fulfils the tests. The test tries every value between
-    /// and next to the literals. If the search returns a call, this call fulfils the tests.
+    /// If the search returns `Impossible`, no call in a small world fulfills the tests. The test tries every value
+    /// between and next to the literals. If the search returns a call, this call fulfills the tests.
     #[test]
     fn the_search_agrees_with_trying_everything(test in some_test(), other in some_test()) {
         use std::sync::LazyLock;

@@ -23,12 +23,12 @@ struct Span {
 pub(super) struct Values {
     /// Whether the fact may be missing.
     missing: bool,
-    /// Ascending and disjoint.
+    /// The spans are ascending and disjoint.
     spans: Vec<Span>,
 }
 
 impl Values {
-    /// Any value, or missing.
+    /// The fact may have any value or be missing.
     pub fn anything() -> Self {
         let whole = Span {
             from: Bound::Unbounded,
@@ -40,7 +40,7 @@ impl Values {
         }
     }
 
-    /// Only missing, no value.
+    /// The fact is always missing.
     pub const fn never() -> Self {
         Self {
             missing: true,
@@ -48,7 +48,7 @@ impl Values {
         }
     }
 
-    /// One of these values, not missing.
+    /// The fact has one of these values and is never missing.
     pub fn one_of(facts: impl IntoIterator<Item = Fact>) -> Self {
         let mut facts: Vec<Fact> = facts.into_iter().collect();
         facts.sort_unstable();
@@ -82,7 +82,7 @@ impl Values {
     /// The complement.
     pub fn others(&self) -> Self {
         let mut spans = Vec::with_capacity(self.spans.len() + 1);
-        // The beginning of the next gap; `None` after the last one.
+        // The beginning of the next gap; `None` after the last gap.
         let mut from = Some(Bound::Unbounded);
         for span in &self.spans {
             let gap = from.zip(turned(&span.from)).map(|(from, until)| Span { from, until });
@@ -150,7 +150,7 @@ impl Values {
         self.spans.iter().any(|span| span.holds(fact))
     }
 
-    /// A value of this kind from the set. `None` if no value was found, which does not prove that there is none.
+    /// A value of this kind from the set. `None` if no value was found; this does not prove that the set is empty.
     pub fn example(&self, kind: FactKind) -> Option<Fact> {
         self.spans.iter().find_map(|span| span.example(kind))
     }
@@ -205,7 +205,8 @@ pub(super) fn beside(fact: &Fact) -> Vec<Fact> {
             let both = [number.checked_add(one), number.checked_sub(one)];
             both.into_iter().flatten().map(Fact::Number).collect()
         }
-        // Hardly any string that a person would write sorts just before another string, so these two strings are used.
+        // The first string sorts just after the text. The second string sorts before almost every text that a person
+        // writes.
         Fact::Text(text) => vec![Fact::Text(format!("{text} ")), Fact::Text("!".to_owned())],
         Fact::Time(time) => {
             let both = [TimeDelta::seconds(1), TimeDelta::seconds(-1)];
@@ -226,7 +227,7 @@ fn between(from: &Fact, until: &Fact) -> Option<Fact> {
     }
 }
 
-/// The bound where the neighbouring interval ends or begins; `None` if unbounded.
+/// The bound where the neighboring interval ends or begins; `None` if unbounded.
 fn turned(end: &Bound<Fact>) -> Option<Bound<Fact>> {
     match end {
         Bound::Included(fact) => Some(Bound::Excluded(fact.clone())),

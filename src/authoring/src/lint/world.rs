@@ -1,6 +1,6 @@
 //! The calls that are possible according to a rulebook's rows: the values that each fact can have, and the words that
-//! each word implies. A [`World`] contains at least all real calls. So if no call in it fulfils a condition, no real call
-//! does.
+//! each word implies. A [`World`] contains at least all real calls. So if no call in a [`World`] fulfills a condition,
+//! no real call fulfills the condition.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -96,7 +96,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Calls about a service with a price, to which adjustments apply; `None` if there is no such service.
+    /// Only the calls about a service that is not refused, because adjustments apply only to these services. `None` if
+    /// the rulebook refuses every service.
     pub fn with_a_price(rulebook: &'a Rulebook) -> Option<Self> {
         let services = rulebook.services().filter(|service| service.offer != Offer::Refused);
         let codes = Values::one_of(services.map(|service| Fact::Text(service.code.clone())));

@@ -12,8 +12,8 @@ const EMPTY: &str = "\"\"";
 /// Characters that begin a formula in a spreadsheet, full-width signs included, and the apostrophe that marks a string.
 const SIGNS: [char; 9] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\''];
 /// Characters after which a spreadsheet may begin a new cell, or which it strips from the beginning of a cell. For
-/// example, a spreadsheet set to French splits `x;=1` into two cells. In such a sheet, quotes do not protect line breaks
-/// either.
+/// example, a spreadsheet set to French splits `x;=1` into two cells. A spreadsheet set to French also splits at line
+/// breaks between quotes.
 const ENDS: [char; 4] = [';', '\t', '\r', '\n'];
 
 /// A value as a cell. `required` means that an empty cell is an empty string.
@@ -54,7 +54,8 @@ pub(super) fn unmarked_inside(text: &str) -> String {
     rewritten(text, |rest| is_mark(rest).then_some(("", 1)))
 }
 
-/// Applies a replacement after each character that may end a cell: the new string, and the number of bytes to skip.
+/// Applies a replacement after each character that may end a cell. `change` returns the new string and the number of
+/// bytes to skip.
 fn rewritten(text: &str, change: impl Fn(&str) -> Option<(&'static str, usize)>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -114,7 +115,7 @@ fn of_texts(items: &[Value], empty_is_none: bool) -> String {
 /// means that numbers have decimal commas, as in a spreadsheet set to French.
 pub(super) fn read(cell: &str, shape: CellShape, required: bool, has_commas: bool) -> Result<Option<Value>, String> {
     if cell.contains('\0') {
-        return Err("a cell cannot hold NUL characters".to_owned());
+        return Err("a cell cannot contain NUL characters".to_owned());
     }
     let unmarked = cell.strip_prefix('\'').unwrap_or(cell);
     match shape {

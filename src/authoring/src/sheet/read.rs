@@ -153,8 +153,8 @@ fn text_of(bytes: &[u8]) -> Result<&str, SheetFault> {
         let text = "the file is not UTF-8: in Excel, save as “CSV UTF-8 (Comma delimited)”";
         SheetFault::new(row, "", "not_utf8", text)
     })?;
-    // Excel may write a first line that names the separator. It is skipped, because the separator is detected from the
-    // header.
+    // Excel may write a first line that names the separator. The line is skipped, because the separator is detected
+    // from the header.
     let hint = text.get(..4).filter(|hint| hint.eq_ignore_ascii_case("sep="));
     let rest = hint.and_then(|_| text.split_once('\n')).map(|(_, rest)| rest);
     Ok(rest.unwrap_or(text))

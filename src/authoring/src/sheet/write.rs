@@ -9,7 +9,7 @@ use super::{CellShape, Field, cell, csv_text, fields};
 use rules::compile::SETTINGS;
 use rules::rows::{Row, RowSet};
 
-/// A column: a field, and the key of its entry if it is a map.
+/// A column: a field and, if the field is a map, the key of an entry.
 struct Column {
     field: Field,
     key: Option<String>,

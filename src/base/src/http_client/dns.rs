@@ -1,8 +1,8 @@
-//! Resolves host names on its own threads.
+//! Resolves host names on dedicated threads.
 //!
-//! The system's resolver blocks its thread. On tokio's blocking threads, a lookup would wait behind other work, and a
-//! name server that does not respond would block that work. Each host has at most one lookup at a time, which
-//! concurrent requests share. So a lookup that hangs does not delay requests for other hosts.
+//! The system's resolver blocks the thread that calls it. On tokio's blocking threads, a lookup would wait behind other
+//! work, and a name server that does not respond would block that work. For each host there is at most one lookup at a
+//! time, and concurrent requests share its result. A lookup that hangs does not delay requests for other hosts.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
@@ -12,7 +12,7 @@ use std::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
 
-/// Maximum number of hosts resolved at the same time. Ringbook calls two or three.
+/// Maximum number of hosts resolved at the same time. Ringbook calls two or three hosts.
 const MAX_LOOK_UPS: usize = 16;
 
 /// All clients of the process share this resolver, because they resolve the same few hosts.
@@ -29,9 +29,9 @@ type LookupResult = Result<Vec<IpAddr>, LookUpError>;
 enum LookUpError {
     #[error("{0}")]
     System(String),
-    #[error("too many names are being looked up")]
+    #[error("too many host names are being looked up")]
     Busy,
-    #[error("the look-up ended without an answer")]
+    #[error("the lookup ended without a result")]
     Lost,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The resolver of the process.
+    /// The resolver that all clients of the process share.
     pub(super) fn of_process() -> Self {
         NAMES.clone()
     }
@@ -72,8 +72,8 @@ impl Names {
     }
 }
 
-/// A lookup in progress. When it ends, in whatever way, all waiting requests get a result, and the next request
-/// starts a new lookup.
+/// A lookup in progress. When the lookup ends, even by a panic, all waiting requests get a result. The next request
+/// then starts a new lookup.
 struct LookupGuard {
     names: Names,
     host: String,

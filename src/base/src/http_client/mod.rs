@@ -1,4 +1,4 @@
-//! Builds HTTP clients with timeouts and with [`dns`], which resolves host names on its own threads.
+//! Builds HTTP clients with timeouts. The clients resolve host names with [`dns`], on dedicated threads.
 //!
 //! reqwest is compiled without a TLS provider, and building a client without one panics. So this module first
 //! installs the TLS provider of the process.
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use self::dns::Names;
 
-/// A builder with a connect timeout of 5 s and a total timeout of `timeout`. It does not follow redirects, because no
-/// service that we call needs them.
+/// A builder with a connect timeout of 5 s and a total timeout of `timeout`. The client follows no redirects, because
+/// no service that Ringbook calls needs redirects.
 pub fn builder(timeout: Duration) -> reqwest::ClientBuilder {
     // An error means that a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();

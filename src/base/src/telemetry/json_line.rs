@@ -1,8 +1,8 @@
-//! Formats a log line as one flat JSON object. It contains the fields of the event and of its spans, such as the
-//! request, the call and the rulebook.
+//! Formats a log line as one flat JSON object. The object contains the fields of the event and of its spans, such as
+//! the request, the call and the rulebook.
 //!
-//! No logged value makes the formatting fail. If a field occurs more than once, the event's own value wins, then the
-//! value of the outermost span.
+//! No logged value makes the formatting fail. If a field occurs more than once, the value of the event wins. If only
+//! spans have the field, the value of the outermost span wins.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ where
     }
 }
 
-/// The fields of an event.
+/// Collects the fields of an event.
 struct Fields<'a>(&'a mut Map<String, Value>);
 
 impl Fields<'_> {

@@ -1,8 +1,8 @@
 //! Masks phone numbers.
 //!
-//! [`mask_phone`] masks a value that is a number, and [`scrub`] masks anything in a text that may be one. Both keep
-//! enough digits to distinguish two callers in a log. [`shapes`] recognizes runs of digits that are not phone
-//! numbers.
+//! [`mask_phone`] masks a value that is a phone number. [`scrub`] masks every part of a text that may be a phone
+//! number. Both leave enough digits to distinguish two callers in a log. [`shapes`] recognizes runs of digits that are
+//! not phone numbers.
 
 mod shapes;
 
@@ -10,13 +10,13 @@ use shapes::RunPart;
 
 /// Minimum number of digits of a phone number: a local number has seven.
 const MIN_DIGITS: usize = 7;
-/// Minimum number of digits beside a price or a time in the same run. The price or time may be the beginning of a phone
-/// number (`06:12 34 56 78`).
+/// Minimum number of digits to mask beside a price or a time in the same run. This minimum is smaller than
+/// [`MIN_DIGITS`], because the price or time may be the beginning of a phone number (`06:12 34 56 78`).
 const MIN_DIGITS_BESIDE_SHAPE: usize = 6;
-/// Number of digits of a complete number in North America, without and with its country code.
+/// Number of digits of a complete phone number in North America, without and with the country code.
 const WHOLE_NUMBER: std::ops::RangeInclusive<usize> = 10..=11;
 
-/// Masks `+15145550101` as `+1514***0101`. A number that is too short to mask is hidden completely.
+/// Masks `+15145550101` as `+1514***0101`. A number with fewer than nine digits is hidden completely.
 #[must_use]
 pub fn mask_phone(number: &str) -> String {
     let digits: Vec<char> = number.chars().filter(|c| c.is_numeric()).collect();
@@ -30,8 +30,9 @@ pub fn mask_phone(number: &str) -> String {
     format!("{plus}{head}***{tail}")
 }
 
-/// Masks every run of seven or more digits of any script, with anything but letters between them. It skips prices,
-/// dates, times, percentages, street addresses, references and technical ids. Masking twice changes nothing.
+/// Masks every run of at least seven digits. A run consists of digits of any script, and continues up to the next
+/// letter. The function skips prices, dates, times, percentages, street addresses, references and technical ids.
+/// Masking a masked text changes nothing.
 #[must_use]
 pub fn scrub(text: &str) -> String {
     if text.chars().filter(|c| c.is_numeric()).count() < MIN_DIGITS {
@@ -56,7 +57,7 @@ pub fn scrub(text: &str) -> String {
     out
 }
 
-/// The end of a run of digits that begins at `start`: after its last digit before a letter or an identifier.
+/// The end of the run that begins at `start`: the position after the last digit before a letter or an identifier.
 fn run_end(chars: &[char], start: usize) -> usize {
     let mut end = start;
     for (at, c) in chars.iter().enumerate().skip(start) {
@@ -105,7 +106,8 @@ fn mask_run(chars: &[char], start: usize, end: usize, out: &mut String) {
     mask_piece(&chars[at..end], out);
 }
 
-/// Masks the digits of a part as one number, and keeps the text around them.
+/// Masks the digits of `piece` as one phone number. The characters before the first digit and after the last digit
+/// stay.
 fn mask_piece(piece: &[char], out: &mut String) {
     let first = piece.iter().position(|c| c.is_numeric());
     let last = piece.iter().rposition(|c| c.is_numeric());
@@ -140,7 +142,7 @@ mod tests {
         assert_eq!(scrub("line 12, column 7"), "line 12, column 7");
     }
 
-    /// Tries any characters between the digits, at any positions, with the digits of several scripts.
+    /// Tries many separators between the digits, many groupings, and the digits of several scripts.
     #[test]
     fn a_number_is_masked_however_it_is_written() {
         let separators = [
@@ -302,7 +304,7 @@ mod tests {
         ] {
             assert_eq!(scrub(text), text);
         }
-        // These texts also stay unmasked beside a phone number.
+        // Beside such a text, a phone number is still masked.
         for (text, masked) in [
             ("514-555-0101 350.00-1000.00", "514***0101 350.00-1000.00"),
             ("2026-11-24 15:02 5145550101", "2026-11-24 15:02 514***0101"),

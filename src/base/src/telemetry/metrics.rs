@@ -1,5 +1,5 @@
-//! All metrics in one table, and the functions that record them. Labels come from closed sets only, never from a path,
-//! a caller or an identifier.
+//! Defines all metrics in one table, with the functions that record them. The values of labels come only from closed
+//! sets. They never come from a path, a caller or an identifier.
 
 mod process;
 
@@ -63,15 +63,15 @@ enum MetricType {
 const TABLE: &[(&str, MetricType, &str)] = &[
     (HTTP_SECONDS,       MetricType::Seconds, "Time to respond to a request, by route, method and status"),
     (MESSAGES,           MetricType::Counter, "Vapi messages, by type and outcome"),
-    (MESSAGES_SHARED,    MetricType::Counter, "Vapi messages that were recorded in one transaction with others"),
+    (MESSAGES_SHARED,    MetricType::Counter, "Vapi messages that were recorded in one transaction with other messages"),
     (MESSAGE_SECONDS,    MetricType::Seconds, "Time from receiving a message to its response, by type"),
     (SIGNATURE_FAILURES, MetricType::Counter, "Webhook requests rejected because of their signature"),
-    (RATE_LIMITED,       MetricType::Counter, "Webhook requests rejected by the rate limit of their address"),
+    (RATE_LIMITED,       MetricType::Counter, "Requests rejected by a rate limit"),
     (CONNECTIONS,        MetricType::Gauge,   "Open connections of clients"),
     (CONNECTIONS_CLOSED, MetricType::Counter, "Connections that the server closed, by reason: slow_head, idle, stalled, made_way, refused"),
-    (DECISIONS,          MetricType::Counter, "Decisions, by priority, and whether degraded"),
+    (DECISIONS,          MetricType::Counter, "Decisions, by priority and by whether they are degraded"),
     (DECIDE_SECONDS,     MetricType::Seconds, "Time to decide a price and a priority"),
-    (SCRIPT_FAULTS,      MetricType::Counter, "Scripts that failed and were left out of a decision or a response"),
+    (SCRIPT_FAULTS,      MetricType::Counter, "Failures of scripts; the decision or response was made without the script"),
     (SCRIPTS_BUSY,       MetricType::Counter, "Messages decided without scripts because the threads for them were busy"),
     (SMS,                MetricType::Counter, "SMS messages, by the state they reached"),
     (SMS_ATTEMPTS,       MetricType::Counter, "Attempts to send an SMS message, by outcome"),
@@ -80,7 +80,7 @@ const TABLE: &[(&str, MetricType, &str)] = &[
     (CACHE,              MetricType::Counter, "Lookups of compiled rulebooks, by result (hit or miss)"),
     (OUTBOX_AGE,         MetricType::Gauge,   "Age of the oldest SMS message that is due and not sent, in seconds"),
     (SPOOLED,            MetricType::Counter, "Messages stored in the spool because the database was unavailable or too slow"),
-    (SPOOL_REFUSED,      MetricType::Counter, "Messages that the spool did not store: full, too slow, or disabled"),
+    (SPOOL_REFUSED,      MetricType::Counter, "Messages that the spool did not store because it was full, too slow or disabled"),
     (DRAINED,            MetricType::Counter, "Messages of the spool that were recorded"),
     (SPOOL_WAITING,      MetricType::Gauge,   "Messages that wait in the spool"),
     (SPOOL_ASIDE,        MetricType::Gauge,   "Messages of the spool that could not be recorded (dead letters)"),
@@ -88,23 +88,23 @@ const TABLE: &[(&str, MetricType, &str)] = &[
     (SPOOL_OLDEST,       MetricType::Gauge,   "Age of the oldest message in the spool, in seconds"),
     (DATABASE_AWAY,      MetricType::Gauge,   "1 while the database is unavailable for messages"),
     (REPLICA_AWAY,       MetricType::Gauge,   "1 while the replica is unavailable and reads go to the primary"),
-    (ESCALATIONS,        MetricType::Gauge,   "P1 calls that nobody has acknowledged and that are still escalated"),
+    (ESCALATIONS,        MetricType::Gauge,   "P1 calls that still escalate because nobody has acknowledged them"),
     (ACKNOWLEDGED_SECONDS, MetricType::Seconds, "Time until somebody acknowledged a P1"),
-    (RECONCILED,         MetricType::Counter, "Ended calls found in Vapi's list without a report, by outcome"),
+    (RECONCILED,         MetricType::Counter, "Ended calls without a report that were found in Vapi's list of calls, by outcome"),
     (PURGED,             MetricType::Counter, "Rows deleted because their retention ended, by content"),
     (POOL_OPEN,          MetricType::Gauge,   "Open database connections, by pool"),
     (POOL_IDLE,          MetricType::Gauge,   "Idle database connections, by pool"),
     (WORKER_AGE,         MetricType::Gauge,   "Seconds since a worker last succeeded on this instance, by worker"),
-    (LAST_SUCCESS_AGE,   MetricType::Gauge,   "Seconds since a backup, a reconcile or other periodic work last succeeded on any instance, by job; +Inf: never"),
-    (BUILD_INFO,         MetricType::Gauge,   "Always 1; the label is the program's version"),
+    (LAST_SUCCESS_AGE,   MetricType::Gauge,   "Seconds since a backup, a reconciliation or other periodic work last succeeded on any instance, by job; +Inf means never"),
+    (BUILD_INFO,         MetricType::Gauge,   "Always 1; the label `version` is the version of the program"),
     (CPU_SECONDS,        MetricType::Counter, "Processor time used, in whole seconds"),
     (RESIDENT_BYTES,     MetricType::Gauge,   "Resident memory, in bytes"),
-    (OPEN_FILES,         MetricType::Gauge,   "Open files, connections included"),
+    (OPEN_FILES,         MetricType::Gauge,   "Open files, including connections"),
     (UPTIME,             MetricType::Gauge,   "Seconds since the program started"),
 ];
 
 /// Counters that are created at startup, with all values of their label. Otherwise a counter without events would be
-/// missing, and an alert on its increase would miss the first event.
+/// missing in `/metrics`, and an alert on its increase would miss the first event.
 #[rustfmt::skip] // keep the columns aligned
 const FROM_THE_START: &[(&str, &str, &[&str])] = &[
     (MESSAGES_SHARED,    "", &[""]),
@@ -121,15 +121,17 @@ const FROM_THE_START: &[(&str, &str, &[&str])] = &[
     (PURGED,             "what", &["transcripts", "bodies", "events"]),
 ];
 
-/// Upper bounds in seconds: a decision takes microseconds, an SMS request to a slow provider many seconds.
+/// Upper bounds of the histogram buckets, in seconds. A decision takes microseconds, and an SMS request to a slow
+/// provider takes many seconds.
 const BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Upper bounds in seconds for the time until a person acknowledges, which is between seconds and an hour.
+/// Upper bounds, in seconds, for the time until somebody acknowledges a P1. This time is between a few seconds and an
+/// hour.
 const ANSWER_BUCKETS: &[f64] = &[10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0];
 
-/// One recorder per process: several servers in one test process share it.
+/// The recorder of the process. Several servers in one test process share this recorder.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Installs the recorder and describes every metric. Later calls change nothing.
@@ -170,7 +172,7 @@ pub fn install() {
     });
 }
 
-/// Renders the Prometheus text.
+/// Returns all metrics in the text format of Prometheus. The text is empty if the recorder could not be installed.
 #[must_use]
 pub fn render() -> String {
     process::refresh();
@@ -181,8 +183,8 @@ pub fn render() -> String {
         .unwrap_or_default()
 }
 
-/// Moves recorded values into the histograms, so that memory does not grow while nobody reads `/metrics`. Call it
-/// regularly.
+/// Moves recorded values into the histograms. Call this function regularly. Otherwise memory grows while nobody reads
+/// `/metrics`.
 pub fn upkeep() {
     if let Some(handle) = RECORDER.get().and_then(Option::as_ref) {
         handle.run_upkeep();
@@ -195,8 +197,8 @@ pub fn http_request(route: &str, method: &str, status: u16, took: Duration) {
         .record(took);
 }
 
-/// Records a handled Vapi message. `kind` is one of the known types or `unknown`; `outcome` is a word such as
-/// `recorded`, `duplicate`, `amendment` or `refused`.
+/// Records a handled Vapi message. `kind` is a known message type or `unknown`. `outcome` is a word such as `recorded`,
+/// `duplicate`, `amendment` or `refused`.
 pub fn message(kind: &'static str, outcome: &'static str, since: Instant) {
     counter!(MESSAGES, "type" => kind, "outcome" => outcome).increment(1);
     histogram!(MESSAGE_SECONDS, "type" => kind).record(since.elapsed());
@@ -228,7 +230,7 @@ pub fn decision(priority: &'static str, degraded: bool, took: Duration) {
     histogram!(DECIDE_SECONDS).record(took);
 }
 
-/// Counts messages that were recorded in one transaction.
+/// Counts `count` messages that were recorded in one transaction.
 pub fn messages_shared(count: u64) {
     counter!(MESSAGES_SHARED).increment(count);
 }
@@ -238,7 +240,7 @@ pub fn scripts_busy() {
     counter!(SCRIPTS_BUSY).increment(1);
 }
 
-/// Counts a script that failed and whose result was left out.
+/// Counts a failure of a script. The decision or response was made without its result.
 pub fn script_fault() {
     counter!(SCRIPT_FAULTS).increment(1);
 }
@@ -283,7 +285,7 @@ pub fn drained() {
     counter!(DRAINED).increment(1);
 }
 
-/// Sets the content of the spool.
+/// Sets the gauges of the spool: waiting messages, dead letters, size in bytes, and age of the oldest message.
 pub fn spool(waiting: u64, aside: u64, bytes: u64, oldest: TimeDelta) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     for (name, value) in [(SPOOL_WAITING, waiting), (SPOOL_ASIDE, aside), (SPOOL_BYTES, bytes)] {
@@ -302,27 +304,28 @@ pub fn replica_away(away: bool) {
     gauge!(REPLICA_AWAY).set(u32::from(away));
 }
 
-/// Sets the number of P1 calls that are still escalated.
+/// Sets the number of P1 calls that still escalate.
 pub fn escalations(running: u64) {
     gauge!(ESCALATIONS).set(u32::try_from(running).unwrap_or(u32::MAX));
 }
 
-/// Records the time after which a P1 was acknowledged.
+/// Records how long it took until somebody acknowledged a P1.
 pub fn acknowledged(after: TimeDelta) {
     histogram!(ACKNOWLEDGED_SECONDS).record(after.to_std().unwrap_or_default());
 }
 
-/// Counts an ended call without a report that was found in Vapi's list. `became` is a word such as `recorded`.
+/// Counts an ended call that was found in Vapi's list of calls and had no report. `became` is the outcome, for example
+/// `recorded`.
 pub fn reconciled(became: &'static str) {
     counter!(RECONCILED, "outcome" => became).increment(1);
 }
 
-/// Counts purged rows. `what` is `transcripts`, `bodies` or `events`.
+/// Counts purged rows. `what` is `transcripts`, `bodies`, `events` or `interim_bodies`.
 pub fn purged(what: &'static str, rows: u64) {
     counter!(PURGED, "what" => what).increment(rows);
 }
 
-/// Sets the connections of the pool `name`.
+/// Sets the numbers of open and idle connections of the pool `name`.
 pub fn pool(name: &'static str, open: u32, idle: u32) {
     gauge!(POOL_OPEN, "pool" => name).set(open);
     gauge!(POOL_IDLE, "pool" => name).set(idle);
@@ -344,7 +347,7 @@ mod tests {
             "ringbook_worker_last_run_age_seconds{worker=\"purge\"} 0.",
             "process_cpu_seconds_total ",
             "process_resident_memory_bytes ",
-            // None of these events has happened.
+            // None of the counted events has happened.
             "ringbook_spool_refused_total 0",
             "ringbook_connections_closed_total{why=\"slow_head\"} 0",
         ] {

@@ -46,7 +46,8 @@ pub struct LogSettings<'a> {
     pub stack_traces: bool,
 }
 
-/// Starts logging and metrics; a second call in one process (tests) changes nothing.
+/// Starts logging and metrics. A second call in the same process, as in tests, changes only whether stack traces are
+/// logged.
 pub fn start(settings: LogSettings<'_>) {
     STACK_TRACES.store(settings.stack_traces, Ordering::Relaxed);
     metrics::install();
@@ -75,8 +76,8 @@ pub fn start(settings: LogSettings<'_>) {
     }
 }
 
-/// Logs the location of a panic. Its message may contain a caller's words, so it is left out unless stack traces are
-/// enabled.
+/// Logs the location of every panic. The panic message may contain a caller's words, so it is logged only if stack
+/// traces are enabled.
 fn log_panics() {
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
@@ -84,12 +85,12 @@ fn log_panics() {
             let message = info.payload_as_str().map(scrub).unwrap_or_default();
             tracing::error!(place, message, stack = %Backtrace::force_capture(), "a task panicked");
         } else {
-            tracing::error!(place, "a task panicked; INCLUDE_STACK_TRACE=true shows more");
+            tracing::error!(place, "a task panicked; set INCLUDE_STACK_TRACE=true to log the message and the stack");
         }
     }));
 }
 
-/// An error and its sources on one line. A source that the error's own text repeats is left out.
+/// Formats an error and its sources as one line. A source whose text the line already contains is omitted.
 pub fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -103,13 +104,14 @@ pub fn chain(error: &dyn StdError) -> String {
     text
 }
 
-/// Logs an error and its sources under the current span. Call it once, when the error becomes a response.
+/// Logs an error and its sources under the current span. Call this function once per error, when the error becomes a
+/// response.
 pub fn log_cause(code: &'static str, cause: &dyn StdError) {
     log_text(code, &chain(cause));
 }
 
-/// Adds the call of this request to all its later log lines. Call it in the request's own span (in a spawned task:
-/// `.in_current_span()`), not in a nested span.
+/// Adds the call and the rulebook to all later log lines of this request. Call this function in the span of the
+/// request, not in a nested span. A spawned task must use `.in_current_span()`.
 pub fn about_call(call_id: Option<&str>, rulebook: &str) {
     let span = tracing::Span::current();
     span.record("rulebook", rulebook);
@@ -118,14 +120,14 @@ pub fn about_call(call_id: Option<&str>, rulebook: &str) {
     }
 }
 
-/// Adds the kind and the outcome of the message to the log line of the request.
+/// Adds the type and the outcome of the message to all later log lines of the request.
 pub fn about_message(kind: &str, outcome: &str) {
     let span = tracing::Span::current();
     span.record("kind", kind);
     span.record("taken", outcome);
 }
 
-/// Adds the revision that decided about the message to later log lines.
+/// Adds the revision of the decision to all later log lines of the request.
 pub fn at_revision(revision: i64) {
     tracing::Span::current().record("revision", revision);
 }

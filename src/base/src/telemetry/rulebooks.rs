@@ -1,4 +1,5 @@
-//! Codes of rulebooks for log lines. Rows refer to rulebooks by ids, which the API does not show.
+//! Stores the codes of rulebooks for log lines. Rows contain only the ids of rulebooks, and the API does not show these
+//! ids.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,12 +1,12 @@
 //! Rate-limits log lines that unauthenticated clients can cause.
 //!
-//! A [`Sampler`] decides whether a line may be written, and counts the omitted lines. Do not use it for requests that
-//! were served: their lines must not be omitted.
+//! A [`Sampler`] decides whether a line may be written, and counts the omitted lines. Do not use a sampler for requests
+//! that were served, because the lines of such requests must not be omitted.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Allows a burst of lines, and then one per interval.
+/// Allows a burst of lines, and then one line per interval.
 #[derive(Debug)]
 pub struct Sampler {
     burst: u32,
@@ -22,13 +22,13 @@ struct SampleWindow {
 }
 
 impl Sampler {
-    /// Allows a burst of `burst` lines, and then one every `seconds` seconds.
+    /// Allows a burst of `burst` lines, and then one line every `seconds` seconds.
     #[must_use]
     pub const fn new(burst: u32, seconds: u64) -> Self {
         Self::with_interval(burst, Duration::from_secs(seconds))
     }
 
-    /// Allows a burst of `burst` lines, and then one per `interval`.
+    /// Allows a burst of `burst` lines, and then one line per `interval`.
     #[must_use]
     pub const fn with_interval(burst: u32, interval: Duration) -> Self {
         Self {

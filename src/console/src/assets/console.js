@@ -13,7 +13,7 @@ const lost = document.getElementById('lost');
 let tag = main?.dataset.tag ?? '';
 let urgent = 0;
 
-// Whether the person is typing or has opened a section. A reload would disturb them.
+// Whether the person is typing or has opened a section. A reload would disturb the person.
 const isBusy = () =>
   main.querySelector('details[open]') !== null ||
   (main.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName));
@@ -109,7 +109,7 @@ const listen = () => {
   const source = new EventSource(events);
   source.addEventListener('changed', () => loadSoon(0));
   source.onerror = () => {
-    // The browser reopens a stream automatically, unless the server refused it.
+    // The browser reopens a stream automatically, but not after a refusal by the server.
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
     loadSoon(0);
   };

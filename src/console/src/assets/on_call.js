@@ -1,4 +1,4 @@
-// Copies the address of a calendar feed. Without this script, a person can select the address by hand.
+// Copies the URL of a calendar feed. Without this script, a person can select the URL by hand.
 
 const button = document.getElementById('copy');
 const address = document.getElementById('feed-address');

@@ -1,5 +1,5 @@
-// While a person types a price, shows beside it by how much the price changes and which guard rails it exceeds. The server
-// shows the same when the form is sent.
+// While a person types a price, shows below the field by how much the price changes and which guard rails it exceeds.
+// The server shows the same when the form is sent.
 
 import './guard.js';
 

@@ -24,7 +24,8 @@ pub fn act(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The reason of a failed action for the page, or the refusal itself if the page cannot show the reason.
+/// Converts the refusal of an action into an error that the page shows. Returns the refusal itself if the page cannot
+/// show it.
 fn fault(refusal: Refusal) -> Result<Fault, Refusal> {
     let is_about_time = || refusal.fields.iter().any(|(place, _)| place == "at");
     let key = match refusal.status {
@@ -43,8 +44,8 @@ fn fault(refusal: Refusal) -> Result<Fault, Refusal> {
 }
 
 async fn done(visit: &Visit, business: &Business, set: &Value) -> Result<(), Refusal> {
-    // The version that the person saw. If the change set has another version now, the API rejects the action, so that
-    // nobody acts on changes that they have not seen.
+    // The version that the person saw. If the change set has another version now, the API rejects the action. So nobody
+    // acts on changes that they have not seen.
     let version = [("version", visit.sent("version"))];
     let path = |rest: &str, more: &[(&str, &str)]| {
         let pairs: Vec<_> = version.iter().chain(more).copied().collect();
@@ -64,7 +65,7 @@ async fn done(visit: &Visit, business: &Business, set: &Value) -> Result<(), Ref
             visit.send(Method::POST, &address, None).await
         }
         "discard" => visit.send(Method::POST, &path("/discard", &[]), None).await,
-        // To keep the version of a row that others made, remove the change set's own changes of that row.
+        // `theirs` removes the change set's own changes of the row, so that the row keeps the changes of other people.
         "remove" | "theirs" => return conflicts::remove(visit, business, set, visit.sent("version")).await,
         "mine" => return conflicts::keep_mine(visit, business, set, visit.sent("version")).await,
         "test" => test(visit, business, set).await,

@@ -39,7 +39,7 @@ pub async fn newest(visit: &Visit, business: &Business, set: &Value) -> Result<O
     visit.read(&business.path(&path), &[]).await.map(Some)
 }
 
-/// The part of the page about the backtest. A script reloads it while the backtest runs.
+/// The part of the page that shows the backtest. A script reloads this part while the backtest runs.
 pub fn part(visit: &Visit, business: &Business, set: &Value, backtest: Option<&Value>) -> Markup {
     let words = visit.words;
     let is_over = matches!(set["state"].as_str(), Some("published" | "discarded"));
@@ -209,7 +209,7 @@ fn short(id: &str) -> String {
     }
 }
 
-/// The calls with the largest changes, each before and after.
+/// The calls with the largest changes: service, price and priority before and after the change.
 fn table(visit: &Visit, business: &Business, result: &Value) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     let calls: Vec<&Value> = result["most_changed"].as_array().into_iter().flatten().collect();

@@ -1,5 +1,6 @@
-//! Shows conflicts, which are rows that somebody else changed after the change set was edited. Each row has its base
-//! version, its current version, the change set's version, and buttons to choose between the last two.
+//! Shows conflicts, which are rows that somebody else changed after the change set was edited. The page shows three
+//! versions of each row: the base version, the current version and the version of the change set. Buttons choose the
+//! current version or the version of the change set.
 
 use admin::auth::Role;
 use maud::{Markup, html};
@@ -14,7 +15,7 @@ use crate::leads::text;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// The conflicts, each with the choice between the two versions.
+/// The conflicts, each with a table of the versions and the buttons.
 pub fn section(visit: &Visit, business: &Business, set: &Value) -> Markup {
     let words = visit.words;
     let conflicts: Vec<&Value> = set["conflicts"].as_array().into_iter().flatten().collect();
@@ -77,7 +78,7 @@ fn different(before: &Value, theirs: &Value, yours: &Value) -> Vec<String> {
     columns.into_iter().filter(differs).cloned().collect()
 }
 
-/// The row with the changes of the change set, applied to their base version.
+/// The base version of the row with the changes of the change set applied.
 fn yours(set: &Value, conflict: &Value) -> Value {
     let mut row = conflict["made_against"]["row"].clone();
     for change in changes(set, names(conflict)) {
@@ -119,7 +120,8 @@ pub async fn remove(visit: &Visit, business: &Business, set: &Value, version: &s
     Ok(())
 }
 
-/// Repeats the changes of a row that is in conflict, with the row's current version as base version.
+/// Adds the changes of a row in conflict to the change set again. The base version of these changes is now the current
+/// version of the row.
 pub async fn keep_mine(visit: &Visit, business: &Business, set: &Value, version: &str) -> Result<(), Refusal> {
     let (resource, code) = chosen(visit)?;
     let mut conflicts = set["conflicts"].as_array().into_iter().flatten();
@@ -131,7 +133,8 @@ pub async fn keep_mine(visit: &Visit, business: &Business, set: &Value, version:
     if mine.is_null() {
         change["method"] = "delete".into();
     } else if stands["row"].is_object() {
-        // The patch has only the columns that the person changed, so that changes by others to other columns stay.
+        // The patch contains only the columns that the person changed, so that it undoes no change of others to other
+        // columns.
         let mut patch = json!({});
         for column in different(before, before, &mine) {
             patch[column.as_str()] = mine[column.as_str()].clone();

@@ -13,7 +13,7 @@ use crate::prices;
 use crate::visit::Visit;
 use crate::words::Words;
 
-/// The groups: the message key of the group's name, and its resources.
+/// The groups: the message key of a group's name, and the resources of the group.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("change-set-prices", &["services", "adjustments", "taxes", "areas"]),
     (
@@ -80,7 +80,7 @@ fn one(visit: &Visit, business: &Business, story: &Story, row: &Value) -> Markup
     } }
 }
 
-/// The changed fields and their names. If both ends of a price change alike, they are shown as one field.
+/// The changed fields and their names. If both ends of a price range have the same change, they are shown as one field.
 fn merged(words: Words, row: &Value) -> Vec<(String, &Value)> {
     let changes: Vec<&Value> = row["changes"].as_array().into_iter().flatten().collect();
     let of = |column: &str| changes.iter().find(|change| change["column"] == column);

@@ -13,7 +13,7 @@ use crate::page::Frame;
 use crate::visit::{Answer, Visit};
 
 const PAGE_SIZE: &str = "30";
-/// The states to choose from. The first one means all states.
+/// The states to choose from. The empty string means all states.
 const STATES: [&str; 7] = ["", "open", "waiting", "scheduled", "refused", "published", "discarded"];
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {

@@ -1,4 +1,4 @@
-//! Code that the parts of a change set's page share: its data, and the URLs and fields of its forms.
+//! Code that the parts of a change set's page share: the data of the page, and the URLs and fields of the forms.
 
 use maud::{Markup, html};
 use poem::http::StatusCode;

@@ -30,7 +30,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// The page, with the error of the last action if it failed.
+/// The page. `fault` is the error of the last action, if that action failed.
 pub async fn shown(visit: &Visit, business: &Business, fault: Option<&Fault>) -> Answer {
     let story = read(visit, business).await?;
     let words = visit.words;
@@ -92,8 +92,8 @@ async fn read(visit: &Visit, business: &Business) -> Result<Story, Refusal> {
     })
 }
 
-/// The guard rails that the change set exceeds. If it waits for approval, they are stored; otherwise a dry run of a publish
-/// reports them.
+/// The guard rails that the change set exceeds. If the change set waits for approval, its breaches are stored.
+/// Otherwise a dry run of a publish reports them.
 async fn breaches(
     visit: &Visit,
     business: &Business,
@@ -116,8 +116,8 @@ async fn breaches(
         .await
     {
         Ok(tried) => Ok(list(&tried)),
-        // A client error means that a publish is not possible now, for example because somebody else changed the set.
-        // Then there are no breaches to show.
+        // A client error means that a publish is not possible now, for example because somebody else changed the change
+        // set. Then there are no breaches to show.
         Err(refusal) if refusal.status.is_client_error() => Ok(Vec::new()),
         Err(refusal) => Err(refusal),
     }

@@ -1,4 +1,5 @@
-//! Rollback: publishes a revision that equals an older one, unless somebody has published since the page was shown.
+//! Rollback: publishes a revision that equals an older revision. The rollback fails if somebody has published since the
+//! page was shown.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};

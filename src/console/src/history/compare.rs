@@ -1,4 +1,4 @@
-//! The comparison of two revisions, and the form that rolls back to the older one.
+//! The comparison of two revisions, and the form that rolls back to the older revision.
 
 use admin::auth::Role;
 use maud::{Markup, html};
@@ -62,7 +62,7 @@ async fn revision(visit: &Visit, business: &Business, number: &str) -> Result<Va
     visit.read(&path, &[]).await
 }
 
-/// The form that rolls back to a revision. It contains the number of the head that the person saw.
+/// The form that rolls back to a revision. The form contains the number of the head that the person saw.
 fn roll_back_form(visit: &Visit, stale: &Stale, to: i64, head: &Value) -> Markup {
     let words = visit.words;
     let text_of = to.to_string();

@@ -8,7 +8,7 @@ use crate::business::Business;
 use crate::leads::text;
 use crate::visit::Visit;
 
-/// Maximum number of rows that are shown. Of the others, only the number is shown.
+/// Maximum number of rows that are shown. For further rows, only their number is shown.
 const MAX_ROWS: usize = 100;
 /// If there are more rows than this, new and deleted rows are shown without their fields.
 const MAX_WHOLE: usize = 12;

@@ -48,7 +48,7 @@ pub fn resend(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Ends the quarantine of a script. This also resolves its notice.
+/// Ends the quarantine of a script. The end of the quarantine also resolves the notice.
 pub fn release(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let business = visit.business().await?;

@@ -16,8 +16,8 @@ use crate::page::see;
 use crate::refusal::Refusal;
 use crate::visit::{Answer, Visit};
 
-/// Redirects to the page. `what` is the code of its success message.
-#[expect(clippy::unnecessary_wraps, reason = "callers return its result as their own")]
+/// Redirects to the on-call page. `what` is the code of the success message on that page.
+#[expect(clippy::unnecessary_wraps, reason = "callers return this result directly")]
 pub fn done(visit: &Visit, date: Option<NaiveDate>, what: &str) -> Answer {
     let month = date.map(|date| Month::of(date).text());
     let month = month.as_deref().unwrap_or_else(|| visit.asked("month"));
@@ -121,7 +121,7 @@ pub fn remove(visit: &Visit) -> BoxFuture<'_, Answer> {
             .attempt(Method::DELETE, &path, None, Some(visit.sent("version")))
             .await;
         let (status, answer) = match sent {
-            // Somebody else deleted it first.
+            // Somebody else deleted the override first.
             Err(refusal) if refusal.status == StatusCode::NOT_FOUND => return done(visit, None, "removed"),
             sent => sent?,
         };
@@ -232,7 +232,7 @@ pub fn faults_of(problem: &Value) -> Vec<Fault> {
             let text = match (field, error["code"].as_str().unwrap_or_default()) {
                 (_, "same_contact") => FormMessage::Key("on-call-fault-same"),
                 (_, "empty_span") => FormMessage::Key("on-call-fault-empty"),
-                // Only for `until`, because a comment can be too long as well.
+                // This message is only for `until`, because a comment can also be too long.
                 ("until", "too_long") => FormMessage::Key("on-call-fault-long"),
                 (_, "unknown_reference") => FormMessage::Key("on-call-fault-gone"),
                 _ => FormMessage::Detail(error["detail"].as_str().unwrap_or_default().to_owned()),

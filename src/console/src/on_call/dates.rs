@@ -35,7 +35,8 @@ impl Month {
         next.and_then(|next| next.pred_opt()).unwrap_or(self.0)
     }
 
-    /// The next or the previous month. At the end of the supported years, the same month.
+    /// The next month if `after` is true, otherwise the previous month. If that month is not in a supported year, the
+    /// result is the same month.
     pub fn beside(self, after: bool) -> Self {
         let month = Months::new(1);
         let beside = if after {
@@ -148,7 +149,7 @@ pub fn wall(at: NaiveDateTime) -> String {
     at.format(WALL).to_string()
 }
 
-/// The reverse of [`wall`].
+/// Parses a time in the format of [`wall`].
 pub fn from_wall(text: &str) -> Option<NaiveDateTime> {
     NaiveDateTime::parse_from_str(text, WALL).ok()
 }

@@ -1,4 +1,5 @@
-//! The URLs that calendar programs subscribe to. This part of the page creates them, shows each once, and revokes them.
+//! The URLs that calendar programs subscribe to. This part of the page creates these URLs, shows each URL once, and
+//! revokes them.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};
@@ -118,7 +119,7 @@ pub fn revoke(visit: &Visit) -> BoxFuture<'_, Answer> {
         let business = visit.business().await?;
         let path = business.path(&format!("/calendar-feeds/{}", segment(&visit.path("id"))));
         match visit.attempt(Method::DELETE, &path, None, None).await {
-            // Somebody else revoked it first.
+            // Somebody else revoked the feed first.
             Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {}
             sent => {
                 sent?;

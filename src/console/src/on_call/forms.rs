@@ -1,5 +1,5 @@
 //! The forms beside the calendar: replace somebody, swap two shifts, name a holiday. The choice in the calendar fills
-//! in the forms, and rejected input stays in them.
+//! in the forms. After an error, a form still contains the input.
 
 use chrono::NaiveDate;
 use maud::{Markup, html};

@@ -11,7 +11,7 @@ use super::roster::ShiftPart;
 use crate::dates::{self, weekday_name};
 use crate::leads::text;
 
-/// Maximum number of shifts and gaps that a day shows. The chosen day shows all.
+/// Maximum number of shifts and gaps that a day shows. The chosen day shows all shifts and gaps.
 const MAX_SHOWN: usize = 5;
 
 /// The month's name, with links to the previous and the next month.
@@ -67,7 +67,7 @@ fn cell(view: &View<'_>, date: NaiveDate) -> Markup {
     let words = view.visit.words;
     let is_today = date == view.today;
     let mut pieces: Vec<&ShiftPart> = view.pieces.iter().filter(|piece| piece.day() == date).collect();
-    // The sort is stable, so if shifts begin together, the contact who is tried first stays first.
+    // The sort is stable, so shifts that begin at the same time stay in the order in which contacts are tried.
     pieces.sort_by_key(|piece| piece.from);
     let is_chosen = view.day() == Some(date);
     let shown = if is_chosen { pieces.len() } else { MAX_SHOWN };

@@ -150,7 +150,7 @@ impl<'a> View<'a> {
         contacts(self.business)
     }
 
-    /// The CSS class of a person's colour.
+    /// The CSS class of a person's color.
     pub fn colour(&self, contact: &str) -> String {
         let place = self.contacts().iter().position(|one| one.code == contact);
         format!("who{}", place.unwrap_or_default() % 8)
@@ -161,7 +161,7 @@ impl<'a> View<'a> {
         self.piece(self.visit.asked("who"), self.visit.asked("at"))
     }
 
-    /// The shift to swap with the chosen one.
+    /// The shift to swap with the chosen shift.
     pub fn other(&self) -> Option<&ShiftPart> {
         self.piece(self.visit.asked("with"), self.visit.asked("with_at"))
     }

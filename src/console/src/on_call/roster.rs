@@ -1,4 +1,5 @@
-//! Splits the shifts from the API into pieces by day. A cell of the calendar shows its pieces, and a swap exchanges pieces.
+//! Splits the shifts from the API into pieces by day. A cell of the calendar shows the pieces of one day, and a swap
+//! exchanges pieces.
 //!
 //! A shift of less than 24 hours is one piece, on the day on which it begins, even if it continues after midnight. A
 //! longer shift has one piece per day.
@@ -37,7 +38,7 @@ impl ShiftPart {
     }
 }
 
-/// The pieces of a response: first of its shifts, then of its gaps, in the response's order.
+/// The pieces of a response, in the order of the response. The pieces of all shifts come before the pieces of all gaps.
 pub fn pieces(roster: &Value, zone: Tz) -> Vec<ShiftPart> {
     let of = |name: &str| roster[name].as_array().into_iter().flatten();
     let all = of("shifts").chain(of("gaps")).filter_map(|one| {

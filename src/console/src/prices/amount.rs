@@ -11,7 +11,7 @@ const RATE_DIGITS: u32 = 6;
 /// Maximum price.
 const HIGHEST: i64 = 100_000_000;
 
-/// A price or a rate: both ends are the same unless it is a range.
+/// A price or a rate. Only a range of prices has two different ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub from: Decimal,

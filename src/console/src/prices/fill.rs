@@ -46,8 +46,8 @@ pub struct Miss {
     pub key: &'static str,
 }
 
-/// Fills fields from pasted lines. A line is `code<TAB>price`, or with semicolons or commas. The name of the row in any
-/// language may replace the code, and a third column may have the upper end of a range.
+/// Fills fields from pasted lines. A line is `code<TAB>price`, and a semicolon or a comma may replace the tab. The name
+/// of the row in any language may replace the code. A third column may contain the upper end of a range.
 pub fn paste(words: Words, business: &Business, lines: &mut [PriceRow], text: &str) -> (usize, Vec<Miss>) {
     let (mut filled, mut misses, mut seen) = (0, Vec::new(), Vec::new());
     for (number, row) in text.lines().enumerate().filter(|(_, row)| !row.trim().is_empty()) {
@@ -112,8 +112,8 @@ fn is_named(business: &Business, line: &PriceRow, name: &str) -> bool {
     line.code.eq_ignore_ascii_case(name) || ["en", "fr"].into_iter().any(is_name)
 }
 
-/// The cells of a line without quotation marks. The separator is the tab, or the semicolon if the line has no tab, or
-/// the first comma if it has neither.
+/// The cells of a line without quotation marks. Tabs separate the cells. In a line without tabs, semicolons separate
+/// them. In a line without tabs and semicolons, only the first comma is a separator.
 fn cells(row: &str) -> Vec<String> {
     let cells: Vec<&str> = if row.contains('\t') {
         row.split('\t').collect()

@@ -50,7 +50,7 @@ pub struct PriceInput {
     pub notes: Vec<Note>,
     /// Whether the form contains input that was sent but not saved.
     is_unsaved: bool,
-    /// The `detail` of the admin API's problem; empty if there is none.
+    /// The `detail` of the admin API's error; empty if there is no error.
     pub detail: String,
     percent: String,
     percent_fault: Option<&'static str>,

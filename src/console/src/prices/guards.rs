@@ -1,6 +1,7 @@
-//! Warnings about guard rails while prices are typed: a change that exceeds one will wait for a second person's approval.
+//! Warnings about guard rails while prices are typed. A change that exceeds a guard rail will wait for a second
+//! person's approval.
 //!
-//! The warnings are only a preview. Publishing checks the limits again, and also decides example calls to check them.
+//! The warnings are only a preview. Publishing checks the limits again, also with the prices of example calls.
 
 use rust_decimal::Decimal;
 

@@ -17,7 +17,8 @@ pub struct Field {
     pub column: &'static str,
     /// The value in the current rules.
     pub now: Option<Span>,
-    /// The value with the changes of the change set to which the page adds changes.
+    /// The value after the pending changes of the change set that the page edits. Without a change set, the current
+    /// value.
     pub start: Option<Span>,
     /// The text in the field.
     pub typed: String,
@@ -62,7 +63,7 @@ impl Field {
         amount::span(&self.typed, self.column).map(Some)
     }
 
-    /// The new value, if it differs from the value of the change set or the rules.
+    /// The new value, if it differs from `start`.
     pub fn changed(&self) -> Option<Span> {
         self.value().ok().flatten().filter(|value| Some(*value) != self.start)
     }
@@ -79,7 +80,8 @@ impl PriceRow {
         format!("{}.{}.{column}", self.resource, self.code)
     }
 
-    /// The name of the row, in the field `pick` and in the names of its other fields.
+    /// The name of the row in the form: the value of the field `pick`, and a part of the names of the row's other
+    /// fields.
     pub fn name(&self) -> String {
         format!("{}.{}", self.resource, self.code)
     }

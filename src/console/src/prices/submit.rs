@@ -1,4 +1,4 @@
-//! Saves the input: opens a change set, or adds the changes to an open one.
+//! Saves the input: opens a change set, or adds the changes to an open change set.
 
 use poem::http::Method;
 use serde_json::{Value, json};

@@ -152,7 +152,7 @@ fn input(around: &CellContext<'_>, line: &PriceRow, field: &Field, name: &str) -
     }
 }
 
-/// The key of a field's name.
+/// The message key of a field's name.
 fn label(column: &str) -> &'static str {
     match column {
         "price_from" => "prices-from",
@@ -205,7 +205,8 @@ pub fn signed_sum(words: Words, by: rust_decimal::Decimal, currency: &str) -> St
     format!("{plus}{}", crate::locale::sum(words, by, currency))
 }
 
-/// Shows the conflict if somebody else changed the row while the person edited it: the value before, theirs and yours.
+/// If somebody else changed the row while the person edited it, shows the conflict: the previous value, the value of
+/// the other person and the typed value.
 fn clash(around: &CellContext<'_>, line: &PriceRow, before: &[Option<Span>]) -> Markup {
     let words = around.visit.words;
     let all = |spans: Vec<Option<Span>>| {

@@ -13,13 +13,13 @@ use crate::visit::Visit;
 
 /// Number of entries per page.
 const PAGE_SIZE: usize = 40;
-/// Maximum number of calls, and of leads, that are read. They are the newest of the day.
+/// Maximum number of calls, and of leads, that are read. The newest calls and leads of the day are read.
 const MAX_ROWS: &str = "200";
 
-/// A call and its lead, or one of the two.
+/// A call and its lead, or only one of the two.
 pub struct Entry {
     pub call_id: String,
-    /// The time of the call's first message or, without a call, of the lead.
+    /// The time of the call's first message. Without a call, the time of the lead.
     pub at: String,
     pub call: Option<Value>,
     pub lead: Option<Value>,
@@ -29,7 +29,7 @@ pub struct Entry {
 pub struct Diary {
     /// The entries that match the search, the newest first.
     pub entries: Vec<Entry>,
-    /// The leads that nobody acknowledged: the most urgent first, and within a priority the oldest first.
+    /// The leads that nobody acknowledged, the most urgent first. Leads of the same priority are sorted oldest first.
     pub open: Vec<Value>,
     pub any_simulated: bool,
     /// Whether the day has more calls than were read.
@@ -94,7 +94,7 @@ fn joined(calls: Vec<Value>, leads: Vec<Value>) -> Vec<Entry> {
             call: Some(call),
         })
         .collect();
-    // The remaining leads have a call that began on the day before, or that is not among the newest.
+    // The calls of the remaining leads were not read: they began on an earlier day, or are not among the newest calls.
     entries.extend(by_call.into_iter().map(|(call_id, lead)| Entry {
         at: owned(&lead, "created_at"),
         lead: Some(lead),

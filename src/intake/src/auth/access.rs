@@ -1,9 +1,9 @@
 //! Caches the webhook settings and active secrets of each rulebook, so that a message needs no query for them.
 //!
-//! The message's transaction compares `auth_version` with the database and requests a reload if the version rose. So
-//! every instance refuses a retired secret from the next message on. A refused message requests a reload too, so a new
-//! secret works even if nobody uses the old secret any more. Unknown rulebook names take the same path: neither the
-//! response nor its duration reveals which names exist.
+//! The transaction of a message compares the cached `auth_version` with the version in the database, and requests a
+//! reload if they differ. So every instance refuses a retired secret from the next message on. A refused message
+//! requests a reload too, so a new secret works with its first message. A message to an unknown rulebook name is
+//! handled in the same way: neither the response nor its duration reveals which names exist.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,16 +26,16 @@ pub use store::rulebooks::DEFAULT as DEFAULT_RULEBOOK;
 pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
 
 /// Minimum time between two database reads of a rulebook's settings. It limits the reads that unauthenticated senders
-/// can cause. A message that fails verification waits for a read that began after it arrived, so Ringbook never refuses
-/// a new secret.
+/// can cause. A message that fails verification waits for a read that began after the message arrived, so Ringbook
+/// never refuses a new secret.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(25);
 /// Maximum number of rulebook names in each cache.
 const MAX_RULEBOOKS: u64 = 10_000;
-/// Maximum number of secrets: only the newest are accepted. The API rejects more, but an older database may contain
-/// more.
+/// Maximum number of accepted secrets of a rulebook. If there are more, only the newest secrets are accepted. The API
+/// stores no more than this number, but an older database may contain more secrets.
 const MAX_SECRETS: usize = 5;
 
-/// Limits log lines about secrets that are shorter than today's minimum to one in ten minutes.
+/// Limits the log lines about secrets below today's minimum length: one line in ten minutes.
 static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
 
 /// The webhook settings and secrets of a rulebook.
@@ -46,7 +46,7 @@ pub struct Access {
     pub rulebook_id: Uuid,
     /// Rises with each change of these settings.
     pub auth_version: i64,
-    /// Which schemes are accepted.
+    /// The accepted schemes and the replay window.
     pub auth: WebhookAuth,
     /// The secrets that are accepted.
     pub secrets: Vec<Secret>,
@@ -75,7 +75,7 @@ impl Access {
         self.rulebook_id.is_nil()
     }
 
-    /// Settings for a message from the spool, which was verified when it arrived.
+    /// Settings for a message from the spool. Ringbook verified the message when it arrived.
     #[must_use]
     pub fn of_the_spool(code: String, rulebook_id: Uuid) -> Self {
         Self {
@@ -92,10 +92,10 @@ impl Access {
 /// Why the webhook settings of a rulebook are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The database did not answer.
+    /// The database query failed.
     #[error("the webhook settings could not be read")]
     Database(#[from] DbErr),
-    /// A database read for another message failed while this message waited for it.
+    /// This message waited for a database read that another message had started, and that read failed.
     #[error("the webhook settings could not be read a moment ago")]
     Unanswered,
     /// The stored settings cannot be parsed.
@@ -106,7 +106,7 @@ pub enum AccessError {
     Key(#[from] KeyError),
 }
 
-/// The webhook settings of every rulebook requested so far. Cloning shares them.
+/// The webhook settings of every rulebook requested so far. Clones share the settings.
 #[derive(Clone)]
 pub struct Accesses {
     db: DatabaseConnection,
@@ -116,7 +116,8 @@ pub struct Accesses {
     known: Cache<Access>,
     /// Names without a rulebook, usually made up by unauthenticated clients.
     unknown: Cache<Access>,
-    /// One lock for each rulebook, held during a read of its settings. It contains the start of the last failed read.
+    /// One lock for each rulebook, held during a read of its settings. The lock contains the time at which the last
+    /// failed read began.
     asking: Cache<Mutex<Option<Instant>>>,
 }
 
@@ -171,9 +172,9 @@ impl Accesses {
         }
     }
 
-    /// Newer settings than `known`, under which a message was refused; `None` if the settings did not change. At most
-    /// one read runs at a time for each rulebook, and each refused message waits for a read that began after it
-    /// arrived.
+    /// Newer settings than `known`, the settings under which a message was refused. `None` if the settings did not
+    /// change. At most one read runs at a time for each rulebook, and each refused message waits for a read that began
+    /// after the message arrived.
     pub async fn newer(&self, known: &Access) -> Result<Option<Arc<Access>>, AccessError> {
         let came = Instant::now();
         let is_other = |found: &Arc<Access>| found.auth_version != known.auth_version;
@@ -219,7 +220,7 @@ impl Accesses {
         self.known.remove(code).await;
     }
 
-    /// The stored secrets and the secret from the environment.
+    /// Adds the secret from the environment to the stored secrets of the default rulebook.
     #[must_use]
     pub fn with_set(&self, code: &str, mut stored: Vec<Secret>) -> Vec<Secret> {
         stored.retain(|secret| secret.id() != SET_SECRET);
@@ -239,7 +240,7 @@ impl Accesses {
         }
         let read_at = Instant::now();
         let Some(found) = rulebooks::that_takes(&self.db, code).await? else {
-            // Run the same query for an unknown name, or the duration would reveal it.
+            // Run the same query for an unknown name. Otherwise the duration would reveal that the name is unknown.
             secrets::active(&self.db, Uuid::nil(), &[secrets::WEBHOOK]).await?;
             return Ok(None);
         };

@@ -1,4 +1,4 @@
-//! Messages that must be refused: stale, future, truncated, changed or malformed ones.
+//! Messages that must be refused because they are stale, future, truncated, changed or malformed.
 
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
@@ -82,7 +82,7 @@ fn a_truncated_or_lengthened_signature_is_refused() {
                 let mut headers = good.clone();
                 headers.insert(name, HeaderValue::from_str(&changed).expect("a value"));
                 let refused = check(&headers, BODY, &only(scheme.clone()), &[secret()], now());
-                // A changed message id is refused only if the payload format contains it.
+                // A changed message id is refused only if the payload format contains the message id.
                 let counts = match &scheme {
                     Scheme::Hmac(settings) if name.as_str() == settings.id_header() => {
                         settings.payload_format.contains("{svix-id}")

@@ -16,7 +16,7 @@ pub const X_VAPI_SIGNATURE: &str = "x-vapi-signature";
 pub struct WebhookAuth {
     /// The schemes; a message must pass one of them.
     pub schemes: Vec<Scheme>,
-    /// Maximum difference between a signed timestamp and now, in the past or in the future.
+    /// Maximum difference between a signed timestamp and now, in seconds, in the past or in the future.
     pub replay_window_s: u32,
 }
 
@@ -28,7 +28,7 @@ pub enum Scheme {
     Hmac(HmacSettings),
     /// The secret itself in a header; Vapi sends an `OAuth2` token the same way.
     Bearer(BearerSettings),
-    /// The legacy header `X-Vapi-Secret`, the secret without a prefix.
+    /// The secret without a prefix in the legacy header `X-Vapi-Secret`.
     XVapiSecret {},
     /// The header `x-vapi-signature`: hex HMAC-SHA256 of the body, with or without `sha256=`.
     XVapiSignature {},
@@ -40,16 +40,16 @@ pub enum Scheme {
 pub struct HmacSettings {
     /// The hash function of the HMAC.
     pub algorithm: Algorithm,
-    /// The header that carries the signature.
+    /// The name of the header with the signature.
     pub signature_header: String,
-    /// The header that carries the timestamp.
+    /// The name of the header with the timestamp.
     pub timestamp_header: String,
     /// Whether a timestamp is sent and signed; without a timestamp there is no replay protection.
     pub include_timestamp: bool,
     /// The signed text, with the tokens `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`; any other text is
     /// literal.
     pub payload_format: String,
-    /// The header that fills `{svix-id}`; `svix-id` if missing.
+    /// The name of the header whose value replaces `{svix-id}`. `None` means the header `svix-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id_header: Option<String>,
     /// The prefix of the signature in its header, such as `sha256=`.
@@ -64,7 +64,7 @@ pub struct HmacSettings {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct BearerSettings {
-    /// The header that carries the secret.
+    /// The name of the header with the secret.
     pub header: String,
     /// Whether the header has the prefix `Bearer`.
     pub prefix: bool,
@@ -129,13 +129,13 @@ impl HmacSettings {
         }
     }
 
-    /// Whether a message must have a timestamp: the settings say so, or the payload uses it.
+    /// Whether a message must have a timestamp: `include_timestamp` is true, or the format contains `{timestamp}`.
     #[must_use]
     pub fn needs_timestamp(&self) -> bool {
         self.include_timestamp || self.effective_format().contains("{timestamp}")
     }
 
-    /// The header that fills `{svix-id}`.
+    /// The name of the header whose value replaces `{svix-id}`.
     #[must_use]
     pub fn id_header(&self) -> &str {
         self.message_id_header.as_deref().unwrap_or("svix-id")

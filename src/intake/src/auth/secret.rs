@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A shared secret that signs messages. Its bytes are never logged: `Debug` prints only the id.
+/// A shared secret that authenticates messages. Its bytes are never logged: `Debug` prints only the id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     id: String,
@@ -24,7 +24,7 @@ impl Secret {
         &self.id
     }
 
-    /// The bytes, for the signature code only.
+    /// The bytes. Only the code for signatures and for encrypted snapshots may use them.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -11,12 +11,12 @@ use super::sign::{Signing, tokens_touch};
 
 /// Maximum number of schemes of one rulebook.
 const MAX_SCHEMES: usize = 10;
-/// Maximum number of schemes that sign the body: the body is hashed for each of them, with every secret.
+/// Maximum number of schemes that sign the body: the body is hashed for each such scheme, with every secret.
 const MAX_SIGNING: usize = 4;
 /// Maximum replay window: one day.
 const LONGEST_WINDOW_S: u32 = 86_400;
 
-/// A JSON pointer, and the validation error at that place.
+/// The JSON pointer of a field, and the validation error of that field.
 pub type Fault = (String, &'static str);
 
 /// The validation errors of the settings; empty if the settings can be used.
@@ -58,7 +58,7 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
                 if hmac.effective_format().matches("{body}").count() > 1 {
                     fault(
                         "payload_format",
-                        "`payload_format` must contain {body} only once: a second one only makes hashing slower.",
+                        "`payload_format` must contain {body} only once: a second {body} only makes hashing slower.",
                     );
                 }
                 if tokens_touch(hmac.effective_format()) {
@@ -85,13 +85,14 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     if auth.schemes.iter().filter(signs).count() > MAX_SIGNING {
         faults.push((
             "/schemes".to_owned(),
-            "`schemes` must name at most 4 that sign the body (`hmac`, `x_vapi_signature`): each hashes every message.",
+            "`schemes` must name at most 4 schemes that sign the body (`hmac`, `x_vapi_signature`): Ringbook hashes \
+             every message for each of them.",
         ));
     }
     faults
 }
 
-/// Schemes that read the same signature header with the same algorithm as an earlier scheme, but sign another payload.
+/// Reports each scheme that has the signature header and the algorithm of an earlier scheme and signs another payload.
 /// A sender of that header could make the server hash the body once for each scheme.
 fn hashed_twice(auth: &WebhookAuth) -> Vec<Fault> {
     let mut earlier: Vec<(&str, Signing<'_>)> = Vec::new();

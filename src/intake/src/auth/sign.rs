@@ -36,7 +36,7 @@ pub struct Payload<'a> {
 
 /// The message cannot be signed: the secret is not a valid key under these settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret is empty, or is not base64 although the settings say so")]
+#[error("the secret is empty, or is not base64 although `secret_is_base64` is true")]
 pub struct UnusableSecret;
 
 /// The headers that authenticate a message under `scheme`, as Vapi would send them at `at`.
@@ -97,7 +97,8 @@ fn sign_hmac(
     Ok(headers)
 }
 
-/// The parameters of a signature. Two schemes with equal parameters give the same signature for a message and a secret.
+/// The parameters of a signature. Schemes with equal parameters give the same signature for the same message and
+/// secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Signing<'a> {
     pub algorithm: Algorithm,

@@ -2,7 +2,7 @@
 //! the reason for the refusal.
 //!
 //! Pure: no clock, no network, no database. Several secrets are active during a rotation. Comparisons take constant
-//! time. A [`Refusal`] is for the log; the client learns nothing.
+//! time. A [`Refusal`] is only for the log: the client never learns the reason.
 
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
@@ -62,7 +62,7 @@ pub enum Refusal {
         /// Name of the configured header.
         header: String,
     },
-    /// A header is duplicated, so it is ambiguous.
+    /// A header is duplicated, so its value is ambiguous.
     #[error("header {header} occurs more than once")]
     Repeated {
         /// Name of the configured header.
@@ -114,7 +114,7 @@ impl Refusal {
     }
 }
 
-/// Accepts a message if any accepted scheme matches any active secret.
+/// Accepts a message if an active secret matches under an accepted scheme.
 ///
 /// # Errors
 /// The refusal of the first scheme whose header was present, else [`Refusal::NoCredentials`].
@@ -142,7 +142,7 @@ pub fn verify(
 /// fresh. So a body is read only from a sender with a secret or a signature.
 ///
 /// # Errors
-/// Same as for [`verify`].
+/// The errors are the same as those of [`verify`].
 pub fn verify_headers(
     headers: &HeaderMap,
     auth: &WebhookAuth,
@@ -155,7 +155,7 @@ pub fn verify_headers(
     possible.map(drop)
 }
 
-/// The result and name of the first scheme that does not refuse.
+/// Calls `attempt` for each scheme in order. Returns the first success with the name of its scheme.
 fn try_schemes<'a, T>(
     auth: &'a WebhookAuth,
     secrets: &[Secret],
@@ -172,7 +172,7 @@ fn try_schemes<'a, T>(
     for scheme in &auth.schemes {
         match attempt(scheme) {
             Ok(signature) => return Ok((signature, scheme.name())),
-            // Keep the refusal of the first scheme whose header is present: it says more than `NoCredentials`.
+            // Keep the refusal of the first scheme whose header is present: it is more specific than `NoCredentials`.
             Err(tried) if refusal == Refusal::NoCredentials => refusal = tried,
             Err(_) => {}
         }
@@ -204,7 +204,8 @@ struct Covers<'a> {
 }
 
 /// The HMACs of a message, each computed once. Hashing a large body is slow, so each algorithm is used for one
-/// signature header only. If a message has several such headers, only the first in the order of the schemes is checked.
+/// signature header only. If several signature headers of a message use one algorithm, only the first in the order of
+/// the schemes is checked.
 struct Macs<'a> {
     incoming: &'a Incoming<'a>,
     secrets: &'a [Secret],
@@ -212,7 +213,7 @@ struct Macs<'a> {
 }
 
 impl<'a> Macs<'a> {
-    /// The secret that made a signature.
+    /// The id of the secret that made a signature.
     fn find(&mut self, signed: &SignedParts<'a>) -> Option<String> {
         let macs = self.of(signed.covers)?;
         let signature = &signed.signature;

@@ -198,7 +198,7 @@ fn a_secret_may_be_base64_for_its_bytes() {
         assert!(check(&headers, BODY, &only(as_base64.clone()), &[secret], now()).is_ok());
         assert!(check(&headers, BODY, &only(as_text.clone()), &[raw], now()).is_ok());
     }
-    // Neither a string that is not base64 nor an empty key is valid.
+    // Both a malformed base64 string and an empty key are invalid.
     for broken in ["not base64!", "===="] {
         let secret = Secret::new("broken", broken);
         assert!(sign(&as_base64, &secret, payload(BODY), now()).is_err());

@@ -37,15 +37,15 @@ pub(crate) enum GroupOutcome {
 pub(crate) enum Writes {
     /// Writes all messages with the same statements.
     AllAtOnce,
-    /// One message after another, to find the message that cannot be recorded.
+    /// Writes one message after another, to find the message that cannot be recorded.
     OneByOne,
 }
 
 /// Why nothing was recorded.
 pub(crate) enum GroupError {
-    /// The message at this index cannot be recorded; the others can.
+    /// The message at this index cannot be recorded; the other messages can.
     By(usize, IngestError),
-    /// One of the messages cannot be recorded, and it is unknown which one.
+    /// One of the messages cannot be recorded, and it is unknown which message.
     BySome(IngestError),
     /// The cause is not a single message.
     All(IngestError),
@@ -63,7 +63,7 @@ struct Ready<'a> {
 /// Records messages of different calls. The messages must be in the order of their calls.
 ///
 /// # Errors
-/// [`GroupError`]: nothing was recorded.
+/// If nothing was recorded. [`GroupError`] contains the reason.
 pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Result<Vec<GroupOutcome>, GroupError> {
     let Some(first) = items.first() else {
         return Ok(Vec::new());
@@ -117,7 +117,7 @@ pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Resu
             decisions: Arc::clone(&one.decisions),
         };
         if !one.item.attempt.commits(recorded_response) {
-            // The fallback answered the message meanwhile, and the spool records it later.
+            // The fallback answered the message meanwhile, and the drain of the spool records the message later.
             return Err(GroupError::By(one.place, IngestError::TooSlow));
         }
     }
@@ -181,7 +181,7 @@ fn by(place: usize, error: IngestError) -> GroupError {
     }
 }
 
-/// The error of a statement for all messages.
+/// The error of a statement that writes all messages.
 fn by_some(error: IngestError) -> GroupError {
     match by(0, error) {
         GroupError::By(_, error) | GroupError::BySome(error) => GroupError::BySome(error),
@@ -194,8 +194,8 @@ impl GroupMessage {
         self.message.access.rulebook_id
     }
 
-    /// The message with its head and its decision. `None` if it needs its own transaction: another revision decided,
-    /// the caller was erased, or a script failed.
+    /// The message with its head and its decision. `None` if the message needs its own transaction: the head revision
+    /// has not decided about it, the caller was erased, or a script failed.
     fn ready(&self, place: usize, head: Head) -> Result<Option<Ready<'_>>, IngestError> {
         let message = &self.message;
         if head.auth_version != message.access.auth_version {

@@ -1,7 +1,7 @@
-//! Writes the messages of one rulebook that share a transaction, with the same statements for all of them.
+//! Writes messages that share a transaction. The same statements write all messages of one rulebook.
 //!
-//! This module handles only new messages of calls without an earlier report. Duplicates, amendments and other cases go
-//! through [`MessageWrite::run`] in the same transaction.
+//! This module handles only new messages, and a report only if its call has no earlier report. Duplicates, amendments
+//! and other cases go through [`MessageWrite::run`] in the same transaction.
 
 use std::collections::HashMap;
 
@@ -21,10 +21,11 @@ use crate::record_call::Recording;
 use store::leads;
 use store::{call_transcripts, calls, decisions, fault_points, reports, webhook_events};
 
-/// What was written for a message.
+/// A message that this module wrote.
 pub(crate) struct WrittenMessage<'a> {
     pub answer: Value,
-    /// Its SMS messages. They are queued last, because they lock rows that many calls share.
+    /// The SMS messages that this message causes. They are queued last, because queueing locks rows that many calls
+    /// share.
     deferred_sms: Option<Outgoing<'a>>,
 }
 
@@ -78,7 +79,7 @@ pub(crate) async fn write<'a>(
     Ok(written)
 }
 
-/// Queues the SMS messages for messages of one rulebook. Returns for each message whether it has SMS messages.
+/// Queues the SMS messages for messages of one rulebook. Returns for each message whether to wake the outbox worker.
 ///
 /// # Errors
 /// If the database fails.

@@ -1,10 +1,10 @@
 //! Answers and spools a message if the database is unavailable or too slow.
 //!
-//! The fallback decides by the cached rulebook, and responds once message and response are in the spool. If the spool
-//! fails too, it refuses a message without a waiting caller, so that Vapi sends the message again. It answers a message
-//! with a waiting caller anyway, because the caller must never hear an error. Such a message is not recorded, and a
-//! notice shows the number of such messages. Its response promises nothing that requires a record, such as an SMS
-//! message to a contact.
+//! The fallback decides by the cached rulebook, and responds after message and response are in the spool. If the spool
+//! fails too, the fallback refuses a message without a waiting caller, so that Vapi sends the message again. The
+//! fallback answers a message with a waiting caller anyway, because the caller must never hear an error. This message
+//! is not recorded, and a notice shows how many messages were not recorded. The response promises nothing that requires
+//! a record, such as an SMS message to a contact.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,8 +49,8 @@ impl Fallback {
         let keys = Keys::of(message.access.rulebook_id, &message.event);
         let committing = matches!(left, Partial::Committing(_));
         let before = if committing { None } else { self.before(keys).await };
-        // If the response may be committed or is already in the spool, Vapi must get it, even if this message cannot be
-        // stored.
+        // If the response may be committed or is already in the spool, Vapi must get that response, even if this
+        // message cannot be stored.
         let stands = committing || before.is_some();
         let recorded_response = self.recorded_response(intake, message, before, left).await;
         let mut answer = recorded_response.as_ref().map_or_else(
@@ -112,7 +112,7 @@ impl Fallback {
         left: Partial,
     ) -> Option<RecordedResponse> {
         let precomputed = match left {
-            // The transaction may have committed, so Vapi must get its response.
+            // The transaction may have committed, so Vapi must get the transaction's response.
             Partial::Committing(recorded_response) => return Some(RecordedResponse::clone(&recorded_response)),
             Partial::WorkedOut(precomputed) => Some(precomputed),
             Partial::Nothing => None,

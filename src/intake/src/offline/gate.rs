@@ -24,7 +24,7 @@ use store::postgres_limits::{PoolPlan, Unreachable};
 /// number includes messages whose waiter timed out. Several messages share a connection, because each message holds a
 /// connection for only a small part of its time.
 const IN_FLIGHT_PER_CONNECTION: usize = 3;
-/// The same limit for SQLite.
+/// Number of messages that may use an SQLite database at the same time.
 const IN_FLIGHT_ON_SQLITE: usize = 48;
 /// How long the limit stays lowered after the database refused another connection.
 const CROWDED_FOR: Duration = Duration::from_secs(30);
@@ -34,10 +34,10 @@ const PERMIT_TIMEOUT: Duration = Duration::from_millis(500);
 const HEALTH_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval between health checks while the database is unavailable.
 const HEALTH_CHECK_INTERVAL: Duration = Duration::from_millis(250);
-/// How long an idle connection may take to respond while the database is unavailable; then it is closed.
+/// How long an idle connection may take to respond while the database is unavailable. A slower connection is closed.
 const IDLE_ANSWER: Duration = Duration::from_millis(400);
 /// Interval between checks of idle connections in all pools. A connection to a former primary, or to a standby that was
-/// promoted later, stays read-only. Without this check, only a failing write would show it.
+/// promoted later, stays read-only. Without this check, only a failing write would reveal such a connection.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an idle connection may take to respond in the check of all pools.
 const SWEEP_ANSWER: Duration = Duration::from_secs(2);
@@ -90,7 +90,7 @@ impl DatabaseGate {
         Self::with(database, pools, None)
     }
 
-    /// Same as [`DatabaseGate::new`], for a start without the database. The database counts as unavailable until it
+    /// A gate to the pool for messages, for a start without the database. The database counts as unavailable until it
     /// responds and `prepare` succeeds.
     #[must_use]
     pub fn away(database: Database, pools: &Connections, prepare: Prepare) -> Self {
@@ -129,7 +129,7 @@ impl DatabaseGate {
         self.way().db
     }
 
-    /// A pool and a permit, which the caller holds until its work is done. `None` if the database is unavailable or no
+    /// A pool and a permit. The work must keep the permit until it is done. `None` if the database is unavailable or no
     /// permit becomes free in time.
     pub async fn enter(&self) -> Option<(DatabaseConnection, OwnedSemaphorePermit)> {
         if self.is_away() {
@@ -245,8 +245,8 @@ impl DatabaseGate {
         }
     }
 
-    /// Checks whether the database can be used: with the existing pool, else with a new one, which is returned. The
-    /// existing connections come first, because the database may allow no more connections.
+    /// Checks whether the database can be used. First tries the existing pool, then a new pool, which is returned if it
+    /// works. The existing connections come first, because the database may allow no more connections.
     async fn reach(&self) -> Result<Option<DatabaseConnection>, Unreachable> {
         postgres_limits::close_dead(&self.db(), IDLE_ANSWER).await;
         let Err(error) = health_check(self.db()).await else {
@@ -271,7 +271,7 @@ impl DatabaseGate {
         let most = most_in_flight(&self.0.database, self.0.plan);
         let fresh = Way::over(fresh, most);
         let before = std::mem::replace(&mut *self.writing(), fresh);
-        // Closes each connection as soon as it is idle: the new pool may need its slot.
+        // Closes each connection as soon as it is idle: the new pool may need the slot of that connection.
         tokio::spawn(async move {
             if let Err(error) = before.db.close().await {
                 tracing::debug!(%error, "a pool for messages did not close");

@@ -1,7 +1,7 @@
 //! Snapshots of each rulebook for use without the database: its webhook settings, and its last rules that compiled.
 //!
-//! [`Snapshots::watch`] polls the database every two seconds. Snapshots are in memory. An encrypted copy beside the
-//! spool serves a start without the database. If the head revision does not compile, the previous snapshot stays.
+//! [`Snapshots::watch`] polls the database every two seconds. Snapshots are in memory. The spool's file contains an
+//! encrypted copy for a start without the database. If the head revision does not compile, the previous snapshot stays.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -40,7 +40,7 @@ pub struct Snapshot {
     pub rulebook: Arc<Rulebook>,
     /// The rulebook's former code: messages under that code are accepted too.
     former_code: Option<String>,
-    /// Whether the snapshot is stored beside the spool.
+    /// Whether the snapshot is stored in the spool's file.
     kept: bool,
 }
 
@@ -53,7 +53,7 @@ pub struct Snapshots {
     spool: Spool,
 }
 
-/// A snapshot as stored beside the spool.
+/// A snapshot as stored in the spool's file.
 #[derive(Serialize, Deserialize)]
 struct StoredSnapshot {
     code: String,
@@ -87,7 +87,7 @@ pub enum SnapshotError {
     #[error(transparent)]
     Spool(#[from] SpoolError),
     /// The rules do not compile: another version of the program wrote them.
-    #[error("the rules beside the spool do not compile")]
+    #[error("the rules in the spool's file do not compile")]
     DoesNotCompile,
 }
 
@@ -124,7 +124,8 @@ impl Snapshots {
         }
     }
 
-    /// Loads the snapshots that an earlier run stored beside the spool. Returns how many rulebooks have a snapshot now.
+    /// Loads the snapshots that an earlier run stored in the spool's file. Returns how many rulebooks have a snapshot
+    /// now.
     ///
     /// # Errors
     /// If the spool cannot be read.
@@ -133,7 +134,7 @@ impl Snapshots {
         snapshots
             .for_each_concurrent(CONCURRENCY, async |text| match self.revived(&text).await {
                 Ok(good) => self.learn(good, false),
-                Err(error) => tracing::warn!(%error, "a snapshot beside the spool cannot be used"),
+                Err(error) => tracing::warn!(%error, "a snapshot in the spool's file cannot be used"),
             })
             .await;
         Ok(self.known.read().unwrap_or_else(PoisonError::into_inner).len())
@@ -144,7 +145,7 @@ impl Snapshots {
         if self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
             && let Err(error) = self.load().await
         {
-            tracing::warn!(%error, "the snapshots beside the spool cannot be read");
+            tracing::warn!(%error, "the snapshots in the spool's file cannot be read");
         }
         let mut ticks = tokio::time::interval(POLL_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -178,14 +179,15 @@ impl Snapshots {
             };
             !self.of(&row.code).is_some_and(|good| same(&good))
         };
-        // Update them concurrently: a rulebook that compiles slowly or never must not delay the others.
+        // Update the snapshots concurrently: a rulebook that compiles slowly or never must not delay the other
+        // rulebooks.
         stream::iter(rows.into_iter().filter(is_news))
             .for_each_concurrent(CONCURRENCY, async |row| {
                 if let Err(error) = self.keep(&row).await {
                     tracing::warn!(
                         rulebook = row.code,
                         %error,
-                        "the snapshot of a rulebook could not be updated; the previous one stays"
+                        "the snapshot of a rulebook could not be updated; the previous snapshot stays in use"
                     );
                 }
             })
@@ -193,8 +195,8 @@ impl Snapshots {
         Ok(())
     }
 
-    /// Drops archived rulebooks and codes that are no longer in use: during an outage, messages under those codes would
-    /// be accepted.
+    /// Drops archived rulebooks and codes that are no longer in use. Otherwise messages under those codes would be
+    /// accepted during an outage.
     async fn forget_all_but(&self, rows: &[rulebooks::Model]) {
         let codes: HashSet<&str> = rows.iter().map(|row| row.code.as_str()).collect();
         let former: HashSet<&str> = rows.iter().filter_map(|row| row.former_code.as_deref()).collect();

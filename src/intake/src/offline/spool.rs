@@ -1,8 +1,8 @@
 //! The spool: stores messages on disk while the database is unavailable.
 //!
-//! Each message and its response are encrypted and on this machine's disk before Vapi gets the response. The size is
-//! bounded, and a message waits for the disk no longer than [`WRITE_TIMEOUT`]. [`entry`] defines the entries, and
-//! [`drain`] records them. If the disk is lost, the messages on it are lost.
+//! Ringbook encrypts each message with its response, and stores both on this machine's disk before Vapi gets the
+//! response. The size is bounded, and a message waits for the disk no longer than [`WRITE_TIMEOUT`]. [`entry`] defines
+//! the entries, and [`drain`] records them. If the disk is lost, the messages on it are lost.
 
 pub mod drain;
 pub mod entry;
@@ -27,8 +27,9 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 const LOOKUP_TIMEOUT: Duration = Duration::from_millis(300);
 /// Maximum number of instances that share a folder.
 const MOST_FILES: u32 = 64;
-/// Maximum number of queued messages, and of messages in one write.
+/// Maximum number of queued messages.
 const QUEUE: usize = 512;
+/// Maximum number of messages in one write.
 const TOGETHER: usize = 64;
 
 /// Why a message cannot be stored or read.
@@ -132,7 +133,7 @@ impl Spool {
         Ok(inner)
     }
 
-    /// Stores a message: when this returns, the message is on the disk.
+    /// Stores a message. If the result is `Ok`, the message is on the disk.
     ///
     /// # Errors
     /// If the spool is full, or the disk fails or takes too long.
@@ -305,7 +306,7 @@ async fn write(inner: std::sync::Weak<Inner>, mut puts: mpsc::Receiver<PendingIn
         }
         let single = together.is_err() && batch.len() > 1;
         for (at, put) in batch.drain(..).enumerate() {
-            // A message that is too large for the remaining room must not make the others fail.
+            // A message that is too large for the remaining room must not make the other messages fail.
             let kept = match &together {
                 Ok(new) => Ok(new.get(at).copied().unwrap_or_default()),
                 Err(_) if single => inner.file.keep(&entries[at..=at]).await.map(|new| new == [true]),

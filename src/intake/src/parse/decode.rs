@@ -1,7 +1,8 @@
 //! Parses a verified body into an [`Event`].
 //!
 //! Pure and tolerant: Vapi's published schema is not enforced, and only four errors make a body [`Unreadable`]. Any
-//! other missing, extra or mistyped field reads as absent. Values that nobody reads are not built: see `lazy_json`.
+//! other field that is missing or has the wrong type reads as absent, and extra fields are ignored. Values that no code
+//! reads are not built: see `lazy_json`.
 
 use std::sync::OnceLock;
 
@@ -12,8 +13,8 @@ use super::lazy_json::{JsonPart, LazyJson};
 pub use super::turns::Turn;
 use super::{tool_requests, turns};
 
-/// Maximum nesting depth of a message. Vapi's messages reach about ten; `serde_json` and the database fail slightly
-/// above this limit.
+/// Maximum nesting depth of a message. Vapi's messages nest about ten levels deep; `serde_json` and the database fail
+/// slightly above this limit.
 pub const DEPTH_LIMIT: usize = 100;
 /// Maximum length of an id. It is longer than any Vapi id, and short enough for every database index.
 pub const ID_LIMIT: usize = 255;
@@ -251,7 +252,8 @@ fn after_string(mut rest: &[u8]) -> &[u8] {
 }
 
 /// Replaces every `\u0000` and every lone surrogate in JSON text by U+FFFD. `PostgreSQL` rejects `\u0000`, and
-/// `serde_json` rejects lone surrogates. This runs once before parsing, so no parsed string can contain them.
+/// `serde_json` rejects lone surrogates. This function runs once before parsing, so no parsed string contains such an
+/// escape.
 pub(crate) fn without_nul(text: String) -> String {
     let bytes = text.as_bytes();
     let mut bad: Vec<usize> = Vec::new();

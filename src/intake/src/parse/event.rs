@@ -121,7 +121,7 @@ pub struct CallPart {
     pub customer_number: Option<String>,
     /// The caller's name.
     pub customer_name: Option<String>,
-    /// Our number, which was called.
+    /// The phone number of the business in this call.
     pub phone_number: Option<String>,
     /// The assistant on the call.
     pub assistant_id: Option<String>,
@@ -136,12 +136,12 @@ pub enum Payload {
     StatusUpdate {
         /// The state; empty if missing.
         status: String,
-        /// Why the call ended, if it did.
+        /// Why the call ended, if it has ended.
         ended_reason: Option<String>,
     },
     /// Tool calls of the assistant.
     ToolCalls(Vec<ToolRequest>),
-    /// Something was said.
+    /// The caller or the assistant said something.
     Transcript {
         /// `user` or `assistant`.
         role: String,
@@ -161,7 +161,7 @@ pub enum Payload {
         /// The destination requested by the model.
         destination: Option<String>,
         reason: Option<String>,
-        /// All parameters of the model, an object.
+        /// All parameters that the model gave, an object.
         parameters: Value,
     },
     /// Vapi asks for documents that answer the caller's question.
@@ -171,7 +171,7 @@ pub enum Payload {
     },
     /// Vapi asks how long the assistant should wait before it speaks.
     Endpointing,
-    /// Vapi asks whether a contact of a campaign may be dialled.
+    /// Vapi asks whether it may dial a contact of a campaign.
     Predial {
         campaign_id: Option<String>,
         /// The contact's number.
@@ -181,7 +181,7 @@ pub enum Payload {
     },
     /// A text-to-speech request, which Ringbook does not serve.
     VoiceRequest,
-    /// A type that is only stored.
+    /// Any other type. The message is only stored.
     Other,
 }
 
@@ -204,7 +204,7 @@ pub struct Report {
     pub cost_micros: Option<i64>,
     /// Vapi's analysis, an object: summary, structured data, evaluation.
     pub analysis: Option<Value>,
-    /// The assistant's structured outputs, an object by id.
+    /// The assistant's structured outputs, an object with the output ids as keys.
     pub structured_outputs: Option<Value>,
     /// The turns of the call in order, without the prompt.
     pub turns: Vec<Turn>,
@@ -222,13 +222,13 @@ pub struct ToolRequest {
 }
 
 impl Event {
-    /// The call's id, if the message names one.
+    /// The call's id, if the message contains it.
     #[must_use]
     pub fn call_id(&self) -> Option<&str> {
         self.call.as_ref()?.id.as_deref()
     }
 
-    /// Whether this is a `function-call` of an older assistant, which expects the bare result.
+    /// Whether this is a `function-call`. Older assistants send this type and expect the bare result.
     #[must_use]
     pub fn is_function_call(&self) -> bool {
         self.type_name == FUNCTION_CALL
@@ -251,7 +251,7 @@ impl Event {
         chat.or_else(|| Some(("session", session()?)))
     }
 
-    /// The turns so far, if the message carries them, without the prompt.
+    /// The turns so far, without the prompt. Empty if the message contains no turns.
     #[must_use]
     pub fn turns(&self) -> &[Turn] {
         if let Payload::Report(report) = &self.payload {
@@ -312,7 +312,7 @@ impl Event {
         found.filter(|value| !value.is_null()).into_iter().collect()
     }
 
-    /// The first of the values that [`values`](Self::values) gives.
+    /// The first value that [`values`](Self::values) returns.
     #[must_use]
     pub fn lookup(&self, pointer: &str, arguments: Option<&Value>) -> Option<Value> {
         self.values(pointer, arguments).into_iter().next()
@@ -325,7 +325,8 @@ impl Event {
     }
 }
 
-/// Maximum length of an agent's turn, in bytes. The end is kept, because it contains the question.
+/// Maximum length of an agent's turn, in bytes. A longer turn is cut at its start, because the end contains the
+/// question.
 const MAX_ASKED: usize = 400;
 
 fn ending(text: &str) -> &str {

@@ -60,8 +60,8 @@ pub fn text<'a>(extracted: &'a ExtractedFacts, name: &str) -> Option<&'a str> {
     }
 }
 
-/// The facts of a whole Vapi message given as JSON, and the instant that they are about, if the message contains one.
-/// `None` if the message cannot be read.
+/// The facts of a whole Vapi message given as JSON, and the instant that the facts are about, if the message contains a
+/// timestamp. `None` if the message cannot be read.
 #[must_use]
 pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(ExtractedFacts, Option<DateTime<Utc>>)> {
     let event = super::decode::decode(message.to_string().as_bytes()).ok()?;
@@ -76,7 +76,7 @@ pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(ExtractedFa
     ))
 }
 
-/// The facts of a raw message under each of several rulebooks; `None` if it cannot be read.
+/// The facts of a raw message under each of several rulebooks. `None` if the message cannot be read.
 #[must_use]
 pub fn read_body(rulebooks: &[&Rulebook], body: &[u8]) -> Option<Vec<ExtractedFacts>> {
     let event = super::decode::decode(body).ok()?;

@@ -1,4 +1,5 @@
-//! Malformed and hostile bodies: each is refused with a reason or read as far as possible, and none panics.
+//! Malformed and hostile bodies: the parser refuses each body with a reason or reads it as far as possible, and never
+//! panics.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Idempotency keys: each event and each of its parts is recorded once under its key.
+//! Idempotency keys: each event and each tool call is recorded once under its key.
 //!
 //! | message | key within the rulebook |
 //! |---|---|
@@ -30,7 +30,7 @@ const NOT_OWN: [&str; 9] = [
 ];
 
 impl Event {
-    /// The business key of the message. For a tool-calls message it is derived from all its tool calls.
+    /// The business key of the message. The key of a tool-calls message is derived from all its tool calls.
     #[must_use]
     pub fn event_key(&self) -> String {
         let kind = match self.kind {
@@ -58,8 +58,8 @@ impl Event {
         }
     }
 
-    /// The key of one tool call. Calls with the same call, chat or session, id, name and arguments are duplicates.
-    /// Without a call, chat or session, only a repeat of the same message is a duplicate.
+    /// The key of one tool call. Two tool calls of one call, chat or session are duplicates if their ids, names and
+    /// arguments are the same. Without a call, chat or session, only a repeat of the same message is a duplicate.
     #[must_use]
     pub fn tool_call_key(&self, request: &ToolRequest) -> String {
         let (kind, scope) = self.scope().unwrap_or_else(|| ("message", self.own_key()));
@@ -72,7 +72,7 @@ impl Event {
         hex::encode(hash.finalize())
     }
 
-    /// The message's timestamp, and the hash of its own fields.
+    /// The message's timestamp, and the hash of the type's own fields.
     fn own_key(&self) -> String {
         let at = self
             .at

@@ -148,7 +148,7 @@ impl<'a> JsonPart<'a> {
         })
     }
 
-    /// A string.
+    /// The value, if it is a string.
     #[must_use]
     pub fn text(self) -> Option<String> {
         if self.raw().starts_with('"') {
@@ -158,26 +158,26 @@ impl<'a> JsonPart<'a> {
         }
     }
 
-    /// A number, or a string that contains a number, exactly as written.
+    /// The value, if it is a number or a string that contains a number. The digits stay exactly as written.
     #[must_use]
     pub fn decimal(self) -> Option<Decimal> {
         let quoted = self.text();
         let text = quoted.as_deref().unwrap_or(self.raw()).trim();
-        // No stored number is longer. Do not parse a megabyte of digits.
+        // No number that Ringbook stores has more characters. Do not parse a megabyte of digits.
         if text.len() > 64 {
             return None;
         }
         text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
     }
 
-    /// A number times `factor`, rounded to an integer.
+    /// The number times `factor`, rounded to an integer.
     #[must_use]
     pub fn scaled(self, factor: i64) -> Option<i64> {
         self.decimal()?.checked_mul(Decimal::from(factor))?.round().to_i64()
     }
 
-    /// An instant: milliseconds (or seconds) since 1970, or RFC 3339 text. The result has whole microseconds, and its
-    /// year is 1970 to 9999.
+    /// The value as an instant. It may be milliseconds or seconds since 1970, or RFC 3339 text. The result has whole
+    /// microseconds, and its year is 1970 to 9999.
     #[must_use]
     pub fn instant(self) -> Option<DateTime<Utc>> {
         let micros = match self.text() {
@@ -204,7 +204,7 @@ impl<'a> JsonPart<'a> {
         number.checked_mul(Decimal::from(unit))?.trunc().to_i64()
     }
 
-    /// The value as a `serde_json` tree. A leaf that does not fit (a number out of range) becomes null; the rest stays.
+    /// The value as a `serde_json` tree. A number out of range becomes null; all other values stay.
     #[must_use]
     pub fn value(self) -> Value {
         if let Ok(mut value) = serde_json::from_str(self.raw()) {

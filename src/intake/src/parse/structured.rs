@@ -1,8 +1,8 @@
 //! Reads the data that the assistant's model extracted, wherever Vapi puts it: structured outputs by name, and the
 //! analysis's data.
 //!
-//! Vapi keys structured outputs by ids that change with the assistant, so they are looked up by name. Results and data
-//! may be JSON inside a string.
+//! Vapi stores structured outputs under ids that change with the assistant, so this module looks them up by name.
+//! Results and data may be JSON inside a string.
 
 use serde_json::Value;
 
@@ -128,8 +128,8 @@ fn value(part: JsonPart<'_>) -> Value {
     }
 }
 
-/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, a key matches that
-/// differs only in case, underscores and hyphens, because models write both `postal_code` and `postalCode`.
+/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, case, underscores
+/// and hyphens are ignored, because models write both `postal_code` and `postalCode`.
 pub(crate) fn at(result: &Value, pointer: &str) -> Option<Value> {
     let mut place = result;
     for token in pointer.split('/').skip(1) {

@@ -16,8 +16,9 @@ const NAME_LIMIT: usize = 200;
 /// Maximum nesting of string-encoded arguments.
 const MAX_ENCODED: usize = 3;
 
-/// The union of all lists, at most [`MAX_REQUESTS`] requests. A list that repeats a request of another list only fills
-/// in its missing fields. Within a list, two calls are duplicates only if id, name and arguments are equal.
+/// The union of all lists, at most [`MAX_REQUESTS`] requests. If a list repeats a request of an earlier list, the
+/// repeat only fills in fields that the request lacks. Within a list, two calls are duplicates only if id, name and
+/// arguments are equal.
 pub(crate) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
     let listed = |name| message.get(name).into_iter().flat_map(JsonPart::children);
     let lists: [Vec<ToolRequest>; 4] = [
@@ -129,7 +130,7 @@ fn arguments(part: JsonPart<'_>) -> Option<Value> {
     }
     let mut text = part.text()?;
     for _ in 0..MAX_ENCODED {
-        // JSON inside a string has its own escapes, which the cleaning of the body did not see.
+        // JSON inside a string has its own escapes, so it is cleaned again.
         match serde_json::from_str(&without_nul(text)).ok()? {
             Value::String(inner) => text = inner,
             mut arguments @ Value::Object(_) => {

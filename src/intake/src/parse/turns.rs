@@ -19,8 +19,8 @@ pub fn role(role: String) -> String {
     if role == "bot" { "assistant".to_owned() } else { role }
 }
 
-/// The turns from the first source that has any: messages, messages in the `OpenAI` format, the conversation, and last
-/// the lines of the transcript.
+/// The turns from the first source that contains turns: messages, messages in the `OpenAI` format, the conversation,
+/// and last the lines of the transcript.
 pub(crate) fn read(message: JsonPart<'_>) -> Vec<Turn> {
     const PLACES: [&[&str]; 5] = [
         &["artifact", "messages"],
@@ -54,7 +54,7 @@ pub(crate) fn last_caller_turn(turns: &[Turn]) -> Option<&str> {
 
 fn turn(part: JsonPart<'_>) -> Option<Turn> {
     let role = role(part.get("role").and_then(JsonPart::text)?);
-    // The prompt is not part of the call, and it is most of the bytes.
+    // The prompt does not belong to the call, and most bytes of a message are its prompt.
     if role == "system" || role == "developer" {
         return None;
     }

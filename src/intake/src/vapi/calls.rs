@@ -1,7 +1,8 @@
-//! Loads every call in Vapi's list that was updated in a span of time, once, in batches.
+//! Loads the calls in Vapi's list that were updated in a span of time. The calls come in batches, each call once.
 //!
 //! Vapi returns at most 1,000 calls per request and documents no order. A full batch may lack calls, so its span is
-//! halved and requested again. This finds every call in any order. The calls of a full batch are used too.
+//! halved and requested again. This finds every call, whatever the order of the list. The calls of a full batch are
+//! used too.
 
 use std::collections::HashSet;
 
@@ -13,7 +14,7 @@ use super::client::{VapiClient, VapiError};
 
 /// Calls per request. Vapi's maximum is 1,000, but the data of a call can be 100 kB.
 pub const CALLS_PER_REQUEST: usize = 100;
-/// The shortest span. It is not halved, because Vapi's timestamps have milliseconds.
+/// The shortest span. It is not halved, because Vapi's timestamps have a resolution of one millisecond.
 const SHORTEST: TimeDelta = TimeDelta::milliseconds(1);
 
 /// A span of time, both ends included.

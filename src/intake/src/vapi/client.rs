@@ -17,7 +17,7 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 const TRIES: u32 = 5;
 /// The pause after the first failure. It doubles after each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Maximum pause, even if Vapi asks for a longer one. If all tries fail, the next run tries again.
+/// Maximum pause, even if Vapi asks for a longer pause. If all tries fail, the next run tries again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// Why a request to Vapi failed.
@@ -29,7 +29,7 @@ pub enum VapiError {
     /// Vapi refuses the key.
     #[error("Vapi refuses the key (HTTP {0})")]
     Credentials(u16),
-    /// Too many requests, or a server error of Vapi.
+    /// Vapi responded with another error status, for example 429 or 500.
     #[error("Vapi answered HTTP {0}")]
     Status(u16),
     /// No response.

@@ -1,5 +1,5 @@
-//! Builds the `end-of-call-report` that Vapi would have posted, from an ended call in Vapi's list. It has the same
-//! fields in the same places, and the same bytes for the same call.
+//! Builds the `end-of-call-report` that Vapi would have posted, from an ended call in Vapi's list. The report has the
+//! same fields in the same places as Vapi's own report. The same call always gives the same bytes.
 
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ const SAME: [&str; 14] = [
 ];
 /// Top-level fields of a call that a report has in its artifact.
 const OF_ARTIFACT: [&str; 4] = ["messages", "transcript", "recordingUrl", "stereoRecordingUrl"];
-/// Fields of a call that are left out of the `call` object, because the report has them already.
+/// Fields of a call that the `call` object omits, because the report contains them in another place.
 const NOT_OF_CALL: [&str; 7] = [
     "artifact",
     "analysis",

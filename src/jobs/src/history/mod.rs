@@ -16,7 +16,7 @@ use rules::Rulebook;
 use rules::facts::ExtractedFacts;
 
 /// A function that extracts the facts of a stored message again, once per rulebook, as the webhook does. It returns
-/// `None` if the bytes are not a message. The caller passes it in, because this crate cannot parse messages.
+/// `None` if the bytes are not a message. The server passes this function in, because this crate cannot parse messages.
 pub type ReadBody = Arc<dyn Fn(&[&Rulebook], &[u8]) -> Option<Vec<ExtractedFacts>> + Send + Sync>;
 
 /// An error while stored decisions are processed.

@@ -94,7 +94,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for the permits to run. Dropping them lets the next backtest run.
+    /// Waits until the backtest may run. Dropping the permits lets the next backtest run.
     async fn take(&self, rulebook_id: Uuid) -> [Option<OwnedSemaphorePermit>; 2] {
         let own = self.own.take(rulebook_id).await;
         // The semaphore is never closed.
@@ -134,7 +134,7 @@ impl Backtests {
     /// Queues a backtest.
     ///
     /// # Errors
-    /// When too many are waiting, or the database fails.
+    /// When the rulebook has too many unfinished backtests, or the database fails.
     pub async fn ask(&self, asked: BacktestRequest) -> Result<backtests::Model, AskError> {
         let now = self.clock.now();
         let row = backtests::Model {

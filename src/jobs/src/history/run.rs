@@ -1,7 +1,8 @@
 //! Runs a backtest with two rulebooks over a time range.
 //!
-//! It reads one page while threads decide earlier pages. Bounded channels make the faster side wait for the slower one.
-//! Results are added up in the order in which the pages were read, so that the same calls give the same result.
+//! It reads one page while threads decide earlier pages. Bounded channels make the reader wait for the deciding
+//! threads, and the threads wait for the reader. Results are added up in the order in which the pages were read, so
+//! that the same calls give the same result.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +58,8 @@ pub struct Plan {
 /// The progress of a backtest.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// The progress in percent. It is estimated from the time range or the limit, because nobody counts the calls first.
+    /// The progress in percent. It is estimated from the time range or the limit, because the calls are not counted in
+    /// advance.
     pub percent: u8,
     /// The results so far.
     pub result: BacktestResult,
@@ -186,7 +188,7 @@ fn decide_pages(
     }
 }
 
-/// Decodes a row and decides it.
+/// Decodes a row and decides its call.
 fn look(plan: &Plan, row: &QueryResult, tally: &mut BacktestTally) -> Result<(), HistoryError> {
     let purpose: String = get(row, "purpose")?;
     let is_quote = purpose == QUOTE;

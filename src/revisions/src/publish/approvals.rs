@@ -1,7 +1,7 @@
 //! Change sets that exceed the guard rails and wait for a second person.
 //!
-//! Such a change set gets the state `waiting`, the list of its breaches and a notice. It becomes a revision when somebody
-//! who did not contribute to it approves it. Nobody can approve their own change.
+//! Such a change set gets the state `waiting`, the list of its breaches and a notice. After an approval, the change set
+//! becomes a revision. Nobody can approve a change set to which they contributed.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,8 @@ use store::{api_keys, change_set_changes, change_sets};
 pub const WAITS: &str = "change_set_waits";
 
 impl Publisher {
-    /// Puts a change on hold instead of publishing it, in the transaction that has locked the head. If the change has no
-    /// stored change set, a change set is created.
+    /// Puts a change on hold instead of publishing it. `tx` must have locked the head. If the change is not a stored
+    /// change set, a change set is created.
     pub(super) async fn hold(
         &self,
         tx: &DatabaseTransaction,
@@ -78,12 +78,12 @@ impl Publisher {
         self.audit(tx, author, about(set, "wait", None, Some(after))).await
     }
 
-    /// Approves a waiting change set at the version that was read. It is published immediately, or scheduled if its
-    /// time is in the future. Returns its new version.
+    /// Approves a waiting change set at the version that was read. The change set is published immediately, or
+    /// scheduled if its time is in the future. Returns the change set with its new version.
     ///
     /// # Errors
-    /// When the change set is at another version than was read, does not wait, has contributions of the approver, or
-    /// as for [`Publisher::publish`].
+    /// When the change set is at another version than was read, does not wait, or has contributions of the approver.
+    /// The errors of [`Publisher::publish`] are also possible.
     pub async fn approve_set(
         &self,
         rulebook_id: Uuid,
@@ -116,7 +116,7 @@ impl Publisher {
         Ok(published.set.unwrap_or(stored))
     }
 
-    /// Rejects a waiting change set. It can be edited and published again.
+    /// Rejects a waiting change set. The change set can be edited and published again.
     ///
     /// # Errors
     /// When the change set is at another version than was read, or does not wait.
@@ -172,9 +172,9 @@ pub(super) fn signed(author: &Author) -> Result<Option<serde_json::Value>, DbErr
 }
 
 impl Publisher {
-    /// Checks that the approver did not contribute to the change set. It compares API keys, or names if a change was made
-    /// without a key. Two keys count as the same person if they have the same owner. An approver's key also counts as the
-    /// contributor if the contributor's key created it, directly or through other keys.
+    /// Checks that the approver did not contribute to the change set. The check compares API keys, or names if a change
+    /// was made without a key. Two keys count as the same person if they have the same owner. An approver also counts
+    /// as a contributor if a contributor's key created the approver's key, directly or through other keys.
     async fn not_their_own(&self, stored: &StoredChangeSet, author: &Author) -> Result<(), PublishError> {
         let set = &stored.set;
         let changes = stored.changes.iter();

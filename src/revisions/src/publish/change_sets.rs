@@ -1,7 +1,8 @@
-//! Opens, edits, publishes and discards stored change sets. [`super::schedule`] publishes them later.
+//! Opens, edits, publishes and discards stored change sets. [`super::schedule`] publishes change sets at a scheduled
+//! time.
 //!
-//! Every operation is one transaction that locks the row of the change set and writes an audit entry. The operation fails
-//! if the change set is not at the version that the author read.
+//! Every operation is one transaction that locks the row of the change set and writes an audit entry. The operation
+//! fails if the change set is not at the version that the author read.
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -25,11 +26,11 @@ const EDITABLE: &[ChangeSetStatus] = &[ChangeSetStatus::Open, ChangeSetStatus::R
 /// Maximum number of an author's open change sets that are compared with a new change set.
 const MAX_COMPARED: u64 = 20;
 
-/// Stores something, such as the response for repeated requests, as the first statement in the transaction of the
-/// effect. Returns false if it was stored before.
+/// Stores data about the request, such as the response for repeats, as the first statement of the transaction that has
+/// the effect. Returns false if the data was stored before.
 pub type Keep = Box<dyn for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send>;
 
-/// A change set at the version that was read. It is published only if it still has that version.
+/// A change set at the version that was read. The change set is published only if it still has that version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claim {
     pub id: Uuid,
@@ -51,7 +52,7 @@ impl Publisher {
     /// Creates a change set with these edits, without compiling or storing it.
     ///
     /// # Errors
-    /// When it would be too large, or there is no such rulebook.
+    /// When the change set would be too large, or there is no such rulebook.
     pub async fn open_set(
         &self,
         rulebook_id: Uuid,
@@ -80,8 +81,8 @@ impl Publisher {
         Ok(None)
     }
 
-    /// Stores a new change set, and runs `keep` in the same transaction. Returns false without storing it if `keep`
-    /// says that the request was processed before.
+    /// Stores a new change set, and runs `keep` in the same transaction. Returns whether the change set was stored. If
+    /// `keep` returns false, the request was processed before, and the change set is not stored.
     ///
     /// # Errors
     /// When the database fails.
@@ -162,8 +163,8 @@ impl Publisher {
         }
     }
 
-    /// Appends edits. An edit with another base version than the earlier edits of the same row replaces them, because
-    /// its author saw the current row.
+    /// Appends edits. If an edit has another base version than earlier edits of the same row, the new edit replaces the
+    /// earlier edits, because its author saw the current row.
     ///
     /// # Errors
     /// When the change set is at another version than was read, or would be too large.
@@ -228,7 +229,7 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// Discards a change set. It can still be read.
+    /// Discards a change set. The change set can still be read.
     ///
     /// # Errors
     /// When the change set is at another version than was read, or has been published or discarded.
@@ -255,10 +256,11 @@ impl Publisher {
         Ok(stored)
     }
 
-    /// Publishes a change set immediately. Returns its new version.
+    /// Publishes a change set immediately. Returns the change set with its new version.
     ///
     /// # Errors
-    /// When the change set is at another version than was read, or is empty, or as for [`Publisher::publish`].
+    /// When the change set is at another version than was read, or is empty. The errors of [`Publisher::publish`] are
+    /// also possible.
     pub async fn publish_set(
         &self,
         rulebook_id: Uuid,
@@ -296,8 +298,8 @@ impl Publisher {
             .await
     }
 
-    /// Marks the change set as published, in the transaction that moves the head. Returns its new version and the
-    /// audit entry to write.
+    /// Marks the change set as published, in the transaction that moves the head. Returns the change set with its new
+    /// version, and the audit entry to write.
     pub(super) async fn set_published(
         &self,
         tx: &DatabaseTransaction,
@@ -322,7 +324,7 @@ impl Publisher {
         Ok((stored, entry))
     }
 
-    /// Locks a change set. It must be at the version that was read and in one of these states.
+    /// Locks a change set, and checks that it is at the version that was read and in one of these states.
     pub(super) async fn held(
         &self,
         tx: &DatabaseTransaction,

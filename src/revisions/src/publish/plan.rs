@@ -26,7 +26,8 @@ use rules::size::MAX_ROW_BYTES;
 use store::decisions::pages::{Columns, Span};
 use store::rulebooks;
 
-/// To find the effect of a change on prices, calls of this many past days are decided again, at most [`EXAMPLE_CALLS`].
+/// Number of past days whose calls are decided again, to find the effect of a change on prices. At most
+/// [`EXAMPLE_CALLS`] calls are decided.
 const EXAMPLE_DAYS: i64 = 7;
 const EXAMPLE_CALLS: u64 = 200;
 
@@ -43,7 +44,7 @@ pub struct PublishPlan {
     pub rulebook: Result<Arc<Rulebook>, Vec<Fault>>,
 }
 
-/// Edits applied to the head, including the edits that conflict with it.
+/// The result of applying edits to the head. Edits that conflict with the head are listed and not applied.
 #[derive(Debug, Clone)]
 pub struct Draft {
     rulebook_id: Uuid,
@@ -56,11 +57,12 @@ pub struct Draft {
 }
 
 impl Publisher {
-    /// The expected effect of publishing these edits. It does not run the cases: [`Rulebook::run_cases`] does.
+    /// The expected effect of publishing these edits. This function does not run the cases. [`Rulebook::run_cases`]
+    /// runs them.
     ///
     /// # Errors
     /// [`PublishError::Conflicts`] when an edit is not based on the current version. [`PublishError::Faults`] when an
-    /// edit does not result in a valid row. It also fails when the head cannot be read.
+    /// edit does not result in a valid row. The function also fails when the head cannot be read.
     pub async fn plan(&self, rulebook_id: Uuid, edits: &[Edit]) -> Result<PublishPlan, PublishError> {
         let (base_revision, base) = self.head_rows(rulebook_id).await?;
         let rows = apply(base.rows(), base_revision + 1, edits)?;
@@ -143,8 +145,9 @@ pub(super) async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<O
         .await
 }
 
-/// Compiles the candidate on top of the base, or returns every validation error. A candidate that is too large is
-/// rejected without compiling, unless it is not larger than the base. So a rulebook that is too large can be made smaller.
+/// Compiles the candidate on top of the base, or returns every validation error. A candidate that is too large and
+/// larger than the base is rejected without compiling. So a rulebook that is already too large can still be made
+/// smaller.
 async fn candidate(
     pools: &Pools,
     rulebook_id: Uuid,
@@ -211,8 +214,8 @@ pub(super) async fn lint_passed(
     Err(PublishError::Faults(found.into_iter().map(Fault::from).collect()))
 }
 
-/// Finds breaches of the guard rails. It first compares the values of the rows. If these breach nothing, it decides
-/// example calls at `now`.
+/// Finds breaches of the guard rails. The function first compares the values of the rows. If these values breach
+/// nothing, the function decides example calls at `now`.
 ///
 /// # Errors
 /// When the database fails, or the threads that compare the rules are busy.
@@ -291,7 +294,7 @@ async fn by_examples(
     Ok(judged.await??)
 }
 
-/// A stored call. `None` if its facts were erased.
+/// A stored call. `None` if the facts of the call were erased.
 fn example(row: &QueryResult) -> Result<Option<Probe>, DbErr> {
     let json: String = row.try_get("", "extracted")?;
     let extracted = stored_facts(&json).map_err(|error| DbErr::Json(error.to_string()))?;

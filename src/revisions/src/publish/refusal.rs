@@ -1,5 +1,6 @@
-//! Describes why something was not published: the changed rows in both versions, the validation errors with their
-//! positions, and the cases with their traces. The change set stores the description, and clients get it.
+//! Describes why something was not published. The description contains the changed rows in both versions, the
+//! validation errors with their positions, and the cases with their traces. The change set stores the description, and
+//! clients get it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -34,7 +35,7 @@ pub struct Refusal {
 /// A row that differs from what an edit expects, in both versions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Clash {
-    /// The type of row.
+    /// The resource of the row.
     pub resource: Resource,
     pub code: String,
     /// The row that the edit is based on. `None` if the edit creates the row.
@@ -52,7 +53,7 @@ pub struct Version {
 }
 
 impl Publisher {
-    /// Why the rules cannot be published. `None` if the error has another cause.
+    /// Describes why the rules cannot be published. `None` if the error is not about the rules.
     ///
     /// # Errors
     /// When the changed rows cannot be read.
@@ -96,7 +97,7 @@ impl Publisher {
         Ok(Some(refusal))
     }
 
-    /// Rows that differ from what the edits expect, each in both versions.
+    /// Rows that differ from what the edits expect. Each entry contains both versions of a row.
     ///
     /// # Errors
     /// When the rows cannot be read.

@@ -1,8 +1,9 @@
-//! Scheduled change sets. A change set is published at its time, or refused. It stores why it was refused, and a notice
-//! reports the refusal.
+//! Scheduled change sets. A change set is published at its time, or refused. A refused change set contains the reason,
+//! and a notice reports the refusal.
 //!
 //! The transaction that moves the head also sets the change set from scheduled to published. So exactly one instance
-//! publishes a change set. If no instance is running at its time, the next instance that starts publishes it.
+//! publishes a change set. If no instance is running at the scheduled time, the next instance that starts publishes the
+//! change set.
 
 use std::sync::Arc;
 
@@ -35,7 +36,8 @@ pub enum Due {
     Published(i64),
     /// A row changed meanwhile, the result does not compile, or a case fails.
     Refused,
-    /// The change set exceeds the guard rails, which it did not when it was scheduled. It waits for a second person.
+    /// The change set now exceeds the guard rails, and did not exceed them when it was scheduled. The change set waits
+    /// for a second person.
     Waits,
     /// Another request or instance processed the change set first.
     Gone,
@@ -45,7 +47,7 @@ impl Publisher {
     /// Schedules a change set for `at`. It must be possible to publish the change set now.
     ///
     /// # Errors
-    /// When the change set is at another version than was read, or cannot be published now; [`PublishError::Waits`]
+    /// When the change set is at another version than was read, or cannot be published now. [`PublishError::Waits`]
     /// when it exceeds the guard rails.
     pub async fn schedule_set(
         &self,
@@ -141,7 +143,8 @@ impl Publisher {
             Err(PublishError::Waits(_)) => Ok(Due::Waits),
             Err(error) => {
                 let refusal = self.refusal(due.rulebook_id, &error).await?;
-                // An error in the rules is permanent: refuse the change set. Return any other error: the caller retries.
+                // An error in the rules is permanent, so refuse the change set. Return any other error, so that the
+                // caller retries.
                 let refusal = refusal.ok_or(error)?;
                 self.refuse(&stored, &refusal, &author).await
             }

@@ -36,7 +36,7 @@ pub enum SetError {
     #[error("the change set changes nothing")]
     NoEffect,
     /// The approver contributed to the change set.
-    #[error("nobody approves their own change")]
+    #[error("nobody may approve their own change")]
     OwnChange,
     /// The change set has no change with this number.
     #[error("the change set has no change {0}")]

@@ -1,5 +1,5 @@
-//! Does the writes of a publish transaction: ended and new rows, the revision, its audit entries and the new head. The
-//! caller must have locked the head.
+//! Writes the rows of a publish transaction: ended and new rule rows, the revision, its audit entries and the new head.
+//! The caller must have locked the head.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ impl Publisher {
         audit_log::append(tx, &self.audit_key, self.entry(author, entry)).await
     }
 
-    /// Same as [`Publisher::audit`], for several entries.
+    /// Appends several entries to the audit log.
     pub(super) async fn audit_all(
         &self,
         tx: &DatabaseTransaction,

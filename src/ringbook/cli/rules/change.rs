@@ -1,4 +1,4 @@
-//! A change from files or a change set: shows it, asks, then opens or publishes it.
+//! Shows a change from files or from a change set, asks for confirmation, then opens a change set or publishes.
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -38,7 +38,7 @@ pub(super) async fn of_folder(
 ) -> Result<()> {
     checked_code(rulebook)?;
     let (texts, rows) = read(folder)?;
-    // Report faults with their positions in the files before anything is asked.
+    // Report errors with their positions in the files before the command asks for confirmation.
     compiled(&texts, &rows)?;
     let (current, publisher) = rules_of(settings).await?;
     let Some(standing) = current.head_rows(rulebook).await? else {
@@ -65,7 +65,7 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Shows the difference, asks, and applies the change.
+    /// Shows the difference, asks for confirmation, and applies the change.
     pub(super) async fn made(
         &self,
         edits: Vec<Edit>,
@@ -144,7 +144,7 @@ pub(super) async fn of_set(settings: &Settings, id: Uuid, how: &How, rulebook: &
 
 async fn new_rulebook(publisher: &Publisher, rows: RowSet, how: &How, rulebook: &str) -> Result<()> {
     print(&format!("the rulebook `{rulebook}` is new, with {} rows", rows.count()))?;
-    agreed(how, "Make it?")?;
+    agreed(how, "Create this rulebook?")?;
     let new = RulebookToCreate {
         code: rulebook,
         name: None,
@@ -168,7 +168,7 @@ fn of_rulebook(rulebook: &str) -> String {
     }
 }
 
-/// Asks at the terminal. Fails without a terminal, because nobody can agree.
+/// Asks for confirmation at the terminal. Fails without a terminal, because nobody can agree.
 fn agreed(how: &How, question: &str) -> Result<()> {
     if how.yes {
         return Ok(());

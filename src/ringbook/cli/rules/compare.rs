@@ -18,7 +18,7 @@ enum RowSource<'a> {
 }
 
 impl<'a> RowSource<'a> {
-    /// A number is a revision; a folder of that name is written `./12`.
+    /// A number is a revision. A folder whose name is a number is written `./12`.
     fn of(text: &'a str) -> Self {
         match text.parse() {
             Ok(number) => Self::Revision(Some(number)),

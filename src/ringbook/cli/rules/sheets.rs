@@ -46,7 +46,7 @@ pub(super) async fn import(settings: &Settings, sheet: &Sheet, publish: bool, ho
     let (current, publisher) = rules_of(settings).await?;
     let standing = current.head_rows(rulebook).await?;
     let standing = standing.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
-    // Rows to delete are shown before they are published.
+    // The difference that the person sees contains the rows to delete.
     let missing = if sheet.delete_missing {
         Missing::DeletedAsOf(standing.revision)
     } else {

@@ -1,7 +1,7 @@
-//! The values of a case's facts and expectations in TOML, which has no null and no integers above 2^63.
+//! The values of a case's facts and expectations in TOML, which has no null and no integers from 2^63 on.
 //!
-//! If a case expects that a value is absent, the file has the string `null`. Any other value can be written as JSON in
-//! a string after a backslash: the string "null" itself is `'\"null"'`.
+//! If a case expects that a value is absent, the file has the string `null`. A string that begins with a backslash
+//! contains a value as JSON. For example, `'\"null"'` is the string "null".
 
 use serde_json::Value;
 

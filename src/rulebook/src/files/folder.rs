@@ -111,8 +111,8 @@ pub struct WriteSummary {
 /// layout and their comments. Files of resources and scripts that no longer have rows are removed.
 ///
 /// # Errors
-/// When an existing file is not valid TOML, or a file cannot be written or removed. In the first case nothing was
-/// written.
+/// When an existing file is not valid TOML, or a file cannot be written or removed. If an existing file is not valid
+/// TOML, nothing is written.
 pub fn write_folder(rows: &RowSet, folder: &Path) -> Result<WriteSummary, Vec<FileFault>> {
     let before = if folder.exists() {
         read_texts(folder)?

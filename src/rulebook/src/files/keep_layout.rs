@@ -1,4 +1,4 @@
-//! Updates an existing file to new rows: everything unchanged stays byte for byte.
+//! Updates an existing file to new rows. Bytes that the new rows do not change stay the same.
 //!
 //! Unchanged rows, fields and list items keep their order, their layout and the comments above and beside them. A row
 //! that is not laid out as one `[code]` table with one field per line is rewritten when it changes. A file in which
@@ -60,7 +60,7 @@ struct LineGroup {
     text: String,
 }
 
-/// The lines of a file with their line endings, and the offset of each.
+/// The lines of a file with their line endings, and the byte offset of each line's start.
 struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
@@ -173,7 +173,7 @@ fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<Stri
     for piece in pieces {
         merged.push_str(&piece.text);
     }
-    // A row removed from the end also removes the blank line before it.
+    // If the last row was removed, the blank line before it is removed too.
     while merged.ends_with("\n\n") && !text.ends_with("\n\n") {
         merged.pop();
     }
@@ -184,7 +184,7 @@ fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<Stri
     Some(merged)
 }
 
-/// The row as in the file; a script's source is taken from `wanted`, because it has its own file.
+/// The row as in the file; a script's source is taken from `wanted`, because the source has its own file.
 fn row_of<R: Row>(code: &str, value: &Spanned<DeValue<'_>>, wanted: &Arc<StoredRow<R>>) -> Option<R> {
     let source = serde_json::to_value(&wanted.row)
         .ok()
@@ -312,7 +312,7 @@ impl Block<'_> {
         });
         let order: Vec<&String> = after.keys().collect();
         for (place, (name, wanted)) in after.iter().enumerate() {
-            // A field that the file omits because of its default stays omitted.
+            // The file may omit a field that has its default value. If the field does not change, it stays omitted.
             let stands = before.get(name) == Some(wanted);
             if stands || pieces.iter().any(|piece| piece.name.as_deref() == Some(name)) {
                 continue;

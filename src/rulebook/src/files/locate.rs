@@ -1,4 +1,4 @@
-//! Finds the position in the files of an error that compiling or a case reported.
+//! Finds the file position of an error that the compiler or a case reported.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use super::{FileFault, Files, SCRIPTS, file_name, script_name};
 use crate::fault::Fault;
 use crate::rows::Resource;
 
-/// The files. Each is parsed only once, regardless of how many errors are located in it.
+/// The files. Each file is parsed only once, regardless of the number of errors in it.
 pub struct Places<'a> {
     files: &'a Files,
     tables: HashMap<&'a str, DeTable<'a>>,
@@ -64,7 +64,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The position of an expectation of a case that the decision did not meet.
+    /// The position of a case's expectation that the decision did not meet.
     #[must_use]
     pub fn locate_case(&self, code: &str, place: &str, told: &str) -> FileFault {
         let file = file_name(Resource::Cases);
@@ -75,7 +75,8 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The file's content, and the span of a row's field, or of the longest part of the path that exists.
+    /// The file's content, and the span of the row's field at `path`. If the path does not exist, the span is that of
+    /// its longest existing prefix.
     fn span_of(&self, file: &str, code: &str, path: &[&str]) -> Option<(&'a str, Range<usize>)> {
         let text = self.files.get(file)?;
         let (key, row) = self.tables.get(file)?.get_key_value(code)?;

@@ -22,7 +22,7 @@ const MAX_HINTS: usize = 20;
 /// Every error found.
 pub fn parse(files: &Files) -> Result<RowSet, Vec<FileFault>> {
     let (mut rows, mut faults) = (RowSet::default(), Vec::new());
-    // Includes codes of faulty rows, so that their script files are not reported as unknown.
+    // Includes codes of invalid rows, so that their script files are not reported as unknown.
     let mut scripts = Vec::new();
     for resource in Resource::ALL {
         let codes = with_row!(*resource, R => parse_resource::<R>(files, &mut rows, &mut faults));
@@ -118,7 +118,7 @@ pub(super) fn row<R: Row>(
         let text = format!("expected a table `[{code}]` with the row's fields: a file has one table per row");
         return Err((Some(whole), text));
     };
-    // Fields that a table leaves out: the code, and the source of a script.
+    // The fields that a table in the file does not contain: the code, and the source of a script.
     let mut given = vec![("code", code)];
     given.extend(source.map(|source| ("source", source)));
     for (name, text) in given {
@@ -133,7 +133,7 @@ pub(super) fn row<R: Row>(
             };
             return Err((Some(key.span()), instead));
         }
-        // This field gets an empty span at the row's head, because an error in it concerns the whole row.
+        // This field gets an empty span at the beginning of the row, because an error in it concerns the whole row.
         let nowhere = whole.start..whole.start;
         fields.insert(
             Spanned::new(nowhere.clone(), name.into()),

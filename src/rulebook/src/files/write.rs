@@ -65,7 +65,7 @@ fn is_tall(value: &toml::Value) -> bool {
     value.as_str().is_some_and(tall)
 }
 
-/// Whether a string is written with its line breaks: if TOML preserves them, and no character needs an escape.
+/// Whether a string is written with its line breaks. TOML must preserve them, and no character may need an escape.
 fn tall(text: &str) -> bool {
     text.contains('\n')
         && !text.contains("'''")
@@ -118,7 +118,7 @@ fn key(name: &str) -> String {
     if bare { name.to_owned() } else { quoted(name) }
 }
 
-/// A JSON string is also a TOML string, except for one character.
+/// A JSON string is also a TOML string if the character U+007F is escaped.
 fn quoted(text: &str) -> String {
     Value::String(text.to_owned()).to_string().replace('\u{7f}', "\\u007F")
 }

@@ -5,17 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Labels;
 
-/// A Rhai script and where it runs.
+/// A Rhai script and its hook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
     /// Code of the script.
     pub code: String,
-    /// The hook where it runs.
+    /// The point at which the script runs.
     pub hook: Hook,
     /// Order among the scripts of one hook.
     pub rank: i64,
-    /// Rhai source. For its functions see `/docs/scripting`; `import "money" as money;` at the top uses a library.
+    /// Rhai source. `/docs/scripting` lists the available functions. `import "money" as money;` at the top imports a
+    /// library.
     pub source: String,
 }
 
@@ -28,7 +29,7 @@ pub enum Hook {
     Price,
     /// After the priority rules.
     Priority,
-    /// When the assistant calls it as a tool.
+    /// When the assistant calls the script as a tool.
     Tool,
     /// Nowhere by itself: other scripts import its functions.
     Library,
@@ -51,7 +52,7 @@ impl Hook {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Tool {
-    /// The name under which the assistant calls it.
+    /// The name under which the assistant calls the tool.
     pub code: String,
     /// The action.
     pub runs: ToolKind,
@@ -92,7 +93,7 @@ pub struct AssistantRule {
     pub code: String,
     /// Order in which rules are tried, lowest first; ties by code.
     pub rank: i64,
-    /// When it applies; empty means always.
+    /// When the rule applies; empty means always.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
     pub condition: String,
@@ -104,7 +105,7 @@ pub struct AssistantRule {
     /// Code of the contact to transfer to, for `transfer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// Spoken before a transfer or as the refusal, in each language.
+    /// Text spoken before a transfer, or the spoken refusal, in each language.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub message: Labels,

@@ -17,7 +17,7 @@ pub struct FactMapping {
     pub pointers: Vec<String>,
     /// The type of the value.
     pub kind: FactKind,
-    /// Value, as a string, if no pointer finds one; if omitted, the fact is missing.
+    /// Value, as a string, if no pointer finds a value; if omitted, the fact is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_value: Option<String>,
     /// Words that map a text to one of a few values: `{"complex": ["complexe", "difficult"]}`.
@@ -128,7 +128,7 @@ pub struct HolidayRule {
     pub on: String,
     /// Name of the day.
     pub name: String,
-    /// The other day that is a holiday too if this one is on a weekend; if omitted, none.
+    /// Which day is a holiday too if `on` falls on a weekend; if omitted, none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_weekend: Option<IfWeekend>,
 }
@@ -142,7 +142,7 @@ pub enum IfWeekend {
     Next,
     /// The last day before the weekend.
     Previous,
-    /// The nearer of both; if equally near, the day before.
+    /// The nearer of these two days; if both are equally near, the day before.
     Nearest,
     /// The Monday after a Sunday; nothing for a Saturday.
     SundayToMonday,
@@ -169,11 +169,11 @@ pub struct SpecialDay {
 pub struct Case {
     /// Code of the case.
     pub code: String,
-    /// What it demonstrates.
+    /// What the case demonstrates.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
     pub comment: String,
-    /// The instant of the facts.
+    /// The instant for which the case is decided.
     pub at: DateTime<Utc>,
     /// The caller's words.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -26,13 +26,13 @@ pub struct Concept {
 pub struct Cue {
     /// Code of the cue.
     pub code: String,
-    /// The effect on the mentions that it governs.
+    /// The effect on the mentions that the cue governs.
     pub effect: CueEffect,
-    /// Number of words before it that it governs, at most 30.
+    /// The cue governs this many words before it, at most 30.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub before: i64,
-    /// Number of words after it that it governs, at most 30.
+    /// The cue governs this many words after it, at most 30.
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub after: i64,
@@ -44,15 +44,15 @@ pub struct Cue {
     pub phrases: Vec<String>,
 }
 
-/// A linear classifier over the words of a call, learnt from labelled calls by `ringbook learn`. Its code is a fact
-/// from 0 to 100: how likely the call has the learnt label.
+/// A linear classifier over the words of a call. `ringbook learn` trains it on labeled calls. The classifier's code is
+/// a fact from 0 to 100: how likely the call has the learned label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Classifier {
     /// Code of the classifier, and of the fact in conditions: `sounds_urgent >= 50`.
     pub code: String,
-    /// The learnt label: `P1`, `P2`, the code of a service, or `no_service`. A likely service counts as evidence for
-    /// it.
+    /// The learned label: `P1`, `P2`, the code of a service, or `no_service`. A high value for a service counts as
+    /// evidence for this service.
     pub learns: String,
     /// The initial sum, in thousandths of log-odds.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -109,7 +109,7 @@ pub enum CueEffect {
     Own,
     /// The mention only says where something is: "next to the pool".
     Place,
-    /// Another meaning of words that overlap the cue ("flood insurance") or that it governs ("street named").
+    /// Words that overlap the cue ("flood insurance") or that the cue governs ("street named") have another meaning.
     OtherSense,
     /// The mention was true and is over: "all fixed".
     Over,

@@ -21,14 +21,14 @@ pub struct Settings {
     /// IANA time zone, for example `America/Toronto`.
     pub time_zone: String,
     /// ISO 3166 code of the country of the callers' telephone numbers and postal codes, for example `CA`. If missing,
-    /// it is derived from the currency if possible.
+    /// the country is derived from the currency if possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Supported languages, the default first.
     pub languages: Vec<String>,
     /// How prices are rounded after the adjustments.
     pub rounding: Rounding,
-    /// Prices are rounded to a multiple of this.
+    /// Prices are rounded to a multiple of this amount.
     pub rounding_step: Money,
     /// The priority if no rule matches.
     pub default_priority: Priority,
@@ -37,27 +37,31 @@ pub struct Settings {
     /// Code of the calendar for `after_hours`, `evening` and similar facts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar: Option<String>,
-    /// Said if a caller's request matches no service.
+    /// Text that the caller hears if the request matches no service, in each language.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub unknown_service: Labels,
     /// When week 1 of the on-call rotation began, in local time, for example `2026-11-23T08:00`. `rotation_week` counts
-    /// from it; every handover has its weekday and time.
+    /// from this time. Every handover is on the same weekday at the same time of day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_from: Option<String>,
-    /// From this time of day, for example `21:00`, SMS messages about a P3 or P4 are delayed; P1 and P2 never are.
+    /// From this time of day, for example `21:00`, SMS messages about a P3 or P4 are delayed; messages about a P1 or P2
+    /// are never delayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_from: Option<String>,
     /// The time of day at which delayed messages are sent, for example `07:00`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet_until: Option<String>,
-    /// Maximum SMS messages per day; 1,000 if omitted. Messages beyond it become dead letters; a P1 is always sent.
+    /// Maximum SMS messages per day; 1,000 if omitted. Messages beyond the maximum become dead letters; a P1 is always
+    /// sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_sms_cap: Option<i64>,
-    /// Seconds until an unaccepted P1 is sent to the next contact, then to all; 0: never; 300 if omitted.
+    /// Seconds until a P1 that nobody acknowledged is sent to the next contact, then to all. 0 means never; 300 if
+    /// omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
-    /// Facts that are listened to besides the caller's words, each with its trust; `problem` as `model` if omitted.
+    /// Facts in which Ringbook looks for phrases, besides the caller's words, each with its level of trust. If omitted,
+    /// only `problem`, as `model`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[oai(default)]
     pub listens_to: BTreeMap<String, Trust>,
@@ -89,11 +93,11 @@ pub enum Rounding {
 pub struct Service {
     /// Code of the service.
     pub code: String,
-    /// Its name in each language.
+    /// Name of the service in each language.
     pub names: Labels,
-    /// Phrases by which callers name it: `unclog*`, `under .. slab`, or a concept such as `#roots`.
+    /// Phrases by which callers name the service: `unclog*`, `under .. slab`, or a concept such as `#roots`.
     pub keywords: Vec<String>,
-    /// Phrases that count only if nothing else is heard: `toilet*`.
+    /// Phrases that count only if no other keyword is heard: `toilet*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub weak_keywords: Vec<String>,
@@ -120,15 +124,15 @@ pub struct Service {
     /// Maximum days until the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lead_days_max: Option<i64>,
-    /// Whether only days on which the calendar is open count.
+    /// Whether `lead_days_min` and `lead_days_max` count only days on which the calendar is open.
     #[serde(default)]
     #[oai(default)]
     pub lead_working_days: bool,
-    /// Said if it is refused, or if an assessment is needed, in each language.
+    /// Text that the caller hears if the service is refused or needs an assessment, in each language.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub reason: Labels,
-    /// Codes of the contacts to notify instead of those on call.
+    /// Codes of the contacts to notify instead of the contacts on call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub notify: Vec<String>,
@@ -153,7 +157,7 @@ pub enum Offer {
 pub struct Area {
     /// Code of the area.
     pub code: String,
-    /// Its name in each language.
+    /// Name of the area in each language.
     pub names: Labels,
     /// If several areas match, the lowest rank wins.
     pub rank: i64,
@@ -173,7 +177,7 @@ pub struct Area {
 pub struct Adjustment {
     /// Code of the adjustment.
     pub code: String,
-    /// Its name in each language.
+    /// Name of the adjustment in each language.
     pub names: Labels,
     /// Order in which adjustments apply, lowest first; ties by code.
     pub rank: i64,
@@ -185,15 +189,15 @@ pub struct Adjustment {
     /// The factor for `multiply` or the percentage for `percent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
-    /// What the amount is for, if a service is priced by quantity: the whole job, or each unit.
+    /// Whether the amount is for the whole job or for each unit, if a service is priced by quantity.
     #[serde(default, skip_serializing_if = "Per::is_job")]
     #[oai(default)]
     pub per: Per,
-    /// When it applies; empty means always.
+    /// When the adjustment applies; empty means always.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
     pub condition: String,
-    /// Codes of the services to which it applies; empty means all.
+    /// Codes of the services to which the adjustment applies; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub services: Vec<String>,
@@ -253,7 +257,7 @@ pub enum AdjustmentKind {
 pub struct Tax {
     /// Code of the tax.
     pub code: String,
-    /// Its name in each language.
+    /// Name of the tax in each language.
     pub names: Labels,
     /// Order of the lines.
     pub rank: i64,

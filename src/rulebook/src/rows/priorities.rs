@@ -45,17 +45,17 @@ impl Priority {
 pub struct PriorityRule {
     /// Code of the rule.
     pub code: String,
-    /// Its name in each language.
+    /// Name of the rule in each language.
     pub names: Labels,
     /// Order in which rules are tried, lowest first; ties by code.
     pub rank: i64,
-    /// When it applies; empty means always.
+    /// When the rule applies; empty means always.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[oai(default)]
     pub condition: String,
     /// The resulting priority.
     pub priority: Priority,
-    /// Whether it is about danger: it is checked first, and the caller hears `say` instead of a price.
+    /// Whether the rule is about danger. Such a rule is checked first, and the caller hears `say` instead of a price.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[oai(default)]
     pub safety: bool,
@@ -65,20 +65,20 @@ pub struct PriorityRule {
     pub say: Labels,
     /// Seconds within which somebody should call back.
     pub sla_seconds: i64,
-    /// Codes of the SMS recipients; empty means those on call. A service's contacts take precedence. Contacts with a
-    /// schedule (calendar, rotation week) get messages only on shift; if nobody is on shift, all get them.
+    /// Codes of the SMS recipients; empty means the contacts on call. A service's contacts take precedence. Contacts
+    /// with a schedule (calendar, rotation week) get messages only on shift; if nobody is on shift, all get messages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[oai(default)]
     pub notify: Vec<String>,
     /// Code of the SMS template; if omitted, no message is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
-    /// For this number of seconds the rule sends the same contact nothing more about the same caller; a P1 is held back
-    /// only within the same call.
+    /// For this number of seconds, the rule sends the same contact no further message about the same caller. For a P1,
+    /// this applies only within the same call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cool_down_s: Option<i64>,
-    /// For a P1: seconds until it is sent to the next contact if nobody accepts it; 0: never. If omitted, as in the
-    /// settings.
+    /// For a P1: seconds until it is sent to the next contact if nobody acknowledges it. 0 means never; if omitted, the
+    /// value in the settings applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
 }
@@ -93,16 +93,17 @@ pub struct Contact {
     pub name: String,
     /// Number in E.164, for example `+15145550100`.
     pub phone: String,
-    /// Language of their SMS messages.
+    /// Language of the SMS messages to the contact.
     pub language: String,
     /// Order in which contacts are tried.
     pub rank: i64,
-    /// Whether they are notified if no rule names anyone.
+    /// Whether the contact is notified if no rule names a contact.
     pub on_call: bool,
-    /// Code of the calendar whose open hours are their on-call hours; if omitted, all hours.
+    /// Code of the calendar whose open hours are the contact's on-call hours; if omitted, all hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_call_calendar: Option<String>,
-    /// Their week of the rotation, from 1; if omitted, every week. Weeks count from the settings' `rotation_from`.
+    /// The contact's week of the rotation, from 1; if omitted, every week. Weeks count from the settings'
+    /// `rotation_from`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_week: Option<i64>,
     /// Number of weeks in the rotation.
@@ -117,23 +118,23 @@ pub struct Contact {
 pub struct ShiftOverride {
     /// Code of the override.
     pub code: String,
-    /// Code of the contact who is on shift. Without `instead_of` they join those on call, but not recipients that a
-    /// rule or a service names.
+    /// Code of the contact who is on shift. Without `instead_of`, this contact joins the contacts on call, but not the
+    /// recipients that a rule or a service names.
     pub contact: String,
-    /// Code of the contact who is off shift: their notifications go to `contact`.
+    /// Code of the contact who is off shift; this contact's notifications go to `contact`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<String>,
-    /// When it begins, in local time, for example `2026-12-24T17:00`.
+    /// When the override begins, in local time, for example `2026-12-24T17:00`.
     pub from: String,
-    /// When it ends (exclusive), at most 366 days later.
+    /// When the override ends (exclusive), at most 366 days after it begins.
     pub until: String,
     /// The reason, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
 }
 
-/// The wording of an SMS message, by language, with `{placeholders}`. An unknown value is a dash; `[, {city}]` is left
-/// out if the city is unknown.
+/// The wording of an SMS message, by language, with `{placeholders}`. An unknown value becomes a dash; `[, {city}]` is
+/// omitted if the city is unknown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct Template {

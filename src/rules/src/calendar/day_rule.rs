@@ -1,5 +1,5 @@
 //! Parses rules that name a day: the same date every year, a number of days from Easter, the first Monday of a month,
-//! the Monday before a date. A rule may have no day in some years, such as 29 February.
+//! the Monday before a date. A rule may have no day in some years; for example, 29 February exists only in leap years.
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
@@ -26,7 +26,7 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 const ORDINALS: [&str; 6] = ["first", "second", "third", "fourth", "fifth", "last"];
-/// Maximum distance from Easter in days: covers the Sunday before Lent to Corpus Christi and more.
+/// Maximum distance from Easter in days. The range contains all days from the Sunday before Lent to Corpus Christi.
 const MOST_FROM_EASTER: i64 = 100;
 
 /// A rule for a day.
@@ -99,7 +99,7 @@ impl DayRule {
         })
     }
 
-    /// The day in a year; `None` if that year has no such day, such as 29 February.
+    /// The day in a year; `None` if the year does not have this day, for example 29 February.
     #[must_use]
     pub fn day_in(&self, year: i32) -> Option<NaiveDate> {
         match *self {
@@ -190,8 +190,8 @@ fn shifted(date: NaiveDate, days: i64) -> Option<NaiveDate> {
     }
 }
 
-/// Easter Sunday of the western churches: the algorithm that Jean Meeus gives in "Astronomical Algorithms" (1991),
-/// chapter 8, after Samuel Butcher (1876), for every year of the Gregorian calendar.
+/// Easter Sunday of the western churches in a year; `None` before 1583. The algorithm works for every year of the
+/// Gregorian calendar. Jean Meeus gives it in "Astronomical Algorithms" (1991), chapter 8, after Samuel Butcher (1876).
 #[must_use]
 #[expect(clippy::many_single_char_names, reason = "the letters of the book")]
 pub fn easter(year: i32) -> Option<NaiveDate> {

@@ -66,7 +66,8 @@ impl Holidays {
         self.rules.get(place).map(|rule| rule.name.as_str())
     }
 
-    /// The holidays by rule that fall in a year, ascending; rules of the previous and the next year may reach into it.
+    /// The holidays by rule that fall in a year, ascending. A rule for the previous or the next year may also have a
+    /// day in this year.
     fn by_rule_in(&self, year: i32) -> Vec<(NaiveDate, usize)> {
         let mut days: BTreeMap<NaiveDate, usize> = BTreeMap::new();
         let years = [year.saturating_sub(1), year, year.saturating_add(1)];
@@ -75,8 +76,8 @@ impl Holidays {
                 days.entry(day).or_insert(place);
             }
         }
-        // The rules are tried in their order: of two holidays on one weekend, the first rule gets the first substitute
-        // day.
+        // The rules are tried in the order of the row: of two holidays on one weekend, the first rule gets the first
+        // substitute day.
         let mut stand_ins: BTreeMap<NaiveDate, usize> = BTreeMap::new();
         for (place, rule) in self.rules.iter().enumerate() {
             for day in years.iter().filter_map(|year| rule.on.day_in(*year)) {
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_day_that_stands_in_may_lie_in_the_year_before() {
-        // 1 January is a Saturday in 2028, which is a known year, and a Sunday in 2062, which is not.
+        // 1 January is a Saturday in 2028, which is a known year. It is a Sunday in 2062, which is not a known year.
         let holidays = holidays(&[("01-01", Some(IfWeekend::Previous))]);
         assert_eq!(days(&holidays, 2027), ["01-01", "12-31"]);
         assert_eq!(days(&holidays, 2061), ["01-01", "12-30"]);

@@ -1,7 +1,8 @@
 //! The opening hours of a day: local times from and until, such as `08:00-17:00`, or through midnight as in
 //! `22:00-06:00`.
 
-/// From and until (exclusive), in minutes since midnight; a span that ends on the next day ends after 1440.
+/// The beginning and the end (exclusive) of opening hours, in minutes since midnight. A span that ends on the next day
+/// ends after 1440.
 pub(super) type Span = (u32, u32);
 
 const DAY: u32 = 24 * 60;
@@ -57,7 +58,7 @@ impl Hours {
     /// The hours as strings in the form of rows.
     pub fn texts(&self) -> Vec<String> {
         let clock = |minutes: u32| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-        // The end of the day is 24:00; an end on the next day is shown as a time of that day.
+        // The end of the day is 24:00; an end on the next day is shown as a time of the next day.
         let end = |until: u32| if until > DAY { until - DAY } else { until };
         let spans = self.0.iter();
         spans

@@ -2,7 +2,7 @@
 //!
 //! Each classifier sums the weights of the features that occur in a call; its likelihood is the logistic function of
 //! that sum. Weights are whole numbers (thousandths of log-odds), so that a replay gives the same result on every
-//! machine. Classifiers decide nothing: conditions compare the likelihood like any number.
+//! machine. A likelihood has two uses: conditions compare it like any number, and it can decide the service of a call.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -26,7 +26,7 @@ const UNSURE: i64 = 40;
 /// From this likelihood on, the trace shows that a call sounds like a service. For priorities the trace always shows
 /// the likelihood.
 const NOTABLE: i64 = 50;
-/// Maximum number of features that the trace names on each side.
+/// Maximum number of features for a label that the trace names; also the maximum of features against the label.
 const MAX_REASONS: usize = 4;
 
 /// The range of a feature's weights in the table.
@@ -95,7 +95,7 @@ impl FeatureFilter {
         filter
     }
 
-    /// The index of a feature's word, and its bit in that word.
+    /// The index of a 64-bit word in the filter, and the feature's bit in this word.
     fn place(&self, hash: u64) -> (usize, u64) {
         // The length is a power of two.
         let word = usize::try_from(hash >> 38).unwrap_or_default() & self.bits.len().saturating_sub(1);
@@ -114,7 +114,7 @@ impl FeatureFilter {
 pub struct Likelihood {
     /// The classifier's code.
     pub code: String,
-    /// The label that it was trained for.
+    /// The label for which the classifier was trained.
     pub learns: String,
     pub percent: i64,
     /// The features with the largest weights, as the trace names them; `None` for a service that the call does not
@@ -216,7 +216,7 @@ impl Classifiers {
         self.weights.get(begin as usize..end as usize).unwrap_or_default()
     }
 
-    /// The features with the largest weights for and against a classifier, largest first.
+    /// The features with the largest weights for and against a classifier's label, largest first.
     fn reasons(&self, classifier: usize, found: &[(Span, Feature<'_>)]) -> String {
         let (mut for_it, mut against) = (Heaviest::default(), Heaviest::default());
         for (span, feature) in found {
@@ -237,7 +237,7 @@ impl Classifiers {
     }
 }
 
-/// The few features with the largest weights of one side, largest first.
+/// The few features with the largest weights of one sign, largest first.
 #[derive(Debug, Default)]
 struct Heaviest<'a>(Vec<(Reverse<u32>, Span, &'a Feature<'a>)>);
 
@@ -259,7 +259,7 @@ impl<'a> Heaviest<'a> {
     }
 }
 
-/// Facts with a closed set of values, except those that are listened to as text.
+/// Facts with a closed set of values, without the facts in which phrases are searched.
 #[must_use]
 pub fn choices(rows: &RowSet) -> Vec<String> {
     let chosen = rows
@@ -293,13 +293,13 @@ fn percent(sum: i64) -> i64 {
     (100.0 * odds / (1.0 + odds)).round() as i64
 }
 
-/// One line of a row's weights.
+/// Formats a feature and its weight as one line of a row's weights. The weight is limited to the allowed range.
 #[must_use]
 pub fn line(feature: &str, weight: i64) -> String {
     format!("{feature} = {}", weight.clamp(-MAX_WEIGHT, MAX_WEIGHT))
 }
 
-/// Whether two sets of rows have the same classifiers, so that the compiled ones can be shared.
+/// Whether two sets of rows have the same classifiers, so that the compiled classifiers can be shared.
 #[must_use]
 pub fn are_same(one: &RowSet, other: &RowSet) -> bool {
     let (rows, others) = (&one.classifiers, &other.classifiers);

@@ -1,8 +1,8 @@
 //! Finds the sense of each phrase in one utterance: true, denied, over, hypothetical, or about somebody else.
 //!
-//! Based on `NegEx` and `ConText` (Chapman 2001, Harkema 2009): a cue such as "no", "last year" or "if" governs the
-//! words around it. The row of the cue limits the distance, and a cue never reaches beyond its sentence. Some effects
-//! also end with the clause. The cues come from the rulebook.
+//! The method is based on `NegEx` and `ConText` (Chapman 2001, Harkema 2009): a cue such as "no", "last year" or "if"
+//! governs the words around it. The row of the cue limits the distance, and a cue never reaches beyond its sentence.
+//! Some effects also end with the clause. The cues come from the rulebook.
 
 use std::ops::Range;
 
@@ -17,9 +17,9 @@ pub struct CueRule {
     pub code: String,
     /// The cue's effect on the mentions that it governs.
     pub effect: CueEffect,
-    /// Number of words before the cue that it governs.
+    /// The cue governs this many words before it.
     pub before: usize,
-    /// Number of words after the cue that it governs.
+    /// The cue governs this many words after it.
     pub after: usize,
     /// For `over` and `nothing`: the concept that applies if the caller answers no to the question.
     pub otherwise: Option<WordId>,
@@ -108,8 +108,8 @@ impl<'a> GroupedHits<'a> {
     }
 }
 
-/// The items that begin within these words, from a list in the order of the text. Only these are examined, so that the
-/// work is linear in the length of a text and not quadratic.
+/// The items that begin within these words, from a list in the order of the text. Only these items are examined, so
+/// that the work is linear in the length of a text and not quadratic.
 fn beginning_in<'a, T>(all: &'a [T], words: &Range<usize>, start: impl Fn(&T) -> usize) -> &'a [T] {
     let from = all.partition_point(|one| start(one) < words.start);
     let until = all.partition_point(|one| start(one) < words.end);
@@ -149,7 +149,7 @@ fn in_force(found: &mut GroupedHits<'_>, cues: &[CueRule]) {
         outer.start <= inner.start && inner.end <= outer.end && outer.len() > inner.len()
     };
     let all = std::mem::take(&mut found.cues);
-    // A longer cue replaces a shorter one inside it: "not only" denies nothing. But an answer (yes, no, filler) never
+    // A longer cue replaces a shorter cue inside it: "not only" denies nothing. An answer (yes, no, filler) never
     // replaces a cue of another kind.
     let is_answer = |hit: &CueHit| matches!(effect(hit), Some(CueEffect::Yes | CueEffect::No | CueEffect::Filler));
     let kept = all.iter().enumerate().filter(|(place, hit)| {
@@ -167,7 +167,7 @@ fn in_force(found: &mut GroupedHits<'_>, cues: &[CueRule]) {
     found.cues = kept.map(|(_, hit)| hit.clone()).collect();
 }
 
-/// How many neighbours of a cue, in the order of the text, are checked for a longer cue.
+/// Number of cues before a cue, and number of cues after it, that are checked for a longer cue.
 const REACH: usize = 24;
 
 /// The sense of a mention, and the cue that decides it.

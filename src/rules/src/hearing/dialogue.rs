@@ -1,5 +1,6 @@
 //! Follows a conversation from the first word to the last. Short answers take their content from the agent's question,
-//! and later statements override earlier ones. A fact from a model counts only if the caller does not contradict it.
+//! and later statements override earlier statements. A fact from a model counts only if the caller does not contradict
+//! it.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -14,7 +15,8 @@ use crate::rows::{CueEffect, Trust};
 /// Maximum number of bytes that are searched. Of a longer text, only the beginning and the end are searched. An hour of
 /// talk is about 60,000 bytes.
 const MAX_LISTENED: usize = 600_000;
-/// Maximum number of bytes of an agent's turn that are searched, counted from its end: the question is there.
+/// Maximum number of bytes of an agent's turn that are searched. They are the last bytes, because the question is at
+/// the end.
 const MAX_ASKED: usize = 400;
 /// Maximum number of mentions stored for the trace and for finding the service.
 const MAX_MENTIONS: usize = 4_096;
@@ -51,14 +53,14 @@ pub enum Source {
     Fact(String),
 }
 
-/// A phrase that rules listen for, with its place and whether it counts.
+/// A mention of a phrase that rules listen for, with its position and its sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
     pub phrase: WordId,
     pub concepts: Vec<WordId>,
     /// The mention's sense.
     pub verdict: MentionSense,
-    /// The concepts of the phrase to which an exception applies here.
+    /// The phrase's concepts to which an exception applies in this mention.
     pub excepted: Vec<WordId>,
     /// The words of the cue that decided the sense: "no", "last year".
     pub cue: Option<String>,
@@ -110,7 +112,7 @@ pub struct HearingResult {
     fields: Vec<String>,
     /// Phrases and concepts that are true, ascending.
     pub said: Vec<WordId>,
-    /// Phrases and concepts whose words occur, in whatever sense, ascending.
+    /// Phrases and concepts whose words occur in any sense, ascending.
     pub mentioned: Vec<WordId>,
     /// Phrases and concepts that the caller denies or that are over, ascending.
     pub denied: Vec<WordId>,
@@ -157,20 +159,20 @@ struct Answer {
 #[derive(Debug, Default)]
 struct Memory {
     caller: HashMap<WordId, Standing>,
-    /// Everything that the caller mentioned, in any sense except another meaning of the words.
+    /// Phrases and concepts that the caller mentioned. Mentions with another meaning of the words are not included.
     spoken: HashSet<WordId>,
     /// Phrases that the caller last supposed, asked about or reported from the past.
     open: Vec<(WordId, Vec<WordId>)>,
     /// Phrases that the caller affirmed, reported from the past, or said to be over.
     gone: Vec<(WordId, Vec<WordId>)>,
-    /// Whether the caller says that nothing is wrong: then contradicting facts from a model are ignored.
+    /// Whether the caller says that nothing is wrong. If so, facts from a model are ignored.
     all_well: bool,
     model: HashMap<WordId, Standing>,
     kept: HashMap<WordId, u16>,
 }
 
 impl Ears {
-    /// Combines the compiled parts; equal cues are shared with `known`.
+    /// Combines a lexicon and cues; equal cues are shared with `known`.
     #[must_use]
     pub fn new(lexicon: Lexicon, cues: Vec<CueRule>, known: Option<&Self>) -> Self {
         let shared = known.filter(|known| *known.cues == *cues);
@@ -178,7 +180,7 @@ impl Ears {
         Self { lexicon, cues }
     }
 
-    /// Whether both certainly recognize the same phrases in every text: true only if they share their compiled parts.
+    /// Whether both share their compiled data, and thus recognize the same phrases in every text.
     #[must_use]
     pub fn are_same(&self, other: &Self) -> bool {
         self.lexicon.is_shared_with(&other.lexicon) && Arc::ptr_eq(&self.cues, &other.cues)
@@ -190,8 +192,8 @@ impl Ears {
         &self.lexicon
     }
 
-    /// Listens to a conversation, one turn per line with the agent's lines after [`AGENT_LINE`], and to facts, each
-    /// with its trust.
+    /// Listens to a conversation and to facts, each fact with its trust. The conversation has one turn per line; an
+    /// agent's line begins with [`AGENT_LINE`].
     #[must_use]
     pub fn hear(&self, said: &str, facts: &[(&str, &str, Trust)]) -> HearingResult {
         let mut text = Text::default();
@@ -382,7 +384,7 @@ impl Ears {
                 (MentionSense::Counts | MentionSense::Place, false) if !question.besides => Standing::Denied,
                 // "So it isn't overflowing yet?" "No, it is."
                 (MentionSense::Denied, false) if contradicts => Standing::Affirmed,
-                // "There is no flooding, right?" Both answers agree.
+                // "There is no flooding, right?" Yes and no both confirm this.
                 (MentionSense::Denied, _) => Standing::Denied,
                 _ => continue,
             };
@@ -546,7 +548,7 @@ impl Ears {
 /// Maximum length, in words, of a question that refers to the sentence before it, such as "is that right?".
 const TAG_WORDS: usize = 6;
 
-/// The beginning and the end of a text longer than `MAX_LISTENED`.
+/// The beginning and the end of a text; for a text within `MAX_LISTENED`, the whole text and an empty string.
 fn ends(text: &str) -> (&str, &str) {
     if text.len() <= MAX_LISTENED {
         return (text, "");

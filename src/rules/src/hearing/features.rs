@@ -1,8 +1,8 @@
 //! The features that classifiers use: words and pairs of words, by speaker.
 //!
 //! Features have a readable form. Examples are `coming up` (words of the caller), `> still coming` (words of the
-//! agent), `problem: sewage` (a word of a fact that is listened to) and `yes: flooding` (a word of a question of the
-//! agent to which the caller said yes).
+//! agent), `problem: sewage` (a word of a fact that is listened to) and `yes: flooding` (a word of an agent's question
+//! to which the caller said yes).
 
 use std::fmt;
 
@@ -63,7 +63,7 @@ impl<'a> Feature<'a> {
         place.hash().first(first).feature(second)
     }
 
-    /// A stable hash: FNV-1a over its parts, the same on every machine.
+    /// A stable hash: FNV-1a over the feature's parts. It is the same on every machine.
     #[must_use]
     pub const fn hash(&self) -> u64 {
         self.hash

@@ -1,4 +1,5 @@
-//! FNV-1a over parts of text: the same on every machine and in every version, as trained classifiers require.
+//! Calculates FNV-1a hashes over parts of text. A hash is the same on every machine and in every version, as trained
+//! classifiers require.
 
 /// The hash of an empty input.
 pub const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;

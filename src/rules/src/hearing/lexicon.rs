@@ -23,7 +23,7 @@ pub const MAX_PHRASES: usize = 10_000;
 const MAX_PER_WORD: usize = 200;
 /// Maximum length in bytes of a word that is compared by its stem.
 const MAX_STEMMED: usize = 200;
-/// Maximum number of tries of phrases in one text. A call of an hour needs less than a tenth of this limit.
+/// Maximum number of attempts to match a phrase in one text. A call of an hour needs less than a tenth of this limit.
 const MAX_TRIES: usize = 5_000_000;
 /// Maximum number of hits in one text.
 const MAX_HITS: usize = 200_000;
@@ -47,7 +47,7 @@ enum PhraseMeaning {
     Phrase { name: String, concepts: Vec<WordId> },
     /// A concept; it is only found through its phrases.
     Concept { code: String },
-    /// An exception: a mention of the concept that overlaps it is about something else.
+    /// An exception. If a mention of the concept overlaps these words, the mention has another meaning.
     Exception { concept: WordId, text: String },
     /// A cue, by its index in the list of cues.
     Cue { place: usize },
@@ -108,7 +108,7 @@ impl LexiconBuilder {
         id
     }
 
-    /// Adds a phrase to a concept. Its words are compared by their stems in `language`.
+    /// Adds a phrase to a concept. The phrase's words are compared by their stems in `language`.
     ///
     /// # Errors
     /// A sentence that says why the phrase cannot be listened for.
@@ -122,7 +122,7 @@ impl LexiconBuilder {
         Ok(id)
     }
 
-    /// Adds a phrase that is not about the concept although its words look like it.
+    /// Adds an exception: a phrase that looks like a phrase of the concept but has another meaning.
     ///
     /// # Errors
     /// A sentence that says why the phrase cannot be listened for.
@@ -191,7 +191,7 @@ impl LexiconBuilder {
     }
 }
 
-/// Everything that a rulebook listens for; cheap to clone.
+/// The phrases, concepts, exceptions and cues of a rulebook; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Lexicon(Arc<CompiledPhrase>);
 
@@ -203,7 +203,7 @@ struct CompiledPhrase {
     /// A trie over the letters of all patterns; its numbers index `patterns`.
     letters: Prefixes,
     patterns: Vec<Vec<(u32, Form)>>,
-    /// For each pattern, the phrases to try at a word that matches it.
+    /// For each pattern, the phrases to try at a word that matches the pattern.
     anchors: Vec<Vec<Anchor>>,
     variants: Vec<Sought>,
 }
@@ -275,7 +275,7 @@ impl CompiledPhrase {
     }
 }
 
-/// Assigns each variant to its rarest word, where it will be tried.
+/// Assigns each variant to its rarest word. The search tries the variant only at this word.
 fn anchors(variants: &[Sought], uses: &[usize], lengths: &[usize]) -> Result<Vec<Vec<Anchor>>, String> {
     let mut anchors: Vec<Vec<Anchor>> = vec![Vec::new(); uses.len()];
     for (variant, sought) in (0..).zip(variants) {
@@ -375,7 +375,7 @@ impl Lexicon {
         }
     }
 
-    /// Every phrase in a range of a text, in the order of their first words.
+    /// All phrases in a range of a text, in the order of their first words.
     #[must_use]
     pub fn scan(&self, text: &Text, words: Range<usize>, effort: &mut Effort) -> Vec<Hit> {
         let compiled = &*self.0;
@@ -445,8 +445,8 @@ impl Lexicon {
         });
     }
 
-    /// The ids that every text with this phrase also contains, including the phrase and its concepts. The result may
-    /// lack some ids if the phrase has several variants, but never contains a wrong one.
+    /// The phrases and concepts that occur in every text with this phrase; always includes the phrase itself. The
+    /// result may lack ids, for example if the phrase has several variants. It never contains a wrong id.
     #[must_use]
     pub fn implied(&self, id: WordId) -> Vec<WordId> {
         let Some((PhraseMeaning::Phrase { .. }, variants)) = self.0.entries.get(id as usize) else {
@@ -487,7 +487,8 @@ impl Lexicon {
     }
 }
 
-/// A text that contains only what the phrase requires; `None` if the phrase has a gap or alternatives.
+/// A text that contains only the words that the phrase requires. `None` if the phrase has a gap, alternatives or words
+/// that are compared by stem.
 fn example(variant: &Variant) -> Option<String> {
     let words = variant.iter().map(|element| match element.patterns.as_slice() {
         [pattern] if element.gap == 0 => match pattern.form {
@@ -502,7 +503,7 @@ fn example(variant: &Variant) -> Option<String> {
     words.collect::<Option<Vec<_>>>().map(|words| words.join(" "))
 }
 
-/// The words of a phrase whose element `anchor` is at `word`, with the gaps as short as possible.
+/// The range of words that a phrase matches if its element `anchor` is at `word`, with the gaps as short as possible.
 fn found(
     text: &Text,
     fits: &Fits,

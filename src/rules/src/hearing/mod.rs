@@ -1,8 +1,8 @@
 //! Understands a caller: which phrases were said, and whether they are true now and at the caller's place.
 //!
 //! [`Ears`] are the compiled concepts, cues and phrases of a rulebook. [`Ears::hear`] reads a conversation and a
-//! model's facts once, and returns [`HearingResult`]: what counts, what does not, and why. It is deterministic: the same
-//! rulebook and text give the same result. It never uses prices, services or priorities.
+//! model's facts once, and returns [`HearingResult`]: what counts, what does not, and why. Listening is deterministic:
+//! the same rulebook and text give the same result. This module never uses prices, services or priorities.
 
 mod classifier;
 mod context;

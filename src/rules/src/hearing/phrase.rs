@@ -181,7 +181,7 @@ fn pattern(word: &str, wanted: WordMatch) -> Pattern {
     }
 }
 
-/// Every variant followed by every alternative. Alternatives of one word share an element.
+/// Every variant followed by every alternative. All single-word alternatives share one element.
 fn extended(variants: &[Variant], alternatives: &[Vec<Pattern>], gap: usize) -> Vec<Variant> {
     let (single, compound): (Vec<_>, Vec<_>) = alternatives.iter().partition(|words| words.len() == 1);
     let mut tails: Vec<Variant> = Vec::new();
@@ -210,7 +210,7 @@ fn extended(variants: &[Variant], alternatives: &[Vec<Pattern>], gap: usize) -> 
     all
 }
 
-/// The variant with the two sides of its one gap exchanged.
+/// The variant after the words before and after its only gap are exchanged.
 fn turned(variant: &Variant) -> Variant {
     let at = variant.iter().position(|element| element.gap > 0).unwrap_or(0);
     let (left, right) = variant.split_at(at);
@@ -251,7 +251,7 @@ fn add_split_and_joined(variants: &mut Vec<Variant>) {
     variants.extend(more);
 }
 
-/// The letters of a word as far as they are stored.
+/// The longest known beginning of a pattern's word: the stem if the stem begins with `letters`, else `letters`.
 fn whole(pattern: &Pattern) -> &str {
     match &pattern.form {
         Form::Stem(_, stem) if stem.starts_with(&pattern.letters) => stem,

@@ -1,5 +1,5 @@
-//! Finds phrases that are known only while a script runs, in the text that was already heard. The cues of that text
-//! decide their sense.
+//! Finds phrases of a script in the text that was already heard; such phrases are known only while the script runs. The
+//! cues of the text decide the sense of the phrases.
 
 use super::context::{self, GroupedHits, MentionSense};
 use super::dialogue::HearingResult;

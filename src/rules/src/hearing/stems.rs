@@ -7,7 +7,7 @@ use rust_stemmers::{Algorithm, Stemmer};
 
 use super::fnv::extended;
 
-/// Number of stems in the cache of a thread; a power of two. A new stem replaces the one in its slot.
+/// Number of stems in the cache of a thread; a power of two. A new stem replaces the stem in its slot.
 const MAX_KNOWN: usize = 2_048;
 /// Words with more bytes are rare and not cached.
 const MAX_WORD: usize = 32;

@@ -1,5 +1,5 @@
-//! Adds the listening result to a decision's trace: one step for each mention of a concept, with its sentence and why
-//! it counted or not.
+//! Adds the listening result to a decision's trace: one step for each mention of a concept. A step contains the
+//! sentence and the reason why the mention counts or does not count.
 
 use super::context::MentionSense;
 use super::dialogue::{HearingResult, Mention, Source};
@@ -14,7 +14,7 @@ const MAX_QUOTE: usize = 160;
 /// Whether a step of a trace says that a mention of a concept counts.
 #[must_use]
 pub fn is_counted(step: &Step) -> bool {
-    // The text ends with the quotation or with the name of the fact.
+    // The verdict follows the quotation or the name of the fact.
     let counts = |end: &str| {
         step.did
             .rsplit_once(end)

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
-/// The separator between a word and the one before it.
+/// The separator between a word and the word before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separator {
     /// White space, a hyphen, an apostrophe or the like.
@@ -74,7 +74,7 @@ const ABBREVIATIONS: [&str; 15] = [
 ];
 
 impl Text {
-    /// Reserves space for this many bytes; about five of them make a word with its separator.
+    /// Reserves space for this many bytes. A word with its separator has about five bytes.
     pub fn reserve(&mut self, bytes: usize) {
         self.folded.reserve(bytes);
         self.words.reserve(bytes / 5);
@@ -86,7 +86,7 @@ impl Text {
         let mut open = self.words.len();
         let mut separator = Separator::Sentence;
         let mut word_start: Option<(usize, usize)> = None;
-        // Same length as `raw`: only ASCII letters change.
+        // The string has the same length as `raw`, because only ASCII letters change.
         let lower = raw.to_ascii_lowercase();
         let mut end = 0;
         while let Some(rest) = lower.get(end..).filter(|rest| !rest.is_empty()) {
@@ -256,7 +256,8 @@ impl Text {
     }
 }
 
-/// Adds the folded letters of a character that is not an ASCII letter or digit. Returns whether it is part of a word.
+/// Adds the folded letters of a character that is not an ASCII letter or digit. Returns whether the character is part
+/// of a word.
 fn push_letters(folded: &mut String, c: char) -> bool {
     match c {
         c if c.is_ascii() => return false,
@@ -288,8 +289,8 @@ fn is_comma(c: char, raw: &str, at: usize, next: Option<char>) -> bool {
     }
 }
 
-/// A word with its double consonants written once, since speech-to-text may spell it either way; `None` if nothing
-/// changes. Short words stay: `off` is not `of`.
+/// A word with its double consonants written once, because speech-to-text may write one consonant or two. `None` if the
+/// word does not change. Short words do not change: `off` is not `of`.
 #[must_use]
 pub fn squeezed(word: &str) -> Option<String> {
     if word.len() < LONG_WORD {

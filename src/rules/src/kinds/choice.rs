@@ -80,7 +80,7 @@ const BETWEEN: &[&str] = &[
     "etre",
     "be",
 ];
-/// Degrees with the same meaning: each of them matches all others.
+/// Adverbs of degree that count as the same word.
 const DEGREES: &[&str] = &[
     "very",
     "really",
@@ -105,7 +105,7 @@ const NO_DENIALS: &[&str] = &[
     "probleme",
 ];
 
-/// A token of a word or a text, for comparison.
+/// A token of a text or of a value, for comparison.
 #[derive(Debug, Clone, PartialEq)]
 enum ChoiceToken {
     Word(String),
@@ -115,7 +115,7 @@ enum ChoiceToken {
     Asks,
 }
 
-/// A word of a value.
+/// A phrase that names a value.
 #[derive(Debug, Clone)]
 struct Phrase {
     pieces: Vec<String>,
@@ -126,7 +126,7 @@ struct Phrase {
     length: usize,
 }
 
-/// The values of a mapping, with their words in tokens.
+/// The values of a mapping, with their phrases as tokens.
 #[derive(Debug, Clone)]
 pub struct Choices {
     values: Vec<String>,
@@ -160,7 +160,7 @@ impl Choices {
         }
     }
 
-    /// The value that a text names; if the text names several, the value with the longest word.
+    /// The value that a text names; if the text names several values, the value with the longest phrase.
     #[must_use]
     pub fn choose(&self, text: &str) -> Option<&str> {
         let pieces = pieces(text);
@@ -193,7 +193,8 @@ fn longest(phrases: &[(usize, Phrase)], pieces: &[ChoiceToken]) -> Option<usize>
     }
     let inside = |one: &(usize, usize, bool, usize, &Phrase)| {
         found.iter().any(|other| {
-            // A denied phrase covers no other: "urgent" within "not urgent" is the same word with its denial.
+            // A phrase that begins with a denial covers no other phrase, and no other phrase covers it: "not urgent" is
+            // the denial of "urgent", not a longer form.
             let wider = other.0 <= one.0 && one.1 <= other.1 && other.1 - other.0 > one.1 - one.0;
             wider && !other.4.is_denied && !one.4.is_denied
         })

@@ -1,5 +1,5 @@
 //! Reads lengths in metres: `12 m`, `40 feet`, `quarante pieds`, `10'6"`, `3/4"`, `1 m 50`. It never guesses, because
-//! prices depend on lengths: with an unknown unit, or two different lengths, there is no result.
+//! prices depend on lengths: an unknown unit or two different lengths give no result.
 
 use rust_decimal::Decimal;
 
@@ -139,7 +139,7 @@ fn alike(one: Decimal, other: Decimal) -> bool {
     apart.saturating_mul(Decimal::from(50)) <= one.abs()
 }
 
-/// The length or the number at a token, and where it ends. `None` if there is no number; an error if its unit is
+/// The length at a token, and the index after the length. `None` if there is no number; an error if the unit is
 /// unknown.
 fn measure(tokens: &[Token<'_>], at: usize) -> Option<Result<(Length, usize), &'static str>> {
     let (number, next) = number_at(tokens, at)?;
@@ -191,14 +191,14 @@ fn number_at(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     }
 }
 
-/// A number followed by a unit, with its smaller parts, as in `10'6"` and `1 m 50`.
+/// A number followed by a unit and, optionally, smaller units, as in `10'6"` and `1 m 50`.
 fn with_unit(tokens: &[Token<'_>], number: Decimal, at: usize) -> Option<Result<(Length, usize), &'static str>> {
     let mut at = at;
     while tokens.get(at).is_some_and(|token| token.is_one_of(BETWEEN)) {
         at += 1;
     }
     if tokens.get(at) == Some(&Token::Mark('-')) {
-        // "a 40-foot drain"
+        // A hyphen may precede the unit: "a 40-foot drain".
         at += 1;
     }
     let other = |at: usize| tokens.get(at).is_some_and(|token| token.is_one_of(NOT_LENGTHS));
@@ -273,7 +273,7 @@ fn rest(tokens: &[Token<'_>], factor: Decimal, at: usize) -> Option<(Decimal, us
     if written(smaller) || (doubled && smaller == INCH) {
         return Some((number.checked_mul(smaller)?, next + 1 + usize::from(doubled)));
     }
-    // "10'6", "1 m 50": the second number has no unit, and no word follows that it could count.
+    // "10'6", "1 m 50": the second number has no unit, and no word or number follows.
     let alone = !joined
         && !matches!(
             tokens.get(next),
@@ -306,8 +306,8 @@ fn unit(word: &str) -> Option<Decimal> {
     })
 }
 
-/// The last length that the caller named, if any: with a unit, not denied, and not a depth, a width or a distance. A
-/// range, or two sides, gives no length.
+/// The last length that the caller named with a unit. Denied lengths, depths, widths and distances do not count. A
+/// range or an area gives no length.
 #[must_use]
 pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
     let tokens = said.tokens();
@@ -348,8 +348,8 @@ pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
     last.filter(|length| length.metres >= Decimal::new(5, 1))
 }
 
-/// Whether a length may be the length of the job. It must be at least half a metre (pipe diameters are smaller), not
-/// denied, and not a depth, width or the like.
+/// Whether a length may be the length of the job. The length must be at least half a metre (pipe diameters are
+/// smaller), not denied, and not a depth, width or the like.
 fn counts(tokens: &[Token<'_>], at: usize, end: usize, length: &Length) -> bool {
     let before = at.checked_sub(1).and_then(|at| tokens.get(at));
     let before_of = at.checked_sub(2).and_then(|at| tokens.get(at));

@@ -40,7 +40,7 @@ impl<'a> Token<'a> {
 }
 
 impl Plain {
-    /// Normalises a text.
+    /// Normalizes a text.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let mut plain = String::with_capacity(text.len());
@@ -63,7 +63,8 @@ impl Plain {
         said_numbers(&self.words())
     }
 
-    /// Same as [`Plain::tokens`], but leaves number words as words, because names contain some ("Deux-Montagnes").
+    /// The tokens as in [`Plain::tokens`], but with number words left as words, because names such as "Deux-Montagnes"
+    /// contain number words.
     #[must_use]
     pub fn words(&self) -> Vec<Token<'_>> {
         written_numbers(&self.0)
@@ -140,7 +141,8 @@ fn written_numbers(text: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// A fraction in digits, and its length in bytes: `3/4`. With a denominator above 64 it is a date or an address.
+/// A fraction in digits, and its length in bytes: `3/4`. A text with a denominator above 64 is a date or an address, so
+/// the result is `None`.
 fn fraction(text: &str) -> Option<(Decimal, usize)> {
     let run = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let top = run(text);
@@ -356,7 +358,7 @@ fn part_word(token: &Token<'_>) -> Option<Decimal> {
     })
 }
 
-/// The number in words that begins here, and where it ends; `None` and the next token if there is none.
+/// The number in words that begins at a token, and the index after it; `None` and the next index if there is no number.
 fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
     let none = (None, from + 1);
     let word = |at: usize| tokens.get(at).and_then(Token::word);
@@ -391,7 +393,7 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
     let (mut total, mut current, mut last) = (0_u64, 0_u64, None::<Numeral>);
     let mut end = at;
     while let Some(text) = word(at) {
-        // Between the parts of one number: "cent et un", "one hundred and five".
+        // "and" or "et" between the parts of one number: "cent et un", "one hundred and five".
         if (text == "and" || text == "et") && last.is_some() {
             let joins = word(at + 1).and_then(said).is_some_and(|next| match next {
                 Numeral::Unit(unit) => {
@@ -445,7 +447,7 @@ fn whole(tokens: &[Token<'_>], from: usize) -> (Option<Decimal>, usize) {
             (other, _) => other,
         });
         at += 1;
-        // A hyphen joins: "quarante-deux".
+        // A hyphen joins number words: "quarante-deux".
         if tokens.get(at) == Some(&Token::Mark('-')) && word(at + 1).and_then(said).is_some() {
             at += 1;
         }
@@ -487,7 +489,7 @@ pub fn number(text: &str) -> Result<Decimal, &'static str> {
     for (at, token) in tokens.iter().enumerate() {
         let Token::Number(number) = token else { continue };
         let minus = at > 0 && tokens[at - 1] == Token::Mark('-');
-        // Between two words or numbers, the sign is a hyphen or marks a range.
+        // Between two words or numbers, the minus sign is a hyphen or marks a range.
         let sign = minus && (at == 1 || !matches!(tokens[at - 2], Token::Number(_) | Token::Word(_)));
         let number = if sign { -*number } else { *number };
         match found {

@@ -95,8 +95,9 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     Err(NONE)
 }
 
-/// A North American number with its country code, or without it in that region. Its digits alone determine its E.164
-/// form, so the slow library is not needed. Its area code may be newer than the library's tables.
+/// A North American number with its country code, or without the country code if the region is Canada or the United
+/// States. The digits alone determine the E.164 form, so the slow library is not needed. The area code may be newer
+/// than the library's tables.
 fn nanp(digits: &str, international: bool, region: Option<Id>) -> Option<String> {
     let at_home = matches!(region, Some(Id::CA | Id::US));
     let national = match digits.len() {
@@ -108,7 +109,7 @@ fn nanp(digits: &str, international: bool, region: Option<Id>) -> Option<String>
     (begins_with(0) && begins_with(3)).then(|| format!("+1{national}"))
 }
 
-/// Whether a number has the ten digits of a North American number. Its area code may be newer than the library's
+/// Whether a number has the ten digits of a North American number. The area code may be newer than the library's
 /// tables.
 fn is_possible_nanp(number: &phonenumber::PhoneNumber) -> bool {
     let national = number.national().value();

@@ -14,7 +14,7 @@ const MAX_CITY: usize = 80;
 /// Maximum length of a text: an address with a city in it, in characters.
 const MAX_TEXT: usize = 300;
 
-/// Provinces, neighbouring states and countries, folded; they may follow a city and add nothing.
+/// Provinces, neighboring states and countries, folded. They may follow a city and are removed from it.
 const REGIONS: &[&str] = &[
     "qc",
     "pq",
@@ -75,7 +75,7 @@ const BEFORE: &[&str] = &[
     "at ",
 ];
 
-/// Words that may be between a word and the city to which it belongs.
+/// Words that may link a city to the word before it, as in "hospital of Brossard".
 const LINKS: &[&str] = &[
     "de", "du", "des", "la", "le", "l", "d", "of", "the", "in", "a", "at", "from", "to", "en",
 ];
@@ -159,7 +159,7 @@ impl Cities {
         Ok(city)
     }
 
-    /// The city of the job in the caller's words: the last one that is named as a place.
+    /// The city of the job in the caller's words: the last city that is named as a place.
     #[must_use]
     pub fn in_speech(&self, said: &Speech<'_>) -> Option<String> {
         self.last_named(said.words())
@@ -191,7 +191,7 @@ impl Cities {
         if key(&named) == field {
             return None;
         }
-        // "I am in Granby, we moved from Laval."
+        // In "I am in Granby, we moved from Laval", the city Granby in the field stays.
         let stays =
             || key(said.text()).contains(&field) && !said.text().lines().any(|line| is_taken_back(&field, line));
         (self.with_key(&field).is_some() || !stays()).then_some(named)
@@ -228,7 +228,7 @@ impl Cities {
                     };
                     words += 1;
                     is_short = words == 1 && in_full(word) != *word;
-                    // No longer name is possible.
+                    // A longer name is impossible here.
                     let Some(behind) = behind else { break };
                     place = behind;
                     let number = self.keys.number(place).map(|number| number as usize);
@@ -236,7 +236,7 @@ impl Cities {
                     found = city.map(|city| (city, next + 1)).or(found);
                 }
                 Some(Token::Mark('-' | '\'')) if words > 0 => {}
-                // "St. Lambert": not the end of a sentence.
+                // In "St. Lambert", the full stop does not end a sentence.
                 Some(Token::Mark('.')) if is_short => {}
                 _ => break,
             }
@@ -370,7 +370,7 @@ fn is_place(tokens: &[Token<'_>], from: usize, end: usize) -> bool {
         before
     };
     let is_sir = abbreviated && before.is_some_and(|token| token.is_one_of(&["m"]));
-    // "Maple Street in Brossard", but not "the hospital in Brossard".
+    // True for "Maple Street in Brossard", false for "the hospital in Brossard".
     let is_in = tokens
         .get(at..from)
         .is_some_and(|links| links.iter().any(|link| link.is_one_of(IN)));
@@ -395,7 +395,7 @@ fn bare(part: &str) -> String {
         part = cut;
         rest = fold(part);
     }
-    // A postal code and regions at the end.
+    // Removes a postal code and regions from the end.
     let mut words: Vec<&str> = part.split_whitespace().collect();
     loop {
         let tail = |many: usize| {
@@ -451,7 +451,7 @@ pub enum Postal {
 /// The postal code in a field's text.
 ///
 /// # Errors
-/// Why there is none.
+/// Why there is no postal code.
 pub fn postal_code(text: &str, postal: Postal) -> Result<String, &'static str> {
     const NONE: &str = "it is not a postal code";
     let plain: String = text
@@ -502,7 +502,8 @@ fn is_canadian(code: &str) -> bool {
 #[must_use]
 pub fn last_canadian(text: &str) -> Option<String> {
     let mut last = None;
-    // The latest letters and digits that could be part of a code, each with whether it begins a word.
+    // The latest letters and digits that could be part of a code, each with a flag: whether the character begins a
+    // word.
     let mut run: Vec<(char, bool)> = Vec::new();
     let mut in_word = false;
     for c in text.chars().chain(std::iter::once(' ')) {
@@ -513,7 +514,7 @@ pub fn last_canadian(text: &str) -> Option<String> {
             // At the end of a word: check whether the last six characters begin at a word and form a code.
             if in_word && run.len() >= 6 {
                 let six = &run[run.len() - 6..];
-                // Most words are not codes; this check is cheap, before anything is copied.
+                // Most words are not codes. This cheap check comes before the copy.
                 if six[0].1 && six[1].0.is_ascii_digit() {
                     let code: String = six.iter().map(|(c, _)| *c).collect();
                     if code.is_ascii() && is_canadian(&code) {
@@ -532,7 +533,7 @@ pub fn last_canadian(text: &str) -> Option<String> {
     last
 }
 
-/// The last beginning of a Canadian postal code that people say alone: "H3S".
+/// The last occurrence of the first half of a Canadian postal code, because people say it alone: "H3S".
 #[must_use]
 pub fn last_canadian_beginning(text: &str) -> Option<String> {
     let mut words = text.rsplit(|c: char| !c.is_alphanumeric());

@@ -1,4 +1,4 @@
-//! The caller's words, tokenised once for all kinds that search them.
+//! The caller's words, tokenized once for all kinds that search them.
 
 use std::cell::OnceCell;
 
@@ -14,7 +14,7 @@ pub struct Speech<'a> {
 }
 
 impl<'a> Speech<'a> {
-    /// Tokenises a text, given with its plain form.
+    /// Wraps a text and its plain form. The tokens are computed at the first use.
     #[must_use]
     pub const fn of(text: &'a str, plain: &'a Plain) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! Limits the time of compiling: the parser checks the clock between tokens, so compiling stops in time for any source.
 //! Only the CPU time of the thread counts, not wall-clock time: a source that compiles on an idle machine also compiles
-//! on a busy one.
+//! on a busy machine.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::thread_time::thread_time;
 use crate::fair_pool::is_abandoned;
 
-/// Tokens between two checks of the clock, which is a system call.
+/// Number of tokens between two checks of the clock, because each check is a system call.
 const TOKENS: u32 = 64;
 
 thread_local! {

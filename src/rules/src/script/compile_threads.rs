@@ -13,7 +13,7 @@ pub const AT_ONCE: usize = 2;
 static BUSY: Mutex<usize> = Mutex::new(0);
 static ENDED: Condvar = Condvar::new();
 
-/// Holds one of the slots until dropped.
+/// Occupies one compilation slot until the value is dropped.
 struct CompileSlot;
 
 impl CompileSlot {
@@ -34,7 +34,7 @@ impl Drop for CompileSlot {
     }
 }
 
-/// Runs `work` on a thread of its own and waits for it: never call it on an asynchronous thread.
+/// Runs `work` on a thread of its own and waits for the result. Never call this function on an asynchronous thread.
 ///
 /// # Errors
 /// When no thread could be started, or the work was interrupted.

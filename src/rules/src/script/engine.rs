@@ -1,4 +1,4 @@
-//! The only Rhai engine of the process, with nothing but the functions of [`super::functions`]. The engine's limits
+//! The only Rhai engine of the process. It provides only the functions of [`super::functions`]. The engine's limits
 //! bound the memory of a script; [`super::run`] bounds its time. Scripts share the engine, and no run leaves state in
 //! it.
 
@@ -16,7 +16,7 @@ use super::{compile_clock, functions, run};
 
 /// Maximum number of operations in one run.
 pub(super) const MAX_OPERATIONS: u64 = 200_000;
-/// Operations between two checks of the clock.
+/// Number of operations between two checks of the clock.
 const CLOCK_EVERY: u64 = 16;
 /// Maximum number of variables in one call.
 pub(super) const MAX_VARIABLES: usize = 32;
@@ -38,7 +38,7 @@ pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
         .register_iterator::<RangeInclusive<INT>>()
         .register_iterator::<Array>();
 
-    // The registered number operators take precedence over Rhai's own: 3 / 2 is 1.5.
+    // The registered number operators take precedence over Rhai's operators: 3 / 2 is 1.5.
     engine.set_fast_operators(false);
     engine.set_strict_variables(true);
     engine.set_allow_anonymous_fn(false);

@@ -26,7 +26,7 @@ pub enum Form {
 pub struct Function {
     /// The name.
     pub name: &'static str,
-    /// Its syntax.
+    /// The syntax of a call.
     pub form: Form,
     /// The number of arguments.
     pub arguments: usize,
@@ -127,7 +127,7 @@ functions! {
         r#"if mentions("flood*") && !says("flood*") { priority.set("P3", 3600); }"#,
         |engine| { engine.register_fn("mentions", host::mentions); };
     Function arg / 1 "arg(name)", Tool,
-        "The assistant's argument with this name, or `()`.",
+        "The assistant's argument with this name, or `()` if it is missing.",
         r#"let rooms = arg("rooms"); if rooms == () { result.say("How many rooms?"); }"#,
         |engine| { engine.register_fn("arg", host::arg); };
     Function log / 1 "log(value)", Tool,
@@ -155,7 +155,7 @@ functions! {
         "result.set(max(3, 2.5));",
         |engine| { engine.register_fn("max", |a: Dynamic, b: Dynamic| host::pick(a, b, true)); };
     Function number / 1 "number(value)", Tool,
-        "The number in a string, with a point or a comma, or `()`.",
+        "The number in a string, with a decimal point or comma; `()` if the string is not a number.",
         r#"result.set(number("12,5"));"#,
         |engine| { engine.register_fn("number", |value: Dynamic| host::parsed(&value)); };
     Function text / 1 "text(value)", Tool,
@@ -167,7 +167,7 @@ functions! {
         r#"result.set(len("drain") + [1, 2].len());"#,
         |engine| { engine.register_fn("len", |value: Dynamic| host::len(&value)); };
     Function contains / 2 "contains(whole, part)", Tool,
-        "Whether a list contains a value, or a string contains another; same as `part in whole`.",
+        "Whether a list contains a value, or a string contains another string; the same as `part in whole`.",
         r#"result.set(contains(["H1", "H2"], "H2") && "trap" in "grease trap");"#,
         |engine| { engine.register_fn("contains", |whole: Dynamic, wanted: Dynamic| host::contains(&whole, &wanted)); };
     Function lower / 1 "lower(text)", Tool,
@@ -227,10 +227,11 @@ pub(super) fn register(engine: &mut Engine) {
     }
 }
 
-/// Whether a comparison is true for the order of its two sides. The order is `None` if a string is not a number.
+/// Whether a comparison is true for an order of its left and right values. The order is `None` if a string is not a
+/// number.
 type Holds = fn(Option<Ordering>) -> bool;
 
-/// Comparisons between strings and numbers; in Rhai these are always unequal.
+/// Comparisons between strings and numbers. In Rhai, a string and a number are always unequal.
 const COMPARISONS: &[(&str, Holds)] = &[
     ("==", |order| order == Some(Ordering::Equal)),
     ("!=", |order| order != Some(Ordering::Equal)),

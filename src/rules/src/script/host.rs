@@ -1,7 +1,7 @@
 //! Implements the host objects `quote`, `priority` and `result`, and the queries of scripts. [`super::functions`]
 //! registers them.
 //!
-//! Every effect is recorded in the run when it happens, so the trace of a script shows what it really did.
+//! Every effect is recorded in the run when it happens, so the trace shows the real effects of a script.
 
 use std::cmp::Ordering;
 
@@ -138,7 +138,7 @@ pub(super) fn says(word: &str) -> HostResult<bool> {
     with_run(|run| Ok(run.presence(word).is_some_and(|presence| presence.said)))
 }
 
-/// Whether the words of a phrase occur, in whatever sense.
+/// Whether the words of a phrase occur, in any sense.
 pub(super) fn mentions(word: &str) -> HostResult<bool> {
     with_run(|run| Ok(run.presence(word).is_some_and(|presence| presence.mentioned)))
 }
@@ -217,7 +217,7 @@ fn exact_quotient(a: Decimal, b: Decimal) -> HostResult<Dynamic> {
     Ok(Dynamic::from(quotient))
 }
 
-/// Same as [`quotient`] in place, for numbers of either type.
+/// Divides in place as [`quotient`] does, for numbers of either type.
 pub(super) fn divide(a: &mut Dynamic, b: &Dynamic) -> HostResult<()> {
     *a = match (a.as_int(), b.as_int()) {
         (Ok(a), Ok(b)) => quotient(a, b)?,
@@ -240,7 +240,7 @@ pub(super) fn len(value: &Dynamic) -> HostResult<INT> {
     Ok(INT::try_from(count).unwrap_or(INT::MAX))
 }
 
-/// Whether a list contains a value, or a string contains another; also used for `in`.
+/// Whether a list contains a value, or a string contains another string; also used for `in`.
 pub(super) fn contains(whole: &Dynamic, wanted: &Dynamic) -> HostResult<bool> {
     if let Ok(items) = whole.as_array_ref() {
         return Ok(items.iter().any(|item| values::same(item, wanted)));
@@ -267,7 +267,7 @@ pub(super) fn split(text: &str, separator: &str) -> HostResult<Array> {
     Ok(parts)
 }
 
-/// Concatenates with `+` if one side is a string.
+/// The result of `+` if one operand is a string.
 pub(super) fn joined(a: &Dynamic, b: &Dynamic) -> HostResult<String> {
     let mut text = values::to_text(a)?;
     text.push_str(&values::to_text(b)?);

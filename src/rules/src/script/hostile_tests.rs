@@ -1,4 +1,4 @@
-//! Hostile scripts, written by hand and generated. Each is refused or ends in time, and has no side effects.
+//! Hostile scripts, written by hand and generated. Each script is refused or ends in time, and has no side effects.
 
 use std::time::Duration;
 
@@ -11,13 +11,14 @@ use crate::rows::Hook;
 #[path = "../../../../tests/it/support/hostile.rs"]
 mod hostile;
 
-/// CPU time limit for compiling and running one hostile script. An unoptimised build compiles ten times more slowly,
+/// CPU time limit for compiling and running one hostile script. An unoptimized build compiles ten times more slowly,
 /// and the tests share their machine.
 const AT_MOST: Duration = Duration::from_millis(100);
 
 #[test]
 fn hostile_scripts_are_refused_or_end_in_time() {
-    // A test thread has a quarter of the stack of a pool thread: a script that fits here also fits there.
+    // A test thread has a quarter of the stack of a pool thread, so a script that fits in a test thread also fits in a
+    // pool thread.
     let book = book();
     let (mut refused, mut stopped, mut ended) = (0, 0, 0);
     for (number, source) in hostile::by_hand()

@@ -1,5 +1,6 @@
-//! Compiles all scripts of a rulebook, each with the libraries that it imports. A script is recompiled only if it or a
-//! library that it uses changed; the others are shared. Circular imports are refused, and the circle is reported.
+//! Compiles all scripts of a rulebook, each with the libraries that it imports. A script is recompiled only if the
+//! script or one of its libraries changed; all other scripts are shared. Circular imports are refused, and the circle
+//! is reported.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -100,7 +101,7 @@ struct Linker<'a> {
     reuse: &'a [Arc<CompiledScript>],
     /// The linked scripts; `None` for a script with an error.
     done: BTreeMap<String, Option<Arc<CompiledScript>>>,
-    /// The chain of scripts being linked; each imports the next.
+    /// The chain of scripts being linked. Each script imports the next script in the list.
     open: Vec<String>,
     /// CPU time spent on parsing so far.
     spent: Duration,
@@ -250,7 +251,8 @@ fn linked(row: &Script, libraries: &BTreeMap<String, Arc<CompiledScript>>) -> Re
     Ok(linked)
 }
 
-/// Compiles a library to the Rhai module that scripts import: its public functions, each with its own imports.
+/// Compiles a library to the Rhai module that scripts import. The module contains the public functions; each function
+/// has access to the library's imports.
 ///
 /// The library's imports are not part of its module. `Module::eval_ast_as_new` would make the imports sub-modules, and
 /// index all their functions under every path that leads to them. Libraries that import each other under many names

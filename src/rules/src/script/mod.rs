@@ -2,9 +2,9 @@
 //! leaves no effect, only a [`ScriptFault`].
 //!
 //! [`parsed`] and [`library`] compile on a separate thread ([`compile_threads`]), within the time limit of
-//! [`compile_clock`].
-//! [`engine`] bounds the memory of a run and [`run`] its time. [`functions`] lists everything that scripts may call,
-//! [`host`] implements it and [`values`] converts the values. [`test_run`] is a test run for the author of a script.
+//! [`compile_clock`]. [`engine`] bounds the memory of a run and [`run`] its time. [`functions`] lists the functions
+//! that scripts may call, [`host`] implements them and [`values`] converts the values. [`test_run`] is a test run for
+//! the author of a script.
 
 mod compile_clock;
 pub mod compile_threads;
@@ -80,7 +80,7 @@ pub struct ScriptFault {
     pub line: Option<usize>,
     /// The character within that line, from 1.
     pub position: Option<usize>,
-    /// What happened, without any of the caller's data unless the script itself threw it.
+    /// What happened. The text contains the caller's data only if the script itself threw it.
     pub text: String,
     /// Whether the script itself is the cause; false if earlier scripts had used up the shared time.
     pub is_own: bool,

@@ -17,7 +17,8 @@ use crate::suggestion::did_you_mean;
 pub const MAX_SOURCE: usize = 32 * 1024;
 /// CPU time limit for compiling one source.
 const COMPILE_DEADLINE: Duration = Duration::from_millis(100);
-/// Maximum number of names separated only by commas: Rhai compares each parameter of a function with all earlier ones.
+/// Maximum number of names separated only by commas: Rhai compares each parameter of a function with all earlier
+/// parameters.
 const MAX_ROW: usize = 300;
 /// Maximum number of arguments in one call.
 const MAX_ARGUMENTS: usize = 8;
@@ -90,7 +91,7 @@ pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<ParsedScript, 
     })
 }
 
-/// Rhai's error in Ringbook's words, with the name that was probably meant.
+/// Rhai's error in Ringbook's words, with the nearest existing name.
 fn syntax(error: &ParseError, source: &str) -> TextFault {
     let known = || {
         let functions = FUNCTIONS.iter().map(|function| function.name);
@@ -123,7 +124,7 @@ fn syntax(error: &ParseError, source: &str) -> TextFault {
     fault(error.position(), problem, text)
 }
 
-/// The length of the longest run of names separated only by commas, ignoring strings and comments.
+/// The length of the longest run of names separated only by commas. Names in strings and comments do not count.
 fn longest_row_of_names(source: &str) -> usize {
     let (mut longest, mut row, mut in_name) = (0, 0, false);
     let mut rest = source.char_indices();
@@ -157,7 +158,7 @@ fn longest_row_of_names(source: &str) -> usize {
     longest
 }
 
-/// The length of the string at the beginning, including its quotes.
+/// The length of the string literal at the beginning of `tail`, including the quotes.
 fn text_length(tail: &str) -> usize {
     let mut escaped = false;
     for (at, c) in tail.char_indices().skip(1) {
@@ -170,7 +171,7 @@ fn text_length(tail: &str) -> usize {
     tail.len()
 }
 
-/// The length of the comment at the beginning; comments nest.
+/// The length of the comment at the beginning of `tail`; comments nest.
 fn comment_length(tail: &str) -> usize {
     let (mut depth, mut at) = (0_usize, 0);
     while let Some(rest) = tail.get(at..).filter(|rest| !rest.is_empty()) {
@@ -205,7 +206,7 @@ fn imports(ast: &AST) -> Result<Vec<Import>, TextFault> {
             return Err(fault(*at, "bad_import", text.to_owned()));
         };
         if alias.name.is_empty() {
-            let text = format!("say under which name: import \"{code}\" as {code};");
+            let text = format!("give the import a name: import \"{code}\" as {code};");
             return Err(fault(*at, "bad_import", text));
         }
         if imports.iter().any(|known| known.alias == alias.name.as_str()) {

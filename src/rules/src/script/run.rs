@@ -27,7 +27,7 @@ pub const DEADLINE: Duration = Duration::from_millis(20);
 /// CPU time limit of all scripts of one decision together.
 pub const DECISION_BUDGET: Duration = Duration::from_millis(60);
 /// Minimum time for each script, even if the shared time is used up: a short script should not fail because of a slow
-/// one.
+/// script.
 const MIN_TIME: Duration = Duration::from_millis(1);
 
 /// The libraries that a script imports, by code.
@@ -63,7 +63,7 @@ impl Run {
         }
     }
 
-    /// How a phrase was heard; `None` if it is not a phrase.
+    /// How a phrase was heard; `None` if the string is not a phrase.
     pub(super) fn presence(&self, phrase: &str) -> Option<Presence> {
         self.heard.as_ref()?.presence(phrase)
     }
@@ -226,7 +226,8 @@ fn told(script: &CompiledScript, error: &EvalAltResult) -> ScriptFault {
     fault(script, inner.position(), text)
 }
 
-/// The library in which an error occurred, if any: the line then refers to the library.
+/// The library in which an error occurred; `None` if the error is in the script itself. If the error is in a library,
+/// its line number refers to the library.
 fn inside(error: &EvalAltResult) -> Option<&str> {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => {

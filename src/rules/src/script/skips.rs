@@ -1,11 +1,11 @@
-//! Lists the scripts that a decision leaves out, with reasons, and identifies the script versions for which runs and
+//! Lists the scripts that a decision skips, with reasons, and identifies the script versions for which runs and
 //! failures are counted.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Scripts to leave out of a decision.
+/// The scripts that a decision skips.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skips {
     all: Option<String>,
@@ -21,13 +21,13 @@ pub struct ScriptVersion {
 }
 
 impl Skips {
-    /// Leaves out no script.
+    /// Skips no script.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Leaves out every script, for this reason.
+    /// Skips every script, for this reason.
     #[must_use]
     pub fn all(why: impl Into<String>) -> Self {
         Self {
@@ -36,12 +36,12 @@ impl Skips {
         }
     }
 
-    /// Leaves out one more script.
+    /// Skips one more script.
     pub fn add(&mut self, code: &str, why: impl Into<String>) {
         self.some.insert(code.to_owned(), why.into());
     }
 
-    /// Why a script is left out; `None` if it runs.
+    /// Why a script is skipped; `None` if the script runs.
     #[must_use]
     pub fn why(&self, code: &str) -> Option<&str> {
         self.some.get(code).or(self.all.as_ref()).map(String::as_str)

@@ -13,11 +13,12 @@ const WHOLE: [&str; 2] = ["whole", "len"];
 struct Switch {
     /// Whether the switched expression begins with a function of [`WHOLE`].
     is_whole: Option<bool>,
-    /// The depth of the braces of its cases, once they have begun.
+    /// The brace depth of the cases; `None` before the cases begin.
     open: Option<usize>,
 }
 
-/// The position of the first case that is a number, unless the switched expression is certainly a whole number.
+/// The position of the first case that is a number. A `switch` on an expression that is certainly a whole number is
+/// ignored.
 #[must_use]
 pub fn number_in_switch(source: &str) -> Option<Position> {
     let sources = [source];

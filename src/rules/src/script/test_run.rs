@@ -1,5 +1,5 @@
-//! Runs a script as a test for its author. Returns its effects, its log and its time, or its error with the position.
-//! Nothing is stored.
+//! Runs a script as a test for its author. The result has the script's effects, log and CPU time, or the error with its
+//! position. Nothing is stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,8 @@ pub struct Trial {
 }
 
 impl Rulebook {
-    /// Compiles a script as part of this rulebook, which does not change. Call it on a thread that may block.
+    /// Compiles a script as part of this rulebook, which does not change. Call this function on a thread that may
+    /// block.
     ///
     /// # Errors
     /// The errors of the script, or of the libraries that it uses.
@@ -65,11 +66,11 @@ impl Rulebook {
             .unwrap_or_else(|text| Err(vec![crate::compile::internal(text)]))
     }
 
-    /// Same as [`Rulebook::compile_script`] on the current thread, which needs the stack of a pool thread for deep
-    /// expressions.
+    /// Compiles a script as [`Rulebook::compile_script`] does, on the current thread. Deep expressions need the stack
+    /// of a pool thread.
     ///
     /// # Errors
-    /// Same as [`Rulebook::compile_script`].
+    /// The errors of the script, or of the libraries that it uses.
     pub fn compile_script_here(&self, script: Script) -> Result<Arc<CompiledScript>, Vec<Fault>> {
         library::compile_one(self.rows(), self.compiled_scripts(), script)
     }

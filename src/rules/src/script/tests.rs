@@ -378,7 +378,8 @@ fn a_rulebook_has_room_for_many_scripts_but_not_for_any_number() {
     assert_eq!(faults[0].problem, "too_many");
 }
 
-/// A library for each number below `depth`; each imports the previous one under `names` aliases and calls it.
+/// A library for each number below `depth`. Each library imports the previous library under `names` aliases and calls
+/// it.
 fn chain(depth: usize, names: usize) -> Vec<(String, Hook, String)> {
     let one = |number: usize| {
         let imports: String = match number.checked_sub(1) {
@@ -433,7 +434,7 @@ fn libraries_that_import_each_other_under_many_names_do_not_multiply() {
     );
     assert_eq!(answer.unwrap().value, 14);
     assert!(took < std::time::Duration::from_secs(5), "{took:?}");
-    // The imports and the private functions of a library are not visible to others.
+    // The imports and the private functions of a library are not visible to other scripts.
     for beyond in ["l::n0::f()", "l::hidden()"] {
         let source = format!("import \"lib_06\" as l;\n{beyond}");
         let faults = book.compile_script(script("beyond", Hook::Tool, &source)).unwrap_err();

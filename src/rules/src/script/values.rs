@@ -1,5 +1,5 @@
-//! Converts values for scripts and from scripts, within the limits of scripts. In results, exact numbers become
-//! strings, so that no amount becomes a float. Characters that PostgreSQL refuses are removed.
+//! Converts values to script values and back, within the limits of scripts. In results, exact numbers become strings,
+//! so that no amount becomes a float. Characters that PostgreSQL refuses are removed.
 
 use rhai::{Array, Dynamic, EvalAltResult};
 use rust_decimal::Decimal;
@@ -126,7 +126,7 @@ pub(super) fn number(value: &Dynamic) -> Option<Decimal> {
     }
 }
 
-/// Whether two values are equal; `1` and `1.0` are.
+/// Whether two values are equal; `1` and `1.0` are equal.
 pub(super) fn same(a: &Dynamic, b: &Dynamic) -> bool {
     if let (Some(a), Some(b)) = (number(a), number(b)) {
         return a == b;

@@ -23,7 +23,7 @@ pub(super) struct Boundaries {
     zone: Tz,
     /// The beginning of the span and each clock change.
     common: Vec<DateTime<Utc>>,
-    /// The boundaries of each calendar, by code: several contacts may share one.
+    /// The boundaries of each calendar, by code: several contacts may share a calendar.
     by_calendar: BTreeMap<String, Arc<Vec<DateTime<Utc>>>>,
 }
 
@@ -78,8 +78,8 @@ impl Boundaries {
         derive::local(at, self.zone)
     }
 
-    /// The instants within the span at which local time is `local`. There are two if a clock change repeats it. There
-    /// are none if a clock change skips it, because then the clock change itself is the boundary.
+    /// The instants within the span at which local time is `local`. There are two if a clock change repeats `local`.
+    /// There are none if a clock change skips `local`, because then the clock change itself is the boundary.
     fn instants(&self, local: NaiveDateTime) -> impl Iterator<Item = DateTime<Utc>> + use<> {
         let found = match self.zone.from_local_datetime(&local) {
             LocalResult::Single(at) => [Some(at.to_utc()), None],

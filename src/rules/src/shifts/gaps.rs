@@ -45,7 +45,8 @@ pub(super) fn gaps(book: &Rulebook, shifts: &[Shift], from: DateTime<Utc>, until
     gaps
 }
 
-/// Whether a contact outside the group who joins it, or stands in for a member, is on shift.
+/// Whether somebody from outside the group is on shift for the group, as an additional contact or as the stand-in for a
+/// member.
 fn has_stand_in(book: &Rulebook, group: &BTreeSet<&str>, at: DateTime<Utc>) -> bool {
     let covering = book.overrides.at(derive::local(at, book.zone));
     let is_on = |code: &str| verdict(&covering, code).is_some_and(|(is_on, _)| is_on);

@@ -113,7 +113,7 @@ fn of_two_overrides_the_shorter_decides_and_stand_ins_follow_each_other() {
     assert_eq!(told(&book, "2026-01-06T15:00:00Z"), ["sarah"]);
     assert_eq!(told(&book, "2026-01-07T15:00:00Z"), ["amina"]);
     assert_eq!(told(&book, "2026-01-08T15:00:00Z"), ["sarah"]);
-    // Two overrides that contradict each other leave both on shift.
+    // Two overrides that contradict each other leave both contacts on shift.
     assert_eq!(told(&book, "2026-02-03T15:00:00Z"), ["mario", "sarah"]);
     assert_eq!(
         shown(&book, "2026-01-05T13:00:00Z", "2026-01-12T13:00:00Z"),
@@ -169,7 +169,7 @@ fn an_override_in_the_hour_that_is_repeated_lasts_through_both() {
     let roster = book.roster(instant("2026-11-01T04:00:00Z"), instant("2026-11-01T10:00:00Z"));
     let sarah: Vec<_> = roster.shifts.iter().filter(|shift| shift.contact == "sarah").collect();
     let spans: Vec<_> = sarah.iter().map(|shift| (shift.starts_at, shift.ends_at)).collect();
-    // 01:30 to 02:00, then the clock goes back to 01:00, and 01:30 occurs again.
+    // Sarah is on shift from 01:30 to 02:00. Then the clock goes back to 01:00, and 01:30 occurs again.
     let expected = [
         ("2026-11-01T05:30:00Z", "2026-11-01T06:00:00Z"),
         ("2026-11-01T06:30:00Z", "2026-11-01T07:00:00Z"),

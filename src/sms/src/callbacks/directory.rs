@@ -1,5 +1,5 @@
-//! Caches which rulebooks use which Twilio account. Without it, each unsigned request could make Ringbook read and
-//! decrypt the secrets of all rulebooks.
+//! Caches which rulebooks use which Twilio account. Without this cache, each unsigned request could make Ringbook read
+//! and decrypt the secrets of all rulebooks.
 
 use std::collections::HashMap;
 use std::sync::Arc;

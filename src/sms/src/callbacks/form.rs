@@ -1,5 +1,5 @@
-//! A strict parser of `application/x-www-form-urlencoded` (pure). A lenient parser could read other fields than Twilio
-//! signed. Duplicate names are rejected: the signature does not distinguish two fields with one name from a single
+//! A strict parser of `application/x-www-form-urlencoded` (pure). A lenient parser could read fields that Twilio did
+//! not sign. Duplicate names are rejected: the signature does not distinguish two fields with one name from a single
 //! field whose value contains the second field.
 
 /// Maximum number of fields in a callback.
@@ -33,7 +33,7 @@ impl Form {
         (!fields.is_empty()).then_some(Self(fields))
     }
 
-    /// The value of a name.
+    /// The value of the field with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);

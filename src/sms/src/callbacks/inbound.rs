@@ -108,7 +108,7 @@ async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str
 }
 
 /// The rulebook that got the reply. Its account must have signed the request. A rulebook that sends from this number
-/// comes first, then the default rulebook, then the oldest.
+/// comes first, then the default rulebook, then the oldest rulebook.
 async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Result<Option<Uuid>, Problem> {
     let sid = form.get("AccountSid").unwrap_or_default();
     if sid.is_empty() || request.header(super::SIGNATURE).is_none() {
@@ -137,8 +137,8 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
     Ok(still.then_some(id))
 }
 
-/// The best match among an account's rulebooks whose token signed the request. A token that several rulebooks share is
-/// tried once.
+/// Returns the best match among those rulebooks of an account whose token signed the request. A token that several
+/// rulebooks share is tried once.
 fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner]) -> Option<Uuid> {
     let to = form.get("To").unwrap_or_default();
     let mut tried: HashMap<&str, bool> = HashMap::new();

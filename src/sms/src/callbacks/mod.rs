@@ -34,7 +34,7 @@ const LIMIT: usize = 256 * 1024;
 const DATABASE_BUDGET: Duration = Duration::from_secs(2);
 /// The Retry-After of a callback that could not be recorded.
 const RETRY_AFTER_S: u32 = 2;
-/// Log lines about rejected callbacks: 50 immediately, then five per second.
+/// Limits log lines about rejected callbacks: 50 immediately, then five per second.
 static REFUSALS: Sampler = Sampler::with_interval(50, Duration::from_millis(200));
 const SIGNATURE: &str = "x-twilio-signature";
 
@@ -110,7 +110,7 @@ impl Callbacks {
         signature::verify(&account.token, &url, form, given)
     }
 
-    /// Applies the rate limit of a signed request: 429 if there are too many.
+    /// Applies the rate limit to a signed request. Too many requests give 429.
     fn admit(&self, request: &Request, rulebook_id: Uuid) -> Result<(), Problem> {
         Connection::prove(request);
         self.limiter.admit(ClientAddress::of(request), rulebook_id)

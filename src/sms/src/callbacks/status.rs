@@ -12,7 +12,7 @@ use crate::record_callback::CallbackEffect;
 use crate::status::Report;
 use web::problem::Problem;
 
-/// What the 404 response says is missing, if the id is unknown.
+/// The missing object that the 404 response names if the id is unknown.
 const UNKNOWN: &str = "SMS message of this id";
 
 /// Handles a status. It responds with 204 even if the status changes nothing, because a retry would change nothing
@@ -57,7 +57,7 @@ fn report(form: &Form) -> Result<Report, Problem> {
     let is_word =
         (1..=32).contains(&status.len()) && status.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if !is_word {
-        return Err(bad_field("MessageStatus", "one of Twilio's words, such as `delivered`"));
+        return Err(bad_field("MessageStatus", "one of Twilio's statuses, such as `delivered`"));
     }
     let error_code = match form.get("ErrorCode").filter(|code| !code.is_empty()) {
         Some(code) => Some(code.parse::<u32>().map_err(|_| bad_field("ErrorCode", "a number"))?),

@@ -25,7 +25,7 @@ async fn after_429_twice_one_text_is_accepted_and_three_attempts_are_on_record()
         assert_eq!(world.twilio.posted().len(), 1);
         world.after(TimeDelta::milliseconds(1), &outbox).await;
         assert_eq!(world.twilio.posted().len(), 2);
-        // With a Retry-After of half a minute.
+        // With a Retry-After, the delay is the requested half a minute.
         world.after(TimeDelta::seconds(29), &outbox).await;
         assert_eq!(world.twilio.posted().len(), 2);
         world.after(TimeDelta::seconds(1), &outbox).await;
@@ -102,7 +102,7 @@ async fn a_refused_number_is_tried_once_and_becomes_a_dead_letter_with_a_notice(
             "{}",
             notice.what_to_do
         );
-        // A second failure does not raise a second notice; the count of the first rises.
+        // A second failure does not raise a second notice: the count of the first notice rises.
         world.queue("on_call", "P3").await;
         outbox.drain_once().await.unwrap();
         assert_eq!(world.notices().await, [("sms_refused".to_owned(), 2, true)]);
@@ -166,7 +166,7 @@ async fn a_text_of_unknown_fate_is_left_to_an_instance_that_can_look() {
         let without = world.outbox_with(Accounts::none(), world.settings());
         world.after(TimeDelta::minutes(5), &without).await;
         assert_eq!(world.row(id).await.state, "ambiguous");
-        // After the maximum age it is given up with a notice.
+        // After the maximum age the message is given up with a notice.
         world.after(retry_policy().max_age, &without).await;
         assert_eq!(world.row(id).await.state, "dead");
         assert!(world.notices().await.contains(&("sms_unknown".to_owned(), 1, true)));
@@ -229,7 +229,7 @@ async fn what_waits_for_the_morning_does_not_stand_in_an_emergency_s_way() {
         )
         .await
         .unwrap();
-        // A P2 is not held in quiet hours either, but the cap applies to it.
+        // Quiet hours do not delay a P2 either. The cap applies to a P2.
         let p2 = |contact| text(contact, "P2", "Water on the floor");
         assert_eq!(enqueue(&tx, p2("held")).await.unwrap(), EnqueueResult::Promoted);
         assert_eq!(enqueue(&tx, p2("capped")).await.unwrap(), EnqueueResult::AlreadyThere);

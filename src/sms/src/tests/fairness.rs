@@ -1,4 +1,5 @@
-//! Fairness between rulebooks: turns in claiming, slots of concurrent sends, the operator's SMS messages per hour.
+//! Tests of fairness between rulebooks: the order of claims, the slots of concurrent sends, and the operator's SMS
+//! messages per hour.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -47,7 +48,7 @@ async fn queue_of(world: &World, rulebook_id: Uuid, contact: &str) -> Uuid {
 async fn a_flood_of_one_rulebook_delays_no_other_ones_first_text() {
     let both = databases().await.into_iter().map(|database| (database, false));
     for (database, shares_the_account) in both.chain(databases().await.into_iter().map(|database| (database, true))) {
-        // No POST gets a response, so the flood holds every slot that it can get.
+        // No POST gets a response, so the messages of the first rulebook occupy every slot that they can get.
         let world = World::new(database, StandIn::start([], PostBehaviour::AcceptWhenLetGo).await).await;
         let other = another_rulebook(&world, "other").await;
         let mut account = World::account();

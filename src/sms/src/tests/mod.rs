@@ -1,5 +1,5 @@
-//! End-to-end tests of SMS messages, against a stand-in for Twilio on loopback and with real databases. Tests set the
-//! time.
+//! End-to-end tests of SMS messages, against a stand-in for Twilio on loopback and with real databases. Each test
+//! controls the clock.
 
 mod callbacks;
 mod contacts;

@@ -1,7 +1,7 @@
 //! Sends many SMS messages through a stand-in for Twilio with all kinds of failures. Workers die during a send, and
 //! statuses come early, twice and out of order. At the end Twilio's log and our records agree, and nothing is lost.
 //!
-//! RINGBOOK_TEST_OUTCOMES sets the number of SMS messages (60), RINGBOOK_TEST_SEED the seed.
+//! RINGBOOK_TEST_OUTCOMES sets the number of SMS messages (default 60), and RINGBOOK_TEST_SEED sets the seed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::twilio::Outgoing;
 use crate::{Outbox, enqueue};
 use store::{begin, notices, sms_attempts, sms_messages, sms_status_callbacks};
 
-/// Maximum number of rounds: more would mean that something never ends.
+/// Maximum number of rounds: a test that needs more rounds would never end.
 const ROUNDS: usize = 4_000;
 
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
@@ -129,7 +129,8 @@ async fn run(world: &World, outbox: &Outbox, dice: &mut Dice) {
     panic!("some SMS messages are unfinished after {ROUNDS} rounds");
 }
 
-/// Sends the statuses of each message as soon as it is accepted, so now and then before the response to the POST.
+/// Sends the statuses of each message as soon as it is accepted. So a status sometimes comes before the response to the
+/// POST.
 async fn tell(
     outbox: Outbox,
     twilio: Rough,
@@ -159,7 +160,7 @@ async fn tell(
                 status: (*status).to_owned(),
                 error_code: code,
             };
-            // In a separate task: it is never interrupted during a transaction.
+            // Use a separate task, because such a task is never interrupted during a transaction.
             let outbox = outbox.clone();
             let id = message.id;
             let noted = tokio::spawn(async move { outbox.note_status(rulebook_id, id, &report).await });

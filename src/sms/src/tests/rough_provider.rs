@@ -202,13 +202,13 @@ impl Rough {
         self.state.lock().unwrap().posts.clone()
     }
 
-    /// How often each behaviour occurred.
+    /// How often each behavior occurred.
     pub(super) fn outcomes(&self) -> HashMap<&'static str, usize> {
         self.state.lock().unwrap().outcomes.clone()
     }
 }
 
-/// The names of the server's behaviours. `SHARES` has the percentage of posts for each.
+/// The names of the server's behaviors. `SHARES` contains the percentage of POSTs for each behavior.
 pub(super) const NAMES: [&str; 17] = [
     "201",
     "permanent",

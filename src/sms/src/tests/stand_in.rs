@@ -11,7 +11,7 @@ use poem::{Body, Endpoint, Request, Response, Server, endpoint::make};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-/// The behaviour for a POST.
+/// The behavior for a POST.
 #[derive(Clone, Debug)]
 pub(super) enum PostBehaviour {
     /// Accepts the message and responds with success.
@@ -185,7 +185,7 @@ impl StandIn {
         self.state.lock().unwrap().lists
     }
 
-    /// Sets the behaviour from now on.
+    /// Sets the behavior from now on.
     pub(super) fn always(&self, step: PostBehaviour) {
         let mut state = self.state.lock().unwrap();
         state.steps.clear();
@@ -217,7 +217,7 @@ impl StandIn {
 
 fn error(status: u16, code: i64) -> Response {
     let status = StatusCode::from_u16(status).unwrap();
-    // Like Twilio's own, the error message contains the number, which must never be stored or logged.
+    // Like Twilio's error message, this error message contains the number, which must never be stored or logged.
     let body = json!({"code": code, "message": "The number +15145550111 …", "status": status.as_u16(), "more_info": "https://…"});
     Response::builder().status(status).body(Body::from_json(body).unwrap())
 }

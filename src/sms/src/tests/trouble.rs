@@ -1,5 +1,5 @@
-//! A provider that is down or refuses the credentials: SMS messages wait, notices are raised, and sending resumes by
-//! itself.
+//! Tests of a provider that is down or refuses the credentials: SMS messages wait, notices are raised, and sending
+//! resumes by itself.
 
 use std::sync::{Arc, Mutex};
 

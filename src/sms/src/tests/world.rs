@@ -111,7 +111,7 @@ impl World {
         self.outbox_with(self.accounts(), self.settings())
     }
 
-    /// An outbox that cannot reach the provider: no server listens there.
+    /// An outbox that cannot reach the provider: no server listens at the configured URL.
     pub(super) async fn cut_off(&self) -> Outbox {
         let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut settings = self.settings();

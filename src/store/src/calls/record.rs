@@ -40,7 +40,7 @@ pub async fn touch(
     Ok(touch_each(tx, rulebook_id, &[(call, now)]).await? == 1)
 }
 
-/// Same as [`touch`], for several calls with a time each. Returns how many calls were written.
+/// Does the same as [`touch`] for several calls. Each call has a separate time. Returns how many calls were written.
 ///
 /// # Errors
 /// When the database fails.
@@ -107,7 +107,7 @@ pub struct ReportedCall<'a> {
     pub analysis: Option<&'a Value>,
     /// Time of the report. If a call has several reports, the latest is used.
     pub report_at: DateTime<Utc>,
-    /// SHA-256 of the report's body. Of reports with the same time, the one with the greater hash is used.
+    /// SHA-256 of the report's body. If two reports have the same time, the report with the greater hash is used.
     pub report_hash: [u8; 32],
 }
 
@@ -126,7 +126,7 @@ pub async fn record_report(
     Ok(!filled.is_empty())
 }
 
-/// The rows of calls with reports. The statement returns the calls that it filled.
+/// The rows of calls that have a report. The statement returns the ids of the calls that it filled.
 pub(crate) fn report_insertion<'a>(
     rulebook_id: Uuid,
     calls: impl Iterator<Item = (&'a ReportedCall<'a>, DateTime<Utc>)>,

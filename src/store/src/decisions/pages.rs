@@ -1,5 +1,5 @@
-//! Reads stored decisions in pages, newest first. This module does not decode the rows; the thread that processes them
-//! does.
+//! Reads stored decisions in pages, newest first. This module does not decode the rows. The thread that processes the
+//! rows decodes them.
 //!
 //! Ids are time-ordered, so a page needs no offset and no long transaction.
 
@@ -14,7 +14,7 @@ use crate::sql::statement;
 pub struct Span {
     pub rulebook_id: Uuid,
     pub from: DateTime<Utc>,
-    /// Exclusive end.
+    /// The end of the time span, which is exclusive.
     pub until: DateTime<Utc>,
     /// Purposes to include. Empty means all.
     pub purposes: &'static [&'static str],
@@ -86,7 +86,7 @@ impl Span {
             ),
             Columns::Whole => (", CAST(d.result AS text) AS result, d.revision", ""),
         };
-        // These are our own constants, never client input.
+        // The purposes are constants of this program and never come from a client.
         let purposes = match self.purposes {
             [] => String::new(),
             list => format!(" AND d.purpose IN ('{}')", list.join("', '")),

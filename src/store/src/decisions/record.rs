@@ -25,11 +25,11 @@ pub struct NewDecision<'a> {
     pub result: &'a str,
     pub service: Option<&'a str>,
     pub priority: &'a str,
-    /// In minor units.
+    /// The lowest price, in minor units.
     pub price_from: Option<i64>,
-    /// In minor units.
+    /// The highest price, in minor units.
     pub price_to: Option<i64>,
-    /// Whether a script was left out of the decision.
+    /// Whether the decision was made without a script, or without the database.
     pub degraded: bool,
     pub duration_us: i64,
     pub created_at: DateTime<Utc>,

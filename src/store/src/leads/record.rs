@@ -22,12 +22,13 @@ pub struct LeadPart<'a> {
     pub problem: Option<&'a str>,
     pub service: Option<&'a str>,
     pub area: Option<&'a str>,
-    /// Whether the price was determined. If so, the new price replaces the stored price, even if the new price is `None`.
+    /// Whether the price was determined. If so, the new price replaces the stored price, even if the new price is
+    /// `None`.
     pub is_priced: bool,
     pub currency: Option<&'a str>,
-    /// In minor units.
+    /// The lowest price, in minor units.
     pub price_from: Option<i64>,
-    /// In minor units.
+    /// The highest price, in minor units.
     pub price_to: Option<i64>,
     /// The revision that determined the price.
     pub quote_revision: Option<i64>,
@@ -73,7 +74,7 @@ pub struct NewLead<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Inserts the lead of a call, or adds to it.
+/// Inserts the lead of a call, or adds the data to the existing lead.
 ///
 /// # Errors
 /// When the database fails.
@@ -90,8 +91,8 @@ pub async fn upsert(
     insertion(rulebook_id, &[lead]).run(tx).await.map(drop)
 }
 
-/// The rows of leads. Either all leads must be priced, or none. The statement returns the leads as stored, without leads
-/// of erased callers.
+/// The rows of leads. Either all leads must be priced, or none. The statement returns the leads as stored, without
+/// leads of erased callers.
 pub(crate) fn insertion(rulebook_id: Uuid, leads: &[NewLead<'_>]) -> Insertion {
     const INSERT: &str = "INSERT INTO leads (rulebook_id, id, call_id, customer_name, customer_number, customer_email, \
         address, city, postal_code, problem, service, area, currency, price_from, price_to, quote_revision, priority, \

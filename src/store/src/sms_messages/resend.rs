@@ -1,5 +1,5 @@
-//! Resends a message on a person's request: queues it with a new series of attempts, or returns why it must not be
-//! resent.
+//! Resends a message on a person's request. The message is queued with a new series of attempts. If it must not be
+//! resent, the reason is returned.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
@@ -63,9 +63,9 @@ impl Not {
     }
 }
 
-/// Queues a message that this transaction has locked, or returns why not. The message is sent to the contact's current
-/// number, because a wrong number is the most frequent reason to resend. `force` also resends a message with an unknown
-/// outcome.
+/// Queues a message that this transaction has locked, or returns why it must not be resent. The message is sent to the
+/// contact's current number, because a wrong number is the most frequent reason to resend. `force` also resends a
+/// message with an unknown outcome.
 pub async fn send_again(
     tx: &DatabaseTransaction,
     mut row: Model,
@@ -94,7 +94,8 @@ pub async fn send_again(
     if !sms_suppressions::among(tx, &recipient).await?.is_empty() {
         return Ok(Err(Not::OptedOut));
     }
-    // If the message has a provider id, its outcome is known: a status callback has reported that it did not arrive.
+    // If the message has a provider id, its outcome is known: a status callback has reported that the message did not
+    // arrive.
     let unclear = row.provider_id.is_none() && sms_attempts::ended_unclear(tx, row.rulebook_id, row.id).await?;
     if unclear && !force {
         return Ok(Err(Not::Unclear));

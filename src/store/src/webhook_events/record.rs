@@ -17,20 +17,20 @@ use crate::sql::statement;
 pub struct NewEvent<'a> {
     pub rulebook_id: Uuid,
     pub id: Uuid,
-    /// Identifies the event.
+    /// Identifies the event. Every repeat of the message has the same key.
     pub business_key: &'a str,
-    /// Identifies an exact repeat.
+    /// Identifies a delivery. Exact repeats of the message have the same key.
     pub delivery_key: &'a str,
     /// The message type as received.
     pub kind: &'a str,
     pub call_id: Option<&'a str>,
-    /// The time that Vapi gave to the message.
+    /// The time of the message, according to Vapi.
     pub message_at: Option<DateTime<Utc>>,
     pub received_at: DateTime<Utc>,
     /// The raw body, encoded by [`compressed_body::pack`]. `None` if the caller is erased.
     pub body: Option<&'a [u8]>,
     pub body_hash: [u8; 32],
-    /// The response.
+    /// The response to the message.
     pub answer: &'a Value,
     /// `recorded`, `amendment`, `unreadable` or `poisoned`.
     pub state: &'static str,
@@ -91,7 +91,7 @@ fn row(event: &NewEvent<'_>) -> [Bind; 16] {
 pub struct StoredEvent {
     pub id: Uuid,
     pub body_hash: Vec<u8>,
-    /// The response.
+    /// The response to the message.
     pub answer: Value,
 }
 

@@ -1,11 +1,11 @@
-//! The table of error codes, each with its status, its title and whether to retry. Clients branch on the error code. No
-//! other module chooses the status of an error.
+//! The table of error codes. A row contains the status, the title, and whether a retry may succeed. Clients branch on
+//! the error code. No other module chooses the status of an error.
 
 use poem::http::StatusCode;
 
-/// The kind of error, from a closed list. Responses contain its [`Code::name`].
+/// The code of an error. Responses contain the name of the code ([`Code::name`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the table below says what each one means")]
+#[expect(missing_docs, reason = "the table below explains each code")]
 pub enum Code {
     BadRequest,
     InvalidBody,
@@ -34,7 +34,7 @@ pub enum Code {
 /// URL path of the pages that describe all codes.
 pub const ADDRESS: &str = "/problems";
 
-/// A line of the table.
+/// A row of the table.
 struct CodeRow {
     name: &'static str,
     status: StatusCode,
@@ -137,7 +137,8 @@ impl Code {
         self.line().retryable
     }
 
-    /// The code for an error, if only its status is known.
+    /// The code for an error of which only the status is known. If several codes have this status, returns the first of
+    /// them in [`Code::ALL`].
     #[must_use]
     pub fn from_status(status: StatusCode) -> Self {
         Self::ALL

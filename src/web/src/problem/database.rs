@@ -1,6 +1,6 @@
 //! Classifies database errors as transient or internal. A transient error (connection lost, pool empty, lock or
-//! statement timed out, serialization failure, disk full) becomes 503 with Retry-After. Any other error becomes 500. The
-//! database's error text is only logged.
+//! statement timed out, serialization failure, disk full) becomes 503 with Retry-After. Any other error becomes 500.
+//! The database's error text is only logged.
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
@@ -45,12 +45,13 @@ fn is_transient_sqlx(error: &sqlx::Error) -> bool {
     }
 }
 
-/// A code of five characters is a SQLSTATE of PostgreSQL. A shorter one is a result code of SQLite, maybe extended.
+/// A code of five characters is a SQLSTATE of PostgreSQL. A shorter code is a primary or extended result code of
+/// SQLite.
 fn is_transient_code(code: &str) -> bool {
     if code.len() == 5 {
         // connection exception, transaction rollback, insufficient resources, operator intervention
         matches!(code.get(..2), Some("08" | "40" | "53" | "57"))
-            // lock not available; a standby that has not been promoted yet; transaction timed out
+            // lock not available, a standby that has not been promoted yet, transaction timed out
             || matches!(code, "55P03" | "25006" | "25P03" | "25P04")
     } else {
         // The low byte is the primary code: busy, locked, I/O error, full, cannot open.

@@ -1,5 +1,5 @@
-//! The meaning of each kind of error and what to do about it, for the page of its code. The match is exhaustive, so that
-//! every code has these texts.
+//! Explains each error code on its page: what happened, and what to do. The match is exhaustive, so that every code has
+//! an explanation.
 
 use super::Code;
 
@@ -33,7 +33,7 @@ const fn at(meaning: CodeMeaning, fault: (&'static str, &'static str, &'static s
 }
 
 impl Code {
-    /// The meaning of the code and what to do about it.
+    /// The explanation of the code.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a list of texts")]
     pub const fn meaning(self) -> CodeMeaning {
@@ -68,15 +68,15 @@ impl Code {
                 ),
             ),
             Self::Unauthorized => meaning(
-                "The request has no key, or its key does not exist, has expired or was revoked. Or it is a webhook message without a \
-                 valid signature. Only the log says which of these it is, because the client is not authenticated.",
+                "The request has no key, or its key does not exist, has expired or was revoked. Or the request is a webhook message \
+                 without a valid signature. Only the log contains the reason, because the client is not authenticated.",
                 "Send `Authorization: Bearer KEY`. An administrator creates keys with `create_api_key`; the first key is printed at \
                  the first start.",
                 "Send `Authorization: Bearer KEY` with an admin key that is neither revoked nor expired.",
             ),
             Self::Forbidden => meaning(
-                "The key is valid but may not do this: its role does not allow it, or the key is for one rulebook only, or it would \
-                 approve its own change.",
+                "The key is valid but does not allow the request. Its role is not sufficient, or the key is for one rulebook only, \
+                 or somebody would approve their own change.",
                 "Use a key with the role that `detail` names, or ask somebody who has such a key.",
                 "This needs a key with the role `editor`; the key `reports` has the role `viewer`.",
             ),
@@ -87,8 +87,8 @@ impl Code {
                 "The signature is missing or does not match.",
             ),
             Self::NotFound => meaning(
-                "There is nothing at this URL, or the key may not see it: a key for one rulebook sees no other rulebook.",
-                "Check the codes and ids in the URL; the list of the same resource shows the existing ones.",
+                "There is nothing at this URL, or the key gives no access to it. A key for one rulebook gives no access to other rulebooks.",
+                "Check the codes and ids in the URL. The list of the same resource contains all existing codes and ids.",
                 "There is no row `services/camera` here.",
             ),
             Self::MethodNotAllowed => meaning(
@@ -107,8 +107,8 @@ impl Code {
                 "The body did not arrive within 10 seconds.",
             ),
             Self::Conflict => meaning(
-                "The current state does not allow the request: the resource exists already or is in another state, or somebody else \
-                 was faster. `detail` says which.",
+                "The current state does not allow the request. The resource already exists or is in another state, or another \
+                 request changed it first. `detail` contains the reason.",
                 "Read the resource again, then decide again.",
                 "The change set is scheduled: cancel its schedule first.",
             ),
@@ -120,7 +120,7 @@ impl Code {
                  discard some.",
             ),
             Self::StaleVersion => meaning(
-                "Somebody changed the row, the change set or the head of the rulebook after it was read. `conflicts` shows the \
+                "Somebody changed the row, the change set or the head of the rulebook after the client read it. `conflicts` shows the \
                  old and the current rows. Nothing was changed.",
                 "Read the data again, repeat the change on the current state, and send it with the new `version`. Each response to a \
                  write has the new `version`. Use that `version` for a second edit in the same form.",
@@ -142,7 +142,7 @@ impl Code {
                     "Each part of the request is readable, but the parts contradict each other or existing data. Examples: the body \
                      and a header name different versions, a cursor belongs to another list, a row contradicts its URL, or a name \
                      does not exist in the rulebook. In a sheet, the pointer of an error is its row and column.",
-                    "`errors` names the parts. Make them agree, or leave out one of them.",
+                    "`errors` names the parts that contradict each other. Correct one of them, or omit it.",
                     "The body says version 3 and `If-Match` says 4.",
                 ),
                 (
@@ -153,10 +153,10 @@ impl Code {
             ),
             Self::RuleFault => at(
                 meaning(
-                    "The body is well formed but the rulebook would not work with it: a condition does not compile, a row refers \
-                     to a missing row, a case would fail, or a rule could never apply. Nothing was changed.",
+                    "The body is well formed, but the rulebook would not work with it. Examples: a condition does not compile, a row \
+                     refers to a missing row, a case would fail, or a rule could never apply. Nothing was changed.",
                     "`errors` lists every error with its position, and `cases` lists the failing cases with their decisions. Correct the \
-                     row, or change the other rows together with it in a change set.",
+                     row, or change it together with the other rows in one change set.",
                     "unknown fact `are`; is it `area`?",
                 ),
                 (
@@ -167,7 +167,7 @@ impl Code {
             ),
             Self::IdempotencyKeyReused => meaning(
                 "Another request was sent under this `Idempotency-Key` within the last day.",
-                "Use a new key for a new request. A repeated request with its own key gets the first response again.",
+                "Use a new key for a new request. If a request is repeated with the same key, it gets the first response again.",
                 "Another request was sent under this `Idempotency-Key`; use a new key for a new request.",
             ),
             Self::VersionRequired => meaning(
@@ -178,14 +178,14 @@ impl Code {
                  \"version\"`.",
             ),
             Self::RateLimited => meaning(
-                "The address exceeded its limit or sent invalid keys. Or somebody sent many wrong keys that begin like this one. Or \
-                 this key has too many concurrent requests, or too much work of its rulebook is queued.",
+                "The address of the client exceeded its limit or sent wrong keys. Or many wrong keys with the same prefix were \
+                 sent. Or this key has too many concurrent requests, or too much work for its rulebook is queued.",
                 "Wait for the seconds in `Retry-After`, then send the request again.",
                 "This address sends more than is allowed; wait and send again.",
             ),
             Self::Internal => meaning(
                 "The program has a bug. The request had no effect.",
-                "Send the `request_id` to the operator. The log has the cause under this id.",
+                "Send the `request_id` to the operator. The log contains the cause under this id.",
                 "Ringbook failed to answer. The operator finds the cause in the log under this request id.",
             ),
             Self::Unavailable => meaning(

@@ -1,10 +1,11 @@
 //! The error responses to clients, as `application/problem+json`.
 //!
 //! [`code`] is the table of error codes and their statuses. [`meaning`] explains each code, and [`pages`] serves the
-//! explanations. [`database`] classifies database errors. [`payload`] is the body, and documents it for poem-openapi.
+//! explanations. [`database`] classifies database errors. [`payload`] contains the body of an error response and its
+//! schema for poem-openapi.
 //!
-//! A 5xx never contains its cause. The cause is logged once, when the [`Problem`] is created, with the request id that
-//! the client also gets.
+//! A response with status 5xx never contains its cause. The cause is logged once, when the [`Problem`] is created, with
+//! the request id that the client also gets.
 
 pub mod code;
 pub mod database;
@@ -27,12 +28,12 @@ pub use self::{
 };
 use base::telemetry;
 
-/// Maximum number of errors of a body in a response. If there are more errors, the detail contains the number of
-/// omitted errors.
+/// Maximum number of entries in `errors`. If the body has more errors, the detail contains the number of omitted
+/// errors.
 const MOST_FAULTS: usize = 50;
 
-/// An error as the client gets it. It is a response ([`IntoResponse`]), a [`poem::Error`] (so `?` works in handlers)
-/// and, through [`ProblemJson`], a documented payload of the admin API.
+/// An error as the client gets it. A problem converts to a response ([`IntoResponse`]) and to a [`poem::Error`], so
+/// that `?` works in handlers. [`ProblemJson`] makes a problem a documented payload of the admin API.
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
@@ -51,8 +52,8 @@ struct More {
 }
 
 impl Problem {
-    /// A client error; `detail` is a sentence that says what to do about it. For a server error the detail is fixed:
-    /// use [`Problem::internal`] or [`Problem::unavailable`].
+    /// Creates a client error. `detail` is a sentence that says what to do. The detail of a server error is fixed, so
+    /// create a server error with [`Problem::internal`] or [`Problem::unavailable`].
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let detail = if code.status().is_server_error() {
@@ -70,7 +71,7 @@ impl Problem {
         }
     }
 
-    /// 404. `what` names the missing thing ("service `camera`").
+    /// 404. `what` names what is missing, for example "service `camera`".
     #[must_use]
     pub fn not_found(what: impl fmt::Display) -> Self {
         Self::new(Code::NotFound, format!("There is no {what} here."))
@@ -163,14 +164,14 @@ impl Problem {
         Self::new(Code::RateLimited, detail).with_retry_after(retry_after_s)
     }
 
-    /// 500; `cause` is logged, never sent to the client.
+    /// 500. `cause` is logged and never sent to the client.
     #[must_use]
     pub fn internal(cause: &dyn StdError) -> Self {
         telemetry::log_cause(Code::Internal.name(), cause);
         Self::new(Code::Internal, "")
     }
 
-    /// 503 with the seconds to wait; `cause` is logged, never sent to the client.
+    /// 503 with the seconds to wait. `cause` is logged and never sent to the client.
     #[must_use]
     pub fn unavailable(cause: &dyn StdError, retry_after_s: u32) -> Self {
         telemetry::log_cause(Code::Unavailable.name(), cause);
@@ -184,7 +185,7 @@ impl Problem {
         self
     }
 
-    /// Prefixes the position of every error in the body with `prefix`.
+    /// Puts `prefix` before the JSON pointer of every error in the body.
     #[must_use]
     pub fn below(mut self, prefix: &str) -> Self {
         for fault in &mut self.errors {
@@ -195,7 +196,7 @@ impl Problem {
         self
     }
 
-    /// Sets the rows that differ from what the request expects, each in both versions.
+    /// Sets the rows that differ from what the request expects. Each entry contains both versions of a row.
     #[must_use]
     pub fn with_conflicts(mut self, conflicts: Vec<Value>) -> Self {
         self.more.get_or_insert_default().conflicts = conflicts;
@@ -253,7 +254,7 @@ impl Problem {
         self.more.as_ref().map_or(&[], |more| &more.cases)
     }
 
-    /// Converts an error of poem (no such route, a body that does not parse).
+    /// Converts an error of poem, for example for an unknown route or a body that cannot be parsed.
     #[must_use]
     pub fn from_poem(error: &Error) -> Self {
         use poem_openapi::error::{ParseParamError, ParsePathError};
@@ -269,8 +270,8 @@ impl Problem {
             return Self::invalid_parameter(name, format!("`{name}` cannot be read: {reason}"));
         }
         let code = match Code::from_status(error.status()) {
-            // poem and poem-openapi respond with 400 to a malformed request and to an invalid body. Only the error types
-            // differ.
+            // poem and poem-openapi respond with 400 to a malformed request and to an invalid body. Only the error
+            // types differ.
             Code::BadRequest | Code::InvalidBody | Code::InvalidParameter => {
                 if error.is::<poem_openapi::error::ParseRequestPayloadError>() {
                     Code::InvalidBody

@@ -1,5 +1,5 @@
-//! A page for each error code: its meaning, what to do, whether to retry, and an example. The page is HTML for people or
-//! JSON for programs. It needs no key, because the reader may be a client without a valid key.
+//! A page for each error code: its meaning, what to do, whether to retry, and an example. The page is HTML for people
+//! or JSON for programs. A page needs no key, because the reader may be a client without a valid key.
 
 use std::fmt::Write as _;
 
@@ -93,7 +93,7 @@ fn as_json(value: &Value) -> Response {
 
 fn table() -> String {
     let mut rows = String::from(
-        "<p>Every error is answered as <code>application/problem+json</code>. Its <code>type</code> is the URL of one of \
+        "<p>Every error is returned as <code>application/problem+json</code>. Its <code>type</code> is the URL of one of \
          these pages; programs branch on <code>code</code>.</p>\n<table><tr><th>Status</th><th>Code</th><th></th></tr>\n",
     );
     for code in Code::ALL {

@@ -1,5 +1,5 @@
 //! The body of a problem (RFC 9457), and how the OpenAPI document describes it. The payload type for poem-openapi has
-//! the media type `application/problem+json`, so that a response enum can hold it: `#[oai(status = 404)]
+//! the media type `application/problem+json`, so that a response enum can contain it: `#[oai(status = 404)]
 //! NotFound(ProblemJson)`.
 
 use poem::{IntoResponse, Response, error::ResponseError};

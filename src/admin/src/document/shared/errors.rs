@@ -55,7 +55,7 @@ fn taken_out(document: &mut Value, range: &str) -> Common {
 impl Common {
     fn response(mut self, range: &str, about: &str, known: &Value) -> Value {
         for (name, header) in &mut self.headers {
-            // Every header except the request id comes only with some statuses.
+            // The request id comes with every status, the other headers only with some statuses.
             if name != "X-Request-Id" {
                 *header = known[name].clone();
                 header["required"] = false.into();

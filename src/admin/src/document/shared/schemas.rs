@@ -1,5 +1,5 @@
-//! Shortens schemas: removes descriptions that repeat a field's name, removes from patches what the row's schema says, and
-//! defines fields that many schemas share in one place.
+//! Shortens schemas. It removes descriptions that repeat a field's name. It removes from patches the descriptions that
+//! the row's schema has. It defines a field only once if many schemas have this field.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,9 +52,9 @@ fn repeats(name: &str, about: &str) -> bool {
     own.replace(' ', "_") == name || (own == "When" && name.ends_with("at"))
 }
 
-/// Removes the descriptions from a patch's fields, because the row's schema has them.
+/// Removes the descriptions and examples from a patch's fields, because the row's schema has them.
 fn refer(row: &str, patch: &mut Value) {
-    patch["description"] = format!("The fields of `{row}` to change; null removes an optional one.").into();
+    patch["description"] = format!("The fields of `{row}` to change; null removes an optional field.").into();
     for (name, field) in fields(patch) {
         if let Some(field) = field.as_object_mut().filter(|_| name != "version") {
             field.remove("description");

@@ -19,7 +19,7 @@ const KINDS: &[MessageType] = &[
     kind(
         "VapiEndOfCallReport",
         &["end-of-call-report"],
-        "The report of an ended call. Ringbook decides and records it, and notifies contacts.",
+        "The report of an ended call. Ringbook decides and records the call, and notifies contacts.",
         "VapiNothing",
     ),
     kind(
@@ -68,7 +68,7 @@ const KINDS: &[MessageType] = &[
     kind(
         "VapiCampaignPredial",
         &["campaign.predial"],
-        "May this contact be dialled?",
+        "May this contact be dialed?",
         "VapiPredial",
     ),
     kind(
@@ -154,7 +154,7 @@ pub fn add_schemas(schemas: &mut Schemas) {
             "type": {"type": "string", "enum": kind.types, "description": "The kind of message."},
             "timestamp": {
                 "type": ["integer", "string"],
-                "description": "When Vapi made the message: milliseconds since 1970, or RFC 3339.",
+                "description": "When Vapi created the message: milliseconds since 1970, or RFC 3339.",
             },
             "call": reference("VapiCall"),
         });
@@ -167,7 +167,7 @@ pub fn add_schemas(schemas: &mut Schemas) {
     let answers: Vec<Value> = ANSWERS.iter().map(|name| reference(name)).collect();
     schemas.insert(
         "VapiAnswer".to_owned(),
-        json!({"title": "VapiAnswer", "description": "The response to a message; it depends on the `type`.", "anyOf": answers}),
+        json!({"title": "VapiAnswer", "description": "The response to a message; it depends on the message's `type`.", "anyOf": answers}),
     );
     for name in ANSWERS {
         schemas.insert((*name).to_owned(), answer(name));
@@ -211,17 +211,17 @@ fn text(about: &str) -> Value {
 fn call() -> Value {
     let party = |whose: &str| {
         json!({"type": "object", "description": whose, "properties": {
-            "number": text("The number, E.164."), "name": text("The name."),
+            "number": text("The phone number, E.164."), "name": text("The name."),
         }})
     };
     let fields = json!({
         "id": {"type": "string", "maxLength": 255, "description": "Vapi's id of the call."},
-        "type": text("`inboundPhoneCall` and the like."),
-        "status": text("The call's state when the message was made."),
-        "createdAt": text("When Vapi created it, RFC 3339."),
-        "startedAt": text("When it was picked up, RFC 3339."),
-        "endedAt": text("When it ended, RFC 3339."),
-        "customer": party("Who calls."),
+        "type": text("The type of the call, such as `inboundPhoneCall`."),
+        "status": text("The call's state when the message was created."),
+        "createdAt": text("When Vapi created the call, RFC 3339."),
+        "startedAt": text("When the call was picked up, RFC 3339."),
+        "endedAt": text("When the call ended, RFC 3339."),
+        "customer": party("The caller."),
         "phoneNumber": party("The number that was called."),
         "assistantId": text("The assistant on the call."),
     });
@@ -239,7 +239,7 @@ fn own_fields(schema: &str) -> Value {
     }});
     let tool_call = json!({"type": "object", "required": ["id"], "properties": {
         "id": text("The id of the request, which the result repeats."),
-        "function": {"type": "object", "description": "What is called.", "properties": {
+        "function": {"type": "object", "description": "The function that is called.", "properties": {
             "name": text("The tool's name: the `code` of a tool of the rulebook."),
             "arguments": {"type": ["object", "string"], "description": "The arguments; a string is parsed as JSON."},
         }},
@@ -247,14 +247,14 @@ fn own_fields(schema: &str) -> Value {
     match schema {
         "VapiEndOfCallReport" => json!({
             "endedReason": text("Why the call ended; Vapi has over 600 values."),
-            "startedAt": text("When it was picked up, RFC 3339."),
-            "endedAt": text("When it ended, RFC 3339."),
+            "startedAt": text("When the call was picked up, RFC 3339."),
+            "endedAt": text("When the call ended, RFC 3339."),
             "durationMs": {"type": "number", "minimum": 0, "description": "The duration in milliseconds."},
             "cost": {"type": "number", "description": "What Vapi charges for the call, in US dollars."},
             "summary": text("Vapi's summary, if `analysis` has none."),
-            "analysis": {"type": "object", "description": "Vapi's analysis. `structuredData` is what fact mappings read.", "properties": {
+            "analysis": {"type": "object", "description": "Vapi's analysis. Fact mappings can read `structuredData`.", "properties": {
                 "summary": text("Vapi's summary."),
-                "structuredData": {"type": "object", "description": "The assistant's structured data, by its own names."},
+                "structuredData": {"type": "object", "description": "The assistant's structured data, with the assistant's names."},
             }},
             "artifact": {"type": "object", "description": "Transcript and recording.", "properties": {
                 "messages": turns, "transcript": text("The whole transcript as one text."),
@@ -264,7 +264,7 @@ fn own_fields(schema: &str) -> Value {
         }),
         "VapiStatusUpdate" => json!({
             "status": text("The new state: `queued`, `ringing`, `in-progress`, `forwarding`, `ended`."),
-            "endedReason": text("Why it ended, if it did."),
+            "endedReason": text("Why the call ended, if it has ended."),
         }),
         "VapiTranscript" => json!({
             "role": text("Who spoke."),
@@ -275,15 +275,15 @@ fn own_fields(schema: &str) -> Value {
             "toolCallList": {"type": "array", "description": "The tools to run.", "items": tool_call},
         }),
         "VapiHandoffDestinationRequest" => json!({
-            "parameters": {"type": "object", "description": "The model's values.", "properties": {
-                "destination": text("The requested destination."), "reason": text("Why."),
+            "parameters": {"type": "object", "description": "The values from the model.", "properties": {
+                "destination": text("The requested destination."), "reason": text("The reason for the request."),
             }},
         }),
         "VapiKnowledgeBaseRequest" => json!({"messages": turns}),
         "VapiCampaignPredial" => json!({
             "campaignId": text("The campaign."),
-            "customer": {"type": "object", "description": "Who would be dialled.", "properties": {
-                "number": text("The number."), "name": text("The name."),
+            "customer": {"type": "object", "description": "The customer whom Vapi would dial.", "properties": {
+                "number": text("The phone number."), "name": text("The name."),
             }},
         }),
         _ => json!({}),
@@ -293,13 +293,13 @@ fn own_fields(schema: &str) -> Value {
 fn answer(name: &str) -> Value {
     let number = json!({"type": "object", "description": "Where the call goes; empty if nobody is available.", "properties": {
         "type": {"type": "string", "enum": ["number", "assistant"], "description": "A number, or an assistant."},
-        "number": text("The number, E.164."),
-        "message": {"type": "string", "maxLength": 1000, "description": "Said to the caller before the transfer."},
+        "number": text("The phone number, E.164."),
+        "message": {"type": "string", "maxLength": 1000, "description": "What the caller hears before the transfer."},
         "callerId": text("The caller ID that the called person sees."),
-        "extension": text("Dialled after the number."),
-        "description": text("Why this destination."),
+        "extension": text("Dialed after the number."),
+        "description": text("The reason for this destination."),
         "assistantId": text("The saved assistant that takes over."),
-        "assistantName": text("The member of the running squad that takes over."),
+        "assistantName": text("The name of the squad member that takes over."),
     }});
     let overrides = json!({"type": "object", "description": "Overrides of the assistant for this call.", "properties": {
         "variableValues": {
@@ -311,13 +311,13 @@ fn answer(name: &str) -> Value {
     let error = text("One sentence, spoken to the caller or read by the assistant.");
     match name {
         "VapiToolResults" => object(
-            "What the tools returned, one result for each call.",
+            "What the tools returned, one result for each tool call.",
             &["results"],
             json!({
-                "results": {"type": "array", "description": "In the order of the calls.", "items": {
+                "results": {"type": "array", "description": "The results, in the order of the tool calls.", "items": {
                     "type": "object", "required": ["toolCallId", "name"], "properties": {
                         "toolCallId": text("The id of the request."), "name": text("The tool's name."),
-                        "result": text("What it returned, on one line."), "error": text("Why it returned nothing, for the assistant."),
+                        "result": text("What the tool returned, on one line."), "error": text("Why the tool returned nothing, for the assistant."),
                     },
                 }},
             }),
@@ -341,8 +341,8 @@ fn answer(name: &str) -> Value {
             json!({
                 "documents": {"type": "array", "description": "Best match first.", "items": {
                     "type": "object", "required": ["content", "similarity"], "properties": {
-                        "content": text("The text."), "uuid": text("Its id."),
-                        "similarity": {"type": "number", "minimum": 0, "maximum": 1, "description": "How well it fits the question."},
+                        "content": text("The text."), "uuid": text("The document's id."),
+                        "similarity": {"type": "number", "minimum": 0, "maximum": 1, "description": "How well the document fits the question."},
                     },
                 }},
             }),
@@ -362,7 +362,7 @@ fn answer(name: &str) -> Value {
             }),
         ),
         "VapiSpoken" => object("A refusal or an apology.", &["error"], json!({"error": error})),
-        _ => json!({"type": "object", "description": "Nothing to say.", "properties": {}}),
+        _ => json!({"type": "object", "description": "An empty response.", "properties": {}}),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Recognizes runs of digits that are not phone numbers: prices, dates, times, percentages, street addresses, ids.
 //!
-//! Each recognizer gets the whole text and the position of the first digit, and returns where the shape ends. A shape
-//! is only valid if its own separator is not followed by more digits: `06.12` is a price, `06.12.34.56.78` is a
-//! number.
+//! Each recognizer gets the whole text and the position of the first digit, and returns the position after the shape. A
+//! shape is valid only if no further separator and digit follow it. So `06.12` is a price, but `06.12.34.56.78` is a
+//! phone number.
 
-/// A recognised part of a run.
+/// A recognized part of a run of digits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RunPart {
     pub start: usize,
@@ -98,8 +98,8 @@ fn shape(chars: &[char], start: usize) -> Option<RunPart> {
     Some(RunPart { start, end, certainty })
 }
 
-/// The end of an identifier that begins a word: a UUID, a long hexadecimal id such as Twilio's, or the reference of a
-/// message.
+/// The end of the identifier that begins at `start`. An identifier is a whole word: a UUID, a long hexadecimal id such
+/// as Twilio's, or the reference of an SMS message. `None` if no identifier begins at `start`.
 pub(super) fn identifier(chars: &[char], start: usize) -> Option<usize> {
     if start > 0 && chars[start - 1].is_alphanumeric() || !chars[start].is_ascii_alphanumeric() {
         return None;
@@ -146,12 +146,12 @@ pub(super) fn identifier(chars: &[char], start: usize) -> Option<usize> {
     None
 }
 
-/// Whether a UUID that has only digits has its version and variant at the right positions.
+/// Whether the version and the variant of a UUID are valid. This check is for a UUID without letters.
 fn has_version(uuid: &[char]) -> bool {
     matches!(uuid.get(14), Some('1'..='8')) && matches!(uuid.get(19), Some('8' | '9'))
 }
 
-/// The end of the ASCII digits that begin at `from`. `None` if their number is not in `wanted`.
+/// The end of the ASCII digits that begin at `from`. `None` if the count of these digits is not in `wanted`.
 fn digits(chars: &[char], from: usize, wanted: std::ops::RangeInclusive<usize>) -> Option<usize> {
     let count = chars
         .get(from..)?
@@ -170,7 +170,8 @@ fn value(chars: &[char], from: usize, to: usize) -> u32 {
         .fold(0, |sum, digit| sum * 10 + digit)
 }
 
-/// Whether a shape can begin at `start`: the text before it ends neither with a digit nor with a digit and a separator.
+/// Whether a shape can begin at `start`. It cannot begin directly after a digit, nor after a digit and one of
+/// `separators`.
 fn begins(chars: &[char], start: usize, separators: &[char]) -> bool {
     let before = |back: usize| start.checked_sub(back).and_then(|at| chars.get(at));
     let is_digit = |back: usize| before(back).is_some_and(|c| c.is_numeric());
@@ -178,7 +179,7 @@ fn begins(chars: &[char], start: usize, separators: &[char]) -> bool {
     !is_digit(1) && !goes_on
 }
 
-/// Whether a shape can end at `end`: the text after it begins neither with a digit nor with a separator and a digit.
+/// Whether a shape can end at `end`. It cannot end directly before a digit, nor before one of `separators` and a digit.
 fn ends(chars: &[char], end: usize, separators: &[char]) -> bool {
     let is_digit = |at: usize| chars.get(at).is_some_and(|c| c.is_numeric());
     let goes_on = chars.get(end).is_some_and(|c| separators.contains(c)) && is_digit(end + 1);
@@ -226,7 +227,7 @@ fn time(chars: &[char], start: usize) -> Option<usize> {
     (fits && begins(chars, start, &[':']) && ends(chars, end, &[':', '.'])).then_some(end)
 }
 
-/// Matches a number that is already masked: `1514***0101`.
+/// Matches a phone number that is already masked: `1514***0101`.
 fn masked(chars: &[char], start: usize) -> Option<usize> {
     let digits_end = |from: usize| from + chars.iter().skip(from).take_while(|c| c.is_numeric()).count();
     let head = digits_end(start);
@@ -255,7 +256,7 @@ fn after_space(chars: &[char], at: usize) -> usize {
 /// An amount of money: a whole number or a number with two decimals, perhaps with thousands separators.
 struct Amount {
     end: usize,
-    /// Digits before the point.
+    /// Number of digits before the decimal point.
     whole: usize,
     decimals: bool,
     grouped: bool,
@@ -326,7 +327,7 @@ fn price(chars: &[char], start: usize) -> Option<(usize, Certainty)> {
     stands_alone.then_some((first.end, certainty))
 }
 
-/// Matches two prices with a dash between them, if one has a currency sign or both have decimals.
+/// Matches two prices with a dash between them, if one price has a currency sign, or if both prices have decimals.
 fn price_range(chars: &[char], start: usize, first: &Amount, signed_before: bool) -> Option<(usize, Certainty)> {
     let dash = after_space(
         chars,

@@ -1,5 +1,5 @@
-//! Metrics of the process: its build, memory, processor time and open files, and when each worker last ran. They are
-//! read when `/metrics` is requested.
+//! Metrics of the process: its build, memory, processor time and open files, and when each worker last ran. The values
+//! are read when a client requests `/metrics`.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -24,8 +24,8 @@ pub fn worker_ran(worker: &'static str) {
     workers.insert(worker, Instant::now());
 }
 
-/// Jobs that are reported even if they never succeeded. Perhaps nobody runs the backup command, or no instance runs the
-/// reconciler.
+/// Jobs that are reported even if they never succeeded. So an operator notices that nobody runs the backup command, or
+/// that no instance runs the reconciler.
 const EXPECTED: [&str; 2] = ["backup", "reconciler"];
 
 /// The age of each job's last success, and when that age was read.
@@ -43,7 +43,7 @@ pub(super) fn start() {
     gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
 }
 
-/// Updates the gauges. Values that this system does not provide are left out.
+/// Updates the gauges. A value that the operating system does not provide is omitted.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
 pub(super) fn refresh() {
     gauge!(UPTIME).set(STARTED.elapsed().as_secs_f64());

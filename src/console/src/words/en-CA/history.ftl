@@ -12,7 +12,7 @@ history-what = What it changed
 history-with-head = Compare with now
 history-first = Revision { $to }
 history-compared = Revision { $from } → { $to }
-history-compare-head = Compare { $from } with what is in force
+history-compare-head = Compare { $from } with the revision in force
 history-same = Nothing is different.
 history-more-rows = { $count ->
     [one] One more row is different.
@@ -29,7 +29,7 @@ history-stale-do = Below you see what going back would undo now. Press the butto
 history-audit = Audit log
 history-audit-empty = No entry matches. Change the filters.
 history-check = Check whether anybody altered the log
-history-check-about = Every entry is chained to the one before it.
+history-check-about = Every entry is chained to the entry before it.
 history-intact = Nobody has altered the log: { $count } entries.
 history-broken = Somebody has altered the log.
 history-chain-end = End of the chain. Note it for a later check:

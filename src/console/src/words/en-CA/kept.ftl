@@ -3,4 +3,4 @@ kept-title = Nothing is lost
 kept-about = Your session had ended, so this was not sent. What you typed is still here.
 kept-send = Send it now
 kept-typed = What you typed
-kept-leave = Discard it and go to the board
+kept-leave = Discard the input and go to the board

@@ -1,6 +1,6 @@
 leads = Leads
 leads-empty = No lead matches. Change the filters.
-lead-open = Nobody has taken it yet
+lead-open = Nobody has taken this lead yet
 unknown-caller = Unknown caller
 unknown-number = no number
 unknown-service = No service found

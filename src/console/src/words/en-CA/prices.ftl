@@ -41,7 +41,7 @@ prices-misses = { $count ->
    *[other] { $count } lines do not match:
   }
 prices-miss-line = Line { $line }:
-prices-comment = What is it for? (optional)
+prices-comment = What is this change for? (optional)
 prices-comment-default = Prices: { $rows }
 prices-changed = { $count ->
     [one] 1 row changed

@@ -4,7 +4,7 @@ setup-open-p1 = Open P1
 setup-not-sent = Not sent
 setup-last-call = Last call
 setup-no-call = none in 30 days
-setup-health-about = The open P1 and the SMS messages not sent are those of the last 7 days.
+setup-health-about = The numbers of open P1 and of SMS messages not sent are those of the last 7 days.
 setup-hidden = An administrator or the owner sees here whether everything is connected: server, public URL, keys, Vapi and Twilio.
 setup-late = The checks took too long.
 setup-again = Check again
@@ -16,10 +16,10 @@ setup-keys = Rules and keys
 setup-vapi = Vapi
 setup-twilio = Twilio
 setup-good = { $count ->
-    [one] One check is well
-   *[other] { $count } checks are well
+    [one] One check succeeds
+   *[other] { $count } checks succeed
   }
-setup-change = To change it, use Swagger UI:
+setup-change = To change these settings, use Swagger UI:
 setup-webhook-url = Server URL for Vapi
 setup-no-url = Set the public URL first. Vapi then gets the server URL that appears here.
 setup-values = Values to copy to Vapi

@@ -1,9 +1,9 @@
-//! Records the entries of the spool once the database is back, exactly as they were answered.
+//! Records the entries of the spool after the database is back, each with the response that Vapi got.
 //!
 //! The most urgent calls come first. The entries of a call are recorded in the order of their arrival. An entry is
 //! removed after its transaction commits. Business keys make this idempotent: an entry that was recorded before has no
-//! second effect. After repeated failures, an entry is dead-lettered and a notice is raised. Live messages do not wait,
-//! except for entries of their own call.
+//! second effect. After repeated failures, an entry is dead-lettered and a notice is raised. A live message waits only
+//! for entries of its own call.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How many calls are recorded at the same time. The number is small, so that most connections stay free for live
 /// messages.
 const AT_ONCE: usize = 4;
-/// How many entries are sorted at a time.
+/// How many entries are read and sorted at a time.
 const BATCH: u32 = 64;
 /// How often an entry is tried before it is dead-lettered.
 const MAX_ATTEMPTS: i64 = 8;
@@ -43,9 +43,11 @@ const MAX_ATTEMPTS: i64 = 8;
 const ENTRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Interval between searches for files of stopped instances.
 const ORPHAN_SCAN_INTERVAL: Duration = Duration::from_secs(10);
-/// Codes of three notices: the spool is in use; the spool could not store messages; an entry was dead-lettered.
+/// Code of the notice that the spool is in use.
 const IN_USE: &str = "spool_in_use";
+/// Code of the notice that the spool could not store messages.
 const REFUSED: &str = "spool_refused";
+/// Code of the notice that an entry was dead-lettered.
 const ASIDE: &str = "spool_message_set_aside";
 const SUBJECT: &str = "spool";
 
@@ -72,7 +74,7 @@ struct DrainState {
     later: Mutex<HashMap<Uuid, (Instant, u32)>>,
 }
 
-/// What the notices already say, so that they are updated only after a change.
+/// The values in the current notices, so that the notices are updated only after a change.
 #[derive(Default)]
 struct RaisedNotices {
     in_use: bool,
@@ -80,7 +82,7 @@ struct RaisedNotices {
 }
 
 impl Drain {
-    /// A drain of this spool, behind the database gate of the messages.
+    /// A drain of this spool. It uses the same database gate as the messages.
     #[must_use]
     pub fn new(spool: Spool, intake: Intake, gate: DatabaseGate, tasks: TaskTracker) -> Self {
         Self(Arc::new(DrainState {
@@ -152,12 +154,12 @@ impl Drain {
         &self.0.intake.clock
     }
 
-    /// Records the entries of one file, until none can be recorded now.
+    /// Records the entries of one file, until no entry can be recorded now.
     async fn pass(&self, inner: &Arc<Inner>, stop: &CancellationToken) {
         while inner.lock().waiting > 0 && !self.0.gate.is_away() && !stop.is_cancelled() {
             let later: Vec<Uuid> = {
                 let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
-                // Entries this old were recorded or dead-lettered.
+                // An entry whose retry time passed so long ago was recorded or dead-lettered.
                 later.retain(|_, (at, _)| at.elapsed() < Duration::from_mins(10));
                 let waits = later.iter().filter(|(_, (at, _))| *at > Instant::now());
                 waits.map(|(id, _)| *id).collect()
@@ -185,7 +187,7 @@ impl Drain {
         }
     }
 
-    /// Records entries in order until one fails. Returns whether any was recorded.
+    /// Records entries in order until one entry fails. Returns whether an entry was recorded.
     async fn family(&self, inner: &Arc<Inner>, places: &[SpoolPosition]) -> bool {
         let mut went = false;
         for place in places {
@@ -236,7 +238,7 @@ impl Drain {
                 DrainFailure::Away
             });
         }
-        // If this fails, the entry is recorded again later; that has no second effect.
+        // If the removal fails, the entry is recorded again later, which has no second effect.
         if inner.file.remove(place.id).await.map_err(|error| failed(&error))? {
             inner.left(place.family);
             metrics::drained();
@@ -329,7 +331,7 @@ impl Drain {
                 subject: SUBJECT.to_owned(),
                 text: format!(
                     "Since this server started, {refused} messages were not recorded, because neither the database nor the \
-                     spool stored them. Messages whose caller waits were answered; the others were rejected, so that Vapi sends them \
+                     spool stored them. Messages whose caller waited were answered; the others were rejected, so that Vapi sends them \
                      again."
                 ),
                 what_to_do: "Make room on the disk of RINGBOOK_SPOOL_DIR or raise RINGBOOK_SPOOL_SIZE_MB, and see in \
@@ -394,7 +396,7 @@ fn by_call(places: Vec<SpoolPosition>) -> Vec<Vec<SpoolPosition>> {
     calls
 }
 
-/// Records one entry as the fallback answered it.
+/// Records one entry with the response that Vapi got.
 async fn record(intake: &Intake, entry: super::Entry) -> Result<(), IngestError> {
     let about = entry.about;
     let access = Arc::new(Access::of_the_spool(about.code, entry.rulebook_id));

@@ -20,13 +20,13 @@ const NO_PRIORITY: i64 = 5;
 pub struct Entry {
     pub id: Uuid,
     pub rulebook_id: Uuid,
-    /// All other data except the body.
+    /// The data other than the body.
     pub about: EntryHeader,
     /// The body as received.
     pub body: Bytes,
 }
 
-/// The data of an entry except the body.
+/// The data of an entry other than the body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntryHeader {
     /// The rulebook's code.
@@ -35,7 +35,8 @@ pub struct EntryHeader {
     pub delivery_key: String,
     /// When the message was received.
     pub received_at: DateTime<Utc>,
-    /// The response and the decision. `None` if no rulebook was known; then the response was neutral.
+    /// The response and the decision. `None` for a report without a known rulebook, and for a body that cannot be
+    /// parsed.
     pub recorded_response: Option<RecordedResponse>,
 }
 
