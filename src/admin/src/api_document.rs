@@ -21,7 +21,10 @@ pub fn hand_in(build: fn() -> Value) {
 /// # Panics
 /// Never: [`hand_in`] is called before any route exists.
 #[must_use]
-#[expect(clippy::expect_used, reason = "`service` sets the document before it creates a route")]
+#[expect(
+    clippy::expect_used,
+    reason = "`service` sets the document before it creates a route"
+)]
 pub fn document() -> &'static Value {
     #[cfg(test)]
     hand_in(super::document::for_program);

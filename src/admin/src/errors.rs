@@ -311,8 +311,10 @@ impl Particular for RollingBack {
 pub struct RevokesKey;
 
 impl Particular for RevokesKey {
-    const CODES: &'static [(Code, &'static str)] =
-        &[(Code::Conflict, "A key cannot revoke itself: revoke it with another key.")];
+    const CODES: &'static [(Code, &'static str)] = &[(
+        Code::Conflict,
+        "A key cannot revoke itself: revoke it with another key.",
+    )];
 }
 
 /// Errors of an operation that starts a backtest, optionally of changes that are not stored.

@@ -44,10 +44,7 @@ impl Clock {
 
     /// The current time, truncated to microseconds.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the only function that reads the system time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the only function that reads the system time")]
     pub fn now(&self) -> DateTime<Utc> {
         let now = match &self.source {
             Source::System => Utc::now(),

@@ -45,7 +45,10 @@ pub async fn give_up_unsent(
     execute(
         tx,
         "UPDATE sms_attempts SET finished_at = $1, outcome = 'ambiguous', detail = $2 WHERE finished_at IS NULL",
-        vec![now.into(), "the backup was made while the message was being sent".into()],
+        vec![
+            now.into(),
+            "the backup was made while the message was being sent".into(),
+        ],
     )
     .await?;
     execute(

@@ -85,7 +85,10 @@ fn log_panics() {
             let message = info.payload_as_str().map(scrub).unwrap_or_default();
             tracing::error!(place, message, stack = %Backtrace::force_capture(), "a task panicked");
         } else {
-            tracing::error!(place, "a task panicked; set INCLUDE_STACK_TRACE=true to log the message and the stack");
+            tracing::error!(
+                place,
+                "a task panicked; set INCLUDE_STACK_TRACE=true to log the message and the stack"
+            );
         }
     }));
 }

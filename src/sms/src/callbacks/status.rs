@@ -57,7 +57,10 @@ fn report(form: &Form) -> Result<Report, Problem> {
     let is_word =
         (1..=32).contains(&status.len()) && status.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if !is_word {
-        return Err(bad_field("MessageStatus", "one of Twilio's statuses, such as `delivered`"));
+        return Err(bad_field(
+            "MessageStatus",
+            "one of Twilio's statuses, such as `delivered`",
+        ));
     }
     let error_code = match form.get("ErrorCode").filter(|code| !code.is_empty()) {
         Some(code) => Some(code.parse::<u32>().map_err(|_| bad_field("ErrorCode", "a number"))?),
