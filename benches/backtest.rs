@@ -75,7 +75,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// The rulebook with the South Shore adjustment raised by 20.
+/// Returns the rulebook with the South Shore adjustment raised by 20.
 fn dearer(base: &Rulebook) -> Result<Rulebook> {
     let mut rows = base.rows().clone();
     let standing = rows.adjustments.get("south_shore").context("no south_shore")?;
@@ -88,7 +88,8 @@ fn dearer(base: &Rulebook) -> Result<Rulebook> {
     compile(2, &rows, Some(base)).map_err(|_| anyhow::anyhow!("the change does not compile"))
 }
 
-/// Callers with conversations of realistic length, half of them in French, a third from the South Shore.
+/// Builds the facts of callers with conversations of realistic length, half of them in French, a third from the South
+/// Shore.
 fn callers() -> Vec<ExtractedFacts> {
     let wants = [
         "Bonjour, oui, mon évier de cuisine est complètement bouché depuis hier soir et l'eau ne descend plus du tout.",
@@ -134,7 +135,7 @@ fn at() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_532_400, 0).unwrap_or_default()
 }
 
-/// One thread: parses the facts of a call, decides them twice and counts the result.
+/// Measures one thread that parses the facts of a call, decides them twice and counts the result.
 fn in_memory(test: &Backtest) -> Result<()> {
     const ROUNDS: u32 = 500;
     let texts: Vec<String> = callers().iter().map(serde_json::to_string).collect::<Result<_, _>>()?;

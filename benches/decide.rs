@@ -40,7 +40,7 @@ type Cents = [i64; 4];
 /// Code, words and prices of a service; `None` if it is refused.
 type HardService = (&'static str, &'static [&'static str], Option<(i64, i64)>);
 
-/// Number of rows that take part in decisions.
+/// Returns the number of rows that take part in decisions.
 fn size(rows: &RowSet) -> usize {
     rows.services.len() + rows.areas.len() + rows.adjustments.len() + rows.taxes.len() + rows.priority_rules.len()
 }
@@ -54,8 +54,8 @@ fn put<R: Row>(rows: &mut RowSet, row: Value) {
 /// Minimum number of rows that are added to the sample. The hard-coded rules contain as many added rows.
 const FEWEST_MORE: usize = 12;
 
-/// The sample with added rows up to `wanted`: services, areas, adjustments and priority rules in turn. Returns the
-/// number of rows, and the rulebook.
+/// Adds rows to the sample until it has `wanted` rows: services, areas, adjustments and priority rules in turn. Returns
+/// the number of rows, and the rulebook.
 fn book(wanted: usize) -> (usize, Rulebook) {
     let mut rows = sample::rows();
     rows.scripts.clear();
@@ -105,7 +105,7 @@ fn outcome(decision: &Decision) -> Outcome {
     )
 }
 
-/// Different callers, at different hours.
+/// Builds the facts of different callers, at different hours.
 fn inputs() -> Vec<(ExtractedFacts, DateTime<Utc>)> {
     let said = [
         "Bonjour, mon drain est bouché depuis hier et l'eau ne descend plus.",
@@ -411,7 +411,7 @@ const SERVICES: &[HardService] = &[
     ("service_8", &["valve model 8"], Some((100, 200))),
 ];
 
-/// The rules, hard-coded in Rust.
+/// Decides by the same rules, hard-coded in Rust.
 fn hard_coded(extracted: &ExtractedFacts, at: DateTime<Utc>, listen: impl Fn(&str) -> Listened) -> Outcome {
     let text = |name: &str| match extracted.facts.get(name) {
         Some(Fact::Text(text)) => text.as_str(),

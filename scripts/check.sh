@@ -46,7 +46,7 @@ else
 fi
 step "dependencies" scripts/supply_chain.sh
 if need_browser >/dev/null; then
-    step "the first story in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh first_story
+    step "the first steps in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh first_story
     step "the console in a browser" env CALLS=60 RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh console
     step "search in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh search
     step "trying out in a browser" env RINGBOOK="${CARGO_TARGET_DIR:-$PWD/target}/debug/ringbook" scripts/in_browser.sh tryout

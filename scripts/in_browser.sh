@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs a story of tests/browser in a real browser, with its own server on an empty folder: `scripts/in_browser.sh STORY`.
+# Runs a browser test of tests/browser, with its own server on an empty folder: `scripts/in_browser.sh NAME`.
 #
 # RINGBOOK is the program, and CALLS the number of calls to simulate first. Run `need_browser` before this script. The script
-# returns the story's exit status, prints a line for each step, and writes screenshots to artifacts/.
+# returns the test's exit status, prints a line for each step, and writes screenshots to artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -32,14 +32,14 @@ fn process_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap()
 }
 
-/// A line of `/proc/self/status` in KiB; `None` on a system without it.
+/// Reads a line of `/proc/self/status` in KiB; `None` on a system without it.
 fn kib(line: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let found = status.lines().find_map(|text| text.strip_prefix(line))?;
     found.trim_end_matches("kB").trim().parse().ok()
 }
 
-/// The data of callers and assistants can be hostile too.
+/// Builds hostile facts and arguments, because the data of callers and assistants can be hostile too.
 fn facts() -> (ExtractedFacts, Value) {
     let text = |length: usize| Fact::Text("égout bouché ".repeat(length));
     let facts = Facts::from([("problem".to_owned(), text(400)), ("city".to_owned(), text(1))]);

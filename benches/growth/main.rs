@@ -24,7 +24,7 @@ use client::Client;
 use server::Server;
 
 /// Number of calls that the server records in each database.
-const RECORDED: u64 = 24;
+const RECORDED_CALLS: u64 = 24;
 const RULEBOOKS: [&str; 4] = ["east", "north", "south", "west"];
 
 #[derive(Parser)]
@@ -101,7 +101,7 @@ async fn record(server: &Server) -> Result<()> {
         secret: server::SECRET.to_owned(),
         rulebook: None,
         rate: 0.0,
-        count: RECORDED,
+        count: RECORDED_CALLS,
         seed: Some(1),
         concurrency: 2,
         at: None,

@@ -240,7 +240,7 @@ fn median(values: &[f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// All requests. Their filters use values from the database of the client's server.
+/// Builds all requests. Their filters use values from the database of the client's server.
 async fn collect(client: &mut Client, now: DateTime<Utc>, only: Option<&str>) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     let mut known = None;
@@ -353,7 +353,7 @@ fn post(name: &str, body: Value) -> Case {
     }
 }
 
-/// The path of page [`DEEP`], or of the last page if the list has fewer pages, and a row of that page.
+/// Returns the path of page [`DEEP`], or of the last page if the list has fewer pages, and a row of that page.
 async fn deep(client: &mut Client, path: &str, sort: &str) -> Result<(String, Value)> {
     let mut page = format!("{path}?{sort}");
     let mut row = Value::Null;

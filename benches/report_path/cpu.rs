@@ -17,7 +17,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// The CPU time until now; `server` and `postmaster` are process ids.
+    /// Returns the CPU time until now; `server` and `postmaster` are process ids.
     pub fn now(server: Option<u32>, postmaster: Option<u32>) -> Self {
         let of = |pid| stat(pid).unwrap_or_default();
         Self {
@@ -27,7 +27,7 @@ impl Cpu {
         }
     }
 
-    /// CPU time since `earlier` divided by `count`, in microseconds.
+    /// Returns the CPU time since `earlier` divided by `count`, in microseconds.
     pub fn each_since(self, earlier: Self, count: f64) -> Self {
         let each = |now: f64, then: f64| (now - then) * 1e6 / count.max(1.0);
         Self {
@@ -38,7 +38,7 @@ impl Cpu {
     }
 }
 
-/// The parent of a process.
+/// Returns the parent of a process.
 pub fn parent(pid: u32) -> Option<u32> {
     stat(pid).map(|stat| stat.parent)
 }
@@ -63,7 +63,7 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
-/// Seconds of CPU time of a process and its running children.
+/// Returns the seconds of CPU time of a process and its running children.
 fn family(parent: u32) -> f64 {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

@@ -27,8 +27,7 @@ pub struct Floor {
     pub cpu_us: Cpu,
 }
 
-/// The path of pgbench: in the first folder of PATH with PostgreSQL's server programs, else of Debian's newest
-/// PostgreSQL.
+/// Finds pgbench: in the first folder of PATH with PostgreSQL's server programs, else of Debian's newest PostgreSQL.
 #[expect(
     clippy::disallowed_methods,
     reason = "a benchmark reads its own environment variables"

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::cpu::Cpu;
 
 /// Timeout of a request; the server never takes this long.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What to send, and for how long.
 pub struct Load {
@@ -117,7 +117,7 @@ pub async fn run(load: Load, cpu: impl Fn() -> Cpu) -> Result<Answers> {
         .await
 }
 
-/// One keep-alive connection.
+/// Sends the requests of one keep-alive connection, one after another.
 async fn connection(address: SocketAddr, shared: Rc<Shared>) -> Result<()> {
     let mut stream = TcpStream::connect(address).await.context("the connection failed")?;
     stream.set_nodelay(true)?;
@@ -128,7 +128,7 @@ async fn connection(address: SocketAddr, shared: Rc<Shared>) -> Result<()> {
             break;
         };
         let began = Instant::now();
-        let exchanged = timeout(PATIENCE, exchange(&mut stream, request, &mut buffer)).await;
+        let exchanged = timeout(REQUEST_TIMEOUT, exchange(&mut stream, request, &mut buffer)).await;
         let took = began.elapsed();
         let mut answers = shared.answers.borrow_mut();
         match exchanged.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time"))) {

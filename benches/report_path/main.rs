@@ -175,7 +175,7 @@ async fn floor_turn(
     Ok(floor)
 }
 
-/// CPU time per report.
+/// Formats the CPU time per report.
 fn spent(cpu: Cpu) -> String {
     format!(
         "cpu us each: server {:4.0}, postgres {:4.0}, driver {:3.0}",

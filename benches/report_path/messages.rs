@@ -46,7 +46,7 @@ const ASSISTANT: [[&str; TURNS / 2]; 2] = [
     ],
 ];
 
-/// Whole requests about `count` different calls.
+/// Builds whole requests about `count` different calls.
 pub fn requests(seed: u64, count: u64, host: &str, secret: &str) -> Result<Vec<Vec<u8>>> {
     let clock = Clock::system();
     let (scheme, secret) = (
@@ -75,7 +75,7 @@ pub fn requests(seed: u64, count: u64, host: &str, secret: &str) -> Result<Vec<V
     (0..count).map(request).collect()
 }
 
-/// A report of a call that has just ended.
+/// Builds the report of a call that has just ended.
 fn report(mut dice: Dice, urgent: bool, now: DateTime<Utc>) -> Value {
     let wish = caller(&mut dice, urgent);
     let call_id = dice.id();
@@ -121,7 +121,7 @@ fn report(mut dice: Dice, urgent: bool, now: DateTime<Utc>) -> Value {
     }})
 }
 
-/// An urgent caller (with water in the house, or calling for a town) or one who is not urgent.
+/// Draws an urgent caller (with water in the house, or calling for a town) or one who is not urgent.
 fn caller(dice: &mut Dice, urgent: bool) -> SimulatedCaller {
     loop {
         let wish = SimulatedCaller::draw(dice);
@@ -142,7 +142,7 @@ fn structured(wish: &SimulatedCaller) -> Value {
     structured
 }
 
-/// The caller's words, by turn.
+/// Draws the caller's words, by turn.
 fn said(dice: &mut Dice, wish: &SimulatedCaller) -> [String; TURNS / 2] {
     let say = |french: &str, english: &str| if wish.french { french } else { english }.to_owned();
     let days = dice.between(2, 30);

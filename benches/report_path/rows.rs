@@ -116,7 +116,8 @@ impl Rows {
         Ok(texts)
     }
 
-    /// The values of one stored report that caused an SMS message, by the names of the variables in `steps.sql`.
+    /// Returns the values of one stored report that caused an SMS message, by the names of the variables in
+    /// `steps.sql`.
     pub async fn sample(&self) -> Result<BTreeMap<String, String>> {
         const SQL: &str = "SELECT jsonb_build_object('rulebook', e.rulebook_id, 'delivery_key', e.delivery_key, \
             'message_at', e.message_at, 'received_at', e.received_at, 'body', replace(convert_from(e.body, 'UTF8'), '\\', '\\\\'), \
@@ -138,7 +139,8 @@ impl Rows {
         Ok(object.iter().map(|(name, value)| (name.clone(), text(value))).collect())
     }
 
-    /// For each table, the columns that are not null in its fullest row. The floor must fill the same columns as the server.
+    /// Returns, for each table, the columns that are not null in its fullest row. The floor must fill the same columns
+    /// as the server.
     pub async fn shape(&self) -> Result<Vec<String>> {
         let mut shape = Vec::new();
         // The row of an SMS message changes when the message is sent.

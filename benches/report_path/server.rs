@@ -17,7 +17,7 @@ pub const SECRET: &str = "report-path-secret-0123456789";
 /// The key of the admin API.
 pub const ADMIN_KEY: &str = "report-path-admin-key";
 /// Timeout of a start or a stop.
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server for the benchmark.
 pub struct Server {
@@ -59,7 +59,7 @@ impl Server {
             if let Some(status) = server.process.try_wait()? {
                 bail!("the server ended with {status}:\n{}", server.log());
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > START_STOP_TIMEOUT {
                 bail!("the server is not ready:\n{}", server.log());
             }
             sleep(Duration::from_millis(20)).await;
@@ -72,7 +72,7 @@ impl Server {
         self.process.id()
     }
 
-    /// The last lines of the server's log.
+    /// Returns the last lines of the server's log.
     pub fn log(&self) -> String {
         let text = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
@@ -90,7 +90,7 @@ impl Server {
             match self.process.try_wait()? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => bail!("the server stopped with {status}:\n{}", self.log()),
-                None if began.elapsed() > PATIENCE => bail!("the server does not stop:\n{}", self.log()),
+                None if began.elapsed() > START_STOP_TIMEOUT => bail!("the server does not stop:\n{}", self.log()),
                 None => sleep(Duration::from_millis(20)).await,
             }
         }
@@ -105,7 +105,7 @@ impl Drop for Server {
     }
 }
 
-/// The path in RINGBOOK_BENCH_SERVER, or else of the binary that `cargo bench` built.
+/// Returns the path in RINGBOOK_BENCH_SERVER, or else of the binary that `cargo bench` built.
 fn program() -> String {
     #[expect(
         clippy::disallowed_methods,

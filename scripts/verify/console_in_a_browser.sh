@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves: every task of the console works by mouse and by keyboard, in both languages, on a phone and on a desktop. Runs the
-# stories tests/browser/console_*.mjs, with axe, the content policy and the click budgets. The screenshots are in artifacts/.
+# browser tests tests/browser/console_*.mjs, with axe, the content policy and the click budgets. The screenshots are in artifacts/.
 #
 # RINGBOOK is the program. The script prints a line for each step.
 set -uo pipefail

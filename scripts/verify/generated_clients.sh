@@ -16,6 +16,6 @@ rm -rf built
 mkdir built
 .venv/bin/python vapi_answers.py built/vapi_answers.ts
 npx tsc --project .
-echo "ok  tsc, strict: the client, its story, and each response with the type of Vapi's SDK"
+echo "ok  tsc, strict: the client, its test, and each response with the type of Vapi's SDK"
 node built/tests/clients/story.js
 .venv/bin/python story.py

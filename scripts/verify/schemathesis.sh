@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves: Schemathesis finds no failure on SQLite and on PostgreSQL. It runs all its checks, at least 200 cases per
-# operation, and stateful runs along the document's links. Afterwards the server still runs and still prices the sample's
+# operation, and stateful runs along the OpenAPI document's links. Afterwards the server still runs and still prices the sample's
 # calls. It has logged no error, and its audit log is valid. An argument sets another seed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -3,7 +3,7 @@
 // once without scripts. Every text has enough contrast, nothing is wider than the window, and axe finds nothing.
 //
 // It reads RINGBOOK_URL, RINGBOOK_ADMIN_KEY and ARTIFACTS, and needs simulated calls (CALLS=60). It prints a line for
-// each step, and writes screenshots. A violation of the content policy is an error in the console and fails the story.
+// each step, and writes screenshots. A violation of the content policy is an error in the console and fails the test.
 
 import assert from 'node:assert/strict';
 import { RINGBOOK_URL, end, everywhere, open, signIn, told } from './console_window.mjs';

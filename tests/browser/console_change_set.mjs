@@ -1,4 +1,4 @@
-// Prices become a change set in the console: the story types prices, reads the backtest and publishes. It runs by mouse
+// Prices become a change set in the console: the test types prices, reads the backtest and publishes. It runs by mouse
 // with counted clicks, by keyboard alone and without scripts. It also covers an invalid price, a percentage, a paste, a
 // concurrent change, an expired session, a lost connection, and a page left with unsaved input.
 //

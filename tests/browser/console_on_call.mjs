@@ -1,4 +1,4 @@
-// The page "Who is on" of the console. The story names a holiday in at most 4 clicks from the board and swaps two
+// The page "Who is on" of the console. The test names a holiday in at most 4 clicks from the board and swaps two
 // shifts in at most 5 clicks. It also deletes an override and creates a calendar feed. It runs by mouse and by
 // keyboard, in both languages, and without scripts.
 //

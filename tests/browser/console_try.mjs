@@ -1,4 +1,4 @@
-// Try, Words and feedback in the console. The story evaluates a caller's words, reports a wrong decision from the board
+// Try, Words and feedback in the console. The test evaluates a caller's words, reports a wrong decision from the board
 // and turns it into a case. It turns words that no rule understood into a rule. It runs on a phone and on a desktop,
 // light and dark, in both languages, by mouse with counted clicks, by keyboard, and once without scripts.
 //

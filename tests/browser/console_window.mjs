@@ -1,6 +1,6 @@
 // Code that the tests of the console share: a window, signing in, and a readability check for every page.
 //
-// A window fails the story if a page contacts another host, violates the content policy or throws. The check stores a
+// A window fails the test if a page contacts another host, violates the content policy or throws. The check stores a
 // screenshot, and requires that every text has enough contrast, that nothing is wider than the window, and that axe
 // finds nothing.
 
@@ -77,7 +77,7 @@ export const everywhere = async (story) => {
   }
 };
 
-// Calls an operation of the admin API, to prepare a story.
+// Calls an operation of the admin API, to prepare a test.
 export const api = async (method, path, body) => {
   const response = await fetch(`${RINGBOOK_URL}/admin/v1${path}`, {
     method,

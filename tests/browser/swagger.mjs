@@ -18,7 +18,7 @@ export async function open(url, { width = 1280, height = 900, colorScheme = 'lig
     if (address.protocol.startsWith('http') && address.origin !== url) faults.push(`asked another host: ${request.url()}`);
   });
   page.on('console', (message) => {
-    // A story may expect a 4xx response.
+    // A test may expect a 4xx response.
     const refused = /^Failed to load resource: .* status of 4\d\d/.test(message.text());
     if (message.type() === 'error' && !refused) faults.push(`in the console: ${message.text()}`);
   });

@@ -69,7 +69,7 @@ impl Memory {
     }
 }
 
-/// A message with the current time: its call has just ended.
+/// Builds the bytes of a message with the current time, as if its call had just ended.
 pub fn as_of_now(world: &World, message: &Value) -> Vec<u8> {
     let now = world.clock.now();
     let at = |seconds: i64| {
@@ -103,14 +103,14 @@ struct Answer {
     degraded: Option<String>,
 }
 
-/// Same as [`post`], with the whole response.
+/// Does the same as [`post`], and returns the whole response.
 async fn posted(world: &World, address: SocketAddr, body: &[u8]) -> Option<Answer> {
     let timestamp = world.clock.now().timestamp().to_string();
     let signature = sign(VAPI_SECRET, &timestamp, body);
     exchange(world, address, body, &timestamp, &signature).await
 }
 
-/// Same as [`post`], with the given timestamp and signature.
+/// Does the same as [`post`], with the given timestamp and signature.
 pub async fn post_with(
     world: &World,
     address: SocketAddr,
@@ -232,7 +232,7 @@ impl Load {
     pub async fn until(&self, count: u64) {
         let (began, from) = (Instant::now(), self.answered());
         while self.answered() < from + count {
-            assert!(began.elapsed() < crate::world::PATIENCE, "no message is answered");
+            assert!(began.elapsed() < crate::world::MAX_WAIT, "no message is answered");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -265,8 +265,8 @@ impl Memory {
     }
 }
 
-/// Every second message is a report, and every n-th report is an emergency. The messages between the reports request a
-/// quote.
+/// Builds the message with this number. Every second message is a report, and every n-th report is an emergency. The
+/// messages between the reports request a quote.
 fn message(call: &str, number: u64, emergency_every: u64) -> (&'static str, Value) {
     if number.is_multiple_of(2) {
         let said = if (number / 2).is_multiple_of(emergency_every) {

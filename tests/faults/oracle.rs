@@ -33,7 +33,7 @@ pub struct Expects {
     pub once: bool,
 }
 
-/// Every violation; empty if all invariants hold.
+/// Returns every violation; empty if all invariants hold.
 pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: &Expects) -> Vec<String> {
     let db = world.look().await;
     let mut found = Vec::new();
@@ -70,7 +70,7 @@ const NOT_RECORDED: &str = "I1 answered but not recorded";
 pub const NOT_SETTLED: &str = "I5 not settled at the end";
 pub const NOBODY_TEXTED: &str = "I5 lost, nobody was texted";
 
-/// Number of answered messages that are not recorded so far.
+/// Returns the number of answered messages that are not recorded so far.
 pub async fn missing(db: &DatabaseConnection, memory: &Memory) -> usize {
     let mut found = Vec::new();
     answered(db, memory, &mut found).await;
@@ -338,7 +338,7 @@ async fn again(world: &World, binary: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// Secrets and personal data that must never appear in logs or errors.
+/// Returns secrets and personal data that must never appear in logs or errors.
 pub fn planted() -> Vec<&'static str> {
     let mut all = PERSONAL.to_vec();
     all.extend([
@@ -376,7 +376,8 @@ fn secrets(world: &World, memory: &Memory, found: &mut Vec<String>) {
     }
 }
 
-/// Rows as strings. `{id:x}`, `{hex:x}` and `{text:x}` are replaced with each database's expression.
+/// Returns the rows of a query as strings. `{id:x}`, `{hex:x}` and `{text:x}` are replaced with each database's
+/// expression.
 pub async fn select(db: &DatabaseConnection, sql: &str) -> Vec<Vec<String>> {
     let postgres = db.get_database_backend() == DatabaseBackend::Postgres;
     let mut text = String::new();

@@ -1,7 +1,7 @@
 //! Prints a line for each campaign, and writes the report as Markdown.
 //!
-//! The report is built from a file beside it, which has the last outcome of each campaign as one JSON object per line. So
-//! a campaign that runs alone replaces only its own outcome.
+//! The report is built from a file beside it, which has the last outcome of each campaign as one JSON object per line.
+//! So a campaign that runs alone replaces only its own outcome.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ impl Outcome {
     }
 }
 
-/// The load average of the last minute; 0 if the system does not provide it.
+/// Returns the load average of the last minute; 0 if the system does not provide it.
 pub fn machine_load() -> f64 {
     let told = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let first = told.split(' ').next().unwrap_or_default();

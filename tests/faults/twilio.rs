@@ -81,7 +81,7 @@ impl Twilio {
         self.state.taken.lock().unwrap().clone()
     }
 
-    /// How often each SMS message was accepted, by the reference in its body.
+    /// Groups the accepted SMS messages by the reference in their bodies.
     pub fn by_reference(&self) -> BTreeMap<String, Vec<String>> {
         let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for text in self.taken() {
@@ -114,7 +114,7 @@ impl Answers {
         answered(201, &answer)
     }
 
-    /// A page of the list, the newest first, as Twilio sends it.
+    /// Returns a page of the list, the newest first, as Twilio sends it.
     fn list(&self, query: &BTreeMap<String, String>) -> Response {
         let page: usize = query.get("PageSize").and_then(|size| size.parse().ok()).unwrap_or(50);
         let number: usize = query.get("Page").and_then(|size| size.parse().ok()).unwrap_or(0);
@@ -168,7 +168,7 @@ fn answered(status: u16, body: &serde_json::Value) -> Response {
         .body(body.to_string())
 }
 
-/// The fields of a form or a query.
+/// Parses the fields of a form or a query.
 fn pairs(text: &str) -> BTreeMap<String, String> {
     let url = reqwest::Url::parse(&format!("http://form/?{text}")).unwrap();
     url.query_pairs().into_owned().collect()

@@ -27,8 +27,8 @@ use crate::{
 pub const SECRET_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 /// The token of the Twilio account.
 pub const TWILIO_TOKEN: &str = "planted-twilio-token-5b1f";
-/// A timeout that is long enough for any machine.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+/// Maximum time to wait for a state that must come; long enough for any machine.
+pub const MAX_WAIT: Duration = Duration::from_mins(2);
 
 /// The size of the campaigns.
 pub struct Scale {
@@ -69,7 +69,7 @@ impl Scale {
         }
     }
 
-    /// `long` in the long version, `short` in the short one.
+    /// Returns `long` in the long version, `short` in the short version.
     pub fn count(&self, long: u64, short: u64) -> u64 {
         if self.long { (long / self.divide).max(1) } else { short }
     }
@@ -84,7 +84,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// A number below `below`.
+    /// Draws a number below `below`.
     pub fn below(&mut self, below: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -140,13 +140,13 @@ impl World {
         self.folder.path()
     }
 
-    /// A free port, for a program that is restarted on it.
+    /// Finds a free port. A program can be restarted on it.
     pub fn address() -> SocketAddr {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     }
 
-    /// A command that runs the program with the world's settings.
+    /// Builds a command that runs the program with the world's settings.
     pub fn command(&self, binary: &Path) -> Command {
         let mut command = Command::new(binary);
         command
@@ -188,7 +188,7 @@ impl World {
         }
     }
 
-    /// A server that is ready, and how long its start took.
+    /// Starts a server and waits until it is ready. Also returns how long the start took.
     pub async fn started(&self, binary: &Path, address: SocketAddr, more: &[(&str, &str)]) -> (Program, Duration) {
         let began = Instant::now();
         let mut program = self.start(binary, address, more);
@@ -200,7 +200,7 @@ impl World {
                 );
             }
             assert!(
-                began.elapsed() < PATIENCE,
+                began.elapsed() < MAX_WAIT,
                 "the program is never ready:\n{}",
                 self.last_log()
             );
@@ -223,7 +223,7 @@ impl World {
             .unwrap()
     }
 
-    /// The logs of all programs.
+    /// Returns the logs of all programs.
     pub fn logs(&self) -> String {
         let mut all = String::new();
         for entry in std::fs::read_dir(self.log(0).parent().unwrap()).unwrap() {
@@ -247,7 +247,7 @@ impl World {
         lines.join("\n")
     }
 
-    /// A direct connection to the database.
+    /// Connects to the database directly.
     pub async fn look(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(self.database.url.clone());
         options.max_connections(2).sqlx_logging(false);
@@ -316,7 +316,7 @@ impl Program {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(began.elapsed() < PATIENCE, "the program does not end");
+            assert!(began.elapsed() < MAX_WAIT, "the program does not end");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -456,7 +456,7 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
         if !path.ends_with("{code}") {
             continue;
         }
-        // The sample has no row of this kind, so the document's example creates one.
+        // The sample has no row of this kind, so the OpenAPI document's example creates one.
         if app.admin(Method::GET, &here, None).await.0 == StatusCode::NOT_FOUND {
             let content = &item["put"]["requestBody"]["content"]["application/json"];
             let (status, answer) = app.admin(Method::PUT, &here, Some(&content["example"])).await;
@@ -479,7 +479,7 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
         }
         let (_, mut answer) = app.admin(Method::GET, &here, None).await;
         if let Some(weights) = answer.get_mut("weights").and_then(Value::as_array_mut) {
-            // The document shows only the first weights.
+            // The OpenAPI document shows only the first weights.
             weights.truncate(5);
         }
         assert_eq!(

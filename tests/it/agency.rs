@@ -23,7 +23,7 @@ async fn created(app: &TestApp, body: Value) -> (StatusCode, Value) {
     app.admin(Method::POST, BOOKS, Some(&body)).await
 }
 
-/// A server with the rulebook `north`, whose messages are signed with [`SECRET`].
+/// Starts a server with the rulebook `north`, whose messages are signed with [`SECRET`].
 pub async fn with_north(database: Database) -> TestApp {
     let app = TestApp::builder(database)
         .set("RINGBOOK_WORKERS", "none")

@@ -10,7 +10,8 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every source file below `src` that is not test code, by its path below `src`, without comments and test modules.
+/// Returns every source file below `src` that is not test code, by its path below `src`, without comments and test
+/// modules.
 fn sources() -> BTreeMap<String, String> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -52,7 +53,7 @@ fn what_the_admin_api_does_in_a_task_stays_within_a_dry_run() {
     }
 }
 
-/// A module as its crate and the path within: `admin/src/change_sets/dto.rs` is `[admin, change_sets, dto]`.
+/// Splits the file of a module into crate and path: `admin/src/change_sets/dto.rs` is `[admin, change_sets, dto]`.
 fn module(file: &str) -> Vec<String> {
     let path = file.trim_end_matches(".rs").replacen("/src/", "/", 1);
     let mut parts: Vec<String> = path.split('/').map(ToOwned::to_owned).collect();
@@ -62,7 +63,7 @@ fn module(file: &str) -> Vec<String> {
     parts
 }
 
-/// Every path that begins with `crate` or `super`, with groups in braces expanded.
+/// Returns every path that begins with `crate` or `super`, with groups in braces expanded.
 fn paths(code: &str) -> Vec<Vec<String>> {
     let mut tokens = Vec::new();
     let mut rest = code;
@@ -121,7 +122,7 @@ fn spell(tokens: &[&str], before: &[String], found: &mut Vec<Vec<String>>) -> us
     at
 }
 
-/// The file that a path in a module refers to: the longest prefix of the path that is a file.
+/// Finds the file that a path in a module refers to: the longest prefix of the path that is a file.
 fn target<'a>(path: &[String], from: &[String], files: &'a BTreeMap<Vec<String>, String>) -> Option<&'a String> {
     let ups = path.iter().take_while(|part| *part == "super").count();
     let mut whole = if ups > 0 {
@@ -133,7 +134,7 @@ fn target<'a>(path: &[String], from: &[String], files: &'a BTreeMap<Vec<String>,
     (1..=whole.len()).rev().find_map(|length| files.get(&whole[..length]))
 }
 
-/// The files that a file imports directly or indirectly.
+/// Returns the files that a file imports directly or indirectly.
 fn reached<'a>(from: &'a String, imports: &BTreeMap<&'a String, BTreeSet<&'a String>>) -> BTreeSet<&'a String> {
     let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
     while let Some(file) = next.pop() {

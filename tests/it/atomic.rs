@@ -163,7 +163,7 @@ async fn repair(server: &TestApp, database: Database, table: &str) {
         .await;
 }
 
-/// The rows without the dead-lettered event, and whether there was one.
+/// Returns the rows without the dead-lettered event, and whether there was one.
 fn but_for_the_poisoned(mut all: Vec<(&'static str, Vec<Value>)>) -> (Vec<(&'static str, Vec<Value>)>, bool) {
     let mut any = false;
     for (_, rows) in &mut all {

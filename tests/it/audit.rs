@@ -322,7 +322,7 @@ fn run(database: &str, secret_key: &str, arguments: &[&str]) -> Output {
     program(database, secret_key, arguments).output().unwrap()
 }
 
-/// The audit heads in the server's log output.
+/// Finds the audit heads in the server's log output.
 fn heads(log: &str) -> Vec<String> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines

@@ -36,7 +36,7 @@ impl Dice {
     }
 }
 
-/// Entries whose JSON the databases store differently.
+/// Builds entries whose JSON the databases store differently.
 fn entries(clock: &Clock, at: DateTime<Utc>) -> Vec<NewEntry> {
     let told = [
         json!({"price": "12.50", "rank": 10, "names": {"fr": "Débouchage « é »", "en": "Unclogging"}}),
@@ -120,7 +120,7 @@ fn words(backend: DatabaseBackend, dice: &mut Dice) -> Words {
     }
 }
 
-/// A copy of entry `n` under another id.
+/// Builds a statement that copies entry `n` under another id.
 fn copied(id: &str, seq: &str, n: i64) -> String {
     let columns = "at, actor, actor_key_id, address, request_id, rulebook_id, action, resource, code, revision, before, \
                    after, mac";
@@ -128,11 +128,12 @@ fn copied(id: &str, seq: &str, n: i64) -> String {
 }
 
 const KINDS: i64 = 33;
-/// This kind restores an old tail together with its head. Only a head that the server logged before the attack reveals it.
+/// This kind restores an old tail together with its head. Only a head that the server logged before the attack reveals
+/// it.
 const BROUGHT_BACK: i64 = 31;
 
-/// One way of tampering. Returns its statements, and the number of the entry that the verification must report, if this
-/// number is certain.
+/// Builds one way of tampering. Returns its statements, and the number of the entry that the verification must report,
+/// if this number is certain.
 fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[String]) -> (Vec<String>, Option<i64>) {
     let words = words(backend, dice);
     let n = 1 + dice.below(ENTRIES);

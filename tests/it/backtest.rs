@@ -27,7 +27,7 @@ const BACKTESTS: &str = "/admin/v1/rulebooks/default/backtests";
 const SOUTH: &str = "J4K 2M6";
 const MONTREAL: &str = "H2X 1Y4";
 
-/// The report of a call from a postal code, with further fields of the analysis.
+/// Builds the report of a call from a postal code, with further fields of the analysis.
 fn call(id: &str, said: &str, postal_code: &str, more: &Value) -> Value {
     let mut message = report(id, said);
     let found = &mut message["message"]["analysis"]["structuredData"];
@@ -43,8 +43,8 @@ async fn post(server: &TestApp, message: &Value) {
     assert_eq!(status, StatusCode::OK, "{answer}");
 }
 
-/// Ten calls about roots on the South Shore, ten in Montréal, five about linings, five about floods, and one that matches
-/// nothing.
+/// Sends the reports of ten calls about roots on the South Shore, ten in Montréal, five about linings, five about
+/// floods, and one that matches nothing.
 async fn some_calls(server: &TestApp) {
     for number in 0..10 {
         for (place, code) in [("south", SOUTH), ("city", MONTREAL)] {

@@ -1,5 +1,5 @@
-//! `ringbook backup` and `ringbook restore`: a backup made under load is restored completely, nothing is overwritten, and
-//! no SMS message is sent again, however the backup is restored.
+//! `ringbook backup` and `ringbook restore`: a backup made under load is restored completely, nothing is overwritten,
+//! and no SMS message is sent again, however the backup is restored.
 
 use std::{
     os::unix::fs::PermissionsExt as _,
@@ -71,7 +71,7 @@ async fn look(url: &str) -> DatabaseConnection {
     sea_orm::Database::connect(options).await.unwrap()
 }
 
-/// An empty database.
+/// Creates an empty database.
 async fn empty(kind: Database) -> TestDatabase {
     let database = TestDatabase::create(kind).await;
     if kind == Database::Postgres {
@@ -84,7 +84,7 @@ async fn empty(kind: Database) -> TestDatabase {
     database
 }
 
-/// A server whose SMS messages stay queued, because Twilio's stand-in never responds.
+/// Starts a server whose SMS messages stay queued, because Twilio's stand-in never responds.
 async fn with_waiting_texts(kind: Database) -> (TestApp, tokio::net::TcpListener) {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = TestApp::builder(kind)
@@ -105,7 +105,7 @@ async fn flood(server: &TestApp, call: &str) {
     assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
 }
 
-/// A server on a restored database, with a Twilio stand-in that accepts messages.
+/// Starts a server on a restored database, with a Twilio stand-in that accepts messages.
 async fn on(database: TestDatabase, twilio: &StandIn) -> TestApp {
     let env = [
         ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"),
@@ -198,8 +198,8 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     server.stop().await;
 }
 
-/// Whether PostgreSQL has column statistics of a table. A known row count proves nothing, because creating an index updates
-/// it.
+/// Whether PostgreSQL has column statistics of a table. A known row count proves nothing, because creating an index
+/// updates it.
 async fn has_statistics(db: &DatabaseConnection, table: &str) -> bool {
     let sql = format!("SELECT count(*) > 0 FROM pg_stats WHERE schemaname = 'public' AND tablename = '{table}'");
     let statement = Statement::from_string(DatabaseBackend::Postgres, sql);

@@ -17,7 +17,7 @@ both!(
     fifty_faults_are_told_and_the_others_counted,
 );
 
-/// Pointer, code and message of each fault.
+/// Returns the pointer, the code and the message of each fault.
 fn faults(problem: &Value) -> Vec<(&str, &str, &str)> {
     let faults = problem["errors"].as_array().unwrap().iter();
     faults

@@ -26,7 +26,7 @@ both!(
     rows_that_do_not_compile_can_be_read_and_mended,
 );
 
-/// A change of the South Shore's surcharge.
+/// Builds a change of the South Shore's surcharge.
 pub fn raise(amount: &str, version: &Value) -> Value {
     json!({"resource": "adjustments", "code": "south_shore", "method": "patch", "body": {"amount": amount}, "version": version})
 }
@@ -38,7 +38,7 @@ pub async fn opened(app: &TestApp, comment: &str, changes: &[Value]) -> Value {
     set
 }
 
-/// The URL of an action of a change set, with the version that was read.
+/// Builds the URL of an action of a change set, with the version that was read.
 pub fn step(set: &Value, step: &str) -> String {
     let (id, version) = (set["id"].as_str().unwrap(), &set["version"]);
     format!("{SETS}/{id}{step}?version={version}")
@@ -641,7 +641,8 @@ async fn every_step_leaves_an_audit_entry(database: Database) {
 
 async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
     let app = TestApp::start(database).await;
-    // The test changes the table directly, so that the rows do not compile. An older program might have written such a row.
+    // The test changes the table directly, so that the rows do not compile. An older program might have written such a
+    // row.
     let broken = "UPDATE price_adjustments SET condition = 'no_such_fact > 1' WHERE code = 'south_shore'";
     app.app.db.execute_unprepared(broken).await.unwrap();
     let app = app.restart().await;

@@ -1,4 +1,5 @@
-//! A database with few connections, a connection pooler in front of it, and a primary that accepts no writes for a moment.
+//! A database with few connections, a connection pooler in front of it, and a primary that accepts no writes for a
+//! moment.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ const FLOOD: &str = "Mon sous-sol est inondé.";
 /// With these settings, PgBouncer ignores Ringbook's startup parameters instead of rejecting them.
 const IGNORES_ALL: &str = "pool_mode = session\nignore_startup_parameters = extra_float_digits,options";
 
-/// A direct connection to the database, without limits and pooler.
+/// Connects to the database directly, without limits and pooler.
 async fn past(database: &TestDatabase) -> DatabaseConnection {
     let mut options = ConnectOptions::new(database.url.clone());
     options.max_connections(1).sqlx_logging(false);
@@ -50,7 +51,7 @@ async fn eventually(what: &str, within: Duration, mut holds: impl AsyncFnMut() -
     }
 }
 
-/// A server that connects through `url`, without background work.
+/// Starts a server that connects through `url`, without background work.
 async fn server_at(database: TestDatabase, url: String) -> Box<TestApp> {
     let env = vec![
         ("DATABASE_URL".to_owned(), url),
@@ -60,8 +61,8 @@ async fn server_at(database: TestDatabase, url: String) -> Box<TestApp> {
     Box::new(TestApp::start_on(database, Clock::system(), env).await)
 }
 
-/// Locks the events table while messages arrive, and checks that all of them are recorded without a restart once the lock
-/// is released.
+/// Locks the events table while messages arrive, and checks that all of them are recorded without a restart once the
+/// lock is released.
 async fn a_locked_table_is_survived(server: &TestApp, db: &DatabaseConnection) {
     assert_eq!(
         server.post_signed(&status("before", "ringing", 0)).await.0,

@@ -1,5 +1,5 @@
-//! The console's change set pages: changes in words, checks, the backtest chart, buttons, guard rails, and conflicts with
-//! changes by others.
+//! The console's change set pages: changes in words, checks, the backtest chart, buttons, guard rails, and conflicts
+//! with changes by others.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ async fn open(app: &TestApp, key: &str, changes: &[(&str, &str, Value)]) -> Stri
     set["id"].as_str().unwrap().to_owned()
 }
 
-/// A change of the price of camera inspections.
+/// Builds a change of the price of camera inspections.
 fn camera(price: &str) -> (&'static str, &'static str, Value) {
     (
         "services",

@@ -34,7 +34,7 @@ async fn patch(app: &TestApp, path: &str, mut change: serde_json::Value, comment
     assert_eq!(status, StatusCode::OK, "{answer}");
 }
 
-/// A server with three revisions: the sample, a higher price of a service, and a renamed contact.
+/// Starts a server with three revisions: the sample, a higher price of a service, and a renamed contact.
 async fn three(database: Database) -> TestApp {
     let app = TestApp::at_rest(database, noon()).await;
     patch(

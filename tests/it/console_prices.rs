@@ -1,5 +1,5 @@
-//! The console's price page: fields for editors, errors beside the fields, percentage changes and pasting, conflicts with
-//! changes by others, guard rails, and an expired session that loses no input.
+//! The console's price page: fields for editors, errors beside the fields, percentage changes and pasting, conflicts
+//! with changes by others, guard rails, and an expired session that loses no input.
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
@@ -34,7 +34,7 @@ async fn form(browser: &Browser<'_>, path: &str) -> Form {
     Form::of(&browser.page(path).await, "id=\"prices\"")
 }
 
-/// The change set that a response redirects to.
+/// Reads the change set that a response redirects to.
 async fn set_of(app: &TestApp, location: &str) -> Value {
     let id = location
         .strip_prefix("/console/change-sets/")

@@ -27,7 +27,7 @@ fn noon() -> DateTime<Utc> {
     "2026-11-24T17:00:00Z".parse().unwrap()
 }
 
-/// A server with calls about a water heater, which match no service, and one call about roots.
+/// Starts a server and records calls about a water heater, which match no service, and one call about roots.
 async fn with_calls(database: Database) -> TestApp {
     let app = TestApp::at_rest(database, noon()).await;
     for (call, said) in [
@@ -233,7 +233,7 @@ async fn a_phrase_becomes_a_keyword_a_phrase_or_a_concept(database: Database) {
         concept["phrases"]["en"].as_array().unwrap().len() > 3,
         "the other phrases were removed"
     );
-    // A new concept that identifies a service changes the concept and the service at once.
+    // This form creates a concept and adds it to the keywords of a service, in one change.
     browser.language = "fr-CA";
     let form = [
         ("phrase", "réservoir d'eau chaude"),

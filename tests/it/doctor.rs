@@ -29,7 +29,7 @@ both!(
 
 const SID: &str = "AC00000000000000000000000000000001";
 
-/// The settings of a running server, as in production.
+/// Builds the settings of a running server, as in production.
 fn settings(server: &TestApp, vapi: &Vapi, twilio: &StandIn) -> Settings {
     let mut settings = Settings::clone(&server.app.settings);
     settings.public_url = Some(server.url(""));

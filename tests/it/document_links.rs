@@ -1,4 +1,4 @@
-//! Each link of the document names an existing operation and a parameter of it.
+//! Each link of the OpenAPI document names an existing operation and a parameter of it.
 
 use admin::document::document;
 use serde_json::Value;

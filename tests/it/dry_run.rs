@@ -1,5 +1,5 @@
-//! `dry_run=true`: each write of the document is run as a dry run and then for real. Both responses are equal, and the dry
-//! run leaves nothing behind.
+//! `dry_run=true`: each write of the OpenAPI document is run as a dry run and then for real. Both responses are equal,
+//! and the dry run leaves nothing behind.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,8 @@ both!(
 );
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
-/// Operations that are not GET and write nothing, and operations that reject a dry run; the document lists both.
+/// Operations that are not GET and write nothing, and operations that reject a dry run; the OpenAPI document lists
+/// both.
 const NO_WRITES: [&str; 5] = [
     "evaluate",
     "test_script",
@@ -68,7 +69,7 @@ async fn send(app: &TestApp, write: &Write<'_>, trial: bool) -> Answer {
     Answer { status, headers, body }
 }
 
-/// Every row of every table, without the time of a key's last use: every request updates this time, even a GET.
+/// Reads every row of every table, without the time of a key's last use: every request updates this time, even a GET.
 async fn everything(app: &TestApp) -> Vec<(String, Vec<Value>)> {
     let mut tables = app.tables().await;
     tables.sort();
@@ -84,7 +85,7 @@ async fn everything(app: &TestApp) -> Vec<(String, Vec<Value>)> {
     all
 }
 
-/// The string without ids and keys, which are new each time.
+/// Returns the string without ids and keys, which are new each time.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -123,7 +124,7 @@ fn alike(value: &Value) -> Value {
     }
 }
 
-/// The headers that matter to a client. An ETag is reduced to its version.
+/// Returns the headers that matter to a client. An ETag is reduced to its version.
 fn told(answer: &Answer) -> Vec<(&'static str, Option<String>)> {
     ["content-type", "etag", "location", "retry-after", "cache-control"]
         .map(|name| {
@@ -209,7 +210,7 @@ impl Story<'_> {
         body
     }
 
-    /// The first item of a list.
+    /// Reads the first item of a list.
     async fn first(&self, path: &str) -> Value {
         self.read(path).await["items"][0].clone()
     }
@@ -511,7 +512,8 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
         .await;
     story.tell("cancel_backtest", delete, &backtest, Value::Null).await;
 
-    // The common operations on rows were tested above on services. The other kinds of rows use the document's own examples.
+    // The common operations on rows were tested above on services. The other kinds of rows use the OpenAPI document's
+    // own examples.
     let document = admin::document();
     let mut missing = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -534,7 +536,8 @@ async fn every_write_can_be_tried_and_nothing_of_it_remains(database: Database) 
     app.stop().await;
 }
 
-/// A write of a kind of row, with the document's example as its body.
+/// Builds a write request for an operation on rows. The body is the OpenAPI example, the current sheet for CSV, and
+/// empty for DELETE. Returns `None` for other operations.
 async fn of_its_example<'a>(
     app: &TestApp,
     id: &'a str,

@@ -21,12 +21,12 @@ const CLIENTS: i64 = 50;
 const INSTANCES: usize = 3;
 const ASKERS: u32 = 30;
 /// Interval between new revisions.
-const EVERY: Duration = Duration::from_millis(50);
+const REVISION_INTERVAL: Duration = Duration::from_millis(50);
 const MARKED: &str = "/admin/v1/rulebooks/marked";
 
 both!(of_many_who_edit_one_price_none_is_lost);
 
-/// A number from the environment, for longer runs.
+/// Reads a number from the environment, for longer runs.
 #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn number(name: &str, usual: i64) -> i64 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
@@ -101,7 +101,7 @@ async fn of_many_who_edit_one_price_none_is_lost(database: Database) {
     Arc::into_inner(app).unwrap().stop().await;
 }
 
-/// The rows of a revision, each marked with its number.
+/// Builds the rows of a revision, each marked with its number.
 fn marked(revision: i64, version: Option<i64>) -> Value {
     let amount = format!("{revision}.00");
     let rate = format!("{}.{:03}", revision / 1000, revision % 1000);
@@ -138,7 +138,7 @@ async fn mark(app: &TestApp, revision: i64) {
     assert_eq!((status, &set["revision"]), (StatusCode::OK, &json!(revision)), "{set}");
 }
 
-/// The mark in a decision; all its marks must be equal.
+/// Returns the mark in a decision. Fails if the marks of the decision differ.
 fn mark_of(decision: &Value) -> i64 {
     let text = |place: &str| {
         decision
@@ -172,8 +172,8 @@ fn mark_of(decision: &Value) -> i64 {
     revision
 }
 
-/// A publisher that loses the race plans again on the new head, so edits of different rows do not conflict, on whichever
-/// instance they run.
+/// A publisher that loses the race plans again on the new head, so edits of different rows do not conflict, on
+/// whichever instance they run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_that_edit_different_rows_at_once_all_succeed() {
     const EDITS: i64 = 15;
@@ -257,7 +257,7 @@ async fn no_decision_mixes_revisions_or_is_older_than_the_last_answered_edit() {
         });
     }
     let began = Instant::now();
-    let mut pace = tokio::time::interval(EVERY);
+    let mut pace = tokio::time::interval(REVISION_INTERVAL);
     let mut revision = 2;
     while began.elapsed() < Duration::from_secs(seconds) {
         pace.tick().await;

@@ -25,7 +25,7 @@ both!(
 const SAID: &str =
     "Mon sous-sol est inondé, des racines, quelle trouvaille. Rappelez Zenobie Quatremains au 4385550177.";
 
-/// The messages of a whole call, with personal data in every possible place.
+/// Builds the messages of a whole call, with personal data in every possible place.
 pub fn conversation(call: &str) -> Vec<Value> {
     let about = json!({
         "serviceType": "racines",
@@ -83,7 +83,7 @@ fn deleted(call: &str) -> Value {
     message("call.deleted", call, 90_000, &fields)
 }
 
-/// Every place in the database with personal data, as text or as bytes.
+/// Finds every place in the database with personal data, as text or as bytes.
 pub async fn found(server: &TestApp) -> Vec<String> {
     let mut found = Vec::new();
     for table in server.tables().await {
@@ -106,7 +106,7 @@ pub async fn found(server: &TestApp) -> Vec<String> {
     found
 }
 
-/// The string with its words capitalized, as in a name.
+/// Returns the string with its words capitalized, as in a name.
 fn capitalised(text: &str) -> String {
     let words = text.split(' ').map(|word| match word.split_at_checked(1) {
         Some((first, rest)) if !matches!(word, "rue" | "du" | "trouvaille") => first.to_uppercase() + rest,

@@ -50,7 +50,7 @@ pub fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_532_470, 0).unwrap()
 }
 
-/// A server without background work, with three contacts, one of them on call.
+/// Starts a server without background work, with three contacts, one of them on call.
 async fn at_rest(database: Database) -> TestApp {
     let server = TestApp::at_rest(database, start()).await;
     let amina = json!({"name": "Amina Diallo", "phone": AMINA, "language": "en", "rank": 30, "on_call": false});
@@ -103,7 +103,7 @@ async fn after(server: &TestApp, seconds: i64) -> usize {
     server.app.escalator.escalate_due().await.unwrap()
 }
 
-/// The contacts who were sent an SMS message, in order.
+/// Returns the contacts who were sent an SMS message, in order.
 pub async fn texted(server: &TestApp) -> Vec<String> {
     let mut texts = server.rows("sms_messages").await;
     texts.sort_by_key(|text| text["id"].to_string());
@@ -441,7 +441,8 @@ async fn it_is_taken_through_the_api_once(database: Database) {
     );
     assert_eq!(open("acknowledged=true").await, ["call-1", "call-3"]);
     assert_eq!(open("acknowledged=false").await, ["call-2"]);
-    // A repeated request with the same idempotency key acknowledges only once. Of many concurrent requests, one succeeds.
+    // A repeated request with the same idempotency key acknowledges only once. Of many concurrent requests, one
+    // succeeds.
     let path = id(&lead(&server, "call-2").await);
     let url = server.url(&path);
     let once = |key: &str| {
@@ -626,7 +627,7 @@ fn refused() -> Answer {
     Answer::json(400, &json!({"code": 21_211, "message": "no", "status": 400}))
 }
 
-/// A server without background work whose SMS messages go to a Twilio stand-in.
+/// Starts a server without background work whose SMS messages go to a Twilio stand-in.
 async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let twilio = StandIn::start(answers).await;
     let server = TestApp::builder(database)
@@ -641,8 +642,8 @@ async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, Stan
     (server, twilio)
 }
 
-/// Same as [`with_twilio`], at the step that notifies the two remaining contacts. Twilio accepted the first two
-/// messages as `SM1` and `SM2` and responds to further messages with `answers`.
+/// Does the same as [`with_twilio`], up to the step that notifies the two remaining contacts. Twilio accepted the first
+/// two messages as `SM1` and `SM2` and responds to further messages with `answers`.
 async fn all_are_told(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let taken = ["SM1", "SM2"].map(twilio_callbacks::taken).into_iter();
     let (server, twilio) = with_twilio(database, taken.chain(answers).collect()).await;

@@ -31,7 +31,7 @@ impl Stream {
         Self(response)
     }
 
-    /// The changes in the next event; `None` at the end of the stream.
+    /// Reads the next event and returns its changes; `None` at the end of the stream.
     async fn next(&mut self) -> Option<Value> {
         let mut text = String::new();
         while !text.ends_with("\n\n") {

@@ -1,4 +1,4 @@
-//! The document's examples: each conforms to its schema, and each request works.
+//! The OpenAPI document's examples: each conforms to its schema, and each request works.
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::support::{Database, TestApp, contract};
 
 both!(each_request_of_the_document_works);
 
-/// Every media type of a request or response with examples: its path, its schema and the examples.
+/// Returns every media type of a request or response with examples: its path, its schema and the examples.
 fn examples() -> Vec<(String, &'static Value, Vec<&'static Value>)> {
     let document = admin::document();
     let mut found = Vec::new();

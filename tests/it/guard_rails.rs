@@ -35,7 +35,7 @@ async fn new_key(app: &TestApp, name: &str, role: &str) -> String {
     made["key"].as_str().unwrap().to_owned()
 }
 
-/// A key that was not created by the admin whose changes these tests publish.
+/// Creates a key and clears its creator: the key must not come from the admin whose changes these tests publish.
 async fn independent_key(app: &TestApp, name: &str) -> String {
     let key = new_key(app, name, "publisher").await;
     app.sql(&format!("UPDATE api_keys SET made_by = NULL WHERE name = '{name}'"))
@@ -124,7 +124,7 @@ async fn amount(app: &TestApp) -> Value {
     got(app, SHORE).await["amount"].clone()
 }
 
-/// The number of open notices about waiting change sets.
+/// Counts the open notices about waiting change sets.
 async fn notices(app: &TestApp) -> usize {
     let open = app.rows("notices").await;
     let waits = open.iter().filter(|row| row["code"] == "change_set_waits");

@@ -25,7 +25,7 @@ async fn server(database: Database, limited: &str) -> TestApp {
         .await
 }
 
-/// The status and `Retry-After` of a request.
+/// Sends a request, and returns the status and `Retry-After`.
 async fn from(app: &TestApp, address: &str, key: &str) -> (StatusCode, Option<u64>) {
     let request = app
         .client
@@ -40,7 +40,7 @@ async fn from(app: &TestApp, address: &str, key: &str) -> (StatusCode, Option<u6
     (response.status(), wait)
 }
 
-/// A well-formed key with the same prefix and another secret.
+/// Builds a well-formed key with the same prefix and another secret.
 fn guess(key: &str, number: usize) -> String {
     let beginning = key.rsplit_once('_').unwrap().0;
     format!("{beginning}_{number:064x}")

@@ -70,7 +70,7 @@ fn the_sample_hears_the_test_half_within_its_budgets() {
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
-/// An error message if a measure exceeds its budget.
+/// Returns an error message if a measure exceeds its budget.
 fn exceeded(measured: &table::Measures, name: &str, bound: f64, is_least: bool) -> Option<String> {
     let (_, share) = measured.shares().into_iter().find(|(known, _)| *known == name).unwrap();
     let rate = share.rate().unwrap();

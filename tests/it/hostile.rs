@@ -1,5 +1,5 @@
-//! Authentic but malformed messages: the response is never a 5xx, no message is stored partially, and unreadable messages
-//! are stored raw.
+//! Authentic but malformed messages: the response is never a 5xx, no message is stored partially, and unreadable
+//! messages are stored raw.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -219,7 +219,7 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
     server.stop().await;
 }
 
-/// Every variant of `whole` with one member, at any depth, replaced by `value`.
+/// Builds every variant of `whole` with one member, at any depth, replaced by `value`.
 fn replaced(whole: &Value, value: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     let members: Vec<(String, &Value)> = match whole {

@@ -66,7 +66,7 @@ fn head(server: &TestApp, path: &str, more: &str) -> String {
     )
 }
 
-/// A request head whose signature can be checked only with the body.
+/// Builds a request head whose signature can be checked only with the body.
 fn undecided(server: &TestApp, length: usize) -> String {
     let (signature, now) = ("0".repeat(64), server.app.clock.now().timestamp());
     let more = format!("content-length: {length}\r\nx-signature: {signature}\r\nx-timestamp: {now}\r\n");

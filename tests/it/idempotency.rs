@@ -30,7 +30,7 @@ async fn post(app: &TestApp, caller: &str, path: &str, once: &str, body: &Value)
     request.json(body).send().await.unwrap()
 }
 
-/// Status, whether it is a repeated response, and the JSON.
+/// Returns the status, whether it is a repeated response, and the JSON.
 async fn read(response: Response) -> (StatusCode, bool, Value) {
     let again = response
         .headers()

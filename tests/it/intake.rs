@@ -41,7 +41,7 @@ fn hmac(key: &str, timestamp: i64, body: &[u8]) -> Headers {
     ]
 }
 
-/// HMAC-SHA256 of the body alone.
+/// Computes the HMAC-SHA256 of the body alone.
 fn over_body(key: &str, body: &[u8]) -> String {
     use hmac::{Hmac, KeyInit as _, Mac as _};
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).unwrap();

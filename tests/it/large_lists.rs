@@ -32,8 +32,8 @@ fn start() -> DateTime<Utc> {
     "2026-11-24T15:02:00Z".parse().unwrap()
 }
 
-/// The plan of a query that must use this index. PostgreSQL uses an index wherever it can. SQLite gives an error if it
-/// cannot use the index.
+/// Returns the plan of a query that must use this index. PostgreSQL uses an index wherever it can. SQLite gives an
+/// error if it cannot use the index.
 async fn plan<E: sea_orm::EntityTrait>(server: &TestApp, index: &str, select: Select<E>) -> String {
     let db = &server.app.db;
     let backend = db.get_database_backend();
@@ -65,7 +65,8 @@ async fn plan<E: sea_orm::EntityTrait>(server: &TestApp, index: &str, select: Se
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// If a condition differs from the condition of its partial index in a single character, the list reads the whole table.
+/// If a condition differs from the condition of its partial index in a single character, the list reads the whole
+/// table.
 async fn conditions_are_those_of_the_indexes(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
     let backend = server.app.db.get_database_backend();
@@ -108,7 +109,7 @@ async fn conditions_are_those_of_the_indexes(database: Database) {
     server.stop().await;
 }
 
-/// The values of a field on the first page of a list.
+/// Returns the values of a field on the first page of a list.
 async fn listed(server: &TestApp, list: &str, field: &str) -> Vec<Value> {
     let (status, answer) = server.admin(Method::GET, list, None).await;
     assert_eq!(status, StatusCode::OK, "{list}: {answer}");

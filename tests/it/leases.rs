@@ -93,7 +93,7 @@ async fn whoever_was_paused_past_its_lease_writes_nothing_more(database: Databas
     server.stop().await;
 }
 
-/// An instance of the worker, with the number of times that it did the work.
+/// Starts an instance of the worker. Also returns how often it has done the work.
 fn worker(leases: Leases, stop: &CancellationToken) -> (Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
     let count = Arc::new(AtomicUsize::new(0));
     let (counted, stop) = (count.clone(), stop.clone());
@@ -175,7 +175,7 @@ async fn a_process_without_the_web_answers_health_and_metrics_alone(database: Da
     assert_eq!(status, StatusCode::OK);
     assert!(metrics.as_str().unwrap().contains("ringbook_pool_connections"));
     for path in ["/docs", "/openapi.json", "/admin/v1/rulebooks"] {
-        // The test uses the plain client, because the document describes a process with the web enabled.
+        // The test uses the plain client, because the OpenAPI document describes a process with the web enabled.
         let answer = server.client.0.get(server.url(path)).bearer_auth(ADMIN_KEY);
         let answer = answer.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");

@@ -1,5 +1,5 @@
-//! Calls, leads and SMS messages as spreadsheets: all rows that match the filters, no cell is a formula, and phone numbers
-//! are masked for viewers.
+//! Calls, leads and SMS messages as spreadsheets: all rows that match the filters, no cell is a formula, and phone
+//! numbers are masked for viewers.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -13,7 +13,7 @@ both!(lists_are_spreadsheets_for_who_asks);
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
 
-/// The rows of a spreadsheet, each with its values by column.
+/// Reads the rows of a spreadsheet, each with its values by column.
 async fn sheet(app: &TestApp, key: &str, path: &str) -> Vec<std::collections::HashMap<String, String>> {
     let request = app
         .client

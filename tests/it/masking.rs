@@ -134,7 +134,8 @@ async fn plant(app: &TestApp) {
     }
 }
 
-/// The response to a GET without separators between digits, so that a number is found in any notation.
+/// Sends a GET and returns the status and the body without spaces, hyphens, dots and parentheses, so that a phone
+/// number is found in any notation.
 async fn bare(app: &TestApp, key: &str, path: &str) -> (StatusCode, String) {
     let response = app.client.get(app.url(path)).bearer_auth(key).send().await.unwrap();
     let status = response.status();
@@ -268,7 +269,7 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
     app.stop().await;
 }
 
-/// The digits of a response, in any writing system, and its letters, without separators between digits.
+/// Returns the digits of a response, in any writing system, and its letters, without separators between digits.
 fn digits_and_letters(text: &str) -> String {
     let digit = |c: char| match u32::from(c) {
         code @ 0xff10..=0xff19 => char::from_digit(code - 0xff10, 10),
@@ -343,7 +344,7 @@ async fn a_viewer_finds_no_number_in_a_callers_data_however_it_is_written(databa
     app.stop().await;
 }
 
-/// The paths at which two values differ, with the first value's content there.
+/// Finds the paths at which two values differ, with the first value's content there.
 fn differences(a: &Value, b: &Value, place: &str, found: &mut Vec<(String, String)>) {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
@@ -401,7 +402,8 @@ async fn a_viewer_reads_all_but_numbers_as_an_editor_does(database: Database) {
                 continue;
             }
             let digits: String = whole.chars().filter(char::is_ascii_digit).collect();
-            // No schema describes the fields of a raw body, so an instant in milliseconds is masked like a phone number.
+            // No schema describes the fields of a raw body, so an instant in milliseconds is masked like a phone
+            // number.
             if place.contains("/body/") && digits.len() == 13 {
                 continue;
             }

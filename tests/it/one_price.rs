@@ -48,7 +48,7 @@ async fn ask(server: &TestApp, call: &str, at: i64, tool: &str, arguments: Value
     .unwrap()
 }
 
-/// A report with only the caller's words and these fields about the job.
+/// Builds a report with only the caller's words and these fields about the job.
 fn told(call: &str, said: &str, fields: &Value) -> Value {
     let mut report = report(call, said);
     report["message"]["analysis"] = json!({"structuredData": fields});

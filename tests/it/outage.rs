@@ -126,7 +126,7 @@ impl World {
         eventually("a snapshot is there", async || size() > 60_000).await;
     }
 
-    /// A direct connection to the database, without the proxy.
+    /// Connects to the database directly, without the proxy.
     async fn db(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(self.database.url.clone());
         options.max_connections(1).sqlx_logging(false);
@@ -389,7 +389,7 @@ async fn a_database_that_is_stopped_under_load_loses_nothing() {
     world.database.remove().await;
 }
 
-/// The status of a message, and the header that says whether it was accepted without the database.
+/// Sends a message. Returns the status, and the header that says whether the message was accepted without the database.
 async fn offered(client: &Client, message: &Value) -> (StatusCode, Option<String>) {
     let answer = client.send(message).await;
     let how = answer.headers().get("x-ringbook-degraded");

@@ -74,7 +74,7 @@ async fn settled(server: &TestApp) -> Value {
     }
 }
 
-/// The outcomes of all attempts, in order.
+/// Returns the outcomes of all attempts, in order.
 async fn attempts(server: &TestApp) -> Vec<(i64, String, Option<i64>)> {
     let mut rows = server.rows("sms_attempts").await;
     rows.sort_by_key(|row| row["number"].as_i64());
@@ -250,8 +250,8 @@ async fn without_an_account_texts_are_simulated(database: Database) {
 
 async fn an_instance_without_the_account_leaves_texts_to_those_that_have_it(database: Database) {
     let twilio = StandIn::start((0..20).map(|_| taken()).collect()).await;
-    // So far, SMS messages are simulated. An instance that starts with an account ends this, even if it sends no messages
-    // itself.
+    // So far, SMS messages are simulated. An instance that starts with an account ends this, even if it sends no
+    // messages itself.
     let first = TestApp::builder(database)
         .at(start())
         .set("RINGBOOK_WORKERS", "none")

@@ -1,7 +1,9 @@
-//! Permissions: each operation of the document, called with each kind of key, compared with `tests/data/privileges.txt`.
+//! Permissions: each operation of the OpenAPI document, called with each kind of key, compared with
+//! `tests/data/privileges.txt`.
 //!
-//! The file has a line per operation with the role that it needs. For every operation and every kind of key, the response
-//! must be the declared one. An operation without a line fails the test, and so does a line without an operation.
+//! The file has a line per operation with the role that it needs. For every operation and every kind of key, the
+//! response must be the declared one. An operation without a line fails the test, and so does a line without an
+//! operation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,7 +21,7 @@ const NO_SUCH_ID: &str = "01900000-0000-7000-8000-000000000000";
 
 both!(every_operation_asks_for_the_key_that_is_declared);
 
-/// An operation of the document, ready to be called.
+/// An operation of the OpenAPI document, ready to be called.
 struct Operation {
     id: String,
     method: Method,
@@ -46,7 +48,7 @@ fn operations(document: &Value) -> Vec<Operation> {
     found
 }
 
-/// The path with an existing rulebook and unknown other parameters, so that an authorized call changes nothing.
+/// Returns the path with an existing rulebook and unknown other parameters, so that an authorized call changes nothing.
 fn filled(path: &str, operation: &Value) -> String {
     let mut path = path.replace("{rulebook}", "default");
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
@@ -63,7 +65,7 @@ fn filled(path: &str, operation: &Value) -> String {
     path
 }
 
-/// The document's own example of the body, with its content type.
+/// Returns the OpenAPI document's own example of the body, with its content type.
 fn body(operation: &Value) -> Option<(String, String)> {
     let content = operation["requestBody"]["content"].as_object()?;
     let (kind, media) = content.iter().next()?;
@@ -132,7 +134,7 @@ async fn every_operation_asks_for_the_key_that_is_declared(database: Database) {
         if operation.role != least {
             writeln!(
                 wrong,
-                "{}: privileges.txt says {least}, the document says {}",
+                "{}: privileges.txt says {least}, the OpenAPI document says {}",
                 operation.id, operation.role
             )
             .unwrap();

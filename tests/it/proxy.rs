@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(30);
 /// How long a test waits to see that nothing arrives. Bytes that were sent would arrive much earlier.
 const NOTHING: Duration = Duration::from_millis(200);
 
-/// An echo server.
+/// Starts an echo server.
 async fn echo() -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

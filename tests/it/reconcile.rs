@@ -57,7 +57,7 @@ async fn reconciled(server: &TestApp) -> ReconcileTally {
     tallies.into_iter().next().unwrap()
 }
 
-/// A run over a whole day, for every rulebook.
+/// Builds the options of a run over a whole day, for every rulebook.
 fn a_day() -> ReconcileOptions {
     ReconcileOptions {
         since: Some(TimeDelta::hours(24)),
@@ -131,7 +131,7 @@ async fn a_call_whose_report_never_came_is_complete(database: Database) {
     server.stop().await;
 }
 
-/// Number of calls in an hour. A page of Vapi's list has a hundred calls.
+/// Returns the number of calls in an hour. A page of Vapi's list has a hundred calls.
 #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn lost_calls() -> usize {
     std::env::var("RINGBOOK_TEST_LOST_CALLS").map_or(130, |count| count.parse().unwrap())
@@ -354,8 +354,8 @@ async fn two_rulebooks_with_one_key_are_not_mixed_up(database: Database) {
         tallies[1].error.as_deref().unwrap().contains("same Vapi key"),
         "{tallies:?}"
     );
-    // A run for this rulebook alone finds no other rulebook with the same key. Calls that the other rulebook has recorded
-    // stay there.
+    // A run for this rulebook alone finds no other rulebook with the same key. Calls that the other rulebook has
+    // recorded stay there.
     let second = ReconcileOptions {
         rulebook: Some("second".to_owned()),
         ..a_day()

@@ -29,12 +29,12 @@ both!(
 
 const FLOOD: &str = "Mon sous-sol est inondé, le drain est bouché.";
 
-/// A server without background work, so that stored data can be compared.
+/// Starts a server without background work, so that stored data can be compared.
 async fn quiet(database: Database) -> TestApp {
     TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await
 }
 
-/// A table's only row, without timestamps and ids.
+/// Reads a table's only row, without timestamps and ids.
 async fn lasting(server: &TestApp, table: &str) -> Value {
     let mut row = server.only_row(table).await;
     for column in [
@@ -183,7 +183,7 @@ async fn the_same_report_twenty_times_at_once_has_one_effect(database: Database)
     server.stop().await;
 }
 
-/// Two different reports of one call.
+/// Builds two different reports of one call.
 fn two_stories(later_by_ms: i64) -> [Value; 2] {
     let earlier = report("call-1", FLOOD);
     let mut later = report("call-1", "Non, juste un évier lent. Des racines?");
@@ -204,7 +204,7 @@ fn two_stories(later_by_ms: i64) -> [Value; 2] {
     [earlier, later]
 }
 
-/// The stored data that must not depend on the order of two reports.
+/// Sends two reports. Returns the stored data that must not depend on their order.
 async fn after(server: &TestApp, messages: [&Value; 2]) -> ([Value; 2], Vec<(String, String, String, i64)>) {
     for message in messages {
         assert_eq!(server.take(message).await, json!({}));
@@ -290,7 +290,7 @@ async fn reports_of_one_instant_follow_the_greater_hash(database: Database) {
     Box::pin(in_both_orders(database, stories, &stands)).await;
 }
 
-/// All permutations of a few items.
+/// Returns all permutations of a few items.
 fn orders<T: Clone>(of: &[T]) -> Vec<Vec<T>> {
     if of.is_empty() {
         return vec![Vec::new()];
@@ -381,7 +381,8 @@ async fn what_is_heard_live_is_kept_once_until_the_report_replaces_it(database: 
     partial["message"]["transcriptType"] = json!("partial");
     let said = [
         heard("call-1", "user", "Oui.", 4_000),
-        // The same words at another time are a second turn. Another role in the same millisecond is a separate turn too.
+        // The same words at another time are a second turn. Another role in the same millisecond is a separate turn
+        // too.
         heard("call-1", "user", "Oui.", 5_000),
         heard("call-1", "assistant", "Oui.", 5_000),
     ];

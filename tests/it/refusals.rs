@@ -1,5 +1,5 @@
-//! Documented rejections of operations: no version, a stale version, two different versions, a closed change set, a cursor
-//! of another list, an erased caller. Each line of a table has a request and the expected response.
+//! Documented rejections of operations: no version, a stale version, two different versions, a closed change set, a
+//! cursor of another list, an erased caller. Each line of a table has a request and the expected response.
 
 use std::fmt::Write as _;
 
@@ -94,7 +94,7 @@ async fn read(app: &TestApp, path: &str) -> Value {
     body
 }
 
-/// An open change set with one change.
+/// Opens a change set with one change.
 async fn set(app: &TestApp) -> String {
     let (status, row) = app
         .admin(Method::GET, &format!("{BOOK}/services/camera_inspection"), None)
@@ -246,7 +246,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
     let both = format!("{camera}?revision=1&change_set={id}");
     table.ask(&get, &both, None, &Value::Null, 422).await;
 
-    // A change of a row needs the row's current version.
+    // A change to a row needs the row's current version.
     for (version, wanted) in [(json!(999), 412), (Value::Null, 428)] {
         change["version"] = version;
         if wanted == 428 {

@@ -17,7 +17,7 @@ use crate::support::{
 const CALLS: &str = "/admin/v1/rulebooks/default/calls";
 const PROFILE: &str = "/admin/v1/rulebooks/default/profile";
 
-/// The number of calls in the list. The replica never receives any data, so it has no calls.
+/// Returns the number of calls in the list. The replica never receives any data, so it has no calls.
 async fn calls(server: &TestApp) -> usize {
     let (status, calls) = server.admin(Method::GET, CALLS, None).await;
     assert_eq!(status, StatusCode::OK, "{calls}");

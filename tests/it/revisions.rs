@@ -209,7 +209,7 @@ async fn a_revision_is_exported_as_the_folder_that_import_reads(database: Databa
     app.stop().await;
 }
 
-/// The sample's rows as read from files, without versions.
+/// Returns the sample's rows as read from files, without versions.
 fn unversioned() -> rules::rows::RowSet {
     files::parse(&files::write(&sample::rows())).unwrap()
 }

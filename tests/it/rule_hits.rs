@@ -36,7 +36,7 @@ async fn flush(app: &TestApp) {
     app.app.hits.flush(&app.app.db, app.app.clock.now()).await.unwrap();
 }
 
-/// The rows that took part, and how often.
+/// Returns the rows that took part, and how often.
 async fn hits(app: &TestApp) -> Vec<(String, i64)> {
     let page = get(app, "rule-hits?limit=200").await;
     let rows = page["items"].as_array().unwrap().iter();

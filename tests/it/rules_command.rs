@@ -68,7 +68,7 @@ fn error(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The sample with values that files could lose: quotes, line breaks, line endings, empty and absent values.
+/// Returns the sample with values that files could lose: quotes, line breaks, line endings, empty and absent values.
 fn awkward() -> RowSet {
     fn change<R: Clone>(row: &mut Arc<StoredRow<R>>, change: impl FnOnce(&mut R)) {
         change(&mut Arc::make_mut(row).row);

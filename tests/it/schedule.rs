@@ -20,7 +20,7 @@ both!(
     the_time_is_read_in_the_rulebooks_zone,
 );
 
-/// Two in the afternoon in Montréal, the sample business's time zone.
+/// Returns two in the afternoon in Montréal, the sample business's time zone.
 fn start() -> DateTime<Utc> {
     "2026-05-04T18:00:00Z".parse().unwrap()
 }

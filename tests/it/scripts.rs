@@ -542,7 +542,7 @@ async fn libraries_travel_in_files(database: Database) {
     server.stop().await;
 }
 
-/// The 99th percentile of the response time of reports, each of its own call, sent one after the other.
+/// Sends reports, each of its own call, one after the other. Returns the 99th percentile of the response time.
 async fn p99(server: &TestApp, secret: &str, round: &str) -> std::time::Duration {
     let mut took = Vec::new();
     for call in 0..100 {

@@ -43,7 +43,7 @@ const DIFFERS: [&str; 14] = [
     "error_code",
 ];
 
-/// Reports of many calls, some with earlier messages.
+/// Builds reports of many calls, some with earlier messages.
 fn messages() -> Vec<Value> {
     let mut all = Vec::new();
     for number in 0..24 {
@@ -57,8 +57,8 @@ fn messages() -> Vec<Value> {
     all
 }
 
-/// Sends messages at the same time while the database accepts no writes for a moment, so that they wait together. Returns
-/// the responses.
+/// Sends messages at the same time while the database accepts no writes for a moment, so that they wait together.
+/// Returns the responses.
 async fn send_together(server: &TestApp, database: Database, messages: &[Value]) -> Vec<(StatusCode, Value)> {
     let sent = messages.iter().map(|message| server.post_signed(message));
     all_together(server, database, sent).await
@@ -85,7 +85,7 @@ async fn all_together(
     answers
 }
 
-/// The stored data of a call, without [`DIFFERS`].
+/// Returns the stored data of a call, without [`DIFFERS`].
 async fn left(server: &TestApp, call: &str) -> Vec<(&'static str, Vec<Value>)> {
     let mut all = server.everything_of(call).await;
     for (_, rows) in &mut all {

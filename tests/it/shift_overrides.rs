@@ -1,5 +1,6 @@
 //! Shift overrides over HTTP: who is notified inside and outside their period, in summer and in winter, and the API's
-//! shifts, gaps and holidays. Replays of stored decisions stay equal.
+//! shifts, gaps and holidays. Replaying a stored decision gives the same result, even after the override is
+//! deleted.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -40,7 +41,7 @@ async fn patch(app: &TestApp, path: &str, change: &Value) {
     assert_eq!(status, StatusCode::OK, "{path}: {told}");
 }
 
-/// Mario and Sarah alternate weekly from Monday, 23 November 2026, at 08:00; it is Mario's week.
+/// Sets a rotation: Mario and Sarah alternate weekly from Monday, 23 November 2026, at 08:00; it is Mario's week.
 pub async fn two_alternate(app: &TestApp) {
     patch(app, "", &json!({"rotation_from": "2026-11-23T08:00"})).await;
     let week = |week: i64| json!({"on_call": true, "rotation_week": week, "rotation_of": 2});
@@ -84,8 +85,8 @@ async fn an_override_decides_who_is_notified_in_winter_and_in_summer(database: D
     app.stop().await;
 }
 
-/// A report of a call at 10:10 in Montréal. The sample's cases are about 10:00 and check who is notified then, so the
-/// call is later.
+/// Builds the report of a call at 10:10 in Montréal. The sample's cases are about 10:00 and check who is notified then,
+/// so the call is later.
 fn later_report(call: &str) -> Value {
     let mut message = report(call, FLOOD);
     let (at, message_in) = (json!("2026-11-24T15:10:00Z"), &mut message["message"]);

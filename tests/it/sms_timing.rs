@@ -28,7 +28,7 @@ both!(
     who_is_on_call_is_texted,
 );
 
-/// 24 November, 22:30 in Montréal.
+/// Returns 24 November, 22:30 in Montréal.
 fn evening() -> DateTime<Utc> {
     "2026-11-25T03:30:00Z".parse().unwrap()
 }
@@ -44,7 +44,7 @@ const LARGE_JOB: &str = "Je voudrais un drain français.";
 const MUNICIPAL: &str = "Ici la ville de Longueuil.";
 const FLOOD: &str = "C'est inondé.";
 
-/// The report of a call from a number.
+/// Builds the report of a call from a number.
 fn from(number: &str, call: &str, said: &str) -> Value {
     let mut message = report(call, said);
     message["message"]["customer"]["number"] = json!(number);

@@ -128,7 +128,7 @@ struct Sent {
     degraded: Option<String>,
 }
 
-/// Reports, quotes and status updates in turn, each of its own call.
+/// Builds the message with this number: reports, quotes and status updates in turn, each of its own call.
 fn mixed(number: usize) -> Value {
     let call = format!("call-{number}");
     match number % 3 {
@@ -191,7 +191,7 @@ async fn connect(url: &str) -> DatabaseConnection {
     sea_orm::Database::connect(options).await.unwrap()
 }
 
-/// The socket address of the server in a PostgreSQL URL.
+/// Returns the socket address of the server in a PostgreSQL URL.
 pub fn server_of(url: &str) -> std::net::SocketAddr {
     let (_, rest) = url.split_once('@').unwrap();
     rest.split('/').next().unwrap().parse().unwrap()
@@ -424,7 +424,8 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
     world.end().await;
 }
 
-/// Only PostgreSQL has row locks, a connection limit and a network that can be slow.
+/// Starts a server on PostgreSQL, because only PostgreSQL has row locks, a connection limit and a network that can be
+/// slow. Returns `None` if there is no PostgreSQL to test on.
 async fn on_postgres() -> Option<World> {
     if !postgres_is_tested() {
         return None;
@@ -480,7 +481,7 @@ async fn whatever_hangs_messages_are_answered() {
     world.end().await;
 }
 
-/// Same as [`are_recorded_once`], for messages of transactions whose outcome may be unknown.
+/// Does the same as [`are_recorded_once`], for messages of transactions whose outcome may be unknown.
 async fn are_recorded_once_with_their_answers(db: &DatabaseConnection, sent: &[Sent]) {
     let events = rows(db, "webhook_events").await;
     for one in sent {
@@ -499,7 +500,7 @@ async fn are_recorded_once_with_their_answers(db: &DatabaseConnection, sent: &[S
     }
 }
 
-/// Counts for the long version, from the environment.
+/// Reads a count for the long version from the environment.
 #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn count(name: &str, usual: usize) -> usize {
     std::env::var(name).map_or(usual, |count| count.parse().unwrap())

@@ -1,4 +1,5 @@
-//! Statements of a month and a day in the business's time zone, the search for what was said, and how businesses are doing.
+//! Statements of a month and a day in the business's time zone, the search for what was said, and how businesses are
+//! doing.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -50,8 +51,9 @@ async fn a_month_of_too_many_calls_is_read_by_its_days(database: Database) {
     app.stop().await;
 }
 
-/// A server with three calls. Two calls are on the last evening of October in Montréal. In UTC, the second of these
-/// calls is already in November. The third call is on the first morning of November.
+/// Starts a server and records three calls and a simulated call. Two calls are on the last evening of October in
+/// Montréal. In UTC, the second of these calls is already in November. The third call is on the first morning of
+/// November.
 async fn calls_around_a_month(database: Database) -> TestApp {
     let app = TestApp::at_rest(database, at("2026-11-01T03:30:00Z")).await;
     app.take(&report("call-1", FLOOD)).await;

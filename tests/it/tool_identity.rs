@@ -28,7 +28,7 @@ fn service(name: &str) -> Value {
     json!({"serviceType": name})
 }
 
-/// The lowest price in each result; an empty string if there is none.
+/// Returns the lowest price in each result; an empty string if there is none.
 fn prices(answer: &Value) -> Vec<String> {
     let results = answer["results"].as_array().unwrap_or_else(|| panic!("{answer}"));
     results.iter().map(|one| price(&one["result"])).collect()

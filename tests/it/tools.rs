@@ -32,14 +32,14 @@ async fn quiet(database: Database) -> TestApp {
     TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await
 }
 
-/// The results of all tool calls of a message.
+/// Sends a message, and returns the results of all its tool calls.
 async fn results(server: &TestApp, message: &Value) -> Vec<Value> {
     let (status, answer) = server.post_signed(message).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     answer["results"].as_array().unwrap().clone()
 }
 
-/// The only result of a message, parsed as JSON.
+/// Sends a message, and returns its only result, parsed as JSON.
 async fn result(server: &TestApp, message: &Value) -> Value {
     let results = results(server, message).await;
     assert_eq!(results.len(), 1);

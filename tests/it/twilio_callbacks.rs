@@ -32,7 +32,7 @@ const PUBLIC: &str = "https://ringbook.example.invalid";
 /// The sample's on-call contact.
 const ON_CALL: &str = "+15145550101";
 
-/// A server that sends only when the test asks for it, with a stand-in for Twilio.
+/// Starts a server that sends only when the test asks for it, with a stand-in for Twilio.
 pub async fn start(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let twilio = StandIn::start(answers).await;
     let server = TestApp::builder(database)
@@ -56,7 +56,8 @@ fn refused(code: i64) -> Answer {
     Answer::json(400, &json!({"code": code, "message": "no", "status": 400}))
 }
 
-/// Signing, implemented again from Twilio's documentation, to reveal mistakes in the server's implementation.
+/// Signs a form. This is implemented again from Twilio's documentation, to reveal mistakes in the server's
+/// implementation.
 fn sign(token: &str, url: &str, fields: &[(&str, &str)]) -> String {
     let sorted: BTreeSet<(&str, &str)> = fields.iter().copied().collect();
     let text = sorted
@@ -254,7 +255,8 @@ async fn malformed_and_unknown_callbacks_are_refused_and_change_nothing(database
         post(&server, "/webhooks/twilio/inbound", TOKEN, &inbound[..3]).await.0,
         StatusCode::BAD_REQUEST
     );
-    // The signature does not show where a field ends. A request with the same characters, split differently, is rejected.
+    // The signature does not show where a field ends. A request with the same characters, split differently, is
+    // rejected.
     let inbound = "/webhooks/twilio/inbound";
     let common = [("AccountSid", ACCOUNT), ("To", "+15145550100")];
     let form = |own: &[(&'static str, &'static str)]| [&common[..], own].concat();

@@ -73,7 +73,7 @@ async fn a_second_rulebook_gets_a_secret_and_loses_it(database: Database) {
     app.stop().await;
 }
 
-/// Checks this even while many unauthenticated messages are rejected.
+/// The new secret must be accepted even while many unauthenticated messages are rejected.
 async fn a_new_secret_is_accepted_from_the_next_message_on(database: Database) {
     let app = TestApp::builder(database)
         .set("RATE_LIMIT_ENABLED", "false")

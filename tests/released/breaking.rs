@@ -1,5 +1,6 @@
-//! Finds the changes of the document that break clients of the older document. Each change is a sentence with its JSON
-//! pointer. A request that was valid must stay valid, and clients must be able to read each response as before.
+//! Finds the changes of the OpenAPI document that break clients of the older document. Each change is a sentence with
+//! its JSON pointer. A request that was valid must stay valid, and clients must be able to read each response as
+//! before.
 
 use serde_json::Value;
 

@@ -45,7 +45,7 @@ fn document() -> Value {
 
 const PUT: &str = "/paths/~1prices~1{code}/put";
 
-/// The breaks after the JSON at a pointer is replaced.
+/// Returns the breaks after the JSON at a pointer is replaced.
 fn found(pointer: &str, value: Value) -> Vec<String> {
     let (older, mut newer) = (document(), document());
     let (parent, key) = pointer.rsplit_once('/').unwrap();

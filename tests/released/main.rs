@@ -22,7 +22,7 @@ fn documents() -> (Value, Value) {
     (released, read(include_str!("../../openapi/ringbook.json")))
 }
 
-/// The document with its shared parts inlined.
+/// Returns the OpenAPI document with its shared parts inlined.
 fn whole(mut document: Value) -> Value {
     let components = document["components"].clone();
     put_back(&mut document["paths"], &components);
@@ -82,7 +82,7 @@ fn what_differs_is_in_the_changelog() {
     let unreleased = section("Unreleased").unwrap_or_else(|| panic!("CHANGELOG.md has no `## [Unreleased]`"));
     assert!(
         released == now || unreleased.lines().any(|line| line.starts_with("- ")),
-        "the document differs from that of {}: describe the change under `## [Unreleased]` in CHANGELOG.md",
+        "the OpenAPI document differs from that of {}: describe the change under `## [Unreleased]` in CHANGELOG.md",
         version(&released)
     );
     assert!(
@@ -96,7 +96,7 @@ fn version(document: &Value) -> String {
     document["info"]["version"].as_str().unwrap().to_owned()
 }
 
-/// The text below a version's heading.
+/// Returns the text below a version's heading.
 fn section(version: &str) -> Option<&'static str> {
     let (_, rest) = CHANGELOG.split_once(&format!("\n## [{version}]"))?;
     Some(rest.split("\n## [").next().unwrap_or(rest))

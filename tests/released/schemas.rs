@@ -1,5 +1,5 @@
-//! Finds the changes of a schema that break clients: a request value that was accepted and is now rejected, or a response
-//! value that could not occur before. Each change is a sentence with its JSON pointer.
+//! Finds the changes of a schema that break clients: a request value that was accepted and is now rejected, or a
+//! response value that could not occur before. Each change is a sentence with its JSON pointer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,8 +191,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// For requests, the newer schema must accept everything that the older schema accepts. For responses, the older
-    /// schema must accept everything that the newer schema accepts.
+    /// Returns the wider and the narrower schema. For requests, the newer schema must accept everything that the older
+    /// schema accepts. For responses, the older schema must accept everything that the newer schema accepts.
     fn wider_and_narrower<'b, T>(&self, newer: &'b T, older: &'b T) -> (&'b T, &'b T) {
         match self.way {
             Way::Sent => (newer, older),

@@ -1,6 +1,6 @@
-//! Checks that some test over HTTP got each status that the document lists. The tests over HTTP themselves check that no
-//! other status occurs (`tests/it/support/contract.rs`). Both use the long form of the document: there each operation
-//! also lists the errors that are under `4XX` and `5XX` in the published document.
+//! Checks that some test over HTTP got each status that the OpenAPI document lists. The tests over HTTP themselves
+//! check that no other status occurs (`tests/it/support/contract.rs`). Both use the long form of the document: there
+//! each operation also lists the errors that are under `4XX` and `5XX` in the published document.
 //!
 //! `scripts/check.sh` runs the tests over HTTP with a file name in RINGBOOK_SEEN_STATUSES. Then it runs this test with
 //! the same file name in RINGBOOK_JUDGED_STATUSES. Without this variable there is nothing to check.
@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// Statuses from code that all operations share (parsing of parameters and bodies, ETags, limits). It is enough if a test
-/// got them from one operation.
+/// Statuses from code that all operations share (parsing of parameters and bodies, ETags, limits). It is enough if a
+/// test got them from one operation.
 const COMMON: [&str; 8] = ["304", "400", "406", "408", "413", "415", "429", "503"];
 
 /// Prefixes of operations that differ only in the kind of row. It is enough if a test got a status for one kind.
@@ -23,7 +23,7 @@ const NEVER_SEEN: &[(&str, &str, &str)] = &[(
     "This is a bug in Ringbook: whoever finds a way to cause it fixes it.",
 )];
 
-/// The kind of an operation: `put_service` and `put_tax` have the same kind.
+/// Returns the kind of an operation: `put_service` and `put_tax` have the same kind.
 fn kind(operation: &str, of_rows: &BTreeSet<String>) -> String {
     let verb = ALIKE.iter().find(|verb| operation.starts_with(**verb));
     match verb.filter(|_| of_rows.contains(operation)) {
@@ -32,7 +32,7 @@ fn kind(operation: &str, of_rows: &BTreeSet<String>) -> String {
     }
 }
 
-/// The operations on rules: operations below a rulebook whose group has a sheet.
+/// Returns the operations on rules: operations below a rulebook whose group has a sheet.
 fn of_rows(document: &Value) -> BTreeSet<String> {
     let paths = document["paths"].as_object().unwrap();
     let sheets = paths.keys().filter_map(|path| path.strip_suffix(".csv"));
@@ -87,7 +87,7 @@ fn each_documented_status_was_seen() {
     let seen = std::fs::read_to_string(&file);
     let seen = seen.unwrap_or_else(|error| panic!("no test recorded a status in {}: {error}", file.display()));
     let unseen = unseen(admin::document(), &seen);
-    let what_to_do = "no test got these statuses: add a test over HTTP, remove them from the document, or say in NEVER_SEEN why no test can";
+    let what_to_do = "no test got these statuses: add a test over HTTP, remove them from the OpenAPI document, or say in NEVER_SEEN why no test can";
     assert!(unseen.is_empty(), "{what_to_do}: {unseen:#?}");
 }
 

@@ -11,12 +11,12 @@ use serde_json::Value;
 
 static DOCUMENT: OnceLock<Value> = OnceLock::new();
 
-/// Builds the document on the first call; later calls do nothing. Call this function before you create a route.
+/// Builds the OpenAPI document on the first call; later calls do nothing. Call this function before you create a route.
 pub fn hand_in(build: fn() -> Value) {
     DOCUMENT.get_or_init(build);
 }
 
-/// Returns the parts of the document that the program needs at run time.
+/// Returns the parts of the OpenAPI document that the program needs at run time.
 ///
 /// # Panics
 /// Never: [`hand_in`] is called before any route exists.

@@ -1,7 +1,7 @@
 //! Authenticates and authorizes requests by API key.
 //!
 //! An operation declares its minimum role by the type of its first argument: `Key<Viewer>`, `Key<Dispatcher>`,
-//! `Key<Editor>`, `Key<Publisher>` or `Key<Admin>`. The check and the document both use this type.
+//! `Key<Editor>`, `Key<Publisher>` or `Key<Admin>`. The check and the OpenAPI document both use this type.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -111,32 +111,32 @@ impl Needs for Admin {
     const ROLE: Role = Role::Admin;
 }
 
-/// The authenticated caller.
+/// The authenticated API caller.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub key_id: Uuid,
     pub name: String,
     pub role: Role,
-    /// The only rulebook that the caller may access; `None` means all rulebooks.
+    /// The only rulebook that the API caller may access; `None` means all rulebooks.
     pub rulebook_id: Option<Uuid>,
     /// The client address.
     pub address: String,
 }
 
 impl Caller {
-    /// Whether the caller may access a rulebook.
+    /// Whether the API caller may access a rulebook.
     #[must_use]
     pub fn sees(&self, rulebook_id: Uuid) -> bool {
         self.rulebook_id.is_none_or(|own| own == rulebook_id)
     }
 
-    /// Whether phone numbers are masked for this caller.
+    /// Whether phone numbers are masked for this API caller.
     #[must_use]
     pub fn is_masked(&self) -> bool {
         self.role == Role::Viewer
     }
 
-    /// The caller as the author of a change.
+    /// The API caller as the author of a change.
     #[must_use]
     pub fn author(&self) -> Author {
         Author {
@@ -154,7 +154,7 @@ impl Caller {
 #[derive(Debug, Clone, Copy)]
 pub struct SignedIn(pub Uuid);
 
-/// The caller, who has at least the role `N`, and the [`RequestSlot`] that the request occupies.
+/// The API caller, who has at least the role `N`, and the [`RequestSlot`] that the request occupies.
 pub struct Key<N>(
     Caller,
     #[expect(dead_code, reason = "held until the response is sent")] RequestSlot,
@@ -191,8 +191,8 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
         );
     }
 
-    /// Returns the minimum role as the name of the scheme. The document replaces all these schemes with one scheme, and
-    /// puts the role into `x-required-role`.
+    /// Returns the minimum role as the name of the scheme. The OpenAPI document replaces all these schemes with one
+    /// scheme, and puts the role into `x-required-role`.
     fn security_schemes() -> Vec<&'static str> {
         vec![N::ROLE.name()]
     }
@@ -259,13 +259,14 @@ pub async fn recognise(state: &AdminState, request: &Request, text: &str) -> Res
     admitted(state, request, key)
 }
 
-/// Returns the caller of a console session. The sign-in has verified the key, so this function needs only the key's id.
+/// Returns the API caller of a console session. The sign-in has verified the key, so this function needs only the key's
+/// id.
 async fn again(state: &AdminState, request: &Request, key_id: Uuid) -> Result<Caller, Problem> {
     let found = api_keys::by_id(state.latest(), key_id).await?;
     admitted(state, request, found.ok_or_else(unknown_key)?)
 }
 
-/// Returns the caller of a known key, if the key is neither revoked nor expired.
+/// Returns the API caller of a known key, if the key is neither revoked nor expired.
 fn admitted(state: &AdminState, request: &Request, key: api_keys::Model) -> Result<Caller, Problem> {
     let (address, now) = (ClientAddress::of(request), state.clock.now());
     if !key.is_valid(now) {
@@ -284,7 +285,7 @@ fn admitted(state: &AdminState, request: &Request, key: api_keys::Model) -> Resu
     })
 }
 
-/// Whether the caller's key is still valid and has the same role and rulebook. A streaming response checks this
+/// Whether the API caller's key is still valid and has the same role and rulebook. A streaming response checks this
 /// repeatedly. The result is true while the database does not respond, so that the stream continues.
 pub(super) async fn still_may(state: &AdminState, caller: &Caller) -> bool {
     match api_keys::Entity::find_by_id(caller.key_id).one(state.latest()).await {

@@ -132,8 +132,8 @@ impl BacktestsApi {
     ///
     /// Decides the stored calls of the last days with the head and with the candidate, and reports the differences in
     /// quotes, priorities and SMS messages. Also lists calls that no longer match a service, and the calls that change
-    /// most. Service, area and calendar are derived again. If the candidate maps facts differently, the raw messages
-    /// are read again. Cases are not run. An instance runs one backtest at a time.
+    /// most. Service, area and calendar are derived again. If the candidate maps facts differently, facts are
+    /// extracted again from the raw messages. Cases are not run. An instance runs one backtest at a time.
     #[oai(path = "/", method = "post")]
     async fn start_backtest(
         &self,

@@ -1,7 +1,7 @@
 //! Reads request bodies. It limits their size, parses strictly, and reports each validation error with its JSON
 //! pointer.
 //!
-//! [`strict`] parses the JSON, [`validate`] validates it against the operation's schema in the document, and
+//! [`strict`] parses the JSON, [`validate`] validates it against the operation's schema in the OpenAPI document, and
 //! [`messages`] writes the message of each error. Unknown fields are rejected, so that a typo is never ignored. A
 //! rejected body gets the status 400, 408, 413 or 415.
 
@@ -29,15 +29,16 @@ pub const LIMIT: usize = 1024 * 1024;
 /// A JSON body of the type `T`.
 pub struct Body<T>(pub T);
 
-/// The bytes of a rule row. `R` only names the row's schema in the document; one handler serves all kinds of rows.
+/// The bytes of a rule row. `R` only selects the row's schema in the OpenAPI document; one handler serves all kinds of
+/// rows.
 pub struct RowBody<R> {
     bytes: Vec<u8>,
     kind: std::marker::PhantomData<fn() -> R>,
 }
 
 impl<R> RowBody<R> {
-    /// Returns the row as the client sent it, and the version in the body, if there is one. The caller must still
-    /// compare the row's code with the path.
+    /// Returns the row as the client sent it, and the version in the body, if there is one. Compare the row's code
+    /// with the path afterwards.
     ///
     /// # Errors
     /// 400 with every violation of the schema with this name.
@@ -244,7 +245,7 @@ impl<R: Type> Payload for RowPatch<R> {
 
     fn register(registry: &mut Registry) {
         R::register(registry);
-        // This is a placeholder: the document derives the patch schema from the row's schema.
+        // This is a placeholder: the OpenAPI document derives the patch schema from the row's schema.
         registry.create_schema::<Self, _>(patch_of(&R::name()), |_| MetaSchema::new("object"));
     }
 }

@@ -1,4 +1,4 @@
-//! Declares the errors of each operation, as the document lists them.
+//! Declares the errors of each operation, as the OpenAPI document lists them.
 //!
 //! A marker type lists the errors particular to an operation. [`Fails`] pairs a [`Problem`] with it.
 //! `document::statuses` adds the errors that follow from the operation's shape (a key, a role, a body, a path, a list).
@@ -153,7 +153,7 @@ impl Particular for WritesVersion {
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work with this change; every error is listed with its place.",
+            "The rulebook would not work with this change; `errors` says where.",
         ),
         (
             Code::VersionRequired,
@@ -201,7 +201,7 @@ impl Particular for EvaluatesCall {
         ),
         (
             Code::RuleFault,
-            "The rulebook does not work with the change set; every error is listed with its place.",
+            "The rulebook does not work with the change set; `errors` says where.",
         ),
     ];
 }
@@ -222,7 +222,7 @@ impl Particular for Publishing {
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work with the change set. Every error is listed with its place, and `cases` has every \
+            "The rulebook would not work with the change set. `errors` says where, and `cases` has every \
              failed case with its trace.",
         ),
         (
@@ -277,7 +277,7 @@ impl Particular for RulebookWrite {
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work with these rows; every error is listed with its place.",
+            "The rulebook would not work with these rows; `errors` says where.",
         ),
     ];
 }
@@ -297,7 +297,7 @@ impl Particular for RollingBack {
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work with these rows; every error is listed with its place. Or: another request was sent \
+            "The rulebook would not work with these rows; `errors` says where. Or: another request was sent \
              under this `Idempotency-Key`.",
         ),
         (
@@ -332,7 +332,7 @@ impl Particular for StartsBacktest {
         ),
         (
             Code::RuleFault,
-            "The rulebook would not work with these rows; every error is listed with its place.",
+            "The rulebook would not work with these rows; `errors` says where.",
         ),
         (Code::VersionRequired, "Bring the row's version in each change."),
     ];

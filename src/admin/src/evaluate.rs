@@ -159,7 +159,7 @@ impl EvaluateApi {
     }
 }
 
-/// Returns the SMS messages about a decision. The caller must still mask the values.
+/// Returns the SMS messages about a decision. The values are not masked yet.
 fn messages(
     book: &Rulebook,
     word: &WriteSmsBody,

@@ -265,7 +265,7 @@ pub(super) async fn open(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Res
     Ok(row)
 }
 
-/// Stores the resolution of feedback, with the time and the caller's name.
+/// Stores the resolution of feedback, with the time and the API caller's name.
 ///
 /// # Errors
 /// 409 if somebody else resolved it first.

@@ -1,5 +1,5 @@
-//! Parses the parameters of a list as its [`ListSpec`] declares them: page size, cursor, sort order and filters. Unknown
-//! parameters are rejected. The same spec documents the parameters.
+//! Parses the parameters of a list as its [`ListSpec`] declares them: page size, cursor, sort order and filters.
+//! Unknown parameters are rejected. The same spec documents the parameters.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub struct Filter {
     pub name: &'static str,
     /// The type of the parameter's value.
     pub kind: FilterType,
-    /// The description of the filter in the document: which rows it selects.
+    /// The description of the filter in the OpenAPI document: which rows it selects.
     pub doc: &'static str,
 }
 
@@ -67,8 +67,8 @@ pub enum FilterType {
     Choice(&'static [&'static str]),
     /// A UUID.
     Id,
-    /// An instant (RFC 3339), or a day in the rulebook's time zone: `2026-11-28`, `today` or `yesterday`. A day means its
-    /// beginning, or its end for a filter named `until`.
+    /// An instant (RFC 3339), or a day in the rulebook's time zone: `2026-11-28`, `today` or `yesterday`. A day means
+    /// its beginning, or its end for a filter named `until`.
     Time,
     /// `true` or `false`.
     Boolean,
@@ -218,8 +218,8 @@ impl ListQuery {
     /// Parses the query by the list's spec.
     ///
     /// # Errors
-    /// 400 with the invalid parameter, 403 for a filter on a value that is masked for the caller, 422 for another list's
-    /// cursor.
+    /// 400 with the invalid parameter, 403 for a filter on a value that is masked for the API caller, 422 for another
+    /// list's cursor.
     pub fn read(&self, spec: &ListSpec) -> Result<Listing, Problem> {
         let default = spec.sorts.first().copied().unwrap_or_default();
         let mut listing = Listing {

@@ -115,7 +115,8 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Adds a page. Returns the response if it is complete. Otherwise returns `None`, and `listing` selects the next page.
+    /// Adds a page. Returns the response if it is complete. Otherwise returns `None`, and `listing` selects the next
+    /// page.
     ///
     /// # Errors
     /// 422 if there are too many rows.
@@ -165,7 +166,7 @@ impl ListSheet {
     }
 }
 
-/// Returns a line for each item. Values are masked for the caller by the schema of the item's type.
+/// Returns a line for each item. Values are masked for the API caller by the schema of the item's type.
 fn lines_of<T: ToJSON + Type>(caller: &Caller, columns: &[&str], items: &[T]) -> Vec<Vec<String>> {
     let items = items.iter().filter_map(ToJSON::to_json);
     items

@@ -1,8 +1,8 @@
 //! Masks phone numbers for callers who may not read them.
 //!
 //! Each operation masks the fields that contain numbers. [`answer`] masks every response again, so that a forgotten
-//! field cannot leak a number. Ids, codes and counts stay unmasked only where the document's schemas declare them.
-//! Fields with these names in a caller's data are masked.
+//! field cannot leak a number. Ids, codes and counts stay unmasked only where the OpenAPI document's schemas declare
+//! them. Fields with these names in a caller's data are masked.
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -40,12 +40,12 @@ const MIN_SPELLED_DIGITS: usize = 7;
 pub struct HideNumbers(Arc<OnceLock<bool>>);
 
 impl HideNumbers {
-    /// Records the caller, once the key is read.
+    /// Records the API caller, once the key is read.
     pub fn note(&self, caller: &Caller) {
         self.0.get_or_init(|| caller.is_masked());
     }
 
-    /// Whether phone numbers are masked for the caller.
+    /// Whether phone numbers are masked for the API caller.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.0.get().copied().unwrap_or_default()
@@ -56,7 +56,7 @@ impl HideNumbers {
 #[derive(Debug, Clone, Copy)]
 pub struct AlreadyMasked;
 
-/// Masks a phone number, if this caller may not see it.
+/// Masks a phone number, if this API caller may not see it.
 #[must_use]
 pub fn number(caller: &Caller, number: Option<String>) -> Option<String> {
     number.map(|number| {
@@ -84,7 +84,8 @@ pub fn json(caller: &Caller, value: Value) -> Value {
     }
 }
 
-/// Masks spoken and written numbers in a value of one of the document's schemas, if this API caller may not see them.
+/// Masks spoken and written numbers in a value of one of the OpenAPI document's schemas, if this API caller may not see
+/// them.
 #[must_use]
 pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
     if caller.is_masked() {
@@ -94,8 +95,9 @@ pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
     }
 }
 
-/// Masks a whole response, if needed. This includes problems, which may contain rows. `schema` is the document's schema
-/// of the response. Operations that respond with another media type or an event stream mask numbers themselves.
+/// Masks a whole response, if needed. This includes problems, which may contain rows. `schema` is the OpenAPI
+/// document's schema of the response. Operations that respond with another media type or an event stream mask numbers
+/// themselves.
 pub async fn answer(hide: &HideNumbers, schema: Option<&'static Value>, mut response: Response) -> Response {
     let kind = response.content_type().unwrap_or_default().to_owned();
     let is_problem = kind.starts_with(payload::MEDIA_TYPE);

@@ -1,4 +1,4 @@
-//! The middleware of every operation. The document's entry for the operation controls what the middleware does.
+//! The middleware of every operation. The OpenAPI document's entry for the operation controls what the middleware does.
 //!
 //! The middleware rejects an `Accept` that the operation cannot serve (406), and handles dry runs ([`dry_run`]). If a
 //! body is rejected (415), it names the accepted media types. It masks phone numbers for viewers ([`masking`]), and
@@ -59,7 +59,7 @@ impl<A: OpenApi> OpenApi for WithMiddleware<A> {
     }
 }
 
-/// What the document declares for an operation.
+/// What the OpenAPI document declares for an operation.
 #[derive(Debug, Default)]
 struct DeclaredOperation {
     id: String,
@@ -128,7 +128,7 @@ impl DeclaredOperation {
         Err(Problem::new(Code::NotAcceptable, detail))
     }
 
-    /// Returns the schema that the document declares for this response.
+    /// Returns the schema that the OpenAPI document declares for this response.
     fn schema(&self, response: &Response) -> Option<&'static Value> {
         self.schemas.get(&response.status().as_u16()).copied()
     }

@@ -174,7 +174,7 @@ impl NoticesApi {
 }
 
 impl NoticesApi {
-    /// Finds a notice that the caller may see.
+    /// Finds a notice that the API caller may see.
     async fn find(&self, caller: &Caller, id: Uuid) -> Result<notices::Model, Problem> {
         let found = notices::Entity::find()
             .filter(notices::Column::Id.eq(id))

@@ -38,8 +38,8 @@ struct RequestParts {
 }
 
 impl RequestParts {
-    /// Returns the problem, or `None` if the document allows what the operation rejects. In that case the client gets
-    /// the operation's own message.
+    /// Returns the problem, or `None` if the OpenAPI document allows what the operation rejects. In that case the
+    /// client gets the operation's own message.
     fn problem(&self) -> Option<Problem> {
         let (operation, in_path) = api_document::operation(&self.method, self.uri.path())?;
         let query: Vec<(String, String)> = pairs(self.uri.query().unwrap_or_default());

@@ -166,7 +166,7 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
             let detail = match errors.as_slice() {
                 [one] => one.detail.clone(),
                 many => format!(
-                    "The change has {} errors; `errors` lists each with its place.",
+                    "The change has {} errors; `errors` lists the position of each error.",
                     many.len()
                 ),
             };
@@ -186,7 +186,8 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
                  request with the current head."
             ),
         ),
-        // The caller returns the stored response instead, if it still exists. If it has just expired, the client may retry.
+        // The handler returns the stored response instead, if it still exists. If it has just expired, the client may
+        // retry.
         error @ PublishError::DoneBefore => Problem::unavailable(&error, 1),
         PublishError::UnknownRevision(number) => Problem::not_found(format!("revision {number}")),
         PublishError::RulebookExists => Problem::new(Code::Conflict, "There already is a rulebook with this code."),

@@ -17,7 +17,7 @@ use rules::rows::{
     Script, Service, ShiftOverride, Tax, Template, Tool,
 };
 
-/// The description of a kind of row in the document.
+/// The description of a kind of row in the OpenAPI document.
 #[derive(Debug, Clone, Copy)]
 pub struct ResourceDescription {
     /// The last segment of the kind's path.
@@ -64,7 +64,7 @@ const BY_RANK: &[&str] = &["code", "-code", "rank", "-rank"];
 
 macro_rules! resources {
     ($($row:ident $path:literal $one:literal $many:literal $sorts:expr, [$($filter:expr),*], $about:literal;)*) => {
-        /// The descriptions of all kinds, in the order of the document's groups.
+        /// The descriptions of all kinds, in the order of the OpenAPI document's groups.
         pub const RESOURCES: &[ResourceDescription] = &[$(ResourceDescription {
             path: $path, one: $one, many: $many, schema: stringify!($row), about: $about,
             list: ListSpec { sorts: $sorts, filters: &[$($filter),*] },
@@ -128,7 +128,7 @@ resources! {
 
 type Routes = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
-/// The operations on all kinds of rows. The document describes them once for each kind (`document::rows`).
+/// The operations on all kinds of rows. The OpenAPI document describes them once for each kind (`document::rows`).
 pub struct ResourcesApi(pub AdminState);
 
 impl OpenApi for ResourcesApi {

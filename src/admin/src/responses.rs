@@ -72,7 +72,8 @@ pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// A row and its version, as one JSON object. `R` only names its schema in the document.
+/// A row and its version, as one JSON object. The value is untyped JSON; `R` only selects the schema in the OpenAPI
+/// document.
 #[derive(Debug)]
 pub struct RowWithVersion<R>(Value, std::marker::PhantomData<fn() -> R>);
 

@@ -84,7 +84,7 @@ pub enum RevisionResponse {
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "made once per response, and poem-openapi accepts no box"
+    reason = "created once per response, and poem-openapi does not accept a `Box`"
 )]
 pub enum RolledBackOrWaits {
     /// The rulebook is rolled back.

@@ -1,4 +1,4 @@
-//! The routes of the admin API, its document and Swagger UI.
+//! The routes of the admin API, its OpenAPI document and Swagger UI.
 
 use std::sync::LazyLock;
 
@@ -19,8 +19,8 @@ use web::conditional::ConstantResponse;
 static DOCUMENT: LazyLock<ConstantResponse> =
     LazyLock::new(|| ConstantResponse::new("application/json", document::served()));
 
-/// Returns the routes of the admin API under `/admin/v1` and, if `shown`, its document at `/openapi.json` and Swagger
-/// UI at `/docs`. The caller must nest them at `/`.
+/// Returns the routes of the admin API under `/admin/v1` and, if `shown`, its OpenAPI document at `/openapi.json` and
+/// Swagger UI at `/docs`. Nest them at `/`.
 pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 'static> {
     api_document::hand_in(document::for_program);
     let api = OpenApiService::new(WithMiddleware(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));

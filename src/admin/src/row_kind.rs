@@ -13,7 +13,7 @@ use authoring::sheet::{self, Missing, SheetFault};
 use rules::rows::{Resource, Row, RowSet};
 use web::problem::Problem;
 
-/// A placeholder for every kind of row in the operations. The document names the type of each kind instead
+/// A placeholder for every kind of row in the operations. The OpenAPI document names the type of each kind instead
 /// (`document::rows`).
 #[derive(Debug, Object)]
 pub struct AnyRow {

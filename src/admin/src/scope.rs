@@ -1,4 +1,4 @@
-//! Finds the rulebooks that the caller may see, by id and by code, for lists across rulebooks.
+//! Finds the rulebooks that the API caller may see, by id and by code, for lists across rulebooks.
 
 use std::collections::HashMap;
 
@@ -18,13 +18,13 @@ pub const RULEBOOK: Filter = Filter {
     doc: "The rulebook's code.",
 };
 
-/// The rulebooks that a caller sees.
+/// The rulebooks that an API caller may see.
 pub struct Rulebooks {
     codes: HashMap<Uuid, String>,
     wanted: Option<Uuid>,
 }
 
-/// Returns the rulebooks that the caller may see. The list's filter `rulebook` selects one of them.
+/// Returns the rulebooks that the API caller may see. The list's filter `rulebook` selects one of them.
 pub async fn rulebooks(state: &AdminState, caller: &Caller, listing: Option<&Listing>) -> Result<Rulebooks, Problem> {
     let mut query = rulebooks::Entity::find();
     if let Some(own) = caller.rulebook_id {

@@ -253,7 +253,7 @@ fn problem_of(faults: &[SheetFault]) -> Problem {
             many.len()
         ),
         many => format!(
-            "The sheet has {} errors; `errors` lists each with its row and column.",
+            "The sheet has {} errors; `errors` lists the row and column of each error.",
             many.len()
         ),
     };

@@ -178,10 +178,10 @@ impl AdminState {
             })
     }
 
-    /// Returns the rows at the head of a rulebook that the caller may see, even if the rows do not compile.
+    /// Returns the rows at the head of a rulebook that the API caller may see, even if the rows do not compile.
     ///
     /// # Errors
-    /// 404 if the rulebook does not exist for this caller, 5xx if the database fails.
+    /// 404 if the rulebook does not exist for this API caller, 5xx if the database fails.
     pub async fn head_rows(&self, caller: &Caller, code: &str) -> Result<HeadRows, Problem> {
         let found = self.current.head_rows(code).await.map_err(unloadable)?;
         found
@@ -189,10 +189,10 @@ impl AdminState {
             .ok_or_else(|| no_rulebook(code))
     }
 
-    /// Returns the id of a rulebook that the caller may see.
+    /// Returns the id of a rulebook that the API caller may see.
     ///
     /// # Errors
-    /// 404 if the rulebook does not exist for this caller, 5xx if the database fails.
+    /// 404 if the rulebook does not exist for this API caller, 5xx if the database fails.
     pub async fn find(&self, caller: &Caller, code: &str) -> Result<Uuid, Problem> {
         let found = self.current.find(code).await?;
         found
@@ -216,8 +216,8 @@ impl AdminState {
         })
     }
 
-    /// Runs slow work for a rulebook on separate threads, so that it does not block the threads of the handlers. The work
-    /// ends if the client disconnects.
+    /// Runs slow work for a rulebook on separate threads, so that it does not block the threads of the handlers. The
+    /// work ends if the client disconnects.
     ///
     /// # Errors
     /// 429 if too much work of this rulebook is queued, 503 if the threads are busy.
@@ -229,10 +229,10 @@ impl AdminState {
         self.current.pools().study(rulebook_id, work).await.map_err(busy)
     }
 
-    /// Returns the compiled head of a rulebook that the caller may see. Any other rulebook is reported as missing.
+    /// Returns the compiled head of a rulebook that the API caller may see. Any other rulebook is reported as missing.
     ///
     /// # Errors
-    /// 404 if the rulebook does not exist for this caller, 5xx if the database fails.
+    /// 404 if the rulebook does not exist for this API caller, 5xx if the database fails.
     pub async fn open(&self, caller: &Caller, code: &str) -> Result<LoadedRulebook, Problem> {
         self.current
             .head(code)
@@ -247,8 +247,8 @@ fn no_rulebook(code: &str) -> Problem {
     Problem::not_found(format!("rulebook `{}`", shortened(code)))
 }
 
-/// Returns the problem for work that the threads cannot accept now: 429 if the rulebook itself has too much queued, else
-/// 503.
+/// Returns the problem for work that the threads cannot accept now: 429 if the rulebook itself has too much queued,
+/// else 503.
 #[must_use]
 pub fn busy(busy: Busy) -> Problem {
     match busy {

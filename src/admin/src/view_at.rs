@@ -25,7 +25,7 @@ pub enum RowsAtState {
 }
 
 impl RowsAtState {
-    /// Reads the state that a request names, if the caller may see it.
+    /// Reads the state that a request names, if the API caller may see it.
     ///
     /// # Errors
     /// 422 if the request names two states, 404 if the rulebook, revision or change set does not exist for this caller,

@@ -11,7 +11,7 @@ use super::responses::Json;
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "made once per response, and poem-openapi accepts no box"
+    reason = "created once per response, and poem-openapi does not accept a `Box`"
 )]
 pub enum PutRow<T: ToJSON> {
     /// The row was replaced; the next call uses it.
@@ -42,7 +42,7 @@ pub enum NewRow<T: ToJSON> {
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "made once per response, and poem-openapi accepts no box"
+    reason = "created once per response, and poem-openapi does not accept a `Box`"
 )]
 pub enum PatchedRow<T: ToJSON> {
     /// The row was changed; the next call uses it.
@@ -62,7 +62,7 @@ pub enum PatchedRow<T: ToJSON> {
 #[derive(ApiResponse)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "made once per response, and poem-openapi accepts no box"
+    reason = "created once per response, and poem-openapi does not accept a `Box`"
 )]
 pub enum DeletedRow {
     /// The row is deleted.

@@ -31,7 +31,7 @@ pub struct RowDiff {
     pub changes: Vec<FieldDiff>,
 }
 
-/// The type of change of a row.
+/// The type of a change to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]

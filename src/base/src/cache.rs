@@ -68,7 +68,7 @@ impl<V: Any + Send + Sync, E: Any + Send + Sync> Cache<V, E> {
         self.entries.get(key.as_ref()).await.map(typed)
     }
 
-    /// Returns the entry. If the entry is not in memory, one caller runs `load`, and concurrent callers wait for the
+    /// Returns the entry. If the entry is not in memory, one task runs `load`, and concurrent tasks wait for the
     /// result.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) 
     Ok(Begun { token, cookie })
 }
 
-/// Creates a one-time sign-in link for a key, in the caller's transaction. Returns its token.
+/// Creates a one-time sign-in link for a key, in the transaction `tx`. Returns its token.
 ///
 /// # Errors
 /// When the operating system returns no random bytes, or the database returns an error.

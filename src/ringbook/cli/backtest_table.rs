@@ -7,8 +7,8 @@ use super::backtest::per_second;
 use authoring::backtest::{BacktestResult, ChangedCall, MoneyChange, Side};
 use rules::money::Money;
 
-/// Maximum number of call ids after a count.
-const NAMED: usize = 5;
+/// Maximum number of call ids that are named after a count.
+const MAX_NAMED: usize = 5;
 
 /// The result of a backtest.
 pub(super) struct BacktestRun {
@@ -32,7 +32,7 @@ pub(super) fn table(ran: &BacktestRun) -> String {
     );
     for (count, what) in [
         (found.erased, "skipped: the data of the caller was erased"),
-        (found.unreadable, "skipped: the message could not be read again"),
+        (found.unreadable, "skipped: the facts could not be extracted again"),
         (
             found.differ_already,
             "already differ from their stored decision because of older changes",
@@ -146,11 +146,11 @@ fn priorities(text: &mut String, found: &BacktestResult) {
 
 fn named(count: u64, calls: &[String]) -> String {
     let mut text = count.to_string();
-    for (place, call) in calls.iter().take(NAMED).enumerate() {
+    for (place, call) in calls.iter().take(MAX_NAMED).enumerate() {
         text.push_str(if place == 0 { ": " } else { ", " });
         text.push_str(call);
     }
-    if calls.len() > NAMED {
+    if calls.len() > MAX_NAMED {
         text.push_str(", …");
     }
     text

@@ -10,7 +10,7 @@ use crate::rows::{Classifier, Resource, Row, RowSet, with_row};
 pub const MAX_ROW_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes in memory per byte of rows: the rows themselves, tests, indexes and above all the trie of words.
 const MEMORY_PER_BYTE: usize = 16;
-/// Bytes in memory for each row, in addition.
+/// Fixed memory overhead per row, in bytes; added to `MEMORY_PER_BYTE` for the row's JSON.
 const MEMORY_PER_ROW: usize = 1024;
 
 /// The size of all rows as JSON, in bytes.

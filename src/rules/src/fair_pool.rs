@@ -1,7 +1,7 @@
 //! A thread pool that rulebooks share in turns. No rulebook gets all threads, and no rulebook waits behind another
 //! rulebook's queue.
 //!
-//! If too much work of a rulebook is queued, or the work would wait too long, the caller gets [`Busy`]. Abandoned work
+//! If too much work of a rulebook is queued, or the work would wait too long, [`Busy`] is returned. Abandoned work
 //! is not started, and running work checks [`is_abandoned`] to stop early.
 
 use std::cell::RefCell;
@@ -99,7 +99,7 @@ pub fn is_abandoned() -> bool {
     ABANDONED.with_borrow(|flag| flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)))
 }
 
-/// Marks the work as abandoned when the caller's future is dropped.
+/// Marks the work as abandoned when the future that waits for the work is dropped.
 struct WaitGuard(Arc<AtomicBool>);
 
 impl Drop for WaitGuard {
@@ -208,7 +208,7 @@ impl PoolQueue {
                 continue;
             };
             drop(queue);
-            // If the work panics, no result is sent, and the caller gets an error.
+            // If the work panics, no result is sent, and the future that waits for the work gets an error.
             let _ = catch_unwind(AssertUnwindSafe(work));
             ABANDONED.set(None);
             queue = self.lock();

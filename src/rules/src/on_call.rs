@@ -124,8 +124,7 @@ impl Rulebook {
         self.plans.of(&contact.code).is_some()
     }
 
-    /// Whether any contact with `on_call` is on shift, or any contact who joins or replaces these contacts by an
-    /// override.
+    /// Whether anybody is on shift: a contact with `on_call`, a stand-in, or a contact whom an override adds.
     #[must_use]
     pub fn is_anybody_on_shift(&self, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);

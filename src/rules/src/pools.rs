@@ -16,7 +16,7 @@ use super::rows::RowSet;
 
 /// Maximum time that a message waits for its scripts, queueing included; the rest of the message's two seconds is for
 /// the database.
-const SCRIPTS_PATIENCE: Duration = Duration::from_millis(1_200);
+const MAX_SCRIPT_WAIT: Duration = Duration::from_millis(1_200);
 /// The nice value of threads for editing; threads for which messages wait have the value 0.
 const FOR_PEOPLE: i32 = 10;
 
@@ -49,7 +49,7 @@ impl Default for Pools {
         };
         // Scripts of messages are short and a caller is waiting, so these threads have normal priority. There is one
         // thread more than processors, so that one rulebook may use all processors but not all threads.
-        let scripts = pool("scripts", processors() + 1, 128, 1_024, SCRIPTS_PATIENCE, 0);
+        let scripts = pool("scripts", processors() + 1, 128, 1_024, MAX_SCRIPT_WAIT, 0);
         let loading = pool("loading", 2, 64, 1_024, Duration::from_mins(1), 0);
         let seconds = Duration::from_secs;
         Self {

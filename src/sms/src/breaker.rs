@@ -34,12 +34,12 @@ impl Default for BreakerPolicy {
 /// Whether a send may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Any number of sends may start.
-    Open,
-    /// One send may start, as a probe.
+    /// Any number of sends may start: the breaker is closed.
+    Allowed,
+    /// One send may start, as a probe: the breaker is half open.
     OneProbe,
-    /// No send may start.
-    Shut,
+    /// No send may start: the breaker is open, or a probe is running.
+    Blocked,
 }
 
 /// What the result of a send says about the provider.
@@ -77,11 +77,11 @@ impl Breaker {
     #[must_use]
     pub fn gate(&self, policy: &BreakerPolicy, now: DateTime<Utc>) -> Gate {
         let Some(shut_until) = self.shut_until else {
-            return Gate::Open;
+            return Gate::Allowed;
         };
         let probing = self.probing_since.is_some_and(|since| now - since < policy.probe_limit);
         if now < shut_until || probing {
-            Gate::Shut
+            Gate::Blocked
         } else {
             Gate::OneProbe
         }
@@ -144,19 +144,19 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(breaker.report(&policy, Health::Failing, now), BreakerChange::Unchanged);
         }
-        assert_eq!(breaker.gate(&policy, now), Gate::Open);
+        assert_eq!(breaker.gate(&policy, now), Gate::Allowed);
         assert_eq!(breaker.report(&policy, Health::Failing, now), BreakerChange::Stopped);
-        assert_eq!(breaker.gate(&policy, now), Gate::Shut);
+        assert_eq!(breaker.gate(&policy, now), Gate::Blocked);
         now += policy.pause;
         assert_eq!(breaker.gate(&policy, now), Gate::OneProbe);
         breaker.probe(now);
-        assert_eq!(breaker.gate(&policy, now), Gate::Shut);
+        assert_eq!(breaker.gate(&policy, now), Gate::Blocked);
         assert_eq!(breaker.report(&policy, Health::Failing, now), BreakerChange::Unchanged);
-        assert_eq!(breaker.gate(&policy, now), Gate::Shut);
+        assert_eq!(breaker.gate(&policy, now), Gate::Blocked);
         now += policy.pause;
         breaker.probe(now);
         assert_eq!(breaker.report(&policy, Health::Well, now), BreakerChange::Resumed);
-        assert_eq!(breaker.gate(&policy, now), Gate::Open);
+        assert_eq!(breaker.gate(&policy, now), Gate::Allowed);
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
         let mut breaker = Breaker::default();
         assert_eq!(breaker.report(&policy, Health::Refused, now), BreakerChange::Stopped);
         assert_eq!(breaker.report(&policy, Health::Failing, now), BreakerChange::Unchanged);
-        assert_eq!(breaker.gate(&policy, now + policy.pause), Gate::Shut);
+        assert_eq!(breaker.gate(&policy, now + policy.pause), Gate::Blocked);
         assert_eq!(breaker.gate(&policy, now + policy.credentials_pause), Gate::OneProbe);
     }
 
@@ -178,7 +178,7 @@ mod tests {
         breaker.report(&policy, Health::Refused, now);
         let later = now + policy.credentials_pause;
         breaker.probe(later);
-        assert_eq!(breaker.gate(&policy, later), Gate::Shut);
+        assert_eq!(breaker.gate(&policy, later), Gate::Blocked);
         assert_eq!(breaker.gate(&policy, later + policy.probe_limit), Gate::OneProbe);
     }
 }

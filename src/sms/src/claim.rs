@@ -272,9 +272,9 @@ async fn route(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRou
     log_resumed(shared, due);
     Ok(
         match shared.breaker(&account, |breaker| breaker.gate(&shared.settings.breaker, shared.now())) {
-            Gate::Open => Some(SendRoute::Account(account)),
+            Gate::Allowed => Some(SendRoute::Account(account)),
             Gate::OneProbe => Some(SendRoute::OneProbe(account)),
-            Gate::Shut => None,
+            Gate::Blocked => None,
         },
     )
 }

@@ -1,4 +1,4 @@
-//! Exponential backoff with jitter: the delay before the next attempt (pure; the caller draws the random number).
+//! Exponential backoff with jitter: the delay before the next attempt (pure; the random number is an argument).
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -74,7 +74,7 @@ pub enum Tampering {
     Added,
     /// The head was altered or removed. All entries are intact.
     Head,
-    /// The head that the caller passed is not in the chain.
+    /// The noted head is not in the chain.
     NotedHead,
 }
 

@@ -46,7 +46,7 @@ pub const INTERRUPTED: &str = "interrupted";
 
 const UNFINISHED: [&str; 2] = [QUEUED, RUNNING];
 /// Maximum number of backtests stored per rulebook.
-const KEPT: u64 = 200;
+const MAX_STORED: u64 = 200;
 
 /// Inserts a backtest, and deletes the oldest finished backtests above the limit.
 ///
@@ -62,7 +62,7 @@ pub async fn insert(tx: &DatabaseTransaction, row: Model) -> Result<(), DbErr> {
         .select_only()
         .column(Column::Id)
         .order_by_desc(Column::Id)
-        .offset(KEPT)
+        .offset(MAX_STORED)
         .limit(1)
         .into_tuple::<Uuid>()
         .one(tx)

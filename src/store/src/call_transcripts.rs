@@ -54,7 +54,7 @@ pub struct Turns<'a> {
     pub may_have: bool,
 }
 
-/// Replaces the turns of a call with the turns of its report. The caller has locked the row of the call.
+/// Replaces the turns of a call with the turns of its report. `tx` must have locked the row of the call.
 ///
 /// # Errors
 /// When the database fails.
@@ -64,7 +64,7 @@ pub async fn replace(tx: &DatabaseTransaction, rulebook_id: Uuid, turns: Turns<'
     insertion(tx, rulebook_id, turns)?.run(tx).await.map(drop)
 }
 
-/// Removes the turns that [`insertion`] does not overwrite. The caller has locked the rows of the calls.
+/// Removes the turns that [`insertion`] does not overwrite. `tx` must have locked the rows of the calls.
 pub(crate) async fn clear(tx: &DatabaseTransaction, rulebook_id: Uuid, calls: &[Turns<'_>]) -> Result<(), DbErr> {
     const POSTGRES: &str = "DELETE FROM call_transcripts AS t \
         USING jsonb_to_recordset($2) AS k (call_id text, turns bigint) \
@@ -116,8 +116,8 @@ pub(crate) fn insertion<'a>(
     ))
 }
 
-/// Inserts each live turn once. Skips the turns of calls whose report is already stored, and of erased callers. The
-/// caller has locked the rows of the calls.
+/// Inserts each live turn once. Skips the turns of calls whose report is already stored, and of erased callers. `tx`
+/// must have locked the rows of the calls.
 ///
 /// # Errors
 /// When the database fails.

@@ -38,7 +38,7 @@ pub fn spawn<T: Send + 'static>(
     };
     async move {
         task.await.map(|result| {
-            #[expect(clippy::expect_used, reason = "the task returns a box of `T`")]
+            #[expect(clippy::expect_used, reason = "the task returns a `Box` that contains a `T`")]
             *result.downcast::<T>().expect("a result of the task's type")
         })
     }

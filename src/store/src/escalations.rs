@@ -190,7 +190,7 @@ pub async fn lock_due(
         .await
 }
 
-/// Stores the progress of an escalation whose row the caller has locked.
+/// Stores the progress of an escalation. `tx` must have locked its row.
 pub async fn advance(tx: &DatabaseTransaction, row: &Model) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::Step, Expr::value(row.step))

@@ -47,47 +47,48 @@ named! {
     Step {
         /// A message is accepted; nothing is written.
         MessageLetIn = "message.let_in",
-        /// Only the event of the message is inserted.
+        /// The event of the message is inserted but not committed; its other rows are not written.
         MessageEventInserted = "message.event_inserted",
-        /// All rows of the message are written, including its SMS messages.
+        /// All rows of the message are written, including its SMS messages, but not committed.
         MessageBeforeCommit = "message.before_commit",
         /// The message is committed; no response was sent.
         MessageAfterCommit = "message.after_commit",
-        /// One of the messages that share a transaction is written.
+        /// One of the messages that share a transaction is written but not committed.
         BatchMessageWritten = "batch.message_written",
-        /// All messages of the transaction are written, including their SMS messages.
+        /// All messages of the transaction are written, including their SMS messages, but not committed.
         BatchBeforeCommit = "batch.before_commit",
         /// The transaction is committed; no response was sent.
         BatchAfterCommit = "batch.after_commit",
-        /// Due SMS messages are locked and have state `sending`.
+        /// Due SMS messages are locked; their state `sending` is written but not committed.
         ClaimBeforeCommit = "claim.before_commit",
         /// State `sending` is committed; nothing was sent to the provider.
         ClaimAfterCommit = "claim.after_commit",
         /// The provider has responded; nothing is written.
         PostAnswered = "post.answered",
-        /// The result of an attempt is written.
+        /// The result of an attempt is written but not committed.
         SettleBeforeCommit = "settle.before_commit",
         /// The result of an attempt is committed.
         SettleAfterCommit = "settle.after_commit",
-        /// Messages with an expired lease, and messages too old to send, have their new state.
+        /// The new state of messages with an expired lease, and of messages too old to send, is written but not
+        /// committed.
         TidyBeforeCommit = "tidy.before_commit",
         /// The new state of messages with an expired lease, and of messages too old to send, is committed.
         TidyAfterCommit = "tidy.after_commit",
         /// The provider's list was read; nothing is written.
         LookAnswered = "look.answered",
-        /// The state from the provider's list is written.
+        /// The state from the provider's list is written but not committed.
         LookBeforeCommit = "look.before_commit",
         /// The state from the provider's list is committed.
         LookAfterCommit = "look.after_commit",
-        /// An unacknowledged P1 advanced one step, and its SMS messages are queued.
+        /// The next step of an unacknowledged P1's escalation and its SMS messages are written but not committed.
         EscalateBeforeCommit = "escalate.before_commit",
-        /// The step of the escalation is committed.
+        /// The step of the escalation and its SMS messages are committed.
         EscalateAfterCommit = "escalate.after_commit",
         /// A change is compiled and checked; no transaction is open.
         PublishPlanned = "publish.planned",
-        /// Rows, revision and head are written; audit entries are not.
+        /// Rows, revision and head are written but not committed; audit entries are not written.
         PublishRowsWritten = "publish.rows_written",
-        /// All writes of the publish request are done.
+        /// Everything of the publish request is written but not committed.
         PublishBeforeCommit = "publish.before_commit",
         /// The publish request is committed; no response was sent.
         PublishAfterCommit = "publish.after_commit",

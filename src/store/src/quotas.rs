@@ -105,7 +105,7 @@ pub async fn change_sets(
     })
 }
 
-/// The quota that a rulebook would exceed if the next revision after `head` changes `bytes` bytes. The caller has
+/// The quota that a rulebook would exceed if the next revision after `head` changes `bytes` bytes. `tx` must have
 /// locked the head.
 pub async fn revision(
     tx: &DatabaseTransaction,

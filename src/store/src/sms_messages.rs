@@ -443,7 +443,7 @@ pub async fn save(tx: &DatabaseTransaction, held_fence: i64, row: &Model) -> Res
     Ok(written.rows_affected > 0)
 }
 
-/// Records that messages of one rulebook were simulated, and counts an attempt for each message. This transaction has
+/// Records that messages of one rulebook were simulated, and counts an attempt for each message. `tx` must have
 /// locked the messages.
 pub async fn simulate_each(
     tx: &DatabaseTransaction,

@@ -11,8 +11,8 @@ use poem::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
-/// Path prefixes with CORS: the admin API, its documents and the problem pages. Webhooks need no CORS, because Vapi and
-/// Twilio do not call from a browser.
+/// Path prefixes with CORS: the admin API, its OpenAPI document and Swagger UI, and the problem pages. Webhooks need no
+/// CORS, because Vapi and Twilio do not call from a browser.
 const PLACES: [&str; 4] = ["/admin/", "/openapi.json", "/docs", "/problems"];
 /// The methods of the admin API.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";

@@ -8,7 +8,7 @@ use crate::{
     oracle::{Expects, select, violations},
     support::Database,
     twilio::Mode,
-    world::{PATIENCE, World},
+    world::{MAX_WAIT, World},
 };
 
 pub const ABOUT: &str = "`ringbook backup` runs under webhooks, edits and SMS messages. `ringbook restore` restores \
@@ -112,7 +112,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
     load.until(6).await;
     let after = load.end().await;
     let began = std::time::Instant::now();
-    while world.twilio.taken().is_empty() && began.elapsed() < PATIENCE {
+    while world.twilio.taken().is_empty() && began.elapsed() < MAX_WAIT {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     super::settled(&world).await;

@@ -18,7 +18,7 @@ use crate::{
         proxy::{Fault, Proxy},
         requests::sign,
     },
-    world::{Dice, PATIENCE, World},
+    world::{Dice, MAX_WAIT, World},
 };
 
 pub const ABOUT: &str = "PostgreSQL is stopped immediately and started again, is restarted, or loses its \
@@ -55,7 +55,7 @@ const LONG: [Trouble; 9] = [
     Trouble::Restarted,
 ];
 
-/// A world whose programs reach PostgreSQL through a proxy.
+/// Builds a world whose programs reach PostgreSQL through a proxy.
 pub async fn behind_a_proxy(plan: &Plan, kind: Database) -> (Arc<World>, Proxy) {
     let world = plan.world(kind).await;
     let proxy = Proxy::start(server(&world.database.url)).await;
@@ -224,7 +224,7 @@ pub async fn hang_ups(plan: &Plan, kind: Database) -> Result {
     }
     db.close().await.unwrap();
     while !world.is_ready(address).await {
-        assert!(began.elapsed() < PATIENCE, "it is not ready again");
+        assert!(began.elapsed() < MAX_WAIT, "it is not ready again");
     }
     let mut memory = Memory::default();
     for number in 0..200 {

@@ -145,7 +145,8 @@ pub async fn defects(plan: &Plan) -> Result {
     Ok(found)
 }
 
-/// What is wrong with the patches: no campaign looks for a patch, a patch is missing, or a patch no longer applies.
+/// Returns what is wrong with the patches: no campaign looks for a patch, a patch is missing, or a patch no longer
+/// applies.
 fn unfit() -> std::result::Result<Vec<String>, String> {
     let mut patches: Vec<PathBuf> = std::fs::read_dir(root().join("tests/faults/defects"))
         .unwrap()
@@ -172,8 +173,8 @@ fn unfit() -> std::result::Result<Vec<String>, String> {
     Ok(wrong)
 }
 
-/// The reason why these patches do not apply, one after the other, to the current source. `None` if all of them apply.
-/// An error if git is not installed.
+/// Checks whether these patches apply to the current source, one after the other. Returns the reason why they do not
+/// apply, or `None` if all of them apply. Fails if git is not installed.
 fn refused(patches: &[PathBuf]) -> std::result::Result<Option<String>, String> {
     let output = Command::new("git")
         .args(["apply", "--check"])
@@ -191,7 +192,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The only defect to run, by its name.
+/// Returns the name of the only defect to run, if one is chosen.
 #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn only() -> Option<String> {
     std::env::var("RINGBOOK_FAULTS_DEFECT").ok()

@@ -13,7 +13,7 @@ use super::{Found, Plan, Result, judged, told};
 use crate::{
     load::{Load, Memory, Traffic},
     support::Database,
-    world::{PATIENCE, World},
+    world::{MAX_WAIT, World},
 };
 
 pub const ABOUT: &str = "database, spool and log are on a small file system in memory. Under webhooks and edits, it \
@@ -22,8 +22,8 @@ pub const ABOUT: &str = "database, spool and log are on a small file system in m
     callers, whose responses are marked as unrecorded. Afterwards the server recovers without help, and I1 to I8 \
     hold";
 
-/// Number of messages that meet the full disk before it is emptied.
-const MET: u64 = 5;
+/// Number of messages that must fail, be spooled or stay unrecorded before the disk is emptied.
+const AFFECTED_MESSAGES: u64 = 5;
 
 /// A separate file system, removed at the end.
 struct Small(PathBuf);
@@ -66,10 +66,10 @@ pub async fn full(plan: &Plan, kind: Database) -> Result {
         let reader = reader(&world).await;
         fill(&ballast);
         let began = Instant::now();
-        while met(&load.so_far()) < MET && began.elapsed() < PATIENCE {
+        while affected(&load.so_far()) < AFFECTED_MESSAGES && began.elapsed() < MAX_WAIT {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        if met(&load.so_far()) < MET {
+        if affected(&load.so_far()) < AFFECTED_MESSAGES {
             violations.push(format!("I10 the disk was not full for anybody in round {round}"));
         }
         std::fs::remove_file(&ballast).unwrap();
@@ -97,8 +97,8 @@ pub async fn full(plan: &Plan, kind: Database) -> Result {
     Ok(Found { n, seen, violations })
 }
 
-/// Number of messages that were spooled, not recorded, or answered with an error.
-fn met(memory: &Memory) -> u64 {
+/// Returns the number of messages that were spooled, not recorded, or answered with an error.
+fn affected(memory: &Memory) -> u64 {
     memory.errors.len() as u64 + memory.spooled + memory.unrecorded
 }
 

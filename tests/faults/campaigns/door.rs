@@ -65,7 +65,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     let began = Instant::now();
     while !world.is_ready(address).await {
         assert!(
-            program.runs() && began.elapsed() < crate::world::PATIENCE,
+            program.runs() && began.elapsed() < crate::world::MAX_WAIT,
             "it is never ready"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -192,7 +192,7 @@ async fn hold(address: SocketAddr, attack: Attack, now: i64) -> bool {
     true
 }
 
-/// Four callers each send a message every 20 ms. Returns the duration of each response.
+/// Sends messages from four callers, each every 20 ms. Returns the duration of each response.
 async fn neighbours(
     world: &Arc<World>,
     address: SocketAddr,
@@ -252,7 +252,7 @@ async fn texted(
 }
 
 impl Program {
-    /// The peak memory of the process.
+    /// Returns the peak memory of the process.
     fn peak_memory_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
         let line = status
@@ -262,7 +262,7 @@ impl Program {
         line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
     }
 
-    /// The number of open files and sockets.
+    /// Returns the number of open files and sockets.
     fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.id())).map_or(0, Iterator::count)
     }

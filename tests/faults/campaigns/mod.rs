@@ -76,7 +76,7 @@ impl Plan {
         }
     }
 
-    /// `long` in the long version, `short` in the short one.
+    /// Returns `long` in the long version, `short` in the short version.
     pub fn count(&self, long: u64, short: u64) -> u64 {
         if self.long {
             (long * self.divide / 1_000_000).max(1)
@@ -89,7 +89,7 @@ impl Plan {
         self.long
     }
 
-    /// A short plan with the defective build and this defect active.
+    /// Returns a short plan with the defective build and this defect active.
     pub fn with_defect(&self, binary: PathBuf, name: &str) -> Self {
         Self {
             // This build also has the fault points.
@@ -101,20 +101,20 @@ impl Plan {
         }
     }
 
-    /// A world whose programs get this plan's environment.
+    /// Builds a world whose programs get this plan's environment.
     pub async fn world(&self, kind: Database) -> World {
         let mut world = World::new(kind).await;
         world.env.clone_from(&self.env);
         world
     }
 
-    /// The build with fault points.
+    /// Returns the path of the build with fault points.
     pub fn breaking(&self) -> std::result::Result<PathBuf, String> {
         let why = "it needs the build with the feature `faults`, which `make faults` makes";
         self.breaking.clone().ok_or_else(|| why.to_owned())
     }
 
-    /// The build with planted defects.
+    /// Returns the path of the build with planted defects.
     pub fn with_defects(&self) -> std::result::Result<PathBuf, String> {
         let why = "all patches apply, but running the defects needs the build with them, which `make faults` makes";
         self.defective.clone().ok_or_else(|| why.to_owned())
@@ -187,8 +187,8 @@ impl Campaign {
     }
 }
 
-/// All campaigns. The short version has only campaigns that need little time and no other build. For `defects` it only
-/// checks that the patches apply.
+/// Returns all campaigns. The short version has only campaigns that need little time and no other build. For `defects`
+/// it only checks that the patches apply.
 pub fn all(scale: &Scale) -> Vec<Campaign> {
     const BOTH: &[Database] = &[Database::Sqlite, Database::Postgres];
     const SQLITE: &[Database] = &[Database::Sqlite];
@@ -323,13 +323,13 @@ pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
     db.close().await.unwrap();
 }
 
-/// The end of a campaign. Runs a program without faults until every answered message is recorded, then runs the oracle.
+/// Ends a campaign: runs a program without faults until every answered message is recorded, then runs the oracle.
 pub async fn judged(world: &Arc<World>, plan: &Plan, memory: &Memory) -> Vec<String> {
     at_the_end(world, plan, memory, None).await
 }
 
-/// Same as [`judged`], after every SMS message has reached a final state. With `once`, Twilio must not have accepted
-/// any message twice.
+/// Does the same as [`judged`], after every SMS message has reached a final state. With `once`, Twilio must not have
+/// accepted any message twice.
 pub async fn judged_when_settled(world: &Arc<World>, plan: &Plan, memory: &Memory, once: bool) -> Vec<String> {
     at_the_end(world, plan, memory, Some(once)).await
 }
@@ -352,7 +352,7 @@ async fn at_the_end(world: &Arc<World>, plan: &Plan, memory: &Memory, settle: Op
     found
 }
 
-/// A summary of the load, for the report.
+/// Summarizes the load for the report.
 pub fn told(memory: &Memory, world: &World) -> String {
     let answered = memory.answered().count();
     let edits = memory.edits.iter().filter(|edit| edit.version.is_some()).count();

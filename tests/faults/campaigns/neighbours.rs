@@ -132,7 +132,7 @@ struct Greed {
     wrong: Mutex<Vec<String>>,
 }
 
-/// A request of the greedy tenant, by its number.
+/// Builds the request of the greedy tenant that has this number.
 fn asked(number: u64) -> (Method, String, Option<Value>, bool) {
     let base = "/admin/v1/rulebooks/greedy";
     match number % 4 {
@@ -208,7 +208,7 @@ async fn admin(world: &World, address: SocketAddr, path: &str, body: &Value) -> 
     answer.json().await.unwrap()
 }
 
-/// The 99th percentile and the maximum.
+/// Returns the 99th percentile and the maximum.
 fn slowest(mut took: Vec<Duration>) -> (Duration, Duration) {
     took.sort_unstable();
     (took[(took.len() * 99 / 100).min(took.len() - 1)], took[took.len() - 1])

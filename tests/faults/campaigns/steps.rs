@@ -37,7 +37,7 @@ enum Way {
     LeftBehind,
 }
 
-/// How to reach each step: a step without an entry does not compile.
+/// Returns how to reach each step: a step without an entry does not compile.
 const fn way(step: Step) -> Way {
     match step {
         Step::MessageLetIn
@@ -179,7 +179,8 @@ async fn cut(
         if world.twilio.requests() >= unclear {
             world.twilio.set(Mode::Take);
         }
-        // Enough responses end the traffic, except at steps of a publish: the editor needs longer to publish often enough.
+        // Enough responses end the traffic, except at steps of a publish: the editor needs longer to publish often
+        // enough.
         if let Some(enough) = load.take_if(|load| !publishes && load.answered() >= ENOUGH) {
             answered(enough.end().await);
         }

@@ -194,7 +194,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
     })
 }
 
-/// Admin requests that cannot succeed.
+/// Builds admin requests that cannot succeed.
 fn ways_to_errors() -> Vec<(Method, String, String)> {
     let base = "/admin/v1/rulebooks/default";
     let mut ways = vec![

@@ -56,12 +56,12 @@ impl Builder {
 }
 
 impl TestApp {
-    /// A server with the usual settings and the real clock.
+    /// Starts a server with the usual settings and the real clock.
     pub async fn start(kind: Database) -> Self {
         Self::builder(kind).start().await
     }
 
-    /// A server whose clock stays at `at`, without background work.
+    /// Starts a server whose clock stays at `at`, without background work.
     pub async fn at_rest(kind: Database, at: DateTime<Utc>) -> Self {
         Self::builder(kind).set("RINGBOOK_WORKERS", "none").at(at).start().await
     }
@@ -74,7 +74,7 @@ impl TestApp {
         }
     }
 
-    /// A server on a database that a test has prepared.
+    /// Starts a server on a database that a test has prepared.
     pub async fn start_on(database: TestDatabase, clock: Clock, env: Vec<(String, String)>) -> Self {
         let spool = database.spool.path().to_str().unwrap().to_owned();
         let usual = [
@@ -135,13 +135,13 @@ impl TestApp {
         format!("http://{}{path}", self.address)
     }
 
-    /// Another instance on the same database, with the same clock and settings. Stop the other instance before this
-    /// instance.
+    /// Starts another instance on the same database, with the same clock and settings. Stop the other instance before
+    /// this instance.
     pub async fn another(&self) -> Self {
         Self::start_on(self.database.shared(), self.app.clock.clone(), self.env.clone()).await
     }
 
-    /// Same as [`Self::another`], with other settings.
+    /// Does the same as [`Self::another`], with other settings.
     pub async fn another_with(&self, env: Vec<(String, String)>) -> Self {
         Self::start_on(self.database.shared(), self.app.clock.clone(), env).await
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::TestApp;
 
-/// Every page of the console that needs only a session, as a path below `/console`.
+/// Returns every page of the console that needs only a session, as a path below `/console`.
 pub fn pages() -> Vec<String> {
     let gets = console::addresses().filter(|(path, methods)| methods.starts_with("GET") && !path.contains([':', '.']));
     let below = gets.filter_map(|(path, _)| Some(path.strip_prefix("/console")?.to_owned()));
@@ -60,7 +60,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// A browser that is signed in with this key.
+    /// Opens a browser that is signed in with this key.
     pub async fn with(app: &'a TestApp, key: &str) -> Self {
         let mut browser = Self::new(app);
         let shown = browser.sign_in(key).await;

@@ -1,4 +1,4 @@
-//! An HTTP client that checks every response of the admin API against the document; see [`super::contract`].
+//! An HTTP client that checks every response of the admin API against the OpenAPI document; see [`super::contract`].
 
 use std::ops::Deref;
 
@@ -11,7 +11,7 @@ use super::contract;
 /// A body with more bytes may be rejected before it is read.
 const ALWAYS_READ: usize = 1024 * 1024;
 /// Maximum number of retries if the client did not receive the rejection of its request.
-const MISSED: usize = 10;
+const MAX_RETRIES: usize = 10;
 
 /// The client of the tests.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Request {
         Self(self.0.timeout(after))
     }
 
-    /// Sends the request. A response that is not in the document fails the test.
+    /// Sends the request. A response that is not in the OpenAPI document fails the test.
     pub async fn send(self) -> reqwest::Result<Response> {
         let (client, request) = self.0.build_split();
         let request = request?;
@@ -104,7 +104,7 @@ impl Request {
 async fn execute(client: &reqwest::Client, mut request: reqwest::Request) -> reqwest::Result<Response> {
     let body = request.body().and_then(reqwest::Body::as_bytes);
     let mut tries = if body.is_some_and(|body| body.len() > ALWAYS_READ) {
-        MISSED
+        MAX_RETRIES
     } else {
         0
     };

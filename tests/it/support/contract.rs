@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const DOCUMENT: &str = "urn:ringbook:answers";
 
-/// The document with response schemas that forbid additional fields.
+/// The OpenAPI document with response schemas that forbid additional fields.
 static CLOSED: LazyLock<Value> = LazyLock::new(|| {
     let mut document = admin::document().clone();
     for schema in document["components"]["schemas"].as_object_mut().unwrap().values_mut() {
@@ -27,7 +27,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// Returns the response if it conforms to the document, or if the document has no such operation.
+/// Returns the response if it conforms to the OpenAPI document, or if the document has no such operation.
 ///
 /// # Panics
 /// If the response does not conform.
@@ -40,7 +40,7 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
     let told = &operation["responses"][status.as_str()];
     if !told.is_object() {
         let text = response.text().await.unwrap_or_default();
-        panic!("{name} responds {status}, which is not in the document: {text}");
+        panic!("{name} responds {status}, which is not in the OpenAPI document: {text}");
     }
     super::seen_statuses::note(name, status.as_str());
     let header = response.headers().get("content-type");
@@ -52,7 +52,7 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
     };
     let known = content.into_iter().flatten().find(|(known, _)| essence(known) == media);
     let (_, known) =
-        known.unwrap_or_else(|| panic!("{name} responds {status} as {media}, which is not in the document"));
+        known.unwrap_or_else(|| panic!("{name} responds {status} as {media}, which is not in the OpenAPI document"));
     if !media.ends_with("json") {
         return Ok(response);
     }
@@ -72,7 +72,7 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
     Ok(rebuilt.into())
 }
 
-/// The errors of a body by a schema of the document.
+/// Returns the errors of a body by a schema of the OpenAPI document.
 pub fn faults(schema: &Value, body: &Value) -> Vec<String> {
     let mut known = VALIDATORS.lock().unwrap();
     let validator = known.entry(schema.to_string()).or_insert_with(|| {
@@ -98,7 +98,7 @@ pub fn faults(schema: &Value, body: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The operation at a path; a literal segment wins over a parameter.
+/// Finds the operation at a path; a literal segment wins over a parameter.
 pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     let fits = |template: &str| {
         let (told, given) = (template.split('/'), path.split('/'));

@@ -71,7 +71,7 @@ impl TestDatabase {
         }
     }
 
-    /// An empty PostgreSQL database whose owner may have `limit` connections, and its URL as that owner.
+    /// Creates an empty PostgreSQL database whose owner may have `limit` connections, and its URL as that owner.
     pub async fn with_few_connections(limit: u32) -> (Self, String) {
         let name = unique("few");
         let server = connect_to_server().await;
@@ -90,7 +90,7 @@ impl TestDatabase {
         (database, as_owner)
     }
 
-    /// The same database, for another instance. Removing the returned value removes nothing.
+    /// Returns the same database, for another instance. Removing the returned value removes nothing.
     pub fn shared(&self) -> Self {
         Self {
             url: self.url.clone(),
@@ -113,8 +113,9 @@ impl TestDatabase {
     }
 }
 
-/// Makes every UPDATE that sets `rulebook_id` fail, even to the same value. A database that distributes its rows by that
-/// column, like Citus, rejects such statements. So each test on PostgreSQL proves that Ringbook sends no such statement.
+/// Makes every UPDATE that sets `rulebook_id` fail, even to the same value. A database that distributes its rows by
+/// that column, like Citus, rejects such statements. So each test on PostgreSQL proves that Ringbook sends no such
+/// statement.
 async fn guard_keys(url: &str) {
     let mut options = ConnectOptions::new(url.to_owned());
     options.max_connections(1).sqlx_logging(false);
@@ -158,7 +159,7 @@ pub fn postgres_is_tested() -> bool {
     false
 }
 
-/// A name that no other test process on the same server uses.
+/// Returns a name that no other test process on the same server uses.
 fn unique(kind: &str) -> String {
     format!("ringbook_{kind}_{}", Clock::system().new_id().simple())
 }
@@ -168,7 +169,7 @@ fn server_url() -> String {
     std::env::var("TEST_POSTGRES_URL").unwrap()
 }
 
-/// The server's URL with another database in it.
+/// Returns the server's URL with another database in it.
 fn url_of(name: &str) -> String {
     let server = server_url();
     let (address, options) = server

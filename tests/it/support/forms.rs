@@ -9,7 +9,7 @@ pub struct Form {
 }
 
 impl Form {
-    /// The first form whose tag contains this string, or else the first form that contains it.
+    /// Finds the first form whose tag contains this string, or else the first form that contains it.
     #[track_caller]
     pub fn of(shown: &Shown, mark: &str) -> Self {
         let forms = shown.text.split("<form").skip(1);

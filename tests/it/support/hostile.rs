@@ -1,7 +1,7 @@
 //! Hostile scripts for test campaigns: a list written by hand, and any number generated from a seed. The unit tests,
 //! the tests over HTTP, and the time and memory measurements use the same scripts.
 
-/// Scripts written by hand: each is known to harm a less protected engine.
+/// Returns scripts written by hand: each is known to harm a less protected engine.
 #[must_use]
 pub fn by_hand() -> Vec<String> {
     let mut all: Vec<String> = BY_HAND.iter().map(|source| (*source).to_owned()).collect();
@@ -200,7 +200,7 @@ const BY_HAND: &[&str] = &[
     "=>",
 ];
 
-/// `count` random scripts, the same for the same seed.
+/// Builds `count` random scripts, the same for the same seed.
 #[must_use]
 pub fn made_up(seed: u64, count: usize) -> Vec<String> {
     let mut dice = Dice(seed.max(1));

@@ -18,7 +18,7 @@ pub const PERSONAL: [&str; 6] = [
     "trouvaille",
 ];
 
-/// The names of all sample messages: one of every type.
+/// Returns the names of all sample messages: one of every type.
 pub fn sample_names() -> Vec<String> {
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/vapi")).unwrap();
     let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -28,17 +28,17 @@ pub fn sample_names() -> Vec<String> {
     names
 }
 
-/// The bytes of a sample message.
+/// Reads the bytes of a sample message.
 pub fn sample_bytes(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/data/vapi/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-/// A sample message.
+/// Reads a sample message.
 pub fn sample(name: &str) -> Value {
     serde_json::from_slice(&sample_bytes(name)).unwrap()
 }
 
-/// A message of any type about a call.
+/// Builds a message of any type about a call.
 pub fn message(kind: &str, call: &str, at_ms: i64, fields: &Value) -> Value {
     let mut message = json!({
         "type": kind,
@@ -59,7 +59,7 @@ pub fn message(kind: &str, call: &str, at_ms: i64, fields: &Value) -> Value {
     json!({"message": message})
 }
 
-/// The report of a call in which the caller said `said`.
+/// Builds the report of a call in which the caller said `said`.
 pub fn report(call: &str, said: &str) -> Value {
     let turns = json!([
         {"role": "system", "message": "You are the receptionist. Ask about flood, backup and emergency."},
@@ -70,7 +70,7 @@ pub fn report(call: &str, said: &str) -> Value {
     report_of(call, &turns)
 }
 
-/// The report of a call with these turns.
+/// Builds the report of a call with these turns.
 pub fn report_of(call: &str, turns: &Value) -> Value {
     let fields = json!({
         "startedAt": STARTED_AT,
@@ -95,7 +95,7 @@ pub fn report_of(call: &str, turns: &Value) -> Value {
     message("end-of-call-report", call, 70_000, &fields)
 }
 
-/// A status update of a call.
+/// Builds a status update of a call.
 pub fn status(call: &str, status: &str, at_ms: i64) -> Value {
     let mut fields = json!({"status": status});
     if status == "ended" {
@@ -104,13 +104,13 @@ pub fn status(call: &str, status: &str, at_ms: i64) -> Value {
     message("status-update", call, at_ms, &fields)
 }
 
-/// A final transcript of one utterance.
+/// Builds a final transcript of one utterance.
 pub fn heard(call: &str, role: &str, text: &str, at_ms: i64) -> Value {
     let fields = json!({"role": role, "transcriptType": "final", "transcript": text});
     message("transcript", call, at_ms, &fields)
 }
 
-/// A tool call message, with id, name and arguments of each tool call.
+/// Builds a tool call message, with id, name and arguments of each tool call.
 pub fn tool_calls(call: &str, at_ms: i64, tools: &[(&str, &str, Value)]) -> Value {
     let list = tools
         .iter()

@@ -1,8 +1,9 @@
-//! Test support: a running server ([`app`]) or the real program ([`program`]), databases ([`database`]), requests as Vapi
-//! and an admin send them ([`requests`]), Vapi's messages ([`messages`]), the contents of tables ([`tables`]), stand-ins
-//! for external servers ([`stand_in`], [`vapi`]), a fault-injecting proxy ([`proxy`]) and a connection pooler ([`pooler`]).
-//! Every response of an admin operation is checked against the document ([`client`], [`contract`]) and may become one of
-//! its examples ([`recorded`]). [`pages`] lists every GET of the document. [`browser`] visits the console.
+//! Test support: a running server ([`app`]) or the real program ([`program`]), databases ([`database`]), requests as
+//! Vapi and an admin send them ([`requests`]), Vapi's messages ([`messages`]), the contents of tables ([`tables`]),
+//! stand-ins for external servers ([`stand_in`], [`vapi`]), a fault-injecting proxy ([`proxy`]) and a connection pooler
+//! ([`pooler`]). Every response of an admin operation is checked against the OpenAPI document ([`client`],
+//! [`contract`]) and may become one of its examples ([`recorded`]). [`pages`] lists every GET of the OpenAPI document.
+//! [`browser`] visits the console.
 
 pub mod app;
 pub mod browser;

@@ -1,4 +1,5 @@
-//! Every GET of the document, with existing resources: each path is filled in from the items of the server's lists.
+//! Every GET of the OpenAPI document, with existing resources: each path is filled in from the items of the server's
+//! lists.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ pub struct Get {
 }
 
 impl TestApp {
-    /// Every GET, except those of [`ENDLESS`].
+    /// Returns every GET, except those of [`ENDLESS`].
     pub async fn every_get(&self) -> Vec<Get> {
         // The sample has no shift override, because it would expire one day.
         let stands_in = json!({"contact": "second", "instead_of": "on_call", "from": "2031-12-24T17:00", "until": "2031-12-27T08:00"});

@@ -19,7 +19,7 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// A pooler in front of the server of `database_url`, with these lines in its settings.
+    /// Starts a pooler in front of the server of `database_url`, with these lines in its settings.
     pub fn start(database_url: &str, lines: &str) -> Option<Self> {
         let Some(program) = program() else {
             eprintln!("NOT RUN behind a pooler: pgbouncer is not installed (apt-get install pgbouncer)");
@@ -72,7 +72,7 @@ impl Pooler {
         Some(pooler)
     }
 
-    /// The database's URL through the pooler.
+    /// Returns the database's URL through the pooler.
     pub fn in_url(&self, database_url: &str) -> String {
         let (before, after) = database_url.split_once('@').unwrap();
         let (_, path) = after.split_once('/').unwrap();

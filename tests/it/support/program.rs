@@ -49,12 +49,12 @@ impl Drop for Program {
     }
 }
 
-/// An address that is free now: after a kill the program must get the same one.
+/// Finds an address that is free now: after a kill the program must get the same address.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// A message for the program, signed now, ready to be sent.
+/// Builds a request with a message for the program, signed now.
 pub fn signed(client: &reqwest::Client, address: SocketAddr, message: &Value) -> RequestBuilder {
     let body = serde_json::to_vec(message).unwrap();
     let timestamp = Clock::system().now().timestamp().to_string();

@@ -120,7 +120,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// A database's URL with this proxy's address instead of its server's.
+    /// Returns a database's URL with this proxy's address instead of its server's.
     pub fn in_url(&self, url: &str) -> String {
         let target = self.state.target.lock().unwrap().to_string();
         let (found, through) = (url.contains(&target), url.replace(&target, &self.address.to_string()));
@@ -168,7 +168,7 @@ impl Drop for Proxy {
     }
 }
 
-/// A socket on `address`, which several sockets of this proxy may share as long as only one of them listens.
+/// Binds a socket on `address`, which several sockets of this proxy may share as long as only one of them listens.
 fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;

@@ -1,5 +1,5 @@
-//! Records real responses as the document's examples (`make examples`), in the file RINGBOOK_KEEP_ANSWERS: for each
-//! schema and status, the response with the most fields among those that are not too long.
+//! Records real responses as the OpenAPI document's examples (`make examples`), in the file RINGBOOK_KEEP_ANSWERS: for
+//! each schema and status, the response with the most fields among those that are not too long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
@@ -21,7 +21,7 @@ const LONGEST: usize = 2_000;
 
 static KEPT: LazyLock<Mutex<BTreeMap<String, BTreeMap<String, Value>>>> = LazyLock::new(Mutex::default);
 
-/// Records a response if it shows more than the recorded one.
+/// Records a response if it has more fields than the recorded response, or as many fields in a shorter text.
 #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 pub fn keep(status: &str, schema: &Value, body: &Value) {
     let (Some(file), Some(schema)) = (std::env::var_os("RINGBOOK_KEEP_ANSWERS"), schema["$ref"].as_str()) else {
@@ -76,7 +76,7 @@ fn shorten(value: &mut Value) {
     }
 }
 
-/// The rank of an example: the example with more fields wins, then the shorter example.
+/// Returns the rank of an example: the example with more fields wins, then the shorter example.
 fn worth(value: &Value) -> (usize, i64) {
     let mut fields = BTreeSet::new();
     collect(value, String::new(), &mut fields);

@@ -15,7 +15,7 @@ impl TestApp {
             .await
     }
 
-    /// Same as [`Self::post_signed`], for a message that must get a 200. Returns the response.
+    /// Does the same as [`Self::post_signed`], for a message that must get a 200. Returns the response.
     pub async fn take(&self, message: &Value) -> Value {
         let (status, answer) = self.post_signed(message).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
@@ -27,7 +27,7 @@ impl TestApp {
         read(self.send_signed(path, secret, body).await).await
     }
 
-    /// Same as [`Self::post_signed_to`], with the whole response.
+    /// Does the same as [`Self::post_signed_to`], and returns the whole response.
     pub async fn send_signed(&self, path: &str, secret: &str, body: &[u8]) -> Response {
         let timestamp = self.app.clock.now().timestamp().to_string();
         let request = self
@@ -45,7 +45,7 @@ impl TestApp {
         self.admin_with(ADMIN_KEY, method, path, body).await
     }
 
-    /// Same as [`Self::admin`], with another key.
+    /// Does the same as [`Self::admin`], with another key.
     pub async fn admin_with(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         let request = self.client.request(method, self.url(path)).bearer_auth(key);
         let request = if let Some(body) = body {
@@ -56,13 +56,13 @@ impl TestApp {
         read(request.send().await.unwrap()).await
     }
 
-    /// A GET without a key.
+    /// Sends a GET without a key.
     pub async fn get(&self, path: &str) -> (StatusCode, Value) {
         read(self.client.get(self.url(path)).send().await.unwrap()).await
     }
 }
 
-/// The hex HMAC-SHA256 of `{timestamp}.{body}`.
+/// Computes the hex HMAC-SHA256 of `{timestamp}.{body}`.
 pub fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(timestamp.as_bytes());

@@ -20,19 +20,19 @@ pub const OF_A_MESSAGE: [&str; 9] = [
 ];
 
 impl TestApp {
-    /// The rows of a table.
+    /// Reads the rows of a table.
     pub async fn rows(&self, table: &str) -> Vec<Value> {
         rows(&self.app.read, table).await
     }
 
-    /// The only row of a table.
+    /// Reads the only row of a table.
     pub async fn only_row(&self, table: &str) -> Value {
         let rows = self.rows(table).await;
         assert_eq!(rows.len(), 1, "{table}: {rows:#?}");
         rows.into_iter().next().unwrap()
     }
 
-    /// How many rows each of the tables has.
+    /// Counts the rows that each of the tables has.
     pub async fn counts<const N: usize>(&self, tables: [&str; N]) -> [usize; N] {
         let mut counts = [0; N];
         for (count, table) in counts.iter_mut().zip(tables) {
@@ -41,7 +41,7 @@ impl TestApp {
         counts
     }
 
-    /// All rows that messages write.
+    /// Reads all rows that messages write.
     pub async fn everything(&self) -> Vec<(&'static str, Vec<Value>)> {
         let mut all = Vec::new();
         for table in OF_A_MESSAGE {
@@ -52,7 +52,7 @@ impl TestApp {
         all
     }
 
-    /// All rows that messages about one call write.
+    /// Reads all rows that messages about one call write.
     pub async fn everything_of(&self, call: &str) -> Vec<(&'static str, Vec<Value>)> {
         let mut all = Vec::new();
         for table in OF_A_MESSAGE.into_iter().filter(|table| *table != "notices") {
@@ -69,7 +69,7 @@ impl TestApp {
         self.app.db.execute_unprepared(sql).await.unwrap();
     }
 
-    /// The names of all tables of the schema.
+    /// Returns the names of all tables of the schema.
     pub async fn tables(&self) -> Vec<String> {
         let sql = match self.app.read.get_database_backend() {
             DatabaseBackend::Postgres => {
@@ -81,7 +81,7 @@ impl TestApp {
     }
 }
 
-/// The rows of a table; `table` may include the alias `t` and a condition.
+/// Reads the rows of a table; `table` may include the alias `t` and a condition.
 pub async fn rows(db: &DatabaseConnection, table: &str) -> Vec<Value> {
     let (name, rest) = table.split_once(' ').unwrap_or((table, "t"));
     let sql = if db.get_database_backend() == DatabaseBackend::Postgres {
@@ -109,7 +109,7 @@ pub fn yes(value: &Value) -> bool {
     value.as_bool().unwrap_or_else(|| value.as_i64() == Some(1))
 }
 
-/// The rows that have this value in the column.
+/// Returns the rows that have this value in the column.
 pub fn having(rows: &[Value], column: &str, value: impl Into<Value>) -> Vec<Value> {
     let value = value.into();
     rows.iter().filter(|row| row[column] == value).cloned().collect()
@@ -121,7 +121,7 @@ async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }
 
-/// The row with its raw body decompressed.
+/// Returns the row with its raw body decompressed.
 fn unpacked(mut row: Value) -> Value {
     if let Some(stored) = row["body"].as_str().map(|hex| hex::decode(hex).unwrap()) {
         row["body"] = hex::encode(store::compressed_body::unpack(stored).unwrap()).into();

@@ -78,7 +78,7 @@ impl Drop for Vapi {
     }
 }
 
-/// An entry of Vapi's list of calls: the call of the report that [`report`] builds, with this end.
+/// Builds an entry of Vapi's list of calls: the call of the report that [`report`] builds, with this end.
 pub fn ended_call(id: &str, said: &str, ended: DateTime<Utc>) -> Value {
     let message = report(id, said)["message"].clone();
     let written = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -152,7 +152,7 @@ fn answer(status: u16, body: &Value) -> Response {
         .body(body.to_string())
 }
 
-/// Names and values of a query.
+/// Parses the names and values of a query.
 fn serde_urlencoded(query: &str) -> Vec<(String, String)> {
     let url = reqwest::Url::parse(&format!("http://x/?{query}")).unwrap();
     url.query_pairs().into_owned().collect()

@@ -1,4 +1,4 @@
-//! Converts prices and rates that were sent as JSON numbers to the strings that the document requires.
+//! Converts prices and rates that were sent as JSON numbers to the strings that the OpenAPI document requires.
 //!
 //! `350.5` becomes `"350.5"` where the schema expects an amount. The conversion must never round: if a float cannot
 //! represent a number as written, the number stays a number and validation rejects it.
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::api_document::document;
 use rules::money::{Money, Rate};
 
-/// Maximum nesting depth; no schema of the document is that deep.
+/// Maximum nesting depth; no schema of the OpenAPI document is that deep.
 const DEEPEST: usize = 64;
 
 /// Converts the amounts of a body of this schema.

@@ -131,11 +131,11 @@ fn limit(kind: &Kind, schema: Option<&Value>) -> (&'static str, String) {
         Kind::UniqueItems => ("repeated", "must not contain the same entry twice".to_owned()),
         Kind::Pattern { .. } => ("bad_format", written(schema)),
         Kind::Format { format } => ("bad_format", format!("must be {}", form(format))),
-        _ => ("invalid_value", "does not match the document".to_owned()),
+        _ => ("invalid_value", "does not match the OpenAPI document".to_owned()),
     }
 }
 
-/// Describes the required form of a string; the caller appends an example. The pattern comes from the schema, because
+/// Describes the required form of a string, without an example. The pattern comes from the schema, because
 /// the validator reports a modified pattern.
 fn written(schema: Option<&Value>) -> String {
     match schema.and_then(|schema| schema["pattern"].as_str()) {

@@ -1,4 +1,4 @@
-//! Validates a value against a schema of the document and reports all validation errors together.
+//! Validates a value against a schema of the OpenAPI document and reports all validation errors together.
 //!
 //! Validation uses the schemas that clients read, so that documentation and validation cannot differ.
 
@@ -17,7 +17,7 @@ pub(super) const DOCUMENT: &str = "urn:ringbook:openapi";
 /// Maximum number of reported errors. A body of one megabyte may have half a million errors.
 const MAX_FAULTS: usize = 1000;
 
-/// The schemas of the document. All validators share this registry, so that they do not each have a copy of the
+/// The schemas of the OpenAPI document. All validators share this registry, so that they do not each have a copy of the
 /// schemas.
 static SCHEMAS: LazyLock<Result<Registry, ReferencingError>> = LazyLock::new(|| {
     let components = json!({"components": {"schemas": document()["components"]["schemas"]}});
@@ -29,7 +29,7 @@ static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock:
 /// Returns the validation errors of a value, at most one for each JSON pointer.
 ///
 /// # Errors
-/// 500 if the document has no such schema.
+/// 500 if the OpenAPI document has no such schema.
 pub fn faults(schema: &str, value: &Value) -> Result<Vec<FieldFault>, Problem> {
     let validator = validator(schema)?;
     let root = &document()["components"]["schemas"][schema];
@@ -65,8 +65,8 @@ fn validator(schema: &str) -> Result<Arc<Validator>, Problem> {
     Ok(built)
 }
 
-/// Validates a value against a schema from anywhere in the document, and returns the first error. Use it only for rare
-/// checks, because it compiles the schema each time.
+/// Validates a value against a schema from anywhere in the OpenAPI document, and returns the first error. Use it only
+/// for rare checks, because it compiles the schema each time.
 ///
 /// # Errors
 /// 500 if the schema is invalid.
@@ -80,7 +80,7 @@ pub fn one(schema: &'static Value, value: &Value) -> Result<Option<FieldFault>, 
         .next())
 }
 
-/// Builds a validator. The schema may reference the schemas of the document.
+/// Builds a validator. The schema may reference the schemas of the OpenAPI document.
 fn of_document(schema: &Value) -> Result<Validator, Problem> {
     let schemas = SCHEMAS.as_ref().map_err(|error| Problem::internal(error))?;
     let options = jsonschema::options()

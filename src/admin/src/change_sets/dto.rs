@@ -56,7 +56,7 @@ pub struct ChangeSetState {
     refusal: Option<Value>,
     /// The changes, in order; absent in lists.
     changes: Option<Vec<Change>>,
-    /// Rows that others changed meanwhile; the changes of these rows cannot be published. Absent in lists.
+    /// Rows that others changed meanwhile; the changes to these rows cannot be published. Absent in lists.
     conflicts: Option<Vec<Conflict>>,
 }
 
@@ -131,7 +131,7 @@ pub struct ChangeSetDiff {
     pub base_revision: i64,
     /// Every changed row, in the order in which a decision uses the resources, then by code.
     pub rows: Vec<RowDiff>,
-    /// Rows that others changed meanwhile. The comparison omits the change set's changes of these rows.
+    /// Rows that others changed meanwhile. The comparison omits the change set's changes to these rows.
     pub conflicts: Vec<Conflict>,
 }
 

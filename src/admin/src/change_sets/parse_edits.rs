@@ -14,7 +14,7 @@ use revisions::cache::HeadRows;
 use rules::rows::{Resource, Row, with_row};
 use web::problem::Problem;
 
-/// A change of a row.
+/// A change to a row.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct NewChange {

@@ -1,7 +1,8 @@
-// A plugin for Swagger UI. The page contains it between the document (`spec`) and the code that starts Swagger UI.
+// A plugin for Swagger UI. The page contains it between the OpenAPI document (`spec`) and the code that starts Swagger
+// UI.
 
-// The document refers to nothing outside itself, so a look-up in `spec` resolves a `$ref`. Swagger UI's own resolver
-// reads the whole document again whenever an operation is opened, which takes seconds.
+// The OpenAPI document refers to nothing outside itself, so a look-up in `spec` resolves a `$ref`. Swagger UI's own
+// resolver reads the whole document again whenever an operation is opened, which takes seconds.
 const lookUp = (pointer) =>
   pointer.slice(2).split('/').reduce((node, key) => node?.[key.replaceAll('~1', '/').replaceAll('~0', '~')], spec);
 

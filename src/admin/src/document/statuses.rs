@@ -8,7 +8,7 @@ use crate::list::is_masked;
 
 /// The meaning of each status, the same for all operations.
 pub const OF_SHAPE: [(&str, &str); 12] = [
-    ("400", "The request is not valid; each error is listed with its place."),
+    ("400", "The request is not valid; `errors` says where."),
     ("401", "No valid key."),
     ("403", "The key's role is not enough."),
     ("404", "The resource does not exist, or this key cannot see it."),
@@ -18,7 +18,7 @@ pub const OF_SHAPE: [(&str, &str); 12] = [
     ("415", "The body is not JSON, or a sheet is not CSV."),
     (
         "422",
-        "Valid values contradict each other or do not fit here; each error is listed with its place.",
+        "Valid values contradict each other or do not fit here; `errors` says where.",
     ),
     (
         "429",

@@ -18,8 +18,8 @@ pub struct BacktestResult {
     pub calls: u64,
     /// Calls omitted because their facts were erased.
     pub erased: u64,
-    /// Calls omitted because they could not be read again. Calls are read again only if the candidate maps facts
-    /// differently.
+    /// Calls omitted because their facts could not be extracted again. Facts are extracted again only if the candidate
+    /// maps facts differently.
     pub unreadable: u64,
     /// Calls whose stored decision differs from the base's decision because of older changes. These differences do not
     /// count as changes.
@@ -185,7 +185,8 @@ pub struct Degraded {
 pub struct ToolQuotes {
     /// Prices decided with both rulebooks.
     pub looked_at: u64,
-    /// Prices omitted because they cannot be read again.
+    /// Prices omitted because the candidate maps facts differently, and a tool call has no body to extract facts from
+    /// again.
     pub unreadable: u64,
     /// Changes in these prices, by currency.
     pub money: Vec<MoneyChange>,

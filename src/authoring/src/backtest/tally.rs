@@ -77,7 +77,7 @@ impl BacktestTally {
         self.erased += 1;
     }
 
-    /// Counts a call that cannot be read again. With `is_quote`, counts a price that a tool quoted.
+    /// Counts a call whose facts cannot be extracted again. With `is_quote`, counts a price that a tool quoted.
     pub const fn add_unreadable(&mut self, is_quote: bool) {
         match &mut self.tool_quotes {
             Some(quotes) if is_quote => quotes.unreadable += 1,
@@ -161,8 +161,8 @@ impl BacktestTally {
         }
     }
 
-    /// Stores a call if it is among the calls that change most. Of calls with equal weight, the call that was read first
-    /// is stored.
+    /// Stores a call if it is among the calls that change most. Of calls with equal weight, the call that was read
+    /// first is stored.
     fn keep(&mut self, kept: NotableCall) {
         let place = self.most_changed.partition_point(|known| known.weight >= kept.weight);
         if place < MOST_CHANGED {

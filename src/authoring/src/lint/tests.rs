@@ -211,7 +211,7 @@ fn the_same_rule_twice_is_a_warning_and_another_result_an_error() {
     assert_eq!(introduced(&found[..1], found.clone()), found[1..]);
 }
 
-/// The errors that a change of the rows introduces, as `code problem`.
+/// The errors that a change to the rows introduces, as `code problem`.
 fn brought(before: &RowSet, change: impl Fn(&mut RowSet)) -> Vec<String> {
     let mut after = before.clone();
     change(&mut after);

@@ -18,15 +18,17 @@ use crate::prices::signed_sum;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// Number of backtests that are searched for a backtest of the change set.
-const SEARCHED: &str = "50";
+/// Maximum number of backtests that are searched for a backtest of the change set.
+const MAX_SEARCHED: &str = "50";
 /// The spans of days to choose from.
 const DAYS: [&str; 4] = ["7", "30", "90", "365"];
 const USUAL_DAYS: &str = "30";
 
 /// The newest backtest of a change set.
 pub async fn newest(visit: &Visit, business: &Business, set: &Value) -> Result<Option<Value>, Refusal> {
-    let list = visit.read(&business.path("/backtests"), &[("limit", SEARCHED)]).await?;
+    let list = visit
+        .read(&business.path("/backtests"), &[("limit", MAX_SEARCHED)])
+        .await?;
     let list = items(list);
     let Some(id) = list
         .iter()

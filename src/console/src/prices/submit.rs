@@ -9,8 +9,8 @@ use crate::prices::sheet::PriceRow;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// Number of changed rows that the default comment of a change set names.
-const NAMED: usize = 3;
+/// Maximum number of changed rows that the default comment of a change set names.
+const MAX_NAMED: usize = 3;
 
 /// The changes in the format of the admin API, each with the index of its row in `lines`.
 pub fn changes(lines: &[PriceRow]) -> Vec<(usize, Value)> {
@@ -58,8 +58,8 @@ pub async fn add(visit: &Visit, business: &Business, lines: &[PriceRow], set: &V
 fn described(visit: &Visit, business: &Business, lines: &[PriceRow], changes: &[(usize, Value)]) -> String {
     let changed = changes.iter().filter_map(|(number, _)| lines.get(*number));
     let name = |line: &PriceRow| business.row_name(line.resource, &line.code, visit.words.0.code());
-    let names: Vec<_> = changed.take(NAMED).map(name).collect();
-    let more = if changes.len() > NAMED { ", …" } else { "" };
+    let names: Vec<_> = changed.take(MAX_NAMED).map(name).collect();
+    let more = if changes.len() > MAX_NAMED { ", …" } else { "" };
     let rows = format!("{}{more}", names.join(", "));
     let text = visit.words.say_of("prices-comment-default", &[("rows", &rows)]);
     text.chars().take(500).collect()

@@ -94,7 +94,8 @@ pub async fn one(
     Ok(Some(replayed?))
 }
 
-/// Replays every decision in a time range. Calls `told` after each page with the number of decisions processed so far.
+/// Replays every decision in a time range. Calls `on_progress` after each page with the number of decisions processed
+/// so far.
 ///
 /// # Errors
 /// When a revision cannot be loaded, or the database fails.
@@ -102,7 +103,7 @@ pub async fn all(
     db: &DatabaseConnection,
     current: &RulebookCache,
     span: &Span,
-    mut told: impl FnMut(u64),
+    mut on_progress: impl FnMut(u64),
 ) -> Result<Replays, ReplayError> {
     let mut whole = Replays::default();
     let mut rulebooks: HashMap<i64, Arc<Rulebook>> = HashMap::new();
@@ -125,7 +126,7 @@ pub async fn all(
         for replayed in page {
             whole.count(replayed);
         }
-        told(whole.replayed + whole.erased);
+        on_progress(whole.replayed + whole.erased);
     }
     whole.revisions = rulebooks.len();
     Ok(whole)

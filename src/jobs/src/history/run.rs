@@ -51,7 +51,7 @@ pub struct Plan {
     pub limit: Option<u64>,
     /// Whether to include prices quoted by tools.
     pub tool_quotes: bool,
-    /// Reads messages again if the two rulebooks map facts differently.
+    /// Extracts facts again from a message, if the two rulebooks map facts differently.
     pub read_body: ReadBody,
 }
 

@@ -144,7 +144,7 @@ impl Publisher {
             Err(error) => {
                 let refusal = self.refusal(due.rulebook_id, &error).await?;
                 // An error in the rules is permanent, so refuse the change set. Return any other error, so that the
-                // caller retries.
+                // next poll retries.
                 let refusal = refusal.ok_or(error)?;
                 self.refuse(&stored, &refusal, &author).await
             }

@@ -1,5 +1,5 @@
 //! Writes the rows of a publish transaction: ended and new rule rows, the revision, its audit entries and the new head.
-//! The caller must have locked the head.
+//! The transaction must have locked the head.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ impl Entry<'_> {
 }
 
 impl Publisher {
-    /// Writes one revision. The caller has locked the head. Returns the audit entries, which must be written last.
+    /// Writes one revision. `tx` must have locked the head. Returns the audit entries, which must be written last.
     pub(super) async fn write(
         &self,
         tx: &DatabaseTransaction,

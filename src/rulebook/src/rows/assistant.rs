@@ -56,10 +56,10 @@ pub struct Tool {
     pub code: String,
     /// The action.
     pub runs: ToolKind,
-    /// Code of the script, for `script`.
+    /// Code of the script; only if `runs` is `script`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
-    /// Code of the SMS template, for `sms_alert`.
+    /// Code of the SMS template; only if `runs` is `sms_alert`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
 }
@@ -99,13 +99,13 @@ pub struct AssistantRule {
     pub condition: String,
     /// The response to the caller.
     pub answer: AssistantAnswer,
-    /// Id of the saved assistant at Vapi, for `assistant`.
+    /// Id of the saved assistant at Vapi; used only if `answer` is `assistant`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assistant_id: Option<String>,
-    /// Code of the contact to transfer to, for `transfer`.
+    /// Code of the contact to transfer to; used only if `answer` is `transfer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// Text spoken before a transfer, or the spoken refusal, in each language.
+    /// Spoken text in each language: the assistant's first message, the sentence before a transfer, or the refusal.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub message: Labels,

@@ -13,7 +13,7 @@ pub struct FactMapping {
     /// Name of the fact in conditions and scripts.
     pub code: String,
     /// JSON pointers into the message, tried in order. `/arguments/…` reads a tool's arguments, `/said` the caller's
-    /// words (always last, and only for `length`, `city` and `postal_code`).
+    /// words (always last, and only if `kind` is `length`, `city` or `postal_code`).
     pub pointers: Vec<String>,
     /// The type of the value.
     pub kind: FactKind,

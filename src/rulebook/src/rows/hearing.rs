@@ -36,8 +36,8 @@ pub struct Cue {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[oai(default)]
     pub after: i64,
-    /// For `over` and `nothing`: code of the concept that is true if the caller answers no to this question ("has it
-    /// stopped?").
+    /// Only if `effect` is `over` or `nothing`: code of the concept that is true if the caller answers no to this
+    /// question ("has it stopped?").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<String>,
     /// The phrases.

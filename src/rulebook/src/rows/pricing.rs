@@ -105,7 +105,7 @@ pub struct Service {
     pub rank: i64,
     /// Whether the service is offered.
     pub offer: Offer,
-    /// Lowest base price; absent for a refused service.
+    /// Lowest base price; absent if `offer` is `refused`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_from: Option<Money>,
     /// Highest base price.
@@ -128,7 +128,7 @@ pub struct Service {
     #[serde(default)]
     #[oai(default)]
     pub lead_working_days: bool,
-    /// Text that the caller hears if the service is refused or needs an assessment, in each language.
+    /// Text that the caller hears if `offer` is `refused` or `assessment`, in each language.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub reason: Labels,
@@ -183,10 +183,10 @@ pub struct Adjustment {
     pub rank: i64,
     /// The type of change.
     pub kind: AdjustmentKind,
-    /// The amount, for `add`, `floor`, `cap` and `set`.
+    /// The amount; only if `kind` is `add`, `floor`, `cap` or `set`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Money>,
-    /// The factor for `multiply` or the percentage for `percent`.
+    /// The factor if `kind` is `multiply`, or the percentage if `kind` is `percent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
     /// Whether the amount is for the whole job or for each unit, if a service is priced by quantity.

@@ -59,7 +59,7 @@ pub struct PriorityRule {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[oai(default)]
     pub safety: bool,
-    /// Text for the voice agent, in each language; only for a `safety` rule.
+    /// Text for the voice agent, in each language; only if `safety` is true.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     #[oai(default)]
     pub say: Labels,
@@ -73,12 +73,12 @@ pub struct PriorityRule {
     /// Code of the SMS template; if omitted, no message is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
-    /// For this number of seconds, the rule sends the same contact no further message about the same caller. For a P1,
-    /// this applies only within the same call.
+    /// For this number of seconds, the rule sends the same contact no further message about the same caller. If
+    /// `priority` is `P1`, this applies only within the same call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cool_down_s: Option<i64>,
-    /// For a P1: seconds until it is sent to the next contact if nobody acknowledges it. 0 means never; if omitted, the
-    /// value in the settings applies.
+    /// Only if `priority` is `P1`: seconds until it is sent to the next contact if nobody acknowledges it. 0 means
+    /// never; if omitted, the value in the settings applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
 }

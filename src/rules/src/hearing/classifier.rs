@@ -82,7 +82,7 @@ struct FeatureFilter {
 }
 
 impl FeatureFilter {
-    /// Number of bits per feature. About one in eight features without a weight passes.
+    /// Minimum number of bits per feature. The false-positive rate is at most about one in eight.
     const BITS: usize = 8;
 
     fn new(hashes: impl ExactSizeIterator<Item = u64>) -> Self {

@@ -21,7 +21,7 @@ pub struct CueRule {
     pub before: usize,
     /// The cue governs this many words after it.
     pub after: usize,
-    /// For `over` and `nothing`: the concept that applies if the caller answers no to the question.
+    /// Only if `effect` is `over` or `nothing`: the concept that applies if the caller answers no to the question.
     pub otherwise: Option<WordId>,
 }
 

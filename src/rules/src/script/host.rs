@@ -35,11 +35,13 @@ pub(super) fn range(run: &Run) -> Result<(Decimal, Decimal), String> {
 }
 
 fn price_of(run: &Run) -> Result<Running, String> {
-    run.price.ok_or_else(|| "there is no price here".to_owned())
+    run.price
+        .ok_or_else(|| "no price is known when this script runs".to_owned())
 }
 
 pub(super) fn current_priority(run: &Run) -> Result<(Priority, i64), String> {
-    run.priority.ok_or_else(|| "there is no priority here".to_owned())
+    run.priority
+        .ok_or_else(|| "no priority is known when this script runs".to_owned())
 }
 
 fn note(run: &mut Run, did: String, money: Option<MoneyStep>) -> Result<(), String> {

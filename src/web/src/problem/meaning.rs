@@ -8,7 +8,7 @@ use super::Code;
 pub struct CodeMeaning {
     /// What happened.
     pub means: &'static str,
-    /// What the caller can do.
+    /// What the client can do.
     pub what_to_do: &'static str,
     /// An example of the `detail`.
     pub example: &'static str,

@@ -80,7 +80,7 @@ impl Problem {
     /// 401 without a reason, because the client is not authenticated.
     #[must_use]
     pub fn unauthorized() -> Self {
-        Self::new(Code::Unauthorized, "The request carries no valid credentials.")
+        Self::new(Code::Unauthorized, "The request has no valid credentials.")
     }
 
     /// 400 with every error of the body and its position.
@@ -90,11 +90,11 @@ impl Problem {
             [] => "The body cannot be read.".to_owned(),
             [one] => one.detail.clone(),
             many if many.len() <= MOST_FAULTS => format!(
-                "The body has {} errors; `errors` lists each with its place.",
+                "The body has {} errors; `errors` lists the position of each error.",
                 many.len()
             ),
             many => format!(
-                "The body has {} errors; `errors` lists the first {MOST_FAULTS}, each with its place. There are {} more.",
+                "The body has {} errors; `errors` lists the positions of the first {MOST_FAULTS}. There are {} more.",
                 many.len(),
                 many.len() - MOST_FAULTS
             ),

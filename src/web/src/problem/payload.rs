@@ -27,7 +27,7 @@ pub struct FieldFault {
     /// JSON pointer into the body, or the parameter's name.
     #[oai(validator(max_length = 512))]
     pub pointer: String,
-    /// What is wrong, for programs. For a body that does not match the document: `missing_body`, `not_json`,
+    /// What is wrong, for programs. For a body that does not match the OpenAPI document: `missing_body`, `not_json`,
     /// `too_deep`, `duplicate_field`, `nul_character`, `unknown_field`, `missing_field`, `wrong_type`, `not_in_list`,
     /// `bad_format`, `too_small`, `too_large`, `too_short`, `too_long`, `too_few`, `too_many`, `repeated`,
     /// `contradiction`, `invalid_value`. For a parameter also `missing_parameter` and `unknown_parameter`. Rules have
