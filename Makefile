@@ -1,7 +1,7 @@
 # make test    runs all tests and checks; sets up a private PostgreSQL if there is none
 # make verify  runs the slower checks in scripts/verify/ against a release build
 # make faults  kills, disconnects and starves the program on purpose for about an hour, and writes docs/fault-report.md
-# make bench   measures reports per second compared with the database alone, and the time of a decision
+# make bench   measures reports per second beside PostgreSQL alone and a peer in Node, and a decision; writes docs/benchmarks.md
 # make growth  measures requests of the admin API on a database with 1,000,000 calls (20 GB of disk, half an hour)
 # make hearing measures how well the sample rulebook understands labelled calls, and writes docs/hearing-results.md
 # make learn   learns the sample's classifiers from the development half of the labelled calls

@@ -77,7 +77,7 @@ async fn run(options: &Options) -> Result<()> {
 /// multiplies the calls.
 async fn open(places: &Places, name: &str, calls: Option<u32>) -> Result<Server> {
     let (url, is_old) = places.create(name).await?;
-    let server = Server::start(&url, "none").await?;
+    let server = Server::ringbook(&url, "none").await?;
     if !is_old {
         let mut client = Client::connect(server.address).await?;
         for code in RULEBOOKS {

@@ -8,7 +8,7 @@ const TICKS: f64 = 100.0;
 /// Seconds of CPU time so far, by process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu {
-    /// The server under test.
+    /// The server under test, with its child processes.
     pub server: f64,
     /// All processes of PostgreSQL.
     pub postgres: f64,
@@ -21,7 +21,7 @@ impl Cpu {
     pub fn now(server: Option<u32>, postmaster: Option<u32>) -> Self {
         let of = |pid| stat(pid).unwrap_or_default();
         Self {
-            server: server.map_or(0.0, |pid| of(pid).own),
+            server: server.map_or(0.0, family),
             postgres: postmaster.map_or(0.0, |pid| family(pid) + of(pid).waited_for),
             driver: of(std::process::id()).own + of(std::process::id()).waited_for,
         }

@@ -1,17 +1,20 @@
-//! Measures the whole path of an end-of-call report, compared with the database alone. The result is a ratio: reports
-//! per second through the real server, divided by transactions per second of pgbench with the same statements.
+//! Measures the whole path of an end-of-call report: reports per second through the real server, compared with the
+//! database alone (pgbench with the same statements, one round trip each) and with a peer in Node.
 //!
-//! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). Server and pgbench take turns, so
-//! that other load on the machine affects both. Every run begins with empty tables and ends with a count of the rows,
-//! so that a server that responds without storing fails.
+//! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). The competitors take turns, so that
+//! other load on the machine affects all of them. Every turn begins with empty tables and ends with a count of the rows,
+//! so that a server that responds without storing fails. The result is a table of medians, with the least and the
+//! greatest rate.
 #![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 mod cpu;
 mod floor;
 mod load;
 mod messages;
+mod peer;
 mod rows;
 mod server;
+mod table;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,34 +24,42 @@ use base::clock::Clock;
 use clap::Parser;
 
 use cpu::Cpu;
-use floor::Floor;
 use load::{Answers, Load};
 use rows::Rows;
 use server::Server;
+use table::{Series, Turn};
 
 /// Number of prepared reports per second. Two processors never processed as many.
 const MOST_A_SECOND: u64 = 2_500;
+/// Processes of the peer, as many as this benchmark assumes processors.
+const PEER_PROCESSES: u8 = 2;
 
 #[derive(Parser)]
 struct Options {
-    /// Number of turns of server and floor.
+    /// Number of turns of each competitor.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
     rounds: u8,
     /// Seconds of each turn.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
-    /// Seconds of warm-up before the server is measured.
+    /// Seconds of warm-up before a server is measured.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=20))]
     warm_up: u64,
-    /// Connections to the server, and clients of the floor.
+    /// Connections to a server, and clients of the floor.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=64))]
     connections: u8,
     /// RINGBOOK_WORKERS of the server; `none` leaves the SMS messages in the outbox.
     #[arg(long, default_value = "all")]
     workers: String,
-    /// Fail if the ratio is smaller.
+    /// Fail if the ratio to the floor is smaller.
     #[arg(long)]
     at_least: Option<f64>,
+    /// The output of `cargo bench --bench decide -- --output-format bencher`, for the page.
+    #[arg(long)]
+    decisions: Option<PathBuf>,
+    /// Write the tables to this page.
+    #[arg(long)]
+    page: Option<PathBuf>,
     /// `cargo bench` adds this argument.
     #[arg(long, hide = true)]
     bench: bool,
@@ -74,39 +85,67 @@ async fn measure(options: &Options) -> Result<()> {
 }
 
 async fn rounds(options: &Options, rows: &Rows) -> Result<()> {
-    let pgbench = floor::program();
-    println!(
-        "{}; {} connections, {} s a turn, workers {}",
-        rows.about, options.connections, options.seconds, options.workers
+    let about = format!(
+        "{}; {} connections, {} turns of {} s, workers {}",
+        rows.about, options.connections, options.rounds, options.seconds, options.workers
     );
-    let (mut rates, mut floors) = (Vec::new(), Vec::new());
+    println!("{about}");
+    let pgbench = floor::program();
+    let mut floor = Series::new("pgbench: the statements of a report, one round trip each (the floor)");
+    let mut peer = Series::new(format!(
+        "a peer in Node: hard-coded rules, {PEER_PROCESSES} processes, one statement"
+    ));
+    let mut ringbook = Series::new("Ringbook");
     for _ in 0..options.rounds {
-        let (answers, sample, shape) = server_turn(options, rows).await?;
-        rates.push(answers.rate());
+        let (turn, sample, shape) = ringbook_turn(options, rows).await?;
+        ringbook.push(turn);
         if let Some(pgbench) = &pgbench {
-            floors.push(floor_turn(options, rows, pgbench, &sample, &shape).await?.rate);
+            floor.push(floor_turn(options, rows, pgbench, &sample, &shape).await?);
+        }
+        if peer::is_installed() {
+            peer.push(peer_turn(options, rows).await?);
         }
     }
-    let rate = median(rates);
-    if pgbench.is_none() {
-        println!("median: server {rate:.0}/s; NOT RUN: the floor (pgbench is not installed)");
-        ensure!(options.at_least.is_none(), "there is no floor to compare with");
-        return Ok(());
+    let mut tables = table::reports(&[&floor, &peer, &ringbook]);
+    if let Some(decisions) = &options.decisions {
+        let output = std::fs::read_to_string(decisions).context("the measured decisions cannot be read")?;
+        tables += "\n";
+        tables += &table::decisions(&output);
     }
-    let floor = median(floors);
-    let ratio = rate / floor;
-    println!("median: server {rate:.0}/s, floor {floor:.0}/s, server/floor {ratio:.2}");
+    println!("\n{tables}");
+    if let Some(page) = &options.page {
+        std::fs::write(page, page_of(&about, &tables)).context("the page cannot be written")?;
+    }
     let wanted = options.at_least.unwrap_or_default();
-    ensure!(ratio >= wanted, "the server is below {wanted} of the floor");
+    ensure!(
+        options.at_least.is_none() || floor.rate() > 0.0,
+        "there is no floor to compare with: pgbench is not installed"
+    );
+    let ratio = ringbook.rate() / floor.rate();
+    ensure!(
+        wanted <= 0.0 || ratio >= wanted,
+        "the server is below {wanted} of the floor"
+    );
     Ok(())
 }
 
-/// Runs the server's turn. Also returns the values for the floor and the names of the filled columns. Both come from
-/// the rows that the server stored.
-async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample, Vec<String>)> {
-    let server = Server::start(&rows.url, &options.workers).await?;
-    // The server has created the tables.
-    rows.clear().await?;
+/// The whole page with the tables.
+fn page_of(about: &str, tables: &str) -> String {
+    format!(
+        "# Benchmarks\n\n\
+        `make bench` measures these tables and writes this page. The competitors take turns on one machine, together with \
+        the database and the driver, so only ratios between rows mean anything. The tables show medians, and the least \
+        and the greatest rate.\n\n\
+        A report has 16 turns and about 9 kB. Each competitor stores the message, the call, the turns, the decision, the \
+        lead and the SMS message in a durable transaction. The peer verifies the signature and decides by hard-coded \
+        rules. The hard-coded decisions in Rust follow the same rules as the rulebook; `in context` also understands \
+        negations, as the rulebook does.\n\n\
+        {about}.\n\n{tables}"
+    )
+}
+
+/// Sends reports to a server and measures the responses. Returns the number of recorded reports.
+async fn load(options: &Options, rows: &Rows, server: &Server) -> Result<(Answers, u64)> {
     let seed = Clock::system().now().timestamp_micros().unsigned_abs();
     let count = (options.warm_up + options.seconds) * MOST_A_SECOND;
     let host = server.address.to_string();
@@ -117,7 +156,6 @@ async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample,
         warm_up: Duration::from_secs(options.warm_up),
         measured: Duration::from_secs(options.seconds),
     };
-    let size = load.requests.iter().map(Vec::len).sum::<usize>() / load.requests.len().max(1);
     let (pid, postmaster) = (server.pid(), rows.postmaster);
     let answers = load::run(load, || Cpu::now(Some(pid), postmaster)).await?;
     let recorded: u64 = answers.statuses.get(&200).copied().unwrap_or_default();
@@ -129,20 +167,51 @@ async fn server_turn(options: &Options, rows: &Rows) -> Result<(Answers, Sample,
         answers.broken,
         server.log()
     );
-    let texts = rows.check(recorded).await?;
+    Ok((answers, recorded))
+}
+
+/// Prints the result of a server's turn and returns it.
+fn told(name: &str, answers: &Answers, recorded: u64, texts: u64) -> Turn {
+    let turn = Turn {
+        rate: answers.rate(),
+        typical_ms: answers.percentile(50),
+        p99_ms: Some(answers.percentile(99)),
+        cpu_us: answers.cpu_us,
+    };
     println!(
-        "server  {:6.0}/s  p50 {:5.1}  p95 {:5.1}  p99 {:5.1} ms  {}  {recorded} x 200 ({size} bytes each), {texts} SMS{}",
-        answers.rate(),
-        answers.percentile(50),
-        answers.percentile(95),
+        "{name:9}{:6.0}/s  p50 {:5.1}  p99 {:5.1} ms  {}  {recorded} reports, {texts} SMS{}",
+        turn.rate,
+        turn.typical_ms,
         answers.percentile(99),
-        spent(answers.cpu_us),
+        spent(turn.cpu_us),
         if answers.exhausted { ", ran out of reports" } else { "" },
     );
+    turn
+}
+
+/// Runs the server's turn. Also returns the values for the floor and the names of the filled columns. Both come from
+/// the rows that the server stored.
+async fn ringbook_turn(options: &Options, rows: &Rows) -> Result<(Turn, Sample, Vec<String>)> {
+    let server = Server::ringbook(&rows.url, &options.workers).await?;
+    // The server has created the tables.
+    rows.clear().await?;
+    let (answers, recorded) = load(options, rows, &server).await?;
+    let texts = rows.check(recorded).await?;
+    let turn = told("ringbook", &answers, recorded, texts);
     let (sample, shape) = (rows.sample().await?, rows.shape().await?);
     // Stop the server before the floor's turn: otherwise its worker would send the floor's SMS messages.
     server.stop().await?;
-    Ok((answers, sample, shape))
+    Ok((turn, sample, shape))
+}
+
+async fn peer_turn(options: &Options, rows: &Rows) -> Result<Turn> {
+    let server = peer::start(&rows.url, PEER_PROCESSES).await?;
+    rows.clear_peer().await?;
+    let (answers, recorded) = load(options, rows, &server).await?;
+    let texts = rows.check_peer(recorded).await?;
+    server.stop().await?;
+    rows.clear_peer().await?;
+    Ok(told("peer", &answers, recorded, texts))
 }
 
 type Sample = std::collections::BTreeMap<String, String>;
@@ -153,7 +222,7 @@ async fn floor_turn(
     pgbench: &PathBuf,
     sample: &Sample,
     shape: &[String],
-) -> Result<Floor> {
+) -> Result<Turn> {
     rows.clear().await?;
     let postmaster = rows.postmaster;
     let (clients, time) = (usize::from(options.connections), Duration::from_secs(options.seconds));
@@ -165,14 +234,19 @@ async fn floor_turn(
         "steps.sql does not write what the server writes:\n{shape:#?}\n{filled:#?}"
     );
     println!(
-        "floor   {:6.0}/s  mean {:4.1} ms                        {}  {} transactions, {texts} SMS",
+        "floor    {:6.0}/s  mean {:4.1} ms             {}  {} reports, {texts} SMS",
         floor.rate,
         floor.latency_ms,
         spent(floor.cpu_us),
         floor.transactions
     );
     rows.clear().await?;
-    Ok(floor)
+    Ok(Turn {
+        rate: floor.rate,
+        typical_ms: floor.latency_ms,
+        p99_ms: None,
+        cpu_us: floor.cpu_us,
+    })
 }
 
 /// Formats the CPU time per report.
@@ -181,9 +255,4 @@ fn spent(cpu: Cpu) -> String {
         "cpu us each: server {:4.0}, postgres {:4.0}, driver {:3.0}",
         cpu.server, cpu.postgres, cpu.driver
     )
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -20,6 +20,16 @@ const TABLES: [&str; 6] = [
     "sms_messages",
 ];
 
+/// The tables of the peer (benches/peer/server.mjs).
+const PEER_TABLES: [&str; 6] = [
+    "peer.events",
+    "peer.calls",
+    "peer.turns",
+    "peer.decisions",
+    "peer.leads",
+    "peer.sms",
+];
+
 /// A new database for the benchmark.
 pub struct Rows {
     pub url: String,
@@ -79,10 +89,19 @@ impl Rows {
         Ok(())
     }
 
-    /// Empties the tables, so that every run begins with the same state.
+    /// Empties Ringbook's tables, so that every run begins with the same state.
     pub async fn clear(&self) -> Result<()> {
+        self.truncate(&TABLES).await
+    }
+
+    /// Empties the peer's tables.
+    pub async fn clear_peer(&self) -> Result<()> {
+        self.truncate(&PEER_TABLES).await
+    }
+
+    async fn truncate(&self, tables: &[&str]) -> Result<()> {
         self.db
-            .execute_unprepared(&format!("TRUNCATE {} CASCADE", TABLES.join(", ")))
+            .execute_unprepared(&format!("TRUNCATE {} CASCADE", tables.join(", ")))
             .await?;
         self.db.execute_unprepared("CHECKPOINT").await?;
         Ok(())
@@ -91,24 +110,7 @@ impl Rows {
     /// Fails unless there are exactly the rows of `reports` reports: one event, call, decision and lead each, the
     /// turns, and SMS messages for about half of them. Returns the number of SMS messages.
     pub async fn check(&self, reports: u64) -> Result<u64> {
-        let mut counts = BTreeMap::new();
-        for table in TABLES {
-            let row = one(&self.db, &format!("SELECT count(*) AS n FROM {table}")).await?;
-            counts.insert(table, u64::try_from(row.try_get::<i64>("", "n")?)?);
-        }
-        for (table, each) in [
-            ("webhook_events", 1),
-            ("calls", 1),
-            ("decisions", 1),
-            ("leads", 1),
-            ("call_transcripts", TURNS as u64),
-        ] {
-            ensure!(
-                counts.get(table) == Some(&(reports * each)),
-                "{reports} reports were recorded, but the tables have {counts:?}"
-            );
-        }
-        let texts = counts.get("sms_messages").copied().unwrap_or_default();
+        let texts = self.counted(&TABLES, reports).await?;
         ensure!(
             texts * 10 >= reports * 4 && texts * 10 <= reports * 6,
             "{texts} SMS messages for {reports} reports: not about half"
@@ -116,11 +118,32 @@ impl Rows {
         Ok(texts)
     }
 
+    /// Same as [`Self::check`], for the peer's tables. Its rules cause other SMS messages.
+    pub async fn check_peer(&self, reports: u64) -> Result<u64> {
+        self.counted(&PEER_TABLES, reports).await
+    }
+
+    /// Checks the number of rows. The tables are those of events, calls, turns, decisions, leads and SMS messages.
+    async fn counted(&self, tables: &[&str; 6], reports: u64) -> Result<u64> {
+        let mut counts = Vec::new();
+        for table in tables {
+            let row = one(&self.db, &format!("SELECT count(*) AS n FROM {table}")).await?;
+            counts.push(u64::try_from(row.try_get::<i64>("", "n")?)?);
+        }
+        let turns = reports * TURNS as u64;
+        ensure!(
+            matches!(counts[..], [events, calls, stored_turns, decisions, leads, _]
+                if stored_turns == turns && [events, calls, decisions, leads] == [reports; 4]),
+            "{reports} reports were recorded, but {tables:?} have {counts:?} rows"
+        );
+        Ok(counts.last().copied().unwrap_or_default())
+    }
+
     /// Returns the values of one stored report that caused an SMS message, by the names of the variables in
     /// `steps.sql`.
     pub async fn sample(&self) -> Result<BTreeMap<String, String>> {
         const SQL: &str = "SELECT jsonb_build_object('rulebook', e.rulebook_id, 'delivery_key', e.delivery_key, \
-            'message_at', e.message_at, 'received_at', e.received_at, 'body', replace(convert_from(e.body, 'UTF8'), '\\', '\\\\'), \
+            'message_at', e.message_at, 'received_at', e.received_at, 'body', '\\x' || encode(e.body, 'hex'), \
             'body_hash', '\\x' || encode(e.body_hash, 'hex'), 'answer', e.answer::text, \
             'analysis', replace(c.analysis::text, c.address, '{address}'), \
             'turns', (SELECT jsonb_agg(to_jsonb(t) - '{rulebook_id,call_id,origin}'::text[] ORDER BY seq)::text \

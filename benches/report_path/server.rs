@@ -1,5 +1,5 @@
-//! Runs the binary that `cargo bench` built, and waits until the server is ready. Dropping the [`Server`] kills the
-//! process.
+//! Runs a server under test, by default the binary that `cargo bench` built, and waits until it is ready. Dropping the
+//! [`Server`] kills the process.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -27,22 +27,32 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server and waits until it is ready.
-    pub async fn start(database_url: &str, workers: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let log = File::create(folder.path().join("log"))?;
-        let process = Command::new(program())
+    /// Starts Ringbook and waits until it is ready.
+    pub async fn ringbook(database_url: &str, workers: &str) -> Result<Self> {
+        let mut command = Command::new(program());
+        command
             .env_clear()
             .env("DATABASE_URL", database_url)
-            .env("RINGBOOK_LISTEN", address.to_string())
             .env("RINGBOOK_ADMIN_KEY", ADMIN_KEY)
             .env("RINGBOOK_VAPI_SECRET", SECRET)
             .env("RINGBOOK_SECRET_KEY", "01".repeat(32))
             .env("RINGBOOK_WORKERS", workers)
             .env("RATE_LIMIT_ENABLED", "false")
             .env("LOG_LEVEL", "warn")
-            .env("LOG_FORMAT", "json")
+            .env("LOG_FORMAT", "json");
+        Self::start(command, |command, address| {
+            command.env("RINGBOOK_LISTEN", address.to_string());
+        })
+        .await
+    }
+
+    /// Starts a program and waits until it is ready. `listen` tells the program its address.
+    pub async fn start(mut command: Command, listen: impl FnOnce(&mut Command, SocketAddr)) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let log = File::create(folder.path().join("log"))?;
+        listen(&mut command, address);
+        let process = command
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
