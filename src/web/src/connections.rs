@@ -28,10 +28,12 @@ const HEAD_DEADLINE_WHEN_STOPPING: Duration = Duration::from_secs(1);
 const IDLE_DEADLINE: Duration = Duration::from_secs(75);
 /// Maximum time during which a client may read nothing of its response.
 const STALL_DEADLINE: Duration = Duration::from_secs(30);
-/// A connection that is receiving a body is closed for another connection only after this time. A connection with an
-/// incomplete head may be closed immediately, because an honest client sends its head at once. Of several such
-/// connections, the oldest is closed first.
+/// A connection that is receiving a body is closed for another connection only after this time.
 const BODY_GRACE: Duration = Duration::from_millis(200);
+/// An honest client sends its request head at once. A connection whose head is incomplete for this long is closed for
+/// another connection first. If its head is incomplete for a shorter time, connections with an incomplete body are
+/// closed before it. Of several such connections, the oldest is closed first.
+const HEAD_GRACE: Duration = Duration::from_millis(50);
 /// A connection over which a client has authenticated is closed for another connection only after it has waited this
 /// long. So a proxy, or an office that shares its address with unauthenticated clients, keeps its connections.
 const PROVEN_GRACE: Duration = Duration::from_secs(10);
@@ -169,11 +171,12 @@ impl Connection {
         let (phase, age) = self.state();
         let rank = match phase {
             Phase::New | Phase::Busy => return None,
-            _ if self.proven.load(Ordering::Relaxed) && age >= PROVEN_GRACE => 3,
+            _ if self.proven.load(Ordering::Relaxed) && age >= PROVEN_GRACE => 4,
             _ if self.proven.load(Ordering::Relaxed) => return None,
-            Phase::Head => 0,
+            Phase::Head if age >= HEAD_GRACE => 0,
             Phase::Body if age >= BODY_GRACE => 1,
-            Phase::Idle => 2,
+            Phase::Head => 2,
+            Phase::Idle => 3,
             Phase::Body => return None,
         };
         Some((rank, std::cmp::Reverse(age)))
@@ -477,6 +480,21 @@ mod tests {
         assert!(admitted(&all, address(1)).is_err());
         age(&younger.connection, Duration::from_secs(2));
         assert!(admitted(&all, address(1)).is_ok() && younger.connection.stop.is_cancelled());
+    }
+
+    #[test]
+    fn a_half_body_makes_way_before_a_head_that_has_just_begun() {
+        let all = old(2, 2);
+        let [body, head] = [0; 2].map(|_| admitted(&all, address(1)).unwrap());
+        body.connection.awaits_body();
+        age(&body.connection, Duration::from_secs(1));
+        let new = admitted(&all, address(1)).unwrap();
+        assert!(body.connection.stop.is_cancelled() && !head.connection.stop.is_cancelled());
+        new.connection.awaits_body();
+        age(&new.connection, Duration::from_secs(1));
+        age(&head.connection, 2 * HEAD_GRACE);
+        assert!(admitted(&all, address(1)).is_ok());
+        assert!(head.connection.stop.is_cancelled() && !new.connection.stop.is_cancelled());
     }
 
     #[test]
