@@ -126,8 +126,10 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     let lost = memory.sent.iter().filter(|sent| sent.answer.is_none()).count();
     if lost > 0 {
         violations.push(format!(
-            "I1 {lost} of {} neighbours' messages were refused",
-            memory.sent.len()
+            "I1 {lost} of {} neighbours' messages were refused; {} got no response, the others {:?}",
+            memory.sent.len(),
+            memory.sent.iter().filter(|sent| sent.silent).count(),
+            memory.errors
         ));
     }
     violations.extend(judged_when_settled(&world, plan, &memory, true).await);

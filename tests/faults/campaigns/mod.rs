@@ -342,6 +342,7 @@ async fn at_the_end(world: &Arc<World>, plan: &Plan, memory: &Memory, settle: Op
         Some(once) => Expects {
             settled: settled(world).await,
             once,
+            ..Expects::default()
         },
     };
     let mut found = Vec::new();

@@ -94,6 +94,7 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
             let expects = Expects {
                 settled: super::settled(&world).await,
                 once: true,
+                ..Expects::default()
             };
             program.stop().await;
             let here = violations(&world, &whole, &memory, &expects).await;
