@@ -33,7 +33,7 @@ macro_rules! file {
 pub const BEFORE_FIRST_RELEASE: &str = "m0001_begin";
 
 /// All migrations, oldest first.
-pub const ALL: [Migration; 11] = [
+pub const ALL: [Migration; 12] = [
     file!("m01_rulebooks"),
     file!("m02_rules"),
     file!("m03_change_sets"),
@@ -45,6 +45,7 @@ pub const ALL: [Migration; 11] = [
     file!("m09_access"),
     file!("m10_audit"),
     file!("m11_operation"),
+    file!("m12_erasures"),
 ];
 
 impl Migration {

@@ -41,7 +41,7 @@ use intake::reconcile::Reconciler;
 use intake::reinject::Reinjector;
 use intake::rule_usage::RuleHits;
 use intake::vapi::{VapiClient, VapiError};
-use jobs::{Leases, Purge, Scheduler, history::queue::Backtests};
+use jobs::{Erasures, Leases, Purge, Scheduler, history::queue::Backtests};
 use revisions::cache::{LoadError, LoadedRulebook, RulebookCache};
 use revisions::publish::Publisher;
 use rules::facts::ExtractedFacts;
@@ -154,6 +154,8 @@ pub struct App {
     pub hits: RuleHits,
     /// Runs backtests.
     pub backtests: Backtests,
+    /// Erases callers.
+    pub erasures: Erasures,
     /// Encrypts stored secrets.
     pub key: SecretKey,
     /// Secrets created by this start, which are shown once.
@@ -198,7 +200,7 @@ impl App {
             publisher: publisher.clone(),
             key: key.clone(),
             clock: clock.clone(),
-            audit,
+            audit: audit.clone(),
         };
         let (gate, new_secrets) = ready.gate(reached, &connections, &snapshots).await?;
         let accounts = accounts(&settings, primary.clone(), key.clone());
@@ -258,6 +260,7 @@ impl App {
             hits,
             deadline: Arc::new(deadline),
             backtests,
+            erasures: Erasures::new(db.clone(), primary.clone(), clock.clone(), audit),
             key,
             new_secrets: Arc::new(new_secrets),
             settings,

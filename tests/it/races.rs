@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use authoring::change_set::{ChangeSet, Edit, ExpectedVersion};
 use base::clock::Clock;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use revisions::publish::Author;
 use rules::rows::Resource;
 use sea_orm::{ConnectionTrait as _, EntityTrait as _, Statement};
@@ -196,6 +196,35 @@ async fn an_erasure_takes_what_came_in_at_the_same_time_with_it() {
     erasure.commit().await.unwrap();
     let events = server.rows("webhook_events").await;
     assert!(events.iter().all(|event| event["body"].is_null()));
+    let decision = server.only_row("decisions").await;
+    assert!(!decision["extracted"].to_string().contains("inond"), "{decision}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_takes_long_continues_after_its_response() {
+    if !postgres_is_tested() {
+        return;
+    }
+    let server = quiet(Database::Postgres).await;
+    assert_eq!(server.post_signed(&report("call-1", FLOOD)).await.0, StatusCode::OK);
+    let in_flight = begin(&server.app.db).await.unwrap();
+    let lock = "SELECT id FROM calls WHERE id = 'call-1' FOR UPDATE";
+    in_flight.execute_unprepared(lock).await.unwrap();
+    let path = "/admin/v1/rulebooks/default/erasures";
+    let (status, accepted) = server
+        .admin(Method::POST, path, Some(&json!({"call_id": "call-1"})))
+        .await;
+    assert_eq!(
+        (status, &accepted["state"]),
+        (StatusCode::ACCEPTED, &json!("running")),
+        "{accepted}"
+    );
+    in_flight.rollback().await.unwrap();
+    let one = format!("{path}/{}", accepted["id"].as_str().unwrap());
+    while server.admin(Method::GET, &one, None).await.1["state"] != "done" {
+        tokio::task::yield_now().await;
+    }
     let decision = server.only_row("decisions").await;
     assert!(!decision["extracted"].to_string().contains("inond"), "{decision}");
     server.stop().await;

@@ -1,10 +1,14 @@
 //! Retention and erasure: old data is purged, a caller is erased on request, and decisions and the audit log stay complete.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use jobs::erasure::EraseError;
 use reqwest::{Method, StatusCode};
+use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
+use store::erasure_jobs;
 use store::leases::Lease;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
     both,
@@ -23,6 +27,7 @@ both!(
     a_stale_purger_takes_nothing_and_a_killed_one_is_continued,
     retention_has_a_version_is_audited_and_refuses_nonsense,
     a_caller_is_erased_by_number,
+    an_interrupted_erasure_is_continued_by_one_task,
     a_call_is_erased_by_its_id_before_anything_is_known_of_it,
 );
 
@@ -116,7 +121,7 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
         let decisions = having(&server.rows("decisions").await, "call_id", call);
         let report = &having(&decisions, "purpose", "report")[0];
         let id: String = report["id"].as_str().unwrap().to_owned();
-        let path = format!("{BOOK}/decisions/{}/replay", uuid::Uuid::parse_str(&id).unwrap());
+        let path = format!("{BOOK}/decisions/{}/replay", Uuid::parse_str(&id).unwrap());
         server.admin(Method::POST, &path, None).await
     };
     let (status, answer) = replay("call-0").await;
@@ -363,12 +368,61 @@ async fn a_caller_is_erased_by_number(database: Database) {
     assert_eq!(having(&calls, "id", "other")[0]["customer_name"], "Autre Personne");
     // The audit log shows that somebody was erased, but not who.
     let log = having(&server.rows("audit_log t ORDER BY seq").await, "action", "erase");
-    assert_eq!((log.len(), &log[1]["after"]), (3, &json!({"calls": 2, "messages": 3})));
+    assert_eq!((log.len(), &log[1]["after"]), (3, &json!({"by": "customer_number"})));
+    let (_, listed) = server.admin(Method::GET, &format!("{path}?sort=id"), None).await;
+    assert_eq!(listed["items"][1]["id"], log[1]["code"]);
+    assert_eq!(
+        (&listed["items"][1]["state"], &listed["items"][1]["calls"]),
+        (&json!("done"), &json!(2))
+    );
     assert!(!format!("{log:?}").contains("5550177"));
     audit_is_whole(&server).await;
     // Late messages about an erased call are not stored.
     server.take(&report("call-1", SAID)).await;
     assert_eq!(found(&server).await, Vec::<String>::new());
+    server.stop().await;
+}
+
+/// The instance stops after it accepted an erasure. Another instance continues the erasure, and the first one, if it was
+/// only paused, does not erase any more.
+async fn an_interrupted_erasure_is_continued_by_one_task(database: Database) {
+    let server = TestApp::at_rest(database, start()).await;
+    for call in ["call-1", "call-2"] {
+        for message in conversation(call) {
+            server.take(&message).await;
+        }
+    }
+    let path = format!("{BOOK}/erasures");
+    let nobody = json!({"customer_number": "+15145559999"});
+    let (_, accepted) = server.admin(Method::POST, &path, Some(&nobody)).await;
+    server
+        .sql("UPDATE erasures SET digits = '4385550177', finished_at = NULL")
+        .await;
+    let one = format!("{path}/{}", accepted["id"].as_str().unwrap());
+    let state = async || {
+        let (status, answer) = server.admin(Method::GET, &one, None).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        assert!(!answer.to_string().contains("5550177"), "{answer}");
+        (answer["state"].clone(), answer["calls"].clone())
+    };
+    assert_eq!(state().await, (json!("running"), json!(0)));
+    let (erasures, stop) = (&server.app.erasures, CancellationToken::new());
+    let paused = erasure_jobs::Entity::find().one(&server.app.db).await.unwrap().unwrap();
+    // Its instance may still be at work.
+    erasures.resume(&stop).await.unwrap();
+    assert_eq!(state().await, (json!("running"), json!(0)));
+    server.app.clock.step(TimeDelta::minutes(2));
+    erasures.resume(&stop).await.unwrap();
+    assert_eq!(state().await, (json!("done"), json!(2)));
+    assert_eq!(found(&server).await, Vec::<String>::new());
+    assert!(matches!(erasures.run(&paused).await, Err(EraseError::TakenOver)));
+    assert_eq!(state().await, (json!("done"), json!(2)));
+    let row = server.only_row("erasures").await;
+    assert!(row["digits"].is_null() && row["call_id"].is_null(), "{row}");
+    let (status, _) = server
+        .admin(Method::GET, &format!("{path}/{}", Uuid::nil()), None)
+        .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
     server.stop().await;
 }
 

@@ -39,7 +39,7 @@ impl<T: ToJSON> IntoResponse for Json<T> {
 /// A resource that was read.
 #[derive(ApiResponse)]
 pub enum ReadResponse<T: ToJSON> {
-    /// The resource.
+    /// OK.
     #[oai(status = 200)]
     Found(Json<T>),
 }
@@ -53,7 +53,7 @@ impl<T: ToJSON> ReadResponse<T> {
 /// A stored row with its version in the body and as its ETag.
 #[derive(ApiResponse)]
 pub enum FoundRow<T: ToJSON> {
-    /// The row; send its version, or the ETag in `If-Match`, when you change it.
+    /// The row and its version.
     #[oai(status = 200)]
     Found(Json<T>, #[oai(header = "ETag")] String),
 }

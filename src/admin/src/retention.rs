@@ -67,10 +67,7 @@ impl RetentionApi {
     /// Replace how long a rulebook's data is stored
     ///
     /// Data that is older than the new limits is deleted in small batches. An instance that runs the purge worker
-    /// starts the purge within ten seconds. Deleted rows free space for new rows. The database files shrink only after
-    /// `VACUUM` (SQLite) or `VACUUM FULL` (PostgreSQL, which locks the tables meanwhile).
-    ///
-    /// Send the `version` that you read.
+    /// starts the purge within ten seconds. Send the `version` that you read.
     #[oai(path = "/", method = "put")]
     async fn put_retention(
         &self,

@@ -107,8 +107,7 @@ pub struct NewSecret {
     purpose: Purpose,
     /// The value of the secret, without spaces at its ends and without control characters. A webhook secret has 24
     /// characters or more. If you omit the value, Ringbook generates a webhook secret and shows it once, in the
-    /// response. A Twilio account id begins with `AC`, and a messaging service id with `MG`. A phone number is written
-    /// as `+15145550100`.
+    /// response.
     #[serde(default)]
     #[oai(validator(min_length = 1, max_length = 500), write_only)]
     value: Option<String>,

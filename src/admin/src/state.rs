@@ -19,6 +19,7 @@ use super::setup_checks::SetupChecks;
 use super::watched_rulebooks::WatchedRulebooks;
 use base::clock::Clock;
 use base::keys::SecretKey;
+use jobs::Erasures;
 use jobs::history::queue::Backtests;
 use revisions::cache::{HeadRows, LoadError, LoadedRulebook, RulebookCache};
 use revisions::publish::Publisher;
@@ -92,6 +93,8 @@ pub struct AdminState {
     pub setup: SetupChecks,
     /// Runs backtests.
     pub backtests: Backtests,
+    /// Erases callers.
+    pub erasures: Erasures,
     /// Counts wrong keys by address and by prefix.
     pub guesses: Arc<Guesses>,
     pub(super) at_once: ConcurrencyLimit,
@@ -116,6 +119,7 @@ impl AdminState {
         from_webhook: FromWebhook,
         setup: SetupChecks,
         backtests: Backtests,
+        erasures: Erasures,
         guesses: Guesses,
     ) -> Self {
         Self {
@@ -131,6 +135,7 @@ impl AdminState {
             from_webhook,
             setup,
             backtests,
+            erasures,
             guesses: Arc::new(guesses),
             at_once: ConcurrencyLimit::default(),
             last_use: LastUse::default(),

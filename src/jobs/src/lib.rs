@@ -5,12 +5,14 @@
 //! each SMS message has its own lease, and each escalation step locks its row. A backtest of [`history`] runs on the
 //! instance that got the request. All other work runs [`periodic`]ally under one of the [`leases`].
 
+pub mod erasure;
 pub mod history;
 pub mod leases;
 pub mod periodic;
 pub mod purge;
 pub mod scheduled_publishes;
 
+pub use erasure::Erasures;
 pub use leases::Leases;
 pub use purge::Purge;
 pub use scheduled_publishes::Scheduler;

@@ -107,6 +107,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         },
         SetupChecks::new(check_setup(app)),
         app.backtests.clone(),
+        app.erasures.clone(),
         Guesses::new(Arc::clone(&app.limiter)),
     );
     // The console calls the same endpoint inside this process.

@@ -9,7 +9,7 @@ use crate::audit;
 use crate::settings::Worker;
 use base::telemetry::metrics;
 use intake::reconcile::{ReconcileError, ReconcileOptions, ReconcileTally};
-use jobs::{periodic, purge};
+use jobs::{erasure, periodic, purge};
 use revisions::quarantine;
 use store::audit_log::AuditKey;
 use store::{last_runs, notices, purges};
@@ -79,11 +79,7 @@ pub(super) fn start_workers(app: &App) {
     let (hits, db, clock, stop) = (app.hits.clone(), app.db.clone(), app.clock.clone(), app.stop.clone());
     app.spawn(async move { hits.run(db, clock, stop).await });
     if app.settings.workers.contains(&Worker::Purge) {
-        let purge = app.purge.clone();
-        spawn_periodic(app, purges::LEASE, purge::PURGE_INTERVAL, move |turn| {
-            let purge = purge.clone();
-            async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
-        });
+        delete_periodically(app);
     }
     let backtests = app.backtests.clone();
     app.spawn(async move {
@@ -116,6 +112,20 @@ pub(super) fn start_workers(app: &App) {
                 Err(error) => tracing::debug!(%error, "the open notices cannot be counted"),
             }
         }
+    });
+}
+
+/// Starts the jobs that delete data: the purge of expired data, and the continuation of interrupted erasures.
+fn delete_periodically(app: &App) {
+    let purge = app.purge.clone();
+    spawn_periodic(app, purges::LEASE, purge::PURGE_INTERVAL, move |turn| {
+        let purge = purge.clone();
+        async move { purge.run(&turn.lease, &turn.stop).await.map(drop).map_err(Into::into) }
+    });
+    let erasures = app.erasures.clone();
+    spawn_periodic(app, erasure::LEASE, erasure::RESUME_INTERVAL, move |turn| {
+        let erasures = erasures.clone();
+        async move { erasures.resume(&turn.stop).await.map_err(Into::into) }
     });
 }
 

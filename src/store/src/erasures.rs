@@ -123,23 +123,25 @@ pub async fn loose_events_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digit
     }
 }
 
-/// Erases the replies from this number to a rulebook. Returns how many replies were erased. A suppression of the number
-/// stays, because it is stored in another table.
+/// Ids of the replies from this number to a rulebook.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn erase_replies(tx: &DatabaseTransaction, rulebook_id: Uuid, digits: &str) -> Result<u64, DbErr> {
+pub async fn replies_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str) -> Result<Vec<Uuid>, DbErr> {
+    let sql = of_number(db.get_database_backend(), "id", "from_number", "inbound_sms_messages");
+    of_digits(db, &sql, rulebook_id, digits).await
+}
+
+/// Erases a reply. It keeps a suppression of the number, which is stored in another table.
+///
+/// # Errors
+/// When the database fails.
+pub async fn erase_reply(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<(), DbErr> {
     const ERASED: &str =
         "UPDATE inbound_sms_messages SET from_number = '', body = '' WHERE rulebook_id = $1 AND id = $2";
-    let sql = of_number(tx.get_database_backend(), "id", "from_number", "inbound_sms_messages");
-    let replies: Vec<Uuid> = of_digits(tx, &sql, rulebook_id, digits).await?;
-    let mut count = 0;
-    for id in replies {
-        tx.execute_raw(statement(tx, ERASED, [rulebook_id.into(), id.into()]))
-            .await?;
-        count += 1;
-    }
-    Ok(count)
+    tx.execute_raw(statement(tx, ERASED, [rulebook_id.into(), id.into()]))
+        .await?;
+    Ok(())
 }
 
 /// Erases the caller from the data of a call. The row of the call, its times and its decisions stay.

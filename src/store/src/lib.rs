@@ -28,6 +28,7 @@ mod database;
 pub mod decision_feedback;
 pub mod decisions;
 pub mod dry_run;
+pub mod erasure_jobs;
 pub mod erasures;
 pub mod escalations;
 pub mod fault_points;

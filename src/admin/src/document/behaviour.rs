@@ -73,7 +73,7 @@ fn add_dry_run(operation: &mut Value) {
         return add_to_description(operation, "Writes nothing.");
     }
     if let Some((_, why)) = dry_run::WITHOUT_DRY_RUN.iter().find(|(no, _)| *no == id) {
-        return add_to_description(operation, &format!("This operation has no `dry_run`. {why}"));
+        return add_to_description(operation, why);
     }
     add_parameter(
         operation,

@@ -56,6 +56,8 @@ const LINKS: &[Link] = &[
     ("start_backtest", "follow_backtest", &[("path.id", ID)]),
     ("start_backtest", "cancel_backtest", &[("path.id", ID)]),
     ("list_backtests", "get_backtest", &[("path.id", FIRST_ID)]),
+    ("create_erasure", "get_erasure", &[("path.id", ID)]),
+    ("list_erasures", "get_erasure", &[("path.id", FIRST_ID)]),
     ("list_script_quarantines", "release_script", &[("path.script", "$response.body#/items/0/script")]),
     ("get_webhook_auth", "put_webhook_auth", &[("header.If-Match", TAG)]),
     ("get_guard_rails", "put_guard_rails", &[("header.If-Match", TAG)]),
@@ -132,7 +134,7 @@ fn link(document: &mut Value, from: &str, to: &str, parameters: &[(&str, &str)])
     };
     for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         // The 202 of a write returns a waiting change set, not the written resource.
-        if status.starts_with('2') && (status != "202" || from == "start_backtest") {
+        if status.starts_with('2') && (status != "202" || ["create_erasure", "start_backtest"].contains(&from)) {
             response["links"][to] = json!({"operationId": to, "parameters": given});
         }
     }

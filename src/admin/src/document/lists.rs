@@ -6,8 +6,8 @@ use super::operations::RULEBOOK;
 use crate::list::{DEFAULT_LIMIT, Filter, FilterType, ListSpec, MAX_LIMIT, is_masked};
 use crate::resources::RESOURCES;
 use crate::{
-    api_keys, audit_log, backtests, calendar_feeds, calls, change_sets, console_sessions, decisions, feedback,
-    inbound_sms_messages, leads, notices, revisions, rule_hits, rulebooks, scripts, secrets, sms_messages,
+    api_keys, audit_log, backtests, calendar_feeds, calls, change_sets, console_sessions, decisions, erasures,
+    feedback, inbound_sms_messages, leads, notices, revisions, rule_hits, rulebooks, scripts, secrets, sms_messages,
     sms_suppressions, stats, webhook_events,
 };
 
@@ -26,6 +26,7 @@ pub fn at(path: &str) -> Option<ListSpec> {
             "decisions" => Some(decisions::LIST),
             "leads" => Some(leads::LIST),
             "feedback" => Some(feedback::LIST),
+            "erasures" => Some(erasures::LIST),
             other => RESOURCES
                 .iter()
                 .find(|resource| resource.path == other)

@@ -308,6 +308,8 @@ const OTHERS: &[(&str, (&str, &str))] = &[
     ("get_retention", ("get", "/admin/v1/rulebooks/{rulebook}/retention")),
     ("put_retention", ("put", "/admin/v1/rulebooks/{rulebook}/retention")),
     ("create_erasure", ("post", "/admin/v1/rulebooks/{rulebook}/erasures")),
+    ("list_erasures", ("get", "/admin/v1/rulebooks/{rulebook}/erasures")),
+    ("get_erasure", ("get", "/admin/v1/rulebooks/{rulebook}/erasures/{id}")),
     ("list_secrets", ("get", "/admin/v1/rulebooks/{rulebook}/secrets")),
     ("create_secret", ("post", "/admin/v1/rulebooks/{rulebook}/secrets")),
     (
@@ -432,7 +434,7 @@ fn name_sheet_operation(resource: &ResourceDescription, method: &str, operation:
         (
             "import",
             format!("Import {several} from a spreadsheet"),
-            "Imports an edited export as one revision: all rows or none.",
+            "Imports an edited export: all rows or none.",
         )
     };
     operation["operationId"] = format!("{verb}_{}_csv", resource.many).into();
