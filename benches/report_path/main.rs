@@ -198,7 +198,8 @@ async fn ringbook_turn(options: &Options, rows: &Rows) -> Result<(Turn, Sample, 
     let (answers, recorded) = load(options, rows, &server).await?;
     let texts = rows.check(recorded).await?;
     let turn = told("ringbook", &answers, recorded, texts);
-    let (sample, shape) = (rows.sample().await?, rows.shape().await?);
+    let (mut sample, shape) = (rows.sample().await?, rows.shape().await?);
+    sample.insert("sms_percent".to_owned(), (texts * 100 / recorded.max(1)).to_string());
     // Stop the server before the floor's turn: otherwise its worker would send the floor's SMS messages.
     server.stop().await?;
     Ok((turn, sample, shape))
