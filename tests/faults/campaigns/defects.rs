@@ -72,8 +72,9 @@ const ALL: &[Defect] = &[
     defect("no_if_match", &["I7"], "edits", |plan| {
         Box::pin(strangers::edits(plan, Sqlite))
     }),
-    defect("audit_gap", &["I3", "I6"], "kill", |plan| {
-        Box::pin(kill::kills(plan, Sqlite))
+    // A killed program seldom accepts an edit, so this defect needs a campaign whose program keeps running.
+    defect("audit_gap", &["I3", "I6"], "backup", |plan| {
+        Box::pin(backup::backups(plan, Sqlite))
     }),
     defect("synchronous_normal", &["I1"], "power", |plan| {
         Box::pin(power::losses(plan, Sqlite))
