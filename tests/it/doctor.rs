@@ -173,7 +173,7 @@ async fn what_is_wrong_is_found_and_says_what_to_do(database: Database) {
         &settings,
         &Clock::fixed(clock.now() - TimeDelta::minutes(5)),
         "clock",
-        "apart",
+        "differ by",
     )
     .await;
     settings.public_url = Some(vapi.url());

@@ -154,7 +154,7 @@ impl ErasuresApi {
             return Ok(CreateErasureResponse::Done(Json(done.into())));
         }
         let (erasures, running) = (self.0.erasures.clone(), job.clone());
-        let work = tokio::spawn(async move { erasures.run_patiently(&running).await });
+        let work = dry_run::spawn(async move { erasures.run_patiently(&running).await });
         match tokio::time::timeout(MAX_WAIT, work).await {
             Ok(Ok(Ok(done))) => return Ok(CreateErasureResponse::Done(Json(done.into()))),
             Ok(Ok(Err(error))) => telemetry::log_cause("erasure", &error),
