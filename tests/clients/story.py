@@ -36,8 +36,8 @@ from ringbook_client.models import (
     Price,
     Problem,
     PublishRequest,
-    Question,
-    QuestionFacts,
+    EvaluateRequest,
+    EvaluateRequestFacts,
     Role,
 )
 from ringbook_client.types import UNSET
@@ -66,8 +66,8 @@ def refused(answer, status, code):
 
 
 def quote():
-    facts = QuestionFacts.from_dict({"service_text": "Camera inspection"})
-    question = Question(facts=facts, at=datetime(2026, 11, 24, 15, tzinfo=UTC))
+    facts = EvaluateRequestFacts.from_dict({"service_text": "Camera inspection"})
+    question = EvaluateRequest(facts=facts, at=datetime(2026, 11, 24, 15, tzinfo=UTC))
     price = good(evaluate.sync(RULEBOOK, client=client, body=question)).decision.price
     assert isinstance(price, Price)
     return price.from_, price.to
