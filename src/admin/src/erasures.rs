@@ -1,6 +1,6 @@
 //! Erases a caller's data by phone number or call. The calls, their times and their decisions stay.
 //!
-//! The audit log records who erased how many calls, never the caller.
+//! The audit log records who requested an erasure and when, never the caller. The erasure's row has the counts.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;

@@ -16,12 +16,12 @@ use store::erasures;
 pub const LEASE: &str = "erasures";
 /// Interval at which interrupted erasures are continued.
 pub const RESUME_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30);
-/// An erasure without progress for this long is interrupted. Each transaction of an erasure takes far less time.
+/// An erasure without progress for this long counts as interrupted. If its task still runs, the task that takes over
+/// stops it: see [`erasure_jobs::progress`].
 const INTERRUPTED_AFTER: TimeDelta = TimeDelta::seconds(60);
-
 /// How often an erasure is tried again if the database fails.
 const MAX_RETRIES: u32 = 20;
-/// Pause before an erasure is tried again. All pauses together are shorter than [`INTERRUPTED_AFTER`].
+/// Pause before an erasure is tried again.
 const RETRY_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Whom to erase.
