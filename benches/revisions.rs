@@ -13,6 +13,7 @@
 use std::time::Instant;
 
 use base::clock::Clock;
+use chrono::TimeDelta;
 use reqwest::{Client, Method};
 use ringbook::app::App;
 use ringbook::settings::{Flags, Settings};
@@ -66,6 +67,8 @@ async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
                     .collect()
             };
             let number = i64::try_from(number).expect("a number");
+            // One a minute, because a rulebook may have only 10,000 revisions within 24 hours.
+            let age = TimeDelta::minutes(i64::try_from(revisions).expect("a number") - number + 1);
             let revision = revisions::ActiveModel {
                 rulebook_id: Set(head.id),
                 number: Set(number),
@@ -73,7 +76,7 @@ async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
                 equals: Set(None),
                 author: Set("bench".to_owned()),
                 comment: Set(String::new()),
-                created_at: Set(app.clock.now()),
+                created_at: Set(app.clock.now() - age),
                 bytes: Set(rule_rows::bytes(&made)),
             };
             revisions::Entity::insert(revision)
