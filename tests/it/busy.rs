@@ -237,8 +237,9 @@ async fn publish_large(server: &TestApp, bytes: usize) -> Result<PublishedRevisi
     server
         .app
         .publisher
-        .publish(rulebook.id, change, &Author::default())
+        .publish(rulebook.id, change, Author::default())
         .await
+        .unwrap()
 }
 
 async fn many_large_revisions_do_not_fill_the_memory(database: Database) {

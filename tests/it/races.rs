@@ -73,8 +73,9 @@ async fn an_edit_does_not_wait_for_messages_in_flight() {
     };
     let publisher = &server.app.publisher;
     let published = publisher
-        .publish(default_rulebook(&server).await, change, &Author::default())
-        .await;
+        .publish(default_rulebook(&server).await, change, Author::default())
+        .await
+        .unwrap();
     assert_eq!(published.unwrap().revision, 2);
     in_flight.rollback().await.unwrap();
     server.stop().await;

@@ -45,8 +45,9 @@ async fn a_script_that_fails_loses_no_message_and_is_told_once(database: Databas
     };
     let publisher = &server.app.publisher;
     publisher
-        .publish(rulebook.id, change, &Author::default())
+        .publish(rulebook.id, change, Author::default())
         .await
+        .unwrap()
         .unwrap();
     for call in ["call-1", "call-2"] {
         let clogged = "My drain is clogged, can you unblock it?";

@@ -455,8 +455,9 @@ async fn hostile_scripts_lose_no_message(database: Database) {
     server
         .app
         .publisher
-        .publish(rulebook.id, change, &Author::default())
+        .publish(rulebook.id, change, Author::default())
         .await
+        .unwrap()
         .unwrap();
 
     let (mut refused, mut dropped) = (0, 0);

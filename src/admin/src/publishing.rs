@@ -12,50 +12,14 @@ use super::responses::{Json, etag};
 use super::row_faults::{EditedRow, as_json, field_fault, named};
 use super::state::{AdminState, busy, unloadable};
 use super::versions;
-use authoring::change_set::{ChangeSet, Conflict, Edit, ExpectedVersion};
+use authoring::change_set::{Conflict, ExpectedVersion};
 use revisions::publish::change_sets::{MOST_BYTES, MOST_CHANGES, SetError, StoredChangeSet};
 use revisions::publish::idempotency::{Receipt, ReceiptError};
-use revisions::publish::{Author, PublishError, PublishedRevision, RollBackRequest};
+use revisions::publish::{PublishError, PublishedRevision, RollBackRequest};
 use rules::cases::{CaseResult, Mismatch};
 use rules::fault::escaped;
 use store::dry_run;
 use web::problem::{Code, FieldFault, Problem};
-
-/// Publishes one edit, in its own task, so that a disconnecting client cannot interrupt it.
-///
-/// # Errors
-/// The publisher's error as a problem.
-pub async fn publish(
-    state: &AdminState,
-    rulebook_id: Uuid,
-    edit: Edit,
-    comment: String,
-    author: Author,
-) -> Result<PublishOutcome<PublishedRevision>, Problem> {
-    let about = EditedRow::of(&edit);
-    let publisher = Arc::clone(&state.publisher);
-    let edits = vec![edit];
-    let task = dry_run::spawn(async move {
-        let change = ChangeSet { edits, comment };
-        publisher.publish(rulebook_id, change, &author).await
-    });
-    held_or_finished(state, rulebook_id, task.await, &about).await
-}
-
-/// Same as [`publish`], for edits of several rows.
-///
-/// # Errors
-/// The publisher's error as a problem.
-pub async fn publish_all(
-    state: &AdminState,
-    rulebook_id: Uuid,
-    change: ChangeSet,
-    author: Author,
-) -> Result<PublishOutcome<PublishedRevision>, Problem> {
-    let publisher = Arc::clone(&state.publisher);
-    let task = dry_run::spawn(async move { publisher.publish(rulebook_id, change, &author).await });
-    held_or_finished(state, rulebook_id, task.await, &EditedRow::default()).await
-}
 
 /// The outcome of a publish.
 pub enum PublishOutcome<T> {

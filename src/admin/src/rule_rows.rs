@@ -13,16 +13,16 @@ use super::auth::{Caller, Editor, Key, Viewer};
 use super::body::{RowBody, RowPatch};
 use super::errors::{Fails, ReadsChangeSet, WritesVersion};
 use super::list::ListQuery;
-use super::publishing::{self, PublishOutcome, waiting};
+use super::publishing::{PublishOutcome, held_or_finished, waiting};
 use super::responses::{FoundRow, Json, Page, ReadResponse, RowWithVersion, etag};
 use super::row_checks::{check_code, checked_comment, with_code};
-use super::row_faults::named;
+use super::row_faults::{EditedRow, named};
 use super::row_kind::{AnyRow, RowKind};
 use super::state::{AdminState, RulebookInPath, shortened};
 use super::versions::{Precondition, expected};
 use super::view_at::RowsAtState;
 use super::write_responses::{DeletedRow, PatchedRow, PutRow};
-use authoring::change_set::Edit;
+use authoring::change_set::{ChangeSet, Edit};
 use revisions::publish::PublishedRevision;
 use rules::rows::{Resource, Row, StoredRow};
 use web::problem::{Code, Problem};
@@ -117,7 +117,13 @@ impl RowsApi {
             check_code(&code.0)?;
         }
         let edit = put(self.kind.resource, &code.0, row, &said, current)?;
-        match publishing::publish(&self.state, head_rows.rulebook_id, edit, comment, key.author()).await? {
+        let about = EditedRow::of(&edit);
+        let change = ChangeSet::of(edit, comment);
+        let published = self
+            .state
+            .publisher
+            .publish(head_rows.rulebook_id, change, key.author());
+        match held_or_finished(&self.state, head_rows.rulebook_id, published.await, &about).await? {
             PublishOutcome::Done(published) => {
                 let (row, tag) = self.published(&published, &code.0)?;
                 Ok(match current {
@@ -161,7 +167,13 @@ impl RowsApi {
         let comment = checked_comment(comment.0)?;
         let current = (self.kind.version)(head_rows.rows(), &code.0);
         let edit = put(self.kind.resource, &code.0, row, &said, current)?;
-        match publishing::publish(&self.state, head_rows.rulebook_id, edit, comment, key.author()).await? {
+        let about = EditedRow::of(&edit);
+        let change = ChangeSet::of(edit, comment);
+        let published = self
+            .state
+            .publisher
+            .publish(head_rows.rulebook_id, change, key.author());
+        match held_or_finished(&self.state, head_rows.rulebook_id, published.await, &about).await? {
             PublishOutcome::Done(published) => {
                 let (row, tag) = self.published(&published, &code.0)?;
                 Ok(PatchedRow::Changed(row, tag))
@@ -204,8 +216,13 @@ impl RowsApi {
             expected,
         };
         let comment = checked_comment(comment.0)?;
-        let state = &self.state;
-        match publishing::publish(state, head_rows.rulebook_id, edit, comment, key.author()).await? {
+        let about = EditedRow::of(&edit);
+        let change = ChangeSet::of(edit, comment);
+        let published = self
+            .state
+            .publisher
+            .publish(head_rows.rulebook_id, change, key.author());
+        match held_or_finished(&self.state, head_rows.rulebook_id, published.await, &about).await? {
             PublishOutcome::Done(_) => Ok(DeletedRow::Gone),
             PublishOutcome::Waits(set) => {
                 let (set, address, version) = waiting(&key, &rulebook.0, *set);
@@ -254,7 +271,11 @@ pub async fn write<R: Row>(
     comment: String,
 ) -> Result<(Arc<StoredRow<R>>, i64), Problem> {
     let edit = put(R::RESOURCE, code, row, said, current)?;
-    match publishing::publish(state, rulebook_id, edit, comment, caller.author()).await? {
+    let about = EditedRow::of(&edit);
+    let published = state
+        .publisher
+        .publish(rulebook_id, ChangeSet::of(edit, comment), caller.author());
+    match held_or_finished(state, rulebook_id, published.await, &about).await? {
         PublishOutcome::Done(published) => {
             let row = R::table(published.rulebook.rows()).get(code).cloned();
             Ok((row.ok_or_else(|| missing(R::RESOURCE, code))?, published.revision))

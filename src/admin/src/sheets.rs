@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::auth::{Editor, Key, Viewer};
 use super::change_sets::dto::ChangeSetState;
 use super::errors::{Fails, NoExtraErrors, WritesVersion};
-use super::publishing::{PublishOutcome, finished, publish_all, waiting};
+use super::publishing::{PublishOutcome, finished, held_or_finished, waiting};
 use super::responses::{Json, etag};
 use super::row_checks::checked_comment;
 use super::row_faults::EditedRow;
@@ -187,7 +187,8 @@ impl SheetsApi {
             self.add(rulebook_id, id, edits, &key).await?;
         } else {
             let change = ChangeSet { edits, comment };
-            match publish_all(&self.state, rulebook_id, change, key.author()).await? {
+            let published = self.state.publisher.publish(rulebook_id, change, key.author());
+            match held_or_finished(&self.state, rulebook_id, published.await, &EditedRow::default()).await? {
                 PublishOutcome::Done(published) => import.revision = Some(published.revision),
                 PublishOutcome::Waits(set) => {
                     let (set, address, version) = waiting(&key, &rulebook.0, *set);

@@ -99,6 +99,17 @@ pub struct ChangeSet {
     pub comment: String,
 }
 
+impl ChangeSet {
+    /// A change set with one edit.
+    #[must_use]
+    pub fn of(edit: Edit, comment: String) -> Self {
+        Self {
+            edits: vec![edit],
+            comment,
+        }
+    }
+}
+
 /// A row whose edits are based on another version than the current version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {

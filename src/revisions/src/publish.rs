@@ -20,12 +20,13 @@ use std::sync::Arc;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 use self::change_sets::{Claim, SetError, StoredChangeSet};
 use self::idempotency::{Effect, Receipt, ReceiptError};
 pub use self::plan::{Draft, PublishPlan};
-use self::plan::{apply, beyond, checked, head, lint_passed};
+use self::plan::{apply, beyond, checked, lint_passed};
 use super::cache::{LoadError, RulebookCache};
 use authoring::change_set::{ChangeSet, Conflict, rolled_back};
 use authoring::edits;
@@ -228,20 +229,24 @@ impl Publisher {
         }
     }
 
-    /// Publishes edits. A plain write is a change set with one edit.
+    /// Publishes edits, in a separate task, so that a client that disconnects cannot interrupt it. A plain write is a
+    /// change set with one edit.
     ///
     /// # Errors
     /// When an edit is stale, the result does not compile or has a new lint error, a case fails, or the database
     /// fails.
-    pub async fn publish(
+    pub fn publish(
         &self,
         rulebook_id: Uuid,
         change: ChangeSet,
-        author: &Author,
-    ) -> Result<PublishedRevision, PublishError> {
-        let step = HeadMove::new("publish", &change.comment, author);
-        let plan = |base: &RowSet, next| apply(base, next, &change.edits);
-        self.advance(rulebook_id, step, plan).await
+        author: Author,
+    ) -> impl Future<Output = Result<Result<PublishedRevision, PublishError>, JoinError>> + Send + use<> {
+        let publisher = self.clone();
+        dry_run::spawn(async move {
+            let step = HeadMove::new("publish", &change.comment, &author);
+            let plan = |base: &RowSet, next| apply(base, next, &change.edits);
+            publisher.advance(rulebook_id, step, plan).await
+        })
     }
 
     /// Publishes a new revision that equals an older revision. The head must be the expected head. The guard rails do
@@ -377,7 +382,7 @@ impl Publisher {
             };
             let head = match &held {
                 Some(tx) => rulebooks::locked_head(tx, rulebook_id).await?,
-                None => head(&self.db, rulebook_id).await?,
+                None => rulebooks::head(&self.db, rulebook_id).await?,
             };
             let head = head.ok_or(PublishError::UnknownRulebook)?;
             step.replaces(head)?;

@@ -196,6 +196,19 @@ pub async fn all_codes(db: &impl ConnectionTrait) -> Result<Vec<(Uuid, String)>,
         .await
 }
 
+/// The number of the head revision. `None` if there is no such rulebook.
+///
+/// # Errors
+/// If the database fails.
+pub async fn head(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
+    Entity::find_by_id(rulebook_id)
+        .select_only()
+        .column(Column::HeadRevision)
+        .into_tuple::<i64>()
+        .one(db)
+        .await
+}
+
 /// Reads the head, and locks it until the transaction ends. PostgreSQL uses a row lock, and SQLite needs no lock
 /// because it has only one writer. The lock is FOR NO KEY UPDATE. Every message has a key share lock on this row
 /// through its foreign keys, and FOR UPDATE would wait for all messages.

@@ -60,7 +60,7 @@ impl Publisher {
         edits: Vec<Edit>,
         author: &Author,
     ) -> Result<StoredChangeSet, PublishError> {
-        let head = super::plan::head(&self.db, rulebook_id).await?;
+        let head = rulebooks::head(&self.db, rulebook_id).await?;
         let head = head.ok_or(PublishError::UnknownRulebook)?;
         self.new_set(rulebook_id, head, comment, edits, author)
     }

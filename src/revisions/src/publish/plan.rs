@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryResult, QuerySelect};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use uuid::Uuid;
 
 use super::{PublishError, Publisher};
@@ -94,7 +94,7 @@ impl Publisher {
 
     /// The number of the head, and the head revision.
     pub(super) async fn head_rows(&self, rulebook_id: Uuid) -> Result<(i64, Base), PublishError> {
-        let head = head(&self.db, rulebook_id)
+        let head = rulebooks::head(&self.db, rulebook_id)
             .await?
             .ok_or(PublishError::UnknownRulebook)?;
         Ok((head, self.current.base(rulebook_id, head).await?))
@@ -133,16 +133,6 @@ impl Draft {
     pub async fn failed_cases(&self, rulebook: &Arc<Rulebook>) -> Result<Vec<CaseResult>, Busy> {
         failed_cases(&self.pools, self.rulebook_id, rulebook).await
     }
-}
-
-/// The number of the head revision.
-pub(super) async fn head(db: &DatabaseConnection, rulebook_id: Uuid) -> Result<Option<i64>, DbErr> {
-    rulebooks::Entity::find_by_id(rulebook_id)
-        .select_only()
-        .column(rulebooks::Column::HeadRevision)
-        .into_tuple::<i64>()
-        .one(db)
-        .await
 }
 
 /// Compiles the candidate on top of the base, or returns every validation error. A candidate that is too large and

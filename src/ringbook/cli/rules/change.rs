@@ -89,7 +89,7 @@ impl Change<'_> {
                 edits,
                 comment: comment.to_owned(),
             };
-            let published = self.publisher.publish(self.rulebook_id, change, &author()).await;
+            let published = self.publisher.publish(self.rulebook_id, change, author()).await?;
             let published = published.map_err(|error| anyhow!(refusal(&error)))?;
             return print(&live(rulebook, published.revision));
         }
