@@ -30,7 +30,6 @@ use base::{
 };
 use intake::auth::access::{Accesses, DEFAULT_RULEBOOK};
 use intake::auth::secret::Secret;
-use intake::deadline::Deadline;
 use intake::group_commit::Sharing;
 use intake::message::Intake;
 use intake::offline::fallback::Fallback;
@@ -38,6 +37,7 @@ use intake::offline::snapshot::Snapshots;
 use intake::offline::spool::drain::Drain;
 use intake::parse::facts;
 use intake::reconcile::Reconciler;
+use intake::record::Recorder;
 use intake::reinject::Reinjector;
 use intake::rule_usage::RuleHits;
 use intake::vapi::{VapiClient, VapiError};
@@ -149,7 +149,7 @@ pub struct App {
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
     /// Records messages, with or without the database.
-    pub deadline: Arc<Deadline>,
+    pub recorder: Arc<Recorder>,
     /// Counts how often each row takes part in a decision.
     pub hits: RuleHits,
     /// Runs backtests.
@@ -237,7 +237,7 @@ impl App {
             stop.clone(),
         );
         let intake = feed.intake.clone();
-        let deadline = Deadline {
+        let recorder = Recorder {
             drain: Drain::new(spool.clone(), intake.clone(), gate.clone(), tasks.clone()),
             fallback: Fallback { spool, snapshots },
             intake,
@@ -258,7 +258,7 @@ impl App {
             outbox,
             accesses,
             hits,
-            deadline: Arc::new(deadline),
+            recorder: Arc::new(recorder),
             backtests,
             erasures: Erasures::new(db.clone(), primary.clone(), clock.clone(), audit),
             key,
@@ -421,8 +421,8 @@ impl App {
         if !matches!(tokio::time::timeout(SHUTDOWN_TIMEOUT, counted).await, Ok(Ok(()))) {
             tracing::warn!("the last rule hits could not be written");
         }
-        self.deadline.fallback.spool.close().await;
-        for db in [self.deadline.gate.db(), self.db, self.read] {
+        self.recorder.fallback.spool.close().await;
+        for db in [self.recorder.gate.db(), self.db, self.read] {
             // Do not wait for a connection that hangs.
             match tokio::time::timeout(SHUTDOWN_TIMEOUT, db.close()).await {
                 Ok(Ok(())) => {}

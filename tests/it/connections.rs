@@ -69,7 +69,7 @@ async fn a_locked_table_is_survived(server: &TestApp, db: &DatabaseConnection) {
         StatusCode::OK
     );
     // The server loads the snapshot of the rules every two seconds.
-    let refuge = &server.app.deadline.fallback;
+    let refuge = &server.app.recorder.fallback;
     eventually("the rules are known", Duration::from_secs(20), async || {
         refuge.snapshots.of("default").is_some()
     })
@@ -157,7 +157,7 @@ async fn it_runs_behind_a_pooler_as_it_comes_and_behind_one_that_ignores_what_it
         assert_eq!(one(&*tx, "SHOW statement_timeout").await, "5s");
         assert_eq!(one(&*tx, "SHOW lock_timeout").await, "2s");
         tx.rollback().await.unwrap();
-        let tx = begin(&server.app.deadline.gate.db()).await.unwrap();
+        let tx = begin(&server.app.recorder.gate.db()).await.unwrap();
         assert_eq!(one(&*tx, "SHOW statement_timeout").await, "1800ms");
         assert_eq!(one(&*tx, "SHOW enable_seqscan").await, "off");
         tx.rollback().await.unwrap();
@@ -217,7 +217,7 @@ async fn a_primary_that_takes_no_writes_for_a_moment_takes_no_instance_out() {
     let server = server_at(database, url).await;
     let (_, health) = server.get("/health/ready").await;
     assert_eq!(health["status"], "ready", "{health}");
-    let refuge = &server.app.deadline.fallback;
+    let refuge = &server.app.recorder.fallback;
     eventually("the rules are known", Duration::from_secs(20), async || {
         refuge.snapshots.of("default").is_some()
     })

@@ -107,13 +107,13 @@ async fn messages_that_share_a_transaction_leave_what_they_would_leave_alone(dat
     for message in &messages {
         assert_eq!(one_by_one.post_signed(message).await.0, StatusCode::OK);
     }
-    assert_eq!(one_by_one.app.deadline.sharing.shared(), 0);
+    assert_eq!(one_by_one.app.recorder.sharing.shared(), 0);
     // The first message loads the rulebook into memory, which messages need to share a transaction.
     assert_eq!(together.post_signed(&messages[0]).await.0, StatusCode::OK);
     for (status, answer) in send_together(&together, database, &messages).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
-    let shared = together.app.deadline.sharing.shared();
+    let shared = together.app.recorder.sharing.shared();
     assert!(shared > 10, "{shared} of {} shared a transaction", messages.len());
     for number in 0..24 {
         let call = format!("call-{number:02}");
@@ -132,7 +132,7 @@ async fn messages_that_share_a_transaction_leave_what_they_would_leave_alone(dat
         .counts(["webhook_events", "decisions", "sms_messages", "leads"])
         .await;
     assert_eq!(after, before);
-    assert!(together.app.deadline.sharing.shared() > shared + 10);
+    assert!(together.app.recorder.sharing.shared() > shared + 10);
     one_by_one.stop().await;
     together.stop().await;
 }
@@ -149,7 +149,7 @@ async fn one_that_cannot_be_recorded_takes_no_other_with_it(database: Database) 
     for (status, answer) in send_together(&server, database, &messages).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
-    assert!(server.app.deadline.sharing.shared() > 5);
+    assert!(server.app.recorder.sharing.shared() > 5);
     let (_, leads) = server
         .admin(Method::GET, "/admin/v1/rulebooks/default/leads?limit=100", None)
         .await;
@@ -179,7 +179,7 @@ async fn messages_of_two_rulebooks_share_a_transaction(database: Database) {
     for (status, answer) in all_together(&server, database, sent).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
-    assert!(server.app.deadline.sharing.shared() > 10);
+    assert!(server.app.recorder.sharing.shared() > 10);
     for table in ["leads", "decisions", "sms_messages", "escalations"] {
         let mut counts = BTreeMap::<String, usize>::new();
         for row in server.rows(table).await {

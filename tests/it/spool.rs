@@ -103,7 +103,7 @@ impl World {
     /// Waits until the spool is empty.
     async fn drained(&self) {
         eventually("the spool is drained", async || {
-            self.server.app.deadline.fallback.spool.state().waiting == 0
+            self.server.app.recorder.fallback.spool.state().waiting == 0
         })
         .await;
     }
@@ -238,7 +238,7 @@ async fn what_is_answered_without_the_database_is_what_is_recorded(kind: Databas
         (StatusCode::OK, &json!("degraded")),
         "{health}"
     );
-    assert_eq!(world.server.app.deadline.fallback.spool.state().waiting, 60);
+    assert_eq!(world.server.app.recorder.fallback.spool.state().waiting, 60);
     sent.extend(away);
     world.comes_back().await;
     // New messages do not wait for the drain. A message of a call in the spool first drains this call.
@@ -409,7 +409,7 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
     send_all(&world.server, (0..6).map(mixed), 6).await;
     world.comes_back().await;
     eventually("all others are recorded", async || {
-        world.server.app.deadline.fallback.spool.state().waiting == 1
+        world.server.app.recorder.fallback.spool.state().waiting == 1
     })
     .await;
     assert_eq!(world.rows("webhook_events").await.len(), 7);

@@ -10,60 +10,21 @@ use std::sync::Arc;
 
 use sea_orm::DatabaseTransaction;
 use serde_json::Value;
-use tracing::Instrument as _;
 
 use super::answer::{self, Answer, ToolResult};
 use super::commit_race::{CommitRace, RecordedResponse};
 use super::evaluate::{MessageDecisions, Precomputed};
 use super::message::{Disposition, IngestError, Intake, Message, MessageOutcome};
-use super::message_transaction;
 use super::parse::event::Payload;
-use base::telemetry;
-use store::dry_run;
 use store::message_head;
 use store::notices::{self, Notice, Severity};
 use store::webhook_events::{self, NewEvent};
 
-/// How often a message is tried before it is dead-lettered.
-const TRIES: u32 = 3;
-
 /// Code of the notice about a dead-lettered message.
 pub const NOTICE: &str = "message_set_aside";
 
-/// Records a message and returns the response, or dead-letters it.
-pub async fn record_alone(intake: &Intake, message: &Arc<Message>) -> Result<MessageOutcome, IngestError> {
-    attempt(intake, message, &Arc::default()).await
-}
-
-/// Records or dead-letters a message like [`record_alone`]. Stops if the waiter timed out before the commit.
-pub(super) async fn attempt(
-    intake: &Intake,
-    message: &Arc<Message>,
-    attempt: &Arc<CommitRace>,
-) -> Result<MessageOutcome, IngestError> {
-    for tries in 1.. {
-        let (with, asked, asking) = (intake.clone(), Arc::clone(message), Arc::clone(attempt));
-        // A panic ends only this task.
-        let task =
-            dry_run::spawn(async move { message_transaction::attempt(&with, &asked, &asking).await }.in_current_span());
-        let failed = match task.await {
-            Ok(Ok(outcome)) => return Ok(outcome),
-            Ok(Err(error)) => error,
-            Err(ended) => IngestError::Stopped(ended.to_string()),
-        };
-        if !is_its_own(&failed) {
-            return Err(failed);
-        }
-        telemetry::log_cause("message_failed", &failed);
-        if tries == TRIES {
-            return poisoned(intake, message, &failed, attempt).await;
-        }
-    }
-    Err(IngestError::TooSlow)
-}
-
 /// Whether the error is permanent.
-fn is_its_own(error: &IngestError) -> bool {
+pub(super) fn is_permanent(error: &IngestError) -> bool {
     matches!(error, IngestError::Database(_) | IngestError::Stopped(_)) && !error.passes()
 }
 
@@ -75,12 +36,12 @@ fn reason(error: &IngestError) -> &'static str {
     }
 }
 
-/// Stores the raw message, once.
-async fn poisoned(
+/// Stores the raw message, once, and raises a notice.
+pub(super) async fn store(
     intake: &Intake,
     message: &Message,
     error: &IngestError,
-    attempt: &CommitRace,
+    race: &CommitRace,
 ) -> Result<MessageOutcome, IngestError> {
     let answer = unable(message).to_json();
     let tx = store::begin(&intake.db).await?;
@@ -115,7 +76,7 @@ async fn poisoned(
             decisions: MessageDecisions::Answer(answer.clone()),
         }),
     };
-    if !attempt.commits(recorded_response) {
+    if !race.commits(recorded_response) {
         tx.rollback().await?;
         return Err(IngestError::TooSlow);
     }

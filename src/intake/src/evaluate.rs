@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::answer;
+use super::commit_race::CommitRace;
 use super::message::{Intake, Message};
 use super::parse::event::{Event, Payload};
 use super::parse::facts;
@@ -225,5 +226,43 @@ pub(super) async fn precomputed(intake: &Intake, message: &Arc<Message>, ruleboo
             };
             question.decide_all()
         }
+    }
+}
+
+/// Runs the scripts that decide about a message, before its transaction begins. `None` if no script runs.
+pub(super) async fn before_transaction(
+    intake: &Intake,
+    message: &Arc<Message>,
+    race: &CommitRace,
+) -> Option<Arc<Precomputed>> {
+    let known = race.precomputed();
+    if known.is_some() {
+        return known;
+    }
+    let rulebook = intake.current.last_seen(message.access.rulebook_id)?;
+    if !runs_scripts(&rulebook, message) {
+        return None;
+    }
+    let precomputed = precomputed(intake, message, &rulebook).await;
+    Some(race.set_precomputed(precomputed))
+}
+
+/// Decides about a message before its transaction begins, with or without scripts.
+pub(super) async fn precompute_now(intake: &Intake, message: &Arc<Message>, race: &CommitRace) {
+    if before_transaction(intake, message, race).await.is_some() {
+        return;
+    }
+    if let Some(rulebook) = intake.current.last_seen(message.access.rulebook_id) {
+        race.set_precomputed(in_place(intake, message, &rulebook).decide_all());
+    }
+}
+
+/// The input of a decision that runs on the current thread, because it runs no scripts.
+pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> EvaluationInput<'a> {
+    EvaluationInput {
+        rulebook,
+        message,
+        clock: &intake.clock,
+        skips: Skips::none(),
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! A message shares a transaction only if no caller waits for its response. Either all messages of a transaction are
 //! recorded or none, and each is answered after the commit. If a message cannot be recorded, the other messages share a
-//! new transaction, and [`dead_letter`] tries the failed message separately.
+//! new transaction, and [`record_alone`](super::record::record_alone) tries the failed message separately.
 //!
 //! Messages of one call wait in the same [`CommitQueue`]. A transaction contains at most one message of each call, in
 //! the order of the calls. The transaction writes rows that many calls share (SMS messages and their daily count) last.
@@ -25,9 +25,8 @@ use uuid::Uuid;
 
 use self::group_transaction::{GroupError, GroupMessage, GroupOutcome, Writes, record_group};
 use super::commit_race::CommitRace;
-use super::dead_letter;
+use super::evaluate;
 use super::message::{IngestError, Intake, Message, MessageOutcome};
-use super::message_transaction;
 use super::parse::event::Payload;
 use base::telemetry::{self, metrics};
 use store::Database;
@@ -62,7 +61,7 @@ struct CommitQueue {
     waiting: VecDeque<QueuedMessage>,
 }
 
-/// A waiting message. If `answer` gets `None`, the message's task uses a separate transaction.
+/// A waiting message. If `answer` gets `None`, the message needs its own transaction.
 struct QueuedMessage {
     item: GroupMessage,
     answer: oneshot::Sender<Option<Result<MessageOutcome, IngestError>>>,
@@ -93,42 +92,29 @@ impl Sharing {
         self.shared.load(Ordering::Relaxed)
     }
 
-    /// Records a message, alone or with others, and returns the response.
-    ///
-    /// # Errors
-    /// The errors are the same as those of a separate transaction.
-    pub(super) async fn attempt(
-        &self,
-        intake: Intake,
-        message: &Arc<Message>,
-        attempt: &Arc<CommitRace>,
-    ) -> Result<MessageOutcome, IngestError> {
+    /// Waits until a message is recorded in a shared transaction, or until it must be recorded alone.
+    pub(super) async fn turn(&self, intake: &Intake, message: &Arc<Message>, race: &Arc<CommitRace>) -> Turn {
         if !may_share(message) {
-            return dead_letter::attempt(&intake, message, attempt).await;
+            return Turn::Alone(None);
         }
-        let place = self.place(&key(message));
-        let item = GroupMessage {
-            intake,
-            message: Arc::clone(message),
-            attempt: Arc::clone(attempt),
-        };
         // Decide before the message enters the queue, so that slow scripts and decisions do not delay the queue.
-        message_transaction::precompute_now(&item.intake, message, attempt).await;
+        evaluate::precompute_now(intake, message, race).await;
         message.stored_body();
-        match self.enter(place, &item) {
-            QueuePlace::First(turn) => {
-                let outcome = dead_letter::attempt(&item.intake, message, attempt).await;
-                drop(turn);
-                outcome
-            }
+        let item = GroupMessage {
+            intake: intake.clone(),
+            message: Arc::clone(message),
+            race: Arc::clone(race),
+        };
+        match self.enter(self.place(&key(message)), item) {
+            QueuePlace::First(turn) => Turn::Alone(Some(turn)),
             QueuePlace::Waits(answered) => match answered.await {
-                Ok(Some(outcome)) => outcome,
-                Ok(None) | Err(_) => dead_letter::attempt(&item.intake, message, attempt).await,
+                Ok(Some(outcome)) => Turn::Shared(outcome),
+                Ok(None) | Err(_) => Turn::Alone(None),
             },
         }
     }
 
-    fn enter(&self, place: usize, item: &GroupMessage) -> QueuePlace {
+    fn enter(&self, place: usize, item: GroupMessage) -> QueuePlace {
         let mut queue = self.queue(place);
         if !queue.busy {
             queue.busy = true;
@@ -138,10 +124,7 @@ impl Sharing {
             });
         }
         let (answer, answered) = oneshot::channel();
-        queue.waiting.push_back(QueuedMessage {
-            item: item.clone(),
-            answer,
-        });
+        queue.waiting.push_back(QueuedMessage { item, answer });
         QueuePlace::Waits(answered)
     }
 
@@ -163,6 +146,14 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// How a message is recorded.
+pub(super) enum Turn {
+    /// The message was in a shared transaction. The errors are the same as those of a separate transaction.
+    Shared(Result<MessageOutcome, IngestError>),
+    /// The message needs its own transaction. The caller must keep the turn until that transaction has ended.
+    Alone(Option<CommitTurn>),
+}
+
 enum QueuePlace {
     /// The queue was idle.
     First(CommitTurn),
@@ -171,7 +162,7 @@ enum QueuePlace {
 
 /// The right to run a transaction of a queue. When the turn is dropped, the messages that arrived meanwhile get the
 /// next transaction.
-struct CommitTurn {
+pub(super) struct CommitTurn {
     sharing: Sharing,
     place: usize,
 }
@@ -228,7 +219,7 @@ async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
     while left_out <= MAX_RETRIES {
         // A message whose waiter timed out has a response from the fallback. Exclude the message, because it would roll
         // back the whole transaction.
-        let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.attempt.is_given_up());
+        let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.race.is_given_up());
         waiting = rest;
         for one in late {
             let _ = one.answer.send(Some(Err(IngestError::TooSlow)));

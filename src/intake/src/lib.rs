@@ -3,8 +3,8 @@
 //! answers it only if a caller waits.
 //!
 //! A message passes these modules in order: [`receive`] is the route, [`auth`] authenticates, [`parse`] parses, and
-//! [`deadline`] limits recording to two seconds. [`group_commit`] lets messages share a transaction,
-//! [`message_transaction`] is the transaction of one message, and [`evaluate`] decides by the rulebook. [`answer`]
+//! [`record`] runs the message's transaction within two seconds. [`group_commit`] lets messages share a transaction, and
+//! [`evaluate`] decides by the rulebook. [`answer`]
 //! builds the response. [`dead_letter`] stores messages that can never be recorded. [`offline`] answers while the
 //! database is unavailable. [`commit_race`] ensures that a message gets exactly one response: the response of its
 //! transaction, or the response of [`offline`].
@@ -16,17 +16,16 @@ pub mod auth;
 mod call_job;
 pub mod commit_race;
 pub mod dead_letter;
-pub mod deadline;
 pub mod evaluate;
 pub mod group_commit;
 pub mod message;
-pub mod message_transaction;
 mod message_write;
 pub mod offline;
 pub mod parse;
 mod queue_sms;
 pub mod receive;
 pub mod reconcile;
+pub mod record;
 mod record_call;
 pub mod reinject;
 pub mod requests;

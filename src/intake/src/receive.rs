@@ -6,6 +6,7 @@
 //! `offline` fails too, the client gets 503 and Retry-After. An authentic message that cannot be parsed is stored raw
 //! and answered with 200, because sending it again would not help.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,15 +19,16 @@ use super::answer;
 use super::auth::access::{Access, AccessError, Accesses, DEFAULT_RULEBOOK};
 use super::auth::verify;
 use super::auth::verify::{Incoming, Refusal, Scheme};
-use super::deadline::{Deadline, NotRecorded};
-use super::message::{Disposition, Message, MessageOutcome, StoredBody};
+use super::message::{Disposition, Message, StoredBody};
 use super::parse::decode;
 use super::parse::event::MessageType;
+use super::record::{NotRecorded, Recorder};
 use super::sms_age::Origin;
 use base::telemetry::sampling::Sampler;
 use base::telemetry::{self, metrics};
 use rules::fair_pool::{FairPool, PoolLimits};
 use web::body::{self, WEBHOOK_LIMIT};
+use web::body_memory::Room;
 use web::connections::Connection;
 use web::problem::{Code, Problem};
 use web::{ClientAddress, RateLimiter};
@@ -39,6 +41,9 @@ const SETTINGS_TIMEOUT: Duration = Duration::from_secs(1);
 const LARGE_BODY: usize = 64 * 1024;
 /// Retry-After for a message that could not be recorded.
 const RETRY_AFTER_S: u32 = 2;
+/// How often a message is tried if the webhook's secrets change or the caller is erased meanwhile. After that, the
+/// fallback answers.
+const MAX_TRIES: u32 = 3;
 /// The response header that says how a message was handled without the database.
 const DEGRADED: &str = "x-ringbook-degraded";
 
@@ -48,7 +53,7 @@ pub struct Webhook {
     /// The webhook settings of the rulebooks.
     pub accesses: Accesses,
     /// Records a message and answers it before its deadline.
-    pub deadline: Arc<Deadline>,
+    pub recorder: Arc<Recorder>,
     /// The rate limits of each client address.
     pub limiter: Arc<RateLimiter>,
     /// The public URL that Vapi calls. A signature may cover this URL.
@@ -85,56 +90,31 @@ async fn on_body<T: Send + 'static>(
     done.map_err(|busy| Problem::unavailable(&busy, RETRY_AFTER_S))
 }
 
-/// Handler of Vapi's server URL for the default rulebook.
+/// Handler of Vapi's server URL. Without a rulebook in the path, the message is for the default rulebook.
 #[handler]
-pub async fn receive_default(request: &Request, body: poem::Body, webhook: Data<&Webhook>) -> poem::Result<Response> {
-    Ok(receive(request, body, webhook.0, DEFAULT_RULEBOOK).await?)
-}
-
-/// Handler of Vapi's server URL for a rulebook.
-#[handler]
-pub async fn receive_for(
+pub async fn receive(
     request: &Request,
     body: poem::Body,
-    Path(rulebook): Path<String>,
+    Path(path): Path<BTreeMap<String, String>>,
     webhook: Data<&Webhook>,
 ) -> poem::Result<Response> {
-    Ok(receive(request, body, webhook.0, &rulebook).await?)
-}
-
-async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &str) -> Result<Response, Problem> {
-    let started = Instant::now();
-    let address = ClientAddress::of(request);
-    body::check_length(request, WEBHOOK_LIMIT)?;
-    let access = known(webhook, code).await?;
-    let access = match admitted(request, None, webhook, access, address).await {
-        Ok(access) => access,
-        Err(refused) => {
-            body::discard(request, body).await;
-            return Err(refused);
-        }
-    };
-    let read = body::read_body(request, body, WEBHOOK_LIMIT).await;
-    // `_room` is the share of the body in the memory limit. It is released with the response.
-    let body::ReadBody { bytes, room: _room } = read.map_err(|problem| match problem.code() {
-        Code::RequestTimeout => webhook.limiter.failed(address, problem),
-        _ => problem,
-    })?;
-    let bytes = Bytes::from(bytes);
-    // The deadline for the database starts here, so the time in which the client sent the body does not count.
-    let arrived = Instant::now();
-    let access = admitted(request, Some(&bytes), webhook, access, address).await?;
-    Connection::prove(request);
-    webhook.limiter.admit(address, access.rulebook_id)?;
-    let received_at = webhook.deadline.intake.clock.now();
+    let (started, webhook) = (Instant::now(), webhook.0);
+    let code = path.get("rulebook").map_or(DEFAULT_RULEBOOK, String::as_str);
+    let Authentic {
+        access,
+        bytes,
+        room: _room,
+        arrived,
+    } = authenticated(request, body, webhook, code).await?;
+    let received_at = webhook.recorder.intake.clock.now();
     let body = bytes.clone();
     let event = match on_body(webhook, &access, &bytes, move || decode::decode(&body)).await? {
         Ok(event) => event,
         Err(reason) => {
-            let mut kept = webhook.deadline.unreadable(&access, &bytes, received_at, arrived).await;
+            let mut kept = webhook.recorder.unreadable(&access, &bytes, received_at, arrived).await;
             if matches!(kept, Err(NotRecorded::AccessChanged)) {
-                let access = readmitted(request, &bytes, webhook, code, address).await?;
-                kept = webhook.deadline.unreadable(&access, &bytes, received_at, arrived).await;
+                let access = readmitted(request, &bytes, webhook, code).await?;
+                kept = webhook.recorder.unreadable(&access, &bytes, received_at, arrived).await;
             }
             kept.map_err(|error| refused(&error))?;
             tracing::warn!(%reason, rulebook = code, "an authentic message cannot be parsed; its raw body is stored");
@@ -145,7 +125,7 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
     let kind = event.kind;
     telemetry::about_call(event.call_id(), code);
     let delivery_key = delivery_key(request, &access, &event.body_hash);
-    let message = Message {
+    let mut message = Arc::new(Message {
         access,
         event,
         body: bytes,
@@ -154,56 +134,89 @@ async fn receive(request: &Request, body: poem::Body, webhook: &Webhook, code: &
         received_at,
         origin: Origin::Live,
         replaces: None,
-    };
-    match record(webhook, request, message, address, arrived).await {
-        Ok(outcome) => {
-            telemetry::at_revision(outcome.revision);
-            metrics::message(kind.as_str(), outcome.disposition.as_str(), started);
-            telemetry::about_message(kind.as_str(), outcome.disposition.as_str());
-            tracing::debug!(
-                took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-                "message recorded"
-            );
-            let degraded = matches!(outcome.disposition, Disposition::Spooled | Disposition::Unrecorded);
-            let mut response = json(&outcome.answer, degraded.then(|| outcome.disposition.as_str()));
-            if kind == MessageType::VoiceRequest {
-                // Vapi plays the body of a 200 as audio. On an error, Vapi uses the next voice of its fallback plan.
-                response.set_status(StatusCode::BAD_REQUEST);
-            }
-            Ok(response)
-        }
-        Err(problem) => {
-            metrics::message(kind.as_str(), "refused", started);
-            Err(problem)
-        }
-    }
-}
-
-/// Records a message. Tries again if the webhook's secrets change or the caller is erased meanwhile.
-async fn record(
-    webhook: &Webhook,
-    request: &Request,
-    message: Message,
-    address: ClientAddress,
-    arrived: Instant,
-) -> Result<MessageOutcome, Problem> {
-    let mut message = Arc::new(message);
-    for _ in 0..3 {
-        match webhook.deadline.message(&message, arrived).await {
+    });
+    let mut tries = 0;
+    let recorded = loop {
+        tries += 1;
+        match webhook.recorder.record(&message, arrived).await {
+            Err(NotRecorded::CallErased) => {}
             Err(NotRecorded::AccessChanged) => {
-                let code = message.access.code.clone();
-                let access = readmitted(request, &message.body, webhook, &code, address).await?;
+                let access = readmitted(request, &message.body, webhook, code).await;
+                let access = access.inspect_err(|_| metrics::message(kind.as_str(), "refused", started))?;
                 let Some(known) = Arc::into_inner(message) else {
-                    return Err(refused(&NotRecorded::AccessChanged));
+                    break Err(NotRecorded::AccessChanged);
                 };
                 message = Arc::new(Message { access, ..known });
             }
-            Err(NotRecorded::CallErased) => {}
-            other => return other.map_err(|error| refused(&error)),
+            other => break other,
         }
+        if tries == MAX_TRIES {
+            break webhook.recorder.without_database(&message).await;
+        }
+    };
+    let outcome = recorded.map_err(|error| {
+        metrics::message(kind.as_str(), "refused", started);
+        refused(&error)
+    })?;
+    telemetry::at_revision(outcome.revision);
+    metrics::message(kind.as_str(), outcome.disposition.as_str(), started);
+    telemetry::about_message(kind.as_str(), outcome.disposition.as_str());
+    tracing::debug!(
+        took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "message recorded"
+    );
+    let degraded = matches!(outcome.disposition, Disposition::Spooled | Disposition::Unrecorded);
+    let mut response = json(&outcome.answer, degraded.then(|| outcome.disposition.as_str()));
+    if kind == MessageType::VoiceRequest {
+        // Vapi plays the body of a 200 as audio. On an error, Vapi uses the next voice of its fallback plan.
+        response.set_status(StatusCode::BAD_REQUEST);
     }
-    let outcome = webhook.deadline.without_database(&message).await;
-    outcome.map_err(|error| refused(&error))
+    Ok(response)
+}
+
+/// A message whose sender is authenticated.
+struct Authentic {
+    access: Arc<Access>,
+    bytes: Bytes,
+    /// The share of the body in the memory limit. It must be held until the response.
+    room: Option<Room>,
+    /// When the whole body had arrived. The deadline for the database starts here, so the time in which the client sent
+    /// the body does not count.
+    arrived: Instant,
+}
+
+/// Reads the body of an authentic message. Checks the headers before the body is read, and the signature afterwards.
+async fn authenticated(
+    request: &Request,
+    body: poem::Body,
+    webhook: &Webhook,
+    code: &str,
+) -> Result<Authentic, Problem> {
+    body::check_length(request, WEBHOOK_LIMIT)?;
+    let access = known(webhook, code).await?;
+    let access = match admitted(request, None, webhook, access).await {
+        Ok(access) => access,
+        Err(refused) => {
+            body::discard(request, body).await;
+            return Err(refused);
+        }
+    };
+    let address = ClientAddress::of(request);
+    let read = body::read_body(request, body, WEBHOOK_LIMIT).await;
+    let body::ReadBody { bytes, room } = read.map_err(|problem| match problem.code() {
+        Code::RequestTimeout => webhook.limiter.failed(address, problem),
+        _ => problem,
+    })?;
+    let (bytes, arrived) = (Bytes::from(bytes), Instant::now());
+    let access = admitted(request, Some(&bytes), webhook, access).await?;
+    Connection::prove(request);
+    webhook.limiter.admit(address, access.rulebook_id)?;
+    Ok(Authentic {
+        access,
+        bytes,
+        room,
+        arrived,
+    })
 }
 
 /// The webhook settings of a rulebook: from the cache, else from the database, or from the snapshot if the database is
@@ -215,7 +228,7 @@ async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
     match asked(webhook, webhook.accesses.reload_or_nobody(code)).await {
         Ok(found) => Ok(found),
         Err(problem) => {
-            let good = webhook.deadline.fallback.snapshots.of(code);
+            let good = webhook.recorder.fallback.snapshots.of(code);
             good.map(|good| good.access).ok_or(problem)
         }
     }
@@ -223,7 +236,7 @@ async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
 
 /// Awaits webhook settings from the database, with a timeout.
 async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, AccessError>>) -> Result<T, Problem> {
-    if webhook.deadline.gate.is_away() {
+    if webhook.recorder.gate.is_away() {
         return Err(Problem::unavailable(&TooLate, RETRY_AFTER_S));
     }
     let answer = tokio::time::timeout(SETTINGS_TIMEOUT, question).await;
@@ -232,20 +245,14 @@ async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, Ac
         Ok(Err(error)) => Problem::unavailable(&error, RETRY_AFTER_S),
         Err(_) => Problem::unavailable(&TooLate, RETRY_AFTER_S),
     };
-    webhook.deadline.gate.suspect();
+    webhook.recorder.gate.suspect();
     Err(answer)
 }
 
 /// The current settings, if the message is accepted under them too.
-async fn readmitted(
-    request: &Request,
-    bytes: &Bytes,
-    webhook: &Webhook,
-    code: &str,
-    address: ClientAddress,
-) -> Result<Arc<Access>, Problem> {
+async fn readmitted(request: &Request, bytes: &Bytes, webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
     let access = asked(webhook, webhook.accesses.reload_or_nobody(code)).await?;
-    admitted(request, Some(bytes), webhook, access, address).await
+    admitted(request, Some(bytes), webhook, access).await
 }
 
 /// The settings under which the message is accepted: the cached settings, else newer settings. `bytes` is the body.
@@ -255,7 +262,6 @@ async fn admitted(
     bytes: Option<&Bytes>,
     webhook: &Webhook,
     access: Arc<Access>,
-    address: ClientAddress,
 ) -> Result<Arc<Access>, Problem> {
     let Err(refusal) = verified(request, bytes, webhook, &access).await? else {
         return Ok(access);
@@ -271,6 +277,7 @@ async fn admitted(
     if refusal == Refusal::NoRulebook {
         return Err(Problem::not_found("rulebook of this name"));
     }
+    let address = ClientAddress::of(request);
     metrics::signature_failed();
     if let Some(left_out) = REFUSALS.admit() {
         let left_out = Some(left_out).filter(|count| *count > 0);
@@ -293,7 +300,7 @@ async fn verified(
     webhook: &Webhook,
     access: &Arc<Access>,
 ) -> Result<Result<(), Refusal>, Problem> {
-    let now = webhook.deadline.intake.clock.now();
+    let now = webhook.recorder.intake.clock.now();
     let Some(bytes) = bytes else {
         return Ok(verify::verify_headers(
             request.headers(),

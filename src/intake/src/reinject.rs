@@ -8,10 +8,10 @@ use tokio_util::bytes::Bytes;
 use uuid::Uuid;
 
 use super::auth::access::{AccessError, Accesses};
-use super::dead_letter;
 use super::dead_letter::unparsed;
 use super::message::{Disposition, IngestError, Intake, Message, StoredBody};
 use super::parse::decode;
+use super::record::record_alone;
 use super::sms_age::Origin;
 use store::dry_run;
 use store::webhook_events;
@@ -125,7 +125,7 @@ impl Reinjector {
                         origin: fed.origin,
                         replaces: fed.replaces,
                     };
-                    match dead_letter::record_alone(&self.intake, &Arc::new(message)).await {
+                    match record_alone(&self.intake, &Arc::new(message), &Arc::default()).await {
                         Ok(outcome) => return Ok(ReinjectResult::Taken(outcome.disposition)),
                         Err(error) => error,
                     }

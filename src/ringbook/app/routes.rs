@@ -21,7 +21,7 @@ use intake::auth::access::DEFAULT_RULEBOOK;
 use intake::auth::scheme::WebhookAuth;
 use intake::auth::settings;
 use intake::parse::facts;
-use intake::receive::{Webhook, large_bodies, receive_default, receive_for};
+use intake::receive::{Webhook, large_bodies, receive};
 use intake::reinject::Reinjector;
 use rules::facts::Facts;
 use sms::callbacks::Callbacks;
@@ -78,7 +78,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
     }
     let webhook = Webhook {
         accesses: app.accesses.clone(),
-        deadline: app.deadline.clone(),
+        recorder: app.recorder.clone(),
         limiter: app.limiter.clone(),
         public_url: app.settings.public_url.clone(),
         large_bodies: large_bodies(),
@@ -118,10 +118,10 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
             .boxed(),
     );
     let routes = Route::new()
-        .at("/webhooks/vapi", post(receive_default).data(webhook.clone()))
-        .at("/webhooks/vapi/", post(receive_default).data(webhook.clone()))
-        .at("/webhooks/vapi/:rulebook", post(receive_for).data(webhook.clone()))
-        .at("/webhooks/vapi/:rulebook/", post(receive_for).data(webhook))
+        .at("/webhooks/vapi", post(receive).data(webhook.clone()))
+        .at("/webhooks/vapi/", post(receive).data(webhook.clone()))
+        .at("/webhooks/vapi/:rulebook", post(receive).data(webhook.clone()))
+        .at("/webhooks/vapi/:rulebook/", post(receive).data(webhook))
         .at(
             "/webhooks/twilio/status/:id",
             post(receive_status).data(callbacks.clone()),
@@ -165,7 +165,7 @@ fn around(
     mut routes: Route,
     allowed: AllowedMethods,
 ) -> impl Endpoint<Output = Response> + use<> {
-    let gate = app.deadline.gate.clone();
+    let gate = app.recorder.gate.clone();
     let pools = Pools {
         messages: Arc::new(move || gate.db()),
         write: app.db.clone(),

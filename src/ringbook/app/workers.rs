@@ -19,12 +19,12 @@ const CHORE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts the background work.
 pub(super) fn start_workers(app: &App) {
-    let (gate, stop) = (app.deadline.gate.clone(), app.stop.clone());
+    let (gate, stop) = (app.recorder.gate.clone(), app.stop.clone());
     app.spawn(async move { gate.watch(stop).await });
     app.spawn(app.replica.clone().watch(app.stop.clone()));
-    let (deadline, db, stop) = (app.deadline.clone(), app.primary.clone(), app.stop.clone());
-    app.spawn(async move { deadline.fallback.snapshots.watch(db, deadline.gate.clone(), stop).await });
-    let (drain, key, stop) = (app.deadline.drain.clone(), app.key.of_spool(), app.stop.clone());
+    let (recorder, db, stop) = (app.recorder.clone(), app.primary.clone(), app.stop.clone());
+    app.spawn(async move { recorder.fallback.snapshots.watch(db, recorder.gate.clone(), stop).await });
+    let (drain, key, stop) = (app.recorder.drain.clone(), app.key.of_spool(), app.stop.clone());
     let (folder, most) = (app.settings.spool_folder(), spool_bytes(&app.settings));
     app.spawn(async move { drain.run(folder, most, key, stop).await });
     if app.settings.workers.contains(&Worker::Outbox) {

@@ -9,8 +9,7 @@ use super::statements::WrittenMessage;
 use crate::commit_race::{CommitRace, RecordedResponse};
 use crate::evaluate::Precomputed;
 use crate::message::{Disposition, IngestError, Intake, Message, MessageOutcome};
-use crate::message_transaction::done;
-use crate::message_write::{MessageWrite, is_erased};
+use crate::message_write::{MessageWrite, done, is_erased};
 use rules::compile::Rulebook;
 use store::fault_points;
 use store::message_head::{self, Head};
@@ -20,7 +19,7 @@ use store::message_head::{self, Head};
 pub(crate) struct GroupMessage {
     pub intake: Intake,
     pub message: Arc<Message>,
-    pub attempt: Arc<CommitRace>,
+    pub race: Arc<CommitRace>,
 }
 
 /// The result for a message of a committed transaction.
@@ -116,7 +115,7 @@ pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Resu
             answer: outcome.answer.clone(),
             decisions: Arc::clone(&one.decisions),
         };
-        if !one.item.attempt.commits(recorded_response) {
+        if !one.item.race.commits(recorded_response) {
             // The fallback answered the message meanwhile, and the drain of the spool records the message later.
             return Err(GroupError::By(one.place, IngestError::TooSlow));
         }
@@ -206,7 +205,7 @@ impl GroupMessage {
             return Ok(None);
         };
         let precomputed = self
-            .attempt
+            .race
             .precomputed()
             .filter(|precomputed| precomputed.revision == head.revision);
         Ok(precomputed

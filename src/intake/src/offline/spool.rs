@@ -6,6 +6,7 @@
 
 pub mod drain;
 pub mod entry;
+mod record_entry;
 
 use std::collections::HashMap;
 use std::path::Path;

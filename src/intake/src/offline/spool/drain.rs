@@ -15,14 +15,10 @@ use sea_orm::{DatabaseConnection, DbErr};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{Inner, MOST_FILES, Spool};
-use crate::auth::access::{Access, DEFAULT_RULEBOOK};
-use crate::dead_letter::unparsed;
-use crate::message::{IngestError, Intake, Message, StoredBody};
-use crate::message_transaction;
+use super::{Inner, MOST_FILES, Spool, record_entry};
+use crate::auth::access::DEFAULT_RULEBOOK;
+use crate::message::Intake;
 use crate::offline::gate::DatabaseGate;
-use crate::parse::decode;
-use crate::sms_age::Origin;
 use base::clock::Clock;
 use base::keys::SecretKey;
 use base::telemetry::{self, metrics};
@@ -218,7 +214,10 @@ impl Drain {
             db: self.0.gate.db(),
             ..self.0.intake.clone()
         };
-        let work = self.0.tasks.spawn(async move { record(&intake, entry).await });
+        let work = self
+            .0
+            .tasks
+            .spawn(async move { record_entry::record(&intake, entry).await });
         let outcome = match tokio::time::timeout(ENTRY_TIMEOUT, work).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| {
                 telemetry::log_cause("spool_entry", &error);
@@ -394,53 +393,6 @@ fn by_call(places: Vec<SpoolPosition>) -> Vec<Vec<SpoolPosition>> {
         }
     }
     calls
-}
-
-/// Records one entry with the response that Vapi got.
-async fn record(intake: &Intake, entry: super::Entry) -> Result<(), IngestError> {
-    let about = entry.about;
-    let access = Arc::new(Access::of_the_spool(about.code, entry.rulebook_id));
-    let Ok(event) = decode::decode(&entry.body) else {
-        return unparsed::keep(intake.clone(), access, entry.body, about.received_at, Origin::Drained).await;
-    };
-    let mut message = Arc::new(Message {
-        access,
-        event,
-        body: entry.body,
-        stored_body: StoredBody::default(),
-        delivery_key: about.delivery_key,
-        received_at: about.received_at,
-        origin: Origin::Drained,
-        replaces: None,
-    });
-    for _ in 0..3 {
-        let done = match &about.recorded_response {
-            Some(recorded_response) => message_transaction::record(intake, &message, recorded_response)
-                .await
-                .map(drop),
-            None => message_transaction::record_alone(intake, &message).await.map(drop),
-        };
-        match done {
-            Err(IngestError::CallErased) => {}
-            // The message was verified when it arrived: use the current settings.
-            Err(IngestError::AccessChanged) => {
-                let tx = store::begin(&intake.db).await?;
-                let head = store::message_head::read(&tx, entry.rulebook_id, None).await?;
-                tx.rollback().await?;
-                let Some(known) = Arc::into_inner(message) else { break };
-                let access = Access {
-                    auth_version: head.auth_version,
-                    ..Access::of_the_spool(known.access.code.clone(), entry.rulebook_id)
-                };
-                message = Arc::new(Message {
-                    access: Arc::new(access),
-                    ..known
-                });
-            }
-            other => return other,
-        }
-    }
-    Err(IngestError::CallErased)
 }
 
 async fn default_rulebook(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
