@@ -4,21 +4,23 @@
 //! The order of a decision: service, base price, adjustments, price scripts, rounding, taxes, priority, priority
 //! scripts, recipients. Each row that took part adds a step to the trace.
 
-use std::collections::{BTreeMap, HashSet};
+mod price_steps;
+mod tool_script;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
+pub use self::tool_script::{ToolAnswer, ToolFault};
 use super::compile::Rulebook;
-use super::decision::{Decision, MoneyStep, Price, Step};
+use super::decision::{Decision, Price, Step};
 use super::derive;
 use super::facts::{ExtractedFacts, Fact, Facts};
 use super::hearing::HearingResult;
 use super::language;
-use super::money::{Money, Rate};
-use super::price::{self, Effect, Running};
-use super::rows::{Adjustment, AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
+use super::rows::{AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
 use super::rulebook_queries::HeardCall;
 use super::script::{self, Budget, CompiledScript, Run, ScriptVersion, Skips};
 use super::spoken_summary;
@@ -56,24 +58,6 @@ pub struct CountedDecision {
     pub faulted: Vec<ScriptVersion>,
 }
 
-/// The error of a tool's script that failed or was skipped.
-#[derive(Debug)]
-pub struct ToolFault {
-    /// The reason and the position.
-    pub fault: script::ScriptFault,
-    /// Whether the script ran and failed; false if the script was skipped or does not exist.
-    pub ran: bool,
-}
-
-/// The response of a tool's script.
-#[derive(Debug)]
-pub struct ToolAnswer {
-    /// The value of `result.set(…)`, else the spoken text, else null.
-    pub value: serde_json::Value,
-    /// The version of the script that ran.
-    pub script: ScriptVersion,
-}
-
 impl Rulebook {
     /// Makes the decision. `at` is the instant of the facts, not the current time.
     #[must_use]
@@ -101,54 +85,6 @@ impl Rulebook {
     pub fn assistant_rule(&self, extracted: &ExtractedFacts, at: DateTime<Utc>) -> Option<&AssistantRule> {
         let deciding = Deciding::new(self, extracted, at);
         self.assistants.matching(&deciding.env).next()
-    }
-
-    /// Runs a tool's script.
-    ///
-    /// # Errors
-    /// When the script does not exist, is skipped or fails. All effects of a failed script are discarded.
-    pub fn run_tool_script(
-        &self,
-        code: &str,
-        args: &serde_json::Value,
-        extracted: &ExtractedFacts,
-        at: DateTime<Utc>,
-        skips: &Skips,
-    ) -> Result<ToolAnswer, ToolFault> {
-        let left_out = |version: i64, text: &str| ToolFault {
-            fault: script::ScriptFault {
-                code: code.to_owned(),
-                version,
-                line: None,
-                position: None,
-                text: text.to_owned(),
-                is_own: false,
-                by_arguments: false,
-            },
-            ran: false,
-        };
-        let found = self.scripts(Hook::Tool).find(|script| script.row().code == code);
-        let script = found.ok_or_else(|| left_out(0, "there is no such tool script"))?;
-        if let Some(why) = skips.why(code) {
-            return Err(left_out(script.version(), why));
-        }
-        let mut deciding = Deciding::new(self, extracted, at);
-        deciding.skips = skips.clone();
-        let price = deciding.price();
-        deciding.tell_price(price.as_ref());
-        let mut run = deciding.to_run();
-        run.args = args.clone();
-        run.price = price.map(|price| Running::of((price.from.decimal(), price.to.decimal()), Decimal::ONE));
-        let done = script::run(script, run, &mut Budget::default()).outcome;
-        let done = done.map_err(|fault| ToolFault { fault, ran: true })?;
-        let said = (!done.said.is_empty()).then(|| done.said.join(" ").into());
-        Ok(ToolAnswer {
-            value: done.result.or(said).unwrap_or_default(),
-            script: ScriptVersion {
-                code: code.to_owned(),
-                version: script.version(),
-            },
-        })
     }
 
     /// The candidates are the service's contacts, else the rule's contacts, else the contacts with `on_call`. Returns
@@ -321,116 +257,6 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    /// Calculates the price: service, base price, adjustments, price scripts, rounding and taxes.
-    pub(super) fn price(&mut self) -> Option<Price> {
-        let service = self.service.filter(|service| service.offer != Offer::Refused)?;
-        let (base, per) = self.base(service)?;
-        let price = self.adjusted(base)?;
-        let price = self.price_scripts(price);
-        self.finish(price, per)
-    }
-
-    /// The price range before any script.
-    pub(super) fn price_by_rows(&mut self) -> Option<Running> {
-        let service = self.service.filter(|service| service.offer != Offer::Refused)?;
-        let (base, _) = self.base(service)?;
-        self.adjusted(base)
-    }
-
-    /// Applies all matching adjustments to the range in rank order.
-    fn adjusted(&mut self, mut price: Running) -> Option<Running> {
-        let mut groups: HashSet<&str> = HashSet::new();
-        let book = self.book;
-        let matching: Vec<&'a Adjustment> = book.adjustments.matching(&self.env).collect();
-        for adjustment in matching {
-            let early = adjustment.valid_from.is_some_and(|from| self.at < from);
-            if early || adjustment.valid_until.is_some_and(|until| self.at >= until) {
-                continue;
-            }
-            if let Some(group) = &adjustment.stacking_group
-                && !groups.insert(group)
-            {
-                let did = format!("left out: an earlier adjustment of the group {group} applies");
-                self.trace
-                    .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
-                continue;
-            }
-            price = self.adjust(adjustment, price)?;
-        }
-        Some(price)
-    }
-
-    /// The base price times the quantity. If the quantity is unknown, the price of one unit and the unit's name.
-    fn base(&mut self, service: &'a Service) -> Option<(Running, Option<String>)> {
-        let (from, to) = (service.price_from?.decimal(), service.price_to?.decimal());
-        let quantity = service
-            .quantity_fact
-            .as_ref()
-            .map(|name| (name, self.extracted.facts.get(name)));
-        let (known, did) = match quantity {
-            None => (Some(Decimal::ONE), "base price".to_owned()),
-            Some((name, Some(Fact::Number(number)))) if *number > Decimal::ZERO => {
-                (Some(*number), format!("base price times {name} {}", number.normalize()))
-            }
-            Some((name, _)) => (None, format!("base price per unit: {name} is unknown")),
-        };
-        let factor = known.unwrap_or(Decimal::ONE);
-        let Some(base) = price::both(super::rows::AdjustmentKind::Multiply, factor, (from, to)) else {
-            return self.too_large(Resource::Services, &service.code);
-        };
-        let money = price::money_step(None, (Decimal::ZERO, Decimal::ZERO), base);
-        self.step(Resource::Services, &service.code, did, money);
-        if known.is_some() {
-            return Some((Running::of(base, factor), None));
-        }
-        let unit = spoken_summary::label(&service.unit, &self.language, self.book.settings());
-        Some((Running::of_one(base), unit.map(str::to_owned)))
-    }
-
-    fn adjust(&mut self, adjustment: &'a Adjustment, before: Running) -> Option<Running> {
-        let amount = adjustment
-            .amount
-            .map(Money::decimal)
-            .or(adjustment.rate.map(Rate::decimal));
-        let effect = amount.and_then(|amount| before.adjusted(adjustment.kind, adjustment.per, amount));
-        let Some(effect) = effect else {
-            return self.too_large(Resource::Adjustments, &adjustment.code);
-        };
-        let mut did = if adjustment.condition.is_empty() {
-            "always applies".to_owned()
-        } else {
-            format!("holds: {}", adjustment.condition)
-        };
-        let after = match effect {
-            Effect::Changed(after) => after,
-            Effect::Besides(after) => {
-                did.push_str("; it is added once for the job, besides the price per unit");
-                after
-            }
-            Effect::LeftOut => {
-                let did = format!("left out: {did}, but it is for the whole job, and the quantity is unknown");
-                self.trace
-                    .push(Step::plain(Resource::Adjustments, &adjustment.code, did));
-                return Some(before);
-            }
-        };
-        let money = price::money_step(Some(adjustment.kind), before.range, after.range);
-        self.step(Resource::Adjustments, &adjustment.code, did, money);
-        Some(after)
-    }
-
-    fn price_scripts(&mut self, mut price: Running) -> Running {
-        let book = self.book;
-        for script in book.scripts(Hook::Price) {
-            let mut run = self.to_run();
-            run.price = Some(price);
-            if let Some(done) = self.run(script, run) {
-                price = done.price.unwrap_or(price);
-            }
-        }
-        price
-    }
-
     /// Runs a script and returns its effects. If the script is skipped or fails, the trace records this and the result
     /// is `None`.
     fn run(&mut self, script: &CompiledScript, run: Run) -> Option<Run> {
@@ -472,35 +298,6 @@ impl<'a> Deciding<'a> {
         Run::about(facts, Arc::clone(&self.heard))
     }
 
-    /// Applies rounding and taxes.
-    fn finish(&mut self, price: Running, per: Option<String>) -> Option<Price> {
-        let settings = self.book.settings();
-        let range = price.range;
-        let besides = price.besides().map(|amount| price::rounded(settings, amount));
-        // A price is never negative, whatever the rules add up to.
-        let positive = (range.0.max(Decimal::ZERO), range.1.max(Decimal::ZERO));
-        let rounded = price::rounded(settings, positive.0).zip(price::rounded(settings, positive.1));
-        let (Some(rounded), None | Some(Some(_))) = (rounded, besides) else {
-            return self.too_large(Resource::Settings, &settings.code);
-        };
-        // After a floor or a script, the lowest price may be higher than the highest price.
-        let ordered = (rounded.0.min(rounded.1), rounded.0.max(rounded.1));
-        if ordered != range {
-            let did = format!("rounded to a multiple of {}", settings.rounding_step);
-            let money = price::money_step(None, range, ordered);
-            self.step(Resource::Settings, &settings.code, did, money);
-        }
-        let Some(price) = price::with_taxes(&settings.currency, ordered, (per, besides.flatten()), &self.book.taxes)
-        else {
-            return self.too_large(Resource::Settings, &settings.code);
-        };
-        for line in &price.taxes {
-            let did = format!("{} % is {} to {}", line.rate, line.from, line.to);
-            self.trace.push(Step::plain(Resource::Taxes, &line.code, did));
-        }
-        Some(price)
-    }
-
     pub(super) fn tell_price(&mut self, price: Option<&Price>) {
         if let Some(price) = price {
             self.derive("price_from", Fact::Number(price.from.decimal()));
@@ -531,18 +328,6 @@ impl<'a> Deciding<'a> {
             }
         }
         (outcome.0, outcome.1, rule)
-    }
-
-    fn step(&mut self, resource: Resource, code: &str, did: String, money: MoneyStep) {
-        let mut step = Step::plain(resource, code, did);
-        step.money = Some(money);
-        self.trace.push(step);
-    }
-
-    fn too_large<T>(&mut self, resource: Resource, code: &str) -> Option<T> {
-        self.trace
-            .push(Step::plain(resource, code, "too large: there is no price"));
-        None
     }
 }
 

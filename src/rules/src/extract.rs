@@ -10,8 +10,8 @@ use super::derive::PROBLEM;
 use super::facts::{ExtractedFacts, Fact, Facts, Lookup, Note};
 use super::hearing::callers_words;
 use super::kinds::choice::Choices;
-use super::kinds::number::Plain;
 use super::kinds::speech::Speech;
+use super::kinds::tokens::Plain;
 use super::kinds::{self, ValueReader};
 use super::rows::{FactKind, FactMapping, RowSet, StoredRow};
 

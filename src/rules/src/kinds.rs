@@ -10,8 +10,10 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use self::choice::Choices;
-use self::place::{Cities, Postal};
+use self::place::Cities;
+use self::postal_code::Postal;
 use self::speech::Speech;
+use self::tokens::{Plain, Token};
 use super::facts::Fact;
 use super::rows::{FactKind, RowSet};
 use super::words::fold;
@@ -19,9 +21,13 @@ use super::words::fold;
 pub mod choice;
 pub mod length;
 pub mod number;
+mod number_digits;
+mod number_words;
 pub mod phone;
 pub mod place;
+pub mod postal_code;
 pub mod speech;
+pub mod tokens;
 
 /// Maximum length of a text fact, in characters.
 const MAX_TEXT: usize = 10_000;
@@ -96,7 +102,7 @@ impl ValueReader {
                 .map(|length| Fact::Number(length.metres)),
             FactKind::City => in_text().and_then(|text| self.cities.in_field(&text)).map(Fact::Text),
             FactKind::PostalCode => in_text()
-                .and_then(|text| place::postal_code(&text, self.postal))
+                .and_then(|text| postal_code::postal_code(&text, self.postal))
                 .map(Fact::Text),
             FactKind::Email => in_text().and_then(|text| email(&text)).map(Fact::Text),
         }
@@ -108,8 +114,8 @@ impl ValueReader {
         match kind {
             FactKind::Length => length::in_speech(said).map(|length| Fact::Number(length.metres)),
             FactKind::City => self.cities.in_speech(said).map(Fact::Text),
-            FactKind::PostalCode if self.postal == Postal::Canada => place::last_canadian(said.text())
-                .or_else(|| place::last_canadian_beginning(said.text()))
+            FactKind::PostalCode if self.postal == Postal::Canada => postal_code::last_canadian(said.text())
+                .or_else(|| postal_code::last_canadian_beginning(said.text()))
                 .map(Fact::Text),
             _ => None,
         }
@@ -133,7 +139,7 @@ impl ValueReader {
         if kind != FactKind::Length {
             return None;
         }
-        let [number::Token::Number(bare)] = number::Plain::new(&text).tokens()[..] else {
+        let [Token::Number(bare)] = Plain::new(&text).tokens()[..] else {
             return None;
         };
         let heard = length::in_speech(said)?;
@@ -526,7 +532,7 @@ mod tests {
     fn what_the_caller_said_tells_a_bare_number_its_unit() {
         let reader = ValueReader::default();
         let read = |value: Value, said: &str| {
-            let plain = number::Plain::new(said);
+            let plain = Plain::new(said);
             reader.said_otherwise(FactKind::Length, &value, &Speech::of(said, &plain))
         };
         let metres = |text: &str| Some(Fact::Number(text.parse().unwrap()));

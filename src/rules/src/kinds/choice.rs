@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::number::{Plain, Token};
+use super::tokens::{Plain, Token};
 use crate::rows::{FactKind, FactMapping};
 
 /// Words that deny the words after them.

@@ -3,8 +3,8 @@
 
 use rust_decimal::Decimal;
 
-use super::number::{Plain, Token};
 use super::speech::Speech;
+use super::tokens::{Plain, Token};
 
 /// A length that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,7 +3,7 @@
 use phonenumber::Mode;
 use phonenumber::country::Id;
 
-use super::number::{Plain, Token};
+use super::tokens::{Plain, Token};
 
 /// Maximum length of a text, in bytes.
 const MAX_TEXT: usize = 200;

@@ -2,7 +2,8 @@
 
 use std::cell::OnceCell;
 
-use super::number::{Plain, Token, said_numbers};
+use super::number_words::said_numbers;
+use super::tokens::{Plain, Token};
 
 /// The caller's words, as text and as tokens.
 #[derive(Debug)]
