@@ -1,9 +1,12 @@
 //! Serves change sets: edits that people review together and then publish or discard. A publish happens now or at a
 //! given time.
 //!
-//! [`parse_edits`] parses changes, [`schedule_time`] parses the time of a publish, and [`dto`] has the response types.
+//! [`parse_edits`] parses changes, [`schedule_time`] parses the time of a publish, [`diff`] compares a change set with
+//! the head, [`check`] checks whether it could be published, and [`dto`] has the other request and response types.
 
 pub mod candidate;
+mod check;
+mod diff;
 pub mod dto;
 mod operations;
 mod parse_edits;
@@ -11,22 +14,22 @@ mod schedule_time;
 
 use std::sync::Arc;
 
+use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::{ApiResponse, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use self::candidate::alive;
 pub use self::candidate::{candidate, planned};
-use self::dto::{ChangeSetDiff, ChangeSetDiffResponse, ChangeSetState, Check, SetDiff};
+use self::check::Check;
+use self::diff::ChangeSetDiffResponse;
+use self::dto::{ChangeSetState, NewChangeSet, OpenChangeSetResponse, PublishRequest};
 use self::operations::{Read, body_comment};
 pub use self::parse_edits::{NewChange, read as read_changes};
 use super::auth::{Editor, Key, Publisher, Viewer};
 use super::body::Body;
 use super::errors::{ChangesChangeSet, ChecksChangeSet, Fails, NoExtraErrors, OpensChangeSet, Publishing};
-use super::export::{Text, WantsText};
+use super::export::WantsText;
 use super::idempotency::{Begun, IdempotentResponse, Once};
 use super::list::{Filter, FilterType, ListQuery, ListSpec};
 use super::publishing::{PublishOutcome, finished, held_or_finished, waiting};
@@ -34,12 +37,10 @@ use super::responses::{FoundRow, Json, Page, ReadResponse, etag};
 use super::revisions::DiffFormat;
 use super::row_checks::checked_comment;
 use super::row_faults::EditedRow;
-use super::state::{AdminState, RulebookInPath, busy};
+use super::state::{AdminState, RulebookInPath};
 use super::write_responses::PatchedRow;
-use authoring::diff::diff;
 use store::change_sets::{self, ChangeSetStatus};
 use store::dry_run;
-use store::rule_rows;
 use web::problem::{Code, Problem};
 
 /// Sort orders and filters of this list.
@@ -53,40 +54,6 @@ pub const LIST: ListSpec = ListSpec {
 };
 
 pub struct ChangeSetsApi(pub AdminState);
-
-/// A change set to open.
-#[derive(Debug, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-pub struct NewChangeSet {
-    /// A description. It becomes the comment of the revision.
-    #[serde(default)]
-    #[oai(default, validator(max_length = 500))]
-    comment: String,
-    /// The first changes; more can be added.
-    #[serde(default)]
-    #[oai(default)]
-    changes: Vec<NewChange>,
-}
-
-/// How a change set is published.
-#[derive(Debug, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-pub struct PublishRequest {
-    /// The comment of the revision; by default the change set's own comment.
-    #[oai(validator(max_length = 500))]
-    comment: Option<String>,
-    /// An instant, such as `2026-05-01T08:00:00-04:00`, or a time in the rulebook's time zone, `2026-05-01T08:00`.
-    /// Default: now.
-    at: Option<String>,
-}
-
-/// The response after a change set was opened.
-#[derive(ApiResponse)]
-pub enum OpenChangeSetResponse {
-    /// The open change set; it changes nothing until it is published.
-    #[oai(status = 201)]
-    Created(Json<ChangeSetState>, #[oai(header = "ETag")] String),
-}
 
 #[OpenApi(prefix_path = "/admin/v1/rulebooks/:rulebook/change-sets")]
 impl ChangeSetsApi {
@@ -248,39 +215,8 @@ impl ChangeSetsApi {
     ) -> Result<ChangeSetDiffResponse, Fails<NoExtraErrors>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let stored = self.stored(rulebook_id, id.0).await?;
-        let (base_revision, before, after, conflicts) = match stored.set.revision {
-            Some(revision) => {
-                let before = self.0.rows(rulebook_id, revision - 1).await?;
-                (
-                    revision - 1,
-                    before,
-                    self.0.rows(rulebook_id, revision).await?,
-                    Vec::new(),
-                )
-            }
-            None => {
-                let draft = self.draft(&stored).await?;
-                let clashes = self.clashes(&key, rulebook_id, &draft).await?;
-                let before = Arc::new(draft.base.rows().clone());
-                (draft.base_revision, before, Arc::new(draft.applied.rows), clashes)
-            }
-        };
-        let format = format.0;
-        let as_text = format.map_or(wants_text.0, |format| format == DiffFormat::Text);
-        // Comparing thousands of rows is slow, so the comparison runs on another thread.
-        let compare = move || {
-            let diff = ChangeSetDiff {
-                base_revision,
-                rows: diff(&before, &after),
-                conflicts,
-            };
-            if as_text {
-                SetDiff::Text(Text(diff.text()))
-            } else {
-                SetDiff::Json(Json(diff))
-            }
-        };
-        let diff = self.0.study(rulebook_id, compare).await?;
+        let as_text = format.0.map_or(wants_text.0, |format| format == DiffFormat::Text);
+        let diff = self.compare(&key, &stored, as_text).await?;
         Ok(ChangeSetDiffResponse::Found(diff))
     }
 
@@ -299,20 +235,7 @@ impl ChangeSetsApi {
     ) -> Result<ReadResponse<Check>, Fails<ChecksChangeSet>> {
         let rulebook_id = self.0.find(&key, &rulebook.0).await?;
         let stored = self.stored(rulebook_id, id.0).await?;
-        alive(&stored)?;
-        let draft = self.draft(&stored).await?;
-        let changed = rule_rows::changes(draft.base.rows(), &draft.applied.rows).len();
-        let clashes = self.clashes(&key, rulebook_id, &draft).await?;
-        let (faults, cases, failed, findings) = match draft.compiled().await.map_err(busy)? {
-            Ok(rulebook) => {
-                let failed = draft.failed_cases(&rulebook).await.map_err(busy)?;
-                let findings = self.findings(&draft, &rulebook).await?;
-                (Vec::new(), rulebook.rows().cases.len(), failed, findings)
-            }
-            Err(faults) => (faults, 0, Vec::new(), Vec::new()),
-        };
-        let check = Check::of(&key, draft.base_revision, changed, clashes, &faults, cases, &failed);
-        Ok(ReadResponse::new(check.with_findings(findings)))
+        Ok(ReadResponse::new(self.check(&key, &stored).await?))
     }
 
     /// Publish a change set
@@ -339,21 +262,7 @@ impl ChangeSetsApi {
         let (read, _) = self.read(&key, rulebook_id, id.0, version.0, if_match.0).await?;
         let comment = body_comment(body.0.comment)?;
         let at = schedule_time::read(body.0.at.as_deref(), &head_rows, self.0.clock.now())?;
-        let task = dry_run::spawn(async move {
-            let (comment, Read { publisher, author, .. }) = (comment.as_deref(), &read);
-            match at {
-                None => {
-                    publisher
-                        .publish_set(rulebook_id, read.id, read.version, comment, author)
-                        .await
-                }
-                Some(at) => {
-                    publisher
-                        .schedule_set(rulebook_id, read.id, read.version, at, comment, author)
-                        .await
-                }
-            }
-        });
+        let task = dry_run::spawn(async move { read.publish(at, comment.as_deref()).await });
         match held_or_finished(&self.0, rulebook_id, task.await, &EditedRow::default()).await? {
             PublishOutcome::Done(stored) => {
                 let version = etag(stored.set.version);

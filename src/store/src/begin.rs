@@ -52,9 +52,9 @@ impl Deref for Transaction {
 }
 
 /// Begins a transaction. On SQLite the transaction is IMMEDIATE. A deferred transaction that reads before it writes
-/// would fail if another transaction has written in between. On PostgreSQL a setting of the session (`connect.rs`)
-/// makes the transaction READ COMMITTED. Setting the isolation level here would cost every message a round trip. Such a
-/// statement is necessary only behind some poolers.
+/// would fail if another transaction has written in between. On PostgreSQL a setting of the session
+/// (`connect/pool_use.rs`) makes the transaction READ COMMITTED. Setting the isolation level here would cost every
+/// message a round trip. Such a statement is necessary only behind some poolers.
 #[expect(clippy::disallowed_methods, reason = "the only opener of transactions")]
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;

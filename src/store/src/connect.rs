@@ -4,41 +4,27 @@
 //! synchronous FULL). On PostgreSQL statements, locks and idle transactions have timeouts.
 //! [`super::postgres_limits`] finds out where these timeouts can be set. No pool logs statements, because their values
 //! are callers' data.
+//!
+//! `pool_use` has the settings of each pool, and `open_pool` opens a pool with them.
 
-use std::{
-    fs::OpenOptions,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod open_pool;
+pub(super) mod pool_use;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database as SeaOrm, DatabaseConnection, DbBackend, DbErr, Statement,
-    sqlx::{
-        self, AssertSqlSafe, Connection as _, Sqlite,
-        pool::PoolOptions,
-        sqlite::{SqliteJournalMode, SqliteSynchronous},
-    },
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
+use self::open_pool::{When, only_whole, open_pool};
+pub(super) use self::pool_use::limits_of_transactions;
+use self::pool_use::{ACQUIRE, Use};
 use super::Database;
 use super::postgres_limits;
-use super::postgres_limits::{DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey, TimeLimits};
+use super::postgres_limits::{DEFAULT_CONNECTIONS, PoolPlan, ServerError, Survey};
 use super::replica::Replica;
-
-/// Timeout for getting a connection from a pool.
-const ACQUIRE: Duration = Duration::from_secs(2);
-/// Timeout for getting a connection from the pool for messages. This timeout is shorter than the total time that a
-/// message may wait for the database.
-const ACQUIRE_FOR_A_MESSAGE: Duration = Duration::from_millis(1_500);
-/// How long SQLite waits for the file lock of another process.
-const BUSY: Duration = Duration::from_secs(5);
-/// A connection that was idle for longer than this is tested before use.
-const TRY_WHEN_IDLE: Duration = Duration::from_secs(10);
-
-/// A connection to PostgreSQL that was idle for longer than this is closed. If connections are scarce, another pool may
-/// need the slot.
-const GIVEN_UP_WHEN_IDLE: Duration = Duration::from_mins(1);
-const SQLITE_READERS: u32 = 4;
 
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -260,226 +246,6 @@ pub(super) async fn has_table(db: &DatabaseConnection, table: &str) -> Result<bo
     let row = db.query_one_raw(asked).await?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
     Ok(count > 0)
-}
-
-/// The purpose of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    Messages,
-    Write,
-    Read,
-    Migrate,
-}
-
-impl Use {
-    fn acquire_timeout(self) -> Duration {
-        if self == Self::Messages {
-            ACQUIRE_FOR_A_MESSAGE
-        } else {
-            ACQUIRE
-        }
-    }
-
-    /// Statement timeout in milliseconds; 0 means none.
-    pub(super) const fn statement_timeout_ms(self) -> i64 {
-        match self {
-            Self::Messages => 1_800,
-            Self::Write => 5_000,
-            Self::Read => 10_000,
-            Self::Migrate => 0,
-        }
-    }
-
-    /// Session settings for this use, by their names in PostgreSQL.
-    pub(super) fn session_settings(self) -> Vec<(&'static str, String)> {
-        let lock_ms = match self {
-            Self::Messages => 1_500,
-            Self::Write | Self::Read => 2_000,
-            Self::Migrate => 60_000,
-        };
-        let idle_ms = if self == Self::Messages { 5_000 } else { 10_000 };
-        let mut settings = vec![
-            ("default_transaction_isolation", "read committed".to_owned()),
-            ("statement_timeout", self.statement_timeout_ms().to_string()),
-            ("lock_timeout", i32::to_string(&lock_ms)),
-            ("idle_in_transaction_session_timeout", i32::to_string(&idle_ms)),
-            // Messages read and write by key. A cached plan made for an empty table would scan the whole table.
-            ("enable_seqscan", on(self != Self::Messages).to_owned()),
-            // Our longest queries take longer to compile than to run.
-            ("jit", "off".to_owned()),
-        ];
-        if self == Self::Read {
-            settings.extend([
-                // Lists are filtered by values that either almost all rows have, or almost none. A generic plan would
-                // scan the whole table for a rare value.
-                ("plan_cache_mode", "force_custom_plan".to_owned()),
-                // The usual value for an SSD. With this value, the planner reads a list through the index on its
-                // filters instead of scanning the table.
-                ("random_page_cost", "1.1".to_owned()),
-            ]);
-        }
-        settings
-    }
-
-    fn connections(self, plan: PoolPlan) -> u32 {
-        match self {
-            Self::Messages => plan.sizes.messages,
-            Self::Write => plan.sizes.writers,
-            Self::Read => plan.sizes.readers,
-            Self::Migrate => 1,
-        }
-    }
-}
-
-const fn on(is_on: bool) -> &'static str {
-    if is_on { "on" } else { "off" }
-}
-
-/// The statements that set the isolation level and the timeouts of a transaction, as one string. They are needed if the
-/// session could not be configured at startup. `None` if nothing needs to be set.
-pub(super) fn limits_of_transactions(db: &DatabaseConnection) -> Option<String> {
-    if db.get_database_backend() != DbBackend::Postgres {
-        return None;
-    }
-    let pool = db.get_postgres_connection_pool();
-    let options = pool.connect_options();
-    let told = options
-        .get_options()
-        .is_some_and(|options| options.contains("statement_timeout"));
-    if told || options.get_application_name() != Some(postgres_limits::APPLICATION) {
-        return None;
-    }
-    // A pool does not know its purpose, so derive the purpose from its acquire timeout.
-    let messages = pool.options().get_acquire_timeout() == Use::Messages.acquire_timeout();
-    let usage = if messages { Use::Messages } else { Use::Write };
-    let settings = usage.session_settings();
-    // The first setting is the isolation level, which a different statement sets.
-    let limits = settings.iter().skip(1);
-    let limits: Vec<String> = limits
-        .map(|(name, value)| format!("SET LOCAL {name} = {value}"))
-        .collect();
-    Some(format!(
-        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {}",
-        limits.join("; ")
-    ))
-}
-
-/// Closes a released connection that is still inside a transaction. SQLite ends a transaction by itself when the disk
-/// is full, and after some other errors. sqlx 0.9.0 then fails to roll the transaction back, and treats every later
-/// transaction on the connection as nested inside it. Ringbook would acknowledge those later transactions, but they
-/// would never be committed.
-fn only_whole(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
-    pool.after_release(|connection, _| {
-        Box::pin(async move {
-            // The ping runs after anything that is still queued, such as the rollback of a dropped transaction.
-            connection.ping().await?;
-            Ok(!connection.is_in_transaction())
-        })
-    })
-}
-
-/// Creates the database file so that only its owner can read it, because it contains callers' data. SQLite gives its
-/// other files the same permissions. An existing file keeps its permissions. An error is ignored here, because SQLite
-/// reports it when it opens the file.
-fn make_private(file: &Path) {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let _ = options.open(file);
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum When {
-    Now,
-    Used,
-}
-
-async fn open_pool(
-    database: &Database,
-    usage: Use,
-    when: When,
-    plan: PoolPlan,
-) -> Result<DatabaseConnection, ConnectError> {
-    if let Some(folder) = database.file().and_then(|file| file.parent())
-        && !folder.as_os_str().is_empty()
-        && !folder.is_dir()
-    {
-        return Err(ConnectError::NoFolder(folder.to_owned()));
-    }
-    if usage != Use::Read
-        && let Some(file) = database.file().filter(|file| *file != Path::new(":memory:"))
-    {
-        make_private(file);
-    }
-    let mut options = ConnectOptions::new(database.url());
-    options
-        .acquire_timeout(usage.acquire_timeout())
-        .connect_lazy(when == When::Used)
-        .sqlx_logging(false)
-        .record_stmt_in_spans(false);
-    match database {
-        Database::Sqlite(_) => sqlite(&mut options, usage),
-        Database::Postgres(_) => postgres(&mut options, usage, plan),
-    }
-    SeaOrm::connect(options).await.map_err(|source| ConnectError::Open {
-        place: place(database),
-        source,
-    })
-}
-
-fn sqlite(options: &mut ConnectOptions, usage: Use) {
-    options.max_connections(if usage == Use::Read { SQLITE_READERS } else { 1 });
-    options.test_before_acquire(false).idle_timeout(None).max_lifetime(None);
-    options.map_sqlx_sqlite_pool_opts(only_whole);
-    options.map_sqlx_sqlite_opts(move |sqlite| {
-        let sqlite = sqlite
-            .create_if_missing(usage != Use::Read)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY)
-            .foreign_keys(true);
-        if usage == Use::Read {
-            sqlite.pragma("query_only", "on")
-        } else {
-            sqlite
-        }
-    });
-}
-
-fn postgres(options: &mut ConnectOptions, usage: Use, plan: PoolPlan) {
-    options
-        .max_connections(usage.connections(plan))
-        .test_before_acquire_if_idle_for(TRY_WHEN_IDLE)
-        .idle_timeout(GIVEN_UP_WHEN_IDLE);
-    options.set_application_name(postgres_limits::APPLICATION);
-    let at_startup = plan.limits == TimeLimits::AtStartup;
-    let names_capacity = options.get_url().contains("statement-cache-capacity=");
-    options.map_sqlx_postgres_opts(move |mut postgres| {
-        if !names_capacity {
-            postgres = postgres.statement_cache_capacity(postgres_limits::PREPARED_STATEMENTS);
-        }
-        if at_startup {
-            postgres_limits::with_limits(postgres, usage)
-        } else {
-            postgres_limits::plain(postgres)
-        }
-    });
-    if usage == Use::Migrate && !at_startup {
-        // Migrations begin their own transactions.
-        options.map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_connect(|connection, _| {
-                Box::pin(async move {
-                    let settings = Use::Migrate.session_settings();
-                    for (name, value) in settings {
-                        let set = format!("SET {name} = '{value}'");
-                        sqlx::raw_sql(AssertSqlSafe(set)).execute(&mut *connection).await?;
-                    }
-                    Ok(())
-                })
-            })
-        });
-    }
 }
 
 /// The location of the database, without user and password.

@@ -1,88 +1,32 @@
 //! Finds out what a PostgreSQL server or its connection pooler allows: the number of connections, and where statement
-//! timeouts can be set.
+//! timeouts can be set. `pool_plan` says how the pools are opened, and `reachable` tests whether the database responds.
 //!
 //! This module uses single connections and never a pool. A pool retries a refused connection until its timeout, and
 //! then the reason is lost.
 
+mod pool_plan;
+mod reachable;
+mod single_connection;
+
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, Row as _};
-use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr};
+use sea_orm::sqlx::{self, Row as _};
+use sea_orm::{DbErr, RuntimeErr};
 use tokio::task::JoinSet;
 
-use super::connect::Use;
+pub use self::pool_plan::{DEFAULT_CONNECTIONS, MIN_CONNECTIONS, PoolPlan, PoolSizes, TimeLimits};
+pub use self::reachable::{Unreachable, close_dead, give_back, is_reachable};
+pub use self::single_connection::PREPARED_STATEMENTS;
+use self::single_connection::{ANSWER_TIMEOUT, close, connect, connect_patiently, parse, refuses_a_startup_parameter};
+pub(super) use self::single_connection::{APPLICATION, plain, with_limits};
+use super::connect::pool_use::Use;
 use super::{Database, reports};
 
-/// Minimum number of connections of an instance: three for messages, two for writes, one for reads.
-pub const MIN_CONNECTIONS: u32 = 6;
 /// Number of connections that an instance leaves free for commands. A command that migrates needs two.
 const LEFT_FOR_COMMANDS: u32 = 2;
-/// Default maximum number of connections of an instance.
-pub const DEFAULT_CONNECTIONS: u32 = 30;
-/// Timeout for opening a connection, and for one query.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Timeout for a second session while testing whether a pooler keeps prepared statements.
 const POOLER_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// Maximum number of connections of each pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolSizes {
-    /// Reserved for messages.
-    pub messages: u32,
-    /// For edits and background work.
-    pub writers: u32,
-    pub readers: u32,
-}
-
-impl PoolSizes {
-    /// Divides `total` connections among the pools, but at least [`MIN_CONNECTIONS`].
-    #[must_use]
-    pub fn of(total: u32) -> Self {
-        let total = total.max(MIN_CONNECTIONS);
-        let writers = (total / 5).max(2);
-        let readers = (total * 4 / 15).max(1);
-        Self {
-            messages: total - writers - readers,
-            writers,
-            readers,
-        }
-    }
-
-    #[must_use]
-    pub fn total(self) -> u32 {
-        self.messages + self.writers + self.readers
-    }
-}
-
-/// Where statement timeouts are set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeLimits {
-    /// In the startup parameter `options`, for the whole session.
-    AtStartup,
-    /// In each transaction, because a pooler rejects or ignores the startup parameter `options`. A statement outside a
-    /// transaction then has no timeout.
-    PerTransaction,
-}
-
-/// How the pools are opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolPlan {
-    pub sizes: PoolSizes,
-    pub limits: TimeLimits,
-}
-
-impl PoolPlan {
-    /// The plan for a server that was not surveyed.
-    #[must_use]
-    pub fn unsurveyed(connections: u32) -> Self {
-        Self {
-            sizes: PoolSizes::of(connections),
-            limits: TimeLimits::AtStartup,
-        }
-    }
-}
 
 /// Why the server or its pooler cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -303,159 +247,6 @@ async fn transactions_at_once(options: &PgConnectOptions, wanted: u32) -> u32 {
     count
 }
 
-/// Opens a connection with the settings for messages, and checks that the connection can write. Otherwise returns the
-/// reason.
-pub async fn is_reachable(database: &Database, plan: PoolPlan) -> Result<(), Unreachable> {
-    let options = parse(database).map_err(|error| Unreachable::Away(error.to_string()))?;
-    let options = match plan.limits {
-        TimeLimits::AtStartup => with_limits(options, Use::Messages),
-        TimeLimits::PerTransaction => plain(options),
-    };
-    let mut connection = connect(&options).await.map_err(|error| Unreachable::of(&error))?;
-    let writable = tokio::time::timeout(ANSWER_TIMEOUT, is_writable(&mut connection)).await;
-    close(connection).await;
-    match writable {
-        Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => Err(Unreachable::Away("it is read-only".to_owned())),
-        Ok(Err(error)) => Err(Unreachable::of(&error)),
-        Err(_) => Err(Unreachable::Silent),
-    }
-}
-
-/// Why a new connection cannot be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unreachable {
-    /// The server, the database, the role or the pooler allows no more connections.
-    TooMany(String),
-    /// The server accepts connections but does not respond. For example the network loses packets, or a pooler waits
-    /// for a free session.
-    Silent,
-    Away(String),
-}
-
-impl Unreachable {
-    fn of(error: &sqlx::Error) -> Self {
-        let text = error.to_string();
-        match error {
-            sqlx::Error::Database(database) if database.code().as_deref() == Some("53300") => Self::TooMany(text),
-            // The error about PgBouncer's own limit has no error code.
-            sqlx::Error::Database(database) if database.message().contains("no more connections allowed") => {
-                Self::TooMany(text)
-            }
-            sqlx::Error::PoolTimedOut => Self::Silent,
-            _ => Self::Away(text),
-        }
-    }
-}
-
-/// Closes the idle connections of a pool, so that another pool can use their slots.
-pub fn give_back(db: &DatabaseConnection) {
-    if db.get_database_backend() != DbBackend::Postgres {
-        return;
-    }
-    let pool = db.get_postgres_connection_pool();
-    for _ in 0..pool.num_idle() {
-        let Some(connection) = pool.try_acquire() else { break };
-        tokio::spawn(close(connection.detach()));
-    }
-}
-
-/// Closes the idle connections of a pool that do not respond or are read-only, so that the pool replaces them. Other
-/// connections stay open, because the database may not allow new connections.
-pub async fn close_dead(db: &DatabaseConnection, patience: Duration) {
-    if db.get_database_backend() != DbBackend::Postgres {
-        return;
-    }
-    let pool = db.get_postgres_connection_pool();
-    let mut asked = JoinSet::new();
-    for _ in 0..pool.num_idle() {
-        let Some(mut connection) = pool.try_acquire() else {
-            break;
-        };
-        asked.spawn(async move {
-            let answer = tokio::time::timeout(patience, is_writable(&mut connection)).await;
-            if !matches!(answer, Ok(Ok(true))) {
-                // If this connection were returned to the pool, the pool would wait for it again.
-                drop(connection.detach());
-            }
-        });
-    }
-    asked.join_all().await;
-}
-
-async fn is_writable(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let row = sqlx::raw_sql("SHOW transaction_read_only")
-        .fetch_one(connection)
-        .await?;
-    Ok(row.try_get::<String, _>(0)? == "off")
-}
-
-/// The options without `extra_float_digits`, which PgBouncer rejects. No floating-point number is stored.
-pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
-    options
-        .extra_float_digits(None)
-        .application_name(APPLICATION)
-        .disable_statement_logging()
-}
-
-/// Number of prepared statements that a connection caches. Each combination of a statement and a number of rows needs
-/// one prepared statement. Loads of 1 to 64 connections used 158 prepared statements in total. If the cache were too
-/// small, a connection would leave prepared statements on the server until the connection ends.
-pub const PREPARED_STATEMENTS: usize = 250;
-
-/// Our `application_name` in PostgreSQL.
-pub(super) const APPLICATION: &str = "ringbook";
-
-/// Adds the timeouts of a use to the startup parameter `options`.
-pub(super) fn with_limits(options: PgConnectOptions, usage: Use) -> PgConnectOptions {
-    plain(options).options(usage.session_settings())
-}
-
-fn parse(database: &Database) -> Result<PgConnectOptions, DbErr> {
-    let parsed = database.url().parse::<PgConnectOptions>();
-    parsed.map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))
-}
-
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    let connecting = PgConnection::connect_with(options);
-    tokio::time::timeout(ANSWER_TIMEOUT, connecting)
-        .await
-        .map_err(|_| sqlx::Error::PoolTimedOut)?
-}
-
-/// Connects. Retries until the timeout while the server starts or allows no more connections.
-async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    let began = Instant::now();
-    loop {
-        let passes = match connect(options).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => error,
-        };
-        let is_passing = match &passes {
-            sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
-            sqlx::Error::Database(error) => error.is_transient_in_connect_phase(),
-            _ => false,
-        };
-        if !is_passing || began.elapsed() > ANSWER_TIMEOUT {
-            return Err(passes);
-        }
-        tokio::time::sleep(RETRY_INTERVAL).await;
-    }
-}
-
-/// Closes a connection, or drops it if closing fails.
-async fn close(connection: PgConnection) {
-    let closed = tokio::time::timeout(ANSWER_TIMEOUT, connection.close()).await;
-    if !matches!(closed, Ok(Ok(()))) {
-        tracing::debug!("a connection did not close");
-    }
-}
-
-/// Whether a pooler rejected a startup parameter.
-pub(super) fn refuses_a_startup_parameter(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(error) if error.message().contains("startup parameter"))
-}
-
 fn acquire(error: sqlx::Error) -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(error.into()))
 }
@@ -463,26 +254,6 @@ fn acquire(error: sqlx::Error) -> DbErr {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_fit_into_the_whole_and_none_is_empty() {
-        assert_eq!(
-            PoolSizes::of(DEFAULT_CONNECTIONS),
-            PoolSizes {
-                messages: 16,
-                writers: 6,
-                readers: 8
-            }
-        );
-        for total in 0..200 {
-            let sizes = PoolSizes::of(total);
-            assert_eq!(sizes.total(), total.max(MIN_CONNECTIONS), "{sizes:?}");
-            assert!(
-                sizes.messages >= 3 && sizes.writers >= 2 && sizes.readers >= 1,
-                "{sizes:?}"
-            );
-        }
-    }
 
     #[test]
     fn an_instance_keeps_to_what_the_server_allows_and_leaves_some_for_commands() {

@@ -1,26 +1,53 @@
-//! The response types of change sets. Phone numbers are masked for viewers.
+//! The request and response types of change sets. Phone numbers are masked for viewers.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::{ApiResponse, Object, ResponseContent};
+use poem_openapi::{ApiResponse, Object};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::parse_edits::NewChange;
 use crate::auth::Caller;
-use crate::export::Text;
-use crate::lint::LintFinding;
 use crate::masking;
 use crate::responses::Json;
-use crate::row_faults::{EditedRow, as_json, field_fault};
 use authoring::change_set::{Edit, ExpectedVersion};
-use authoring::diff::{self, RowDiff};
-use authoring::lint::{Finding, Severity};
 use revisions::publish::change_sets::{StoredChange, StoredChangeSet};
 use revisions::publish::refusal::{Clash, Version};
-use rules::Fault;
-use rules::cases::CaseResult;
 use store::change_sets;
-use web::problem::FieldFault;
+
+/// A change set to open.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct NewChangeSet {
+    /// A description. It becomes the comment of the revision.
+    #[serde(default)]
+    #[oai(default, validator(max_length = 500))]
+    pub(super) comment: String,
+    /// The first changes; more can be added.
+    #[serde(default)]
+    #[oai(default)]
+    pub(super) changes: Vec<NewChange>,
+}
+
+/// How a change set is published.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct PublishRequest {
+    /// The comment of the revision; by default the change set's own comment.
+    #[oai(validator(max_length = 500))]
+    pub(super) comment: Option<String>,
+    /// An instant, such as `2026-05-01T08:00:00-04:00`, or a time in the rulebook's time zone, `2026-05-01T08:00`.
+    /// Default: now.
+    pub(super) at: Option<String>,
+}
+
+/// The response after a change set was opened.
+#[derive(ApiResponse)]
+pub enum OpenChangeSetResponse {
+    /// The open change set; it changes nothing until it is published.
+    #[oai(status = 201)]
+    Created(Json<ChangeSetState>, #[oai(header = "ETag")] String),
+}
 
 /// A change set.
 #[derive(Debug, Object)]
@@ -106,9 +133,9 @@ pub struct Change {
 #[oai(skip_serializing_if_is_none)]
 pub struct Conflict {
     /// The kind of row.
-    resource: String,
+    pub(super) resource: String,
     /// The code.
-    code: String,
+    pub(super) code: String,
     /// The row that the changes were made against; absent for a new row.
     made_against: Option<RowVersion>,
     /// The current row; absent if it was deleted.
@@ -122,55 +149,6 @@ pub struct RowVersion {
     version: i64,
     /// The row.
     row: Value,
-}
-
-/// The differences that a change set makes.
-#[derive(Debug, Object)]
-pub struct ChangeSetDiff {
-    /// The revision that the change set is compared with.
-    pub base_revision: i64,
-    /// Every changed row, in the order in which a decision uses the resources, then by code.
-    pub rows: Vec<RowDiff>,
-    /// Rows that others changed meanwhile. The comparison omits the change set's changes to these rows.
-    pub conflicts: Vec<Conflict>,
-}
-
-/// A difference in the requested format.
-#[derive(ResponseContent)]
-pub enum SetDiff {
-    /// JSON, for programs.
-    Json(Json<ChangeSetDiff>),
-    /// Text, for people.
-    Text(Text),
-}
-
-/// A difference.
-#[derive(ApiResponse)]
-pub enum ChangeSetDiffResponse {
-    /// The differences.
-    #[oai(status = 200)]
-    Found(SetDiff),
-}
-
-/// Whether a change set could be published now.
-#[derive(Debug, Object)]
-pub struct Check {
-    /// The head revision at the time of the check.
-    base_revision: i64,
-    /// Whether the change set can be published.
-    publishable: bool,
-    /// How many rows the change set changes.
-    changed_rows: usize,
-    /// Rows that others changed meanwhile.
-    conflicts: Vec<Conflict>,
-    /// Compile errors, each with row and column.
-    faults: Vec<FieldFault>,
-    /// The number of cases that were run; 0 if the rulebook does not compile.
-    cases_run: usize,
-    /// Failed cases: `mismatches` with `expected` and `got`, and the `decision` with its trace.
-    cases_failed: Vec<Value>,
-    /// New lint findings; an error among them prevents a publish.
-    findings: Vec<LintFinding>,
 }
 
 impl ChangeSetState {
@@ -251,51 +229,4 @@ pub fn clashes_of(caller: &Caller, clashes: Vec<Clash>) -> Vec<Conflict> {
         stands: clash.stands.map(version),
     };
     clashes.into_iter().map(shown).collect()
-}
-
-impl ChangeSetDiff {
-    #[must_use]
-    pub fn text(&self) -> String {
-        let mut text = diff::text(&self.rows);
-        for Conflict { resource, code, .. } in &self.conflicts {
-            text.push_str(&format!("\nconflict {resource}/{code}: others changed it since\n"));
-        }
-        text
-    }
-}
-
-impl Check {
-    #[must_use]
-    pub fn of(
-        caller: &Caller,
-        base_revision: i64,
-        changed_rows: usize,
-        conflicts: Vec<Conflict>,
-        faults: &[Fault],
-        cases_run: usize,
-        failed: &[CaseResult],
-    ) -> Self {
-        let cases = as_json(failed).into_iter();
-        Self {
-            base_revision,
-            publishable: conflicts.is_empty() && faults.is_empty() && failed.is_empty() && changed_rows > 0,
-            changed_rows,
-            conflicts,
-            faults: faults
-                .iter()
-                .map(|fault| field_fault(fault, &EditedRow::default()))
-                .collect(),
-            cases_run,
-            cases_failed: cases.map(|case| masking::json(caller, case)).collect(),
-            findings: Vec::new(),
-        }
-    }
-
-    /// Adds the lint findings.
-    #[must_use]
-    pub fn with_findings(mut self, findings: Vec<Finding>) -> Self {
-        self.publishable &= !findings.iter().any(|found| found.severity == Severity::Error);
-        self.findings = findings.into_iter().map(LintFinding::from).collect();
-        self
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::ChangeSetsApi;
@@ -13,10 +14,8 @@ use crate::responses::{FoundRow, Json, etag};
 use crate::row_checks::checked_comment;
 use crate::row_faults::EditedRow;
 use crate::versions::{Precondition, expected};
-use authoring::lint::{Finding, introduced, lint};
 use revisions::publish::change_sets::StoredChangeSet;
 use revisions::publish::{Author, Draft, PublishError, Publisher};
-use rules::Rulebook;
 use store::dry_run;
 use web::problem::{Code, Problem};
 
@@ -27,6 +26,29 @@ pub struct Read {
     pub version: i64,
     pub publisher: Arc<Publisher>,
     pub author: Author,
+}
+
+impl Read {
+    /// Publishes the change set at `at`, or now if `at` is `None`.
+    pub(super) async fn publish(
+        &self,
+        at: Option<DateTime<Utc>>,
+        comment: Option<&str>,
+    ) -> Result<StoredChangeSet, PublishError> {
+        let Self { publisher, author, .. } = self;
+        match at {
+            None => {
+                publisher
+                    .publish_set(self.rulebook_id, self.id, self.version, comment, author)
+                    .await
+            }
+            Some(at) => {
+                publisher
+                    .schedule_set(self.rulebook_id, self.id, self.version, at, comment, author)
+                    .await
+            }
+        }
+    }
 }
 
 impl ChangeSetsApi {
@@ -83,17 +105,6 @@ impl ChangeSetsApi {
         let rulebook_id = stored.set.rulebook_id;
         let draft = self.0.publisher.draft(rulebook_id, &stored.edits()).await;
         finished(&self.0, rulebook_id, Ok(draft), &EditedRow::default()).await
-    }
-
-    /// Returns the lint findings that the candidate has and the head does not have.
-    pub(super) async fn findings(&self, draft: &Draft, rulebook: &Arc<Rulebook>) -> Result<Vec<Finding>, Problem> {
-        let (base, rulebook) = (draft.base.compiled().cloned(), Arc::clone(rulebook));
-        let now = self.0.clock.now();
-        let look = move || {
-            let before = base.map(|base| lint(&base, now)).unwrap_or_default();
-            introduced(&before, lint(&rulebook, now))
-        };
-        self.0.study(draft.rulebook_id(), look).await
     }
 
     pub(super) async fn clashes(
