@@ -35,6 +35,7 @@ mod save_tools;
 pub mod sms_age;
 pub mod tools;
 pub mod vapi;
+mod write_by_type;
 
 /// Prefix of the ids of simulated calls.
 pub use store::calls::SIMULATED_PREFIX;

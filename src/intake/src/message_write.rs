@@ -1,4 +1,4 @@
-//! Writes one message inside its transaction: its event, and what depends on the message type.
+//! Stores the event of one message, inside the message's transaction.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,17 +6,13 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer;
 use super::call_job::Job;
 use super::commit_race::RecordedResponse;
-use super::evaluate::{self, DecisionRecord, MessageDecisions};
-use super::message::{Disposition, IngestError, Intake, Message};
+use super::evaluate::MessageDecisions;
+use super::message::{Disposition, Intake, Message};
 use super::parse::event::{Event, MessageType, Payload};
-use super::record_call::{self, Recording};
 use super::rule_usage::RuleUsage;
-use super::save_tools;
 use super::sms_age::Origin;
-use super::tools;
 use rules::compile::Rulebook;
 use rules::decision::Decision;
 use store::calls::is_simulated;
@@ -48,78 +44,6 @@ pub(super) struct MessageWrite<'a> {
 }
 
 impl MessageWrite<'_> {
-    pub(super) async fn run(&self, tx: &DatabaseTransaction) -> Result<(Disposition, Value, bool), IngestError> {
-        let event = &self.message.event;
-        match &event.payload {
-            // The earlier response was erased with the caller.
-            _ if is_erased(self.head) => {
-                let neutral = answer::neutral(event.kind);
-                let (disposition, _, has_sms) = self.store_event_only(tx, neutral.to_json()).await?;
-                Ok((disposition, neutral.to_json(), has_sms))
-            }
-            Payload::Report(report) => {
-                let fresh;
-                let decided: &DecisionRecord = if let MessageDecisions::Report(decided) = self.decisions {
-                    decided
-                } else {
-                    fresh = evaluate::in_place(self.intake, self.message, self.rulebook).decide(None);
-                    &fresh
-                };
-                let repeat = self.keep(tx, &Value::Object(serde_json::Map::new())).await?;
-                let recording = Recording {
-                    step: self,
-                    report,
-                    decided,
-                };
-                let Some(amended) = repeat else {
-                    let has_sms = recording.first(tx).await?;
-                    return Ok((Disposition::Recorded, Value::Object(serde_json::Map::new()), has_sms));
-                };
-                let has_sms = amended.0 == Disposition::Amendment && recording.amended(tx).await?;
-                Ok((amended.0, amended.1, has_sms))
-            }
-            Payload::ToolCalls(requests) => {
-                let fresh;
-                let ran: &[tools::ToolRun] = if let MessageDecisions::Tools(ran) = self.decisions {
-                    ran
-                } else {
-                    let question = evaluate::in_place(self.intake, self.message, self.rulebook);
-                    fresh = requests
-                        .iter()
-                        .map(|request| tools::run(&question, request))
-                        .collect::<Vec<_>>();
-                    &fresh
-                };
-                save_tools::answered(self, tx, requests, ran).await
-            }
-            Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::CallDeleted => {
-                let answer = answer::neutral(event.kind).to_json();
-                let stored = self.store_event_only(tx, answer).await?;
-                // These updates give the same result in any order, so a repeat does no harm.
-                record_call::record_update(self, tx).await?;
-                Ok(stored)
-            }
-            _ => {
-                let answer = self.recorded_answer().unwrap_or_else(|| self.decisions.answer(event));
-                let stored = self.store_event_only(tx, answer).await?;
-                if event.kind == MessageType::AssistantRequest {
-                    record_call::record_update(self, tx).await?;
-                }
-                Ok(stored)
-            }
-        }
-    }
-
-    async fn store_event_only(
-        &self,
-        tx: &DatabaseTransaction,
-        answer: Value,
-    ) -> Result<(Disposition, Value, bool), DbErr> {
-        let repeat = self.keep(tx, &answer).await?;
-        let (disposition, answer) = repeat.unwrap_or((Disposition::Recorded, answer));
-        Ok((disposition, answer, false))
-    }
-
     /// The response that Vapi already got, if the message comes from the spool.
     pub(super) fn recorded_answer(&self) -> Option<Value> {
         self.recorded_response
