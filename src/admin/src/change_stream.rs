@@ -29,11 +29,11 @@ pub enum ChangeTopic {
     SmsMessages,
     /// A notice is new, was repeated or was resolved.
     Notices,
-    /// The rules: there is a new revision.
+    /// The rules have a new revision.
     Rules,
 }
 
-/// A change: reload what you display.
+/// An event that says what changed.
 #[derive(Debug, Object)]
 pub struct ChangedEvent {
     /// What changed since the last event. The first event is empty: it marks the beginning of the stream.
@@ -45,8 +45,8 @@ impl EventsApi {
     /// Watch a rulebook
     ///
     /// Sends server-sent events of the type `changed`. An event comes within a second of a change in the newest leads,
-    /// SMS messages or notices, or in the rules. It says what changed, not how: reload these resources. One event may
-    /// report several changes.
+    /// SMS messages or notices, or in the rules. Reload the resources that the event names. One event may report
+    /// several changes.
     #[oai(path = "/", method = "get", operation_id = "watch_rulebook")]
     async fn watch_rulebook(
         &self,
@@ -71,13 +71,12 @@ impl EventsApi {
     }
 }
 
-/// A client that watches a rulebook.
 struct Watcher {
     state: AdminState,
     caller: Caller,
     marks: watch::Receiver<Option<DayMarks>>,
     seen: Option<DayMarks>,
-    #[expect(dead_code, reason = "held for as long as the stream lives")]
+    #[expect(dead_code, reason = "occupies the slot until the stream ends")]
     place: RequestSlot,
 }
 
@@ -96,7 +95,8 @@ impl Watcher {
                 return Some((ChangedEvent { changed }, self));
             }
             let news = tokio::time::timeout(KEEP_ALIVE, self.marks.changed());
-            // After a timeout the loop only checks the key again. If the sender of the marks is gone, the stream ends.
+            // After a timeout the loop only checks the key again. The stream ends if nothing sends change marks any
+            // more.
             if let Ok(Err(_)) = stopping.run_until_cancelled(news).await? {
                 return None;
             }

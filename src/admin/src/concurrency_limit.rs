@@ -1,7 +1,7 @@
-//! Limits the concurrent requests of each API key before any database query, so that no client can exhaust the
-//! connection and thread pools that all keys share.
+//! Limits the concurrent requests of each API key before any database query. Without this limit, one client could
+//! exhaust the connection and thread pools that all keys share.
 //!
-//! A [`RequestSlot`] is held until the response is sent or the client disconnects.
+//! A request occupies a [`RequestSlot`] until the response is sent or the client disconnects.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

@@ -28,7 +28,7 @@ pub const LIST: ListSpec = ListSpec {
 /// The operations on console sessions.
 pub struct ConsoleSessionsApi(pub AdminState);
 
-/// A session of the console. It acts as its API key.
+/// A console session with the rights of its API key.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct ConsoleSession {

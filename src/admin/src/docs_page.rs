@@ -15,8 +15,9 @@ use super::document;
 use web::conditional::ConstantResponse;
 use web::headers::sha256;
 
-/// The policy allows each inline script of the page by its hash. It allows inline styles because Swagger UI creates
-/// styles at run time, connections to this server for "Try it out", and data URLs for icons.
+/// The policy allows each inline script of the page by its hash. The policy allows inline styles, because Swagger UI
+/// creates styles at run time. The policy also allows data URLs for icons, and connections to this server for "Try it
+/// out".
 const POLICY: &str = "default-src 'none'; script-src SCRIPTS; style-src 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -27,7 +28,7 @@ const AFTER: &str = ";\n    let oauth2RedirectUrl;";
 const STYLE: &str = include_str!("docs_page/page.css");
 const PLUGIN: &str = include_str!("docs_page/page.js");
 
-/// At first all lists are collapsed. An open operation can be tried without another click.
+/// At first all lists are collapsed. A user can try an opened operation without another click.
 const SETTINGS: &str = "filter: true, persistAuthorization: false, tryItOutEnabled: true, docExpansion: 'none', \
     defaultModelsExpandDepth: -1, plugins: [ringbook],";
 

@@ -62,8 +62,8 @@ fn sections() -> Vec<Section> {
         },
         Section {
             heading: "Limits of a script",
-            text: "A script that exceeds a limit is rejected or stopped. A script that fails five times within ten minutes, in a \
-                   tenth of its runs or more, is quarantined for ten minutes.",
+            text: "A script that exceeds a limit is rejected or stopped. A script that fails five times in ten minutes, and \
+                   in at least 10% of its runs, is quarantined for ten minutes.",
             rows: limits.collect(),
         },
     ]

@@ -1,7 +1,7 @@
 //! The published document: poem-openapi's output, converted to valid OpenAPI 3.1 and completed for readers.
 //!
-//! The document is the same for every installation: served at `/openapi.json`, shown at `/docs`, printed by `ringbook
-//! openapi` and committed under `openapi/`.
+//! Every installation has the same document. The server serves the document at `/openapi.json` and shows it at `/docs`.
+//! The command `ringbook openapi` prints the document, and the folder `openapi/` contains it.
 
 mod behaviour;
 mod decisions;
@@ -40,8 +40,8 @@ use rules::sample;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
-/// Returns the whole document as JSON. Responses and parameters are repeated, not shared through references. The whole
-/// document stays in memory once it is built, so the server uses `for_program` instead.
+/// Returns the whole document as JSON. The document repeats each response and parameter in every operation that has it,
+/// without references. The whole document stays in memory once it is built, so the server uses `for_program` instead.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT
@@ -112,8 +112,8 @@ fn build() -> Value {
     document
 }
 
-/// The operations of an API without its routes. A document needs only the API's type, not the state that the API has at
-/// run time.
+/// Describes the operations of the API `T` without building its routes. A document needs only the API's type, not the
+/// state that the API has at run time.
 struct Description<T>(PhantomData<fn() -> T>);
 
 /// Describes the API that a function would build.

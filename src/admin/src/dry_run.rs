@@ -10,7 +10,7 @@ pub const PARAMETER: &str = "dry_run";
 /// The header that marks the response of a dry run.
 pub const HEADER: &str = "x-ringbook-dry-run";
 
-/// Operations that are not GET but write nothing, so they need no dry run.
+/// Operations that only read although their method is not GET; they have no dry run.
 pub const READS: &[&str] = &[
     "evaluate",
     "test_script",
@@ -22,8 +22,8 @@ pub const READS: &[&str] = &[
 /// Writes that have no dry run, each with the reason.
 pub const WITHOUT_DRY_RUN: &[(&str, &str)] = &[(
     "replay_webhook_events",
-    "Several messages cannot have a dry run: each message is recorded in its own transaction, and the next message \
-     depends on it. Try one message with `replay_webhook_event`.",
+    "Several messages cannot have a dry run: each message has its own transaction, and the next message \
+     depends on its result. Try one message with `replay_webhook_event`.",
 )];
 
 /// Returns the value of the parameter, if the request has it.
@@ -50,7 +50,7 @@ pub fn parameter_value(request: &Request) -> Result<Option<bool>, Problem> {
     }
 }
 
-/// The 400 problem for an operation that has no dry run.
+/// Returns the 400 problem for an operation that has no dry run.
 #[must_use]
 pub fn refused(operation: &str) -> Problem {
     let why = WITHOUT_DRY_RUN
@@ -61,7 +61,7 @@ pub fn refused(operation: &str) -> Problem {
     Problem::new(Code::InvalidParameter, why).with_errors(vec![fault])
 }
 
-/// Whether a `name=value` pair of a query string is the parameter.
+/// Whether a `name=value` pair of a query string sets `dry_run`.
 #[must_use]
 pub fn is_named_by(pair: &str) -> bool {
     pair.split('=').next() == Some(PARAMETER)

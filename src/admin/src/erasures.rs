@@ -1,6 +1,7 @@
 //! Erases a caller's data by phone number or call. The calls, their times and their decisions stay.
 //!
-//! The audit log records who requested an erasure and when, never the caller. The erasure's row has the counts.
+//! The audit log records who requested an erasure and when, never the caller. The erasure's row in the database stores
+//! the counts.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Path;
@@ -107,9 +108,9 @@ impl ErasuresApi {
     /// Erase a caller
     ///
     /// Erases the caller's data: transcripts, raw messages, facts, leads, SMS messages. This cannot be undone. Prices
-    /// and priorities stay; a replay of such a decision reports that its facts were erased. Later calls of the
-    /// caller are stored again. You must erase the caller from your backups and logs, and at Vapi, yourself. If the
-    /// erasure takes longer than three seconds, it continues as a job.
+    /// and priorities stay, but a replay then reports that the facts were erased. Later calls of the caller are stored
+    /// again. You must erase the caller from your backups and logs, and at Vapi, yourself. If the erasure takes longer
+    /// than three seconds, it continues as a job.
     #[oai(path = "/", method = "post")]
     async fn create_erasure(
         &self,

@@ -1,5 +1,5 @@
-//! Evaluates facts or a whole Vapi message, and returns the decision and the trace that a call would get. It stores
-//! nothing.
+//! Evaluates facts or a whole Vapi message, and returns the decision and the trace that a call would get. An evaluation
+//! stores nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -196,10 +196,10 @@ fn shown(caller: &Caller, message: EvaluatedMessage) -> EvaluatedMessage {
     }
 }
 
-/// Converts facts from a map by name.
+/// Converts a map from fact names to values into facts.
 ///
 /// # Errors
-/// 422 with each fact that is unknown or of another type.
+/// 422 with each fact that is unknown or has the wrong type.
 pub(super) fn named_facts(
     book: &Rulebook,
     facts: &BTreeMap<String, Value>,

@@ -14,7 +14,7 @@ use web::problem::Problem;
 pub struct Explanation {
     /// Every row that took part, in order, and its effect on the price.
     took_part: Vec<RowStep>,
-    /// Every other row, and the first term that failed.
+    /// Every other row with the first term that failed.
     left_out: Vec<RowStep>,
     /// The sentence that the agent can say, in the caller's language.
     say: String,

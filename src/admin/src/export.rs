@@ -1,4 +1,4 @@
-//! Responses that are not JSON: text, and a revision's files as a tar archive.
+//! Defines the responses that are not JSON: text, and a revision's files as a tar archive.
 //!
 //! A tar archive needs no temporary file (`curl … | tar x`), and rules are too small to be worth compressing.
 
@@ -59,7 +59,7 @@ impl<'a> FromRequest<'a> for WantsText {
 /// give the same bytes, because the archive has no time and no owner.
 ///
 /// # Errors
-/// If a name does not fit into an archive.
+/// Returns an error if a name does not fit into an archive.
 pub fn archive(rows: &RowSet, folder: &str, hide: bool) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, text) in files::write(rows) {

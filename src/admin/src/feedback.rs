@@ -126,7 +126,7 @@ pub enum FeedbackResponse {
 impl FeedbackApi {
     /// Report a wrong decision
     ///
-    /// The feedback is about the decision on the call's report, or else about the last decision. It changes no rule: an
+    /// The feedback concerns the decision for the call's report, or else the last decision. It changes no rule: an
     /// editor creates a case from the feedback or dismisses it.
     #[oai(path = "/calls/:call_id/feedback", method = "post")]
     async fn create_feedback(
@@ -268,7 +268,7 @@ pub(super) async fn open(state: &AdminState, rulebook_id: Uuid, id: Uuid) -> Res
 /// Stores the resolution of feedback, with the time and the API caller's name.
 ///
 /// # Errors
-/// 409 if somebody else resolved it first.
+/// 409 if somebody else resolved the feedback first.
 pub(super) async fn resolve(
     state: &AdminState,
     caller: &Caller,

@@ -1,5 +1,5 @@
-//! Creates a case from feedback: from then on the rules must decide the call as the feedback says. If the rules do not
-//! do so yet, the case waits in a change set for the rule that corrects the decision.
+//! Creates a case from feedback: from then on the rules must decide the call as the feedback says. If the rules still
+//! decide otherwise, the case is added to a change set, where an editor adds the rule that corrects the decision.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ pub struct NewFeedbackCase {
     /// with `> `. By default everything that was said, without phone numbers.
     #[serde(default)]
     said: Option<String>,
-    /// The open change set to add the case to. Add the rule that corrects the decision to it too.
+    /// The open change set to add the case to. Also add the corrective rule to this change set.
     #[serde(default)]
     change_set: Option<Uuid>,
     /// The version of the change set that you read.
@@ -61,10 +61,10 @@ pub struct NewFeedbackCase {
 impl FeedbackCasesApi {
     /// Create a case from feedback
     ///
-    /// The case expects the corrected decision. If you name a change set, the case is added to it. Otherwise, if the
-    /// rules already decide so, the case is published now. If they do not, the case is added to a new change set, where
-    /// you add the rule that corrects the decision. The feedback is resolved and names the case. The case contains only
-    /// facts that a rule reads. While no rule listens for the words that matter, the case also contains everything that
+    /// The case expects the corrected decision. If you name a change set, the case is added to it. If you name none,
+    /// and the rules already decide so, the case is published now. If they do not, a new change set gets the case; add
+    /// the rule that corrects the decision there. The feedback is resolved and names the case. The case contains only
+    /// facts that a rule reads. If no rule listens for the decisive words yet, the case also contains everything that
     /// was said, or your `said`.
     #[oai(path = "/:id/case", method = "post")]
     async fn create_case_of_feedback(

@@ -1,6 +1,6 @@
 //! Guard rails: limits beyond which a publish waits for a second person's approval.
 //!
-//! Guard rails are not rule rows, because an editor could then change prices and lift the guard rails in one change.
+//! If guard rails were rule rows, an editor could change prices and lift the guard rails in one change.
 
 use poem_openapi::param::Header;
 use poem_openapi::{Object, OpenApi};
@@ -56,11 +56,11 @@ impl GuardRailsApi {
     /// Replace a rulebook's guard rails
     ///
     /// A price change beyond the guard rails is not published: it waits as a change set until a second person approves
-    /// it. Existing rows beyond the guard rails may stay. Guard rails check the numbers of services, adjustments, taxes
-    /// and the rounding, row by row. For everything else on which a price depends (scripts, conditions, ranks, stacking
-    /// groups), they compare the prices of examples before and after the change. The examples are the rulebook's cases,
+    /// it. Existing rows beyond the guard rails may stay. Guard rails check the values in services, adjustments, taxes
+    /// and the rounding, row by row. For all else that affects prices (scripts, conditions, ranks, stacking groups),
+    /// guard rails compare the prices of examples before and after the change. The examples are the rulebook's cases,
     /// the newest 200 decisions of the last seven days, and a grid of the facts, values, words and times that the
-    /// changed rows name. A price that no example produces is not detected. Send the `version` that you read.
+    /// changed rows name. Guard rails miss prices that no example produces. Send the `version` that you read.
     #[oai(path = "/", method = "put")]
     async fn put_guard_rails(
         &self,
@@ -95,7 +95,7 @@ impl GuardRailsApi {
         let row = guard_rails::Model::of(rulebook_id, &guards, version, self.0.clock.now());
         let write = audited_write::write(&self.0, entry, move |tx| {
             Box::pin(async move {
-                // The lock makes a concurrent publish use the old guard rails or start again.
+                // Because of the lock, a concurrent publish either uses the old guard rails or starts again.
                 rulebooks::locked_head(tx, row.rulebook_id).await?;
                 guard_rails::write(tx, row).await
             })
@@ -108,7 +108,7 @@ impl GuardRailsApi {
     }
 }
 
-/// Validates the limits. They must not contradict each other.
+/// Validates the limits. The limits must not contradict each other.
 fn checked(body: &GuardRails) -> Result<Limits, Problem> {
     let mut faults = Vec::new();
     let mut fault = |pointer: &str, detail: &str| faults.push(FieldFault::new(pointer, "invalid_value", detail));

@@ -64,10 +64,10 @@ pub enum Begun<T> {
     Again(IdempotentResponse<T>),
 }
 
-/// The right to execute a request. Call [`Claim::take`] in the transaction that executes it.
+/// The right to execute a request. Call [`Claim::take`] in the transaction that executes the request.
 pub struct Claim(Option<Box<(idempotency_keys::Model, SecretKey)>>);
 
-/// A response in its stored form: row id, status and encrypted body. `None` without an idempotency key.
+/// A response in its stored form: row id, status and encrypted body. `None` if the request has no idempotency key.
 pub struct SealedResponse(Option<(Uuid, u16, Vec<u8>)>);
 
 /// Why a response cannot be stored.
@@ -97,7 +97,7 @@ impl Once {
     /// Checks whether the request was executed before.
     ///
     /// # Errors
-    /// If the key belongs to another request, or the database fails.
+    /// Returns an error if the key belongs to another request, or if the database fails.
     pub async fn begin<T>(
         &self,
         state: &AdminState,
@@ -126,8 +126,8 @@ impl Once {
     /// Returns the response of a concurrent duplicate, after [`Claim::take`] returned false.
     ///
     /// # Errors
-    /// If the key belongs to another request, or if the duplicate stored no response. In the second case the client may
-    /// retry.
+    /// Returns an error if the key belongs to another request, or if the duplicate stored no response. If there is no
+    /// response, the client may retry.
     pub async fn again<T>(&self, state: &AdminState, caller: &Caller) -> Result<IdempotentResponse<T>, Problem> {
         let found = self.found(state, caller).await?;
         found.ok_or_else(|| {
@@ -139,7 +139,7 @@ impl Once {
     /// Returns the stored response of the key, if there is one.
     ///
     /// # Errors
-    /// If the key belongs to another request, or the database fails.
+    /// Returns an error if the key belongs to another request, or if the database fails.
     pub async fn found<T>(
         &self,
         state: &AdminState,
@@ -167,11 +167,11 @@ impl Once {
 }
 
 impl Claim {
-    /// Claims the key. Call it before all other writes of the transaction. If it returns false, another request has
-    /// claimed the key: roll back and respond with [`Once::again`].
+    /// Claims the key. Call this function before all other writes of the transaction. If it returns false, another
+    /// request has claimed the key: roll back and respond with [`Once::again`].
     ///
     /// # Errors
-    /// If the database fails.
+    /// Returns an error if the database fails.
     pub async fn take(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         match self.0.as_deref() {
             Some((row, _)) => idempotency_keys::take(tx, row.clone(), row.created_at - RETENTION).await,
@@ -182,7 +182,7 @@ impl Claim {
     /// Encrypts the response for storage.
     ///
     /// # Errors
-    /// If the response cannot be encrypted.
+    /// Returns an error if the response cannot be encrypted.
     pub fn seal<T>(&self, answer: &IdempotentResponse<T>) -> Result<SealedResponse, AnswerError> {
         let Some((row, key)) = self.0.as_deref() else {
             return Ok(SealedResponse(None));
@@ -194,10 +194,10 @@ impl Claim {
 }
 
 impl SealedResponse {
-    /// Writes the response. Call it in the transaction of the effect.
+    /// Writes the response. Call this function in the transaction that executes the request.
     ///
     /// # Errors
-    /// If the database fails.
+    /// Returns an error if the database fails.
     pub async fn write(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         match self.0 {
             Some((id, status, sealed)) => idempotency_keys::settle(tx, id, status, sealed).await,
@@ -210,7 +210,7 @@ impl Claim {
     /// Returns a function that claims the key and writes the response, for a response that is known before the effect.
     ///
     /// # Errors
-    /// If the response cannot be encrypted.
+    /// Returns an error if the response cannot be encrypted.
     pub fn keeping<T>(self, answer: &IdempotentResponse<T>) -> Result<Keep, AnswerError> {
         let kept = self.seal(answer)?;
         Ok(Box::new(move |tx| {
@@ -244,7 +244,7 @@ impl<T: IntoResponse> IdempotentResponse<T> {
     /// Converts a response to the form that is stored and sent.
     ///
     /// # Errors
-    /// If the body is not UTF-8. A JSON body always is.
+    /// Returns an error if the body is not UTF-8. A JSON body is always UTF-8.
     pub async fn new(answer: T) -> Result<Self, AnswerError> {
         let (parts, body) = answer.into_response().into_parts();
         let headers = parts.headers.iter();
@@ -361,7 +361,7 @@ impl<'a> ApiExtractor<'a> for Once {
 /// Deletes keys that are older than a day.
 ///
 /// # Errors
-/// If the database fails.
+/// Returns an error if the database fails.
 pub async fn tidy(db: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
     let count = forget(db, clock.now() - RETENTION).await?;
     if count > 0 {
@@ -373,7 +373,7 @@ pub async fn tidy(db: &DatabaseConnection, clock: &Clock) -> Result<(), DbErr> {
 /// Deletes the keys that were created at `until` or earlier. Returns the number of deleted keys.
 ///
 /// # Errors
-/// If the database fails.
+/// Returns an error if the database fails.
 pub async fn forget(db: &DatabaseConnection, until: DateTime<Utc>) -> Result<u64, DbErr> {
     let tx = store::begin(db).await?;
     let count = idempotency_keys::forget(&tx, until).await?;

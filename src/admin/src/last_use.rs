@@ -1,4 +1,4 @@
-//! Writes when a key was last used, at most once a minute and never while a client waits for a response.
+//! Stores the time when a key was last used, at most once a minute. No client waits for this write.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ const COARSENESS: TimeDelta = TimeDelta::seconds(60);
 pub struct LastUse(Arc<Mutex<HashSet<Uuid>>>);
 
 impl LastUse {
-    /// Notes that `key` was used at `now`.
+    /// Stores in the background that `key` was used at `now`.
     pub fn note(&self, db: &DatabaseConnection, key: &api_keys::Model, now: DateTime<Utc>) {
         let fresh = key.last_used_at.is_some_and(|at| now - at < COARSENESS);
         if fresh || !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.id) {

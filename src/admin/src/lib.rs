@@ -4,10 +4,10 @@
 //! parameters that cannot be parsed. [`idempotency`] executes a repeated request only once. [`middleware`] is the
 //! middleware of every operation: it handles dry runs ([`dry_run`]), ETags and `Accept`. [`rule_rows`] has the
 //! operations that all kinds of rule rows share, and [`resources`] names the kinds. [`document`] turns poem-openapi's
-//! output into the published OpenAPI document. Each other file is one resource.
+//! output into the published OpenAPI document. Every other file implements one resource.
 //!
-//! Every change of the rules goes through `revisions::publish`, in its own task, so that a client that disconnects
-//! cannot cancel a transaction halfway.
+//! Every change of the rules goes through `revisions::publish`, in its own task. So a client that disconnects cannot
+//! cancel a transaction halfway.
 
 mod api_document;
 pub mod api_key_format;

@@ -88,9 +88,9 @@ pub struct LintReport {
 impl LintApi {
     /// Lint a rulebook
     ///
-    /// Reports rules that are never reached or never match, two rules with the same condition and different results,
-    /// words and postal codes that another row matches first, unused rows, expired adjustments, missing translations,
-    /// and rows that no call has matched for `days` days.
+    /// Reports rules that are never reached or never match, and rules with the same condition but different results.
+    /// Also reports words and postal codes that another row matches first, unused rows, expired adjustments, missing
+    /// translations, and rows unmatched for `days` days.
     #[oai(path = "/lint", method = "get")]
     async fn lint_rulebook(
         &self,

@@ -1,7 +1,8 @@
 //! Serves lists as spreadsheets: for `Accept: text/csv`, one response contains all rows that match the filters.
 //!
-//! No cell is a formula ([`sheet::plain_cell`]). This module masks values that viewers may not see, by the schema of
-//! the rows. [`super::masking::answer`] skips these responses, because a cell alone does not show what its digits mean.
+//! No cell is a formula ([`sheet::plain_cell`]). This module masks values that viewers may not see; it finds these
+//! values by the schema of the rows. [`super::masking::answer`] skips these responses, because a cell alone does not
+//! show what its digits mean.
 
 use poem::http::header;
 use poem::{FromRequest, IntoResponse, Request, RequestBody, Response};

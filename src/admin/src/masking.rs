@@ -2,7 +2,7 @@
 //!
 //! Each operation masks the fields that contain numbers. [`answer`] masks every response again, so that a forgotten
 //! field cannot leak a number. Ids, codes and counts stay unmasked only where the OpenAPI document's schemas declare
-//! them. Fields with these names in a caller's data are masked.
+//! them. In a caller's data, fields with the same names are masked.
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -84,8 +84,8 @@ pub fn json(caller: &Caller, value: Value) -> Value {
     }
 }
 
-/// Masks spoken and written numbers in a value of one of the OpenAPI document's schemas, if this API caller may not see
-/// them.
+/// Masks spoken and written numbers in a value that has a schema in the OpenAPI document, if this API caller may not
+/// see them.
 #[must_use]
 pub fn typed(caller: &Caller, schema: &str, value: Value) -> Value {
     if caller.is_masked() {

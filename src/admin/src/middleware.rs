@@ -1,8 +1,8 @@
 //! The middleware of every operation. The OpenAPI document's entry for the operation controls what the middleware does.
 //!
-//! The middleware rejects an `Accept` that the operation cannot serve (406), and handles dry runs ([`dry_run`]). If a
-//! body is rejected (415), it names the accepted media types. It masks phone numbers for viewers ([`masking`]), and
-//! responds 304 if the client has the current response ([`conditional`]).
+//! The middleware rejects an `Accept` that the operation cannot serve (406), and handles dry runs ([`dry_run`]). To the
+//! response that rejects a body (415), the middleware adds the accepted media types. The middleware masks phone numbers
+//! for viewers ([`masking`]), and responds 304 if the client has the current response ([`conditional`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;

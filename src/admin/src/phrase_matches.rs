@@ -1,4 +1,4 @@
-//! Tries phrases on past calls, before the phrases are in a rulebook. It stores nothing.
+//! Tries phrases on past calls, before the phrases are in a rulebook. The search stores nothing.
 
 use chrono::{DateTime, Days, Utc};
 use poem_openapi::{Object, OpenApi};
@@ -90,8 +90,8 @@ struct PastCall {
 impl PhraseMatchesApi {
     /// Try phrases on past calls
     ///
-    /// For each phrase, counts the newest calls in which the caller said it, and the calls in which it counts by the
-    /// current cues.
+    /// Returns in how many of the newest calls the caller said each phrase, and in how many it counts by the current
+    /// cues.
     #[oai(path = "/", method = "post")]
     async fn match_phrases(
         &self,

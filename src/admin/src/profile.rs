@@ -1,7 +1,7 @@
 //! Reads and changes a rulebook's code and name, and whether the rulebook is archived.
 //!
 //! A renamed rulebook still accepts messages to its former code, so that no call is lost before Vapi knows the new URL.
-//! An archived rulebook accepts no messages, but keeps everything else.
+//! An archived rulebook accepts no messages, but it can still be read and changed.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::param::Header;

@@ -1,5 +1,5 @@
-//! Passes rule changes from requests to the publisher, and turns the publisher's errors into problems that say what is
-//! wrong and where.
+//! Passes rule changes from requests to the publisher. This module converts the publisher's errors to problems that say
+//! what is wrong and where.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub fn waiting(caller: &Caller, rulebook: &str, stored: StoredChangeSet) -> (Jso
 /// Rolls back to an older revision; `receipt` stores the response.
 ///
 /// # Errors
-/// The publisher's error as a problem.
+/// Returns the publisher's error as a problem.
 pub async fn roll_back(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -64,7 +64,7 @@ pub async fn roll_back(
 /// Converts the result of a publish task, for a change that may have to wait for approval.
 ///
 /// # Errors
-/// The errors of [`finished`].
+/// Returns the errors of [`finished`].
 pub async fn held_or_finished<T>(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -82,7 +82,7 @@ pub async fn held_or_finished<T>(
 /// Converts the result of a publish task.
 ///
 /// # Errors
-/// The publisher's error as a problem, or 500 if its task failed.
+/// Returns the publisher's error as a problem, or 500 if its task failed.
 pub async fn finished<T>(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -120,8 +120,8 @@ fn problem(error: PublishError, about: &EditedRow) -> Problem {
                     let place = format!("{}/{}", one.resource.path(), one.code);
                     FieldFault::new(place, "stale", conflict(one).detail())
                 });
-                let detail = "Others have changed these rows meanwhile; `conflicts` shows each row before and now. Repeat your \
-                              changes on the current rows.";
+                let detail = "Others have changed these rows since you read them; `conflicts` shows each row before and \
+                              now. Repeat your changes on the current rows.";
                 Problem::new(Code::StaleVersion, detail).with_errors(errors.collect())
             }
         },
@@ -171,7 +171,7 @@ fn conflict(conflict: &Conflict) -> Problem {
         (ExpectedVersion::Version(version), current) => versions::stale(&what, version, current),
         (_, Some(version)) => Problem::new(
             Code::StaleVersion,
-            format!("Somebody else created the {what} meanwhile, at version {version}."),
+            format!("Somebody else has already created the {what}, at version {version}."),
         ),
         (_, None) => Problem::not_found(what),
     }
@@ -202,8 +202,8 @@ fn set_problem(error: &SetError) -> Problem {
         }
         SetError::TooLarge { changes, bytes } => {
             let detail = format!(
-                "A change set has at most {MOST_CHANGES} changes of {MOST_BYTES} bytes together; this would make it \
-                 {changes} changes of {bytes} bytes."
+                "A change set has at most {MOST_CHANGES} changes of {MOST_BYTES} bytes together; with this \
+                 request it would have {changes} changes of {bytes} bytes."
             );
             Problem::new(Code::PayloadTooLarge, detail)
         }

@@ -35,7 +35,8 @@ pub struct ResourceDescription {
 }
 
 impl ResourceDescription {
-    /// The path of this kind, with `:rulebook`, for a path of [`RowsApi`] or [`SheetsApi`]. `None` for any other path.
+    /// Converts a path of [`RowsApi`] or [`SheetsApi`] to the path of this kind, with `:rulebook`. Returns `None` for
+    /// any other path.
     pub(super) fn path_of(&self, any: &str) -> Option<String> {
         let list = format!("/admin/v1/rulebooks/:rulebook/{}", self.path);
         let row = any.strip_prefix(ANY_ROWS).map(|rest| format!("{list}{rest}"));
@@ -128,7 +129,8 @@ resources! {
 
 type Routes = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
-/// The operations on all kinds of rows. The OpenAPI document describes them once for each kind (`document::rows`).
+/// The operations on all kinds of rows. The OpenAPI document describes these operations once for each kind
+/// (`document::rows`).
 pub struct ResourcesApi(pub AdminState);
 
 impl OpenApi for ResourcesApi {

@@ -349,9 +349,9 @@ impl RevisionsApi {
     /// Roll back to a revision
     ///
     /// Publishes a new revision that equals the old revision. History is never lost, and a rollback can be rolled back.
-    /// Send the head that you saw, so that you do not revert a newer revision that you have not seen. The head is
-    /// `revision` of the rulebook, `number` of `revisions/head`, or its ETag. Guard rails apply to an editor's
-    /// rollback, never to an administrator's.
+    /// Send the head that you saw, so that the rollback cannot revert a newer revision. The head's number is `revision`
+    /// of the rulebook, or `number` of `revisions/head`. Guard rails apply to an editor's rollback, never to an
+    /// administrator's.
     #[oai(path = "/:number/roll-back", method = "post")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn roll_back(
@@ -405,7 +405,7 @@ impl RevisionsApi {
     }
 }
 
-/// Returns the head that the request expects. The publisher compares it with the current head.
+/// Returns the head that the request expects. The publisher compares the expected head with the current head.
 fn seen(version: Option<i64>, if_match: Option<&str>) -> Result<i64, Problem> {
     version_sent(version, if_match)?.ok_or_else(|| {
         Problem::new(

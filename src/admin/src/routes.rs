@@ -20,7 +20,7 @@ static DOCUMENT: LazyLock<ConstantResponse> =
     LazyLock::new(|| ConstantResponse::new("application/json", document::served()));
 
 /// Returns the routes of the admin API under `/admin/v1` and, if `shown`, its OpenAPI document at `/openapi.json` and
-/// Swagger UI at `/docs`. Nest them at `/`.
+/// Swagger UI at `/docs`. Nest the routes at `/`.
 pub fn service(state: AdminState, shown: bool) -> impl IntoEndpoint<Endpoint: 'static> {
     api_document::hand_in(document::for_program);
     let api = OpenApiService::new(WithMiddleware(apis(&state)), "Ringbook", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! Converts compile errors in rows to errors in the request body.
+//! Converts compile errors in rows to errors that point into the request body.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use rules::Fault;
 use rules::rows::Resource;
 use web::problem::FieldFault;
 
-/// The row of an edit. An error in this row is reported with its JSON pointer in the body.
+/// The row of an edit. An error in this row is reported with a JSON pointer into the request body.
 #[derive(Default)]
 pub struct EditedRow {
     pub row: Option<(Resource, String)>,

@@ -20,7 +20,7 @@ pub struct AnyRow {
     code: String,
 }
 
-/// The functions of a kind of row. Their signatures do not contain the row's type.
+/// The functions of a kind of row. The signatures of these functions do not contain the row's type.
 #[derive(Debug)]
 pub struct RowKind {
     pub resource: Resource,
@@ -44,7 +44,7 @@ pub struct RowKind {
     pub read_sheet: ReadSheet,
 }
 
-/// Reads a CSV file. Returns the changes that it makes to the rows, or every error.
+/// Reads a CSV file. Returns the changes to the rows, or every error.
 type ReadSheet = fn(&[u8], &RowSet, Missing) -> Result<Vec<Edit>, Vec<SheetFault>>;
 
 impl RowKind {

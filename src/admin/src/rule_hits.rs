@@ -46,7 +46,7 @@ pub const LIST: ListSpec = ListSpec {
         Filter {
             name: "unused",
             kind: FilterType::Boolean,
-            doc: "Whether the row was unchanged during all these days and took part in no decision.",
+            doc: "Whether the row was unchanged for `days` days and took part in no decision.",
         },
     ],
 };
@@ -68,8 +68,8 @@ pub struct RuleHit {
     hits: i64,
     /// When the row last took part, to the second.
     last_hit_at: Option<DateTime<Utc>>,
-    /// Whether the row was unchanged during all these days and took part in no decision. False until decisions have
-    /// been counted for that many days.
+    /// Whether the row was unchanged for `days` days and took part in no decision. False until decisions have been
+    /// counted for that many days.
     unused: bool,
 }
 
@@ -162,7 +162,7 @@ impl RuleHitsApi {
 
     /// Read how many callers matched nothing
     ///
-    /// `said` adds what they said, grouped by the words that several of them used.
+    /// `said` adds what callers said, grouped by words that several callers used.
     #[oai(path = "/unmatched-calls", method = "get")]
     async fn get_unmatched_calls(
         &self,
@@ -171,7 +171,7 @@ impl RuleHitsApi {
         /// How many days to look back, 1 to 400.
         #[oai(default = "default_days")]
         days: Query<u32>,
-        /// Includes what was said, and only calls with a report.
+        /// Adds what was said; omits calls without a report.
         #[oai(default)]
         said: Query<bool>,
     ) -> Result<ReadResponse<Unmatched>, Fails<NoExtraErrors>> {
@@ -220,7 +220,7 @@ fn hits<R: Row>(rows: &RowSet, counted: &HitCounts, usage: Option<&Usage>) -> Ve
 /// there were no decisions.
 ///
 /// # Errors
-/// If the database fails.
+/// Returns an error if the database fails.
 pub(super) async fn usage(state: &AdminState, rulebook_id: Uuid, days: u32) -> Result<Option<Usage>, Problem> {
     let since = first_day(state.clock.now(), days);
     let counted = rule_hits::since(state.read(), rulebook_id, &since).await?;

@@ -1,4 +1,4 @@
-//! The operations that all kinds of rule rows share: list, read, put, patch, delete.
+//! Implements the operations that all kinds of rule rows share: list, read, put, patch, delete.
 //!
 //! A write is live when its response arrives.
 
@@ -27,7 +27,7 @@ use revisions::publish::PublishedRevision;
 use rules::rows::{Resource, Row, StoredRow};
 use web::problem::{Code, Problem};
 
-/// A placeholder for the path of a list of rows. `ResourcesApi` replaces it with the path of each kind.
+/// A placeholder for the path of a list of rows. `ResourcesApi` replaces this placeholder with the path of each kind.
 pub(super) const ANY_ROWS: &str = "/rows";
 
 /// The operations on the rows of a kind.
@@ -52,7 +52,7 @@ impl RowsApi {
         rulebook: RulebookInPath,
         /// An older revision; by default the head.
         revision: Query<Option<i64>>,
-        /// Reads the rows as if this change set were published; `version` is that of the head's row, 0 for a new one.
+        /// Reads the rows as if this change set were published; `version` is the head row's, or 0 for a new row.
         change_set: Query<Option<Uuid>>,
         query: ListQuery,
     ) -> Result<ReadResponse<Page<RowWithVersion<AnyRow>>>, Fails<ReadsChangeSet>> {
@@ -74,7 +74,7 @@ impl RowsApi {
         code: Path<String>,
         /// An older revision; by default the head.
         revision: Query<Option<i64>>,
-        /// Reads the row as if this change set were published; `version` is that of the head's row, 0 for a new one.
+        /// Reads the row as if this change set were published; `version` is the head row's, or 0 for a new row.
         change_set: Query<Option<Uuid>>,
     ) -> Result<FoundRow<RowWithVersion<AnyRow>>, Fails<ReadsChangeSet>> {
         let seen = RowsAtState::of(&self.state, &key, &rulebook.0, revision.0, change_set.0).await?;
@@ -287,7 +287,7 @@ pub async fn write<R: Row>(
     }
 }
 
-/// The 404 problem for a row.
+/// Returns the 404 problem for a row that does not exist.
 #[must_use]
 pub fn missing(resource: Resource, code: &str) -> Problem {
     Problem::not_found(named(resource, &shortened(code)))

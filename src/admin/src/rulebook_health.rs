@@ -17,7 +17,7 @@ use store::{calls, leads, notices, rulebooks, sms_messages};
 
 /// How far back leads and SMS messages are counted.
 const DAYS: TimeDelta = TimeDelta::days(7);
-/// How far back the last call is searched.
+/// How far back the search for the last call goes.
 const CALL_DAYS: TimeDelta = TimeDelta::days(30);
 /// The state of an SMS message that Ringbook no longer tries to send.
 const DEAD: &str = "dead";

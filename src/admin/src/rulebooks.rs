@@ -72,7 +72,7 @@ pub struct NewRulebook {
     /// Begins with the rows at the head of the rulebook with this code: prices, contacts, scripts and all other rules.
     /// Secrets, calls, webhook settings and guard rails are not copied. Omit `rows` if you send `copy_of`.
     copy_of: Option<String>,
-    /// Whether SMS messages are sent (`twilio`; they wait until there is an account) or only recorded (`simulated`).
+    /// `twilio` sends SMS messages, which wait until there is an account; `simulated` only records them.
     #[serde(default)]
     #[oai(default)]
     sms_delivery: Delivery,

@@ -47,7 +47,7 @@ pub async fn rulebooks(state: &AdminState, caller: &Caller, listing: Option<&Lis
 }
 
 impl Rulebooks {
-    /// Returns the condition for the selected rulebooks.
+    /// Returns the query condition that selects these rulebooks.
     pub fn filter<C: ColumnTrait>(&self, column: C) -> Condition {
         self.wanted
             .map_or_else(Condition::all, |id| Condition::all().add(column.eq(id)))

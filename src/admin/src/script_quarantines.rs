@@ -50,9 +50,9 @@ pub struct ScriptQuarantine {
 impl ScriptQuarantinesApi {
     /// List the quarantined scripts
     ///
-    /// A script that fails five times within ten minutes, in a tenth of its runs or more, is quarantined for ten
-    /// minutes. Meanwhile calls are decided without the script, and these decisions are degraded. If the machine is too
-    /// busy to run a script, that does not count as a failure. A new version is not in quarantine.
+    /// A script that fails five times in ten minutes, and in at least 10% of its runs, is quarantined for ten minutes.
+    /// During quarantine, decisions omit the script and are degraded. If the machine is too busy to run a script, that
+    /// does not count as a failure. A new version is not in quarantine.
     #[oai(path = "/", method = "get")]
     async fn list_script_quarantines(
         &self,
@@ -62,7 +62,7 @@ impl ScriptQuarantinesApi {
         let loaded = self.0.open(&key, &rulebook.0).await?;
         let now = self.0.clock.now();
         let rows = script_quarantines::of_rulebook(self.0.latest(), loaded.rulebook_id, now).await?;
-        // A script that was changed meanwhile is no longer in quarantine.
+        // A script that was changed after the quarantine began is no longer in quarantine.
         let stands = |row: &script_quarantines::Model| {
             let script = loaded.rulebook.script(&row.code);
             script.is_some_and(|script| script.version() == row.version)
@@ -82,8 +82,8 @@ impl ScriptQuarantinesApi {
 
     /// Release a script from quarantine
     ///
-    /// The script runs again from the next call on, and on other instances within two seconds. The counts of its
-    /// failures are deleted.
+    /// The script runs again from the next call on, and on other instances within two seconds. Its failure counts are
+    /// deleted.
     #[oai(path = "/:script", method = "delete")]
     async fn release_script(
         &self,

@@ -59,7 +59,7 @@ pub struct ScriptVersion {
     created_at: DateTime<Utc>,
 }
 
-/// The input of a test run. Omitted fields have the values that the rows would give.
+/// The input of a test run. Omitted fields get the values from the rows.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptTest {
@@ -226,9 +226,9 @@ impl ScriptsApi {
 
     /// Test a script
     ///
-    /// Nothing is stored and nobody is notified. The response says what the script would do with these facts, what it
-    /// wrote with `log(…)`, how long it took, or what is wrong with it and where. An unpublished source is tested
-    /// with the published libraries.
+    /// Nothing is stored and nobody is notified. The response contains the script's effect with these facts, its
+    /// `log(…)` output and its duration, or its error and the position. An unpublished source is tested with the
+    /// published libraries.
     #[oai(path = "/:code/test", method = "post")]
     async fn test_script(
         &self,

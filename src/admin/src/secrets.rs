@@ -249,7 +249,7 @@ impl SecretsApi {
 
     /// Retire a secret
     ///
-    /// The next message that is signed with the secret is rejected. The secret stays in the list, for the audit log.
+    /// From now on, messages signed with the secret are rejected. The secret stays in the list, for the audit log.
     #[oai(path = "/:id", method = "delete")]
     async fn retire_secret(
         &self,
@@ -274,7 +274,7 @@ impl SecretsApi {
 }
 
 impl SecretsApi {
-    /// Builds the audit entry. It contains the author and the purpose, but never the value.
+    /// Builds the audit entry. The entry contains the author and the purpose, but never the value.
     fn entry(&self, caller: &Caller, secret: &secrets::Model, action: &str) -> audit_log::NewEntry {
         let told = json!({"purpose": secret.purpose});
         let (before, after) = if action == "create" {
@@ -347,7 +347,7 @@ fn check(new: &NewSecret) -> Result<(), Problem> {
     };
     if !(least..=500).contains(&length) || value.trim() != value || value.chars().any(char::is_control) {
         let detail =
-            format!("`value` must have {least} to 500 characters, without spaces at its ends or control characters.");
+            format!("`value` must have {least} to 500 characters, no spaces at its ends and no control characters.");
         return Err(Problem::fault("/value", "invalid_value", detail));
     }
     if is_public(value) {

@@ -25,7 +25,7 @@ impl SetupApi {
     /// Check the set-up
     ///
     /// Runs the checks of `ringbook doctor` on the server: settings, secret key, database, public URL, clocks, Vapi and
-    /// Twilio, each with what to do. It changes nothing and shows no secret. The result is cached for ten seconds.
+    /// Twilio, each with what to do. Nothing is changed; no secret is shown. The result is cached for ten seconds.
     #[oai(path = "/", method = "get")]
     async fn get_setup(&self, key: Key<Admin>) -> Result<ReadResponse<Setup>, Fails<NoExtraErrors>> {
         if key.rulebook_id.is_some() {

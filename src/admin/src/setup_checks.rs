@@ -14,7 +14,7 @@ use base::clock::Clock;
 /// How long a result is cached, because each run calls Vapi and Twilio.
 const KEPT_FOR: TimeDelta = TimeDelta::seconds(10);
 
-/// The function that runs the checks. The program passes it in.
+/// The function that runs the checks. The program passes this function in.
 pub type CheckSetup = Arc<dyn Fn() -> BoxFuture<'static, (Vec<SetupFinding>, Vec<SetupOfVapi>)> + Send + Sync>;
 
 /// The checks, one run at a time.

@@ -33,7 +33,7 @@ pub const LIMIT: usize = 8 * 1024 * 1024;
 /// Maximum number of reported errors.
 const MOST_FAULTS: usize = 100;
 
-/// A placeholder for the path of a sheet. `ResourcesApi` replaces it with the path of each kind.
+/// A placeholder for the path of a sheet. `ResourcesApi` replaces this placeholder with the path of each kind.
 pub(super) const ANY_SHEET: &str = "/sheet";
 
 /// The operations on the sheet of a kind of rows.
@@ -78,7 +78,7 @@ impl_apirequest_for_payload!(Csv<Vec<u8>>);
 /// A sheet.
 #[derive(ApiResponse)]
 pub enum SheetResponse {
-    /// UTF-8 with a byte order mark for Excel, commas and CRLF.
+    /// Commas, CRLF, UTF-8 with a byte order mark for Excel.
     #[oai(status = 200)]
     Found(
         Csv<String>,

@@ -15,7 +15,7 @@ use web::problem::Problem;
 
 /// Maximum number of days per request.
 const MAX_DAYS: i64 = 62;
-/// The default number of days after the first.
+/// The default number of days after the first day.
 const USUAL_DAYS: u64 = 30;
 /// Maximum number of shifts in a response.
 const MAX_SHIFTS: usize = 10_000;
@@ -87,11 +87,11 @@ pub struct Shifts {
     from: NaiveDate,
     /// The last day.
     until: NaiveDate,
-    /// Who is on shift now. If nobody is, messages go to all contacts with `on_call`.
+    /// Who is on shift now; if nobody, messages go to all contacts with `on_call`.
     on_now: Vec<OnShiftNow>,
     /// The next shifts of other contacts.
     next: Vec<ShiftView>,
-    /// The shifts of these days by their start, cut at the first and the last midnight.
+    /// The shifts of these days, ordered by start, cut at the first and last midnight.
     shifts: Vec<ShiftView>,
     /// The hours in which no contact with `on_call` is on shift.
     gaps: Vec<ShiftGap>,

@@ -129,7 +129,7 @@ pub struct SmsMessage {
     state: String,
     /// The number of attempts.
     attempts: i64,
-    /// When the next attempt is, while the message waits.
+    /// When a waiting message is tried next.
     next_attempt_at: DateTime<Utc>,
     /// The end of the quiet hours that delay or delayed the message.
     held_until: Option<DateTime<Utc>>,
@@ -155,7 +155,7 @@ pub struct SmsMessage {
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct SmsCost {
-    /// `gsm7`, with 160 characters in one segment or 153 in each of several; or `ucs2`, with 70 and 67.
+    /// `gsm7` (160 characters in a single segment, else 153 per segment) or `ucs2` (70, else 67).
     encoding: String,
     /// How many segments the message has; Twilio bills each segment as a message.
     segments: u64,

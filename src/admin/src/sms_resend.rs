@@ -85,7 +85,7 @@ pub struct SkippedMessage {
 /// Whether this request executed a transaction.
 enum Completion<T> {
     Yes(T),
-    /// A concurrent duplicate of the request executes it.
+    /// A concurrent duplicate of the request executes the transaction.
     Elsewhere,
 }
 

@@ -40,7 +40,7 @@ use web::problem::{Code, Problem};
 /// not a message. The function is passed in, because `admin` must not depend on the crate `intake`.
 pub type ReadMessage = Arc<dyn Fn(&Rulebook, &Value) -> Option<(ExtractedFacts, Option<DateTime<Utc>>)> + Send + Sync>;
 
-/// Validates a rulebook's webhook settings strictly. Returns them with all defaults filled in, or every error.
+/// Validates a rulebook's webhook settings strictly. Returns the settings with all defaults filled in, or every error.
 pub type ReadAuth = Arc<dyn Fn(Value) -> Result<Value, Problem> + Send + Sync>;
 
 /// Replays a stored message and returns its new state: `recorded`, `duplicate`, `amendment`, `unreadable`, `poisoned`,
@@ -66,7 +66,7 @@ pub struct FromWebhook {
     pub word_sms: WriteSmsBody,
 }
 
-/// Everything that the operations need; cloning is cheap.
+/// The shared state of all operations; cloning is cheap.
 #[derive(Clone)]
 pub struct AdminState {
     /// The connections for writes.
@@ -95,7 +95,7 @@ pub struct AdminState {
     pub backtests: Backtests,
     /// Erases callers.
     pub erasures: Erasures,
-    /// Counts wrong keys by address and by prefix.
+    /// Counts wrong API keys by IP address and by key prefix.
     pub guesses: Arc<Guesses>,
     pub(super) at_once: ConcurrencyLimit,
     pub(super) last_use: LastUse,
@@ -144,8 +144,8 @@ impl AdminState {
         }
     }
 
-    /// Returns connections to the primary, because the replica may lack the newest commit. On SQLite it returns the
-    /// readers: they see every commit, and the single writer stays free.
+    /// Returns connections to the primary, because the replica may lack the newest commit. On SQLite, returns the read
+    /// connections: every commit is visible there, and the single writer stays free.
     #[must_use]
     pub fn latest(&self) -> &DatabaseConnection {
         match self.db.get_database_backend() {
@@ -266,8 +266,8 @@ pub fn busy(busy: Busy) -> Problem {
     }
 }
 
-/// Returns the problem for a rulebook that cannot be loaded: the problem of [`busy`] if there is too much work, 503 if
-/// the database is unavailable, else 500.
+/// Returns the problem for a rulebook that cannot be loaded. Too much work gives the problem of [`busy`], an
+/// unavailable database 503, and any other cause 500.
 #[must_use]
 pub fn unloadable(error: LoadError) -> Problem {
     match error {

@@ -70,9 +70,9 @@ pub struct Figures {
     not_taken: u64,
     /// Leads with a price in the statement's currency.
     quoted_leads: u64,
-    /// The sum of the lowest prices of these leads, before tax.
+    /// The sum of the quoted leads' lowest prices, before tax.
     quoted_from: Money,
-    /// The sum of the highest prices of these leads, before tax.
+    /// The sum of the quoted leads' highest prices, before tax.
     quoted_to: Money,
     /// The currency of the sums, from the rulebook's current settings.
     currency: String,

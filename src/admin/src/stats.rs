@@ -52,7 +52,7 @@ pub struct Stats {
     leads: u64,
     /// The new leads by current priority.
     leads_by_priority: BTreeMap<String, i64>,
-    /// Decisions by priority. A call can have several: one per tool call that requested one, and one for its report.
+    /// Decisions by priority. A call can have a decision for its report and for each tool call that requested one.
     decisions: BTreeMap<String, i64>,
     /// SMS messages by state.
     sms_messages: BTreeMap<String, i64>,
@@ -131,7 +131,7 @@ impl StatsApi {
     }
 }
 
-/// The number of rows for each value of a column, or of all rows.
+/// The number of rows for each value of a column; or the number of all rows, under the key `None`.
 type Counts = BTreeMap<Option<String>, i64>;
 
 /// Counts the selected rows, for each value of the column `by` if there is one. A second query counts the simulated

@@ -1,4 +1,5 @@
-//! The filter `words` of calls and leads: searches the transcript of a call and the texts of its report.
+//! Implements the filter `words` of calls and leads, which searches the transcript of a call and the texts of its
+//! report.
 //!
 //! There is no full-text index, so a request searches the transcripts of a month at most.
 
@@ -10,12 +11,12 @@ use super::list::{Filter, FilterType, Listing};
 use store::{call_transcripts, search};
 use web::problem::Problem;
 
-/// The filter, for the specs of the lists.
+/// The filter `words`, which the lists of calls and leads offer.
 pub const WORDS: Filter = Filter {
     name: "words",
     kind: FilterType::Text,
     doc: "Part of what the caller or the agent said, or of the summary or problem, with three letters or more. Case and \
-          accents do not matter. The search covers at most 31 days from `since` to `until`, which is now by default. \
+          accents do not matter. The search covers at most 31 days from `since` to `until` (by default now). \
           Without `since`, it covers the 31 days before `until`.",
 };
 /// Maximum period that one request may search: 31 days, and 26 hours of slack because the days of a time zone are not
@@ -23,7 +24,7 @@ pub const WORDS: Filter = Filter {
 const MAX_SEARCHED: TimeDelta = TimeDelta::hours(31 * 24 + 26);
 const DEFAULT_SEARCHED: TimeDelta = TimeDelta::days(31);
 const MIN_LETTERS: usize = 3;
-/// The roles to search. The assistant's instructions are excluded, because they would match everything.
+/// The roles whose words are searched. The assistant's instructions are excluded, because they would match everything.
 const SPEAKERS: [&str; 3] = ["user", "assistant", "bot"];
 
 /// The words to search for.

@@ -17,15 +17,15 @@ use web::problem::Problem;
 
 /// Maximum number of unmatched calls in a response.
 const MAX_CALLS: u64 = 100;
-/// Maximum number of calls with a service whose words are excluded from the groups.
+/// At most this many calls with a service are read; their words are excluded from the groups.
 const MAX_MATCHED: u64 = 100;
-/// Maximum number of characters shown of what a caller said.
+/// The response contains at most this many characters of what a caller said.
 const MAX_SAID: usize = 600;
 
 /// Returns the newest unmatched calls, without what was said.
 ///
 /// # Errors
-/// If the database fails.
+/// Returns an error if the database fails.
 pub(super) async fn calls(
     state: &AdminState,
     rulebook_id: Uuid,
@@ -59,7 +59,7 @@ pub(super) async fn calls(
 /// masked if needed for this API caller.
 ///
 /// # Errors
-/// If the database fails or the threads are busy.
+/// Returns an error if the database fails or the threads are busy.
 pub(super) async fn with_words(
     state: &AdminState,
     caller: &Caller,

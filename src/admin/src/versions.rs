@@ -1,6 +1,6 @@
 //! Optimistic locking: a write names the version of the row that the client read, so nobody overwrites an unseen
-//! change. The server never guesses a version: the response is 428 if the version of an existing row is missing, 412 if
-//! it is not current.
+//! change. The server never guesses a version. For an existing row the server responds 428 if the request has no
+//! version, and 412 if the version is not current.
 
 use authoring::change_set::ExpectedVersion;
 use web::problem::{Code, FieldFault, Problem};
@@ -20,7 +20,7 @@ pub struct Precondition {
 /// exist.
 ///
 /// # Errors
-/// 400, 412 or 428, each with what to send.
+/// 400, 412 or 428; the problem says what to send.
 pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result<ExpectedVersion, Problem> {
     let version_sent = version_sent(said.body, said.if_match.as_deref())?;
     if let Some(value) = &said.if_none_match {
@@ -46,7 +46,7 @@ pub fn expected(said: &Precondition, current: Option<i64>, what: &str) -> Result
     }
 }
 
-/// The 412 problem, with the current version and what to do.
+/// Returns the 412 problem, with the current version and what to do.
 #[must_use]
 pub fn stale(what: &str, version: i64, current: Option<i64>) -> Problem {
     let detail = match current {

@@ -97,8 +97,8 @@ impl RowsAtState {
         .collect()
     }
 
-    /// Returns a row's version. In a change set it is the version of the head's row, or 0 for a new row: the base
-    /// version of the next change.
+    /// Returns a row's version. In a change set, a row has the version of the head's row, and a new row has version 0.
+    /// The next change of the row needs this base version.
     fn version(&self, kind: &RowKind, code: &str) -> Option<i64> {
         match self {
             Self::WouldBe(head_rows, _) => Some((kind.version)(head_rows.rows(), code).unwrap_or_default()),
@@ -107,7 +107,7 @@ impl RowsAtState {
     }
 }
 
-/// The 422 problem: a request can read only one state.
+/// Returns the 422 problem for a request that names two states.
 #[must_use]
 pub fn both_states() -> Problem {
     let detail = "Give `revision` or `change_set`, not both: a change set is based on the head.";

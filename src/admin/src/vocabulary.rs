@@ -67,7 +67,7 @@ pub struct FunctionView {
     about: String,
     /// A script that uses the function.
     example: String,
-    /// The hook of that script.
+    /// The example's hook.
     hook: Hook,
 }
 

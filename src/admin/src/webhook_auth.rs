@@ -46,7 +46,7 @@ const fn usual_window_s() -> u32 {
     300
 }
 
-/// An authentication scheme. Its fields depend on its `type`; omitted fields have Vapi's defaults.
+/// An authentication scheme. Fields depend on the `type`; omitted fields have Vapi's defaults.
 #[derive(Debug, Object)]
 pub struct WebhookScheme {
     /// The kind of scheme.
@@ -60,7 +60,8 @@ pub struct WebhookScheme {
     timestamp_header: Option<String>,
     /// `hmac`: whether a timestamp is sent and signed; without one, an attacker can replay a recorded message.
     include_timestamp: Option<bool>,
-    /// `hmac`: what is signed. It must contain `{body}`, and a character that is not a letter or digit between two tokens.
+    /// `hmac`: what is signed. It must contain `{body}`, and between two tokens a character other than a letter or
+    /// digit.
     payload_format: Option<String>,
     /// `hmac`: the header that fills `{svix-id}`.
     message_id_header: Option<String>,
@@ -90,7 +91,7 @@ pub enum SchemeKind {
     XVapiSignature,
 }
 
-/// The hash under a signature.
+/// The HMAC's hash function.
 #[derive(Debug, Enum)]
 #[oai(rename_all = "lowercase", rename = "WebhookAlgorithm")]
 pub enum Algorithm {
@@ -223,7 +224,7 @@ fn taken_apart(body: Value) -> Result<(Value, Option<i64>), Problem> {
         return Err(Problem::fault("", "invalid_value", "The body must be a JSON object."));
     };
     let version = super::body::take_version(&mut body)?;
-    // A missing `schemes` would mean the default, so a client that replaces the settings must send it.
+    // A missing `schemes` would mean the default, so a client that replaces the settings must send `schemes`.
     if !body.contains_key("schemes") {
         return Err(Problem::fault("/schemes", "missing_field", "missing field `schemes`."));
     }

@@ -1,4 +1,4 @@
-//! Defines the responses to writes of rows. A write is live at once, or it exceeds the guard rails and waits for
+//! Defines the responses to writes of rows. A write is live immediately, or it exceeds the guard rails and waits for
 //! approval.
 
 use poem_openapi::ApiResponse;

@@ -1,5 +1,5 @@
 //! Decides stored calls again under another state of the rulebook, to show what would change in prices and priorities.
-//! The module is pure and sends nothing. The code that uses it reads the stored calls and chooses the batch size.
+//! The module is pure and sends nothing. The code that calls it reads the stored calls and chooses the batch size.
 //!
 //! Extracted facts are stored separately from derived facts, so service, area and calendar are derived again under both
 //! rulebooks. The base also decides again, so that only the change between the two rulebooks counts. If the base now
@@ -82,10 +82,10 @@ struct StoredFactsJson {
     erased: bool,
 }
 
-/// The facts stored with a decision; `None` if they were erased.
+/// Returns the facts stored with a decision, or `None` if they were erased.
 ///
 /// # Errors
-/// When `json` is not in the format in which decisions are stored.
+/// Returns an error if `json` is not in the format of stored decisions.
 pub fn stored_facts(json: &str) -> Result<Option<ExtractedFacts>, serde_json::Error> {
     let StoredFactsJson {
         facts,
@@ -105,7 +105,7 @@ pub struct Backtest {
 }
 
 impl Backtest {
-    /// Compares `candidate` with `base`.
+    /// Prepares the comparison of `candidate` with `base`.
     #[must_use]
     pub fn new(base: Arc<Rulebook>, candidate: Arc<Rulebook>) -> Self {
         let reads_anew = !rows::changed::<FactMapping>(base.rows(), candidate.rows()).is_empty();
@@ -116,7 +116,7 @@ impl Backtest {
         }
     }
 
-    /// The base and the candidate.
+    /// Returns the base and the candidate.
     #[must_use]
     pub fn both(&self) -> (&Rulebook, &Rulebook) {
         (&self.base, &self.candidate)
@@ -134,7 +134,7 @@ impl Backtest {
         tally.add(self, call, before, after);
     }
 
-    /// Decides a price that a tool quoted during a call with both rulebooks, and counts the differences.
+    /// Uses both rulebooks to decide again a price that a tool quoted during a call, and counts the differences.
     pub fn count_quote(&self, call: &StoredCall, tally: &mut BacktestTally) {
         let [before, after] = self.decided(call);
         tally.add_quote(call, &before, &after);
@@ -144,9 +144,9 @@ impl Backtest {
         decide_twice::decide([&self.base, &self.candidate], call.said.both(), call.at)
     }
 
-    /// The rows that explain the difference between two decisions: rows that took part in only one decision, and rows
-    /// whose content differs between base and candidate. If there are no such rows, the result contains the rows whose
-    /// steps differ.
+    /// Returns the rows that explain the difference between two decisions. These are rows that took part in only one
+    /// decision, and rows whose content differs between base and candidate. If there are none, the result contains the
+    /// rows whose steps differ.
     fn rows_between(&self, before: &Decision, after: &Decision) -> Vec<RowPart> {
         let mut parts: Vec<RowPart> = Vec::new();
         let mut others: Vec<RowPart> = Vec::new();
@@ -187,14 +187,14 @@ impl Backtest {
     }
 }
 
-/// All steps of a row in a decision, joined.
+/// Joins the texts of all steps that one row has in a decision.
 fn told(decision: &Decision, step: &Step) -> Option<String> {
     let same = |other: &&Step| other.resource == step.resource && other.code == step.code;
     let told: Vec<String> = decision.trace.iter().filter(same).map(ToString::to_string).collect();
     (!told.is_empty()).then(|| told.join("; "))
 }
 
-/// The number of people who get an SMS message for a decision.
+/// Returns the number of people who get an SMS message for a decision.
 fn texts(book: &Rulebook, decision: &Decision) -> u64 {
     let Some(template) = &decision.template else { return 0 };
     let contacts = decision.notify.iter().filter_map(|code| book.contact(code));
@@ -211,7 +211,8 @@ mod tests {
     use rules::{compile, sample};
     use serde_json::{Value, json};
 
-    /// The sample with `south_shore` 20 dearer, without the lining service, and with floods no longer an emergency.
+    /// Compares the sample with a changed copy: `south_shore` costs 20 more, the lining service is gone, and floods are
+    /// no emergency.
     fn comparison() -> Backtest {
         let base = compile(1, &sample::rows(), None).unwrap();
         let row = |resource, code: &str, change: Value| {

@@ -46,7 +46,7 @@ impl ChangeSetDiff {
     pub fn text(&self) -> String {
         let mut text = diff::text(&self.rows);
         for Conflict { resource, code, .. } in &self.conflicts {
-            text.push_str(&format!("\nconflict {resource}/{code}: others changed it since\n"));
+            text.push_str(&format!("\nconflict {resource}/{code}: others have changed this row\n"));
         }
         text
     }

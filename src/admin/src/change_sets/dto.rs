@@ -1,4 +1,4 @@
-//! The request and response types of change sets. Phone numbers are masked for viewers.
+//! Defines the response types of change sets. Viewers see masked phone numbers.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{ApiResponse, Object};
@@ -78,12 +78,12 @@ pub struct ChangeSetState {
     breaches: Option<Vec<GuardRailBreach>>,
     /// Who approved the change set.
     approved_by: Option<String>,
-    /// Why the change set was rejected, or why its scheduled publish failed: `code`, `detail`, and `conflicts`,
-    /// `faults` or `cases`.
+    /// Why the change set was rejected or its scheduled publish failed: `code`, `detail`, and `conflicts`, `faults` or
+    /// `cases`.
     refusal: Option<Value>,
     /// The changes, in order; absent in lists.
     changes: Option<Vec<Change>>,
-    /// Rows that others changed meanwhile; the changes to these rows cannot be published. Absent in lists.
+    /// Rows that others changed after the set did; the set cannot publish these rows. Absent in lists.
     conflicts: Option<Vec<Conflict>>,
 }
 
@@ -128,7 +128,7 @@ pub struct Change {
     created_at: DateTime<Utc>,
 }
 
-/// A row that others changed after the change set's changes were made.
+/// A row that others changed after the change set did.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Conflict {
@@ -136,7 +136,7 @@ pub struct Conflict {
     pub(super) resource: String,
     /// The code.
     pub(super) code: String,
-    /// The row that the changes were made against; absent for a new row.
+    /// The base version of the row; absent for a new row.
     made_against: Option<RowVersion>,
     /// The current row; absent if it was deleted.
     stands: Option<RowVersion>,
@@ -152,7 +152,7 @@ pub struct RowVersion {
 }
 
 impl ChangeSetState {
-    /// The view for lists, without changes and conflicts.
+    /// Returns the view for lists, which omits changes and conflicts.
     #[must_use]
     pub fn of(caller: &Caller, set: change_sets::Model) -> Self {
         Self {
@@ -180,7 +180,7 @@ impl ChangeSetState {
         }
     }
 
-    /// The complete view, with changes and conflicts.
+    /// Returns the complete view, which includes changes and conflicts.
     #[must_use]
     pub fn whole(caller: &Caller, stored: StoredChangeSet, conflicts: Vec<Conflict>) -> Self {
         let changes = stored.changes.into_iter();
@@ -215,7 +215,7 @@ fn shown(caller: &Caller, change: StoredChange) -> Change {
     }
 }
 
-/// Converts conflicts, with values masked as needed for this caller.
+/// Converts conflicts to response values, masked as needed for this API caller.
 #[must_use]
 pub fn clashes_of(caller: &Caller, clashes: Vec<Clash>) -> Vec<Conflict> {
     let version = |version: Version| RowVersion {

@@ -19,7 +19,7 @@ use revisions::publish::{Author, Draft, PublishError, Publisher};
 use store::dry_run;
 use web::problem::{Code, Problem};
 
-/// The change set and version that a request wants to change, and the author of the change.
+/// The change set that a request wants to change, its version, and the author of the change.
 pub struct Read {
     pub rulebook_id: Uuid,
     pub id: Uuid,
@@ -52,7 +52,7 @@ impl Read {
 }
 
 impl ChangeSetsApi {
-    /// Reads the change set and checks that it has the version in the request.
+    /// Reads the change set and checks that the request sent the current version.
     pub(super) async fn read(
         &self,
         caller: &Caller,

@@ -1,5 +1,5 @@
-//! Parses the changes of a change set into edits, each with its base version. It stops at the first invalid change and
-//! reports the errors of that change with their JSON pointers.
+//! Parses the changes of a change set into edits, each with its base version. Parsing stops at the first invalid change
+//! and reports every error of that change with its JSON pointer.
 
 use poem_openapi::{Enum, Object};
 use serde::Deserialize;
@@ -54,7 +54,7 @@ pub fn read(head_rows: &HeadRows, held: &[Edit], new: Vec<NewChange>, place: &st
     }
     let mut edits = Vec::with_capacity(new.len());
     for (number, change) in new.into_iter().enumerate() {
-        // A single change is the whole body; several changes are a list at `place`.
+        // The request body is one change, or it contains a list of changes at `place`.
         let place = if place.is_empty() {
             String::new()
         } else {

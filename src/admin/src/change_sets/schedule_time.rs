@@ -21,8 +21,8 @@ const LOCAL: [&str; 4] = [
 /// Parses the instant of the publish; `None` means now.
 ///
 /// # Errors
-/// 422 if `at` is not a time, has passed, is more than five years ahead, or does not exist or exists twice in the
-/// rulebook's time zone.
+/// 422 if `at` is not a time, has passed or is more than five years ahead. 422 also if the rulebook's time zone has no
+/// such local time, or has it twice.
 pub fn read(at: Option<&str>, head_rows: &HeadRows, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Problem> {
     let Some(text) = at else { return Ok(None) };
     let settings = head_rows.rows().settings.values().next();

@@ -1,5 +1,5 @@
-// A plugin for Swagger UI. The page contains it between the OpenAPI document (`spec`) and the code that starts Swagger
-// UI.
+// A plugin for Swagger UI. The page contains this plugin between the OpenAPI document (`spec`) and the code that starts
+// Swagger UI.
 
 // The OpenAPI document refers to nothing outside itself, so a look-up in `spec` resolves a `$ref`. Swagger UI's own
 // resolver reads the whole document again whenever an operation is opened, which takes seconds.
@@ -16,8 +16,8 @@ const resolve = (node, within = []) => {
   return { ...resolve(lookUp(to), [...within, to]), ...own, $$ref: to };
 };
 
-// The search. It compares text in lower case, without accents, and from the beginning of words; `_` and `-` count as
-// spaces. It searches descriptions only if no operation has a name or keywords that match.
+// The search compares text in lower case, without accents, and from the beginning of words; `_` and `-` count as
+// spaces. If no operation's name or keywords match, the search also reads the descriptions.
 const plain = (text) =>
   ` ${(text ?? '')
     .normalize('NFD')
@@ -114,7 +114,8 @@ const webhooks = (Original, { React }) =>
     return typeof phrase === 'string' && phrase.trim() ? null : React.createElement(Original, props);
   };
 
-// An operation has many error responses. Each is shown as one line, and a click on "Example" opens it.
+// An operation has many error responses. The page shows each error response as one line, and a click on "Example" opens
+// the response.
 const response = (Original, { React }) =>
   function Response(props) {
     const [open, setOpen] = React.useState(!/^[45]/.test(props.code));
@@ -169,8 +170,8 @@ const hideKey = (Original, { React }) =>
     return React.createElement(Original, { ...props, request: props.request.update('headers', hidden) });
   };
 
-// Keeps the API key in the tab's session storage. A reload does not ask for the key again; another tab or a later
-// browser session does not have it.
+// Keeps the API key in the tab's session storage. After a reload the user need not enter the key again. Another tab or
+// a later browser session does not have the key.
 const KEPT = 'ringbook-authorized';
 const keepKey = (_, { authSelectors }) => () => {
   const authorized = authSelectors.authorized().toJS();

@@ -32,7 +32,7 @@ fn good(operation: &mut Value) -> impl Iterator<Item = &mut Value> {
     responses.filter_map(|(status, response)| status.starts_with('2').then_some(response))
 }
 
-/// Gives reads and writes of a row the same response, so that one shared response describes all of them.
+/// Describes the responses to reads and writes of a row in the same words, so that they can share one response.
 fn share_response(operation: &mut Value) {
     for status in ["200", "201"] {
         let Some(response) = operation["responses"].get_mut(status) else {
@@ -119,8 +119,8 @@ fn destroys(id: &str) -> bool {
 }
 
 /// Documents that a write needs a version, if the write responds 428 without a version. The version may be in
-/// `If-Match`, or in the body or query. `required` cannot express such a choice, so the descriptions of the parameters
-/// say it.
+/// `If-Match`, or in the body or query. OpenAPI's `required` cannot express this choice, so the descriptions of the
+/// parameters explain it.
 fn require_version(operation: &mut Value) {
     const HEADER: &str = "If-Match";
     let parameters = || operation["parameters"].as_array().into_iter().flatten();

@@ -1,8 +1,8 @@
 //! Adds the schema of a decision, for people and generated clients.
 //!
 //! poem-openapi knows no schema for decisions, because serde serializes them and operations return the stored bytes.
-//! This module adds the schema `Decision` and the schemas that it uses. It adds a reference wherever a response contains
-//! a decision.
+//! This module adds the schema `Decision` and the schemas that it uses. The module also adds a reference wherever a
+//! response contains a decision.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Adds working examples. They use the rows of the sample business that the first start loads.
+//! Adds working examples. The examples use the rows of the sample business that the first start loads.
 
 pub mod problems;
 pub mod recorded;
@@ -110,8 +110,8 @@ pub fn add(document: &mut Value, sample: &RowSet) {
     request(paths, &format!("{feedback}/dismiss"), "post", dismissed);
     let phrases = json!({"phrases": ["water heater", "chauffe-eau"], "language": "fr"});
     request(paths, "/admin/v1/rulebooks/{rulebook}/phrase-matches", "post", phrases);
-    // This example evaluates the service in the example of `put_service`. A reader who changes the price there sees the
-    // new price in the response here.
+    // This example evaluates the service in the example of `put_service`. A reader who changes the price in that
+    // example sees the new price in the response of this example.
     if let Some((_, service)) = first::<rules::rows::Service>(sample) {
         let question = json!({"facts": {"service_text": service["names"]["en"]}, "at": "2026-11-24T15:00:00Z"});
         request(paths, "/admin/v1/rulebooks/{rulebook}/evaluate", "post", question);

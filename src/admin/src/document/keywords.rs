@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// The words of a whole group.
+/// The search words of each group of operations.
 const OF_TAGS: &[(&str, &str)] = &[
     (
         "rulebooks",
@@ -228,7 +228,7 @@ const OF_TAGS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The words of one operation.
+/// The search words of single operations.
 const OF_OPERATIONS: &[(&str, &str)] = &[
     (
         "roll_back",
@@ -247,7 +247,7 @@ const OF_OPERATIONS: &[(&str, &str)] = &[
     ("export_revision", "download, files, backup, télécharger, sauvegarde"),
 ];
 
-/// Adds the words to the groups and the operations.
+/// Adds the search words to the groups and the operations.
 pub fn add(document: &mut Value) {
     for tag in document["tags"].as_array_mut().into_iter().flatten() {
         let name = tag["name"].as_str().unwrap_or_default().to_owned();

@@ -9,8 +9,8 @@ use super::schemas::{Schemas, rows};
 use rules::calendar::DAYS;
 use store::secrets::WEBHOOK_LENGTH;
 
-/// Whether an optional field must not be `null`. Such fields are members of a mutually exclusive group, and scheme
-/// fields with Vapi's defaults.
+/// Whether an optional field must not be `null`. Such a field belongs to a mutually exclusive group, or to the webhook
+/// settings, where Vapi's default replaces an omitted field.
 pub fn never_null(schema: &str, field: &str) -> bool {
     match schema {
         "WebhookAuth" | "WebhookScheme" => field != "message_id_header",
@@ -383,7 +383,7 @@ fn put(schemas: &mut Schemas, schema: &str, field: &str, limit: &Value) {
     }
 }
 
-/// Merges objects recursively. Any other value is replaced.
+/// Merges `from` into `into`: objects are merged recursively, and any other value is replaced.
 fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {

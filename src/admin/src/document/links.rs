@@ -1,12 +1,12 @@
 //! Adds OpenAPI links: a link says which part of a response is a parameter of a later operation.
 //!
-//! Clients that follow links use them, and so do tests of request sequences.
+//! Clients, and tests of request sequences, follow these links.
 
 use serde_json::{Map, Value, json};
 
 use crate::resources::RESOURCES;
 
-/// Sources of the parameters of links, as OpenAPI runtime expressions.
+/// Where a link reads the value of a parameter, as an OpenAPI runtime expression.
 const ID: &str = "$response.body#/id";
 const FIRST_ID: &str = "$response.body#/items/0/id";
 const FIRST_CODE: &str = "$response.body#/items/0/code";

@@ -27,7 +27,7 @@ pub fn tags() -> Value {
         ("vocabulary", "The facts and functions of conditions and scripts."),
         (
             "change-sets",
-            "Edits that are reviewed together, then published at once or at a given time.",
+            "Edits that are reviewed together, then published now or at a given time.",
         ),
         ("shifts", "Who is on shift when, and the hours with nobody on shift."),
         (
@@ -141,14 +141,14 @@ pub fn rows_at(path: &str) -> Option<&'static ResourceDescription> {
     })
 }
 
-/// Returns the kind of row of the sheet at a path.
+/// Returns the kind of row that the sheet at a path contains.
 pub fn sheet_at(path: &str) -> Option<&'static ResourceDescription> {
     RESOURCES
         .iter()
         .find(|resource| path == format!("{RULEBOOK}/{}.csv", resource.path))
 }
 
-/// The ids of all other operations. Generated clients name their functions after the ids.
+/// The id, method and path of every other operation. Generated clients name their functions after the ids.
 const OTHERS: &[(&str, (&str, &str))] = &[
     ("list_rulebooks", ("get", "/admin/v1/rulebooks")),
     ("create_rulebook", ("post", "/admin/v1/rulebooks")),
@@ -392,13 +392,13 @@ fn name_row_operation(resource: &ResourceDescription, method: &str, one: bool, o
         ("get", false) => (
             format!("list_{}", resource.many),
             format!("List the {several}"),
-            // The tag's description is enough.
+            // The description is empty, because the tag's description is enough.
             "",
         ),
         ("get", _) => (
             format!("get_{}", resource.one),
             format!("Read {article} {single}"),
-            // The tag's description is enough.
+            // The description is empty, because the tag's description is enough.
             "",
         ),
         ("put", _) => (

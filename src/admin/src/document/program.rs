@@ -4,7 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-/// Returns the reduced document. Examples, errors and descriptions of operations are missing; schemas are complete.
+/// Returns the reduced document. The reduced document omits the examples, errors and descriptions of operations, but
+/// its schemas are complete.
 pub fn reduced(document: &Value) -> Value {
     let paths = document["paths"].as_object().into_iter().flatten();
     let paths: Map<String, Value> = paths
@@ -29,7 +30,7 @@ fn operation(operation: &Value) -> Value {
     })
 }
 
-/// The media types of a body with their schemas.
+/// Returns the media types of a body, each with its schema.
 fn content(body: &Value) -> Value {
     json!({"content": each(&body["content"], |media| only(media, &["schema"]))})
 }

@@ -76,7 +76,7 @@ fn to_3_1(value: &mut Value) {
 }
 
 /// Replaces an `allOf` that has one `$ref` by keywords beside a `$ref`. OpenAPI 3.1 permits keywords beside a `$ref`,
-/// which 3.0 did not. Client generators handle them better than `allOf`.
+/// which 3.0 did not. Client generators handle such keywords better than `allOf`.
 fn described_reference(object: &mut Map<String, Value>) {
     if let Some(Value::Array(parts)) = object.get("allOf")
         && parts.iter().filter(|part| part.get("$ref").is_some()).count() == 1
@@ -95,7 +95,7 @@ fn whole_limits(object: &mut Map<String, Value>) {
         if let Some(whole) = object.get(limit).and_then(Value::as_f64) {
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "poem-openapi keeps whole limits as floats"
+                reason = "poem-openapi stores integer limits as floats"
             )]
             object.insert(limit.to_owned(), (whole as i64).into());
         }
@@ -104,7 +104,7 @@ fn whole_limits(object: &mut Map<String, Value>) {
     let Some(bits) = format.and_then(|format| format.strip_prefix("uint")) else {
         return;
     };
-    // OpenAPI knows only signed formats.
+    // OpenAPI defines only signed integer formats.
     let format = if bits == "64" { "int64" } else { "int32" };
     object.insert("format".to_owned(), format.into());
     object.entry("minimum").or_insert(0.into());

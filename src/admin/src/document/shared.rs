@@ -21,7 +21,7 @@ struct RepeatCounts {
     /// Maps the JSON text of a part to the number of occurrences and a name.
     counts: BTreeMap<String, (usize, String)>,
     named: BTreeMap<String, String>,
-    /// The components by name, including those that the document already has.
+    /// The components by name, including the components that the document already has.
     components: Map<String, Value>,
 }
 
@@ -60,7 +60,7 @@ fn shorten_paths(document: &mut Value) {
     parameters::of_paths(document);
 }
 
-/// Removes the search words. Only `/docs` uses them, and `/docs` has the whole document.
+/// Removes the search words. Only `/docs` uses the search words, and `/docs` has the whole document.
 fn without_keywords(document: &mut Value) {
     let remove = |at: &mut Value| at.as_object_mut().and_then(|at| at.remove("x-keywords"));
     for tag in document["tags"].as_array_mut().into_iter().flatten() {
@@ -69,8 +69,8 @@ fn without_keywords(document: &mut Value) {
     operations(document).for_each(|operation| drop(remove(operation)));
 }
 
-/// Removes headers that are documented elsewhere: the errors document the request id, the parameter `dry_run` documents
-/// the header of dry runs, and 304 documents the ETag of reads.
+/// Removes headers that the document describes elsewhere. The errors describe the request id. The parameter `dry_run`
+/// describes the header of dry runs, and the status 304 describes the ETag of reads.
 fn without_usual_headers(document: &mut Value) {
     for operation in operations(document) {
         let responses = operation.get_mut("responses").and_then(Value::as_object_mut);

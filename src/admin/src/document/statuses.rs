@@ -1,6 +1,7 @@
-//! Adds the statuses that follow from an operation's shape. A role above viewer adds 403. A path parameter adds 404. A
-//! body adds 400, 408, 413, 415 and 422. Any other parameter adds 400. Every operation has 401, 429, 500 and 503. An
-//! operation declares its other statuses itself ([`super::super::errors`]).
+//! Adds the statuses that follow from an operation's shape: its role, body and parameters. A role above viewer adds
+//! 403. A path parameter adds 404. A body adds 400, 408, 413, 415 and 422. A parameter in the query, in a header or
+//! with a UUID adds 400. Every operation has 401, 429, 500 and 503. An operation declares its other statuses itself
+//! ([`super::super::errors`]).
 
 use serde_json::{Value, json};
 
@@ -34,7 +35,7 @@ pub const OF_SHAPE: [(&str, &str); 12] = [
     ),
 ];
 
-/// Operations with a body schema that expresses every possible error.
+/// Operations whose body schema expresses every possible error.
 const COMPLETE_BY_SCHEMA: [&str; 4] = [
     "create_erasure",
     "dismiss_feedback",
@@ -87,7 +88,7 @@ pub fn about(status: &str) -> &'static str {
     told.map_or("", |(_, about)| about)
 }
 
-/// Adds the 422 for contradictory parts to the operation's own 422.
+/// Adds the 422 for contradictory parts, or appends its meaning to the 422 that the operation declares.
 fn also_unprocessable(operation: &mut Value) {
     let response = &mut operation["responses"]["422"];
     if response.is_null() {

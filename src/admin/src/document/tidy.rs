@@ -1,11 +1,11 @@
-//! Removes noise from the document: defaults that poem-openapi writes, titles that repeat a name, and parts that are null
-//! because indexing into the JSON created them.
+//! Removes noise from the document: defaults that poem-openapi writes, titles that repeat a name, and null values.
+//! Indexing into the JSON creates such null values.
 
 use serde_json::{Map, Value, json};
 
 /// Removes the noise.
 pub fn tidy(document: &mut Value) {
-    // Every operation needs the same scheme; `x-required-role` names the role.
+    // Every operation uses the same authentication scheme; `x-required-role` names the required role.
     document["security"] = json!([{"api_key": []}]);
     let items = document["paths"].as_object_mut().into_iter().flatten();
     for operation in items.flat_map(|(_, item)| item.as_object_mut().into_iter().flat_map(Map::values_mut)) {

@@ -59,9 +59,9 @@ pub fn all() -> Value {
             "tags": ["webhooks"],
             "summary": "An inbound SMS message",
             "description": "At Twilio, set the messaging webhook of the number or messaging service to \
-                `/webhooks/twilio/inbound`, which finds the rulebook by account and number, or to \
-                `/webhooks/twilio/inbound/{rulebook}`. `X-Twilio-Signature` authenticates the message with the auth token \
-                of the rulebook's account. STOP and similar words end SMS messages to the sender; START resumes them.",
+                `/webhooks/twilio/inbound/{rulebook}`. Without `/{rulebook}`, Ringbook finds the rulebook by account \
+                and number. `X-Twilio-Signature` authenticates the message with the auth token of the rulebook's \
+                account. STOP and similar words end SMS messages to the sender; START resumes them.",
             "security": [],
             "parameters": [signature()],
             "requestBody": form(&["MessageSid", "AccountSid", "From", "To"], &json!({

@@ -8,7 +8,7 @@ use web::problem::{Code, FieldFault, Problem};
 /// The request id in the examples.
 const REQUEST_ID: &str = "0199f0c2-7a4e-7c3b-9a53-2f1d8f0b6c11";
 
-/// Adds an example for each code of each error of each operation. Each example is defined once, under `components`.
+/// For every error of an operation, adds one example per error code. Each example is defined once, under `components`.
 pub fn add(document: &mut Value) {
     let mut shown = Map::new();
     let items = document["paths"].as_object_mut().into_iter().flatten();
@@ -64,8 +64,8 @@ impl OperationTraits {
             Code::InvalidParameter => self.has_parameters,
             Code::BadRequest | Code::SignatureInvalid => false,
             Code::IdempotencyKeyReused => about.contains("Idempotency-Key"),
-            // `IdempotencyKeyReused` has the same status. The description of the response says whether the response can
-            // also be a `RuleFault`.
+            // `IdempotencyKeyReused` and `RuleFault` have the same status. The description of the response says whether
+            // the response can also be a `RuleFault`.
             Code::RuleFault => !about.contains("Idempotency-Key") || about.contains("would not work"),
             _ => true,
         });
@@ -121,7 +121,7 @@ fn faults(is_sheet: bool) -> Vec<FieldFault> {
     ]
 }
 
-/// Whether the parameter is not a plain string, so that its value can be invalid.
+/// Whether the parameter has another type than a plain string, so that its value can be invalid.
 fn can_be_wrong(parameter: &Value) -> bool {
     let schema = &parameter["schema"];
     schema["format"].is_string() || schema["type"] == "integer" || schema["type"] == "boolean"

@@ -1,8 +1,8 @@
 //! Adds recorded responses as examples.
 //!
-//! The tests over HTTP write `answered.json` (`make examples`). For each schema and status it contains the response
-//! with the most fields, with shortened lists. If no recorded response has a status, the example is a response of the
-//! same schema with another status.
+//! The tests over HTTP write `answered.json` (`make examples`). For each schema and status, the file contains the
+//! recorded response with the most fields; long lists are shortened. If no recorded response has a status, the example
+//! is a response of the same schema with another status.
 
 use std::collections::BTreeMap;
 

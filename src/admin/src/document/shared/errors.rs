@@ -1,19 +1,19 @@
-//! Merges the errors that follow from an operation's shape into two responses, `4XX` and `5XX`. An operation keeps its
-//! own errors, such as a stale version.
+//! Merges the errors that follow from an operation's role, body and parameters into two responses, `4XX` and `5XX`.
+//! Errors that an operation declares itself, such as a stale version, stay in the operation.
 
 use serde_json::{Map, Value, json};
 
 use super::operations;
 use crate::document::statuses::OF_SHAPE;
 
-/// The ranges and their descriptions. A list of statuses is appended to each description.
+/// The ranges of statuses and their descriptions. A list of statuses is appended to each description.
 const RANGES: [(&str, &str); 2] = [
     ("4XX", "Common client errors: about the key, the body or parameters."),
     ("5XX", "Server errors; a retry may help."),
 ];
 
-/// Replaces the errors that follow from the shape with references to the two responses. The description of each response
-/// lists the statuses for people; the examples contain the statuses for programs.
+/// Replaces the merged errors with references to the two responses. The description of each response lists the statuses
+/// for people; the examples contain the statuses for programs.
 pub fn by_range(document: &mut Value) {
     for (range, about) in RANGES {
         let common = taken_out(document, range);

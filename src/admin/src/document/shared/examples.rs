@@ -22,8 +22,7 @@ pub fn to_schemas(document: &mut Value) {
     without_sheets(document);
 }
 
-/// Removes the examples of imports: the example of an export shows what a sheet looks like, and an import takes an
-/// edited export.
+/// Removes the examples of imports. An import accepts an edited export, and the export's example shows the format.
 fn without_sheets(document: &mut Value) {
     each_body(document, "requestBody", &mut |media| {
         if media.get("example").is_some_and(Value::is_string) {

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// Moves path parameters that all operations of a path share to the path. They still come before the parameters of each
-/// operation.
+/// Moves a path parameter to the path if all operations of the path have it. The moved parameters still come before the
+/// parameters of each operation.
 pub fn of_paths(document: &mut Value) {
     for (_, item) in document["paths"].as_object_mut().into_iter().flatten() {
         let Some(item) = item.as_object_mut() else { continue };

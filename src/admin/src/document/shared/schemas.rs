@@ -1,5 +1,5 @@
-//! Shortens schemas. It removes descriptions that repeat a field's name. It removes from patches the descriptions that
-//! the row's schema has. It defines a field only once if many schemas have this field.
+//! Shortens schemas. A description that repeats the field's name is removed. A patch loses the descriptions that the
+//! row's schema has. A field that many schemas have is defined only once.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use crate::document::schemas::Schemas;
 
-/// One kind of message.
 struct MessageType {
     schema: &'static str,
     types: &'static [&'static str],
@@ -230,7 +229,7 @@ fn call() -> Value {
 
 /// Returns the fields of a kind of message.
 fn own_fields(schema: &str) -> Value {
-    let turns = json!({"type": "array", "description": "What was said, in turns.", "items": {
+    let turns = json!({"type": "array", "description": "What was said, per turn.", "items": {
         "type": "object", "properties": {
             "role": text("Who spoke: `user`, `bot`, `assistant`, `system` or `tool`."),
             "message": text("What was said."),
@@ -254,7 +253,7 @@ fn own_fields(schema: &str) -> Value {
             "summary": text("Vapi's summary, if `analysis` has none."),
             "analysis": {"type": "object", "description": "Vapi's analysis. Fact mappings can read `structuredData`.", "properties": {
                 "summary": text("Vapi's summary."),
-                "structuredData": {"type": "object", "description": "The assistant's structured data, with the assistant's names."},
+                "structuredData": {"type": "object", "description": "The structured data, with the assistant's field names."},
             }},
             "artifact": {"type": "object", "description": "Transcript and recording.", "properties": {
                 "messages": turns, "transcript": text("The whole transcript as one text."),
@@ -296,7 +295,7 @@ fn answer(name: &str) -> Value {
         "number": text("The phone number, E.164."),
         "message": {"type": "string", "maxLength": 1000, "description": "What the caller hears before the transfer."},
         "callerId": text("The caller ID that the called person sees."),
-        "extension": text("Dialed after the number."),
+        "extension": text("An extension to dial."),
         "description": text("The reason for this destination."),
         "assistantId": text("The saved assistant that takes over."),
         "assistantName": text("The name of the squad member that takes over."),
