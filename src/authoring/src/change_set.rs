@@ -1,8 +1,8 @@
 //! Applies edits that are not published yet to the current rows. Unchanged rows are shared, not copied.
 //!
 //! An edit names its base version: the version of the row that the edit was made against. All edits of one row in one
-//! change set have the same base version: the version of the published row. If the published row has another version by
-//! now, all edits of this row are omitted and reported as a [`Conflict`]. Edits of other rows still apply.
+//! change set have the same base version: the version of the published row. If the published row now has another
+//! version, all edits of this row are omitted and reported as a [`Conflict`]. Edits of other rows still apply.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ pub enum ExpectedVersion {
     Absent,
     /// The row has this version.
     Version(i64),
-    /// Any version, or no row: for imports.
+    /// The row may have any version or be absent. Imports use this value.
     Any,
 }
 
@@ -126,7 +126,7 @@ pub struct Conflict {
 /// The result of applying edits.
 #[derive(Debug, Clone, Default)]
 pub struct AppliedEdits {
-    /// The rows after all edits that do not conflict.
+    /// The rows with all applied edits.
     pub rows: RowSet,
     /// The rows whose edits conflict; these edits are omitted.
     pub conflicts: Vec<Conflict>,
@@ -153,7 +153,7 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// Starts from the current rows; edited rows get this revision as their version.
+    /// Starts from the current rows. Each edited row gets `revision` as its version.
     #[must_use]
     pub fn new(base: &'a RowSet, revision: i64) -> Self {
         let out = AppliedEdits {
@@ -250,7 +250,7 @@ fn malformed_row(resource: Resource, code: &str, column: &str, text: String) -> 
     }
 }
 
-/// Returns the wanted rows. A row that equals the current row keeps the current row's version.
+/// Returns the wanted rows. A wanted row that equals the current row keeps the current row's version.
 pub fn rolled_back(now: &RowSet, wanted: &RowSet, revision: i64) -> RowSet {
     let mut next = RowSet::default();
     for &resource in Resource::ALL {
@@ -327,7 +327,8 @@ mod tests {
         let out = applied(&base(), 9, &edits);
         assert_eq!(rate(&out), Some(("4".into(), 9)));
         assert_eq!(out.rows.taxes["eco"].row.rank, 8);
-        // The row is deleted and created again. It finally equals the current row, so it keeps its version.
+        // The row is deleted and created again. The new row finally equals the current row, so the new row gets the
+        // current row's version.
         let edits = [delete(ground), put(tax("2"), ground), put(tax("1"), ground)];
         let out = applied(&base(), 9, &edits);
         assert_eq!(rate(&out), Some(("1".into(), 3)));

@@ -1,5 +1,5 @@
-//! Decides the same call with two states of a rulebook. If both states recognize the same phrases in every text, the
-//! caller's words are analyzed only once, because this is most of the work of a decision.
+//! Decides the same call with two states of a rulebook. The analysis of the caller's words is most of the work of a
+//! decision. If both states recognize the same phrases in every text, the module analyzes the words only once.
 
 use chrono::{DateTime, Utc};
 
@@ -8,10 +8,11 @@ use rules::decision::Decision;
 use rules::facts::ExtractedFacts;
 use rules::rulebook_queries::HeardCall;
 
-/// Number of retries if a script was dropped. The script may have timed out only because the machine was busy.
+/// Number of retries of a decision in which a script failed. The script may have timed out only because the machine was
+/// busy.
 const RETRIES: usize = 2;
 
-/// The decisions of two rulebooks about a call, each rulebook with its own facts.
+/// Decides a call with each of two rulebooks. Each rulebook has its own facts.
 pub fn decide(books: [&Rulebook; 2], facts: [&ExtractedFacts; 2], at: DateTime<Utc>) -> [Decision; 2] {
     let [first, second] = books;
     let heard = first.listened(facts[0]);

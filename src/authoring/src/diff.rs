@@ -1,7 +1,7 @@
 //! The differences between two states of a rulebook, as JSON for programs and as text in the style of `git diff`.
 //!
-//! There is one [`RowDiff`] per row that differs, in the order of the resources, then by code, with the changed fields.
-//! Multi-line strings are compared line by line.
+//! A [`RowDiff`] contains the changed fields of one row. The rows are sorted by resource, then by code. Multi-line
+//! strings are compared line by line.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -50,13 +50,13 @@ pub enum What {
 pub struct FieldDiff {
     /// The field's name.
     pub column: String,
-    /// The key of the entry, if the field is a map: the language of a label, the fact of a case.
+    /// The key of the entry if the field is a map, such as the language of a label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Value before; absent if there was none.
+    /// Value before, if there was a value.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub before: Option<Value>,
-    /// Value after; absent if there is none.
+    /// Value after, if there is a value.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub after: Option<Value>,
     /// Changed lines with context, if the string has several lines.
@@ -84,7 +84,7 @@ pub struct LineDiff {
     pub text: String,
 }
 
-/// The differences between two states of a rulebook.
+/// Returns the differences between two states of a rulebook.
 #[must_use]
 pub fn diff(before: &RowSet, after: &RowSet) -> Vec<RowDiff> {
     let mut found = Vec::new();
@@ -218,7 +218,7 @@ fn lines(before: Option<&Value>, after: Option<&Value>) -> Vec<LineDiff> {
     found
 }
 
-/// The text for people: a line per row, then removed (`-`) and added (`+`) values.
+/// Returns the differences as text for people: a line per row, then the removed (`-`) and the added (`+`) values.
 #[must_use]
 pub fn text(diff: &[RowDiff]) -> String {
     let mut out = String::new();

@@ -1,4 +1,5 @@
-//! Tools for editing rules before they are published. The crate is pure: rows in, rows and findings out.
+//! Tools for editing rules before they are published. The crate is pure: its functions get rows, and return rows or
+//! findings.
 //!
 //! - [`change_set`] applies edits to rows; [`edits`] and [`diff`] compare two states.
 //! - [`sheet`] reads and writes rows as a spreadsheet.

@@ -1,5 +1,5 @@
-//! Finds rows that compile but cannot be intended: rules that never match, gaps, unused rows. It reports only what it can
-//! prove, and never guesses.
+//! Finds rows that compile but cannot work as intended: rules that never match, gaps, unused rows. Lint reports only
+//! what it can prove, and never guesses.
 
 mod adjustments;
 mod contacts;
@@ -39,7 +39,7 @@ pub enum Severity {
     Error,
 }
 
-/// A problem in a row that cannot be intended.
+/// A problem that lint found in a row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     pub severity: Severity,
@@ -57,7 +57,7 @@ pub struct Finding {
     pub problem: &'static str,
     /// A sentence for people.
     pub text: String,
-    /// Other rows that are involved.
+    /// Other rows that cause the problem.
     pub related: Vec<(Resource, String)>,
 }
 
@@ -89,7 +89,7 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// All findings in a rulebook, in the order of the resources, then by code and column. `now` determines which rows have
+/// Returns all findings in a rulebook, sorted by resource, then by code and column. `now` determines which rows have
 /// expired.
 #[must_use]
 pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
@@ -114,7 +114,7 @@ pub fn lint(rulebook: &Rulebook, now: DateTime<Utc>) -> Vec<Finding> {
     found.in_order()
 }
 
-/// The findings of [`lint`], and a finding for each row that no call has used for a long time.
+/// Returns the findings of [`lint`], and a finding for each row that no call has used for a long time.
 #[must_use]
 pub fn lint_with_usage(rulebook: &Rulebook, now: DateTime<Utc>, usage: &hits::Usage) -> Vec<Finding> {
     let mut found = Findings(lint(rulebook, now));
@@ -122,7 +122,8 @@ pub fn lint_with_usage(rulebook: &Rulebook, now: DateTime<Utc>, usage: &hits::Us
     found.in_order()
 }
 
-/// The findings of `after` that are not in `before`, so a change introduced them.
+/// Returns the findings of `after` that are not in `before`. The change from `before` to `after` introduced these
+/// findings.
 #[must_use]
 pub fn introduced(before: &[Finding], after: Vec<Finding>) -> Vec<Finding> {
     let place = |found: &Finding| (found.resource, found.code.clone(), found.column.clone(), found.problem);

@@ -1,10 +1,10 @@
-//! Rows of one resource as a spreadsheet: CSV export and import without loss.
+//! Exports the rows of one resource to a spreadsheet in CSV format, and imports them without loss.
 //!
 //! Each row is a line. The columns are the code, the fields in the order of the row's struct, and the version. A map
 //! has a column per key (`names.fr`). A list of strings is one cell with ` | ` as separator. Deeper structures are a
 //! cell of JSON. [`write`] writes UTF-8 with a byte order mark, commas and CRLF, which Excel and other programs read.
-//! [`read`] accepts the CSV files that spreadsheets save, including files with semicolons. It returns the edits, or
-//! every error with its row and column.
+//! [`read`] accepts the CSV files that spreadsheets save, including files with semicolons. [`read`] returns the edits,
+//! or every error with its row and column.
 //!
 //! A string that a spreadsheet could read as a formula gets a leading apostrophe (`'+15145550101`), and so does a
 //! string that begins with an apostrophe. Removing one apostrophe on import restores the string.
@@ -28,16 +28,16 @@ use rules::rows::Row;
 /// Excel reads a file as UTF-8 only if the file begins with this mark.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// A value as a cell for display only. No string in the cell begins a formula.
+/// Formats a value as a cell that people only read. No string in the cell begins a formula.
 #[must_use]
 pub fn plain_cell(value: &Value) -> String {
     cell::of(value, CellShape::Text, true)
 }
 
-/// Lines of cells as CSV for all spreadsheets: UTF-8 with a byte order mark, commas, CRLF.
+/// Formats lines of cells as CSV for all spreadsheets: UTF-8 with a byte order mark, commas, CRLF.
 ///
 /// # Errors
-/// When the writer fails, which does not happen in memory.
+/// When the writer fails. A writer in memory never fails.
 pub fn csv_text(lines: impl IntoIterator<Item = Vec<String>>) -> Result<String, String> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
@@ -71,11 +71,11 @@ enum CellShape {
 struct Field {
     name: &'static str,
     shape: CellShape,
-    /// Whether an empty cell means an empty value. If not, an empty cell means no value.
+    /// If true, an empty cell means an empty value. If false, an empty cell means no value.
     required: bool,
 }
 
-/// The fields of a row type from the type's schema, without the code.
+/// Returns all fields of a row type except the code, from the type's schema.
 fn fields<R: Row + Type>() -> Vec<Field> {
     let mut registry = Registry::new();
     R::register(&mut registry);
@@ -112,7 +112,7 @@ fn shape(registry: &Registry, schema: &MetaSchemaRef) -> CellShape {
     }
 }
 
-/// Looks a reference to a schema up in the registry; returns an inline schema unchanged.
+/// Returns the schema that a reference names, from the registry. Returns an inline schema unchanged.
 fn resolved<'a>(registry: &'a Registry, schema: &'a MetaSchemaRef) -> Option<&'a MetaSchema> {
     match schema {
         MetaSchemaRef::Inline(schema) => match schema.all_of.first() {

@@ -1,8 +1,9 @@
-//! Groups calls without a service by the words that several of them share. The module is pure: transcripts in, groups out.
+//! Groups calls without a service by the words that several of them share. The module is pure: it gets transcripts and
+//! returns groups.
 //!
 //! The phrase of a group is one to three consecutive words of one sentence. At least two of the calls share the phrase,
-//! and calls with a service seldom contain the phrase. The phrase must never be a number, so words with digits form no
-//! group.
+//! and calls with a service seldom contain the phrase. The phrase must never be a number. So a phrase with a digit in
+//! any of its words forms no group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ const MIN_LETTERS: usize = 4;
 const MIN_CALLS: usize = 2;
 /// Maximum number of groups.
 const MAX_GROUPS: usize = 20;
-/// Words that neither begin nor end the phrase of a group, folded.
+/// Common words, folded. The phrase of a group never begins or ends with a common word.
 const LITTLE: &str = " a about ai aller alors am an and any are as at au aussi aux avec avez avoir be been bonjour bonsoir but by \
     c call calling can car ce cela ces cest cet cette chez come comme could d dans de des did do does don donc du elle en \
     est et etait ete etes eu fait faire for from get going good got had has have he hello help here hi how i id il ils im in \
@@ -29,7 +30,7 @@ const LITTLE: &str = " a about ai aller alors am an and any are as at au aussi a
 /// A group of calls that share words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The shared words in lower case, spelled as in the first of these calls.
+    /// The shared words in lower case, spelled as in the first call of the group.
     pub phrase: String,
     /// The calls, by index.
     pub calls: Vec<usize>,
@@ -61,7 +62,7 @@ pub fn groups(unmatched: &[String], matched: &[String]) -> Vec<Group> {
     shared.retain(|key, (_, calls)| is_telling(key, calls.len()));
     let mut groups = Vec::new();
     while groups.len() < MAX_GROUPS {
-        // Longer phrases weigh more: two words in three calls come before one word in four.
+        // A longer phrase weighs more: two words in three calls come before one word in four calls.
         let weight = |key: &str, calls: &BTreeSet<usize>| calls.len() * (key.split(' ').count() + 1);
         let best = shared
             .iter()
@@ -82,7 +83,7 @@ pub fn groups(unmatched: &[String], matched: &[String]) -> Vec<Group> {
     groups
 }
 
-/// Every run of words that may form a group: the form for comparison, and the form for display.
+/// Returns every phrase that may form a group, in two forms: for comparison and for display.
 fn runs(said: &str) -> impl Iterator<Item = (String, String)> {
     let sentences = said.split(['.', ',', ';', ':', '!', '?', '\n', '(', ')', '"', '«', '»']);
     sentences.flat_map(|sentence| {
@@ -116,7 +117,7 @@ fn is_sound(run: &[(&str, String)]) -> bool {
     is_long && !has_digits && says(first) && says(last)
 }
 
-/// The words of the run as the sentence contains them, in lower case.
+/// Returns the words as they are spelled in the sentence, in lower case.
 fn shown(sentence: &str, run: &[(&str, String)]) -> String {
     let place = |word: &str| word.as_ptr() as usize - sentence.as_ptr() as usize;
     let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else {

@@ -1,8 +1,8 @@
 //! A cache in memory, limited by the number or the size of its entries.
 //!
-//! moka's cache is generic over its keys and values. The compiler builds it again for each pair of these types, in each
-//! crate that uses the pair. So all our caches share one type of moka cache, with bytes as keys and [`Any`] as values.
-//! Only this crate compiles that type.
+//! moka's cache is generic over its keys and values. The compiler builds the cache again for each pair of key and value
+//! types, in each crate that uses the pair. So all our caches share one type of moka cache, with bytes as keys and
+//! [`Any`] as values. Only this crate compiles the shared type.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -72,7 +72,7 @@ impl<V: Any + Send + Sync, E: Any + Send + Sync> Cache<V, E> {
     /// result.
     ///
     /// # Errors
-    /// When `load` fails. Nothing is stored then.
+    /// When `load` fails. In this case, nothing is stored.
     pub async fn get_or_load(
         &self,
         key: impl AsRef<[u8]>,
@@ -98,7 +98,8 @@ impl<V: Any + Send + Sync, E: Any + Send + Sync> Cache<V, E> {
         self.entries.remove(key.as_ref()).await;
     }
 
-    /// The total size of the entries in bytes if the cache limits bytes. Otherwise the number of entries.
+    /// If the cache limits bytes, returns the total size of the entries in bytes. Otherwise returns the number of
+    /// entries.
     pub async fn size(&self) -> u64 {
         self.entries.size().await
     }
@@ -121,8 +122,8 @@ fn typed<T: Any + Send + Sync>(shared: Shared) -> Arc<T> {
         .unwrap_or_else(|_| unreachable!("a value of another type"))
 }
 
-/// The moka cache that all types of [`Cache`] share. Its futures are boxed, because each crate that awaits an unboxed
-/// future compiles that future again.
+/// The moka cache that all types of [`Cache`] share. The futures of this cache are boxed, because each crate that
+/// awaits an unboxed future compiles that future again.
 #[derive(Clone)]
 struct Entries(moka::future::Cache<Key, Shared>);
 

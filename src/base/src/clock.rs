@@ -1,8 +1,8 @@
 //! Provides the time and new identifiers. Times are truncated to microseconds, the precision of both databases.
 //! Identifiers are time-ordered UUIDs (version 7).
 //!
-//! This is the only file that may read the system time. All other time-dependent code gets a [`Clock`] or a time as an
-//! argument, so that a test can choose the time.
+//! Only this file may read the system time. All other time-dependent code gets a [`Clock`] or a time as an argument, so
+//! that a test can choose the time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 #[derive(Clone, Debug)]
 pub struct Clock {
     source: Source,
-    /// Makes the ids of one millisecond increase.
+    /// Ensures that ids from the same millisecond increase.
     sequence: Arc<Mutex<ContextV7>>,
 }
 
@@ -57,7 +57,7 @@ impl Clock {
     #[must_use]
     pub fn new_id(&self) -> Uuid {
         let now = self.now();
-        // Only a fixed clock can be before 1970. The ids of such a clock contain the time 1970-01-01.
+        // Only a fixed clock can be before 1970. The ids of a clock before 1970 contain the time 1970-01-01.
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
         let sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         Uuid::new_v7(Timestamp::from_unix(&*sequence, seconds, now.timestamp_subsec_nanos()))

@@ -140,7 +140,7 @@ impl SecretKey {
 }
 
 /// Creates the key file atomically: writes a file with another name, and then links it to `path`. If another instance
-/// has created the key file first, that file stays.
+/// has created the key file first, the existing file stays.
 fn make(path: &Path, text: &str) -> std::io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(

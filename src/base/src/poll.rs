@@ -21,7 +21,7 @@ pub const WORK_TIMEOUT: Duration = Duration::from_mins(1);
 /// Why work did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
-    /// The work did not end in time. It still runs, or waits forever.
+    /// The work did not end in time. The work still runs, or waits forever.
     #[error("timed out after {} s; left running in the background", .0.as_secs())]
     TooLong(Duration),
     /// The work panicked.
@@ -30,8 +30,8 @@ pub enum WorkError {
 }
 
 /// Runs work in its own task, and waits for the result no longer than `limit`. The task is never cancelled, because a
-/// cancellation could interrupt the start of a transaction. If a task is left running, its leases expire, and the
-/// database releases its locks when the connection is lost.
+/// cancellation could interrupt the start of a transaction. The leases of a task that is left running expire. The
+/// database releases the task's locks when the connection is lost.
 ///
 /// # Errors
 /// When the work takes longer than `limit`, or panics.

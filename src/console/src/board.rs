@@ -33,7 +33,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
         if visit.asked("part") == "main" {
             return Ok(to_get(&CachedTags::of(&visit.request), Keep::Never, part).await);
         }
-        // The page's script immediately requests this part again with this tag. Usually nothing has changed.
+        // The page's script requests this part again and sends the part's ETag. Usually the part has not changed.
         let part = tagged(part).await;
         let tag = part.header(header::ETAG).unwrap_or_default();
         let live = visit.link("", &[("part", "main")]);

@@ -35,8 +35,8 @@ pub struct Business {
 }
 
 impl Visit {
-    /// The business that the URL names. If the URL names no business, the default business if the person may see it,
-    /// otherwise the first business that the person may see.
+    /// The business that the URL names. If the URL names no business, returns the default business. If the person may
+    /// not see the default business, returns the first business that the person may see.
     pub async fn business(&self) -> Result<&Business, Refusal> {
         if let Some(business) = self.business.get() {
             return Ok(business);
@@ -133,7 +133,8 @@ impl Business {
         names.map_or_else(|| spaced(code), |names| self.label(names, language, code))
     }
 
-    /// The label in `language`. If there is none, the first label in another language. Without any label, `code`.
+    /// Returns the label in `language`. If there is no such label, returns the first label in another language. If
+    /// there is no label, returns `code`.
     pub fn label(&self, labels: &BTreeMap<String, String>, language: &str, code: &str) -> String {
         let found = labels.get(language).or_else(|| labels.values().next());
         found.map_or_else(|| spaced(code), |label| self.shown(label))

@@ -42,7 +42,7 @@ pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(page(visit, Attempt::default()))
 }
 
-/// Renders the page of a call. `attempt` contains the refusal of a form, if a form was refused.
+/// Renders the page of a call. If a form was refused, `attempt` contains the reason.
 pub async fn page(visit: &Visit, attempt: Attempt) -> Answer {
     let business = visit.business().await?;
     let story = read(visit, business).await?;

@@ -39,7 +39,7 @@ pub fn read(text: &str) -> ConversationInput {
     if text.starts_with('{') {
         return match serde_json::from_str::<Value>(text) {
             Ok(message) if message["message"].is_object() => ConversationInput::Message(message),
-            // Logs contain the message without its envelope.
+            // A message that was copied from a log has no envelope.
             Ok(message) => ConversationInput::Message(json!({"message": message})),
             Err(error) => ConversationInput::BadJson(error.line(), error.column()),
         };
@@ -61,7 +61,8 @@ fn line(line: &str) -> String {
     line.to_owned()
 }
 
-/// The turns of the conversation. Each has a flag that is true if the agent speaks, and the spoken words.
+/// The turns of the conversation. Each turn consists of a flag, which is true if the agent speaks, and the spoken
+/// words.
 pub fn turns(said: &str) -> Vec<(bool, &str)> {
     let lines = said.lines().filter(|line| !line.trim().is_empty());
     let turn = |line| match str::strip_prefix(line, AGENT_LINE) {

@@ -1,4 +1,4 @@
-//! The CSRF token. Every form of a session contains the token, and other sites cannot know it.
+//! The CSRF token. Every form of a session contains the CSRF token, and other sites cannot know the token.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -10,10 +10,10 @@ const PURPOSE: &[u8] = b"ringbook console form";
 /// The name of the form field with the CSRF token.
 pub const FIELD: &str = "csrf";
 
-/// The CSRF token of the session with this session token.
+/// Returns the CSRF token that belongs to a session token.
 #[must_use]
 pub fn token(session: &str) -> String {
-    // This never fails, because HMAC accepts a key of any length.
+    // `new_from_slice` never fails, because HMAC accepts a key of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(session.as_bytes()) else {
         return String::new();
     };

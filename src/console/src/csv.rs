@@ -1,4 +1,4 @@
-//! The lists of leads and calls as CSV from the API, with the filters of the page.
+//! Returns the lists of leads and calls as CSV from the API. The filters of the page apply to the CSV too.
 
 use futures_util::future::BoxFuture;
 use poem::Response;

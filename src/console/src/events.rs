@@ -12,7 +12,8 @@ use crate::visit::{Answer, Visit};
 
 pub const ADDRESSES: &[Address] = &[Address::get("/live.events", show)];
 
-/// Maximum duration of a stream. The browser then opens a new stream, and the server checks the session again.
+/// Maximum duration of a stream. After this time, the browser opens a new stream, and the server checks the session
+/// again.
 const MAX_AGE: Duration = Duration::from_mins(5);
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {

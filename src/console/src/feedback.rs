@@ -26,7 +26,7 @@ pub const ADDRESSES: &[Address] = &[
 
 const PRIORITIES: [&str; 4] = ["P1", "P2", "P3", "P4"];
 
-/// The refusal of a form of the page. At most one field is set, for the form that was sent.
+/// Why a form on the call's page was refused. At most one field is set: the field for the form that was sent.
 #[derive(Default)]
 pub struct Attempt {
     wrong: Option<Refusal>,

@@ -1,5 +1,5 @@
-//! Marks in a transcript the words that Ringbook heard. The marks show which words counted, and why other words did
-//! not.
+//! Marks in a transcript the words that Ringbook heard. The marks show which words counted, and why other words did not
+//! count.
 //!
 //! The trace of a decision quotes the words and their sentence. This module searches the transcript for these
 //! quotations. A quotation that is not in the transcript is not marked.

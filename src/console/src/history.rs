@@ -83,7 +83,7 @@ async fn time_line(visit: &Visit, business: &Business) -> Result<Markup, Refusal
     })
 }
 
-/// The changes of these revisions, from the audit log.
+/// Returns the changes of the given revisions, from the audit log.
 async fn changed(visit: &Visit, business: &Business, revisions: &[Value]) -> Result<ChangesByRevision, Refusal> {
     let mut changed = ChangesByRevision::new();
     let (Some(first), Some(oldest)) = (revisions.first(), revisions.last()) else {

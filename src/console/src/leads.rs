@@ -40,7 +40,7 @@ impl RecentSms {
     }
 }
 
-/// A string field of a JSON object; `None` if it is missing or empty.
+/// A string field of a JSON object; `None` if the field is missing or empty.
 pub fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value[name].as_str().filter(|text| !text.is_empty())
 }

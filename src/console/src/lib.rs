@@ -1,9 +1,9 @@
 //! The console: pages for owners, dispatchers and technicians, in French and English.
 //!
-//! A page calls the operations of the admin API in this process ([`api`]) and renders their JSON. So roles, masking,
-//! limits and the audit log apply to pages too. [`login`] exchanges an API key for a session ([`session`]), and every
-//! form contains a CSRF token of that session ([`csrf`]). The console must never read or write a rule, a call or a lead
-//! with its own query.
+//! A page calls the operations of the admin API in this process ([`api`]) and renders the JSON of the responses. So
+//! roles, masking, limits and the audit log apply to pages too. [`login`] exchanges an API key for a session
+//! ([`session`]), and every form contains a CSRF token of that session ([`csrf`]). The console must never read or write
+//! a rule, a call or a lead with its own query.
 
 mod address;
 mod api;
@@ -93,7 +93,7 @@ pub fn routes(admin: AdminState, api: Arc<BoxEndpoint<'static, Response>>, https
         .around(|routes, request| async move {
             let words = Words::of(None, &request);
             match routes.call(request).await {
-                // The URL has no page or cannot be parsed.
+                // No page has this URL, or the URL cannot be parsed.
                 Err(error) if matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST) => {
                     let refusal = Refusal::plain(error.status());
                     Ok(page::refused_without_session(&Request::default(), words, &refusal))

@@ -31,11 +31,11 @@ const SPANS: [(&str, &str); 4] = [
 
 /// The properties of a list page.
 pub struct List {
-    /// The path of the list in the console, and below the rulebook in the API.
+    /// The path of the list, both in the console and below the rulebook in the API.
     pub path: &'static str,
     /// The message key of the list's name.
     pub title: &'static str,
-    /// The message key for an empty list.
+    /// The key of the message that is shown if the list is empty.
     pub empty: &'static str,
     /// Whether the list can be filtered by priority.
     pub priorities: bool,
@@ -154,7 +154,7 @@ fn filter_form(visit: &Visit, list: &List) -> Markup {
     } }
 }
 
-/// The search field, and the choice of the field to search in.
+/// Renders the search box, and the choice of the field to search in.
 pub fn search_fields(visit: &Visit) -> Markup {
     let words = visit.words;
     html! {
@@ -182,7 +182,7 @@ fn places(visit: &Visit) -> &'static [(&'static str, &'static str)] {
     PLACES.get(..all).unwrap_or(&PLACES)
 }
 
-/// Links that repeat the search in the other fields.
+/// Renders links that repeat the search in the fields that the person did not choose.
 pub fn elsewhere(visit: &Visit, path: &str) -> Markup {
     let (words, search) = (visit.words, visit.asked("q"));
     html! { @if !search.is_empty() { p {

@@ -28,7 +28,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// An instant from the API. If it is today, only the time of day is shown; otherwise the date too.
+    /// An instant from the API. An instant of today is shown as a time of day. For other days, the date is shown too.
     pub fn at(&self, instant: Option<&str>) -> Markup {
         let Some(at) = instant.and_then(parsed) else {
             return html! {};
@@ -87,7 +87,7 @@ impl Times {
         }
     }
 
-    /// How long ago an instant was. `None` if that is less than a minute.
+    /// How long ago an instant was. `None` if the instant was less than a minute ago.
     pub fn since(&self, instant: Option<&str>) -> Option<String> {
         let passed = self.now - instant.and_then(parsed)?;
         (passed >= TimeDelta::minutes(1)).then(|| span(self.words, passed))

@@ -21,7 +21,7 @@ use crate::{csrf, page, session};
 /// names.
 const LIMIT: usize = 2 * FORM_LIMIT;
 
-/// The routes that need a session. The sign-in form is not among them.
+/// The routes that need a session. The sign-in form needs no session.
 pub const ADDRESSES: &[Address] = &[
     Address::post("/logout", log_out),
     Address::post("/language", choose_language),
@@ -171,8 +171,9 @@ async fn submitted(console: &Console, mut request: Request) -> Response {
     }
 }
 
-/// Whether the header `Sec-Fetch-Site` says that the form is from another site. A browser that does not send this
-/// header still sends no session cookie with a form of another site, because the cookie is `SameSite=Strict`.
+/// Whether the header `Sec-Fetch-Site` says that the form is from another site. If a browser does not send this header,
+/// the session is still safe: the cookie is `SameSite=Strict`, so the browser sends the cookie only with forms of this
+/// site.
 fn is_of_another_site(request: &Request) -> bool {
     let site = request.header("sec-fetch-site");
     site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
@@ -203,7 +204,8 @@ async fn sign_in_by_link(
     session::begin(console, key.id, language).await.map(Some)
 }
 
-/// The page of a one-time link. Only its button redeems the link, so that a link preview does not use it up.
+/// The page of a one-time link. Only the button of this page redeems the link, so that a link preview does not use the
+/// link up.
 fn link_page(request: &Request, language: Option<Language>, link: &str) -> Response {
     let words = Words::of(language.map(Language::code), request);
     let main = html! { section.card.login {

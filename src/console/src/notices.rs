@@ -29,7 +29,7 @@ pub const ADDRESSES: &[Address] = &[
 
 /// Maximum number of open notices per page.
 const MAX_OPEN: &str = "50";
-/// Maximum number of resolved notices below the open ones.
+/// Maximum number of resolved notices below the open notices.
 const MAX_RESOLVED: &str = "15";
 
 pub fn show(visit: &Visit) -> BoxFuture<'_, Answer> {

@@ -1,4 +1,4 @@
-//! The open change sets of a business. A form offers these change sets, and adds changes to the chosen one.
+//! The open change sets of a business. A form offers the open change sets, and adds changes to the chosen change set.
 
 use maud::{Markup, html};
 use serde_json::Value;

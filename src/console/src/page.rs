@@ -22,7 +22,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Seconds after which a page without scripts reloads itself.
 const RELOAD_SECONDS: &str = "15";
 
-/// Navigation for daily work: path and message key of the name. On a phone it is always visible.
+/// Navigation for daily work: path and message key of the name. On a phone this navigation is always visible.
 const DAY: [(&str, &str); 6] = [
     ("", "board"),
     ("/today", "today"),
@@ -33,7 +33,7 @@ const DAY: [(&str, &str); 6] = [
 ];
 /// The path of the notices. The link to the notices shows the number of open notices.
 const NOTICES: &str = "/notices";
-/// Navigation for the rules. On a phone it is a menu.
+/// Navigation for the rules. On a phone this navigation is a menu.
 const RULES: &[(&str, &str)] = &[
     ("/on-call", "on-call"),
     ("/prices", "prices"),
@@ -192,12 +192,13 @@ pub fn refused(visit: &Visit, refusal: &Refusal) -> Response {
     response
 }
 
-/// The page that explains the refusal of a request without a session, in the language that the browser prefers.
+/// Renders the page that explains why a request without a session was refused. The page is in the language that the
+/// browser prefers.
 pub fn refused_to_stranger(request: &Request, refusal: &Refusal) -> Response {
     refused_without_session(request, Words::of(None, request), refusal)
 }
 
-/// The page that explains the refusal of a request without a session, in the language of `words`.
+/// Renders the page that explains why a request without a session was refused. The page is in the language of `words`.
 pub fn refused_without_session(request: &Request, words: Words, refusal: &Refusal) -> Response {
     let title = words.say(refusal.message());
     let main = explained(words, refusal, "/console");
@@ -248,7 +249,7 @@ fn mark() -> Markup {
 }
 
 /// A response with a page or a part of a page, compressed if the browser accepts gzip. The page contains a secret, the
-/// CSRF token. Compression does not leak it, because other sites cannot make the browser send a request with the
+/// CSRF token. Compression does not leak the token, because other sites cannot make the browser send a request with the
 /// session's cookie.
 pub fn answer(request: &Request, status: StatusCode, markup: &Markup) -> Response {
     let gzip = accepts_gzip(request).then(|| compressed(markup.0.as_bytes())).flatten();

@@ -1,8 +1,9 @@
 //! The input of a form that a person sent after the session had ended. The sign-in form contains this input in hidden
 //! fields, and the person can send it again after the sign-in.
 //!
-//! The input is only in hidden fields of the pages, never in a URL, a log or the database. Only the input of forms of
-//! this server is stored there. Otherwise a person could confirm a form of another site after the sign-in.
+//! The input is only in hidden fields of the pages, never in a URL, a log or the database. The hidden fields contain
+//! only input of this server's forms. If the fields contained input of other sites, a person could confirm a form of
+//! another site after the sign-in.
 
 use maud::{Markup, html};
 use poem::http::{StatusCode, Uri};
@@ -12,11 +13,11 @@ use crate::visit::value;
 use crate::words::Words;
 use crate::{csrf, page, session};
 
-/// Prefix of the names of the hidden fields with the input.
+/// The name of a hidden field that contains input of the form begins with this prefix.
 const PREFIX: &str = "kept-";
-/// The hidden field with the URL to which the form was sent.
+/// The name of the hidden field that contains the URL to which the form was sent.
 const TO: &str = "kept_to";
-/// Forms without input. These forms are not offered again after the sign-in.
+/// Forms without input. Forms without input are not offered again after the sign-in.
 const IDLE: [&str; 2] = ["/console/logout", "/console/language"];
 
 /// A form that was sent without a valid session or CSRF token.
@@ -27,7 +28,7 @@ pub struct PendingForm {
 }
 
 impl PendingForm {
-    /// The form of a request, if a page of this server sent it.
+    /// Returns the form that a request contains, if a page of this server sent the form.
     pub fn of(request: &Request, form: &[(String, String)]) -> Option<Self> {
         Self::sent_to(request.original_uri(), request, form)
     }
@@ -43,7 +44,7 @@ impl PendingForm {
         (page::own_address(to) == to && !is_idle && !form.is_empty() && is_own(request, form)).then_some(kept)
     }
 
-    /// The form in the hidden fields of a sign-in form, if there is one.
+    /// Returns the form that the hidden fields of a sign-in form contain. `None` if the hidden fields contain no form.
     pub fn carried(form: &[(String, String)]) -> Option<Self> {
         let to = value(form, TO);
         let field = |(name, value): &(String, String)| Some((name.strip_prefix(PREFIX)?.to_owned(), value.clone()));
@@ -84,11 +85,12 @@ impl PendingForm {
     }
 }
 
-/// Whether a form is from a page of this server: the browser says so, or the form has the CSRF token of the ended session.
+/// Returns whether a form is from a page of this server: according to the browser, or because the form contains the
+/// CSRF token of the ended session.
 fn is_own(request: &Request, form: &[(String, String)]) -> bool {
     match request.header("sec-fetch-site") {
         Some(site) => site == "same-origin",
-        // Browsers do not send the header over plain http.
+        // Browsers do not send the header `Sec-Fetch-Site` over plain http.
         None => session::token_of(request).is_some_and(|token| csrf::matches(&token, value(form, csrf::FIELD))),
     }
 }

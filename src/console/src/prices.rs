@@ -1,5 +1,6 @@
-//! Prices: services and adjustments as one table. People who may change rules type new prices into its fields. Saving
-//! the new prices opens a change set, or adds them to an open change set. Other people can only read the prices.
+//! Prices: services and adjustments as one table. People who may change rules type new prices into the fields of the
+//! table. Saving the new prices opens a change set, or adds them to an open change set. People who may not change rules
+//! can only read the prices.
 
 mod amount;
 mod fill;

@@ -7,7 +7,7 @@ use crate::signed_in::SignedInPage;
 use crate::state::Console;
 use crate::visit::{Answer, Visit};
 
-/// A handler: renders a page, or carries out an action, for a visit.
+/// A handler: renders a page, or performs an action, for a visit.
 pub type Page = for<'a> fn(&'a Visit) -> BoxFuture<'a, Answer>;
 
 /// A route below `/console` with its handlers.

@@ -95,7 +95,7 @@ pub async fn begin(console: &Console, key_id: Uuid, language: Option<Language>) 
     Ok(Begun { token, cookie })
 }
 
-/// Creates a one-time sign-in link for a key, in the transaction `tx`. Returns its token.
+/// Creates a one-time sign-in link for a key, in the transaction `tx`. Returns the token of the link.
 ///
 /// # Errors
 /// When the operating system returns no random bytes, or the database returns an error.
@@ -110,8 +110,8 @@ pub async fn new_link(tx: &DatabaseTransaction, key_id: Uuid, now: DateTime<Utc>
     Ok(token)
 }
 
-/// Redeems a one-time link and returns its key. `None` if the link was used, has expired or does not exist, or if its
-/// key is not valid.
+/// Redeems a one-time link and returns its key. `None` if the link was used, has expired or does not exist, or if the
+/// link's key is not valid.
 pub async fn redeem(console: &Console, token: &str) -> Result<Option<api_keys::Model>, Problem> {
     let (db, now) = (console.admin.db.clone(), console.admin.clock.now());
     let hash = hash(token);
@@ -129,7 +129,7 @@ pub async fn redeem(console: &Console, token: &str) -> Result<Option<api_keys::M
     redeemed.map_err(Problem::from)
 }
 
-/// The session of a token; `None` if it has ended, or if its key was revoked or has expired.
+/// Returns the session of a token. `None` if the session has ended, or if the session's key was revoked or has expired.
 pub async fn find(console: &Console, token: String) -> Result<Option<Session>, Problem> {
     let (db, now) = (console.admin.latest(), console.admin.clock.now());
     let Some(row) = console_sessions::by_hash(db, &hash(&token)).await? else {

@@ -13,7 +13,7 @@ use crate::visit::{Visit, form, form_limit, pairs, value};
 use crate::words::Words;
 use crate::{csrf, login, page, session};
 
-/// A page for signed-in people. Other people are sent to the sign-in form.
+/// A page for signed-in people. People who are not signed in are sent to the sign-in form.
 pub struct SignedInPage {
     console: Console,
     page: Page,

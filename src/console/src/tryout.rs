@@ -1,5 +1,5 @@
-//! The page Try: shows the decision about a call that a person types or pastes, with the current rules, any revision or
-//! an open change set. Nothing is stored and nobody is notified.
+//! The page Try shows the decision about a call that a person types or pastes. The decision uses the current rules, any
+//! revision or an open change set. Nothing is stored and nobody is notified.
 //!
 //! The form is sent with POST. If the input is short enough, the page also offers a URL with the input, for sharing.
 
@@ -115,8 +115,8 @@ async fn evaluated(visit: &Visit, business: &Business, what: &Try<'_>) -> Result
     }
 }
 
-/// Parses a local time from the form, in the time zone of the business. If the local time occurs twice, the first one
-/// is used.
+/// Parses a local time from the form, in the time zone of the business. If the local time occurs twice, the earlier
+/// time is used.
 fn instant(visit: &Visit, business: &Business, text: &str) -> Option<DateTime<Utc>> {
     let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
     let local = forms

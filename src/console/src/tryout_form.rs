@@ -9,7 +9,7 @@ use crate::tryout_fields::{Try, Wrong, beside};
 use crate::visit::Visit;
 use crate::words::{Language, Words};
 
-/// The form with the input. The section of less common fields is open if one of them has a value.
+/// The form with the input. The section of less common fields is open if one of these fields has a value.
 pub fn form(visit: &Visit, business: &Business, what: &Try<'_>, sets: &[OpenSet], wrong: Option<&Wrong>) -> Markup {
     let words = visit.words;
     let is_wrong = |field: &str| wrong.is_some_and(|wrong| wrong.field == field).then_some("true");

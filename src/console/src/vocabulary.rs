@@ -1,4 +1,4 @@
-//! The page Words: calls that matched no service, how often each concept counted, and rules that took part in no decision.
+//! The page Words: calls that matched no service, how often each concept counted, and rules that no decision used.
 
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Decisions whose open feedback says that they were wrong.
+/// Decisions that are wrong according to open feedback.
 fn wrong(visit: &Visit, business: &Business, feedback: &[Value]) -> Markup {
     let (words, times) = (visit.words, visit.times(business));
     html! { @if !feedback.is_empty() {

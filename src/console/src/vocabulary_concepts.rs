@@ -1,5 +1,5 @@
 //! The list of a business's concepts, and the page of a concept with all its phrases. The list shows how often each
-//! concept counted, and which rules name it.
+//! concept counted, and which rules name the concept.
 
 use std::collections::BTreeMap;
 
@@ -127,7 +127,7 @@ pub fn unused(visit: &Visit, business: &Business, dead: &[Value]) -> Markup {
     }
 }
 
-/// The page of a concept, with all its phrases and the number of calls in which each was said.
+/// The page of a concept, with all its phrases and the number of calls in which each phrase was said.
 fn show(visit: &Visit) -> BoxFuture<'_, Answer> {
     Box::pin(async move {
         let (business, words) = (visit.business().await?, visit.words);
@@ -169,7 +169,8 @@ struct PhraseCount {
     counting: usize,
 }
 
-/// The phrases with their counts in past calls, the most frequent first. The second value is the number of searched calls.
+/// The phrases with their counts in past calls, the most frequent first. The second value is the number of searched
+/// calls.
 async fn counted(
     visit: &Visit,
     business: &Business,

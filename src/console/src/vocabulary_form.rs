@@ -13,7 +13,7 @@ use crate::visit::Visit;
 use crate::vocabulary_concepts::{concept_name, language_name};
 use crate::vocabulary_save::SaveError;
 
-/// The fields of the form: from the sent form, or from the URL that opened it.
+/// The fields of the form: from the sent form, or from the URL that opened the form.
 pub struct Entry<'a> {
     pub visit: &'a Visit,
     pub is_form: bool,
@@ -117,8 +117,8 @@ pub fn form(
     } }
 }
 
-/// Explains why the phrase was not saved. Empty if the error is of a single field, because the form shows that error
-/// beside the field.
+/// Explains why the phrase was not saved. The explanation is empty if the error concerns a single field, because the
+/// form shows such an error beside the field.
 fn explained(visit: &Visit, unsaved: Option<&SaveError>) -> Markup {
     let words = visit.words;
     let list = |phrases: &[String]| phrases.join(", ");
@@ -141,7 +141,7 @@ fn explained(visit: &Visit, unsaved: Option<&SaveError>) -> Markup {
     } }
 }
 
-/// The languages to choose from, which are those of the rulebook.
+/// Returns the languages to choose from: the languages of the rulebook.
 fn languages(business: &Business) -> Vec<String> {
     let settings = business.rows.settings.values().next();
     settings.map(|stored| stored.row.languages.clone()).unwrap_or_default()

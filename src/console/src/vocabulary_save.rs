@@ -36,7 +36,7 @@ impl Target {
 pub enum SaveError {
     /// An invalid field: its name, and the key of the message.
     Field(&'static str, &'static str),
-    /// Somebody changed the row meanwhile. The lists are the added and the removed phrases.
+    /// Somebody changed the row after the form was shown. The lists are the added and the removed phrases.
     Changed(Vec<String>, Vec<String>),
     /// The API refused the change.
     Refused(Refusal),
@@ -99,7 +99,8 @@ async fn open(visit: &Visit, business: &Business, changes: &[Change]) -> Result<
     visit.edit(Method::POST, &business.path("/change-sets"), &body).await
 }
 
-/// Publishes immediately. One change is a write to its row; several changes are published with a change set.
+/// Publishes immediately. A single change is written directly to its row. Several changes are published with a change
+/// set.
 async fn publish(visit: &Visit, business: &Business, changes: &[Change]) -> Result<&'static str, SaveError> {
     let done = if let [only] = changes {
         let method = if only.method == "put" {
@@ -130,7 +131,7 @@ async fn publish(visit: &Visit, business: &Business, changes: &[Change]) -> Resu
         {
             Ok(done) => done,
             Err(refused) => {
-                // Discard the change set if it cannot be published; the form still has the input.
+                // A change set that cannot be published is discarded. The form still contains the input.
                 visit
                     .edit(Method::POST, &format!("{path}/discard{version}"), &json!({}))
                     .await?;

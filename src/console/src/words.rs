@@ -81,7 +81,7 @@ impl Language {
         }
     }
 
-    /// The language that the browser prefers; English if it prefers neither.
+    /// Returns the language that the browser prefers, or English if the browser prefers neither language.
     fn accepted(request: &Request) -> Self {
         let accept = request.header(header::ACCEPT_LANGUAGE).unwrap_or_default();
         let weighed = accept.split(',').filter_map(|part| {
@@ -90,7 +90,7 @@ impl Language {
             let weight = pieces.find_map(|piece| piece.strip_prefix("q=")?.parse::<f32>().ok());
             Some((language, weight.unwrap_or(1.0)))
         });
-        // If both languages have the same weight, the first one wins.
+        // If both languages have the same weight, the first language wins.
         let best = weighed.fold(None, |best: Option<(Self, f32)>, one| match best {
             Some(best) if best.1 >= one.1 => Some(best),
             _ => Some(one),

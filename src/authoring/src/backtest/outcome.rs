@@ -21,16 +21,16 @@ pub struct BacktestResult {
     /// Calls omitted because their facts could not be extracted again. Facts are extracted again only if the candidate
     /// maps facts differently.
     pub unreadable: u64,
-    /// Calls whose stored decision differs from the base's decision because of older changes. These differences do not
+    /// Calls whose stored decision differs from the base's decision because of older changes. Older differences do not
     /// count as changes.
     pub differ_already: u64,
     /// Calls with any change: service, area, price, taxes, priority or SMS messages.
     pub changed: u64,
     /// Changes in the quotes, by currency.
     pub money: Vec<MoneyChange>,
-    /// Calls whose quote has another currency.
+    /// Calls whose quote changes its currency.
     pub currency_changed: Listed,
-    /// Calls by priority before (row, P1 to P4) and after (column).
+    /// Call counts; row: priority before; column: priority after.
     pub priorities: Vec<Vec<u64>>,
     /// The calls whose priority changes.
     pub moves: Vec<Move>,
@@ -46,7 +46,7 @@ pub struct BacktestResult {
     pub gained_price: Listed,
     /// Calls decided without a script, because the script failed.
     pub degraded: Degraded,
-    /// Prices that tools were asked for during calls; only if the backtest includes these prices.
+    /// Prices that tools quoted during calls, if the backtest includes these prices.
     pub tool_quotes: Option<ToolQuotes>,
     /// The calls that change most, with both decisions; at most twenty.
     pub most_changed: Vec<ChangedCall>,
@@ -85,9 +85,9 @@ pub struct MoneyChange {
     pub change_from: Money,
     /// Change in the sum of the highest prices.
     pub change_to: Money,
-    /// Largest change of one quote, signed: of its lowest or highest price, whichever changes more.
+    /// Largest signed change of the lowest or highest price of a quote.
     pub most: Money,
-    /// Id of the call with that change.
+    /// Id of the call with the largest change.
     pub most_call: Option<String>,
 }
 
@@ -106,9 +106,9 @@ pub struct ServiceChange {
     pub dearer: u64,
     /// Calls that become cheaper.
     pub cheaper: u64,
-    /// Total rise of the dearer quotes, by the midpoints of their ranges.
+    /// Total rise of the dearer quotes' midpoints.
     pub dearer_by: Money,
-    /// Total fall of the cheaper quotes, by midpoint, unsigned.
+    /// Total fall of the cheaper quotes' midpoints, unsigned.
     pub cheaper_by: Money,
 }
 
@@ -126,7 +126,7 @@ pub struct QuotedCall {
     pub currency: String,
     /// Midpoint of the price range before tax, with the base.
     pub before: Money,
-    /// The same midpoint with the candidate.
+    /// Price midpoint with the candidate.
     pub after: Money,
     /// The priority with the base.
     pub priority_before: Priority,
@@ -143,16 +143,16 @@ pub struct Move {
     pub to: Priority,
     /// Number of calls.
     pub count: u64,
-    /// The newest of these calls, at most 100.
+    /// Ids of the newest calls, at most 100.
     pub calls: Vec<String>,
 }
 
-/// A number of calls, and their ids.
+/// Number of calls, and ids of some.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct Listed {
     /// Number of calls.
     pub count: u64,
-    /// The newest of these calls, at most 100.
+    /// Ids of the newest calls, at most 100.
     pub calls: Vec<String>,
 }
 
@@ -180,15 +180,14 @@ pub struct Degraded {
     pub scripts: BTreeMap<String, u64>,
 }
 
-/// Prices that tools were asked for during calls.
+/// Prices that tools quoted during calls.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Object)]
 pub struct ToolQuotes {
     /// Prices decided with both rulebooks.
     pub looked_at: u64,
-    /// Prices omitted because the candidate maps facts differently, and a tool call has no body to extract facts from
-    /// again.
+    /// Prices omitted because the candidate maps facts differently. Facts of a tool call cannot be extracted again.
     pub unreadable: u64,
-    /// Changes in these prices, by currency.
+    /// Price changes, by currency.
     pub money: Vec<MoneyChange>,
 }
 

@@ -89,18 +89,17 @@ impl Drawn {
         }
     }
 
-    /// The changes by service.
+    /// Returns the changes in the quotes of each service.
     pub fn services(&self) -> Vec<ServiceChange> {
         self.services.values().cloned().collect()
     }
 
-    /// The changed quotes, then the unchanged quotes.
+    /// Returns the changed quotes, then the unchanged quotes.
     pub fn quotes(&self) -> Vec<QuotedCall> {
         self.changed.iter().chain(&self.unchanged).cloned().collect()
     }
 }
 
-/// The midpoint of a price range.
 fn middle(price: &Price) -> Money {
     Money::from_minor(price.from.minor().midpoint(price.to.minor()))
 }

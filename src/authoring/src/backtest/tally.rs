@@ -1,5 +1,5 @@
-//! Counts backtest results. Several threads can count in parallel. If their counts are merged in the order in which the
-//! calls were read, the result is always the same.
+//! Counts backtest results. Several threads can count in parallel. If the counts of the threads are merged in the order
+//! in which the calls were read, the result is always the same.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,12 @@ const MOST_CHANGED: usize = 20;
 const MAX_LISTED_CALLS: usize = 100;
 const PRIORITIES: [Priority; 4] = [Priority::P1, Priority::P2, Priority::P3, Priority::P4];
 
-/// How much a call changes. First number: the price change in thousandths of the price (an added or removed price
-/// counts as 1000), plus 250 for each step of priority. Second number, for ties: the price change in minor units.
+/// How much a call changes. The first number is the price change in thousandths of the larger price, plus 250 for each
+/// step of priority. An added or removed price counts as 1000. The second number, which decides ties, is the price
+/// change in minor units.
 type Weight = (u64, u64);
 const STEP: u64 = 250;
-/// Weight of any other change: small, but not zero.
+/// Weight of a change that changes neither price nor priority: small, but not zero.
 const OTHERWISE: u64 = 1;
 
 /// A call that changes much, with the data to explain why.
@@ -33,7 +34,7 @@ struct NotableCall {
     after: Decision,
 }
 
-/// The counts so far.
+/// Counts how the decisions of two rulebooks differ.
 #[derive(Debug, Clone, Default)]
 pub struct BacktestTally {
     calls: u64,
@@ -57,7 +58,7 @@ pub struct BacktestTally {
 }
 
 impl BacktestTally {
-    /// An empty tally. With `with_quotes`, the result includes prices that tools quoted.
+    /// An empty tally. If `with_quotes` is true, the result includes prices that tools quoted.
     #[must_use]
     pub fn new(with_quotes: bool) -> Self {
         Self {
@@ -77,7 +78,7 @@ impl BacktestTally {
         self.erased += 1;
     }
 
-    /// Counts a call whose facts cannot be extracted again. With `is_quote`, counts a price that a tool quoted.
+    /// Counts a call whose facts cannot be extracted again. If `is_quote` is true, counts a price that a tool quoted.
     pub const fn add_unreadable(&mut self, is_quote: bool) {
         match &mut self.tool_quotes {
             Some(quotes) if is_quote => quotes.unreadable += 1,
@@ -304,18 +305,19 @@ fn is_as_stored(call: &StoredCall, decision: &Decision) -> bool {
         && stored.price_to == price.map(|price| price.to.minor())
 }
 
-/// The change in minor units when a price is added or removed: the whole price.
+/// If a price is added or removed, the change is the whole price, in minor units.
 fn whole(price: Option<&Price>) -> u64 {
     price.map_or(0, |price| price.to.minor().unsigned_abs())
 }
 
-/// Whether the price before tax is the same and the total differs.
+/// Whether the totals differ although the prices before tax are equal.
 fn differs_in_taxes_only(was: &Price, is: &Price) -> bool {
     let before_tax = (&was.currency, was.from, was.to) == (&is.currency, is.from, is.to);
     before_tax && (was.total_from, was.total_to) != (is.total_from, is.total_to)
 }
 
-/// Counts a quote that has a price before and after. Returns the larger change of the two ends of the range.
+/// Counts a quote that has a price before and after. Returns the change of the lowest or of the highest price,
+/// whichever is larger.
 fn count(money: &mut BTreeMap<String, MoneyChange>, call: Option<&str>, was: &Price, is: &Price) -> u64 {
     if !money.contains_key(&was.currency) {
         let new = MoneyChange {

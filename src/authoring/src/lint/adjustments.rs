@@ -12,7 +12,8 @@ use rules::condition::Test;
 use rules::rows::{Adjustment, Resource, Row as _};
 use rules::vocabulary::Env;
 
-/// Whether the condition of an adjustment can be true for any call. Reports a condition that can never be true.
+/// Returns whether the condition of an adjustment can be true for at least one call. Reports a condition that can never
+/// be true.
 pub(super) fn can_hold(world: &World<'_>, row: &Adjustment, test: &Test, found: &mut Findings) -> bool {
     let never_holds = matches!(search(world, &[(test, true)]), Solution::Impossible);
     if never_holds {
@@ -27,7 +28,7 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
     for (row, test) in rulebook.adjustments.with_tests() {
         if let Some(until) = row.valid_until.filter(|until| *until <= now) {
             let day = until.with_timezone(&rulebook.time_zone()).format("%Y-%m-%d %H:%M");
-            let text = format!("it ended on {day}: delete it, or give it a new end");
+            let text = format!("this adjustment ended on {day}: delete the adjustment, or give it a new end");
             found.warn(row, "valid_until", "expired", text);
         }
         if !row.per.is_job() {
@@ -42,7 +43,7 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
             } else {
                 "services"
             };
-            let text = "it never applies: no service that it applies to has a price";
+            let text = "this adjustment never applies: none of its services has a price";
             let related = row.services.iter().map(|code| (Resource::Services, code.clone()));
             found.add(Severity::Warning, row, column, "never_applies", text, related.collect());
         }
@@ -50,18 +51,18 @@ pub(super) fn lint(world: &World<'_>, now: DateTime<Utc>, found: &mut Findings) 
     stacking_groups(world, found);
 }
 
-/// Reports an amount per unit if no service that the adjustment applies to has a price per unit.
+/// Reports an adjustment with an amount per unit if none of its services has a price per unit.
 fn units(world: &World<'_>, row: &Adjustment, found: &mut Findings) {
     let services = world.rulebook().rows().services.values().map(|stored| &stored.row);
     let mut own = services.filter(|service| row.services.is_empty() || row.services.contains(&service.code));
     if !own.any(|service| service.quantity_fact.is_some()) {
-        let text = "its amount is per unit, but no service that it applies to has a `quantity_fact`";
+        let text = "the amount is per unit, but none of the adjustment's services has a `quantity_fact`";
         found.warn(row, "per", "never_applies", text);
     }
 }
 
-/// In a stacking group, only the first adjustment whose condition is true applies. Reports adjustments that can never be
-/// the first.
+/// In a stacking group, only the first adjustment whose condition is true applies. Reports an adjustment that never
+/// applies, because earlier adjustments of the group always match first.
 fn stacking_groups(world: &World<'_>, found: &mut Findings) {
     let mut groups: BTreeMap<&str, Vec<(&Adjustment, &Test)>> = BTreeMap::new();
     for (row, test) in world.rulebook().adjustments.with_tests() {
@@ -87,7 +88,7 @@ fn stacking_groups(world: &World<'_>, found: &mut Findings) {
                     .collect();
                 let names = listed(by.iter().copied());
                 let text = format!(
-                    "it never applies: in the group `{group}`, {names} comes first whenever this adjustment matches"
+                    "this adjustment never applies: in the group `{group}`, {names} comes first whenever this adjustment matches"
                 );
                 let related = by
                     .iter()

@@ -1,5 +1,5 @@
-//! Finds unused rows, rules that notify nobody, templates with placeholders that are never filled, shared phone numbers,
-//! and missing languages.
+//! Finds unused rows, rules that notify nobody, templates with placeholders that are never filled, shared phone
+//! numbers, and missing languages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
     for row in rulebook.rows().contacts.values().map(|stored| &stored.row) {
         match known.get(row.phone.as_str()) {
             Some(first) => {
-                let text = format!("`{first}` has the same number: Ringbook cannot know which of the two replies");
+                let text = format!("`{first}` has the same number, so Ringbook cannot know which contact sent a reply");
                 found.warn(row, "phone", "shared_number", text);
             }
             None => {
@@ -43,8 +43,8 @@ fn shared_numbers(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Reports rows that no other row names. Tools are not reported, because the assistant at Vapi names them. Ringbook
-/// cannot check the assistant.
+/// Reports rows that no other row names. Tools are not reported, because the assistant at Vapi names the tools.
+/// Ringbook cannot check the assistant.
 fn unused(rulebook: &Rulebook, found: &mut Findings) {
     let rows = rulebook.rows();
     let mut used: BTreeSet<(Resource, &str)> = BTreeSet::new();
@@ -86,18 +86,18 @@ fn unused(rulebook: &Rulebook, found: &mut Findings) {
                 row,
                 "",
                 "unused",
-                "nobody uses it: neither the settings nor a contact names this calendar",
+                "nobody uses this calendar: neither the settings nor a contact names the calendar",
             );
         }
     }
     for row in rows.scripts.values().map(|stored| &stored.row) {
         if row.hook == Hook::Tool && idle(Resource::Scripts, &row.code) {
-            found.warn(row, "", "unused", "nobody uses it: no tool runs this script");
+            found.warn(row, "", "unused", "nobody uses this script: no tool runs the script");
         }
     }
     for row in rows.contacts.values().map(|stored| &stored.row) {
         if !row.on_call && idle(Resource::Contacts, &row.code) {
-            let text = "nobody uses it: not on call, and no service and no rule names this contact";
+            let text = "nobody uses this contact: the contact is not on call, and no service or rule names the contact";
             found.warn(row, "", "unused", text);
         }
     }
@@ -107,7 +107,7 @@ fn unused(rulebook: &Rulebook, found: &mut Findings) {
                 row,
                 "",
                 "unused",
-                "nobody uses it: no priority rule and no tool names this template",
+                "nobody uses this template: no priority rule and no tool names the template",
             );
         }
     }
@@ -120,11 +120,11 @@ fn notifies_nobody(rulebook: &Rulebook, found: &mut Findings) {
     let alerts = rows.tools.values().any(|stored| stored.row.runs == ToolKind::SmsAlert);
     for row in rulebook.priorities.rows() {
         if row.template.is_some() && row.notify.is_empty() && !somebody {
-            let text = "it notifies nobody: it names no contact, and nobody is on call";
+            let text = "this rule notifies nobody: it names no contact, and nobody is on call";
             found.warn(row, "notify", "tells_nobody", text);
         }
         if row.template.is_none() && !row.notify.is_empty() && !alerts {
-            let text = "it notifies nobody: it names contacts and no template, and no tool sends alerts";
+            let text = "this rule notifies nobody: it names contacts but no template, and no tool sends alerts";
             found.warn(row, "template", "tells_nobody", text);
         }
     }
@@ -134,7 +134,7 @@ fn notifies_nobody(rulebook: &Rulebook, found: &mut Findings) {
                 row,
                 "template",
                 "tells_nobody",
-                "it notifies nobody: there are no contacts",
+                "this tool notifies nobody: there are no contacts",
             );
         }
     }
@@ -163,8 +163,8 @@ fn placeholders(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Reports labels that are missing in some of the rulebook's languages. For these languages, the label in the first
-/// language is used.
+/// Reports labels that are missing in some of the rulebook's languages. If a language lacks the label, the label in the
+/// first language is used.
 fn translations(rulebook: &Rulebook, found: &mut Findings) {
     let settings = rulebook.settings();
     labels(

@@ -1,23 +1,23 @@
-//! Finds the lint errors that a change introduces. Such a change is refused. Parts of the rulebook that the change does
-//! not affect are not checked again.
+//! Finds the lint errors that a change introduces. A change that introduces an error is refused. Only the parts of the
+//! rulebook that the change affects are checked again.
 
 use super::world::World;
 use super::{Finding, Findings, Severity, adjustments, introduced, pointers, ranked, scripts};
 use rules::compile::Rulebook;
 use rules::rows::{Adjustment, AssistantRule, PriorityRule, Script, changed, same};
 
-/// The errors of `after` that are not in `before`.
+/// Returns the errors of `after` that are not in `before`.
 #[must_use]
 pub fn brought_in(before: Option<&Rulebook>, after: &Rulebook) -> Vec<Finding> {
     let found = errors(after, before);
     match before {
-        // Without errors, no comparison with the errors of `before` is needed.
+        // If `after` has no errors, the errors of `before` are not needed.
         Some(before) if !found.is_empty() => introduced(&errors(before, None), found),
         _ => found,
     }
 }
 
-/// The errors of a rulebook. With `other`, the result may lack errors that `other` has too.
+/// The errors of a rulebook. If `other` is given, the result may omit errors that `other` also has.
 fn errors(rulebook: &Rulebook, other: Option<&Rulebook>) -> Vec<Finding> {
     let world = World::new(rulebook, true);
     let same_world = other.filter(|other| World::new(other, true).is_like(&world));

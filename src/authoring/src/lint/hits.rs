@@ -1,4 +1,4 @@
-//! Warns about rows that took no part in any decision for a long time and were not changed in that time.
+//! Warns about rows that no decision has used for a long time. Rows that changed during this time are not reported.
 
 use std::collections::BTreeSet;
 
@@ -6,26 +6,26 @@ use super::Findings;
 use rules::compile::Rulebook;
 use rules::rows::{Adjustment, Area, Hook, PriorityRule, Resource, Row, RowSet, Script, Service, StoredRow};
 
-/// The rows that took part in decisions over some days.
+/// The rows that decisions used during a period of some days.
 #[derive(Debug, Clone, Default)]
 pub struct Usage {
-    /// The number of days.
+    /// The length of the period in days.
     pub days: u32,
-    /// Rows with this version or an older version did not change during these days.
+    /// A row did not change during the period if its version is at most this version.
     pub settled: i64,
-    /// The rows that took part in at least one decision.
+    /// The rows that at least one decision used during the period.
     pub fired: BTreeSet<(Resource, String)>,
 }
 
 impl Usage {
-    /// Whether a row was unchanged for all of these days and never took part.
+    /// Returns whether, during the period, a row did not change and no decision used the row.
     #[must_use]
     pub fn is_unused<R: Row>(&self, stored: &StoredRow<R>) -> bool {
         stored.version <= self.settled && !self.fired.contains(&(R::RESOURCE, stored.row.code().to_owned()))
     }
 }
 
-/// The resources whose rows can take part in a decision and are counted.
+/// Ringbook counts how often decisions use the rows of these resources.
 pub const COUNTED: &[Resource] = &[
     Resource::Services,
     Resource::Areas,
@@ -39,13 +39,13 @@ pub const COUNTED: &[Resource] = &[
 pub(super) fn lint(rulebook: &Rulebook, usage: &Usage, found: &mut Findings) {
     let rows = rulebook.rows();
     unused::<Service>(rows, usage, "no caller asked for it", found);
-    unused::<Area>(rows, usage, "no caller was from there", found);
-    unused::<Adjustment>(rows, usage, "it changed no price", found);
-    unused::<PriorityRule>(rows, usage, "it gave no call its priority", found);
+    unused::<Area>(rows, usage, "no caller was from this area", found);
+    unused::<Adjustment>(rows, usage, "this adjustment changed no price", found);
+    unused::<PriorityRule>(rows, usage, "this rule gave no call its priority", found);
     for stored in rows.scripts.values() {
         // Scripts of tools are not part of a decision.
         if matches!(stored.row.hook, Hook::Price | Hook::Priority) {
-            one::<Script>(stored, usage, "it did nothing", found);
+            one::<Script>(stored, usage, "this script did nothing", found);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Finds phrases of concepts and cues that cancel themselves or that two rows share.
+//! Finds phrases that cancel themselves, and phrases that two concepts or two cues share.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     cues(rulebook, found);
 }
 
-/// Reports a phrase that is not recognized if a caller says exactly this phrase, and a phrase that belongs to two
-/// concepts.
+/// Reports a phrase that is not recognized when a caller says exactly this phrase. Also reports a phrase that belongs
+/// to two concepts.
 fn concepts(rulebook: &Rulebook, found: &mut Findings) {
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     for stored in rulebook.rows().concepts.values() {
@@ -28,12 +28,15 @@ fn concepts(rulebook: &Rulebook, found: &mut Findings) {
                 if heard.said.binary_search(&concept).is_err() {
                     let why = heard.steps().into_iter().next_back();
                     let why = why.map(|step| format!(": {step}")).unwrap_or_default();
-                    let text = format!("\"{phrase}\" cancels itself: a caller who says just this is not heard{why}");
+                    let text = format!(
+                        "\"{phrase}\" cancels itself: it is not recognized when a caller says only this phrase{why}"
+                    );
                     found.warn(row, &column, "cancels_itself", text);
                 }
                 let owner = *owners.entry(fold(phrase)).or_insert(&row.code);
                 if owner != row.code {
-                    let text = format!("\"{phrase}\" also means the concept `{owner}`: one of them should have it");
+                    let text =
+                        format!("\"{phrase}\" also belongs to the concept `{owner}`: delete one of the two phrases");
                     let related = vec![(Resource::Concepts, owner.to_owned())];
                     found.add(super::Severity::Warning, row, &column, "shared_phrase", text, related);
                 }
@@ -61,7 +64,7 @@ fn cues(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// An example of words that a phrase matches: its first alternatives, without gaps.
+/// Returns an example of words that a phrase matches: the phrase's first alternatives, without gaps.
 fn example(phrase: &str) -> String {
     let items = phrase
         .split_whitespace()

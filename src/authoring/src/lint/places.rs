@@ -26,7 +26,7 @@ fn services(world: &World<'_>, found: &mut Findings) {
             .filter_map(|word| Some((word, rulebook.ears.lexicon().id(word)?)));
         let words: Vec<(&String, WordId)> = words.collect();
         for (word, id) in &words {
-            // A caller who says this word also says all words that it implies, and the first service wins.
+            // A caller who says this word also says all words that the word implies, and the first service wins.
             let other = world.implied(*id).into_iter().find_map(|implied| taken.get(&implied));
             if let Some(other) = other {
                 let text = format!(
@@ -46,7 +46,7 @@ fn services(world: &World<'_>, found: &mut Findings) {
         .services()
         .filter(|service| service.keywords.is_empty() && !has_text)
     {
-        let text = "no call matches it: it has no keywords, and no fact mapping reads `service_text`";
+        let text = "no call matches this service: it has no keywords, and no fact mapping reads `service_text`";
         found.warn(service, "keywords", "matches_nothing", text);
     }
 }
@@ -71,7 +71,7 @@ fn areas(rulebook: &Rulebook, found: &mut Findings) {
                     )
                 } else {
                     format!(
-                        "`{prefix}` never matches this area: the area `{}` comes first with `{by}`",
+                        "`{prefix}` never matches this area: the area `{}` comes first and has the prefix `{by}`",
                         other.code
                     )
                 };
@@ -108,9 +108,9 @@ fn areas(rulebook: &Rulebook, found: &mut Findings) {
         }
         if left == 0 {
             let text = if none {
-                "no call matches it: it has neither postal codes nor cities"
+                "no call matches this area: it has neither postal codes nor cities"
             } else {
-                "no call matches it: areas that come first have all its postal codes and cities"
+                "no call matches this area: areas that come first have all its postal codes and cities"
             };
             found.warn(area, "", "matches_nothing", text);
         }

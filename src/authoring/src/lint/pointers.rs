@@ -1,5 +1,5 @@
-//! Finds pointers of fact mappings that can never match, because no message has such a field. A pointer to a field that
-//! Vapi does not document is only a warning.
+//! Finds pointers of fact mappings that can never match, because no message has the named field. A pointer to a field
+//! that Vapi does not document is only a warning.
 
 use super::{Findings, Severity};
 use rules::compile::Rulebook;
@@ -108,16 +108,16 @@ fn mapping(row: &FactMapping, found: &mut Findings) {
 fn never(pointer: &str) -> Option<String> {
     let tokens: Vec<&str> = pointer.split('/').skip(1).collect();
     let by_name = |name: &str| {
-        format!("Vapi keys structured outputs by ids; write `/structuredOutputs/{name}/…` with the output's name")
+        format!("Vapi identifies structured outputs by ids: write `/structuredOutputs/{name}/…` with the output's name")
     };
     match tokens.as_slice() {
         ["message", ..] => Some("pointers begin inside the message: leave `/message` out".to_owned()),
         ["said"] => None,
         ["said", ..] => Some(format!("the caller's words are one string: write `{SAID}`")),
-        ["arguments"] => Some("it is a whole object: name one of its fields".to_owned()),
-        ["structuredOutputs"] | ["structuredOutputs", "" | "*"] => {
-            Some("it is a whole object: write `/structuredOutputs/NAME/FIELD`, or `*` for any name".to_owned())
-        }
+        ["arguments"] => Some("the pointer names a whole object: add the name of one of its fields".to_owned()),
+        ["structuredOutputs"] | ["structuredOutputs", "" | "*"] => Some(
+            "the pointer names a whole object: write `/structuredOutputs/NAME/FIELD`, or `*` for any name".to_owned(),
+        ),
         ["structuredOutputs", _, rest @ ..] => stars(rest),
         ["artifact", "structuredOutputs", rest @ ..] | ["call", "artifact", "structuredOutputs", rest @ ..] => {
             match rest {
@@ -128,7 +128,7 @@ fn never(pointer: &str) -> Option<String> {
         }
         ["analysis", "structuredOutputs", rest @ ..] => Some(by_name(rest.first().copied().unwrap_or("NAME"))),
         ["analysis" | "artifact" | "call" | "customer"] | ["analysis", "structuredData"] => {
-            Some("it is a whole object: name one of its fields".to_owned())
+            Some("the pointer names a whole object: add the name of one of its fields".to_owned())
         }
         other => stars(other),
     }
@@ -139,7 +139,7 @@ fn stars(tokens: &[&str]) -> Option<String> {
     tokens.contains(&"*").then(|| text.to_owned())
 }
 
-/// Whether the token has the form of an id from Vapi.
+/// Returns whether the token looks like an id from Vapi.
 fn is_id(token: &str) -> bool {
     token.len() == 36
         && token.bytes().enumerate().all(|(place, byte)| match place {

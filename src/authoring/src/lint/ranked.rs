@@ -16,7 +16,7 @@ use rules::vocabulary::Env;
 /// Maximum number of earlier rules that the search excludes before it counts a rule as reachable.
 const MOST_TOGETHER: usize = 24;
 
-/// Number of rules checked against a call that count as one search step.
+/// The check of this many rules against a call counts as one search step.
 const RULES_A_STEP: usize = 64;
 
 pub(super) fn priorities(world: &World<'_>, found: &mut Findings) {
@@ -66,7 +66,9 @@ fn first_that_holds<R: Row>(
                 let (problem, severity, text) = match (by.as_slice(), rows.as_slice()) {
                     ([other], [first]) if is_same(world, tests[*other], test) => {
                         if same_result(first, row) {
-                            let text = format!("it does the same as {names}, which comes first: delete one of them");
+                            let text = format!(
+                                "this rule does the same as {names}, which comes first: delete one of the two rules"
+                            );
                             ("duplicate", Severity::Warning, text)
                         } else {
                             let text = format!(
@@ -105,14 +107,16 @@ fn first_that_holds<R: Row>(
 pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut Findings) {
     let rulebook = world.rulebook();
     if matches!(search(world.at_all(), &[(test, true)]), Solution::Impossible) {
-        let text = "this is never true: its parts contradict each other";
+        let text = "this condition is never true: its parts contradict each other";
         found.add(Severity::Error, row, "condition", "never_true", text, Vec::new());
     } else {
         let text = match rulebook.calendar() {
             None => {
-                "this is never true: the settings name no calendar, so `evening`, `weekend` and the like are never known"
+                "this condition is never true: the settings name no calendar, so `evening`, `weekend` and the like are never known"
             }
-            Some(_) => "this is never true: no fact mapping reads `postal_code` or `city`, so `area` is never known",
+            Some(_) => {
+                "this condition is never true: no fact mapping reads `postal_code` or `city`, so `area` is never known"
+            }
         };
         let settings = (Resource::Settings, rulebook.settings().code.clone());
         found.add(Severity::Warning, row, "condition", "never_true", text, vec![settings]);
@@ -121,15 +125,15 @@ pub(super) fn never<R: Row>(world: &World<'_>, row: &R, test: &Test, found: &mut
 
 /// Whether a rule can be reached.
 pub(super) enum Reach {
-    /// The rule may be the first match. This is also the result if nothing was proven.
+    /// The rule may be the first match. `Reachable` is also the result if nothing was proven.
     Reachable,
     /// The condition is never true.
     Never,
-    /// One of these earlier rules matches whenever this rule does.
+    /// At least one of these earlier rules matches whenever the rule matches.
     Taken(Vec<usize>),
 }
 
-/// Whether the rule at `place` can be the first match; `first` returns the first match for a call.
+/// Decides whether the rule at `place` can be the first match. `first` returns the first match for a call.
 pub(super) fn reach(
     world: &World<'_>,
     tests: &[&Test],
@@ -168,13 +172,13 @@ pub(super) fn reach(
     }
 }
 
-/// Whether two conditions are true for the same calls. The calling function knows that the first condition is true
-/// whenever the second condition is true.
+/// Whether two conditions are true for the same calls. The calling function must already know that the first condition
+/// is true whenever the second condition is true.
 fn is_same(world: &World<'_>, first: &Test, second: &Test) -> bool {
     matches!(search(world, &[(first, true), (second, false)]), Solution::Impossible)
 }
 
-/// A list of names for a sentence.
+/// Formats names as a list in a sentence, for example `a`, `b` and `c`.
 pub(super) fn listed<'a>(codes: impl Iterator<Item = &'a str>) -> String {
     let codes: Vec<String> = codes.map(|code| format!("`{code}`")).collect();
     match codes.split_last() {

@@ -1,5 +1,5 @@
-//! Finds expired overrides, and hours in which nobody is on call. In such hours all contacts with `on_call` are
-//! notified, which is rarely intended.
+//! Finds expired overrides, and hours in which nobody is on shift. While nobody is on shift, all contacts with
+//! `on_call` are notified, which is rarely intended.
 
 use std::collections::BTreeMap;
 
@@ -48,8 +48,8 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
         rotations.entry(of).or_default().push(week);
     }
     if on_call.iter().any(|contact| contact.rotation_week.is_none()) {
-        // A contact without a rotation week is on call in every week, for some hours. The check of the coming week finds
-        // the gaps.
+        // A contact without a rotation week is on call for some hours of every week. The function `hours` finds the
+        // gaps.
         return;
     }
     if rotations.len() != 1 {
@@ -62,7 +62,7 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
             .collect();
         if !missing.is_empty() {
             let text = format!(
-                "nobody has week {} of the rotation of {of} weeks: everybody on the list is notified in that week",
+                "nobody has week {} of the rotation of {of} weeks: everybody on the on-call list is notified in that week",
                 missing.join(", ")
             );
             found.warn(rulebook.settings(), "rotation_from", "rotation_gap", text);
@@ -70,7 +70,7 @@ fn weeks(rulebook: &Rulebook, on_call: &[&Contact], found: &mut Findings) {
     }
 }
 
-/// Reports the first time in the coming week at which nobody is on call, and the total number of such hours.
+/// Reports when in the coming week nobody is on call for the first time, and for how many hours in total.
 fn hours(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     let this_hour = now - TimeDelta::minutes(i64::from(now.minute())) - TimeDelta::seconds(i64::from(now.second()));
     let at = |quarter: i32| this_hour + TimeDelta::minutes(15) * quarter;
@@ -88,7 +88,7 @@ fn hours(rulebook: &Rulebook, now: DateTime<Utc>, found: &mut Findings) {
     };
     let hours = gaps.div_ceil(4);
     let text = format!(
-        "nobody is on call from {} until {}, and in {hours} hours of the coming week in all: everybody on the list is notified then",
+        "nobody is on call from {} until {}, and in {hours} hours of the coming week in total: everybody on the on-call list is notified then",
         clock(first),
         clock(until)
     );

@@ -59,9 +59,9 @@ struct SolverState<'t> {
     /// In each list, at least one phrase or concept must be heard.
     heard: Vec<&'t [WordId]>,
     silent: BTreeSet<WordId>,
-    /// Phrases and concepts whose words occur.
+    /// Phrases and concepts whose words must occur in the call.
     mentioned: BTreeSet<WordId>,
-    /// Phrases and concepts that are denied.
+    /// Phrases and concepts that the caller must deny.
     denied: BTreeSet<WordId>,
 }
 
@@ -134,7 +134,7 @@ impl<'t> Search<'_, '_, 't> {
             Test::CompareFacts(left, op, right) => return self.pair(state, *left, *op, *right, holds),
             Test::Says(words) if holds => state.heard.push(words),
             Test::Says(words) => state.silent.extend(words),
-            // These tests are compatible with any heard words.
+            // The tests `Mentions` and `Denies` are compatible with any heard words.
             Test::Mentions(words) if holds => state.mentioned.extend(words.first()),
             Test::Denies(words) if holds => state.denied.extend(words.first()),
             Test::Mentions(_) | Test::Denies(_) => {}
@@ -183,8 +183,8 @@ impl<'t> Search<'_, '_, 't> {
         !both_there || (there(state, left) && there(state, right))
     }
 
-    /// From each list in `state.heard`, chooses one word and adds all words that this word implies. `None` if a list
-    /// has no word whose implied words may all be heard.
+    /// From each list in `state.heard`, chooses one word and adds all words that this word implies. Returns `None` if
+    /// every word of a list implies a word that must not be heard.
     fn words(&self, state: &SolverState<'t>) -> Option<Vec<WordId>> {
         let mut heard = BTreeSet::new();
         for words in &state.heard {
@@ -194,7 +194,8 @@ impl<'t> Search<'_, '_, 't> {
         Some(heard.into_iter().collect())
     }
 
-    /// The call that was found, if it is valid. Not every combination of comparisons between facts is tried.
+    /// Returns the call that was found, if the call is valid. The search does not try every combination of comparisons
+    /// between facts.
     fn call(&self, state: &SolverState<'t>, heard: Vec<WordId>) -> Solution {
         let mut call = self.world.call(&state.facts, heard);
         if let Some(call) = &mut call {
@@ -208,8 +209,8 @@ impl<'t> Search<'_, '_, 't> {
         call.filter(fits).map_or(Solution::GivenUp, Solution::Call)
     }
 
-    /// Changes the second of two facts, or else the first, to a value next to the other fact's value, so that the two facts
-    /// compare as required.
+    /// Makes two facts compare as required: changes the second fact to a value next to the first fact's value. If this
+    /// is impossible, changes the first fact instead.
     fn arrange(&self, state: &SolverState<'t>, call: &mut Env<'static>, (left, right): (Slot, Slot), allowed: u8) {
         let fits = |a: &Fact, b: &Fact| {
             let bit = match a.cmp(b) {

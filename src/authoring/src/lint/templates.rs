@@ -1,6 +1,6 @@
 //! Finds SMS templates that cost more than necessary. One letter outside the SMS alphabet switches the whole message to
-//! UCS-2, which has less than half as many characters per part. It also finds templates about a P1 or P2 that lack the
-//! information to act on the message.
+//! UCS-2, which has less than half as many characters per part. The module also finds templates for a P1 or P2 without
+//! the information that a technician needs.
 
 use super::Findings;
 use rules::compile::Rulebook;
@@ -60,7 +60,7 @@ pub(super) fn lint(rulebook: &Rulebook, found: &mut Findings) {
     }
 }
 
-/// Reports a template for a P1 or P2 that lacks the information to act on the message.
+/// Reports a template for a P1 or P2 without the information that a technician needs.
 fn actionable(rulebook: &Rulebook, found: &mut Findings) {
     let urgent = |code: &str| {
         let rules = rulebook.rows().priority_rules.values().map(|stored| &stored.row);
@@ -90,7 +90,7 @@ fn gsm(letter: char) -> bool {
     outside_gsm7(letter.encode_utf8(&mut [0; 4])).is_empty()
 }
 
-/// The template with a value of typical length for each placeholder, and with the message's reference.
+/// Returns the template as a message: a value of typical length for each placeholder, and the message's reference.
 fn filled(template: &str) -> String {
     let mut text = String::new();
     for part in parts(template) {

@@ -48,7 +48,7 @@ impl Values {
         }
     }
 
-    /// The fact has one of these values and is never missing.
+    /// The fact has one of the given values and is never missing.
     pub fn one_of(facts: impl IntoIterator<Item = Fact>) -> Self {
         let mut facts: Vec<Fact> = facts.into_iter().collect();
         facts.sort_unstable();
@@ -134,12 +134,12 @@ impl Values {
         self.missing
     }
 
-    /// Whether the set has any value.
+    /// Returns whether the set contains at least one value.
     pub fn has_value(&self) -> bool {
         !self.spans.is_empty()
     }
 
-    /// The same values, with `missing` as given.
+    /// Returns the values of this set. The fact may be missing if `missing` is true.
     pub fn or_missing(mut self, missing: bool) -> Self {
         self.missing = missing;
         self
@@ -150,7 +150,8 @@ impl Values {
         self.spans.iter().any(|span| span.holds(fact))
     }
 
-    /// A value of this kind from the set. `None` if no value was found; this does not prove that the set is empty.
+    /// Returns a value of the given type from the set. `None` if no value was found; this does not prove that the set
+    /// is empty.
     pub fn example(&self, kind: FactKind) -> Option<Fact> {
         self.spans.iter().find_map(|span| span.example(kind))
     }

@@ -35,7 +35,7 @@ pub(super) struct World<'a> {
     weekend: Option<Vec<&'static str>>,
     implied: RefCell<HashMap<WordId, Vec<WordId>>>,
     steps_left: Cell<u64>,
-    /// The same world, under the assumption that there are a calendar and an address mapping.
+    /// The same world, if it had a calendar and an address mapping.
     at_all: OnceCell<Box<World<'a>>>,
 }
 
@@ -96,8 +96,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Only the calls about a service that is not refused, because adjustments apply only to these services. `None` if
-    /// the rulebook refuses every service.
+    /// Contains only the calls about services that the business does not refuse, because adjustments apply only to
+    /// these services. `None` if the rulebook refuses every service.
     pub fn with_a_price(rulebook: &'a Rulebook) -> Option<Self> {
         let services = rulebook.services().filter(|service| service.offer != Offer::Refused);
         let codes = Values::one_of(services.map(|service| Fact::Text(service.code.clone())));
@@ -111,12 +111,12 @@ impl<'a> World<'a> {
         self.rulebook
     }
 
-    /// The world under the assumption that there are a calendar and an address mapping.
+    /// Returns the world as it would be with a calendar and an address mapping.
     pub fn at_all(&self) -> &World<'a> {
         self.at_all.get_or_init(|| Box::new(World::new(self.rulebook, false)))
     }
 
-    /// Whether both worlds allow the same calls, so that findings about a condition stay valid.
+    /// Returns whether both worlds allow the same calls. If so, findings about a condition stay valid.
     pub fn is_like(&self, other: &World<'_>) -> bool {
         self.vocabulary.names().eq(other.vocabulary.names())
             && self.slots == other.slots

@@ -21,7 +21,8 @@ pub(super) fn of(value: &Value, shape: CellShape, required: bool) -> String {
     match (shape, value) {
         (_, Value::Null) => String::new(),
         (CellShape::Text | CellShape::TextMap, Value::String(text)) => of_text(text, required),
-        // These are digits with an optional sign. They get no mark, so that a spreadsheet can calculate with them.
+        // A number consists of digits and an optional sign. A number gets no mark, so that a spreadsheet can calculate
+        // with the number.
         (CellShape::Number, Value::String(text)) => text.clone(),
         (CellShape::Texts | CellShape::TextsMap, Value::Array(items)) => of_texts(items, shape == CellShape::Texts),
         (_, value) => json_cell(value),
@@ -63,7 +64,7 @@ fn rewritten(text: &str, change: impl Fn(&str) -> Option<(&'static str, usize)>)
         let (done, after) = rest.split_at(at + 1);
         out.push_str(done);
         rest = after;
-        // A carriage return with a line feed counts as one end.
+        // A carriage return with a line feed counts as one end of a cell.
         if done.ends_with('\r') && rest.starts_with('\n') {
             continue;
         }
@@ -163,8 +164,8 @@ pub(super) fn read(cell: &str, shape: CellShape, required: bool, has_commas: boo
     }
 }
 
-/// The items of a list. A bar separates items if it has white space on at least one side. In `basement|cellar` the bar is
-/// part of a phrase.
+/// The items of a list. A bar separates items if it has white space on at least one side. In `basement|cellar` the bar
+/// is part of a phrase.
 fn listed(cell: &str) -> Vec<&str> {
     let parts_here = |at: usize| {
         let before = cell.get(..at).and_then(|text| text.chars().next_back());
@@ -192,8 +193,9 @@ fn json(text: &str) -> Result<Value, String> {
     })
 }
 
-/// Reads a number, and returns it with a decimal point. If the sheet has decimal commas, a comma, spaces between thousands
-/// and a trailing currency sign are accepted. Otherwise a comma is refused, because it could be a thousands separator.
+/// Reads a number, and returns it with a decimal point. If the sheet has decimal commas, a comma, spaces between
+/// thousands and a trailing currency sign are accepted. If the sheet has decimal points, a comma is refused, because it
+/// could be a thousands separator.
 fn decimal(text: &str, has_commas: bool) -> Option<String> {
     if !has_commas {
         return (!text.contains(',')).then(|| text.to_owned());
@@ -204,7 +206,8 @@ fn decimal(text: &str, has_commas: bool) -> Option<String> {
     is_sound.then(|| digits.replace(',', "."))
 }
 
-/// The error for text that is not a number. If the text has a decimal comma, the error shows the number with a point.
+/// Returns the error for text that is not a number. If the text has a decimal comma, the error shows the number with a
+/// point.
 fn with_point(text: &str) -> String {
     let decimal = text.matches(',').count() == 1 && !text.contains('.');
     if decimal {

@@ -48,13 +48,13 @@ enum Head {
 pub enum Missing {
     /// The rows stay unchanged.
     Stay,
-    /// The rows are deleted. A row that changed after this revision is an error, because the author of the sheet has not
-    /// seen the change.
+    /// The rows are deleted. A row that changed after this revision is an error, because the author of the sheet has
+    /// not seen the change.
     DeletedAsOf(i64),
 }
 
-/// The edits that give the rows the content of the sheet. Fields without a column stay unchanged. A row with changes must
-/// have the current version in the sheet.
+/// Returns the edits that change the rows to the content of the sheet. Fields without a column stay unchanged. If the
+/// sheet changes a row, the sheet must contain the row's current version.
 ///
 /// # Errors
 /// All errors, each with its row and column.
@@ -101,7 +101,7 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Res
             kind: std::marker::PhantomData,
         };
         if let Some(place) = line.beside_the_columns() {
-            let text = format!("cell {place} holds something, but its column has no name in the first row");
+            let text = format!("cell {place} has content, but its column has no name in the first row");
             faults.push(SheetFault::new(number, "", "invalid_value", text));
             continue;
         }
@@ -131,7 +131,7 @@ pub fn read<R: Row + Type>(bytes: &[u8], rows: &RowSet, missing: Missing) -> Res
         }
         if stored.version > revision {
             let text = format!(
-                "`{code}` is not in the sheet, and was written at version {}, after the sheet was exported: export it again",
+                "`{code}` is not in the sheet, and was written at version {}, after the sheet was exported: export the sheet again",
                 stored.version
             );
             faults.push(SheetFault::new(1, "code", "stale_version", text));
@@ -160,7 +160,7 @@ fn text_of(bytes: &[u8]) -> Result<&str, SheetFault> {
     Ok(rest.unwrap_or(text))
 }
 
-/// The separator: a spreadsheet set to French writes semicolons.
+/// Returns the separator of the cells. A spreadsheet set to French writes semicolons.
 fn delimiter(text: &str) -> u8 {
     let first = text.lines().next().unwrap_or_default();
     let count = |byte: &u8| first.bytes().filter(|one| one == byte).count();
@@ -289,7 +289,7 @@ impl<R: Row + Type> SheetLine<'_, R> {
         }))
     }
 
-    /// The current row with the cells applied, and the version given in the sheet.
+    /// Returns the current row with the values of the cells, and the version that the sheet contains.
     fn filled(&self, code: &str, standing: Option<&R>) -> Result<(Value, Option<i64>), Vec<SheetFault>> {
         let standing = standing.and_then(|row| serde_json::to_value(row).ok());
         let mut row = match standing {
@@ -341,7 +341,7 @@ impl<R: Row + Type> SheetLine<'_, R> {
         }
     }
 
-    /// The error for a value that does not match the row's struct, with its column.
+    /// Returns the error for a value that does not match the row's struct, and the column of the value.
     fn misfit(&self, error: &serde_path_to_error::Error<serde_json::Error>) -> SheetFault {
         let text = error.inner().to_string();
         let path = error.path().to_string();

@@ -78,8 +78,8 @@ fn a_price_list_reads_as_one() {
     survives::<Contact>(&rows);
 }
 
-/// The test covers every character that may end a cell. A spreadsheet set to French splits at `;`, and then quotes protect
-/// neither commas nor line breaks.
+/// The test covers every character that may end a cell. A spreadsheet set to French splits at `;`, and then quotes
+/// protect neither commas nor line breaks.
 #[test]
 fn no_cell_begins_a_formula_in_any_spreadsheet() {
     let hostile = [
@@ -199,7 +199,7 @@ fn every_fault_names_its_row_and_column() {
         ),
         (
             "code;rate;;version\ntps;5;x;0\n",
-            "row 2: cell 3 holds something, but its column has no name",
+            "row 2: cell 3 has content, but its column has no name",
         ),
         (
             "code,rate,version\ntps,5%,0\n",

@@ -18,7 +18,7 @@ struct Column {
 /// Writes the rows of one resource.
 ///
 /// # Errors
-/// When the writer fails, which does not happen in memory.
+/// When the writer fails. A writer in memory never fails.
 pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
     let whole: Vec<(i64, Value)> = R::table(rows)
         .values()
@@ -50,8 +50,8 @@ pub fn write<R: Row + Type>(rows: &RowSet) -> Result<String, String> {
     csv_text(std::iter::once(heads).chain(lines))
 }
 
-/// The columns of the sheet. A map has a column for each key that any row has. Labels also have a column for each language
-/// of the rulebook, so that people can fill it in.
+/// The columns of the sheet. A map has a column for each key that any row has. Labels also have a column for each
+/// language of the rulebook, so that people can fill in the column.
 fn columns<R: Row + Type>(rows: &RowSet, whole: &[(i64, Value)]) -> Vec<Column> {
     let languages = rows.settings.get(SETTINGS).map(|settings| &settings.row.languages);
     let mut columns = Vec::new();

@@ -72,8 +72,8 @@ impl Names {
     }
 }
 
-/// A lookup in progress. When the lookup ends, even by a panic, all waiting requests get a result. The next request
-/// then starts a new lookup.
+/// A lookup in progress. When the lookup ends, even by a panic, all waiting requests get a result. After the lookup,
+/// the next request starts a new lookup.
 struct LookupGuard {
     names: Names,
     host: String,

@@ -1,7 +1,7 @@
 //! Builds HTTP clients with timeouts. The clients resolve host names with [`dns`], on dedicated threads.
 //!
-//! reqwest is compiled without a TLS provider, and building a client without one panics. So this module first
-//! installs the TLS provider of the process.
+//! reqwest is compiled without a TLS provider, and panics if it builds a client before a provider is installed. So this
+//! module first installs the TLS provider of the process.
 
 mod dns;
 

@@ -1,8 +1,8 @@
 //! Masks phone numbers.
 //!
 //! [`mask_phone`] masks a value that is a phone number. [`scrub`] masks every part of a text that may be a phone
-//! number. Both leave enough digits to distinguish two callers in a log. [`shapes`] recognizes runs of digits that are
-//! not phone numbers.
+//! number. Both functions leave enough digits to distinguish two callers in a log. [`shapes`] recognizes runs of digits
+//! that are not phone numbers.
 
 mod shapes;
 
@@ -10,8 +10,8 @@ use shapes::RunPart;
 
 /// Minimum number of digits of a phone number: a local number has seven.
 const MIN_DIGITS: usize = 7;
-/// Minimum number of digits to mask beside a price or a time in the same run. This minimum is smaller than
-/// [`MIN_DIGITS`], because the price or time may be the beginning of a phone number (`06:12 34 56 78`).
+/// If a run contains a price or a time, its other digits are masked only if there are at least this many. This number
+/// is smaller than [`MIN_DIGITS`], because the price or time may be the beginning of a phone number (`06:12 34 56 78`).
 const MIN_DIGITS_BESIDE_SHAPE: usize = 6;
 /// Number of digits of a complete phone number in North America, without and with the country code.
 const WHOLE_NUMBER: std::ops::RangeInclusive<usize> = 10..=11;
@@ -304,7 +304,7 @@ mod tests {
         ] {
             assert_eq!(scrub(text), text);
         }
-        // Beside such a text, a phone number is still masked.
+        // A phone number beside a price, date, reference or address is still masked.
         for (text, masked) in [
             ("514-555-0101 350.00-1000.00", "514***0101 350.00-1000.00"),
             ("2026-11-24 15:02 5145550101", "2026-11-24 15:02 514***0101"),

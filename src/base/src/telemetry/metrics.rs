@@ -1,5 +1,5 @@
 //! Defines all metrics in one table, with the functions that record them. The values of labels come only from closed
-//! sets. They never come from a path, a caller or an identifier.
+//! sets. The value of a label never comes from a path, a caller or an identifier.
 
 mod process;
 
@@ -72,7 +72,7 @@ const TABLE: &[(&str, MetricType, &str)] = &[
     (DECISIONS,          MetricType::Counter, "Decisions, by priority and by whether they are degraded"),
     (DECIDE_SECONDS,     MetricType::Seconds, "Time to decide a price and a priority"),
     (SCRIPT_FAULTS,      MetricType::Counter, "Failures of scripts; the decision or response was made without the script"),
-    (SCRIPTS_BUSY,       MetricType::Counter, "Messages decided without scripts because the threads for them were busy"),
+    (SCRIPTS_BUSY,       MetricType::Counter, "Messages decided without scripts because the script threads were busy"),
     (SMS,                MetricType::Counter, "SMS messages, by the state they reached"),
     (SMS_ATTEMPTS,       MetricType::Counter, "Attempts to send an SMS message, by outcome"),
     (SMS_BREAKERS,       MetricType::Gauge,   "Provider accounts with an open circuit breaker"),
@@ -103,8 +103,8 @@ const TABLE: &[(&str, MetricType, &str)] = &[
     (UPTIME,             MetricType::Gauge,   "Seconds since the program started"),
 ];
 
-/// Counters that are created at startup, with all values of their label. Otherwise a counter without events would be
-/// missing in `/metrics`, and an alert on its increase would miss the first event.
+/// Counters that are created at startup, with all values of their label. A counter that is created only at its first
+/// event is missing in `/metrics` until then, so an alert on its increase misses the first event.
 #[rustfmt::skip] // keep the columns aligned
 const FROM_THE_START: &[(&str, &str, &[&str])] = &[
     (MESSAGES_SHARED,    "", &[""]),
@@ -127,8 +127,8 @@ const BUCKETS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Upper bounds, in seconds, for the time until somebody acknowledges a P1. This time is between a few seconds and an
-/// hour.
+/// Upper bounds, in seconds, for the time until somebody acknowledges a P1. An acknowledgement takes between a few
+/// seconds and an hour.
 const ANSWER_BUCKETS: &[f64] = &[10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0];
 
 /// The recorder of the process. Several servers in one test process share this recorder.
@@ -183,8 +183,8 @@ pub fn render() -> String {
         .unwrap_or_default()
 }
 
-/// Moves recorded values into the histograms. Call this function regularly. Otherwise memory grows while nobody reads
-/// `/metrics`.
+/// Moves recorded values into the histograms. Call this function regularly. Without calls of this function, memory
+/// grows while nobody reads `/metrics`.
 pub fn upkeep() {
     if let Some(handle) = RECORDER.get().and_then(Option::as_ref) {
         handle.run_upkeep();
@@ -235,12 +235,12 @@ pub fn messages_shared(count: u64) {
     counter!(MESSAGES_SHARED).increment(count);
 }
 
-/// Counts a message that was decided without its scripts because their threads were busy.
+/// Counts a message that was decided without scripts because the script threads were busy.
 pub fn scripts_busy() {
     counter!(SCRIPTS_BUSY).increment(1);
 }
 
-/// Counts a failure of a script. The decision or response was made without its result.
+/// Counts a failure of a script. The decision or response was made without the script's result.
 pub fn script_fault() {
     counter!(SCRIPT_FAULTS).increment(1);
 }

@@ -41,8 +41,8 @@ impl Sampler {
         }
     }
 
-    /// Returns `None` if this line must be omitted. Otherwise returns the number of lines omitted since the last
-    /// written line.
+    /// Returns `None` if this line must be omitted. If the line may be written, returns the number of lines omitted
+    /// since the last written line.
     pub fn admit(&self) -> Option<u64> {
         self.admit_at(Instant::now())
     }

@@ -1,5 +1,5 @@
-// Keeps a live page up to date: reloads its main part when the server reports a change, and shows when the connection is
-// lost. Pages also work without this script.
+// Keeps a live page up to date: reloads its main part when the server reports a change, and shows when the connection
+// is lost. Pages also work without this script.
 
 // Minimum time between two loads.
 const GAP_MS = 400;
@@ -56,7 +56,7 @@ if (sound) {
   });
 }
 
-// The id of the focused element, so that the keyboard focus stays there after a reload.
+// The id of the focused element, so that the element still has the keyboard focus after a reload.
 const focused = () => (main.contains(document.activeElement) ? document.activeElement.id : '');
 
 const load = async () => {

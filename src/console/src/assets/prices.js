@@ -1,5 +1,5 @@
 // While a person types a price, shows below the field by how much the price changes and which guard rails it exceeds.
-// The server shows the same when the form is sent.
+// After the form is sent, the server shows the same differences.
 
 import './guard.js';
 

@@ -24,8 +24,8 @@ pub fn act(visit: &Visit) -> BoxFuture<'_, Answer> {
     })
 }
 
-/// Converts the refusal of an action into an error that the page shows. Returns the refusal itself if the page cannot
-/// show it.
+/// Converts the refusal of an action into an error that the page shows. If the page cannot show the refusal, returns
+/// the refusal itself.
 fn fault(refusal: Refusal) -> Result<Fault, Refusal> {
     let is_about_time = || refusal.fields.iter().any(|(place, _)| place == "at");
     let key = match refusal.status {

@@ -18,7 +18,7 @@ use crate::prices::signed_sum;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// Maximum number of backtests that are searched for a backtest of the change set.
+/// To find the newest backtest of the change set, at most this many backtests are searched.
 const MAX_SEARCHED: &str = "50";
 /// The spans of days to choose from.
 const DAYS: [&str; 4] = ["7", "30", "90", "365"];

@@ -11,7 +11,7 @@ use crate::visit::Visit;
 /// Half the width of the chart of a service, in SVG units.
 const HALF_BAR: f64 = 70.0;
 
-/// A row per service: how many calls become dearer or cheaper, and by how much in total.
+/// Renders one row per service: how many calls become dearer or cheaper, and by how much in total.
 pub fn table(visit: &Visit, business: &Business, result: &Value) -> Markup {
     let words = visit.words;
     let services: Vec<&Value> = result["services"].as_array().into_iter().flatten().collect();
@@ -53,7 +53,7 @@ fn side(visit: &Visit, service: &Value, (calls, by): (&str, &str), currency: &st
     }
 }
 
-/// A bar: cheaper to the left, dearer to the right.
+/// Draws a bar: the total decrease to the left, the total increase to the right.
 fn bar(cheaper: f64, dearer: f64) -> Markup {
     let place = |at: f64| format!("{at:.1}");
     html! { svg viewBox="0 0 142 18" width="142" height="18" aria-hidden="true" {

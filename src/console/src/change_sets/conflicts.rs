@@ -78,7 +78,7 @@ fn different(before: &Value, theirs: &Value, yours: &Value) -> Vec<String> {
     columns.into_iter().filter(differs).cloned().collect()
 }
 
-/// The base version of the row with the changes of the change set applied.
+/// Returns the row as the change set wants it: the base version with the change set's changes applied.
 fn yours(set: &Value, conflict: &Value) -> Value {
     let mut row = conflict["made_against"]["row"].clone();
     for change in changes(set, names(conflict)) {
@@ -120,8 +120,8 @@ pub async fn remove(visit: &Visit, business: &Business, set: &Value, version: &s
     Ok(())
 }
 
-/// Adds the changes of a row in conflict to the change set again. The base version of these changes is now the current
-/// version of the row.
+/// Adds the person's changes of a row in conflict to the change set again. The base version of the changes is then the
+/// current version of the row.
 pub async fn keep_mine(visit: &Visit, business: &Business, set: &Value, version: &str) -> Result<(), Refusal> {
     let (resource, code) = chosen(visit)?;
     let mut conflicts = set["conflicts"].as_array().into_iter().flatten();
@@ -133,8 +133,8 @@ pub async fn keep_mine(visit: &Visit, business: &Business, set: &Value, version:
     if mine.is_null() {
         change["method"] = "delete".into();
     } else if stands["row"].is_object() {
-        // The patch contains only the columns that the person changed, so that it undoes no change of others to other
-        // columns.
+        // The patch contains only the columns that the person changed, so that other people's changes to other columns
+        // stay.
         let mut patch = json!({});
         for column in different(before, before, &mine) {
             patch[column.as_str()] = mine[column.as_str()].clone();

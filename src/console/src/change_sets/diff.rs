@@ -13,7 +13,7 @@ use crate::prices;
 use crate::visit::Visit;
 use crate::words::Words;
 
-/// The groups: the message key of a group's name, and the resources of the group.
+/// The message key of each group's name, and the resources of the group.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("change-set-prices", &["services", "adjustments", "taxes", "areas"]),
     (
@@ -80,7 +80,8 @@ fn one(visit: &Visit, business: &Business, story: &Story, row: &Value) -> Markup
     } }
 }
 
-/// The changed fields and their names. If both ends of a price range have the same change, they are shown as one field.
+/// The changed fields and their names. If both ends of a price range have the same change, the two ends are shown as
+/// one field.
 fn merged(words: Words, row: &Value) -> Vec<(String, &Value)> {
     let changes: Vec<&Value> = row["changes"].as_array().into_iter().flatten().collect();
     let of = |column: &str| changes.iter().find(|change| change["column"] == column);
@@ -125,7 +126,7 @@ fn field(visit: &Visit, business: &Business, (resource, name): (&str, &str), cha
     }
 }
 
-/// The change of an amount of money in percent. `None` for other columns.
+/// Returns by how many percent an amount of money changes. `None` for columns without amounts of money.
 fn difference(change: &Value) -> Option<Decimal> {
     let number = |side: &str| change[side].as_str()?.parse::<Decimal>().ok();
     let is_money = MONEY.contains(&text(change, "column")?);

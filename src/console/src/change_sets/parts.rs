@@ -16,7 +16,7 @@ use crate::words::Words;
 pub struct Story {
     pub set: Value,
     pub diff: Value,
-    /// Whether the change set could be published now. `None` if it is published or discarded.
+    /// Whether the change set could be published now. `None` if the change set is published or discarded.
     pub check: Option<Value>,
     /// The guard rails that publishing now would exceed.
     pub breaches: Vec<Value>,
@@ -69,7 +69,7 @@ pub fn state(words: Words, set: &Value) -> Markup {
     html! { span.state.set-state.(state) { (words.name("set-state", state)) } }
 }
 
-/// The hidden fields of every form of the page.
+/// Renders the hidden fields that every form of the page contains.
 pub fn fields(visit: &Visit, set: &Value) -> Markup {
     html! {
         (page::token(visit))

@@ -13,8 +13,8 @@ use crate::leads::text;
 use crate::locale::sum;
 use crate::visit::Visit;
 
-/// Marks with the same coordinates are arranged in a spiral, like the seeds of a sunflower. `SPREAD` scales their
-/// distance from the center, and `GOLDEN_ANGLE` is the angle in radians from one mark to the next.
+/// Marks with the same coordinates are arranged in a spiral, like the seeds of a sunflower. `SPREAD` scales the
+/// distance of the marks from the center, and `GOLDEN_ANGLE` is the angle in radians from one mark to the next.
 const SPREAD: f64 = 3.4;
 const GOLDEN_ANGLE: f64 = 2.399_963;
 
@@ -60,7 +60,7 @@ impl Fate {
         }
     }
 
-    /// The mark around a point. The shapes differ, so that color is not the only difference.
+    /// Draws the mark of a call. The marks differ in shape, so that color is not the only difference.
     fn shape(self, x: f64, y: f64) -> Markup {
         let points = |offsets: &[(f64, f64)]| {
             let points = offsets.iter().map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy));
@@ -78,8 +78,8 @@ impl Fate {
     }
 }
 
-/// The scatter chart of old and new prices. If the quotes are in several currencies, only those in the most frequent
-/// currency are drawn.
+/// The scatter chart of old and new prices. If the quotes are in several currencies, only the quotes in the most
+/// frequent currency are drawn.
 pub fn scatter(visit: &Visit, business: &Business, result: &Value) -> Markup {
     let words = visit.words;
     let sums = result["money"]
@@ -167,8 +167,8 @@ fn axes(visit: &Visit, scale: &Scale, currency: &str) -> Markup {
     }
 }
 
-/// The marks. Calls that change are drawn above the calls that stay the same. The links of the marks are for the mouse.
-/// The table below the chart has links for the keyboard.
+/// The marks. Calls that change are drawn above the calls that stay the same. The links of the marks are for people who
+/// use a mouse. The table below the chart has links for people who use a keyboard.
 fn marks(visit: &Visit, business: &Business, scale: &Scale, quotes: &[&Value], currency: &str) -> Markup {
     let mut places: Vec<(f64, f64, u32)> = Vec::new();
     let mut shown = Vec::new();

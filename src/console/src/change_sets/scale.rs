@@ -14,7 +14,7 @@ const TICKS: f64 = 5.0;
 /// If the highest price is more than this many times the lowest, the axes are logarithmic.
 const FAR_APART: f64 = 12.0;
 
-/// The axes. Both have the same scale, so that unchanged calls are on the diagonal.
+/// The axes. Both axes have the same scale, so that unchanged calls are on the diagonal.
 pub struct Scale {
     pub ticks: Vec<f64>,
     is_log: bool,
@@ -57,7 +57,8 @@ impl Scale {
     }
 }
 
-/// Evenly spaced round numbers. The first is at most the lowest price, and the last is at least the highest price.
+/// Returns evenly spaced round numbers. The first number is at most the lowest price, and the last number is at least
+/// the highest price.
 fn linear(low: f64, high: f64) -> Vec<f64> {
     let step = nice((high - low).max(10.0) / TICKS);
     let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
@@ -71,8 +72,8 @@ fn linear(low: f64, high: f64) -> Vec<f64> {
     (0..=count).map(|tick| low + f64::from(tick) * step).collect()
 }
 
-/// Numbers such as 100, 200, 500 and 1,000. The first is at most the lowest price, and the last is at least the highest
-/// price.
+/// Returns numbers such as 100, 200, 500 and 1,000. The first number is at most the lowest price, and the last number
+/// is at least the highest price.
 fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     let mut ticks = Vec::new();
     let mut power = 10_f64.powf(low.log10().floor());

@@ -92,8 +92,8 @@ async fn read(visit: &Visit, business: &Business) -> Result<Story, Refusal> {
     })
 }
 
-/// The guard rails that the change set exceeds. If the change set waits for approval, its breaches are stored.
-/// Otherwise a dry run of a publish reports them.
+/// The guard rails that the change set exceeds. If the change set waits for approval, its breaches are stored. If the
+/// change set can be published, a dry run of a publish reports its breaches.
 async fn breaches(
     visit: &Visit,
     business: &Business,
@@ -117,7 +117,7 @@ async fn breaches(
     {
         Ok(tried) => Ok(list(&tried)),
         // A client error means that a publish is not possible now, for example because somebody else changed the change
-        // set. Then there are no breaches to show.
+        // set. If a publish is not possible, the page shows no breaches.
         Err(refusal) if refusal.status.is_client_error() => Ok(Vec::new()),
         Err(refusal) => Err(refusal),
     }

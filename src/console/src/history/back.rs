@@ -27,7 +27,7 @@ pub struct Stale {
 }
 
 impl Stale {
-    /// A banner with the revision that somebody published meanwhile.
+    /// Renders a banner with the revision that somebody published after the page was shown.
     pub fn banner(&self, visit: &Visit, business: &Business, head: &Value) -> Markup {
         let words = visit.words;
         html! { @if self.is_stale { div.card.stale role="alert" {

@@ -13,13 +13,13 @@ use crate::page;
 use crate::refusal::Refusal;
 use crate::visit::Visit;
 
-/// The comparison that the URL asks for: `from` with `to`, or `to` with the revision before it.
+/// Renders the comparison that the URL asks for: `from` with `to`, or `to` with the revision before `to`.
 pub async fn main(visit: &Visit, business: &Business, stale: &Stale) -> Result<Markup, Refusal> {
     let words = visit.words;
     let head = revision(visit, business, "head").await?;
     let from = stale.from.as_deref().unwrap_or_else(|| visit.asked("from"));
     let to = Some(visit.asked("to")).filter(|to| !to.is_empty()).unwrap_or("head");
-    // Without `from`, the API compares `to` with the revision before it.
+    // Without `from`, the API compares `to` with the revision before `to`.
     let one = if from.is_empty() { to } else { from };
     let other = if from.is_empty() { "" } else { to };
     let path = business.path(&format!("/revisions/{}/diff", segment(one)));

@@ -51,7 +51,7 @@ pub fn replace(visit: &Visit) -> BoxFuture<'_, Answer> {
         let (status, answer) = visit.attempt(Method::PUT, &path, Some(&row), None).await?;
         match status {
             StatusCode::ACCEPTED => done(visit, Some(from.date()), "waits"),
-            // The code contains a hash of the override. If the code exists already, the same form was sent twice.
+            // The code contains a hash of the override. So if the code exists already, the same form was sent twice.
             status if status.is_success() || is_known(status) => done(visit, Some(from.date()), "replaced"),
             _ => page(visit, FormOutcome::refused(Form::Replace, faults_of(&answer))).await,
         }
@@ -215,7 +215,7 @@ async fn publish(visit: &Visit, business: &Business, rows: Vec<(String, Value)>)
     Ok(ChangeSetResult::Refused(faults_of(&answer)))
 }
 
-/// The errors of a problem, by the fields of the form.
+/// Converts the errors of a problem response into errors of the form's fields.
 pub fn faults_of(problem: &Value) -> Vec<Fault> {
     let errors = problem["errors"].as_array().into_iter().flatten();
     let mut faults: Vec<Fault> = errors

@@ -35,8 +35,8 @@ impl Month {
         next.and_then(|next| next.pred_opt()).unwrap_or(self.0)
     }
 
-    /// The next month if `after` is true, otherwise the previous month. If that month is not in a supported year, the
-    /// result is the same month.
+    /// The next month if `after` is true, otherwise the previous month. If the calendar does not show the year of that
+    /// month, the result is `self`.
     pub fn beside(self, after: bool) -> Self {
         let month = Months::new(1);
         let beside = if after {

@@ -1,5 +1,5 @@
-//! The URLs that calendar programs subscribe to. This part of the page creates these URLs, shows each URL once, and
-//! revokes them.
+//! The URLs that calendar programs subscribe to. The module creates the URLs, shows each URL once, and revokes the
+//! URLs.
 
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};

@@ -46,8 +46,8 @@ impl Field<'_> {
         self.around(view, &control)
     }
 
-    /// A select field for a contact. `none` is the message key of the empty option. Without this key, there is no empty
-    /// option.
+    /// A select field for a contact. `none` is the message key of the empty option. Without a message key, the field
+    /// has no empty option.
     pub fn contact(&self, view: &View<'_>, none: Option<&'static str>, required: bool) -> Markup {
         let wrong = self.wrong(view);
         let control = html! {

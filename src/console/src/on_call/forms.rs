@@ -41,7 +41,8 @@ pub fn all(view: &View<'_>) -> Markup {
 }
 
 impl View<'_> {
-    /// The value of a field: the input if this form was sent, otherwise the value from the choice in the calendar.
+    /// Returns the value of a field: the input if this form was sent, otherwise the value that the person chose in the
+    /// calendar.
     fn value(&self, form: Form, name: &str, chosen: impl FnOnce() -> String) -> String {
         if self.outcome.form == Some(form) {
             self.visit.sent(name).to_owned()
@@ -151,8 +152,8 @@ fn holiday_form(view: &View<'_>) -> Markup {
     let form = Form::Holiday;
     let day = view.day().map(|date| date.to_string()).unwrap_or_default();
     let date = view.value(form, "date", || day);
-    // The name of the day that this page shows. The form sends it back, so that the server can detect a change that the
-    // person has not seen.
+    // The name of the day that this page shows. The form sends this name back, so that the server can detect a change
+    // that the person has not seen.
     let entry = super::dates::from_day(&date).and_then(|date| entry_of(view.business, date));
     let known = entry.map(|entry| view.business.shown(&entry.name)).unwrap_or_default();
     let name = view.value(form, "name", || known.clone());

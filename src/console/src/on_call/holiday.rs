@@ -17,7 +17,7 @@ use crate::page::token;
 use crate::refusal::Refusal;
 use crate::visit::{Answer, Visit};
 
-/// The calendar's entry for a single date. Rules that apply every year give no entry.
+/// The calendar's entry for a single date. A rule that applies every year is not an entry.
 pub struct Entry {
     pub name: String,
 }
@@ -111,7 +111,7 @@ pub fn remove_form(view: &View<'_>, date: &str, known: &str) -> Markup {
     } }
 }
 
-/// An error if somebody else has changed the day's entry since the page was shown.
+/// Returns an error if somebody else has changed the day's entry since the page was shown.
 fn meanwhile(visit: &Visit, business: &Business, date: NaiveDate) -> Option<Fault> {
     let name = entry_of(business, date)
         .map(|entry| business.shown(&entry.name))
@@ -163,7 +163,7 @@ async fn write(
         .await
 }
 
-/// The calendar's holidays and special days without those on `date`.
+/// Returns the calendar's holidays and special days, except the days on `date`.
 fn without(calendar: &Calendar, date: NaiveDate) -> Value {
     let holidays: Vec<_> = calendar.holidays.iter().filter(|day| day.date != date).collect();
     let special: Vec<_> = calendar

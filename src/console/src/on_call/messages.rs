@@ -131,7 +131,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The URL of the page for the same month, with more parameters.
+    /// Returns the URL of the page for the shown month, with more parameters.
     pub fn link(&self, pairs: &[(&str, &str)]) -> String {
         let month = self.month.text();
         let mut all = vec![("month", month.as_str())];

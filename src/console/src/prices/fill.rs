@@ -113,7 +113,7 @@ fn is_named(business: &Business, line: &PriceRow, name: &str) -> bool {
 }
 
 /// The cells of a line without quotation marks. Tabs separate the cells. In a line without tabs, semicolons separate
-/// them. In a line without tabs and semicolons, only the first comma is a separator.
+/// the cells. In a line without tabs and semicolons, only the first comma is a separator.
 fn cells(row: &str) -> Vec<String> {
     let cells: Vec<&str> = if row.contains('\t') {
         row.split('\t').collect()

@@ -17,8 +17,8 @@ pub struct Field {
     pub column: &'static str,
     /// The value in the current rules.
     pub now: Option<Span>,
-    /// The value after the pending changes of the change set that the page edits. Without a change set, the current
-    /// value.
+    /// The value after the pending changes of the change set that the page edits. Without a change set, `start` is the
+    /// current value.
     pub start: Option<Span>,
     /// The text in the field.
     pub typed: String,
@@ -55,7 +55,7 @@ impl Field {
         self.column != "rate"
     }
 
-    /// The typed value. `None` if the field is empty and was empty before.
+    /// The typed value. `None` if the field was empty and is still empty.
     pub fn value(&self) -> Result<Option<Span>, Fault> {
         if self.typed.trim().is_empty() && self.start.is_none() {
             return Ok(None);
@@ -86,7 +86,8 @@ impl PriceRow {
         format!("{}.{}", self.resource, self.code)
     }
 
-    /// The version and values that the person sees, for a hidden field. The form sends them back with the input.
+    /// The version and values that the person sees, for a hidden field. The form sends the version and the values back
+    /// with the input.
     pub fn seen(&self) -> String {
         let values = self.fields.iter().map(|field| seen_value(field.start));
         let values: Vec<_> = values.collect();

@@ -50,7 +50,7 @@ fn group(around: &CellContext<'_>, lines: &[PriceRow], resource: &str) -> Markup
     } }
 }
 
-/// One row with the names of all services that the business refuses. These services have no price.
+/// One row with the names of all services that the business refuses. A service that the business refuses has no price.
 fn without_price(around: &CellContext<'_>, lines: &[&PriceRow]) -> Markup {
     let words = around.visit.words;
     let name = |line: &&PriceRow| around.business.row_name(line.resource, &line.code, words.0.code());
@@ -205,8 +205,8 @@ pub fn signed_sum(words: Words, by: rust_decimal::Decimal, currency: &str) -> St
     format!("{plus}{}", crate::locale::sum(words, by, currency))
 }
 
-/// If somebody else changed the row while the person edited it, shows the conflict: the previous value, the value of
-/// the other person and the typed value.
+/// Shows a conflict if somebody else changed the row while the person edited it. The conflict consists of the previous
+/// value, the other person's value and the typed value.
 fn clash(around: &CellContext<'_>, line: &PriceRow, before: &[Option<Span>]) -> Markup {
     let words = around.visit.words;
     let all = |spans: Vec<Option<Span>>| {

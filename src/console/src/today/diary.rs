@@ -19,7 +19,7 @@ const MAX_ROWS: &str = "200";
 /// A call and its lead, or only one of the two.
 pub struct Entry {
     pub call_id: String,
-    /// The time of the call's first message. Without a call, the time of the lead.
+    /// The time of the call's first message. If there is no call, `at` is the time of the lead.
     pub at: String,
     pub call: Option<Value>,
     pub lead: Option<Value>,
@@ -94,7 +94,8 @@ fn joined(calls: Vec<Value>, leads: Vec<Value>) -> Vec<Entry> {
             call: Some(call),
         })
         .collect();
-    // The calls of the remaining leads were not read: they began on an earlier day, or are not among the newest calls.
+    // The calls of the remaining leads were not read: these calls began on an earlier day, or are not among the newest
+    // calls.
     entries.extend(by_call.into_iter().map(|(call_id, lead)| Entry {
         at: owned(&lead, "created_at"),
         lead: Some(lead),

@@ -14,9 +14,9 @@ pub(super) struct RunPart {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Certainty {
-    /// A phone number is never written like this.
+    /// The part cannot belong to a phone number.
     Certain,
-    /// Two digits follow a point or a colon. Part of a phone number may look the same.
+    /// The part may belong to a phone number, because two digits follow a point or a colon.
     Ambiguous,
 }
 
@@ -146,7 +146,7 @@ pub(super) fn identifier(chars: &[char], start: usize) -> Option<usize> {
     None
 }
 
-/// Whether the version and the variant of a UUID are valid. This check is for a UUID without letters.
+/// Whether the version and the variant of a UUID are valid. The function checks a UUID without letters.
 fn has_version(uuid: &[char]) -> bool {
     matches!(uuid.get(14), Some('1'..='8')) && matches!(uuid.get(19), Some('8' | '9'))
 }
@@ -170,7 +170,7 @@ fn value(chars: &[char], from: usize, to: usize) -> u32 {
         .fold(0, |sum, digit| sum * 10 + digit)
 }
 
-/// Whether a shape can begin at `start`. It cannot begin directly after a digit, nor after a digit and one of
+/// Whether a shape can begin at `start`. A shape cannot begin directly after a digit, nor after a digit and one of
 /// `separators`.
 fn begins(chars: &[char], start: usize, separators: &[char]) -> bool {
     let before = |back: usize| start.checked_sub(back).and_then(|at| chars.get(at));
@@ -179,7 +179,8 @@ fn begins(chars: &[char], start: usize, separators: &[char]) -> bool {
     !is_digit(1) && !goes_on
 }
 
-/// Whether a shape can end at `end`. It cannot end directly before a digit, nor before one of `separators` and a digit.
+/// Whether a shape can end at `end`. A shape cannot end directly before a digit, nor before one of `separators` and a
+/// digit.
 fn ends(chars: &[char], end: usize, separators: &[char]) -> bool {
     let is_digit = |at: usize| chars.get(at).is_some_and(|c| c.is_numeric());
     let goes_on = chars.get(end).is_some_and(|c| separators.contains(c)) && is_digit(end + 1);

@@ -24,5 +24,5 @@ outcome-permanent = failed for good
 outcome-credentials = wrong Twilio credentials
 outcome-running = running
 resend-about = The message is sent again, to the current number of the contact.
-resend-force = Also if the message may have been delivered already
+resend-force = Resend even if the message may have been delivered already
 resend = Resend

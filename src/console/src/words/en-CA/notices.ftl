@@ -25,8 +25,8 @@ notices-setup = Check the set-up
 notices-last-message = Message
 notices-resend-anyway = Resend, even if it may have arrived
 notices-more-dead = { $count ->
-    [one] One more was not sent
-   *[other] { $count } more were not sent
+    [one] One more message was not sent
+   *[other] { $count } more messages were not sent
   }
 notices-release = Let the script run again
 notices-replay = Process the messages again
@@ -65,19 +65,19 @@ advice-sms-refused = Correct the contact’s number if it is wrong, then resend 
 advice-sms-given-up = If the message still matters, reach the contact another way. Resend the message once Twilio answers.
 advice-sms-unknown = Ask the contact, then resend the message if it did not arrive.
 advice-sms-undelivered = If the message still matters, call the contact, or resend the message.
-advice-sms-suppressed = Ask the contact to reply START, or put another contact in their place. Then resend the message.
-advice-contact-opted-out = Ask whether the contact sent STOP, because a number can be forged. They can reply START, or you can put another contact in their place.
+advice-sms-suppressed = Ask the contact to reply START, or replace the contact. Then resend the message.
+advice-contact-opted-out = Ask whether the contact sent STOP, because a number can be forged. The contact can reply START, or you can replace the contact.
 advice-sms-provider-down = Until Twilio answers again, reach the people on call another way. Sending then resumes automatically.
 advice-sms-credentials-refused = Correct the account SID and the auth token. Sending then resumes automatically.
 advice-sms-account-capped = Reach the people on call another way today, and ask Twilio for a higher limit.
 advice-sms-account-incomplete = Store the missing secret. Sending then resumes automatically.
 advice-sms-no-account = Connect Twilio, or choose to only record messages. Waiting messages are given up after six hours.
-advice-sms-cap-near = If these messages are intended, raise the daily cap in the settings. Otherwise find out what sends them.
+advice-sms-cap-near = If these messages are intended, raise the daily cap in the settings. If not, find out what sends the messages.
 advice-sms-cap-reached = Call back the leads about which nobody was notified. Raise the daily cap, then resend what still matters.
-advice-p1-not-taken = Call the customer back now, then say who takes it.
+advice-p1-not-taken = Call the customer back now, then say who takes the call.
 advice-p1-contested = Call both contacts. Make sure that somebody calls the customer back.
 advice-change-set-waits = Somebody who did not work on the change must review it, and then approve or reject it.
-advice-scheduled-publish-refused = The change set says why. Correct it and publish it again, or discard it.
+advice-scheduled-publish-refused = The change set says why. Correct the change set and publish it again, or discard it.
 advice-script-quarantined = For ten minutes, calls are answered without the script. Correct the script, or let it run again.
 advice-script-failed = Calls are answered without the script. Correct the script or delete it.
 advice-message-set-aside = The messages are stored as received. After the cause is fixed, an administrator can process them again.
@@ -88,4 +88,4 @@ advice-vapi-unreachable = Look at Vapi’s status page. Ringbook tries again aut
 advice-vapi-key-refused = Set a valid private key. Without a valid key, Ringbook cannot find calls whose report did not arrive.
 advice-vapi-key-shared = Give each business the key of its own Vapi organization.
 advice-late-call = Look at these leads, the newest first, and call back.
-advice-restored = Ringbook did not send the messages of that time again. Resend those that are still needed.
+advice-restored = Ringbook did not send the messages that were waiting when the backup was made. Resend the messages that are still needed.
