@@ -34,15 +34,15 @@ const SENTENCE_LIMIT: usize = 1000;
 pub enum Answer {
     /// An empty object: `{}`.
     Neutral,
-    /// Ringbook cannot serve this request; the reason is for readers of Vapi's log.
+    /// Ringbook cannot serve this request. The reason appears in Vapi's log.
     NotOurs(&'static str),
     /// One result for each tool call.
     ToolResults(Vec<ToolResult>),
-    /// The result of the single tool of a `function-call`, which older assistants send.
+    /// The result of the only tool call in a `function-call` message. Older assistants send this message type.
     FunctionResult(ToolResult),
-    /// The assistant or squad that takes the call, with values for its variables.
+    /// The assistant or squad that takes the call, and the values of its variables.
     Assistant(AssistantAnswer),
-    /// The destination of the call.
+    /// The phone number to which Vapi transfers the call.
     Destination(Destination),
     /// A sentence that Vapi speaks to the caller: a refusal or an apology.
     Spoken(String),
@@ -122,7 +122,7 @@ pub struct Document {
     pub uuid: Option<String>,
 }
 
-/// The response to a request to which no rule applies. It leaves the call as it would be without Ringbook.
+/// Returns the response for a request if no rule applies. The response leaves the call as it would be without Ringbook.
 #[must_use]
 pub fn neutral(kind: MessageType) -> Answer {
     match kind {
@@ -148,7 +148,7 @@ pub fn neutral(kind: MessageType) -> Answer {
 }
 
 impl ToolResult {
-    /// A successful result. A string stays unchanged. Any other JSON value becomes JSON text on one line.
+    /// A successful result. A string stays unchanged. A value of another JSON type becomes JSON text on one line.
     #[must_use]
     pub fn ok(tool_call_id: &str, name: &str, result: &Value) -> Self {
         let text = match result {
@@ -162,7 +162,7 @@ impl ToolResult {
         }
     }
 
-    /// A failure, worded for the assistant.
+    /// A failed result. `error` is a sentence for the assistant.
     #[must_use]
     pub fn failed(tool_call_id: &str, name: &str, error: impl Into<String>) -> Self {
         Self {
@@ -222,7 +222,7 @@ impl Answer {
         }
     }
 
-    /// The body as it is sent and stored.
+    /// Serializes the body, which Ringbook sends and stores.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.to_json().to_string().into_bytes()

@@ -65,7 +65,8 @@ impl Earlier {
 }
 
 impl Job {
-    /// The job of a call after a decision about the call. The transaction must have locked the call's row.
+    /// Determines the job of a call after `decided`, a new decision about the call. The transaction must have locked
+    /// the call's row.
     pub(super) async fn of(
         step: &MessageWrite<'_>,
         tx: &DatabaseTransaction,
@@ -106,7 +107,7 @@ impl Job {
                 if same { current } else { booked }
             }
             (None, true) => current,
-            // The caller named the service only when the caller asked for the quote.
+            // The decision has no service: the caller named the service only in the tool call for the quote.
             (None, false) => quotes().next().map_or(current, Earlier::basis),
         };
         let relevant = Relevant::of(rulebook, basis.decision.service.as_deref());
@@ -130,7 +131,7 @@ impl Job {
     }
 }
 
-/// The inputs of a service's price other than the time: the quantity, the area, and the facts of adjustments.
+/// The inputs of a service's price, without the time: the quantity, the area, and the facts that adjustments use.
 struct Relevant<'a> {
     service: Option<&'a str>,
     quantity: Option<&'a str>,
@@ -171,7 +172,7 @@ impl<'a> Relevant<'a> {
         }
     }
 
-    /// Whether every fact that both decisions contain has the same value in both.
+    /// Whether the two decisions have the same value for every relevant fact that both contain.
     fn agree(&self, one: &Basis<'_>, other: &Basis<'_>) -> bool {
         self.facts.iter().all(|name| match (one.fact(name), other.fact(name)) {
             (Some(one), Some(other)) => same(one, other),
@@ -179,8 +180,8 @@ impl<'a> Relevant<'a> {
         })
     }
 
-    /// Whether a quote matches a job. Both must have the same service, and no fact that both contain may differ. A fact
-    /// that only the job contains must not change the price.
+    /// Whether a quote matches a job. The quote and the job must have the same service. A fact must have the same value
+    /// in the quote and in the job if both contain it. A fact that only the job contains must not change the price.
     fn fits(&self, quote: &Basis<'_>, job: &Basis<'_>) -> bool {
         let unknown = |name: &&&str| quote.fact(name).is_none() && job.fact(name).is_some();
         let mut new = self.facts.iter().filter(unknown);

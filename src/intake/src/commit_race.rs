@@ -12,19 +12,19 @@ use serde_json::Value;
 
 use super::evaluate::Precomputed;
 
-/// A response that Vapi received, and the decision behind the response.
+/// A response that Vapi received, and the decisions that led to the response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedResponse {
-    /// The revision that decided; 0 if no rulebook was known.
+    /// The revision that made the decisions; 0 if no rulebook was known.
     pub revision: i64,
     /// The response body.
     pub answer: Value,
-    /// The decision behind the response.
+    /// The decisions that led to the response.
     #[serde(with = "shared")]
     pub decisions: Arc<Precomputed>,
 }
 
-/// Serializes an `Arc` as its content.
+/// Serializes an `Arc` like its content.
 mod shared {
     use std::sync::Arc;
 
@@ -56,10 +56,10 @@ enum Stage {
     GivenUp,
 }
 
-/// The progress of the transaction when the waiter times out. The fallback continues from it.
+/// The progress of the transaction when the waiter times out. The fallback continues from this progress.
 #[derive(Debug, Clone)]
 pub enum Partial {
-    /// Neither a decision nor a response.
+    /// There is no decision and no response yet.
     Nothing,
     /// The decision of the transaction, which will not commit.
     WorkedOut(Arc<Precomputed>),
@@ -91,7 +91,7 @@ impl CommitRace {
         matches!(*self.lock(), Stage::GivenUp)
     }
 
-    /// Whether the transaction may commit. If so, it must commit immediately.
+    /// Whether the transaction may commit. If this returns true, the transaction must commit immediately.
     pub(super) fn commits(&self, recorded_response: RecordedResponse) -> bool {
         let mut stage = self.lock();
         if matches!(*stage, Stage::GivenUp) {
@@ -101,7 +101,7 @@ impl CommitRace {
         true
     }
 
-    /// Stops the transaction, unless its commit already runs.
+    /// Prevents the commit of the transaction if the commit has not begun, and returns the progress.
     pub(super) fn give_up(&self) -> Partial {
         let mut stage = self.lock();
         match std::mem::replace(&mut *stage, Stage::GivenUp) {

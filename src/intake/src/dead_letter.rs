@@ -1,4 +1,4 @@
-//! Dead-letter handling: after three permanent failures, stores the raw message and raises a notice. Vapi gets the
+//! Dead-letter handling: after three permanent failures, stores the raw message and raises a notice. Vapi gets a
 //! response that leaves the call as it would be without Ringbook.
 //!
 //! A permanent failure repeats on every try: the database rejects what the message would write, or the work panics. If
@@ -36,7 +36,7 @@ fn reason(error: &IngestError) -> &'static str {
     }
 }
 
-/// Stores the raw message, once, and raises a notice.
+/// Stores the raw message if it is not stored yet, and raises a notice.
 pub(super) async fn store(
     intake: &Intake,
     message: &Message,
@@ -88,7 +88,7 @@ pub(super) async fn store(
     })
 }
 
-/// Stores the event. Returns false if it is stored already. A replayed event that fails again stays unchanged.
+/// Stores the event. Returns false if the event is already stored. A replayed event that fails again stays unchanged.
 async fn keep(
     intake: &Intake,
     tx: &DatabaseTransaction,
@@ -121,7 +121,7 @@ async fn keep(
     Ok(webhook_events::insert(tx, &event).await?)
 }
 
-/// The response that leaves the call as it would be without Ringbook.
+/// Builds a response that leaves the call as it would be without Ringbook.
 fn unable(message: &Message) -> Answer {
     match &message.event.payload {
         Payload::ToolCalls(requests) => {

@@ -1,6 +1,6 @@
 //! Decides about a message. A [`DecisionRecord`] contains the decision with its input and its duration.
 //!
-//! If a rulebook has scripts, a message is decided on the script threads *before* its transaction begins, by the last
+//! If a rulebook has scripts, the script threads decide about a message *before* its transaction begins, by the last
 //! known head revision. So a slow script blocks neither an asynchronous thread nor SQLite's single writer. The
 //! transaction uses the decision only if the head is still the same.
 
@@ -31,7 +31,7 @@ pub struct DecisionRecord {
     pub id: Uuid,
     /// The facts of the message.
     pub extracted: ExtractedFacts,
-    /// The instant that the facts are about.
+    /// The time for which the decision is made.
     pub at: DateTime<Utc>,
     pub decision: Decision,
     /// Duration of the decision, in microseconds.
@@ -58,10 +58,10 @@ impl PartialEq for RowJson {
 }
 
 impl DecisionRecord {
-    /// The facts and the decision as JSON. They are serialized once, preferably before a transaction begins.
+    /// Returns the facts and the decision as JSON. This JSON is built once, preferably before a transaction begins.
     ///
     /// # Errors
-    /// If they cannot be serialized as JSON.
+    /// If the facts or the decision cannot be serialized as JSON.
     pub(super) fn row_json(&self) -> serde_json::Result<(&str, &str)> {
         let known = &self.row_json.0;
         if known.get().is_none() {
@@ -69,7 +69,7 @@ impl DecisionRecord {
                 serde_json::to_string(&self.extracted)?,
                 serde_json::to_string(&self.decision)?,
             );
-            // Another thread may have been faster, with the same result.
+            // Ignore an error here: another thread has already stored the same JSON.
             let _ = known.set(json);
         }
         let (extracted, result) = known.get_or_init(Default::default);
@@ -151,7 +151,7 @@ impl EvaluationInput<'_> {
 }
 
 impl MessageDecisions {
-    /// The response to the message, if none of its tool calls was answered before.
+    /// Returns the response to the message, without regard to earlier results of repeated tool calls.
     #[must_use]
     pub fn answer(&self, event: &Event) -> Value {
         match (self, &event.payload) {
@@ -161,7 +161,7 @@ impl MessageDecisions {
         }
     }
 
-    /// The response if the message could not be stored; `None` if the usual response applies.
+    /// Returns the response for a message that could not be stored, or `None` if the usual response applies.
     pub(super) fn response_without_storage(&self, event: &Event) -> Option<Value> {
         match (self, &event.payload) {
             (Self::Tools(ran), Payload::ToolCalls(requests)) => {
@@ -229,7 +229,7 @@ pub(super) async fn precomputed(intake: &Intake, message: &Arc<Message>, ruleboo
     }
 }
 
-/// Runs the scripts that decide about a message, before its transaction begins. `None` if no script runs.
+/// Runs the scripts that decide about a message, before its transaction begins. Returns `None` if no script runs.
 pub(super) async fn before_transaction(
     intake: &Intake,
     message: &Arc<Message>,
@@ -257,7 +257,7 @@ pub(super) async fn precompute_now(intake: &Intake, message: &Arc<Message>, race
     }
 }
 
-/// The input of a decision that runs on the current thread, because it runs no scripts.
+/// Builds the input of a decision that needs no scripts and therefore runs on the current thread.
 pub(super) fn in_place<'a>(intake: &'a Intake, message: &'a Message, rulebook: &'a Rulebook) -> EvaluationInput<'a> {
     EvaluationInput {
         rulebook,

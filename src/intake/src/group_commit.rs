@@ -3,12 +3,12 @@
 //! message that arrives alone has its own transaction.
 //!
 //! A message shares a transaction only if no caller waits for its response. Either all messages of a transaction are
-//! recorded or none, and each is answered after the commit. If a message cannot be recorded, the other messages share a
-//! new transaction, and [`record_alone`](super::record::record_alone) tries the failed message separately.
+//! recorded or none. Each message is answered after the commit. If a message cannot be recorded, the other messages
+//! share a new transaction, and [`record_alone`](super::record::record_alone) tries the failed message separately.
 //!
-//! Messages of one call wait in the same [`CommitQueue`]. A transaction contains at most one message of each call, in
-//! the order of the calls. The transaction writes rows that many calls share (SMS messages and their daily count) last.
-//! So transactions do not deadlock.
+//! Messages of one call wait in the same [`CommitQueue`]. A transaction contains at most one message of each call,
+//! sorted by rulebook and call. The transaction writes rows that many calls share (SMS messages and their daily count)
+//! last. So transactions do not deadlock.
 
 mod group_transaction;
 mod statements;
@@ -33,17 +33,17 @@ use store::Database;
 use store::dry_run;
 
 /// Maximum number of shared transactions at the same time on PostgreSQL. A machine with few processors uses fewer
-/// transactions, because a message costs less if it shares a transaction with more messages.
+/// transactions, because a message costs less in a larger transaction.
 const MAX_QUEUES: usize = 4;
 /// Maximum number of shared transactions at the same time on SQLite, which has one writer.
 const QUEUES_ON_SQLITE: usize = 1;
 /// Maximum number of messages in a transaction.
 const MAX_MESSAGES: usize = 32;
 /// Maximum size of a body in a shared transaction, in bytes. A message with a larger body has its own transaction, so
-/// that it does not delay other messages.
+/// that the large body does not delay other messages.
 const MAX_SHARED_BODY: usize = 256 * 1024;
-/// How often a transaction is retried without a message that cannot be recorded. After that, each message has its own
-/// transaction.
+/// Maximum number of retries of a transaction. Each retry leaves out a message that cannot be recorded. After the last
+/// retry, each message has its own transaction.
 const MAX_RETRIES: usize = 3;
 
 /// The queues in which messages wait for a transaction. Clones share the queues.
@@ -71,8 +71,8 @@ struct QueuedMessage {
     answer: oneshot::Sender<Option<Result<MessageOutcome, IngestError>>>,
 }
 
-/// Two messages with the same key cannot share a transaction. The key is the rulebook and the call, or the event if
-/// there is no call.
+/// Two messages with the same key cannot share a transaction. The key contains the rulebook, and the call or, for a
+/// message without a call, the event.
 type Key = (Uuid, String);
 
 impl Sharing {
@@ -150,7 +150,7 @@ fn processors() -> usize {
 
 /// How a message is recorded.
 pub(super) enum Turn {
-    /// The message was in a shared transaction. The errors are the same as those of a separate transaction.
+    /// The message was in a shared transaction. The errors are the same as in a separate transaction.
     Shared(Result<MessageOutcome, IngestError>),
     /// The message needs its own transaction. The caller must keep the turn until that transaction has ended.
     Alone(Option<CommitTurn>),
@@ -162,8 +162,7 @@ enum QueuePlace {
     Waits(oneshot::Receiver<Option<Result<MessageOutcome, IngestError>>>),
 }
 
-/// The right to run a transaction of a queue. When the turn is dropped, the messages that arrived meanwhile get the
-/// next transaction.
+/// The right to run a transaction of a queue. When the turn is dropped, the waiting messages get the next transaction.
 pub(super) struct CommitTurn {
     sharing: Sharing,
     place: usize,
@@ -224,7 +223,7 @@ impl Drop for CommitTurn {
 }
 
 impl CommitQueue {
-    /// The messages of the next transaction, in the order of their calls.
+    /// Removes and returns the messages of the next transaction, sorted by rulebook and call.
     fn take(&mut self) -> Vec<QueuedMessage> {
         let mut keys = HashSet::new();
         let (mut next, mut left) = (Vec::new(), VecDeque::new());
@@ -259,7 +258,7 @@ async fn record(mut waiting: Vec<QueuedMessage>, turn: &Arc<CommitTurn>) -> u64 
         let items: Vec<GroupMessage> = waiting.iter().map(|one| one.item.clone()).collect();
         let turn = Arc::clone(turn);
         let work = async move { record_group(&items, writes, || turn.begin_commit()).await };
-        // A panic ends only the spawned task. Afterwards each message is recorded in its own transaction.
+        // A panic ends only the spawned task. After a panic, each message is recorded in its own transaction.
         let ended = tokio::spawn(work.in_current_span()).await;
         match ended {
             Ok(Ok(outcomes_of_all)) => {

@@ -1,6 +1,6 @@
-//! The webhook: authenticates Vapi's messages, records each once and answers it. The webhook stores a message in the
-//! database or in the offline spool before it acknowledges the message. If neither stores the message, the webhook
-//! answers it only if a caller waits.
+//! The webhook: authenticates Vapi's messages, records each message once and answers it. The webhook stores a message
+//! in the database or in the offline spool before it acknowledges the message. If neither stores the message, the
+//! webhook answers it only if a caller waits.
 //!
 //! A message passes these modules in order: [`receive`] is the route, [`auth`] authenticates, [`parse`] parses, and
 //! [`record`] runs the message's transaction within two seconds. [`group_commit`] lets messages share a transaction, and

@@ -28,7 +28,7 @@ pub struct Intake {
     /// The queue of SMS messages.
     pub outbox: Outbox,
     pub clock: Clock,
-    /// Counts how often each row of a rulebook takes part in a decision.
+    /// Counts how often decisions use each row of a rulebook.
     pub hits: RuleHits,
 }
 
@@ -42,7 +42,8 @@ pub struct Message {
     pub body: Bytes,
     /// The body as stored.
     pub stored_body: StoredBody,
-    /// Identifies an unchanged repeat: the id in the configured header, else the hash of the body.
+    /// The id from the configured header or, without this header, the hash of the body. An unchanged repeat has the
+    /// same key.
     pub delivery_key: String,
     /// When the message was received.
     pub received_at: DateTime<Utc>,
@@ -51,7 +52,7 @@ pub struct Message {
     pub replaces: Option<Uuid>,
 }
 
-/// A body in its stored form. It is compressed once, preferably before a transaction begins.
+/// A body in its stored form. The body is compressed once, preferably before a transaction begins.
 #[derive(Debug, Default)]
 pub struct StoredBody(OnceLock<Vec<u8>>);
 
@@ -61,7 +62,7 @@ impl Message {
     }
 
     /// Whether the message is too old for SMS messages. The age of a report built from Vapi's list counts from the end
-    /// of its call. The age of any other message counts from its first arrival.
+    /// of its call. The age of every other message counts from its first arrival.
     pub(super) async fn is_late(&self, tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<bool, DbErr> {
         let ended = match &self.event.payload {
             Payload::Report(report) if self.origin == Origin::Reconciled => report.ended_at.or(self.event.at),
@@ -81,7 +82,7 @@ pub struct MessageOutcome {
     pub answer: Value,
     /// How the message was recorded.
     pub disposition: Disposition,
-    /// The revision that decided.
+    /// The revision that decided about the message.
     pub revision: i64,
 }
 
@@ -122,7 +123,7 @@ pub enum IngestError {
     /// The webhook settings or secrets changed after the verification: verify again.
     #[error("the webhook settings changed")]
     AccessChanged,
-    /// The caller was erased meanwhile: record the message again, without the caller's data.
+    /// The caller was erased during the transaction: record the message again, without the caller's data.
     #[error("the caller was erased meanwhile")]
     CallErased,
     /// The rulebook's head cannot be loaded.
@@ -131,10 +132,10 @@ pub enum IngestError {
     /// The database refused the message or failed.
     #[error("the database did not store the message")]
     Database(#[from] DbErr),
-    /// The database took longer than a message may wait; the transaction may still commit.
+    /// The database took longer than a message may wait. The transaction may still commit.
     #[error("the database took too long")]
     TooSlow,
-    /// The task that did the work ended early.
+    /// The task that recorded the message ended early.
     #[error("the task that recorded the message ended early: {0}")]
     Stopped(String),
 }

@@ -36,10 +36,10 @@ pub(super) struct MessageWrite<'a> {
     pub late: bool,
     /// Scripts that this message quarantined.
     pub quarantined: Mutex<Vec<script_quarantines::Model>>,
-    /// The rows that took part in stored decisions. They are added to the rule hits after the commit.
+    /// The rows that the stored decisions used. These rows are added to the rule hits after the commit.
     pub(super) rule_usage: Mutex<Vec<RuleUsage>>,
-    /// Set if several messages share a transaction. It then contains the job and the template of the SMS messages,
-    /// which are queued after all other writes.
+    /// Set if several messages share a transaction. The field then contains the job and the template of the SMS
+    /// messages. These SMS messages are queued after all other writes.
     pub deferred_sms: Option<Mutex<Option<(Job, String)>>>,
 }
 
@@ -50,7 +50,8 @@ impl MessageWrite<'_> {
             .map(|recorded_response| recorded_response.answer.clone())
     }
 
-    /// Stores the event. Returns `None` if the event is new, else the kind of repeat and the first response.
+    /// Stores the event. Returns `None` if the event is new. Otherwise returns the kind of repeat and the first
+    /// response.
     pub(super) async fn keep(
         &self,
         tx: &DatabaseTransaction,
@@ -91,7 +92,7 @@ impl MessageWrite<'_> {
         )))
     }
 
-    /// The event's row with this business key.
+    /// Builds the event's row with this business key.
     pub(super) fn new_event<'b>(&'b self, key: &'b str, answer: &'b Value) -> NewEvent<'b> {
         let (event, message) = (&self.message.event, self.message);
         let erased = is_erased(self.head);
@@ -115,8 +116,8 @@ impl MessageWrite<'_> {
         }
     }
 
-    /// If the message replaces a dead-lettered event, that event was processed meanwhile under its own key. Marks the
-    /// dead-lettered row as a duplicate.
+    /// Marks the row of the dead-lettered event as a duplicate, because another copy of the event is already recorded.
+    /// Does nothing if the message replaces no dead-lettered event.
     async fn become_copy(
         &self,
         tx: &DatabaseTransaction,
@@ -136,7 +137,8 @@ impl MessageWrite<'_> {
         webhook_events::become_event(tx, &copy).await.map(drop)
     }
 
-    /// Inserts the event, or updates the dead-lettered event that it replaces. Returns whether the key was free.
+    /// Inserts the event, or updates the dead-lettered event that the message replaces. Returns whether the key was
+    /// free.
     async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
         if self.message.replaces.is_some() {
             webhook_events::become_event(tx, new).await
@@ -145,7 +147,7 @@ impl MessageWrite<'_> {
         }
     }
 
-    /// Remembers which rows took part in a stored decision, to count them after the commit.
+    /// Remembers the rows that a stored decision used, to count these rows after the commit.
     pub(super) fn counts(&self, decision: &Decision) {
         let mut rule_usage = self.rule_usage.lock().unwrap_or_else(PoisonError::into_inner);
         rule_usage.push(RuleUsage::part_in(decision));
@@ -168,7 +170,7 @@ pub(super) fn is_erased(head: &Head) -> bool {
     head.call.as_ref().is_some_and(|call| call.erased)
 }
 
-/// Actions after a commit: counts, quarantines and the wake-up of the outbox. A dry run has none.
+/// Counts rule hits, caches new quarantines and wakes the outbox after a commit. Does nothing in a dry run.
 pub(super) fn done(step: MessageWrite<'_>, has_sms: bool) {
     if dry_run::is_on() {
         return;

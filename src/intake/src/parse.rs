@@ -1,4 +1,4 @@
-//! Parses a verified body: [`decode`] turns it into an [`event`], with its [`turns`], [`tool_requests`] and
+//! Parses a verified body: [`decode`] turns the body into an [`event`] with [`turns`], [`tool_requests`] and
 //! [`structured`] data. [`keys`] derives the idempotency keys of an event, and [`facts`] extracts the facts that rules
 //! read.
 //!

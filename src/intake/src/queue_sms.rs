@@ -46,7 +46,7 @@ impl MessageWrite<'_> {
         self.put(tx, decided, job, template).await
     }
 
-    /// Queues the SMS messages that a shared transaction deferred until all its other writes were done.
+    /// Queues the SMS messages that a shared transaction deferred. All other writes of the transaction are done.
     pub(super) async fn text_now(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         let waiting = self.deferred_sms.as_ref();
         let waiting = waiting.and_then(|later| later.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -69,7 +69,8 @@ impl MessageWrite<'_> {
         };
         let texts = about(self, lead.as_ref(), decided, job, template);
         if self.late {
-            // Send no SMS message. Start no escalation of a P1 either, because it would send SMS messages later.
+            // Send no SMS message. Also start no escalation of a P1, because the escalation would send SMS messages
+            // later.
             if !texts.is_empty() || decided.decision.priority == Priority::P1 {
                 let notice = sms_age::notice(self.message.access.rulebook_id, decided.decision.priority.name());
                 notices::raise(tx, notice, self.intake.clock.now(), self.intake.clock.new_id()).await?;
@@ -86,7 +87,7 @@ impl MessageWrite<'_> {
     }
 }
 
-/// The SMS messages about a decision: one for each contact of its `notify`.
+/// Builds the SMS messages about a decision: one for each contact in `notify` of the decision.
 pub(super) fn about(
     step: &MessageWrite<'_>,
     lead: Option<&leads::Model>,
@@ -133,7 +134,8 @@ pub(super) fn about(
         .collect()
 }
 
-/// The facts about the caller that are not part of the decision: from the lead, else from the message.
+/// Returns the facts about the caller that the decision does not contain. The values of the lead take precedence over
+/// the values of the message.
 fn known_of(lead: Option<&leads::Model>, who: &LeadPart<'_>) -> Facts {
     let mut known = lead.map(leads::Model::facts).unwrap_or_default();
     for (name, value) in who.named() {
@@ -174,13 +176,14 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Queues the SMS messages for messages of one rulebook. Returns for each message whether to wake the outbox worker.
+/// Queues the SMS messages about decisions of one rulebook. Returns for each decision whether to wake the outbox
+/// worker.
 pub(super) async fn send_each(tx: &DatabaseTransaction, all: Vec<Outgoing<'_>>) -> Result<Vec<bool>, DbErr> {
     let mut any = vec![false; all.len()];
     let (mut places, mut together, mut notified) = (Vec::new(), Vec::new(), Vec::new());
     for (place, one) in all.into_iter().enumerate() {
         if is_simulated(one.step.message.event.call_id()) || one.cools_down() {
-            // Handle each message separately: its SMS messages may start the cool-down for the next message.
+            // Handle this decision separately, because its SMS messages may start the cool-down for the next decision.
             any[place] = send(tx, one).await?;
         } else {
             places.push(place);
@@ -236,7 +239,7 @@ async fn queue(
     }
     let became = sms::enqueue_each(tx, texts).await?;
     let queued = became.into_iter().zip(owners);
-    // A P1 is not counted if the rulebook has no cap of its own: counting locks a row.
+    // If the rulebook sets no daily cap, do not count a P1, because counting locks a row.
     let counted =
         queued.filter(|((_, became), (_, is_p1))| *became == EnqueueResult::Queued && (own_cap.is_some() || !is_p1));
     let counted: Vec<QueuedSms<'_>> = counted
@@ -259,8 +262,8 @@ async fn queue(
     Ok(any)
 }
 
-/// Removes the SMS messages in cool-down. An SMS message is in cool-down if the same rule recently notified the contact
-/// about the same caller or, for a P1, about the same call.
+/// Returns the SMS messages that are not in cool-down. An SMS message is in cool-down if the same rule recently
+/// notified the contact about the same caller or, for a P1, about the same call.
 async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result<Vec<NewSms>, DbErr> {
     let mut texts = one.texts.clone();
     let cool_down = one
@@ -292,7 +295,8 @@ async fn without_cooling(tx: &DatabaseTransaction, one: &Outgoing<'_>) -> Result
     Ok(texts)
 }
 
-/// The first step of a P1's escalation. If there was no contact to notify, the next step is due immediately.
+/// Builds the first step of the escalation of a P1. If there was no contact to notify, the next step is due
+/// immediately.
 fn first_step(one: &Outgoing<'_>, notified: Vec<String>, now: DateTime<Utc>) -> escalations::Model {
     let step = one.step;
     let rule = one.rule().filter(|rule| rule.priority == Priority::P1);

@@ -41,10 +41,10 @@ const SETTINGS_TIMEOUT: Duration = Duration::from_secs(1);
 const LARGE_BODY: usize = 64 * 1024;
 /// Retry-After for a message that could not be recorded.
 const RETRY_AFTER_S: u32 = 2;
-/// How often a message is tried if the webhook's secrets change or the caller is erased meanwhile. After that, the
-/// fallback answers.
+/// How often a message is tried if the webhook's secrets change or the caller is erased during a try. After the last
+/// try, the fallback answers.
 const MAX_TRIES: u32 = 3;
-/// The response header that says how a message was handled without the database.
+/// The response header that shows how a message was handled without the database.
 const DEGRADED: &str = "x-ringbook-degraded";
 
 /// The state of the route.
@@ -54,7 +54,7 @@ pub struct Webhook {
     pub accesses: Accesses,
     /// Records a message and answers it before its deadline.
     pub recorder: Arc<Recorder>,
-    /// The rate limits of each client address.
+    /// The rate limits of each client IP address.
     pub limiter: Arc<RateLimiter>,
     /// The public URL that Vapi calls. A signature may cover this URL.
     pub public_url: Option<String>,
@@ -90,7 +90,8 @@ async fn on_body<T: Send + 'static>(
     done.map_err(|busy| Problem::unavailable(&busy, RETRY_AFTER_S))
 }
 
-/// Handler of Vapi's server URL. Without a rulebook in the path, the message is for the default rulebook.
+/// Handles requests to the server URL that Vapi calls. Without a rulebook in the path, the message is for the default
+/// rulebook.
 #[handler]
 pub async fn receive(
     request: &Request,
@@ -178,10 +179,10 @@ pub async fn receive(
 struct Authentic {
     access: Arc<Access>,
     bytes: Bytes,
-    /// The share of the body in the memory limit. It must be held until the response.
+    /// The memory that is reserved for the body within the memory limit. The reservation must last until the response.
     room: Option<Room>,
-    /// When the whole body had arrived. The deadline for the database starts here, so the time in which the client sent
-    /// the body does not count.
+    /// The time at which the whole body had arrived. The deadline for the database counts from this time, so the time
+    /// for sending the body does not count.
     arrived: Instant,
 }
 
@@ -219,8 +220,8 @@ async fn authenticated(
     })
 }
 
-/// The webhook settings of a rulebook: from the cache, else from the database, or from the snapshot if the database is
-/// unavailable.
+/// Returns the webhook settings of a rulebook from the cache. If they are not cached, reads them from the database or,
+/// if the database is unavailable, from the snapshot.
 async fn known(webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
     if let Some(access) = webhook.accesses.in_memory(code).await {
         return Ok(access);
@@ -249,14 +250,14 @@ async fn asked<T>(webhook: &Webhook, question: impl Future<Output = Result<T, Ac
     Err(answer)
 }
 
-/// The current settings, if the message is accepted under them too.
+/// Reads the current settings, and checks that they also accept the message.
 async fn readmitted(request: &Request, bytes: &Bytes, webhook: &Webhook, code: &str) -> Result<Arc<Access>, Problem> {
     let access = asked(webhook, webhook.accesses.reload_or_nobody(code)).await?;
     admitted(request, Some(bytes), webhook, access).await
 }
 
-/// The settings under which the message is accepted: the cached settings, else newer settings. `bytes` is the body.
-/// Without a body, only the headers are checked.
+/// Returns the settings that accept the message: the cached settings or, if these refuse the message, newer settings.
+/// `bytes` is the body. Without a body, only the headers are checked.
 async fn admitted(
     request: &Request,
     bytes: Option<&Bytes>,
@@ -346,7 +347,7 @@ fn refused(error: &NotRecorded) -> Problem {
 #[error("the database did not return the webhook settings of the rulebook")]
 struct TooLate;
 
-/// The message id from the configured header, else the hash of the body.
+/// Returns the message id from the configured header or, without this header, the hash of the body.
 fn delivery_key(request: &Request, access: &Access, body_hash: &[u8; 32]) -> String {
     let header = access.auth.schemes.iter().find_map(|scheme| match scheme {
         Scheme::Hmac(settings) => settings.message_id_header.as_deref(),

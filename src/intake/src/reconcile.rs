@@ -1,10 +1,10 @@
 //! Finds ended calls without a report in Vapi's list of calls, and builds the missing reports. A built report is
 //! recorded like a posted report, under the same key. So Vapi's own report has no second effect, whether it arrives
-//! before or after.
+//! before or after the built report.
 //!
-//! A Vapi key belongs to one rulebook. So every call that Vapi lists for the key belongs to that rulebook, unless
-//! another rulebook has an event of the call. The database stores how far the list was read. The next run begins
-//! slightly earlier, to find calls that were just ending and to tolerate clock differences.
+//! A Vapi key belongs to one rulebook. So every call that Vapi lists for the key belongs to that rulebook. The only
+//! exception is a call of which another rulebook has an event. The database stores how far the list was read. The next
+//! run begins slightly earlier, to find calls that were just ending and to tolerate clock differences.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ const REFUSED: &str = "vapi_key_refused";
 const SHARED: &str = "vapi_key_shared";
 const SUBJECT: &str = "Vapi";
 
-/// A rulebook with its Vapi key. It has no `Debug`, so that the key is never printed.
+/// A rulebook with its Vapi key. The type does not implement `Debug`, so that the key is never printed.
 #[derive(Clone)]
 pub struct RulebookWithKey {
     pub rulebook_id: Uuid,
@@ -71,11 +71,12 @@ pub struct Reconciler {
 /// The options of a run.
 #[derive(Clone, Debug, Default)]
 pub struct ReconcileOptions {
-    /// Only this rulebook's calls.
+    /// The rulebook whose calls are checked; `None` means every rulebook with a key.
     pub rulebook: Option<String>,
-    /// Only calls of this period up to now. `None` continues at the end of the previous run and stores the progress.
+    /// The length of the period before now whose calls are checked. `None` continues at the end of the previous run and
+    /// stores the progress.
     pub since: Option<TimeDelta>,
-    /// Whether to count the missing reports only, without recording them.
+    /// Whether the run only counts the missing reports and does not record them.
     pub dry_run: bool,
 }
 
@@ -87,7 +88,7 @@ pub struct ReconcileTally {
     pub listed: u64,
     /// Calls that have not ended.
     pub running: u64,
-    /// Calls that ended moments ago: their report may still arrive.
+    /// Calls that ended moments ago. Vapi may still post the reports of these calls.
     pub just_ended: u64,
     /// Calls that have a report, or whose caller was erased.
     pub known: u64,
@@ -101,7 +102,7 @@ pub struct ReconcileTally {
     pub error: Option<String>,
 }
 
-/// Why Vapi's list could not be read to the end; the next run tries again.
+/// Why Vapi's list could not be read to the end. The next run tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     /// The request to Vapi failed.
@@ -141,8 +142,8 @@ impl Reconciler {
         }
     }
 
-    /// Runs for every rulebook that has a key, and returns the result for each. A failure for one rulebook does not
-    /// stop the others. `on_progress` is called with the progress after each batch.
+    /// Runs for every rulebook that has a key, and returns one result for each rulebook. A failure for one rulebook
+    /// does not stop the run for the others. `on_progress` is called with the progress after each batch.
     ///
     /// # Errors
     /// If the keys cannot be read, or another instance has taken over.
@@ -229,7 +230,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Builds and records a report for each call of a batch that has no report.
+    /// Builds and records the missing reports for a batch of ended calls.
     async fn piece(
         &self,
         one: &RulebookWithKey,

@@ -40,7 +40,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_millis(2_100);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a message is tried before it is dead-lettered.
 const TRIES: u32 = 3;
-/// How often scripts may decide about one message again because its rulebook changed meanwhile.
+/// How often scripts may decide about one message again because its rulebook has changed.
 const MAX_DECISIONS: u32 = 3;
 
 /// Why a message was not recorded.
@@ -49,13 +49,13 @@ pub enum NotRecorded {
     /// The webhook settings or secrets changed after the verification: verify again.
     #[error("the webhook settings changed")]
     AccessChanged,
-    /// The caller was erased meanwhile: record the message again, without the caller's data.
+    /// The caller was erased during the transaction: record the message again, without the caller's data.
     #[error("the caller was erased meanwhile")]
     CallErased,
     /// The database and the spool both failed.
     #[error("neither the database nor the spool stored the message")]
     Refused(#[from] SpoolError),
-    /// The task that did the work ended early.
+    /// The task that recorded the message ended early.
     #[error("the task that recorded the message ended early: {0}")]
     Stopped(String),
 }
@@ -71,7 +71,7 @@ pub struct Recorder {
     pub drain: Drain,
     /// Lets messages share transactions.
     pub sharing: Sharing,
-    /// Running work; a shutdown waits for it.
+    /// The running tasks. A shutdown waits for these tasks.
     pub tasks: TaskTracker,
 }
 
@@ -98,7 +98,8 @@ impl Recorder {
                     let _permit = permit;
                     match sharing.turn(&intake, &message, &race).await {
                         Turn::Shared(outcome) => outcome,
-                        // The messages that arrive meanwhile share the next transaction, which begins when the turn ends.
+                        // Messages that arrive during this transaction share the next transaction, which begins when
+                        // the turn ends.
                         Turn::Alone(_turn) => record_alone(&intake, &message, &race).await,
                     }
                 };
@@ -135,7 +136,7 @@ impl Recorder {
             .await?)
     }
 
-    /// Records waiting messages of the same call first, so that this message sees their data.
+    /// Records the messages of the same call that wait in the spool, so that this message sees their data.
     async fn drain_call_first(&self, message: &Message, began: Instant) {
         if self.fallback.spool.state().waiting == 0 || self.gate.is_away() {
             return;
@@ -150,7 +151,7 @@ impl Recorder {
         let _ = timeout_at((began + DRAIN_TIMEOUT).into(), work).await;
     }
 
-    /// The services, with this connection pool.
+    /// Returns the services of the recorder, with the connection pool `db`.
     pub(super) fn over(&self, db: DatabaseConnection) -> Intake {
         Intake {
             db,
@@ -223,8 +224,8 @@ pub(super) async fn transaction(
         if precomputed.is_some() || !evaluate::runs_scripts(&rulebook, message) {
             break (tx, head, rulebook);
         }
-        // There is no decision by this revision yet: decide outside the transaction, or inside it if the head keeps
-        // changing.
+        // There is no decision by this revision yet. Decide outside the transaction, or inside the transaction if the
+        // head keeps changing.
         tries += 1;
         if tries < MAX_DECISIONS {
             tx.rollback().await?;
@@ -264,7 +265,7 @@ pub(super) async fn transaction(
         decisions: Arc::clone(&decisions),
     };
     if !race.commits(recorded_response) {
-        // The fallback answered meanwhile, and the drain of the spool records the message later.
+        // The fallback has already answered, and the drain of the spool records the message later.
         tx.rollback().await?;
         return Err(IngestError::TooSlow);
     }

@@ -1,4 +1,4 @@
-//! Writes the data of a message: the call, its turns and its lead.
+//! Writes a message's data about the call: the call, its turns and its lead.
 
 use std::cmp::Ordering;
 
@@ -62,9 +62,9 @@ impl Recording<'_, '_> {
         })
     }
 
-    /// Records a report with another body under the same key. The call and its turns follow the later report. A new
-    /// decision is stored only if this report is more urgent or has a service that the lead lacks. So no priority stays
-    /// too low, and no SMS message is omitted.
+    /// Records an amendment: a report with the same key as the first report and another body. The call and its turns
+    /// are written from the later report. A new decision is stored only if this report is more urgent or has a service
+    /// that the lead lacks. So no priority stays too low, and no SMS message is omitted.
     pub(super) async fn amended(&self, tx: &DatabaseTransaction) -> Result<bool, IngestError> {
         let step = self.step;
         let Some(call_id) = step.message.event.call_id() else {
@@ -126,7 +126,7 @@ impl Recording<'_, '_> {
         }
     }
 
-    /// The lead of a report that sets the priority.
+    /// Builds the lead of a report, with the priority from the decision.
     pub(super) fn lead<'c>(&'c self, who: &LeadPart<'c>, job: &'c Job) -> LeadPart<'c> {
         let decision = &self.decided.decision;
         let sla = TimeDelta::try_seconds(decision.sla_seconds).unwrap_or_default();
@@ -235,7 +235,7 @@ pub(super) fn with_job<'a>(lead: &LeadPart<'a>, job: &'a Job) -> LeadPart<'a> {
     }
 }
 
-/// The caller's contact data, address and problem, for the lead.
+/// Returns the caller's contact data, address and problem, for the lead.
 pub(super) fn who<'a>(event: &'a Event, decided: &'a DecisionRecord) -> LeadPart<'a> {
     let fact = |name| facts::text(&decided.extracted, name);
     let call = event.call.as_ref();

@@ -1,5 +1,5 @@
 //! Reinjects messages that Vapi did not post: stored messages, and reports built from Vapi's list of calls. These
-//! messages take the same path and have the same keys as posted messages.
+//! messages are recorded in the same way and under the same keys as posted messages.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::sms_age::Origin;
 use store::dry_run;
 use store::webhook_events;
 
-/// How often a message is tried if the secrets change or the caller is erased meanwhile.
+/// How often a message is tried if the secrets change or the caller is erased during a try.
 const MOST_TRIES: u32 = 3;
 
 /// Reinjects messages that Vapi did not post. Cloning is cheap.
@@ -33,7 +33,7 @@ pub struct Reinjector {
 pub struct ReinjectedMessage {
     /// The rulebook's code.
     pub rulebook: String,
-    /// The message as Vapi wrote it, or would have written it.
+    /// The message that Vapi wrote, or that Vapi would have written.
     pub body: Bytes,
     /// When the message was first received.
     pub received_at: DateTime<Utc>,
@@ -63,7 +63,7 @@ impl ReinjectResult {
     }
 }
 
-/// Why a message could not be recorded now; a later attempt may succeed.
+/// Why a message could not be recorded now. A later attempt may succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReinjectError {
     /// There is no such rulebook, or it is archived.
@@ -130,7 +130,7 @@ impl Reinjector {
                         Err(error) => error,
                     }
                 }
-                // The event is stored already.
+                // The dead-lettered event already contains the body.
                 Err(_) if fed.replaces.is_some() => return Ok(ReinjectResult::Unreadable),
                 Err(_) => {
                     let (intake, body) = (self.intake.clone(), fed.body.clone());

@@ -1,5 +1,5 @@
-//! Answers Vapi's requests other than tool calls: who takes a call, where it goes, what the knowledge base contains.
-//! Returns `None` if no rule applies.
+//! Answers Vapi's requests that are not tool calls: which assistant takes a call, where a call is transferred, and what
+//! the knowledge base contains. [`answer`] returns `None` if no rule applies.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use rules::sentences::{SentenceValue, sentence};
 /// Maximum number of documents in an answer.
 const MOST_DOCUMENTS: usize = 20;
 
-/// The answer to a request; `None` if no rule applies.
+/// Returns the answer to a request, or `None` if no rule applies.
 #[must_use]
 pub(super) fn answer(question: &EvaluationInput<'_>) -> Option<Answer> {
     let (rulebook, event, received_at) = (question.rulebook, &question.message.event, question.message.received_at);
@@ -88,7 +88,8 @@ fn variables(rulebook: &Rulebook, at: DateTime<Utc>) -> BTreeMap<String, String>
     values
 }
 
-/// The contact requested by code or name, else the first contact that the decision about this call would notify.
+/// Returns the contact that was requested by code or name. If there is none, returns the first contact that the
+/// decision about this call would notify.
 fn destination(question: &EvaluationInput<'_>, wanted: Option<&str>) -> Option<Destination> {
     let rulebook = question.rulebook;
     let extracted = facts::extract(rulebook, &question.message.event, None);

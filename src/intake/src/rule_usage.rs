@@ -1,8 +1,8 @@
-//! Counts how many decisions each row of a rulebook took part in, without one write per decision.
+//! Counts how many decisions used each row of a rulebook, and writes the counts in batches.
 //!
 //! Every few seconds, a separate transaction adds the new counts to the table `rule_hits`. Counting happens after the
 //! commit and locks a map in memory only briefly, so no message waits for it. A killed process loses the counts of the
-//! last seconds. If the database rejects counts, they are kept and written later.
+//! last seconds. If the database rejects counts, they stay in memory and are written later.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use store::rule_hits::{self, DECISIONS, HitKey, Hits, KEPT_DAYS};
 
 /// Interval between two writes.
 const WRITE_INTERVAL: Duration = Duration::from_secs(10);
-/// Maximum number of entries between two writes; further rows are not counted.
+/// Maximum number of counted rows between two writes. Further rows are not counted.
 const MAX_ENTRIES: usize = 100_000;
 
 /// Why the counts were not written.
@@ -47,7 +47,7 @@ struct PendingCounts {
     tidied: Option<String>,
 }
 
-/// The rows that took part in one decision, as `(resource, code)`.
+/// The rows that one decision used, as `(resource, code)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleUsage {
     revision: i64,
@@ -55,7 +55,8 @@ pub struct RuleUsage {
 }
 
 impl RuleUsage {
-    /// The rows that took part in a decision. A missing service or priority rule counts too, with an empty code.
+    /// Returns the rows that a decision used. If the decision has no service or no priority rule, an entry with an
+    /// empty code counts that.
     #[must_use]
     pub fn part_in(decision: &Decision) -> Self {
         let mut rows: Vec<(&'static str, String)> = vec![
@@ -70,7 +71,8 @@ impl RuleUsage {
         let taxes = decision.price.iter().flat_map(|price| &price.taxes);
         rows.extend(taxes.map(|tax| (Resource::Taxes.path(), tax.code.clone())));
         for step in &decision.trace {
-            // Skip a dropped script. Also skip an adjustment without money in its step: its stacking group excluded it.
+            // Skip a script that the decision dropped. Also skip an adjustment whose step has no amount, because its
+            // stacking group excluded it.
             let resource = if step.resource == Resource::Adjustments.path() && step.money.is_some() {
                 Resource::Adjustments.path()
             } else if step.resource == Resource::Scripts.path() && !decision.dropped_scripts.contains(&step.code) {
@@ -95,7 +97,8 @@ impl RuleUsage {
 }
 
 impl RuleHits {
-    /// Counts the rows of committed decisions. `at` is the time of the message, and sets the day of the counts.
+    /// Counts the rows that committed decisions used. `at` is the time of the message, and determines the day of the
+    /// counts.
     pub fn count(&self, rulebook_id: Uuid, at: DateTime<Utc>, rule_usage: Vec<RuleUsage>) {
         if rule_usage.is_empty() {
             return;
@@ -121,7 +124,7 @@ impl RuleHits {
     /// Writes all counts so far.
     ///
     /// # Errors
-    /// If the database fails, the counts are kept. If the task that writes them panics, its counts are lost.
+    /// If the database fails, the counts stay in memory. If the writing task panics, its counts are lost.
     pub async fn flush(&self, db: &DatabaseConnection, now: DateTime<Utc>) -> Result<(), HitsError> {
         let (mut counted, forget) = {
             let mut kept = self.lock();

@@ -1,4 +1,4 @@
-//! Stores a decision, and counts the scripts that failed in it.
+//! Stores a decision, and counts the scripts that failed during the decision.
 
 use std::sync::PoisonError;
 
@@ -13,7 +13,7 @@ use store::decisions::{self, NewDecision};
 use store::notices::{self, Notice, Severity};
 
 impl DecisionRecord {
-    /// Stores the decision, and raises a notice about the scripts that were dropped.
+    /// Stores the decision, and raises a notice about each script that failed.
     pub(super) async fn save(
         &self,
         step: &MessageWrite<'_>,
@@ -24,7 +24,7 @@ impl DecisionRecord {
         self.recorded(step, tx).await
     }
 
-    /// Counts the rows and scripts of a decision that was stored, and raises a notice about the scripts that were dropped.
+    /// Counts the rows and scripts of a stored decision, and raises a notice about each script that failed.
     pub(super) async fn recorded(&self, step: &MessageWrite<'_>, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         self.counts(step);
         for faulted in &self.faulted {
@@ -33,7 +33,7 @@ impl DecisionRecord {
         Ok(())
     }
 
-    /// The decision as a row.
+    /// Builds the row of the decision.
     pub(super) fn new_row<'a>(
         &'a self,
         step: &'a MessageWrite<'_>,
@@ -63,7 +63,7 @@ impl DecisionRecord {
         })
     }
 
-    /// Counts the rows and scripts that took part in the decision.
+    /// Counts the rows and scripts that the decision used.
     pub(super) fn counts(&self, step: &MessageWrite<'_>) {
         step.counts(&self.decision);
         let quarantines = step.intake.current.quarantines();

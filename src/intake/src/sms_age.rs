@@ -1,9 +1,9 @@
-//! Decides which messages are too old for SMS messages, by their origin and age.
+//! Decides by origin and age which messages from Vapi are too old to cause SMS messages.
 //!
-//! A message that did not come directly from Vapi sends no SMS messages if it is older than half an hour. The same
-//! applies if the message is older than the last restore from a backup, because Ringbook may have sent its SMS messages
-//! before the restore. In both cases the lead is marked as late and a notice is raised. Any other delayed message (from
-//! the spool, or replacing a lost report) is as urgent as a live message.
+//! A message that did not come directly from Vapi sends no SMS messages if it is older than half an hour. It also sends
+//! no SMS messages if it is older than the last restore from a backup, because Ringbook may have sent the SMS messages
+//! before the restore. In both cases the lead is marked as late and a notice is raised. A newer message from the spool,
+//! or a newer message that replaces a lost report, is as urgent as a live message.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;

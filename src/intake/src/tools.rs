@@ -53,7 +53,7 @@ impl ToolRun {
         }
     }
 
-    /// The result of a tool whose effect cannot be stored; `None` for a tool without an effect.
+    /// Returns the result of a tool whose effect cannot be stored, or `None` for a tool without an effect.
     fn undone(&self) -> Option<Value> {
         let (tool, decided) = (self.tool.as_ref()?, self.decided.as_ref()?);
         match tool.runs {
@@ -65,7 +65,7 @@ impl ToolRun {
         }
     }
 
-    /// The result of a tool that cannot run now, because no rulebook is known.
+    /// Builds the result of a tool that cannot run now, because no rulebook is known.
     pub(super) fn out_of_order() -> Self {
         Self {
             result: Err("This tool is out of order. Tell the caller that somebody will call back.".to_owned()),
@@ -84,7 +84,7 @@ pub(super) fn answer(event: &Event, requests: &[ToolRequest], ran: &[ToolRun]) -
     Answer::of_tools(event, results.collect())
 }
 
-/// The response if nothing could be stored: it promises no SMS message and no booking.
+/// Returns the response if nothing could be stored. The response promises no SMS message and no booking.
 pub(super) fn response_without_storage(event: &Event, requests: &[ToolRequest], ran: &[ToolRun]) -> Answer {
     let results = requests
         .iter()
@@ -248,7 +248,7 @@ fn script(
         };
         *ran = failed.ran.then(|| script.clone());
         if failed.ran && fault.by_arguments {
-            // The script is not at fault: it still works with other arguments.
+            // The arguments caused the failure. The script still works with other arguments.
             return sentence(&decided.decision.language, "say-again", &[]);
         }
         *faulted = (failed.ran && fault.is_own).then_some(script);

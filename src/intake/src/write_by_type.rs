@@ -17,7 +17,7 @@ impl MessageWrite<'_> {
     pub(super) async fn run(&self, tx: &DatabaseTransaction) -> Result<(Disposition, Value, bool), IngestError> {
         let event = &self.message.event;
         match &event.payload {
-            // The earlier response was erased with the caller.
+            // The earlier response was erased together with the caller's data.
             _ if is_erased(self.head) => {
                 let neutral = answer::neutral(event.kind);
                 let (disposition, _, has_sms) = self.store_event_only(tx, neutral.to_json()).await?;
@@ -61,7 +61,7 @@ impl MessageWrite<'_> {
             Payload::StatusUpdate { .. } | Payload::Transcript { .. } | Payload::CallDeleted => {
                 let answer = answer::neutral(event.kind).to_json();
                 let stored = self.store_event_only(tx, answer).await?;
-                // These updates give the same result in any order, so a repeat does no harm.
+                // These updates give the same result in any order, so a repeated update is harmless.
                 record_call::record_update(self, tx).await?;
                 Ok(stored)
             }

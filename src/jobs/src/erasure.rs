@@ -1,5 +1,5 @@
-//! Erases a caller as a job. Each call is erased in its own transaction, together with the progress. So an erasure that
-//! is interrupted loses nothing, and [`Erasures::resume`] continues it on any instance.
+//! Erases a caller as a job. Each call is erased in its own transaction, together with the progress. So an interrupted
+//! erasure loses no progress, and [`Erasures::resume`] continues the erasure on any instance.
 
 use chrono::TimeDelta;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
@@ -16,8 +16,8 @@ use store::erasures;
 pub const LEASE: &str = "erasures";
 /// Interval at which interrupted erasures are continued.
 pub const RESUME_INTERVAL: std::time::Duration = std::time::Duration::from_secs(30);
-/// An erasure without progress for this long counts as interrupted. If its task still runs, the task that takes over
-/// stops it: see [`erasure_jobs::progress`].
+/// An erasure without progress for this long counts as interrupted. If the interrupted task still runs, it stops when
+/// another task takes over the erasure: see [`erasure_jobs::progress`].
 const INTERRUPTED_AFTER: TimeDelta = TimeDelta::seconds(60);
 /// How often an erasure is tried again if the database fails.
 const MAX_RETRIES: u32 = 20;
@@ -29,7 +29,7 @@ const RETRY_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
 pub enum Subject {
     /// The calls of a phone number, by its digits from [`erasures::significant_digits`].
     Number(String),
-    /// One call, which may still be unknown.
+    /// The call with this id. Ringbook may not have received this call yet.
     Call(String),
 }
 
@@ -42,7 +42,7 @@ pub struct Erasures {
     audit: AuditKey,
 }
 
-/// Why an erasure did not end. Another instance, or a later run, continues it.
+/// Why an erasure did not end. Another instance or a later run continues the erasure.
 #[derive(Debug, thiserror::Error)]
 pub enum EraseError {
     #[error("the database failed")]
@@ -52,7 +52,7 @@ pub enum EraseError {
 }
 
 impl Erasures {
-    /// `db` has the connections for writes, `read` those for reads. Both must be connections to the primary database.
+    /// `db` is the pool for writes, and `read` is the pool for reads. Both pools must connect to the primary database.
     #[must_use]
     pub fn new(db: DatabaseConnection, read: DatabaseConnection, clock: Clock, audit: AuditKey) -> Self {
         Self { db, read, clock, audit }
@@ -94,7 +94,7 @@ impl Erasures {
         Ok(job)
     }
 
-    /// The numbers of calls and messages that an erasure of this subject would erase now.
+    /// Returns how many calls and how many messages an erasure of this subject would erase now.
     ///
     /// # Errors
     /// When the database fails.
@@ -109,7 +109,7 @@ impl Erasures {
         Ok((count(calls), count(events.saturating_add(replies))))
     }
 
-    /// Erases until nothing of the subject is left, and returns the finished row.
+    /// Erases all data of the subject, and returns the finished row.
     ///
     /// # Errors
     /// When the database fails, or another task has taken over.

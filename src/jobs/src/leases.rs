@@ -12,7 +12,7 @@ use base::clock::Clock;
 use store::last_runs;
 use store::leases::{self, Lease};
 
-/// Acquires leases for this process. Cloning is cheap, and all clones are the same holder.
+/// Acquires leases for this process. Cloning is cheap, and all clones have the same holder id.
 #[derive(Clone)]
 pub struct Leases {
     db: DatabaseConnection,
@@ -27,14 +27,14 @@ pub struct Held {
 }
 
 impl Leases {
-    /// `db` must be the primary database. The process gets its own holder id.
+    /// `db` must be the primary database. The process gets a new holder id.
     #[must_use]
     pub fn new(db: DatabaseConnection, clock: Clock) -> Self {
         let holder = clock.new_id();
         Self { db, clock, holder }
     }
 
-    /// Acquires the lease `name` for the duration `time`. Returns `None` if somebody else holds it.
+    /// Acquires the lease `name` for the duration `time`. Returns `None` if another instance holds the lease.
     ///
     /// # Errors
     /// When the database fails.
@@ -54,7 +54,7 @@ impl Leases {
 }
 
 impl Held {
-    /// The lease, for transactions that write under it.
+    /// Returns the lease, for transactions that write only while the lease is valid.
     #[must_use]
     pub fn lease(&self) -> &Lease {
         &self.lease
@@ -65,7 +65,7 @@ impl Held {
         self.lease.fence
     }
 
-    /// Extends the lease to `time` from now. Returns false if another instance has acquired it.
+    /// Extends the lease to `time` from now. Returns false if another instance has acquired the lease.
     ///
     /// # Errors
     /// When the database fails.

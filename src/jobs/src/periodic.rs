@@ -1,8 +1,8 @@
 //! Runs a periodic job on one instance at a time. If that instance crashes, another instance runs the job after the
 //! lease has expired.
 //!
-//! The lease is renewed while the work runs, and then kept until the next run is due. The first instance that polls
-//! after that does the work. An instance that stops releases the lease.
+//! The lease is renewed while the job runs. After the job, the instance keeps the lease until the next run is due. The
+//! first instance that then polls runs the job. An instance that stops releases the lease.
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use super::leases::{Held, Leases};
 use base::telemetry::{self, chain, metrics, scrub};
 use store::leases::Lease;
 
-/// Duration of a lease while the work runs. Another instance can replace a dead instance only after the lease has
-/// expired.
+/// Duration of a lease while the work runs. If an instance dies, another instance can run the job only after the lease
+/// has expired.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Renewal interval of the lease.
 const RENEW_INTERVAL: Duration = Duration::from_secs(15);
@@ -35,7 +35,8 @@ pub struct RunContext {
     pub stop: CancellationToken,
 }
 
-/// Runs the job periodically until `stop` is cancelled. Run it in its own task, and end it only through the token.
+/// Runs the job periodically until `stop` is cancelled. Run this function in its own task, and end it only through the
+/// token.
 pub async fn run<W, F>(leases: Leases, name: &'static str, every: Duration, stop: CancellationToken, work: W)
 where
     W: Fn(RunContext) -> F,
@@ -60,7 +61,7 @@ where
     }
 }
 
-/// Runs the job once. Returns the lease, unless another instance has acquired it.
+/// Runs the job once. Returns the lease, or `None` if another instance has acquired the lease.
 async fn run_once<W, F>(held: Held, every: Duration, stop: &CancellationToken, work: &W) -> Option<Held>
 where
     W: Fn(RunContext) -> F,
@@ -109,8 +110,8 @@ where
     }
 }
 
-/// Renews the lease until the job is done, and returns it. If another instance has acquired the lease, stops the job
-/// and returns `None`.
+/// Renews the lease until the job is done, and returns the lease. If another instance has acquired the lease, stops the
+/// job and returns `None`.
 async fn renewed(held: Held, done: CancellationToken, stop: CancellationToken) -> Option<Held> {
     while done
         .run_until_cancelled(tokio::time::sleep(RENEW_INTERVAL))

@@ -20,9 +20,10 @@ use store::retentions;
 pub const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 /// Number of events per batch.
 const BATCH_SIZE: i64 = 200;
-/// Pause between two batches, so that other work gets its turn.
+/// Pause between two batches, so that other work is not delayed.
 const BATCH_PAUSE: Duration = Duration::from_millis(10);
-/// Each run starts this much before the end of the purged range, because a message from the spool may have an older id.
+/// Each run starts this long before the time up to which data is already purged, because a message from the spool may
+/// have an older id.
 const OVERLAP: TimeDelta = TimeDelta::days(1);
 
 /// Deletes expired data. Cloning is cheap.
@@ -107,8 +108,8 @@ impl Purge {
     }
 }
 
-/// The number of days after which `what` is purged; `None` for never. Purging an event also purges its transcripts
-/// and body.
+/// Returns the number of days after which `what` is purged, or `None` if it is never purged. Purging an event also
+/// purges its transcripts and body.
 fn days(kept: &retentions::Model, what: What) -> Option<i64> {
     let own = match what {
         What::Transcripts => kept.transcripts_days,

@@ -1,8 +1,8 @@
 //! Publishes scheduled change sets when they are due, or refuses them.
 //!
-//! It polls the database, because any instance may have scheduled a change set. Change sets that became due while no
-//! instance was running are published at the next start. If two instances try the same change set, the transaction that
-//! moves the head lets only one succeed.
+//! The scheduler polls the database, because any instance may have scheduled a change set. Change sets that became due
+//! while no instance was running are published at the next start. If two instances try the same change set, the
+//! transaction that moves the head lets only one succeed.
 
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ use revisions::publish::schedule::Due;
 use revisions::publish::{PublishError, Publisher};
 use store::change_sets;
 
-/// Maximum poll interval. It is short, because another instance may schedule a change set, and the clock may be changed.
+/// Maximum poll interval. The interval is short, because another instance may schedule a change set, and somebody may
+/// change the clock.
 const POLL: Duration = Duration::from_secs(1);
-/// Minimum poll interval. Without it, change sets that are always due soon would occupy the processor.
+/// Minimum poll interval. Without a minimum, change sets that are always due soon would occupy the processor.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum number of change sets per poll.
 const MAX_PER_POLL: u64 = 20;
@@ -38,13 +39,14 @@ impl Scheduler {
         Self { db, publisher, clock }
     }
 
-    /// Publishes due change sets until `stop` is cancelled. Run it in its own task, and end it only through the token.
+    /// Publishes due change sets until `stop` is cancelled. Run this function in its own task, and end it only through
+    /// the token.
     pub async fn run(&self, stop: CancellationToken) {
         poll::run("scheduler", POLL, &stop, self, async |this| this.poll_due().await).await;
     }
 
-    /// Publishes change sets that are due by the clock. Returns how many were published, were refused, or wait for an
-    /// approval.
+    /// Publishes change sets that are due by the clock. Returns the number of change sets that were published, were
+    /// refused, or wait for an approval.
     ///
     /// # Errors
     /// When the list of due change sets cannot be read.

@@ -1,8 +1,8 @@
-//! An in-memory cache from (rulebook, revision) to the compiled rulebook.
+//! Caches compiled rulebooks in memory, by rulebook and revision.
 //!
 //! A published revision never changes, so no entry is ever stale or invalidated. A transaction that reads the head and
-//! requests that revision decides with exactly that version. A missing entry is loaded only once, even if many requests
-//! wait for it. A missing entry is never loaded through the pool that messages use.
+//! requests the head revision decides with exactly this revision. A missing entry is loaded only once, even if many
+//! requests wait for the entry. A missing entry is never loaded through the pool that messages use.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -27,8 +27,8 @@ use store::{revisions, rule_rows, rulebooks};
 /// the same limit.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Maximum number of revisions in the cache of revisions that do not compile, and how long a revision stays in it. The
-/// time is short, because somebody may repair the tables.
+/// The two limits of the cache of revisions that do not compile: the maximum number of revisions, and how long a
+/// revision stays in the cache. The time is short, because somebody may repair the tables.
 const MOST_FAULTY: u64 = 1_000;
 const FAULTY_FOR: Duration = Duration::from_secs(30);
 
@@ -39,7 +39,7 @@ pub struct LoadedRulebook {
     pub rulebook: Arc<Rulebook>,
 }
 
-/// A revision: compiled, or only its rows.
+/// A revision: either compiled, or only its rows.
 #[derive(Debug, Clone)]
 pub enum Base {
     /// The compiled revision.
@@ -68,7 +68,7 @@ impl Base {
     }
 }
 
-/// The rows of a rulebook at its head, whether or not they compile.
+/// The rows of a rulebook at its head. The rows may or may not compile.
 #[derive(Debug, Clone)]
 pub struct HeadRows {
     pub rulebook_id: Uuid,
@@ -126,22 +126,23 @@ pub struct RulebookCache {
     /// Revisions that are not known to be a head. The total size of the entries is limited, so that many edits, or many
     /// readers of old revisions, do not fill the memory.
     compiled: Cache<Rulebook, LoadError>,
-    /// The head of each rulebook that a message last saw or that this process published. An entry never expires,
+    /// For each rulebook, the head that a message last saw or that this process published. An entry never expires,
     /// because otherwise a message would have to compile the head again. The next message will probably see the same
     /// head.
     heads: Arc<RwLock<HashMap<Uuid, Arc<Rulebook>>>>,
-    /// Revisions that do not compile. A published revision never changes, so the revision need not be compiled again
-    /// for each message.
+    /// Revisions that do not compile. A published revision never changes, so it need not be compiled again for each
+    /// message.
     faulty: Cache<Vec<Fault>>,
-    /// Older revisions that people read page by page. They are not compiled, and do not displace compiled revisions.
+    /// Older revisions that people read page by page. These revisions are not compiled, and do not displace compiled
+    /// revisions.
     read_only: Cache<RowSet, LoadError>,
     pools: Pools,
     quarantines: Quarantines,
 }
 
 impl RulebookCache {
-    /// Creates the cache. Decisions read from `primary`. People read from `replica` if there is one, and from `primary`
-    /// if the replica fails or lacks the rows.
+    /// Creates the cache. Reads for decisions use `primary`. Reads for people use `replica`, or `primary` if there is
+    /// no replica, the replica fails, or the replica lacks the rows.
     #[must_use]
     pub fn new(replica: Replica, primary: DatabaseConnection) -> Self {
         Self {
@@ -168,7 +169,7 @@ impl RulebookCache {
         &self.quarantines
     }
 
-    /// The rulebook at the head that a message saw last. The head may have moved since. So use this rulebook only for
+    /// Returns the compiled head that a message saw last. The head may have moved since. So use this rulebook only for
     /// work that is discarded if the transaction sees another head.
     #[must_use]
     pub fn last_seen(&self, rulebook_id: Uuid) -> Option<Arc<Rulebook>> {
@@ -200,7 +201,7 @@ impl RulebookCache {
         }
     }
 
-    /// The compiled head of the rulebook with this code. `None` if there is no such rulebook.
+    /// Returns the compiled head of the rulebook with this code, or `None` if no rulebook has this code.
     ///
     /// # Errors
     /// When the rows of the head cannot be read or compiled.
@@ -212,7 +213,7 @@ impl RulebookCache {
         Ok(Some(LoadedRulebook { rulebook_id, rulebook }))
     }
 
-    /// The rows at the head of the rulebook with this code. `None` if there is no such rulebook.
+    /// Returns the rows at the head of the rulebook with this code, or `None` if no rulebook has this code.
     ///
     /// # Errors
     /// When the rows of the head cannot be read.
@@ -244,7 +245,7 @@ impl RulebookCache {
         head_in(self.primary.clone(), code).await
     }
 
-    /// A compiled revision, or only its rows if they do not compile.
+    /// Returns a compiled revision, or only the rows of the revision if they do not compile.
     ///
     /// # Errors
     /// When there is no such revision, or its rows cannot be read.
@@ -303,7 +304,8 @@ impl RulebookCache {
         loaded.map_err(|error| (*error).clone())
     }
 
-    /// The rows of a revision, for reading. They need not compile, because an older program may have written them.
+    /// Returns the rows of a revision for people who read them. The rows need not compile, because an older program may
+    /// have written them.
     ///
     /// # Errors
     /// When there is no such revision, or its rows cannot be read.
@@ -320,7 +322,7 @@ impl RulebookCache {
             .map_err(|error: Arc<LoadError>| (*error).clone())
     }
 
-    /// A compiled revision, if it is in memory.
+    /// Returns a compiled revision if it is in memory.
     async fn known(&self, rulebook_id: Uuid, revision: i64) -> Option<Arc<Rulebook>> {
         let head = self.last_seen(rulebook_id).filter(|head| head.revision() == revision);
         match head {
@@ -329,7 +331,8 @@ impl RulebookCache {
         }
     }
 
-    /// Approximate memory in bytes of compiled revisions that are not a head, and its limit.
+    /// Returns the approximate memory, in bytes, of compiled revisions that are not a head, and the limit of this
+    /// memory.
     pub async fn weight(&self) -> (u64, u64) {
         (self.compiled.size().await, MOST_BYTES)
     }
@@ -354,7 +357,7 @@ impl RulebookCache {
         self.for_people(|db| rows_in(db, rulebook_id, revision)).await
     }
 
-    /// The result from the replica. If the replica fails or has no result, the result from the primary.
+    /// Returns the result from the replica. If the replica fails or has no result, returns the result from the primary.
     async fn for_people<T, F>(&self, ask: impl Fn(DatabaseConnection) -> F) -> Result<Option<T>, DbErr>
     where
         F: Future<Output = Result<Option<T>, DbErr>>,
@@ -403,7 +406,7 @@ async fn rows_in(db: DatabaseConnection, rulebook_id: Uuid, revision: i64) -> Re
     if exists.is_none() {
         return Ok(None);
     }
-    // The rows of a revision never change, so several statements see the same rows without a transaction. A transaction
-    // is avoided here, because a client that disconnects could cancel the start of a transaction.
+    // The rows of a revision never change, so several statements see the same rows without a transaction. Do not use a
+    // transaction here, because a client that disconnects could cancel the start of the transaction.
     rule_rows::load(&db, rulebook_id, revision).await.map(Some)
 }

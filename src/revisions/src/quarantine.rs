@@ -4,10 +4,10 @@
 //! in which it happens. A run that fails because the machine is busy does not count.
 //!
 //! Failures are counted in the database, inside the message's transaction. So all instances share the count, and a
-//! restart loses nothing. Runs are counted in memory. Every [`POLL_INTERVAL`], an instance adds the runs of scripts
-//! that failed recently to the database. It also reads and caches the quarantined scripts, so that no message needs a
-//! query. The instance that saw the last failure skips the script from its next message on. Other instances skip the
-//! script after their next poll.
+//! restart loses nothing. Runs are counted in memory. At every [`POLL_INTERVAL`], an instance adds these runs to the
+//! database, but only for scripts that failed recently. It also reads and caches the quarantined scripts, so that no
+//! message needs a query. The instance that saw the last failure skips the script from its next message on. Other
+//! instances skip the script after their next poll.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -24,8 +24,8 @@ use rules::script::{ScriptVersion, Skips};
 use store::notices::{self, Notice, Severity};
 use store::script_quarantines::{self, Model, QuarantineLimits};
 
-/// Limits for scripts. If a script fails at least `faults` times within the time `within`, and in at least one of
-/// `one_in` runs, the script is skipped for the time `for_`.
+/// Limits for scripts. A script is skipped for the time `for_` if, within the time `within`, it fails at least `faults`
+/// times and in at least one of `one_in` runs.
 pub const LIMITS: QuarantineLimits = QuarantineLimits {
     faults: 5,
     one_in: 10,
@@ -34,18 +34,18 @@ pub const LIMITS: QuarantineLimits = QuarantineLimits {
 };
 /// How often an instance reads the quarantines that other instances started or ended.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// Code of the notice.
+/// Code of the notice about a quarantined script.
 const NOTICE: &str = "script_quarantined";
 
-/// The quarantined scripts that this instance knows. Cloning is cheap.
+/// The quarantined scripts, as this instance last read or added them. Cloning is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct Quarantines {
     active: Arc<RwLock<HashMap<Uuid, Vec<Active>>>>,
-    /// Runs that were not reported yet.
+    /// Runs that are not yet added to the database.
     runs: Arc<Mutex<Runs>>,
 }
 
-/// Number of runs of each script version of each rulebook.
+/// Number of runs for each rulebook and script version.
 type Runs = HashMap<(Uuid, ScriptVersion), i64>;
 
 #[derive(Debug, Clone)]
@@ -105,14 +105,14 @@ impl Quarantines {
         *runs.entry((rulebook_id, script.clone())).or_default() += 1;
     }
 
-    /// Removes and returns the unreported runs of a script.
+    /// Removes and returns the number of runs of a script that are not yet in the database.
     fn untold(&self, rulebook_id: Uuid, script: &ScriptVersion) -> i64 {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.remove(&(rulebook_id, script.clone())).unwrap_or_default()
     }
 
-    /// Counts a failure of a script. If this failure starts a quarantine, the function raises a notice and returns the
-    /// row.
+    /// Counts a failure of a script. If this failure starts a quarantine, raises a notice and returns the row of the
+    /// quarantine.
     ///
     /// # Errors
     /// When the database fails.
@@ -133,7 +133,8 @@ impl Quarantines {
         Ok(row)
     }
 
-    /// Reports the runs of scripts that failed recently, reads the quarantined scripts, and ends expired quarantines.
+    /// Adds the runs of scripts that failed recently to the database, reads the quarantined scripts, and ends expired
+    /// quarantines.
     ///
     /// # Errors
     /// When the database fails.
@@ -165,8 +166,8 @@ impl Quarantines {
         tx.commit().await
     }
 
-    /// Removes all unreported runs, and returns the runs of scripts that failed recently. Runs of other scripts do not
-    /// matter and are discarded.
+    /// Removes all runs that are not yet in the database. Returns the runs of scripts that failed recently, and
+    /// discards the runs of other scripts.
     fn to_tell(&self, rows: &[Model], now: DateTime<Utc>) -> Vec<(Uuid, ScriptVersion, i64)> {
         let runs = std::mem::take(&mut *self.runs.lock().unwrap_or_else(PoisonError::into_inner));
         let counted = |rulebook_id: Uuid, script: &ScriptVersion| {

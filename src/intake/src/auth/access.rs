@@ -1,9 +1,9 @@
 //! Caches the webhook settings and active secrets of each rulebook, so that a message needs no query for them.
 //!
 //! The transaction of a message compares the cached `auth_version` with the version in the database, and requests a
-//! reload if they differ. So every instance refuses a retired secret from the next message on. A refused message
-//! requests a reload too, so a new secret works with its first message. A message to an unknown rulebook name is
-//! handled in the same way: neither the response nor its duration reveals which names exist.
+//! reload if the two versions differ. So every instance refuses a retired secret from the next message on. A refused
+//! message requests a reload too, so Ringbook accepts the first message that uses a new secret. A message to an unknown
+//! rulebook name also requests a reload. So neither the response nor its duration reveals which names exist.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,10 +22,10 @@ use store::{rulebooks, secrets};
 
 pub use store::rulebooks::DEFAULT as DEFAULT_RULEBOOK;
 
-/// The id of the secret from the environment variable of the same name.
+/// The id of the secret from the environment variable `RINGBOOK_VAPI_SECRET`.
 pub const SET_SECRET: &str = "RINGBOOK_VAPI_SECRET";
 
-/// Minimum time between two database reads of a rulebook's settings. It limits the reads that unauthenticated senders
+/// Minimum time between two database reads of a rulebook's settings. This limits the reads that unauthenticated senders
 /// can cause. A message that fails verification waits for a read that began after the message arrived, so Ringbook
 /// never refuses a new secret.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(25);
@@ -35,7 +35,7 @@ const MAX_RULEBOOKS: u64 = 10_000;
 /// stores no more than this number, but an older database may contain more secrets.
 const MAX_SECRETS: usize = 5;
 
-/// Limits the log lines about secrets below today's minimum length: one line in ten minutes.
+/// Limits the warnings about secrets that are too short: one log line in ten minutes.
 static SHORT_SECRETS: Sampler = Sampler::new(1, 600);
 
 /// The webhook settings and secrets of a rulebook.
@@ -106,7 +106,7 @@ pub enum AccessError {
     Key(#[from] KeyError),
 }
 
-/// The webhook settings of every rulebook requested so far. Clones share the settings.
+/// Caches the webhook settings of the rulebooks for which a message arrived. Clones share the cache.
 #[derive(Clone)]
 pub struct Accesses {
     db: DatabaseConnection,
@@ -164,7 +164,8 @@ impl Accesses {
         Ok(nobody)
     }
 
-    /// The settings of a rulebook, from the cache if present; `None` if there is no such rulebook.
+    /// Returns the settings of a rulebook, from the cache if they are cached. Returns `None` if no rulebook has this
+    /// code.
     pub async fn get(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
         match self.known.get(code).await {
             Some(access) => Ok(Some(access)),
@@ -172,9 +173,9 @@ impl Accesses {
         }
     }
 
-    /// Newer settings than `known`, the settings under which a message was refused. `None` if the settings did not
-    /// change. At most one read runs at a time for each rulebook, and each refused message waits for a read that began
-    /// after the message arrived.
+    /// Returns newer settings than `known`, or `None` if the settings did not change. `known` are the settings under
+    /// which a message was refused. At most one read runs at a time for each rulebook, and each refused message waits
+    /// for a read that began after the message arrived.
     pub async fn newer(&self, known: &Access) -> Result<Option<Arc<Access>>, AccessError> {
         let came = Instant::now();
         let is_other = |found: &Arc<Access>| found.auth_version != known.auth_version;
@@ -234,7 +235,7 @@ impl Accesses {
 
     /// Reads the current settings of a rulebook without caching them.
     pub async fn read(&self, code: &str) -> Result<Option<Arc<Access>>, AccessError> {
-        // An invalid name has no rulebook, and PostgreSQL rejects a string with a NUL.
+        // No rulebook has an invalid name, and PostgreSQL rejects a string with a NUL.
         if !is_rulebook_code(code) {
             return Ok(None);
         }

@@ -14,9 +14,10 @@ pub const X_VAPI_SIGNATURE: &str = "x-vapi-signature";
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookAuth {
-    /// The schemes; a message must pass one of them.
+    /// The accepted schemes. A message must pass at least one scheme.
     pub schemes: Vec<Scheme>,
-    /// Maximum difference between a signed timestamp and now, in seconds, in the past or in the future.
+    /// Maximum difference between a signed timestamp and the current time, in seconds. The timestamp may be in the past
+    /// or in the future.
     pub replay_window_s: u32,
 }
 
@@ -26,7 +27,7 @@ pub struct WebhookAuth {
 pub enum Scheme {
     /// HMAC over a configurable payload.
     Hmac(HmacSettings),
-    /// The secret itself in a header; Vapi sends an `OAuth2` token the same way.
+    /// The secret itself in a header. Vapi sends an `OAuth2` token in the same way.
     Bearer(BearerSettings),
     /// The secret without a prefix in the legacy header `X-Vapi-Secret`.
     XVapiSecret {},
@@ -44,7 +45,7 @@ pub struct HmacSettings {
     pub signature_header: String,
     /// The name of the header with the timestamp.
     pub timestamp_header: String,
-    /// Whether a timestamp is sent and signed; without a timestamp there is no replay protection.
+    /// Whether a timestamp is sent and signed. Without a timestamp, there is no replay protection.
     pub include_timestamp: bool,
     /// The signed text, with the tokens `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`; any other text is
     /// literal.
@@ -119,7 +120,7 @@ impl Scheme {
 }
 
 impl HmacSettings {
-    /// The effective format. Without a timestamp, Vapi's default format means the body alone.
+    /// The format that is used. Without a timestamp, Vapi's default format stands for the body alone.
     #[must_use]
     pub fn effective_format(&self) -> &str {
         if !self.include_timestamp && self.payload_format == DEFAULT_PAYLOAD_FORMAT {

@@ -10,7 +10,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// The id may be logged, the bytes may not.
+    /// The id may appear in the log. The bytes must never appear there.
     pub fn new(id: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             id: id.into(),
@@ -24,7 +24,7 @@ impl Secret {
         &self.id
     }
 
-    /// The bytes. Only the code for signatures and for encrypted snapshots may use them.
+    /// Returns the bytes of the secret. Only the code for signatures and for encrypted snapshots may use the bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -19,7 +19,7 @@ const LONGEST_WINDOW_S: u32 = 86_400;
 /// The JSON pointer of a field, and the validation error of that field.
 pub type Fault = (String, &'static str);
 
-/// The validation errors of the settings; empty if the settings can be used.
+/// Returns the validation errors of the settings. The list is empty if the settings can be used.
 #[must_use]
 pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -92,8 +92,8 @@ pub fn faults(auth: &WebhookAuth) -> Vec<Fault> {
     faults
 }
 
-/// Reports each scheme that has the signature header and the algorithm of an earlier scheme and signs another payload.
-/// A sender of that header could make the server hash the body once for each scheme.
+/// Reports each scheme with the same signature header and algorithm as an earlier scheme, but with another payload.
+/// With such schemes, a message with that header could make the server hash the body once for each scheme.
 fn hashed_twice(auth: &WebhookAuth) -> Vec<Fault> {
     let mut earlier: Vec<(&str, Signing<'_>)> = Vec::new();
     let mut faults = Vec::new();

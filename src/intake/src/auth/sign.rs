@@ -1,7 +1,7 @@
 //! Computes the signature of a message under HMAC settings and a secret.
 //!
-//! Only this module builds the signed payload. `verify` uses it to check signatures; tests and `simulate` use it to
-//! sign.
+//! Only this module builds the signed payload. `verify` uses this module to check signatures. Tests and `simulate` use
+//! it to sign messages.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -39,7 +39,7 @@ pub struct Payload<'a> {
 #[error("the secret is empty, or is not base64 although `secret_is_base64` is true")]
 pub struct UnusableSecret;
 
-/// The headers that authenticate a message under `scheme`, as Vapi would send them at `at`.
+/// Returns the headers that authenticate a message under `scheme`, as Vapi would send them at the time `at`.
 ///
 /// # Errors
 /// If the secret is not a valid key under the scheme's settings.
@@ -114,7 +114,7 @@ impl<'a> Signing<'a> {
         secret_is_base64: false,
     };
 
-    /// The parameters in these settings.
+    /// Takes the signing parameters from the settings.
     pub fn of(settings: &'a HmacSettings) -> Self {
         Self {
             algorithm: settings.algorithm,
@@ -124,7 +124,7 @@ impl<'a> Signing<'a> {
     }
 }
 
-/// The HMAC of the configured payload; `None` if the secret is not a valid key under these settings.
+/// Computes the HMAC of the configured payload. Returns `None` if the secret is not a valid key under these settings.
 pub(crate) fn hmac(signing: Signing<'_>, secret: &Secret, payload: Payload<'_>) -> Option<Vec<u8>> {
     let parts = parts(signing.format, payload);
     if signing.secret_is_base64 {
@@ -143,7 +143,7 @@ pub(crate) fn decode_signature(encoding: Encoding, text: &str) -> Option<Vec<u8>
     }
 }
 
-/// The HMAC over `parts` in order; `None` for an empty key, which anyone could guess.
+/// Computes the HMAC of the concatenated `parts`. Returns `None` for an empty key, because anyone could guess it.
 fn mac(algorithm: Algorithm, key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
     if key.is_empty() {
         return None;
@@ -165,8 +165,8 @@ fn run<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
 
 const TOKENS: [&str; 5] = ["{body}", "{timestamp}", "{method}", "{url}", "{svix-id}"];
 
-/// Whether two tokens of a format are separated by nothing or by letters and digits only. The signed payload would then
-/// be ambiguous.
+/// Whether two tokens of a format are adjacent, or only letters and digits separate them. Such a format makes the
+/// signed payload ambiguous.
 pub(crate) fn tokens_touch(format: &str) -> bool {
     let found = TOKENS.iter().flat_map(|token| format.match_indices(token));
     let mut spans: Vec<_> = found.map(|(at, token)| (at, at + token.len())).collect();

@@ -36,7 +36,7 @@ pub struct Authentication {
     pub scheme: &'static str,
 }
 
-/// Why a message is refused, for the log and the metrics. It contains no secret and no message content.
+/// Why a message is refused, for the log and the metrics. The reason contains no secret and no message content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("no rulebook has this name")]
@@ -117,7 +117,7 @@ impl Refusal {
 /// Accepts a message if an active secret matches under an accepted scheme.
 ///
 /// # Errors
-/// The refusal of the first scheme whose header was present, else [`Refusal::NoCredentials`].
+/// The reason of the first scheme whose header was present, or [`Refusal::NoCredentials`] if no header was present.
 pub fn verify(
     incoming: &Incoming<'_>,
     auth: &WebhookAuth,
@@ -142,7 +142,7 @@ pub fn verify(
 /// fresh. So a body is read only from a sender with a secret or a signature.
 ///
 /// # Errors
-/// The errors are the same as those of [`verify`].
+/// The same errors as for [`verify`].
 pub fn verify_headers(
     headers: &HeaderMap,
     auth: &WebhookAuth,
@@ -172,7 +172,8 @@ fn try_schemes<'a, T>(
     for scheme in &auth.schemes {
         match attempt(scheme) {
             Ok(signature) => return Ok((signature, scheme.name())),
-            // Keep the refusal of the first scheme whose header is present: it is more specific than `NoCredentials`.
+            // Keep the refusal of the first scheme whose header is present, because this refusal is more specific than
+            // `NoCredentials`.
             Err(tried) if refusal == Refusal::NoCredentials => refusal = tried,
             Err(_) => {}
         }
@@ -188,13 +189,13 @@ enum FromHeaders<'a> {
     Signed(SignedParts<'a>),
 }
 
-/// A signature, and its parameters other than the body.
+/// A signature, and the signed data without the body.
 struct SignedParts<'a> {
     signature: Vec<u8>,
     covers: Covers<'a>,
 }
 
-/// The parameters of the HMAC.
+/// The input of the HMAC, without the body and the secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Covers<'a> {
     signing: Signing<'a>,
@@ -204,8 +205,8 @@ struct Covers<'a> {
 }
 
 /// The HMACs of a message, each computed once. Hashing a large body is slow, so each algorithm is used for one
-/// signature header only. If several signature headers of a message use one algorithm, only the first in the order of
-/// the schemes is checked.
+/// signature header only. If several signature headers of a message use one algorithm, only the header of the first
+/// such scheme is checked.
 struct Macs<'a> {
     incoming: &'a Incoming<'a>,
     secrets: &'a [Secret],
@@ -213,7 +214,7 @@ struct Macs<'a> {
 }
 
 impl<'a> Macs<'a> {
-    /// The id of the secret that made a signature.
+    /// Returns the id of the secret with which the signature was made.
     fn find(&mut self, signed: &SignedParts<'a>) -> Option<String> {
         let macs = self.of(signed.covers)?;
         let signature = &signed.signature;
@@ -222,7 +223,7 @@ impl<'a> Macs<'a> {
         find(self.secrets, matched)
     }
 
-    /// One HMAC for each secret; `None` if the algorithm was already used for another header.
+    /// Returns one HMAC for each secret, or `None` if the algorithm was already used for another header.
     fn of(&mut self, covers: Covers<'a>) -> Option<&[Option<Vec<u8>>]> {
         let place = self.made.iter().position(|(made, _)| *made == covers);
         let place = if let Some(place) = place {
@@ -313,7 +314,8 @@ fn try_headers<'a>(
     matched.map(FromHeaders::Matched).ok_or(mismatch)
 }
 
-/// The value of the timestamp header, if it is fresh; empty if the settings need no timestamp.
+/// Returns the value of the timestamp header if the timestamp is fresh. Returns an empty string if the settings need no
+/// timestamp.
 fn timestamp<'a>(
     settings: &HmacSettings,
     headers: &'a HeaderMap,
@@ -329,8 +331,8 @@ fn timestamp<'a>(
         return Err(malformed(name));
     }
     let number: i64 = text.parse().map_err(|_| malformed(name))?;
-    // Vapi does not document the unit. A number from 10^11 on counts as milliseconds, because as seconds it would be
-    // after the year 5138.
+    // Vapi does not document the unit of the timestamp. A number from 10^11 on counts as milliseconds, because as
+    // seconds it would be after the year 5138.
     let sent_ms = if number >= 100_000_000_000 {
         number
     } else {
@@ -349,8 +351,8 @@ fn timestamp<'a>(
     Ok(text)
 }
 
-/// The id of the secret at the matching index. Every index is checked, so that the duration does not reveal which index
-/// matched.
+/// Returns the id of the first secret that matched. Checks every secret, so that the duration does not reveal which
+/// secret matched.
 fn find(secrets: &[Secret], matched: impl IntoIterator<Item = Choice>) -> Option<String> {
     let mut found = Choice::from(0);
     let mut index = 0_u64;

@@ -136,7 +136,7 @@ fn every_scheme_lets_its_own_signature_in_and_no_other() {
             Err(Refusal::Mismatch { scheme: scheme.name() }),
             "{scheme:?}"
         );
-        // No header at all.
+        // A message without any header is refused.
         assert_eq!(
             check(&HeaderMap::new(), BODY, &auth, &[secret()], now()),
             Err(Refusal::NoCredentials)

@@ -1,4 +1,4 @@
-//! Stores authentic messages that cannot be parsed: raw, under the hash of the body.
+//! Stores the raw body of authentic messages that cannot be parsed, under the hash of the body.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -60,8 +60,8 @@ pub async fn keep(
 }
 
 impl Recorder {
-    /// Stores the raw body of an authentic message that cannot be parsed: in the database, or in the spool if the
-    /// database does not store it in time.
+    /// Stores the raw body of an authentic message that cannot be parsed. If the database does not store the body in
+    /// time, the spool stores the body.
     pub async fn unreadable(
         &self,
         access: &Arc<Access>,

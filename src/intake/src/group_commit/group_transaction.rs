@@ -1,4 +1,4 @@
-//! A transaction with several messages: all are recorded or none.
+//! Records several messages in one transaction: either all messages or none.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use rules::compile::Rulebook;
 use store::fault_points;
 use store::message_head::{self, Head};
 
-/// A message with the services to record it.
+/// A message, and the services that recording the message needs.
 #[derive(Clone)]
 pub(crate) struct GroupMessage {
     pub intake: Intake,
@@ -42,9 +42,9 @@ pub(crate) enum Writes {
 
 /// Why nothing was recorded.
 pub(crate) enum GroupError {
-    /// The message at this index cannot be recorded; the other messages can.
+    /// Only the message at this index cannot be recorded.
     By(usize, IngestError),
-    /// One of the messages cannot be recorded, and it is unknown which message.
+    /// One of the messages cannot be recorded, but it is unknown which message.
     BySome(IngestError),
     /// The cause is not a single message.
     All(IngestError),
@@ -59,11 +59,11 @@ struct Ready<'a> {
     decisions: Arc<Precomputed>,
 }
 
-/// Records messages of different calls. The messages must be in the order of their calls. Calls `before_commit` when all
-/// is written, immediately before the commit.
+/// Records messages of different calls. The messages must be sorted by rulebook and call. Runs `before_commit`
+/// immediately before the commit.
 ///
 /// # Errors
-/// If nothing was recorded. [`GroupError`] contains the reason.
+/// If no message was recorded. [`GroupError`] contains the reason.
 pub(crate) async fn record_group(
     items: &[GroupMessage],
     writes: Writes,
@@ -121,7 +121,7 @@ pub(crate) async fn record_group(
             decisions: Arc::clone(&one.decisions),
         };
         if !one.item.race.commits(recorded_response) {
-            // The fallback answered the message meanwhile, and the drain of the spool records the message later.
+            // The fallback has already answered the message, and the drain of the spool records the message later.
             return Err(GroupError::By(one.place, IngestError::TooSlow));
         }
     }
@@ -177,7 +177,7 @@ fn all(error: impl Into<IngestError>) -> GroupError {
     GroupError::All(error.into())
 }
 
-/// The error of one message. If the database is unavailable or busy, the message is not the cause.
+/// Converts the error of one message. If the database is unavailable or busy, the message is not the cause.
 fn by(place: usize, error: IngestError) -> GroupError {
     match error {
         IngestError::CallErased => GroupError::By(place, error),
@@ -199,8 +199,8 @@ impl GroupMessage {
         self.message.access.rulebook_id
     }
 
-    /// The message with its head and its decision. `None` if the message needs its own transaction: the head revision
-    /// has not decided about it, the caller was erased, or a script failed.
+    /// Returns the message with its head and its decision. Returns `None` if the message needs its own transaction:
+    /// there is no decision by the head revision, the caller was erased, or a script failed.
     fn ready(&self, place: usize, head: Head) -> Result<Option<Ready<'_>>, IngestError> {
         let message = &self.message;
         if head.auth_version != message.access.auth_version {

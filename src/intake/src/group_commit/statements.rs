@@ -24,22 +24,21 @@ use store::{call_transcripts, calls, decisions, fault_points, reports, webhook_e
 /// A message that this module wrote.
 pub(crate) struct WrittenMessage<'a> {
     pub answer: Value,
-    /// The SMS messages that this message causes. They are queued last, because queueing locks rows that many calls
-    /// share.
+    /// The SMS messages that this message causes. These SMS messages are queued last, because queueing locks rows that
+    /// many calls share.
     deferred_sms: Option<Outgoing<'a>>,
 }
 
-/// A new report and its call.
 struct CallReport<'a> {
     place: usize,
     call_id: &'a str,
     recording: Recording<'a, 'a>,
 }
 
-/// Writes the messages that this module handles. The result of any other message is `None`.
+/// Writes the messages that this module handles. The result of each remaining message is `None`.
 ///
 /// # Errors
-/// If the database fails, or a caller was erased meanwhile.
+/// If the database fails, or a caller was erased after the transaction read the call.
 pub(crate) async fn write<'a>(
     tx: &DatabaseTransaction,
     steps: &'a [MessageWrite<'a>],
@@ -79,7 +78,8 @@ pub(crate) async fn write<'a>(
     Ok(written)
 }
 
-/// Queues the SMS messages for messages of one rulebook. Returns for each message whether to wake the outbox worker.
+/// Queues the SMS messages that the written messages cause. All written messages belong to one rulebook. Returns for
+/// each written message whether to wake the outbox worker.
 ///
 /// # Errors
 /// If the database fails.
@@ -97,7 +97,7 @@ pub(crate) async fn queue_sms(
     Ok(queued)
 }
 
-/// The response to a new message; `None` for a message that is not handled here.
+/// Returns the response to a new message, or `None` for a message that this module does not handle.
 fn response_to(step: &MessageWrite<'_>) -> Option<Value> {
     let event = &step.message.event;
     match &event.payload {

@@ -1,10 +1,10 @@
 //! Answers and spools a message if the database is unavailable or too slow.
 //!
-//! The fallback decides by the cached rulebook, and responds after message and response are in the spool. If the spool
-//! fails too, the fallback refuses a message without a waiting caller, so that Vapi sends the message again. The
-//! fallback answers a message with a waiting caller anyway, because the caller must never hear an error. This message
-//! is not recorded, and a notice shows how many messages were not recorded. The response promises nothing that requires
-//! a record, such as an SMS message to a contact.
+//! The fallback decides by the cached rulebook. It stores the message and the response in the spool before it responds.
+//! If the spool fails too, the fallback refuses a message without a waiting caller, so that Vapi sends the message
+//! again. If a caller waits, the fallback answers even then, because the caller must never hear an error. Such a
+//! message is not recorded, and a notice shows the number of unrecorded messages. The response promises nothing that
+//! requires a record, such as an SMS message to a contact.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::tools;
 use rules::compile::Rulebook;
 use rules::script::Skips;
 
-/// Maximum time for scripts if the database has used up the time budget.
+/// Maximum time for scripts if the wait for the database has used up the time budget.
 const SCRIPTS: Duration = Duration::from_millis(150);
 
 /// Answers messages without the database.
@@ -95,15 +95,15 @@ impl Fallback {
         })
     }
 
-    /// The spool entry of the same message, if there is one.
+    /// Returns the spool entry of an earlier copy of this message, if there is one.
     async fn before(&self, keys: Keys) -> Option<Entry> {
         self.spool.under(keys).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the spool could not be searched for the same message");
+            tracing::warn!(%error, "the spool could not be searched for an earlier copy of the message");
             None
         })
     }
 
-    /// The response; `None` for a report if no rulebook is known.
+    /// Builds the response. Returns `None` for a report if no rulebook is known.
     async fn recorded_response(
         &self,
         intake: &Intake,
@@ -138,7 +138,7 @@ impl Fallback {
     }
 }
 
-/// Decides by the cached rulebook, without its scripts if they would take too long.
+/// Decides by the cached rulebook. If the scripts of the rulebook take too long, decides without them.
 async fn decide_offline(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<Rulebook>) -> Precomputed {
     let in_place = |skips| {
         let question = EvaluationInput {
@@ -158,8 +158,8 @@ async fn decide_offline(intake: &Intake, message: &Arc<Message>, rulebook: &Arc<
     }
 }
 
-/// The decisions if no rulebook is known: a tool responds that somebody will call back. `None` for a report, which is
-/// decided when it is recorded.
+/// Builds the decisions for a message if no rulebook is known: a tool responds that somebody will call back. Returns
+/// `None` for a report, which is decided when it is recorded.
 fn default_decisions(message: &Message) -> Option<Precomputed> {
     let decisions = match &message.event.payload {
         Payload::Report(_) => return None,

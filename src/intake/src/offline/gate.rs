@@ -1,9 +1,9 @@
-//! Limits how many messages use the database at the same time, and watches whether it is available.
+//! Limits how many messages use the database at the same time, and watches whether the database is available.
 //!
 //! [`DatabaseGate::enter`] gives a message a connection pool and a permit. A message without a permit goes to the
 //! spool. A failure triggers a health check. While the check fails, no message waits for the database, and the check
-//! repeats. The check tries existing connections first, because the database may allow no more connections. Then it
-//! tries new connections, because the existing connections may be dead.
+//! repeats. The check tries existing connections first, because the database may allow no more connections. Then the
+//! check tries new connections, because the existing connections may be dead.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
@@ -26,7 +26,7 @@ use store::postgres_limits::{PoolPlan, Unreachable};
 const IN_FLIGHT_PER_CONNECTION: usize = 3;
 /// Number of messages that may use an SQLite database at the same time.
 const IN_FLIGHT_ON_SQLITE: usize = 48;
-/// How long the limit stays lowered after the database refused another connection.
+/// How long the limit on messages stays lowered after the database refused a new connection.
 const CROWDED_FOR: Duration = Duration::from_secs(30);
 /// How long a message waits for a permit.
 const PERMIT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -41,10 +41,10 @@ const IDLE_ANSWER: Duration = Duration::from_millis(400);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an idle connection may take to respond in the check of all pools.
 const SWEEP_ANSWER: Duration = Duration::from_secs(2);
-/// Interval after which the log repeats the same reason why the database cannot be reached.
+/// Minimum interval between two log lines with the same reason for an outage.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Setup that must succeed before the first message, after a start without the database.
+/// The setup after a start without the database. It must succeed before the first message uses the database.
 pub type Prepare = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// The gate to the database. Cloning is cheap.
@@ -54,7 +54,7 @@ pub struct DatabaseGate(Arc<Inner>);
 struct Inner {
     database: Database,
     plan: PoolPlan,
-    /// Pools for other work. They close idle connections if messages cannot get a connection.
+    /// The pools for other work. These pools close idle connections if messages cannot get a connection.
     others: Vec<DatabaseConnection>,
     way: RwLock<Way>,
     away: AtomicBool,
@@ -62,7 +62,7 @@ struct Inner {
     crowded: AtomicBool,
     suspected: Notify,
     back: Notify,
-    /// The setup, until it succeeds.
+    /// The setup to run; `None` after it succeeded or if none is needed.
     prepare: Mutex<Option<Prepare>>,
 }
 
@@ -84,14 +84,14 @@ impl Way {
 }
 
 impl DatabaseGate {
-    /// A gate to the pool for messages.
+    /// Creates a gate to the connection pool for messages.
     #[must_use]
     pub fn new(database: Database, pools: &Connections) -> Self {
         Self::with(database, pools, None)
     }
 
-    /// A gate to the pool for messages, for a start without the database. The database counts as unavailable until it
-    /// responds and `prepare` succeeds.
+    /// Creates a gate for a start without the database. The database counts as unavailable until it responds and
+    /// `prepare` succeeds.
     #[must_use]
     pub fn away(database: Database, pools: &Connections, prepare: Prepare) -> Self {
         Self::with(database, pools, Some(prepare))
@@ -123,14 +123,14 @@ impl DatabaseGate {
         self.0.away.load(Ordering::Acquire)
     }
 
-    /// The pool, for work other than messages.
+    /// Returns the current pool, for work that needs no permit.
     #[must_use]
     pub fn db(&self) -> DatabaseConnection {
         self.way().db
     }
 
-    /// A pool and a permit. The work must keep the permit until it is done. `None` if the database is unavailable or no
-    /// permit becomes free in time.
+    /// Returns a pool and a permit for one message. The caller must keep the permit until its work is done. Returns
+    /// `None` if the database is unavailable or no permit becomes free in time.
     pub async fn enter(&self) -> Option<(DatabaseConnection, OwnedSemaphorePermit)> {
         if self.is_away() {
             return None;
@@ -148,8 +148,9 @@ impl DatabaseGate {
         self.0.suspected.notify_one();
     }
 
-    /// Reports that the pool had no connection for a message and could not open one. If the database allows no more
-    /// connections, the limit is lowered, so that no message waits for a connection that never comes.
+    /// Reports that the pool had no free connection for a message and could not open a new connection. If the database
+    /// allows no more connections, fewer messages get a permit. So no message waits for a connection that never becomes
+    /// free.
     pub fn crowded(&self) {
         self.0.crowded.store(true, Ordering::Release);
         self.suspect();
@@ -218,7 +219,7 @@ impl DatabaseGate {
         }
     }
 
-    /// Returns when the database responds.
+    /// Waits until the database can be used again.
     async fn wait(&self) {
         let mut outage_log = OutageLog::default();
         loop {
@@ -245,8 +246,8 @@ impl DatabaseGate {
         }
     }
 
-    /// Checks whether the database can be used. First tries the existing pool, then a new pool, which is returned if it
-    /// works. The existing connections come first, because the database may allow no more connections.
+    /// Checks whether the database can be used. First tries the existing pool, because the database may allow no more
+    /// connections. Then tries a new pool, and returns the new pool if it works.
     async fn reach(&self) -> Result<Option<DatabaseConnection>, Unreachable> {
         postgres_limits::close_dead(&self.db(), IDLE_ANSWER).await;
         let Err(error) = health_check(self.db()).await else {
@@ -266,12 +267,12 @@ impl DatabaseGate {
         fresh.map_err(|error| Unreachable::Away(error.to_string()))
     }
 
-    /// Switches messages to this pool. Work on the previous pool finishes there.
+    /// Switches messages to the pool `fresh`. Messages that already use the previous pool finish on the previous pool.
     fn change_to(&self, fresh: DatabaseConnection) {
         let most = most_in_flight(&self.0.database, self.0.plan);
         let fresh = Way::over(fresh, most);
         let before = std::mem::replace(&mut *self.writing(), fresh);
-        // Closes each connection as soon as it is idle: the new pool may need the slot of that connection.
+        // Close each old connection as soon as it is idle, because the new pool may need its slot.
         tokio::spawn(async move {
             if let Err(error) = before.db.close().await {
                 tracing::debug!(%error, "a pool for messages did not close");
@@ -279,7 +280,7 @@ impl DatabaseGate {
         });
     }
 
-    /// Halves the limit if the database allows no more connections.
+    /// Halves the limit on messages if the database allows no more connections.
     async fn narrow(&self) {
         let reached = postgres_limits::is_reachable(&self.0.database, self.0.plan).await;
         let Err(Unreachable::TooMany(error)) = reached else {
@@ -293,12 +294,12 @@ impl DatabaseGate {
         tracing::warn!(
             error,
             most,
-            "the database allows no more connections: at most {most} messages use it at once for now; raise its limit, \
-             or lower RINGBOOK_DATABASE_CONNECTIONS"
+            "the database allows no more connections: for now, at most {most} messages use it at the same time; \
+             raise its limit, or lower RINGBOOK_DATABASE_CONNECTIONS"
         );
     }
 
-    /// Doubles the limit, up to the planned number.
+    /// Doubles the lowered limit on messages, up to [`most_in_flight`].
     fn widen(&self) {
         let all = most_in_flight(&self.0.database, self.0.plan);
         let mut way = self.writing();
@@ -328,7 +329,8 @@ fn most_in_flight(database: &Database, plan: PoolPlan) -> usize {
     }
 }
 
-/// Logs why the database cannot be reached: once, again if the reason changes, and again after [`LOG_INTERVAL`].
+/// Logs why the database cannot be reached: immediately, after each change of the reason, and after each
+/// [`LOG_INTERVAL`].
 #[derive(Default)]
 struct OutageLog(Option<(Unreachable, Instant)>);
 
@@ -351,8 +353,9 @@ impl OutageLog {
     }
 }
 
-/// The health check: an empty transaction. On SQLite it needs the single writer, on PostgreSQL a connection that
-/// responds and may write. It runs in a separate task, because a cancelled check must not leave a connection unusable.
+/// Runs an empty transaction as a health check. On SQLite the check needs the single writer. On PostgreSQL it needs a
+/// connection that responds and may write. The check runs in a separate task, because a cancelled check must not leave
+/// a connection unusable.
 async fn health_check(db: DatabaseConnection) -> Result<(), String> {
     let asked = tokio::spawn(async move {
         let tx = store::begin(&db).await?;
@@ -369,7 +372,7 @@ async fn health_check(db: DatabaseConnection) -> Result<(), String> {
     }
 }
 
-/// Whether the server is a standby, or is set to read-only.
+/// Whether the database server is a standby or is set to read-only.
 async fn is_read_only(tx: &store::Transaction) -> Result<bool, DbErr> {
     let backend = tx.get_database_backend();
     if backend != DbBackend::Postgres {

@@ -1,4 +1,5 @@
-//! Snapshots of each rulebook for use without the database: its webhook settings, and its last rules that compiled.
+//! Snapshots of each rulebook for use without the database. A snapshot contains the webhook settings, and the last
+//! rules that compiled.
 //!
 //! [`Snapshots::watch`] polls the database every two seconds. Snapshots are in memory. The spool's file contains an
 //! encrypted copy for a start without the database. If the head revision does not compile, the previous snapshot stays.
@@ -28,7 +29,7 @@ use store::rulebooks;
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How many rulebooks are read at the same time.
 const CONCURRENCY: usize = 8;
-/// Maximum number of rulebooks.
+/// Maximum number of rulebooks with a snapshot.
 const MAX_RULEBOOKS: u64 = 2_000;
 
 /// The snapshot of one rulebook.
@@ -62,7 +63,7 @@ struct StoredSnapshot {
     former_code: Option<String>,
     auth_version: i64,
     auth: WebhookAuth,
-    /// Pairs of id and hexadecimal bytes.
+    /// Each secret as its id and its bytes in hexadecimal.
     secrets: Vec<(String, String)>,
     revision: i64,
     rows: Value,
@@ -111,7 +112,7 @@ impl Snapshots {
         known.get(code).or_else(had).cloned()
     }
 
-    /// The rules to decide with: the rules that the last message used, or newer rules from a later poll.
+    /// Returns the rules for a decision: the rules that the last message used, or newer rules from a later poll.
     pub fn rulebook(&self, access: &Access) -> Option<Arc<Rulebook>> {
         let looked_at = self
             .of(&access.code)

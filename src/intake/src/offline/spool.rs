@@ -1,8 +1,9 @@
 //! The spool: stores messages on disk while the database is unavailable.
 //!
 //! Ringbook encrypts each message with its response, and stores both on this machine's disk before Vapi gets the
-//! response. The size is bounded, and a message waits for the disk no longer than [`WRITE_TIMEOUT`]. [`entry`] defines
-//! the entries, and [`drain`] records them. If the disk is lost, the messages on it are lost.
+//! response. The size of the spool is limited, and a message waits for the disk no longer than [`WRITE_TIMEOUT`].
+//! [`entry`] defines the entries of the spool, and [`drain`] records the entries in the database. If the disk is lost,
+//! the messages on it are lost.
 
 pub mod drain;
 pub mod entry;
@@ -28,7 +29,7 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 const LOOKUP_TIMEOUT: Duration = Duration::from_millis(300);
 /// Maximum number of instances that share a folder.
 const MOST_FILES: u32 = 64;
-/// Maximum number of queued messages.
+/// Maximum number of messages that wait for the disk.
 const QUEUE: usize = 512;
 /// Maximum number of messages in one write.
 const TOGETHER: usize = 64;
@@ -86,7 +87,7 @@ pub struct SpoolContents {
     pub bytes: u64,
     /// When the oldest waiting message was received.
     pub oldest: Option<DateTime<Utc>>,
-    /// Messages that the spool could not store, since the start of the process.
+    /// Number of messages that the spool could not store since the start of the process.
     pub refused: u64,
     families: HashMap<[u8; 32], u32>,
 }
@@ -97,7 +98,7 @@ struct PendingInsert {
 }
 
 impl Spool {
-    /// A spool that is off and stores nothing.
+    /// Creates a spool that is off and stores nothing.
     #[must_use]
     pub const fn off() -> Self {
         Self(None)
@@ -134,7 +135,7 @@ impl Spool {
         Ok(inner)
     }
 
-    /// Stores a message. If the result is `Ok`, the message is on the disk.
+    /// Stores a message. If the method returns `Ok`, the message is on the disk.
     ///
     /// # Errors
     /// If the spool is full, or the disk fails or takes too long.
@@ -167,7 +168,7 @@ impl Spool {
             .map_err(|_| SpoolError::TooSlow)?
     }
 
-    /// The first waiting message with this key.
+    /// Returns the first waiting message with the business key in `keys`.
     ///
     /// # Errors
     /// If the spool cannot be read.
@@ -181,7 +182,7 @@ impl Spool {
         found.map(|sealed| inner.open(&sealed)).transpose()
     }
 
-    /// Whether a message of a call is waiting.
+    /// Whether a message of this call waits in the spool.
     #[must_use]
     pub fn has(&self, family: [u8; 32]) -> bool {
         let waits = |inner: &Arc<Inner>| inner.lock().families.contains_key(&family);

@@ -1,8 +1,8 @@
 //! Parses a verified body into an [`Event`].
 //!
-//! Pure and tolerant: Vapi's published schema is not enforced, and only four errors make a body [`Unreadable`]. Any
-//! other field that is missing or has the wrong type reads as absent, and extra fields are ignored. Values that no code
-//! reads are not built: see `lazy_json`.
+//! Pure and tolerant: Vapi's published schema is not enforced, and only four errors make a body [`Unreadable`]. If a
+//! field of the message is missing or has the wrong type, it reads as absent. Extra fields are ignored. The parser
+//! builds only the values that some code reads: see `lazy_json`.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use super::lazy_json::{JsonPart, LazyJson};
 pub use super::turns::Turn;
 use super::{tool_requests, turns};
 
-/// Maximum nesting depth of a message. Vapi's messages nest about ten levels deep; `serde_json` and the database fail
+/// Maximum nesting depth of a message. Vapi's messages nest about ten levels deep. `serde_json` and the database fail
 /// slightly above this limit.
 pub const DEPTH_LIMIT: usize = 100;
 /// Maximum length of an id. It is longer than any Vapi id, and short enough for every database index.
@@ -27,9 +27,9 @@ pub enum Unreadable {
     /// Not JSON.
     #[error("the body is not JSON: line {line}, column {column}")]
     NotJson {
-        /// The line where the body stops being JSON.
+        /// The line at which parsing failed.
         line: usize,
-        /// The column where the body stops being JSON.
+        /// The column at which parsing failed.
         column: usize,
     },
     /// Nested deeper than [`DEPTH_LIMIT`].
@@ -239,7 +239,7 @@ fn too_deep(body: &[u8]) -> bool {
     false
 }
 
-/// The rest after the end of a string, given the input after its opening quote.
+/// Returns the input after the closing quote of a string. `rest` starts after the opening quote.
 fn after_string(mut rest: &[u8]) -> &[u8] {
     while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
         let escape = rest.get(at) == Some(&b'\\');
@@ -269,7 +269,7 @@ pub(crate) fn without_nul(text: String) -> String {
                 at += 6;
             }
             Some(_) => at += 6,
-            // Any other escape is a backslash and one more byte.
+            // An escape of another kind is a backslash and one more byte.
             None => at += 2,
         }
     }

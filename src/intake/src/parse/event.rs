@@ -83,7 +83,7 @@ kinds! {
     VoiceRequest = "voice-request",
 }
 
-/// One parsed message. No string in it contains a NUL, which `PostgreSQL` would reject.
+/// One parsed message. No string in an event contains a NUL, because `PostgreSQL` would reject the NUL.
 #[derive(Debug)]
 pub struct Event {
     pub kind: MessageType,
@@ -161,7 +161,7 @@ pub enum Payload {
         /// The destination requested by the model.
         destination: Option<String>,
         reason: Option<String>,
-        /// All parameters that the model gave, an object.
+        /// All parameters from the model, as a JSON object.
         parameters: Value,
     },
     /// Vapi asks for documents that answer the caller's question.
@@ -202,9 +202,9 @@ pub struct Report {
     pub recording_url: Option<String>,
     /// The cost of the call, in millionths of a dollar.
     pub cost_micros: Option<i64>,
-    /// Vapi's analysis, an object: summary, structured data, evaluation.
+    /// Vapi's analysis, as a JSON object with summary, structured data and evaluation.
     pub analysis: Option<Value>,
-    /// The assistant's structured outputs, an object with the output ids as keys.
+    /// The assistant's structured outputs, as a JSON object with the output ids as keys.
     pub structured_outputs: Option<Value>,
     /// The turns of the call in order, without the prompt.
     pub turns: Vec<Turn>,
@@ -217,7 +217,7 @@ pub struct ToolRequest {
     pub id: String,
     /// The tool's name.
     pub name: String,
-    /// The arguments, an object.
+    /// The arguments, as a JSON object.
     pub arguments: Value,
 }
 
@@ -228,7 +228,7 @@ impl Event {
         self.call.as_ref()?.id.as_deref()
     }
 
-    /// Whether this is a `function-call`. Older assistants send this type and expect the bare result.
+    /// Whether this is a `function-call`. Older assistants send this type and expect one result instead of a list.
     #[must_use]
     pub fn is_function_call(&self) -> bool {
         self.type_name == FUNCTION_CALL
@@ -260,7 +260,7 @@ impl Event {
         self.turns.get_or_init(|| turns::read(self.document.root())).as_slice()
     }
 
-    /// The caller's words only, because the agent's question "is it flooding?" does not report a flood.
+    /// Returns only the caller's words, because the agent's question "is it flooding?" does not report a flood.
     #[must_use]
     pub fn said(&self) -> Vec<&str> {
         let said: Vec<&str> = self
@@ -278,7 +278,7 @@ impl Event {
     }
 
     /// The words of the agent and the caller, one line per turn. A line of the agent begins with [`AGENT_LINE`]. The
-    /// agent's lines are included, because a short answer is only clear together with its question.
+    /// agent's lines are included, because a short answer is clear only together with the question.
     #[must_use]
     pub fn conversation(&self) -> String {
         let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

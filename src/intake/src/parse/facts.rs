@@ -1,4 +1,4 @@
-//! Extracts from a message, and from a tool's arguments, the facts that rules can use.
+//! Extracts the facts that rules can use from a message and from a tool's arguments.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -23,7 +23,7 @@ impl Lookup for InMessage<'_> {
     }
 }
 
-/// The facts of a message: the facts that the rulebook maps, the caller, and the duration of the call.
+/// Extracts the facts of a message: the facts that the rulebook maps, the caller, and the duration of the call.
 #[must_use]
 pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) -> ExtractedFacts {
     let mut extracted = rulebook.extract(&InMessage { event, arguments }, event.conversation());
@@ -41,7 +41,8 @@ pub fn extract(rulebook: &Rulebook, event: &Event, arguments: Option<&Value>) ->
     extracted
 }
 
-/// The instant that a message's facts are about: for a report the start of the call, else the message's own timestamp.
+/// Returns the time for which a message is decided. For a report, this is the start of the call. Otherwise it is the
+/// timestamp of the message or, without a timestamp, the time of arrival.
 #[must_use]
 pub fn instant(event: &Event, received_at: DateTime<Utc>) -> DateTime<Utc> {
     let began = match &event.payload {
@@ -51,7 +52,7 @@ pub fn instant(event: &Event, received_at: DateTime<Utc>) -> DateTime<Utc> {
     began.or(event.at).unwrap_or(received_at)
 }
 
-/// The value of a text fact; `None` if the value is missing or empty.
+/// Returns the value of a text fact, or `None` if the value is missing or empty.
 #[must_use]
 pub fn text<'a>(extracted: &'a ExtractedFacts, name: &str) -> Option<&'a str> {
     match extracted.facts.get(name) {
@@ -60,8 +61,8 @@ pub fn text<'a>(extracted: &'a ExtractedFacts, name: &str) -> Option<&'a str> {
     }
 }
 
-/// The facts of a whole Vapi message given as JSON, and the instant that the facts are about, if the message contains a
-/// timestamp. `None` if the message cannot be read.
+/// Extracts the facts of a whole Vapi message. Also returns the time for which the message is decided, if the message
+/// contains a time. Returns `None` if the message cannot be read.
 #[must_use]
 pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(ExtractedFacts, Option<DateTime<Utc>>)> {
     let event = super::decode::decode(message.to_string().as_bytes()).ok()?;
@@ -76,7 +77,7 @@ pub fn read_message(rulebook: &Rulebook, message: &Value) -> Option<(ExtractedFa
     ))
 }
 
-/// The facts of a raw message under each of several rulebooks. `None` if the message cannot be read.
+/// Extracts the facts of a raw message, once for each rulebook. Returns `None` if the message cannot be read.
 #[must_use]
 pub fn read_body(rulebooks: &[&Rulebook], body: &[u8]) -> Option<Vec<ExtractedFacts>> {
     let event = super::decode::decode(body).ok()?;

@@ -1,5 +1,5 @@
-//! Malformed and hostile bodies: the parser refuses each body with a reason or reads it as far as possible, and never
-//! panics.
+//! Tests malformed and hostile bodies. The parser refuses such a body with a reason, or reads it as far as possible. It
+//! never panics.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -198,7 +198,7 @@ proptest! {
             message["type"] = json!(MessageType::ALL[kind].as_str());
             let event = event(&message);
             prop_assert_eq!(event.kind, MessageType::ALL[kind]);
-            // A lookup finds the same value as in a plain tree.
+            // A lookup finds the same value as a `serde_json` tree.
             for (name, value) in message.as_object().expect("an object") {
                 let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
                 if name != "arguments" && !name.contains('\0') {

@@ -72,7 +72,7 @@ impl Event {
         hex::encode(hash.finalize())
     }
 
-    /// The message's timestamp, and the hash of the type's own fields.
+    /// Returns the message's timestamp and [`Self::own_hash`], as one string.
     fn own_key(&self) -> String {
         let at = self
             .at
@@ -80,7 +80,8 @@ impl Event {
         format!("{at}/{}", hex::encode(self.own_hash()))
     }
 
-    /// SHA-256 of the type's own fields, in the order of their names, without the URLs in them.
+    /// Computes the SHA-256 of the fields that only this message type has, sorted by name. URLs in the fields are left
+    /// out.
     #[must_use]
     pub fn own_hash(&self) -> [u8; 32] {
         let mut fields: Vec<JsonPart<'_>> = self
@@ -91,7 +92,7 @@ impl Event {
                 !NOT_OWN.contains(&name) && !name.ends_with("Url") && !name.ends_with("url")
             })
             .collect();
-        // A stable sort: the last of duplicate fields stays last.
+        // The sort is stable: the last of several fields with the same name stays last.
         fields.sort_by_key(|field| field.name());
         let mut hash = Sha256::new();
         for field in fields {
@@ -108,7 +109,7 @@ impl Event {
     }
 }
 
-/// Hashes the string after its length, so that two different lists of strings never give the same bytes.
+/// Hashes the length of the string, and then the string. So two different lists of strings never give the same bytes.
 fn update(hash: &mut Sha256, text: &str) {
     hash.update((text.len() as u64).to_be_bytes());
     hash.update(text.as_bytes());
@@ -123,8 +124,8 @@ fn drop_addresses(value: &mut Value) {
     }
 }
 
-/// One component of a key: the string itself if it is short and plain, else its hash. So no id can imitate part of
-/// another key or exceed the maximum length of an index.
+/// Returns one component of a key: a short and plain string unchanged, and the hash of any other string. So no id can
+/// imitate part of another key or exceed the maximum length of an index.
 fn component(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:+".contains(&byte);
     if !text.is_empty() && text.len() <= 120 && text.bytes().all(plain) {

@@ -1,4 +1,4 @@
-//! A lazily parsed JSON text: each part is looked up by name and parsed once, only on request.
+//! Parses a JSON text lazily: a part is parsed only when it is first looked up.
 //!
 //! A message can be 100 kB long, but a decision reads only a few hundred bytes of it. So unread values are never built: a
 //! [`LazyJson`] holds the text and, for each object or array that was read, the positions of its children. Readers are
@@ -43,7 +43,8 @@ pub struct JsonPart<'a> {
 }
 
 impl LazyJson {
-    /// Takes the text of one JSON object and makes its member `name` (the last of that name) the root.
+    /// Builds a [`LazyJson`] whose root is the member `name` of the JSON object in `text`. If several members have this
+    /// name, the last one is the root.
     ///
     /// # Errors
     /// If the text is not JSON, or is not an object (then the error's `is_data` is true). `Ok(None)` if the member is
@@ -71,7 +72,7 @@ impl LazyJson {
 }
 
 impl Node {
-    /// `raw` borrows from `text`, so its position is the distance between the two.
+    /// `raw` borrows from `text`, so the position of `raw` is its distance from the start of `text`.
     fn at(text: &str, name: &str, raw: &RawValue) -> Self {
         let raw = raw.get();
         let start = raw.as_ptr().addr().saturating_sub(text.as_ptr().addr());
@@ -176,8 +177,8 @@ impl<'a> JsonPart<'a> {
         self.decimal()?.checked_mul(Decimal::from(factor))?.round().to_i64()
     }
 
-    /// The value as an instant. It may be milliseconds or seconds since 1970, or RFC 3339 text. The result has whole
-    /// microseconds, and its year is 1970 to 9999.
+    /// Returns the value as an instant. The value may be milliseconds or seconds since 1970, or RFC 3339 text. The
+    /// result has whole microseconds and a year from 1970 to 9999.
     #[must_use]
     pub fn instant(self) -> Option<DateTime<Utc>> {
         let micros = match self.text() {
@@ -204,7 +205,7 @@ impl<'a> JsonPart<'a> {
         number.checked_mul(Decimal::from(unit))?.trunc().to_i64()
     }
 
-    /// The value as a `serde_json` tree. A number out of range becomes null; all other values stay.
+    /// The value as a `serde_json` tree. A number that is out of range becomes null.
     #[must_use]
     pub fn value(self) -> Value {
         if let Ok(mut value) = serde_json::from_str(self.raw()) {
@@ -246,8 +247,8 @@ impl fmt::Debug for JsonPart<'_> {
     }
 }
 
-/// Replaces numbers near the limit of a float by null: `PostgreSQL` writes all their digits out, and parsing these
-/// digits may overflow.
+/// Replaces numbers near the limit of a float by null. `PostgreSQL` writes out all digits of such a number, and parsing
+/// these digits may overflow.
 pub(crate) fn without_vast_numbers(value: &mut Value) {
     const VAST: f64 = 1e300;
     match value {
@@ -273,7 +274,7 @@ fn split(raw: &str) -> Option<Vec<NamedParts<'_>>> {
 struct Members<'a>(Vec<NamedParts<'a>>);
 struct Elements<'a>(Vec<NamedParts<'a>>);
 
-/// A member's name, borrowed unless it has escapes.
+/// The name of a member. The name is borrowed from the text if it contains no escapes.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {

@@ -1,5 +1,5 @@
-//! Reads the data that the assistant's model extracted, wherever Vapi puts it: structured outputs by name, and the
-//! analysis's data.
+//! Reads the data that the assistant's model extracted, from all fields in which Vapi sends such data: the structured
+//! outputs, and the structured data of the analysis.
 //!
 //! Vapi stores structured outputs under ids that change with the assistant, so this module looks them up by name.
 //! Results and data may be JSON inside a string.
@@ -57,7 +57,8 @@ impl Structured {
             .extend(DATA_AT.iter().filter_map(|place| message.at(place)).map(value));
         for part in MORE_DATA_AT.iter().filter_map(|place| message.at(place)) {
             for element in part.children().take(MAX_OUTPUTS) {
-                // An element is the data itself, or an object with the data under the plan's key or under `result`.
+                // An element is either the data itself, or an object that contains the data under the plan's key or
+                // under `result`.
                 let element = value(element);
                 let inner: Vec<Value> = element
                     .as_object()
@@ -72,8 +73,8 @@ impl Structured {
         found
     }
 
-    /// The values at a pointer into structured outputs or the analysis's data; `None` if the pointer has another
-    /// prefix.
+    /// Returns the values at a pointer into the structured outputs or the data of the analysis. Returns `None` if the
+    /// pointer has another prefix.
     #[must_use]
     pub fn at(&self, pointer: &str) -> Option<Vec<Value>> {
         if let Some(rest) = within(pointer, OUTPUTS) {
@@ -92,7 +93,7 @@ impl Structured {
     }
 }
 
-/// The rest of a pointer after a prefix.
+/// Returns the rest of a pointer after a prefix, or `None` if the pointer has another prefix.
 fn within<'a>(pointer: &'a str, prefix: &str) -> Option<&'a str> {
     pointer
         .strip_prefix(prefix)
@@ -107,7 +108,7 @@ fn output(part: JsonPart<'_>) -> Output {
             id,
             result: value(result),
         },
-        // Without a wrapper object, the key is the name.
+        // Without a wrapper object, the key is also the name of the output.
         None => Output {
             name: id.clone(),
             id,
@@ -128,8 +129,8 @@ fn value(part: JsonPart<'_>) -> Value {
     }
 }
 
-/// The value at a pointer into a result; `None` if it is missing or null. If no key matches exactly, case, underscores
-/// and hyphens are ignored, because models write both `postal_code` and `postalCode`.
+/// Returns the value at a pointer into a result, or `None` if the value is missing or null. If no key matches exactly,
+/// only letters and digits are compared, without case. Models write both `postal_code` and `postalCode`.
 pub(crate) fn at(result: &Value, pointer: &str) -> Option<Value> {
     let mut place = result;
     for token in pointer.split('/').skip(1) {
@@ -148,7 +149,7 @@ pub(crate) fn at(result: &Value, pointer: &str) -> Option<Value> {
     (!place.is_null()).then(|| place.clone())
 }
 
-/// Whether two names have the same letters and digits, whatever their case.
+/// Whether two names have the same letters and digits, without regard to case.
 fn same_name(one: &str, other: &str) -> bool {
     let mut one = letters(one).peekable();
     one.peek().is_some() && one.eq(letters(other))

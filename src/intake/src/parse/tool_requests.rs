@@ -8,17 +8,17 @@ use super::decode::{ID_LIMIT, bounded, without_nul};
 use super::event::ToolRequest;
 use super::lazy_json::{JsonPart, without_vast_numbers};
 
-/// Maximum number of tool calls in a message: far above what a model makes at a time, and few enough for one
-/// transaction.
+/// Maximum number of tool calls in a message. A model makes far fewer tool calls at a time, and one transaction can
+/// record this number.
 const MAX_REQUESTS: usize = 50;
 /// Maximum length of a tool's name, in characters.
 const NAME_LIMIT: usize = 200;
 /// Maximum nesting of string-encoded arguments.
 const MAX_ENCODED: usize = 3;
 
-/// The union of all lists, at most [`MAX_REQUESTS`] requests. If a list repeats a request of an earlier list, the
-/// repeat only fills in fields that the request lacks. Within a list, two calls are duplicates only if id, name and
-/// arguments are equal.
+/// Returns the union of all lists, at most [`MAX_REQUESTS`] requests. If a list repeats a request of an earlier list,
+/// the repeat only fills in missing fields of the earlier request. Within a list, two calls are duplicates only if id,
+/// name and arguments are equal.
 pub(crate) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
     let listed = |name| message.get(name).into_iter().flat_map(JsonPart::children);
     let lists: [Vec<ToolRequest>; 4] = [
@@ -54,7 +54,7 @@ pub(crate) fn read(message: JsonPart<'_>) -> Vec<ToolRequest> {
 }
 
 impl ToolRequest {
-    /// Whether a request in another list of the same message is the same request.
+    /// Whether `other`, a request in another list of the message, is the same request.
     fn is_repeated_by(&self, other: &Self) -> bool {
         if self.id.is_empty() || other.id.is_empty() {
             self.name == other.name && self.arguments == other.arguments
@@ -78,7 +78,7 @@ impl ToolRequest {
     }
 }
 
-/// A tool with its call in a field. The name may be in the tool or in the call.
+/// Reads a tool object whose field `toolCall` contains the call. The name may be in the tool or in the call.
 fn nested(tool: JsonPart<'_>) -> Option<ToolRequest> {
     one(tool.get("toolCall")?, name(tool))
 }
@@ -89,7 +89,7 @@ fn name(part: JsonPart<'_>) -> Option<String> {
     Some(name.chars().take(NAME_LIMIT).collect())
 }
 
-/// One call. The id or the name may be missing, but not both.
+/// Reads one call. Returns `None` if the call has neither an id nor a name.
 fn one(call: JsonPart<'_>, beside: Option<String>) -> Option<ToolRequest> {
     if !call.is_object() {
         return None;
@@ -130,7 +130,7 @@ fn arguments(part: JsonPart<'_>) -> Option<Value> {
     }
     let mut text = part.text()?;
     for _ in 0..MAX_ENCODED {
-        // JSON inside a string has its own escapes, so it is cleaned again.
+        // JSON inside a string has its own escapes, so clean the string again.
         match serde_json::from_str(&without_nul(text)).ok()? {
             Value::String(inner) => text = inner,
             mut arguments @ Value::Object(_) => {

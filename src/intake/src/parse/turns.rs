@@ -54,7 +54,7 @@ pub(crate) fn last_caller_turn(turns: &[Turn]) -> Option<&str> {
 
 fn turn(part: JsonPart<'_>) -> Option<Turn> {
     let role = role(part.get("role").and_then(JsonPart::text)?);
-    // The prompt does not belong to the call, and most bytes of a message are its prompt.
+    // The prompt does not belong to the call, and it is the largest part of a message.
     if role == "system" || role == "developer" {
         return None;
     }
@@ -75,7 +75,7 @@ fn turn(part: JsonPart<'_>) -> Option<Turn> {
     })
 }
 
-/// A string, or the strings of content parts (`[{"type": "text", "text": "…"}]`).
+/// Returns the text of a string, or the joined texts of content parts (`[{"type": "text", "text": "…"}]`).
 fn words(part: JsonPart<'_>) -> Option<String> {
     if !part.is_array() {
         return part.text();
@@ -86,7 +86,7 @@ fn words(part: JsonPart<'_>) -> Option<String> {
     Some(texts.collect::<Vec<_>>().join(" "))
 }
 
-/// The turns of a transcript. A line without a speaker continues the previous turn.
+/// Splits a transcript into turns. A line without a speaker continues the previous turn.
 fn transcript_turns(text: &str) -> Vec<Turn> {
     let mut turns: Vec<Turn> = Vec::new();
     for line in text.lines() {

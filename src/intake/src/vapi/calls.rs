@@ -1,8 +1,8 @@
 //! Loads the calls in Vapi's list that were updated in a span of time. The calls come in batches, each call once.
 //!
 //! Vapi returns at most 1,000 calls per request and documents no order. A full batch may lack calls, so its span is
-//! halved and requested again. This finds every call, whatever the order of the list. The calls of a full batch are
-//! used too.
+//! halved and requested again. This finds every call, regardless of the order of the list. The calls of a full batch
+//! are also used.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,8 @@ use super::client::{VapiClient, VapiError};
 
 /// Calls per request. Vapi's maximum is 1,000, but the data of a call can be 100 kB.
 pub const CALLS_PER_REQUEST: usize = 100;
-/// The shortest span. It is not halved, because Vapi's timestamps have a resolution of one millisecond.
+/// The shortest span. A span of this length is not halved, because Vapi's timestamps have a resolution of one
+/// millisecond.
 const SHORTEST: TimeDelta = TimeDelta::milliseconds(1);
 
 /// A span of time, both ends included.
@@ -30,7 +31,7 @@ pub struct Span {
 #[derive(Clone, Debug)]
 pub struct Call {
     pub id: String,
-    /// All fields, an object.
+    /// All fields, as a JSON object.
     pub fields: Value,
 }
 
@@ -40,13 +41,13 @@ pub struct Calls<'a> {
     key: &'a str,
     stop: &'a CancellationToken,
     piece: usize,
-    /// Spans not requested yet, the earliest last.
+    /// The spans that are not requested yet. The earliest span is the last element.
     spans: Vec<Span>,
     seen: HashSet<String>,
 }
 
 impl Call {
-    /// Parses an element of the list; `None` if it is not a call.
+    /// Parses an element of the list. Returns `None` if the element is not a call.
     fn of(fields: Value) -> Option<Self> {
         let id = fields.get("id")?.as_str()?.to_owned();
         Some(Self { id, fields })
@@ -65,7 +66,7 @@ impl Call {
         Some(at.to_utc())
     }
 
-    /// The end of the call; `None` while the call goes on.
+    /// The end of the call, or `None` while the call continues.
     #[must_use]
     pub fn ended_at(&self) -> Option<DateTime<Utc>> {
         let ended = self.instant("endedAt");
@@ -92,7 +93,7 @@ impl VapiClient {
 }
 
 impl Calls<'_> {
-    /// The next batch, without calls of earlier batches; `None` after the last batch.
+    /// Returns the next batch, without the calls of earlier batches. Returns `None` after the last batch.
     ///
     /// # Errors
     /// If the request to Vapi fails.

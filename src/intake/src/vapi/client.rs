@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use base::http_client;
 
-/// Timeout of a request. It is long, because a page of long calls has several megabytes.
+/// Timeout of a request. The timeout is long, because a page of long calls has several megabytes.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum size of a response, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 /// Maximum number of tries of a request.
 const TRIES: u32 = 5;
-/// The pause after the first failure. It doubles after each further failure.
+/// The pause after the first failure. The pause doubles after each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Maximum pause, even if Vapi asks for a longer pause. If all tries fail, the next run tries again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
@@ -41,7 +41,7 @@ pub enum VapiError {
     /// The response has an unexpected format.
     #[error("Vapi's response cannot be read: {0}")]
     Unreadable(&'static str),
-    /// Stopped during the request or a pause.
+    /// The stop token was cancelled during the request or during a pause.
     #[error("stopped")]
     Stopped,
 }

@@ -35,14 +35,15 @@ const NOT_OF_CALL: [&str; 7] = [
     "stereoRecordingUrl",
 ];
 
-/// The body of the report; `None` while the call goes on.
+/// Builds the body of the report. Returns `None` while the call continues.
 #[must_use]
 pub fn body(call: &Call) -> Option<Vec<u8>> {
     let ended = call.ended_at()?;
     let fields = call.fields.as_object()?;
     let mut message = Map::new();
     message.insert("type".to_owned(), "end-of-call-report".into());
-    // The timestamp is the end of the call. Vapi's own report has a later timestamp, so it replaces this report.
+    // The timestamp is the end of the call. Vapi's own report has a later timestamp, so Vapi's report replaces this
+    // report.
     message.insert("timestamp".to_owned(), ended.timestamp_millis().into());
     for name in SAME {
         if let Some(value) = fields.get(name).filter(|value| !value.is_null()) {

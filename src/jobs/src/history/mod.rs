@@ -1,8 +1,8 @@
 //! Backtests and replays of stored decisions.
 //!
-//! [`run`] reads stored calls in pages by id and decides them on its own threads. It keeps no long transaction open and
-//! does not occupy the async runtime, so new calls are not delayed. [`queue`] runs backtests one after another and stores
-//! their progress in the database. [`replay`] decides stored decisions again.
+//! [`run`] reads stored calls in pages by id, and decides these calls again on separate threads. This keeps no long
+//! transaction open and does not occupy the async runtime, so new calls are not delayed. [`queue`] runs backtests one
+//! after another and stores their progress in the database. [`replay`] decides stored decisions again.
 
 pub mod queue;
 pub mod replay;

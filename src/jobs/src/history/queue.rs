@@ -32,7 +32,7 @@ const AT_A_TIME: usize = 1;
 const MOST_WAITING: u64 = 20;
 /// Interval between updates of the row of a queued or running backtest.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
-/// If the row of an unfinished backtest was not updated for this long, its instance has died.
+/// If the row of an unfinished backtest was not updated for this long, the instance of the backtest counts as dead.
 const HEARTBEAT_TIMEOUT: TimeDelta = TimeDelta::seconds(15);
 
 /// A requested backtest.
@@ -42,7 +42,7 @@ pub struct BacktestRequest {
     pub wanted: Value,
     /// The rulebook and the time range of the calls.
     pub span: Span,
-    /// Maximum number of decisions, newest first.
+    /// Maximum number of decisions. The backtest uses the newest decisions.
     pub limit: Option<u64>,
     /// Whether to include prices quoted by tools.
     pub tool_quotes: bool,
@@ -86,7 +86,7 @@ struct Turns {
 impl Default for Turns {
     fn default() -> Self {
         Self {
-            // No limit here, because `ask` limits the queue by a count in the database, across all instances.
+            // This queue has no limit, because `ask` limits the number of queued backtests of all instances.
             own: TurnQueue::new(usize::MAX - 1),
             all: Arc::new(Semaphore::new(AT_A_TIME)),
         }
@@ -195,7 +195,8 @@ impl Backtests {
         cancelling.await.map_err(|error| AskError::Stopped(error.to_string()))?
     }
 
-    /// Marks the unfinished backtests of stopped instances as interrupted, and returns their number. Call it at startup.
+    /// Marks the unfinished backtests of stopped instances as interrupted, and returns their number. Call this function
+    /// at startup.
     ///
     /// # Errors
     /// When the database fails.
@@ -292,7 +293,7 @@ impl Backtests {
         self.write(key, self.over(state, result, error)).await
     }
 
-    /// The final update of a backtest.
+    /// Builds the final update of a backtest.
     fn over(&self, state: &str, result: Option<&BacktestResult>, error: Option<&str>) -> backtests::ActiveModel {
         let now = self.clock.now();
         let mut change = backtests::ActiveModel {
@@ -320,7 +321,7 @@ impl Backtests {
     }
 }
 
-/// The state for clients. An unfinished backtest of an instance that died is shown as interrupted.
+/// Returns the state for clients. If an instance has died, its unfinished backtests count as interrupted.
 #[must_use]
 pub fn state(row: &backtests::Model, now: DateTime<Utc>) -> &str {
     let unfinished = [backtests::QUEUED, backtests::RUNNING].contains(&row.state.as_str());
@@ -347,7 +348,7 @@ fn looked_at(result: &BacktestResult) -> i64 {
     i64::try_from(result.calls + result.erased + result.unreadable).unwrap_or(i64::MAX)
 }
 
-/// The error text for clients. The cause is logged.
+/// Returns the error text for clients, without the cause. The cause is in the log.
 fn sentence(error: &HistoryError) -> &'static str {
     match error {
         HistoryError::Database(_) => "The database did not respond; try again.",

@@ -1,5 +1,5 @@
-//! Replays stored decisions: a single decision, or all in a time range. [`RulebookCache`] compiles each revision only
-//! once.
+//! Replays a single stored decision, or all stored decisions in a time range. [`RulebookCache`] compiles each revision
+//! only once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,11 +25,11 @@ const MAX_DIFFERENCES: usize = 20;
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Replays {
     pub replayed: u64,
-    /// Number of decisions with the same result in the replay, byte for byte.
+    /// Number of decisions for which the replay gave the same result, byte for byte.
     pub same: u64,
     /// Number of decisions that were skipped because their facts were erased.
     pub erased: u64,
-    /// Number of decisions with another result in the replay.
+    /// Number of decisions for which the replay gave another result.
     pub different: u64,
     /// Number of different revisions that made these decisions.
     pub revisions: usize,
@@ -37,12 +37,12 @@ pub struct Replays {
     pub differences: Vec<DifferingDecision>,
 }
 
-/// A decision with another result in the replay.
+/// A decision for which the replay gave another result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DifferingDecision {
     pub decision_id: Uuid,
     pub revision: i64,
-    /// Every position in the result that differs.
+    /// Every differing position in the result.
     pub places: Vec<Difference>,
 }
 
@@ -68,10 +68,10 @@ impl From<serde_json::Error> for ReplayError {
     }
 }
 
-/// Replays one decision. `None` if its facts were erased.
+/// Replays one decision. Returns `None` if the facts of the decision were erased.
 ///
 /// # Errors
-/// When its revision cannot be loaded, or the stored decision is malformed.
+/// When the revision of the decision cannot be loaded, or the stored decision is malformed.
 pub async fn one(
     current: &RulebookCache,
     rulebook_id: Uuid,
@@ -132,7 +132,7 @@ pub async fn all(
     Ok(whole)
 }
 
-/// A decision's id and revision, and its replay. `None` if its facts were erased.
+/// A decision's id, revision and replay. `None` if the facts of the decision were erased.
 type Again = Option<(Uuid, i64, ReplayResult)>;
 
 fn again(row: &QueryResult, rulebooks: &HashMap<i64, Arc<Rulebook>>) -> Result<Again, HistoryError> {

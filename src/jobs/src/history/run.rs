@@ -1,8 +1,8 @@
 //! Runs a backtest with two rulebooks over a time range.
 //!
-//! It reads one page while threads decide earlier pages. Bounded channels make the reader wait for the deciding
-//! threads, and the threads wait for the reader. Results are added up in the order in which the pages were read, so
-//! that the same calls give the same result.
+//! One task reads a page while threads decide the calls of earlier pages. Bounded channels make the reader wait for the
+//! deciding threads, and the threads wait for the reader. Results are added up in the order in which the pages were
+//! read, so that the same calls give the same result.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use store::decisions::pages::{Columns, Span, millis_of};
 
 /// Decisions per page.
 const PAGE: u64 = 500;
-/// Number of pages that may wait for a deciding thread.
+/// Maximum number of pages that wait for a deciding thread.
 const WAITING: usize = 4;
 /// Interval between progress reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(400);
@@ -31,12 +31,12 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(400);
 const MOST_THREADS: usize = 4;
 /// Stack size in bytes, for deeply nested scripts.
 const STACK: usize = 16 * 1024 * 1024;
-/// The niceness of these threads, 0 to 19.
+/// The niceness of the deciding threads, from 0 to 19.
 const NICENESS: i32 = 10;
 
-/// Purposes of the decisions to read: only reports, which create leads.
+/// The backtest reads only decisions with these purposes: reports, which create leads.
 const REPORTS: &[&str] = &[REPORT];
-/// Purposes of the decisions to read: reports, and prices quoted by tools.
+/// The backtest reads only decisions with these purposes: reports, and prices that tools quoted.
 const REPORTS_AND_QUOTES: &[&str] = &[REPORT, QUOTE];
 const REPORT: &str = "report";
 const QUOTE: &str = "quote";
@@ -47,7 +47,7 @@ pub struct Plan {
     pub test: Backtest,
     /// The rulebook and the time range of the calls.
     pub span: Span,
-    /// Maximum number of decisions, newest first.
+    /// Maximum number of decisions. The backtest uses the newest decisions.
     pub limit: Option<u64>,
     /// Whether to include prices quoted by tools.
     pub tool_quotes: bool,
@@ -58,20 +58,20 @@ pub struct Plan {
 /// The progress of a backtest.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// The progress in percent. It is estimated from the time range or the limit, because the calls are not counted in
-    /// advance.
+    /// The progress in percent. The percentage is estimated from the time range or the limit, because the calls are not
+    /// counted in advance.
     pub percent: u8,
     /// The results so far.
     pub result: BacktestResult,
 }
 
-/// A page of stored decisions for a deciding thread.
+/// A page of stored decisions, whose calls a deciding thread decides again.
 struct Page {
     number: u64,
     rows: Vec<QueryResult>,
 }
 
-/// The result of a page from a deciding thread.
+/// The tally of one page of stored decisions, from the thread that decided its calls again.
 struct PageTally {
     number: u64,
     last: Option<Uuid>,
@@ -266,7 +266,8 @@ async fn collect(
     whole
 }
 
-/// Percentage of the time range, or of the calls, that is done. At most 99: only a finished backtest is at 100.
+/// Returns the progress in percent of the time range or of the limit, whichever is greater. The result is at most 99,
+/// because only a finished backtest is at 100.
 fn percent(plan: &Plan, oldest: Option<Uuid>, newest: Option<Uuid>, last: Option<Uuid>, seen: u64) -> u8 {
     let part = |done: u64, all: u64| {
         u8::try_from(done.saturating_mul(100) / all.max(1))

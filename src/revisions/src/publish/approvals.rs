@@ -1,4 +1,4 @@
-//! Change sets that exceed the guard rails and wait for a second person.
+//! Handles change sets that exceed the guard rails and wait for the approval of a second person.
 //!
 //! Such a change set gets the state `waiting`, the list of its breaches and a notice. After an approval, the change set
 //! becomes a revision. Nobody can approve a change set to which they contributed.
@@ -21,8 +21,8 @@ use store::{api_keys, change_set_changes, change_sets};
 pub const WAITS: &str = "change_set_waits";
 
 impl Publisher {
-    /// Puts a change on hold instead of publishing it. `tx` must have locked the head. If the change is not a stored
-    /// change set, a change set is created.
+    /// Lets a change wait for approval instead of publishing it. `tx` must have locked the head. If the change is not
+    /// yet a stored change set, a change set is created.
     pub(super) async fn hold(
         &self,
         tx: &DatabaseTransaction,
@@ -82,8 +82,8 @@ impl Publisher {
     /// scheduled if its time is in the future. Returns the change set with its new version.
     ///
     /// # Errors
-    /// When the change set is at another version than was read, does not wait, or has contributions of the approver.
-    /// The errors of [`Publisher::publish`] are also possible.
+    /// When the change set is at another version than was read or does not wait, or when the approver contributed to
+    /// it. The errors of [`Publisher::publish`] are also possible.
     pub async fn approve_set(
         &self,
         rulebook_id: Uuid,

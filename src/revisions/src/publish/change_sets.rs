@@ -26,8 +26,8 @@ const EDITABLE: &[ChangeSetStatus] = &[ChangeSetStatus::Open, ChangeSetStatus::R
 /// Maximum number of an author's open change sets that are compared with a new change set.
 const MAX_COMPARED: u64 = 20;
 
-/// Stores data about the request, such as the response for repeats, as the first statement of the transaction that has
-/// the effect. Returns false if the data was stored before.
+/// Stores data about the request, for example the response for repeated requests. Runs as the first statement of the
+/// transaction that has the effect. Returns false if the data was stored before.
 pub type Keep = Box<dyn for<'a> FnOnce(&'a DatabaseTransaction) -> BoxFuture<'a, Result<bool, DbErr>> + Send>;
 
 /// A change set at the version that was read. The change set is published only if it still has that version.
@@ -38,7 +38,7 @@ pub(super) struct Claim {
 }
 
 impl Publisher {
-    /// A change set and its changes.
+    /// Reads a change set and its changes.
     ///
     /// # Errors
     /// When there is no such change set.
@@ -65,8 +65,8 @@ impl Publisher {
         self.new_set(rulebook_id, head, comment, edits, author)
     }
 
-    /// The id of an open change set of the same author with exactly these changes. A duplicate would stay open after
-    /// somebody published the first change set.
+    /// Returns the id of an open change set of the same author with exactly these changes. A duplicate would stay open
+    /// after somebody published the first change set.
     ///
     /// # Errors
     /// When the database fails.
@@ -163,8 +163,8 @@ impl Publisher {
         }
     }
 
-    /// Appends edits. If an edit has another base version than earlier edits of the same row, the new edit replaces the
-    /// earlier edits, because its author saw the current row.
+    /// Appends edits. A new edit replaces earlier edits of the same row that have another base version, because the
+    /// author of the new edit saw the current row.
     ///
     /// # Errors
     /// When the change set is at another version than was read, or would be too large.
@@ -340,7 +340,7 @@ impl Publisher {
         Ok(StoredChangeSet::of(set, changes)?)
     }
 
-    /// Moves a locked change set to a state, and clears the data about its previous state.
+    /// Moves a locked change set to another state, and clears the data about the previous state.
     pub(super) async fn moved(
         &self,
         tx: &DatabaseTransaction,
@@ -356,7 +356,7 @@ impl Publisher {
             notices::resolve(tx, set.rulebook_id, WAITS, &subject(set.id), now).await?;
         }
         if state == ChangeSetStatus::Open {
-            // The approval was for the content before the edit.
+            // Clear the breaches and the approval, because they apply to the content before the edit.
             (set.breaches, set.approved_by) = (None, None);
         }
         state.word().clone_into(&mut set.state);

@@ -1,7 +1,7 @@
 //! Makes a publish request idempotent.
 //!
-//! The claim of a request is the first statement in the transaction of the effect, and the result is stored in the same
-//! transaction. So an effect is never stored without its response.
+//! A publish transaction first claims the request, and also stores the result of the request. So an effect is never
+//! stored without its response.
 
 use std::error::Error;
 

@@ -27,7 +27,7 @@ use store::decisions::pages::{Columns, Span};
 use store::rulebooks;
 
 /// Number of past days whose calls are decided again, to find the effect of a change on prices. At most
-/// [`EXAMPLE_CALLS`] calls are decided.
+/// [`EXAMPLE_CALLS`] calls are decided again.
 const EXAMPLE_DAYS: i64 = 7;
 const EXAMPLE_CALLS: u64 = 200;
 
@@ -52,13 +52,13 @@ pub struct Draft {
     /// The head that the edits are applied to.
     pub base_revision: i64,
     pub base: Base,
-    /// The rows with every edit that does not conflict, and the conflicts.
+    /// The rows after every edit without a conflict, and the conflicts.
     pub applied: AppliedEdits,
 }
 
 impl Publisher {
     /// The expected effect of publishing these edits. This function does not run the cases. [`Rulebook::run_cases`]
-    /// runs them.
+    /// runs the cases.
     ///
     /// # Errors
     /// [`PublishError::Conflicts`] when an edit is not based on the current version. [`PublishError::Faults`] when an
@@ -92,7 +92,7 @@ impl Publisher {
         })
     }
 
-    /// The number of the head, and the head revision.
+    /// Returns the number of the head revision, and the revision itself.
     pub(super) async fn head_rows(&self, rulebook_id: Uuid) -> Result<(i64, Base), PublishError> {
         let head = rulebooks::head(&self.db, rulebook_id)
             .await?
@@ -126,7 +126,7 @@ impl Draft {
         })
     }
 
-    /// Failing cases of the candidate.
+    /// Returns the failing cases of the candidate.
     ///
     /// # Errors
     /// When the threads that run the cases are busy.
@@ -135,9 +135,9 @@ impl Draft {
     }
 }
 
-/// Compiles the candidate on top of the base, or returns every validation error. A candidate that is too large and
-/// larger than the base is rejected without compiling. So a rulebook that is already too large can still be made
-/// smaller.
+/// Compiles the candidate on top of the base, or returns every validation error. A candidate is rejected without
+/// compiling if it exceeds the size limit and is larger than the base. So a rulebook that is already too large can
+/// still be made smaller.
 async fn candidate(
     pools: &Pools,
     rulebook_id: Uuid,
@@ -224,8 +224,8 @@ pub(super) async fn beyond(
     Ok(found)
 }
 
-/// Finds breaches of the guard rails in the values of the rows. The comparison runs on a pool thread, because it
-/// compares each changed adjustment with every service, which takes time.
+/// Finds breaches of the guard rails in the values of the rows. The comparison runs on a pool thread, because comparing
+/// each changed adjustment with every service takes time.
 ///
 /// # Errors
 /// When the threads that compare the rows are busy.
@@ -245,9 +245,9 @@ async fn by_rows(
         .await
 }
 
-/// Prices that breach the guard rails in examples. Examples are the cases, the calls of the last days, and generated
-/// calls with the facts and values of the changed rows. The result is empty if there are no limits, or if the base does
-/// not compile and so cannot decide calls.
+/// Finds breaches of the guard rails in the prices of example calls. The examples are the cases, the calls of the last
+/// days, and generated calls with the facts and values of the changed rows. The result is empty if there are no limits,
+/// or if the base does not compile, because then it cannot decide calls.
 ///
 /// # Errors
 /// When the calls cannot be read, or the threads that decide the calls are busy.
@@ -284,7 +284,7 @@ async fn by_examples(
     Ok(judged.await??)
 }
 
-/// A stored call. `None` if the facts of the call were erased.
+/// Reads a stored call. Returns `None` if the facts of the call were erased.
 fn example(row: &QueryResult) -> Result<Option<Probe>, DbErr> {
     let json: String = row.try_get("", "extracted")?;
     let extracted = stored_facts(&json).map_err(|error| DbErr::Json(error.to_string()))?;

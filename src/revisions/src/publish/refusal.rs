@@ -1,6 +1,6 @@
-//! Describes why something was not published. The description contains the changed rows in both versions, the
-//! validation errors with their positions, and the cases with their traces. The change set stores the description, and
-//! clients get it.
+//! Describes why something was not published. The description contains the expected and the current version of each
+//! changed row, the validation errors with their positions, and the failing cases with their traces. The change set
+//! stores this description, and clients also get it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub struct Refusal {
     pub cases: Vec<CaseResult>,
 }
 
-/// A row that differs from what an edit expects, in both versions.
+/// A row that differs from what an edit expects, with the expected and the current version.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Clash {
     /// The resource of the row.
@@ -40,7 +40,7 @@ pub struct Clash {
     pub code: String,
     /// The row that the edit is based on. `None` if the edit creates the row.
     pub made_against: Option<Version>,
-    /// The current row. `None` if there is none.
+    /// The current row. `None` if the row does not exist.
     pub stands: Option<Version>,
 }
 
@@ -97,7 +97,8 @@ impl Publisher {
         Ok(Some(refusal))
     }
 
-    /// Rows that differ from what the edits expect. Each entry contains both versions of a row.
+    /// Returns the rows that differ from what the edits expect. Each entry contains the expected and the current
+    /// version of a row.
     ///
     /// # Errors
     /// When the rows cannot be read.

@@ -1,5 +1,5 @@
-//! Scheduled change sets. A change set is published at its time, or refused. A refused change set contains the reason,
-//! and a notice reports the refusal.
+//! Scheduled change sets. Publishes a change set at its scheduled time, or refuses it. A refused change set contains
+//! the reason, and a notice reports the refusal.
 //!
 //! The transaction that moves the head also sets the change set from scheduled to published. So exactly one instance
 //! publishes a change set. If no instance is running at the scheduled time, the next instance that starts publishes the
@@ -34,10 +34,10 @@ pub(super) fn subject(id: Uuid) -> String {
 pub enum Due {
     /// The change set was published as this revision.
     Published(i64),
-    /// A row changed meanwhile, the result does not compile, or a case fails.
+    /// The change set was refused: a row has changed, the result does not compile, or a case fails.
     Refused,
-    /// The change set now exceeds the guard rails, and did not exceed them when it was scheduled. The change set waits
-    /// for a second person.
+    /// The change set exceeds the guard rails now, although it did not exceed them when it was scheduled. The change
+    /// set waits for a second person.
     Waits,
     /// Another request or instance processed the change set first.
     Gone,
@@ -48,7 +48,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When the change set is at another version than was read, or cannot be published now. [`PublishError::Waits`]
-    /// when it exceeds the guard rails.
+    /// when the change set exceeds the guard rails.
     pub async fn schedule_set(
         &self,
         rulebook_id: Uuid,

@@ -1,4 +1,4 @@
-//! Writes the rows of a publish transaction: ended and new rule rows, the revision, its audit entries and the new head.
+//! Writes the rows of a publish transaction: ended and new rule rows, the revision, the audit entries and the new head.
 //! The transaction must have locked the head.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};

@@ -10,7 +10,7 @@ prices-to = highest price
 prices-amount = amount
 prices-rate = rate
 prices-percent = Change by %
-prices-percent-about = Fills in the new values of the selected rows. Rates stay as they are.
+prices-percent-about = This fills in new prices in the selected rows. Rates do not change.
 prices-percent-range = Enter a percentage from −100 to 1,000.
 prices-percent-none = Select at least one row with a price.
 prices-over = Of
@@ -49,7 +49,7 @@ prices-changed = { $count ->
   }
 prices-save = Save
 prices-try = Save and test
-prices-in-set = You add to the change set “{ $set }”.
+prices-in-set = Your changes go into the change set “{ $set }”.
 prices-to-set = Back to the change set
 prices-own-set = You have an open change set: “{ $set }”.
 prices-continue = Continue with it
@@ -65,7 +65,7 @@ prices-clashes = { $count ->
   }
 prices-moved = Somebody changed these rules while you saved. Look at the rows, then save again.
 prices-refused = This was not saved. See why below.
-prices-clash = The same row was changed meanwhile
+prices-clash = Somebody else changed the same row
 prices-clash-before = Before
 prices-clash-theirs = Theirs
 prices-clash-yours = Yours

@@ -1,5 +1,5 @@
 statements = Statements
-statements-about = The totals by month or day, in the time zone of the business. Simulated calls do not count. Prices are those quoted, before tax.
+statements-about = The totals by month or day, in the time zone of the business. Simulated calls do not count. Prices are the quoted prices, before tax.
 statements-years = Years
 statements-months = Months
 statements-month = Month

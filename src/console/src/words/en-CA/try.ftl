@@ -1,5 +1,5 @@
 try = Try
-try-about = What would be decided about a call? Nothing is stored, and nobody is notified.
+try-about = What would Ringbook decide about a call? Nothing is stored, and nobody is notified.
 try-said = What is said
 try-said-about = Write a line for each turn. Begin the agent’s lines with “Agent:”. Or paste a Vapi message (JSON).
 try-placeholder = My basement is flooding, there is water everywhere
@@ -8,7 +8,7 @@ try-rules = Rules
 try-rules-now = The rules in force
 try-more = Older revision, time, place
 try-revision = Number of an older revision
-try-at = At (now if empty)
+try-at = Time of the call (now if empty)
 try-language = Language
 try-language-heard = as heard
 try-postal-code = Postal code
@@ -25,7 +25,7 @@ try-characters = { $count ->
     [one] One character
    *[other] { $count } characters
   }
-try-ucs2 = dearer because of { $letters }
+try-ucs2 = costs more because of { $letters }
 try-held = Waits for the end of the quiet hours:
 try-heard-nothing = Ringbook heard no phrase of any concept.
 try-link = Link to this try

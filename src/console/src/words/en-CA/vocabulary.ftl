@@ -2,12 +2,12 @@ vocabulary = Words
 vocabulary-live = The phrase is in the rules now. The next call uses it.
 vocabulary-waits = The change goes beyond the guard rails: it waits for a second person to approve it.
 vocabulary-in-set = The phrase is in the change set. The phrase takes effect when the change set is published.
-vocabulary-wrong = Decisions that somebody called wrong
-vocabulary-unmatched = Calls that matched nothing
+vocabulary-wrong = Decisions that somebody marked as wrong
+vocabulary-unmatched = Calls that matched no service
 vocabulary-days = { $days } days
-vocabulary-summary = { $without } of { $decisions } decisions in { $days } days found no service. These are the newest of their calls.
+vocabulary-summary = { $without } of { $decisions } decisions in { $days } days found no service. These are the newest calls without a service.
 vocabulary-all-matched = Every call found a service. Simulated calls are not counted.
-vocabulary-singles = Other calls, each in its own words
+vocabulary-singles = Other calls, which share no words
 vocabulary-more = { $count ->
     [one] and one more call
    *[other] and { $count } more calls
@@ -31,9 +31,9 @@ vocabulary-counted = Counted in { $days } days
 vocabulary-used-by = Named by
 vocabulary-used-by-none = no rule
 vocabulary-no-concepts = There are no concepts yet.
-vocabulary-unused = Rules that no call met
-vocabulary-unused-about = These rules have not changed for 90 days and took part in no decision.
-vocabulary-unused-none = No such rule is known. Ringbook needs 90 days of counts to find one.
+vocabulary-unused = Rules that matched no call
+vocabulary-unused-about = These rules have not changed for 90 days, and no decision used them.
+vocabulary-unused-none = No unused rule is known. Ringbook needs 90 days of counts to find an unused rule.
 vocabulary-looked-at = { $count ->
     [one] Counted in the newest call of the last 90 days.
    *[other] Counted in the newest { $count } calls of the last 90 days.
@@ -41,9 +41,9 @@ vocabulary-looked-at = { $count ->
 vocabulary-except = Phrases that look similar but mean something else
 vocabulary-english = English
 vocabulary-french = French
-vocabulary-said-in = Calls that contain it
+vocabulary-said-in = Calls that contain the phrase
 vocabulary-counts-in = Calls where it counts
-vocabulary-phrase-about = Accents and case do not matter. flood* finds every word that begins with “flood”; water .. basement allows up to two words in between.
+vocabulary-phrase-about = Accents and case do not matter. flood* finds every word that begins with “flood”. Between the words in water .. basement, up to two other words may occur.
 vocabulary-target = What it means
 vocabulary-choose = Choose …
 vocabulary-new-concept = A new concept

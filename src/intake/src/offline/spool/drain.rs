@@ -1,4 +1,4 @@
-//! Records the entries of the spool after the database is back, each with the response that Vapi got.
+//! Records the entries of the spool after the database is back. Each entry is recorded with the response that Vapi got.
 //!
 //! The most urgent calls come first. The entries of a call are recorded in the order of their arrival. An entry is
 //! removed after its transaction commits. Business keys make this idempotent: an entry that was recorded before has no
@@ -26,7 +26,7 @@ use store::notices::{self, Notice, Severity};
 use store::rulebooks;
 use store::spool::{SpoolFile, SpoolPosition};
 
-/// Interval between polls of the spool without a wake-up.
+/// Interval between polls of the spool if nothing wakes the drain earlier.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How many calls are recorded at the same time. The number is small, so that most connections stay free for live
 /// messages.
@@ -51,7 +51,7 @@ const SUBJECT: &str = "spool";
 enum DrainFailure {
     /// The database is unavailable, so recording other entries would fail too.
     Away,
-    /// A transient reason, such as a full disk or a locked row: the entry is tried again, never dead-lettered.
+    /// A transient reason, such as a full disk or a locked row. The entry is tried again and is not dead-lettered.
     Passing,
     /// A reason specific to this entry.
     Entry(String),
@@ -66,7 +66,7 @@ struct DrainState {
     intake: Intake,
     gate: DatabaseGate,
     tasks: TaskTracker,
-    /// For each failed entry, when it is tried again and how often it failed.
+    /// For each failed entry, the time of the next try and the number of failures.
     later: Mutex<HashMap<Uuid, (Instant, u32)>>,
 }
 
@@ -78,7 +78,7 @@ struct RaisedNotices {
 }
 
 impl Drain {
-    /// A drain of this spool. It uses the same database gate as the messages.
+    /// Creates a drain of this spool. `gate` is the database gate that the messages also use.
     #[must_use]
     pub fn new(spool: Spool, intake: Intake, gate: DatabaseGate, tasks: TaskTracker) -> Self {
         Self(Arc::new(DrainState {
@@ -90,7 +90,7 @@ impl Drain {
         }))
     }
 
-    /// Records entries until cancelled, including those in files of stopped instances.
+    /// Records entries until cancelled. This includes the entries in the files of stopped instances.
     pub async fn run(&self, folder: PathBuf, most_bytes: u64, key: SecretKey, stop: CancellationToken) {
         let Some(own) = &self.0.spool.0 else { return };
         let mut raised = RaisedNotices::default();
@@ -122,7 +122,7 @@ impl Drain {
                 tokio::select! {
                     () = tokio::time::sleep(POLL_INTERVAL) => {}
                     () = self.0.gate.came_back() => {}
-                    // Wait first: an operation that took too long a moment ago will take too long now.
+                    // Wait first, because an operation that was too slow a moment ago will probably be too slow now.
                     () = own.news.notified() => tokio::time::sleep(POLL_INTERVAL / 4).await,
                 }
             };
@@ -150,12 +150,12 @@ impl Drain {
         &self.0.intake.clock
     }
 
-    /// Records the entries of one file, until no entry can be recorded now.
+    /// Records the entries of one file until no further entry can be recorded now.
     async fn pass(&self, inner: &Arc<Inner>, stop: &CancellationToken) {
         while inner.lock().waiting > 0 && !self.0.gate.is_away() && !stop.is_cancelled() {
             let later: Vec<Uuid> = {
                 let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
-                // An entry whose retry time passed so long ago was recorded or dead-lettered.
+                // An entry whose retry time passed ten minutes ago was recorded or dead-lettered.
                 later.retain(|_, (at, _)| at.elapsed() < Duration::from_mins(10));
                 let waits = later.iter().filter(|(_, (at, _))| *at > Instant::now());
                 waits.map(|(id, _)| *id).collect()
@@ -237,7 +237,7 @@ impl Drain {
                 DrainFailure::Away
             });
         }
-        // If the removal fails, the entry is recorded again later, which has no second effect.
+        // If the removal fails, the entry is recorded again later, but without a second effect.
         if inner.file.remove(place.id).await.map_err(|error| failed(&error))? {
             inner.left(place.family);
             metrics::drained();
@@ -250,7 +250,8 @@ impl Drain {
         later.get(&place.id).is_some_and(|(at, _)| *at > Instant::now())
     }
 
-    /// Delays the next try of an entry: 250 ms, doubled after each failure, at most `most` times.
+    /// Delays the next try of an entry. The delay is 250 ms at first, and doubles after each failure, but at most
+    /// `most` times.
     fn later(&self, place: &SpoolPosition, most: u32) {
         let mut later = self.0.later.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, times) = later.entry(place.id).or_insert((Instant::now(), 0));
@@ -278,7 +279,8 @@ impl Drain {
         }
     }
 
-    /// Raises or resolves the notices: whether the spool is in use, and how many messages it could not store.
+    /// Raises or resolves the two notices about the spool. One notice reports that the spool is in use. The other
+    /// notice reports how many messages the spool could not store.
     async fn update_notices(&self, own: &Arc<Inner>, raised: &mut RaisedNotices) {
         let state = self.0.spool.state();
         let in_use = own.lock().waiting > 0;

@@ -12,7 +12,7 @@ use crate::parse::event::Event;
 use base::keys::SecretKey;
 use store::spool::{SealedEntry, WaitingMessage};
 
-/// The rank of a message without a priority: after all messages with a priority.
+/// The rank of a message without a priority. Such messages come after all messages with a priority.
 const NO_PRIORITY: i64 = 5;
 
 /// A message that waits for the database.
@@ -20,22 +20,22 @@ const NO_PRIORITY: i64 = 5;
 pub struct Entry {
     pub id: Uuid,
     pub rulebook_id: Uuid,
-    /// The data other than the body.
+    /// The data of the entry without the body.
     pub about: EntryHeader,
     /// The body as received.
     pub body: Bytes,
 }
 
-/// The data of an entry other than the body.
+/// The data of an entry without the body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntryHeader {
     /// The rulebook's code.
     pub code: String,
-    /// Identifies an unchanged repeat.
+    /// The id from the configured header or, without this header, the hash of the body.
     pub delivery_key: String,
     /// When the message was received.
     pub received_at: DateTime<Utc>,
-    /// The response and the decision. `None` for a report without a known rulebook, and for a body that cannot be
+    /// The response and the decision. `None` for a report if no rulebook was known, and for a body that cannot be
     /// parsed.
     pub recorded_response: Option<RecordedResponse>,
 }

@@ -58,8 +58,8 @@ pub(super) async fn record(intake: &Intake, entry: Entry) -> Result<(), IngestEr
     Err(IngestError::CallErased)
 }
 
-/// Records a message with the fallback's decision and response; nothing is decided again. Does nothing if the message
-/// was recorded meanwhile.
+/// Records a message with the fallback's decision and response, without a new decision. Has no second effect if the
+/// message is already recorded.
 async fn as_answered(
     intake: &Intake,
     message: &Arc<Message>,
