@@ -32,7 +32,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Same allocator as in the program.
+/// The benchmark uses the same allocator as the program.
 #[global_allocator]
 static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -41,7 +41,7 @@ struct Options {
     /// Number of stored calls.
     #[arg(long, default_value_t = 60_000)]
     calls: usize,
-    /// Number of backtests of the stored calls.
+    /// Number of backtests; each decides all stored calls.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Fail if the whole path decides fewer calls per second than this.
@@ -88,8 +88,8 @@ fn dearer(base: &Rulebook) -> Result<Rulebook> {
     compile(2, &rows, Some(base)).map_err(|_| anyhow::anyhow!("the change does not compile"))
 }
 
-/// Builds the facts of callers with conversations of realistic length, half of them in French, a third from the South
-/// Shore.
+/// Builds the facts of calls with conversations of realistic length. Half of the callers speak French; a third live on
+/// the South Shore.
 fn callers() -> Vec<ExtractedFacts> {
     let wants = [
         "Bonjour, oui, mon évier de cuisine est complètement bouché depuis hier soir et l'eau ne descend plus du tout.",
@@ -293,7 +293,8 @@ async fn fill(
         decisions::insert(&tx, new).await?;
     }
     tx.commit().await?;
-    // Updates the statistics. In production, autovacuum and the end of a restore do this.
+    // ANALYZE updates the statistics of PostgreSQL's planner. In production, autovacuum and the end of a restore update
+    // them.
     if db.get_database_backend() == DatabaseBackend::Postgres {
         db.execute_unprepared("ANALYZE decisions").await?;
     }

@@ -5,8 +5,8 @@
 //! There are three hard-coded implementations. The first two search only for words: they do not understand "no
 //! flooding" or other forms of a word, and have no classifiers. The first implementation searches for the few words
 //! that these inputs need. The second searches for all plain words of the sample's lists in one automaton. The third
-//! judges mentions by their context, as the rulebook does, and hard-codes only prices, areas and priorities. The time
-//! that the rulebook takes beyond the third implementation is the cost of the rules themselves.
+//! judges mentions by their context, as the rulebook does, and hard-codes only prices, areas and priorities. The
+//! difference between the rulebook's time and the third implementation's time is the cost of the rules themselves.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark that cannot begin should stop and say why"
@@ -27,7 +27,7 @@ use rules::{Rulebook, compile, sample};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Value, json};
 
-/// Same allocator as in the program.
+/// The benchmark uses the same allocator as the program.
 #[global_allocator]
 static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -37,7 +37,7 @@ type Outcome = (Option<String>, Option<String>, Option<Cents>, Priority, i64);
 /// Both prices and both totals, in cents.
 type Cents = [i64; 4];
 
-/// Code, words and prices of a service; `None` if it is refused.
+/// Code, words and prices of a service; the prices are `None` if the business refuses the service.
 type HardService = (&'static str, &'static [&'static str], Option<(i64, i64)>);
 
 /// Returns the number of rows that take part in decisions.
@@ -51,7 +51,7 @@ fn put<R: Row>(rows: &mut RowSet, row: Value) {
     R::table_mut(rows).insert(code, Arc::new(StoredRow { version: 1, row }));
 }
 
-/// Minimum number of rows that are added to the sample. The hard-coded rules contain as many added rows.
+/// Minimum number of rows that are added to the sample. The hard-coded rules contain these rows too.
 const FEWEST_MORE: usize = 12;
 
 /// Adds rows to the sample until it has `wanted` rows: services, areas, adjustments and priority rules in turn. Returns
@@ -147,7 +147,7 @@ fn inputs() -> Vec<(ExtractedFacts, DateTime<Utc>)> {
     inputs
 }
 
-/// The result of a hard-coded search in a text: the service, by its index in [`SERVICES`], and the inputs of the
+/// The result of a hard-coded search in a text. `service` is an index in [`SERVICES`]; the other fields decide the
 /// priority.
 #[derive(Debug, Default)]
 struct Listened {
@@ -157,7 +157,7 @@ struct Listened {
     pump: bool,
 }
 
-/// Looks for the few words that the inputs need, one after the other.
+/// Searches the text for each of the few words that decide these inputs.
 fn few_words(said: &str) -> Listened {
     const EMERGENCY: &[&str] = &[
         "inond*",
@@ -185,7 +185,6 @@ fn few_words(said: &str) -> Listened {
     }
 }
 
-/// The meaning of a word.
 #[derive(Debug, Clone, Copy)]
 enum Meaning {
     Service(usize),
@@ -197,7 +196,7 @@ enum Meaning {
 /// All plain words of the sample's lists, in one automaton.
 struct AllWords {
     automaton: AhoCorasick,
-    /// The meaning of each pattern, and whether it is only the beginning of a word.
+    /// The meaning of each pattern, and whether the pattern is only the beginning of a word.
     meanings: Vec<(Meaning, bool)>,
 }
 
@@ -411,7 +410,7 @@ const SERVICES: &[HardService] = &[
     ("service_8", &["valve model 8"], Some((100, 200))),
 ];
 
-/// Decides by the same rules, hard-coded in Rust.
+/// Decides by a hard-coded copy of the rulebook's rules.
 fn hard_coded(extracted: &ExtractedFacts, at: DateTime<Utc>, listen: impl Fn(&str) -> Listened) -> Outcome {
     let text = |name: &str| match extracted.facts.get(name) {
         Some(Fact::Text(text)) => text.as_str(),

@@ -1,8 +1,8 @@
-//! Measures how long it takes to read, compare, list and publish over HTTP if a rulebook has many rows and many
-//! revisions. For each request it prints the time of the first response and the best of the next three.
+//! Measures how long HTTP requests to read, compare, list and publish take for a rulebook with many rows and revisions.
+//! For each request it prints the time of the first response and the best time of the next three.
 //!
-//! `REVISIONS_DATABASE_URL` is an empty database (default: a new SQLite file). `REVISIONS_SIZE=10000,10000,1` sets the
-//! number of rows, of revisions and of changes per revision.
+//! `REVISIONS_DATABASE_URL` is the URL of an empty database (default: a new SQLite file).
+//! `REVISIONS_SIZE=10000,10000,1` sets the number of rows, of revisions and of changes per revision.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -67,7 +67,7 @@ async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
                     .collect()
             };
             let number = i64::try_from(number).expect("a number");
-            // One a minute, because a rulebook may have only 10,000 revisions within 24 hours.
+            // One revision a minute, because a rulebook may have only 10,000 revisions within 24 hours.
             let age = TimeDelta::minutes(i64::try_from(revisions).expect("a number") - number + 1);
             let revision = revisions::ActiveModel {
                 rulebook_id: Set(head.id),
@@ -95,7 +95,7 @@ async fn fill(app: &App, rows: usize, revisions: usize, changes: usize) {
     moved.update(&app.db).await.expect("the head moved");
 }
 
-/// Sends a request four times. Prints the time of the first response and the best of the other three.
+/// Sends a request four times. Prints the time of the first response and the best time of the next three.
 async fn ask(client: &Client, what: &str, method: Method, url: impl Fn(usize) -> String, body: Option<Value>) -> Value {
     let mut times = Vec::new();
     let mut last = Value::Null;
@@ -190,7 +190,7 @@ async fn main() {
     })
     .await;
     get("list the first page of revisions", &|_| "revisions?limit=50".to_owned()).await;
-    get("list revisions of an author that has none", &|_| {
+    get("list the revisions of an author without revisions", &|_| {
         "revisions?author=nobody".to_owned()
     })
     .await;
@@ -198,7 +198,7 @@ async fn main() {
         format!("revisions/{}/diff", count / 3 + round)
     })
     .await;
-    get("the diff between two far ones", &|round| {
+    get("the diff between two distant revisions", &|round| {
         format!("revisions/{}/diff?to={}", 2 + round, count - 1)
     })
     .await;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::server::ADMIN_KEY;
 
-/// Maximum idle time of a connection. The server closes an idle connection later.
+/// Maximum idle time of a connection. The server's idle timeout is longer.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// A connection to a server.
@@ -44,7 +44,8 @@ impl Client {
         })
     }
 
-    /// Sends a request and reads the whole response. Connects again if the server has closed an idle connection.
+    /// Sends a request and reads the whole response. Connects again if the connection was idle for longer than
+    /// [`IDLE`].
     pub async fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Response> {
         if self.last_use.elapsed() > IDLE {
             *self = Self::connect(self.address).await?;

@@ -19,7 +19,6 @@ const WITH_IDS: [&str; 6] = [
     "escalations",
 ];
 
-/// Multiplies the recorded calls.
 pub async fn fill(db: &DatabaseConnection, calls: u32) -> Result<()> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let id = if is_postgres { "uuid" } else { "blob" };
@@ -119,7 +118,8 @@ fn in_dialect(is_postgres: bool, calls: u32, now: i64) -> String {
     expanded(&expanded(&sql, "{time ", time), "{id ", id)
 }
 
-/// Replaces each `{name COLUMN}` by the pattern, with the column in place of `@`.
+/// Replaces each placeholder, for example `{id COLUMN}` if `begin` is `{id `, by the pattern. In the pattern, `@`
+/// becomes the column.
 fn expanded(sql: &str, begin: &str, pattern: &str) -> String {
     let mut parts = sql.split(begin);
     let mut done = parts.next().unwrap_or_default().to_owned();

@@ -1,10 +1,9 @@
-//! Measures what people read and do in the admin API on a database with many calls, compared with an almost empty
-//! database.
+//! Measures requests to the admin API on a database with many calls, compared with an almost empty database.
 //!
-//! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make growth` starts one) or `--sqlite`, and prints the
+//! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make growth` starts one) or `--sqlite`. It prints the
 //! median response time of each request on both databases. The migrations create both databases. The server records a
-//! few calls in each database. In the full database, `fill.sql` then multiplies them. Requests to both servers take
-//! turns.
+//! few calls in each database. In the full database, `fill.sql` then multiplies these calls. Requests go to the two
+//! servers in turn.
 #![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 mod client;
@@ -29,7 +28,7 @@ const RULEBOOKS: [&str; 4] = ["east", "north", "south", "west"];
 
 #[derive(Parser)]
 struct Options {
-    /// Calls in the full database.
+    /// Number of calls in the full database.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=20_000_000))]
     calls: u32,
     /// Use SQLite instead of PostgreSQL.
@@ -73,7 +72,7 @@ async fn run(options: &Options) -> Result<()> {
     measured
 }
 
-/// Starts a server on a database. A new database gets rulebooks and recorded calls. If `calls` is set, SQL then
+/// Starts a server on a database. A new database gets rulebooks and recorded calls. If `calls` is set, `fill.sql` then
 /// multiplies the calls.
 async fn open(places: &Places, name: &str, calls: Option<u32>) -> Result<Server> {
     let (url, is_old) = places.create(name).await?;
@@ -94,7 +93,7 @@ async fn open(places: &Places, name: &str, calls: Option<u32>) -> Result<Server>
     Ok(server)
 }
 
-/// Plays calls through the server.
+/// Sends simulated calls to the server, which records them.
 async fn record(server: &Server) -> Result<()> {
     let options = SimulateOptions {
         url: format!("http://{}", server.address),
@@ -121,7 +120,6 @@ async fn connect(url: &str) -> Result<DatabaseConnection> {
         .with_context(|| format!("there is no database at {url}"))
 }
 
-/// Where the databases are.
 enum Places {
     Postgres {
         server: DatabaseConnection,

@@ -1,4 +1,4 @@
-//! The requests that are measured, and the table of their times.
+//! Sends the measured requests, and prints the table of their response times.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ use super::client::Client;
 use super::server::Server;
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
-/// The number of a page deep in a list. Each page has the default number of rows.
+/// Requests deep in a list ask for this page number. Each page has the default number of rows.
 const DEEP: usize = 500;
-/// Number of first requests that are not measured: PostgreSQL plans a prepared statement for its values five times, and
-/// only then may use a generic plan.
+/// The first requests are not measured. PostgreSQL plans a prepared statement for its values five times, and only then
+/// may use a generic plan.
 const WARM_UP: usize = 6;
 /// Maximum time for measuring one request: a slow request is repeated less often.
 const MAX_MEASURING_TIME: Duration = Duration::from_secs(4);
 const LIMIT_MS: f64 = 100.0;
 const LIMIT_OF_A_YEAR_MS: f64 = 300.0;
 
-/// Lists with their filters. In them `@call`, `@name`, `@number`, `@old` (an instant ten months ago) and `@new`
-/// (yesterday) stand for values of the database. Most columns also have a filter that matches no row, such as `nothing`
-/// or `zzyzx`.
+/// Lists with their filters. The placeholders `@call`, `@name` and `@number` become values from the database, `@old` an
+/// instant ten months ago, `@new` yesterday. Most columns also have a filter that matches no row, such as `nothing` or
+/// `zzyzx`.
 const LISTS: &[(&str, &str, &[&str])] = &[
     (
         "calls",
@@ -154,7 +154,6 @@ const LISTS: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// A request with its name.
 struct Case {
     name: String,
     method: &'static str,
@@ -163,7 +162,7 @@ struct Case {
     limit_ms: f64,
 }
 
-/// Values of one database.
+/// Values from one database for the placeholders in [`LISTS`].
 struct Known {
     call: String,
     name: String,
@@ -240,7 +239,7 @@ fn median(values: &[f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// Builds all requests. Their filters use values from the database of the client's server.
+/// Builds all requests. The filters use values from the database of the client's server.
 async fn collect(client: &mut Client, now: DateTime<Utc>, only: Option<&str>) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     let mut known = None;
@@ -353,7 +352,7 @@ fn post(name: &str, body: Value) -> Case {
     }
 }
 
-/// Returns the path of page [`DEEP`], or of the last page if the list has fewer pages, and a row of that page.
+/// Returns the path of page [`DEEP`] and a row of that page. If the list has fewer pages, returns the last page.
 async fn deep(client: &mut Client, path: &str, sort: &str) -> Result<(String, Value)> {
     let mut page = format!("{path}?{sort}");
     let mut row = Value::Null;

@@ -1,18 +1,18 @@
-//! Reads CPU time by process from `/proc`; 0 if `/proc` cannot be read.
+//! Reads the CPU time of processes from `/proc`. The time is 0 if `/proc` cannot be read.
 
 use std::fs;
 
 /// Ticks per second in `/proc/PID/stat`, the same on every Linux.
 const TICKS: f64 = 100.0;
 
-/// Seconds of CPU time so far, by process.
+/// CPU time by process: in seconds from [`Cpu::now`], in microseconds from [`Cpu::each_since`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu {
-    /// The server under test, with its child processes.
+    /// CPU time of the server under test and its child processes.
     pub server: f64,
-    /// All processes of PostgreSQL.
+    /// CPU time of all processes of PostgreSQL.
     pub postgres: f64,
-    /// This process and the programs that it has waited for.
+    /// CPU time of this process and of the programs that it has waited for.
     pub driver: f64,
 }
 
@@ -63,7 +63,7 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
-/// Returns the seconds of CPU time of a process and its running children.
+/// Returns the CPU time of a process and its running children, in seconds.
 fn family(parent: u32) -> f64 {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

@@ -1,5 +1,5 @@
-//! The floor: the throughput of the database alone. pgbench runs the statements of one stored report with its values,
-//! one round trip each.
+//! Measures the floor, which is the throughput of the database alone. pgbench runs the statements that store one
+//! report, with the report's values. Each statement takes one round trip.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -23,11 +23,12 @@ pub struct Floor {
     pub latency_ms: f64,
     /// Number of transactions.
     pub transactions: u64,
-    /// Microseconds of CPU time per transaction; `driver` is pgbench.
+    /// Microseconds of CPU time per transaction; `driver` is the time of pgbench.
     pub cpu_us: Cpu,
 }
 
-/// Finds pgbench: in the first folder of PATH with PostgreSQL's server programs, else of Debian's newest PostgreSQL.
+/// Finds pgbench in the first folder of PATH that contains PostgreSQL's server programs. If there is no such folder,
+/// uses the pgbench of Debian's newest PostgreSQL.
 #[expect(
     clippy::disallowed_methods,
     reason = "a benchmark reads its own environment variables"

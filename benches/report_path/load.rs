@@ -1,5 +1,5 @@
-//! Sends requests over a number of connections as fast as they are answered, and measures responses, durations and CPU
-//! time after a warm-up.
+//! Sends requests over several connections. Each connection sends its next request as soon as the response arrives.
+//! After a warm-up, this module measures responses, durations and CPU time.
 //!
 //! The driver is hand-written HTTP over plain sockets on one thread, so that it takes little CPU time from the server.
 
@@ -20,7 +20,7 @@ use super::cpu::Cpu;
 /// Timeout of a request; the server never takes this long.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What to send, and for how long.
+/// The requests to send, and for how long.
 pub struct Load {
     pub address: SocketAddr,
     pub requests: Vec<Vec<u8>>,
@@ -36,7 +36,7 @@ pub struct Answers {
     pub statuses: BTreeMap<u16, u64>,
     /// Errors of requests without a complete response.
     pub broken: Vec<String>,
-    /// Microseconds of each response after the warm-up, sorted.
+    /// The response times after the warm-up, in microseconds, sorted.
     pub took_us: Vec<u32>,
     /// Measured seconds, after the warm-up.
     pub seconds: f64,
@@ -52,7 +52,7 @@ impl Answers {
         count(self.took_us.len()) / self.seconds
     }
 
-    /// The given percentile of the response time, in milliseconds.
+    /// Returns the given percentile of the response time, in milliseconds.
     pub fn percentile(&self, percent: usize) -> f64 {
         let last = self.took_us.len().saturating_sub(1);
         let index = (self.took_us.len() * percent / 100).min(last);
@@ -90,7 +90,7 @@ pub async fn run(load: Load, cpu: impl Fn() -> Cpu) -> Result<Answers> {
             sleep(load.warm_up).await;
             shared.measuring.set(true);
             let (began, before) = (Instant::now(), cpu());
-            // Ends when the time is over or the requests have run out.
+            // The measurement ends when the time is over or the requests have run out.
             let all_done = async {
                 while let Some(one) = connections.join_next().await {
                     one.context("a connection's task")??;
@@ -131,7 +131,7 @@ async fn connection(address: SocketAddr, shared: Rc<Shared>) -> Result<()> {
         let exchanged = timeout(REQUEST_TIMEOUT, exchange(&mut stream, request, &mut buffer)).await;
         let took = began.elapsed();
         let mut answers = shared.answers.borrow_mut();
-        match exchanged.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time"))) {
+        match exchanged.unwrap_or_else(|_| Err(anyhow::anyhow!("no response in time"))) {
             Ok(status) => {
                 *answers.statuses.entry(status).or_default() += 1;
                 if shared.measuring.get() {

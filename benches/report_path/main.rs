@@ -1,5 +1,5 @@
-//! Measures the whole path of an end-of-call report: reports per second through the real server, compared with the
-//! database alone (pgbench with the same statements, one round trip each) and with a peer in Node.
+//! Measures how many end-of-call reports per second the real server stores. Compares this rate with the database alone
+//! (pgbench with the same statements, one round trip each) and with a peer, a server in Node.
 //!
 //! It needs a durable PostgreSQL server (TEST_POSTGRES_URL; `make bench` starts one). The competitors take turns, so that
 //! other load on the machine affects all of them. Every turn begins with empty tables and ends with a count of the rows,
@@ -29,9 +29,9 @@ use rows::Rows;
 use server::Server;
 use table::{Series, Turn};
 
-/// Number of prepared reports per second, more than any competitor processed on two processors.
+/// Number of reports that are prepared for each second. No competitor processed as many on two processors.
 const MOST_A_SECOND: u64 = 5_000;
-/// Processes of the peer, as many as this benchmark assumes processors.
+/// Number of processes of the peer. The benchmark assumes as many processors.
 const PEER_PROCESSES: u8 = 2;
 
 #[derive(Parser)]
@@ -39,25 +39,26 @@ struct Options {
     /// Number of turns of each competitor.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
     rounds: u8,
-    /// Seconds of each turn.
+    /// Duration of each turn in seconds.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
     /// Seconds of warm-up before a server is measured.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=20))]
     warm_up: u64,
-    /// Connections to a server, and clients of the floor.
+    /// Number of connections to a server, and of clients of pgbench.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=64))]
     connections: u8,
-    /// RINGBOOK_WORKERS of the server; `none` leaves the SMS messages in the outbox.
+    /// Value of RINGBOOK_WORKERS for the server; `none` leaves the SMS messages in the outbox.
     #[arg(long, default_value = "all")]
     workers: String,
-    /// Fail if the ratio to the floor is smaller.
+    /// Fail if the server's rate divided by the floor's rate is smaller than this.
     #[arg(long)]
     at_least: Option<f64>,
-    /// The output of `cargo bench --bench decide -- --output-format bencher`, for the page.
+    /// File with the output of `cargo bench --bench decide -- --output-format bencher`, which the page shows as a
+    /// table.
     #[arg(long)]
     decisions: Option<PathBuf>,
-    /// Write the tables to this page.
+    /// Write the tables to this file.
     #[arg(long)]
     page: Option<PathBuf>,
     /// `cargo bench` adds this argument.
@@ -129,7 +130,6 @@ async fn rounds(options: &Options, rows: &Rows) -> Result<()> {
     Ok(())
 }
 
-/// The whole page with the tables.
 fn page_of(about: &str, tables: &str) -> String {
     format!(
         "# Benchmarks\n\n\
@@ -144,7 +144,7 @@ fn page_of(about: &str, tables: &str) -> String {
     )
 }
 
-/// Sends reports to a server and measures the responses. Returns the number of recorded reports.
+/// Sends reports to a server and measures the responses. Also returns the number of recorded reports.
 async fn load(options: &Options, rows: &Rows, server: &Server) -> Result<(Answers, u64)> {
     let seed = Clock::system().now().timestamp_micros().unsigned_abs();
     let count = (options.warm_up + options.seconds) * MOST_A_SECOND;
@@ -189,8 +189,8 @@ fn told(name: &str, answers: &Answers, recorded: u64, texts: u64) -> Turn {
     turn
 }
 
-/// Runs the server's turn. Also returns the values for the floor and the names of the filled columns. Both come from
-/// the rows that the server stored.
+/// Runs a turn of the server. From the stored rows, it also returns the values for the floor and the names of the
+/// filled columns.
 async fn ringbook_turn(options: &Options, rows: &Rows) -> Result<(Turn, Sample, Vec<String>)> {
     let server = Server::ringbook(&rows.url, &options.workers).await?;
     // The server has created the tables.

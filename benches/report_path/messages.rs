@@ -1,6 +1,6 @@
-//! Builds reports as whole HTTP requests, signed as Vapi signs. Each is about another call, with sixteen turns and the
-//! assistant's prompt, about ten kilobytes. Every second report is urgent, so that about half of them cause an SMS
-//! message.
+//! Builds reports as complete HTTP requests with Vapi's signature. Each report is about a different call. It contains
+//! sixteen turns and the assistant's prompt, about ten kilobytes. Every second report is urgent, so that about half of
+//! them cause an SMS message.
 
 use anyhow::{Context as _, Result};
 use base::clock::Clock;
@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use simulate::callers::SimulatedCaller;
 use simulate::dice::Dice;
 
-/// The path for reports.
 const PATH: &str = "/webhooks/vapi";
-/// Turns in a report, without the prompt.
+/// Number of turns in a report, without the prompt.
 pub const TURNS: usize = 16;
 
 const PROMPT: &str = "Vous êtes Paul, réceptionniste virtuel d'une entreprise de drains. Parlez français par défaut, \
@@ -21,8 +20,8 @@ const PROMPT: &str = "Vous êtes Paul, réceptionniste virtuel d'une entreprise 
     vous donne, et rien d'autre. Ne promettez jamais une heure d'arrivée. Si l'appelant demande une personne, transférez \
     l'appel. Restez bref et poli; une question à la fois. Répétez le code postal pour le confirmer.";
 
-/// The assistant's words, in French and in English. They mention water, but the assistant's words must not count as the
-/// caller's.
+/// The assistant's words, in French and in English. These sentences mention water, but must not count as the caller's
+/// words.
 const ASSISTANT: [[&str; TURNS / 2]; 2] = [
     [
         "Bonjour, ici Paul, le réceptionniste virtuel. Comment puis-je vous aider aujourd'hui, et où se trouve la propriété?",
@@ -46,7 +45,7 @@ const ASSISTANT: [[&str; TURNS / 2]; 2] = [
     ],
 ];
 
-/// Builds whole requests about `count` different calls.
+/// Builds complete requests about `count` different calls.
 pub fn requests(seed: u64, count: u64, host: &str, secret: &str) -> Result<Vec<Vec<u8>>> {
     let clock = Clock::system();
     let (scheme, secret) = (
@@ -121,7 +120,7 @@ fn report(mut dice: Dice, urgent: bool, now: DateTime<Utc>) -> Value {
     }})
 }
 
-/// Draws an urgent caller (with water in the house, or calling for a town) or one who is not urgent.
+/// Draws a random caller. An urgent caller has water in the house, or calls for a town.
 fn caller(dice: &mut Dice, urgent: bool) -> SimulatedCaller {
     loop {
         let wish = SimulatedCaller::draw(dice);
@@ -142,7 +141,7 @@ fn structured(wish: &SimulatedCaller) -> Value {
     structured
 }
 
-/// Draws the caller's words, by turn.
+/// Draws the caller's words for each turn.
 fn said(dice: &mut Dice, wish: &SimulatedCaller) -> [String; TURNS / 2] {
     let say = |french: &str, english: &str| if wish.french { french } else { english }.to_owned();
     let days = dice.between(2, 30);

@@ -1,4 +1,5 @@
-//! The peer in Node (benches/peer). `scripts/bench.sh` installs its packages if Node is there.
+//! Starts the peer, a server in Node (benches/peer). `scripts/bench.sh` installs the peer's packages if Node is
+//! installed.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,10 +8,9 @@ use anyhow::Result;
 
 use super::server::{SECRET, Server};
 
-/// The folder of the peer's program.
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer");
 
-/// Whether the peer can run.
+/// Returns whether the peer can run.
 pub fn is_installed() -> bool {
     Path::new(PEER).join("node_modules/pg").is_dir()
 }

@@ -1,4 +1,4 @@
-//! The database of the benchmark: creates it, counts the rows after a run, and reads the values of one stored report.
+//! Creates the benchmark's database, counts the rows after a run, and reads the values of one stored report.
 
 use std::collections::BTreeMap;
 
@@ -30,12 +30,11 @@ const PEER_TABLES: [&str; 6] = [
     "peer.sms",
 ];
 
-/// A new database for the benchmark.
 pub struct Rows {
     pub url: String,
     /// The process id of the postmaster, if it runs on this machine.
     pub postmaster: Option<u32>,
-    /// The version, and the settings that decide whether a commit is durable.
+    /// PostgreSQL's version, and the settings that decide whether a commit is durable.
     pub about: String,
     name: String,
     server: DatabaseConnection,
@@ -107,23 +106,23 @@ impl Rows {
         Ok(())
     }
 
-    /// Fails unless there are exactly the rows of `reports` reports: one event, call, decision and lead each, the
-    /// turns, and SMS messages for some of them. Returns the number of SMS messages.
+    /// Checks that the tables contain exactly the rows of `reports` reports: one event, call, decision and lead each,
+    /// the turns, and SMS messages for some of them. Returns the number of SMS messages.
     pub async fn check(&self, reports: u64) -> Result<u64> {
         let texts = self.counted(&TABLES, reports).await?;
         ensure!(
             texts * 5 >= reports && texts * 5 <= reports * 4,
-            "{texts} SMS messages for {reports} reports: not a fifth to four fifths"
+            "{texts} SMS messages for {reports} reports: expected a fifth to four fifths"
         );
         Ok(texts)
     }
 
-    /// Same as [`Self::check`], for the peer's tables. Its rules cause other SMS messages.
+    /// Same as [`Self::check`], for the peer's tables. The peer's rules cause other SMS messages.
     pub async fn check_peer(&self, reports: u64) -> Result<u64> {
         self.counted(&PEER_TABLES, reports).await
     }
 
-    /// Checks the number of rows. The tables are those of events, calls, turns, decisions, leads and SMS messages.
+    /// Checks the number of rows. `tables` are the tables of events, calls, turns, decisions, leads and SMS messages.
     async fn counted(&self, tables: &[&str; 6], reports: u64) -> Result<u64> {
         let mut counts = Vec::new();
         for table in tables {
@@ -139,7 +138,7 @@ impl Rows {
         Ok(counts.last().copied().unwrap_or_default())
     }
 
-    /// Returns the values of one stored report that caused an SMS message, by the names of the variables in
+    /// Returns the values of one stored report that caused an SMS message. The keys are the names of the variables in
     /// `steps.sql`.
     pub async fn sample(&self) -> Result<BTreeMap<String, String>> {
         const SQL: &str = "SELECT jsonb_build_object('rulebook', e.rulebook_id, 'delivery_key', e.delivery_key, \

@@ -46,7 +46,7 @@ impl Server {
         .await
     }
 
-    /// Starts a program and waits until it is ready. `listen` tells the program its address.
+    /// Starts a program and waits until it is ready. `listen` sets the address on which the program listens.
     pub async fn start(mut command: Command, listen: impl FnOnce(&mut Command, SocketAddr)) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -109,13 +109,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The process has already stopped, or something went wrong and the process must not outlive the benchmark.
+        // After an error the process may still run, and it must not outlive the benchmark.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Returns the path in RINGBOOK_BENCH_SERVER, or else of the binary that `cargo bench` built.
+/// Returns the path in RINGBOOK_BENCH_SERVER. Without this variable, returns the path of the binary that `cargo bench`
+/// built.
 fn program() -> String {
     #[expect(
         clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! The table of the results, as Markdown.
+//! Builds the tables of results in Markdown.
 
 use std::fmt::Write as _;
 
@@ -15,9 +15,9 @@ pub struct Series {
 pub struct Turn {
     /// Reports per second.
     pub rate: f64,
-    /// The median of the response times, in milliseconds. For pgbench, the mean.
+    /// The median of the response times, in milliseconds. For pgbench, this is the mean.
     pub typical_ms: f64,
-    /// 99 % of the responses took no longer, in milliseconds.
+    /// The 99th percentile of the response times, in milliseconds.
     pub p99_ms: Option<f64>,
     /// Microseconds of CPU time for each report.
     pub cpu_us: Cpu,
@@ -35,7 +35,7 @@ impl Series {
         self.turns.push(turn);
     }
 
-    /// The median rate; 0 if there was no turn.
+    /// Returns the median rate; 0 if there was no turn.
     pub fn rate(&self) -> f64 {
         self.median(|turn| turn.rate)
     }
@@ -74,7 +74,7 @@ impl Series {
     }
 }
 
-/// The table of reports. The first series is the floor, to which the others are compared.
+/// Returns the table of reports. The first series is the floor; the table compares the other series with it.
 pub fn reports(series: &[&Series]) -> String {
     let floor = series.first().map_or(0.0, |floor| floor.rate());
     let mut table =
@@ -85,8 +85,8 @@ pub fn reports(series: &[&Series]) -> String {
     table
 }
 
-/// The table of decisions, from the output of `cargo bench --bench decide -- --output-format bencher`. Its lines are
-/// `test decide/NAME ... bench:    15,012 ns/iter (+/- 123)`.
+/// Returns the table of decisions, from the output of `cargo bench --bench decide -- --output-format bencher`. The
+/// lines of the output are `test decide/NAME ... bench: 15,012 ns/iter (+/- 123)`.
 pub fn decisions(output: &str) -> String {
     let mut table = "| decisions | µs each | ± |\n|---|---|---|\n".to_owned();
     for line in output.lines() {

@@ -49,13 +49,13 @@ pub const ALL: [Migration; 12] = [
 ];
 
 impl Migration {
-    /// The statements that apply the migration. Execute each statement in a separate call, because Citus rejects
-    /// several schema changes in one call.
+    /// Returns the statements that apply the migration. Execute each statement in a separate call, because Citus
+    /// rejects several schema changes in one call.
     pub fn up(&self, dialect: Dialect) -> Vec<String> {
         statements_of(self.up, dialect)
     }
 
-    /// The statements that revert the migration. Execute each statement in a separate call.
+    /// Returns the statements that revert the migration. Execute each statement in a separate call.
     pub fn down(&self, dialect: Dialect) -> Vec<String> {
         statements_of(self.down, dialect)
     }

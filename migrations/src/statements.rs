@@ -54,7 +54,7 @@ pub fn split(sql: &str) -> Vec<&str> {
     all
 }
 
-/// What the parser has read of the current statement.
+/// Describes the part of the current statement that the parser has read.
 #[derive(Default)]
 struct Seen {
     /// Whether the statement contains more than comments and white space.
@@ -83,7 +83,7 @@ impl Seen {
     }
 }
 
-/// The dollar-quote tag, `$$` or `$name$`, at the start of `text`. `None` if `text` does not begin with a tag.
+/// Returns the dollar-quote tag, `$$` or `$name$`, at the start of `text`. `None` if `text` does not begin with a tag.
 fn dollar_tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 2;
     let name = &text[1..end - 1];

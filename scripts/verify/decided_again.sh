@@ -62,5 +62,5 @@ if [ -n "${TEST_POSTGRES_URL:-}" ]; then
     (DATABASE_URL=$database try PostgreSQL)
     drop_database "$database"
 else
-    echo "NOT RUN on PostgreSQL: there is none"
+    echo "NOT RUN on PostgreSQL: there is no PostgreSQL"
 fi

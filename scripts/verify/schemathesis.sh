@@ -73,5 +73,5 @@ if [ -n "${TEST_POSTGRES_URL:-}" ]; then
     export DATABASE_URL=$database
     prove PostgreSQL
 else
-    echo "NOT RUN on PostgreSQL: there is none"
+    echo "NOT RUN on PostgreSQL: there is no PostgreSQL"
 fi

@@ -18,20 +18,20 @@ try() {
     server=$!
     until curl -sf "http://127.0.0.1:$port/health/ready" >/dev/null 2>&1; do
         if ! kill -0 "$server" 2>/dev/null || [ $(($(ms) - began)) -gt 10000 ]; then
-            echo "$name: it did not become ready:"
+            echo "$name: the server did not become ready:"
             cat "$folder/err"
             return 1
         fi
         sleep 0.01
     done
     echo "$name: ready after $(($(ms) - began)) ms"
-    [ $(($(ms) - began)) -le 1000 ] || { echo "$name: that is too slow"; return 1; }
+    [ $(($(ms) - began)) -le 1000 ] || { echo "$name: the start is too slow"; return 1; }
     began=$(ms)
     kill -TERM "$server"
-    wait "$server" || { echo "$name: it did not exit with status 0"; return 1; }
+    wait "$server" || { echo "$name: the server did not exit with status 0"; return 1; }
     server=
     echo "$name: stopped after $(($(ms) - began)) ms"
-    [ $(($(ms) - began)) -le 1000 ] || { echo "$name: that is too slow"; return 1; }
+    [ $(($(ms) - began)) -le 1000 ] || { echo "$name: the stop is too slow"; return 1; }
     rm -rf "$folder"
 }
 
@@ -41,5 +41,5 @@ if [ -n "${TEST_POSTGRES_URL:-}" ]; then
     DATABASE_URL=$database try PostgreSQL
     drop_database "$database"
 else
-    echo "NOT RUN on PostgreSQL: there is none"
+    echo "NOT RUN on PostgreSQL: there is no PostgreSQL"
 fi

@@ -32,7 +32,7 @@ pub fn document() -> &'static Value {
 }
 
 /// Returns the operation at a path, and the values of the path's parameters by name. If several path templates match,
-/// the one with the fewest parameters wins.
+/// the template with the fewest parameters wins.
 pub fn operation(method: &Method, path: &str) -> Option<(&'static Value, BTreeMap<String, String>)> {
     let fits = |template: &str| {
         let (told, given) = (template.split('/'), path.split('/'));

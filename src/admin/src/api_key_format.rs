@@ -28,7 +28,7 @@ pub struct NewKey {
 pub struct NoRandomness(getrandom::Error);
 
 impl NewKey {
-    /// A new key from the operating system's random generator.
+    /// Generates a new key with the operating system's random generator.
     ///
     /// # Errors
     /// If the operating system provides no random bytes.
@@ -72,13 +72,13 @@ pub fn prefix_of(text: &str) -> Option<String> {
     Some(ours().unwrap_or_else(|| hex::encode(hash(text).get(..PREFIX_BYTES).unwrap_or_default())))
 }
 
-/// The stored hash of a key.
+/// Returns the hash under which a key is stored.
 #[must_use]
 pub fn hash(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
 }
 
-/// Whether `stored` is the hash of this string. The comparison takes constant time.
+/// Returns whether `stored` is the hash of `text`. The comparison takes constant time.
 #[must_use]
 pub fn matches(stored: &[u8], text: &str) -> bool {
     hash(text).as_slice().ct_eq(stored).into()

@@ -208,8 +208,8 @@ impl ApiKeysApi {
 
     /// Revoke an API key
     ///
-    /// Requests with the key are rejected at once. The key stays in the list, for the audit log. No key can revoke
-    /// itself, so at least one key always remains.
+    /// The key stops working immediately. The key stays in the list, for the audit log. No key can revoke itself, so at
+    /// least one key always remains.
     #[oai(path = "/:id", method = "delete")]
     async fn revoke_api_key(
         &self,

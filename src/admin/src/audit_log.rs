@@ -129,7 +129,7 @@ pub enum AuditProblem {
     Altered,
     /// There is no entry with this number.
     Missing,
-    /// An entry was added beside or after the original ones.
+    /// An entry was added beside or after the originals.
     Added,
     /// The end of the chain was altered or removed.
     Head,

@@ -82,7 +82,7 @@ impl Role {
     }
 }
 
-/// A role as a type: the parameter of [`Key`].
+/// The type parameter of [`Key`]: the minimum role of an operation.
 pub trait Needs: Send + Sync + 'static {
     /// The minimum role.
     const ROLE: Role;
@@ -231,7 +231,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Key<N> {
     }
 }
 
-/// The 401 problem. It says what to send, but never what was wrong with the key.
+/// Returns the 401 problem. The problem says what to send, but never what was wrong with the key.
 fn unknown_key() -> Problem {
     let detail = "Send `Authorization: Bearer KEY` with an admin key that is neither revoked nor expired; in Swagger UI, \
                   press Authorize and paste the key.";
@@ -308,7 +308,7 @@ fn among(found: Vec<api_keys::Model>, text: &str) -> Option<api_keys::Model> {
 }
 
 /// Returns the API key of a request. A request with two `Authorization` headers is rejected, because a proxy may have
-/// checked the other header.
+/// checked only one of them.
 fn bearer(request: &Request) -> Option<&str> {
     let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
     let (first, None) = (sent.next()?, sent.next()) else {

@@ -1,7 +1,7 @@
-//! Runs backtests: a backtest decides past calls with a candidate rulebook and compares the decisions with those of the
-//! head. It publishes nothing.
+//! Runs backtests: a backtest decides past calls with a candidate rulebook and compares the decisions with the
+//! decisions of the head. It publishes nothing.
 //!
-//! A backtest is a job. Clients poll its progress and results, or follow them as server-sent events.
+//! A backtest is a job. Clients poll the progress and the results of a backtest, or receive both as server-sent events.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -121,7 +121,7 @@ impl Backtest {
 /// A backtest that was accepted.
 #[derive(ApiResponse)]
 pub enum StartBacktestResponse {
-    /// The backtest is queued. Poll it at `Location`, or follow its `events`.
+    /// The backtest is queued. Poll `Location`, or follow `events`.
     #[oai(status = 202)]
     Taken(Json<Backtest>, #[oai(header = "Location")] String),
 }
@@ -333,7 +333,7 @@ impl BacktestsApi {
                 return Err(bad("/change_set", detail));
             }
         };
-        // A planned candidate is the revision after the newest head. That head may be newer than `head_rows`.
+        // The number of a planned candidate follows the number of the newest head, which may be newer than `head_rows`.
         let base = if wanted.revision.is_some() {
             head_rows.revision
         } else {

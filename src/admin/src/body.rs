@@ -1,5 +1,5 @@
-//! Reads request bodies. It limits their size, parses strictly, and reports each validation error with its JSON
-//! pointer.
+//! Reads request bodies. This module limits the size of bodies, parses them strictly, and reports each validation error
+//! with its JSON pointer.
 //!
 //! [`strict`] parses the JSON, [`validate`] validates it against the operation's schema in the OpenAPI document, and
 //! [`messages`] writes the message of each error. Unknown fields are rejected, so that a typo is never ignored. A
@@ -37,11 +37,10 @@ pub struct RowBody<R> {
 }
 
 impl<R> RowBody<R> {
-    /// Returns the row as the client sent it, and the version in the body, if there is one. Compare the row's code
-    /// with the path afterwards.
+    /// Returns the row as the client sent it, and the version in the body, if there is one. The caller of this function
+    /// must compare the row's code with the path.
     ///
-    /// # Errors
-    /// 400 with every violation of the schema with this name.
+    /// # Errors 400 with every violation of the schema that `schema` names.
     pub fn read(&self, schema: &str) -> Result<(Value, Option<i64>), Problem> {
         let (row, version) = versioned(&self.bytes, schema)?;
         Ok((Value::Object(row), version))
@@ -114,8 +113,7 @@ fn fault(pointer: &str, code: &str, detail: String) -> Problem {
 
 /// Deserializes a value.
 ///
-/// # Errors
-/// If the value does not fit the type: a validation error with its JSON pointer.
+/// # Errors A validation error with its JSON pointer, if the value does not fit the type.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let mut pointer = String::new();

@@ -36,7 +36,7 @@ pub struct CalendarDay {
     holiday: Option<String>,
     /// The special day's name, if the day is a special day with its own hours.
     special: Option<String>,
-    /// Minutes by which the clock changes on this day; positive is forward. Absent if it does not change.
+    /// Minutes by which the clock changes on this day; positive is forward. Absent without a change.
     clock_change_minutes: Option<i32>,
 }
 
@@ -81,7 +81,7 @@ impl CalendarDaysApi {
         };
         let until = match &until.0 {
             Some(text) => day("until", text)?,
-            // The API has no dates in years with five digits.
+            // The API does not support years with five digits.
             None => from
                 .checked_add_days(Days::new(USUAL_DAYS))
                 .filter(|day| day.year() <= 9999)
@@ -91,7 +91,7 @@ impl CalendarDaysApi {
             let detail = format!("`until` must be 0 to {} days after `from`.", MOST_DAYS - 1);
             return Err(Problem::fault("until", "invalid_value", detail).into());
         }
-        // A stored calendar compiled when it was published, so it has no errors.
+        // A stored calendar was compiled when it was published, so it has no errors.
         let calendar = Calendar::new(&stored.row, &mut Vec::new());
         let days = calendar.days(from, until, zone).into_iter().map(CalendarDay::from);
         Ok(ReadResponse::new(CalendarDays {

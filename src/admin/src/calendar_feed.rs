@@ -55,7 +55,7 @@ pub(super) fn address_of(token: &str) -> String {
     format!("{FOLDER}{token}{ENDING}")
 }
 
-/// The endpoint at [`ROUTE`].
+/// Returns the endpoint at [`ROUTE`].
 pub fn endpoint(state: AdminState) -> impl Endpoint<Output = Response> {
     make(move |request: Request| {
         let state = state.clone();

@@ -1,4 +1,4 @@
-//! Creates a case from a stored call. The case is published like any other row. It contains only the part of the
+//! Creates a case from a stored call. The case is published like any other row. The case contains only the part of the
 //! caller's data that the decision needs (`rules::case_from_call`).
 
 use std::sync::Arc;
@@ -69,9 +69,9 @@ pub enum Expect {
 impl CallCasesApi {
     /// Create a case from a call
     ///
-    /// The case expects the service, area, price, priority and language of the call's decision. It contains only facts
-    /// that a rule reads, the part of a postal code that distinguishes areas, and the words that rules listen for. It
-    /// contains more if the decision would otherwise be different.
+    /// The case expects the service, area, price, priority and language of the call's decision. A case has only facts
+    /// that a rule reads, the part of a postal code that distinguishes areas, and the words that rules listen for. More
+    /// facts and words are included if the decision needs them.
     #[oai(path = "/:call_id/case", method = "post")]
     async fn create_case_of_call(
         &self,

@@ -1,7 +1,7 @@
-//! Converts prices and rates that were sent as JSON numbers to the strings that the OpenAPI document requires.
+//! Converts prices and rates from JSON numbers to the strings that the OpenAPI document requires.
 //!
-//! `350.5` becomes `"350.5"` where the schema expects an amount. The conversion must never round: if a float cannot
-//! represent a number as written, the number stays a number and validation rejects it.
+//! The number `350.5` becomes the string `"350.5"` if the schema expects an amount. The conversion must never round: if
+//! a float cannot represent a number as written, the number stays a number and validation rejects it.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use rules::money::{Money, Rate};
 /// Maximum nesting depth; no schema of the OpenAPI document is that deep.
 const DEEPEST: usize = 64;
 
-/// Converts the amounts of a body of this schema.
+/// Converts the amounts in a body that has this schema.
 pub fn as_text(schema: &str, value: &mut Value, bytes: &[u8]) {
     let schemas = &document()["components"]["schemas"];
     let schema = &schemas[schema];

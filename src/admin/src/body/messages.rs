@@ -1,5 +1,5 @@
-//! Converts the validation errors of a body to messages. A message has a JSON pointer and says what was expected,
-//! perhaps with a similar name.
+//! Converts the validation errors of a body to messages. A message has a JSON pointer, says what was expected, and may
+//! suggest a similar name.
 //!
 //! A message may repeat a name that the client sent, but never a value, because a value may be a caller's data.
 
@@ -14,7 +14,8 @@ use rules::fault::{escaped, unescaped};
 use rules::suggestion::did_you_mean;
 use web::problem::FieldFault;
 
-/// Maximum number of permitted names that a message lists. If there are more, the message gives only their number.
+/// Maximum number of permitted names that a message lists. If there are more names, the message gives only their
+/// number.
 const MAX_LISTED_NAMES: usize = 20;
 
 /// Maximum length of a pattern in a message. An example helps people more than a longer pattern.

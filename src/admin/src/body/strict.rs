@@ -1,4 +1,5 @@
-//! A strict JSON parser. It rejects duplicate names in an object, NUL characters and nesting deeper than 127 levels.
+//! A strict JSON parser. The parser rejects duplicate names in an object, NUL characters and nesting deeper than 127
+//! levels.
 //!
 //! The parser reports each error with its JSON pointer. It parses every whole number as an integer, so `1.0` becomes 1.
 
@@ -114,7 +115,7 @@ impl<'de> Visitor<'de> for StrictReader<'_> {
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
         if value.fract() == 0.0 && value.abs() <= WHOLE {
-            #[expect(clippy::cast_possible_truncation, reason = "whole, and small enough")]
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number in the range of i64")]
             return Ok((value as i64).into());
         }
         Ok(value.into())

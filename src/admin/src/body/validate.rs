@@ -28,14 +28,13 @@ static VALIDATORS: LazyLock<RwLock<HashMap<String, Arc<Validator>>>> = LazyLock:
 
 /// Returns the validation errors of a value, at most one for each JSON pointer.
 ///
-/// # Errors
-/// 500 if the OpenAPI document has no such schema.
+/// # Errors 500 if the OpenAPI document has no schema with this name.
 pub fn faults(schema: &str, value: &Value) -> Result<Vec<FieldFault>, Problem> {
     let validator = validator(schema)?;
     let root = &document()["components"]["schemas"][schema];
     let mut faults: Vec<FieldFault> = Vec::new();
     for fault in validator.iter_errors(value).flat_map(|error| faults_of(root, &error)) {
-        // A wrong type replaces all other errors of the same value.
+        // The error about a wrong type replaces all other errors of the same value.
         match faults.iter_mut().find(|known| known.pointer == fault.pointer) {
             Some(known) if fault.code == "wrong_type" => *known = fault,
             Some(_) => {}
@@ -65,8 +64,8 @@ fn validator(schema: &str) -> Result<Arc<Validator>, Problem> {
     Ok(built)
 }
 
-/// Validates a value against a schema from anywhere in the OpenAPI document, and returns the first error. Use it only
-/// for rare checks, because it compiles the schema each time.
+/// Validates a value against a schema from anywhere in the OpenAPI document, and returns the first error. Use this
+/// function only for rare checks, because it compiles the schema each time.
 ///
 /// # Errors
 /// 500 if the schema is invalid.

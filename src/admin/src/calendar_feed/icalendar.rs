@@ -1,5 +1,5 @@
-//! Writes shifts as an iCalendar object (RFC 5545). It uses no library: the output has only a dozen kinds of lines, and
-//! the known crates bring their own parser and time types.
+//! Writes shifts as an iCalendar object (RFC 5545). The module uses no library: the output has only a dozen kinds of
+//! lines, and the known crates bring their own parser and time types.
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,6 @@ const MAX_LINE: usize = 75;
 /// Refresh interval that is suggested to calendar programs.
 const REFRESH: &str = "PT1H";
 
-/// An event of a calendar.
 pub(super) struct Event {
     /// The event's id: globally unique, and the same on every read.
     pub uid: String,
@@ -36,7 +35,7 @@ pub(super) fn calendar(name: &str, stamp: DateTime<Utc>, events: &[Event]) -> St
         line("DTSTART", &instant(event.starts_at));
         line("DTEND", &instant(event.ends_at));
         line("SUMMARY", &escaped(&event.summary));
-        // A person on shift can still have other appointments.
+        // The event does not block the time, because a person on shift can still have other appointments.
         line("TRANSP", "TRANSPARENT");
         line("END", "VEVENT");
     }
