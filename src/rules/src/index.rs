@@ -1,5 +1,5 @@
-//! Selects the rules that are worth evaluating, so that the cost of a decision depends on the rules that could match.
-//! The selection may contain rules that do not match, but never lacks a rule that matches.
+//! Selects the rules that could match, so that a decision evaluates only these rules. The selection contains every rule
+//! that matches, and possibly rules that do not match.
 //!
 //! A rule that requires `fact == literal`, `fact in [..]` or `says(..)` is indexed under the rarest of these terms.
 //! Every other rule is always a candidate.
@@ -11,7 +11,7 @@ use super::facts::Fact;
 use super::hearing::WordId;
 use super::vocabulary::{Env, Slot};
 
-/// A required term: one of these values, or one of these words.
+/// A term that a condition requires: a fact has one of these values, or one of these words was said.
 enum Term<'a> {
     Values(Slot, &'a [Fact]),
     Words(&'a [WordId]),
@@ -91,7 +91,7 @@ impl Index {
         &mut self.values[place].1
     }
 
-    /// The positions of the rules that may match, ascending, without duplicates.
+    /// Returns the positions of the rules that may match, ascending, without duplicates.
     #[must_use]
     pub fn candidates(&self, env: &Env<'_>) -> Vec<u32> {
         let mut found = self.always.clone();
@@ -113,7 +113,7 @@ impl Index {
     }
 }
 
-/// The terms that a condition requires.
+/// Returns the terms that a condition requires.
 fn necessary(test: &Test) -> Vec<Term<'_>> {
     match test {
         Test::Compare(slot, Op::Eq, fact) => vec![Term::Values(*slot, std::slice::from_ref(fact))],

@@ -64,7 +64,7 @@ impl ValueReader {
         }
     }
 
-    /// Reads a value for a mapping: as one of the mapping's choices if there are any, else as the mapping's kind.
+    /// Reads a value as one of `choices`; without `choices`, reads it as a fact of this kind.
     ///
     /// # Errors
     /// Why the value is refused.
@@ -73,7 +73,7 @@ impl ValueReader {
             return self.typed(kind, value);
         };
         let text = text(value).ok_or(NO_TEXT)?;
-        // Choices come first: "none" may be one of the values.
+        // Do not refuse words such as "none" here, because they may be choices.
         let chosen = choices.choose(&text).map(str::to_owned);
         chosen.map(Fact::Text).ok_or("it names none of the values")
     }
@@ -108,7 +108,7 @@ impl ValueReader {
         }
     }
 
-    /// The last value of this kind in the caller's words. Only some kinds can be found in speech.
+    /// Finds the last value of this kind in the caller's words. Only some kinds can be found in speech.
     #[must_use]
     pub fn said(&self, kind: FactKind, said: &Speech<'_>) -> Option<Fact> {
         match kind {
@@ -121,15 +121,15 @@ impl ValueReader {
         }
     }
 
-    /// A value that the agent named and the caller agreed to; only for cities.
+    /// Finds a city that the agent named and to which the caller agreed; `None` for other kinds.
     #[must_use]
     pub fn agreed(&self, kind: FactKind, said: &str) -> Option<Fact> {
         let city = (kind == FactKind::City).then(|| self.cities.agreed(said));
         city.flatten().map(Fact::Text)
     }
 
-    /// The value in the caller's words, if it differs from the value in a field: another city, or the same number with
-    /// a unit other than metres.
+    /// Returns the value in the caller's words if it contradicts the value in a field. Another city is a contradiction,
+    /// and so is the same number with a unit other than metres.
     #[must_use]
     pub fn said_otherwise(&self, kind: FactKind, value: &Value, said: &Speech<'_>) -> Option<Fact> {
         let text = text(value)?;
@@ -183,7 +183,7 @@ pub const fn can_be_said(kind: FactKind) -> bool {
     matches!(kind, FactKind::Length | FactKind::City | FactKind::PostalCode)
 }
 
-/// Words that models write for an unknown value, folded and without punctuation.
+/// Words that language models write for an unknown value, folded and without punctuation.
 static NO_VALUES: LazyLock<std::collections::HashSet<&str>> = LazyLock::new(|| {
     [
         "",
@@ -279,10 +279,10 @@ static NO_VALUES: LazyLock<std::collections::HashSet<&str>> = LazyLock::new(|| {
     .collect()
 });
 
-/// Whether a text says that there is no value, regardless of case and punctuation.
+/// Whether a text means that there is no value; case and punctuation do not matter.
 #[must_use]
 pub fn is_no_value(text: &str) -> bool {
-    // Longer texts contain information.
+    // Longer texts are not just a phrase for "no value".
     if text.len() > 80 {
         return false;
     }
@@ -295,7 +295,7 @@ pub fn is_no_value(text: &str) -> bool {
     NO_VALUES.contains(words.join(" ").as_str())
 }
 
-/// A string, number or boolean as text; `None` if the text is empty.
+/// Converts a string, number or boolean to text; `None` if the text is empty or the value has another type.
 #[must_use]
 pub fn text(value: &Value) -> Option<String> {
     let text = match value {

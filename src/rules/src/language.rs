@@ -11,7 +11,7 @@ use super::hearing::{Speaker, Text};
 use super::prefixes::Prefixes;
 use super::words::fold;
 
-/// The mapped fact with the caller's language, if the assistant knows it.
+/// The name of the fact that contains the caller's language, if the assistant knows the language.
 pub const LANGUAGE: &str = "language";
 
 const FRENCH: &[&str] = &[
@@ -31,10 +31,10 @@ const ENGLISH: &[&str] = &[
     "someone", "coming", "feet", "nope", "okay", "sewer", "hi", "help", "no",
 ];
 
-/// Words that distinguish French and English.
+/// Words that occur either in French or in English.
 struct DistinctiveWords {
     words: Prefixes,
-    /// For each word, by number, whether it is French.
+    /// Whether each word is French, by the word's number in `words`.
     are_french: Vec<bool>,
 }
 
@@ -47,7 +47,7 @@ static TELLING: LazyLock<DistinctiveWords> = LazyLock::new(|| {
     }
 });
 
-/// The language for replies, one of `languages`.
+/// Chooses the language for replies from `languages`.
 #[must_use]
 pub fn language(languages: &[String], facts: &Facts, text: &Text) -> String {
     let first = languages.first().cloned().unwrap_or_default();

@@ -1,14 +1,14 @@
 //! Compiles rows and scripts into a [`compile::Rulebook`], which decides prices and priorities. The crate is pure: it
 //! uses no database, no HTTP and no clock.
 //!
-//! The modules in the order of a decision: [`rows`] and [`files`], both of the crate `rulebook`, contain the rules that
-//! people write. [`compile`] compiles these rules with [`check`], [`parse`], [`condition`], [`hearing`], [`index`],
-//! [`script`] and [`calendar`]. [`extract`] with [`kinds`] and [`derive`] produces facts. [`decide`] decides with
-//! [`price`], [`spoken_summary`] and [`on_call`], and [`explain`] says why rows did not apply. [`shifts`] lists who is
-//! on call when. [`sms_body`] writes SMS messages, [`segments`] counts their parts and [`quiet_hours`] delays messages.
-//! [`cases`] checks the rules against expectations. [`pools`] provides the threads for this work. [`rows_json`]
-//! converts a revision to JSON, [`replay`] repeats stored decisions, and [`case_from_call`] turns a stored call into a
-//! case.
+//! The modules follow in the order of a decision. [`rows`] and [`files`], both of the crate `rulebook`, contain the
+//! rules that people write. [`compile`] compiles these rules with [`check`], [`parse`], [`condition`], [`hearing`],
+//! [`index`], [`script`] and [`calendar`]. [`extract`] with [`kinds`] and [`derive`] produces facts. [`decide`] decides
+//! with [`price`], [`spoken_summary`] and [`on_call`], and [`explain`] says why rows did not apply. [`shifts`] lists
+//! who is on call at which time. [`sms_body`] writes SMS messages, [`segments`] counts their segments, and
+//! [`quiet_hours`] delays them. [`cases`] checks the rules against expectations. [`pools`] provides the threads for
+//! this work. [`rows_json`] converts a revision to JSON, [`replay`] repeats stored decisions, and [`case_from_call`]
+//! turns a stored call into a case.
 
 pub mod calendar;
 mod caller_words;

@@ -9,7 +9,7 @@ use super::rows::{Concept, Cue, CueEffect, Resource, RowSet, Settings, Trust};
 /// Maximum reach of a cue, in words.
 pub const MAX_REACH: i64 = 30;
 
-/// Adds every concept and cue; services and conditions add their phrases afterwards.
+/// Adds every concept and cue to the lexicon; services and conditions add their phrases afterwards.
 pub fn add(rows: &RowSet, lexicon: &mut LexiconBuilder, faults: &mut Vec<Fault>) -> Vec<CueRule> {
     // All names come first, so that a cue may name any concept.
     for stored in rows.concepts.values() {

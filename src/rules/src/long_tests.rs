@@ -1,4 +1,4 @@
-//! Tests with very long texts: the work is linear in their length, not quadratic, and bounded.
+//! Tests that the work for very long texts is bounded, and grows linearly with their length.
 //!
 //! The tests compare the CPU time of their own thread, not wall-clock time, so a busy machine does not affect the
 //! result.
@@ -44,7 +44,7 @@ fn rows() -> RowSet {
     rows
 }
 
-/// The CPU time to read and decide a conversation.
+/// Measures the CPU time to read and decide a conversation.
 fn worked(book: &Rulebook, said: String) -> Duration {
     let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
     let began = now();

@@ -25,7 +25,7 @@ const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// Maximum length of a rotation, in weeks.
 pub const LONGEST_ROTATION: i64 = 52;
 
-/// The schedule of each contact with a schedule, by the contact's code.
+/// The schedules of contacts, by the contact's code.
 #[derive(Debug, Clone, Default)]
 pub struct Plans(BTreeMap<String, Plan>);
 
@@ -77,12 +77,12 @@ impl Plans {
         Self(plans)
     }
 
-    /// The schedule of a contact, if there is one.
+    /// Returns the schedule of a contact, if there is one.
     pub(super) fn of(&self, code: &str) -> Option<&Plan> {
         self.0.get(code)
     }
 
-    /// The codes of the contacts with a schedule.
+    /// Returns the codes of the contacts that have a schedule.
     pub(super) fn codes(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -98,15 +98,16 @@ impl Plans {
     }
 }
 
-/// The week of a rotation, from 1. Before the beginning of the rotation, weeks are counted backwards.
+/// Returns the number of the rotation week at a local time, from 1. Before the beginning of the rotation, weeks are
+/// counted backwards.
 fn week(from: NaiveDateTime, local: NaiveDateTime, of: i64) -> i64 {
     let weeks = (local - from).num_seconds().div_euclid(WEEK_SECONDS);
     weeks.rem_euclid(of.max(1)) + 1
 }
 
 impl Rulebook {
-    /// Whether a contact is on shift. An override that covers the instant decides, else the schedule. A contact without
-    /// either is always on shift.
+    /// Whether a contact is on shift. An override that covers the instant takes precedence over the schedule. A contact
+    /// without a schedule and without an override is always on shift.
     #[must_use]
     pub fn is_on_shift(&self, contact: &Contact, at: DateTime<Utc>) -> bool {
         let local = derive::local(at, self.zone);
@@ -193,8 +194,7 @@ pub(crate) mod tests {
         book_with(contacts, Vec::new())
     }
 
-    /// The sample with these contacts instead of its own, rotation weeks that begin on Mondays at 08:00, and these
-    /// overrides.
+    /// Compiles the sample with these contacts and overrides; rotation weeks begin on Mondays at 08:00.
     pub(crate) fn book_with(contacts: Vec<Value>, overrides: Vec<Value>) -> Rulebook {
         let mut rows = sample::rows();
         rows.contacts.clear();
@@ -284,7 +284,7 @@ pub(crate) mod tests {
         assert_eq!(told(&book, "2026-11-25T03:00:00Z"), ["owl"]);
         // Nobody is on shift in this hour, so both are notified.
         assert_eq!(told(&book, "2026-11-24T22:30:00Z"), ["owl", "lark"]);
-        // The nights in which a clock change repeats or skips an hour.
+        // In these nights, a clock change repeats or skips an hour.
         for at in [
             "2026-11-01T05:30:00Z",
             "2026-11-01T06:30:00Z",

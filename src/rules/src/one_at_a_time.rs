@@ -1,5 +1,5 @@
-//! Limits each rulebook to one task at a time and a bounded number of waiting tasks, so that requests of its editors
-//! never pile up. The tasks of a rulebook never wait for another rulebook's tasks.
+//! Limits each rulebook to one running task and a bounded number of waiting tasks, so that requests never pile up. The
+//! tasks of a rulebook never wait for another rulebook's tasks.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -15,7 +15,7 @@ pub struct TurnQueue {
 }
 
 impl TurnQueue {
-    /// For each rulebook, one task holds the permit, and at most `most` tasks wait.
+    /// Creates queues that allow each rulebook one running task and at most `most` waiting tasks.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self {
@@ -31,11 +31,12 @@ impl TurnQueue {
         own.acquire_owned().await.ok()
     }
 
-    /// The queue of a rulebook. Every waiting task and the running task have a reference to the queue.
+    /// Returns the queue of a rulebook; `None` if too many tasks already wait. Every waiting task and the running task
+    /// have a reference to the queue.
     fn line(&self, rulebook_id: Uuid) -> Option<Arc<Semaphore>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = known.get(&rulebook_id).and_then(Weak::upgrade) {
-            // One of these references is `own`, and one belongs to the running task.
+            // One of these references is `own`, and another belongs to the running task.
             return (Arc::strong_count(&own) <= self.most + 1).then_some(own);
         }
         known.retain(|_, own| own.strong_count() > 0);
@@ -62,7 +63,7 @@ mod tests {
         assert!(turns.take(other).await.is_some());
         drop(turn);
         let turn = second.await.unwrap();
-        // A task frees its place when it finishes or gives up.
+        // A task frees its position in the queue when it ends or stops waiting.
         drop(third);
         let mut fourth = Box::pin(turns.take(one));
         assert!(poll!(fourth.as_mut()).is_pending());

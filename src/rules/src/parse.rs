@@ -1,5 +1,5 @@
-//! Parses conditions: Rhai parses the source, and this module compiles it to [`Test`]s. An error has its line, its
-//! character and the nearest valid name.
+//! Parses conditions: Rhai parses the source, and this module compiles it to [`Test`]s. An error contains its line and
+//! character, and the nearest valid name.
 
 use rhai::{AST, Dynamic, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt};
 use rust_decimal::Decimal;
@@ -20,13 +20,13 @@ pub const MAX_SOURCE: usize = 4096;
 pub struct Conditions<'a> {
     engine: Engine,
     vocabulary: &'a Vocabulary,
-    /// The literals that a text fact may be compared with, if it has a closed set of values.
+    /// Returns the literals with which a text fact may be compared, if the fact has a closed set of values.
     closed: &'a dyn Fn(Slot) -> Option<Vec<String>>,
 }
 
 impl<'a> Conditions<'a> {
-    /// A compiler for the facts of a vocabulary; `closed` returns all possible values of a fact; `None` if the fact has
-    /// no closed set of values.
+    /// Creates a compiler for the facts of a vocabulary. `closed` returns all possible values of a fact, or `None` if
+    /// the fact allows any value.
     #[must_use]
     pub fn new(vocabulary: &'a Vocabulary, closed: &'a dyn Fn(Slot) -> Option<Vec<String>>) -> Self {
         let mut engine = Engine::new_raw();
@@ -79,7 +79,7 @@ fn only_expression(ast: &AST) -> Option<&Expr> {
     }
 }
 
-/// A hint for words or signs of other languages in place of an operator.
+/// Returns a hint if the source contains a word or sign that other languages use as an operator.
 fn in_signs(error: &rhai::ParseErrorType) -> &'static str {
     let text = error.to_string();
     let said = |word: &str| text.contains(&format!("'{word}'"));
@@ -107,7 +107,7 @@ fn too_rich(at: Position, what: &str) -> TextFault {
     fault(at, "too_rich", text)
 }
 
-/// One side of a comparison.
+/// One operand of a comparison.
 enum Operand {
     Fact(Slot, FactKind),
     Literal(Fact, Position),
@@ -270,7 +270,7 @@ impl Compiler<'_, '_> {
         Ok((slot, kind))
     }
 
-    /// The literal converted to the fact's type.
+    /// Converts a literal to the type of the fact with which it is compared.
     fn fitting(&self, slot: Slot, kind: FactKind, value: Fact, at: Position) -> Result<Fact, TextFault> {
         let name = self.conditions.vocabulary.name(slot);
         match (kind, value) {
@@ -304,8 +304,8 @@ impl Compiler<'_, '_> {
     }
 }
 
-/// Whether a call comes from `x in list`: Rhai turns this into `contains(list, x)`. A written call of `contains` looks
-/// the same.
+/// Whether a call comes from `x in list`, which Rhai turns into `contains(list, x)`. A call of `contains` in the source
+/// looks the same.
 fn is_in(call: &FnCallExpr) -> bool {
     call.name == "contains" && call.args.len() == 2
 }

@@ -19,8 +19,8 @@ fn compiled(rows: &RowSet, source: &str) -> Result<(Test, Vocabulary, LexiconBui
     Ok((test, vocabulary.clone(), words))
 }
 
-/// Whether a condition is true for `area` south_shore, `metres` 12.5, `urgency` urgent, `evening` true and the words
-/// "it floods"; `city`, `weekend` and `call_seconds` are missing.
+/// Evaluates a condition for fixed facts. `area` is south_shore, `metres` is 12.5, `urgency` is urgent, `evening` is
+/// true, and the caller said "it floods". `city`, `weekend` and `call_seconds` are missing.
 fn holds(source: &str) -> bool {
     let (test, vocabulary, words) =
         compiled(&sample::rows(), source).unwrap_or_else(|fault| panic!("{source}: {fault}"));

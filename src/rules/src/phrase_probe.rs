@@ -1,25 +1,25 @@
-//! Tries phrases on transcripts before the phrases are in a rulebook. It finds the calls that contain a phrase, and
-//! whether the phrase would count there.
+//! Tries phrases on transcripts before the phrases are in a rulebook. For each call, it finds the phrases that occur,
+//! and whether they would count.
 //!
-//! The rulebook's cues decide the sense of each mention, as in a call. The rulebook's own phrases are ignored.
+//! The rulebook's cues decide whether a mention counts, as in a call. The rulebook's own phrases are ignored.
 
 use super::hearing::{Ears, LexiconBuilder, WordId};
 use super::listening;
 use super::rows::RowSet;
 
-/// The code under which the phrases are searched: no code of a row contains a space.
+/// The phrases are searched under this code, which no row has because it contains a space.
 const PROBE: &str = "phrase probe";
 
-/// A phrase that cannot be listened for.
+/// A phrase that cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadPhrase {
-    /// The index in the list.
+    /// The index of the phrase in the list.
     pub place: usize,
-    /// The reason, as a sentence.
+    /// The reason why the phrase cannot be compiled, as a sentence.
     pub why: String,
 }
 
-/// A phrase found in a conversation.
+/// A phrase that was found in a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhraseHit {
     /// The index of the phrase in the list.
@@ -40,10 +40,10 @@ pub struct PhraseProbe {
 }
 
 impl PhraseProbe {
-    /// Compiles phrases in a language, with the cues of a rulebook.
+    /// Compiles phrases of a language, with the cues of a rulebook.
     ///
     /// # Errors
-    /// The first phrase that cannot be listened for.
+    /// The first phrase that cannot be compiled.
     pub fn new(rows: &RowSet, phrases: &[String], language: &str) -> Result<Self, BadPhrase> {
         let mut lexicon = LexiconBuilder::default();
         // Errors in the rulebook's own rows do not concern the phrases.
@@ -62,7 +62,8 @@ impl PhraseProbe {
         })
     }
 
-    /// The phrases found in a conversation, each with one mention. A mention that counts takes precedence.
+    /// Returns the phrases that occur in a conversation, each with one mention. A mention that counts takes precedence
+    /// over a mention that does not count.
     #[must_use]
     pub fn find(&self, said: &str) -> Vec<PhraseHit> {
         let heard = self.ears.hear(said, &[]);

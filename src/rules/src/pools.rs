@@ -1,7 +1,7 @@
-//! The threads of one instance for compiling, checking and running rulebooks: one pool for each type of work, so that
-//! editing never delays messages.
+//! Provides the threads on which an instance compiles, checks and runs rulebooks. Each type of work has a separate
+//! pool, so that editing never delays messages.
 //!
-//! This work never runs on tokio's blocking threads: many requests with one key would occupy all of tokio's threads,
+//! This work never runs on tokio's blocking threads. Otherwise, many requests with one key could occupy all of them,
 //! and the rest of the process would wait.
 
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::fair_pool::{Busy, FairPool, PoolLimits, processors};
 use super::fault::Fault;
 use super::rows::RowSet;
 
-/// Maximum time that a message waits for its scripts, queueing included; the rest of the message's two seconds is for
-/// the database.
+/// Maximum time that a message waits for its scripts, including time in the queue. The rest of the message's two
+/// seconds is for the database.
 const MAX_SCRIPT_WAIT: Duration = Duration::from_millis(1_200);
-/// The nice value of threads for editing; threads for which messages wait have the value 0.
+/// The nice value of the threads for editing. The threads on which messages depend have the value 0.
 const FOR_PEOPLE: i32 = 10;
 
 /// The pools. Cloning is cheap.
@@ -48,7 +48,7 @@ impl Default for Pools {
             })
         };
         // Scripts of messages are short and a caller is waiting, so these threads have normal priority. There is one
-        // thread more than processors, so that one rulebook may use all processors but not all threads.
+        // more thread than there are processors, so that one rulebook may use all processors but not all threads.
         let scripts = pool("scripts", processors() + 1, 128, 1_024, MAX_SCRIPT_WAIT, 0);
         let loading = pool("loading", 2, 64, 1_024, Duration::from_mins(1), 0);
         let seconds = Duration::from_secs;
@@ -101,7 +101,7 @@ impl Pools {
     /// Compiles a candidate on top of the current rulebook; unchanged scripts are shared.
     ///
     /// # Errors
-    /// The outer error is as in [`Pools::compile`]; the inner error has every validation error of every row.
+    /// The outer error is as for [`Pools::compile`]; the inner error contains every validation error of every row.
     pub async fn compile_rows(
         &self,
         rulebook_id: Uuid,
@@ -116,7 +116,7 @@ impl Pools {
     /// Compiles a published revision for which messages wait.
     ///
     /// # Errors
-    /// The outer error is as in [`Pools::compile`]; the inner error has every validation error of every row.
+    /// The outer error is as for [`Pools::compile`]; the inner error contains every validation error of every row.
     pub async fn load_rows(
         &self,
         rulebook_id: Uuid,

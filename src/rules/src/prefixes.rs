@@ -1,5 +1,5 @@
-//! Finds all prefixes of a word among many prefixes, with a trie in one flat list of nodes. It never searches inside a
-//! word.
+//! Finds out which of many prefixes a word begins with. The prefixes form a trie, which is stored as one flat list of
+//! nodes. A search never begins inside a word.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ pub struct Prefixes {
     nodes: Vec<Node>,
 }
 
-/// A position in the trie: the letters matched so far. The default is the root.
+/// A position in the trie, which represents the letters that matched so far. The default position is the root.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TriePosition(usize);
 
@@ -30,7 +30,7 @@ impl Prefixes {
         let mut sorted: Vec<(&[u8], u32)> = beginnings.iter().map(|one| one.as_bytes()).zip(0..).collect();
         sorted.sort_unstable();
         let (mut letters, mut nodes) = (vec![0], vec![Node::default()]);
-        // A node, the prefixes that pass through it, and its depth.
+        // Each entry contains a node, the prefixes that pass through it, and its depth.
         let mut open = VecDeque::from([(0, sorted.as_slice(), 0)]);
         while let Some((place, mut words, depth)) = open.pop_front() {
             if let Some(((word, number), longer)) = words.split_first()
@@ -55,7 +55,7 @@ impl Prefixes {
         Self { letters, nodes }
     }
 
-    /// Calls `tell` for each prefix of a word, shortest first, with its length in bytes and its number.
+    /// Calls `tell` for each prefix of a word, the shortest first, with the prefix's length in bytes and its number.
     pub fn each(&self, word: &str, mut tell: impl FnMut(usize, u32)) {
         let mut place = TriePosition::default();
         for (length, letter) in word.bytes().enumerate() {
@@ -72,7 +72,7 @@ impl Prefixes {
         }
     }
 
-    /// The position after more letters; `None` if no prefix continues with these letters.
+    /// Returns the position to which more letters lead; `None` if no prefix continues with these letters.
     #[must_use]
     pub fn behind(&self, place: TriePosition, letters: &str) -> Option<TriePosition> {
         letters

@@ -1,4 +1,4 @@
-//! Calculates prices: base price, adjustments, rounding, taxes. All values are exact; nothing panics, and a number that
+//! Calculates prices: base price, adjustments, rounding, taxes. All values are exact. Nothing panics: a number that
 //! becomes too large gives `None`.
 
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -10,7 +10,7 @@ use super::rows::{AdjustmentKind, Per, Rounding, Settings, Tax};
 /// Both ends of a price range.
 pub type Range = (Decimal, Decimal);
 
-/// One end of a price range after an adjustment; `None` if the number is too large.
+/// Applies an adjustment to one end of a price range; `None` if the result is too large.
 #[must_use]
 pub fn applied(kind: AdjustmentKind, amount: Decimal, price: Decimal) -> Option<Decimal> {
     let after = match kind {
@@ -27,7 +27,7 @@ pub fn applied(kind: AdjustmentKind, amount: Decimal, price: Decimal) -> Option<
     (after.abs() <= Decimal::new(MAX_MINOR, 2)).then_some(after)
 }
 
-/// Both ends of a price range after an adjustment.
+/// Applies an adjustment to both ends of a price range.
 #[must_use]
 pub fn both(kind: AdjustmentKind, amount: Decimal, range: Range) -> Option<Range> {
     applied(kind, amount, range.0).zip(applied(kind, amount, range.1))
@@ -88,7 +88,7 @@ impl Running {
         }
     }
 
-    /// The price after an adjustment; `None` if the price is too large.
+    /// Applies an adjustment and returns its effect; `None` if the price becomes too large.
     #[must_use]
     pub fn adjusted(self, kind: AdjustmentKind, per: Per, amount: Decimal) -> Option<Effect> {
         let is_rate = matches!(kind, AdjustmentKind::Percent | AdjustmentKind::Multiply);
@@ -115,7 +115,7 @@ impl Running {
     }
 }
 
-/// The effect of a step on the money, as exact decimal strings.
+/// Returns a price range before and after a step, as exact decimal strings.
 #[must_use]
 pub fn money_step(kind: Option<AdjustmentKind>, before: Range, after: Range) -> MoneyStep {
     let text = |value: Decimal| value.normalize().to_string();
@@ -128,7 +128,7 @@ pub fn money_step(kind: Option<AdjustmentKind>, before: Range, after: Range) -> 
     }
 }
 
-/// The price rounded to a multiple of the rounding step.
+/// Rounds a price to a multiple of the rounding step.
 #[must_use]
 pub fn rounded(settings: &Settings, price: Decimal) -> Option<Decimal> {
     let step = settings.rounding_step.decimal();
@@ -144,7 +144,7 @@ pub fn rounded(settings: &Settings, price: Decimal) -> Option<Decimal> {
         .checked_mul(step)
 }
 
-/// The price with its tax lines and totals; `None` if a value is too large or not whole cents.
+/// Builds a price with its tax lines and totals; `None` if a value is too large or has fractions of a cent.
 #[must_use]
 pub fn with_taxes(
     currency: &str,
@@ -184,7 +184,7 @@ fn sum(a: Money, b: Money) -> Option<Money> {
     a.minor().checked_add(b.minor()).map(Money::from_minor)
 }
 
-/// A tax on the price before tax, rounded half up to the cent.
+/// Calculates a tax on the price before tax, rounded half up to the cent.
 fn taxed(tax: &Tax, price: Money) -> Option<Money> {
     let exact = price
         .decimal()

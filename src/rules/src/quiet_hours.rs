@@ -7,11 +7,12 @@ use super::calendar::minutes;
 use super::compile::Rulebook;
 use super::derive;
 
-/// Maximum gap of a clock change, with an hour of margin. A country that moves across the date line skips a whole day.
+/// Maximum time that a clock change skips, plus an hour of margin. A country that moves across the date line skips a
+/// whole day.
 const LONGEST_GAP_MINUTES: i64 = 25 * 60;
 
 impl Rulebook {
-    /// The end of the quiet hours that contain an instant; `None` outside quiet hours.
+    /// Returns the end of the quiet hours that contain an instant; `None` outside quiet hours.
     #[must_use]
     pub fn quiet_until(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let settings = self.settings();
@@ -40,8 +41,8 @@ impl Rulebook {
     }
 }
 
-/// The first instant after `now` at which local time is `local`. If a clock change skips `local`, the first instant
-/// after the gap.
+/// Returns the first instant after `now` at which the local time is `local`. If a clock change skips `local`, returns
+/// the first instant after the gap.
 fn instant(zone: Tz, local: NaiveDateTime, now: DateTime<Utc>) -> DateTime<Utc> {
     for minute in 0..LONGEST_GAP_MINUTES {
         let shown = zone.from_local_datetime(&(local + TimeDelta::minutes(minute)));
@@ -87,7 +88,7 @@ mod tests {
             Some("2026-11-25T12:00:00+00:00")
         );
         assert_eq!(night("2026-11-25T12:00:00Z"), None);
-        // First quiet hours at noon, within one day; then quiet hours until midnight.
+        // The first quiet hours are at noon, within one day; the second quiet hours end at midnight.
         assert_eq!(
             until("12:00", "13:00", "2026-11-25T17:30:00Z").as_deref(),
             Some("2026-11-25T18:00:00+00:00")
@@ -101,8 +102,8 @@ mod tests {
     #[test]
     fn nights_in_which_the_clock_changes() {
         let night = |at| until("21:00", "07:00", at);
-        // The clock goes forward on 8 March 2026, so seven in the morning is an hour earlier in UTC. The clock goes
-        // back on 1 November.
+        // The clock goes forward on 8 March 2026, so 07:00 local time is an hour earlier in UTC. The clock goes back on
+        // 1 November.
         assert_eq!(
             night("2026-03-08T03:00:00Z").as_deref(),
             Some("2026-03-08T11:00:00+00:00")
@@ -111,8 +112,8 @@ mod tests {
             night("2026-11-01T02:00:00Z").as_deref(),
             Some("2026-11-01T12:00:00+00:00")
         );
-        // If the clock change skips the end, the quiet hours end after the gap; if the clock change repeats the end,
-        // the next occurrence counts.
+        // If a clock change skips the end of the quiet hours, they end after the gap. If a clock change repeats the
+        // end, the next occurrence counts.
         assert_eq!(
             until("21:00", "02:30", "2026-03-08T06:59:00Z").as_deref(),
             Some("2026-03-08T07:00:00+00:00")

@@ -1,7 +1,7 @@
 //! Repeats a stored decision: the same revision, facts and instant give the same bytes.
 //!
 //! The compared bytes are those of [`canonical`]: the decision as JSON with sorted keys and no white space. PostgreSQL
-//! stores the JSON as `jsonb`, which has its own order of keys. So both sides are converted to the canonical form
+//! stores the JSON as `jsonb`, which has its own order of keys. So both decisions are converted to the canonical form
 //! before the comparison.
 
 use chrono::{DateTime, Utc};
@@ -16,18 +16,18 @@ use super::fault::escaped;
 use super::rows::Resource;
 use super::script::Skips;
 
-/// Number of retries if the replay drops a script that the stored decision did not drop. The machine may just be busy,
-/// which is no difference between the decisions.
+/// Number of retries if the replay drops a script that the stored decision did not drop. A busy machine may be the
+/// reason, and this does not count as a difference between the decisions.
 const RETRIES: usize = 2;
 
 /// A difference between the repeated decision and the stored decision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
-    /// The path, as a JSON pointer.
+    /// The path of the value, as a JSON pointer.
     pub place: String,
-    /// The stored value; null if there is none.
+    /// The value in the stored decision; null if there is none.
     pub stored: Value,
-    /// The new value; null if there is none.
+    /// The value in the repeated decision; null if there is none.
     pub now: Value,
 }
 
@@ -48,7 +48,7 @@ impl ReplayResult {
     }
 }
 
-/// Returns the canonical JSON of a decision, or of its stored JSON: equal decisions have equal text.
+/// Returns the canonical JSON of a decision or of its stored JSON; equal decisions have equal text.
 ///
 /// # Errors
 /// When the decision cannot be converted to JSON.
@@ -58,7 +58,7 @@ pub fn canonical(decision: &impl Serialize) -> Result<String, serde_json::Error>
 }
 
 impl Rulebook {
-    /// Repeats the decision `stored` without its `dropped_scripts`.
+    /// Repeats the decision `stored`, and skips the scripts that it dropped.
     ///
     /// # Errors
     /// When the decision cannot be converted to JSON.
@@ -93,7 +93,7 @@ impl Rulebook {
     }
 }
 
-/// The `dropped_scripts` of a stored decision, each with the reason from the decision's trace.
+/// Returns the `dropped_scripts` of a stored decision, each with the reason in the decision's trace.
 fn left_out(stored: &Value) -> SkippedScripts {
     let dropped = stored["dropped_scripts"].as_array().into_iter().flatten();
     let steps = || stored["trace"].as_array().into_iter().flatten();
@@ -207,7 +207,7 @@ mod tests {
         let failing = book("throw \"no\"");
         let stored = serde_json::to_value(failing.decide(&facts(), at)).unwrap();
         assert_eq!(stored["dropped_scripts"], json!(["late"]));
-        // On a less busy machine the script works and would change the price; the replay skips it again.
+        // On a less busy machine, the script works and would change the price, but the replay still skips it.
         let working = book("quote.add(100, \"more\")");
         assert!(working.replay(&facts(), at, &stored).unwrap().is_same());
         let whole = serde_json::to_value(working.decide(&facts(), at)).unwrap();

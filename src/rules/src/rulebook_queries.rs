@@ -21,13 +21,13 @@ pub struct HeardCall {
 }
 
 impl Rulebook {
-    /// Listens to the caller's words and a model's facts with this rulebook's phrases and cues.
+    /// Listens to the caller's words and the language model's facts, with this rulebook's phrases and cues.
     #[must_use]
     pub fn listen(&self, extracted: &ExtractedFacts) -> HearingResult {
         listening::listen(&self.ears, self.settings(), extracted)
     }
 
-    /// The result of [`Self::listen`], with the likelihoods from the classifiers.
+    /// Returns the result of [`Self::listen`] with the likelihoods from the classifiers.
     #[must_use]
     pub fn listened(&self, extracted: &ExtractedFacts) -> HeardCall {
         let heard = self.listen(extracted);
@@ -38,7 +38,7 @@ impl Rulebook {
         }
     }
 
-    /// Whether a listening result of one rulebook is certainly valid for the other rulebook too.
+    /// Whether each listening result of this rulebook is certainly valid for `other` too.
     #[must_use]
     pub fn hears_like(&self, other: &Self) -> bool {
         self.ears.are_same(&other.ears)

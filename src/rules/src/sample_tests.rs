@@ -1,4 +1,4 @@
-//! The sample compiles, its cases pass, and errors found by compiling have a position in its files.
+//! Tests that the sample compiles, that its cases pass, and that compile errors have a position in its files.
 
 use super::files::{self, Files};
 use super::{compile, sample};

@@ -1,13 +1,13 @@
 //! Counts the billed parts of an SMS message.
 //!
-//! A message with only characters of the GSM 03.38 alphabet has 160 units in one part, or 153 in each of several parts.
-//! One other character switches the whole message to UCS-2 with 70 UTF-16 units in one part, or 67 in each of several
-//! parts. Characters of two units are never split across two parts.
+//! A message with only characters of the GSM 03.38 alphabet may have 160 units in one part, or 153 in each of several
+//! parts. One other character switches the whole message to UCS-2. It may then have 70 UTF-16 units in one part, or 67
+//! in each of several parts. A character of two units is never split across two parts.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// The encoding of the characters on air.
+/// The encoding in which a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// The seven-bit GSM alphabet.
@@ -21,7 +21,7 @@ pub enum Encoding {
 pub struct Segments {
     /// The encoding that the whole message needs.
     pub encoding: Encoding,
-    /// Septets or UTF-16 units.
+    /// Length in septets for GSM, or in UTF-16 units for UCS-2.
     pub units: usize,
     /// Number of parts; each part is billed as one message. An empty message has no parts.
     pub count: usize,
@@ -53,7 +53,7 @@ pub fn outside_gsm7(body: &str) -> Vec<char> {
     outside
 }
 
-/// The nearest spelling in the GSM alphabet, for the author; `None` if there is none.
+/// Returns the nearest spelling in the GSM alphabet, for the template's author; `None` if there is none.
 #[must_use]
 pub fn cheaper(letter: char) -> Option<String> {
     let known = match letter {
@@ -79,8 +79,8 @@ pub fn cheaper(letter: char) -> Option<String> {
     Some(known.to_owned())
 }
 
-/// The message with each character outside the GSM alphabet in its nearest spelling. Characters without a GSM spelling
-/// stay.
+/// Replaces each character outside the GSM alphabet with its nearest spelling. A character without a GSM spelling does
+/// not change.
 #[must_use]
 pub fn respelt(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -93,8 +93,9 @@ pub fn respelt(text: &str) -> String {
     plain
 }
 
-/// The message to send: unchanged, or in the nearest spelling if this spelling takes fewer parts. A message with
-/// "Fenetre" may fit in one part and is understood; with "Fenêtre" it would take two or three parts.
+/// Returns the message to send: unchanged, or in the nearest spelling if this spelling needs fewer parts. For example,
+/// a message with "Fenetre" may fit in one part and readers understand it. With "Fenêtre" it would need two or three
+/// parts.
 #[must_use]
 pub fn cheapest(text: String) -> String {
     let now = segments(&text);
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn what_costs_two_is_counted_twice_and_never_split() {
         assert_eq!(of(&"€".repeat(80)), (Encoding::Gsm7, 160, 1));
-        // 76 pairs fit in a part of 153 septets; one septet stays empty.
+        // 76 characters of two septets fit in a part of 153 septets; one septet stays empty.
         assert_eq!(of(&"€".repeat(153)), (Encoding::Gsm7, 306, 3));
         assert_eq!(of(&"😀".repeat(35)), (Encoding::Ucs2, 70, 1));
         assert_eq!(of(&"😀".repeat(67)), (Encoding::Ucs2, 134, 3));

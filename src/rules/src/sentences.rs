@@ -30,8 +30,8 @@ pub enum SentenceValue<'a> {
     Number(i64),
 }
 
-/// A sentence in a language, or in the first language of [`SOURCES`] if the language has no file. `parts` are the
-/// values of its placeholders.
+/// Returns a sentence in a language, or in the first language of [`SOURCES`] if the language has no file. `parts` are
+/// the values of the sentence's placeholders.
 #[must_use]
 pub fn sentence(language: &str, key: &str, parts: &[(&str, SentenceValue<'_>)]) -> String {
     let bundle = bundle_of(language);
@@ -45,7 +45,7 @@ pub fn sentence(language: &str, key: &str, parts: &[(&str, SentenceValue<'_>)]) 
             SentenceValue::Number(number) => args.set(*name, FluentValue::from(*number)),
         }
     }
-    // An error in a file makes a test fail.
+    // Errors are ignored here, because the tests find every error in the files.
     let text = bundle.map(|bundle| {
         bundle
             .format_pattern(pattern, Some(&args), &mut Vec::new())

@@ -1,11 +1,12 @@
-//! Finds the service of a call: from filled-in facts, else from the caller's request. The trace shows why.
+//! Finds the service of a call: from filled-in facts, else from the caller's request. The trace shows why the service
+//! was chosen.
 //!
-//! The best evidence is the service's code or name in `service_text`. After it come keywords in `service_text`, and
-//! then keywords in the caller's words and in the other facts that are listened to. Of these keywords, only requested
-//! keywords count, and a denied keyword never counts. Some evidence is used only if there is nothing else: weak
-//! keywords, and mentions that only describe a place, last year's job or the neighbor's job. A service that the caller
-//! retracts for another service is excluded, even if a model filled it in. An offered service takes precedence over a
-//! refused service. Among equal services, the lowest rank wins.
+//! The best evidence is the service's code or name in `service_text`. Next are keywords in `service_text`, and then
+//! keywords in the caller's words and in the other facts to which the rules listen. Keywords in a request count first,
+//! and a denied keyword never counts. Some evidence counts only if there is no other evidence: weak keywords, and
+//! mentions that only describe a place, last year's job or the neighbor's job. A service that the caller replaced by
+//! another service is excluded, even if the language model wrote it into a fact. An offered service takes precedence
+//! over a refused service. If the evidence is equal, the service with the lowest rank wins.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,14 +16,14 @@ use super::hearing::{HearingResult, LexiconBuilder, Likelihood, Mention, Mention
 use super::rows::{Offer, RowSet, Service, StoredRow};
 use super::words::fold;
 
-/// The mapped fact that names the wanted service.
+/// The name of the mapped fact that contains the wanted service.
 pub const SERVICE_TEXT: &str = "service_text";
-/// The label for calls that are about none of the services.
+/// The label of a call that is about none of the services.
 pub const NO_SERVICE: &str = "no_service";
 
-/// From this likelihood on, a call sounds like a service, or like no service.
+/// With at least this likelihood, in percent, a call sounds like a service or like no service.
 const SOUNDS_LIKE: i64 = 60;
-/// Below this likelihood a call does not sound like a service.
+/// Below this likelihood, in percent, a call does not sound like a service.
 const SOUNDS_UNLIKE: i64 = 50;
 
 /// Services by rank, with their names and keywords.
@@ -37,18 +38,18 @@ pub struct Services {
 /// The strength of a mention as evidence, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
-    /// Named in the fact `service_text`.
+    /// The fact `service_text` mentions the service.
     Named,
     /// Requested.
     Wanted,
-    /// Only mentioned, as a place, a past event or somebody else's problem.
+    /// The mention only describes a place, a past event or somebody else's problem.
     Told,
-    /// A weak keyword, used only if there is nothing else: "the toilet".
+    /// A weak keyword, used only if there is no other evidence: "the toilet".
     Weak,
 }
 
-/// Within this many words of a refused service, other keywords belong to the refused service: "my gutters are blocked"
-/// is about gutters.
+/// Keywords within this many words of a refused service belong to the refused service: "my gutters are blocked" is
+/// about gutters.
 const NEAR: usize = 5;
 
 impl Services {
@@ -62,7 +63,7 @@ impl Services {
             for name in service.names.values().chain(std::iter::once(&service.code)) {
                 services.by_name.entry(spaced(name)).or_insert(place);
             }
-            // The check of rows reports invalid phrases.
+            // Invalid phrases are skipped here, because the check of rows reports them.
             for word in service.keywords.iter().filter_map(|word| words.id(word).ok()) {
                 services.by_word.entry(word).or_insert(place);
             }
@@ -74,7 +75,7 @@ impl Services {
         services
     }
 
-    /// The requested service, and how the service was found.
+    /// Returns the requested service, and how the service was found.
     pub fn find(&self, facts: &Facts, heard: &HearingResult, likelihoods: &[Likelihood]) -> Option<(&Service, String)> {
         let since = self.last_correction(heard);
         let retracted = self.retracted(heard, since);
@@ -105,8 +106,8 @@ impl Services {
         self.as_it_sounds(found, likelihoods, &retracted)
     }
 
-    /// The indexes of the services that the caller replaced by another service: "a camera inspection, no wait, the
-    /// toilet is blocked". Neither a model's facts nor the classifiers can bring these services back.
+    /// Returns the indexes of the services that the caller replaced by another service: "a camera inspection, no wait,
+    /// the toilet is blocked". Neither a model's facts nor the classifiers can bring these services back.
     fn retracted(&self, heard: &HearingResult, since: usize) -> Vec<usize> {
         let (mut retracted, mut wanted, mut is_instead) = (Vec::new(), Vec::new(), false);
         let of_the_caller = |mention: &&Mention| !matches!(mention.source, Source::Fact(_));
@@ -126,8 +127,8 @@ impl Services {
         retracted
     }
 
-    /// The service that is most likely by the classifiers, without retracted services. It is used only if keywords
-    /// found no service or an unlikely service; otherwise the result is `found`.
+    /// Returns the service that is most likely according to the classifiers; retracted services do not count. The
+    /// classifiers decide only if keywords found no service or an unlikely service. Otherwise, the result is `found`.
     fn as_it_sounds<'a>(
         &'a self,
         found: Option<(&'a Service, String)>,
@@ -165,7 +166,7 @@ impl Services {
         self.ranked[place].row.offer == Offer::Refused
     }
 
-    /// Refused services count only if the caller requests no offered service: "the pump is fine, the drain is plugged".
+    /// Removes refused services if the caller requests an offered service: "the pump is fine, the drain is plugged".
     /// Keywords close to a refused service belong to the refused service.
     fn drop_unrequested(&self, evidence: &mut Vec<(Weight, usize, &Mention)>) {
         let refused: Vec<&Mention> = evidence
@@ -185,7 +186,7 @@ impl Services {
         }
     }
 
-    /// Why a service was not found although one of its keywords was heard.
+    /// Returns why a service was not found, although one of its keywords was heard.
     #[must_use]
     pub fn why_not(&self, service: &Service, heard: &HearingResult) -> Option<String> {
         let own = |mention: &&Mention| {
@@ -206,12 +207,13 @@ impl Services {
         })
     }
 
-    /// The index of the service that has the mention as a keyword.
+    /// Returns the index of the service that has the mention as a keyword.
     fn place(&self, mention: &Mention) -> Option<usize> {
         find_in(&self.by_word, mention).or_else(|| find_in(&self.by_weak_word, mention))
     }
 
-    /// The word index of the last correction before the caller named a service: earlier words do not count.
+    /// Returns the index of the last correction before the caller's last mention of a service. Words before this index
+    /// do not count.
     fn last_correction(&self, heard: &HearingResult) -> usize {
         let named = heard.mentions.iter().filter(|mention| {
             mention.source == Source::Said
@@ -234,7 +236,7 @@ impl Services {
     }
 }
 
-/// The first service with the mention's phrase, or with one of the mention's concepts.
+/// Returns the first service whose keywords include the mention's phrase or one of the mention's concepts.
 fn find_in(services: &HashMap<WordId, usize>, mention: &Mention) -> Option<usize> {
     let concepts = mention.concepts.iter().filter(|id| !mention.excepted.contains(id));
     let ids = std::iter::once(&mention.phrase).chain(concepts);
@@ -270,7 +272,7 @@ fn why(mention: &Mention, heard: &HearingResult) -> String {
     }
 }
 
-/// A name, folded and with spaces instead of underscores, because models write `slow_drain`.
+/// Folds a name and replaces underscores with spaces, because language models write `slow_drain`.
 fn spaced(name: &str) -> String {
     fold(&name.replace('_', " "))
 }

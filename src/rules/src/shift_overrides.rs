@@ -1,9 +1,9 @@
-//! Evaluates temporary overrides of the schedules: which overrides cover a time, their effect on a contact, and who
+//! Evaluates temporary overrides of the schedules: which overrides cover a time, how they affect a contact, and who
 //! stands in for whom.
 //!
-//! Of the overrides that cover a time and name a contact, the shortest decides. For example, an override of a day is an
-//! exception to an override of the whole week. Of two overrides with the same duration, the override that puts the
-//! contact on shift wins: one recipient too many is better than none.
+//! If several overrides cover a time and name a contact, the shortest override decides. For example, an override of a
+//! day is an exception to an override of the whole week. If two overrides have the same duration, the override that
+//! puts the contact on shift wins, because one recipient too many is better than none.
 
 use chrono::{NaiveDateTime, TimeDelta};
 
@@ -81,8 +81,8 @@ pub(super) fn verdict<'a>(covering: &Covering<'a>, code: &str) -> Option<(bool, 
     Some(on.map_or((false, first), |on| (true, on)))
 }
 
-/// The contacts, each followed by their stand-ins. With `joined`, the result also includes the contacts of overrides
-/// without `instead_of`.
+/// Returns the contacts, each followed by the contact's stand-ins. With `joined`, the result also includes the contacts
+/// of overrides without `instead_of`.
 pub(super) fn expanded(covering: &Covering<'_>, codes: &[String], joined: bool) -> Vec<String> {
     let mut all = codes.to_vec();
     if joined {

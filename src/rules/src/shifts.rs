@@ -25,9 +25,9 @@ use super::shift_overrides::{Covering, Override, verdict};
 pub enum Source {
     /// The contact has no schedule and is always on call.
     Always,
-    /// The open hours of the contact's calendar.
+    /// The contact's calendar is open.
     Calendar,
-    /// The contact's week of a rotation.
+    /// It is the contact's week of a rotation.
     Rotation,
     Override,
 }
@@ -45,7 +45,7 @@ impl Source {
     }
 }
 
-/// A span in which somebody is on shift for one reason.
+/// A span of time in which a contact is on shift for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shift {
     /// The contact's code.
@@ -60,7 +60,8 @@ pub struct Shift {
     pub override_code: Option<String>,
 }
 
-/// A span in which no contact with `on_call` is on shift. In this span, all of these contacts are notified.
+/// A span of time in which no contact with `on_call` is on shift. During a gap, all contacts with `on_call` are
+/// notified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// The beginning of the gap.
@@ -157,7 +158,7 @@ impl Rulebook {
     }
 }
 
-/// A contact who is on shift, and the end of the contact's time on shift without a pause.
+/// A contact who is on shift, and the instant at which this contact next goes off shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnShift<'a> {
     /// The current shift.
@@ -166,8 +167,8 @@ pub struct OnShift<'a> {
     pub ends_at: DateTime<Utc>,
 }
 
-/// Who is on shift at an instant, and the shifts that begin next. A shift that directly continues a current shift does
-/// not count. Several shifts are returned if they begin at the same instant.
+/// Returns who is on shift at an instant, and the shifts that begin next. A shift that directly continues a current
+/// shift is not a next shift. Several shifts are returned if they begin at the same instant.
 #[must_use]
 pub fn now_and_next(roster: &Roster, now: DateTime<Utc>) -> (Vec<OnShift<'_>>, Vec<&Shift>) {
     let running = roster

@@ -1,4 +1,4 @@
-//! Writes the body of an SMS message to a contact: a template with its placeholders filled, in the contact's language.
+//! Writes the body of an SMS message to a contact: fills the placeholders of a template, in the contact's language.
 
 use super::caller_words;
 use super::compile::Rulebook;
@@ -23,8 +23,8 @@ pub struct SmsSubject<'a> {
 }
 
 impl Rulebook {
-    /// The template with its placeholders filled. An unknown value becomes a dash. A part in brackets is omitted if it
-    /// has an unknown value. `None` if the template does not exist.
+    /// Returns the template with its placeholders filled. An unknown value becomes a dash. If a value in a part in
+    /// brackets is unknown, the whole part is omitted. `None` if the template does not exist.
     #[must_use]
     pub fn worded(&self, template: &str, contact: &Contact, about: &SmsSubject<'_>) -> Option<String> {
         let template = self.template_text(template, &contact.language)?;
@@ -45,7 +45,8 @@ impl Rulebook {
         Some(text.trim_end().to_owned())
     }
 
-    /// Appends a part with its placeholders filled. Returns whether the values of all these placeholders are known.
+    /// Appends a part of a template with its placeholders filled. Returns whether the values of all these placeholders
+    /// are known.
     fn fill(&self, text: &mut String, part: &str, contact: &Contact, about: &SmsSubject<'_>) -> bool {
         let mut all_known = true;
         let mut rest = part;
@@ -106,7 +107,7 @@ impl Rulebook {
 pub enum TemplatePart<'a> {
     /// Always included.
     Always(&'a str),
-    /// A part in brackets, included if all values of its placeholders are known.
+    /// A part in brackets, which is included only if all values of its placeholders are known.
     WhenKnown(&'a str),
 }
 
@@ -130,7 +131,7 @@ pub fn parts(template: &str) -> Vec<TemplatePart<'_>> {
     parts
 }
 
-/// The text before the first placeholder, the placeholder's name, and the text after the placeholder.
+/// Splits a text at its first placeholder. Returns the text before it, its name, and the text after it.
 pub fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('{')?;
     let (name, after) = rest.split_once('}')?;
@@ -146,7 +147,7 @@ fn minutes(seconds: i64) -> String {
     }
 }
 
-/// How a contact replies to a message, in their language; all characters are in the GSM alphabet.
+/// Returns how a contact replies to a message, in the contact's language; all characters are in the GSM alphabet.
 #[must_use]
 pub fn how_to_reply(language: &str, short: bool) -> &'static str {
     match (language, short) {

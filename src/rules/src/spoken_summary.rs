@@ -5,7 +5,7 @@ use super::money::Money;
 use super::rows::{Labels, Offer, Service, Settings};
 use super::sentences::{SentenceValue, sentence as words};
 
-/// A label in a language, else in the rulebook's first language, else in any language.
+/// Returns a label in a language; else in the rulebook's first language; else in any language.
 #[must_use]
 pub fn label<'a>(labels: &'a Labels, language: &str, settings: &Settings) -> Option<&'a str> {
     let wanted = labels.get(language);
@@ -92,7 +92,7 @@ fn amount(money: Money, language: &str) -> String {
     }
 }
 
-/// The spoken name of a currency; for other currencies, the code.
+/// Returns the spoken name of a currency, or the currency's code if it has no spoken name here.
 fn currency(code: &str, language: &str) -> String {
     let key = match code {
         "CAD" | "USD" | "AUD" | "NZD" | "SGD" | "HKD" => "currency-dollars",

@@ -1,5 +1,5 @@
-//! The facts that a rulebook's conditions may name, with their types. Each fact has a slot number, so conditions are
-//! evaluated without lookups by name.
+//! Lists the facts that a rulebook's conditions may name, with their types. Each fact has a slot number, so conditions
+//! are evaluated without lookups by name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -94,7 +94,7 @@ pub const HINTS: &[&str] = &["language"];
 pub struct Vocabulary {
     names: Vec<(String, FactKind)>,
     slots: HashMap<String, Slot>,
-    /// Text facts with free wording, which are compared folded.
+    /// Text facts without a closed set of values, for which accents and case do not matter.
     folded: BTreeSet<Slot>,
 }
 
@@ -134,7 +134,7 @@ impl Vocabulary {
         self.folded.contains(&slot)
     }
 
-    /// Limits folding to these facts, because no other facts are compared.
+    /// Folds only the facts in `compared`, because no condition compares other facts.
     pub fn fold_only(&mut self, compared: &BTreeSet<Slot>) {
         self.folded.retain(|slot| compared.contains(slot));
     }
@@ -165,18 +165,18 @@ impl Vocabulary {
         self.names.get(slot).map(|(_, kind)| *kind)
     }
 
-    /// The number of facts; their slots count from 0.
+    /// Returns the number of facts; the first slot is 0.
     #[must_use]
     pub fn count(&self) -> usize {
         self.names.len()
     }
 
-    /// All names of facts.
+    /// Returns the names of all facts.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(name, _)| name.as_str())
     }
 
-    /// An environment with the extracted facts and without derived facts.
+    /// Builds an environment with the extracted facts; derived facts are still missing.
     #[must_use]
     pub fn env<'a>(&self, facts: &'a Facts, heard: Vec<WordId>) -> Env<'a> {
         let mut slots = vec![None; self.names.len()];
@@ -231,6 +231,6 @@ impl Env<'_> {
     }
 }
 
-/// Maximum number of unknown names per check for which the nearest name is searched: a request body can contain tens of
+/// Maximum number of unknown names per check for which the nearest name is searched. A request body can contain tens of
 /// thousands of unknown names.
 pub const MAX_HINTS: usize = 20;

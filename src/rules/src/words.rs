@@ -7,8 +7,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Converts a text to the form in which words are compared: no accents, lower case, straight apostrophes, and one space
-/// for each run of white space and hyphens.
+/// Converts a text to the form in which words are compared: without accents, in lower case, with straight apostrophes.
+/// Each run of white space and hyphens becomes one space.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
@@ -44,7 +44,7 @@ fn push_space(folded: &mut String) {
     }
 }
 
-/// The form in which a word is compared: folded, and whether it is a prefix. `None` if the folded word is empty.
+/// Returns the folded form of a word, and whether the word is a prefix. `None` if the folded word is empty.
 fn pattern(word: &str) -> Option<(String, bool)> {
     let folded = fold(word);
     let (text, prefix) = match folded.strip_suffix('*') {
@@ -55,7 +55,7 @@ fn pattern(word: &str) -> Option<(String, bool)> {
     sound.then(|| (text.to_owned(), prefix))
 }
 
-/// Whether a word can be matched at all.
+/// Whether a text could contain the word at all.
 #[must_use]
 pub fn is_sound(word: &str) -> bool {
     pattern(word).is_some()

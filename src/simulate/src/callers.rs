@@ -21,7 +21,7 @@ pub struct Job {
     pub flood: bool,
 }
 
-/// The code of the sample's first service. The README changes its price.
+/// The code of the sample's first service. The README changes the price of this service.
 const FIRST: &str = "camera_inspection";
 
 /// The types of work that the sample rulebook offers or refuses, and an emergency with water in the house.
@@ -193,9 +193,9 @@ const TOWNS: &[&str] = &[
 #[derive(Clone, Debug)]
 pub struct SimulatedCaller {
     pub job: Job,
-    /// The assistant's word for the work in a tool call.
+    /// The word that the assistant uses for the work in a tool call.
     pub service_type: &'static str,
-    /// Whether the caller speaks French, otherwise English.
+    /// Whether the caller speaks French; otherwise the caller speaks English.
     pub french: bool,
     /// The problem in the caller's own words.
     pub problem: String,
@@ -228,7 +228,8 @@ impl SimulatedCaller {
         Self::about(job, dice)
     }
 
-    /// A caller who wants the service whose price the README changes. The assistant names the service by its code.
+    /// Creates a caller who wants the service whose price the README changes. The assistant names the service by its
+    /// code.
     pub fn first(dice: &mut Dice) -> Self {
         let job = JOBS.iter().find(|job| job.code == FIRST).copied().unwrap_or_default();
         Self {

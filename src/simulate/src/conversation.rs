@@ -1,4 +1,4 @@
-//! The messages of one simulated call, as Vapi would send them.
+//! Builds the messages of one simulated call, as Vapi would send them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use intake::SIMULATED_PREFIX;
 /// A step of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallStep {
-    /// The call moves to a state.
+    /// Vapi reports that the call moves to this state.
     Status(&'static str),
     /// An assistant request.
     AssistantRequest,
@@ -51,13 +51,13 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// A call that starts at `started`. Its id marks it as simulated.
+    /// Creates a call that starts at `started`. The call's id marks the call as simulated.
     #[must_use]
     pub fn new(dice: Dice, started: DateTime<Utc>) -> Self {
         Self::of(SimulatedCaller::draw, dice, started)
     }
 
-    /// The first call of a run. It is about the service whose price the README changes.
+    /// Creates the first call of a run. This call is about the service whose price the README changes.
     #[must_use]
     pub fn first(dice: Dice, started: DateTime<Utc>) -> Self {
         Self::of(SimulatedCaller::first, dice, started)
@@ -80,7 +80,7 @@ impl Conversation {
         }
     }
 
-    /// All steps of the call. The dice choose between variants.
+    /// Returns all steps of the call. The dice choose between variants.
     pub fn steps(&mut self) -> Vec<CallStep> {
         let wish = self.wish.clone();
         let say = |french: &str, english: &str| if wish.french { french } else { english }.to_owned();
@@ -133,7 +133,8 @@ impl Conversation {
         steps
     }
 
-    /// The body of a step's message, and the tool call's id if the step is a tool call. Advances the call's time.
+    /// Returns the body of a step's message, and the tool call's id if the step is a tool call. This also advances the
+    /// call's clock.
     pub fn body(&mut self, step: &CallStep) -> (Value, Option<String>) {
         self.elapsed_ms += self.dice.between(400, 6000);
         let mut tool_call_id = None;
@@ -204,7 +205,8 @@ impl Conversation {
             arguments.extend(more);
             arguments.retain(|_, value| !value.is_null());
         }
-        // In Vapi's history the arguments are a string. In its request they are an object or a string.
+        // In the call's history, Vapi sends the arguments as a string. In a tool request, Vapi sends the arguments as
+        // an object or a string.
         let text =
             json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments.to_string()}});
         let turn = json!({"role": "tool_calls", "message": "", "toolCalls": [text],
@@ -227,7 +229,7 @@ impl Conversation {
             structured.retain(|_, value| !value.is_null());
         }
         let recording = format!("https://storage.example.invalid/{}-mono.wav", self.call_id);
-        // In dollars: ten cents a minute, rounded down to a ten-thousandth of a dollar.
+        // The cost in dollars is ten cents a minute, rounded down to a ten-thousandth of a dollar.
         let cost = f64::from(self.elapsed_ms / 60) / 10_000.0;
         json!({
             "analysis": {"summary": format!("Appel pour: {}", wish.problem), "successEvaluation": "8",

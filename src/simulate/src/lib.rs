@@ -3,7 +3,7 @@
 //!
 //! [`dice`] is the random generator, [`callers`] draws the callers, [`conversation`] builds the messages, [`play`]
 //! sends them, and [`tally`] counts the responses. The same seed plays the same calls with the same ids, so a second
-//! run sends only duplicates.
+//! run with this seed sends only duplicates.
 
 pub mod callers;
 pub mod conversation;
@@ -38,7 +38,7 @@ pub struct SimulateOptions {
     pub secret: String,
     /// The code of the rulebook; `default` when not given.
     pub rulebook: Option<String>,
-    /// Calls started per second; zero or less means as fast as `concurrency` allows.
+    /// Number of calls that start per second; with zero or less, calls start as fast as `concurrency` allows.
     pub rate: f64,
     /// Number of calls.
     pub count: u64,
@@ -54,10 +54,10 @@ pub struct SimulateOptions {
     pub json: bool,
 }
 
-/// Plays until all calls are done or Ctrl-C is pressed.
+/// Plays calls until all calls are done or Ctrl-C is pressed.
 ///
 /// # Errors
-/// If the URL or the secret cannot be used. The server's errors are in the summary.
+/// If the URL or the secret cannot be used. The summary contains the server's errors.
 pub async fn run(options: SimulateOptions) -> anyhow::Result<Summary> {
     let stop = async {
         // If the signal handler cannot be installed, never stop.
@@ -68,7 +68,7 @@ pub async fn run(options: SimulateOptions) -> anyhow::Result<Summary> {
     run_until(options, Clock::system(), stop).await
 }
 
-/// Plays until all calls are done or `stop` is ready.
+/// Plays calls until all calls are done or `stop` is ready.
 ///
 /// # Errors
 /// If the URL or the secret cannot be used.
@@ -93,7 +93,7 @@ pub async fn run_until(
     Ok(tally.summary(seed, began.elapsed(), interrupted))
 }
 
-/// Plays all calls. Dropping the future ends the calls in progress.
+/// Plays all calls. If the future is dropped, the calls in progress end.
 async fn play_all(options: &SimulateOptions, seed: u64, began: Instant, player: &Arc<Player>, bar: &ProgressBar) {
     let places = Arc::new(Semaphore::new(options.concurrency.max(1)));
     let interval = (options.rate.is_finite() && options.rate > 0.0)
@@ -115,7 +115,7 @@ async fn play_all(options: &SimulateOptions, seed: u64, began: Instant, player: 
             bar.inc(1);
             drop(place);
         });
-        // Reap finished calls, so that a long run does not accumulate them.
+        // Remove finished calls, so that a long run does not accumulate them.
         while calls.try_join_next().is_some() {}
     }
     while calls.join_next().await.is_some() {}

@@ -18,7 +18,7 @@ use base::clock::Clock;
 use base::http_client;
 use intake::auth::verify::{HmacSettings, Payload, Scheme, Secret, sign};
 
-/// A client of one server.
+/// The client that plays calls against one server.
 pub(super) struct Player {
     client: Client,
     url: Url,
@@ -35,7 +35,7 @@ pub(super) struct Player {
 /// # Errors
 /// If `address` is not an http or https URL.
 pub fn webhook_url(address: &str, rulebook: Option<&str>) -> anyhow::Result<Url> {
-    // A host and a port without a scheme, such as `localhost:8080`.
+    // Whether `address` is a host and a port without a scheme, such as `localhost:8080`.
     let bare = !address.contains("://")
         && address
             .rsplit_once(':')
@@ -87,8 +87,8 @@ impl Player {
 
     /// Plays call number `index` from its first ring to its report.
     pub(super) async fn play(&self, seed: u64, index: u64) {
-        // The messages of a call are sent in an instant, but their timestamps cover minutes. An early start lets the
-        // call end before now.
+        // All messages of a call are sent within moments, but their timestamps cover minutes. The start is in the past,
+        // so that the call ends before now.
         let started = self.at.unwrap_or_else(|| self.clock.now() - TimeDelta::minutes(3));
         let dice = Dice::new(seed, index);
         let mut call = if index == 0 {
@@ -109,7 +109,7 @@ impl Player {
         self.tally().call();
     }
 
-    /// Sends a message. The result is the response's body if the status is 2xx.
+    /// Sends a message. Returns the response's body if the status is 2xx.
     async fn send(&self, step: &CallStep, body: &Value) -> Option<Vec<u8>> {
         let body = body.to_string().into_bytes();
         let payload = Payload {
@@ -154,7 +154,7 @@ impl Player {
     }
 }
 
-/// The part of a tool response that Vapi would use: the entry with this exact id.
+/// Returns what Vapi would use of a tool response: the entry with exactly this id.
 fn tool_result(answer: &[u8], id: &str) -> Result<String, String> {
     let answer: Value = serde_json::from_slice(answer).map_err(|_| "the response is not JSON".to_owned())?;
     let entry = answer

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Maximum number of entries that the printed summary shows per list. The JSON summary has all entries.
+/// Maximum number of entries in each list of the printed summary. The JSON summary has all entries.
 const MOST_SHOWN: usize = 10;
 
 /// The counters of a running simulation.
@@ -25,25 +25,25 @@ pub struct SimulationTally {
 /// The result of a simulation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// The seed that plays the same calls again.
+    /// The seed of the simulation; with this seed, another simulation plays the same calls.
     pub seed: u64,
     /// Whether the simulation was stopped before its end.
     pub interrupted: bool,
     /// Completed calls.
     pub calls: u64,
-    /// Sent messages, with or without a 2xx response.
+    /// Number of sent messages, with or without a 2xx response.
     pub messages: u64,
-    /// Wall time, in milliseconds.
+    /// Elapsed wall-clock time, in milliseconds.
     pub took_ms: u64,
     /// Latencies by message type.
     pub latency: BTreeMap<String, Latency>,
-    /// Priorities in tool responses.
+    /// Number of tool responses by priority.
     pub priorities: BTreeMap<String, u64>,
-    /// Price ranges in tool responses.
+    /// Number of tool responses by price range.
     pub prices: BTreeMap<String, u64>,
-    /// Errors in tool responses.
+    /// Number of tool responses by error.
     pub tool_errors: BTreeMap<String, u64>,
-    /// Messages without a 2xx response, by status or error.
+    /// Number of messages without a 2xx response, by status or error.
     pub failures: BTreeMap<String, u64>,
 }
 
@@ -95,7 +95,7 @@ impl SimulationTally {
         }
     }
 
-    /// The result so far.
+    /// Returns the summary of the simulation so far.
     pub fn summary(&mut self, seed: u64, took: Duration, interrupted: bool) -> Summary {
         let latency: BTreeMap<String, Latency> = self
             .latencies_us
@@ -136,7 +136,8 @@ impl Latency {
     }
 }
 
-/// The first match in a JSON tree. An object is checked before its members. The trace and the taxes are skipped.
+/// Searches a JSON tree for the first value that `hit` accepts. An object is checked before its members. The trace and
+/// the taxes are skipped.
 fn find(value: &Value, hit: &impl Fn(&Value) -> Option<String>) -> Option<String> {
     if let Some(found) = hit(value) {
         return Some(found);
@@ -153,7 +154,7 @@ fn priority_of(value: &Value) -> Option<String> {
     Some(text.to_owned()).filter(|text| text.len() == 2 && text.starts_with('P'))
 }
 
-/// The price range in `from` and `to`, `price_from` and `price_to`, or `min` and `max`.
+/// Returns the price range in `from` and `to`, in `price_from` and `price_to`, or in `min` and `max`.
 fn price_of(value: &Value) -> Option<String> {
     let plain = |name: &str| match value.get(name)? {
         Value::String(text) => Some(text.clone()),
@@ -207,7 +208,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The most frequent entries with their counts, and how many other entries there are.
+/// Lists the most frequent entries with their counts, and the number of entries that are not listed.
 fn most_frequent(counts: &BTreeMap<String, u64>) -> String {
     let mut sorted: Vec<(&String, &u64)> = counts.iter().collect();
     sorted.sort_by_key(|(_, count)| Reverse(**count));

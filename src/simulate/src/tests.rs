@@ -117,7 +117,7 @@ async fn every_message_of_every_call_arrives_signed_and_is_counted() {
         BTreeMap::from([("P2".to_owned(), types["tool-calls"] - 12)])
     );
     assert_eq!(summary.prices.keys().collect::<Vec<_>>(), ["350.00 to 650.00"]);
-    // No two messages have the same key.
+    // Every message has a different key.
     let keys: std::collections::HashSet<&String> = seen.iter().map(|(_, key)| key).collect();
     assert_eq!(keys.len(), seen.len());
     let text = summary.to_string();

@@ -1,5 +1,5 @@
-//! Looks up the Twilio accounts of rulebooks. It distinguishes a rulebook without an account from an account that
-//! cannot be read now.
+//! Looks up the Twilio accounts of rulebooks. The lookup distinguishes a rulebook without an account from an account
+//! that cannot be read now.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -56,8 +56,9 @@ impl fmt::Debug for Accounts {
 }
 
 impl Accounts {
-    /// `look_up` returns the account of a rulebook. After an error, the SMS messages of the rulebook stay queued. After
-    /// `Ok(None)` they stay queued too, or are simulated if the rulebook simulates until it has an account.
+    /// Creates the lookup. `look_up` returns the account of a rulebook. After an error, the SMS messages of the
+    /// rulebook stay queued. After `Ok(None)`, the messages also stay queued, or they are simulated if the rulebook
+    /// simulates until it has an account.
     pub fn new<F, Fut>(look_up: F) -> Self
     where
         F: Fn(Uuid) -> Fut + Send + Sync + 'static,
@@ -83,7 +84,8 @@ impl Accounts {
         }
     }
 
-    /// The accounts of these rulebooks. Omits rulebooks without an account, and rulebooks whose account cannot be read.
+    /// Returns the accounts of these rulebooks. The result omits rulebooks without an account, and rulebooks whose
+    /// account cannot be read.
     ///
     /// # Errors
     /// If the database fails.

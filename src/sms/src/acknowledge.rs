@@ -2,8 +2,8 @@
 //!
 //! The contact is looked up by number, among the contacts of the head revision. A reply with a reference acknowledges
 //! the call of that message. A reply without a reference acknowledges the open P1 about which the contact was notified.
-//! If there are several open P1s, the contact must name one by its reference. If two contacts reply at the same time,
-//! one contact acknowledges the call, and the other learns who acknowledged it.
+//! If there are several such P1s, the contact must name one of them by its reference. If two contacts reply at the same
+//! time, one of them acknowledges the call, and the other contact learns who acknowledged it.
 //!
 //! A sender's number can be forged, and Twilio's signature only proves which number the carrier reported. So after an
 //! acknowledgement by reply, the other contacts who know of the P1 or are on call learn who acknowledged it. The reply
@@ -24,13 +24,13 @@ use store::escalations::{self, BY_REPLY, CONTESTED, Model, Taker};
 use store::notices::{self, Notice, Severity};
 use store::sms_messages;
 
-/// How long an unacknowledged P1 can be acknowledged by a reply.
+/// For this long after its start, a P1 can be acknowledged by a reply.
 const OPEN_FOR: TimeDelta = TimeDelta::days(3);
-/// How long after an acknowledgement another reply still gets the name of the contact who acknowledged.
+/// For this long after an acknowledgement, a later reply still gets the name of the contact who acknowledged.
 const REMEMBERED: TimeDelta = TimeDelta::days(1);
 /// Maximum number of escalations to read.
 const MAX_ESCALATIONS: u64 = 200;
-/// Maximum number of open P1s in a response.
+/// Maximum number of open P1s that a response lists.
 const MAX_NAMED: usize = 3;
 
 /// The outcome of a reply.
@@ -57,14 +57,14 @@ pub struct ReplyResult {
     pub contact: String,
     /// The call that the reply is about.
     pub call_id: Option<String>,
-    /// The response, in the contact's language.
+    /// The response to the contact, in the contact's language.
     pub answer: String,
-    /// Whether SMS messages to others were queued.
+    /// Whether SMS messages to other contacts were queued.
     pub texts: bool,
 }
 
-/// Applies a reply, given the number and the body. `None` if the number does not belong to a contact, or if there is no
-/// call to acknowledge and the reply is not a yes.
+/// Applies a reply from `from_number` with the text `body`. Returns `None` if the number does not belong to a contact.
+/// Also returns `None` if there is no call to acknowledge and the reply does not acknowledge one.
 ///
 /// # Errors
 /// If the database fails.
@@ -134,7 +134,7 @@ pub async fn by_reply(
     }
 }
 
-/// The object that a reference names.
+/// The row that a reference names.
 enum ReferenceTarget {
     /// A call with an escalation.
     Escalation(Box<Model>),
@@ -182,15 +182,15 @@ async fn take(
             ..taken(contact, row.call_id.clone())
         });
     }
-    // Another contact was first: read the row again.
+    // Another contact acknowledged first, so read the row again.
     let by_now = escalations::Entity::find_by_id((row.rulebook_id, row.id))
         .one(tx)
         .await?;
     already(tx, by_now.as_ref().unwrap_or(row), contact, now).await
 }
 
-/// Sends an SMS message to the contacts who know of a P1 and to the contacts on call. It says who acknowledged the P1
-/// and how to object. Returns whether a message was queued.
+/// Sends an SMS message to the contacts who know of a P1 and to the contacts on call. The message says who acknowledged
+/// the P1 and how to object. Returns whether a message was queued.
 async fn notify_others(
     tx: &DatabaseTransaction,
     row: &Model,
@@ -222,8 +222,8 @@ async fn notify_others(
             call_id: row.call_id.clone(),
             decision_id: row.decision_id,
             contact: other.contact.code,
-            // The template is part of the dedupe key. Its name is unique, so that the message about a second
-            // acknowledgement, after an objection, is sent too.
+            // The template's name is part of the dedupe key. The name contains the time, so that the message is sent
+            // again if the P1 is acknowledged again after an objection.
             template: format!("p1_taken_{}", now.timestamp()),
             priority: Priority::P2.name().to_owned(),
             to_number: other.phone.clone(),
@@ -239,8 +239,8 @@ async fn notify_others(
     Ok(phones.len() > 1)
 }
 
-/// Reopens a P1 that a reply acknowledged. This is the P1 of the reference or, without a reference, the last P1
-/// acknowledged by reply. `None` if there is no such P1.
+/// Reopens a P1 that a reply acknowledged. A reference in the reply selects the P1; without a reference, it is the last
+/// P1 that a reply acknowledged. `None` if there is no such P1.
 async fn object(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

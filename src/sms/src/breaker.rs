@@ -1,9 +1,9 @@
-//! Circuit breaker of a Twilio account (pure): decides whether another send may start, from the results so far and the
-//! time.
+//! Circuit breaker of a Twilio account (pure): decides from the results so far, and from the time, whether another send
+//! may start.
 //!
-//! Closed: all sends may start. Open: no send may start until a pause has passed. Half open: a single send may start as
-//! a probe, and its result closes or opens the breaker. The state is in memory: an instance that restarts begins with a
-//! closed breaker.
+//! While the breaker is closed, all sends may start. While it is open, no send may start until a pause has passed.
+//! While it is half open, a single send may start as a probe, and the probe's result closes or opens the breaker. The
+//! state is only in memory, so an instance that restarts begins with a closed breaker.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -12,9 +12,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub struct BreakerPolicy {
     /// Number of consecutive provider failures that open the breaker.
     pub failures: u32,
-    /// Pause before a probe after failures.
+    /// Pause after failures, before a probe may start.
     pub pause: TimeDelta,
-    /// Pause before a probe after refused credentials.
+    /// Pause after refused credentials, before a probe may start.
     pub credentials_pause: TimeDelta,
     /// How long to wait for the result of a probe before another probe may start.
     pub probe_limit: TimeDelta,
@@ -34,11 +34,11 @@ impl Default for BreakerPolicy {
 /// Whether a send may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Any number of sends may start: the breaker is closed.
+    /// The breaker is closed: any number of sends may start.
     Allowed,
-    /// One send may start, as a probe: the breaker is half open.
+    /// The breaker is half open: one send may start, as a probe.
     OneProbe,
-    /// No send may start: the breaker is open, or a probe is running.
+    /// The breaker is open or a probe is running: no send may start.
     Blocked,
 }
 
@@ -56,7 +56,7 @@ pub enum Health {
 /// The effect of a result on the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerChange {
-    /// No change that needs a notice.
+    /// Nothing that needs a notice has changed.
     Unchanged,
     /// Sending has stopped.
     Stopped,
@@ -115,7 +115,7 @@ impl Breaker {
             Health::Failing => {
                 self.failures = self.failures.saturating_add(1);
                 if self.failures >= policy.failures || was_stopped {
-                    // A send that started before the stop must not shorten a longer pause.
+                    // The result of a send that started before the stop must not shorten a longer pause.
                     self.shut_until = self.shut_until.max(Some(now + policy.pause));
                 }
             }

@@ -1,6 +1,6 @@
-//! Claims due SMS messages: leases them to this worker and commits the state `sending` before any request. It also
-//! cleans up after workers that died. Each rulebook has a separate transaction, and rulebooks take turns. So a backlog
-//! of one rulebook does not delay the others.
+//! Claims due SMS messages: leases them to this worker and commits the state `sending` before any request. This module
+//! also cleans up after workers that died. Each rulebook has a separate transaction, and rulebooks take turns. So a
+//! backlog of one rulebook does not delay the other rulebooks.
 
 use std::sync::PoisonError;
 
@@ -25,18 +25,18 @@ use store::sms_attempts::Finish;
 use store::sms_messages::{AMBIGUOUS, DEAD, DueRulebook, Model, QUEUED, SENDING};
 use store::{begin, contacts, notices, sms_attempts, sms_messages, sms_suppressions};
 
-/// Maximum number of simulated SMS messages recorded in one transaction.
+/// Maximum number of simulated SMS messages that one transaction records.
 const MAX_SIMULATED: usize = 128;
-/// Maximum number of SMS messages cleaned up in one transaction.
+/// Maximum number of SMS messages that one transaction cleans up.
 const TIDY_BATCH: u64 = 100;
 /// Maximum number of consecutive transactions for one rulebook. The remaining SMS messages wait for the next cleanup.
 const TIDY_ROUNDS: usize = 50;
-/// If an SMS message is older than this, the worker reads its contact's current number before it sends.
+/// If an SMS message is older than this, the worker reads the contact's current number before it sends the message.
 const FRESH: TimeDelta = TimeDelta::seconds(5);
 /// How long a due SMS message waits for other instances before a notice is raised.
 const OTHERS_SEND_WITHIN: TimeDelta = TimeDelta::seconds(15);
 
-/// The action for a claimed SMS message.
+/// What this worker must do with a claimed SMS message.
 #[derive(Clone)]
 pub(super) enum ClaimAction {
     /// Send the message.
@@ -49,21 +49,20 @@ pub(super) enum ClaimAction {
 pub(super) struct ClaimedSms {
     pub(super) row: Model,
     pub(super) action: ClaimAction,
-    /// Its slot among the concurrent sends.
+    /// The message's slot among the concurrent sends.
     pub(super) place: SendSlot,
 }
 
 /// The result of a claim.
 #[derive(Default)]
 pub(super) struct Claims {
-    /// The messages to send or to search for.
+    /// The messages that this worker must send or search for.
     pub(super) claimed: Vec<ClaimedSms>,
-    /// Number of SMS messages of rulebooks that simulate. They are already recorded as simulated.
+    /// Number of SMS messages from rulebooks that simulate sending. These messages are already recorded as simulated.
     pub(super) simulated: usize,
 }
 
 impl Claims {
-    /// Number of SMS messages.
     pub(super) fn len(&self) -> usize {
         self.claimed.len() + self.simulated
     }
@@ -85,7 +84,7 @@ impl SendRoute {
     }
 }
 
-/// Claims up to `limit` SMS messages: an equal share for each rulebook in turn, the most urgent first.
+/// Claims up to `limit` SMS messages, the most urgent first. Each rulebook in turn gets an equal share.
 pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Claims, OutboxError> {
     let limits = shared.settings.concurrency;
     let due = sms_messages::due_rulebooks(&shared.db, shared.now()).await?;
@@ -110,7 +109,7 @@ pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Claims, 
         left -= 1;
         let many = match route.account() {
             Some(account) => shared.turns.room(limits, rulebook_id, Some(account)).min(share),
-            // Nothing is sent, so no slot is needed.
+            // A simulated message is not sent, so it needs no slot.
             None => MAX_SIMULATED,
         };
         if many == 0 || route.account().is_some_and(|account| probed.contains(account)) {
@@ -143,7 +142,7 @@ pub(super) async fn claim(shared: &OutboxState, limit: usize) -> Result<Claims, 
 }
 
 /// Claims up to `many` SMS messages of a rulebook, or a single message if the route is a probe. Returns how many
-/// messages it claimed.
+/// messages were claimed.
 async fn claim_of(
     shared: &OutboxState,
     rulebook_id: Uuid,
@@ -153,8 +152,8 @@ async fn claim_of(
 ) -> Result<usize, OutboxError> {
     let now = shared.now();
     let tx = begin(&shared.db).await?;
-    // An account may have become known meanwhile. If the rulebook no longer simulates, its SMS messages wait for the
-    // next round.
+    // The rulebook may have got an account since the route was chosen. If the rulebook no longer simulates, its SMS
+    // messages wait for the next round.
     if matches!(route, SendRoute::Nowhere) && !still_simulates(&tx, rulebook_id).await? {
         tx.rollback().await?;
         return Ok(0);
@@ -204,7 +203,8 @@ async fn claim_of(
         } else {
             ClaimAction::Send(account.clone())
         };
-        // A search is not an attempt. The state stays ambiguous, so after a crash another worker searches again.
+        // A search does not count as an attempt. The state stays ambiguous, so after a crash another worker searches
+        // again.
         if !matches!(action, ClaimAction::Search(_)) {
             row.state = SENDING.into();
             row.attempts += 1;
@@ -233,8 +233,8 @@ async fn claim_of(
     Ok(count)
 }
 
-/// How a rulebook's SMS messages are sent now, or `None` if they must wait. Only the database decides whether a
-/// rulebook simulates: an instance without the account leaves the SMS messages to other instances.
+/// Returns how a rulebook's SMS messages are sent now, or `None` if they must wait. Only the database decides whether a
+/// rulebook simulates. An instance without the account leaves the SMS messages to other instances.
 async fn route(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRoute>, OutboxError> {
     if due.sms_delivery == SIMULATED {
         return Ok(Some(SendRoute::Nowhere));
@@ -248,7 +248,7 @@ async fn route(shared: &OutboxState, due: &DueRulebook) -> Result<Option<SendRou
                 due,
                 "this instance has no Twilio account for the rulebook; an instance with the account sends them",
             );
-            // Another instance may have the default rulebook's account in its settings: give that instance time to
+            // Another instance may have the default rulebook's account in its settings, so give that instance time to
             // send.
             if due.code != DEFAULT || shared.now() - due.oldest >= OTHERS_SEND_WITHIN {
                 notify_waiting(shared, notice::no_account(due.id, &due.code)).await;
@@ -302,7 +302,7 @@ async fn readdress(shared: &OutboxState, tx: &DatabaseTransaction, row: &mut Mod
     Ok(is_changed)
 }
 
-/// Logs why a rulebook's SMS messages wait: once, until the reason changes.
+/// Logs why a rulebook's SMS messages wait, if the reason differs from the last logged reason.
 fn log_waiting(shared: &OutboxState, due: &DueRulebook, why: &str) {
     let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let before = waiting.insert(due.id, why.to_owned());
@@ -327,7 +327,7 @@ fn log_resumed(shared: &OutboxState, due: &DueRulebook) {
     }
 }
 
-/// Raises a notice about waiting SMS messages, unless the same notice is already open.
+/// Raises a notice about waiting SMS messages, if the same notice is not already open.
 async fn notify_waiting(shared: &OutboxState, notice: notices::Notice) {
     let work = async {
         let said = notices::said(&shared.db, notice.rulebook_id, notice.code, &notice.subject).await?;
@@ -386,7 +386,8 @@ async fn tidy_of(shared: &OutboxState, rulebook_id: Uuid, now: DateTime<Utc>) ->
         sms_attempts::finish(&tx, row.rulebook_id, row.id, row.attempts, how).await?;
         let held = row.fence;
         let (mut row, _) = after_attempt(row, &SendOutcome::Ambiguous, 0, retry_policy, now, 0);
-        // The worker may be slow instead of dead. The new fencing token prevents a slow worker from writing its result.
+        // The worker may not be dead, but only slow. The new fencing token prevents a slow worker from writing its
+        // result.
         row.fence += 1;
         row.error = Some(how.detail.to_owned());
         if sms_messages::save(&tx, held, &row).await? {

@@ -1,4 +1,4 @@
-//! Classifies Twilio's responses and transport errors: what happened to the SMS message (pure).
+//! Classifies Twilio's responses, and transport errors, by what happened to the SMS message (pure).
 
 use chrono::TimeDelta;
 
@@ -30,7 +30,7 @@ pub struct HttpAnswer {
     pub retry_after: Option<TimeDelta>,
 }
 
-/// The outcome for the SMS message.
+/// What happened to the SMS message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendOutcome {
     /// Twilio accepted the message.
@@ -58,7 +58,7 @@ pub enum SendOutcome {
 }
 
 impl SendOutcome {
-    /// The name stored with the attempt and used in metrics.
+    /// Returns the name of the outcome, which is stored with the attempt and used in metrics.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ pub fn classify(answer: &Answer) -> SendOutcome {
     }
 }
 
-/// Whether the response shows a failure of the provider rather than of this message: the circuit breaker counts such
+/// Whether the response shows that the provider is failing, and not only this message. The circuit breaker counts such
 /// responses.
 #[must_use]
 pub fn provider_is_failing(answer: &Answer) -> bool {
@@ -120,7 +120,8 @@ pub fn provider_is_failing(answer: &Answer) -> bool {
     }
 }
 
-/// The description stored with the attempt: no number, no content, no text from the provider.
+/// Returns the description that is stored with the attempt. It contains no phone number, no message content, and no
+/// text from the provider.
 #[must_use]
 pub fn meaning(answer: &Answer) -> &'static str {
     let http = match answer {

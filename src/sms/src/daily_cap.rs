@@ -14,7 +14,7 @@ use store::notices::{self, Notice, Severity};
 use store::sms_messages::DEAD;
 use store::{leads, sms_days, sms_messages};
 
-/// The cap for P2 to P4 of a rulebook that sets no cap.
+/// The cap for P2 to P4 if a rulebook sets no cap.
 pub const DEFAULT_CAP: i64 = 1_000;
 
 /// Code of the notice that the cap is nearly reached.
@@ -28,13 +28,13 @@ pub(super) const REASON: &str = "the daily cap of SMS messages is reached";
 
 /// The daily cap of a rulebook.
 pub struct Cap {
-    /// Maximum number of SMS messages.
+    /// Maximum number of SMS messages on the day.
     pub texts: i64,
     /// The day, in the rulebook's time zone.
     pub day: String,
 }
 
-/// The SMS messages queued in this transaction.
+/// The SMS messages that were queued in this transaction.
 pub struct QueuedInTransaction<'a> {
     /// Their rulebook.
     pub rulebook_id: Uuid,
@@ -67,7 +67,7 @@ pub async fn hold(
     let after = sms_days::add(tx, rulebook_id, &cap.day, many).await?;
     let before = after - many;
     if before == 0 {
-        // The first SMS messages of a new day.
+        // These are the first SMS messages of a new day, so the notices of earlier days are resolved.
         notices::resolve(tx, rulebook_id, NEAR, SUBJECT, now).await?;
         notices::resolve(tx, rulebook_id, REACHED, SUBJECT, now).await?;
     }

@@ -29,9 +29,9 @@ pub struct NewSms {
     pub priority: String,
     /// The recipient's number.
     pub to_number: String,
-    /// The text. If it does not contain the reference, the reference is appended.
+    /// The text. If the body does not contain the reference, the reference is appended.
     pub body: String,
-    /// The creation time. The message is due at once, unless `held_until` is set.
+    /// The creation time. The message is due at this time, unless quiet hours delay it until `held_until`.
     pub now: DateTime<Utc>,
     pub rule: Option<String>,
     /// The end of the quiet hours that delay the message; `None` if no quiet hours apply.
@@ -45,7 +45,7 @@ pub struct NewSms {
 pub enum EnqueueResult {
     /// The message is queued. Wake the worker after the commit.
     Queued,
-    /// A less urgent message with the same key was waiting: it is due now, with the new body.
+    /// A less urgent message with the same key was waiting. It is due now, with the new body.
     Promoted,
     /// The contact already has an SMS message with this template for the call.
     AlreadyThere,
@@ -72,8 +72,8 @@ pub async fn enqueue_each(
         let became = if inserted.contains(&row.id) {
             metrics::sms(if row.state == SIMULATED { SIMULATED } else { QUEUED });
             EnqueueResult::Queued
-        // A call can request one template twice. A message that quiet hours delay must not block the message about an
-        // emergency.
+        // A call can request the same template twice. A message that quiet hours delay must not block the message about
+        // an emergency.
         } else if row.held_until.is_none() && sms_messages::promote_queued(tx, &row, daily_cap::REASON).await? {
             EnqueueResult::Promoted
         } else {
@@ -118,7 +118,7 @@ fn row(message: NewSms) -> Model {
 }
 
 /// The reference of an SMS message: `RB-` and six unambiguous characters from the random end of the id. A contact
-/// quotes it in a reply, and the worker uses it to find the message at the provider.
+/// quotes the reference in a reply, and the worker uses the reference to find the message at the provider.
 #[must_use]
 pub fn reference_of(id: Uuid) -> String {
     const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -131,14 +131,15 @@ pub fn reference_of(id: Uuid) -> String {
     reference
 }
 
-/// The body to send. It contains the reference. If another spelling needs fewer segments ("Fenetre" for "Fenêtre"), the
-/// body uses that spelling.
+/// Returns the body to send. This body contains the reference. If another spelling needs fewer segments ("Fenetre" for
+/// "Fenêtre"), the body uses that spelling.
 #[must_use]
 pub fn as_sent(body: &str, reference: &str) -> String {
     cheapest(body_with(body, reference))
 }
 
-/// The key for one SMS message per call, contact and template. The lengths of the parts keep the key unambiguous.
+/// Returns the key that allows one SMS message per call, contact and template. The key contains the length of each
+/// component, so that it is unambiguous.
 fn dedupe_key(message: &NewSms) -> String {
     let NewSms {
         call_id,
@@ -153,7 +154,7 @@ fn dedupe_key(message: &NewSms) -> String {
     }
 }
 
-/// The body with the reference, cut to the limit.
+/// Returns the body with the reference, cut to the maximum length.
 fn body_with(body: &str, reference: &str) -> String {
     let cut = |limit: usize| match body.char_indices().nth(limit) {
         Some((end, _)) => &body[..end],

@@ -27,14 +27,14 @@ pub enum Later {
     Never,
 }
 
-/// One row of the table. `meaning` and `what_to_do` are for people. Twilio's own message is never stored, because it
-/// can contain the phone number.
+/// One row of the table. `meaning` and `what_to_do` are texts for people. Twilio's own message is never stored, because
+/// it can contain the phone number.
 #[derive(Clone, Copy, Debug)]
 pub struct CodeRule {
     pub code: i64,
-    /// Its meaning in a response.
+    /// The code's meaning in a response.
     pub class: Class,
-    /// Its meaning in a status callback.
+    /// The code's meaning in a status callback.
     pub later: Later,
     /// What happened.
     pub meaning: &'static str,
@@ -102,14 +102,14 @@ pub const OPTED_OUT: i64 = 21610;
 /// The account's daily limit is reached.
 pub const DAILY_CAP: i64 = 63038;
 
-/// The row of a code, if it is in the table.
+/// Returns the row of a code, if the code is in the table.
 #[must_use]
 pub fn code_rule(code: Option<i64>) -> Option<&'static CodeRule> {
     code.and_then(|code| CODES.iter().find(|rule| rule.code == code))
 }
 
-/// Whether to resend an SMS message that failed with this code. The answer is no for a code that is not in the table:
-/// most codes that Twilio adds are about unregistered senders.
+/// Whether to resend an SMS message that failed with this code. A code that is not in the table is not worth a resend,
+/// because most codes that Twilio adds are about unregistered senders.
 #[must_use]
 pub fn worth_sending_again(code: Option<i64>) -> Later {
     code_rule(code).map_or(Later::Never, |rule| rule.later)

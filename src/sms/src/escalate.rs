@@ -1,8 +1,8 @@
 //! Escalates P1 calls that nobody acknowledges: first to the next contact, then to all others, then with a notice.
 //!
 //! The state of an escalation is its row in `escalations`. A step is one transaction that locks the row. So each step
-//! runs once, even after a restart or with several instances. A step does not run if somebody acknowledged the call
-//! meanwhile. A step reads the contacts from the current head revision, so changes to the on-call rotation take effect.
+//! runs once, even after a restart or with several instances. A step does not run if somebody has acknowledged the
+//! call. A step reads the contacts from the current head revision, so changes to the on-call rotation take effect.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use store::{decisions, leads, rulebooks};
 pub const ESCALATE_AFTER_S: i64 = 300;
 /// Maximum poll interval.
 const POLL: Duration = Duration::from_secs(1);
-/// Minimum poll interval: without it, an escalation that fails repeatedly would use the processor fully.
+/// Minimum poll interval. Without this interval, an escalation that fails repeatedly would use the processor fully.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum number of escalations per poll.
 const MAX_PER_POLL: u64 = 50;
@@ -62,12 +62,12 @@ enum EscalateError {
 pub(super) enum Next<'a> {
     /// Notify these contacts.
     Tell(i64, Vec<&'a Contact>),
-    /// Nobody is left to notify.
+    /// No contact is left to notify.
     NobodyLeft,
 }
 
 impl Escalator {
-    /// `db` must be the primary database.
+    /// Creates the worker; `db` must be the primary database.
     #[must_use]
     pub fn new(db: DatabaseConnection, current: RulebookCache, clock: Clock, outbox: Outbox) -> Self {
         Self {
@@ -78,12 +78,12 @@ impl Escalator {
         }
     }
 
-    /// Runs due escalations until cancelled. Run it in a separate task and stop it with the token only.
+    /// Runs due escalations until cancelled. Run this function in a separate task, and stop it only with the token.
     pub async fn run(&self, stop: CancellationToken) {
         poll::run("escalation", POLL, &stop, self, async |this| this.look().await).await;
     }
 
-    /// Runs the escalations that are due by the clock. Returns how many steps ran here.
+    /// Runs the escalations that are due by the clock. Returns how many steps this call ran.
     ///
     /// # Errors
     /// If the database cannot list the due escalations.
@@ -105,7 +105,7 @@ impl Escalator {
         Ok(done)
     }
 
-    /// Runs due escalations. Returns how long to sleep.
+    /// Runs due escalations. Returns how long to sleep until the next escalation is due.
     async fn look(&self) -> Result<Duration, DbErr> {
         self.escalate_due().await?;
         let (running, next) = escalations::running(&self.db).await?;
@@ -114,7 +114,7 @@ impl Escalator {
         Ok(pause.unwrap_or(POLL).clamp(MIN_POLL_INTERVAL, POLL))
     }
 
-    /// Runs one step of one escalation, in a separate transaction. Returns whether it ran here.
+    /// Runs one step of one escalation, in a separate transaction. Returns whether this call ran the step.
     async fn go_on(&self, rulebook_id: Uuid, id: Uuid) -> Result<bool, EscalateError> {
         let head = self.head(rulebook_id).await?;
         let tx = store::begin(&self.db).await?;
@@ -195,7 +195,7 @@ impl Escalator {
                 queued.push(id);
             }
         }
-        // A P1 is not counted if the rulebook has no cap of its own, because counting locks a row.
+        // P1 messages are counted only if the rulebook sets a cap, because counting locks a row.
         if let Some(texts) = head.settings().daily_sms_cap {
             let cap = Cap {
                 texts,
@@ -275,8 +275,7 @@ impl Escalator {
         Ok(row)
     }
 
-    /// The rulebook at its head revision. `None` if there is no such rulebook, or its head cannot be loaded because of
-    /// its rows.
+    /// Returns the rulebook at its head revision. `None` if there is no such rulebook, or if its rows have errors.
     async fn head(&self, rulebook_id: Uuid) -> Result<Option<Arc<Rulebook>>, EscalateError> {
         let found = rulebooks::Entity::find_by_id(rulebook_id).one(&self.db).await?;
         let Some(found) = found else { return Ok(None) };
@@ -295,13 +294,13 @@ impl Escalator {
     }
 }
 
-/// Converts the delay of an escalation step from seconds. Tests may shorten it.
+/// Converts the delay of an escalation step, which is in seconds. Tests may shorten the delay.
 #[must_use]
 pub fn pause(seconds: i64) -> TimeDelta {
     or_shorter(TimeDelta::try_seconds(seconds).unwrap_or_default())
 }
 
-/// The body of an SMS message about a decision. For a P1 it includes how to reply, if replies are possible.
+/// Returns the body of an SMS message about a decision. For a P1, the body says how to reply, if replies are possible.
 pub fn worded(
     rulebook: &Rulebook,
     template: &str,
@@ -333,9 +332,9 @@ pub fn worded(
     })
 }
 
-/// The contacts of the next step. Contacts who are on call, or whom the service, the rule or the decision names, come
-/// first. Within both groups, contacts on shift come first, then contacts with a smaller rank. The step after the first
-/// adds one contact. The step after that adds all remaining contacts.
+/// Returns the contacts of the next step. First come contacts who are on call, or whom the service, the rule or the
+/// decision names; the other contacts follow. Within both groups, contacts on shift come first, and a smaller rank
+/// comes before a larger rank. The second step adds one contact. The third step adds all remaining contacts.
 pub(super) fn next<'a>(head: &'a Rulebook, row: &Model, decision: &Decision, now: DateTime<Utc>) -> Next<'a> {
     let told: BTreeSet<String> = row.steps().into_iter().flat_map(|step| step.contacts).collect();
     let reached: BTreeSet<&str> = told

@@ -1,4 +1,5 @@
-//! Order and concurrency of sends: no rulebook delays the SMS messages of another (pure, in memory).
+//! Decides the order and concurrency of sends, so that no rulebook delays another rulebook's SMS messages (pure, in
+//! memory).
 //!
 //! The more slots are used, the fewer additional slots any rulebook gets. So a rulebook without running sends gets a
 //! slot whenever the account limit and the total limit allow another send.
@@ -13,16 +14,17 @@ use super::accounts::TwilioAccount;
 /// Limits of concurrent sends.
 #[derive(Clone, Copy, Debug)]
 pub struct SendLimits {
-    /// The limit of all sends together.
+    /// The limit for all sends together.
     pub total: usize,
-    /// The limit of each account, because several rulebooks may share an account.
+    /// The limit for each account, because several rulebooks may share an account.
     pub account: usize,
-    /// The limit of each rulebook.
+    /// The limit for each rulebook.
     pub rulebook: usize,
 }
 
 impl SendLimits {
-    /// The limit of a rulebook or account whose normal limit is `usual`, while `taken` slots are used in total.
+    /// Returns the current limit of a rulebook or account. `usual` is its normal limit, and `taken` is the number of
+    /// all used slots.
     fn at(self, usual: usize, taken: usize) -> usize {
         if taken < self.total / 2 {
             usual
@@ -56,8 +58,8 @@ pub struct SendSlot {
 }
 
 impl FairSlots {
-    /// Sorts the rulebooks by their most urgent SMS message. Among equals, the rulebook that was served longest ago
-    /// comes first.
+    /// Sorts the rulebooks by their most urgent SMS message. If several rulebooks are equally urgent, the rulebook that
+    /// was served longest ago comes first.
     pub fn in_order(&self, mut due: Vec<(Uuid, String)>) -> Vec<Uuid> {
         let state = self.lock();
         due.sort_by_key(|(rulebook_id, priority)| {
@@ -67,7 +69,7 @@ impl FairSlots {
         due.into_iter().map(|(rulebook_id, _)| rulebook_id).collect()
     }
 
-    /// How many more of a rulebook's SMS messages may be sent now.
+    /// Returns how many more SMS messages of a rulebook may be sent now.
     pub fn room(&self, limits: SendLimits, rulebook_id: Uuid, account: Option<&TwilioAccount>) -> usize {
         let state = self.lock();
         let own = state.by_rulebook.get(&rulebook_id).copied().unwrap_or_default();
@@ -81,7 +83,7 @@ impl FairSlots {
         .min(limits.total.saturating_sub(state.taken))
     }
 
-    /// Takes a slot for a send.
+    /// Occupies a slot for a send.
     pub fn take(&self, rulebook_id: Uuid, account: Option<TwilioAccount>) -> SendSlot {
         let mut state = self.lock();
         state.taken += 1;
@@ -147,7 +149,7 @@ mod tests {
         Uuid::from_u128(number as u128 + 1)
     }
 
-    /// Takes as many slots as allowed.
+    /// Occupies as many slots as allowed, at most `number`.
     fn fill(turns: &FairSlots, number: usize, account: &TwilioAccount) -> Vec<SendSlot> {
         let mut places = Vec::new();
         while turns.room(LIMITS, rulebook(number), Some(account)) > 0 {

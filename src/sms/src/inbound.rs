@@ -1,4 +1,4 @@
-//! Records inbound SMS messages, each once. STOP suppresses the sender's number, and START lifts the suppression. Any
+//! Records each inbound SMS message once. STOP suppresses the sender's number, and START lifts the suppression. Any
 //! other message is read as a contact's reply about a P1.
 
 use chrono::{DateTime, Utc};
@@ -16,7 +16,7 @@ use store::{begin, contacts, escalations, inbound_sms_messages, notices, sms_mes
 /// Maximum length of a stored body, in characters.
 const BODY_LIMIT: usize = 1_600;
 
-/// Opt-out words, folded and without spaces. Twilio knows the English words and stops sending by itself.
+/// Opt-out words, folded and without spaces. Twilio recognizes the English words and also stops sending.
 const STOP: [&str; 12] = [
     "stop",
     "stopall",
@@ -33,7 +33,7 @@ const STOP: [&str; 12] = [
 ];
 /// Opt-in words.
 const START: [&str; 2] = ["start", "unstop"];
-/// Words that are an opt-in only if the number has opted out. From any other number they are a reply.
+/// Words that are an opt-in only if the number has opted out. From any other number, these words are a reply.
 const YES: [&str; 2] = ["yes", "oui"];
 
 /// An inbound SMS message. It has no `Debug`, because it contains a phone number and a body.
@@ -50,12 +50,12 @@ pub struct InboundText {
     pub opt_out_type: Option<String>,
 }
 
-/// The opt-out meaning of an SMS message.
+/// What an SMS message means for the opt-out of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptOutMeaning {
-    /// Opt out: no more SMS messages to this number.
+    /// Opt out: this number gets no more SMS messages.
     Stop,
-    /// Opt in: SMS messages to this number again.
+    /// Opt in: this number gets SMS messages again.
     Start,
 }
 
@@ -69,8 +69,8 @@ impl OptOutMeaning {
         }
     }
 
-    /// The meaning of a body, if the whole body is one of the words, regardless of case, accents, spaces and
-    /// surrounding punctuation. `is_stopped` is whether the number has opted out.
+    /// Returns the meaning if the whole body is one of the words. Case, accents, spaces and surrounding punctuation do
+    /// not matter. `is_stopped` says whether the number has opted out.
     #[must_use]
     pub fn of(text: &InboundText, is_stopped: bool) -> Option<Self> {
         let body: String = text.body.chars().take(BODY_LIMIT).collect();
@@ -92,12 +92,13 @@ impl OptOutMeaning {
 pub struct InboundResult {
     /// Whether the message was received for the first time.
     pub is_new: bool,
-    /// The response, if there is one.
+    /// The response to the sender, if there is one.
     pub answer: Option<String>,
 }
 
 impl Outbox {
-    /// Records an inbound SMS message. Run it in a separate task: cancelling it would interrupt a transaction.
+    /// Records an inbound SMS message. Run this function in a separate task, because cancelling it would interrupt a
+    /// transaction.
     pub async fn record_inbound(&self, rulebook_id: Uuid, text: &InboundText) -> Result<InboundResult, OutboxError> {
         let shared = self.shared();
         let tx = begin(&shared.db).await?;

@@ -1,14 +1,15 @@
-//! The SMS outbox: sends queued SMS messages through Twilio, each once if that can be ensured. The outbox drops no
-//! message silently: a notice reports each message that was not sent.
+//! The SMS outbox sends queued SMS messages through Twilio. It sends each message only once if that can be ensured. The
+//! outbox drops no message silently: a notice reports each message that was not sent.
 //!
-//! The path of an SMS message: [`enqueue`] inserts the message in the transaction that requests it. `claim` leases due
-//! messages and commits the state `sending` before any request; rulebooks take turns ([`fair_slots`]). [`twilio`] posts
-//! each message outside any transaction. [`classify`] maps the response to an outcome, with the table in
-//! [`error_codes`]. `retry` computes the next state and the time of a retry ([`retry_policy`]). `record_result` writes
-//! the state, the attempt and the notice, if the worker still holds the fencing token. `reconcile_send` searches
-//! Twilio's list for a message with an ambiguous outcome. [`breaker`] stops an account while the provider is down or
-//! refuses its credentials. [`worker`] runs the loop. [`record_callback`] records Twilio's status callbacks, [`status`]
-//! applies them, and [`inbound`] records replies. [`operator`] sends urgent notices to the operator of the server.
+//! An SMS message passes through these modules. [`enqueue`] inserts the message in the transaction that requests it.
+//! `claim` leases due messages and commits the state `sending` before any request. Rulebooks take turns
+//! ([`fair_slots`]). [`twilio`] posts each message outside any transaction. [`classify`] maps the response to an
+//! outcome, with the table in [`error_codes`]. `retry` computes the next state and the time of a retry
+//! ([`retry_policy`]). `record_result` writes the state, the attempt and the notice, if the worker still holds the
+//! fencing token. `reconcile_send` searches Twilio's list for a message with an ambiguous outcome. [`breaker`] stops an
+//! account while the provider is down or refuses its credentials. [`worker`] runs these steps in a loop.
+//! [`record_callback`] records Twilio's status callbacks, [`status`] applies them, and [`inbound`] records replies.
+//! [`operator`] sends urgent notices to the operator of the server.
 //!
 //! If nobody acknowledges a P1, [`escalate`] notifies the next contact, then all contacts. [`acknowledge`] applies a
 //! contact's [`reply`]. [`daily_cap`] limits the SMS messages of a rulebook.
@@ -60,7 +61,7 @@ pub enum OutboxError {
     /// The database failed.
     #[error("the outbox could not use the database")]
     Database(#[from] DbErr),
-    /// An operation did not end in time.
+    /// A database operation did not end in time.
     #[error("the outbox got no result from the database in time")]
     Unfinished(#[from] WorkError),
     /// The HTTP client could not be created.
@@ -69,7 +70,7 @@ pub enum OutboxError {
     /// A rulebook's account could not be read.
     #[error("the Twilio account of a rulebook could not be read: {0}")]
     Account(String),
-    /// A rulebook has only some of its account's secrets.
+    /// A rulebook lacks some of its account's secrets.
     #[error("the Twilio account of a rulebook is incomplete: it has no {0}")]
     Incomplete(String),
 }
@@ -83,15 +84,15 @@ pub struct OutboxSettings {
     pub public_url: Option<String>,
     /// Limits of concurrent sends.
     pub concurrency: fair_slots::SendLimits,
-    /// Maximum sleep of the worker.
+    /// Maximum time that the worker sleeps.
     pub poll: std::time::Duration,
     /// Timeout of a whole request to Twilio.
     pub request_timeout: std::time::Duration,
-    /// The duration of a lease. It is much longer than a request may take.
+    /// The duration of a lease. A lease is much longer than a request may take.
     pub lease: chrono::TimeDelta,
     /// The retry policy.
     pub retry_policy: retry_policy::RetryPolicy,
-    /// When the circuit breaker stops an account.
+    /// The policy by which the circuit breaker stops an account.
     pub breaker: breaker::BreakerPolicy,
     /// The recipient of urgent notices.
     pub operator: Option<operator::Operator>,
@@ -127,7 +128,7 @@ struct OutboxState {
     breakers: Mutex<std::collections::HashMap<TwilioAccount, breaker::Breaker>>,
     turns: fair_slots::FairSlots,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// For each rulebook, the last logged reason why its SMS messages wait; only a change is logged.
+    /// For each rulebook, the last logged reason why its SMS messages wait. Only a change of the reason is logged.
     waiting: Mutex<std::collections::HashMap<uuid::Uuid, String>>,
 }
 
@@ -136,7 +137,7 @@ impl OutboxState {
         self.clock.now()
     }
 
-    /// Accesses the breaker of an account. New credentials count as a new account with a closed breaker.
+    /// Calls `with` with the breaker of an account. New credentials count as a new account with a closed breaker.
     fn breaker<T>(&self, account: &TwilioAccount, with: impl FnOnce(&mut breaker::Breaker) -> T) -> T {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         with(breakers.entry(account.clone()).or_default())

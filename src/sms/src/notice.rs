@@ -19,7 +19,7 @@ pub(super) const INCOMPLETE: &str = "sms_account_incomplete";
 /// There is no account, so the SMS messages wait.
 pub(super) const NO_ACCOUNT: &str = "sms_no_account";
 /// Notices that a worker raises when a rulebook's SMS messages must wait. An open notice proves that a worker handles
-/// the rulebook, so the readiness check does not count these messages.
+/// the rulebook, so the readiness check does not count its waiting messages.
 pub const HELD_BACK: [&str; 5] = [PROVIDER_DOWN, CREDENTIALS, CAPPED, INCOMPLETE, NO_ACCOUNT];
 /// Subject of the notices in [`HELD_BACK`].
 pub(super) const PROVIDER: &str = "twilio";
@@ -37,7 +37,7 @@ fn severity_of(row: &Model) -> Severity {
 const OPTED_OUT_ADVICE: &str = "Ask the contact to reply START to the sender, or put another contact in their place. An admin \
     can lift the opt-out under /admin/v1/sms-suppressions; then resend the SMS message.";
 
-/// A contact has opted out. `row` is the last SMS message to the contact.
+/// Builds the notice that a contact has opted out. `row` is the last SMS message to the contact.
 pub(super) fn opted_out(row: &Model) -> Notice {
     Notice {
         rulebook_id: row.rulebook_id,
@@ -52,8 +52,8 @@ pub(super) fn opted_out(row: &Model) -> Notice {
     }
 }
 
-/// STOP came from the number of a contact. The contact may not have sent it, because a sender's number can be forged.
-/// `row` is the last SMS message to the contact, if there is one.
+/// Builds the notice that STOP came from the number of a contact. The contact may not have sent STOP, because a
+/// sender's number can be forged. `row` is the last SMS message to the contact, if there is one.
 pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&Model>) -> Notice {
     let last = row.map_or_else(String::new, |row| {
         format!(" The last message to them was a {}.", row.priority)
@@ -71,7 +71,7 @@ pub(super) fn contact_opted_out(rulebook_id: Uuid, contact: &str, row: Option<&M
     }
 }
 
-/// The account's daily limit is reached.
+/// Builds the notice that the account's daily limit is reached.
 pub(super) fn capped(rulebook_id: Uuid) -> Notice {
     Notice {
         rulebook_id,
@@ -86,7 +86,7 @@ pub(super) fn capped(rulebook_id: Uuid) -> Notice {
     }
 }
 
-/// An account lacks the secrets named in `missing`.
+/// Builds the notice that an account lacks the secrets named in `missing`.
 pub(super) fn incomplete(rulebook_id: Uuid, code: &str, missing: &str) -> Notice {
     Notice {
         rulebook_id,
@@ -102,7 +102,7 @@ pub(super) fn incomplete(rulebook_id: Uuid, code: &str, missing: &str) -> Notice
     }
 }
 
-/// A rulebook that does not simulate has no account.
+/// Builds the notice that a rulebook has no account, although it does not simulate.
 pub(super) fn no_account(rulebook_id: Uuid, code: &str) -> Notice {
     let (where_to, or_else) = (
         "Set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_FROM on an instance that runs the worker `outbox`",
@@ -129,7 +129,7 @@ pub(super) fn no_account(rulebook_id: Uuid, code: &str) -> Notice {
     }
 }
 
-/// An SMS message was given up.
+/// Builds the notice that an SMS message was given up.
 pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
     let (code, fate) = match why {
         GivenUp::Refused => ("sms_refused", "was not sent"),
@@ -171,7 +171,7 @@ pub(super) fn given_up(row: &Model, why: GivenUp) -> Notice {
     }
 }
 
-/// The circuit breaker of an account has stopped the account's SMS messages.
+/// Builds the notice that the circuit breaker of an account has stopped the account's SMS messages.
 pub(super) fn stopped(rulebook_id: Uuid, refused: bool) -> Notice {
     let (code, text, what_to_do) = if refused {
         (

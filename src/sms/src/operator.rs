@@ -28,7 +28,7 @@ const MOST_OF_A_PROBLEM: usize = 70;
 /// The recipient of urgent notices.
 #[derive(Clone)]
 pub struct Operator {
-    /// The rulebook whose account sends.
+    /// The rulebook whose account sends the messages.
     pub rulebook: &'static str,
     /// The phone number.
     pub number: String,
@@ -61,7 +61,7 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
     }
     let mut told = notices::sent_since(&shared.db, now - TimeDelta::hours(1)).await?;
     loop {
-        // Rulebooks with the fewest SMS messages come first.
+        // Rulebooks with the fewest SMS messages to the operator come first.
         let of = |about: &Uuid| told.get(about).copied().unwrap_or_default();
         waiting.sort_by_key(|about| (of(about), *about));
         let (Some(about), all) = (waiting.first().copied(), told.values().sum()) else {
@@ -75,7 +75,7 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
             continue;
         };
         *told.entry(about).or_default() += 1;
-        // API keys of the default rulebook can read this row. So never include callers of other rulebooks.
+        // API keys of the default rulebook can read this row. So the row must never contain callers of other rulebooks.
         let caller = if notice.rulebook_id == rulebook_id {
             caller_of(shared, &notice).await?
         } else {
@@ -111,8 +111,8 @@ pub(super) async fn tell_operator(shared: &OutboxState) -> Result<(), OutboxErro
     Ok(())
 }
 
-/// Maximum number of SMS messages about one rulebook within an hour, given the number `all` about all rulebooks. The
-/// allowance shrinks as `all` grows, so that a rulebook without any SMS messages so far still gets some.
+/// Returns the maximum number of SMS messages about one rulebook within an hour. `all` is the number of messages about
+/// all rulebooks. The maximum shrinks as `all` grows, so that a rulebook without messages so far still gets some.
 fn allowance(all: u64) -> u64 {
     match all {
         0..18 => MAX_PER_RULEBOOK,
@@ -122,8 +122,8 @@ fn allowance(all: u64) -> u64 {
     }
 }
 
-/// The caller that a notice is about. The notice names the call, or its text contains the reference of an SMS message
-/// about the call.
+/// Returns the lead of the caller that a notice is about. The notice names the call, or its text contains the reference
+/// of an SMS message about the call.
 async fn caller_of(shared: &OutboxState, notice: &notices::Model) -> Result<Option<leads::Model>, DbErr> {
     let rulebook_id = notice.rulebook_id;
     let call_id = match notice.subject.strip_prefix("call ") {
@@ -139,8 +139,8 @@ async fn caller_of(shared: &OutboxState, notice: &notices::Model) -> Result<Opti
     }
 }
 
-/// The body of a notice as an SMS message: what happened, the caller's name, address and problem, and a link. The body
-/// uses the GSM alphabet and has at most two segments; advice that does not fit is cut at the end.
+/// Returns a notice as an SMS message: what happened, the caller's name, address and problem, and a link. The body uses
+/// the GSM alphabet and has at most two segments. Advice that does not fit is cut at the end.
 fn worded(notice: &notices::Model, caller: Option<&leads::Model>, public_url: Option<&str>) -> String {
     let mut text = format!("Ringbook: {}", notice.text);
     if let Some(lead) = caller.filter(|lead| lead.erased_at.is_none()) {
@@ -176,7 +176,7 @@ fn worded(notice: &notices::Model, caller: Option<&leads::Model>, public_url: Op
             .filter(|c| outside_gsm7(c.encode_utf8(&mut [0; 4])).is_empty())
             .collect()
     };
-    // The reference is appended later.
+    // The reference is appended later, so the check includes a reference of the same length.
     let fits = |text: &str| segments(&format!("{text}{link} RB-234567")).count <= MAX_SEGMENTS;
     let mut body = clean(&text);
     while !fits(&body) && body.pop().is_some() {}

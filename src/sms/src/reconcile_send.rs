@@ -3,7 +3,7 @@
 //! notice.
 //!
 //! The provider's list may lag behind, so it is read only some time after the attempt. An unreadable list is read again
-//! until a time limit; after that the message counts as not found.
+//! until a time limit. After this limit, the message counts as not found.
 
 use sea_orm::DbErr;
 
@@ -101,8 +101,8 @@ async fn conclude(
         Some(why) => write_off(shared, &tx, held, &mut after, why, now).await?,
         None => sms_messages::save(&tx, held, &after).await?,
     };
-    // If the row changed meanwhile, the list is older than that change. A status from the list could then hide a later
-    // status, so it is not stored.
+    // If the row has changed since the list was read, the list is older than that change. A status from this list could
+    // hide a later status, so it is not stored.
     if let MessageSearch::Found(report) = listed
         && written
     {

@@ -18,19 +18,19 @@ use store::{begin, rulebooks, sms_attempts, sms_messages, sms_status_callbacks};
 pub enum CallbackEffect {
     /// The SMS message was updated.
     Step,
-    /// The status was stored and changed nothing.
+    /// The status was stored, and the SMS message did not change.
     Kept,
     /// There is no such SMS message.
     Unknown,
 }
 
 impl Outbox {
-    /// The rulebook of an SMS message.
+    /// Returns the id of the rulebook to which an SMS message belongs.
     pub async fn owner(&self, id: Uuid) -> Result<Option<Uuid>, OutboxError> {
         Ok(sms_messages::rulebook_of(&self.shared().db, id).await?)
     }
 
-    /// Every rulebook's id and code.
+    /// Returns the id and the code of every rulebook.
     pub async fn rulebooks(&self) -> Result<Vec<(Uuid, String)>, OutboxError> {
         Ok(rulebooks::all_codes(&self.shared().db).await?)
     }
@@ -41,7 +41,7 @@ impl Outbox {
         &self.shared().accounts
     }
 
-    /// Records a status. Run it in a separate task: cancelling it would interrupt a transaction.
+    /// Records a status. Run this function in a separate task, because cancelling it would interrupt a transaction.
     pub async fn note_status(
         &self,
         rulebook_id: Uuid,
@@ -94,7 +94,7 @@ async fn note(
         sms_attempts::finish(tx, after.rulebook_id, after.id, after.attempts, how).await?;
         metrics::sms_attempt(how.outcome);
     }
-    // The new fencing token prevents a worker that sends or searches right now from writing its result.
+    // The new fencing token prevents a worker that is sending or searching right now from writing its result.
     after.fence += 1;
     note_opt_out(shared, tx, &after, report.error_code, now).await?;
     match turnout {
@@ -110,7 +110,7 @@ async fn note(
     Ok(CallbackEffect::Step)
 }
 
-/// Reads what is known about an SMS message besides its row, including the status rank of the Twilio message `sid`.
+/// Reads the known statuses and counts of an SMS message, including the status rank of the Twilio message `sid`.
 pub(super) async fn known(
     tx: &DatabaseTransaction,
     row: &Model,

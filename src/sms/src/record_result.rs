@@ -1,5 +1,6 @@
-//! Writes the outcome of an attempt: row, attempt and notices in one transaction. It writes the row and the attempt
-//! only if this worker still holds the fencing token. It always updates the notices about the account.
+//! Writes the outcome of an attempt in one transaction: the row of the SMS message, the attempt, and the notices. It
+//! writes the row and the attempt only if this worker still holds the fencing token. It always updates the notices
+//! about the account.
 
 use std::time::Duration;
 
@@ -33,11 +34,11 @@ pub(super) struct AttemptResult {
     pub(super) turn: BreakerChange,
 }
 
-/// The detail of an attempt in a rulebook that simulates its SMS messages.
+/// The detail that is stored with an attempt if the rulebook simulates its SMS messages.
 const SIMULATES: &str = "the rulebook simulates its SMS messages";
 
-/// Records that SMS messages of one rulebook would have been sent, in the transaction that has locked them. Nothing is
-/// sent, so claim and result need no separate transactions.
+/// Records SMS messages of one rulebook as simulated, in the transaction that has locked them. Nothing is sent, so the
+/// claim and the result need no separate transactions.
 pub(super) async fn record_simulated(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -67,7 +68,7 @@ pub(super) async fn record_simulated(
     Ok(())
 }
 
-/// Counts and logs an SMS message that [`record_simulated`] recorded. Call it after the commit.
+/// Counts and logs an SMS message that [`record_simulated`] recorded. Call this function after the commit.
 pub(super) fn count_simulated(row: &Model) {
     metrics::sms_attempt(SIMULATED);
     metrics::sms(SIMULATED);
@@ -111,8 +112,8 @@ pub(super) fn report(
 }
 
 /// Writes the result of an attempt. Returns whether this worker still held the fencing token. If the database is
-/// unavailable, the write is retried for a while. After that the lease expires, and a worker searches for the SMS
-/// message.
+/// unavailable, the write is retried for a while. If the write still fails, the lease expires, and a worker searches
+/// for the SMS message.
 pub(super) async fn record_result(
     shared: &OutboxState,
     row: &Model,
@@ -202,8 +203,8 @@ async fn record_result_once(shared: &OutboxState, row: &Model, result: &AttemptR
     Ok(written)
 }
 
-/// The number of earlier attempts that never left the machine. Returns 0 without a query if the maximum number of
-/// attempts is not reached.
+/// Returns the number of earlier attempts that never left the machine. Returns 0 without a query if the maximum number
+/// of attempts is not reached.
 pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, retry_policy: &RetryPolicy) -> Result<i64, DbErr> {
     if row.tries() < retry_policy.max_attempts {
         return Ok(0);
@@ -211,7 +212,7 @@ pub(super) async fn unsent(db: &impl ConnectionTrait, row: &Model, retry_policy:
     sms_attempts::count_unsent(db, row.rulebook_id, row.id, row.series_from).await
 }
 
-/// Counts a new state in the metrics.
+/// Counts the row's new state in the metrics.
 pub(super) fn count_state(row: &Model) {
     metrics::sms(&row.state);
 }
@@ -284,7 +285,7 @@ pub(super) async fn give_up(
     notify_given_up(shared, tx, row, why, now).await
 }
 
-/// Sets the reason in the row.
+/// Writes the reason into the row.
 fn explain(row: &mut Model, why: GivenUp) {
     row.error = Some(match row.error.take() {
         Some(last) if matches!(why, GivenUp::Refused | GivenUp::Undelivered) => last,
@@ -303,7 +304,7 @@ async fn notify_given_up(
 ) -> Result<(), DbErr> {
     count_state(row);
     if let Some(call_id) = row.call_id.as_deref().filter(|_| row.priority == "P1") {
-        // If every contact of the current step is unreachable, the next step need not wait.
+        // If no contact of the current step can be reached, the next step need not wait.
         escalations::escalate_now(tx, row.rulebook_id, call_id, &row.contact, now).await?;
     }
     raise_notice(shared, tx, notice::given_up(row, why), now).await?;

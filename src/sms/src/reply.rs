@@ -93,7 +93,7 @@ pub(super) fn read(body: &str) -> Reply {
     }
 }
 
-/// Removes the first reference from the words: `rb 7k2m4q` or `rb7k2m4q`.
+/// Removes the first reference from the words and returns it: `rb 7k2m4q` or `rb7k2m4q`.
 fn take_reference(words: &mut Vec<&str>) -> Option<String> {
     let is_tail = |word: &str| word.len() == REFERENCE_LENGTH && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
     for place in 0..words.len() {

@@ -37,7 +37,7 @@ impl GivenUp {
     }
 }
 
-/// The row after an attempt. `unsent` is the number of earlier attempts that never left the machine.
+/// Computes the row after an attempt. `unsent` is the number of earlier attempts that never left the machine.
 pub(super) fn after_attempt(
     mut row: Model,
     outcome: &SendOutcome,
@@ -74,8 +74,8 @@ pub(super) fn after_attempt(
     requeue(row, unsent, again_at, retry_policy)
 }
 
-/// Queues the row again, unless it has reached the maximum number of attempts or would be too old. `unsent` is the
-/// number of its attempts that never left the machine.
+/// Queues the row again if it may have another attempt. Gives it up if it has reached the maximum number of attempts,
+/// or would be too old. `unsent` is the number of the row's attempts that never left the machine.
 pub(super) fn requeue(
     mut row: Model,
     unsent: i64,
@@ -109,8 +109,8 @@ pub(super) fn accept(row: &mut Model, sid: &str, status: Option<&str>) {
     row.error_code = None;
 }
 
-/// Whether an SMS message that was sent `sends` times, as far as known, may be sent again. Only P1 and P2 are resent:
-/// for them a duplicate is better than a missing alert.
+/// Whether an SMS message may be sent again. `sends` is the number of times that it was sent, or may have been sent.
+/// Only P1 and P2 are resent: for them a duplicate is better than a missing alert.
 pub(super) fn may_resend(priority: &str, sends: u64, retry_policy: &RetryPolicy) -> bool {
     matches!(priority, "P1" | "P2") && sends <= retry_policy.resends
 }

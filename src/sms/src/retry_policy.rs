@@ -13,21 +13,21 @@ pub struct RetryPolicy {
     pub cap: TimeDelta,
     /// Maximum delay that the provider may ask for.
     pub longest_asked: TimeDelta,
-    /// Delay if a sender's queue or daily allowance is full.
+    /// Delay if a sender's queue is full, or its daily allowance is used up.
     pub capacity_wait: TimeDelta,
     /// Minimum delay before an undelivered SMS message is sent again.
     pub undelivered_wait: TimeDelta,
     /// Delay between an ambiguous outcome and the search in the provider's list.
     pub ambiguous_wait: TimeDelta,
-    /// How long after an ambiguous outcome the list may be unreadable before the SMS message counts as not found.
+    /// How long the list may be unreadable after an ambiguous outcome; then the SMS message counts as not found.
     pub ambiguous_limit: TimeDelta,
-    /// How often an SMS message may be sent again after an ambiguous or undelivered send, if its priority allows a
+    /// How often an SMS message may be sent again after an ambiguous or undelivered send. Only some priorities allow a
     /// resend.
     pub resends: u64,
-    /// Maximum number of attempts. Attempts that never left the machine do not count: while Twilio is unreachable, only
-    /// the age limits an SMS message.
+    /// Maximum number of attempts. Attempts that never left the machine do not count. So while Twilio is unreachable,
+    /// an SMS message is limited only by its age.
     pub max_attempts: i64,
-    /// Maximum age: a stale alert is worse than a notice. The provider gets the same limit.
+    /// Maximum age of an SMS message, because a stale alert is worse than a notice. The provider gets the same limit.
     pub max_age: TimeDelta,
 }
 
@@ -49,9 +49,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The delay after attempt number `attempt` (from 1): a random time up to the exponential bound ("full jitter"), so
-    /// that SMS messages that failed together are not retried together. The delay is never less than the provider asked
-    /// for, up to `longest_asked`.
+    /// Returns the delay after attempt number `attempt` (from 1): a random time up to the exponential bound ("full
+    /// jitter"). So SMS messages that failed together are not retried together. The delay is never less than the
+    /// provider asked for, up to `longest_asked`.
     #[must_use]
     pub fn wait(&self, attempt: i64, asked: Option<TimeDelta>, random: u64) -> TimeDelta {
         let doublings = u32::try_from(attempt.saturating_sub(1).clamp(0, 30)).unwrap_or(30);

@@ -1,7 +1,7 @@
-//! Applies Twilio's statuses to an SMS message: computes the row to write (pure).
+//! Applies Twilio's statuses to an SMS message, and computes the row to write (pure).
 //!
 //! Statuses arrive in any order, duplicated, before the response to our own POST, or about a message that a later
-//! message has replaced. So statuses are ranked: a status is ignored if its rank is not higher than the known rank.
+//! message has replaced. So statuses have ranks: a status is ignored if its rank is not higher than the known rank.
 //! Nothing follows a final status.
 
 use chrono::{DateTime, Utc};
@@ -66,7 +66,7 @@ pub struct KnownStatuses {
 /// The effect of a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StatusEffect {
-    /// No effect: the status is older than what is known, or about a replaced message.
+    /// No effect: the status is older than the known status, or is about a replaced message.
     NoStep,
     /// The SMS message was updated.
     Step,
@@ -91,7 +91,7 @@ pub fn rank_of(word: &str) -> u8 {
     of_word(word).map_or(0, |(rank, _)| rank)
 }
 
-/// The row after a status.
+/// Computes the row after a status.
 pub(super) fn after_report(
     mut row: Model,
     report: &Report,
@@ -130,7 +130,8 @@ pub(super) fn after_report(
     }
 }
 
-/// The row of an undelivered SMS message: queued again if its priority and the reason allow it, else given up.
+/// Computes the row of an undelivered SMS message. The message is queued again if its priority and the reason allow a
+/// resend, and given up otherwise.
 fn failed(
     mut row: Model,
     report: &Report,
@@ -162,7 +163,7 @@ fn failed(
         row.state = DEAD.into();
         return (row, StatusEffect::GivenUp(GivenUp::Undelivered));
     }
-    // Further statuses of this send no longer matter: the next send counts.
+    // Further statuses of this send no longer matter, because the next send counts.
     row.provider_id = None;
     row.provider_status = None;
     let again_at = now + retry_policy.wait(row.tries(), Some(retry_policy.undelivered_wait), random);

@@ -1,8 +1,8 @@
-//! The features that classifiers use: words and pairs of words, by speaker.
+//! Extracts the features of a conversation for classifiers: each word and each pair of adjacent words, with its source.
 //!
-//! Features have a readable form. Examples are `coming up` (words of the caller), `> still coming` (words of the
-//! agent), `problem: sewage` (a word of a fact that is listened to) and `yes: flooding` (a word of an agent's question
-//! to which the caller said yes).
+//! Features have a readable form. The caller's words have no prefix: `coming up`. The prefix `> ` marks the agent's
+//! words: `> still coming`. The name of a fact marks the fact's words: `problem: sewage`. The prefix `yes: ` marks a
+//! word of the agent's question to which the caller said yes: `yes: flooding`.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use super::text::Speaker;
 use crate::facts::{Fact, Facts};
 use crate::rows::CueEffect;
 
-/// Number of words at the end of a question that become features of its answer.
+/// When the caller answers yes or no, this many words at the end of the agent's question become features.
 const QUESTION_WORDS: usize = 14;
-/// An answer begins within this many words of the beginning of an utterance.
+/// A yes or a no counts as an answer only if it begins within this many words of the utterance's beginning.
 const ANSWER_WITHIN: usize = 3;
 
 /// The source of a feature's words.
@@ -24,9 +24,9 @@ pub enum WordSource<'a> {
     Caller,
     /// The agent said the words.
     Agent,
-    /// The agent asked, and the caller said yes.
+    /// The agent's question contains the words, and the caller answered yes.
     Yes,
-    /// The agent asked, and the caller said no.
+    /// The agent's question contains the words, and the caller answered no.
     No,
     /// A fact contains the words.
     Fact(&'a str),
@@ -63,14 +63,14 @@ impl<'a> Feature<'a> {
         place.hash().first(first).feature(second)
     }
 
-    /// A stable hash: FNV-1a over the feature's parts. It is the same on every machine.
+    /// Returns the FNV-1a hash of the feature's source and words. The hash is the same on every machine.
     #[must_use]
     pub const fn hash(&self) -> u64 {
         self.hash
     }
 }
 
-/// A partial hash: a word is hashed once, for itself and for the pair that begins with it.
+/// The hash of a source's name, which all features with this source share.
 #[derive(Clone, Copy)]
 struct PlaceHash<'a>(WordSource<'a>, u64);
 
@@ -107,7 +107,7 @@ impl<'a> FirstHash<'a> {
     }
 }
 
-/// The hash of a feature in its readable form.
+/// Parses the readable form of a feature and returns the feature's hash; `None` if the form is invalid.
 #[must_use]
 pub fn parse(written: &str) -> Option<u64> {
     let (place, words) = match written.strip_prefix("> ") {
@@ -125,7 +125,8 @@ pub fn parse(written: &str) -> Option<u64> {
     words.next().is_none().then(|| feature.hash())
 }
 
-/// Calls `tell` with every feature of the text that was heard. Some features occur several times.
+/// Calls `tell` with every feature of the text that was heard. A feature that occurs several times is passed several
+/// times.
 pub fn each_feature<'a>(
     heard: &'a HearingResult,
     facts: &'a Facts,
@@ -170,7 +171,7 @@ pub fn each_feature<'a>(
     }
 }
 
-/// The answer at the beginning of an utterance: a yes, a no, or `None`.
+/// Returns the answer with which an utterance begins, yes or no; `None` if it begins with no answer.
 fn answer<'a>(heard: &HearingResult, turn: usize, start: usize) -> Option<WordSource<'a>> {
     let mut effects = heard.cues_of(turn).iter().filter_map(|hit| {
         let is_first = hit.words.start < start + ANSWER_WITHIN;

@@ -5,9 +5,9 @@
 pub const EMPTY: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0100_0000_01b3;
 
-/// The hash extended by one more part.
+/// Extends a hash by one more part of text.
 pub fn extended(hash: u64, part: &str) -> u64 {
     let with = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
-    // A byte that occurs in no word ends each part.
+    // Each part ends with the byte 0xff, which UTF-8 text never contains.
     with(part.bytes().fold(hash, with), 0xff)
 }

@@ -1,8 +1,9 @@
-//! Understands a caller: which phrases were said, and whether they are true now and at the caller's place.
+//! Finds out which phrases a caller said, and whether they are true now and at the caller's place.
 //!
-//! [`Ears`] are the compiled concepts, cues and phrases of a rulebook. [`Ears::hear`] reads a conversation and a
-//! model's facts once, and returns [`HearingResult`]: what counts, what does not, and why. Listening is deterministic:
-//! the same rulebook and text give the same result. This module never uses prices, services or priorities.
+//! [`Ears`] are the compiled concepts, cues and phrases of a rulebook. [`Ears::hear`] reads a conversation and the
+//! facts from the language model once. It returns a [`HearingResult`]: which phrases count, which do not, and why.
+//! Listening is deterministic: the same rulebook and text give the same result. This module never uses prices, services
+//! or priorities.
 
 mod classifier;
 mod context;

@@ -23,7 +23,7 @@ pub const MAX_BYTES: usize = 200;
 pub const MAX_WORDS: usize = 12;
 /// Maximum number of gaps in a phrase, so that the search stays cheap.
 const MAX_GAPS: usize = 2;
-/// Maximum number of variants of a phrase, from its alternatives and from words that are split or joined.
+/// Maximum number of variants of a phrase. A variant comes from an alternative, or from a split or joined word.
 const MAX_VARIANTS: usize = 32;
 
 /// How a word of a text is compared with a word of a phrase.
@@ -42,7 +42,7 @@ pub enum Form {
 pub struct Pattern {
     /// The letters that a word must equal or begin with.
     pub letters: String,
-    /// The kind of comparison.
+    /// How a word of a text is compared with the letters.
     pub form: Form,
 }
 
@@ -55,10 +55,10 @@ pub struct Element {
     pub gap: usize,
 }
 
-/// One form of a phrase that is searched.
+/// A sequence of words that matches the phrase.
 pub type Variant = Vec<Element>;
 
-/// Parses a phrase. With `stems`, a word of at least four letters also stands for its other forms in that language.
+/// Parses a phrase. With `stems`, a word of at least four letters also matches its other forms in that language.
 ///
 /// # Errors
 /// A sentence that says what is wrong with the phrase.
@@ -103,7 +103,7 @@ pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, 
     }
     if either_order {
         if variants.iter().any(|variant| gaps(variant) != 1) {
-            return Err("`&` occurs at most once, and without another gap".to_owned());
+            return Err("a phrase has at most one `&`, and a phrase with `&` has no other gap".to_owned());
         }
         let turned: Vec<Variant> = variants.iter().map(turned).collect();
         variants.extend(turned);
@@ -115,7 +115,7 @@ pub fn parse(source: &str, stems: Option<StemLanguage>) -> Result<Vec<Variant>, 
     Ok(variants)
 }
 
-/// The words of each alternative of an item; `sous-sol` is two consecutive words.
+/// Returns the words of each alternative of an item: `sous-sol` is one alternative of two consecutive words.
 fn alternatives(item: &str, stems: Option<StemLanguage>) -> Result<Vec<Vec<Pattern>>, String> {
     item.split('|')
         .map(|alternative| {
@@ -155,7 +155,7 @@ enum WordMatch {
     Stem(StemLanguage),
 }
 
-/// The pattern for a folded word.
+/// Builds the pattern for a folded word of a phrase.
 fn pattern(word: &str, wanted: WordMatch) -> Pattern {
     match wanted {
         WordMatch::Beginning => Pattern {
@@ -181,7 +181,8 @@ fn pattern(word: &str, wanted: WordMatch) -> Pattern {
     }
 }
 
-/// Every variant followed by every alternative. All single-word alternatives share one element.
+/// Returns every variant followed by every alternative, at most [`MAX_VARIANTS`] in total. All single-word alternatives
+/// share one element.
 fn extended(variants: &[Variant], alternatives: &[Vec<Pattern>], gap: usize) -> Vec<Variant> {
     let (single, compound): (Vec<_>, Vec<_>) = alternatives.iter().partition(|words| words.len() == 1);
     let mut tails: Vec<Variant> = Vec::new();
@@ -210,7 +211,7 @@ fn extended(variants: &[Variant], alternatives: &[Vec<Pattern>], gap: usize) -> 
     all
 }
 
-/// The variant after the words before and after its only gap are exchanged.
+/// Exchanges the words before the variant's only gap with the words after the gap.
 fn turned(variant: &Variant) -> Variant {
     let at = variant.iter().position(|element| element.gap > 0).unwrap_or(0);
     let (left, right) = variant.split_at(at);
@@ -251,7 +252,7 @@ fn add_split_and_joined(variants: &mut Vec<Variant>) {
     variants.extend(more);
 }
 
-/// The longest known beginning of a pattern's word: the stem if the stem begins with `letters`, else `letters`.
+/// Returns the longest known beginning of a pattern's word: the stem if it begins with `letters`, else `letters`.
 fn whole(pattern: &Pattern) -> &str {
     match &pattern.form {
         Form::Stem(_, stem) if stem.starts_with(&pattern.letters) => stem,
@@ -259,7 +260,7 @@ fn whole(pattern: &Pattern) -> &str {
     }
 }
 
-/// A long word split into two parts of at least three letters each.
+/// Splits a long word at every possible position into two parts of at least three letters each.
 fn split(pattern: &Pattern) -> Vec<Variant> {
     let letters = match &pattern.form {
         Form::Exact | Form::Prefix => pattern.letters.as_str(),

@@ -1,5 +1,5 @@
-//! Finds phrases of a script in the text that was already heard; such phrases are known only while the script runs. The
-//! cues of the text decide the sense of the phrases.
+//! Finds a script's phrases in text that was already heard, because these phrases are known only while the script runs.
+//! Cues in the text decide whether a phrase counts.
 
 use super::context::{self, GroupedHits, MentionSense};
 use super::dialogue::HearingResult;
@@ -11,12 +11,12 @@ use super::text::Speaker;
 pub struct Presence {
     /// The phrase is true now and at the caller's place.
     pub said: bool,
-    /// The words of the phrase occur.
+    /// The words of the phrase occur in the text.
     pub mentioned: bool,
 }
 
 impl HearingResult {
-    /// How a phrase or a `#concept` was heard; `None` if `phrase` is neither.
+    /// Returns how `phrase`, which is a phrase or a `#concept`, was heard; `None` if `phrase` is invalid.
     #[must_use]
     pub fn presence(&self, phrase: &str) -> Option<Presence> {
         if let Some(id) = self.lexicon().id(phrase) {

@@ -1,5 +1,5 @@
-//! Computes the stems of words. This is slow, so each thread caches its latest stems. Callers use the same few thousand
-//! words, so most lookups hit the cache. A stem depends only on its word and its language.
+//! Computes the stems of words. Stemming is slow, so each thread caches its latest stems. Callers use the same few
+//! thousand words, so most lookups hit the cache. A stem depends only on its word and its language.
 
 use std::cell::RefCell;
 
@@ -7,9 +7,9 @@ use rust_stemmers::{Algorithm, Stemmer};
 
 use super::fnv::extended;
 
-/// Number of stems in the cache of a thread; a power of two. A new stem replaces the stem in its slot.
+/// Number of stems in the cache of a thread; a power of two. A new stem overwrites the old stem in the same slot.
 const MAX_KNOWN: usize = 2_048;
-/// Words with more bytes are rare and not cached.
+/// Maximum length of a cached word, in bytes; longer words are rare.
 const MAX_WORD: usize = 32;
 
 /// A language with a stemmer.
@@ -34,7 +34,7 @@ thread_local! {
 }
 
 impl StemLanguage {
-    /// The language with this code, if there is a stemmer for it.
+    /// Returns the language with this code; `None` if there is no stemmer for it.
     #[must_use]
     pub fn of(code: &str) -> Option<Self> {
         match code {

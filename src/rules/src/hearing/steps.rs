@@ -6,7 +6,8 @@ use super::dialogue::{HearingResult, Mention, Source};
 use crate::decision::Step;
 use crate::rows::Resource;
 
-/// Maximum number of listening steps. The last steps are kept, because the last statements decide.
+/// Maximum number of listening steps in a trace. If there are more steps, only the last ones are kept, because the
+/// caller's last statements decide.
 const MAX_STEPS: usize = 24;
 /// Maximum length of a quotation, in characters.
 const MAX_QUOTE: usize = 160;
@@ -24,7 +25,7 @@ pub fn is_counted(step: &Step) -> bool {
 }
 
 impl HearingResult {
-    /// A step for each mention of a concept.
+    /// Builds a step for each mention of a concept.
     #[must_use]
     pub fn steps(&self) -> Vec<Step> {
         let about: Vec<(&Mention, u32)> = self
@@ -92,7 +93,7 @@ impl HearingResult {
     }
 }
 
-/// Cuts off the rest of a sentence that is too long to quote.
+/// Shortens a sentence that is too long to quote.
 fn quoted(sentence: &str) -> String {
     match sentence.char_indices().nth(MAX_QUOTE) {
         Some((end, _)) => format!("{} …", sentence.get(..end).unwrap_or_default()),

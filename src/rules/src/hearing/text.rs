@@ -18,7 +18,8 @@ pub enum Separator {
     Sentence,
 }
 
-/// A word: the position of its folded form in the buffer of [`Text::word`], and its position in the utterance.
+/// The positions of a word: in the folded text, from which [`Text::word`] reads the word, and in the original
+/// utterance.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {
     start: u32,
@@ -31,7 +32,7 @@ pub struct Word {
 /// A run of words up to the end of a sentence.
 #[derive(Debug, Clone)]
 pub struct Sentence {
-    /// The sentence's words, by index in the text.
+    /// The indexes of the sentence's words in the text.
     pub words: Range<usize>,
     /// Whether the sentence ends with a question mark.
     pub is_question: bool,
@@ -43,7 +44,7 @@ pub enum Speaker {
     Caller,
     /// The voice agent.
     Agent,
-    /// A fact that a model filled in, by its index in the list of facts that are listened to.
+    /// The language model wrote the words into a fact; the index is in the list of facts that the rules listen to.
     Field(usize),
 }
 
@@ -52,7 +53,7 @@ pub enum Speaker {
 pub struct Utterance {
     /// Who said the words.
     pub speaker: Speaker,
-    /// The utterance's sentences, by index in the text.
+    /// The indexes of the utterance's sentences in the text.
     pub sentences: Range<usize>,
     raw: Box<str>,
 }
@@ -74,7 +75,7 @@ const ABBREVIATIONS: [&str; 15] = [
 ];
 
 impl Text {
-    /// Reserves space for this many bytes. A word with its separator has about five bytes.
+    /// Reserves space for this many bytes of text. A word with its separator has about five bytes on average.
     pub fn reserve(&mut self, bytes: usize) {
         self.folded.reserve(bytes);
         self.words.reserve(bytes / 5);
@@ -212,7 +213,7 @@ impl Text {
         &self.utterances
     }
 
-    /// The words of an utterance, by index in the text.
+    /// Returns the indexes of an utterance's words in the text.
     #[must_use]
     pub fn words_of(&self, utterance: &Utterance) -> Range<usize> {
         let sentences = self.sentences.get(utterance.sentences.clone()).unwrap_or_default();
@@ -234,14 +235,14 @@ impl Text {
         &self.sentences
     }
 
-    /// The beginning of an utterance, unchanged, at most this many bytes.
+    /// Returns the beginning of an utterance, unchanged and at most `bytes` long.
     #[must_use]
     pub fn whole(&self, utterance: &Utterance, bytes: usize) -> String {
         let raw = &utterance.raw;
         raw.get(..raw.floor_char_boundary(bytes)).unwrap_or_default().to_owned()
     }
 
-    /// The original words in a range, all of one utterance; long ranges are cut at the end.
+    /// Returns the original words in a range of one utterance; a long range is cut at the end.
     #[must_use]
     pub fn quote(&self, utterance: &Utterance, words: &Range<usize>) -> String {
         let first = self.words.get(words.start);
@@ -289,8 +290,8 @@ fn is_comma(c: char, raw: &str, at: usize, next: Option<char>) -> bool {
     }
 }
 
-/// A word with its double consonants written once, because speech-to-text may write one consonant or two. `None` if the
-/// word does not change. Short words do not change: `off` is not `of`.
+/// Returns a word with each double consonant written once, because speech-to-text may write one or two consonants.
+/// `None` if the word does not change. Short words do not change, so `off` does not become `of`.
 #[must_use]
 pub fn squeezed(word: &str) -> Option<String> {
     if word.len() < LONG_WORD {
@@ -313,7 +314,7 @@ pub fn squeezed(word: &str) -> Option<String> {
     Some(once)
 }
 
-/// From this number of letters on, the double consonants of a word do not matter.
+/// In words with at least this many letters, double consonants do not matter.
 pub const LONG_WORD: usize = 6;
 
 const fn is_consonant(letter: u8) -> bool {

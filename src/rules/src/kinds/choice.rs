@@ -1,5 +1,6 @@
 //! Maps texts to a closed set of values: `très complexe`, `not very complex`, `pas urgent`, `not_urgent`. A denied word
-//! names no value. If the word of a value is itself a denial ("not urgent"), every form of that denial matches.
+//! does not select a value. A value whose phrase is itself a denial, such as "not urgent", matches every form of that
+//! denial.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +81,7 @@ const BETWEEN: &[&str] = &[
     "etre",
     "be",
 ];
-/// Adverbs of degree that count as the same word.
+/// Adverbs of degree, which all count as "very".
 const DEGREES: &[&str] = &[
     "very",
     "really",
@@ -93,7 +94,7 @@ const DEGREES: &[&str] = &[
     "hautement",
     "fortement",
 ];
-/// A denial before one of these words denies nothing: "not only urgent".
+/// A denial before one of these words does not count, as in "not only urgent".
 const NO_DENIALS: &[&str] = &[
     "only",
     "just",
@@ -111,7 +112,7 @@ enum ChoiceToken {
     Word(String),
     /// The end of a clause: a comma, a full stop, "but".
     Stop,
-    /// `:`, `=` and `?`, which are followed by an answer.
+    /// One of `:`, `=` and `?`, after which an answer follows.
     Asks,
 }
 
@@ -126,18 +127,18 @@ struct Phrase {
     length: usize,
 }
 
-/// The values of a mapping, with their phrases as tokens.
+/// The values of a mapping, with the phrases that name them.
 #[derive(Debug, Clone)]
 pub struct Choices {
     values: Vec<String>,
-    /// Complete texts, each with the index of its value.
+    /// Texts that must match completely, each with the index of its value.
     whole: Vec<(usize, Vec<String>)>,
-    /// Phrases within a text, each with the index of its value.
+    /// Phrases that may occur anywhere in a text, each with the index of its value.
     phrases: Vec<(usize, Phrase)>,
 }
 
 impl Choices {
-    /// The values of a mapping; `None` if any text is allowed.
+    /// Returns the values of a mapping; `None` if the mapping allows any text.
     #[must_use]
     pub fn of(mapping: &FactMapping) -> Option<Self> {
         let is_closed = mapping.kind == FactKind::Text && !mapping.values.is_empty();
@@ -160,7 +161,7 @@ impl Choices {
         }
     }
 
-    /// The value that a text names; if the text names several values, the value with the longest phrase.
+    /// Returns the value that a text names; if it names several values, the value with the longest phrase.
     #[must_use]
     pub fn choose(&self, text: &str) -> Option<&str> {
         let pieces = pieces(text);
@@ -171,7 +172,7 @@ impl Choices {
                 _ => None,
             })
             .collect();
-        // The whole text equals a value or one of its words, including denials.
+        // First, compare the whole text with each value and its words, including denials.
         let whole = self.whole.iter().find(|(_, words)| *words == plain);
         let chosen = whole
             .map(|(value, _)| *value)
@@ -180,7 +181,7 @@ impl Choices {
     }
 }
 
-/// The value of the longest phrase that a text names.
+/// Returns the value whose phrase is the longest in a text.
 fn longest(phrases: &[(usize, Phrase)], pieces: &[ChoiceToken]) -> Option<usize> {
     // For each hit: start, end, whether it is denied, the index of its value, and the phrase.
     let mut found: Vec<(usize, usize, bool, usize, &Phrase)> = Vec::new();
@@ -193,8 +194,8 @@ fn longest(phrases: &[(usize, Phrase)], pieces: &[ChoiceToken]) -> Option<usize>
     }
     let inside = |one: &(usize, usize, bool, usize, &Phrase)| {
         found.iter().any(|other| {
-            // A phrase that begins with a denial covers no other phrase, and no other phrase covers it: "not urgent" is
-            // the denial of "urgent", not a longer form.
+            // A longer phrase covers a shorter phrase inside it. But "not urgent" does not cover "urgent", because "not
+            // urgent" is a denial.
             let wider = other.0 <= one.0 && one.1 <= other.1 && other.1 - other.0 > one.1 - one.0;
             wider && !other.4.is_denied && !one.4.is_denied
         })
@@ -212,7 +213,7 @@ fn longest(phrases: &[(usize, Phrase)], pieces: &[ChoiceToken]) -> Option<usize>
     best.map(|(_, _, value)| value)
 }
 
-/// The end of a phrase if it matches at a position.
+/// Returns the index after a phrase that begins at `start`; `None` if it does not begin there.
 fn ends(pieces: &[ChoiceToken], start: usize, phrase: &Phrase) -> Option<usize> {
     let last = phrase.pieces.len() - 1;
     for (offset, wanted) in phrase.pieces.iter().enumerate() {
@@ -227,7 +228,7 @@ fn ends(pieces: &[ChoiceToken], start: usize, phrase: &Phrase) -> Option<usize> 
     Some(start + last + 1)
 }
 
-/// Whether a range is denied, by a word before it or by the answer after it.
+/// Whether a denial before a range, or the answer after it, denies the range.
 fn is_denied(pieces: &[ChoiceToken], start: usize, end: usize) -> bool {
     let mut at = start;
     while at > 0 {

@@ -6,14 +6,14 @@ use rust_decimal::Decimal;
 use super::speech::Speech;
 use super::tokens::{Plain, Token};
 
-/// A length that was found.
+/// A length that was found in a text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Length {
     /// The length in metres.
     pub metres: Decimal,
     /// The number as written or said.
     pub number: Decimal,
-    /// Whether the unit is metres or missing.
+    /// Whether the unit is metres, or missing.
     pub in_metres: bool,
 }
 
@@ -97,15 +97,15 @@ const OTHER_MEASURES: &[&str] = &[
 ];
 /// A length after one of these words is not the intended length.
 const DENIALS: &[&str] = &["not", "pas", "instead", "lieu", "rather", "plutot"];
-/// After one of these words, a number without a unit corrects the length before the word.
+/// After one of these words, a number without a unit corrects the previous length.
 const CORRECTIONS: &[&str] = &[
     "no", "non", "sorry", "actually", "rather", "mean", "make", "fait", "plutot", "pardon", "dire",
 ];
 
-/// The length in a field, in metres; a bare number is in metres.
+/// Reads the length in a field; a number without a unit is in metres.
 ///
 /// # Errors
-/// Why there is no length.
+/// Why the text is not a length.
 pub fn in_field(text: &str) -> Result<Length, &'static str> {
     let plain = Plain::new(text);
     let tokens = plain.tokens();
@@ -139,14 +139,14 @@ fn alike(one: Decimal, other: Decimal) -> bool {
     apart.saturating_mul(Decimal::from(50)) <= one.abs()
 }
 
-/// The length at a token, and the index after the length. `None` if there is no number; an error if the unit is
-/// unknown.
+/// Reads the length at a token, and also returns the index after the length. `None` if there is no number; an error if
+/// the unit is unknown.
 fn measure(tokens: &[Token<'_>], at: usize) -> Option<Result<(Length, usize), &'static str>> {
     let (number, next) = number_at(tokens, at)?;
     if let Some(found) = with_unit(tokens, number, next) {
         return Some(found);
     }
-    // A bare number: only the end, punctuation or filler words may follow.
+    // After a number without a unit, only the end of the text, punctuation or filler words may follow.
     let sound = match tokens.get(next) {
         None => true,
         Some(Token::Mark(mark)) => !matches!(mark, '%' | '$' | '/' | '°' | '#' | ':'),
@@ -165,14 +165,15 @@ fn measure(tokens: &[Token<'_>], at: usize) -> Option<Result<(Length, usize), &'
     Some(Ok((length, next)))
 }
 
-/// The number at a token, and the index after it; "a metre" and "half a metre" are numbers too.
+/// Reads the number at a token, and also returns the index after it; "a metre" and "half a metre" contain a number too.
 fn number_at(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     match tokens.get(at)? {
         Token::Number(number) => {
             let half = *number < Decimal::ONE && tokens.get(at + 1).is_some_and(|token| token.is_one_of(&["a", "of"]));
             let unit_next = |at: usize| tokens.get(at).and_then(Token::word).and_then(unit).is_some();
             let mut next = at + 1;
-            // "half a metre", "three quarters of a metre", "une vingtaine de pieds", "trois quarts d'un mètre"
+            // Examples: "half a metre", "three quarters of a metre", "une vingtaine de pieds", "trois quarts d'un
+            // mètre".
             if half {
                 while next < at + 3 && tokens.get(next).is_some_and(|token| token.is_one_of(&["a", "of"])) {
                     next += 1;
@@ -191,7 +192,7 @@ fn number_at(tokens: &[Token<'_>], at: usize) -> Option<(Decimal, usize)> {
     }
 }
 
-/// A number followed by a unit and, optionally, smaller units, as in `10'6"` and `1 m 50`.
+/// Reads the unit after a number and, optionally, smaller units, as in `10'6"` and `1 m 50`.
 fn with_unit(tokens: &[Token<'_>], number: Decimal, at: usize) -> Option<Result<(Length, usize), &'static str>> {
     let mut at = at;
     while tokens.get(at).is_some_and(|token| token.is_one_of(BETWEEN)) {
@@ -230,7 +231,7 @@ fn with_unit(tokens: &[Token<'_>], number: Decimal, at: usize) -> Option<Result<
     Some(Ok((length, end)))
 }
 
-/// The smaller parts after a unit: inches after feet, centimetres after metres, "and a half".
+/// Reads the smaller units after a unit: inches after feet, centimetres after metres, or "and a half".
 fn rest(tokens: &[Token<'_>], factor: Decimal, at: usize) -> Option<(Decimal, usize)> {
     let joined = tokens.get(at).is_some_and(|token| token.is_one_of(&["and", "et"]));
     let from = at + usize::from(joined);
@@ -306,8 +307,8 @@ fn unit(word: &str) -> Option<Decimal> {
     })
 }
 
-/// The last length that the caller named with a unit. Denied lengths, depths, widths and distances do not count. A
-/// range or an area gives no length.
+/// Finds the last length that the caller named with a unit. Denied lengths, depths, widths and distances do not count.
+/// A range or an area gives no length.
 #[must_use]
 pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
     let tokens = said.tokens();
@@ -348,15 +349,16 @@ pub fn in_speech(said: &Speech<'_>) -> Option<Length> {
     last.filter(|length| length.metres >= Decimal::new(5, 1))
 }
 
-/// Whether a length may be the length of the job. The length must be at least half a metre (pipe diameters are
-/// smaller), not denied, and not a depth, width or the like.
+/// Whether a length may be the length of the job. The length must be at least half a metre, because pipe diameters are
+/// smaller. It must not be denied, and must not be a depth, a width or the like.
 fn counts(tokens: &[Token<'_>], at: usize, end: usize, length: &Length) -> bool {
     let before = at.checked_sub(1).and_then(|at| tokens.get(at));
     let before_of = at.checked_sub(2).and_then(|at| tokens.get(at));
     let denied = before.is_some_and(|token| token.is_one_of(&["not", "pas"]))
         || (before.is_some_and(|token| token.is_one_of(&["of", "de", "than", "que"]))
             && before_of.is_some_and(|token| token.is_one_of(DENIALS)));
-    // "5 feet deep", "5 pieds de profond", "2 pieds d'eau", "4 feet in diameter"
+    // Skips filler words before another measure: "5 feet deep", "5 pieds de profond", "2 pieds d'eau", "4 feet in
+    // diameter".
     let mut next = end;
     while next < end + 3
         && tokens

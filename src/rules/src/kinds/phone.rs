@@ -8,10 +8,10 @@ use super::tokens::{Plain, Token};
 /// Maximum length of a text, in bytes.
 const MAX_TEXT: usize = 200;
 
-/// The only telephone number in a text.
+/// Reads the only telephone number in a text.
 ///
 /// # Errors
-/// Why there is no number.
+/// Why the text is not a telephone number.
 pub fn phone(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     let text = text.trim();
     if text.len() > MAX_TEXT {
@@ -26,7 +26,7 @@ pub fn phone(text: &str, region: Option<Id>) -> Result<String, &'static str> {
         .chars()
         .filter(|c| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'))
         .collect();
-    // Letters beside the digits mean another kind of number or an account name; "tel" and the like were removed before.
+    // Letters other than "tel" and the like mean another kind of number or an account name.
     let foreign = |c: char| c.is_alphabetic();
     let around: String = written
         .chars()
@@ -45,7 +45,7 @@ pub fn phone(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     dialable(written.get(start..).unwrap_or_default(), region)
 }
 
-/// The number in `sip:+15145550100@host` and `tel:+1-514-555-0100;ext=2`.
+/// Returns the number in a URI, as in `sip:+15145550100@host` and `tel:+1-514-555-0100;ext=2`.
 fn address(text: &str) -> &str {
     let scheme = text.split_once(':').filter(|(scheme, _)| {
         ["sip", "sips", "tel", "callto", "whatsapp"]
@@ -57,7 +57,7 @@ fn address(text: &str) -> &str {
     rest.trim_start_matches('/')
 }
 
-/// Characters before an extension: `x12`, `#12`. Longer words were removed earlier.
+/// Whether a character begins an extension, as in `x12` and `#12`.
 fn extension(c: char) -> bool {
     matches!(c, 'x' | 'X' | '#' | ',')
 }
@@ -86,7 +86,7 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     for text in tries.into_iter().flatten() {
         let known = if text.starts_with('+') { None } else { region };
         let parsed = phonenumber::parse(known, &text).ok();
-        // The second check searches tables of patterns, which is slow.
+        // `is_valid` searches tables of patterns, which is slow.
         let sound = parsed.filter(|number| is_possible_nanp(number) || phonenumber::is_valid(number));
         if let Some(number) = sound {
             return Ok(number.format().mode(Mode::E164).to_string());
@@ -95,9 +95,9 @@ fn dialable(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     Err(NONE)
 }
 
-/// A North American number with its country code, or without the country code if the region is Canada or the United
-/// States. The digits alone determine the E.164 form, so the slow library is not needed. The area code may be newer
-/// than the library's tables.
+/// Reads a North American number. The country code may be missing if the region is Canada or the United States. The
+/// digits alone determine the E.164 form, so the slow library is not needed. An area code may be newer than the
+/// library's tables.
 fn nanp(digits: &str, international: bool, region: Option<Id>) -> Option<String> {
     let at_home = matches!(region, Some(Id::CA | Id::US));
     let national = match digits.len() {
@@ -109,15 +109,14 @@ fn nanp(digits: &str, international: bool, region: Option<Id>) -> Option<String>
     (begins_with(0) && begins_with(3)).then(|| format!("+1{national}"))
 }
 
-/// Whether a number has the ten digits of a North American number. The area code may be newer than the library's
-/// tables.
+/// Whether a number has the ten digits of a North American number. An area code may be newer than the library's tables.
 fn is_possible_nanp(number: &phonenumber::PhoneNumber) -> bool {
     let national = number.national().value();
     let (area, exchange) = (national / 10_000_000, national / 10_000 % 1_000);
     number.code().value() == 1 && national < 10_000_000_000 && area >= 200 && exchange >= 200
 }
 
-/// A number in words, by digits or in groups: "five one four, five five five, oh one hundred".
+/// Reads a number in words, by digits or in groups: "five one four, five five five, oh one hundred".
 fn spoken(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     let mut digits = String::new();
     for token in Plain::new(text).tokens() {
@@ -137,7 +136,7 @@ fn spoken(text: &str, region: Option<Id>) -> Result<String, &'static str> {
     dialable(&digits, region)
 }
 
-/// The region of numbers without a country code: from the settings, else from the currency.
+/// Returns the region for numbers without a country code: from the settings, else from the currency.
 #[must_use]
 pub fn region(own: Option<&str>, currency: &str) -> Option<Id> {
     let code = own.or(match currency {

@@ -1,6 +1,6 @@
-//! Limits the time of compiling: the parser checks the clock between tokens, so compiling stops in time for any source.
-//! Only the CPU time of the thread counts, not wall-clock time: a source that compiles on an idle machine also compiles
-//! on a busy machine.
+//! Limits the time that compiling uses. The parser checks the clock between tokens, so compiling ends in time for any
+//! source. Only the CPU time of the thread counts, not wall-clock time. So a source that compiles on an idle machine
+//! also compiles on a busy machine.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -23,11 +23,11 @@ pub(super) struct TimedResult<T> {
     pub done: T,
     /// The CPU time that the work used.
     pub took: Duration,
-    /// Whether the work was stopped early, or ended too late.
+    /// Whether the work was stopped early, or ended after the time limit.
     pub is_over: bool,
 }
 
-/// Runs `work`, in which [`token`] reports when the time is over.
+/// Runs `work`. After the allowed time, [`token`] returns true, so that the parser stops.
 pub(super) fn within<T>(allowed: Duration, work: impl FnOnce() -> T) -> TimedResult<T> {
     let before = thread_time();
     END.set(Some(before + allowed));

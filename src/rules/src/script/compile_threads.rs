@@ -1,13 +1,13 @@
-//! Runs compilations on threads of their own, with enough stack for deep expressions, and only a few at the same time.
+//! Runs compilations on separate threads, with enough stack for deep expressions, and only a few at the same time.
 //!
-//! A thread cannot be stopped, so its input is bounded: [`super::MAX_SOURCE`], the depth of expressions, and the number
-//! of scripts. Somebody who publishes hostile sources all day occupies at most [`AT_ONCE`] threads.
+//! A thread cannot be stopped, so its input is limited by [`super::MAX_SOURCE`], the depth of expressions, and the
+//! number of scripts. Somebody who publishes hostile sources all day occupies at most [`AT_ONCE`] threads.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Stack size for parsing deep expressions.
 const STACK: usize = 16 * 1024 * 1024;
-/// Number of compilations at the same time.
+/// Maximum number of compilations at the same time.
 pub const AT_ONCE: usize = 2;
 
 static BUSY: Mutex<usize> = Mutex::new(0);
@@ -34,7 +34,7 @@ impl Drop for CompileSlot {
     }
 }
 
-/// Runs `work` on a thread of its own and waits for the result. Never call this function on an asynchronous thread.
+/// Runs `work` on a new thread and waits for the result. Never call this function on an asynchronous thread.
 ///
 /// # Errors
 /// When no thread could be started, or the work was interrupted.

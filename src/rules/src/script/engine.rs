@@ -26,7 +26,7 @@ pub(super) const MAX_CALLS: usize = 8;
 pub(super) const MAX_FUNCTIONS: usize = 64;
 /// Maximum number of libraries that one script imports.
 pub(super) const MAX_IMPORTS: usize = 16;
-/// Maximum depth of expressions and blocks, outside functions and inside them.
+/// Maximum depths of expressions and blocks: the first outside functions, the second inside functions.
 pub(super) const MAX_DEPTHS: (usize, usize) = (48, 32);
 
 pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
@@ -51,11 +51,11 @@ pub(super) static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     engine.set_max_variables(MAX_VARIABLES);
     engine.set_max_functions(MAX_FUNCTIONS);
     engine.set_max_modules(MAX_IMPORTS);
-    // Avoids a lock that all threads would share.
+    // Interned strings would need a lock that all threads share.
     engine.set_max_strings_interned(0);
     engine.set_fail_on_invalid_map_property(true);
     engine.set_module_resolver(OwnLibraries);
-    // Object maps (`#{`) are disabled, because their keys escape the size limits; the feature `no_object` would also
+    // Object maps (`#{`) are disabled, because their keys escape the size limits. The feature `no_object` would also
     // remove `quote.add(…)`. Powers are disabled, because one power can take longer than a thousand other operations.
     for symbol in [
         "eval",

@@ -14,11 +14,11 @@ use crate::rows::{AdjustmentKind, Hook};
 /// The syntax of a function call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// `name(…)`; the first argument may also be in front, as in `text.len()`.
+    /// `name(…)`; the first argument may also precede the name, as in `text.len()`.
     Function,
-    /// `object.name(…)` of a host object.
+    /// `object.name(…)`, where the value is the name of the host object.
     Method(&'static str),
-    /// `object.name` of a host object.
+    /// `object.name`, where the value is the name of the host object.
     Property(&'static str),
 }
 
@@ -30,7 +30,7 @@ pub struct Function {
     pub form: Form,
     /// The number of arguments.
     pub arguments: usize,
-    /// The signature for people.
+    /// The signature in readable form, for example `quote.add(amount, label)`.
     pub signature: &'static str,
     /// A description.
     pub about: &'static str,
@@ -43,7 +43,7 @@ pub struct Function {
 
 macro_rules! functions {
     ($($form:ident $(($object:literal))? $name:ident / $arguments:literal $signature:literal, $hook:ident, $about:literal, $example:literal, $register:expr;)*) => {
-        /// All functions, those of host objects first.
+        /// All functions; the functions of host objects come first.
         pub const FUNCTIONS: &[Function] = &[$(Function {
             name: stringify!($name),
             form: Form::$form $(($object))?,
@@ -211,7 +211,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("/=", |a: &mut Dynamic, b: Decimal| host::divide(a, &Dynamic::from(b)))
         .register_fn("+", |a: ImmutableString, b: Dynamic| host::joined(&a.into(), &b))
         .register_fn("+", |a: Dynamic, b: ImmutableString| host::joined(&a, &b.into()))
-        // Called for `${…}` in a string.
+        // Rhai calls this function for `${…}` in a string.
         .register_fn("to_string", |value: Dynamic| super::values::to_text(&value));
     for (name, holds) in COMPARISONS {
         let compare = move |a: &Dynamic, b: &Dynamic| holds(host::compared(a, b));
@@ -227,11 +227,11 @@ pub(super) fn register(engine: &mut Engine) {
     }
 }
 
-/// Whether a comparison is true for an order of its left and right values. The order is `None` if a string is not a
-/// number.
+/// Returns whether a comparison is true if its left and right values have this order. The order is `None` if a string
+/// is not a number.
 type Holds = fn(Option<Ordering>) -> bool;
 
-/// Comparisons between strings and numbers. In Rhai, a string and a number are always unequal.
+/// Comparisons between strings and numbers. Rhai's operators would always treat a string and a number as unequal.
 const COMPARISONS: &[(&str, Holds)] = &[
     ("==", |order| order == Some(Ordering::Equal)),
     ("!=", |order| order != Some(Ordering::Equal)),

@@ -1,5 +1,5 @@
-//! Implements the host objects `quote`, `priority` and `result`, and the queries of scripts. [`super::functions`]
-//! registers them.
+//! Implements the host objects `quote`, `priority` and `result`, and the other functions of scripts.
+//! [`super::functions`] registers them.
 //!
 //! Every effect is recorded in the run when it happens, so the trace shows the real effects of a script.
 
@@ -26,7 +26,7 @@ pub(super) struct ResultHandle;
 
 pub(super) const MAX_STEPS: usize = 64;
 const MAX_SENTENCES: usize = 8;
-/// Limits of the log that a test run shows.
+/// Maximum number of lines, and of characters in a line, in the log that a test run shows.
 pub(super) const MAX_LOG: (usize, usize) = (100, 200);
 
 /// Both ends of the current price.
@@ -46,7 +46,7 @@ pub(super) fn current_priority(run: &Run) -> Result<(Priority, i64), String> {
 
 fn note(run: &mut Run, did: String, money: Option<MoneyStep>) -> Result<(), String> {
     if run.steps.len() >= MAX_STEPS {
-        return Err(format!("a script acts at most {MAX_STEPS} times"));
+        return Err(format!("a script changes price and priority at most {MAX_STEPS} times"));
     }
     let mut step = Step::plain(Resource::Scripts, &run.code, did);
     step.money = money;
@@ -154,7 +154,7 @@ pub(super) fn arg(name: &str) -> HostResult<Dynamic> {
     with_run(|run| run.args.get(name).map_or(Ok(Dynamic::UNIT), values::from_json))
 }
 
-/// Rounds half up, away from zero.
+/// Rounds a number; a half is rounded away from zero.
 pub(super) fn round(value: &Dynamic, places: INT) -> HostResult<Decimal> {
     let value = number(value).ok_or("round(…) takes a number")?;
     let places = u32::try_from(places).ok().filter(|places| *places <= 12);
@@ -178,14 +178,14 @@ pub(super) fn abs(value: &Dynamic) -> HostResult<Dynamic> {
     Ok(Dynamic::from(value.abs()))
 }
 
-/// The smaller or the greater of two numbers, unchanged.
+/// Returns the smaller or the greater of two numbers, unchanged.
 pub(super) fn pick(a: Dynamic, b: Dynamic, greater: bool) -> HostResult<Dynamic> {
     let both = number(&a).zip(number(&b));
     let (left, right) = both.ok_or("min(…) and max(…) take two numbers")?;
     Ok(if (left >= right) == greater { a } else { b })
 }
 
-/// The number in a string, or `()`; a number is returned unchanged.
+/// Returns the number in a string, or `()` if there is none; a number is returned unchanged.
 pub(super) fn parsed(value: &Dynamic) -> Dynamic {
     if number(value).is_some() {
         return value.clone();
@@ -193,7 +193,7 @@ pub(super) fn parsed(value: &Dynamic) -> Dynamic {
     read_number(value).map_or(Dynamic::UNIT, Dynamic::from)
 }
 
-/// A number, or the number in a string.
+/// Returns a number, or the number in a string.
 fn read_number(value: &Dynamic) -> Option<Decimal> {
     number(value).or_else(|| {
         let text = value.as_immutable_string_ref().ok()?;
@@ -201,12 +201,12 @@ fn read_number(value: &Dynamic) -> Option<Decimal> {
     })
 }
 
-/// The order of a string and a number; `None` if the string is not a number.
+/// Compares a string with a number; `None` if the string is not a number.
 pub(super) fn compared(a: &Dynamic, b: &Dynamic) -> Option<Ordering> {
     Some(read_number(a)?.cmp(&read_number(b)?))
 }
 
-/// The exact quotient of two whole numbers; a whole number if there is no remainder.
+/// Divides two whole numbers exactly; the result is a whole number if there is no remainder.
 pub(super) fn quotient(a: INT, b: INT) -> HostResult<Dynamic> {
     if let Some(0) = a.checked_rem(b) {
         return Ok((a / b).into());
@@ -219,7 +219,7 @@ fn exact_quotient(a: Decimal, b: Decimal) -> HostResult<Dynamic> {
     Ok(Dynamic::from(quotient))
 }
 
-/// Divides in place as [`quotient`] does, for numbers of either type.
+/// Divides `a` by `b` in place, as [`quotient`] does, for whole and decimal numbers.
 pub(super) fn divide(a: &mut Dynamic, b: &Dynamic) -> HostResult<()> {
     *a = match (a.as_int(), b.as_int()) {
         (Ok(a), Ok(b)) => quotient(a, b)?,
@@ -253,7 +253,7 @@ pub(super) fn contains(whole: &Dynamic, wanted: &Dynamic) -> HostResult<bool> {
     }
 }
 
-/// The parts of a string between separators.
+/// Splits a string at each separator.
 pub(super) fn split(text: &str, separator: &str) -> HostResult<Array> {
     if separator.is_empty() {
         return Err("split(…) needs a separator".into());
@@ -269,7 +269,7 @@ pub(super) fn split(text: &str, separator: &str) -> HostResult<Array> {
     Ok(parts)
 }
 
-/// The result of `+` if one operand is a string.
+/// Implements `+` if one operand is a string.
 pub(super) fn joined(a: &Dynamic, b: &Dynamic) -> HostResult<String> {
     let mut text = values::to_text(a)?;
     text.push_str(&values::to_text(b)?);

@@ -1,4 +1,5 @@
-//! Hostile scripts, written by hand and generated. Each script is refused or ends in time, and has no side effects.
+//! Tests hostile scripts, some written by hand and some generated. Each script is refused or ends in time, and has no
+//! side effects.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const AT_MOST: Duration = Duration::from_millis(100);
 
 #[test]
 fn hostile_scripts_are_refused_or_end_in_time() {
-    // A test thread has a quarter of the stack of a pool thread, so a script that fits in a test thread also fits in a
+    // A test thread has a quarter of the stack of a pool thread. So a script that fits in a test thread also fits in a
     // pool thread.
     let book = book();
     let (mut refused, mut stopped, mut ended) = (0, 0, 0);

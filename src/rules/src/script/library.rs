@@ -101,7 +101,7 @@ struct Linker<'a> {
     reuse: &'a [Arc<CompiledScript>],
     /// The linked scripts; `None` for a script with an error.
     done: BTreeMap<String, Option<Arc<CompiledScript>>>,
-    /// The chain of scripts being linked. Each script imports the next script in the list.
+    /// The chain of scripts that are being linked. Each script imports the next script in the list.
     open: Vec<String>,
     /// CPU time spent on parsing so far.
     spent: Duration,
@@ -131,8 +131,8 @@ impl Linker<'_> {
         linked
     }
 
-    /// The script linked with its libraries. The error is `None` if a library has the error, because that error is
-    /// already reported.
+    /// Links a script with its libraries. If a library has an error, the returned error is `None`, because the
+    /// library's error is already reported.
     fn with_libraries(
         &mut self,
         parsed: Arc<ParsedScript>,
@@ -186,7 +186,7 @@ impl Linker<'_> {
         }))
     }
 
-    /// Checks that an import is a library and does not import the current script.
+    /// Checks that an import is a library, and that the imports do not form a circle.
     fn find(&self, import: &Import) -> Result<(), TextFault> {
         let wrong = |problem, text| Err(parsed::fault(import.at, problem, text));
         let code = &import.code;
@@ -225,7 +225,7 @@ fn takes_too_long() -> TextFault {
     parsed::fault(Position::NONE, "too_complex", text)
 }
 
-/// The size of a script with its libraries, counted before linking, so that exponential growth is refused in advance.
+/// Counts the size of a script with its libraries before linking, so that exponential growth is refused in advance.
 fn linked(row: &Script, libraries: &BTreeMap<String, Arc<CompiledScript>>) -> Result<LinkedSize, TextFault> {
     let mut linked = LinkedSize::default();
     for library in libraries.values().map(|library| &library.linked) {
@@ -254,9 +254,9 @@ fn linked(row: &Script, libraries: &BTreeMap<String, Arc<CompiledScript>>) -> Re
 /// Compiles a library to the Rhai module that scripts import. The module contains the public functions; each function
 /// has access to the library's imports.
 ///
-/// The library's imports are not part of its module. `Module::eval_ast_as_new` would make the imports sub-modules, and
-/// index all their functions under every path that leads to them. Libraries that import each other under many names
-/// would then grow exponentially.
+/// The library's imports are not part of its module. `Module::eval_ast_as_new` would make the imports sub-modules. It
+/// would index all their functions under every path that leads to them. Libraries that import each other under many
+/// names would then grow exponentially.
 fn module(code: &str, parsed: &ParsedScript, modules: &Modules) -> Module {
     let imports = parsed
         .imports

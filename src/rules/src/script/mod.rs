@@ -41,7 +41,7 @@ use super::rows::Script;
 /// A limit for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// The unit that is limited, for people.
+    /// What the limit counts, for readers of the documentation.
     pub name: &'static str,
     /// The maximum.
     pub most: usize,
@@ -104,12 +104,13 @@ pub struct CompiledScript {
     module: Option<Shared<Module>>,
 }
 
-/// The size of a script with its libraries, known before it is linked.
+/// The size of a script with its libraries, known before the script is linked.
 #[derive(Debug, Clone, Default)]
 struct LinkedSize {
     /// The length of the longest chain of imports below this script.
     depth: usize,
-    /// The bytes of the script and of each library that it uses, by code; a library counts once, whatever its aliases.
+    /// The bytes of the script and of each library that it uses, by code. A library counts once, even if it has several
+    /// aliases.
     parts: BTreeMap<String, usize>,
 }
 

@@ -17,13 +17,13 @@ use crate::suggestion::did_you_mean;
 pub const MAX_SOURCE: usize = 32 * 1024;
 /// CPU time limit for compiling one source.
 const COMPILE_DEADLINE: Duration = Duration::from_millis(100);
-/// Maximum number of names separated only by commas: Rhai compares each parameter of a function with all earlier
-/// parameters.
+/// Maximum number of names in a row that are separated only by commas. Rhai compares each parameter of a function with
+/// all earlier parameters.
 const MAX_ROW: usize = 300;
 /// Maximum number of arguments in one call.
 const MAX_ARGUMENTS: usize = 8;
 
-/// A script that is valid by itself.
+/// A script that is valid, as far as it can be checked without its libraries.
 #[derive(Debug)]
 pub(super) struct ParsedScript {
     pub ast: Arc<AST>,
@@ -31,7 +31,7 @@ pub(super) struct ParsedScript {
     pub functions: Vec<Own>,
 }
 
-/// `import "code" as alias;`
+/// An import statement: `import "code" as alias;`
 #[derive(Debug)]
 pub(super) struct Import {
     pub code: String,
@@ -56,7 +56,7 @@ pub(super) fn fault(at: Position, problem: &'static str, text: String) -> TextFa
     }
 }
 
-/// Parses a script and adds the CPU time used to `spent`, also if there is an error.
+/// Parses a script. Adds the CPU time of parsing to `spent`, even if there is an error.
 pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<ParsedScript, TextFault> {
     let source = &row.source;
     if source.len() > MAX_SOURCE {
@@ -91,7 +91,7 @@ pub(super) fn parse(row: &Script, spent: &mut Duration) -> Result<ParsedScript, 
     })
 }
 
-/// Rhai's error in Ringbook's words, with the nearest existing name.
+/// Translates an error of Rhai into Ringbook's words, with the nearest existing name.
 fn syntax(error: &ParseError, source: &str) -> TextFault {
     let known = || {
         let functions = FUNCTIONS.iter().map(|function| function.name);
@@ -124,7 +124,8 @@ fn syntax(error: &ParseError, source: &str) -> TextFault {
     fault(error.position(), problem, text)
 }
 
-/// The length of the longest run of names separated only by commas. Names in strings and comments do not count.
+/// Returns the length of the longest run of names that are separated only by commas. Names in strings and comments do
+/// not count.
 fn longest_row_of_names(source: &str) -> usize {
     let (mut longest, mut row, mut in_name) = (0, 0, false);
     let mut rest = source.char_indices();
@@ -189,13 +190,14 @@ fn comment_length(tail: &str) -> usize {
     tail.len()
 }
 
-/// Every name in a source, found without parsing.
+/// Returns every name in a source, without parsing the source.
 fn names(source: &str) -> impl Iterator<Item = &str> {
     let words = source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.len() <= 64 && word.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
-/// The imports. They must be outside functions and blocks, so that a script's libraries are known before it runs.
+/// Returns the imports of a script. They must be outside functions and blocks, so that a script's libraries are known
+/// before it runs.
 fn imports(ast: &AST) -> Result<Vec<Import>, TextFault> {
     let mut imports: Vec<Import> = Vec::new();
     for stmt in ast.statements() {
@@ -237,7 +239,7 @@ fn only_functions(ast: &AST) -> Result<(), TextFault> {
     }
 }
 
-/// Checks every call, property and assignment; `library` returns the functions of an import by its alias.
+/// Checks every call, property and assignment. `library` returns the functions of the import that has this alias.
 pub(super) fn check<'a>(
     parsed: &'a ParsedScript,
     library: &dyn Fn(&str) -> Option<&'a [Own]>,
@@ -277,7 +279,7 @@ impl Check<'_, '_> {
             ASTNode::Expr(Expr::Property(property, at)) => property_fault(&property.2, *at),
             ASTNode::Expr(Expr::Variable(variable, _, at)) if !variable.2.is_empty() => {
                 let own = variable.2.root() == "global";
-                let text = "a library holds functions only; there is nothing else to read from it";
+                let text = "a library contains only functions, so nothing else can be read from it";
                 (!own).then(|| fault(*at, "not_in_library", text.to_owned()))
             }
             ASTNode::Stmt(Stmt::Import(_, at)) => {
@@ -345,7 +347,7 @@ const fn callable(form: Form) -> bool {
     !matches!(form, Form::Property(_))
 }
 
-/// The signature of a function as in its definition.
+/// Returns the signature of a function as the function's definition writes it.
 pub(super) fn signature(own: &Own) -> String {
     format!("{}({})", own.name, own.parameters.join(", "))
 }

@@ -1,7 +1,7 @@
-//! One run of one script: its input, its effects, and its time limit. A failed run has no effect.
+//! Runs one script, records its effects, and limits its time. A failed run has no effect.
 //!
-//! A run counts CPU time of its own thread and not wall-clock time, so that a busy machine makes no script fail. The
-//! waiting caller has a separate time limit, and an abandoned run stops.
+//! The limit counts CPU time of the run's thread and not wall-clock time, so a busy machine makes no script fail. The
+//! task that waits for a run has a separate time limit. A run for which no task waits any more stops.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use crate::rows::Priority;
 pub const DEADLINE: Duration = Duration::from_millis(20);
 /// CPU time limit of all scripts of one decision together.
 pub const DECISION_BUDGET: Duration = Duration::from_millis(60);
-/// Minimum time for each script, even if the shared time is used up: a short script should not fail because of a slow
+/// Minimum time for each script, even if the shared time is used up. A short script should not fail because of a slow
 /// script.
 const MIN_TIME: Duration = Duration::from_millis(1);
 
@@ -63,7 +63,7 @@ impl Run {
         }
     }
 
-    /// How a phrase was heard; `None` if the string is not a phrase.
+    /// Returns how a phrase was heard; `None` if the string is not a phrase.
     pub(super) fn presence(&self, phrase: &str) -> Option<Presence> {
         self.heard.as_ref()?.presence(phrase)
     }
@@ -116,8 +116,8 @@ thread_local! {
     static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
 }
 
-/// Gives the current run to a host function. Fails if the time of the run is over: one call may take longer than many
-/// operations.
+/// Gives the current run to a host function. Fails if the run's time is over, because one call may take longer than
+/// many operations.
 pub(super) fn with_run<T>(act: impl FnOnce(&mut Run) -> Result<T, String>) -> Result<T, Box<EvalAltResult>> {
     RUN.with_borrow_mut(|run| {
         let run = run.as_mut().ok_or("no script is running")?;
@@ -251,10 +251,10 @@ mod tests {
             allowed: DEADLINE,
             operations: 0,
         };
-        assert!(!timer.is_over(), "an hour passed, in which the thread had no turn");
+        assert!(!timer.is_over(), "an hour passed in which the thread did not run");
         timer.worked_before = timer.worked_before.saturating_sub(DEADLINE * 2);
         // A thread that started later cannot have used this much CPU time.
         timer.allowed = timer.worked().saturating_sub(Duration::from_nanos(1));
-        assert!(timer.is_over(), "the thread has worked for longer than it may");
+        assert!(timer.is_over(), "the thread has used more CPU time than the limit");
     }
 }

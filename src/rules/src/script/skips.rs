@@ -1,4 +1,4 @@
-//! Lists the scripts that a decision skips, with reasons, and identifies the script versions for which runs and
+//! Lists the scripts that a decision skips, with the reasons. Identifies the script versions for which runs and
 //! failures are counted.
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ impl Skips {
         Self::default()
     }
 
-    /// Skips every script, for this reason.
+    /// Skips every script for the same reason.
     #[must_use]
     pub fn all(why: impl Into<String>) -> Self {
         Self {

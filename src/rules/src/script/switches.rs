@@ -1,11 +1,11 @@
-//! Finds numbers in the cases of a `switch`. Rhai compares them by type: `12` never equals the `12.0` of a fact or a
-//! price.
+//! Finds numbers in the cases of a `switch`. Rhai compares numbers in a `switch` by type: `12` never equals `12.0`, and
+//! facts and prices are decimal numbers.
 
 use rhai::{Position, Token};
 
 use super::engine::ENGINE;
 
-/// Functions that always return a whole number, so that whole numbers in the cases are safe.
+/// These functions always return a whole number, so a `switch` on their result may have whole numbers as cases.
 const WHOLE: [&str; 2] = ["whole", "len"];
 
 /// A `switch` that is being scanned.
@@ -17,8 +17,8 @@ struct Switch {
     open: Option<usize>,
 }
 
-/// The position of the first case that is a number. A `switch` on an expression that is certainly a whole number is
-/// ignored.
+/// Returns the position of the first case that is a number. A `switch` on an expression that is certainly a whole
+/// number is ignored.
 #[must_use]
 pub fn number_in_switch(source: &str) -> Option<Position> {
     let sources = [source];

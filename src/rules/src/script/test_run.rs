@@ -51,13 +51,13 @@ pub struct Trial {
     pub worked: Duration,
     /// The number of operations at the last check of the clock.
     pub operations: u64,
-    /// The error for which a decision would drop all effects of the script.
+    /// The error because of which a decision would drop all effects of the script.
     pub fault: Option<ScriptFault>,
 }
 
 impl Rulebook {
-    /// Compiles a script as part of this rulebook, which does not change. Call this function on a thread that may
-    /// block.
+    /// Compiles a script as part of this rulebook; the rulebook does not change. Call this function on a thread that
+    /// may block.
     ///
     /// # Errors
     /// The errors of the script, or of the libraries that it uses.

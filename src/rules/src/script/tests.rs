@@ -23,7 +23,7 @@ pub(super) fn script(code: &str, hook: Hook, source: &str) -> Script {
     }
 }
 
-/// Code, hook and source.
+/// The code, the hook and the source of a script.
 type ScriptSource<'a> = (&'a str, Hook, &'a str);
 
 fn rows_with(scripts: &[ScriptSource]) -> RowSet {
@@ -40,7 +40,7 @@ pub(super) fn book() -> Rulebook {
     compile(2, &sample::rows(), None).unwrap()
 }
 
-/// The effect of a script on a price of 100 to 200, at P3, with these arguments.
+/// Runs a script on a price of 100 to 200 and the priority P3, with these arguments.
 pub(super) fn tried(book: &Rulebook, hook: Hook, source: &str, args: Value) -> Result<Trial, Vec<Fault>> {
     let script = book.compile_script(script("tried", hook, source))?;
     let begin = Begin {
@@ -378,8 +378,8 @@ fn a_rulebook_has_room_for_many_scripts_but_not_for_any_number() {
     assert_eq!(faults[0].problem, "too_many");
 }
 
-/// A library for each number below `depth`. Each library imports the previous library under `names` aliases and calls
-/// it.
+/// Builds a library for each number below `depth`. Each library imports the previous library under `names` aliases and
+/// calls it.
 fn chain(depth: usize, names: usize) -> Vec<(String, Hook, String)> {
     let one = |number: usize| {
         let imports: String = match number.checked_sub(1) {
@@ -413,7 +413,7 @@ fn rows_of(scripts: &[(String, Hook, String)]) -> RowSet {
 
 #[test]
 fn libraries_that_import_each_other_under_many_names_do_not_multiply() {
-    // With one entry per path, `lib_00` would occur 16 to the power of 15 times.
+    // If the index had one entry per import path, it would contain `lib_00` 16 to the power of 15 times.
     let before = super::thread_time::thread_time();
     let mut scripts = chain(library::MAX_DEPTH, engine::MAX_IMPORTS);
     let imports = "import \"lib_06\" as l;\nimport \"lib_06\" as again;\n";
@@ -452,8 +452,7 @@ fn what_a_script_takes_with_it_is_counted_before_it_is_linked() {
         .collect();
     assert_eq!(told, [("lib_17", "too_deep")]);
 
-    // A library counts once, however many paths lead to it: ten libraries of 30 kB exceed the limit only together with
-    // all the others.
+    // A library counts once, however many paths lead to it. So 16 libraries of 30 kB are within the limit.
     let filler = format!("// {}\n", "x".repeat(30_000));
     scripts = (0..20)
         .map(|number| {

@@ -1,4 +1,4 @@
-//! The CPU time of a thread, which other work on the machine does not increase.
+//! Measures the CPU time of a thread, which other work on the machine does not increase.
 
 use std::time::Duration;
 

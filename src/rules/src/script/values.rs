@@ -14,7 +14,7 @@ pub(super) type HostResult<T> = Result<T, Box<EvalAltResult>>;
 pub(super) const MAX_TEXT: usize = 8 * 1024;
 /// Maximum number of values in a list, including nested lists.
 pub(super) const MAX_LIST: usize = 256;
-/// An external string is cut to this many characters, which always fit.
+/// A string from outside the script is cut to this many characters, so that it always fits.
 const TEXT_CHARS: usize = 2_000;
 /// Maximum nesting of lists.
 const MAX_DEPTH: usize = 8;
@@ -118,7 +118,7 @@ pub(super) fn to_text(value: &Dynamic) -> HostResult<String> {
     })
 }
 
-/// A number of either type, exact.
+/// Returns a whole or decimal number, without rounding.
 pub(super) fn number(value: &Dynamic) -> Option<Decimal> {
     match value.as_int() {
         Ok(whole) => Some(whole.into()),
@@ -140,7 +140,7 @@ pub(super) fn same(a: &Dynamic, b: &Dynamic) -> bool {
     a.is_unit() && b.is_unit()
 }
 
-/// A string without NUL characters, which PostgreSQL refuses.
+/// Removes NUL characters, which PostgreSQL refuses.
 pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "")
 }

@@ -1,4 +1,5 @@
-//! The instants at which shifts may change: calendars that open or close, handovers, overrides, clock changes.
+//! Finds the instants at which shifts may change. Calendars open or close, rotations are handed over, overrides begin
+//! or end, and clocks change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub(super) struct Boundaries {
     zone: Tz,
     /// The beginning of the span and each clock change.
     common: Vec<DateTime<Utc>>,
-    /// The boundaries of each calendar, by code: several contacts may share a calendar.
+    /// The boundaries of each calendar, by code, because several contacts may share a calendar.
     by_calendar: BTreeMap<String, Arc<Vec<DateTime<Utc>>>>,
 }
 
@@ -40,7 +41,8 @@ impl Boundaries {
         }
     }
 
-    /// The boundaries of a contact with this schedule and these overrides, ascending, from the beginning of the span.
+    /// Returns the boundaries of a contact with this schedule and these overrides, ascending, from the beginning of the
+    /// span.
     pub fn of(&mut self, plan: Option<&Plan>, overrides: &[&Override]) -> Vec<DateTime<Utc>> {
         let mut all = self.common.clone();
         if let Some((code, calendar)) = plan.and_then(|plan| plan.calendar.as_ref()) {
@@ -91,12 +93,13 @@ impl Boundaries {
     }
 }
 
-/// Converts a number of weeks to a factor. A span of the API has far fewer weeks than the maximum.
+/// Converts a number of weeks to an `i32`, which also limits the number. A span that the API allows has far fewer weeks
+/// than this limit.
 fn weeks(count: i64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX / 8)
 }
 
-/// The instants of the clock changes in a zone.
+/// Finds the instants of the clock changes in a time zone.
 fn clock_changes(from: DateTime<Utc>, until: DateTime<Utc>, zone: Tz) -> Vec<DateTime<Utc>> {
     let instant = |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap_or(until);
     let offset = |seconds: i64| zone.offset_from_utc_datetime(&instant(seconds).naive_utc()).fix();

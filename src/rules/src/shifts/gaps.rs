@@ -1,4 +1,4 @@
-//! The spans in which no contact with `on_call` is on shift.
+//! Finds the spans of time in which no contact with `on_call` is on shift.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,15 @@ use crate::compile::Rulebook;
 use crate::derive;
 use crate::shift_overrides::{Covering, verdict};
 
-/// The gaps in a span. If no contact has `on_call`, the contacts with a schedule are used.
+/// Returns the gaps in a span of time. If no contact has `on_call`, a gap is a span in which no contact with a schedule
+/// is on shift.
 pub(super) fn gaps(book: &Rulebook, shifts: &[Shift], from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Gap> {
     let mut group: BTreeSet<&str> = book.on_call.iter().map(String::as_str).collect();
     if group.is_empty() {
         group = book.plans.codes().collect();
     }
-    // Changes of the number of contacts on shift: 1 or -1. For contacts outside the group the change is 0, but a gap
-    // may begin or end at that instant.
+    // Each step changes the number of contacts on shift by 1 or -1. For contacts outside the group the change is 0, but
+    // a gap may begin or end at that instant.
     let mut steps: Vec<(DateTime<Utc>, i32)> = vec![(from, 0), (until, 0)];
     for shift in shifts {
         let weight = i32::from(group.contains(shift.contact.as_str()));
@@ -45,7 +46,7 @@ pub(super) fn gaps(book: &Rulebook, shifts: &[Shift], from: DateTime<Utc>, until
     gaps
 }
 
-/// Whether somebody from outside the group is on shift for the group, as an additional contact or as the stand-in for a
+/// Whether a contact outside the group is on shift for the group, as an additional contact or as the stand-in for a
 /// member.
 fn has_stand_in(book: &Rulebook, group: &BTreeSet<&str>, at: DateTime<Utc>) -> bool {
     let covering = book.overrides.at(derive::local(at, book.zone));
@@ -55,8 +56,8 @@ fn has_stand_in(book: &Rulebook, group: &BTreeSet<&str>, at: DateTime<Utc>) -> b
         .any(|one| is_on(&one.contact) && reaches(&covering, group, one.instead_of.as_deref()))
 }
 
-/// Whether the stand-in for `replaced` counts for the group: the stand-in replaces nobody, a member of the group, or
-/// another stand-in.
+/// Whether the stand-in for `replaced` counts for the group. It counts if it replaces nobody, a member of the group, or
+/// another stand-in that counts.
 fn reaches(covering: &Covering<'_>, group: &BTreeSet<&str>, replaced: Option<&str>) -> bool {
     let mut open = vec![replaced];
     let mut seen = BTreeSet::new();

@@ -88,11 +88,12 @@ fn who_stands_in_takes_the_place_of_whom_a_rule_names() {
         let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
         book.recipients_on_shift(Some(&codes), at).0
     };
-    // First the contacts with `on_call`, then a rule that names only Mario.
+    // The first check uses the contacts with `on_call`, and the second check uses a rule that names only Mario.
     assert_eq!(book.recipients_on_shift(None, at).0, ["amina"]);
     assert_eq!(named(&["mario"]), ["amina"]);
     assert_eq!(named(&["sarah"]), ["sarah"], "nobody is on shift");
-    // An override without `instead_of` adds the contact to those on call, but not to a list that a rule names.
+    // An override without `instead_of` adds its contact to the contacts on call, but not to the contacts that a rule
+    // names.
     let joins = json!({"code": "help", "contact": "amina", "from": "2026-01-06T00:00", "until": "2026-01-07T00:00"});
     let book = book_with(people(), vec![joins]);
     assert_eq!(book.recipients_on_shift(None, at).0, ["mario", "amina"]);
@@ -262,7 +263,7 @@ fn plans() -> impl Strategy<Value = Value> {
 }
 
 const PEOPLE: [&str; 4] = ["a", "b", "c", "d"];
-/// The two days around each clock change, and one day in summer.
+/// The day before each clock change, and a day in summer.
 const DAYS: [&str; 3] = ["2026-03-07", "2026-10-31", "2026-07-08"];
 
 proptest! {

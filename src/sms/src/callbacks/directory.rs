@@ -12,9 +12,9 @@ use crate::{Outbox, OutboxError, TwilioAccount};
 
 /// The maximum age of the cache.
 const MAX_AGE: Duration = Duration::from_secs(2);
-/// Minimum interval between two reads. A request whose signature matches no cached account waits for a read that starts
-/// after its arrival. All waiting requests share this read, so unauthenticated clients cause at most one read per
-/// interval.
+/// Minimum interval between two reads of all accounts. A request whose signature matches no cached account waits for a
+/// read that starts after its arrival. All waiting requests share this read, so unauthenticated clients cause at most
+/// one read per interval.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A rulebook and its account.
@@ -25,7 +25,7 @@ pub struct Owner {
     pub account: TwilioAccount,
 }
 
-/// The rulebooks by the SID of their account, from one read.
+/// The rulebooks from one read, by the SID of their account.
 #[derive(Debug)]
 pub struct Owners {
     by_sid: HashMap<String, Vec<Owner>>,
@@ -33,19 +33,19 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// The rulebooks of an account, the oldest first.
+    /// Returns the rulebooks of an account, the oldest first.
     #[must_use]
     pub fn of(&self, sid: &str) -> &[Owner] {
         self.by_sid.get(sid).map_or(&[], Vec::as_slice)
     }
 }
 
-/// The latest directory. The lock is held while the next directory is read.
+/// The latest directory. The mutex stays locked while the next directory is read.
 #[derive(Debug, Clone, Default)]
 pub struct Directory(Arc<Mutex<Option<Arc<Owners>>>>);
 
 impl Directory {
-    /// Returns the cached directory. If it is older than `MAX_AGE`, reads it again.
+    /// Returns the cached directory. If this directory is older than `MAX_AGE`, reads a new directory.
     ///
     /// # Errors
     /// If the database fails.

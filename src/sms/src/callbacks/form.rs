@@ -1,5 +1,5 @@
 //! A strict parser of `application/x-www-form-urlencoded` (pure). A lenient parser could read fields that Twilio did
-//! not sign. Duplicate names are rejected: the signature does not distinguish two fields with one name from a single
+//! not sign. Duplicate names are rejected. The signature does not distinguish two fields with the same name from one
 //! field whose value contains the second field.
 
 /// Maximum number of fields in a callback.
@@ -46,7 +46,7 @@ impl Form {
     }
 }
 
-/// Decodes UTF-8 text with `+` for a space and `%` before two hex digits; other characters must be printable ASCII.
+/// Decodes UTF-8 text, with `+` for a space and `%` before two hex digits. Other characters must be printable ASCII.
 fn decoded(bytes: &[u8]) -> Option<String> {
     let mut text = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter();

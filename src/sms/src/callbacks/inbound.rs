@@ -1,7 +1,7 @@
-//! `POST /webhooks/twilio/inbound` and `/webhooks/twilio/inbound/{rulebook}`: SMS replies.
+//! Routes for SMS replies: `POST /webhooks/twilio/inbound` and `POST /webhooks/twilio/inbound/{rulebook}`.
 //!
-//! The URL without a rulebook serves all rulebooks: the account and the number that got the reply determine the
-//! rulebook.
+//! The URL without a rulebook is for all rulebooks. The account, and the number to which the reply was sent, determine
+//! the rulebook.
 
 use std::collections::HashMap;
 
@@ -17,12 +17,12 @@ use crate::inbound::InboundText;
 use crate::{OutboxError, Sender};
 use web::problem::Problem;
 
-/// Empty TwiML: Twilio sends no response to the sender.
+/// Empty TwiML, so that Twilio sends no response to the sender.
 const NOTHING: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
-/// Maximum length of a number, which may also be a sender name.
+/// Maximum length of a phone number or sender name, in bytes.
 const LONGEST_NUMBER: usize = 64;
 
-/// Handles a reply to the number of any rulebook.
+/// Handles a reply to any rulebook's number.
 #[handler]
 pub async fn receive_inbound(
     request: &Request,
@@ -71,7 +71,7 @@ async fn receive(
         ))
 }
 
-/// TwiML with a response to the sender.
+/// Builds TwiML with a response to the sender.
 fn saying(answer: &str) -> String {
     let escaped: String = answer
         .chars()
@@ -90,7 +90,7 @@ fn unavailable(error: &OutboxError) -> Problem {
     Problem::unavailable(error, RETRY_AFTER_S)
 }
 
-/// The rulebook with this code, if its account signed the request.
+/// Returns the rulebook with this code, if its account signed the request.
 async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str) -> Result<Option<Uuid>, Problem> {
     let all = callbacks
         .outbox
@@ -107,8 +107,8 @@ async fn named(request: &Request, callbacks: &Callbacks, form: &Form, code: &str
     Ok(signed.then_some(id))
 }
 
-/// The rulebook that got the reply. Its account must have signed the request. A rulebook that sends from this number
-/// comes first, then the default rulebook, then the oldest rulebook.
+/// Returns the rulebook that got the reply. Its account must have signed the request. A rulebook that sends from this
+/// number takes precedence, then the default rulebook, then the oldest rulebook.
 async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Result<Option<Uuid>, Problem> {
     let sid = form.get("AccountSid").unwrap_or_default();
     if sid.is_empty() || request.header(super::SIGNATURE).is_none() {
@@ -122,7 +122,7 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
         .map_err(|error| unavailable(&error))?;
     let mut found = signer(request, callbacks, form, recent.of(sid));
     if found.is_none() {
-        // The account or token may be new.
+        // The account or the token may be newer than the cached directory.
         let newer = callbacks
             .directory
             .newer(outbox)
@@ -131,14 +131,14 @@ async fn addressed(request: &Request, callbacks: &Callbacks, form: &Form) -> Res
         found = signer(request, callbacks, form, newer.of(sid));
     }
     let Some(id) = found else { return Ok(None) };
-    // Read the account again: the token may have been retired meanwhile.
+    // Read the account again, because its token may have been retired since the directory was read.
     let account = outbox.accounts().of(id).await.map_err(|error| unavailable(&error))?;
     let still = account.is_some_and(|account| account.sid == sid && callbacks.is_signed(request, form, &account));
     Ok(still.then_some(id))
 }
 
-/// Returns the best match among those rulebooks of an account whose token signed the request. A token that several
-/// rulebooks share is tried once.
+/// Of the rulebooks of an account, returns the best match among those whose token signed the request. A token that
+/// several rulebooks share is tried once.
 fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner]) -> Option<Uuid> {
     let to = form.get("To").unwrap_or_default();
     let mut tried: HashMap<&str, bool> = HashMap::new();
@@ -163,7 +163,8 @@ fn signer(request: &Request, callbacks: &Callbacks, form: &Form, owners: &[Owner
 }
 
 /// Whether the text is a number as Twilio writes it, perhaps after a channel (`whatsapp:+1514…`), or a sender name. A
-/// number must end with a digit: the signature does not mark the end of a value, so the next field could be part of it.
+/// number must end with a digit, because the signature does not mark the end of a value. Otherwise, the next field
+/// could be part of the number.
 fn is_number(text: &str) -> bool {
     let number = text.split_once(':').map_or(text, |(_, number)| number);
     match number.strip_prefix('+') {

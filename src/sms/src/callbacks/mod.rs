@@ -1,8 +1,8 @@
 //! Twilio's callbacks: statuses of SMS messages, and replies.
 //!
-//! A request passes these checks in order: a bounded body, [`form`] (400 if invalid), its account, [`signature`] (403,
-//! even if the account is unknown), and the account's rate limit. After these checks a separate task writes to the
-//! database. A client that disconnects does not interrupt this task. [`status`] and [`inbound`] are the two routes.
+//! A request must pass four checks, in this order: the size of its body, [`form`] (else 400), [`signature`] (else 403,
+//! even if the account is unknown), and the rate limit. After these checks a separate task writes to the database. A
+//! client that disconnects does not interrupt this task. [`status`] and [`inbound`] are the two routes.
 
 pub mod directory;
 pub mod form;
@@ -28,7 +28,7 @@ use web::connections::Connection;
 use web::problem::{Code, Problem};
 use web::{ClientAddress, RateLimiter, body};
 
-/// Maximum size of a callback in bytes. Twilio's callbacks have a few kilobytes.
+/// Maximum size of a callback in bytes. A callback from Twilio has a few kilobytes.
 const LIMIT: usize = 256 * 1024;
 /// How long a callback may wait for the database.
 const DATABASE_BUDGET: Duration = Duration::from_secs(2);
@@ -47,9 +47,9 @@ pub struct Callbacks {
     /// The public URL, which Twilio's signatures cover.
     pub public_url: Option<String>,
     pub directory: directory::Directory,
-    /// The rulebook for a URL without a rulebook.
+    /// The code of the rulebook for a URL without a rulebook.
     pub default_rulebook: &'static str,
-    /// Transactions in progress, awaited at shutdown.
+    /// Transactions in progress, for which shutdown waits.
     pub tasks: TaskTracker,
 }
 
@@ -70,8 +70,8 @@ impl Callbacks {
     /// Parses the form of a request.
     async fn form(&self, request: &Request, body: poem::Body) -> Result<Form, Problem> {
         body::check_length(request, LIMIT)?;
-        // A small form is parsed before authentication, so that an administrator who configures callbacks learns what
-        // is wrong.
+        // A small form is parsed before authentication, so that an administrator who configures callbacks sees what is
+        // wrong.
         let is_small = body::declared_length(request).is_none_or(|length| length <= body_memory::FREE)
             && !request.headers().contains_key(header::TRANSFER_ENCODING);
         if request.header(SIGNATURE).is_none() && !is_small {
@@ -101,7 +101,7 @@ impl Callbacks {
             public.trim_end_matches('/'),
             path.map_or("/", |path| path.as_str())
         );
-        // A request with two signatures is refused: a proxy may have checked the other signature.
+        // A request with two signatures is refused, because a proxy may have checked only one of them.
         let mut sent = request.headers().get_all(SIGNATURE).iter();
         let (Some(given), None) = (sent.next(), sent.next()) else {
             return false;
@@ -110,14 +110,14 @@ impl Callbacks {
         signature::verify(&account.token, &url, form, given)
     }
 
-    /// Applies the rate limit to a signed request. Too many requests give 429.
+    /// Applies the rate limit to a signed request. Too many requests get the status 429.
     fn admit(&self, request: &Request, rulebook_id: Uuid) -> Result<(), Problem> {
         Connection::prove(request);
         self.limiter.admit(ClientAddress::of(request), rulebook_id)
     }
 
-    /// The response to a rejected request: 403 without details, or 429 if too many requests from this address were
-    /// rejected.
+    /// Builds the response to a rejected request: 403 without details, or 429 if too many requests from this address
+    /// were rejected.
     fn refuse(&self, request: &Request, what: &str) -> Problem {
         let address = ClientAddress::of(request);
         metrics::signature_failed();
@@ -136,8 +136,8 @@ impl Callbacks {
         self.limiter.failed(address, answer)
     }
 
-    /// The response to a request about an unknown `what`. It is 404 if the default rulebook's account signed the
-    /// request. Otherwise it is the same rejection as for a wrong signature.
+    /// Builds the response to a request about an unknown `what`. The response is 404 if the default rulebook's account
+    /// signed the request. Otherwise, the response is the same as for a wrong signature.
     async fn refuse_unknown(&self, request: &Request, form: &Form, what: &str) -> Result<Problem, Problem> {
         let unavailable = |error: OutboxError| Problem::unavailable(&error, RETRY_AFTER_S);
         let all = self.outbox.rulebooks().await.map_err(unavailable)?;
@@ -168,13 +168,13 @@ impl Callbacks {
     }
 }
 
-/// The response to a missing or invalid field: 400.
+/// Builds the response to a missing or invalid field, with status 400.
 fn bad_field(name: &str, what: &str) -> Problem {
     Problem::new(Code::BadRequest, format!("The field `{name}` must be {what}."))
 }
 
-/// A message SID: `SM` or `MM` and hexadecimal digits. Other characters are rejected, because Twilio's signature does
-/// not mark the end of a value: the next field could be part of it.
+/// Reads a message SID: `SM` or `MM` and hexadecimal digits. Other characters are rejected, because Twilio's signature
+/// does not mark the end of a value. The next field could be part of the SID.
 fn sid<'a>(form: &'a Form, name: &str) -> Result<&'a str, Problem> {
     let given = form.get(name).unwrap_or_default();
     let digits = given.strip_prefix("SM").or_else(|| given.strip_prefix("MM"));

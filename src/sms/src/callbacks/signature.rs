@@ -1,8 +1,8 @@
 //! Verifies X-Twilio-Signature, in constant time (pure).
 //!
 //! The signature is an HMAC-SHA1 in base64, with the auth token as the key. It covers the URL, and then each field's
-//! name and value, sorted by name. A form contains each name once. Twilio writes the URL with or without its port, so
-//! both are valid.
+//! name and value, sorted by name. Each name occurs only once in a form. Twilio writes the URL with or without its
+//! port, so both are valid.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub fn verify(token: &str, url: &str, form: &Form, given: &str) -> bool {
     if token.is_empty() {
         return false;
     }
-    // Try every spelling of the URL, so that the duration reveals nothing.
+    // Try both forms of the URL, even after a match, so that the duration reveals nothing.
     let matches = spellings(url).into_iter().map(|url| {
         let expected = sign(token, &url, form);
         expected.is_some_and(|expected| bool::from(expected.as_slice().ct_eq(given.as_slice())))
@@ -46,7 +46,7 @@ fn sign(token: &str, url: &str, form: &Form) -> Option<Vec<u8>> {
     Some(mac.finalize().into_bytes().to_vec())
 }
 
-/// The spellings of a URL: with its port and without it.
+/// Returns the URL with its port and without it.
 fn spellings(url: &str) -> Vec<String> {
     let mut all = vec![url.to_owned()];
     let Some((scheme, rest)) = url.split_once("://") else {

@@ -1,5 +1,5 @@
-//! `POST /webhooks/twilio/status/{sms_message_id}`: status callbacks. Ringbook passes this URL to Twilio with each
-//! message.
+//! Route for status callbacks: `POST /webhooks/twilio/status/{sms_message_id}`. Ringbook passes this URL to Twilio with
+//! each message.
 
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
@@ -12,10 +12,10 @@ use crate::record_callback::CallbackEffect;
 use crate::status::Report;
 use web::problem::Problem;
 
-/// The missing object that the 404 response names if the id is unknown.
+/// The object that the 404 response names if the id is unknown.
 const UNKNOWN: &str = "SMS message of this id";
 
-/// Handles a status. It responds with 204 even if the status changes nothing, because a retry would change nothing
+/// Handles a status. The response is 204 even if the status changes nothing, because a retry would not change anything
 /// either.
 #[handler]
 pub async fn receive_status(

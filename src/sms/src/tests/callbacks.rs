@@ -1,5 +1,5 @@
-//! Tests of status callbacks that come before the response to the POST, without a response, or too late. Other
-//! callbacks are about an undelivered SMS message.
+//! Tests of status callbacks that come before the response to the POST, without a response, or too late. Also tests
+//! callbacks about an undelivered SMS message.
 
 use chrono::TimeDelta;
 use sea_orm::EntityTrait;

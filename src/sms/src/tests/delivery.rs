@@ -25,7 +25,7 @@ async fn after_429_twice_one_text_is_accepted_and_three_attempts_are_on_record()
         assert_eq!(world.twilio.posted().len(), 1);
         world.after(TimeDelta::milliseconds(1), &outbox).await;
         assert_eq!(world.twilio.posted().len(), 2);
-        // With a Retry-After, the delay is the requested half a minute.
+        // With a Retry-After, the delay is half a minute, as requested.
         world.after(TimeDelta::seconds(29), &outbox).await;
         assert_eq!(world.twilio.posted().len(), 2);
         world.after(TimeDelta::seconds(1), &outbox).await;
@@ -102,7 +102,7 @@ async fn a_refused_number_is_tried_once_and_becomes_a_dead_letter_with_a_notice(
             "{}",
             notice.what_to_do
         );
-        // A second failure does not raise a second notice: the count of the first notice rises.
+        // A second failure does not raise a second notice, but raises the count of the first notice.
         world.queue("on_call", "P3").await;
         outbox.drain_once().await.unwrap();
         assert_eq!(world.notices().await, [("sms_refused".to_owned(), 2, true)]);
@@ -115,8 +115,8 @@ async fn only_what_the_database_says_is_simulated() {
         let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
         let without = world.outbox_with(Accounts::none(), world.settings());
         let id = world.queue("on_call", "P1").await;
-        // Another instance may have the account in its settings: leave the message to that instance, and raise a notice
-        // soon.
+        // Another instance may have the account in its settings. So this instance leaves the message to that instance,
+        // and raises a notice soon.
         assert_eq!(without.drain_once().await.unwrap(), 0);
         assert_eq!(world.notices().await, []);
         for _ in 0..3 {
@@ -135,7 +135,7 @@ async fn only_what_the_database_says_is_simulated() {
             world.story(id).await,
             ("simulated".to_owned(), vec!["simulated".to_owned()])
         );
-        // A known account ends the simulation for good.
+        // Once the account is known, the simulation ends for good.
         let id = world.queue("third", "P1").await;
         world.outbox().drain_once().await.unwrap();
         assert_eq!(world.row(id).await.state, "accepted");

@@ -1,5 +1,5 @@
-//! Sends many SMS messages through a stand-in for Twilio with all kinds of failures. Workers die during a send, and
-//! statuses come early, twice and out of order. At the end Twilio's log and our records agree, and nothing is lost.
+//! Sends many SMS messages through a stand-in for Twilio, which fails in many ways. Workers die during a send, and
+//! statuses come early, twice and out of order. At the end, Twilio's log and our records agree, and no message is lost.
 //!
 //! RINGBOOK_TEST_OUTCOMES sets the number of SMS messages (default 60), and RINGBOOK_TEST_SEED sets the seed.
 
@@ -22,7 +22,7 @@ use crate::twilio::Outgoing;
 use crate::{Outbox, enqueue};
 use store::{begin, notices, sms_attempts, sms_messages, sms_status_callbacks};
 
-/// Maximum number of rounds: a test that needs more rounds would never end.
+/// Maximum number of rounds. A test that needs more rounds would never end.
 const ROUNDS: usize = 4_000;
 
 #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
@@ -102,7 +102,7 @@ async fn wait_for(holds: impl Fn() -> bool) {
     }
 }
 
-/// Sends until nothing is left to do. Now and then a worker dies with its claims.
+/// Sends until no SMS message is left to send. Now and then a worker dies with its claims.
 async fn run(world: &World, outbox: &Outbox, dice: &mut Dice) {
     for round in 0..ROUNDS {
         if round < 20 && dice.roll(4) == 0 {
@@ -160,7 +160,7 @@ async fn tell(
                 status: (*status).to_owned(),
                 error_code: code,
             };
-            // Use a separate task, because such a task is never interrupted during a transaction.
+            // Use a separate task, which is never interrupted during a transaction.
             let outbox = outbox.clone();
             let id = message.id;
             let noted = tokio::spawn(async move { outbox.note_status(rulebook_id, id, &report).await });

@@ -1,5 +1,6 @@
-//! A stand-in for Twilio with all kinds of failures, over real HTTP: responses are late, truncated, wrong or missing. A
-//! seed makes it reproducible. It logs accepted messages, and sends an event for each before the response.
+//! A stand-in for Twilio with all kinds of failures, over real HTTP: responses are late, truncated, wrong or missing.
+//! The same seed gives the same failures. The server logs each accepted message, and sends an event for it before the
+//! response.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -52,7 +53,7 @@ pub(super) struct Rough {
     told: mpsc::UnboundedSender<AcceptedSms>,
 }
 
-/// How long the server stays silent when it hangs: longer than any timeout.
+/// How long the server stays silent when it hangs, which is longer than any timeout.
 const SILENCE: Duration = Duration::from_secs(30);
 
 impl Rough {
@@ -169,7 +170,7 @@ impl Rough {
         answer
     }
 
-    /// The list of messages: mostly correct, sometimes an error or outdated.
+    /// Returns the list of messages: mostly correct, sometimes outdated or an error.
     fn list(&self, head: &str) -> String {
         let mut state = self.state.lock().unwrap();
         let mood = state.dice.roll(20);
