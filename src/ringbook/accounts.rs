@@ -22,7 +22,7 @@ const PURPOSES: [&str; 4] = [
     "twilio_messaging_service_sid",
 ];
 
-/// The accounts of all rulebooks.
+/// Builds the lookup that finds the Twilio account of each rulebook.
 #[must_use]
 pub fn accounts(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> Accounts {
     let of_default = settings.twilio.as_ref().map(from_settings);
@@ -43,7 +43,7 @@ pub fn accounts(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> 
     })
 }
 
-/// The accounts of all rulebooks, in two queries in total.
+/// Reads the accounts of all rulebooks with two queries in total.
 async fn everywhere(
     db: &DatabaseConnection,
     key: &SecretKey,
@@ -70,7 +70,7 @@ async fn everywhere(
     Ok(owned)
 }
 
-/// Every rulebook with a Vapi key, the default rulebook first.
+/// Builds the lookup that finds every rulebook with a Vapi key. The default rulebook is first.
 #[must_use]
 pub fn vapi_keys(settings: &Settings, db: DatabaseConnection, key: SecretKey) -> FindKeys {
     let of_default = settings.vapi_api_key.as_ref().map(|key| key.expose().clone());
@@ -124,7 +124,8 @@ async fn stored(
     account_of(key, rulebook_id, secrets::active(db, rulebook_id, &PURPOSES).await?)
 }
 
-/// The account in these secrets, which are sorted oldest first.
+/// Builds a rulebook's account from its secrets. They are sorted oldest first, so the newest secret of each purpose
+/// applies.
 fn account_of(
     key: &SecretKey,
     rulebook_id: Uuid,
@@ -141,7 +142,7 @@ fn account_of(
         }
     }
     let [sid, token, from, service] = values;
-    // The secret may have been stored before Ringbook validated secrets, and it would become part of a URL.
+    // A secret that was stored before Ringbook validated secrets may be invalid, and must not become part of a URL.
     let sound = [
         (sid.as_deref().is_none_or(secrets::is_account_sid), "twilio_account_sid"),
         (from.as_deref().is_none_or(secrets::is_number), "twilio_from"),
@@ -159,8 +160,9 @@ fn account_of(
     whole(sid, token, sender)
 }
 
-/// The account with these parts; `None` if all parts are missing. An account with only some parts is an error. While
-/// somebody replaces a secret, the secret is missing for a moment, and due SMS messages must wait for it.
+/// Builds the account from its parts. Returns `None` if all parts are missing. Returns an error if only some parts are
+/// missing. A secret is missing for a moment while somebody replaces it. Due SMS messages must wait until the new
+/// secret is stored.
 fn whole(
     sid: Option<String>,
     token: Option<String>,

@@ -78,13 +78,14 @@ pub enum AppError {
     /// The schema cannot be migrated.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
-    /// The encryption key of secrets cannot be used.
+    /// The key that encrypts secrets cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The first start failed.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
-    /// The database cannot be prepared: the check for a restore or the start of the audit chain failed.
+    /// The database cannot be prepared: the check for a restored backup failed, or the audit chain could not be
+    /// started.
     #[error("the database cannot be prepared")]
     Database(#[from] DbErr),
     /// The outbox cannot be created.
@@ -96,7 +97,7 @@ pub enum AppError {
     /// The Vapi client cannot be created.
     #[error(transparent)]
     Vapi(#[from] VapiError),
-    /// The address is in use, or not an address of this machine.
+    /// The address is in use, or does not belong to this machine.
     #[error("cannot listen on {address} (RINGBOOK_LISTEN)")]
     Listen {
         /// The address.
@@ -115,16 +116,16 @@ pub enum AppError {
 pub struct App {
     /// The settings.
     pub settings: Arc<Settings>,
-    /// Time and new ids.
+    /// Provides the current time and new ids.
     pub clock: Clock,
-    /// The pool for messages and edits, in transactions from [`store::begin`].
+    /// The pool that writes messages and edits, in transactions from [`store::begin`].
     pub db: DatabaseConnection,
-    /// The pool for reads of the admin API, perhaps of a replica.
+    /// The pool for reads of the admin API. Its connections may lead to a replica.
     pub read: DatabaseConnection,
     /// The replica and its state, if there is a replica.
     pub replica: Replica,
-    /// The pool for all other reads, always of the primary. Vapi messages and SMS messages must not depend on a
-    /// replica.
+    /// The pool for all other reads. Its connections always lead to the primary. Vapi messages and SMS messages must
+    /// not depend on a replica.
     pub primary: DatabaseConnection,
     /// The sizes of the pools.
     pub connections: PoolPlan,
@@ -138,7 +139,7 @@ pub struct App {
     pub escalator: Escalator,
     /// Publishes scheduled change sets.
     pub scheduler: Scheduler,
-    /// Leases, so that only one instance does a background job.
+    /// Grants leases, so that only one instance runs each background job.
     pub leases: Leases,
     /// Deletes expired data.
     pub purge: Purge,
@@ -160,15 +161,15 @@ pub struct App {
     pub key: SecretKey,
     /// Secrets created by this start, which are shown once.
     pub new_secrets: Arc<NewSecrets>,
-    /// The rate limits of each client address.
+    /// The rate limits for each client address.
     pub limiter: Arc<RateLimiter>,
-    /// The memory limit for bodies.
+    /// The memory limit for request bodies.
     pub bodies: Arc<Bodies>,
     /// The readiness checks.
     pub checks: Checks,
-    /// Tasks that must end before the process does: spawn with `app.tasks.spawn`.
+    /// Tasks that must end before the process ends. `app.tasks.spawn` starts such a task.
     pub tasks: TaskTracker,
-    /// Cancelled at shutdown; workers watch it.
+    /// The shutdown cancels this token, and the workers then stop.
     pub stop: CancellationToken,
 }
 
@@ -296,7 +297,7 @@ impl App {
         }
     }
 
-    /// Writes the last rule hits and closes the pools of a command.
+    /// Writes the last rule hits and closes the pools, at the end of a command.
     pub async fn close(self) {
         self.stop.cancel();
         self.tasks.close();
@@ -314,12 +315,12 @@ impl App {
     /// Listens on the address in the settings.
     ///
     /// # Errors
-    /// If the address is in use, or not an address of this machine.
+    /// If the address is in use, or does not belong to this machine.
     pub async fn listen(&self) -> Result<TcpListener, AppError> {
         listen(self.settings.listen).await
     }
 
-    /// The separate addresses of the documentation and the metrics.
+    /// Returns the separate addresses of the documentation and the metrics, if the settings contain such addresses.
     fn addresses_of_pages(&self) -> BTreeSet<SocketAddr> {
         let places = [self.settings.docs, self.settings.metrics].into_iter();
         let addresses = places.filter_map(|place| match place {
@@ -329,7 +330,7 @@ impl App {
         addresses.collect()
     }
 
-    /// The connection limits in the settings, reduced if the limit of open files is lower.
+    /// Returns the connection limits from the settings, reduced if the process may not open enough files.
     fn connection_limits(&self) -> ConnectionLimits {
         let limit = descriptors::raise_limit();
         let room = descriptors::room_for_clients(limit, self.settings.database_connections);
@@ -368,7 +369,7 @@ impl App {
 
     /// Starts a task that a shutdown waits for.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        // All tasks share one type, because the compiler builds tokio's task code once for each type.
+        // All tasks have one type, because the compiler builds tokio's task code once for each type.
         let work: BoxFuture<'static, ()> = Box::pin(work);
         self.tasks.spawn(work);
     }
@@ -385,7 +386,7 @@ impl App {
         for address in self.addresses_of_pages() {
             let pages = routes(&self, Pages::at(&self.settings, address));
             let (listener, closing) = (listen(address).await?, closing.clone());
-            // These connections have a separate limit, so clients of other addresses cannot use it up.
+            // These addresses have a separate limit, so clients of the main address cannot use up their connections.
             let connections = Connections::new(ConnectionLimits::of_total(PAGES_CONNECTIONS), proxies.clone());
             let served = server::serve(
                 listener,
@@ -413,10 +414,10 @@ impl App {
         {
             tracing::warn!(
                 tasks = self.tasks.len(),
-                "stopping while some work has not ended; it continues after the next start"
+                "stopping before all work has ended; the work continues after the next start"
             );
         }
-        // The last message is recorded now, so this writes the hits of all messages.
+        // All messages are recorded now, so this call writes the rule hits of all messages.
         let counted = self.hits.flush(&self.db, self.clock.now());
         if !matches!(tokio::time::timeout(SHUTDOWN_TIMEOUT, counted).await, Ok(Ok(()))) {
             tracing::warn!("the last rule hits could not be written");
@@ -437,14 +438,14 @@ impl App {
 /// Listens on an address.
 ///
 /// # Errors
-/// If the address is in use, or not an address of this machine.
+/// If the address is in use, or does not belong to this machine.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| AppError::Listen { address, source })
 }
 
-/// `RINGBOOK_VAPI_SECRET`, which the default rulebook accepts in addition to the stored secrets.
+/// Returns `RINGBOOK_VAPI_SECRET`. The default rulebook accepts this secret in addition to its stored secrets.
 fn webhook_secret(settings: &Settings) -> Option<Secret> {
     let secret = settings.vapi_secret.as_ref();
     secret.map(|secret| Secret::new("RINGBOOK_VAPI_SECRET", secret.expose().as_bytes()))

@@ -31,7 +31,8 @@ fn glibc() -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Whether an empty program can be linked with this argument, as Cargo links this program.
+/// Returns whether the linker accepts this argument: an empty program is linked with the linker and flags that Cargo
+/// uses.
 fn links(argument: &str) -> bool {
     let (Some(rustc), Some(folder)) = (var_os("RUSTC"), var_os("OUT_DIR")) else {
         return false;

@@ -80,7 +80,7 @@ pub enum Command {
     },
     /// Play realistic signed calls against a running server: a demo, a smoke test, a load test
     Simulate(Simulate),
-    /// Try a change on past calls: which quotes, priorities and SMS messages would differ
+    /// Try a change on past calls, and show which quotes, priorities and SMS messages would differ
     Backtest(backtest::Backtest),
     /// Repeat stored decisions and compare the results byte by byte; fails if a result differs
     Replay(replay::Replay),
@@ -101,8 +101,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether the command needs an existing database. If somebody runs such a command in a wrong folder, it must not
-    /// create a new database and then report on that.
+    /// Whether the command needs an existing database. If somebody runs such a command in the wrong folder, the command
+    /// must not create a new database there.
     fn needs_a_database(&self) -> bool {
         match self {
             Self::Migrate { way } => !matches!(way, Migrate::Up),
@@ -164,7 +164,7 @@ pub struct Simulate {
     /// No progress bar
     #[arg(long)]
     quiet: bool,
-    /// The summary as JSON
+    /// Print the summary as JSON
     #[arg(long)]
     json: bool,
 }
@@ -282,7 +282,7 @@ async fn migrate(settings: &Settings, way: &Migrate) -> Result<()> {
     print(&lines.join("\n"))
 }
 
-/// Returns the cache that loads rules and the publisher. This function does not start a whole [`App`], because a first
+/// Returns the publisher, and the cache that loads rules. This function does not start a whole [`App`], because a first
 /// start would create keys that nobody sees.
 async fn rules_of(settings: &Settings) -> Result<(RulebookCache, Publisher)> {
     migrate::up(&settings.database).await?;
@@ -370,7 +370,8 @@ async fn simulate(settings: &Settings, how: Simulate) -> Result<()> {
     unanswered(&summary, &url).map_or(Ok(()), |text| Err(anyhow!(text)))
 }
 
-/// The error of the command, with advice, if messages got no 2xx response. `None` if all messages got a 2xx response.
+/// Returns the error of the command, with advice, if messages got no 2xx response. Returns `None` if all messages got a
+/// 2xx response.
 fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     let lost: u64 = summary.failures.values().sum();
     let (why, _) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
@@ -387,7 +388,7 @@ fn unanswered(summary: &Summary, url: &str) -> Option<String> {
     ))
 }
 
-/// Parses the URL of a server as a person types it. The default scheme is http.
+/// Parses the URL of a server that a person typed. The default scheme is http.
 fn server_address(text: &str) -> Result<String, String> {
     let whole = if text.contains("://") {
         text.to_owned()
@@ -408,7 +409,7 @@ fn print_error(text: &str) {
     let _ = writeln!(std::io::stderr(), "ringbook: {text}");
 }
 
-/// Prints to standard output. A closed pipe must not stop the server.
+/// Prints to standard output. A closed pipe causes no error, because it must not stop the server.
 fn print(text: &str) -> Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("cannot print"),
@@ -416,8 +417,8 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Resolves on Ctrl-C, SIGTERM or SIGHUP. The signal handlers are installed by this call, so that a signal during
-/// startup is not lost.
+/// Resolves on Ctrl-C, SIGTERM or SIGHUP. This call installs the signal handlers, so that a signal during startup is
+/// not lost.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     let mut interrupt =
         signal::unix::signal(signal::unix::SignalKind::interrupt()).context("cannot listen to signals")?;

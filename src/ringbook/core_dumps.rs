@@ -1,7 +1,7 @@
 //! Keeps secrets out of core dumps. The process's memory is never written to a file, and other processes of the same
 //! user cannot read it.
 
-/// Disables core dumps of this process, as far as the system supports it.
+/// Disables core dumps of this process, as far as the operating system allows this.
 pub fn forbid() {
     use rustix::process::{Resource, Rlimit, setrlimit};
 

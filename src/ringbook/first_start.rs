@@ -1,5 +1,5 @@
 //! First start: creates the default rulebook with the sample's rows, the first admin key and the webhook secret. The
-//! new key and the new secret are shown once. Secrets from the settings are neither stored in clear nor shown.
+//! new key and the new secret are shown once. Secrets from the settings are neither stored in plain text nor shown.
 
 use std::path::{Path, PathBuf};
 
@@ -21,10 +21,10 @@ use revisions::publish::{Author, PublishError, Publisher, RulebookToCreate};
 use rules::sample;
 use store::{api_keys, rulebooks, secrets};
 
-/// The key file, if `RINGBOOK_SECRET_KEY` is not set.
+/// The name of the key file. The file is used if `RINGBOOK_SECRET_KEY` is not set.
 const KEY_FILE: &str = "ringbook.key";
 
-/// The name of the admin key from the settings.
+/// The name under which the admin key from the settings is stored.
 const SET_KEY: &str = "RINGBOOK_ADMIN_KEY";
 
 /// Why a first start failed.
@@ -50,7 +50,7 @@ pub enum BootstrapError {
     Database(#[from] DbErr),
 }
 
-/// The encryption key of secrets: from the settings, else from the file next to the database.
+/// Returns the key that encrypts secrets: the key in the settings, else the key in the key file.
 pub fn secret_key(settings: &Settings) -> Result<SecretKey, KeyError> {
     match &settings.secret_key {
         Some(key) => Ok(SecretKey::new(key.expose())),
@@ -81,8 +81,8 @@ pub async fn first_start(
     // This lock serializes instances that start at the same time. If an instance is interrupted, its transaction is
     // rolled back.
     rulebooks::locked_head(&tx, rulebook_id).await?;
-    // Record that an account exists, even if this instance does not send. From then on, instances without an account
-    // must not simulate.
+    // Record that an account exists, even if this instance does not send. From then on, an instance without an account
+    // must not simulate SMS messages.
     if settings.twilio.is_some() && rulebooks::account_known(&*tx, rulebook_id).await? {
         tracing::info!("a Twilio account is configured: SMS messages are sent from now on");
     }
@@ -100,7 +100,7 @@ pub async fn first_start(
     Ok(new)
 }
 
-/// The default webhook settings of a new rulebook.
+/// Returns the default webhook settings of a new rulebook.
 #[must_use]
 pub fn default_webhook_auth() -> Value {
     serde_json::to_value(WebhookAuth::default()).unwrap_or_default()
@@ -158,7 +158,8 @@ async fn find(db: &DatabaseConnection) -> Result<Option<Uuid>, DbErr> {
     Ok(found.map(|rulebook| rulebook.id))
 }
 
-/// Stores the admin key of the settings, else creates the first key. Returns the id and text of a new key.
+/// Stores the admin key from the settings. If the settings contain none, creates the first admin key. Returns the id
+/// and text of a new key.
 async fn admin_key(
     settings: &Settings,
     tx: &DatabaseTransaction,
@@ -195,8 +196,8 @@ async fn admin_key(
         .exec_without_returning(tx)
         .await?;
     if inserted == 1 && !shown {
-        // A new value of the setting revokes the previous key. If the value is not new, nothing is revoked: otherwise
-        // an instance with the old value would revoke the new key when it starts.
+        // A new value of the setting revokes the previous key. An unchanged value revokes nothing, so that an instance
+        // with an old value cannot revoke the new key when it starts.
         api_keys::revoke_others(tx, SET_KEY, &key.hash, clock.now()).await?;
     }
     Ok(shown.then(|| (id, Secret::new(key.text))))

@@ -29,7 +29,7 @@ const WORK_TIMEOUT: Duration = Duration::from_secs(1);
 type CheckResult = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 type Check = Arc<dyn Fn() -> CheckResult + Send + Sync>;
 
-/// Returns whether messages can be answered without the database, and the state of the spool.
+/// Returns whether the server can answer messages without the database, and describes the spool.
 type Fallback = Arc<dyn Fn() -> (bool, Option<String>) + Send + Sync>;
 
 /// Why a check failed.
@@ -41,7 +41,7 @@ struct Fault {
 }
 
 impl Fault {
-    /// The cause is for the log; the response has a fixed text.
+    /// Builds the failure of a database check. The log shows the cause, and the response contains a fixed text.
     fn of_database(cause: &DbErr) -> Self {
         Self {
             told: "the database does not respond; see the log".to_owned(),
@@ -63,9 +63,9 @@ impl From<String> for Fault {
 #[derive(Clone, Default)]
 pub struct Checks {
     checks: Vec<(&'static str, Check)>,
-    /// Checks whose failure loses messages even with a spool.
+    /// If one of these checks fails, messages are lost even with a spool.
     vital: Vec<&'static str>,
-    /// Checks whose failure is reported but does not make the server unready.
+    /// If one of these checks fails, the failure is reported, and the server stays ready.
     lesser: Vec<&'static str>,
     fallback: Option<Fallback>,
     /// The last logged error of each failing check, so that frequent requests do not fill the log.
@@ -73,7 +73,7 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Adds a check; its error is a sentence.
+    /// Adds a check. The error of the check is a sentence for people.
     #[must_use]
     pub fn with<F, R, E>(self, name: &'static str, check: F) -> Self
     where
@@ -87,7 +87,7 @@ impl Checks {
         })
     }
 
-    /// Adds a check whose failure means that messages would be accepted and lost.
+    /// Adds a check. If the check fails, the server is not ready, because messages would be accepted and lost.
     #[must_use]
     pub fn with_vital<F, R, E>(mut self, name: &'static str, check: F) -> Self
     where
@@ -99,7 +99,7 @@ impl Checks {
         self.with(name, check)
     }
 
-    /// Adds a check whose failure makes the server degraded but not unready, because the server has a fallback.
+    /// Adds a check. If the check fails, the server is degraded and stays ready, because it has a fallback.
     #[must_use]
     pub fn with_lesser<F, R, E>(mut self, name: &'static str, check: F) -> Self
     where
@@ -116,17 +116,17 @@ impl Checks {
         self
     }
 
-    /// Adds the fallback for an unavailable database: while it works, the server is ready for traffic.
+    /// Adds the fallback for an unavailable database. While the fallback works, the server is ready for traffic.
     #[must_use]
     pub fn with_fallback(mut self, fallback: impl Fn() -> (bool, Option<String>) + Send + Sync + 'static) -> Self {
         self.fallback = Some(Arc::new(fallback));
         self
     }
 
-    /// The check of every instance: the database responds and accepts writes.
+    /// Creates the check that every instance needs: the database responds and accepts writes.
     #[must_use]
     pub fn of_database(write: &DatabaseConnection, read: &DatabaseConnection) -> Self {
-        // On SQLite the single writer may be busy with a message for a moment, so the check uses a reader.
+        // On SQLite the single writer may be busy with a message for a moment, so the check uses a read connection.
         let db = if write.get_database_backend() == DbBackend::Sqlite {
             read.clone()
         } else {
@@ -288,7 +288,7 @@ fn live() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "live" }))
 }
 
-/// Caches the results for one second. So the checks query the database at most once a second, whatever the number of
+/// Caches the results for one second. So the checks query the database at most once a second, even if there are many
 /// requests.
 #[derive(Clone)]
 struct CachedReport {

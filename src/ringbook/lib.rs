@@ -1,7 +1,7 @@
 //! Ringbook: the rulebook behind a business's phone.
 //!
-//! A message passes `web` and `intake`, which uses `rules` to decide and `sms` to send. People use `admin`. [`app`]
-//! connects all parts, and [`cli`] is the entry point.
+//! A message passes through `web` to `intake`. `intake` uses `rules` to decide and `sms` to send. People use `admin`.
+//! [`app`] connects all parts, and [`cli`] is the entry point.
 
 pub mod accounts;
 pub mod app;

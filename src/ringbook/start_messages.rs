@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 use crate::settings::Settings;
 use base::secret::Secret;
 
-/// The file of the secrets, without its extension.
+/// The name of the file with the secrets, without its extension.
 const SECRETS_FILE: &str = "ringbook-first-start";
 /// Maximum number of files with secrets in a folder.
 const MAX_FILES: u32 = 100;
 
-/// Secrets created at the first start, without those from the settings.
+/// Secrets that the first start created. Secrets from the settings are not included.
 #[derive(Debug, Default)]
 pub struct NewSecrets {
     /// The first admin key.
@@ -37,7 +37,8 @@ impl NewSecrets {
         self.admin_key.is_none() && self.vapi_secret.is_none()
     }
 
-    /// Writes the secrets to a new file in a folder, readable by its owner only. Returns the path of the file.
+    /// Writes the secrets to a new file in a folder. Only the owner of the file can read it. Returns the path of the
+    /// file.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -76,7 +77,7 @@ impl NewSecrets {
         Err(last)
     }
 
-    /// The one-time URL that signs in to the console.
+    /// Returns the one-time URL that signs in to the console.
     fn login_address(&self, listening: SocketAddr) -> Option<String> {
         let token = self.login_link.as_ref()?;
         Some(format!(
@@ -87,7 +88,8 @@ impl NewSecrets {
     }
 }
 
-/// The lines for the terminal. `written` is the file with the secrets, if the terminal does not show them.
+/// Returns the lines that the terminal shows at startup. `written` is the file with the secrets, if the terminal does
+/// not show them.
 #[must_use]
 pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, written: Option<&Path>) -> String {
     let local = local_url(listening);
@@ -134,7 +136,7 @@ pub fn welcome(settings: &Settings, listening: SocketAddr, new: &NewSecrets, wri
     text
 }
 
-/// Problems of the set-up, shown at every start.
+/// Returns the problems of the set-up that every start shows.
 #[must_use]
 pub fn warnings(settings: &Settings) -> Vec<&'static str> {
     let mut warnings = Vec::new();
@@ -157,7 +159,7 @@ pub fn warnings(settings: &Settings) -> Vec<&'static str> {
     warnings
 }
 
-/// The URL for a browser on this machine.
+/// Returns the URL at which a browser on this machine reaches the server.
 fn local_url(listening: SocketAddr) -> String {
     if listening.ip().is_unspecified() {
         format!("http://127.0.0.1:{}", listening.port())

@@ -19,11 +19,11 @@ use sms::notice::HELD_BACK;
 use store::replica::Replica;
 use store::sms_messages;
 
-/// If an SMS message has been due for longer than this, no worker sends SMS messages.
+/// If an SMS message has been due for longer than this, the check assumes that no worker sends SMS messages.
 const OUTBOX_TOO_OLD: TimeDelta = TimeDelta::minutes(10);
 
-/// Checks that the open SQLite file still has its path. If the file was moved or replaced, all writes go to the old
-/// file, and no other check detects that.
+/// Checks that the configured path still leads to the SQLite file that the server opened. If the file was moved or
+/// replaced, all writes go to the old file, and no other check detects that.
 pub(super) fn database_file_check(settings: &Settings) -> impl Fn() -> BoxFuture<'static, Result<(), String>> + use<> {
     let file = settings.database.file().map(Path::to_owned);
     let number = |file: &Path| std::fs::metadata(file).ok().map(|found| (found.dev(), found.ino()));
@@ -93,8 +93,8 @@ pub(super) fn outbox_check(
         let (db, clock) = (db.clone(), clock.clone());
         Box::pin(async move {
             let now = clock.now();
-            // If a rulebook's account is missing, stopped or refused, there is already a notice. Such a rulebook must
-            // not make the server unready for all other rulebooks, so the check skips rulebooks with such a notice.
+            // If the Twilio account of a rulebook is missing, stopped or refused, a notice already reports this. The
+            // check skips this rulebook, so that the server stays ready for all other rulebooks.
             let oldest = sms_messages::oldest_neglected(&db, now, &HELD_BACK).await;
             let oldest = oldest.map_err(|_| "the outbox cannot be read".to_owned())?;
             match oldest.map(|due| now - due) {
@@ -108,7 +108,7 @@ pub(super) fn outbox_check(
     }
 }
 
-/// Reports whether messages can be answered and spooled without the database, and the state of the spool.
+/// Reports whether the server can answer and spool messages without the database, and describes the spool.
 pub(super) fn fallback_report(
     spool: &Spool,
     snapshots: &Snapshots,

@@ -33,10 +33,10 @@ use web::failed_guesses::Guesses;
 use web::problem::{FieldFault, Problem, pages as problem_pages};
 use web::{AllowedMethods, Surroundings};
 
-/// Value of `Retry-After`, in seconds, for a stored message that could not be replayed.
+/// Value of `Retry-After`, in seconds, in the response to a failed replay of a stored message.
 const RETRY_AFTER_S: u32 = 2;
 
-/// The parts of the server that one address serves. The documentation and the metrics need no key.
+/// The groups of routes that one address serves. The documentation and the metrics need no key.
 #[derive(Clone, Copy, Debug)]
 pub struct Pages {
     /// Webhooks and the admin API.
@@ -48,7 +48,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The parts at the main address.
+    /// Returns the groups of routes that the main address serves.
     #[must_use]
     pub fn public(settings: &Settings) -> Self {
         Self {
@@ -58,8 +58,8 @@ impl Pages {
         }
     }
 
-    /// The parts at a separate address. If the address serves `/docs`, it serves the API too, so that `/docs` can send
-    /// requests to it.
+    /// Returns the groups of routes that a separate address serves. If the address serves `/docs`, it serves the API
+    /// too, so that `/docs` can send requests to it.
     #[must_use]
     pub fn at(settings: &Settings, address: SocketAddr) -> Self {
         let docs = settings.web && settings.docs == PageAddress::At(address);
@@ -71,7 +71,7 @@ impl Pages {
     }
 }
 
-/// Builds the routes of an address, with the middleware around them.
+/// Builds the routes of an address, including their middleware.
 pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use<> {
     if !pages.web {
         return around(app, pages, Route::new(), AllowedMethods::default());
@@ -110,7 +110,7 @@ pub fn routes(app: &App, pages: Pages) -> impl Endpoint<Output = Response> + use
         app.erasures.clone(),
         Guesses::new(Arc::clone(&app.limiter)),
     );
-    // The console calls the same endpoint inside this process.
+    // The console sends its requests to this endpoint inside the process.
     let api = Arc::new(
         admin::service(state.clone(), pages.docs)
             .into_endpoint()
@@ -214,7 +214,7 @@ fn is_https(app: &App) -> bool {
     public_url.is_some_and(|url| url.starts_with("https://"))
 }
 
-/// The body of an SMS message as the outbox sends it.
+/// Returns a function that writes the body of an SMS message exactly as the outbox would send it.
 fn word_sms(takes_replies: bool) -> WriteSmsBody {
     // Each message has its own reference; this is an example.
     const REFERENCE: &str = "RB-7K2M4Q";
@@ -277,7 +277,7 @@ fn check_setup(app: &App) -> CheckSetup {
     })
 }
 
-/// A rulebook's webhook settings as the webhook reads them, with all defaults.
+/// Parses a rulebook's webhook settings like the webhook, and adds all defaults.
 fn read_auth(settings: Value) -> Result<Value, Problem> {
     let auth: WebhookAuth = admin::body::read(settings)?;
     let faults = settings::faults(&auth);

@@ -50,7 +50,7 @@ impl DatabaseAtStart {
     }
 }
 
-/// The setup of a database at startup.
+/// Sets up the database at startup.
 #[derive(Clone)]
 pub(super) struct MakeReady {
     pub settings: Arc<Settings>,
@@ -69,8 +69,8 @@ impl MakeReady {
         Ok(first_start::first_start(&self.settings, &self.db, &self.publisher, &self.key, &self.clock).await?)
     }
 
-    /// The database gate of the messages, and the new secrets. If the database is unavailable, the setup runs when the
-    /// database is back. Meanwhile messages are answered from snapshots. Without a snapshot, the start fails.
+    /// Returns the database gate for messages, and the new secrets. If the database is unavailable, the setup runs when
+    /// the database is back. Until then, messages are answered from snapshots. Without a snapshot, the start fails.
     pub async fn gate(
         self,
         reached: DatabaseAtStart,
@@ -93,7 +93,7 @@ impl MakeReady {
         }
     }
 
-    /// The migration and setup to run when the database is back.
+    /// Returns a function that migrates and sets up the database. The function runs when the database is back.
     pub fn later(self) -> Prepare {
         Arc::new(move || {
             let start = self.clone();
@@ -115,8 +115,7 @@ pub(super) fn spool_bytes(settings: &Settings) -> u64 {
     u64::from(settings.spool_size_mb) << 20
 }
 
-/// Opens the spool. The spool is off if the settings disable it or if it cannot be opened: the server works without a
-/// spool.
+/// Opens the spool. If the settings disable the spool or it cannot be opened, the server works without a spool.
 pub(super) async fn open_spool(settings: &Settings, key: &SecretKey) -> Spool {
     if settings.spool_size_mb == 0 {
         return Spool::off();

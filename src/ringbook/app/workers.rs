@@ -115,7 +115,7 @@ pub(super) fn start_workers(app: &App) {
     });
 }
 
-/// Starts the jobs that delete data: the purge of expired data, and the continuation of interrupted erasures.
+/// Starts the jobs that delete data: one purges expired data, the other continues interrupted erasures.
 fn delete_periodically(app: &App) {
     let purge = app.purge.clone();
     spawn_periodic(app, purges::LEASE, purge::PURGE_INTERVAL, move |turn| {
@@ -139,7 +139,8 @@ where
     app.spawn(periodic::run(leases, name, every, stop, work));
 }
 
-/// Returns an error if no rulebook could be reconciled. If only some rulebooks failed, their notices report it.
+/// Returns an error if no rulebook could be reconciled. If only some rulebooks failed, their notices report the
+/// failures.
 fn error_if_all_failed(tallies: &[ReconcileTally]) -> Result<(), ReconcileError> {
     let last = tallies.iter().rev().find_map(|tally| tally.error.clone());
     match last {

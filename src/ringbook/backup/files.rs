@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::BackupError;
 
-/// The format of a file, by its first bytes.
+/// The format of a file. It is detected from the first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupFormat {
     /// A SQLite database.
@@ -30,7 +30,7 @@ pub fn make(path: &Path) -> Result<File, BackupError> {
     })
 }
 
-/// A file name next to `path`: the same name with `ending` appended.
+/// Returns `path` with `ending` appended to the file name.
 #[must_use]
 pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -38,9 +38,9 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// The target of a backup. If `to` is a file, or has an extension and is not a folder, `to` is the target. Otherwise
-/// `to` is a folder, which is created if it is missing. The target is a file in this folder that is named after the
-/// time. So the same `--to` works every night.
+/// Returns the path of a new backup. If `to` is an existing file, or has an extension and is not a folder, the path is
+/// `to` itself. Otherwise `to` is a folder, which is created if it is missing. The backup is then a file in this
+/// folder, with the time in its name. So the same `--to` works every night.
 pub fn target(to: &Path, stamp: &str, ending: &str) -> Result<PathBuf, BackupError> {
     let slash = to.as_os_str().to_string_lossy().ends_with('/');
     let is_file = !slash && !to.is_dir() && (to.is_file() || to.extension().is_some());
@@ -58,7 +58,7 @@ pub fn target(to: &Path, stamp: &str, ending: &str) -> Result<PathBuf, BackupErr
     Ok(to.join(format!("ringbook-backup-{stamp}.{ending}")))
 }
 
-/// The format of a backup file.
+/// Detects the format of a backup file.
 pub fn kind(path: &Path) -> Result<BackupFormat, BackupError> {
     let mut head = Vec::new();
     let file = File::open(path).map_err(failed(path))?;
@@ -93,7 +93,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), BackupError> {
     std::fs::rename(from, to).map_err(failed(to))
 }
 
-/// The size of a file; 0 if it does not exist.
+/// Returns the size of a file in bytes; 0 if the file does not exist.
 #[must_use]
 pub fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |file| file.len())

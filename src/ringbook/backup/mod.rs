@@ -1,8 +1,8 @@
 //! Backs up a running database, and restores it.
 //!
 //! A backup is complete, verified and readable by its owner only. [`sqlite`] and [`postgres`] implement backups, and
-//! [`files`] creates the files. SMS messages that are unsent in a backup are given up ([`store::restore_guard`]),
-//! because they may have been sent after the backup.
+//! [`files`] creates the files. Unsent SMS messages in a backup become dead letters ([`store::restore_guard`]), because
+//! they may have been sent after the backup.
 
 pub mod files;
 pub mod postgres;
@@ -37,7 +37,7 @@ pub enum BackupError {
     #[error("{} is damaged: {fault}", path.display())]
     Damaged {
         path: PathBuf,
-        /// The message of the database's own check.
+        /// The error message of the program or query that found the damage.
         fault: String,
     },
     /// The file contains no rulebook.
@@ -95,9 +95,9 @@ pub struct BackupResult {
 pub struct RestoreResult {
     /// The file or schema to which the previous content was moved.
     pub previous_content: Option<String>,
-    /// Number of SMS messages that were given up, because they may have been sent after the backup.
+    /// Number of SMS messages that became dead letters, because they may have been sent after the backup.
     pub given_up: i64,
 }
 
-/// Reports progress: bytes done, and the total if it is known.
+/// Reports progress: the number of bytes written, and the total number of bytes if it is known.
 pub type Progress<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);

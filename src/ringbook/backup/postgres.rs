@@ -14,7 +14,7 @@ use store::Database;
 use store::restore_guard;
 use store::{begin, connect, migrate};
 
-/// Options of both programs: only the tables, without owners and privileges.
+/// Options of `pg_dump` and `pg_restore`: only the tables, without owners and privileges.
 const PLAIN: [&str; 3] = ["--no-owner", "--no-privileges", "--schema=public"];
 
 /// Where to find the programs, and how to report progress.
@@ -150,7 +150,8 @@ async fn fill(
     // The next start must not detect the restore again.
     restore_guard::moved(&tx).await?;
     tx.commit().await?;
-    // A dump has no statistics. Without them, reading a page of decisions would sort all decisions.
+    // A dump contains no statistics for the query planner. Without statistics, PostgreSQL would sort all decisions to
+    // read one page of them.
     db.execute_unprepared("ANALYZE").await?;
     Ok(given_up)
 }

@@ -1,6 +1,7 @@
 //! Finds and runs PostgreSQL's programs.
 //!
-//! The password is passed in the environment, which other users cannot read, never in the command line.
+//! The password is passed in the environment, which other users cannot read. The command line never contains the
+//! password.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,9 +12,9 @@ use super::BackupError;
 
 /// Where Debian and its derivatives install programs that are not in the PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// Parameters of sqlx that libpq rejects.
+/// Parameters that sqlx accepts and libpq rejects.
 const NOT_LIBPQ: [&str; 2] = ["statement-cache-capacity", "statement_cache_capacity"];
-/// Parameters with another name in sqlx than in libpq.
+/// Parameters that have different names in sqlx (first) and in libpq (second).
 const OTHER_NAMES: [(&str, &str); 5] = [
     ("ssl-mode", "sslmode"),
     ("ssl-root-cert", "sslrootcert"),
@@ -39,7 +40,7 @@ fn there(version: u32, program: &str) -> PathBuf {
     Path::new(DEBIAN).join(version.to_string()).join("bin").join(program)
 }
 
-/// Splits a URL into the URL without its password, and the password.
+/// Returns a PostgreSQL URL without its password, and the password. Parameters get the names that libpq expects.
 #[must_use]
 pub fn apart(url: &str) -> (String, Option<String>) {
     let (address, options) = url
@@ -95,7 +96,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A call of a program, and its command line as a person would type it.
+/// One run of a PostgreSQL program.
 pub struct Call {
     program: &'static str,
     arguments: Vec<String>,
@@ -133,7 +134,8 @@ impl Call {
         self
     }
 
-    /// The command line as a person would type it; the program asks for the password.
+    /// Returns the command line as a person would type it. It contains no password, because the program asks for the
+    /// password.
     #[must_use]
     pub fn shown(&self) -> String {
         let quoted = self
@@ -143,7 +145,7 @@ impl Call {
         format!("{} {}", self.program, quoted.collect::<Vec<_>>().join(" "))
     }
 
-    /// Runs the program to its end and calls `meanwhile` repeatedly.
+    /// Runs the program to its end. Until then, `meanwhile` is called every 100 ms.
     pub async fn run(&self, path: &str, meanwhile: impl Fn()) -> Result<(), BackupError> {
         let program = find(self.program, path).ok_or_else(|| BackupError::NoProgram {
             program: self.program,

@@ -1,6 +1,6 @@
 //! SQLite backups with `VACUUM INTO`, in one read transaction.
 //!
-//! Unsent SMS messages are given up in the backup, so that they are not sent again even if somebody restores the file
+//! Unsent SMS messages become dead letters in the backup. So they are not sent again even if somebody restores the file
 //! by hand. A restore works on a copy of the backup, and renames this copy to the target at the very end.
 
 use std::path::Path;
@@ -81,7 +81,7 @@ pub async fn restore(
     let restored = async {
         copy(from, &part, progress).await?;
         settled(&part, "The database was restored from a backup.", clock).await?;
-        // Most of these SMS messages were already given up when the backup was created.
+        // Most of these SMS messages already became dead letters when the backup was created.
         let given_up = waiting(&part).await?;
         let aside = files::beside(
             file,
@@ -105,7 +105,7 @@ pub async fn restore(
 /// Writes the current database into a new file.
 async fn vacuum(file: &Path, part: &Path, progress: Progress<'_>) -> Result<(), BackupError> {
     let db = open(file).await?;
-    // SQLite treats an empty file as a new database, and keeps its permissions.
+    // SQLite treats an empty file as a new database, and does not change the file's permissions.
     drop(files::make(part)?);
     let all = number(
         &db,
@@ -140,8 +140,8 @@ async fn copy(from: &Path, part: &Path, progress: Progress<'_>) -> Result<(), Ba
     done.map(drop).map_err(files::failed(from))
 }
 
-/// Verifies a copy, gives up its unsent SMS messages and merges its write-ahead log. Returns the number of SMS messages
-/// that it gave up.
+/// Verifies a copy, turns its unsent SMS messages into dead letters and merges its write-ahead log. Returns the number
+/// of new dead letters.
 async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupError> {
     let db = open(part).await?;
     let done = async {
@@ -179,7 +179,7 @@ async fn settled(part: &Path, known: &str, clock: &Clock) -> Result<i64, BackupE
     Ok(done)
 }
 
-/// The number of SMS messages that were given up because of a backup.
+/// Returns the number of SMS messages that are dead letters because of the backup or the restore.
 async fn waiting(part: &Path) -> Result<i64, BackupError> {
     let db = open(part).await?;
     let waiting = restore_guard::given_up(&db).await;
@@ -196,7 +196,8 @@ async fn previous_content(file: &Path, aside: &Path) -> Result<bool, BackupError
     // Do not check a corrupt database: a restore must replace it, and no server uses it.
     if there && files::kind(file)? == BackupFormat::Sqlite {
         let db = open(file).await?;
-        // SQLite leaves the WAL mode only if no other connection uses the file. Then all data is in the one file.
+        // SQLite leaves the WAL mode only if no other connection uses the file. After the change of the mode, all data
+        // is in this one file.
         let alone = words(&db, "PRAGMA journal_mode = DELETE").await;
         db.close().await?;
         if !alone.is_ok_and(|mode| mode == "delete") {
@@ -206,7 +207,7 @@ async fn previous_content(file: &Path, aside: &Path) -> Result<bool, BackupError
     if there {
         files::rename(file, aside)?;
     }
-    // SQLite would apply a leftover log to the restored file of the same name.
+    // SQLite would apply a leftover log of the old file to the restored file, because both files have the same name.
     for ending in ["-wal", "-journal"] {
         let companion = files::beside(file, ending);
         if companion.exists() {

@@ -1,5 +1,6 @@
-//! `ringbook backtest`: tries a change on past calls, before it is published. The command applies missing migrations,
-//! and otherwise only reads the database. So it does not affect a running server, and works without a server.
+//! `ringbook backtest`: tries a change on past calls before somebody publishes the change. The command applies missing
+//! migrations, and otherwise only reads the database. So the command does not affect a running server, and works
+//! without a server.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use rules::{Rulebook, compile};
 use store::connect;
 use store::decisions::pages::Span;
 
-/// The change to try, and the calls.
+/// The options of a backtest.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(group(clap::ArgGroup::new("candidate").required(true).args(["change_set", "revision", "folder"])))]
@@ -91,7 +92,7 @@ pub(super) async fn backtest(settings: &Settings, how: Backtest) -> Result<()> {
     let watching = tokio::spawn(watch(seen, bar.clone(), began));
     let result = run::run(&db.for_people(), plan, &progress, &CancellationToken::new()).await;
     drop(progress);
-    watching.await.context("the progress bar broke")?;
+    watching.await.context("the progress bar failed")?;
     bar.finish_and_clear();
     let ran = BacktestRun {
         days: how.days,

@@ -7,7 +7,7 @@ use super::backtest::per_second;
 use authoring::backtest::{BacktestResult, ChangedCall, MoneyChange, Side};
 use rules::money::Money;
 
-/// Maximum number of call ids that are named after a count.
+/// Maximum number of call ids that the table lists after a count.
 const MAX_NAMED: usize = 5;
 
 /// The result of a backtest.
@@ -161,7 +161,7 @@ fn changed(text: &mut String, call: &ChangedCall) {
     let _ = writeln!(text, "  {name}");
     let _ = writeln!(text, "    before  {}", side(&call.before));
     let _ = writeln!(text, "    after   {}", side(&call.after));
-    // If the prices before tax are equal, the lines above look the same.
+    // If the prices before tax are equal, the lines `before` and `after` show no difference. So show the totals.
     let before_tax = |side: &Side| (side.from, side.to);
     if before_tax(&call.before) == before_tax(&call.after)
         && let (Some(was), Some(is)) = (with_taxes(&call.before), with_taxes(&call.after))
@@ -173,8 +173,8 @@ fn changed(text: &mut String, call: &ChangedCall) {
         let (before, after) = (part.before.as_deref(), part.after.as_deref());
         let what = match (before, after) {
             (Some(before), Some(after)) => format!("{before} -> {after}"),
-            (None, after) => format!("takes part now: {}", after.unwrap_or_default()),
-            (Some(before), None) => format!("takes no part any more: {before}"),
+            (None, after) => format!("now has an effect: {}", after.unwrap_or_default()),
+            (Some(before), None) => format!("no longer has an effect: {before}"),
         };
         let _ = writeln!(text, "    {}/{}  {what}", part.resource, part.code);
     }

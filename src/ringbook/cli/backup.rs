@@ -1,5 +1,5 @@
 //! `ringbook backup`, which works while servers run, and `ringbook restore`, which refuses a database in use. Both
-//! print which key belongs to the backup, and how many SMS messages are given up.
+//! print which encryption key belongs to the backup, and how many SMS messages become dead letters.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,8 @@ use store::{connect, last_runs};
 /// The options of a backup.
 #[derive(Debug, clap::Args)]
 pub struct Backup {
-    /// A folder (created if missing) for a file named after the time, or a new file whose name has an extension
+    /// A folder, or the path of a new file with an extension. The folder is created if missing, and the file in it is
+    /// named after the time
     #[arg(long, default_value = ".")]
     to: PathBuf,
     /// Also copy the encryption key of the stored secrets next to the backup, as FILE.key: both files together reveal
@@ -83,7 +84,7 @@ pub(super) async fn back_up(settings: &Settings, how: Backup) -> Result<()> {
 }
 
 /// Records in the database that a backup succeeded, for the servers' `/metrics`. The backup is complete even if this
-/// fails.
+/// record cannot be written.
 async fn note_success(settings: &Settings, clock: &Clock) {
     let noted = async {
         let db = connect::open_for_migration(&settings.database).await?;
@@ -122,8 +123,8 @@ pub(super) async fn restore(settings: &Settings, how: Restore) -> Result<()> {
     }
     if restored.given_up > 0 {
         text.push_str(&format!(
-            "\n{} SMS messages that were not sent yet are given up, because they may have been sent since. List the messages in \
-             the state `dead`, and resend those that are still needed.",
+            "\n{} SMS messages were unsent in the backup. They are dead letters now, because they may have been sent since. List the \
+             messages in the state `dead`, and resend those that are still needed.",
             restored.given_up
         ));
     }
@@ -136,7 +137,7 @@ fn about_texts(copied: &BackupResult) -> String {
         return String::new();
     }
     format!(
-        "\n{} SMS messages were not sent yet: a restore of this backup gives them up, because they may have been sent since.",
+        "\n{} SMS messages are unsent in this backup: after a restore they are not sent, because they may have been sent since.",
         copied.unsent_sms
     )
 }
@@ -164,7 +165,7 @@ fn refuse_taken_key(to: &Path, with_key: bool) -> Result<()> {
     Ok(())
 }
 
-/// The key as 64 hexadecimal digits, as in its file.
+/// Returns the encryption key as 64 hexadecimal digits, like in the key file.
 fn key_text(settings: &Settings) -> Result<String> {
     if let Some(key) = &settings.secret_key {
         return Ok(hex::encode(key.expose()));

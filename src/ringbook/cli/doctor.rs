@@ -39,7 +39,7 @@ pub async fn doctor(settings: &Settings, how: &Doctor) -> Result<ExitCode> {
     } else {
         let mut parts = vec![found.iter().map(line).collect::<Vec<_>>().join("\n")];
         parts.push(format!(
-            "The `server` to give Vapi's assistants or phone numbers:\n{server:#}"
+            "The `server` object for Vapi's assistants or phone numbers:\n{server:#}"
         ));
         let shown = report.assistants.iter().find(|one| one.rulebook == DEFAULT_RULEBOOK);
         parts.extend(shown.or(report.assistants.first()).map(RecommendedAssistant::text));

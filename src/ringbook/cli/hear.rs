@@ -14,7 +14,7 @@ use revisions::cache::RulebookCache;
 use rules::compile;
 use store::connect;
 
-/// The calls and the rules.
+/// The options of a measurement.
 #[derive(Debug, clap::Args)]
 pub struct Hear {
     /// Files of labelled calls, one JSON object per line (docs/hearing.md)
@@ -26,10 +26,10 @@ pub struct Hear {
     /// The rulebook's code
     #[arg(long, default_value = DEFAULT_RULEBOOK)]
     rulebook: String,
-    /// List the calls that were not decided as labelled
+    /// List the calls whose decision differs from their label
     #[arg(long)]
     ids: bool,
-    /// Show what was understood in the calls with these ids, and no other calls
+    /// Show only the calls with these ids, each with what was understood
     #[arg(long, value_delimiter = ',')]
     explain: Vec<String>,
 }

@@ -11,10 +11,10 @@ use crate::labelled::{self, learn::Examples};
 use rules::compile;
 use rules::rows::Classifier;
 
-/// The file in the folder that is rewritten.
+/// The name of the file that the command rewrites in the folder.
 const FILE: &str = "classifiers.toml";
 
-/// The calls and the target.
+/// The options of the training.
 #[derive(Debug, clap::Args)]
 pub struct Learn {
     /// Files of labelled calls, one JSON object per line (docs/hearing.md)
@@ -23,7 +23,7 @@ pub struct Learn {
     /// The folder of rules whose classifiers.toml is rewritten
     #[arg(long)]
     rules: PathBuf,
-    /// Exclude calls whose id has this prefix, so that `hear` can measure them
+    /// Exclude calls whose id has this prefix from the training; `hear` can then measure the result on these calls
     #[arg(long)]
     without: Vec<String>,
 }
@@ -64,7 +64,7 @@ pub(super) fn learn(how: &Learn) -> Result<()> {
     Ok(())
 }
 
-/// The content of the file: its leading comment, then each classifier with one weight per line.
+/// Returns the new content of the file: its leading comment, then each classifier with one weight per line.
 fn written(before: &str, learnt: &[Classifier]) -> String {
     let mut text = String::new();
     for line in before.lines().take_while(|line| line.starts_with('#')) {
@@ -77,7 +77,7 @@ fn written(before: &str, learnt: &[Classifier]) -> String {
             row.code, row.learns, row.bias
         );
         for weight in &row.weights {
-            // Features are words without quotes and backslashes.
+            // No escapes are needed, because features contain neither quotes nor backslashes.
             let _ = writeln!(text, "    \"{weight}\",");
         }
         text.push_str("]\n");

@@ -13,10 +13,10 @@ use base::clock::Clock;
 use intake::reconcile::{ReconcileOptions, ReconcileTally};
 use store::last_runs;
 
-/// The options of a run.
+/// The options of `ringbook reconcile`.
 #[derive(Debug, clap::Args)]
 pub struct Reconcile {
-    /// Calls updated within this time up to now, such as 90m, 24h or 7d
+    /// Only calls that were updated within this time before now, such as 90m, 24h or 7d
     #[arg(long, default_value = "24h", value_parser = time)]
     since: TimeDelta,
     /// Only calls of this rulebook; by default of all rulebooks with a Vapi key
@@ -48,11 +48,11 @@ fn time(text: &str) -> Result<TimeDelta, String> {
     fits.ok_or_else(|| expected.to_owned())
 }
 
-/// Finds the calls, and prints the result.
+/// Fetches and records the missing reports, and prints the result.
 pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
     // This command sends no SMS messages: a process that runs the worker `outbox` sends them.
     settings.workers = Vec::<Worker>::new();
-    // The spool belongs to a running server. A report that cannot be recorded now is found again by a later run.
+    // Only a running server may use the spool. A report that cannot be recorded now is found again by a later run.
     settings.spool_size_mb = 0;
     let app = App::start_existing(settings, Clock::system()).await?;
     let bar = if how.quiet {
@@ -105,7 +105,7 @@ pub async fn reconcile(mut settings: Settings, how: Reconcile) -> Result<()> {
     ))
 }
 
-/// The result as a table.
+/// Formats the result as a table.
 fn table(tallies: &[ReconcileTally], dry_run: bool) -> String {
     let mut lines = vec![format!(
         "{:<24} {:>8} {:>8} {:>10} {:>8} {:>8}  the rest",

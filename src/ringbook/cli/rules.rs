@@ -39,13 +39,13 @@ const MAX_FAULTS: usize = 1_000;
 /// The actions on a rulebook.
 #[derive(Debug, Subcommand)]
 pub enum Rules {
-    /// Write a rulebook to a folder: one TOML file per resource, one Rhai file per script. In an existing folder only
-    /// changed parts are written, and comments are kept
+    /// Write a rulebook to a folder: one TOML file per resource, one Rhai file per script. In an existing folder, only
+    /// the changes are written, and comments are kept
     Export {
         /// The folder; created if missing
         #[arg(required_unless_present = "csv")]
         folder: Option<PathBuf>,
-        /// An older revision; the head by default
+        /// The revision to write; the head by default
         #[arg(long)]
         revision: Option<i64>,
         /// Write one resource as a spreadsheet to this file, instead of a folder
@@ -75,17 +75,17 @@ pub enum Rules {
         /// Publish the change immediately instead of opening a change set
         #[arg(long)]
         publish: bool,
-        /// The comment, and whether to ask
+        /// The comment, and whether to ask for confirmation
         #[command(flatten)]
         how: How,
         /// The rulebook
         #[command(flatten)]
         of: Of,
     },
-    /// Compare two of: a folder, a revision's number, `head`. Exits with 0 if they are equal, 1 if they differ, 2 if
-    /// they cannot be compared
+    /// Compare two versions of a rulebook: each is a folder, a revision's number or `head`. Exits with 0 if they are
+    /// equal, 1 if they differ, 2 if they cannot be compared
     Diff {
-        /// One side of the comparison; without the other side, it is compared with the head
+        /// The first version; without a second version, the head is compared with it
         one: String,
         /// The other side
         other: Option<String>,
@@ -108,7 +108,7 @@ pub enum Rules {
     Publish {
         /// The folder, or the change set's id
         what: String,
-        /// The comment, and whether to ask
+        /// The comment, and whether to ask for confirmation
         #[command(flatten)]
         how: How,
         /// The rulebook
@@ -118,8 +118,8 @@ pub enum Rules {
 }
 
 impl Rules {
-    /// Whether the action needs an existing database. `diff` checks that itself, because its errors have their own exit
-    /// code.
+    /// Whether the action needs an existing database. The action `diff` makes this check itself, because its errors
+    /// have a separate exit code.
     pub(super) fn needs_a_database(&self) -> bool {
         match self {
             Self::Export { .. } => true,
@@ -220,11 +220,11 @@ async fn export(settings: &Settings, folder: &Path, revision: Option<i64>, ruleb
     let mut text = format!("revision {revision} of `{rulebook}` is in {}", folder.display());
     let (changed, removed) = (written.changed.len(), written.removed.len());
     if changed + removed == 0 {
-        text.push_str(", as it was before");
+        text.push_str("; no file changed");
     }
     for file in &written.rewritten {
         text.push_str(&format!(
-            "\n{file} had another layout: the file was rewritten without its comments"
+            "\n{file} was rewritten without its comments, because its layout could not be preserved"
         ));
     }
     print(&text)
@@ -254,7 +254,7 @@ fn check(folder: &Path, deny_warnings: bool) -> Result<()> {
         1 => "; 1 warning".to_owned(),
         many => format!("; {many} warnings"),
     };
-    print(&format!("no faults; {cases} cases pass{warnings}"))
+    print(&format!("no errors; {cases} cases pass{warnings}"))
 }
 
 /// Reads a folder's files and rows.
@@ -264,7 +264,8 @@ pub(super) fn read(folder: &Path) -> Result<(Files, RowSet)> {
     Ok((texts, rows))
 }
 
-/// Compiles the rows and runs all cases. An error lists every fault with its position in the files.
+/// Compiles the rows and runs all cases. An error lists every validation error or failed case with its position in the
+/// files.
 fn compiled(texts: &Files, rows: &RowSet) -> Result<Rulebook> {
     let rulebook = compile(1, rows, None).map_err(|faults| anyhow!(listed(&located(texts, &faults))))?;
     let failed: Vec<CaseResult> = rulebook.run_cases().into_iter().filter(|case| !case.passed).collect();
@@ -286,7 +287,7 @@ fn located(texts: &Files, faults: &[Fault]) -> Vec<FileFault> {
         .collect()
 }
 
-/// A finding with its position in the files.
+/// Finds the position of a finding in the files.
 fn placed(places: &Places<'_>, finding: &Finding) -> FileFault {
     let severity = match finding.severity {
         Severity::Warning => "warning",
@@ -306,7 +307,7 @@ fn placed(places: &Places<'_>, finding: &Finding) -> FileFault {
     placed
 }
 
-/// Failed cases, with one line per difference.
+/// Lists the failed cases, with one line per difference.
 fn red(cases: &[CaseResult], line: impl Fn(&str, &str, &str) -> String) -> String {
     let plural = if cases.len() == 1 { " fails" } else { "s fail" };
     let mut text = format!("{} case{plural}:", cases.len());
@@ -322,23 +323,23 @@ fn red(cases: &[CaseResult], line: impl Fn(&str, &str, &str) -> String) -> Strin
     text
 }
 
-/// Rejects a code that a URL cannot contain: nobody could reach that rulebook.
+/// Rejects a code that a URL cannot contain, because nobody could reach a rulebook with this code.
 fn checked_code(rulebook: &str) -> Result<()> {
     is_rulebook_code(rulebook).then_some(()).with_context(|| {
         format!(
-            "`{rulebook}` cannot name a rulebook: 1 to 64 letters, digits, `_`, `-` or `.`, a letter or digit first"
+            "`{rulebook}` is not a valid code: use 1 to 64 letters, digits, `_`, `-` or `.`, a letter or digit first"
         )
     })
 }
 
-/// The faults, one per line.
+/// Formats validation errors, one per line.
 pub(super) fn listed(faults: &[impl std::fmt::Display]) -> String {
     let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
     let plural = if faults.len() == 1 { "" } else { "s" };
-    format!("the rules have {} fault{plural}:{}", faults.len(), lines.concat())
+    format!("the rules have {} error{plural}:{}", faults.len(), lines.concat())
 }
 
-/// Why the rules were refused.
+/// Explains for people why the rules were refused.
 pub(super) fn refusal(error: &PublishError) -> String {
     match error {
         PublishError::Faults(faults) => listed(faults),
@@ -358,7 +359,7 @@ pub(super) fn refusal(error: &PublishError) -> String {
     }
 }
 
-/// The difference and its size.
+/// Formats the differences, and a summary of them.
 fn shown(rows: &[diff::RowDiff]) -> String {
     format!("{}\n{}", diff::text(rows), diff::summary(rows))
 }

@@ -46,7 +46,7 @@ impl RecommendedAssistant {
         }
     }
 
-    /// The recommendation as text for a terminal.
+    /// Formats the recommendation as text for a terminal.
     #[must_use]
     pub fn text(&self) -> String {
         let mut parts = vec![format!("For the assistants of the rulebook `{}`:", self.rulebook)];
@@ -61,7 +61,7 @@ impl RecommendedAssistant {
     }
 }
 
-/// The name of the first structured output that a mapping reads by name, and the field in it.
+/// Returns the name of a structured output and the name of its field, from the first pointer that contains both names.
 fn field(row: &FactMapping) -> Option<(&str, &str)> {
     row.pointers.iter().find_map(|pointer| {
         let (name, field) = pointer.strip_prefix("/structuredOutputs/")?.split_once('/')?;

@@ -44,7 +44,7 @@ pub async fn examine(settings: &Settings, key: Option<&SecretKey>, found: &mut F
     look(settings, &db, key, (used, &current), found).await.then_some(db)
 }
 
-/// Checks the database of a running server, on its own connections.
+/// Checks the database of a running server, with the server's connections.
 pub async fn examine_running(own: &Running, found: &mut Findings) {
     let how = (own.connections, &own.current);
     look(&own.settings, &own.db, Some(&own.key), how, found).await;
@@ -184,7 +184,7 @@ async fn migrations(db: &DatabaseConnection, found: &mut Findings) -> bool {
             );
             return false;
         }
-        // An error is reported below.
+        // An error is ignored here, because the query below reports it.
         Ok(None) | Err(_) => {}
     }
     match migrate::missing(db).await {
@@ -238,7 +238,7 @@ async fn contents(
             Ok(None) => {}
             Err(LoadError::Faults { revision, faults }) => found.wrong(
                 "rulebook",
-                format!("`{code}` does not compile at revision {revision}: {} faults", faults.len()),
+                format!("`{code}` does not compile at revision {revision}: {} errors", faults.len()),
                 format!("ringbook rules export FOLDER --rulebook {code}, and rules check FOLDER; or roll back to an older revision."),
             ),
             Err(error) => found.wrong("rulebook", format!("`{code}` cannot be loaded: {error}"), "Look at the log."),
@@ -269,7 +269,7 @@ async fn contents(
     Ok(())
 }
 
-/// The single string that a query returns.
+/// Runs a query that returns a single string.
 async fn one(db: &DatabaseConnection, sql: &str) -> Result<String, DbErr> {
     let row = db
         .query_one_raw(Statement::from_string(db.get_database_backend(), sql))

@@ -9,9 +9,9 @@ use crate::first_start;
 use crate::settings::Settings;
 use base::keys::SecretKey;
 
-/// Free disk space below this is a warning.
+/// If fewer bytes than this are free on a disk, the doctor reports a warning.
 const LITTLE: u64 = 1024 * 1024 * 1024;
-/// Free disk space below this is an error: the server soon stops working.
+/// If fewer bytes than this are free on a disk, the doctor reports an error, because the server soon stops working.
 const TOO_LITTLE: u64 = 64 * 1024 * 1024;
 
 /// Checks files and disk space.

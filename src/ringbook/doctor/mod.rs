@@ -1,5 +1,5 @@
-//! Checks a set-up, and reports findings with what to do. The doctor changes nothing: it creates no database and no
-//! key, migrates nothing and sends no SMS message.
+//! Checks a set-up, and reports findings with advice. The doctor changes nothing: it creates no database and no key,
+//! migrates nothing and sends no SMS message.
 //!
 //! [`server`] queries a running server. [`files`] checks files on this machine, [`database`] checks the database and
 //! its contents, and [`web`] checks the public URL. [`vapi`] and [`twilio`] check our configuration at these services.
@@ -70,7 +70,7 @@ pub struct Finding {
 #[derive(Debug)]
 pub struct Report {
     pub findings: Vec<Finding>,
-    /// The recommendations for each rulebook; for the sample if no rulebook can be read.
+    /// The recommendations for each rulebook, or only for the sample if no rulebook can be read.
     pub assistants: Vec<RecommendedAssistant>,
 }
 
@@ -84,7 +84,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Adds a finding without a problem.
+    /// Adds a finding that reports no problem.
     pub fn ok(&mut self, check: &'static str, text: impl Into<String>) {
         self.push(check, Level::Ok, text.into(), None);
     }
@@ -110,7 +110,7 @@ impl Findings {
         }
     }
 
-    /// Whether this disk was not reported yet.
+    /// Returns true if this is the first call for the disk.
     fn first_of_disk(&mut self, device: u64) -> bool {
         let is_first = !self.disks.contains(&device);
         self.disks.push(device);
@@ -126,10 +126,10 @@ impl Findings {
         });
     }
 
-    /// Reports, once for each server, whether its clock and ours agree.
+    /// Reports whether a server's clock and our clock agree.
     fn clock(&mut self, whose: &str, theirs: Option<DateTime<Utc>>, clock: &Clock) {
         let Some(theirs) = theirs else { return };
-        // The header has a resolution of one second, and the response took time.
+        // Small differences are normal: the header has a resolution of one second, and the response took time.
         let off = (clock.now() - theirs).abs();
         let text = format!(
             "the clocks of this machine and of {whose} differ by {} s",
@@ -149,7 +149,7 @@ impl Findings {
     }
 }
 
-/// Runs all checks, including those of the server at `url`.
+/// Runs all checks. If `url` is given, the health checks of the server at `url` are included.
 pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> Report {
     let mut found = Findings::default();
     found.ok("settings", whose(settings));
@@ -167,19 +167,19 @@ pub async fn examine(settings: &Settings, url: Option<&str>, clock: &Clock) -> R
     found.report()
 }
 
-/// The parts of a running server that its set-up check uses.
+/// The data of a running server that the check of its set-up needs.
 #[derive(Clone)]
 pub struct Running {
     pub settings: Arc<Settings>,
     pub db: DatabaseConnection,
-    /// Maximum number of its connections.
+    /// Maximum number of the server's database connections.
     pub connections: u32,
     pub current: RulebookCache,
     pub key: SecretKey,
     pub clock: Clock,
 }
 
-/// Checks a running server, with its own settings, key, connections and compiled rulebooks.
+/// Checks a running server with the settings, key, connections and compiled rulebooks that it uses.
 pub async fn examine_running(own: &Running) -> Report {
     let (settings, mut found) = (&*own.settings, Findings::default());
     for warning in start_messages::warnings(settings) {
@@ -224,7 +224,7 @@ async fn outside(
     }
 }
 
-/// The source of the checked settings: a server that is started elsewhere may have other settings.
+/// Describes where the checked settings come from. A server that was started elsewhere may have other settings.
 fn whose(settings: &Settings) -> String {
     let folder =
         std::env::current_dir().map_or_else(|_| "this folder".to_owned(), |folder| folder.display().to_string());
@@ -248,7 +248,7 @@ struct JsonResponse {
     json: Value,
 }
 
-/// Sends a request once. The error says why there is no response, without the URL.
+/// Sends a request once. The error says why there is no response, and never contains the URL.
 async fn ask(request: RequestBuilder) -> Result<JsonResponse, &'static str> {
     let response = request.send().await.map_err(|error| {
         if error.is_timeout() {
@@ -275,7 +275,7 @@ fn get(http: &Client, url: &str) -> RequestBuilder {
     http.get(url)
 }
 
-/// The path of the key file, if the settings use a key file.
+/// Returns the path of the key file; `None` if the settings contain the key.
 fn key_file(settings: &Settings) -> Option<std::path::PathBuf> {
     settings.secret_key.is_none().then(|| first_start::key_file(settings))
 }

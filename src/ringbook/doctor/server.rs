@@ -1,5 +1,5 @@
-//! Checks a running server by its health checks. The server's settings may differ from the settings of this shell, so
-//! the doctor asks the server itself.
+//! Checks a running server through its health endpoint. The server's settings may differ from the settings of this
+//! shell, so the doctor asks the server itself.
 
 use reqwest::Client;
 
@@ -8,7 +8,7 @@ use base::clock::Clock;
 
 const CHECK: &str = "server";
 
-/// Queries each check of the server at `url`.
+/// Reports the result of each health check of the server at `url`.
 pub async fn examine(url: &str, http: &Client, clock: &Clock, found: &mut Findings) {
     let answered = match ask(get(http, &format!("{url}/health/ready"))).await {
         Ok(answered) => answered,

@@ -1,5 +1,5 @@
-//! Checks each rulebook's account at Twilio: whether it is accepted and active, and whether its number or messaging
-//! service can send SMS messages and forwards replies to us.
+//! Checks each rulebook's account at Twilio: whether Twilio accepts it, and whether it is active. Also checks whether
+//! its number or messaging service can send SMS messages and forwards replies to us.
 
 use reqwest::{Client, RequestBuilder};
 use sea_orm::{ColumnTrait as _, DatabaseConnection, EntityTrait as _, QueryFilter as _, QueryOrder as _};
@@ -11,7 +11,7 @@ use sms::{Accounts, Sender, TwilioAccount};
 use store::rulebooks;
 
 const CHECK: &str = "twilio";
-/// Twilio's API. Twilio's messaging services have another host.
+/// Twilio's API. Messaging services have another URL.
 const TWILIO_API: &str = "https://api.twilio.com";
 const SERVICES: &str = "https://messaging.twilio.com";
 

@@ -1,5 +1,5 @@
-//! Checks each rulebook's configuration at Vapi: whether its key is accepted, whether Vapi posts to us, and whether it
-//! retries messages that we could not accept.
+//! Checks each rulebook's configuration at Vapi: whether Vapi accepts the key, and whether Vapi posts to us. Also
+//! checks whether Vapi retries messages that we could not accept.
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -12,14 +12,14 @@ use intake::reconcile::{FindKeys, RulebookWithKey};
 use intake::vapi::{VapiClient, VapiError};
 
 const CHECK: &str = "vapi";
-/// The label of Vapi's list of assistants.
+/// The findings use this word for an entry in Vapi's list of assistants.
 const ASSISTANT: &str = "assistant";
 /// The message type of a report.
 const REPORT: &str = "end-of-call-report";
 
-/// The recommended `server` object for a rulebook at Vapi. This object makes Vapi retry for about a quarter of an hour.
-/// Permanent errors are not retried. A 413 is retried, because a proxy may send it (nginx does above 1 MB). Without the
-/// retry, the report would be lost.
+/// The recommended `server` object at Vapi for a rulebook. This object makes Vapi retry for about a quarter of an hour.
+/// Permanent errors are not retried. The status 413 is retried, because a proxy may send it (nginx sends it for bodies
+/// above 1 MB). Without this retry, the report would be lost.
 #[must_use]
 pub fn best_server(url: &str) -> Value {
     json!({

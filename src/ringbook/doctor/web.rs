@@ -8,10 +8,10 @@ use base::clock::Clock;
 
 const CHECK: &str = "public URL";
 const MEGABYTE: usize = 1_000_000;
-/// The size of a long call's report. By default nginx accepts 1 MB.
+/// The size of a long call's report, in bytes. By default nginx accepts 1 MB.
 const LARGE_REPORT: usize = 4 * MEGABYTE;
 
-/// Queries the server's liveness at its public URL.
+/// Queries the liveness check of the server at its public URL.
 pub async fn examine(settings: &Settings, http: &Client, clock: &Clock, found: &mut Findings) {
     let Some(url) = &settings.public_url else {
         found.warning(
@@ -71,7 +71,7 @@ async fn large_reports(url: &str, http: &Client, found: &mut Findings) {
             );
         }
         // If the server refuses the request before it reads the body, it may close the connection. A closed connection
-        // says nothing about a proxy.
+        // does not show whether a proxy accepts the body.
         _ => {}
     }
 }

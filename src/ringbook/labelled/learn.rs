@@ -1,6 +1,6 @@
 //! Learns the weights of a rulebook's classifiers from labelled calls: logistic regression with an L2 penalty. Each
-//! feature is first scaled by how much more often one class has it (NB-SVM, Wang and Manning 2012). The written weight
-//! includes the scale.
+//! feature is first scaled by how much more often it occurs in one class than in the other (NB-SVM, Wang and Manning
+//! 2012). The learned weight includes this scale.
 //!
 //! The same calls in the same order always give the same weights. Learning runs only on request, never while a call is
 //! decided.
@@ -14,15 +14,16 @@ use rules::hearing::{choices, each_feature, weight_line};
 use rules::rows::Classifier;
 use rules::services::NO_SERVICE;
 
-/// Minimum number of calls with a feature: learning rarer features would be overfitting.
+/// Minimum number of calls that contain a feature, because learning rarer features would be overfitting.
 const MIN_CALLS: usize = 3;
-/// Minimum absolute weight, in thousandths of log-odds. Measured: twice as many weights are not more accurate.
+/// Minimum absolute weight, in thousandths of log-odds. Measurements show that twice as many weights do not improve the
+/// accuracy.
 const MIN_WEIGHT: i64 = 60;
-/// Minimum absolute weight for services, which fewer words distinguish.
+/// Minimum absolute weight for services. This minimum is higher, because fewer words distinguish services.
 const MIN_SERVICE_WEIGHT: i64 = 120;
-/// The inverse of the strength of the penalty on large weights.
+/// The strength of the penalty on large weights is the inverse of this number.
 const LOOSENESS: f64 = 0.1;
-/// Added to every count of a feature, so that no ratio is infinite.
+/// This number is added to every count of a feature, so that no ratio is infinite.
 const SMOOTHING: f64 = 0.1;
 /// Number of passes over all calls. Early stopping is a second guard against overfitting.
 const ROUNDS: usize = 100;
@@ -64,7 +65,7 @@ impl<'a> Examples<'a> {
         }
         let names: Vec<String> = counts
             .into_iter()
-            // Numbers are addresses and prices, so they are excluded.
+            // Features with digits are excluded, because numbers are addresses and prices.
             .filter(|(name, count)| *count >= MIN_CALLS && !name.contains(|c: char| c.is_ascii_digit()))
             .map(|(name, _)| name)
             .collect();
@@ -80,7 +81,7 @@ impl<'a> Examples<'a> {
         Ok(Self { calls, features, names })
     }
 
-    /// A classifier's row with the trained weights.
+    /// Returns a classifier's row with the trained weights.
     #[must_use]
     pub fn learn(&self, row: &Classifier) -> Classifier {
         let labelled: Vec<(&[u32], bool)> = self
@@ -112,7 +113,8 @@ impl<'a> Examples<'a> {
     }
 }
 
-/// Whether a label applies to a call. `None` if the call has no expected service and the label is about services.
+/// Whether a label applies to a call. Returns `None` if the label is about services and the call has no expected
+/// service.
 fn is_labelled(call: &LabelledCall, label: &str) -> Option<bool> {
     match label {
         "P1" => Some(call.expect.p1),
@@ -131,7 +133,8 @@ fn thousandths(weight: f64) -> i64 {
     (weight * 1000.0).round() as i64
 }
 
-/// Bias and weights by full-batch AdaGrad. Both classes have the same total weight, even if one of them is rare.
+/// Trains the bias and the weights with full-batch AdaGrad. Both classes have the same total weight, even if one class
+/// is rare.
 #[expect(clippy::cast_precision_loss, reason = "numbers of calls")]
 fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
     let (mut bias, mut weights) = (0.0_f64, vec![0.0_f64; count]);
@@ -172,8 +175,8 @@ fn fit(examples: &[(&[u32], bool)], count: usize) -> (f64, Vec<f64>) {
     (bias, weights)
 }
 
-/// For each feature, the logarithm of a ratio: how much more often calls with the label have the feature than other
-/// calls.
+/// Returns for each feature the logarithm of a ratio: its share of all features in calls with the label, divided by its
+/// share in other calls.
 fn log_ratios(examples: &[(&[u32], bool)], count: usize) -> Vec<f64> {
     let (mut with, mut without) = (vec![SMOOTHING; count], vec![SMOOTHING; count]);
     for (features, is) in examples {

@@ -59,7 +59,7 @@ pub enum Who {
     Caller,
 }
 
-/// The expected decision. A missing field is not judged. A field that is null means that no value is expected.
+/// The expected decision. A missing field is not judged. A null field means that no value is expected.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
@@ -82,10 +82,10 @@ pub struct Label {
     pub language: Option<String>,
 }
 
-/// Distinguishes null from a missing field.
+/// Reads null as `Some(None)`, which differs from a missing field.
 #[expect(
     clippy::option_option,
-    reason = "a missing field is not judged; null means that there is none"
+    reason = "a missing field is not judged; null means that no value is expected"
 )]
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
@@ -135,7 +135,7 @@ impl LabelledCall {
             .unwrap_or_default()
     }
 
-    /// The report that Vapi would send for the call.
+    /// Builds the report that Vapi would send for the call.
     #[must_use]
     pub fn message(&self) -> Value {
         let (begun, ended) = (self.begun(), self.begun() + TimeDelta::minutes(3));

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::DecidedCall;
 
-/// A count out of a total, with the failures.
+/// A count out of a total, with the ids of the failures.
 #[derive(Debug, Clone, Default)]
 pub struct Share {
     /// The count.
@@ -22,11 +22,11 @@ pub struct Share {
 pub struct Measures {
     /// Emergencies that were detected.
     pub p1_found: Share,
-    /// Other calls that were decided as an emergency.
+    /// Calls without an emergency that were decided as an emergency.
     pub p1_false: Share,
     /// Municipal callers that were detected.
     pub p2_found: Share,
-    /// Other callers that were decided as municipal.
+    /// Callers who are not municipal, but were decided as municipal.
     pub p2_false: Share,
     /// Correct services.
     pub service: Share,
@@ -119,7 +119,7 @@ impl Measures {
         }
     }
 
-    /// The measures, with their names.
+    /// Returns the measures with their names.
     #[must_use]
     pub fn shares(&self) -> [(&'static str, &Share); 8] {
         [
@@ -135,7 +135,7 @@ impl Measures {
     }
 }
 
-/// The measures of all calls that match a filter.
+/// Calculates the measures of all calls that match a filter.
 #[must_use]
 pub fn of(judged: &[DecidedCall<'_>], fits: impl Fn(&DecidedCall<'_>) -> bool) -> Measures {
     let mut measures = Measures::default();
@@ -145,8 +145,8 @@ pub fn of(judged: &[DecidedCall<'_>], fits: impl Fn(&DecidedCall<'_>) -> bool) -
     measures
 }
 
-/// The tables as Markdown: one with a row per type and a row per language, and one of all calls with intervals.
-/// `with_ids` adds the ids of failures.
+/// Formats two tables as Markdown: the measures by type and by language, and the measures of all calls with their
+/// intervals. `with_ids` adds the ids of the calls with a wrong result.
 #[must_use]
 pub fn markdown(judged: &[DecidedCall<'_>], with_ids: bool) -> String {
     let mut kinds: BTreeMap<&str, Measures> = BTreeMap::new();

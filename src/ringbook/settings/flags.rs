@@ -10,7 +10,7 @@ use super::table::SETTINGS;
 /// The settings given on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
-    /// A file to use instead of `ringbook.toml`.
+    /// The settings file that replaces `ringbook.toml`.
     pub config: Option<PathBuf>,
     /// Values by key.
     pub values: BTreeMap<&'static str, String>,
@@ -84,7 +84,7 @@ impl Args for Flags {
 /// The settings that every command's help shows.
 const EVERYWHERE: [&str; 2] = ["database_url", "log_level"];
 
-/// The help of `serve` about all settings.
+/// Builds the section about all settings in the help of `serve`.
 #[must_use]
 pub fn help_on_settings() -> String {
     let mut help = String::from("Settings of the server, as flags, environment variables or in ringbook.toml:\n");
@@ -102,7 +102,7 @@ pub fn help_on_settings() -> String {
     format!("{help}\n{}", help_on_secrets())
 }
 
-/// The help about the settings that are not flags.
+/// Builds the section about settings that are not flags.
 fn help_on_secrets() -> String {
     let mut help = String::from("Settings without a flag, because a process list shows flags:\n");
     for setting in SETTINGS.iter().filter(|setting| setting.flag.is_none()) {

@@ -68,7 +68,8 @@ impl Settings {
         }
     }
 
-    /// The folder of the spool: as configured, else next to the SQLite file, else in the working folder.
+    /// Returns the folder of the spool: the configured folder, else a folder next to the SQLite file, else a folder in
+    /// the working folder.
     #[must_use]
     pub fn spool_folder(&self) -> PathBuf {
         self.spool_dir.clone().unwrap_or_else(|| {
@@ -152,7 +153,7 @@ pub enum SettingsError {
     Value {
         /// The environment variable of the setting.
         env: &'static str,
-        /// Where the value came from.
+        /// The source of the value, for example the environment.
         source_name: String,
         /// What was expected.
         expected: ExpectedClause,
@@ -167,7 +168,7 @@ pub enum SettingsError {
         /// The most similar key that exists.
         nearest: &'static str,
     },
-    /// Settings that require each other are incomplete.
+    /// Some settings of a group are missing, and the group must be complete.
     #[error("{0}")]
     Incomplete(&'static str),
     /// The file cannot be read.
@@ -220,7 +221,7 @@ impl Settings {
     }
 }
 
-/// The merged layers, not typed yet: the value of each key and the name of its source.
+/// The values of all sources, before they are parsed: for each key, its value and the name of its source.
 #[derive(Default)]
 struct Raw(BTreeMap<String, (Value, String)>);
 

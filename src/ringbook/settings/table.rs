@@ -1,5 +1,5 @@
 //! All settings in one table: names, default and description. `--help`, the environment variables, the keys of
-//! `ringbook.toml` and the flags are generated from it, so that they always agree.
+//! `ringbook.toml` and the flags are generated from this table, so that they always agree.
 
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
@@ -7,7 +7,7 @@ pub struct Setting {
     pub key: &'static str,
     /// The environment variable.
     pub env: &'static str,
-    /// The default as a user would write it, if there is one.
+    /// The default as a user would write it; `None` if the setting has no default.
     pub default: Option<&'static str>,
     /// The command-line flag. Secrets have no flag, because the process list shows flags.
     pub flag: Option<&'static str>,
@@ -71,7 +71,7 @@ pub fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
-/// The key of the setting that is most similar to a misspelt key.
+/// Returns the existing key that is most similar to a misspelled key.
 #[must_use]
 pub fn nearest(key: &str) -> &'static str {
     let distance = |setting: &&Setting| strsim::damerau_levenshtein(setting.key, key);

@@ -1,5 +1,5 @@
-//! Parses the values of settings, which are trimmed and not empty. An error says what was expected, as a clause that
-//! completes "must be …". The error never repeats the value, because it may be a secret.
+//! Parses the values of settings. The values are already trimmed and not empty. An error describes the expected value
+//! with a clause that completes "must be …". The error never repeats the value, because it may be a secret.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -16,7 +16,7 @@ use store::postgres_limits::PREPARED_STATEMENTS;
 
 use super::{Database, LogFormat, PageAddress, Secret, Worker};
 
-/// What was expected, as a clause.
+/// A clause that describes the expected value, and completes "must be …".
 pub type ExpectedClause = String;
 
 /// Yes or no.
@@ -28,35 +28,35 @@ pub fn boolean(value: &str) -> Result<bool, ExpectedClause> {
     }
 }
 
-/// The path of a folder. The folder does not have to exist.
+/// Parses the path of a folder. The folder does not have to exist.
 pub fn folder(value: &str) -> Result<PathBuf, ExpectedClause> {
     Ok(PathBuf::from(value))
 }
 
-/// A number of megabytes, up to a terabyte.
+/// Parses a number of megabytes, up to a terabyte.
 pub fn megabytes(value: &str) -> Result<u32, ExpectedClause> {
     let number = value.parse().ok().filter(|number| *number <= 1_000_000);
     number.ok_or_else(|| "a whole number of megabytes, up to 1000000".into())
 }
 
-/// A number of database connections.
+/// Parses a number of database connections.
 pub fn connections(value: &str) -> Result<u32, ExpectedClause> {
     let number = value.parse().ok().filter(|number| (6..=1_000).contains(number));
     number.ok_or_else(|| "a whole number of connections from 6 to 1000".into())
 }
 
-/// A number from `MIN` to `MAX`.
+/// Parses a number from `MIN` to `MAX`.
 pub fn count<const MIN: usize, const MAX: usize>(value: &str) -> Result<usize, ExpectedClause> {
     let number = value.parse().ok().filter(|number| (MIN..=MAX).contains(number));
     number.ok_or_else(|| format!("a whole number from {MIN} to {MAX}"))
 }
 
-/// An IP address and a port.
+/// Parses an IP address and a port.
 pub fn address(value: &str) -> Result<SocketAddr, ExpectedClause> {
     SocketAddr::from_str(value).map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:8080".into())
 }
 
-/// Where a page is served.
+/// Parses where a page is served.
 pub fn place(value: &str) -> Result<PageAddress, ExpectedClause> {
     match value {
         "on" | "true" => Ok(PageAddress::Public),
@@ -91,7 +91,7 @@ const POSTGRES_PARAMETERS: &[&str] = &[
     "statement-cache-capacity",
 ];
 
-/// A database URL. Parts that the driver would ignore or misread are rejected.
+/// A database URL. Rejects a URL with parts that the driver would ignore or misread.
 pub fn database(value: &str) -> Result<Database, ExpectedClause> {
     const EXPECTED: &str = "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
     let database = Database::parse(value).ok_or(EXPECTED)?;
@@ -144,7 +144,7 @@ fn postgres(value: &str) -> Result<(), ExpectedClause> {
     Ok(())
 }
 
-/// The URL of a web server, without its trailing slash.
+/// Parses the URL of a web server, and removes a trailing slash.
 pub fn url(value: &str) -> Result<String, ExpectedClause> {
     let expected = "a URL such as https://ringbook.example.com";
     let uri = Uri::from_str(value).map_err(|_| expected)?;
@@ -157,7 +157,7 @@ pub fn url(value: &str) -> Result<String, ExpectedClause> {
     Ok(value.trim_end_matches('/').to_owned())
 }
 
-/// A secret of at least `N` characters that are valid in a header.
+/// Parses a secret of at least `N` characters that are valid in a header.
 pub fn secret<const N: usize>(value: &str) -> Result<Secret, ExpectedClause> {
     if value.len() < N || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!("{N} or more visible ASCII characters, without spaces"));
@@ -174,7 +174,7 @@ pub fn key(value: &str) -> Result<Secret<[u8; 32]>, ExpectedClause> {
         .ok_or_else(|| "32 bytes, as 64 hex digits or as base64".into())
 }
 
-/// A Twilio identifier with this prefix.
+/// Parses a Twilio identifier that begins with this prefix.
 fn sid(value: &str, prefix: &str) -> Result<String, ExpectedClause> {
     if value.starts_with(prefix) && value.len() > 2 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(value.to_owned())
@@ -188,12 +188,12 @@ pub fn account_sid(value: &str) -> Result<String, ExpectedClause> {
     sid(value, "AC")
 }
 
-/// A SID of a Twilio messaging service.
+/// Parses the SID of a Twilio messaging service.
 pub fn messaging_service_sid(value: &str) -> Result<String, ExpectedClause> {
     sid(value, "MG")
 }
 
-/// A phone number with its country code.
+/// Parses a phone number with its country code.
 pub fn phone(value: &str) -> Result<String, ExpectedClause> {
     let digits = value.strip_prefix('+').unwrap_or_default();
     if (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -203,7 +203,7 @@ pub fn phone(value: &str) -> Result<String, ExpectedClause> {
     }
 }
 
-/// Networks, separated by commas. A bare address is a network with one address.
+/// Parses networks that are separated by commas. A bare address is a network with one address.
 pub fn networks(value: &str) -> Result<Vec<IpNet>, ExpectedClause> {
     let network = |item: &str| {
         IpNet::from_str(item)
@@ -216,13 +216,13 @@ pub fn networks(value: &str) -> Result<Vec<IpNet>, ExpectedClause> {
         .ok_or_else(|| "addresses or networks separated by commas, such as 10.0.0.0/8,127.0.0.1".into())
 }
 
-/// Web origins, separated by commas.
+/// Parses web origins that are separated by commas.
 pub fn origins(value: &str) -> Result<Vec<String>, ExpectedClause> {
     let parsed: Result<Vec<_>, _> = items(value).map(url).collect();
     parsed.map_err(|_| "origins separated by commas, such as https://admin.example.com".into())
 }
 
-/// The background work of this process.
+/// Parses the list of the background work that this process does.
 pub fn workers(value: &str) -> Result<Vec<Worker>, ExpectedClause> {
     match value {
         "all" => Ok(Worker::ALL.to_vec()),
@@ -237,7 +237,7 @@ pub fn workers(value: &str) -> Result<Vec<Worker>, ExpectedClause> {
     }
 }
 
-/// A number of seconds from `MIN` to `MAX`.
+/// Parses a number of seconds from `MIN` to `MAX`.
 pub fn seconds<const MIN: u64, const MAX: u64>(value: &str) -> Result<Duration, ExpectedClause> {
     let seconds = value.parse().ok().filter(|seconds| (MIN..=MAX).contains(seconds));
     seconds
@@ -245,7 +245,7 @@ pub fn seconds<const MIN: u64, const MAX: u64>(value: &str) -> Result<Duration, 
         .ok_or_else(|| format!("a whole number of seconds from {MIN} to {MAX}"))
 }
 
-/// A log level, or levels per module.
+/// Parses a log level, or a list of levels per module.
 pub fn log_level(value: &str) -> Result<String, ExpectedClause> {
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     // A bare word that is not a level would count as the name of a module, and nothing would be logged.
@@ -257,7 +257,7 @@ pub fn log_level(value: &str) -> Result<String, ExpectedClause> {
     Ok(value.to_owned())
 }
 
-/// The format of log lines.
+/// Parses the format of log lines.
 pub fn log_format(value: &str) -> Result<LogFormat, ExpectedClause> {
     match value {
         "json" => Ok(LogFormat::Json),

@@ -31,9 +31,9 @@ pub struct Fault {
     pub code: String,
     /// The field, for example `condition` or `names/fr`.
     pub column: String,
-    /// The line, from 1, within the field's value.
+    /// The line within the field's value, counted from 1.
     pub line: Option<usize>,
-    /// The character within that line, from 1.
+    /// The character within this line, counted from 1.
     pub position: Option<usize>,
     /// A stable code for programs, for example `unknown_fact`.
     pub problem: &'static str,
@@ -61,7 +61,7 @@ impl std::error::Error for Fault {}
 pub struct TextFault {
     /// The line, from 1.
     pub line: Option<usize>,
-    /// The character within that line, from 1.
+    /// The character within the line, counted from 1.
     pub position: Option<usize>,
     /// A stable code.
     pub problem: &'static str,

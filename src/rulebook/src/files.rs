@@ -4,7 +4,7 @@
 //! [`parse`] reads files into rows, or returns every validation error with file, line and column. [`write`] does the
 //! reverse, in a stable order, so that a diff shows only edits. Comments exist only in the files: they are not read
 //! into rows. [`write_folder`] leaves unchanged parts of a folder as they are, including comments. [`Places`] finds the
-//! file position of an error that compiling reported.
+//! position in the files of an error that the compiler reported.
 
 mod case_values;
 mod folder;
@@ -24,7 +24,7 @@ pub use write::write;
 
 use crate::rows::Resource;
 
-/// The content of each file by file name. A name is relative to the folder and has `/` as separator.
+/// The content of each file by file name. A name is relative to the folder, and its separator is `/`.
 pub type Files = BTreeMap<String, String>;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +34,7 @@ pub struct FileFault {
     pub file: String,
     /// The line, from 1.
     pub line: Option<usize>,
-    /// The character within the line, from 1.
+    /// The character within the line, counted from 1.
     pub column: Option<usize>,
     /// A sentence for people.
     pub text: String,
@@ -45,7 +45,7 @@ fn after_colon(number: Option<usize>) -> String {
 }
 
 impl FileFault {
-    /// An error that concerns a whole file.
+    /// Creates an error that concerns a whole file.
     fn of_file(file: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             file: file.into(),
@@ -66,7 +66,7 @@ impl FileFault {
     }
 }
 
-/// Line and character, each from 1, of a byte offset in a string.
+/// Returns the line and the character of a byte offset in a string, each counted from 1.
 fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let start = before.rfind('\n').map_or(0, |end| end + 1);

@@ -103,7 +103,7 @@ impl FromStr for Rate {
     }
 }
 
-/// Parses digits with an optional sign and point: no exponent, no white space, no underscore.
+/// Parses digits with an optional sign and decimal point. Exponents, white space and underscores are rejected.
 fn plain_decimal(text: &str) -> Option<Decimal> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = !digits.is_empty()

@@ -33,7 +33,7 @@ pub struct StoredRow<R> {
 /// All rows of one resource by code.
 pub type Table<R> = BTreeMap<String, Arc<StoredRow<R>>>;
 
-/// The common properties of all rows.
+/// The interface of all types of rows.
 pub trait Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {
     const RESOURCE: Resource;
     /// The code that names the row within its rulebook.
@@ -50,10 +50,11 @@ pub fn same<R: Row>(one: &Arc<StoredRow<R>>, other: &Arc<StoredRow<R>>) -> bool 
     Arc::ptr_eq(one, other) || one.row == other.row
 }
 
-/// A row's code, the row before and the row after; `None` if the row did not exist yet, or no longer exists.
+/// The code of a row, the row before the change and the row after it. `None` means that the row did not exist at that
+/// time.
 pub type RowChange<'a, R> = (&'a String, Option<&'a Arc<StoredRow<R>>>, Option<&'a Arc<StoredRow<R>>>);
 
-/// The rows of one resource that differ in content between two row sets, by code.
+/// Returns the rows of one resource whose content differs between two row sets, sorted by code.
 #[must_use]
 pub fn changed<'a, R: Row>(before: &'a RowSet, after: &'a RowSet) -> Vec<RowChange<'a, R>> {
     let (old, new) = (R::table(before), R::table(after));
@@ -160,7 +161,7 @@ resources! {
 pub use with_row;
 
 impl Resource {
-    /// The resource with this name in paths.
+    /// Returns the resource whose path name is `path`.
     #[must_use]
     pub fn named(path: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|resource| resource.path() == path)

@@ -1,5 +1,5 @@
-//! Converts the rows of a revision to one JSON object and back. The snapshot file beside the spool contains this
-//! object, for a start without the database.
+//! Converts the rows of a revision to one JSON object and back. The snapshot file next to the spool contains this
+//! object. A server reads the file when it starts without the database.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::rows::{Resource, Row, RowSet, StoredRow, with_row};
 
-/// The rows by the path name of their resource, each with its version.
+/// Converts the rows to JSON, grouped by the path name of their resource. Each row includes its version.
 ///
 /// # Errors
 /// When a row cannot be written as JSON.

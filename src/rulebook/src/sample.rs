@@ -48,7 +48,7 @@ pub fn files() -> Files {
 /// The sample's rows.
 ///
 /// # Panics
-/// Never: a test of this module parses the same bytes.
+/// Never, because a test of this module parses the same files.
 #[must_use]
 #[expect(
     clippy::expect_used,

@@ -1,6 +1,6 @@
-//! The size of a rulebook: its rows as JSON, and a compiled revision in memory. Memory is estimated from the rows,
-//! because a compiled rulebook cannot be measured. A cache uses the estimate so as not to fill the machine's memory.
-//! The estimate tends to be too high.
+//! Calculates the size of a rulebook: its rows as JSON in bytes, and the memory of a compiled revision. Memory is
+//! estimated from the rows, because a compiled rulebook cannot be measured. A cache uses the estimate to limit its use
+//! of memory. The estimate tends to be too high.
 
 use std::io::{self, Write};
 
@@ -8,9 +8,10 @@ use crate::rows::{Classifier, Resource, Row, RowSet, with_row};
 
 /// Maximum total size of a rulebook's rows as JSON, in bytes.
 pub const MAX_ROW_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes in memory per byte of rows: the rows themselves, tests, indexes and above all the trie of words.
+/// Bytes in memory per byte of rows. This includes the rows, the compiled conditions, the indexes and above all the
+/// trie of words.
 const MEMORY_PER_BYTE: usize = 16;
-/// Fixed memory overhead per row, in bytes; added to `MEMORY_PER_BYTE` for the row's JSON.
+/// Fixed memory overhead per row, in bytes, in addition to the memory for the row's JSON.
 const MEMORY_PER_ROW: usize = 1024;
 
 /// The size of all rows as JSON, in bytes.
@@ -18,8 +19,8 @@ const MEMORY_PER_ROW: usize = 1024;
 pub fn row_bytes(rows: &RowSet) -> usize {
     let mut counted = ByteCounter(0);
     for resource in Resource::ALL {
-        // Classifiers are the longest rows, and every revision is measured: their size is calculated without
-        // serialization.
+        // The size of classifiers is calculated without serialization, because they are the longest rows and every
+        // revision is measured.
         if *resource != Resource::Classifiers {
             with_row!(*resource, R => count::<R>(rows, &mut counted));
         }
@@ -28,7 +29,7 @@ pub fn row_bytes(rows: &RowSet) -> usize {
     counted.0 + classifiers.sum::<usize>()
 }
 
-/// The size of a classifier as JSON, in bytes; its words need no escapes.
+/// Calculates the size of a classifier as JSON, in bytes. Its words need no escapes.
 fn classifier_bytes(row: &Classifier) -> usize {
     const FIELDS: usize = "{'code':'','learns':'','bias':-10000,'weights':[]}".len();
     let weights = row.weights.iter().map(|line| line.len() + "'',".len());
@@ -45,7 +46,7 @@ pub fn in_memory(rows: &RowSet, row_bytes: usize) -> usize {
 
 fn count<R: Row>(rows: &RowSet, counted: &mut ByteCounter) {
     for stored in R::table(rows).values() {
-        // A row that cannot be written as JSON can never be published.
+        // The error can be ignored, because a row that cannot be written as JSON can never be published.
         let _ = serde_json::to_writer(&mut *counted, &stored.row);
     }
 }

@@ -3,7 +3,8 @@
 /// Names with more characters are not compared, because the time grows with the product of both lengths.
 const MAX_NAME_LENGTH: usize = 200;
 
-/// The existing name nearest to a wrong name, as "; did you mean `x`?"; empty if no name is near.
+/// Returns a suggestion such as "; did you mean `x`?" with the existing name nearest to a wrong name; empty if no name
+/// is near.
 pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let length = wrong.chars().count();
     if length > MAX_NAME_LENGTH {
@@ -25,7 +26,7 @@ pub fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> St
         .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
 }
 
-/// Serde's error for an unknown name, with the nearest of the expected names.
+/// Adds the nearest expected name to Serde's error for an unknown name.
 #[must_use]
 pub fn hinted(text: &str) -> String {
     let mut names = text.split('`').skip(1).step_by(2);

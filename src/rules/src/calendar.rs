@@ -2,9 +2,9 @@
 //! time zone. All validation errors of a row are reported. The calendar of an invalid row is never used.
 //!
 //! All times are local wall-clock times. If a clock change skips an hour, the hour never occurs. If a clock change
-//! repeats an hour, the hour occurs twice. Hours through midnight belong to the day on which they begin. The hours of
-//! the day before a holiday continue into the holiday; the hours of the holiday itself do not begin. A special day
-//! always has its own hours. A holiday that is also a special day may be open, but is still a holiday.
+//! repeats an hour, the hour occurs twice. Hours through midnight belong to the day on which they begin. Hours that
+//! begin on the day before a holiday continue into the holiday. Hours that begin on the holiday itself do not apply. A
+//! special day always has its own hours. A holiday that is also a special day may be open, but is still a holiday.
 
 mod day_rule;
 mod days;
@@ -214,8 +214,8 @@ impl Calendar {
             return date.checked_add_days(Days::new(days)).unwrap_or(date);
         }
         let (mut day, mut left) = (date, days);
-        // Stops the loop for a calendar that is never open; one year per requested day is enough for all other
-        // calendars.
+        // Stops the loop for a calendar that is never open. For all other calendars, one year per requested day is
+        // enough.
         for _ in 0..days.saturating_mul(366) {
             if left == 0 {
                 break;
@@ -275,7 +275,7 @@ fn minute(local: NaiveDateTime) -> u32 {
 }
 
 fn number(day: Weekday) -> usize {
-    // The value is at most 6.
+    // The index of a weekday is at most 6.
     day.num_days_from_monday() as usize
 }
 

@@ -1,5 +1,5 @@
-//! Finds an address and a description of the problem in the caller's words. SMS messages use them if no model filled in
-//! these facts.
+//! Finds an address and a description of the problem in the caller's words. SMS messages contain this address and this
+//! description if no model filled in these two facts.
 //!
 //! The result never affects a decision: rules and prices depend on facts.
 
@@ -61,7 +61,7 @@ const MIN_WORDS: usize = 4;
 /// Maximum number of characters in a description of the problem.
 const MAX_PROBLEM: usize = 300;
 
-/// The first address with a house number in the caller's words.
+/// Finds the first address with a house number in the caller's words.
 #[must_use]
 pub(super) fn address(conversation: &str) -> Option<String> {
     own_lines(conversation).find_map(address_in)
@@ -78,7 +78,7 @@ fn address_in(line: &str) -> Option<String> {
     })
 }
 
-/// The number of words of a French street: the type, then the name up to a word in `AFTER`.
+/// Returns the number of words of a French street: the type, then all words of the name up to a word in `AFTER`.
 fn french(words: &[&str]) -> Option<usize> {
     let kind = words.first().filter(|kind| FRENCH.contains(&bare(kind).as_str()))?;
     if ends(kind) && !kind.ends_with('.') {
@@ -97,7 +97,7 @@ fn french(words: &[&str]) -> Option<usize> {
     (length > 1).then_some(length)
 }
 
-/// The number of words of an English street: the name, then the type.
+/// Returns the number of words of an English street: the name, then the type.
 fn english(words: &[&str]) -> Option<usize> {
     for (at, word) in words.iter().enumerate().take(MAX_NAME) {
         if at > 0 && ENGLISH.contains(&bare(word).as_str()) {
@@ -126,8 +126,8 @@ fn bare(word: &str) -> String {
     fold(word.trim_matches(|c: char| c.is_ascii_punctuation()))
 }
 
-/// The caller's first utterance that has at least `MIN_WORDS` words and no address, else the caller's longest
-/// utterance.
+/// Returns the caller's first utterance with at least `MIN_WORDS` words and without an address. If there is none,
+/// returns the caller's longest utterance.
 #[must_use]
 pub(super) fn problem(conversation: &str) -> Option<String> {
     let count = |line: &&str| line.split_whitespace().count();

@@ -3,7 +3,7 @@
 //!
 //! Only facts that a rule reads are stored, so the caller's name, number, street and address are not. A postal code is
 //! shortened to the part that distinguishes areas. A transcript is reduced to the words that rules listen for. Each
-//! reduction is tested: if the rulebook would decide otherwise without the removed data, less is removed.
+//! reduction is tested. If a reduction would change the decision, less data is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +25,11 @@ const PRIORITY: &str = "/priority";
 const SLA: &str = "/sla_seconds";
 const PRICE: &str = "/price";
 const CURRENCY: &str = "/price/currency";
-/// Paths of both ends of the total with taxes.
+/// JSON pointers to the lowest and the highest total with taxes in a decision.
 const TOTALS: [&str; 2] = ["/price/total_from", "/price/total_to"];
-/// Paths in the decision that a case checks.
+/// JSON pointers to the values in a decision that a case checks.
 const HELD: [&str; 6] = [SERVICE, OFFER, "/area", PRIORITY, SLA, "/language"];
-/// Paths in the price that a case checks, if the decision has a price.
+/// JSON pointers to the values in a price that a case checks, if the decision has a price.
 const HELD_OF_PRICE: [&str; 3] = [CURRENCY, "/price/from", "/price/to"];
 
 /// The data from which a case is created.
@@ -58,8 +58,8 @@ pub struct Correction {
 }
 
 impl Correction {
-    /// Corrects the expectations of a case. Expectations that depend on a wrong value are removed: offer and price if
-    /// the service was wrong, callback time if the priority was wrong.
+    /// Corrects the expectations of a case. If the service was wrong, the expected offer and price are removed. If the
+    /// priority was wrong, the expected callback time is removed.
     fn correct(&self, expect: &mut BTreeMap<String, Value>) {
         if let Some(service) = &self.service
             && expect.get(SERVICE) != Some(&Value::from(service.as_str()))
@@ -83,9 +83,9 @@ impl Correction {
 }
 
 impl Rulebook {
-    /// The case with the corrected outcome, and whether this rulebook already decides that way. If so, the case
-    /// contains as little of the caller's data as any other case. If not, nobody knows yet which words will matter, so
-    /// the case contains all of `said`.
+    /// Returns the case with the corrected outcome, and whether this rulebook already decides that way. If the rulebook
+    /// decides that way, the case contains as little of the caller's data as any other case. Otherwise nobody knows yet
+    /// which words will matter, so the case contains all of `said`.
     #[must_use]
     pub fn corrected_case_of(&self, keep: &ToKeep<'_>, right: &Correction, said: &str) -> (Case, bool) {
         let mut short = self.case_of(keep);
@@ -100,7 +100,7 @@ impl Rulebook {
         (case, passed)
     }
 
-    /// The case that checks a stored decision.
+    /// Creates the case that checks a stored decision.
     #[must_use]
     pub fn case_of(&self, keep: &ToKeep<'_>) -> Case {
         let whole = self.decide(keep.extracted, keep.at);
@@ -116,7 +116,7 @@ impl Rulebook {
         {
             *code = derive::postal(code).chars().take(self.areas.longest_prefix()).collect();
         }
-        // The language may have been guessed from words that are removed.
+        // The language may have been guessed from words that the case does not contain.
         if self.rows().fact_mappings.contains_key(derive::LANGUAGE) {
             short.insert(derive::LANGUAGE.to_owned(), Fact::Text(whole.language.clone()));
         }
@@ -137,7 +137,7 @@ impl Rulebook {
         case(keep, &all, said.clone())
     }
 
-    /// The names of the facts that a decision reads: in conditions, as quantities, in scripts.
+    /// Returns the names of the facts that a decision reads in conditions, as quantities or in scripts.
     fn facts_read(&self) -> BTreeSet<String> {
         let mut read = BTreeSet::new();
         self.read_by(&self.adjustments, &mut read);
@@ -171,7 +171,7 @@ impl Rulebook {
         }
     }
 
-    /// The facts that rules read, or from which service, area and language are derived.
+    /// Returns the facts that rules read, and the facts from which service, area and language are derived.
     fn needed(&self, facts: &Facts, read: &BTreeSet<String>) -> Facts {
         const DERIVED_FROM: [&str; 5] = [
             derive::SERVICE_TEXT,
@@ -185,14 +185,15 @@ impl Rulebook {
         needed
     }
 
-    /// The facts that are in this rulebook's vocabulary. An older revision may have decided the call.
+    /// Returns the facts that are in this rulebook's vocabulary. An older revision with other facts may have decided
+    /// the call.
     fn mapped(&self, facts: &Facts) -> Facts {
         let known = |name: &String| self.vocabulary.get(name).is_some();
         let kept = facts.iter().filter(|(name, _)| known(name));
         kept.map(|(name, fact)| (name.clone(), fact.clone())).collect()
     }
 
-    /// The words that rules listen for, separated so that they form no new phrase.
+    /// Returns the words that rules listen for. Separators ensure that the words form no new phrase.
     fn words_of(&self, extracted: &ExtractedFacts) -> String {
         let heard = self.listen(extracted);
         let mut words: Vec<&str> = Vec::new();
@@ -204,12 +205,12 @@ impl Rulebook {
         words.join(" | ")
     }
 
-    /// The turns that contain a word that rules listen for.
+    /// Returns the turns that contain a word that rules listen for.
     fn turns_with_words(&self, said: &str) -> String {
         let lexicon = self.ears.lexicon();
         let turns: Vec<&str> = said.lines().collect();
         let is_heard = |turn: &str| !lexicon.occurring(turn).is_empty();
-        // A short answer needs the question before it.
+        // A short answer is understood only with the question before it.
         let answers =
             |place: usize| place > 0 && turns[place - 1].starts_with(AGENT_LINE) && is_heard(turns[place - 1]);
         let kept = turns
@@ -237,7 +238,7 @@ fn case(keep: &ToKeep<'_>, facts: &Facts, said: String) -> Case {
     }
 }
 
-/// Facts in the form of a case.
+/// Converts facts to the form that a case contains.
 fn plain(facts: &Facts) -> BTreeMap<String, Value> {
     let value = |fact: &Fact| match fact {
         Fact::Boolean(value) => (*value).into(),
@@ -321,7 +322,7 @@ mod tests {
             at,
             decision: &decision,
         };
-        // A case for a decision that the rules already make contains as little of the caller's data as any other case.
+        // If the rules already make this decision, the case contains as little of the caller's data as any other case.
         let agreed = Correction {
             service: Some("root_removal".to_owned()),
             ..Correction::default()

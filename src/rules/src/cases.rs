@@ -8,7 +8,7 @@ use super::decision::{Decision, Step};
 use super::fair_pool::is_abandoned;
 use super::rows::Case;
 
-/// Number of retries of a case if a script was dropped.
+/// Number of times that a case runs again if one of its scripts was dropped.
 const RETRIES: usize = 2;
 
 /// An expected value and the actual value.
@@ -35,7 +35,7 @@ pub struct CaseResult {
 }
 
 impl CaseResult {
-    /// The reasons for the decision: one line per step of the trace.
+    /// Returns the reasons for the decision: one line per step of the trace.
     #[must_use]
     pub fn because(&self) -> Vec<String> {
         let line = |step: &Step| format!("{}/{}: {step}", step.resource, step.code);
@@ -44,7 +44,7 @@ impl CaseResult {
 }
 
 impl Rulebook {
-    /// Runs every case, and stops early if the work is abandoned.
+    /// Runs every case. Stops early if the work is abandoned.
     #[must_use]
     pub fn run_cases(&self) -> Vec<CaseResult> {
         self.rows()
@@ -60,7 +60,7 @@ impl Rulebook {
     pub fn run_case(&self, case: &Case) -> CaseResult {
         let extracted = self.extract_named(&case.facts, case.said.clone()).unwrap_or_default();
         let mut decision = self.decide(&extracted, case.at);
-        // A script that ran out of time on a busy machine says nothing about the rules, so the case runs again.
+        // A script that ran out of time on a busy machine shows no error in the rules, so the case runs again.
         for _ in 0..RETRIES {
             if !decision.is_degraded() {
                 break;

@@ -16,13 +16,13 @@ use super::suggestion::did_you_mean;
 use super::vocabulary::{DERIVED, GIVEN, HINTS, MAX_HINTS};
 use super::words;
 
-/// Currencies whose minor unit is not one hundredth.
+/// Currencies whose minor unit is not one hundredth of the currency unit.
 const OTHER_DECIMALS: &[&str] = &[
     "BHD", "BIF", "CLF", "CLP", "DJF", "GNF", "IQD", "ISK", "JOD", "JPY", "KMF", "KRW", "KWD", "LYD", "OMR", "PYG",
     "RWF", "TND", "UGX", "UYI", "UYW", "VND", "VUV", "XAF", "XAG", "XAU", "XOF", "XPD", "XPF", "XPT",
 ];
 
-/// Labels that a classifier can learn besides services.
+/// Labels that a classifier can learn, in addition to the codes of services.
 pub const LABELS: [&str; 3] = ["P1", "P2", NO_SERVICE];
 
 /// Checks all rows and returns every validation error.
@@ -59,7 +59,7 @@ pub fn rows(rows: &RowSet) -> Vec<Fault> {
 pub(super) struct Check<'a> {
     pub(super) rows: &'a RowSet,
     pub(super) faults: Vec<Fault>,
-    /// Remaining number of name suggestions.
+    /// The number of names that may still be suggested.
     hints: usize,
     languages: Vec<String>,
     reader: ValueReader,
@@ -96,7 +96,7 @@ impl<'a> Check<'a> {
         });
     }
 
-    /// A suggestion of the intended name; only for the first few unknown names.
+    /// Suggests the name that was probably intended. Only the first few unknown names get a suggestion.
     pub(super) fn hint<'n>(&mut self, wrong: &str, names: impl Iterator<Item = &'n str>) -> String {
         if self.hints == 0 {
             return String::new();

@@ -17,7 +17,7 @@ impl<'a> Check<'a> {
         if let Some(code) = &row.instead_of {
             self.exists(row, "instead_of", code, &self.rows.contacts);
             if *code == row.contact {
-                self.add(row, "instead_of", "same_contact", "nobody stands in for themselves");
+                self.add(row, "instead_of", "same_contact", "a contact cannot replace itself");
             }
         }
         let mut time = |column: &str, text: &str| {

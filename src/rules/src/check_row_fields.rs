@@ -12,7 +12,7 @@ use super::rows::{AssistantAnswer, Case, Contact, Hook, Resource, Row, Settings,
 use super::vocabulary::GIVEN;
 use super::wall_clock;
 
-/// The placeholders of a template.
+/// The placeholders that a template may contain.
 pub const PLACEHOLDERS: &[&str] = &[
     "priority", "service", "area", "price", "currency", "customer", "phone", "ref", "reply", "problem", "address",
     "city", "sla", "slot",
@@ -128,7 +128,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Checks quiet hours, daily cap, rotation start and escalation.
+    /// Checks the settings for quiet hours, the daily cap, the start of the rotation and escalation.
     pub(super) fn texting(&mut self, row: &'a Settings) {
         if row
             .rotation_from

@@ -59,7 +59,7 @@ pub struct Rulebook {
     row_bytes: usize,
 }
 
-/// Rules of one kind in rank order, with their conditions and an index over the conditions.
+/// All rules of one kind in rank order, with their conditions and an index of the conditions.
 #[derive(Debug, Clone)]
 pub struct Rules<R> {
     rows: Vec<Arc<StoredRow<R>>>,
@@ -93,7 +93,7 @@ impl<R> Rules<R> {
     }
 }
 
-/// Compiles a rulebook on a thread of its own. The new rulebook shares unchanged scripts with the rulebook `reuse`.
+/// Compiles a rulebook on a separate thread. The new rulebook shares unchanged scripts with the rulebook `reuse`.
 ///
 /// # Errors
 /// Every validation error of every row.
@@ -156,7 +156,7 @@ pub fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> R
         .and_then(|settings| settings.time_zone.parse::<Tz>().ok());
     let built = words
         .build(reuse.map(|book| book.ears.lexicon()))
-        .map_err(|text| internal(&format!("the phrases cannot be listened for: {text}")));
+        .map_err(|text| internal(&format!("the phrases cannot be compiled: {text}")));
 
     faults.sort_by(|a, b| (a.resource, &a.code, &a.column).cmp(&(b.resource, &b.code, &b.column)));
     let (built, built_fault) = match built {
@@ -200,7 +200,8 @@ pub fn compile_here(revision: i64, rows: &RowSet, reuse: Option<&Rulebook>) -> R
     })
 }
 
-/// The classifiers, shared with the previous revision if they are unchanged: they are large and rarely change.
+/// Compiles the classifiers. Unchanged classifiers are shared with the previous revision, because they are large and
+/// rarely change.
 fn classifiers(rows: &RowSet, reuse: Option<&Rulebook>, faults: &mut Vec<Fault>) -> Arc<Classifiers> {
     if let Some(book) = reuse.filter(|book| are_same_classifiers(book.rows(), rows)) {
         return Arc::clone(&book.classifiers);
@@ -228,7 +229,7 @@ fn closed_values(rows: &RowSet, fact: &str) -> Option<Vec<String>> {
 
 fn by_rank<R: Row>(rows: &RowSet, rank: impl Fn(&R) -> i64) -> Vec<R> {
     let mut sorted: Vec<R> = R::table(rows).values().map(|stored| stored.row.clone()).collect();
-    // The table is ordered by code, and the stable sort keeps that order between equal ranks.
+    // The table is ordered by code, and the stable sort keeps this order of rows with equal ranks.
     sorted.sort_by_key(rank);
     sorted
 }
@@ -268,7 +269,8 @@ impl RuleCompiler<'_, '_> {
     }
 }
 
-/// Sort key: safety rules come before all other rules. Within both groups, the rank decides.
+/// The sort key of a priority rule: safety rules come before all other rules. Safety rules are sorted by rank, and so
+/// are all other rules.
 const fn place_of(rule: &PriorityRule) -> i64 {
     if rule.safety {
         rule.rank.saturating_sub(i64::MAX / 2)
@@ -330,7 +332,7 @@ impl Rulebook {
         self.calendar.as_ref()
     }
 
-    /// A caller's number in E.164; unchanged if it cannot be parsed.
+    /// Converts a caller's number to E.164. A number that cannot be parsed is returned unchanged.
     #[must_use]
     pub fn caller_number(&self, number: String) -> String {
         self.mappings.caller_number(number)
@@ -342,10 +344,10 @@ impl Rulebook {
         self.mappings.extract(lookup, said)
     }
 
-    /// Facts given by name, for example in a case or in an evaluation that a person entered.
+    /// Reads facts that are given by name, for example in a case or in an evaluation that a person entered.
     ///
     /// # Errors
-    /// For each fact that is unknown or of the wrong type, its name and a sentence.
+    /// The errors contain the name of each fact that is unknown or has the wrong type, with a sentence about the error.
     pub fn extract_named(
         &self,
         facts: &BTreeMap<String, serde_json::Value>,
@@ -389,7 +391,8 @@ impl Rulebook {
         self.rows.priority_rules.get(code).map(|stored| &stored.row)
     }
 
-    /// The contacts with `on_call`, whether or not they are on shift, in the order in which they are tried.
+    /// Returns the contacts with `on_call`, in the order in which they are tried. Contacts that are off shift are
+    /// included.
     #[must_use]
     pub fn on_call(&self) -> Vec<&Contact> {
         self.on_call.iter().filter_map(|code| self.contact(code)).collect()
@@ -420,7 +423,7 @@ impl Rulebook {
             .unwrap_or(code)
     }
 
-    /// The first and the last possible day for a service; `None` if the service has no lead time.
+    /// Returns the first and the last possible day for a service; `None` if the service has no lead time.
     #[must_use]
     pub fn lead_window(&self, service: &Service, at: DateTime<Utc>) -> Option<(NaiveDate, NaiveDate)> {
         let today = derive::local(at, self.zone).date();
@@ -436,7 +439,7 @@ impl Rulebook {
         Some((day(least), day(most)))
     }
 
-    /// The adjustments with the facts that their conditions name.
+    /// Returns the adjustments, each with the facts that its condition names.
     pub fn adjustment_facts(&self) -> impl Iterator<Item = (&Adjustment, BTreeSet<&str>)> {
         let names = |test: &Test| {
             let mut slots = BTreeSet::new();

@@ -43,7 +43,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// The operator with this name in Rhai.
+    /// Returns the operator that Rhai calls by this name.
     #[must_use]
     pub fn read(name: &str) -> Option<Self> {
         Some(match name {
@@ -57,7 +57,7 @@ impl Op {
         })
     }
 
-    /// The operator that gives the same result after left and right are exchanged.
+    /// Returns the operator that gives the same result after the left and the right operand are exchanged.
     #[must_use]
     pub const fn flipped(self) -> Self {
         match self {
@@ -84,7 +84,7 @@ impl Op {
 /// A compiled condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// The same result for all facts.
+    /// The result is the same for all facts.
     Always(bool),
     /// A boolean fact that is true.
     Truth(Slot),

@@ -100,7 +100,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// A step without an effect on money.
+    /// Creates a step without an effect on money.
     pub fn plain(resource: Resource, code: &str, did: impl Into<String>) -> Self {
         Self {
             resource: resource.path().to_owned(),

@@ -60,7 +60,8 @@ impl Areas {
         self.ranked.iter().map(|stored| &stored.row)
     }
 
-    /// The area of an address, and how the area was found. If a postal code lies in no area, the city decides.
+    /// Finds the area of an address, and describes how it was found. If a postal code lies in no area, the city
+    /// decides.
     pub fn find(&self, facts: &Facts) -> Option<(&Area, String)> {
         if let Some(Fact::Text(code)) = facts.get(POSTAL_CODE) {
             let code = postal(code);
@@ -83,7 +84,7 @@ impl Areas {
 }
 
 impl Areas {
-    /// The length of the longest prefix of any area; later characters of a postal code do not matter.
+    /// Returns the length of the longest prefix of any area. Later characters of a postal code have no effect.
     #[must_use]
     pub const fn longest_prefix(&self) -> usize {
         self.longest

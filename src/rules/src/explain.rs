@@ -12,15 +12,15 @@ use super::rows::{Adjustment, Hook, Resource, Row, Service};
 use super::vocabulary::{Env, Slot};
 
 impl Rulebook {
-    /// For each row without effect on a decision about these facts, a step with the reason.
+    /// Decides about these facts. Returns a step with the reason for each row that had no effect on the decision.
     #[must_use]
     pub fn explain(&self, extracted: &ExtractedFacts, at: DateTime<Utc>) -> Vec<Step> {
         self.explain_decision(extracted, at, &self.decide(extracted, at))
     }
 
-    /// The reason for each service, area, adjustment, tax, priority rule and script without a step in the decision's
-    /// trace, in the order of the decision. These reasons are computed only on request; a decision does not contain
-    /// them.
+    /// Returns the reason for each row that has no step in the decision's trace. The rows are services, areas,
+    /// adjustments, taxes, priority rules and scripts, in the order of the decision. These reasons are computed only on
+    /// request; a decision does not contain them.
     #[must_use]
     pub fn explain_decision(&self, extracted: &ExtractedFacts, at: DateTime<Utc>, decision: &Decision) -> Vec<Step> {
         let mut deciding = Deciding::new(self, extracted, at);
@@ -116,7 +116,7 @@ impl Rulebook {
             .collect()
     }
 
-    /// The first term that makes a test fail.
+    /// Describes the first term that makes a test fail.
     fn why_not(&self, test: &Test, env: &Env<'_>) -> String {
         match test {
             Test::All(tests) => match tests.iter().find(|test| !test.holds(env)) {
@@ -150,7 +150,7 @@ impl Rulebook {
         }
     }
 
-    /// Distinguishes a word that was not heard from a word that was heard but does not count. The trace shows why the
+    /// Distinguishes a word that was not heard from a word that was heard and does not count. The trace shows why the
     /// word does not count.
     fn not_heard(&self, words: &[WordId], test: &Test, env: &Env<'_>) -> String {
         let heard = words.iter().find(|word| env.mentioned.binary_search(word).is_ok());
@@ -179,7 +179,7 @@ impl Rulebook {
         )
     }
 
-    /// A test as text, similar to the condition in the row.
+    /// Formats a test as text, similar to the condition in the row.
     fn term(&self, test: &Test) -> String {
         let name = |slot: &Slot| self.vocabulary.name(*slot);
         let list = |facts: &[Fact]| facts.iter().map(shown).collect::<Vec<_>>().join(", ");

@@ -59,7 +59,7 @@ impl Mappings {
         }
     }
 
-    /// A telephone number in E.164; unchanged if it cannot be parsed.
+    /// Converts a telephone number to E.164. A number that cannot be parsed is returned unchanged.
     #[must_use]
     pub fn caller_number(&self, number: String) -> String {
         let is_e164 = number
@@ -89,7 +89,7 @@ impl Mappings {
         ExtractedFacts { facts, said, notes }
     }
 
-    /// The first readable value of a mapping.
+    /// Returns the first value of a mapping that can be read.
     fn first(&self, mapping: &Mapping, lookup: &dyn Lookup, own: &Speech<'_>, notes: &mut Vec<Note>) -> Option<Fact> {
         let row = mapping.row();
         for pointer in row.pointers.iter().filter(|pointer| *pointer != SAID) {
@@ -105,7 +105,7 @@ impl Mappings {
                         note(notes, row, format!("{pointer} differs from the caller's words"));
                         return Some(heard);
                     }
-                    // Another structured output with the same name may contain the value itself.
+                    // Another structured output with the same name may contain a single value.
                     Err(_) if value.is_object() || value.is_array() => {}
                     Err(why) => note(notes, row, format!("{pointer} was not read: {why}")),
                 }
@@ -114,7 +114,8 @@ impl Mappings {
         None
     }
 
-    /// Fills in missing facts: from the caller's words if the mapping reads them, else from the mapping's default.
+    /// Fills in missing facts. If the mapping reads the caller's words, they are searched, else the mapping's default
+    /// is used.
     fn complete(&self, facts: &mut Facts, own: &Speech<'_>, said: &str) {
         let problem = match facts.get(PROBLEM) {
             Some(Fact::Text(problem)) => problem.clone(),
@@ -148,11 +149,11 @@ impl Mappings {
     }
 
     /// Reads facts by name, as in a case; `given` lists the facts that need no mapping. A fact is missing if its value
-    /// says that nothing is known. As in a message, a fact is also missing if a specific kind (a length, a telephone
-    /// number, …) cannot read the value.
+    /// says that nothing is known. As in a message, a fact of a specific kind (a length, a telephone number, …) is also
+    /// missing if its value cannot be read.
     ///
     /// # Errors
-    /// For each fact that is unknown or of the wrong type, its name and a sentence.
+    /// The errors contain the name of each fact that is unknown or has the wrong type, with a sentence about the error.
     pub fn named(
         &self,
         named: &BTreeMap<String, Value>,
@@ -204,8 +205,9 @@ impl Mappings {
     }
 }
 
-/// Whether an unreadable value that a person wrote counts as missing and not as an error. A value counts as missing if
-/// it says that nothing is known, or if values of its kind are often unreadable in messages too.
+/// Whether an unreadable value from a person is treated as a missing value instead of an error. A value counts as
+/// missing if its text says that nothing is known. Values of some kinds are often unreadable in messages too, so they
+/// also count as missing.
 fn may_be_missing(mapping: &FactMapping, value: &Value) -> bool {
     let own_kind = mapping.kind.base() != mapping.kind && !value.is_array() && !value.is_object();
     own_kind || value.as_str().is_some_and(kinds::is_no_value)

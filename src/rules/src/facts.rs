@@ -30,7 +30,7 @@ pub struct ExtractedFacts {
     /// The transcript, one turn per line; the agent's lines begin with `> `.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub said: String,
-    /// Reasons for facts that are missing although the message has a value for them.
+    /// Reasons why facts are missing, although the message has a value for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
 }

@@ -19,20 +19,20 @@ use uuid::Uuid;
 /// build.
 const STACK: usize = 16 * 1024 * 1024;
 
-/// The reason why the threads cannot do the work now.
+/// Why the threads cannot do the work now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Busy {
     /// Too much work of this rulebook is already queued.
     #[error("too much work of this rulebook waits for the threads for {0}")]
     Queue(&'static str),
-    /// Too much work is queued in total, the turn did not come in time, or the work failed.
+    /// Too much work is queued in total, the work was not done in time, or it failed.
     #[error("the threads for {0} are busy")]
     Threads(&'static str),
 }
 
 #[derive(Debug, Clone, Copy)]
 pub struct PoolLimits {
-    /// The purpose of the pool's threads in one word, which is also the threads' name.
+    /// The purpose of the pool's threads in one word. The threads have this name too.
     pub name: &'static str,
     /// Number of threads, at least two.
     pub threads: usize,
@@ -46,7 +46,7 @@ pub struct PoolLimits {
     pub niceness: i32,
 }
 
-/// The number of processors, but at least two, because one rulebook never gets the last thread.
+/// Returns the number of processors, and at least 2, because one rulebook never gets the last thread.
 #[must_use]
 pub fn processors() -> usize {
     thread::available_parallelism().map_or(2, usize::from).max(2)
@@ -54,11 +54,11 @@ pub fn processors() -> usize {
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// A pool. Its threads start with the first work and end when the last handle is dropped.
+/// A pool. The threads start with the first work, and end when the last handle is dropped.
 #[derive(Clone)]
 pub struct FairPool {
     shared: Arc<PoolQueue>,
-    /// This value is dropped with the last handle, because the threads own only `shared`.
+    /// When the last handle is dropped, this value ends the threads. The threads own only `shared`.
     _open: Arc<CloseOnDrop>,
 }
 
@@ -71,7 +71,7 @@ struct PoolQueue {
 #[derive(Default)]
 struct Queue {
     waiting: HashMap<Uuid, VecDeque<Work>>,
-    /// The order of turns; each waiting rulebook is in it once.
+    /// The order in which the waiting rulebooks get a thread. Each waiting rulebook is in the order once.
     turns: VecDeque<Uuid>,
     running: HashMap<Uuid, usize>,
     started: bool,
@@ -93,7 +93,7 @@ thread_local! {
 }
 
 /// Whether the work on this thread was abandoned: the client disconnected, or got a response without waiting for the
-/// work. Nobody reads the result then, so the work may stop at any point.
+/// work. Then nobody reads the result, so the work may stop at any point.
 #[must_use]
 pub fn is_abandoned() -> bool {
     ABANDONED.with_borrow(|flag| flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)))
@@ -109,7 +109,7 @@ impl Drop for WaitGuard {
 }
 
 impl FairPool {
-    /// A pool of at least two threads.
+    /// Creates a pool of at least two threads.
     #[must_use]
     pub fn new(limits: PoolLimits) -> Self {
         let shared = Arc::new(PoolQueue {
@@ -213,14 +213,15 @@ impl PoolQueue {
             ABANDONED.set(None);
             queue = self.lock();
             queue.ended(whose);
-            // Work of a rulebook that had its maximum number of threads may run now.
+            // If this rulebook had its maximum number of running threads, its next work may run now.
             self.changed.notify_one();
         }
     }
 }
 
 impl Queue {
-    /// Takes the next work of the first rulebook, in the order of turns, that has fewer than `most` running threads.
+    /// Removes the next work from the queue. The order of turns decides, and rulebooks with `most` running threads are
+    /// skipped.
     fn next(&mut self, most: usize) -> Option<(Uuid, Work)> {
         let running = |whose: &Uuid| self.running.get(whose).copied().unwrap_or_default();
         let place = self.turns.iter().position(|whose| running(whose) < most)?;
@@ -294,7 +295,7 @@ mod tests {
             let (pool, hold) = (pool.clone(), hold());
             held.push(tokio::spawn(async move { pool.run(greedy, hold).await }));
         }
-        // One task of the greedy rulebook runs, its other tasks wait, and another rulebook's work overtakes them.
+        // Only one task of the greedy rulebook runs. Its other tasks wait, and another rulebook's work overtakes them.
         assert_eq!(pool.run(modest, || 7).await, Ok(7));
         drop(end);
         for one in held {

@@ -9,6 +9,6 @@ pub struct GuardRails {
     pub lowest_price: Option<Money>,
     /// Maximum price.
     pub highest_price: Option<Money>,
-    /// Maximum change of a price in one publish, in percent.
+    /// Maximum change of a price in one publish operation, in percent.
     pub largest_change_percent: Option<Rate>,
 }

@@ -20,7 +20,7 @@ use revisions::publish::{Author, PublishError, Publisher, RulebookToCreate};
 use rules::rows::RowSet;
 use store::rulebooks;
 
-/// The author of changes on the command line.
+/// Returns the author that is recorded for changes from the command line.
 fn author() -> Author {
     Author {
         name: "ringbook rules".to_owned(),
@@ -28,7 +28,7 @@ fn author() -> Author {
     }
 }
 
-/// Makes a change set or a revision from a folder.
+/// Publishes the rules in a folder, or opens a change set with them.
 pub(super) async fn of_folder(
     settings: &Settings,
     folder: &Path,
@@ -84,7 +84,7 @@ impl Change<'_> {
         print(&shown(told))?;
         let comment = how.comment.as_deref().unwrap_or(comment);
         if publish {
-            agreed(how, "Publish this?")?;
+            agreed(how, "Publish these changes?")?;
             let change = ChangeSet {
                 edits,
                 comment: comment.to_owned(),
@@ -93,7 +93,7 @@ impl Change<'_> {
             let published = published.map_err(|error| anyhow!(refusal(&error)))?;
             return print(&live(rulebook, published.revision));
         }
-        agreed(how, "Open a change set with this?")?;
+        agreed(how, "Open a change set with these changes?")?;
         let id = self
             .opened(comment, edits)
             .await
@@ -104,7 +104,8 @@ impl Change<'_> {
         ))
     }
 
-    /// The id of a new change set, or of the change set that an earlier run opened with the same changes.
+    /// Stores a new change set and returns its id. If an earlier run opened a change set with the same changes, returns
+    /// the id of that change set.
     async fn opened(&self, comment: &str, edits: Vec<Edit>) -> Result<Uuid, PublishError> {
         let author = author();
         let stored = self
@@ -133,7 +134,7 @@ pub(super) async fn of_set(settings: &Settings, id: Uuid, how: &How, rulebook: &
     let planned = publisher.plan(rulebook_id, &stored.edits()).await;
     let planned = planned.map_err(|error| anyhow!(refusal(&error)))?;
     print(&shown(&diff::diff(&planned.base, &planned.rows)))?;
-    agreed(how, "Publish this?")?;
+    agreed(how, "Publish these changes?")?;
     let comment = how.comment.as_deref();
     let published = publisher
         .publish_set(rulebook_id, id, stored.set.version, comment, &author())

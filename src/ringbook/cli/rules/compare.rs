@@ -1,4 +1,4 @@
-//! The two sides of a comparison: a folder, a revision, or the head.
+//! Compares two versions of a rulebook: each is a folder, a revision or the head.
 
 use std::{path::Path, sync::Arc};
 
@@ -13,12 +13,12 @@ use store::connect;
 
 enum RowSource<'a> {
     Folder(&'a Path),
-    /// `None` is the head.
+    /// The number of the revision; `None` means the head.
     Revision(Option<i64>),
 }
 
 impl<'a> RowSource<'a> {
-    /// A number is a revision. A folder whose name is a number is written `./12`.
+    /// A number is a revision. The path of a folder whose name is a number must be written like `./12`.
     fn of(text: &'a str) -> Self {
         match text.parse() {
             Ok(number) => Self::Revision(Some(number)),
@@ -38,7 +38,7 @@ impl<'a> RowSource<'a> {
     }
 }
 
-/// Prints the differences. Returns whether there are any.
+/// Prints the differences. Returns whether there are differences.
 pub(super) async fn diff(
     settings: &Settings,
     one: &str,
@@ -73,7 +73,7 @@ pub(super) async fn diff(
     Ok(!rows.is_empty())
 }
 
-/// The number and rows of a revision, or of the head.
+/// Returns the number and the rows of a revision, or of the head.
 pub(super) async fn stored(
     current: &RulebookCache,
     rulebook: &str,

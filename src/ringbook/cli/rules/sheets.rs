@@ -1,4 +1,4 @@
-//! One resource as a spreadsheet.
+//! Exports and imports one resource as a spreadsheet.
 
 use std::path::{Path, PathBuf};
 
@@ -40,13 +40,13 @@ pub(super) async fn export(
     ))
 }
 
-/// Makes a change set or a revision from a sheet.
+/// Publishes the rows in a sheet, or opens a change set with them.
 pub(super) async fn import(settings: &Settings, sheet: &Sheet, publish: bool, how: &How, rulebook: &str) -> Result<()> {
     let bytes = std::fs::read(&sheet.file).with_context(|| format!("cannot read {}", sheet.file.display()))?;
     let (current, publisher) = rules_of(settings).await?;
     let standing = current.head_rows(rulebook).await?;
     let standing = standing.with_context(|| format!("there is no rulebook `{rulebook}`"))?;
-    // The difference that the person sees contains the rows to delete.
+    // The differences that the person sees include the rows to delete.
     let missing = if sheet.delete_missing {
         Missing::DeletedAsOf(standing.revision)
     } else {

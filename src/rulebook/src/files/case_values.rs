@@ -1,4 +1,5 @@
-//! The values of a case's facts and expectations in TOML, which has no null and no integers from 2^63 on.
+//! Converts the values of a case's facts and expectations to TOML and back. TOML has no null, and no integers from 2^63
+//! on.
 //!
 //! If a case expects that a value is absent, the file has the string `null`. A string that begins with a backslash
 //! contains a value as JSON. For example, `'\"null"'` is the string "null".
@@ -10,7 +11,7 @@ use crate::rows::{Resource, Row};
 /// The fields with arbitrary JSON values.
 const FIELDS: [&str; 2] = ["facts", "expect"];
 
-/// The row with every value of a case in a form that TOML supports.
+/// Returns a copy of the row. In a case, each value is replaced by a value that TOML supports.
 pub(super) fn for_toml<R: Row>(row: &R) -> R {
     let change = |value: &mut Value| {
         *value = match value.take() {

@@ -28,11 +28,11 @@ pub fn read_texts(folder: &Path) -> Result<Files, Vec<FileFault>> {
     if faults.is_empty() { Ok(files) } else { Err(faults) }
 }
 
-/// Limits of a folder of rules: rules are small, and a folder may come from an untrusted source.
+/// The limits for a folder of rules. Rules are small, and a folder may come from an untrusted source.
 const MAX_FILES: usize = 1_000;
 const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Reads a regular file. Links may lead anywhere and devices may be endless, so both are refused.
+/// Reads a regular file. Links and devices are refused, because a link may lead anywhere and a device may be endless.
 fn read_plain(path: &Path) -> std::io::Result<String> {
     let refused = |text: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, text);
     let kind = std::fs::symlink_metadata(path)?.file_type();
@@ -101,14 +101,14 @@ fn read_into(folder: &Path, place: &Path, extension: &str, files: &mut Files, fa
 pub struct WriteSummary {
     /// The files that are new or changed.
     pub changed: Vec<String>,
-    /// The files that were removed: those of resources and scripts that no longer have rows.
+    /// The files that were removed, because their resources or scripts no longer have rows.
     pub removed: Vec<String>,
     /// The changed files whose layout could not be preserved, so that their comments are lost.
     pub rewritten: Vec<String>,
 }
 
-/// Writes a folder. In an existing folder only changes are written: other rows and fields keep their order, their
-/// layout and their comments. Files of resources and scripts that no longer have rows are removed.
+/// Writes a folder. In an existing folder only changes are written: all other rows and fields keep their order, layout
+/// and comments. Files of resources and scripts that no longer have rows are removed.
 ///
 /// # Errors
 /// When an existing file is not valid TOML, or a file cannot be written or removed. If an existing file is not valid

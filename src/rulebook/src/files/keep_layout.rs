@@ -1,8 +1,8 @@
-//! Updates an existing file to new rows. Bytes that the new rows do not change stay the same.
+//! Updates an existing file so that it contains the new rows. Bytes that the new rows do not change stay the same.
 //!
-//! Unchanged rows, fields and list items keep their order, their layout and the comments above and beside them. A row
-//! that is not laid out as one `[code]` table with one field per line is rewritten when it changes. A file in which
-//! some row is not one contiguous block is rewritten as a whole.
+//! Unchanged rows, fields and list items keep their order, their layout and the comments above and beside them. A
+//! changed row is rewritten completely if it is not laid out as one `[code]` table with one field per line. If the
+//! lines of a row are not contiguous, the whole file is rewritten.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use crate::rows::{Resource, Row, RowSet, StoredRow};
 
 /// Whether the layout of a file could be preserved.
 pub(super) enum LayoutResult {
-    /// The file with the new rows, otherwise unchanged.
+    /// The text of the file with the new rows. Everything else is unchanged.
     Whole(String),
-    /// The file must be rewritten.
+    /// The layout cannot be preserved, so the file must be rewritten.
     Not,
 }
 
-/// Updates a file to the given rows.
+/// Updates the text of a file so that it contains the given rows.
 ///
 /// # Errors
-/// When the file is not valid TOML, with the position.
+/// When the file is not valid TOML. The error contains the position.
 pub(super) fn kept<R: Row>(text: &str, rows: &RowSet) -> Result<LayoutResult, FileFault> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
@@ -38,7 +38,7 @@ pub(super) fn kept<R: Row>(text: &str, rows: &RowSet) -> Result<LayoutResult, Fi
     Ok(merged.map_or(LayoutResult::Not, LayoutResult::Whole))
 }
 
-/// Whether a file contains exactly these rows: preserving the layout must never lose a row.
+/// Whether a file contains exactly these rows. This check ensures that preserving the layout never loses a row.
 fn holds<R: Row>(text: &str, rows: &RowSet) -> bool {
     let mut files = Files::from([(file_name(R::RESOURCE), text.to_owned())]);
     if R::RESOURCE == Resource::Scripts {
@@ -76,7 +76,7 @@ impl<'a> Lines<'a> {
         Self { text, starts }
     }
 
-    /// The line that contains a byte offset.
+    /// Returns the index of the line that contains a byte offset.
     fn at(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
@@ -90,7 +90,7 @@ impl<'a> Lines<'a> {
         self.slice(line..line + 1).trim()
     }
 
-    /// The first line of the comment directly above a line.
+    /// Returns the index of the first line of the comment directly above a line.
     fn with_comment(&self, line: usize, least: usize) -> usize {
         let mut first = line;
         while first > least && self.line(first - 1).starts_with('#') {
@@ -100,7 +100,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The full extent of a value; for a table this includes its header and the tables below it.
+/// Returns the byte range of a value. For a table, the range includes the header and the tables below it.
 fn extent(value: &Spanned<DeValue<'_>>) -> Range<usize> {
     let mut all = value.span();
     let mut add = |one: Range<usize>| all = all.start.min(one.start)..all.end.max(one.end);
@@ -173,7 +173,7 @@ fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<Stri
     for piece in pieces {
         merged.push_str(&piece.text);
     }
-    // If the last row was removed, the blank line before it is removed too.
+    // If the last row was removed, the blank line before it must be removed too.
     while merged.ends_with("\n\n") && !text.ends_with("\n\n") {
         merged.pop();
     }
@@ -184,7 +184,7 @@ fn merged<R: Row>(text: &str, table: &DeTable<'_>, rows: &RowSet) -> Option<Stri
     Some(merged)
 }
 
-/// The row as in the file; a script's source is taken from `wanted`, because the source has its own file.
+/// Reads the row from the file. The source of a script is taken from `wanted`, because the source has its own file.
 fn row_of<R: Row>(code: &str, value: &Spanned<DeValue<'_>>, wanted: &Arc<StoredRow<R>>) -> Option<R> {
     let source = serde_json::to_value(&wanted.row)
         .ok()
@@ -193,7 +193,7 @@ fn row_of<R: Row>(code: &str, value: &Spanned<DeValue<'_>>, wanted: &Arc<StoredR
     read::row::<R>(code, value.clone(), source).ok()
 }
 
-/// Removed rows leave no double blank line behind.
+/// Completes the removal of rows, so that no double blank line is left.
 fn remove_rows(pieces: &mut [LineGroup]) {
     for place in 0..pieces.len() {
         if pieces[place].name.is_none() || !pieces[place].text.is_empty() {
@@ -207,7 +207,8 @@ fn remove_rows(pieces: &mut [LineGroup]) {
     }
 }
 
-/// New rows are inserted before the first row that sorts after them, or at the end if the rows are not sorted.
+/// Inserts new rows. Each is inserted before the first row that sorts after it, or at the end if the rows are not
+/// sorted.
 fn insert_rows<'a>(pieces: &mut Vec<LineGroup>, wanted: impl Iterator<Item = (&'a str, String)>) {
     let sorted = pieces.iter().filter_map(|piece| piece.name.as_deref()).is_sorted();
     for (code, text) in wanted {
@@ -251,11 +252,11 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// The row's lines with its fields changed.
+    /// Returns the row's lines with the changed fields.
     fn changed<R: Row>(&self, code: &str, value: &Spanned<DeValue<'_>>, before: Option<&R>, after: &R) -> String {
         let after = fields(after);
         let kept = before.and_then(|before| self.fields_changed(value, &fields(before), &after));
-        // The row is rewritten; the comment above it stays.
+        // If the fields cannot be changed in place, the row is rewritten, and only the comment above it stays.
         kept.unwrap_or_else(|| {
             let comment = self.lines.slice(self.rows.start..self.head);
             format!("{comment}{}", row_text(code, &after))
@@ -281,7 +282,7 @@ impl Block<'_> {
             let name = key.get_ref().as_ref();
             let place = lines.at(key.span().start);
             let last = lines.at(extent(value).end.saturating_sub(1));
-            // The key is at the beginning of its line.
+            // Whether the key is the first text in its line.
             let begins = lines.text.get(lines.starts[place]..key.span().start)?.trim().is_empty();
             if place < done || last < place || !begins {
                 return None;
@@ -338,7 +339,7 @@ impl Block<'_> {
         Some(pieces.into_iter().map(|piece| piece.text).collect())
     }
 
-    /// `name = value` with another value; the rest of the line stays.
+    /// Replaces the value in the line `name = value`, and does not change the rest of the line.
     fn field_changed(
         &self,
         key_end: usize,
@@ -368,7 +369,7 @@ impl Block<'_> {
         ))
     }
 
-    /// A list with one item per line: unchanged items keep their lines.
+    /// Updates a list that has one item per line. Unchanged items keep their lines.
     fn items_changed(
         &self,
         span: &Range<usize>,

@@ -1,4 +1,4 @@
-//! Finds the file position of an error that the compiler or a case reported.
+//! Finds the position in the files of an error that the compiler or a case reported.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,7 +28,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The error with file, line and column, or with only the file's name if no file contains the row.
+    /// Adds file, line and column to an error. If no file contains the row, adds only the name of the file.
     #[must_use]
     pub fn locate(&self, fault: &Fault) -> FileFault {
         let row = format!("{}, {}", fault.code, fault.column);
@@ -64,7 +64,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The position of a case's expectation that the decision did not meet.
+    /// Finds the position of a case's expectation that the decision did not meet.
     #[must_use]
     pub fn locate_case(&self, code: &str, place: &str, told: &str) -> FileFault {
         let file = file_name(Resource::Cases);
@@ -75,8 +75,8 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The file's content, and the span of the row's field at `path`. If the path does not exist, the span is that of
-    /// its longest existing prefix.
+    /// Returns the file's content, and the span of the row's field at `path`. If the path does not exist, the span of
+    /// its longest existing prefix is returned.
     fn span_of(&self, file: &str, code: &str, path: &[&str]) -> Option<(&'a str, Range<usize>)> {
         let text = self.files.get(file)?;
         let (key, row) = self.tables.get(file)?.get_key_value(code)?;

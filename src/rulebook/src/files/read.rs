@@ -10,7 +10,8 @@ use super::{EXTENSION, FileFault, Files, SCRIPTS, case_values, file_name, script
 use crate::rows::{Resource, Row, RowSet, StoredRow, with_row};
 use crate::suggestion::{did_you_mean, hinted};
 
-/// Maximum number of rows per resource, and of reported errors: a folder may come from an untrusted source.
+/// Maximum number of rows per resource, and maximum number of reported errors. A folder may come from an untrusted
+/// source.
 const MAX_ROWS: usize = 10_000;
 const MAX_FAULTS: usize = 1_000;
 /// Maximum number of unknown files for which the nearest name is searched.
@@ -22,7 +23,7 @@ const MAX_HINTS: usize = 20;
 /// Every error found.
 pub fn parse(files: &Files) -> Result<RowSet, Vec<FileFault>> {
     let (mut rows, mut faults) = (RowSet::default(), Vec::new());
-    // Includes codes of invalid rows, so that their script files are not reported as unknown.
+    // The list includes the codes of invalid rows, so that their script files are not reported as unknown.
     let mut scripts = Vec::new();
     for resource in Resource::ALL {
         let codes = with_row!(*resource, R => parse_resource::<R>(files, &mut rows, &mut faults));
@@ -107,7 +108,7 @@ fn parse_resource<R: Row>(files: &Files, rows: &mut RowSet, faults: &mut Vec<Fil
     codes
 }
 
-/// Reads one row from its table, or returns the error, with its position if known.
+/// Reads one row from its table. The error contains the position, if it is known.
 pub(super) fn row<R: Row>(
     code: &str,
     value: Spanned<DeValue<'_>>,
@@ -118,7 +119,7 @@ pub(super) fn row<R: Row>(
         let text = format!("expected a table `[{code}]` with the row's fields: a file has one table per row");
         return Err((Some(whole), text));
     };
-    // The fields that a table in the file does not contain: the code, and the source of a script.
+    // These fields must not be in the table: the code, and the source of a script.
     let mut given = vec![("code", code)];
     given.extend(source.map(|source| ("source", source)));
     for (name, text) in given {

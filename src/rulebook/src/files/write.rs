@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Files, case_values, file_name, script_name};
 use crate::rows::{Resource, Row, RowSet, Script, with_row};
 
-/// The files for the rows.
+/// Returns the files that contain the rows.
 #[must_use]
 pub fn write(rows: &RowSet) -> Files {
     let mut files = scripts(rows);
@@ -25,7 +25,7 @@ pub(super) fn scripts(rows: &RowSet) -> Files {
     named.collect()
 }
 
-/// The file of one resource; `None` without rows.
+/// Returns the text of one resource's file; `None` if the resource has no rows.
 pub(super) fn resource_text<R: Row>(rows: &RowSet) -> Option<String> {
     let texts: Vec<String> = R::table(rows)
         .values()
@@ -40,16 +40,17 @@ pub(super) fn row_text(code: &str, fields: &toml::Table) -> String {
     format!("[{}]\n{lines}", key(code))
 }
 
-/// The fields of a row in its table: without its code, and without a script's source, which has its own file.
+/// Returns the fields of a row's table: all fields except the code, and except a script's source, which has its own
+/// file.
 pub(super) fn fields<R: Row>(row: &R) -> toml::Table {
-    // Rows are structs of strings, numbers and lists, which always convert to a table; values that TOML lacks are
+    // Rows are structs of strings, numbers and lists, which always convert to a table. Values that TOML lacks are
     // replaced first.
     let mut fields = toml::Table::try_from(case_values::for_toml(row)).unwrap_or_default();
     fields.retain(|name, _| name != "code" && !(R::RESOURCE == Resource::Scripts && name == "source"));
     fields
 }
 
-/// The line of a field; several lines for a multi-line string.
+/// Formats a field as one line, or as several lines if its value is a multi-line string.
 pub(super) fn field_text(name: &str, value: &toml::Value) -> String {
     match value {
         toml::Value::Table(entries) if entries.values().any(is_tall) => {
@@ -65,7 +66,8 @@ fn is_tall(value: &toml::Value) -> bool {
     value.as_str().is_some_and(tall)
 }
 
-/// Whether a string is written with its line breaks. TOML must preserve them, and no character may need an escape.
+/// Whether a string is written with its line breaks. TOML must preserve the line breaks, and no character may need an
+/// escape.
 fn tall(text: &str) -> bool {
     text.contains('\n')
         && !text.contains("'''")
@@ -80,7 +82,7 @@ fn top(value: &toml::Value) -> String {
     }
 }
 
-/// A value on one line; a list of tables has one table per line.
+/// Formats a value on one line. In a list of tables, each table has its own line.
 pub(super) fn inline(value: &toml::Value) -> String {
     match value {
         toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
@@ -102,7 +104,7 @@ pub(super) fn inline(value: &toml::Value) -> String {
                 format!("{{ {} }}", fields.join(", "))
             }
         }
-        // Conditions contain many quotes: a literal string needs no escapes.
+        // Conditions contain many quotes, and a literal string needs no escapes for them.
         toml::Value::String(text)
             if text.contains(['"', '\\']) && !text.contains('\'') && !text.contains(char::is_control) =>
         {

@@ -128,7 +128,7 @@ pub struct HolidayRule {
     pub on: String,
     /// Name of the day.
     pub name: String,
-    /// Which day is a holiday too if `on` falls on a weekend; if omitted, none.
+    /// The substitute holiday if `on` falls on a weekend; if omitted, none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_weekend: Option<IfWeekend>,
 }

@@ -12,7 +12,7 @@ pub struct Concept {
     /// Code of the concept.
     pub code: String,
     /// Phrases with this meaning, by language: `water ... basement|cellar`, `flood*`. A word of at least four letters
-    /// also stands for its other forms (`flood`, `flooding`); `=flood` matches that form only.
+    /// also matches its other forms (`flood`, `flooding`); `=flood` matches that form only.
     pub phrases: BTreeMap<String, Vec<String>>,
     /// Similar phrases with another meaning: `flood of calls`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -77,8 +77,8 @@ pub struct PriorityRule {
     /// `priority` is `P1`, this applies only within the same call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cool_down_s: Option<i64>,
-    /// Only if `priority` is `P1`: seconds until it is sent to the next contact if nobody acknowledges it. 0 means
-    /// never; if omitted, the value in the settings applies.
+    /// For `P1` only: seconds until a P1 that nobody acknowledged is sent to the next contact. 0 means never; if
+    /// omitted, the value in the settings applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after_s: Option<i64>,
 }

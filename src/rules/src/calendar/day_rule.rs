@@ -1,5 +1,5 @@
-//! Parses rules that name a day: the same date every year, a number of days from Easter, the first Monday of a month,
-//! the Monday before a date. A rule may have no day in some years; for example, 29 February exists only in leap years.
+//! Parses rules that name a day, for example the same date every year, a number of days from Easter, or the first
+//! Monday of a month. In some years a rule may have no day; for example, 29 February exists only in leap years.
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
@@ -26,7 +26,7 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 const ORDINALS: [&str; 6] = ["first", "second", "third", "fourth", "fifth", "last"];
-/// Maximum distance from Easter in days. The range contains all days from the Sunday before Lent to Corpus Christi.
+/// Maximum distance from Easter in days. This distance includes all days from the Sunday before Lent to Corpus Christi.
 const MOST_FROM_EASTER: i64 = 100;
 
 /// A rule for a day.
@@ -38,15 +38,15 @@ pub enum DayRule {
     Yearly(MonthDay),
     /// A number of days after Easter Sunday; negative is before.
     Easter(i64),
-    /// A weekday of a month: its first (0) to fifth (4) occurrence, or its last (5).
+    /// A weekday of a month: its first (0) to fifth (4) occurrence, or the last occurrence (5).
     Nth(u8, Weekday, u32),
-    /// The nearest given weekday before or after a date.
+    /// The nearest day with this weekday before or after a date.
     Beside {
         /// The weekday.
         weekday: Weekday,
-        /// True for before the date, false for after.
+        /// True for a day before the date, false for a day after the date.
         before: bool,
-        /// Whether the date itself may be the day.
+        /// Whether the result may be the date itself.
         on: bool,
         /// The date.
         date: MonthDay,
@@ -144,7 +144,7 @@ impl MonthDay {
         let two_digits = |part: &str| (part.len() == 2).then(|| part.parse::<u32>().ok()).flatten();
         let (month, day) = two_digits(month).zip(two_digits(day)).ok_or_else(wrong)?;
         let date = Self { month, day };
-        // A leap year has every date that any year has.
+        // A leap year has every possible date.
         date.in_year(2000).map(|_| date).ok_or_else(wrong)
     }
 
@@ -176,7 +176,7 @@ fn place(name: &str, names: &[&str]) -> Result<u8, String> {
     })
 }
 
-/// The number of days from one weekday forward to another, 0 to 6.
+/// Returns the number of days from one weekday forward to another weekday, from 0 to 6.
 fn days_between(from: Weekday, to: Weekday) -> i64 {
     i64::from(to.days_since(from))
 }
@@ -219,7 +219,8 @@ mod tests {
         rule.day_in(year).map(|day| day.to_string())
     }
 
-    /// Dates published by the United States Census Bureau and the Church of England, and the two extremes.
+    /// The dates are published by the United States Census Bureau and the Church of England, or are the earliest and
+    /// the latest possible dates.
     #[test]
     fn easter_falls_where_the_tables_say() {
         let known = [
@@ -264,7 +265,7 @@ mod tests {
         assert_eq!(easter(1582), None);
     }
 
-    /// Actual dates of the statutory holidays of Québec.
+    /// The dates are actual statutory holidays of Québec.
     #[test]
     fn movable_days_fall_where_they_fell() {
         for (rule, days) in [

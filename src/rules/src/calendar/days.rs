@@ -20,12 +20,12 @@ pub struct Day {
     pub holiday: Option<String>,
     /// The name of the special day, if the day is a special day.
     pub special: Option<String>,
-    /// Minutes by which the clock changes on this day, positive is forward; `None` if it does not change.
+    /// Minutes by which the clock changes on this day; positive means forward. `None` if the clock does not change.
     pub clock_change: Option<i32>,
 }
 
 impl Calendar {
-    /// Each day of a span; both ends are included.
+    /// Returns the data of each day from `from` to `until`, including both days.
     #[must_use]
     pub fn days(&self, from: NaiveDate, until: NaiveDate, zone: Tz) -> Vec<Day> {
         let days = from.iter_days().take_while(|day| *day <= until);
@@ -58,7 +58,8 @@ fn clock_change(date: NaiveDate, zone: Tz) -> Option<i32> {
     (change != 0).then_some(change)
 }
 
-/// The first instant at which local time is `local`. If a clock change skips `local`, the first instant after the gap.
+/// The first instant at which local time is `local`. If a clock change skips `local`, returns the first instant after
+/// the gap.
 fn begins(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Some(at.to_utc()),

@@ -27,7 +27,7 @@ pub(super) struct Holidays {
     by_date: BTreeMap<NaiveDate, String>,
     rules: Vec<Rule>,
     weekend: [bool; 7],
-    /// Holidays by rule in the known years: the date and the index of the rule, ascending.
+    /// The holidays by rule in the known years, sorted by date: the date and the index of the rule.
     known: Vec<(NaiveDate, usize)>,
 }
 
@@ -66,8 +66,8 @@ impl Holidays {
         self.rules.get(place).map(|rule| rule.name.as_str())
     }
 
-    /// The holidays by rule that fall in a year, ascending. A rule for the previous or the next year may also have a
-    /// day in this year.
+    /// The holidays by rule that fall in a year, ascending. If a rule is calculated for the previous or the next year,
+    /// its day may also fall in this year.
     fn by_rule_in(&self, year: i32) -> Vec<(NaiveDate, usize)> {
         let mut days: BTreeMap<NaiveDate, usize> = BTreeMap::new();
         let years = [year.saturating_sub(1), year, year.saturating_add(1)];
@@ -119,7 +119,7 @@ impl Holidays {
     }
 
     fn is_weekend(&self, day: NaiveDate) -> bool {
-        // The value is at most 6.
+        // The index of a weekday is at most 6.
         self.weekend[day.weekday().num_days_from_monday() as usize]
     }
 }

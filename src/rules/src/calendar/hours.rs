@@ -1,8 +1,8 @@
-//! The opening hours of a day: local times from and until, such as `08:00-17:00`, or through midnight as in
+//! The opening hours of a day: the local times of beginning and end, such as `08:00-17:00`, or through midnight as in
 //! `22:00-06:00`.
 
-/// The beginning and the end (exclusive) of opening hours, in minutes since midnight. A span that ends on the next day
-/// ends after 1440.
+/// The beginning and the end (exclusive) of opening hours, in minutes since midnight. If a span ends on the next day,
+/// its end is greater than 1440.
 pub(super) type Span = (u32, u32);
 
 const DAY: u32 = 24 * 60;
@@ -45,7 +45,7 @@ impl Hours {
         self.on_the_day(minute + DAY)
     }
 
-    /// All beginnings and ends, in minutes since the beginning of their day.
+    /// Returns the beginnings and ends of all spans, in minutes since midnight of the day on which they begin.
     pub fn ends(&self) -> impl Iterator<Item = u32> + '_ {
         self.0.iter().flat_map(|(from, until)| [*from, *until])
     }
@@ -55,7 +55,7 @@ impl Hours {
         self.0.is_empty()
     }
 
-    /// The hours as strings in the form of rows.
+    /// Formats the hours as rows contain them.
     pub fn texts(&self) -> Vec<String> {
         let clock = |minutes: u32| format!("{:02}:{:02}", minutes / 60, minutes % 60);
         // The end of the day is 24:00; an end on the next day is shown as a time of the next day.

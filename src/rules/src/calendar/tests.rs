@@ -60,7 +60,7 @@ fn working_days_skip_days_on_which_we_are_closed() {
     assert_eq!(calendar.days_later(friday, 2, false), "2026-12-27".parse().unwrap());
 }
 
-/// A calendar with an evening from 18:00 to 22:00 and these fields.
+/// Builds a calendar with these fields and an evening from 18:00 to 22:00.
 fn with(fields: &str) -> Result<Calendar, Vec<Fault>> {
     let row: rows::Calendar = toml::from_str(&format!(
         "code = \"main\"\nevening_from = \"18:00\"\nevening_until = \"22:00\"\n{fields}"
@@ -73,7 +73,7 @@ fn with(fields: &str) -> Result<Calendar, Vec<Fault>> {
 
 #[test]
 fn a_night_belongs_to_the_day_on_which_it_begins() {
-    // The 24th of December 2026 is a Thursday; the 25th a holiday.
+    // 24 December 2026 is a Thursday, and the 25th is a holiday.
     let calendar = with(
         r#"
         weekend = ["saturday", "sunday"]
@@ -177,7 +177,7 @@ fn zone(name: &str) -> Tz {
     name.parse().unwrap()
 }
 
-/// The facts at an instant in a zone.
+/// Returns whether the business is open, and whether it is evening, at an instant in a zone.
 fn facts(calendar: &Calendar, zone: Tz, at: &str) -> (bool, bool) {
     let local = derive::local(at.parse().unwrap(), zone);
     (calendar.open(local), calendar.evening(local))
@@ -237,8 +237,8 @@ fn the_clock_on_the_wall_decides_when_it_is_changed() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// For random zones and instants of two centuries: the facts match the calendar row at that local time. The test
-    /// also checks instants around the next clock change.
+    /// For random instants of two centuries in random zones, the facts must match the calendar row at the local time.
+    /// The test also checks instants around the next clock change.
     #[test]
     fn facts_follow_the_clock_on_the_wall(
         place in 0usize..chrono_tz::TZ_VARIANTS.len(),

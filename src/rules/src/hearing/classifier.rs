@@ -26,21 +26,21 @@ const UNSURE: i64 = 40;
 /// From this likelihood on, the trace shows that a call sounds like a service. For priorities the trace always shows
 /// the likelihood.
 const NOTABLE: i64 = 50;
-/// Maximum number of features for a label that the trace names; also the maximum of features against the label.
+/// The trace names at most this many features that support a label, and at most this many features against it.
 const MAX_REASONS: usize = 4;
 
-/// The range of a feature's weights in the table.
+/// The first index and the last index (exclusive) of a feature's weights in the table.
 type Span = (u32, u32);
 
 /// All classifiers of a rulebook, compiled into one table.
 #[derive(Debug, Clone, Default)]
 pub struct Classifiers {
     rows: Vec<CompiledClassifier>,
-    /// The range of weights for each feature hash.
+    /// For each feature hash, the range of its weights.
     by_feature: HashMap<u64, Span, BuildHasherDefault<AsItIs>>,
-    /// Rules out most features that have no weight, so that they need no lookup in the larger map.
+    /// Rules out most features without a weight, so that these features need no lookup in the larger map.
     filter: FeatureFilter,
-    /// The classifier's index, and the weight.
+    /// Each weight, with the index of its classifier.
     weights: Vec<(u16, i32)>,
     /// Facts with a closed set of values; each value is one feature.
     choices: Vec<String>,
@@ -64,7 +64,7 @@ impl Hasher for AsItIs {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Only numbers are hashed; this branch exists for completeness.
+        // This method is never used, because only `u64` numbers are hashed.
         self.0 = bytes
             .iter()
             .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
@@ -109,7 +109,7 @@ impl FeatureFilter {
     }
 }
 
-/// The likelihood from one classifier.
+/// The likelihood that one classifier calculated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Likelihood {
     /// The classifier's code.
@@ -117,8 +117,8 @@ pub struct Likelihood {
     /// The label for which the classifier was trained.
     pub learns: String,
     pub percent: i64,
-    /// The features with the largest weights, as the trace names them; `None` for a service that the call does not
-    /// sound like.
+    /// The features with the largest weights, as the trace names them. `None` if the call does not sound like the
+    /// service.
     pub reasons: Option<String>,
 }
 
@@ -172,7 +172,7 @@ impl Classifiers {
         classifiers
     }
 
-    /// The likelihood from each classifier; empty if the caller said too little.
+    /// Calculates the likelihood from each classifier. The result is empty if the caller said too little.
     #[must_use]
     pub fn judge(&self, heard: &HearingResult, facts: &Facts) -> Vec<Likelihood> {
         let words = heard.callers_word_count();
@@ -182,7 +182,7 @@ impl Classifiers {
         let least = if words < FEW_WORDS { UNSURE } else { 0 };
         // A feature counts once, however often it occurs.
         let mut found: Vec<(Span, Feature<'_>)> = Vec::with_capacity(heard.text().len());
-        // One bit for each index at which a range of weights may begin.
+        // There is one bit for each index at which a range of weights may begin.
         let mut known = vec![0_u64; self.weights.len() / 64 + 1];
         each_feature(heard, facts, &self.choices, |feature| {
             if self.filter.may_have(feature.hash())
@@ -216,7 +216,7 @@ impl Classifiers {
         self.weights.get(begin as usize..end as usize).unwrap_or_default()
     }
 
-    /// The features with the largest weights for and against a classifier's label, largest first.
+    /// Lists the features with the largest weights for a classifier's label and against it, largest first.
     fn reasons(&self, classifier: usize, found: &[(Span, Feature<'_>)]) -> String {
         let (mut for_it, mut against) = (Heaviest::default(), Heaviest::default());
         for (span, feature) in found {
@@ -237,7 +237,7 @@ impl Classifiers {
     }
 }
 
-/// The few features with the largest weights of one sign, largest first.
+/// The few features that have the largest weights with the same sign, largest first.
 #[derive(Debug, Default)]
 struct Heaviest<'a>(Vec<(Reverse<u32>, Span, &'a Feature<'a>)>);
 
@@ -259,7 +259,7 @@ impl<'a> Heaviest<'a> {
     }
 }
 
-/// Facts with a closed set of values, without the facts in which phrases are searched.
+/// Returns the codes of the fact mappings that have a closed set of values.
 #[must_use]
 pub fn choices(rows: &RowSet) -> Vec<String> {
     let chosen = rows
@@ -282,7 +282,7 @@ fn weight(line: &str) -> Result<(u64, i32), String> {
     Ok((hash, i32::try_from(weight).unwrap_or_default()))
 }
 
-/// The logistic function of thousandths of log-odds, in percent.
+/// Applies the logistic function to a sum in thousandths of log-odds. Returns percent.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

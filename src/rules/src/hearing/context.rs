@@ -1,8 +1,8 @@
 //! Finds the sense of each phrase in one utterance: true, denied, over, hypothetical, or about somebody else.
 //!
 //! The method is based on `NegEx` and `ConText` (Chapman 2001, Harkema 2009): a cue such as "no", "last year" or "if"
-//! governs the words around it. The row of the cue limits the distance, and a cue never reaches beyond its sentence.
-//! Some effects also end with the clause. The cues come from the rulebook.
+//! governs the words around it. The row of the cue limits the distance. A cue never affects words outside its sentence.
+//! The effect of some cues also ends with the clause. The cues come from the rulebook.
 
 use std::ops::Range;
 
@@ -61,23 +61,23 @@ pub enum MentionSense {
     Place,
 }
 
-/// The hits of one utterance, grouped by meaning.
+/// The hits of one utterance, grouped into mentions, exceptions and cues.
 #[derive(Debug, Default)]
 pub struct GroupedHits<'a> {
-    /// Phrases that rules listen for, with their concepts.
+    /// The phrases that rules listen for, each with its concepts.
     pub mentions: Vec<(Hit, &'a [WordId])>,
-    /// Exceptions, with their concept.
+    /// The exceptions, each with its concept.
     pub exceptions: Vec<(Range<usize>, WordId)>,
     /// The cues that apply. Cues inside a longer cue, or inside the words of a mention, do not apply.
     pub cues: Vec<CueHit>,
-    /// The word indexes directly after mentions, ascending.
+    /// The index of the word directly after each mention, ascending.
     mention_ends: Vec<usize>,
-    /// The longest mention or exception, in words.
+    /// The number of words in the longest mention or exception.
     longest: usize,
 }
 
 impl<'a> GroupedHits<'a> {
-    /// Hits with these cues, and no mentions or exceptions.
+    /// Creates a value that contains these cues, and no mentions or exceptions.
     pub fn of_cues(cues: Vec<CueHit>) -> Self {
         Self {
             cues,
@@ -102,14 +102,14 @@ impl<'a> GroupedHits<'a> {
         overlapping.map(|(_, concept)| *concept).collect()
     }
 
-    /// The word indexes at which a phrase that overlaps these words may begin.
+    /// Returns the word indexes at which a phrase may begin so that it overlaps these words.
     fn reaching(&self, words: &Range<usize>) -> Range<usize> {
         words.start.saturating_sub(self.longest)..words.end
     }
 }
 
-/// The items that begin within these words, from a list in the order of the text. Only these items are examined, so
-/// that the work is linear in the length of a text and not quadratic.
+/// Returns the items that begin within these words, from a list in the order of the text. Only these items are
+/// examined, so that the time is linear and not quadratic in the length of a text.
 fn beginning_in<'a, T>(all: &'a [T], words: &Range<usize>, start: impl Fn(&T) -> usize) -> &'a [T] {
     let from = all.partition_point(|one| start(one) < words.start);
     let until = all.partition_point(|one| start(one) < words.end);
@@ -167,10 +167,10 @@ fn in_force(found: &mut GroupedHits<'_>, cues: &[CueRule]) {
     found.cues = kept.map(|(_, hit)| hit.clone()).collect();
 }
 
-/// Number of cues before a cue, and number of cues after it, that are checked for a longer cue.
+/// For each cue, this many cues before it and this many cues after it are searched for a longer cue.
 const REACH: usize = 24;
 
-/// The sense of a mention, and the cue that decides it.
+/// Returns the sense of a mention, and the cue that decides the sense.
 pub fn verdict(
     cues: &[CueRule],
     text: &Text,
@@ -252,12 +252,12 @@ fn governs(
     } else if words.end <= spoken.start {
         spoken.start - words.end < cue.before && is_open(text, found, cues, cue.effect, words.end..spoken.start, true)
     } else {
-        // The cue is between the words of the mention itself.
+        // The cue is between two words of the mention.
         !mention.is_tight && words.start < spoken.start && spoken.end < words.end
     }
 }
 
-/// Whether no sentence or clause ends within the words between a cue and a mention.
+/// Returns true if a cue and a mention are in the same sentence and, if the effect requires it, in the same clause.
 fn is_open(
     text: &Text,
     found: &GroupedHits<'_>,
@@ -266,7 +266,7 @@ fn is_open(
     between: Range<usize>,
     is_behind: bool,
 ) -> bool {
-    // The last index is the first word of the mention or of the cue.
+    // The word at the last index is the first word after the gap: it belongs to the mention or the cue.
     for place in between.start..=between.end {
         match text.before(place) {
             Separator::Space => {}
@@ -286,7 +286,7 @@ fn is_open(
         .take_while(|hit| hit.words.start < between.end)
         .filter_map(|hit| cues.get(hit.cue))
         .any(|cue| match cue.effect {
-            // A cue for `over` that is later in the sentence applies regardless of the words in between.
+            // A cue with the effect `over` that follows the mention applies even if a clause ends between them.
             CueEffect::ClauseEnd => !(effect == CueEffect::Over && is_behind),
             CueEffect::Subject => effect == CueEffect::Denied,
             _ => false,
