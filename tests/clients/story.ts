@@ -1,8 +1,9 @@
-// The README's steps with the generated TypeScript client against a running server: a service and its price, a quote, a
-// stale write, a change set with its diff and backtest, a rollback, lists in pages, a viewer, the audit log, keys,
-// decisions.
+// Executes the steps of the README with the generated TypeScript client against a running server. The steps are: a
+// service and its price, a quote, a stale write, a change set with its diff and backtest, a rollback, lists in pages, a
+// viewer, the audit log, keys, decisions.
 //
-// It reads RINGBOOK_URL and RINGBOOK_ADMIN_KEY, and needs some simulated calls. It prints a line for each step.
+// The script reads RINGBOOK_URL and RINGBOOK_ADMIN_KEY. The server must already have some simulated calls. The script
+// prints a line for each step.
 
 import assert from 'node:assert/strict';
 import * as ringbook from '../../clients/typescript';

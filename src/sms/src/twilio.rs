@@ -19,7 +19,8 @@ use base::http_client;
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// Maximum size of a page of the list, in bytes.
 const LIST_LIMIT: usize = 1024 * 1024;
-/// Page size of the list. A page contains messages to one number since the day of the first attempt.
+/// Maximum number of messages on a page of the list. The list contains only messages to one number since the day of the
+/// first attempt.
 const LIST_PAGE: &str = "200";
 
 /// A client for Twilio. Cloning is cheap.
@@ -33,7 +34,7 @@ pub struct TwilioClient {
 /// An SMS message to post. It has no `Debug`, because it contains a phone number.
 #[derive(Clone, Copy)]
 pub struct Outgoing<'a> {
-    /// Our id, which Twilio returns in the URL of the status callback.
+    /// Ringbook's id of the message, which is part of the URL of the status callback.
     pub id: Uuid,
     /// The recipient's number.
     pub to: &'a str,
@@ -50,11 +51,12 @@ pub enum MessageSearch {
     Found(Report),
     /// Twilio does not have the message.
     Missing,
-    /// The list could not be read; the response shows why.
+    /// The list could not be read, and the response shows why.
     Unreadable(Answer),
 }
 
-/// The relevant fields of a message, an error or a page. Each may be missing.
+/// The fields that Ringbook reads from Twilio's JSON, which describes a message, an error or a page of messages. Any
+/// field may be missing.
 #[derive(Default, Deserialize)]
 struct Fields {
     sid: Option<String>,
@@ -71,7 +73,8 @@ impl TwilioClient {
     pub fn new(settings: &OutboxSettings) -> Result<Self, OutboxError> {
         let http = http_client::builder(settings.request_timeout)
             .connect_timeout(settings.request_timeout.min(Duration::from_secs(5)))
-            // If Twilio has closed a connection, reusing it would make an outcome ambiguous needlessly.
+            // Twilio may close an idle connection. A send over the closed connection would needlessly have an ambiguous
+            // outcome.
             .pool_idle_timeout(Duration::from_secs(15))
             .user_agent(concat!("ringbook/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -118,8 +121,8 @@ impl TwilioClient {
     }
 
     /// Searches for an SMS message by its recipient, the day of its first attempt and the reference in its body. If
-    /// several messages match, prefers a message that has not failed, and then the message with the highest status
-    /// rank. Skips the messages in `known`, which have failed.
+    /// several messages match, prefers messages that have not failed, and among them the message with the highest
+    /// status rank. Skips the messages in `known`, because they have failed.
     pub async fn find(
         &self,
         account: &TwilioAccount,
@@ -146,7 +149,7 @@ impl TwilioClient {
         let ours = messages.into_iter().filter_map(|message| {
             let holds_it = message.body.is_some_and(|body| body.contains(reference));
             let sid = message.sid.filter(|sid| holds_it && !known.contains(sid))?;
-            // Twilio has the message even if the status is unknown.
+            // A message with an unknown status counts as accepted, because Twilio has the message.
             let status = message.status.as_ref().and_then(|status| status.as_str());
             let status = status
                 .filter(|status| of_word(status).is_some())
@@ -170,7 +173,8 @@ impl TwilioClient {
     }
 }
 
-/// Sends a request and reads the response: the head, and the fields of the body if the body is JSON within the limit.
+/// Sends a request and returns the head of the response. Also returns the fields of the body, if the body is JSON and
+/// not larger than `limit`.
 async fn exchange(
     request: RequestBuilder,
     account: &TwilioAccount,
@@ -195,7 +199,7 @@ async fn exchange(
         retry_after: asked.and_then(|value| retry_after(value, now)),
         ..HttpAnswer::default()
     };
-    // A truncated body counts as unreadable; the status is still used.
+    // A body that is incomplete or above the limit is ignored, but the status is still used.
     let body = read_bounded(response, limit).await;
     Ok((answer, body.and_then(|body| serde_json::from_slice(&body).ok())))
 }

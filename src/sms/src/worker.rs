@@ -1,7 +1,7 @@
 //! The outbox worker: sends due SMS messages until it is cancelled.
 //!
-//! A wake-up is only a hint: the worker polls the database anyway. No error stops the worker. If a send hangs, the
-//! worker abandons it. When the lease of its SMS message expires, a cleanup handles the message.
+//! A wake-up only saves time, because the worker also polls the database. No error stops the worker. If a send hangs,
+//! the worker abandons the send. When the lease of the SMS message expires, a cleanup handles the message.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,18 +25,18 @@ use base::telemetry::{self, metrics, scrub};
 use store::fault_points::{self, Step};
 use store::sms_messages::{self, Model};
 
-/// Minimum sleep: without it, an SMS message that is always due soon would use the processor fully.
+/// Minimum sleep. It prevents a busy loop if the next SMS message is always due soon.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(10);
-/// Minimum pause between two polls. Without it, each wake-up and each finished send would cause a poll under load. Such
-/// polls reduced the throughput of messages by a third.
+/// Minimum pause between two polls. Without it, each wake-up and each finished send would cause a poll under load.
+/// These frequent polls reduced the throughput of messages by a third.
 const MIN_POLL_PAUSE: Duration = Duration::from_millis(20);
-/// The sleep if no SMS message is queued. The poll interval shortens it.
+/// How long the worker sleeps if no SMS message is queued. A shorter poll interval shortens this sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// The running sends.
 type Sends = JoinSet<Result<(), WorkError>>;
 
-/// The outbox of this process. Cloning is cheap; clones share it.
+/// The outbox of this process. Cloning is cheap, because all clones share the same state.
 #[derive(Clone)]
 pub struct Outbox {
     shared: Arc<OutboxState>,
@@ -57,7 +57,7 @@ impl Outbox {
         accounts: Accounts,
         settings: OutboxSettings,
     ) -> Result<Self, OutboxError> {
-        // Without randomness, the longest delay is the safe choice.
+        // If the system provides no random number, the longest delay is the safe choice.
         Self::with_random(db, clock, accounts, settings, || getrandom::u64().unwrap_or(u64::MAX))
     }
 
@@ -87,30 +87,30 @@ impl Outbox {
         })
     }
 
-    /// Wakes the worker after an SMS message was queued. Call it after the commit. After a lost wake-up, the SMS
-    /// message waits for the next poll.
+    /// Wakes the worker after an SMS message was queued. Call this function after the commit. If the wake-up is lost,
+    /// the SMS message waits for the next poll.
     pub fn wake(&self) {
         self.hint.notify_one();
     }
 
-    /// Whether contacts can reply to SMS messages: Twilio must be able to reach this server.
+    /// Whether contacts can reply to SMS messages. Replies need a public URL, over which Twilio reaches this server.
     #[must_use]
     pub fn takes_replies(&self) -> bool {
         self.shared.settings.public_url.is_some()
     }
 
-    /// Sends due SMS messages until cancelled. Then it claims no more SMS messages, and returns when the running sends
-    /// are done. Run it in a separate task and stop it with the token only: dropping the future would interrupt
-    /// transactions.
+    /// Sends due SMS messages until `stop` is cancelled. Then the function claims no more SMS messages, and returns
+    /// when the running sends are done. Run this function in a separate task, and stop it only with the token. Dropping
+    /// its future would interrupt transactions.
     pub async fn run(&self, stop: CancellationToken) {
         let mut sends = Sends::new();
         let mut failures: u32 = 0;
         let mut tidied: Option<Instant> = None;
         let mut oldest = None;
         while !stop.is_cancelled() {
-            // Do not call `fill` inside the select below: the select could interrupt a transaction.
+            // Do not call `fill` inside the select below, because the select could interrupt a transaction.
             let filled = self.fill(&mut sends, &mut tidied).await;
-            // Measure the age even after an error: the metric must show that nothing is sent.
+            // Measure the age even after an error, because the metric must show that nothing is sent.
             let next = self.note_age(&mut oldest).await;
             let pause = match filled.and(next) {
                 Ok(pause) => {
@@ -148,8 +148,8 @@ impl Outbox {
         }
     }
 
-    /// Sends until nothing is due by the clock. Returns how many SMS messages were handled. For tests, and for a
-    /// command that sends once.
+    /// Sends SMS messages until no message is due. Returns how many SMS messages were handled. Only tests use this
+    /// function.
     pub async fn drain_once(&self) -> Result<usize, OutboxError> {
         let mut handled = 0;
         loop {
@@ -170,7 +170,8 @@ impl Outbox {
         }
     }
 
-    /// Cleans up after other workers periodically, and starts as many sends as allowed.
+    /// Starts as many sends as the concurrency limit allows. Once per poll interval, also runs the cleanup and notifies
+    /// the operator.
     async fn fill(&self, sends: &mut Sends, tidied: &mut Option<Instant>) -> Result<(), OutboxError> {
         // A message that needs cleanup has already waited until its lease expired, so it can wait for another poll.
         let mut tidying = Ok(());
@@ -195,8 +196,8 @@ impl Outbox {
         tidying
     }
 
-    /// Updates the metric of the age of the oldest due SMS message. If the database is unavailable, the metric uses the
-    /// last known time. Returns how long to sleep.
+    /// Updates the metric for the age of the oldest due SMS message. If the database is unavailable, computes the age
+    /// from the last known due time. Returns how long the worker should sleep.
     async fn note_age(&self, known: &mut Option<DateTime<Utc>>) -> Result<Duration, OutboxError> {
         let now = self.shared.now();
         let asking = |shared: Arc<OutboxState>| async move { Ok(sms_messages::due_times(&shared.db, now).await?) };
@@ -234,7 +235,7 @@ impl Outbox {
         let ClaimedSms { row, action, place } = claimed;
         let delivering = poll::within(WORK_TIMEOUT, deliver(Arc::clone(&self.shared), row, action));
         sends.spawn(async move {
-            // The slot is released at the timeout too: a send that hangs must not keep it forever.
+            // The slot is also released at the timeout, because a send that hangs must not occupy the slot forever.
             let _place = place;
             delivering.await
         });
@@ -249,8 +250,8 @@ impl Outbox {
     }
 }
 
-/// Sends or searches for one SMS message. If the result cannot be written, a cleanup handles the message when its lease
-/// expires.
+/// Sends one SMS message, or searches for it at Twilio. If the result cannot be written, a cleanup handles the message
+/// when its lease expires.
 pub(super) async fn deliver(shared: Arc<OutboxState>, row: Model, action: ClaimAction) {
     let done = match &action {
         ClaimAction::Search(account) => reconcile_send(&shared, &row, account).await,
@@ -281,7 +282,7 @@ fn log_end(sent: Result<Result<(), WorkError>, JoinError>) {
         let cause = telemetry::chain(&error);
         tracing::error!(
             cause,
-            "a send timed out or panicked; its SMS message is searched for when its lease expires"
+            "a send timed out or panicked; when the lease expires, the worker searches Twilio for the SMS message"
         );
     }
 }

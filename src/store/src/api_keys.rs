@@ -21,7 +21,7 @@ pub struct Model {
     /// The person who uses the key. If a key has no owner, its name counts as the owner.
     #[sea_orm(column_type = "Text", nullable)]
     pub owner: Option<String>,
-    /// The key that created this key. `None` for the first keys, and for keys older than this column.
+    /// The key that created this key. `None` if no other key created this key, or if the key is older than this column.
     pub made_by: Option<Uuid>,
     pub created_at: DateTimeUtc,
     pub expires_at: Option<DateTimeUtc>,
@@ -43,7 +43,7 @@ impl Model {
         self.owner.as_deref().unwrap_or(&self.name)
     }
 
-    /// Whether both keys belong to the same person.
+    /// Whether this key and `other` belong to the same person.
     #[must_use]
     pub fn has_owner_of(&self, other: &Self) -> bool {
         self.owner().trim().to_lowercase() == other.owner().trim().to_lowercase()
@@ -56,7 +56,7 @@ impl Model {
     }
 }
 
-/// Keys with this prefix. There are several only if the prefixes of keys collide.
+/// Returns the keys with this prefix. Several keys match only if their prefixes collide.
 ///
 /// # Errors
 /// When the database fails.
@@ -68,7 +68,7 @@ pub async fn by_id<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>
     Entity::find_by_id(id).one(db).await
 }
 
-/// The chain of keys that created this key, from its direct creator to the first key.
+/// Returns the chain of keys that led to this key, from its direct creator to the first key.
 ///
 /// # Errors
 /// When the database fails.

@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::audit_json::canonical;
 
-/// The MAC before the first entry.
+/// The value that the MAC of the first entry covers instead of a previous MAC.
 pub const GENESIS: [u8; 32] = [0; 32];
 
-/// The key of the chain. Cloning is cheap.
+/// The secret key with which the MACs are computed. Cloning is cheap.
 #[derive(Clone)]
 pub struct AuditKey(Hmac<Sha256>);
 
@@ -22,7 +22,7 @@ impl std::fmt::Debug for AuditKey {
     }
 }
 
-/// The columns of an entry, as read or about to be written.
+/// The columns of an entry that was read from the log or will be appended to it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Columns {
     pub seq: i64,
@@ -59,13 +59,14 @@ impl AuditKey {
     /// Creates the key from 32 bytes that have no other use.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
-        // HMAC pads a key shorter than its block with zeros (RFC 2104).
+        // HMAC pads a short key with zeros up to its block size (RFC 2104).
         let mut block = [0; 64];
         block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
         Self(Hmac::new(&block.into()))
     }
 
-    /// The MAC of an entry that follows the entry with the MAC `previous`. `None` if the JSON of the entry is invalid.
+    /// Computes the MAC of `entry`. `previous` is the MAC of the entry before it. Returns `None` if the JSON of the
+    /// entry is invalid.
     #[must_use]
     pub fn of_entry(&self, previous: &[u8], entry: &Columns) -> Option<[u8; 32]> {
         let json = |text: &Option<String>| match text {
@@ -100,7 +101,7 @@ impl AuditKey {
         ))
     }
 
-    /// The MAC of the head.
+    /// Computes the MAC of the head.
     #[must_use]
     pub fn of_head(&self, head: &Head) -> [u8; 32] {
         let (seq, broken) = (head.seq.to_be_bytes(), head.broken_since.map(i64::to_be_bytes));
@@ -110,8 +111,8 @@ impl AuditKey {
         )
     }
 
-    /// Computes the MAC of `parts`. The MAC also covers the presence and the length of each part, so that no two lists
-    /// of parts have the same bytes.
+    /// Computes the MAC of `parts`. The MAC also covers the presence and the length of each part, so that different
+    /// lists of parts never produce the same bytes.
     fn mac(&self, label: &[u8], parts: &[Option<&[u8]>]) -> [u8; 32] {
         let mut mac = self.0.clone();
         for part in std::iter::once(&Some(label)).chain(parts) {
@@ -128,13 +129,13 @@ impl AuditKey {
     }
 }
 
-/// Whether two MACs are equal, in constant time.
+/// Compares two MACs in constant time, and returns whether they are equal.
 #[must_use]
 pub fn same(one: &[u8], other: &[u8]) -> bool {
     one.ct_eq(other).into()
 }
 
-/// The SHA-256 of a JSON value, in hex.
+/// Returns the SHA-256 of a JSON value in hexadecimal.
 #[must_use]
 pub fn digest(json: &str) -> String {
     hex::encode(Sha256::digest(canonical(json).unwrap_or_default()))

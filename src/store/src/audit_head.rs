@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 
 use super::audit_chain::{AuditKey, Head, same};
 
-/// The one row of `audit_head`.
+/// The only row of `audit_head`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_head")]
 pub struct Model {
@@ -51,7 +51,7 @@ impl Model {
     }
 }
 
-/// Reads the current head. `None` before the first start.
+/// Reads the current head. Returns `None` before the first start of the program.
 pub async fn read<C: ConnectionTrait>(db: &C) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(1).one(db).await
 }

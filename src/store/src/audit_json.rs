@@ -4,7 +4,7 @@
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The canonical bytes of a JSON text. `None` if the text is not valid JSON.
+/// Returns the canonical bytes of a JSON text. Returns `None` if the text is not valid JSON.
 #[must_use]
 pub fn canonical(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -12,8 +12,8 @@ pub fn canonical(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Appends the canonical bytes of a value. The first byte is the type. Strings, arrays and objects are prefixed with
-/// their length, so that no two values have the same bytes.
+/// Appends the canonical bytes of a value. The first byte is the type of the value. Strings, arrays and objects are
+/// prefixed with their length, so that different values have different bytes.
 fn encode(raw: &RawValue, bytes: &mut Vec<u8>) -> Option<()> {
     let text = raw.get();
     match text.as_bytes().first()? {
@@ -57,7 +57,7 @@ fn string(text: &str, bytes: &mut Vec<u8>) {
     bytes.extend(text.as_bytes());
 }
 
-/// Encodes the value of a number: its digits without zeros at either end, and the power of ten of the last digit. The
+/// Encodes a number as its digits and the power of ten of its last digit. The digits have no zeros at either end. The
 /// number is never converted to a float, because the result would depend on the parser.
 fn number(text: &str) -> Option<String> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));

@@ -75,10 +75,11 @@ pub struct NewEntry {
 /// Resources whose rows may contain what a caller said. The log contains only a digest of these rows, so that erasing a
 /// caller never breaks the chain.
 const DIGESTED: [&str; 1] = ["cases"];
-/// Entries per statement. The size is fixed, because each size needs its own prepared statement.
+/// Entries per statement. The number is fixed, because a statement with another number of entries would have to be
+/// prepared separately.
 const CHUNK: usize = 50;
 
-/// Appends one entry. The rules of [`append_all`] apply.
+/// Appends one entry. The rules of [`append_all`] also apply to this function.
 pub async fn append(tx: &DatabaseTransaction, key: &AuditKey, entry: NewEntry) -> Result<(), DbErr> {
     append_all(tx, key, vec![entry]).await
 }
@@ -102,9 +103,9 @@ pub async fn append_all(tx: &DatabaseTransaction, key: &AuditKey, entries: Vec<N
     move_head(tx, key, head).await
 }
 
-/// Starts the chain on an empty log. If there are entries but no head, somebody removed the head. Such entries are
-/// never signed, because an attacker with access to the database may have altered them. Instead the new head records
-/// that the chain is broken, and writes continue. Returns whether a chain was started.
+/// Starts the chain on an empty log. If there are entries but no head, somebody removed the head. The existing entries
+/// are then never signed, because an attacker with access to the database may have altered them. Instead the new head
+/// records that the chain is broken, and writes continue. Returns whether a chain was started.
 pub async fn begin_chain(tx: &DatabaseTransaction, key: &AuditKey) -> Result<bool, DbErr> {
     let empty = Head {
         seq: 0,
@@ -138,14 +139,14 @@ async fn hold_head(tx: &DatabaseTransaction, key: &AuditKey) -> Result<Head, DbE
     let found = match query.clone().one(tx).await? {
         Some(found) => found,
         None => {
-            // If entries exist already, this records that the head was removed.
+            // If the log already contains entries, `begin_chain` records that the head was removed.
             begin_chain(tx, key).await?;
             let found = query.one(tx).await?;
             found.ok_or_else(|| DbErr::RecordNotFound("the head of the audit chain".to_owned()))?
         }
     };
-    // Read the last number in a separate statement. This statement sees the commits that happened while the transaction
-    // waited for the lock.
+    // Read the number of the last entry in a separate statement. This statement sees the commits that happened while
+    // the transaction waited for the lock.
     let last = last_seq(tx).await?;
     if found.fits(key) && last == found.seq {
         return Ok(found.head());

@@ -16,7 +16,7 @@ use super::audit_log::{Column, Entity};
 /// Entries per page.
 const PAGE: u64 = 500;
 
-/// A head as the server logged it: `SEQ:MAC`.
+/// A head in the form in which the server logs it: `SEQ:MAC`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotedHead {
     pub seq: i64,
@@ -49,7 +49,7 @@ impl std::str::FromStr for NotedHead {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditVerdict {
     Intact {
-        /// The end of the chain.
+        /// The head of the intact chain.
         head: NotedHead,
     },
     /// Somebody tampered with the log.
@@ -68,13 +68,13 @@ pub struct FirstBad {
 /// A type of tampering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tampering {
-    /// The entry differs from the entry that was written under this number.
+    /// The entry differs from the entry that the program wrote with this number.
     Altered,
     Missing,
     Added,
     /// The head was altered or removed. All entries are intact.
     Head,
-    /// The noted head is not in the chain.
+    /// The chain does not contain the head that somebody noted earlier.
     NotedHead,
 }
 
@@ -131,7 +131,7 @@ pub async fn verify<C: ConnectionTrait>(
         // One statement reads the last entry and the head, so that both are from the same instant.
         let end = End::read(db).await?;
         progress(walk.seq, std::cmp::max(end.last_seq, walk.seq));
-        // The loop also reads entries that are appended meanwhile, and stops when there are no more entries.
+        // The loop also reads entries that are appended while it runs, and stops when no new entries appear.
         if page.is_empty() && (end.last_seq <= walk.seq || seen_end == Some(end.last_seq)) {
             break end;
         }
@@ -203,7 +203,7 @@ impl Walk {
     }
 }
 
-/// The end of the log, read in one statement.
+/// The head, the last number and the number of entries of the log, all read by one statement.
 struct End {
     head: Option<audit_head::Model>,
     last_seq: i64,
@@ -218,9 +218,9 @@ impl End {
         let row = db
             .query_one_raw(Statement::from_string(db.get_database_backend(), sql))
             .await?;
-        let row = row.ok_or_else(|| DbErr::RecordNotFound("a row that always exists".to_owned()))?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("the row with the end of the audit log".to_owned()))?;
         let is_there = row.try_get::<Option<i64>>("", "one")?.is_some();
-        // A head that cannot be parsed does not verify.
+        // If a column of the head cannot be parsed, it gets a default value, so that the MAC does not verify.
         let head = is_there.then(|| audit_head::Model {
             one: 1,
             seq: row.try_get("", "seq").unwrap_or_default(),
@@ -256,7 +256,7 @@ async fn page<C: ConnectionTrait>(db: &C, after: Option<(i64, Uuid)>) -> Result<
         Column::Revision,
         Column::Mac,
     ]);
-    // Read JSON as text, because a number must not pass through a float.
+    // Read JSON as text, because a conversion to a float could change a number.
     select = select
         .expr_as(text(Column::Before), "before")
         .expr_as(text(Column::After), "after");

@@ -1,8 +1,8 @@
 //! Begins and ends transactions.
 //!
-//! No other module opens a transaction. Begin a transaction in its own task, never directly in the future of a handler.
-//! A client that disconnects cancels that future, and a cancelled `begin` can leave a pooled PostgreSQL connection
-//! unusable.
+//! No other module opens a transaction. Begin a transaction in a separate task, never directly in the future of a
+//! handler. When a client disconnects, that future is dropped. A dropped `begin` can leave a pooled PostgreSQL
+//! connection unusable.
 
 use std::ops::Deref;
 
@@ -17,7 +17,7 @@ use super::dry_run;
 /// An open transaction. Dropping the transaction rolls it back.
 pub struct Transaction {
     inner: DatabaseTransaction,
-    /// Whether the transaction is part of a dry run. Such a transaction never commits.
+    /// Whether the transaction is part of a dry run. A transaction of a dry run never commits.
     trial: bool,
 }
 
@@ -54,8 +54,11 @@ impl Deref for Transaction {
 /// Begins a transaction. On SQLite the transaction is IMMEDIATE. A deferred transaction that reads before it writes
 /// would fail if another transaction has written in between. On PostgreSQL a setting of the session
 /// (`connect/pool_use.rs`) makes the transaction READ COMMITTED. Setting the isolation level here would cost every
-/// message a round trip. Such a statement is necessary only behind some poolers.
-#[expect(clippy::disallowed_methods, reason = "the only opener of transactions")]
+/// message a round trip. Only some poolers make a separate statement necessary.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the only function that opens transactions"
+)]
 pub async fn begin(db: &DatabaseConnection) -> Result<Transaction, DbErr> {
     let sqlite = db.get_database_backend() == DbBackend::Sqlite;
     let options = TransactionOptions {

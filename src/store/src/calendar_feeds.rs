@@ -1,4 +1,5 @@
-//! Feeds from which calendar programs read the shifts of a rulebook. Only the hashes of their tokens are stored.
+//! Feeds from which calendar programs read the shifts of a rulebook. The table contains only the hash of each feed's
+//! token.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -33,7 +34,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Active feeds whose token has this prefix. There are several only if the prefixes of tokens collide.
+/// Returns the active feeds whose token has this prefix. Several feeds match only if the prefixes of their tokens
+/// collide.
 ///
 /// # Errors
 /// When the database fails.
@@ -45,7 +47,7 @@ pub async fn by_prefix<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<Vec<M
         .await
 }
 
-/// An active feed of a rulebook.
+/// Finds an active feed of a rulebook by its id.
 ///
 /// # Errors
 /// When the database fails.

@@ -87,8 +87,8 @@ pub(crate) async fn clear(tx: &DatabaseTransaction, rulebook_id: Uuid, calls: &[
     tx.execute_raw(known).await.map(drop)
 }
 
-/// The rows for the turns of reports. On PostgreSQL the rows overwrite existing turns. This costs less than deleting
-/// and inserting the turns.
+/// Builds the insertion of the turns of reports. On PostgreSQL the new turns overwrite stored turns, because
+/// overwriting costs less than deleting and inserting.
 pub(crate) fn insertion<'a>(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -116,8 +116,8 @@ pub(crate) fn insertion<'a>(
     ))
 }
 
-/// Inserts each live turn once. Skips the turns of calls whose report is already stored, and of erased callers. `tx`
-/// must have locked the rows of the calls.
+/// Inserts each live turn once. Skips a turn if the report of its call is already stored, or if its caller was erased.
+/// `tx` must have locked the rows of the calls.
 ///
 /// # Errors
 /// When the database fails.

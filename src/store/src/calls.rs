@@ -68,7 +68,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Returns which of these calls need no report: their report is recorded, or their caller is erased.
+/// Returns which of these calls need no report, because their report is recorded or their caller is erased.
 pub async fn settled<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, ids: &[String]) -> Result<HashSet<String>, DbErr> {
     let reported = Condition::any()
         .add(Column::ReportAt.is_not_null())
@@ -98,8 +98,9 @@ pub fn is_simulated(call_id: Option<&str>) -> bool {
     call_id.is_some_and(|call_id| call_id.starts_with(SIMULATED_PREFIX))
 }
 
-/// Condition on a column of call ids that selects simulated calls, or all other calls. The condition contains the
-/// prefix as a constant, because a query planner uses the partial indexes on simulated rows only for a constant.
+/// Builds a condition on a column of call ids. The condition selects simulated calls if `simulated` is true, and all
+/// other calls otherwise. It contains the prefix as a constant, because a query planner uses the partial indexes on
+/// simulated rows only for a constant.
 pub fn simulated<C: ColumnTrait>(call_id: &C, simulated: bool) -> Condition {
     let (table, column) = (call_id.entity_name(), call_id.as_str());
     let column = format!("\"{}\".\"{column}\"", table.inner());

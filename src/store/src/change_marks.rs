@@ -1,15 +1,17 @@
-//! Change marks for live views. The mark of a table changes when one of its newest rows changes. The query reads a
-//! bounded number of rows, because clients poll the marks every few hundred milliseconds.
+//! Change marks, by which a live view detects that its data has changed. The mark of a table changes when one of its
+//! newest rows changes. The query reads a bounded number of rows, because clients poll the marks every few hundred
+//! milliseconds.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
 
 use super::sql::statement;
 
-/// Marks of the newest rows of a rulebook. A change to an older row does not change a mark.
+/// The marks of a rulebook. They cover only the newest rows of each table. A change to an older row does not change a
+/// mark.
 #[derive(Debug, Clone, PartialEq, Eq, Default, FromQueryResult)]
 pub struct DayMarks {
-    /// Leads, and their acknowledgements and notified contacts.
+    /// The mark of the leads, including their acknowledgements and notified contacts.
     pub leads: String,
     pub sms_messages: String,
     pub notices: String,
@@ -32,7 +34,7 @@ SELECT
     AS notices,
   (SELECT CAST(head_revision AS text) FROM rulebooks WHERE id = $1) AS rules";
 
-/// The current marks of a rulebook.
+/// Reads the current marks of a rulebook.
 pub async fn of(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Result<DayMarks, DbErr> {
     let found = DayMarks::find_by_statement(statement(db, SQL, [rulebook_id.into()]))
         .one(db)

@@ -27,7 +27,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Rows per statement. The size is fixed, because each size needs its own prepared statement.
+/// Rows per statement. The number is fixed, because a statement with another number of rows would have to be prepared
+/// separately.
 const CHUNK: usize = 50;
 
 /// The edits of a change set, in order.
@@ -35,7 +36,7 @@ pub async fn of(db: &DatabaseConnection, rulebook_id: Uuid, id: Uuid) -> Result<
     held(rulebook_id, id).all(db).await
 }
 
-/// The edits of a change set, in order. This transaction must have locked the change set.
+/// Does the same as [`of`] in a transaction, which must have locked the change set.
 pub async fn of_held(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Vec<Model>, DbErr> {
     held(rulebook_id, id).all(tx).await
 }

@@ -1,4 +1,5 @@
-//! Change sets: edits that are not published yet. Published change sets stay in the table with their revision.
+//! Change sets: edits that are not published yet. Published change sets stay in the table, with the number of their
+//! revision.
 //!
 //! A change set is changed only while its row is [`locked`], and every change increments its version. A publish request
 //! that names an older version is rejected.
@@ -78,7 +79,7 @@ impl ChangeSetStatus {
         Self::Discarded,
     ];
 
-    /// The state as stored in the table.
+    /// Returns the word that the table contains for this state.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -93,14 +94,14 @@ impl ChangeSetStatus {
 }
 
 impl Model {
-    /// Whether the change set is in one of these states. A CHECK restricts the column to known states.
+    /// Whether the change set is in one of these states. A CHECK constraint restricts the column to known states.
     #[must_use]
     pub fn is_in(&self, states: &[ChangeSetStatus]) -> bool {
         states.iter().any(|state| state.word() == self.state)
     }
 }
 
-/// Up to `most` open change sets of an author.
+/// Returns up to `most` open change sets of an author.
 pub async fn open_of(db: &DatabaseConnection, rulebook_id: Uuid, author: &str, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::RulebookId.eq(rulebook_id))
@@ -117,7 +118,7 @@ pub async fn find(db: &DatabaseConnection, rulebook_id: Uuid, id: Uuid) -> Resul
     Entity::find_by_id((rulebook_id, id)).one(db).await
 }
 
-/// A change set, locked until the transaction ends.
+/// Reads a change set, and locks it until the transaction ends.
 pub async fn locked(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<Option<Model>, DbErr> {
     let mut query = Entity::find_by_id((rulebook_id, id));
     if tx.get_database_backend() == DatabaseBackend::Postgres {
@@ -146,7 +147,7 @@ pub async fn save(tx: &DatabaseTransaction, set: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Scheduled change sets that are due, earliest first.
+/// Returns scheduled change sets that are due, earliest first.
 pub async fn due(db: &DatabaseConnection, now: DateTimeUtc, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::State.eq(ChangeSetStatus::Scheduled.word()))
@@ -158,7 +159,7 @@ pub async fn due(db: &DatabaseConnection, now: DateTimeUtc, most: u64) -> Result
         .await
 }
 
-/// When the next scheduled change set is due.
+/// Returns when the next scheduled change set is due.
 pub async fn next_due(db: &DatabaseConnection) -> Result<Option<DateTimeUtc>, DbErr> {
     let next = Entity::find()
         .select_only()

@@ -15,10 +15,10 @@ const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 /// excludes the strategies of higher levels from the build. For a higher level, zstd would silently use the strategy of
 /// this level.
 const LEVEL: i32 = 1;
-/// Minimum size in bytes of a body to compress. For smaller bodies the overhead of the frame exceeds the gain.
+/// Bodies of fewer bytes are not compressed, because the overhead of the frame would exceed the gain.
 const SMALLEST: usize = 128;
-/// Maximum size in bytes of a body for the compressor that a thread reuses. The memory of a compressor grows with the
-/// largest body that it compressed.
+/// A thread reuses one compressor for bodies of at most this number of bytes. Larger bodies get a new compressor,
+/// because the memory of a compressor grows with the largest body that it has compressed.
 const LARGEST_SHARED: usize = 64 * 1024;
 /// Maximum size of a decompressed body in bytes. This limit is larger than any body that Ringbook accepts, and prevents
 /// a tampered row from filling the memory.
@@ -39,8 +39,8 @@ pub fn pack(body: &[u8]) -> Vec<u8> {
 }
 
 thread_local! {
-    /// The compressor of this thread. Creating a compressor for each body took 1.6 % of the server's time for reports,
-    /// measured with perf.
+    /// The compressor that this thread reuses. Creating a compressor for each body took 1.6 % of the server's time for
+    /// reports, measured with perf.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
 }
 

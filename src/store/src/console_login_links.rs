@@ -1,4 +1,4 @@
-//! One-time login links for the console. Only the hashes of their tokens are stored.
+//! One-time login links for the console. The table contains only the hash of each link's token.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -34,7 +34,7 @@ pub async fn redeem(tx: &DatabaseTransaction, hash: &[u8], now: DateTime<Utc>) -
     let Some(link) = found.filter(|link| now < link.expires_at) else {
         return Ok(None);
     };
-    // Of two concurrent requests, only one deletes the row.
+    // If two requests use the same link at the same time, only one of them deletes the row.
     let deleted = Entity::delete_by_id(hash.to_vec()).exec(tx).await?;
     Ok((deleted.rows_affected == 1).then_some(link.key_id))
 }

@@ -1,4 +1,4 @@
-//! Sessions of the console. Only the hashes of their tokens are stored.
+//! Sessions of the console. The table contains only the hash of each session's token.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! Contacts at the head revision, looked up by phone number or code.
+//! Looks up contacts of the head revision by phone number or code.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ pub struct SmsContact {
     pub language: String,
 }
 
-/// Contacts with this phone number, in the order in which they are tried.
+/// Returns the contacts with this phone number, ordered by their rank.
 pub async fn with_phone(tx: &DatabaseTransaction, rulebook_id: Uuid, phone: &str) -> Result<Vec<SmsContact>, DbErr> {
     find(tx, rulebook_id, "phone", phone).await
 }
@@ -31,7 +31,7 @@ pub struct Reachable {
     pub on_call: bool,
 }
 
-/// All contacts with a phone number, in the order in which they are tried.
+/// Returns all contacts with their phone numbers, ordered by their rank.
 pub async fn all(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<Vec<Reachable>, DbErr> {
     const SQL: &str = "SELECT code, name, language, phone, on_call FROM contacts \
                        WHERE rulebook_id = $1 AND until_revision IS NULL ORDER BY rank, code";

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::secret::Secret;
 
-/// The database of this instance. Its URL may contain a password, so `Debug` hides it.
+/// The database of this instance. `Debug` hides the URL, because the URL may contain a password.
 #[derive(Clone, Debug)]
 pub enum Database {
     /// A SQLite file.
@@ -37,7 +37,7 @@ impl Database {
         url.expose()
     }
 
-    /// The file of a SQLite database. `None` for PostgreSQL.
+    /// The path of the file of a SQLite database. `None` for PostgreSQL.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         let Self::Sqlite(url) = self else { return None };

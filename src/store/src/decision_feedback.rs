@@ -22,7 +22,7 @@ pub struct Model {
     pub service: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub priority: Option<String>,
-    /// Total with taxes, in minor units.
+    /// The total price, with taxes and in minor units, that the decision should have had.
     pub total: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub comment: Option<String>,
@@ -83,7 +83,7 @@ pub async fn count_open(db: &impl ConnectionTrait, rulebook_id: Uuid, call_id: &
         .await
 }
 
-/// Stores the resolution in `resolved`. Returns whether the feedback was still open.
+/// Stores the resolution that `resolved` contains. Returns whether the feedback was still open.
 ///
 /// # Errors
 /// When the database fails.

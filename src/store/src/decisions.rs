@@ -61,7 +61,7 @@ pub struct SpokenDecision {
     pub result: Json,
 }
 
-/// The latest 20 quotes and bookings of each of these calls, newest first.
+/// Returns the latest 20 quotes and bookings of each of these calls, newest first.
 ///
 /// # Errors
 /// When the database fails.
@@ -106,8 +106,8 @@ pub async fn spoken(
 pub(super) const ERASED: &str = "'{\"facts\":{},\"erased\":true}'";
 
 /// The `SET` clause that erases a caller from decisions, in the dialect of this database. The clause removes the facts,
-/// the spoken text, and the trace texts of scripts and concepts, because these come from the caller. Codes, amounts and
-/// effects on the price stay.
+/// the spoken text, and the trace texts of scripts and concepts, because all of them may contain the caller's words.
+/// Codes, amounts and effects on the price stay.
 pub(super) fn forgotten(db: &impl ConnectionTrait) -> String {
     const SQLITE: &str = "json_set(result, '$.say', '', '$.trace', json((SELECT json_group_array(json(\
         CASE WHEN json_extract(s.value, '$.resource') IN ('scripts', 'concepts') THEN json_set(s.value, '$.did', '') ELSE s.value END)) \

@@ -1,9 +1,9 @@
 //! A dry run executes work up to its commit, and then rolls the transaction back.
 //!
-//! Inside [`scope`], every commit is a rollback instead ([`super::begin`]). Code that runs after a commit, for example
-//! to update a cache or start a job, must check [`is_on`] first. A task from [`spawn`] inherits the dry run. A task
-//! from `tokio::spawn` does not inherit the dry run, so use `tokio::spawn` only for work that does not belong to the
-//! request.
+//! Inside [`scope`], every commit rolls the transaction back instead ([`super::begin`]). Code that runs after a commit,
+//! for example to update a cache or start a job, must check [`is_on`] first. A task from [`spawn`] inherits the dry
+//! run. A task from `tokio::spawn` does not inherit the dry run, so use `tokio::spawn` only for work that does not
+//! belong to the request.
 
 use std::any::Any;
 

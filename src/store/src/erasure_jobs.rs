@@ -1,5 +1,5 @@
-//! Erasures of callers as jobs: whom to erase, the progress and the end. The row names the caller only until the
-//! erasure is done.
+//! Jobs that erase callers. A row contains the caller to erase, the progress and the time of the end. The row names the
+//! caller only until the erasure is done.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -22,12 +22,12 @@ pub struct Model {
     pub call_id: Option<String>,
     /// How many calls were erased so far.
     pub calls: i64,
-    /// How many messages without a call, and SMS replies, were erased so far.
+    /// The number of messages without a call that were erased so far, plus the number of erased SMS replies.
     pub messages: i64,
     /// The name of the key that requested the erasure.
     #[sea_orm(column_type = "Text")]
     pub author: String,
-    /// The task that erases.
+    /// The id of the task that runs the erasure.
     pub runner: Uuid,
     pub created_at: DateTimeUtc,
     /// The time of the last progress.
@@ -59,7 +59,8 @@ pub async fn find(db: &impl ConnectionTrait, key: (Uuid, Uuid)) -> Result<Option
     Entity::find_by_id(key).one(db).await
 }
 
-/// The unfinished erasures without progress since `silent_since`: their instance has stopped.
+/// Returns the unfinished erasures that made no progress since `silent_since`. The instances that ran these erasures
+/// have stopped.
 ///
 /// # Errors
 /// When the database fails.
@@ -71,8 +72,8 @@ pub async fn silent(db: &impl ConnectionTrait, silent_since: DateTime<Utc>) -> R
         .await
 }
 
-/// Makes `runner` the task that erases, unless the erasure has made progress since it was read, or is done. Returns
-/// whether it did.
+/// Makes `runner` the task that runs the erasure. Does nothing if the erasure is done, or has made progress since `job`
+/// was read. Returns whether `runner` has taken over.
 ///
 /// # Errors
 /// When the database fails.
@@ -87,8 +88,8 @@ pub async fn take_over(tx: &DatabaseTransaction, job: &Model, runner: Uuid, now:
     Ok(done.rows_affected > 0)
 }
 
-/// Adds erased calls and messages to the progress. Returns false if another task has taken over the erasure: then the
-/// transaction must be rolled back.
+/// Adds erased calls and messages to the progress. Returns false if another task has taken over the erasure. The
+/// transaction must then be rolled back.
 ///
 /// # Errors
 /// When the database fails.
@@ -108,7 +109,8 @@ pub async fn progress(
     Ok(done.rows_affected > 0)
 }
 
-/// Ends an erasure, and deletes whom it erased from its row. Returns false if another task has taken over the erasure.
+/// Marks an erasure as done, and deletes the caller's digits and call id from its row. Returns false if another task
+/// has taken over the erasure.
 ///
 /// # Errors
 /// When the database fails.
@@ -125,7 +127,7 @@ pub async fn finish(tx: &DatabaseTransaction, job: &Model, now: DateTime<Utc>) -
     Ok(done.rows_affected > 0)
 }
 
-/// The row of an unfinished erasure, if its task still runs it.
+/// Builds a condition that selects the row of `job`, if the erasure is unfinished and the same task still runs it.
 fn of_runner(job: &Model) -> sea_orm::Condition {
     sea_orm::Condition::all()
         .add(Column::RulebookId.eq(job.rulebook_id))

@@ -63,8 +63,8 @@ pub async fn calls_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &str
     Ok(found)
 }
 
-/// Query for the ids and numbers of the rows that may have the number. These are the rows of the rulebook with the same
-/// last digits. On SQLite, the rows whose number matches [`ODD`] are included.
+/// Builds a query for the ids and numbers of the rows that may have the number. It selects the rows of the rulebook
+/// whose number has the same last digits. On SQLite, it also selects the rows whose number matches [`ODD`].
 fn of_number(backend: DbBackend, id: &str, number: &str, table: &str) -> String {
     let indexed = format!("{number} IS NOT NULL AND {} = $2", last_digits(backend, number));
     let select = format!("SELECT {id} AS id, {number} AS number FROM {table} WHERE rulebook_id = $1 AND");
@@ -97,7 +97,7 @@ async fn of_digits<T: TryGetable>(
     Ok(found)
 }
 
-/// Events of a rulebook that contain the number and do not belong to a known call.
+/// Returns the events of a rulebook that contain the number and belong to no stored call.
 ///
 /// # Errors
 /// When the database fails.
@@ -132,7 +132,7 @@ pub async fn replies_of(db: &impl ConnectionTrait, rulebook_id: Uuid, digits: &s
     of_digits(db, &sql, rulebook_id, digits).await
 }
 
-/// Erases a reply. It keeps a suppression of the number, which is stored in another table.
+/// Erases a reply. A suppression of the number stays, because another table contains it.
 ///
 /// # Errors
 /// When the database fails.
@@ -178,7 +178,8 @@ pub async fn erase_call(
         &decisions,
         "UPDATE tool_calls SET arguments = '{}', result = NULL, error = NULL WHERE rulebook_id = $1 AND call_id = $2",
         "UPDATE escalations SET next_at = NULL, comment = NULL WHERE rulebook_id = $1 AND call_id = $2",
-        // A feedback comment may be about the caller. Without facts, the feedback cannot become a case.
+        // Feedback is deleted, because its comment may be about the caller. Without the erased facts, it cannot become
+        // a case anyway.
         "DELETE FROM decision_feedback WHERE rulebook_id = $1 AND call_id = $2",
         "DELETE FROM call_transcripts WHERE rulebook_id = $1 AND call_id = $2",
     ];
@@ -198,7 +199,7 @@ pub async fn erase_call(
 /// # Errors
 /// When the database fails.
 pub async fn erase_event(tx: &DatabaseTransaction, rulebook_id: Uuid, id: Uuid) -> Result<(), DbErr> {
-    // SMS messages caused by this event do not name a call either.
+    // The SMS messages that this event caused have no call id either.
     const TEXTS: &str = "UPDATE sms_messages SET body = '', \
         state = CASE WHEN state IN ('queued', 'ambiguous') THEN 'dead' ELSE state END, \
         error = CASE WHEN state IN ('queued', 'ambiguous') THEN 'the caller was erased' ELSE error END \

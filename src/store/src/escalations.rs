@@ -1,8 +1,8 @@
 //! Escalations: contacts are notified of a P1, one step after another, until somebody acknowledges the call.
 //!
 //! Each call has at most one row. An instance that advances an escalation locks its row. An acknowledgement is written
-//! only if nobody has acknowledged the call yet. So only one of two concurrent acknowledgements succeeds. The other
-//! person can read who was first.
+//! only if nobody has acknowledged the call yet. So only one of two concurrent acknowledgements succeeds. The person
+//! whose acknowledgement fails can see who was first.
 
 use std::collections::HashSet;
 
@@ -77,16 +77,16 @@ pub struct NotifiedStep {
 /// Who acknowledged a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taker {
-    /// The contact's code, or a person's name.
+    /// The code of the contact, or the name of the person, who acknowledged the call.
     pub by: String,
     /// `reply` or `api`.
     pub how: &'static str,
-    /// Comment of the person.
+    /// Comment of the person who acknowledged the call.
     pub comment: Option<String>,
 }
 
 impl Model {
-    /// An escalation without notified contacts and without a next step.
+    /// Creates an escalation that has notified no contact and has no next step.
     #[must_use]
     pub fn untold(rulebook_id: Uuid, id: Uuid, call_id: &str, now: DateTimeUtc) -> Self {
         Self {
@@ -107,20 +107,20 @@ impl Model {
         }
     }
 
-    /// All steps, with the contacts notified at each.
+    /// Returns all steps, each with the contacts that were notified at this step.
     #[must_use]
     pub fn steps(&self) -> Vec<NotifiedStep> {
         serde_json::from_value(self.told.clone()).unwrap_or_default()
     }
 
-    /// Contacts notified at the current step.
+    /// Returns the codes of the contacts that were notified at the current step.
     #[must_use]
     pub fn told_now(&self) -> Vec<String> {
         let steps = self.steps().into_iter().filter(|told| told.step == self.step);
         steps.flat_map(|told| told.contacts).collect()
     }
 
-    /// The escalation with one more step.
+    /// Returns the escalation with `told` added as its current step.
     #[must_use]
     pub fn with_step(mut self, told: NotifiedStep) -> Self {
         self.step = told.step;
@@ -146,7 +146,7 @@ pub async fn start(tx: &DatabaseTransaction, rows: Vec<Model>) -> Result<HashSet
     insert_each(tx, rows.collect(), like, Column::Id).await
 }
 
-/// Due escalations, earliest first.
+/// Returns the due escalations, earliest first.
 pub async fn due<C: ConnectionTrait>(db: &C, now: DateTimeUtc, limit: u64) -> Result<Vec<(Uuid, Uuid)>, DbErr> {
     Entity::find()
         .select_only()
@@ -160,7 +160,7 @@ pub async fn due<C: ConnectionTrait>(db: &C, now: DateTimeUtc, limit: u64) -> Re
         .await
 }
 
-/// Number of escalations with a next step, and when the earliest next step is due.
+/// Returns the number of escalations with a next step, and when the earliest next step is due.
 pub async fn running<C: ConnectionTrait>(db: &C) -> Result<(u64, Option<DateTimeUtc>), DbErr> {
     let found = Entity::find()
         .select_only()
@@ -357,7 +357,7 @@ pub async fn of_calls<C: ConnectionTrait>(
         .await
 }
 
-/// Escalations that nobody has acknowledged, newest first.
+/// Returns the escalations that nobody has acknowledged, newest first.
 pub async fn open(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -375,7 +375,7 @@ pub async fn open(
         .await
 }
 
-/// Escalations acknowledged since `since`, latest acknowledgement first.
+/// Returns the escalations that were acknowledged since `since`, latest acknowledgement first.
 pub async fn taken(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

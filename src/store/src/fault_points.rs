@@ -1,8 +1,9 @@
-//! Fault injection: every step at which processing of a message, an SMS or a publish request can be interrupted.
+//! Fault injection: the steps at which a test can interrupt the processing of a message, an SMS message or a publish
+//! request.
 //!
 //! `RINGBOOK_FAULT_AT=STEP:abort` makes the process abort at that step, and `STEP:error` makes the step fail. With `:N`
-//! at the end, the process aborts or fails when it reaches the step for the Nth time. The variable works only with the
-//! cargo feature `faults`, in debug builds. Without the feature, [`reach`] does nothing, and the code that injects
+//! at the end, the process aborts or fails when it reaches the step for the Nth time. The variable works only in debug
+//! builds with the cargo feature `faults`. Without the feature, [`reach`] does nothing, and the code that injects
 //! faults is not compiled. `tests/faults` fails if a step has no test case.
 
 use sea_orm::DbErr;
@@ -22,7 +23,7 @@ pub const VERSION: &str = concat!(
     " - BUILT TO BREAK, FOR TESTS ONLY (feature `faults`)"
 );
 
-/// Defines an enum whose members have names, with the list of all members.
+/// Defines an enum, a name for each member, and the list of all members.
 macro_rules! named {
     ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $member:ident = $text:literal,)+ }) => {
         $(#[$about])*
@@ -45,52 +46,51 @@ macro_rules! named {
 named! {
     /// A step at which the program can be interrupted. `before` and `after` refer to a commit.
     Step {
-        /// A message is accepted; nothing is written.
+        /// A message is accepted, but nothing is written.
         MessageLetIn = "message.let_in",
-        /// The event of the message is inserted but not committed; its other rows are not written.
+        /// The event of the message is inserted but not committed. The message's other rows are not written.
         MessageEventInserted = "message.event_inserted",
         /// All rows of the message are written, including its SMS messages, but not committed.
         MessageBeforeCommit = "message.before_commit",
-        /// The message is committed; no response was sent.
+        /// The message is committed, but no response was sent.
         MessageAfterCommit = "message.after_commit",
         /// One of the messages that share a transaction is written but not committed.
         BatchMessageWritten = "batch.message_written",
         /// All messages of the transaction are written, including their SMS messages, but not committed.
         BatchBeforeCommit = "batch.before_commit",
-        /// The transaction is committed; no response was sent.
+        /// The transaction is committed, but no response was sent.
         BatchAfterCommit = "batch.after_commit",
-        /// Due SMS messages are locked; their state `sending` is written but not committed.
+        /// Due SMS messages are locked. Their state `sending` is written but not committed.
         ClaimBeforeCommit = "claim.before_commit",
-        /// State `sending` is committed; nothing was sent to the provider.
+        /// The state `sending` is committed, but nothing was sent to the provider.
         ClaimAfterCommit = "claim.after_commit",
-        /// The provider has responded; nothing is written.
+        /// The provider has responded, but nothing is written.
         PostAnswered = "post.answered",
         /// The result of an attempt is written but not committed.
         SettleBeforeCommit = "settle.before_commit",
         /// The result of an attempt is committed.
         SettleAfterCommit = "settle.after_commit",
-        /// The new state of messages with an expired lease, and of messages too old to send, is written but not
-        /// committed.
+        /// The cleanup of expired leases and of messages that are too old to send is written but not committed.
         TidyBeforeCommit = "tidy.before_commit",
-        /// The new state of messages with an expired lease, and of messages too old to send, is committed.
+        /// The cleanup of expired leases and of messages that are too old to send is committed.
         TidyAfterCommit = "tidy.after_commit",
-        /// The provider's list was read; nothing is written.
+        /// The provider's list was read, but nothing is written.
         LookAnswered = "look.answered",
         /// The state from the provider's list is written but not committed.
         LookBeforeCommit = "look.before_commit",
         /// The state from the provider's list is committed.
         LookAfterCommit = "look.after_commit",
-        /// The next step of an unacknowledged P1's escalation and its SMS messages are written but not committed.
+        /// The next step of an escalation, with its SMS messages, is written but not committed.
         EscalateBeforeCommit = "escalate.before_commit",
-        /// The step of the escalation and its SMS messages are committed.
+        /// The step of the escalation, with its SMS messages, is committed.
         EscalateAfterCommit = "escalate.after_commit",
-        /// A change is compiled and checked; no transaction is open.
+        /// A change is compiled and checked, but no transaction is open.
         PublishPlanned = "publish.planned",
-        /// Rows, revision and head are written but not committed; audit entries are not written.
+        /// Rows, revision and head are written but not committed. Audit entries are not written.
         PublishRowsWritten = "publish.rows_written",
-        /// Everything of the publish request is written but not committed.
+        /// All rows of the publish request are written but not committed.
         PublishBeforeCommit = "publish.before_commit",
-        /// The publish request is committed; no response was sent.
+        /// The publish request is committed, but no response was sent.
         PublishAfterCommit = "publish.after_commit",
     }
 }
@@ -126,7 +126,7 @@ mod with_faults {
 
     use super::{DbErr, Step};
 
-    /// A requested fault: the step, whether to abort or to fail, and at which pass through the step.
+    /// The fault that a test requested. At the `nth` pass through the step `at`, the process aborts or the step fails.
     struct RequestedFault {
         at: String,
         abort: bool,

@@ -59,7 +59,7 @@ pub async fn guards<C: ConnectionTrait>(db: &C, rulebook_id: Uuid) -> Result<Gua
     row.map_or_else(|| Ok(GuardRails::default()), |row| row.guards())
 }
 
-/// Writes the limits if the stored version is `row.version - 1`. Returns whether they were written.
+/// Writes the limits if the stored version is `row.version - 1`. Returns whether the limits were written.
 pub async fn write(tx: &DatabaseTransaction, row: Model) -> Result<bool, DbErr> {
     let (id, before) = (row.rulebook_id, row.version - 1);
     let row = row.into_active_model();

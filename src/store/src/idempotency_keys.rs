@@ -1,4 +1,4 @@
-//! Idempotency keys: the hash of the request and the encrypted response.
+//! Idempotency keys, each with the hash of its request and the encrypted response.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
@@ -27,7 +27,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The request that an API key sent with an idempotency key after `since`.
+/// Finds the request that an API key sent with an idempotency key after `since`.
 pub async fn find<C: ConnectionTrait>(
     db: &C,
     key_id: Uuid,
@@ -42,8 +42,8 @@ pub async fn find<C: ConnectionTrait>(
         .await
 }
 
-/// Claims an idempotency key before the request has any effect. A key from `since` or earlier can be claimed again.
-/// Returns whether the claim succeeded. A concurrent claim waits until this transaction ends.
+/// Claims an idempotency key before the request has any effect. A key that was claimed at `since` or earlier can be
+/// claimed again. Returns whether the claim succeeded. A concurrent claim waits until this transaction ends.
 pub async fn take(tx: &DatabaseTransaction, row: Model, since: DateTimeUtc) -> Result<bool, DbErr> {
     Entity::delete_many()
         .filter(Column::KeyId.eq(row.key_id))
@@ -59,7 +59,7 @@ pub async fn take(tx: &DatabaseTransaction, row: Model, since: DateTimeUtc) -> R
     .await
 }
 
-/// Stores the response, in the same transaction as the effect.
+/// Stores the response in the transaction that also contains the effect of the request.
 pub async fn settle(tx: &DatabaseTransaction, id: Uuid, status: u16, answer: Vec<u8>) -> Result<(), DbErr> {
     let change = ActiveModel {
         status: Set(Some(i64::from(status))),

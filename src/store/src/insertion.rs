@@ -16,7 +16,7 @@ pub(super) const MAX_ROWS: usize = 16;
 
 /// Rows to insert into one table.
 pub(super) struct Insertion {
-    /// The SQL up to the rows.
+    /// The SQL before the rows.
     insert: Cow<'static, str>,
     rows: NewRows,
     /// The SQL after the rows.
@@ -31,7 +31,7 @@ enum NewRows {
         /// The values of all rows.
         values: Vec<Bind>,
     },
-    /// The columns and the source of a `SELECT` whose parameters are a rulebook and a JSON document.
+    /// The columns and the source of a `SELECT`, and its two parameters: the rulebook and a JSON document.
     Select(&'static str, [Bind; 2]),
 }
 
@@ -62,8 +62,8 @@ impl Insertion {
         self
     }
 
-    /// Creates an insertion of rows that the database reads from a JSON document. `select` is the SQL after `SELECT`
-    /// and the rulebook. In `select`, `$document` means the text of the document.
+    /// Creates an insertion of rows that the database reads from a JSON document. `select` is the rest of the `SELECT`
+    /// after its first column, the rulebook. In `select`, `$document` means the text of the document.
     pub(super) fn of_document(
         insert: &'static str,
         select: &'static str,
@@ -77,14 +77,14 @@ impl Insertion {
         }
     }
 
-    /// Returns the SQL of the statement, and appends the values of its parameters to `values`. The numbers of the
-    /// parameters continue after the existing values.
+    /// Returns the SQL of the statement, and appends the values of its parameters to `values`. The parameter numbers
+    /// continue after the values that `values` already contains.
     fn sql(self, backend: DatabaseBackend, values: &mut Vec<Bind>) -> String {
         let Self { insert, rows, then } = self;
         format!("{insert} {} {then}", rows.source(backend, values))
     }
 
-    /// Inserts the rows. Returns the rows that the statement returns.
+    /// Inserts the rows. Returns the result rows of the statement.
     ///
     /// # Errors
     /// When the database fails.
@@ -127,8 +127,8 @@ impl Insertion {
 }
 
 impl NewRows {
-    /// Returns the SQL of the rows, and appends the values of its parameters to `values`. The numbers of the parameters
-    /// continue after the existing values.
+    /// Returns the SQL of the rows, and appends the values of its parameters to `values`. The parameter numbers
+    /// continue after the values that `values` already contains.
     fn source(self, backend: DatabaseBackend, values: &mut Vec<Bind>) -> String {
         let used = values.len();
         match self {
@@ -156,7 +156,7 @@ impl NewRows {
 }
 
 /// Inserts rows, at most [`MAX_ROWS`] per statement. `insert` is the SQL up to `VALUES`, and `then` is the SQL after
-/// the rows. Returns the rows that the statements return.
+/// the rows. Returns the result rows of all statements.
 ///
 /// # Errors
 /// When the database fails.
@@ -225,7 +225,7 @@ async fn insert_in_portions(
     Ok(returned)
 }
 
-/// Number of rows in the next statement, if `left` rows remain.
+/// Returns how many rows the next statement should insert, if `left` rows remain.
 pub(super) fn portion(left: usize) -> Option<usize> {
     Some(left.min(MAX_ROWS)).filter(|count| *count > 0)
 }

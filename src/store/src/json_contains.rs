@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{DbBackend, Value};
 use serde_json::Value as Json;
 
-/// Maximum number of values in a pattern on SQLite, where each value is a subquery.
+/// Maximum number of values in a pattern on SQLite, where each value needs a subquery.
 pub const MOST_VALUES: usize = 50;
 
 /// Condition that `column` contains `pattern`. For an object, each member of the pattern must be contained in the

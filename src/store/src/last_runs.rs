@@ -1,17 +1,17 @@
-//! The times at which periodic work, the backup and the reconciliation last succeeded. They succeeded on any instance,
-//! or through a command.
+//! The time at which each job last succeeded. Jobs are the periodic work of an instance, the backup and the
+//! reconciliation. All instances and commands share these times.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::sql::statement;
 
-/// Name of the backup, which only a command runs.
+/// Job name of the backup, which only a command runs.
 pub const BACKUP: &str = "backup";
-/// Name of the reconciliation, which fetches calls without a report from Vapi.
+/// Job name of the reconciliation, which fetches from Vapi the calls that have no report.
 pub const RECONCILER: &str = "reconciler";
 
-/// Records that `name` succeeded. An older time never replaces a newer time.
+/// Records that the job `name` succeeded at `at`. An older time never replaces a newer time.
 pub async fn note(db: &impl ConnectionTrait, name: &str, at: DateTime<Utc>) -> Result<(), DbErr> {
     const SQL: &str = "INSERT INTO last_runs (name, succeeded_at) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET \
         succeeded_at = excluded.succeeded_at WHERE last_runs.succeeded_at < excluded.succeeded_at";
@@ -19,7 +19,7 @@ pub async fn note(db: &impl ConnectionTrait, name: &str, at: DateTime<Utc>) -> R
     Ok(())
 }
 
-/// The last success of each job.
+/// Returns the time of each job's last success.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<(String, DateTime<Utc>)>, DbErr> {
     const SQL: &str = "SELECT name, succeeded_at FROM last_runs ORDER BY name";
     let rows = db.query_all_raw(statement(db, SQL, [])).await?;

@@ -116,7 +116,8 @@ pub async fn of_call<C: ConnectionTrait>(db: &C, rulebook_id: Uuid, call_id: &st
         .await
 }
 
-/// Marks the leads of these calls as capped: because of the daily cap, no SMS message about them was sent.
+/// Marks the leads of these calls as capped. No SMS message about a capped lead was sent, because the daily cap was
+/// reached.
 pub async fn mark_capped(tx: &DatabaseTransaction, rulebook_id: Uuid, mut call_ids: &[&str]) -> Result<(), DbErr> {
     while let Some((some, rest)) = portion(call_ids.len()).and_then(|count| call_ids.split_at_checked(count)) {
         Entity::update_many()

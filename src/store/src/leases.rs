@@ -1,4 +1,4 @@
-//! Leases: for each background job, the instance that runs the job, and the end of the lease.
+//! Leases: which instance runs each background job, and until when.
 //!
 //! A row is never deleted, because its fencing token must never decrease. The clocks of instances may differ, so two
 //! instances may briefly believe that they hold the same lease. Only the greatest token is valid, and every writing
@@ -27,8 +27,8 @@ impl Lease {
     /// When the database fails.
     pub async fn stands(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
         const SQLITE: &str = "SELECT fence FROM leases WHERE name = $1 AND fence = $2";
-        // `FOR SHARE` makes another instance that wants the lease wait for this transaction. SQLite has only one
-        // writer.
+        // Because of `FOR SHARE`, another instance that wants the lease waits for this transaction. SQLite needs no
+        // lock, because it has only one writer.
         const POSTGRES: &str = "SELECT fence FROM leases WHERE name = $1 AND fence = $2 FOR SHARE";
         let sql = if tx.get_database_backend() == DatabaseBackend::Postgres {
             POSTGRES
@@ -40,8 +40,8 @@ impl Lease {
     }
 }
 
-/// Whether a lease could be acquired now. Check this first, so that an instance waiting for a lease never takes
-/// SQLite's write lock.
+/// Whether a lease could be acquired now. Call this function first, so that an instance that waits for a lease never
+/// blocks SQLite's other writers.
 ///
 /// # Errors
 /// When the database fails.
@@ -51,7 +51,8 @@ pub async fn is_free(db: &impl ConnectionTrait, name: &str, now: DateTime<Utc>) 
     Ok(held.is_none())
 }
 
-/// Acquires a free lease until `until`. Returns the fencing token, or `None` if another holder has the lease.
+/// Acquires a lease until `until`, if the lease is free. Returns the fencing token, or `None` if another holder has the
+/// lease.
 ///
 /// # Errors
 /// When the database fails.
@@ -82,7 +83,7 @@ pub async fn end_rest(tx: &DatabaseTransaction, name: &str, now: DateTime<Utc>) 
     Ok(())
 }
 
-/// Moves the end of a lease if the lease is still valid. Returns whether the lease was valid.
+/// Sets the end of a lease to `until`, if the lease is still valid. Returns whether the lease was valid.
 ///
 /// # Errors
 /// When the database fails.

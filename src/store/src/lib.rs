@@ -2,8 +2,8 @@
 //!
 //! The transaction of a message uses the tables in this order: [`message_head`], [`webhook_events`], [`calls`],
 //! [`call_transcripts`], [`decisions`], [`leads`], [`tool_calls`]. The SQL of these statements is constant, so that a
-//! connection prepares each statement once. `ON CONFLICT` handles repeats. No module detects a repeat by catching an
-//! error.
+//! connection prepares each statement once. `ON CONFLICT` handles rows that exist already. No module detects an
+//! existing row by catching an error.
 
 pub mod api_keys;
 pub mod audit_chain;

@@ -1,4 +1,5 @@
-//! Reads the data that a message's transaction starts with: the head revision and the known state of the call.
+//! Reads the data that a transaction needs before it processes a message: the head revision and the known state of the
+//! call.
 
 use std::collections::HashMap;
 
@@ -9,10 +10,10 @@ use uuid::Uuid;
 
 use super::sql::statement;
 
-/// The data that the transaction of a message starts with.
+/// The data that a transaction needs before it processes a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
-    /// The revision to decide with.
+    /// The head revision, whose rules decide the call.
     pub revision: i64,
     /// The version of the webhook's settings and secrets.
     pub auth_version: i64,
@@ -29,7 +30,7 @@ pub struct KnownCall {
     pub erased: bool,
 }
 
-/// The data that a transaction of several messages starts with. All these messages belong to one rulebook.
+/// The data that a transaction needs before it processes several messages. All these messages belong to one rulebook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heads {
     revision: i64,
@@ -38,7 +39,7 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// The data for a message of this call.
+    /// Returns the data for a message about this call.
     #[must_use]
     pub fn of(&self, call_id: Option<&str>) -> Head {
         Head {
@@ -68,7 +69,7 @@ pub async fn read_each(tx: &DatabaseTransaction, rulebook_id: Uuid, call_ids: &[
         FROM rulebooks r \
         LEFT JOIN calls c ON c.rulebook_id = r.id AND c.id IN (SELECT value FROM json_each($2)) \
         WHERE r.id = $1";
-    // `FOR NO KEY UPDATE` waits for the transaction that holds the row, and then reads the updated row. All
+    // `FOR NO KEY UPDATE` waits for the transaction that has locked the row, and then reads the updated row. All
     // transactions lock rows in the order of `call_ids`, which is byte order, to avoid deadlocks. SQLite needs no lock,
     // because it has only one writer. `LATERAL` forces one index lookup per call. Without `LATERAL`, the planner would
     // read all calls of the rulebook while the statistics say that the table is empty.

@@ -26,7 +26,8 @@ const LOCK_POLL: Duration = Duration::from_millis(200);
 /// Interval between log lines while waiting for the lock.
 const LOCK_REMIND: Duration = Duration::from_secs(30);
 
-/// The table of the applied migrations. This table has the same name and columns as the table of sea-orm-migration.
+/// The table that lists the applied migrations. This table has the same name and columns as the table of
+/// sea-orm-migration.
 const TABLE: &str = "seaql_migrations";
 const CREATE_TABLE: &str =
     r#"CREATE TABLE "seaql_migrations" ( "version" varchar NOT NULL PRIMARY KEY, "applied_at" bigint NOT NULL )"#;
@@ -49,7 +50,7 @@ pub enum MigrateError {
     Database(#[from] DbErr),
 }
 
-/// Why this program refuses to start on a schema or to change the schema.
+/// Why this program refuses to use a schema or to change it.
 #[derive(Debug, thiserror::Error)]
 pub enum Unknown {
     /// A newer program applied migrations that this program does not know.
@@ -190,7 +191,7 @@ fn dialect(db: &DatabaseConnection) -> Dialect {
     }
 }
 
-/// The reason why the server refuses to start on the schema of `db`, if there is one.
+/// Returns why the server refuses to start with the schema of `db`, or `None` if the schema is suitable.
 pub async fn unknown(db: &DatabaseConnection) -> Result<Option<Unknown>, DbErr> {
     let known = known();
     let mut names = applied(db).await?;
@@ -204,7 +205,7 @@ pub async fn unknown(db: &DatabaseConnection) -> Result<Option<Unknown>, DbErr> 
     })
 }
 
-/// Number of migrations that `db` lacks, for the readiness check.
+/// Returns the number of migrations that `db` lacks. The readiness check uses this number.
 pub async fn missing(db: &DatabaseConnection) -> Result<usize, DbErr> {
     Ok(names_where(db, false).await?.len())
 }
@@ -244,7 +245,8 @@ async fn refuse_unknown(db: &DatabaseConnection) -> Result<(), MigrateError> {
     }
 }
 
-/// The lock held while the schema changes. The operating system or the server releases it if the process dies.
+/// The lock held while the schema changes. If the process dies, the operating system or the database server releases
+/// the lock.
 enum Lock {
     File(File),
     Advisory(Box<Transaction>, DatabaseConnection),

@@ -31,7 +31,7 @@ pub struct Model {
     pub first_at: DateTimeUtc,
     pub last_at: DateTimeUtc,
     pub resolved_at: Option<DateTimeUtc>,
-    /// Who resolved the notice. `None` if the notice was resolved because the cause ended.
+    /// Who resolved the notice. `None` if the notice is open, or was resolved because its cause ended.
     #[sea_orm(column_type = "Text")]
     pub resolved_by: Option<String>,
     /// Comment of the person who resolved the notice.
@@ -75,7 +75,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word in the table.
+    /// The word that the table contains for this severity.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -100,7 +100,7 @@ pub struct Notice {
     pub what_to_do: String,
 }
 
-/// Raises a notice under `id`. If a notice with the same rulebook, code and subject is open, that notice is updated
+/// Raises a notice with this id. If a notice with the same rulebook, code and subject is open, that notice is updated
 /// instead, and its count is incremented.
 pub async fn raise(tx: &DatabaseTransaction, notice: Notice, now: DateTimeUtc, id: Uuid) -> Result<(), DbErr> {
     let row = Model {
@@ -151,7 +151,7 @@ pub async fn said<C: ConnectionTrait>(
         .await
 }
 
-/// Resolves the open notice with this rulebook, code and subject. Returns whether there was such a notice.
+/// Resolves the open notice with this rulebook, code and subject. Returns whether a notice was resolved.
 pub async fn resolve(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -170,7 +170,8 @@ pub async fn resolve(
     Ok(done.rows_affected > 0)
 }
 
-/// Resolves a notice for a person, with their comment. Returns false if the notice was resolved before.
+/// Resolves a notice on behalf of a person, and stores the person's comment. Returns false if the notice was resolved
+/// before.
 pub async fn resolve_id(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -261,7 +262,7 @@ pub async fn untold<C: ConnectionTrait>(
         .await
 }
 
-/// Number of notices sent to the operator since `since`, by rulebook.
+/// Returns, for each rulebook, the number of notices that were sent to the operator since `since`.
 pub async fn sent_since<C: ConnectionTrait>(db: &C, since: DateTimeUtc) -> Result<HashMap<Uuid, u64>, DbErr> {
     let counted: Vec<(Uuid, i64)> = Entity::find()
         .select_only()

@@ -42,7 +42,7 @@ where
     };
     let query = match after {
         None => query,
-        // This compares rows as tuples, so that both databases start to read the index at this position.
+        // Compare rows as tuples, so that both databases start to read the index at this position.
         Some((by, id)) => {
             let values = if is_by_id { vec![id] } else { vec![by, id] };
             let place = Expr::tuple(values.into_iter().map(Expr::value));

@@ -1,4 +1,4 @@
-//! Purges expired data in batches by ranges of event ids, which increase with time.
+//! Purges expired data in batches. A batch is a range of event ids, which increase with time.
 //!
 //! All data about a call belongs to its events, so the events of a batch determine which transcripts are purged. A
 //! purge never deletes the key of an event that had an effect. Otherwise a repeat of the message would have its effect
@@ -54,7 +54,7 @@ pub struct PurgeBatch {
     pub last: Uuid,
 }
 
-/// The time up to which this kind of data of a rulebook has been purged.
+/// Returns the time up to which this kind of data has been purged in a rulebook.
 ///
 /// # Errors
 /// When the database fails.
@@ -71,8 +71,8 @@ pub async fn purged_to(
 }
 
 /// Stores the time up to which this kind of data has been purged, and adds to the number of purged rows. If the stored
-/// time is no longer `before`, the function does nothing. Then an old event was stored meanwhile, and moved the time
-/// back.
+/// time is no longer `before`, the function does nothing. In this case, an old event was stored in the meantime, which
+/// moved the time back.
 ///
 /// # Errors
 /// When the database fails.
@@ -100,7 +100,8 @@ pub async fn note(
     Ok(())
 }
 
-/// The next batch of a rulebook's events: ids after `from`, created before `until`. `None` if there are no more.
+/// Returns the next batch of a rulebook's events. Their ids are after `from`, and they were created before `until`.
+/// Returns `None` if no such event is left.
 ///
 /// # Errors
 /// When the database fails.

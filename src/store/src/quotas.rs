@@ -15,14 +15,15 @@ use super::{api_keys, rulebooks};
 pub const MAX_RULEBOOKS: u64 = 1_000;
 /// Maximum number of change sets of a rulebook that are neither published nor discarded.
 pub const MAX_OPEN_CHANGE_SETS: i64 = 200;
-/// Maximum total size in bytes, as JSON, of a rulebook's change sets that are open or were opened within a day.
+/// Maximum total size of a rulebook's change sets, in bytes of JSON. The total includes change sets that are open or
+/// were opened within a day.
 pub const MAX_CHANGE_SET_BYTES: i64 = 128 * 1024 * 1024;
 /// Maximum number of revisions of a rulebook within a day.
 pub const MAX_REVISIONS: i64 = 10_000;
 /// Number of additional revisions for rollbacks, which must stay possible when the quota is reached.
 pub const EXTRA_ROLL_BACKS: i64 = 1_000;
-/// Maximum number of bytes that a rulebook's revisions may change within a day. The bytes are the size, as JSON, of the
-/// changed rows before and after the change.
+/// Maximum number of bytes that a rulebook's revisions may change within a day. The size of each changed row counts as
+/// JSON, before and after the change.
 pub const MAX_REVISION_BYTES: i64 = 256 * 1024 * 1024;
 /// Maximum number of API keys that are neither revoked nor expired. The limit applies to the keys of one rulebook, and
 /// separately to the keys that are valid for every rulebook.
@@ -78,7 +79,7 @@ pub async fn rulebook(tx: &DatabaseTransaction) -> Result<Option<Quota>, DbErr> 
     Ok((count >= MAX_RULEBOOKS).then_some(Quota::Rulebooks))
 }
 
-/// The quota that a rulebook would exceed with `sets` more change sets of `bytes` more bytes in total.
+/// The quota that a rulebook would exceed if it got `sets` more change sets, with `bytes` more bytes in total.
 pub async fn change_sets(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

@@ -1,4 +1,4 @@
-//! An optional read replica, for reads by people. Decisions never read from the replica.
+//! An optional read replica, which serves only reads by people. Decisions never read from the replica.
 //!
 //! A replica may become unavailable, and its data lags. People read from the primary while the replica does not
 //! respond, and for a while after an edit through this process.
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use base::telemetry::{chain, metrics, scrub};
 
-/// How long people read from the primary after an edit. A replica rarely lags more.
+/// How long people read from the primary after an edit. A replica rarely lags by more than this time.
 const AFTER_AN_EDIT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -74,7 +74,7 @@ impl Replica {
         }
     }
 
-    /// Resolves when the replica stops responding. Never resolves if there is no replica.
+    /// Waits until the replica stops responding. Waits forever if there is no replica.
     pub async fn lost(&self) {
         let Some(inner) = &self.0 else {
             return std::future::pending().await;

@@ -12,23 +12,23 @@ use crate::decisions::{self, NewDecision};
 use crate::insertion::MAX_ROWS;
 use crate::leads::{self, NewLead};
 
-/// Whether the server rejects a statement that inserts into several tables, as Citus does.
+/// Whether the database server rejects a statement that inserts into several tables. Citus, for example, rejects it.
 static SEPARATELY: AtomicBool = AtomicBool::new(false);
 
 /// The first report of a call.
 #[derive(Debug)]
 pub struct NewReport<'a> {
     pub call: ReportedCall<'a>,
-    /// The time of receipt.
+    /// When Ringbook received the report.
     pub now: DateTime<Utc>,
     pub turns: Turns<'a>,
     pub decision: NewDecision<'a>,
-    /// The lead. Its price must be determined.
+    /// The lead of the call. The price of the lead must be determined.
     pub lead: NewLead<'a>,
 }
 
-/// Writes reports of different calls of a rulebook, and returns the leads of these calls. Returns `None` if a call has
-/// a later report, or if its caller was erased. The transaction must then be rolled back. The transaction must already
+/// Writes reports of different calls of a rulebook, and returns the leads of these calls. Returns `None` if one of the
+/// calls has a later report or an erased caller. The transaction must then be rolled back. The transaction must already
 /// have locked the rows of existing calls.
 ///
 /// On `PostgreSQL`, one statement writes all tables, because each statement costs a transaction a network round trip.
@@ -95,7 +95,7 @@ fn writes_at_once(tx: &DatabaseTransaction) -> bool {
     tx.get_database_backend() == DatabaseBackend::Postgres && !SEPARATELY.load(Ordering::Relaxed)
 }
 
-/// From now on, reports write each table with a separate statement.
+/// Makes all further reports write each table with a separate statement.
 pub(crate) fn write_separately() {
     SEPARATELY.store(true, Ordering::Relaxed);
 }

@@ -10,18 +10,18 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, Statement, Value};
 use uuid::Uuid;
 
-/// The error of messages that are given up after a restore. People can search for this text.
+/// The error text of messages that Ringbook gives up after a restore. People can search for this text.
 pub const REASON: &str = "restored from a backup: it may have been sent since, so it is not sent automatically";
 pub const NOTICE: &str = "restored";
 
-/// Condition for messages without a final state.
+/// SQL condition that selects messages without a final state.
 const UNSETTLED: &str = "state IN ('queued', 'sending', 'ambiguous')";
-/// Identity of the outbox: the ids of the database and the table.
+/// SQL expression for the identity of the outbox: the ids of the database and the table.
 const HERE: &str = "(SELECT d.oid::text || '/' || 'sms_messages'::regclass::oid::text FROM pg_database d \
     WHERE d.datname = current_database())";
 
-/// Gives up unsent messages, and returns how many it gave up. `known` explains in the notice how the restore was
-/// detected.
+/// Gives up unsent messages, and returns how many it gave up. The notice begins with `known`, which explains how the
+/// restore was detected.
 pub async fn give_up_unsent(
     tx: &DatabaseTransaction,
     now: DateTime<Utc>,
@@ -73,7 +73,7 @@ pub async fn give_up_unsent(
     Ok(total)
 }
 
-/// Unfinished work of a rulebook.
+/// The numbers of a rulebook's unsent SMS messages and running escalations.
 #[derive(Clone, Copy, Default)]
 struct UnfinishedWork {
     texts: i64,
@@ -134,7 +134,7 @@ async fn raise(
     execute(tx, &sql, values).await
 }
 
-/// When the database was last restored. Somebody may have been notified of events before that time.
+/// Returns when the database was last restored. Somebody may have been notified of events before that time.
 pub async fn last(tx: &DatabaseTransaction) -> Result<Option<DateTime<Utc>>, DbErr> {
     let found = query(
         tx,
@@ -154,14 +154,14 @@ pub async fn given_up<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
     row.map_or(Ok(0), |row| row.try_get("", "texts"))
 }
 
-/// Whether the outbox is a different table than at the last check. On PostgreSQL, restoring a dump creates new tables.
-/// The first check stores the identity of the table. A copied SQLite file cannot be detected. For SQLite, `ringbook
-/// backup` gives up the unsent messages in the copy instead.
+/// Returns whether the outbox is a different table than at the last check. On PostgreSQL, restoring a dump creates new
+/// tables. The first check stores the identity of the table. A copied SQLite file cannot be detected. For SQLite,
+/// `ringbook backup` gives up the unsent messages in the copy instead.
 pub async fn moved(tx: &DatabaseTransaction) -> Result<bool, DbErr> {
     if tx.get_database_backend() != DatabaseBackend::Postgres {
         return Ok(false);
     }
-    // If another instance starts at the same time, that instance waits here for the row.
+    // If two instances start at the same time, the second waits here for the row.
     let first = format!("INSERT INTO outbox_place (one, place) VALUES (1, {HERE}) ON CONFLICT (one) DO NOTHING");
     execute(tx, &first, vec![]).await?;
     let moved = format!("UPDATE outbox_place SET place = {HERE} WHERE place <> {HERE}");

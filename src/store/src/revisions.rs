@@ -17,7 +17,7 @@ pub struct Model {
     pub author: String,
     #[sea_orm(column_type = "Text")]
     pub comment: String,
-    /// Size in bytes, as JSON, of the rows that the revision added or ended.
+    /// Total size, in bytes of JSON, of the rows that the revision added or ended.
     pub bytes: i64,
     pub created_at: DateTimeUtc,
 }

@@ -25,7 +25,7 @@ pub struct HitKey {
     pub revision: i64,
     /// The resource's path name, or [`DECISIONS`].
     pub resource: &'static str,
-    /// The row's code. Empty for decisions that used no row of the resource.
+    /// The row's code. It is empty in the counter of decisions that used no row of the resource.
     pub code: String,
 }
 
@@ -37,7 +37,7 @@ pub struct Hits {
     pub last_at: DateTime<Utc>,
 }
 
-/// Adds to the stored counters.
+/// Adds `counted` to the stored counters.
 ///
 /// # Errors
 /// When the database fails.
@@ -78,7 +78,7 @@ pub async fn add(tx: &DatabaseTransaction, counted: &[(HitKey, Hits)]) -> Result
     Ok(())
 }
 
-/// Deletes counters from before a day.
+/// Deletes the counters of all days before `before`.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,5 +1,5 @@
-//! Rule rows. A row is valid from one revision until another. The same column definitions are used to load a revision
-//! and to write a revision.
+//! Rule rows. A row is valid from one revision until a later revision. The same column definitions are used to load a
+//! revision and to write a revision.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, RuntimeErr, Value as Bind};
@@ -34,7 +34,8 @@ pub struct RowChange {
     pub after: Option<Value>,
 }
 
-/// Rows per statement. The size is fixed, because each size needs its own prepared statement.
+/// Rows per statement. The number is fixed, because a statement with another number of rows would have to be prepared
+/// separately.
 const CHUNK: usize = 50;
 
 #[expect(clippy::too_many_lines, reason = "a table with a line per column")]
@@ -182,7 +183,7 @@ pub async fn load(db: &impl ConnectionTrait, rulebook_id: Uuid, revision: i64) -
     Ok(set)
 }
 
-/// The row that revision `version` wrote. `None` if that revision did not write a row with this code.
+/// Returns the row with this code that revision `version` wrote, or `None` if that revision did not write the row.
 ///
 /// # Errors
 /// When the database fails, or contains a malformed row.

@@ -1,10 +1,10 @@
-//! Rulebooks: code, head revision, webhook authentication, SMS delivery and profile.
+//! Rulebooks, each with its code, head revision, webhook authentication, SMS delivery and profile.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Condition, ExprTrait as _, Func, LockType};
 use sea_orm::{DatabaseBackend, DatabaseTransaction, QueryOrder as _, QuerySelect as _, SqlErr};
 
-/// Code of the rulebook at the URL `/webhooks/vapi`.
+/// Code of the rulebook that accepts the messages to `/webhooks/vapi`.
 pub const DEFAULT: &str = "default";
 
 /// A row of `rulebooks`.
@@ -39,16 +39,16 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// SMS messages are sent through Twilio. Without an account they wait.
+/// SMS messages are sent through Twilio. If the rulebook has no Twilio account, they wait.
 pub const TWILIO: &str = "twilio";
 /// SMS messages are recorded and never sent, with or without an account.
 pub const SIMULATED: &str = "simulated";
-/// SMS messages are simulated until the rulebook has an account. Then the value changes to [`TWILIO`] permanently. A
-/// first start without an account sets this value.
+/// SMS messages are simulated until the rulebook has an account. Then the value changes to [`TWILIO`] permanently. The
+/// first start of the program sets this value if no account is configured.
 pub const UNTIL_ACCOUNT: &str = "simulated_until_account";
 
-/// Records that a rulebook has an account, so that its SMS messages are sent from now on. Returns whether SMS messages
-/// were simulated until now.
+/// Records that a rulebook has a Twilio account, so that its SMS messages are sent from now on. Returns whether SMS
+/// messages were simulated until now.
 pub async fn account_known(db: &impl ConnectionTrait, rulebook_id: Uuid) -> Result<bool, DbErr> {
     let done = Entity::update_many()
         .col_expr(Column::SmsDelivery, Expr::value(TWILIO))
@@ -78,8 +78,8 @@ pub async fn set_sms_delivery(
     Ok(done.rows_affected == 1)
 }
 
-/// Whether a rulebook simulates SMS messages. The transaction that records a simulated message reads this setting
-/// again.
+/// Whether a rulebook simulates SMS messages. The transaction that records a simulated message calls this function to
+/// read the setting again.
 pub async fn still_simulates(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<bool, DbErr> {
     let found: Option<String> = Entity::find_by_id(rulebook_id)
         .select_only()
@@ -115,8 +115,8 @@ pub async fn is_taken(db: &impl ConnectionTrait, code: &str, own: Option<Uuid>) 
     Ok(found.is_some())
 }
 
-/// The rulebook that accepts messages to this code, which is its current or its former code. An archived rulebook
-/// accepts none.
+/// Finds the rulebook that accepts messages to this code. The code may be the current or the former code of the
+/// rulebook. An archived rulebook accepts no messages.
 pub async fn that_takes(db: &impl ConnectionTrait, code: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
         .filter(
@@ -129,7 +129,7 @@ pub async fn that_takes(db: &impl ConnectionTrait, code: &str) -> Result<Option<
         .await
 }
 
-/// The properties of a rulebook other than its rules.
+/// The code, name, former code and archive time of a rulebook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     pub code: String,
@@ -142,14 +142,15 @@ pub struct Profile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProfileUpdate {
     Done,
-    /// The rulebook is at another version.
+    /// The profile no longer has the expected version.
     Stale,
     /// Another rulebook has or had the code.
     Taken,
 }
 
 /// Replaces a rulebook's profile, if the profile is still at `version`. Every instance then reloads its cached webhook
-/// settings. So every instance refuses the next message to an archived rulebook or to a dropped code.
+/// settings. So every instance refuses the next message to an archived rulebook or to a code that no rulebook has any
+/// more.
 pub async fn set_profile(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -233,8 +234,8 @@ pub async fn auth_changed(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result
     Ok(())
 }
 
-/// Replaces the webhook's settings, a serialized `WebhookAuth`, if they are still at `version`. Returns whether they
-/// were replaced.
+/// Replaces the webhook's settings, a serialized `WebhookAuth`, if they are still at `version`. Returns whether the
+/// settings were replaced.
 pub async fn set_webhook_auth(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

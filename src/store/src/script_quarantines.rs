@@ -31,18 +31,18 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The limits beyond which a script is quarantined, and the duration of the quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuarantineLimits {
-    /// Minimum number of faults.
+    /// Minimum number of faults that starts a quarantine.
     pub faults: i64,
     /// Minimum fault rate: one fault in this many runs.
     pub one_in: i64,
-    /// The time window, from the first fault.
+    /// The time after the first fault within which all these faults must occur.
     pub within: chrono::TimeDelta,
     /// The duration of a quarantine.
     pub for_: chrono::TimeDelta,
 }
 
-/// Counts a fault of a script's version and `runs` unreported runs, including this run. Returns the row if this fault
-/// starts a quarantine.
+/// Counts a fault of this version of a script. Also adds `runs` runs, which include the failed run and earlier runs
+/// that were not reported yet. Returns the row if this fault starts a quarantine.
 pub async fn fault(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -98,7 +98,7 @@ pub async fn fault(
     Ok(enters.then_some(row))
 }
 
-/// Adds runs to a script that has faults and is not quarantined.
+/// Adds `runs` to the count of a script, if the script has faults and is not quarantined.
 pub async fn ran(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -119,7 +119,7 @@ pub async fn ran(
     Ok(())
 }
 
-/// Every script with faults. This includes a script whose expired quarantine was not ended yet.
+/// Returns every script with faults. They include scripts whose quarantine has expired but was not ended yet.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().all(db).await
 }

@@ -8,7 +8,8 @@ use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, LikeExpr, SimpleEx
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-/// Groups of accented letters, each with the base letter of the group. Neither database folds these letters.
+/// Groups of accented letters, each with the base letter of the group. Neither database converts these letters to their
+/// base letters.
 const ACCENTS: [(&str, char); 8] = [
     ("àâäáãåÀÂÄÁÃÅ", 'a'),
     ("çÇ", 'c'),

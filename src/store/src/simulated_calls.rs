@@ -29,7 +29,7 @@ const TABLES: [(&str, &str); 9] = [
 /// # Errors
 /// When the database fails.
 pub async fn remove_some(tx: &DatabaseTransaction, rulebook_id: Uuid) -> Result<usize, DbErr> {
-    // An event may be stored before its call.
+    // The query also reads events, because an event may be stored before its call.
     let sql = format!(
         "SELECT id FROM (SELECT id FROM calls WHERE rulebook_id = $1 AND id LIKE '{SIMULATED_PREFIX}%' \
          UNION SELECT call_id AS id FROM webhook_events WHERE rulebook_id = $1 AND call_id LIKE '{SIMULATED_PREFIX}%') f \

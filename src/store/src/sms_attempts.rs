@@ -31,7 +31,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The result of an attempt.
+/// The result of an attempt to send.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish {
     /// One of the values that the table's CHECK allows.
@@ -69,8 +69,8 @@ pub async fn start(
     Ok(())
 }
 
-/// Records attempts that began and ended at the same time, all with the same result. Each attempt is given as the
-/// rulebook, the message and the attempt number.
+/// Records several attempts with the same result, which all began and ended at the same time. `attempts` contains the
+/// rulebook, the message and the number of each attempt.
 pub async fn record_each(
     tx: &DatabaseTransaction,
     attempts: impl Iterator<Item = (Uuid, Uuid, i64)>,
@@ -132,8 +132,8 @@ pub async fn of_message<C: ConnectionTrait>(
         .await
 }
 
-/// Counts the attempts of a message after number `after` that may have sent the message. The provider accepted such an
-/// attempt, or the outcome is unknown, or the attempt has not finished.
+/// Counts the attempts, after attempt number `after`, that may have sent the message. These are attempts that the
+/// provider accepted, whose outcome is unknown, or that have not finished.
 pub async fn count_sends<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,
@@ -152,8 +152,8 @@ pub async fn count_sends<C: ConnectionTrait>(
         .await
 }
 
-/// Number of attempts of a message after number `after` that never reached the provider. If the provider responded with
-/// a request to retry, the attempt does not count.
+/// Counts the attempts, after attempt number `after`, that never reached the provider. An attempt does not count if the
+/// provider responded.
 pub async fn count_unsent<C: ConnectionTrait>(
     db: &C,
     rulebook_id: Uuid,

@@ -73,7 +73,7 @@ pub async fn add(
     insert_once(tx, row, once).await
 }
 
-/// Lifts the suppression of a number. Returns whether there was one.
+/// Lifts the suppression of a number. Returns whether the number was suppressed.
 pub async fn lift_number(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,
@@ -84,7 +84,7 @@ pub async fn lift_number(
     lift(tx, Column::Number.eq(number), rulebook_id, by, now).await
 }
 
-/// Lifts the suppression with this id. Returns whether there was one.
+/// Lifts the suppression with this id. Returns whether a current suppression has this id.
 pub async fn lift_id(
     tx: &DatabaseTransaction,
     rulebook_id: Uuid,

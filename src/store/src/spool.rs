@@ -1,7 +1,7 @@
-//! The spool's own SQLite file: messages that wait for the database, and snapshots of rulebooks.
+//! The SQLite file of the spool. It contains messages that wait for the database, and snapshots of rulebooks.
 //!
 //! Entries are encrypted: without the key, only the time, the urgency and the grouping of a message are readable. Only
-//! the owner can read the file. Only one process uses the file at a time, and locks the lock file beside it.
+//! the owner can read the file. Only one process uses the file at a time, because the process locks a file beside it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ pub struct SealedEntry {
     pub sealed: Vec<u8>,
 }
 
-/// The content of the file.
+/// The number, size and age of the entries in the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
     /// Waiting entries.
@@ -176,9 +176,9 @@ impl SpoolFile {
         row.as_ref().map(sealed).transpose()
     }
 
-    /// Returns waiting entries in the order in which they must be recorded. Calls with the most urgent message come
-    /// first. The messages of each call are in the order of receipt. `of` restricts the result to one call. Calls with
-    /// an entry in `later` are skipped.
+    /// Returns waiting entries in the order in which they must be recorded. Calls are ordered by the priority of their
+    /// most urgent message. The messages of each call are in the order of receipt. `of` restricts the result to one
+    /// call. Calls with an entry in `later` are skipped.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -244,7 +244,7 @@ impl SpoolFile {
         })
     }
 
-    /// The group of every waiting entry.
+    /// Returns the group of every waiting entry.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -276,7 +276,7 @@ impl SpoolFile {
         Ok(())
     }
 
-    /// The encrypted snapshot of each rulebook, by id.
+    /// Returns the encrypted snapshot of each rulebook, with the rulebook's id.
     ///
     /// # Errors
     /// When the file cannot be read.

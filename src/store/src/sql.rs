@@ -1,4 +1,4 @@
-//! Statements that the modules of several tables share.
+//! Statements that several table modules use.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -7,12 +7,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// A statement with its values, in this database's dialect.
+/// Builds a statement with its values, in the dialect of `db`.
 pub(super) fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Bind; N]) -> Statement {
     Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }
 
-/// A string or NULL, as a bind value.
+/// Converts an optional string to a bind value.
 pub(super) fn owned(text: Option<&str>) -> Bind {
     text.map(ToOwned::to_owned).into()
 }
@@ -30,7 +30,8 @@ where
     Ok(inserted > 0)
 }
 
-/// Removes the key from a row for an update. A key never changes, and Citus refuses to set the distribution column.
+/// Removes the key columns from a row before an update. A key never changes, and Citus rejects updates of the
+/// distribution column.
 pub(super) fn without_keys<A: ActiveModelTrait>(mut row: A) -> A {
     for key in <A::Entity as EntityTrait>::PrimaryKey::iter() {
         row.not_set(key.into_column());
@@ -38,7 +39,7 @@ pub(super) fn without_keys<A: ActiveModelTrait>(mut row: A) -> A {
     row
 }
 
-/// Writes the row of a rulebook in a table with one row per rulebook, if the stored version is `before`. `before` is 0
+/// Writes a rulebook's row if the stored version is `before`. The table must have one row per rulebook. `before` is 0
 /// if there is no row yet. Returns whether the row was written.
 pub(super) async fn write_over<A>(
     tx: &DatabaseTransaction,

@@ -88,7 +88,7 @@ pub async fn insert(tx: &DatabaseTransaction, tool: &NewToolCall<'_>) -> Result<
     Ok(tx.execute_raw(statement(tx, SQL, values)).await?.rows_affected() == 1)
 }
 
-/// The stored result of a tool call. `None` if no result is stored.
+/// Returns the stored result of a tool call. Returns `None` if no result is stored.
 ///
 /// # Errors
 /// When the database fails.

@@ -11,7 +11,7 @@ use crate::compressed_body;
 
 pub use self::record::{NewEvent, StoredEvent, become_event, insert, insert_each, stored};
 
-/// Call ids per statement.
+/// Maximum number of call ids per statement.
 const CHUNK: usize = 100;
 
 /// A row of `webhook_events`.

@@ -35,7 +35,7 @@ fn wanted_by<'a>(accept: &str, given: &[&'a str]) -> Option<&'a str> {
     best.map(|(kind, _)| kind)
 }
 
-/// Whether the client accepts a response compressed with gzip (RFC 9110, 12.5.3).
+/// Whether the client accepts a response that is compressed with gzip (RFC 9110, 12.5.3).
 pub fn accepts_gzip(request: &Request) -> bool {
     let lines = request.headers().get_all(header::ACCEPT_ENCODING).iter();
     let mut codings = lines
@@ -79,7 +79,7 @@ impl<'a> Range<'a> {
         own.is_some_and(|(kind, subkind)| is(self.kind, kind) && is(self.subkind, subkind))
     }
 
-    /// The specificity of the range: a name is more specific than `*`.
+    /// Returns how specific the range is. A name is more specific than `*`.
     fn closeness(&self) -> u8 {
         u8::from(self.kind != "*") + u8::from(self.subkind != "*")
     }

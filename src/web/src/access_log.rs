@@ -1,9 +1,9 @@
-//! Writes one log line and one measurement per request.
+//! Writes one log line per request, and records its duration as a metric.
 //!
 //! The line contains method, route, status and milliseconds. A route is logged as its pattern
 //! (`/admin/v1/rulebooks/:rulebook`), because paths contain identifiers and query strings contain search terms. Anyone
 //! can send requests that are rejected. So the log lines of rejected requests are limited to a burst of 200, and then
-//! to 20 per second. The next line that is written contains the number of omitted lines.
+//! to 20 per second. After an omission, the next log line contains the number of omitted lines.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl<E: Endpoint> Endpoint for AccessLogEndpoint<E> {
 fn record(method: &'static str, route: &str, status: StatusCode, took: Duration) {
     metrics::http_request(route, method, status.as_u16(), took);
     let (status, ms) = (status.as_u16(), took.as_secs_f64() * 1000.0);
-    // Health checks and scrapes come every few seconds, so they are logged at debug level only.
+    // Health checks and metrics requests come every few seconds, so they are logged at debug level only.
     if route.starts_with("/health") || route == "/metrics" {
         tracing::debug!(method, route, status, ms, "answered {method} {route} {status}");
     } else if (400..500).contains(&status) {
@@ -68,7 +68,7 @@ fn record(method: &'static str, route: &str, status: StatusCode, took: Duration)
     }
 }
 
-/// The method as a metric label. A client may send any method, but the set of labels must be closed.
+/// The method as a metric label. A client may send any method, but the metric must have a fixed set of labels.
 fn known_method(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")

@@ -1,9 +1,9 @@
 //! A separate tokio runtime for the admin API and its pages. Messages, callbacks, health checks and metrics use the
 //! main runtime.
 //!
-//! A tokio runtime has one first-come, first-served queue. With a single runtime, a message would wait behind every API
-//! request that some program sent at the same moment, including rejected requests. So two runtimes share the
-//! processors, and neither waits for the other.
+//! A tokio runtime has one first-come, first-served queue. With a single runtime, a message would wait behind all API
+//! requests that arrived before it, even behind rejected requests. So Ringbook has two runtimes, and requests on one
+//! runtime never wait for requests on the other.
 
 use std::io;
 use std::sync::LazyLock;
@@ -14,8 +14,8 @@ use tokio::task::{JoinError, JoinHandle};
 static RUNTIME: LazyLock<io::Result<Runtime>> =
     LazyLock::new(|| Builder::new_multi_thread().thread_name("admin").enable_all().build());
 
-/// Whether this is the path of a message, a callback, a health check or the metrics. A request with such a path must
-/// never wait behind requests of people.
+/// Whether this is the path of a message, a callback, a health check or the metrics. A request with one of these paths
+/// must never wait behind requests of people.
 #[must_use]
 pub fn is_urgent(path: &str) -> bool {
     ["/webhooks/", "/health/", "/metrics"]

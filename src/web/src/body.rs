@@ -18,7 +18,7 @@ use crate::problem::{Code, Problem};
 /// Maximum size of a webhook body in bytes.
 pub const WEBHOOK_LIMIT: usize = 5 * 1024 * 1024;
 
-/// Seconds after which a client should retry if there was no memory for its body.
+/// If there is no memory for a body, its client should retry after this number of seconds.
 const RETRY_AFTER_S: u32 = 2;
 /// Maximum time for receiving the rest of a rejected body.
 const DISCARD_DEADLINE: Duration = Duration::from_secs(2);

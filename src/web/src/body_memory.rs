@@ -29,7 +29,7 @@ const STALL: Duration = Duration::from_millis(200);
 /// Interval at which waiting bodies check whether another body has stalled.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The memory for bodies and its reservations.
+/// The memory for request bodies, and the reservations of this memory.
 #[derive(Debug)]
 pub struct Bodies {
     total: usize,
@@ -120,8 +120,8 @@ impl Bodies {
                 room.received(received);
                 return room;
             }
-            // Only one waiting body checks all waiting bodies. If each body did so, the work would grow with the square
-            // of their number.
+            // In each interval, only one waiting body checks all waiting bodies. If every waiting body did so, the work
+            // would grow with the square of their number.
             if self.lock().is_due() {
                 self.grant();
             }
@@ -197,13 +197,13 @@ impl Bodies {
 }
 
 impl BodyMemory {
-    /// Whether the last check of the waiting bodies is at least one retry interval ago.
+    /// Whether the waiting bodies must be checked, because the last check is at least one retry interval ago.
     fn is_due(&self) -> bool {
         self.considered.is_none_or(|last| last.elapsed() >= RETRY_INTERVAL)
     }
 
     /// Aborts the slow body that has received nothing for the longest time. If `within` is given, only bodies from this
-    /// address are candidates. Aborts no body if the bodies that were already aborted will free at least `size` bytes.
+    /// address are candidates. Does nothing if the bodies that were already aborted will free at least `size` bytes.
     fn end_a_laggard(&mut self, within: Option<IpAddr>, size: usize) {
         let now = Instant::now();
         let of_interest = |holder: &&Holder| within.is_none_or(|address| holder.address == address);
@@ -256,7 +256,7 @@ impl Room {
         }
     }
 
-    /// Resolves when this body must be aborted to free memory for another body.
+    /// Waits until this body must be aborted to free memory for another body.
     pub async fn must_go(&self) {
         self.make_way.cancelled().await;
     }

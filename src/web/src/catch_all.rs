@@ -1,6 +1,6 @@
-//! Turns every error of the server, of poem-openapi or of a handler, and every panic, into problem+json. An error that
-//! already is a response is returned unchanged. A 405 lists the allowed methods of the route, and OPTIONS gets the same
-//! list.
+//! Turns every error of the server, of poem-openapi or of a handler, and every panic, into problem+json. If an error
+//! already contains a response, this response is returned unchanged. A 405 lists the allowed methods of the route, and
+//! OPTIONS gets the same list.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -63,7 +63,7 @@ fn is_method(word: &str) -> bool {
     matches!(word, "GET" | "PUT" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PATCH")
 }
 
-/// The pattern without parameter names, so that `/a/:b` and `/a/{c}` give the same string.
+/// Removes the parameter names from a pattern, so that `/a/:b` and `/a/{c}` give the same string.
 #[must_use]
 pub fn without_names(pattern: &str) -> String {
     let segments = pattern.trim_end_matches('/').split('/');
@@ -131,7 +131,7 @@ impl<E> CatchAllEndpoint<E> {
     }
 }
 
-/// Turns an error into a response, without the allowed methods of the route.
+/// Turns an error into a response. A 405 does not list the allowed methods.
 pub fn answer_plain(error: poem::Error) -> Response {
     answer(error, None)
 }

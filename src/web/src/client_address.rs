@@ -86,8 +86,8 @@ fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// Follows the hops, last hop first, up to the first address that is not a trusted proxy. At a hop that is not a valid
-/// address, returns the previous address.
+/// Follows the hops, last hop first, up to the first address that is not a trusted proxy. If a hop is not a valid
+/// address, returns the address before it.
 fn follow(proxy: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> IpAddr {
     let mut client = proxy;
     for hop in hops {
@@ -99,7 +99,7 @@ fn follow(proxy: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[
     client
 }
 
-/// All lines of a header, joined to one list. `None` if the header is missing.
+/// Joins all lines of a header to one list. `None` if the header is missing.
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(name).into_iter();
     let lines: Vec<_> = lines.map(|line| line.to_str().unwrap_or("unreadable")).collect();

@@ -113,9 +113,9 @@ pub async fn tagged(mut response: Response) -> Response {
     response
 }
 
-/// A 304 with the headers of the 200. The headers that describe the body are omitted. A browser applies the headers of
-/// the 304 to its cached page. Without the page's own content policy, the browser would block the scripts and styles of
-/// that page.
+/// Builds a 304 with the headers of the 200, except the headers that describe the body. A browser applies the headers
+/// of the 304 to its cached page. Without the page's own content policy, the browser would block the scripts and styles
+/// of that page.
 fn not_modified(of: &HeaderMap) -> Response {
     const OF_THE_BODY: [header::HeaderName; 4] = [
         header::CONTENT_LENGTH,
@@ -130,8 +130,8 @@ fn not_modified(of: &HeaderMap) -> Response {
     response
 }
 
-/// A response that is constant while the program runs. Its bytes are shared and its tag is computed once. The bytes are
-/// compressed once, for the first request that accepts gzip.
+/// A response that is constant while the program runs. All responses share its bytes, and its tag is computed only
+/// once. The bytes are compressed once, for the first request that accepts gzip.
 #[derive(Clone, Debug)]
 pub struct ConstantResponse {
     content_type: &'static str,
@@ -142,7 +142,7 @@ pub struct ConstantResponse {
 }
 
 impl ConstantResponse {
-    /// A constant response with this body.
+    /// Creates a constant response with this body.
     #[must_use]
     pub fn new(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
@@ -155,7 +155,7 @@ impl ConstantResponse {
         }
     }
 
-    /// The same response, with this content policy.
+    /// Returns the same response with this content policy.
     #[must_use]
     pub fn with_policy(self, policy: Option<HeaderValue>) -> Self {
         Self { policy, ..self }

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use super::rate_limit::bucket_of;
 use base::telemetry::metrics;
 
-/// Maximum time for receiving a request head. The time counts from the first byte of the head. On a new connection it
-/// counts from the first read of the socket.
+/// Maximum time for receiving a request head. The time starts with the first byte of the head. On a new connection it
+/// starts with the first read of the socket.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// Maximum time for receiving a request head while the server stops.
 const HEAD_DEADLINE_WHEN_STOPPING: Duration = Duration::from_secs(1);
@@ -28,14 +28,14 @@ const HEAD_DEADLINE_WHEN_STOPPING: Duration = Duration::from_secs(1);
 const IDLE_DEADLINE: Duration = Duration::from_secs(75);
 /// Maximum time during which a client may read nothing of its response.
 const STALL_DEADLINE: Duration = Duration::from_secs(30);
-/// A connection that is receiving a body is closed for another connection only after this time.
+/// A connection that has waited for its body for less than this time is never closed to make room.
 const BODY_GRACE: Duration = Duration::from_millis(200);
-/// An honest client sends its request head at once. A connection whose head is incomplete for this long is closed for
-/// another connection first. If its head is incomplete for a shorter time, connections with an incomplete body are
-/// closed before it. Of several such connections, the oldest is closed first.
+/// An honest client sends its whole request head within this time. To make room, connections whose head has been
+/// incomplete for longer are closed first. Connections whose head has been incomplete for a shorter time are closed
+/// only after connections with an incomplete body. Within each group, the oldest connection is closed first.
 const HEAD_GRACE: Duration = Duration::from_millis(50);
-/// A connection over which a client has authenticated is closed for another connection only after it has waited this
-/// long. So a proxy, or an office that shares its address with unauthenticated clients, keeps its connections.
+/// A connection over which a client has authenticated is closed to make room only after it has waited this long. So the
+/// connections of a proxy stay open, even if unauthenticated clients connect from the same address.
 const PROVEN_GRACE: Duration = Duration::from_secs(10);
 /// Maximum number of connections that are closing at the same time. If this number is reached and no slot is free, a
 /// new connection must wait.
@@ -165,7 +165,7 @@ impl Connection {
         since > 0 && Duration::from_millis(self.millis().saturating_sub(since)) > STALL_DEADLINE
     }
 
-    /// The rank of this connection if one connection must be closed for another. The connection with the lowest rank is
+    /// Returns the rank that decides which connection is closed to make room. The connection with the lowest rank is
     /// closed first. `None` if this connection must not be closed.
     fn makes_way(&self) -> Option<(u8, std::cmp::Reverse<Duration>)> {
         let (phase, age) = self.state();
@@ -182,7 +182,7 @@ impl Connection {
         Some((rank, std::cmp::Reverse(age)))
     }
 
-    /// Why the connection must end. `None` if the connection may continue.
+    /// Returns why the connection must end. `None` if the connection may continue.
     fn overdue(&self, head_deadline: Duration) -> Option<&'static str> {
         let (phase, age) = self.state();
         match phase {
@@ -205,7 +205,7 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Limits with the given total, and half of it per address.
+    /// Creates limits with this total. The limit per address is half the total.
     #[must_use]
     pub fn of_total(total: usize) -> Self {
         Self {
@@ -358,7 +358,7 @@ impl Connections {
 }
 
 impl OpenConnections {
-    /// The connections of the address `within`, or all connections.
+    /// Returns the connections of the address `within`, or all connections if it is `None`.
     fn of(&self, within: Option<IpAddr>) -> impl Iterator<Item = (&u64, &Entry)> {
         self.all
             .iter()
@@ -421,7 +421,7 @@ mod tests {
         )
     }
 
-    /// A slot for a connection after the first read of its socket.
+    /// Admits a connection and reads its socket once.
     fn admitted(all: &Arc<Connections>, address: IpAddr) -> Result<ConnectionSlot, NoRoom> {
         let place = all.admit(address)?;
         place.connection.was_read(false);
@@ -437,7 +437,7 @@ mod tests {
             .store(since << PHASE_BITS | bits & PHASE_MASK, Ordering::Relaxed);
     }
 
-    /// A registry created ten minutes ago.
+    /// Creates a registry whose start time is ten minutes ago.
     fn old(total: usize, per_address: usize) -> Arc<Connections> {
         let connections = connections(total, per_address);
         let mut connections = Arc::into_inner(connections).unwrap();

@@ -1,4 +1,4 @@
-//! The limit of files and sockets that this process may open.
+//! The limit on the number of files and sockets that this process may open.
 //!
 //! The server raises the limit at startup, and computes how many client connections fit below it. Clients never get all
 //! descriptors, because the outbox, the database and the spool need some too.
@@ -12,7 +12,8 @@ const MAX_DESCRIPTORS: u64 = 65_536;
 /// files, the spool, requests to Twilio and Vapi, the programs of a backup, and closing connections.
 const RESERVED: u64 = 226;
 
-/// Raises the limit of open files as far as the system allows, but at most to `MAX_DESCRIPTORS`. Returns the new limit.
+/// Raises the limit of open files to `MAX_DESCRIPTORS`, or to the highest limit that the system allows. Returns the new
+/// limit.
 pub fn raise_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let current = limit.current.unwrap_or(MAX_DESCRIPTORS);
@@ -33,8 +34,8 @@ pub fn raise_limit() -> u64 {
     }
 }
 
-/// Maximum number of client connections if the process may open `limit` descriptors and needs some of them for
-/// `database_connections`.
+/// Returns how many client connections the process may have. It may open `limit` descriptors, of which it needs some
+/// for `database_connections`.
 #[must_use]
 pub fn room_for_clients(limit: u64, database_connections: u32) -> usize {
     let kept = RESERVED.saturating_add(database_connections.into());

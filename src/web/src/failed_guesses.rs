@@ -2,9 +2,9 @@
 //!
 //! An address may send a burst of 20 wrong keys, and then one more every six seconds. All addresses together may send a
 //! burst of 50 wrong keys with the same prefix. An address without earlier wrong keys may exceed this limit once.
-//! Beyond these limits the response to a wrong key is 429 and does not say that the key is wrong. A valid key is never
-//! rejected because of wrong keys, so guesses do not lock out an office or a proxy at the same address. The protection
-//! against guessing is the 256 random bits of a key.
+//! Beyond these limits, the response to a wrong key is 429, which does not reveal that the key is wrong. A valid key is
+//! never rejected because of wrong keys, so guesses do not lock out an office or a proxy at the same address. The
+//! protection against guessing is the 256 random bits of a key.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use base::telemetry::metrics;
 const INTERVAL: TimeDelta = TimeDelta::seconds(6);
 /// Burst of wrong keys from one address.
 const OF_AN_ADDRESS: i32 = 20;
-/// Burst of wrong keys with one prefix.
+/// Burst of wrong keys with the same prefix, from all addresses together.
 const OF_A_KEY: i32 = 50;
 
 /// Counts wrong keys, and limits requests with valid keys.
@@ -37,7 +37,7 @@ struct Counts {
 }
 
 impl Guesses {
-    /// Starts with no wrong keys. If the limiter is disabled, nothing is limited.
+    /// Creates counters without any wrong key. If the limiter is disabled, nothing is limited.
     #[must_use]
     pub fn new(limiter: Arc<RateLimiter>) -> Self {
         let counts = || Counts {
@@ -49,7 +49,7 @@ impl Guesses {
     }
 
     /// Counts a request with a valid key. The limit is per key and address, so other clients at the same address do not
-    /// matter.
+    /// use it up.
     ///
     /// # Errors
     /// 429 with the time to wait.
@@ -123,7 +123,7 @@ mod tests {
             assert_eq!(told, if host < 10 { 5 } else { 1 }, "{host}");
         }
         guesses.wrong(from("198.51.100.7"), "a", noon()).unwrap();
-        // An address with wrong keys may still learn about keys with another prefix.
+        // An address that sent wrong keys may still learn that a key with another prefix is wrong.
         guesses.wrong(from("2001:db8:0:1::9"), "b", noon()).unwrap();
         guesses.wrong(from("2001:db8:0:1::9"), "a", noon()).unwrap_err();
     }

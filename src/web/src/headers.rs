@@ -24,16 +24,16 @@ const DEFAULTS: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// The value of the HSTS header: for a year, a browser uses only HTTPS.
+/// The value of the HSTS header. A browser that gets it uses only HTTPS for a year.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
-/// The hash with which a content policy allows an inline script or style.
+/// Returns the hash with which a content policy allows an inline script or style.
 #[must_use]
 pub fn sha256(text: &str) -> String {
     BASE64.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// The content policy of a page that loads nothing and uses only the inline style `style`.
+/// Returns the content policy of a page that loads nothing and uses only the inline style `style`.
 #[must_use]
 pub fn page_policy(style: &str) -> Option<HeaderValue> {
     let policy = format!(
@@ -43,7 +43,7 @@ pub fn page_policy(style: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&policy).ok()
 }
 
-/// A page for people that loads nothing and uses only the inline style `style`.
+/// Builds the response for a page that loads nothing and uses only the inline style `style`.
 #[must_use]
 pub fn page(html: String, style: &str) -> Response {
     let mut response = Response::builder().content_type("text/html; charset=utf-8").body(html);

@@ -1,7 +1,6 @@
 //! Checks the `Host` header: an HTTP/1.1 request must have exactly one (RFC 9112, 3.2).
 //!
-//! This module rejects other requests. Otherwise Ringbook and a proxy in front of it could read different hosts from
-//! the same request.
+//! This module rejects other requests. Otherwise a proxy and Ringbook could read different hosts from the same request.
 
 use poem::http::uri::Authority;
 use poem::http::{Version, header};

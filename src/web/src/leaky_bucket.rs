@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// Maximum number of stored keys.
 const MAX_KEYS: usize = 20_000;
 
-/// One bucket per key. A bucket is stored as the time at which it will be empty.
+/// Leaky buckets, one for each key. A bucket is stored as the time at which it will be empty.
 #[derive(Debug)]
 pub struct LeakyBuckets<K> {
     at_once: i32,
@@ -19,7 +19,7 @@ pub struct LeakyBuckets<K> {
 }
 
 impl<K: Hash + Eq + Clone> LeakyBuckets<K> {
-    /// Each bucket has room for `at_once` drops, and loses one drop per `interval`.
+    /// Creates empty buckets. Each bucket has room for `at_once` drops, and loses one drop per `interval`.
     #[must_use]
     pub fn new(at_once: i32, interval: TimeDelta) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl<K: Hash + Eq + Clone> LeakyBuckets<K> {
         self.until.get(key).is_some_and(|until| *until > now)
     }
 
-    /// The time until the bucket has room for one more drop. `None` if the bucket has room now.
+    /// Returns the time until the bucket has room for one more drop. `None` if the bucket has room now.
     pub fn wait<Q>(&self, key: &Q, now: DateTime<Utc>) -> Option<TimeDelta>
     where
         K: std::borrow::Borrow<Q>,
@@ -54,7 +54,7 @@ impl<K: Hash + Eq + Clone> LeakyBuckets<K> {
         *until = ((*until).max(now) + self.interval).min(most);
     }
 
-    /// Removes empty buckets and, if that is not enough, the emptiest half.
+    /// Removes the empty buckets. If still too many keys are stored, also removes the emptier half of the buckets.
     fn forget(&mut self, now: DateTime<Utc>) {
         self.until.retain(|_, until| *until > now);
         if self.until.len() < MAX_KEYS {
@@ -103,7 +103,7 @@ mod tests {
         assert!(count.until.len() <= MAX_KEYS, "{}", count.until.len());
         assert!(
             count.wait(&0, noon()).is_some(),
-            "the key with most failures is remembered"
+            "the bucket with the most drops is still stored"
         );
         count.forget(noon() + TimeDelta::minutes(3));
     }

@@ -1,7 +1,7 @@
-//! The layers around all handlers. They give every response a request id and security headers. They write one log line
-//! and one measurement per request, and turn every error into problem+json.
+//! The layers around all handlers. They give every response a request id and security headers. They log and measure
+//! each request, and turn every error into problem+json.
 //!
-//! The layers from the outside in: [`server`] → [`request_id`] → [`access_log`] → [`headers`] → [`cors`] →
+//! A request passes the layers in this order: [`server`] → [`request_id`] → [`access_log`] → [`headers`] → [`cors`] →
 //! [`catch_all`] → [`host`] → [`client_address`] → [`rate_limit`] of unauthenticated clients → the routes. Routes use
 //! [`failed_guesses`], [`body`], [`accept`] and [`conditional`] as needed. [`connections`], [`descriptors`] and
 //! [`body_memory`] limit the connections, file descriptors and memory that all clients together may use.

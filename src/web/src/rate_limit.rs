@@ -1,11 +1,12 @@
 //! Rate limits per client address.
 //!
-//! An authenticated client has a bucket of 1,000 requests that refills at 500 per second. There is one bucket per
-//! address and identity. Requests for public pages share one bucket per address. Requests with a wrong signature or an
-//! incomplete body have another bucket per address. This bucket allows a burst of 20 requests, and then 10 requests per
-//! second. Beyond this limit the response is 429 and says nothing about the signature. A valid message is never
-//! rejected because of invalid messages from the same address. IPv6 addresses are counted by /64, because a household
-//! usually has a whole /64. Addresses without recent requests are removed, so that memory stays bounded.
+//! An authenticated client has a bucket of 1,000 requests that refills at 500 per second. Each combination of address
+//! and identity has a separate bucket. Requests for public pages share one bucket per address. Requests with a wrong
+//! signature or an incomplete body have another bucket per address. This bucket allows a burst of 20 requests, and then
+//! 10 requests per second. Beyond this limit the response is 429 and says nothing about the signature. A valid message
+//! is never rejected because of invalid messages from the same address. IPv6 addresses are counted by /64 network,
+//! because a household usually has a whole /64 network. Addresses without recent requests are removed, so that memory
+//! stays bounded.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -36,7 +37,7 @@ pub struct Allowance {
     pub per_second: NonZeroU32,
     /// Requests in a burst.
     pub burst: NonZeroU32,
-    /// Addresses without recent requests are removed if more than half of this number of addresses is stored.
+    /// If more than half this number of addresses is stored, addresses without recent requests are removed.
     pub addresses: usize,
 }
 
@@ -93,8 +94,7 @@ impl RateLimiter {
         self.buckets.is_some()
     }
 
-    /// Takes one request from the bucket of this address and of the identity `speaker`. `speaker` is nil for
-    /// unauthenticated clients.
+    /// Counts one request from this address with the identity `speaker`. `speaker` is nil for unauthenticated clients.
     ///
     /// # Errors
     /// 429 with Retry-After when the bucket is empty.
@@ -109,7 +109,7 @@ impl RateLimiter {
         taken.map_err(|full| limited(full.wait_time_from(self.clock.now())))
     }
 
-    /// The response to a request that failed to authenticate: `answer`, or 429 after too many failures.
+    /// Returns the response to a request that failed to authenticate. It is `answer`, or 429 after too many failures.
     pub fn failed(&self, address: ClientAddress, answer: Problem) -> Problem {
         let Some(failures) = &self.failures else {
             return answer;
@@ -183,7 +183,7 @@ impl<E: Endpoint> Endpoint for LimitStrangersEndpoint<E> {
     }
 }
 
-/// The address under which the requests of `address` are counted. An IPv6 address counts under its /64 network.
+/// Returns the address under which the requests of `address` are counted. An IPv6 address counts under its /64 network.
 #[must_use]
 pub fn bucket_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -204,7 +204,7 @@ mod tests {
         ClientAddress(text.parse().unwrap())
     }
 
-    /// A limiter with buckets that refill by only one request per second, which is slow enough for a test.
+    /// Creates a limiter whose buckets refill by only one request per second, so that no bucket refills during a test.
     fn small() -> RateLimiter {
         let allowance = Allowance {
             per_second: NonZeroU32::MIN,

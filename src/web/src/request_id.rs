@@ -19,7 +19,7 @@ tokio::task_local! {
     static CURRENT: RequestId;
 }
 
-/// The id of a request: 1 to 64 characters of `A-Z a-z 0-9 - _ .`.
+/// The id of a request. It has 1 to 64 characters from `A-Z a-z 0-9 - _ .`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);
 
@@ -54,7 +54,7 @@ pub fn current() -> Option<RequestId> {
 pub struct WithRequestId(Clock);
 
 impl WithRequestId {
-    /// New ids get their time from `clock`.
+    /// Creates the middleware. New ids get their time from `clock`.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self(clock)

@@ -1,7 +1,7 @@
 //! The HTTP server: hyper on a TCP socket, with deadlines and limits that poem's own server cannot set.
 //!
 //! The server supports HTTP/1.1 only. Proxies and Vapi need nothing else. With HTTP/2 in clear text, one connection
-//! could request any number of responses. An error of `accept` never causes a busy loop.
+//! could request any number of responses. After an error of `accept`, the server waits, so that no busy loop can occur.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -30,7 +30,7 @@ use super::connections::{Connection, ConnectionSlot, Connections, NoRoom};
 use base::telemetry::metrics;
 use base::telemetry::sampling::Sampler;
 
-/// Maximum size in bytes of the unread data of a connection, and so of a request head.
+/// Maximum number of bytes that the server buffers for a connection. A request head must fit in this buffer.
 const MAX_BUFFER: usize = 32 * 1024;
 /// Interval for closing overdue connections.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -42,14 +42,14 @@ const ADMIT_TIMEOUT: Duration = Duration::from_millis(100);
 const ADMIT_INTERVAL: Duration = Duration::from_millis(1);
 /// Wait before the next `accept` if the system has no descriptor or no memory for a connection.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
-/// How long a client may continue to send after its response.
+/// How long a client may continue to send after the server has sent the response.
 const LINGER: Duration = Duration::from_secs(2);
-/// Maximum number of bytes that a client may send after its response.
+/// Maximum number of bytes that a client may send after the server has sent the response.
 const LINGER_BYTES: usize = 1024 * 1024;
-/// Size in bytes of the buffer for the bytes that a client sends after its response.
+/// Size in bytes of the buffer for reading what a client sends after the response.
 const LINGER_BUFFER: usize = 8 * 1024;
 
-/// Serves `endpoint` until `stop` resolves. Then running requests have the time `patience` to finish.
+/// Serves `endpoint` until `stop` resolves. Running requests then have the time `patience` to finish.
 ///
 /// # Errors
 /// When the listener has no address.
@@ -118,8 +118,8 @@ where
     Ok(())
 }
 
-/// Waits for a slot for a new connection. Meanwhile, further connections stay in the system's queue instead of being
-/// rejected.
+/// Waits for a slot for a new connection. During this wait, further connections stay in the system's queue instead of
+/// being rejected.
 async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<ConnectionSlot> {
     let began = Instant::now();
     loop {
@@ -135,7 +135,7 @@ async fn admitted(connections: &Arc<Connections>, address: IpAddr) -> Option<Con
     None
 }
 
-/// Whether the error only means that a connection broke before it was accepted. The listener is then healthy.
+/// Whether a connection broke before it was accepted. Such an error does not affect the listener.
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
@@ -147,7 +147,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
 struct Server<E> {
     endpoint: Arc<E>,
     local: LocalAddr,
-    /// Cancelled at shutdown. Running requests may finish, and no new requests start.
+    /// Cancelled at shutdown. From then on, running requests may finish, but no new requests start.
     closing: CancellationToken,
     /// Cancelled to abort all running requests.
     cut: CancellationToken,
@@ -209,7 +209,8 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
                 }
             }
         };
-        // An error here means that the client disconnected or did not send HTTP. A stopping server does not linger.
+        // An error here means that the client disconnected or did not send HTTP. While the server stops, it does not
+        // read what clients still send.
         if ended.is_ok() && !closing.is_cancelled() {
             tokio::select! {
                 () = linger(served.into_parts().io.into_inner().stream) => {}
@@ -221,8 +222,8 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
     }
 }
 
-/// Closes a connection. The client may still be sending its body, because the response was sent before the body was
-/// read. Unread bytes would make the client's system discard the response, so the server reads these bytes for a short
+/// Closes a connection. The client may still be sending its body, because the server responded before it had read the
+/// body. Unread bytes would make the client's system discard the response, so the server reads these bytes for a short
 /// time.
 async fn linger(mut stream: TcpStream) {
     if stream.shutdown().await.is_err() {

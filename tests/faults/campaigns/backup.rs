@@ -32,8 +32,8 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
         };
         let load = Load::start(&world, &traffic);
         load.until(60).await;
-        // The backup contains everything that was answered before the backup began. It may also contain messages that
-        // arrived during the backup.
+        // The backup contains every message and edit that was answered before the backup began. It may also contain
+        // messages that arrived during the backup.
         let so_far = load.so_far();
         let file = world.folder().join(format!("backup-{round}.copy"));
         let made = world
@@ -45,7 +45,7 @@ pub async fn backups(plan: &Plan, kind: Database) -> Result {
         load.until(10).await;
         memory.add(load.end().await);
         if !made.status.success() {
-            found.push(format!("there is no backup: {}", String::from_utf8_lossy(&made.stderr)));
+            found.push(format!("the backup failed: {}", String::from_utf8_lossy(&made.stderr)));
             continue;
         }
         let (texts, wrong) = brought_back(plan, kind, &file, &so_far).await;
@@ -70,7 +70,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
     let world = Arc::new(plan.world(kind).await);
     let mut found = Vec::new();
     if kind == Database::Postgres {
-        // The database must be empty, and the test support creates databases with the schema.
+        // The database must be empty, but the test support creates databases that already contain the schema.
         let db = world.look().await;
         let sql = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
         sea_orm::ConnectionTrait::execute_unprepared(&db, sql).await.unwrap();
@@ -82,7 +82,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
     if !back.status.success() {
         // A failed restore violates no invariant, so it does not count as finding a planted defect.
         found.push(format!(
-            "it was not restored: {}",
+            "the backup could not be restored: {}",
             String::from_utf8_lossy(&back.stderr)
         ));
         return (0, found);
@@ -92,14 +92,14 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
     let given_up: BTreeSet<String> = select(&db, unsent).await.into_iter().flatten().collect();
     let waiting = "SELECT reference FROM sms_messages WHERE state IN ('queued', 'sending', 'ambiguous')";
     for row in select(&db, waiting).await {
-        found.push(format!("I11 still waiting after the restore: {}", row[0]));
+        found.push(format!("I11 an SMS message still waits after the restore: {}", row[0]));
     }
     let told = select(&db, "SELECT severity FROM notices WHERE code = 'restored'").await;
     if told.is_empty() {
         found.push("I11 no notice says that the database was restored".to_owned());
     }
     db.close().await.unwrap();
-    // A server on the restored database sends SMS messages about new events only.
+    // A server that uses the restored database must send SMS messages only about new events.
     let address = World::address();
     let (program, _) = world.started(&plan.binary, address, &[]).await;
     let traffic = Traffic {
@@ -127,10 +127,13 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
     db.close().await.unwrap();
     for reference in world.twilio.by_reference().keys() {
         if !new.contains(reference) {
-            found.push(format!("I11 texted again after the restore: {reference}"));
+            found.push(format!(
+                "I11 an SMS message was sent again after the restore: {reference}"
+            ));
         }
     }
-    // Everything that was answered before the backup began is in the backup, and the backup is consistent.
+    // Check that the restored database is consistent, and contains every message and edit that was answered before the
+    // backup began.
     let mut known = memory.clone();
     known.sent.extend(after.sent);
     let expects = Expects {
@@ -138,7 +141,7 @@ async fn brought_back(plan: &Plan, kind: Database, file: &Path, memory: &Memory)
         ..Expects::default()
     };
     let all = violations(&world, &plan.binary, &known, &expects).await;
-    // The stand-in of the new world does not know the SMS messages of the old one.
+    // The fake Twilio server of this world does not know the SMS messages that the other world sent.
     found.extend(all.into_iter().filter(|violation| !violation.starts_with("I5")));
     let count = given_up.len();
     Arc::into_inner(world).unwrap().remove().await;

@@ -1,4 +1,4 @@
-//! A database that allows few connections, and poolers in front of it.
+//! Tests the program with a database or a pooler that allows only few connections.
 
 use std::{
     sync::Arc,
@@ -20,14 +20,14 @@ pub const ABOUT: &str = "the database role may open 10, 17, 24 or 30 connections
     2xx or 503 with Retry-After, the spool is empty within 60 s after the lock ends, without a restart, and I1 to I8 \
     hold";
 
-/// Maximum time until the spool is empty after the table is unlocked.
+/// Maximum time from the unlocking of the table until the spool is empty.
 const EMPTY_WITHIN: Duration = Duration::from_mins(1);
 
-/// The limit between the program and its database.
+/// How the connections between the program and its database are limited.
 #[derive(Clone, Copy, Debug)]
 enum Limit {
     Role(u32),
-    /// PgBouncer with this many sessions. It ignores or rejects unknown startup parameters.
+    /// PgBouncer allows this number of sessions. It ignores or rejects unknown startup parameters.
     Pooler {
         sessions: u32,
         ignores: bool,
@@ -70,7 +70,7 @@ pub async fn limits(plan: &Plan, kind: Database) -> Result {
     Ok(found)
 }
 
-/// Runs the rounds of one limit on one world.
+/// Runs all rounds with one limit, in the same world.
 async fn tried(plan: &Plan, kind: Database, limit: Limit, rounds: u64, found: &mut Found) {
     let mut world = plan.world(kind).await;
     let mut pooler = None;
@@ -123,7 +123,7 @@ async fn tried(plan: &Plan, kind: Database, limit: Limit, rounds: u64, found: &m
         }
         slowest = slowest.max(released.elapsed());
         if released.elapsed() >= EMPTY_WITHIN {
-            let violation = format!("I9 {limit:?}: the spool is not empty 60 s after the table was free");
+            let violation = format!("I9 {limit:?}: the spool is not empty 60 s after the table was unlocked");
             found.violations.push(violation);
             break;
         }

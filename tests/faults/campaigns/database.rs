@@ -1,5 +1,5 @@
-//! PostgreSQL stops, restarts, loses connections, hangs or is slow. In another campaign, callers hang up before they
-//! get a response.
+//! Tests the program while PostgreSQL stops, restarts, loses connections, hangs or is slow. In another campaign,
+//! clients disconnect before they get a response.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ pub const ABOUT: &str = "PostgreSQL is stopped immediately and started again, is
 pub const HANG_UPS: &str = "clients disconnect after 0 to 100 ms while each packet from the database takes 20 ms. \
     Afterwards every message is answered 2xx, and no connection is left in a transaction";
 
-/// A fault of the database.
+/// What happens to the database or its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
     ConnectionsKilled,
@@ -90,7 +90,7 @@ pub async fn faults(plan: &Plan, kind: Database) -> Result {
         load.until(10 + dice.below(20)).await;
         make(trouble, &world, &proxy, control.as_deref()).await;
         let healed = tokio::time::Instant::now();
-        // The program recovers by itself, for all clients.
+        // The load ends only after 20 more messages were answered, so the program must recover by itself.
         load.until(20).await;
         slowest = slowest.max(healed.elapsed());
         let remembered = load.end().await;
@@ -144,7 +144,7 @@ async fn make(trouble: Trouble, world: &World, proxy: &Proxy, control: Option<&s
         Trouble::AnswersCut => passing(proxy, Fault::CutAnswerAfter(700), hold).await,
         Trouble::AnswersSwallowed => {
             passing(proxy, Fault::SwallowAnswers, hold).await;
-            // A client whose response was swallowed would wait forever, so the proxy resets its connection.
+            // A connection whose response the proxy dropped would wait forever, so the proxy resets all connections.
             proxy.reset_all();
         }
         Trouble::StoppedAtOnce => {
@@ -211,20 +211,20 @@ pub async fn hang_ups(plan: &Plan, kind: Database) -> Result {
     let hung_up: u64 = callers.join_all().await.into_iter().sum();
     proxy.set(Fault::None).await;
     let mut violations = Vec::new();
-    // Let open requests end.
+    // Wait until all open requests have ended.
     let (db, began) = (world.look().await, tokio::time::Instant::now());
     let open = "SELECT count(*) || '' FROM pg_stat_activity WHERE datname = current_database() AND \
         application_name = 'ringbook' AND state LIKE 'idle in transaction%'";
     while select(&db, open).await[0][0] != "0" {
         if began.elapsed() > Duration::from_secs(10) {
-            violations.push("I10 a transaction is left open".to_owned());
+            violations.push("I10 a transaction is still open".to_owned());
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     db.close().await.unwrap();
     while !world.is_ready(address).await {
-        assert!(began.elapsed() < MAX_WAIT, "it is not ready again");
+        assert!(began.elapsed() < MAX_WAIT, "the program is not ready again");
     }
     let mut memory = Memory::default();
     for number in 0..200 {

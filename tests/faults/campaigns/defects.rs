@@ -20,7 +20,7 @@ pub const ABOUT: &str = "each planted defect is turned on in a separate run of t
 /// The patch on which all others depend.
 const SWITCH: &str = "0_switch";
 
-/// Maximum number of short runs of a campaign to find a defect.
+/// Maximum number of short runs in which a campaign must find a defect.
 const CHANCES: u32 = 6;
 
 type Hunt = for<'a> fn(&'a Plan) -> Pin<Box<dyn Future<Output = Result> + 'a>>;
@@ -72,7 +72,8 @@ const ALL: &[Defect] = &[
     defect("no_if_match", &["I7"], "edits", |plan| {
         Box::pin(strangers::edits(plan, Sqlite))
     }),
-    // A killed program seldom accepts an edit, so this defect needs a campaign whose program keeps running.
+    // A program that is killed often seldom accepts an edit, so this defect needs a campaign whose program keeps
+    // running.
     defect("audit_gap", &["I3", "I6"], "backup", |plan| {
         Box::pin(backup::backups(plan, Sqlite))
     }),
@@ -97,7 +98,7 @@ pub async fn defects(plan: &Plan) -> Result {
         ..Found::default()
     };
     let binary = match plan.with_defects() {
-        // The short version has no such build, but still reports patches that cannot be used.
+        // Without a build that contains the defects, still report the patches that cannot be used.
         Err(_) if !found.violations.is_empty() => return Ok(found),
         binary => binary?,
     };
@@ -174,8 +175,8 @@ fn unfit() -> std::result::Result<Vec<String>, String> {
     Ok(wrong)
 }
 
-/// Checks whether these patches apply to the current source, one after the other. Returns the reason why they do not
-/// apply, or `None` if all of them apply. Fails if git is not installed.
+/// Checks whether these patches, one after the other, apply to the current source. Returns why they do not apply, or
+/// `None` if all of them apply. Fails if git is not installed.
 fn refused(patches: &[PathBuf]) -> std::result::Result<Option<String>, String> {
     let output = Command::new("git")
         .args(["apply", "--check"])
@@ -193,7 +194,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Returns the name of the only defect to run, if one is chosen.
+/// Returns the defect that RINGBOOK_FAULTS_DEFECT names, or `None` if all defects are to run.
 #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 fn only() -> Option<String> {
     std::env::var("RINGBOOK_FAULTS_DEFECT").ok()

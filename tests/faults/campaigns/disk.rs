@@ -1,4 +1,4 @@
-//! Fills the disk of a SQLite database, and empties it again.
+//! Fills the disk of a SQLite database, and frees the space again.
 
 use std::{
     path::PathBuf,
@@ -25,7 +25,7 @@ pub const ABOUT: &str = "database, spool and log are on a small file system in m
 /// Number of messages that must fail, be spooled or stay unrecorded before the disk is emptied.
 const AFFECTED_MESSAGES: u64 = 5;
 
-/// A separate file system, removed at the end.
+/// A mount point of a small file system, which is unmounted on drop.
 struct Small(PathBuf);
 
 impl Drop for Small {
@@ -44,7 +44,7 @@ pub async fn full(plan: &Plan, kind: Database) -> Result {
         .arg(&folder)
         .output();
     if !mounted.is_ok_and(|output| output.status.success()) {
-        return Err("a small file system can be mounted by root only".to_owned());
+        return Err("only root can mount a small file system".to_owned());
     }
     let small = Small(folder.clone());
     let url = format!("sqlite://{}/ringbook.db", folder.display());
@@ -70,7 +70,7 @@ pub async fn full(plan: &Plan, kind: Database) -> Result {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         if affected(&load.so_far()) < AFFECTED_MESSAGES {
-            violations.push(format!("I10 the disk was not full for anybody in round {round}"));
+            violations.push(format!("I10 the full disk affected too few messages in round {round}"));
         }
         std::fs::remove_file(&ballast).unwrap();
         reader.close().await.unwrap();
@@ -102,7 +102,7 @@ fn affected(memory: &Memory) -> u64 {
     memory.errors.len() as u64 + memory.spooled + memory.unrecorded
 }
 
-/// Opens a read transaction and keeps it open: SQLite's log must then grow instead of being overwritten.
+/// Opens a read transaction and keeps it open, so that SQLite's log must grow instead of being overwritten.
 async fn reader(world: &World) -> DatabaseConnection {
     let mut options = ConnectOptions::new(world.database.url.clone());
     options.max_connections(1).sqlx_logging(false);

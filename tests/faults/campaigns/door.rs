@@ -1,5 +1,5 @@
-//! Attackers hold connections open: half-sent request heads, and bodies without their last byte. Meanwhile other
-//! clients at the same address send whole messages, and an emergency sends an SMS message every second.
+//! Attackers keep connections open, on which they send half of a request head, or a body without its last byte. At the
+//! same time, other clients at the same address send whole messages. Every second, an emergency causes an SMS message.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,11 +29,11 @@ pub const BODIES: &str = "400 connections send a body of 5 MB without its last b
 
 /// Maximum number of files that the program may open.
 const DESCRIPTORS: u64 = 1_024;
-/// Address space of the program; exceeding it ends the process.
+/// Maximum address space of the program in bytes. A program that exceeds it ends.
 const ADDRESSES: u64 = 2 << 30;
-/// Maximum memory of the program.
+/// Maximum memory of the program in KiB.
 const MOST_MEMORY_KIB: u64 = 512 << 10;
-/// The size of a body: larger than the memory that each connection has for a body.
+/// Size of a body in bytes. It is larger than the memory that each connection has for a body.
 const BODY: usize = 5_000_000;
 
 #[derive(Clone, Copy)]
@@ -56,7 +56,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
         Attack::Heads => plan.count(1_200, 900),
         Attack::Bodies => plan.count(400, 100),
     };
-    // This process opens many sockets as the attackers.
+    // This process opens many sockets, because it acts as all attackers.
     web::descriptors::raise_limit();
     let world = Arc::new(plan.world(kind).await);
     let address = World::address();
@@ -66,7 +66,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     while !world.is_ready(address).await {
         assert!(
             program.runs() && began.elapsed() < crate::world::MAX_WAIT,
-            "it is never ready"
+            "the program never becomes ready"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -95,7 +95,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     let ended = async { while strangers.join_next().await.is_some() {} };
     if tokio::time::timeout(Duration::from_secs(20), ended).await.is_err() {
         violations.push(format!(
-            "I10 {} of the strangers' connections never end",
+            "I10 {} of the attackers' connections never end",
             strangers.len()
         ));
     }
@@ -111,7 +111,9 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     // An unoptimized build on a busy machine is slower, so the short version allows more time.
     let most = Duration::from_millis(if plan.is_long() { 100 } else { 1_000 });
     if p99 > most {
-        violations.push(format!("I9 one in a hundred neighbours waited for {p99:?}"));
+        violations.push(format!(
+            "I9 one in a hundred messages of other clients waited for {p99:?}"
+        ));
     }
     if slowest_text > Duration::from_secs(2) * if plan.is_long() { 1 } else { 3 } {
         violations.push(format!("I9 the SMS message of a P1 was sent after {slowest_text:?}"));
@@ -126,7 +128,7 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     let lost = memory.sent.iter().filter(|sent| sent.answer.is_none()).count();
     if lost > 0 {
         violations.push(format!(
-            "I1 {lost} of {} neighbours' messages were refused; {} got no response, the others {:?}",
+            "I1 {lost} of {} messages of other clients were refused; {} got no response, the others {:?}",
             memory.sent.len(),
             memory.sent.iter().filter(|sent| sent.silent).count(),
             memory.errors
@@ -157,7 +159,8 @@ async fn held(plan: &Plan, kind: Database, attack: Attack) -> Result {
     })
 }
 
-/// Opens a connection, sends the bytes and holds it until the server closes it. Returns whether it was opened.
+/// Opens a connection, sends incomplete data, and keeps the connection open until the server closes it. Returns whether
+/// the connection was opened.
 async fn hold(address: SocketAddr, attack: Attack, now: i64) -> bool {
     let Ok(mut stream) = TcpStream::connect(address).await else {
         return false;
@@ -194,7 +197,7 @@ async fn hold(address: SocketAddr, attack: Attack, now: i64) -> bool {
     true
 }
 
-/// Sends messages from four callers, each every 20 ms. Returns the duration of each response.
+/// Sends messages from four clients, with a pause of 20 ms after each response. Returns how long each response took.
 async fn neighbours(
     world: &Arc<World>,
     address: SocketAddr,
@@ -227,7 +230,8 @@ async fn neighbours(
     all
 }
 
-/// Sends an emergency every second. Returns, for each emergency, the time until the stand-in had its SMS message.
+/// Sends reports of emergencies, with a pause of one second between them. Returns, for each report, the time until the
+/// fake Twilio server had its SMS message.
 async fn texted(
     world: &Arc<World>,
     address: SocketAddr,

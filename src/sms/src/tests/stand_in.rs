@@ -1,5 +1,5 @@
-//! A stand-in for Twilio on loopback: it answers POSTs as the test asks, and records the POSTs and a matching list of
-//! messages.
+//! A fake Twilio server on the loopback interface. It responds to each POST as the test specifies, and records each
+//! POST. It serves the list of the messages that it accepted.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,14 +11,14 @@ use poem::{Body, Endpoint, Request, Response, Server, endpoint::make};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-/// The behavior for a POST.
+/// How the fake server responds to a POST.
 #[derive(Clone, Debug)]
 pub(super) enum PostBehaviour {
     /// Accepts the message and responds with success.
     Accept,
     /// Responds with a status and an error code.
     Error(u16, i64),
-    /// Responds with 429 and this Retry-After, in seconds.
+    /// Responds with 429, and with this number of seconds as `Retry-After`.
     Busy(u32),
     /// Accepts the message, then responds with 500.
     AcceptThenFail,
@@ -57,7 +57,7 @@ struct StandInState {
     list_fails: bool,
 }
 
-/// The stand-in. It stops with the test's runtime.
+/// The fake Twilio server. It stops when the tokio runtime of the test ends.
 #[derive(Clone)]
 pub(super) struct StandIn {
     pub(super) url: String,
@@ -67,7 +67,8 @@ pub(super) struct StandIn {
 }
 
 impl StandIn {
-    /// Starts a stand-in that uses `steps` in order, and then always `afterwards`.
+    /// Starts a fake server. Each of the first POSTs uses the next entry of `steps`, and all later POSTs use
+    /// `afterwards`.
     pub(super) async fn start(steps: impl IntoIterator<Item = PostBehaviour>, afterwards: PostBehaviour) -> Self {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
@@ -175,24 +176,24 @@ impl StandIn {
         Response::builder().body(Body::from_json(json!({"messages": messages, "page": 0})).unwrap())
     }
 
-    /// All POSTs so far.
+    /// Returns all POSTs that the fake server has received.
     pub(super) fn posted(&self) -> Vec<PostedSms> {
         self.state.lock().unwrap().posted.clone()
     }
 
-    /// How often the list was requested.
+    /// Returns how often the list of messages was requested.
     pub(super) fn lists(&self) -> usize {
         self.state.lock().unwrap().lists
     }
 
-    /// Sets the behavior from now on.
+    /// Sets the response to all further POSTs.
     pub(super) fn always(&self, step: PostBehaviour) {
         let mut state = self.state.lock().unwrap();
         state.steps.clear();
         state.afterwards = Some(step);
     }
 
-    /// Makes the list of messages fail.
+    /// Makes every request for the list of messages fail.
     pub(super) fn fail_lists(&self) {
         self.state.lock().unwrap().list_fails = true;
     }
@@ -209,7 +210,7 @@ impl StandIn {
         self.arrived.acquire_many(count).await.unwrap().forget();
     }
 
-    /// Accepts `count` of the held messages.
+    /// Accepts `count` messages that wait as [`PostBehaviour::AcceptWhenLetGo`].
     pub(super) fn let_go(&self, count: usize) {
         self.let_go.add_permits(count);
     }
@@ -217,7 +218,8 @@ impl StandIn {
 
 fn error(status: u16, code: i64) -> Response {
     let status = StatusCode::from_u16(status).unwrap();
-    // Like Twilio's error message, this error message contains the number, which must never be stored or logged.
+    // Twilio's error messages contain the phone number, so this message contains one too. Ringbook must never store or
+    // log it.
     let body = json!({"code": code, "message": "The number +15145550111 …", "status": status.as_u16(), "more_info": "https://…"});
     Response::builder().status(status).body(Body::from_json(body).unwrap())
 }

@@ -1,5 +1,5 @@
-//! Tests of a provider that is down or refuses the credentials: SMS messages wait, notices are raised, and sending
-//! resumes by itself.
+//! Tests with a provider that is down or refuses the credentials. SMS messages wait, and a notice is raised. Sending
+//! resumes automatically.
 
 use std::sync::{Arc, Mutex};
 
@@ -66,7 +66,7 @@ async fn refused_credentials_stop_the_sender_until_they_are_corrected() {
         assert_eq!(
             world.twilio.posted().len(),
             1,
-            "the account's other SMS messages are not even tried"
+            "the worker does not try to send the account's other SMS messages"
         );
         assert_eq!(
             world.story(ids[0]).await,
@@ -152,7 +152,8 @@ async fn one_probe_that_fails_keeps_the_breaker_open() {
 async fn an_account_that_cannot_be_read_leaves_its_texts_queued() {
     for database in databases().await {
         let world = World::new(database, StandIn::start([], PostBehaviour::Accept).await).await;
-        let unreadable = Accounts::new(|_| async { Err(OutboxError::Account("sealed with another key".to_owned())) });
+        let unreadable =
+            Accounts::new(|_| async { Err(OutboxError::Account("encrypted with another key".to_owned())) });
         let id = world.queue("on_call", "P1").await;
         assert_eq!(
             world
@@ -204,7 +205,7 @@ async fn while_twilio_cannot_be_reached_only_its_age_ends_a_text() {
         let world = World::new(database, StandIn::start([], PostBehaviour::Busy(0)).await).await;
         let cut_off = world.cut_off().await;
         let (one, other) = (world.queue("on_call", "P1").await, world.queue("second", "P1").await);
-        // While the breaker is open, one message is sent at a time as a probe.
+        // While the circuit breaker is open, the worker tries to send only one message at a time, as a probe.
         for _ in 0..60 {
             world.after(retry_policy().cap, &cut_off).await;
         }

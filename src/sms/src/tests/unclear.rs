@@ -1,5 +1,5 @@
-//! Tests of SMS messages with an ambiguous outcome: the worker searches for them, and resends them only if their
-//! priority allows it.
+//! Tests with SMS messages whose outcome is ambiguous. The worker searches for each message, and resends it only if its
+//! priority allows a resend.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn an_alert_that_is_not_found_is_sent_again() {
         assert_eq!(
             world.twilio.lists(),
             0,
-            "the list may lag behind, so it is not read at once"
+            "the list may lag behind, so the worker does not read it immediately"
         );
         world.after(retry_policy().ambiguous_wait, &outbox).await;
         assert_eq!(world.twilio.lists(), 1);

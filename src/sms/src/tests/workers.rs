@@ -68,7 +68,7 @@ async fn a_worker_that_was_paused_past_its_lease_cannot_settle() {
         // The message never reached the provider: the other worker searches for it, does not find it, and sends it.
         world.after(retry_policy().ambiguous_wait, &other).await;
         assert_eq!(world.story(id).await.1.join(" "), "ambiguous accepted");
-        // Even after this send, the paused worker cannot change anything.
+        // Even after this send, the paused worker cannot record its result.
         assert!(!record_result(paused.shared(), &claimed.row, &result).await.unwrap());
         assert_eq!(world.row(id).await.state, "accepted");
     }

@@ -1,5 +1,5 @@
-//! The environment of a test: its own migrated database with one rulebook, a fixed clock, a stand-in for Twilio. Each
-//! test runs on SQLite, and also on PostgreSQL if TEST_POSTGRES_URL names a server.
+//! The environment of a test: a migrated database with one rulebook, a fixed clock and a fake Twilio server. Each test
+//! runs on SQLite, and also on PostgreSQL if TEST_POSTGRES_URL names a server.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -53,7 +53,7 @@ pub(super) async fn databases() -> Vec<(DatabaseConnection, tempfile::TempDir)> 
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "which database a test uses is no setting of the program"
+    reason = "the variable selects the database of a test and is not a setting of the program"
 )]
 fn test_postgres_url() -> Result<String, std::env::VarError> {
     std::env::var("TEST_POSTGRES_URL")
@@ -106,12 +106,12 @@ impl World {
         }
     }
 
-    /// An outbox that always uses the maximum backoff.
+    /// Returns an outbox that always uses the maximum backoff.
     pub(super) fn outbox(&self) -> Outbox {
         self.outbox_with(self.accounts(), self.settings())
     }
 
-    /// An outbox that cannot reach the provider: no server listens at the configured URL.
+    /// Returns an outbox that cannot reach the provider, because no server listens at the configured URL.
     pub(super) async fn cut_off(&self) -> Outbox {
         let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut settings = self.settings();
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    /// Creates a call for SMS messages.
+    /// Inserts an ended call with this id.
     pub(super) async fn call(&self, id: &str) {
         let now = self.clock.now();
         let call = store::calls::ActiveModel {
@@ -184,7 +184,7 @@ impl World {
             .unwrap()
     }
 
-    /// An SMS message's state and the outcomes of its attempts.
+    /// Returns the state of an SMS message and the outcomes of its attempts.
     pub(super) async fn story(&self, id: Uuid) -> (String, Vec<String>) {
         let attempts = sms_attempts::of_message(&self.db, self.rulebook_id, id).await.unwrap();
         let outcomes = attempts
@@ -193,7 +193,7 @@ impl World {
         (self.row(id).await.state, outcomes.collect())
     }
 
-    /// The notices: code, count, whether open.
+    /// Returns each notice as its code, its count and whether it is open.
     pub(super) async fn notices(&self) -> Vec<(String, i64, bool)> {
         let rows = notices::Entity::find()
             .order_by_asc(notices::Column::Id)
@@ -209,7 +209,7 @@ impl World {
             .collect()
     }
 
-    /// Advances the clock and sends what is due.
+    /// Advances the clock by `wait`, and then sends the due SMS messages.
     pub(super) async fn after(&self, wait: TimeDelta, outbox: &Outbox) {
         self.clock.step(wait);
         outbox.drain_once().await.unwrap();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::insertion::{Insertion, insert_rows};
 use crate::sql::{owned, statement};
 
-/// The data about a call that any message can contain.
+/// Data about a call that a message of any type can contain.
 #[derive(Debug, Clone, Default)]
 pub struct CallTouch<'a> {
     pub id: &'a str,
@@ -40,7 +40,8 @@ pub async fn touch(
     Ok(touch_each(tx, rulebook_id, &[(call, now)]).await? == 1)
 }
 
-/// Does the same as [`touch`] for several calls. Each call has a separate time. Returns how many calls were written.
+/// Does the same as [`touch`] for several calls. `calls` contains each call with the time of its message. Returns how
+/// many calls were written.
 ///
 /// # Errors
 /// When the database fails.
@@ -89,7 +90,7 @@ fn touched(rulebook_id: Uuid, call: &CallTouch<'_>, now: DateTime<Utc>) -> [Bind
     ]
 }
 
-/// The data about a call that its report contains.
+/// Data about a call that only its report contains.
 #[derive(Debug, Clone, Default)]
 pub struct ReportedCall<'a> {
     pub touch: CallTouch<'a>,
@@ -126,7 +127,7 @@ pub async fn record_report(
     Ok(!filled.is_empty())
 }
 
-/// The rows of calls that have a report. The statement returns the ids of the calls that it filled.
+/// Builds the insertion of calls that have a report. The statement returns the ids of the calls that it filled.
 pub(crate) fn report_insertion<'a>(
     rulebook_id: Uuid,
     calls: impl Iterator<Item = (&'a ReportedCall<'a>, DateTime<Utc>)>,
@@ -183,7 +184,7 @@ fn reported(rulebook_id: Uuid, call: &ReportedCall<'_>, now: DateTime<Utc>) -> [
     ]
 }
 
-/// Pins a decision as the last quote of its call.
+/// Stores a decision as the last quote of its call.
 ///
 /// # Errors
 /// When the database fails.

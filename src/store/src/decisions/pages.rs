@@ -14,7 +14,7 @@ use crate::sql::statement;
 pub struct Span {
     pub rulebook_id: Uuid,
     pub from: DateTime<Utc>,
-    /// The end of the time span, which is exclusive.
+    /// The end of the time span. Decisions from this time on are not selected.
     pub until: DateTime<Utc>,
     /// Purposes to include. Empty means all.
     pub purposes: &'static [&'static str],
@@ -67,7 +67,7 @@ impl Span {
         row.map(|row| row.try_get_by_index(0)).transpose()
     }
 
-    /// At most `limit` decisions before `below`, newest first.
+    /// Returns at most `limit` decisions whose id is less than `below`, newest first.
     ///
     /// # Errors
     /// When the database fails.

@@ -17,7 +17,7 @@ pub struct NewDecision<'a> {
     /// `report`, or the kind of tool.
     pub purpose: &'a str,
     pub revision: i64,
-    /// The time that the decision applies to.
+    /// The time for which the decision was made.
     pub decided_for: DateTime<Utc>,
     /// The facts extracted from the message, as JSON.
     pub extracted: &'a str,
@@ -29,7 +29,7 @@ pub struct NewDecision<'a> {
     pub price_from: Option<i64>,
     /// The highest price, in minor units.
     pub price_to: Option<i64>,
-    /// Whether the decision was made without a script, or without the database.
+    /// Whether a script or the database was unavailable for the decision.
     pub degraded: bool,
     pub duration_us: i64,
     pub created_at: DateTime<Utc>,
@@ -43,7 +43,7 @@ pub async fn insert(tx: &DatabaseTransaction, decision: NewDecision<'_>) -> Resu
     insertion(std::iter::once(decision)).run(tx).await.map(drop)
 }
 
-/// The rows of decisions.
+/// Builds the insertion of decisions.
 pub(crate) fn insertion<'a>(decisions: impl Iterator<Item = NewDecision<'a>>) -> Insertion {
     const INSERT: &str = "INSERT INTO decisions (rulebook_id, id, call_id, event_id, purpose, revision, decided_for, \
         extracted, result, service, priority, price_from, price_to, degraded, duration_us, created_at)";

@@ -1,4 +1,4 @@
-//! Writes leads from a message's data about the caller, the job and its price.
+//! Writes leads with the data that a message contains about the caller, the job and the price.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value as Bind};
@@ -91,8 +91,8 @@ pub async fn upsert(
     insertion(rulebook_id, &[lead]).run(tx).await.map(drop)
 }
 
-/// The rows of leads. Either all leads must be priced, or none. The statement returns the leads as stored, without
-/// leads of erased callers.
+/// Builds the insertion of leads. Either all leads must be priced, or none. The statement returns the stored leads,
+/// except the leads of erased callers.
 pub(crate) fn insertion(rulebook_id: Uuid, leads: &[NewLead<'_>]) -> Insertion {
     const INSERT: &str = "INSERT INTO leads (rulebook_id, id, call_id, customer_name, customer_number, customer_email, \
         address, city, postal_code, problem, service, area, currency, price_from, price_to, quote_revision, priority, \
@@ -157,7 +157,7 @@ fn row(rulebook_id: Uuid, lead: &NewLead<'_>) -> [Bind; 25] {
     ]
 }
 
-/// Fills the missing caller data of the call's lead. Stored values are kept.
+/// Adds missing data about the caller to the lead of a call. Stored values do not change.
 ///
 /// # Errors
 /// When the database fails.

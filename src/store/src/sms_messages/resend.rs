@@ -1,5 +1,5 @@
-//! Resends a message on a person's request. The message is queued with a new series of attempts. If it must not be
-//! resent, the reason is returned.
+//! Resends a message on a person's request. The message is queued with a new series of attempts. If the message must
+//! not be resent, the reason is returned.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
@@ -122,7 +122,7 @@ pub struct Dead {
     /// The contact.
     pub contact: Option<String>,
     pub since: Option<DateTimeUtc>,
-    /// Only messages after this id.
+    /// Selects only messages after this id.
     pub after: Option<Uuid>,
     pub limit: u64,
 }

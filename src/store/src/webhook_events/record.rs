@@ -40,7 +40,7 @@ pub struct NewEvent<'a> {
     pub origin: &'static str,
     /// Why the event was dead-lettered.
     pub set_aside: Option<&'a str>,
-    /// Whether the event may have no row in `calls`.
+    /// Whether `calls` may contain no row for this event's call.
     pub without_call: bool,
 }
 
@@ -122,8 +122,8 @@ pub async fn become_event(tx: &DatabaseTransaction, event: &NewEvent<'_>) -> Res
     const SQL: &str = "UPDATE webhook_events SET business_key = $3, delivery_key = $4, type = $5, call_id = $6, \
         message_at = $7, body = $8, answer = $9, state = $10, amends = $11, origin = $12, set_aside = NULL \
         WHERE rulebook_id = $1 AND id = $2 AND state IN ('unreadable', 'poisoned')";
-    // The event keeps its age, so the purge may have passed it already. Move the purge position back, so that the new
-    // content is purged too.
+    // The event keeps its time of receipt, so a purge may have processed it already. Move the purge position back, so
+    // that the new content is purged too.
     const STEP_BACK: &str = "UPDATE purges SET purged_to = $2 WHERE rulebook_id = $1 AND purged_to > $2";
     let key: [Bind; 2] = [event.rulebook_id.into(), event.business_key.into()];
     if tx.query_one_raw(statement(tx, TAKEN, key)).await?.is_some() {

@@ -137,8 +137,8 @@ impl Code {
         self.line().retryable
     }
 
-    /// The code for an error of which only the status is known. If several codes have this status, returns the first of
-    /// them in [`Code::ALL`].
+    /// Returns the code for an error if only its status is known. If several codes have this status, returns the first
+    /// of them in [`Code::ALL`].
     #[must_use]
     pub fn from_status(status: StatusCode) -> Self {
         Self::ALL

@@ -109,7 +109,7 @@ impl Code {
             Self::Conflict => meaning(
                 "The current state does not allow the request. The resource already exists or is in another state, or another \
                  request changed it first. `detail` contains the reason.",
-                "Read the resource again, then decide again.",
+                "Read the resource again, then decide what to send.",
                 "The change set is scheduled: cancel its schedule first.",
             ),
             Self::QuotaReached => meaning(
@@ -142,7 +142,7 @@ impl Code {
                     "Each part of the request is readable, but the parts contradict each other or existing data. Examples: the body \
                      and a header name different versions, a cursor belongs to another list, a row contradicts its URL, or a name \
                      does not exist in the rulebook. In a sheet, the pointer of an error is its row and column.",
-                    "`errors` names the parts that contradict each other. Correct one of them, or omit it.",
+                    "`errors` names the parts that contradict each other. Correct or omit one of these parts.",
                     "The body says version 3 and `If-Match` says 4.",
                 ),
                 (

@@ -28,11 +28,11 @@ pub use self::{
 };
 use base::telemetry;
 
-/// Maximum number of entries in `errors`. If the body has more errors, the detail contains the number of omitted
-/// errors.
+/// Maximum number of entries in `errors`. If a body has more errors, the detail of the problem contains the number of
+/// omitted errors.
 const MOST_FAULTS: usize = 50;
 
-/// An error as the client gets it. A problem converts to a response ([`IntoResponse`]) and to a [`poem::Error`], so
+/// An error response for a client. A problem converts to a response ([`IntoResponse`]) and to a [`poem::Error`], so
 /// that `?` works in handlers. [`ProblemJson`] makes a problem a documented payload of the admin API.
 #[derive(Debug)]
 pub struct Problem {
@@ -44,7 +44,7 @@ pub struct Problem {
     more: Option<Box<More>>,
 }
 
-/// Details that few problems have.
+/// Values that only a few types of problem have.
 #[derive(Debug, Default)]
 struct More {
     conflicts: Vec<Value>,
@@ -71,19 +71,19 @@ impl Problem {
         }
     }
 
-    /// 404. `what` names what is missing, for example "service `camera`".
+    /// Creates a 404. `what` names the missing object, for example "service `camera`".
     #[must_use]
     pub fn not_found(what: impl fmt::Display) -> Self {
         Self::new(Code::NotFound, format!("There is no {what} here."))
     }
 
-    /// 401 without a reason, because the client is not authenticated.
+    /// Creates a 401. It contains no reason, because the client is not authenticated.
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(Code::Unauthorized, "The request has no valid credentials.")
     }
 
-    /// 400 with every error of the body and its position.
+    /// Creates a 400 that lists every error of the body with its position.
     #[must_use]
     pub fn invalid_body(mut errors: Vec<FieldFault>) -> Self {
         let detail = match errors.as_slice() {
@@ -103,7 +103,7 @@ impl Problem {
         Self::new(Code::InvalidBody, detail).with_errors(errors)
     }
 
-    /// 400 with every invalid parameter, by name.
+    /// Creates a 400 that lists every invalid parameter by its name.
     #[must_use]
     pub fn invalid_parameters(errors: Vec<FieldFault>) -> Self {
         let detail = match errors.as_slice() {
@@ -113,7 +113,7 @@ impl Problem {
         Self::new(Code::InvalidParameter, detail).with_errors(errors)
     }
 
-    /// 400 for one invalid parameter or header.
+    /// Creates a 400 for one invalid parameter or header.
     #[must_use]
     pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
@@ -124,7 +124,8 @@ impl Problem {
         )])
     }
 
-    /// 422 with every error and its position. The body matches the OpenAPI document but contradicts existing data.
+    /// Creates a 422 that lists every error with its position. The body matches the OpenAPI document but contradicts
+    /// existing data.
     #[must_use]
     pub fn unprocessable(errors: Vec<FieldFault>) -> Self {
         Self {
@@ -133,7 +134,7 @@ impl Problem {
         }
     }
 
-    /// 422 with one error.
+    /// Creates a 422 with one error.
     #[must_use]
     pub fn fault(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::unprocessable(vec![FieldFault::new(pointer, code, detail)])
@@ -147,7 +148,7 @@ impl Problem {
         Self::new(Code::QuotaReached, detail)
     }
 
-    /// 429 with the seconds to wait.
+    /// Creates a 429 with the seconds to wait.
     #[must_use]
     pub fn rate_limited(retry_after_s: u32) -> Self {
         Self::new(
@@ -157,7 +158,7 @@ impl Problem {
         .with_retry_after(retry_after_s)
     }
 
-    /// 429 for a client that sent wrong keys, with the seconds to wait.
+    /// Creates a 429 for a client that sent wrong keys, with the seconds to wait.
     #[must_use]
     pub fn guessing(retry_after_s: u32) -> Self {
         let detail = "Too many keys from this address were wrong; wait, then send the right one.";
@@ -171,7 +172,7 @@ impl Problem {
         Self::new(Code::Internal, "")
     }
 
-    /// 503 with the seconds to wait. `cause` is logged and never sent to the client.
+    /// Creates a 503 with the seconds to wait. `cause` is logged and never sent to the client.
     #[must_use]
     pub fn unavailable(cause: &dyn StdError, retry_after_s: u32) -> Self {
         telemetry::log_cause(Code::Unavailable.name(), cause);
@@ -334,7 +335,7 @@ impl ResponseError for Problem {
         if self.code == Code::Unauthorized {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        // The rest of the body was not read, so a client that reuses this connection would get no response.
+        // The rest of the body was not read, so the server could not read another request on this connection.
         if matches!(self.code, Code::PayloadTooLarge | Code::RequestTimeout) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -21,17 +21,17 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// Maximum length of a pointer in characters.
 const LONGEST_POINTER: usize = 512;
 
-/// One thing that is wrong with a request, and where.
+/// An error in a request, and its position.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Object)]
 pub struct FieldFault {
     /// JSON pointer into the body, or the parameter's name.
     #[oai(validator(max_length = 512))]
     pub pointer: String,
-    /// What is wrong, for programs. For a body that does not match the OpenAPI document: `missing_body`, `not_json`,
-    /// `too_deep`, `duplicate_field`, `nul_character`, `unknown_field`, `missing_field`, `wrong_type`, `not_in_list`,
-    /// `bad_format`, `too_small`, `too_large`, `too_short`, `too_long`, `too_few`, `too_many`, `repeated`,
-    /// `contradiction`, `invalid_value`. For a parameter also `missing_parameter` and `unknown_parameter`. Rules have
-    /// more codes, and may get new ones.
+    /// Code of the error. For a body that does not match the OpenAPI document: `missing_body`, `not_json`, `too_deep`,
+    /// `duplicate_field`, `nul_character`, `unknown_field`, `missing_field`, `wrong_type`, `not_in_list`, `bad_format`,
+    /// `too_small`, `too_large`, `too_short`, `too_long`, `too_few`, `too_many`, `repeated`, `contradiction`,
+    /// `invalid_value`. For a parameter also `missing_parameter` and `unknown_parameter`. Rules have more codes, and
+    /// may get new ones.
     pub code: String,
     /// What is wrong and what was expected, for people.
     pub detail: String,
@@ -52,15 +52,15 @@ impl FieldFault {
     }
 }
 
-/// A problem (RFC 9457). The most useful members come first, and possibly long ones last.
+/// A problem (RFC 9457). The most useful members come first, and long members last.
 #[derive(Clone, Debug, Serialize, Object)]
 #[oai(rename = "Problem", skip_serializing_if_is_none)]
 pub struct ProblemBody {
     /// What happened this time, and what to do about it.
     pub detail: String,
-    /// What happened, for programs.
+    /// Code of the problem.
     pub code: String,
-    /// Each fault of the request with its position.
+    /// Each error of the request with its position.
     #[oai(skip_serializing_if_is_empty, default)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldFault>,
@@ -68,15 +68,15 @@ pub struct ProblemBody {
     pub status: u16,
     /// What happened, in a fixed text per code.
     pub title: String,
-    /// The URL on this server of the page that explains this kind of problem.
+    /// URL of the page on this server that explains the code.
     pub r#type: String,
     /// Whether the same request may succeed later.
     pub retryable: bool,
     /// The id of this request in the operator's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// Rows that differ from what the request expects: `resource`, `code`, the version `made_against` and the current
-    /// one as `stands`, each with its row.
+    /// Rows that differ from what the request expects. `made_against` is the expected version and `stands` the current
+    /// version, each with its row.
     #[oai(skip_serializing_if_is_empty, default)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Value>,
@@ -87,7 +87,7 @@ pub struct ProblemBody {
 }
 
 impl ProblemBody {
-    /// The body of `problem`, with the id of the current request.
+    /// Builds the body of `problem`, with the id of the current request.
     #[must_use]
     pub fn of(problem: &Problem) -> Self {
         let code = problem.code();
