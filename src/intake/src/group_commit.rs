@@ -1,6 +1,6 @@
 //! Records several messages in one transaction, because a commit costs a database more than the writes of a message.
-//! Messages that arrive during a transaction share the next transaction, which begins when the first one commits. A
-//! message that arrives alone has its own transaction.
+//! Messages that arrive during a transaction share the next transaction. A message that arrives alone has its own
+//! transaction.
 //!
 //! A message shares a transaction only if no caller waits for its response. Either all messages of a transaction are
 //! recorded or none. Each message is answered after the commit. If a message cannot be recorded, the other messages
@@ -15,7 +15,7 @@ mod statements;
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -50,18 +50,14 @@ const MAX_RETRIES: usize = 3;
 #[derive(Clone)]
 pub struct Sharing {
     queues: Arc<[Mutex<CommitQueue>]>,
-    /// Whether a transaction may begin while another transaction of its queue commits. SQLite has one writer.
-    overlaps_commits: bool,
     shared: Arc<AtomicU64>,
     tasks: TaskTracker,
 }
 
 #[derive(Default)]
 struct CommitQueue {
-    /// Whether a transaction of this queue is running and does not commit yet.
-    writing: bool,
-    /// Whether a shared transaction of this queue is committing.
-    committing: bool,
+    /// Whether a transaction of this queue is running.
+    busy: bool,
     waiting: VecDeque<QueuedMessage>,
 }
 
@@ -85,7 +81,6 @@ impl Sharing {
         };
         Self {
             queues: (0..count).map(|_| Mutex::default()).collect(),
-            overlaps_commits: matches!(database, Database::Postgres(_)),
             shared: Arc::default(),
             tasks,
         }
@@ -121,9 +116,12 @@ impl Sharing {
 
     fn enter(&self, place: usize, item: GroupMessage) -> QueuePlace {
         let mut queue = self.queue(place);
-        if !queue.writing {
-            queue.writing = true;
-            return QueuePlace::First(CommitTurn::new(self.clone(), place));
+        if !queue.busy {
+            queue.busy = true;
+            return QueuePlace::First(CommitTurn {
+                sharing: self.clone(),
+                place,
+            });
         }
         let (answer, answered) = oneshot::channel();
         queue.waiting.push_back(QueuedMessage { item, answer });
@@ -166,59 +164,32 @@ enum QueuePlace {
 pub(super) struct CommitTurn {
     sharing: Sharing,
     place: usize,
-    /// Whether the turn has let the next transaction begin.
-    is_committing: AtomicBool,
-}
-
-impl CommitTurn {
-    fn new(sharing: Sharing, place: usize) -> Self {
-        Self {
-            sharing,
-            place,
-            is_committing: AtomicBool::new(false),
-        }
-    }
-
-    /// Lets the next transaction begin, because this transaction only waits for the disk from now on. At most one
-    /// transaction of a queue commits while another one writes, so that a slow disk does not use up the connections.
-    fn begin_commit(&self) {
-        let mut queue = self.sharing.queue(self.place);
-        if self.sharing.overlaps_commits && !queue.committing {
-            queue.committing = true;
-            self.is_committing.store(true, Ordering::Relaxed);
-            self.start_next(queue);
-        }
-    }
-
-    /// Starts the next transaction with the messages that wait, if any.
-    fn start_next(&self, mut queue: MutexGuard<'_, CommitQueue>) {
-        let next = queue.take();
-        queue.writing = !next.is_empty();
-        drop(queue);
-        if next.is_empty() {
-            return;
-        }
-        let turn = Self::new(self.sharing.clone(), self.place);
-        self.sharing.tasks.spawn(
-            async move {
-                let turn = Arc::new(turn);
-                let shared = record(next, &turn).await;
-                metrics::messages_shared(shared);
-                turn.sharing.shared.fetch_add(shared, Ordering::Relaxed);
-            }
-            .in_current_span(),
-        );
-    }
 }
 
 impl Drop for CommitTurn {
     fn drop(&mut self) {
-        let mut queue = self.sharing.queue(self.place);
-        if self.is_committing.load(Ordering::Relaxed) {
-            queue.committing = false;
-        } else {
-            self.start_next(queue);
+        let next = {
+            let mut queue = self.sharing.queue(self.place);
+            let next = queue.take();
+            queue.busy = !next.is_empty();
+            next
+        };
+        if next.is_empty() {
+            return;
         }
+        let turn = Self {
+            sharing: self.sharing.clone(),
+            place: self.place,
+        };
+        self.sharing.tasks.spawn(
+            async move {
+                let shared = record(next).await;
+                metrics::messages_shared(shared);
+                turn.sharing.shared.fetch_add(shared, Ordering::Relaxed);
+                drop(turn);
+            }
+            .in_current_span(),
+        );
     }
 }
 
@@ -242,7 +213,7 @@ impl CommitQueue {
 }
 
 /// Records messages in one transaction and answers each message. Returns how many messages shared the transaction.
-async fn record(mut waiting: Vec<QueuedMessage>, turn: &Arc<CommitTurn>) -> u64 {
+async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
     let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
     while left_out <= MAX_RETRIES {
         // A message whose waiter timed out has a response from the fallback. Exclude the message, because it would roll
@@ -256,10 +227,8 @@ async fn record(mut waiting: Vec<QueuedMessage>, turn: &Arc<CommitTurn>) -> u64 
             break;
         }
         let items: Vec<GroupMessage> = waiting.iter().map(|one| one.item.clone()).collect();
-        let turn = Arc::clone(turn);
-        let work = async move { record_group(&items, writes, || turn.begin_commit()).await };
         // A panic ends only the spawned task. After a panic, each message is recorded in its own transaction.
-        let ended = tokio::spawn(work.in_current_span()).await;
+        let ended = tokio::spawn(async move { record_group(&items, writes).await }.in_current_span()).await;
         match ended {
             Ok(Ok(outcomes_of_all)) => {
                 let mut shared = 0;

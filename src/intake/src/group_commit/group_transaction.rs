@@ -59,16 +59,11 @@ struct Ready<'a> {
     decisions: Arc<Precomputed>,
 }
 
-/// Records messages of different calls. The messages must be sorted by rulebook and call. Runs `before_commit`
-/// immediately before the commit.
+/// Records messages of different calls. The messages must be sorted by rulebook and call.
 ///
 /// # Errors
 /// If no message was recorded. [`GroupError`] contains the reason.
-pub(crate) async fn record_group(
-    items: &[GroupMessage],
-    writes: Writes,
-    before_commit: impl FnOnce(),
-) -> Result<Vec<GroupOutcome>, GroupError> {
+pub(crate) async fn record_group(items: &[GroupMessage], writes: Writes) -> Result<Vec<GroupOutcome>, GroupError> {
     let Some(first) = items.first() else {
         return Ok(Vec::new());
     };
@@ -125,7 +120,6 @@ pub(crate) async fn record_group(
             return Err(GroupError::By(one.place, IngestError::TooSlow));
         }
     }
-    before_commit();
     tx.commit().await.map_err(all)?;
     fault_points::reach(fault_points::Step::BatchAfterCommit).map_err(all)?;
     for (((one, step), outcome), has_sms) in ready.iter().zip(steps).zip(outcomes).zip(has_sms) {
