@@ -219,13 +219,18 @@ async fn what_was_said_is_found_within_a_month(database: Database) {
         "the search found a call that is more than 31 days old"
     );
     assert_eq!(found("calls", "words=inond&since=2026-11-01&until=2026-11-30").await, 1);
-    for wrong in [
-        "words=ab",
-        "words=inond&since=2026-10-01",
-        "words=inond&since=2026-10-01&until=2026-11-30",
+    for (wrong, expected) in [
+        ("words=ab", StatusCode::BAD_REQUEST),
+        ("words=inond&since=2026-10-01", StatusCode::UNPROCESSABLE_ENTITY),
+        (
+            "words=inond&since=2026-10-01&until=2026-11-30",
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
     ] {
-        let (status, problem) = app.admin(Method::GET, &format!("{BOOK}/calls?{wrong}"), None).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {problem}");
+        for list in ["calls", "leads"] {
+            let (status, problem) = app.admin(Method::GET, &format!("{BOOK}/{list}?{wrong}"), None).await;
+            assert_eq!(status, expected, "{list}?{wrong}: {problem}");
+        }
     }
     // A search in conversations would let a viewer guess a phone number digit by digit.
     let (reader, _) = key(&app, json!({"name": "reader", "role": "viewer"})).await;

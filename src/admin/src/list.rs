@@ -57,6 +57,8 @@ pub struct Filter {
 pub enum FilterType {
     /// Any text.
     Text,
+    /// A text with at least this number of characters.
+    TextFrom(usize),
     /// One of these values.
     Choice(&'static [&'static str]),
     /// A UUID.

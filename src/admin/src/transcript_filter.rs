@@ -14,7 +14,7 @@ use web::problem::Problem;
 /// The filter `words`, which the lists of calls and leads offer.
 pub const WORDS: Filter = Filter {
     name: "words",
-    kind: FilterType::Text,
+    kind: FilterType::TextFrom(MIN_LETTERS),
     doc: "Part of what the caller or the agent said, or of the summary or problem, with three letters or more. Case and \
           accents do not matter. The search covers at most 31 days from `since` to `until` (by default now). \
           Without `since`, it covers the 31 days before `until`.",
@@ -38,21 +38,17 @@ impl<'a> Words<'a> {
     /// Returns the words of a request, if the request has the filter.
     ///
     /// # Errors
-    /// 400 if the words are too short or the period is too long.
+    /// 422 if the period is too long.
     pub fn of(listing: &'a Listing, now: DateTime<Utc>) -> Result<Option<Self>, Problem> {
         let Some(words) = listing.text("words").map(str::trim) else {
             return Ok(None);
         };
-        if words.chars().count() < MIN_LETTERS {
-            let detail = format!("`words` must have {MIN_LETTERS} letters or more.");
-            return Err(Problem::invalid_parameter("words", detail));
-        }
         let until = listing.time("until").unwrap_or(now);
         let since = match listing.time("since") {
             None => until - DEFAULT_SEARCHED,
             Some(since) if until - since > MAX_SEARCHED => {
                 let detail = "`words` searches 31 days at most: bring `since` and `until` closer to each other.";
-                return Err(Problem::invalid_parameter("words", detail));
+                return Err(Problem::fault("since", "contradiction", detail));
             }
             Some(since) => since,
         };

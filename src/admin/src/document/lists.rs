@@ -84,6 +84,7 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
         }
         let schema = match kind {
             FilterType::Text => json!({"type": "string"}),
+            FilterType::TextFrom(least) => json!({"type": "string", "minLength": least}),
             FilterType::Choice(choices) => json!({"type": "string", "enum": choices}),
             FilterType::Id => json!({"type": "string", "format": "uuid"}),
             FilterType::Time => json!({"$ref": "#/components/schemas/TimeOrDay"}),
