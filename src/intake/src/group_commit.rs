@@ -183,7 +183,7 @@ impl Drop for CommitTurn {
         };
         self.sharing.tasks.spawn(
             async move {
-                let shared = record(next).await;
+                let shared = record_waiting(next).await;
                 metrics::messages_shared(shared);
                 turn.sharing.shared.fetch_add(shared, Ordering::Relaxed);
                 drop(turn);
@@ -213,7 +213,7 @@ impl CommitQueue {
 }
 
 /// Records messages in one transaction and answers each message. Returns how many messages shared the transaction.
-async fn record(mut waiting: Vec<QueuedMessage>) -> u64 {
+async fn record_waiting(mut waiting: Vec<QueuedMessage>) -> u64 {
     let (mut writes, mut left_out) = (Writes::AllAtOnce, 0);
     while left_out <= MAX_RETRIES {
         // A message whose waiter timed out has a response from the fallback. Exclude the message, because it would roll

@@ -60,7 +60,7 @@ impl MessageWrite<'_> {
         let (event, message) = (&self.message.event, self.message);
         let key = event.event_key();
         let new = self.new_event(&key, answer);
-        if self.enter(tx, &new).await? {
+        if self.insert_event(tx, &new).await? {
             fault_points::reach(fault_points::Step::MessageEventInserted)?;
             return Ok(None);
         }
@@ -78,7 +78,7 @@ impl MessageWrite<'_> {
             amends: Some(stored.id),
             ..new
         };
-        let first_time = self.enter(tx, &amendment).await?;
+        let first_time = self.insert_event(tx, &amendment).await?;
         if !first_time {
             self.become_copy(tx, &new, &stored).await?;
         }
@@ -139,7 +139,7 @@ impl MessageWrite<'_> {
 
     /// Inserts the event, or updates the dead-lettered event that the message replaces. Returns whether the key was
     /// free.
-    async fn enter(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
+    async fn insert_event(&self, tx: &DatabaseTransaction, new: &NewEvent<'_>) -> Result<bool, DbErr> {
         if self.message.replaces.is_some() {
             webhook_events::become_event(tx, new).await
         } else {

@@ -213,7 +213,9 @@ pub(super) async fn transaction(
     let mut tries = 0;
     let (tx, head, rulebook) = loop {
         let tx = store::begin(&intake.db).await?;
-        let head = message_head::read(&tx, rulebook_id, message.event.call_id()).await?;
+        let call_id = message.event.call_id();
+        let heads = message_head::read_each(&tx, rulebook_id, call_id.as_slice()).await?;
+        let head = heads.of(call_id);
         if head.auth_version != message.access.auth_version {
             tx.rollback().await?;
             return Err(IngestError::AccessChanged);

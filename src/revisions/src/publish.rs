@@ -351,7 +351,7 @@ impl Publisher {
         let step = HeadMove::new("import", "first revision", author);
         let changes = rule_rows::changes(&RowSet::default(), rulebook.rows());
         let mut entries = vec![self.entry(author, write_revision::Entry::rulebook_made(id, code))];
-        entries.extend(self.write(&tx, id, step, &changes, 1).await?);
+        entries.extend(self.write_revision(&tx, id, step, &changes, 1).await?);
         self.audit_all(&tx, entries).await?;
         tx.commit().await?;
         let published = PublishedRevision {
@@ -444,7 +444,7 @@ impl Publisher {
             if let Some(quota) = quota {
                 return Err(quota.into());
             }
-            let mut entries = self.write(&tx, rulebook_id, step, &changes, head + 1).await?;
+            let mut entries = self.write_revision(&tx, rulebook_id, step, &changes, head + 1).await?;
             fault_points::reach(FaultStep::PublishRowsWritten)?;
             let mut set = None;
             if let Some(claim) = step.set {

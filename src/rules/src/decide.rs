@@ -5,6 +5,7 @@
 //! scripts, recipients. Each row that took part adds a step to the trace.
 
 mod price_steps;
+mod priority;
 mod tool_script;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use super::derive;
 use super::facts::{ExtractedFacts, Fact, Facts};
 use super::hearing::HearingResult;
 use super::language;
-use super::rows::{AssistantRule, Hook, Offer, Priority, PriorityRule, Resource, Service};
+use super::rows::{AssistantRule, Offer, Priority, PriorityRule, Resource, Service};
 use super::rulebook_queries::HeardCall;
 use super::script::{self, Budget, CompiledScript, Run, ScriptVersion, Skips};
 use super::spoken_summary;
@@ -202,12 +203,6 @@ impl<'a> Deciding<'a> {
         self.conclude(price, (priority, sla_seconds), rule, say)
     }
 
-    /// The first safety rule with a true condition.
-    fn danger(&self) -> Option<&'a PriorityRule> {
-        let book = self.book;
-        book.priorities.matching(&self.env).find(|rule| rule.safety)
-    }
-
     /// The decision of a safety rule, made without a price.
     fn warn(mut self, rule: &'a PriorityRule) -> CountedDecision {
         let did = format!("danger, before everything else: {}", rule.condition);
@@ -303,31 +298,6 @@ impl<'a> Deciding<'a> {
             self.derive("price_from", Fact::Number(price.from.decimal()));
             self.derive("price_to", Fact::Number(price.to.decimal()));
         }
-    }
-
-    /// The priority of the first rule that matches, else the default; then the scripts run.
-    fn priority(&mut self, price: Option<&Price>) -> (Priority, i64, Option<&'a PriorityRule>) {
-        self.tell_price(price);
-        let book = self.book;
-        let settings = book.settings();
-        let rule = book.priorities.matching(&self.env).find(|rule| !rule.safety);
-        let mut outcome = if let Some(rule) = rule {
-            let did = format!("first that holds: {}", rule.condition);
-            self.trace.push(Step::plain(Resource::PriorityRules, &rule.code, did));
-            (rule.priority, rule.sla_seconds)
-        } else {
-            let did = "default priority: no rule matched";
-            self.trace.push(Step::plain(Resource::Settings, &settings.code, did));
-            (settings.default_priority, settings.default_sla_seconds)
-        };
-        for script in book.scripts(Hook::Priority) {
-            let mut run = self.to_run();
-            run.priority = Some(outcome);
-            if let Some(done) = self.run(script, run) {
-                outcome = done.priority.unwrap_or(outcome);
-            }
-        }
-        (outcome.0, outcome.1, rule)
     }
 }
 

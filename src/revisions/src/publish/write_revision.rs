@@ -36,7 +36,7 @@ impl Entry<'_> {
 
 impl Publisher {
     /// Writes one revision. `tx` must have locked the head. Returns the audit entries, which must be written last.
-    pub(super) async fn write(
+    pub(super) async fn write_revision(
         &self,
         tx: &DatabaseTransaction,
         rulebook_id: Uuid,
