@@ -94,7 +94,7 @@ async fn rounds(options: &Options, rows: &Rows) -> Result<()> {
     let pgbench = floor::program();
     let mut floor = Series::new("pgbench: the statements of a report, one round trip each (the floor)");
     let mut peer = Series::new(format!(
-        "a peer in Node: hard-coded rules, {PEER_PROCESSES} processes, one statement"
+        "a peer in Node: hard-coded rules, {PEER_PROCESSES} processes, one SQL statement per report"
     ));
     let mut ringbook = Series::new("Ringbook");
     for _ in 0..options.rounds {
@@ -144,7 +144,7 @@ fn page_of(about: &str, tables: &str) -> String {
     )
 }
 
-/// Sends reports to a server and measures the responses. Also returns the number of recorded reports.
+/// Sends reports to a server and measures the response times. Also returns the number of recorded reports.
 async fn load(options: &Options, rows: &Rows, server: &Server) -> Result<(Answers, u64)> {
     let seed = Clock::system().now().timestamp_micros().unsigned_abs();
     let count = (options.warm_up + options.seconds) * MOST_A_SECOND;

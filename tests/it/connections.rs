@@ -26,7 +26,7 @@ const FLOOD: &str = "Mon sous-sol est inondé.";
 /// With these settings, PgBouncer ignores Ringbook's startup parameters instead of rejecting them.
 const IGNORES_ALL: &str = "pool_mode = session\nignore_startup_parameters = extra_float_digits,options";
 
-/// Connects to the database directly, without limits and pooler.
+/// Connects to the database directly: not through the pooler, and without Ringbook's limits.
 async fn past(database: &TestDatabase) -> DatabaseConnection {
     let mut options = ConnectOptions::new(database.url.clone());
     options.max_connections(1).sqlx_logging(false);

@@ -182,7 +182,7 @@ fn each_break_is_told_with_its_place() {
         (
             schema("/Level/oneOf"),
             json!([{"type": "string"}]),
-            "body /level: its alternatives (oneOf) are others",
+            "body /level: its alternatives (oneOf) have changed incompatibly",
         ),
         (format!("{level}/-"), json!("P3"), "200 /level: \"P3\" is new"),
         (level, Value::Null, "200 /level: its values are no longer a closed list"),

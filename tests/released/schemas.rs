@@ -115,7 +115,7 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             if of.is_empty() || of.iter().any(|one| !takes.contains(one)) {
-                self.add(place, &format!("its alternatives ({key}) are others"));
+                self.add(place, &format!("its alternatives ({key}) have changed incompatibly"));
             }
         }
     }

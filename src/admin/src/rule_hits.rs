@@ -89,14 +89,14 @@ pub struct Unmatched {
     without_priority_rule: i64,
     /// The newest calls without a service, at most 100.
     calls: Vec<UnmatchedCall>,
-    /// Groups of these calls that share words. Calls with a service do not contain these words. Only with `said`.
+    /// Groups of these calls that share words which are rare in calls with a service. Only with `said`.
     groups: Option<Vec<UnmatchedGroup>>,
 }
 
 /// Calls without a service that have words in common.
 #[derive(Debug, Object)]
 pub struct UnmatchedGroup {
-    /// The words that the calls share, as written in the first call.
+    /// The words that the calls share, in lower case.
     pub(super) phrase: String,
     /// Vapi's ids of the calls, the newest first; each call is in one group at most.
     pub(super) call_ids: Vec<String>,

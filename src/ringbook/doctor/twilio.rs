@@ -113,7 +113,7 @@ async fn examine_one(
             found.wrong(
                 CHECK,
                 text,
-                "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or the rulebook's secrets, again.",
+                "Correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or the rulebook's own Twilio secrets.",
             );
             return date;
         }

@@ -29,7 +29,7 @@ const CURRENCY: &str = "/price/currency";
 const TOTALS: [&str; 2] = ["/price/total_from", "/price/total_to"];
 /// JSON pointers to the values in a decision that a case checks.
 const HELD: [&str; 6] = [SERVICE, OFFER, "/area", PRIORITY, SLA, "/language"];
-/// JSON pointers to the values in a price that a case checks, if the decision has a price.
+/// JSON pointers to the values of the price in a decision that a case checks, if the decision has a price.
 const HELD_OF_PRICE: [&str; 3] = [CURRENCY, "/price/from", "/price/to"];
 
 /// The data from which a case is created.

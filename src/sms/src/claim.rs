@@ -29,7 +29,7 @@ use store::{begin, contacts, notices, sms_attempts, sms_messages, sms_suppressio
 const MAX_SIMULATED: usize = 128;
 /// Maximum number of SMS messages that one transaction cleans up.
 const TIDY_BATCH: u64 = 100;
-/// Maximum number of consecutive transactions for one rulebook. The remaining SMS messages wait for the next cleanup.
+/// Maximum number of consecutive cleanup transactions for one rulebook. The remaining SMS messages wait for the next cleanup.
 const TIDY_ROUNDS: usize = 50;
 /// If an SMS message is older than this, the worker reads the contact's current number before it sends the message.
 const FRESH: TimeDelta = TimeDelta::seconds(5);

@@ -23,7 +23,7 @@ impl Particular for OpensChangeSet {
         ),
         (
             Code::StaleVersion,
-            "A row of the changes has changed since you read it; read the row again.",
+            "A row to change has changed since you read it; read the row again.",
         ),
         (Code::VersionRequired, "Bring the row's version in each change."),
         (
@@ -176,7 +176,7 @@ impl Particular for StartsBacktest {
         ),
         (
             Code::StaleVersion,
-            "A row of the changes has changed since you read it; read the row again.",
+            "A row to change has changed since you read it; read the row again.",
         ),
         (
             Code::RuleFault,

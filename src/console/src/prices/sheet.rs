@@ -232,7 +232,7 @@ pub fn lines(words: Words, business: &Business, pending: &Pending) -> Vec<PriceR
     lines
 }
 
-/// The rows with the form input.
+/// The rows with the values that the person entered in the form.
 pub fn typed_lines(visit: &Visit, business: &Business, pending: &Pending) -> Vec<PriceRow> {
     let mut lines = lines(visit.words, business, pending);
     for line in &mut lines {

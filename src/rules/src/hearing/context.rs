@@ -95,7 +95,7 @@ impl<'a> GroupedHits<'a> {
         beginning_in(&self.cues, words, |hit| hit.words.start)
     }
 
-    /// The concepts of the exceptions that overlap these words.
+    /// The concepts whose `except` phrases overlap these words.
     pub fn exceptions_at(&self, words: &Range<usize>) -> Vec<WordId> {
         let near = beginning_in(&self.exceptions, &self.reaching(words), |(span, _)| span.start);
         let overlapping = near.iter().filter(|(span, _)| overlap(span, words));
