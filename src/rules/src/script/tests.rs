@@ -313,7 +313,7 @@ fn a_library_that_cannot_be_used_is_told_where_it_is_used() {
                 ("money", Hook::Library, MONEY),
             ],
             "user",
-            "functions only",
+            "only functions",
         ),
         (
             &[("money", Hook::Library, "let x = 1; fn half(x) { x }")],
