@@ -1,5 +1,5 @@
-//! Runs a thousand hostile scripts in one process. Each script is rejected, stopped or ends within 100 ms of CPU time,
-//! including compilation, and the process grows by at most 16 MiB.
+//! Runs a thousand hostile scripts in one process. Each script is rejected, is stopped or ends within 100 ms of CPU
+//! time, including compilation. The process grows by at most 16 MiB.
 //!
 //! The test measures CPU time of the process, so it does not fail on a busy machine. It measures memory as the peak
 //! resident size (`VmHWM`), which is an upper bound for each single run. `--nocapture` shows the measurements.
@@ -79,7 +79,7 @@ fn attempt(book: &Rulebook, source: &str, hook: Hook, extracted: &ExtractedFacts
 
 #[test]
 fn a_thousand_hostile_scripts_end_in_time_and_in_their_room() {
-    // Like the threads of the script pool, this thread has a stack for deep calls.
+    // This thread has a large stack for deep calls, like the threads of the script pool.
     let campaign = std::thread::Builder::new().stack_size(16 * 1024 * 1024).spawn(campaign);
     campaign.unwrap().join().unwrap();
 }
@@ -91,9 +91,9 @@ fn campaign() {
     let more = SCRIPTS - by_hand.len();
     let sources: Vec<String> = by_hand.into_iter().chain(hostile::made_up(2026, more)).collect();
     assert_eq!(sources.len(), SCRIPTS);
-    // The first run includes set-up of the program, which must not count for a script.
+    // The first run also initializes the program, and this time must not count for a script.
     attempt(&book, "quote.add(1, \"x\");", Hook::Price, &extracted, &args);
-    // Each decision also reads the caller's words. Measure this time without a script, to subtract it.
+    // Each run also analyzes the caller's words. Measure the time of a run without a script, to subtract it.
     let usual = (0..3).map(|_| {
         let before = process_time();
         attempt(&book, "", Hook::Price, &extracted, &args);

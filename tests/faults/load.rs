@@ -1,4 +1,4 @@
-//! Callers and an editor that send requests to a server that may fail at any time, and remember every response.
+//! Plays callers and an editor. They send requests to a server that may fail at any time, and remember every response.
 
 use std::{
     net::SocketAddr,
@@ -23,7 +23,7 @@ use crate::{
     world::World,
 };
 
-/// The row to edit.
+/// The path of the row that the editor changes.
 pub const PRICE: &str = "/admin/v1/rulebooks/default/services/camera_inspection";
 
 /// A message and its response.
@@ -38,28 +38,28 @@ pub struct Sent {
     pub silent: bool,
 }
 
-/// An edit and its response: the price, and the returned version.
+/// An edit: the price that was sent, and the version in the response if the edit was accepted.
 #[derive(Clone, Debug)]
 pub struct Edited {
     pub cents: i64,
     pub version: Option<i64>,
 }
 
-/// Everything that the clients remember.
+/// The requests and responses that the clients remember.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     pub sent: Vec<Sent>,
     pub edits: Vec<Edited>,
-    /// Responses that a campaign does not allow: `status: body`.
+    /// Unexpected responses, each as text with status and body.
     pub wrong: Vec<String>,
     /// The longest response time.
     pub longest: Duration,
-    /// Bodies of errors, to be searched for secrets.
+    /// Bodies of error responses, in which the oracle searches for secrets.
     pub errors: Vec<String>,
-    /// Number of messages that are in the spool according to their response.
+    /// Number of messages whose response says that they are in the spool.
     pub spooled: u64,
-    /// Number of messages that were answered but stored nowhere, according to their response. Ringbook answers a
-    /// waiting caller even if it cannot store the message.
+    /// Number of messages whose response says that they were stored nowhere. Ringbook answers a waiting caller even if
+    /// it cannot store the message.
     pub unrecorded: u64,
 }
 
@@ -97,9 +97,9 @@ pub async fn post(world: &World, address: SocketAddr, body: &[u8]) -> Option<(St
 struct Answer {
     status: StatusCode,
     text: String,
-    /// Whether it has Retry-After.
+    /// Whether the response has a `Retry-After` header.
     retries: bool,
-    /// The header `x-ringbook-degraded`: how the message was accepted if the database was not available.
+    /// The header `x-ringbook-degraded`: what happened to the message if the database was not available.
     degraded: Option<String>,
 }
 
@@ -152,16 +152,16 @@ pub struct Load {
     tasks: JoinSet<()>,
 }
 
-/// The senders and their targets.
+/// The settings of a [`Load`]: its senders, servers and messages.
 #[derive(Clone)]
 pub struct Traffic {
-    /// Part of every call's id.
+    /// The beginning of every call id.
     pub name: String,
-    /// The servers, used in turn.
+    /// The addresses of the servers, which get the messages in turn.
     pub addresses: Vec<SocketAddr>,
     pub senders: usize,
     pub edits: bool,
-    /// Every n-th call is an emergency that sends an SMS message.
+    /// Every n-th report is an emergency, which causes an SMS message.
     pub emergency_every: u64,
     /// The pause between two messages of a sender.
     pub pause: Duration,
@@ -228,7 +228,7 @@ impl Load {
         self.answered.load(Ordering::Acquire)
     }
 
-    /// Waits until this many more messages are answered.
+    /// Waits until `count` more messages are answered.
     pub async fn until(&self, count: u64) {
         let (began, from) = (Instant::now(), self.answered());
         while self.answered() < from + count {
@@ -237,7 +237,7 @@ impl Load {
         }
     }
 
-    /// The current state of the memory.
+    /// Returns a copy of the memory while the load continues.
     pub fn so_far(&self) -> Memory {
         self.memory.lock().unwrap().clone()
     }
@@ -281,7 +281,8 @@ fn message(call: &str, number: u64, emergency_every: u64) -> (&'static str, Valu
     }
 }
 
-/// Sends a message and remembers it. Returns whether the response was 2xx.
+/// Sends a message and adds it to `memory`. Returns whether the response was 2xx and the message was recorded or
+/// spooled.
 pub async fn send(
     world: &World,
     address: SocketAddr,
@@ -328,7 +329,7 @@ pub async fn send(
     answered
 }
 
-/// Changes a price once, with the version that was just read, and remembers it.
+/// Reads a price, changes it once, and adds the edit to `memory`.
 pub async fn edit(world: &World, address: SocketAddr, memory: &Mutex<Memory>) {
     // Each price is used once, so that a price in the database identifies its edit.
     static NEXT: AtomicI64 = AtomicI64::new(40_000);

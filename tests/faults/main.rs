@@ -1,12 +1,12 @@
 //! Fault injection: runs the real program in its own processes, and kills, pauses and disconnects it. An external
 //! oracle checks that every answered message and edit is stored exactly once.
 //!
-//! `cargo test --test faults` runs the short version of the campaigns that need no other build; `make faults` runs all
-//! of them with their full counts, and writes docs/fault-report.md. Arguments select campaigns by name. It fails if an
-//! invariant is violated, a planted defect is not found or its patch no longer applies.
+//! `cargo test --test faults` runs the short version of the campaigns that need no special build. `make faults` runs
+//! all campaigns with their full counts, and writes docs/fault-report.md. Arguments select campaigns by name. The test
+//! fails if an invariant is violated, if a planted defect is not found, or if its patch no longer applies.
 //!
-//! [`world`] starts databases, programs and stand-ins; [`load`] plays callers and editors and remembers their
-//! responses; [`oracle`] checks the invariants; `campaigns` inject faults; [`report`] writes the results.
+//! [`world`] starts databases, programs and stand-ins. [`load`] plays callers and editors and remembers the responses.
+//! `campaigns` inject faults. [`oracle`] checks the invariants. [`report`] writes the results.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,14 +1,16 @@
 //! Checks that every answered message and edit is stored exactly once. The oracle runs outside of the program and uses
-//! plain SQL. It compares the database with the memory of callers and editors and with the stand-in's log.
+//! plain SQL. It compares the database with the responses that callers and editors got, and with the log of the
+//! stand-in for Twilio.
 //!
-//! The invariants have these names in violations:
+//! Violations refer to the invariants by these names:
 //!
 //! - I1 every answered message is recorded with the response that it got, once the spool is drained;
-//! - I2 each event has one effect: one event, one decision of a report, one lead, one SMS message for each contact;
-//! - I3 event, decision, lead, SMS message, revision and audit entry agree;
-//! - I4 a replayed decision has the same bytes (`ringbook replay`);
+//! - I2 each message has one effect: one recorded event, one decision for a report, one lead, one SMS message to each
+//!   contact;
+//! - I3 events, decisions, leads, SMS messages, revisions and audit entries agree with each other;
+//! - I4 replaying a decision gives the same bytes (`ringbook replay`);
 //! - I5 Twilio accepted an SMS message at most once, plus once for each attempt with an unknown outcome; no message is
-//!   stuck; no message was sent that is not in the outbox;
+//!   stuck; every sent message is in the outbox;
 //! - I6 the audit log is intact (`ringbook audit verify`);
 //! - I7 each answered edit is one revision, and there are no other revisions;
 //! - I8 no log, metric or error contains a caller's data or a secret.
@@ -23,19 +25,20 @@ use crate::load::Memory;
 use crate::support::messages::PERSONAL;
 use crate::world::{SECRET_KEY, TWILIO_TOKEN, World};
 
-/// The exceptions that a campaign allows.
+/// What a campaign expects of its SMS messages and edits.
 #[derive(Clone, Default)]
 pub struct Expects {
-    /// The references of SMS messages that must have reached a final state: all messages at a time when none was being
-    /// sent. A later message may wait, such as an escalation that became due during the shutdown.
+    /// The references of the SMS messages that must have reached a final state. Later messages may still be queued,
+    /// such as an escalation that became due during the shutdown.
     pub settled: BTreeSet<String>,
-    /// Whether Twilio's list was readable at all times. Then Twilio must not accept any message twice.
+    /// Whether Twilio must accept each SMS message at most once, because its list of messages was always readable.
     pub once: bool,
-    /// Whether the database may contain edits that are not in the memory, because they were made after it was copied.
+    /// Whether the database may contain edits that are missing in the memory, because the memory was copied before
+    /// these edits.
     pub later_edits: bool,
 }
 
-/// Returns every violation; empty if all invariants hold.
+/// Returns the first violations of each kind. The result is empty if all invariants hold.
 pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: &Expects) -> Vec<String> {
     let db = world.look().await;
     let mut found = Vec::new();
@@ -66,11 +69,11 @@ pub async fn violations(world: &World, binary: &Path, memory: &Memory, expects: 
     told
 }
 
-/// The first words of violations that can disappear with time: a message can be recorded later, and an SMS message can
-/// be sent later. The campaigns treat these violations separately.
+/// Violations with the following first words can disappear later, when the message is recorded or the SMS message is
+/// sent. The campaigns treat these violations separately.
 const NOT_RECORDED: &str = "I1 answered but not recorded";
-pub const NOT_SETTLED: &str = "I5 not settled at the end";
-pub const NOBODY_TEXTED: &str = "I5 lost, nobody was texted";
+pub const NOT_SETTLED: &str = "I5 not in a final state at the end";
+pub const NOBODY_TEXTED: &str = "I5 lost, no SMS message was sent";
 
 /// Returns the number of answered messages that are not recorded so far.
 pub async fn missing(db: &DatabaseConnection, memory: &Memory) -> usize {
@@ -101,7 +104,7 @@ async fn answered(db: &DatabaseConnection, memory: &Memory, found: &mut Vec<Stri
             None => found.push(format!("{NOT_RECORDED}: {} {}", sent.kind, sent.call)),
             Some((_, answer)) if Some(answer) != sent.answer.as_ref() => {
                 found.push(format!(
-                    "I1 the recorded response is another one: {} {}",
+                    "I1 the recorded response differs from the sent response: {} {}",
                     sent.kind, sent.call
                 ));
             }
@@ -154,7 +157,7 @@ async fn agreement(db: &DatabaseConnection, found: &mut Vec<String>) {
             "SELECT call_id FROM webhook_events WHERE type = 'end-of-call-report' AND call_id NOT IN (SELECT call_id FROM leads)",
         ),
         (
-            "a tool call's message without the tool call",
+            "a `tool-calls` event without its tool call",
             "SELECT call_id FROM webhook_events WHERE type = 'tool-calls' AND state = 'recorded' AND id NOT IN \
              (SELECT event_id FROM tool_calls)",
         ),
@@ -188,7 +191,7 @@ async fn agreement(db: &DatabaseConnection, found: &mut Vec<String>) {
             found.push(format!("I3 {what}: {}", row[0]));
         }
     }
-    // Every recipient of a decision is in the outbox.
+    // For every recipient of a decision, the outbox must have an SMS message.
     let texted = select(
         db,
         "SELECT {id:decision_id}, contact FROM sms_messages WHERE decision_id IS NOT NULL",
@@ -270,7 +273,7 @@ async fn texts(world: &World, db: &DatabaseConnection, expects: &Expects, found:
             found.push(format!("I5 Twilio has it, but it is not recorded as accepted: {name}"));
         }
         if stuck == "stuck" {
-            found.push(format!("I5 stuck while it is being sent: {name}"));
+            found.push(format!("I5 stuck in the state `sending`: {name}"));
         }
         let is_settled = expects.settled.contains(&reference);
         if is_settled && ["queued", "sending", "ambiguous"].contains(&state.as_str()) {
@@ -366,21 +369,21 @@ fn secrets(world: &World, memory: &Memory, found: &mut Vec<String>) {
         }
     }
     for line in logs.lines() {
-        // A full disk truncates a line, and the next line follows it without a line break.
+        // If the disk is full, a log line can be truncated, and the next entry follows on the same line.
         let ends_whole = |line: &str| {
             let mut beginnings = line.match_indices("{\"").map(|(at, _)| &line[at..]);
             beginnings.any(|end| serde_json::from_str::<Value>(end).is_ok_and(|line| !line["timestamp"].is_null()))
         };
         let is_whole = serde_json::from_str::<Value>(line).is_ok() || (world.logs_in.is_some() && ends_whole(line));
-        // A killed program may have been writing its last line.
+        // The last line of a killed program may be incomplete, so lines without a final brace are not checked.
         if line.ends_with('}') && !is_whole {
             found.push(format!("I8 a log line is not one JSON object: {line}"));
         }
     }
 }
 
-/// Returns the rows of a query as strings. `{id:x}`, `{hex:x}` and `{text:x}` are replaced with each database's
-/// expression.
+/// Returns the rows of a query as strings. In the query, `{id:x}`, `{hex:x}` and `{text:x}` are replaced with the
+/// database's expression that shows column `x` as text.
 pub async fn select(db: &DatabaseConnection, sql: &str) -> Vec<Vec<String>> {
     let postgres = db.get_database_backend() == DatabaseBackend::Postgres;
     let mut text = String::new();

@@ -1,7 +1,7 @@
 //! Prints a line for each campaign, and writes the report as Markdown.
 //!
-//! The report is built from a file beside it, which has the last outcome of each campaign as one JSON object per line.
-//! So a campaign that runs alone replaces only its own outcome.
+//! A JSON Lines file beside the report stores the last outcome of each campaign. So a campaign that runs alone replaces
+//! only its own outcome.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,10 @@ pub struct Outcome {
     /// Other observations.
     pub seen: Vec<String>,
     pub violations: Vec<String>,
-    /// Why it did not run.
+    /// The reason why the campaign did not run.
     pub not_run: Option<String>,
     pub took_s: u64,
-    /// The system load when it began.
+    /// The load average of the last minute when the campaign began.
     pub load: f64,
     /// The tested version: the day, the revision and the build.
     pub of: String,
@@ -49,7 +49,7 @@ pub fn machine_load() -> f64 {
     first.parse().unwrap_or(0.0)
 }
 
-/// Prints a line about a campaign, and one for each violation.
+/// Prints one line about a campaign, and one line for each violation.
 pub fn tell(outcome: &Outcome) {
     let Outcome { name, on, n, unit, .. } = outcome;
     if let Some(why) = &outcome.not_run {
@@ -72,7 +72,7 @@ pub fn begin(report: &Path) {
     let _ = std::fs::remove_file(kept_beside(report));
 }
 
-/// Stores an outcome, replaces an earlier one of the same campaign, and writes the report.
+/// Stores an outcome, which replaces an earlier outcome of the same campaign, and writes the report.
 pub fn add(report: &Path, all: &[Campaign], outcome: Outcome) {
     let file = kept_beside(report);
     let mut known: Vec<Outcome> = std::fs::read_to_string(&file)
@@ -158,7 +158,7 @@ fn text(all: &[Campaign], known: &[Outcome]) -> String {
     let left: Vec<_> = all
         .iter()
         .filter_map(|campaign| match known.iter().find(|outcome| outcome.is_of(campaign)) {
-            None => Some((campaign, "it was not selected")),
+            None => Some((campaign, "this campaign was not selected")),
             Some(outcome) => outcome.not_run.as_deref().map(|why| (campaign, why)),
         })
         .collect();

@@ -1,4 +1,4 @@
-//! A stand-in for Twilio that logs the SMS messages that it accepted. Its response mode can change at any time.
+//! A stand-in for Twilio that logs the accepted SMS messages. A campaign can change its response mode at any time.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub enum Mode {
     /// Accept the message.
     Take,
-    /// Accept the message after this many milliseconds.
+    /// Accept the message, but respond only after this many milliseconds.
     TakeSlowly(u64),
     /// Accept the message, but respond with a server error.
     TakeAndFail,
@@ -66,22 +66,21 @@ impl Twilio {
         format!("http://{}", self.address)
     }
 
-    /// Sets the mode from now on.
+    /// Sets the mode for all further requests.
     pub fn set(&self, mode: Mode) {
         *self.state.mode.lock().unwrap() = mode;
     }
 
-    /// Number of requests to send an SMS message.
+    /// Returns how many requests to send an SMS message have arrived.
     pub fn requests(&self) -> u64 {
         *self.state.requests.lock().unwrap()
     }
 
-    /// Every accepted SMS message.
     pub fn taken(&self) -> Vec<Taken> {
         self.state.taken.lock().unwrap().clone()
     }
 
-    /// Groups the accepted SMS messages by the reference in their bodies.
+    /// Groups the ids of the accepted SMS messages by the reference in their bodies.
     pub fn by_reference(&self) -> BTreeMap<String, Vec<String>> {
         let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for text in self.taken() {
@@ -114,7 +113,7 @@ impl Answers {
         answered(201, &answer)
     }
 
-    /// Returns a page of the list, the newest first, as Twilio sends it.
+    /// Returns a page of the accepted SMS messages to one number, newest first, in Twilio's format.
     fn list(&self, query: &BTreeMap<String, String>) -> Response {
         let page: usize = query.get("PageSize").and_then(|size| size.parse().ok()).unwrap_or(50);
         let number: usize = query.get("Page").and_then(|size| size.parse().ok()).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! The environment of a campaign: a database, programs on it, a stand-in for Twilio, and proxies between them. The
-//! programs can be killed, paused and stopped, and their logs are kept.
+//! The environment of a campaign: a database, programs on it, a stand-in for Twilio, and proxies between them. A
+//! campaign can kill, pause and stop the programs, and read their logs.
 
 use std::{
     fs::File,
@@ -23,14 +23,14 @@ use crate::{
     twilio::Twilio,
 };
 
-/// The key of every program.
+/// The value of `RINGBOOK_SECRET_KEY` for every program.
 pub const SECRET_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
-/// The token of the Twilio account.
+/// The auth token of the Twilio account.
 pub const TWILIO_TOKEN: &str = "planted-twilio-token-5b1f";
-/// Maximum time to wait for a state that must come; long enough for any machine.
+/// Maximum time to wait for an expected state. It is long enough for slow machines.
 pub const MAX_WAIT: Duration = Duration::from_mins(2);
 
-/// The size of the campaigns.
+/// The settings of a run, from environment variables.
 pub struct Scale {
     /// Whether all campaigns run with their full counts and write a report.
     pub long: bool,
@@ -44,7 +44,7 @@ pub struct Scale {
     pub report: Option<PathBuf>,
     /// The tested version: the day, the revision and the build.
     pub of: String,
-    /// Divides the campaigns' counts, to try a long run quickly.
+    /// The divisor of the campaigns' counts in the long version, for a quick trial.
     divide: u64,
 }
 
@@ -69,13 +69,13 @@ impl Scale {
         }
     }
 
-    /// Returns `long` in the long version, `short` in the short version.
+    /// Returns `long` divided by the divisor in the long version, and `short` in the short version.
     pub fn count(&self, long: u64, short: u64) -> u64 {
         if self.long { (long / self.divide).max(1) } else { short }
     }
 }
 
-/// Pseudorandom numbers, the same for the same seed.
+/// A pseudorandom generator that yields the same numbers for the same seed.
 #[derive(Clone)]
 pub struct Dice(u64);
 
@@ -135,12 +135,12 @@ impl World {
         self
     }
 
-    /// A folder that is removed at the end.
+    /// Returns the world's folder, which is removed at the end.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Finds a free port. A program can be restarted on it.
+    /// Returns an address with a free port. A program can be restarted on the same address.
     pub fn address() -> SocketAddr {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
@@ -201,7 +201,7 @@ impl World {
             }
             assert!(
                 began.elapsed() < MAX_WAIT,
-                "the program is never ready:\n{}",
+                "the program did not become ready in time:\n{}",
                 self.last_log()
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -259,7 +259,7 @@ impl World {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "where PostgreSQL's programs are")]
+#[expect(clippy::disallowed_methods, reason = "PostgreSQL's programs are found through PATH")]
 fn path() -> String {
     std::env::var("PATH").unwrap_or_default()
 }
@@ -287,7 +287,7 @@ impl Program {
         }
     }
 
-    /// Sends SIGKILL: the program completes and closes nothing.
+    /// Sends SIGKILL, so the program cannot finish its work or close its files.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         self.child.wait().unwrap();
@@ -316,7 +316,7 @@ impl Program {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(began.elapsed() < MAX_WAIT, "the program does not end");
+            assert!(began.elapsed() < MAX_WAIT, "the program did not exit in time");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

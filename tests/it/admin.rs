@@ -30,7 +30,7 @@ async fn new_key(app: &TestApp, body: Value) -> (String, Value) {
     (made["key"].as_str().unwrap().to_owned(), made["api_key"].clone())
 }
 
-/// A case that expects a price blocks a change of that price until the case is changed too.
+/// A case that expects a price blocks a change of that price until the case is deleted.
 async fn a_red_case_refuses_a_change(database: Database) {
     let app = TestApp::start(database).await;
     let case = "/admin/v1/rulebooks/default/cases/camera_fr";
@@ -88,7 +88,7 @@ async fn a_row_is_made_patched_and_deleted(database: Database) {
         matches!(status, StatusCode::CREATED | StatusCode::UNPROCESSABLE_ENTITY),
         "{made}"
     );
-    // The test changes a contact. A tax would change totals, which the sample's cases check.
+    // Use a contact, because a new tax would change totals that the sample's cases check.
     let path = "/admin/v1/rulebooks/default/contacts/reception";
     let row = json!({"name": "Office", "phone": "+15145550150", "language": "fr", "rank": 50, "on_call": false});
     let (status, made) = app.admin(Method::PUT, path, Some(&row)).await;
@@ -146,7 +146,8 @@ async fn a_write_without_or_with_an_old_version_is_refused(database: Database) {
 
 async fn bad_input_is_told_with_its_place(database: Database) {
     let app = TestApp::start(database).await;
-    // The server decodes a path once: `%25b` becomes `%b`, which is part of an unknown code and not a broken escape.
+    // The server decodes a path only once. So `%25b` becomes `%b`, which is part of an unknown code and is not decoded
+    // again.
     let path = "/admin/v1/rulebooks/a%25b/webhook-auth";
     assert_eq!(app.admin(Method::GET, path, None).await.0, StatusCode::NOT_FOUND);
     let (_, row) = app.admin(Method::GET, CAMERA, None).await;
@@ -233,7 +234,7 @@ async fn roles_and_rulebooks_bound_what_a_key_may_do(database: Database) {
         app.admin_with(&editor, Method::GET, "/admin/v1/api-keys", None).await.0,
         StatusCode::FORBIDDEN
     );
-    // The response for a rulebook that the key may not see has the same bytes as the response for an unknown rulebook.
+    // A rulebook that the key may not see gets the same response as an unknown rulebook.
     assert_eq!(
         app.admin_with(&editor, Method::GET, SERVICES, None).await.0,
         StatusCode::NOT_FOUND
@@ -281,7 +282,7 @@ async fn an_expired_or_revoked_key_opens_nothing(database: Database) {
         assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
     assert_eq!(app.get(SERVICES).await.0, StatusCode::UNAUTHORIZED);
-    // A request with two keys is rejected: a proxy may have checked only the other one.
+    // A request with two keys is rejected, because a proxy in front of the server may have checked only one of them.
     let (good, _) = new_key(&app, json!({"name": "good", "role": "viewer"})).await;
     for second in ["", "Bearer wrong", "Basic YTpi"] {
         let request = app.client.get(app.url(SERVICES)).bearer_auth(&good);
@@ -456,7 +457,7 @@ async fn every_list_and_example_of_the_document_works(database: Database) {
         if !path.ends_with("{code}") {
             continue;
         }
-        // The sample has no row of this kind, so the OpenAPI document's example creates one.
+        // If the sample has no such row, the example of the OpenAPI document creates it.
         if app.admin(Method::GET, &here, None).await.0 == StatusCode::NOT_FOUND {
             let content = &item["put"]["requestBody"]["content"]["application/json"];
             let (status, answer) = app.admin(Method::PUT, &here, Some(&content["example"])).await;
@@ -559,7 +560,7 @@ async fn evaluate_decides_and_stores_nothing(database: Database) {
     app.stop().await;
 }
 
-/// To update the committed document: `ringbook openapi > openapi/ringbook.json`.
+/// `ringbook openapi > openapi/ringbook.json` updates the committed document.
 #[test]
 fn the_committed_document_is_the_one_that_is_served() {
     let committed = include_str!("../../openapi/ringbook.json");

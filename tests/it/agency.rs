@@ -1,4 +1,4 @@
-//! Rulebooks of an installation that serves many businesses: copying, naming, renaming, archiving and restoring.
+//! Copies, names, renames, archives and restores rulebooks in an installation that serves many businesses.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ async fn post(app: &TestApp, code: &str, call: &str) -> StatusCode {
         .0
 }
 
-/// Waits until `wanted` calls are recorded: a busy machine responds first and records a moment later.
+/// Waits until `wanted` calls are recorded, because a busy machine may record a call after its response.
 async fn are_recorded(app: &TestApp, code: &str, wanted: usize) {
     for _ in 0..100 {
         let (_, calls) = app.admin(Method::GET, &format!("{BOOKS}/{code}/calls"), None).await;
@@ -62,7 +62,7 @@ async fn are_recorded(app: &TestApp, code: &str, wanted: usize) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("there are not {wanted} calls of {code}");
+    panic!("timed out while waiting for {wanted} calls of {code}");
 }
 
 async fn profile(app: &TestApp, code: &str) -> Value {
@@ -71,7 +71,7 @@ async fn profile(app: &TestApp, code: &str) -> Value {
     read
 }
 
-/// Changes fields of a profile as a client does: reads, changes and sends it.
+/// Changes fields of a profile as a client does: reads the profile, changes it and sends it back.
 async fn change(app: &TestApp, code: &str, fields: Value) -> (StatusCode, Value) {
     let mut body = profile(app, code).await;
     body.as_object_mut()
@@ -150,10 +150,10 @@ async fn a_renamed_rulebook_loses_no_message(database: Database) {
         }
     }
     are_recorded(&app, "north-shore", 7).await;
-    // No other rulebook can get a code to which messages are still sent.
+    // A rulebook cannot get a former code of another rulebook, because messages may still be sent to this code.
     let (status, told) = created(&app, json!({"code": "North"})).await;
     assert_eq!(status, StatusCode::CONFLICT, "{told}");
-    // Another rulebook can get the code after its owner gives it up.
+    // After the other rulebook gives up the former code, a new rulebook can get it.
     let (status, told) = change(&app, "north-shore", json!({"former_code": null})).await;
     assert_eq!(status, StatusCode::OK, "{told}");
     for app in [&app, &other] {
@@ -254,7 +254,7 @@ async fn a_profile_that_cannot_be_is_refused(database: Database) {
         let (status, told) = change(&app, "north", fields.clone()).await;
         assert_eq!(status, wanted, "{fields}: {told}");
     }
-    // A key of this rulebook alone may archive it, and must not learn the codes of others.
+    // A key for only this rulebook may archive it, but must not learn the codes of other rulebooks.
     let key = json!({"name": "north", "role": "admin", "rulebook": "north"});
     let (_, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&key)).await;
     let mut body = profile(&app, "north").await;

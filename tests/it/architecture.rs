@@ -1,4 +1,5 @@
-//! Rules about the source's structure that no compiler checks. The Cargo.toml files say which crate may use which.
+//! Rules about the structure of the source code that the compiler does not check. The Cargo.toml files define which
+//! other crates a crate may use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,8 +11,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Returns every source file below `src` that is not test code, by its path below `src`, without comments and test
-/// modules.
+/// Returns the code of each file below `src` by its path, without test files, test modules and comments.
 fn sources() -> BTreeMap<String, String> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -53,7 +53,8 @@ fn what_the_admin_api_does_in_a_task_stays_within_a_dry_run() {
     }
 }
 
-/// Splits the file of a module into crate and path: `admin/src/change_sets/dto.rs` is `[admin, change_sets, dto]`.
+/// Splits the path of a source file into the crate and the module path: `admin/src/change_sets/dto.rs` is `[admin,
+/// change_sets, dto]`.
 fn module(file: &str) -> Vec<String> {
     let path = file.trim_end_matches(".rs").replacen("/src/", "/", 1);
     let mut parts: Vec<String> = path.split('/').map(ToOwned::to_owned).collect();
@@ -63,7 +64,8 @@ fn module(file: &str) -> Vec<String> {
     parts
 }
 
-/// Returns every path that begins with `crate` or `super`, with groups in braces expanded.
+/// Returns every path in the code that begins with `crate` or `super`. A path with braces is expanded into several
+/// paths.
 fn paths(code: &str) -> Vec<Vec<String>> {
     let mut tokens = Vec::new();
     let mut rest = code;
@@ -96,7 +98,8 @@ fn paths(code: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Expands one path from its first token. Returns the number of its tokens.
+/// Expands the path at the beginning of `tokens`, and adds the result to `found`. Returns the number of tokens in the
+/// path.
 fn spell(tokens: &[&str], before: &[String], found: &mut Vec<Vec<String>>) -> usize {
     let (mut path, mut at) = (before.to_vec(), 0);
     loop {
@@ -160,7 +163,7 @@ fn few_files_of_a_crate_import_each_other_in_a_circle() {
     }
     assert!(
         imports.values().map(BTreeSet::len).sum::<usize>() > 500,
-        "imports were not found"
+        "too few imports were found"
     );
     let reaches: BTreeMap<&String, BTreeSet<&String>> =
         sources.keys().map(|file| (file, reached(file, &imports))).collect();

@@ -1,6 +1,6 @@
-//! A message is ingested completely or not at all. The test makes each statement of a message fail in turn. A message
-//! that would fail again is dead-lettered. If the dead letter cannot be written either, the response makes Vapi send
-//! the message again.
+//! A message is ingested completely or not at all. The test makes each SQL statement that a message causes fail in
+//! turn. A message that would fail again is dead-lettered. If the dead letter cannot be written either, the response
+//! makes Vapi send the message again.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ both!(
 
 const FLOOD: &str = "Mon sous-sol est inondé.";
 
-/// A message, the messages before it, and the statements that it runs.
+/// A message, the messages before it, and the SQL statements that the message causes.
 struct Path {
     name: &'static str,
     before: fn(&str) -> Vec<Value>,
@@ -139,7 +139,7 @@ const PATHS: [Path; 6] = [
     },
 ];
 
-/// Makes every `operation` on `table` fail, until [`repair`].
+/// Makes every `operation` on `table` fail until [`repair`] is called.
 async fn sabotage(server: &TestApp, database: Database, table: &str, operation: &str) {
     let sql = match database {
         Database::Sqlite => format!(
@@ -163,7 +163,7 @@ async fn repair(server: &TestApp, database: Database, table: &str) {
         .await;
 }
 
-/// Returns the rows without the dead-lettered event, and whether there was one.
+/// Removes the dead-lettered event. Returns the remaining rows, and whether there was a dead-lettered event.
 fn but_for_the_poisoned(mut all: Vec<(&'static str, Vec<Value>)>) -> (Vec<(&'static str, Vec<Value>)>, bool) {
     let mut any = false;
     for (_, rows) in &mut all {
@@ -175,11 +175,12 @@ fn but_for_the_poisoned(mut all: Vec<(&'static str, Vec<Value>)>) -> (Vec<(&'sta
     (all, any)
 }
 
-/// Posts a message. Returns whether it was rejected with a response that makes a client retry.
+/// Posts a message. Returns true for a 503 with `Retry-After`, and for a 200 that says that the message was not
+/// recorded.
 async fn refused(server: &TestApp, body: &[u8]) -> bool {
     let answer = server.send_signed("/webhooks/vapi", VAPI_SECRET, body).await;
     if answer.status() == StatusCode::OK {
-        // A client that waits for the response gets a response even if the message is not recorded.
+        // A tool call gets a 200 even if its message is not recorded, because a caller waits for the response.
         return answer
             .headers()
             .get("x-ringbook-degraded")
@@ -211,7 +212,7 @@ async fn whatever_statement_fails_nothing_of_the_message_remains(database: Datab
         let mut ran = BTreeSet::new();
         for table in OF_A_MESSAGE {
             for operation in ["INSERT", "UPDATE", "DELETE"] {
-                // A message deletes only turns, and it raises no notice.
+                // A message deletes only rows of `call_transcripts`, and it raises no notice.
                 if table == "notices" || (operation == "DELETE" && table != "call_transcripts") {
                     continue;
                 }
@@ -237,7 +238,8 @@ async fn whatever_statement_fails_nothing_of_the_message_remains(database: Datab
                 assert_ne!(rest, before);
             }
         }
-        // To change a turn, Ringbook overwrites the row on PostgreSQL, and deletes and inserts the row on SQLite.
+        // To change a turn of the transcript, Ringbook updates the row on PostgreSQL. On SQLite, it deletes the row and
+        // inserts it again.
         ran.remove(&("call_transcripts", "UPDATE"));
         // Without this check, a message that writes nothing would pass.
         let all: BTreeSet<_> = path.statements.iter().copied().collect();

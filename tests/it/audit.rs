@@ -1,5 +1,5 @@
-//! The audit log contains every change once, in order and chained, and no words of callers. The verification finds
-//! every alteration.
+//! The audit log contains every change once, in a chain of entries in order. It contains no words of callers. The
+//! verification finds every alteration.
 
 use std::{
     io::Read as _,
@@ -45,7 +45,7 @@ async fn verified(app: &TestApp) -> Value {
     found
 }
 
-/// Disables the triggers that protect the log, as somebody with the database's password could.
+/// Disables the triggers that protect the log, as an attacker with the database password could.
 async fn guards_off(app: &TestApp, kind: Database) {
     match kind {
         Database::Postgres => app.sql("ALTER TABLE audit_log DISABLE TRIGGER USER").await,
@@ -217,8 +217,8 @@ async fn what_a_caller_said_is_not_in_the_log(kind: Database) {
     app.stop().await;
 }
 
-/// Checks that the first entries have no MAC and all later entries have a MAC. The log is then reported as altered from
-/// the first entry.
+/// Checks that the first `unsigned` entries have no MAC and that all later entries have a MAC. The verification must
+/// report that the first entry was altered.
 async fn only_signed_after(app: &TestApp, unsigned: usize) {
     let mut rows = app.rows("audit_log t ORDER BY seq").await;
     rows.sort_by_key(|row| row["seq"].as_i64());
@@ -337,7 +337,8 @@ async fn the_command_verifies_and_the_server_tells_its_heads(kind: Database) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The server prints the welcome when it listens. Right after that, and again at the end, it logs the head.
+    // The server prints a welcome message as soon as it listens. Then it logs the head of the audit log, and logs the
+    // head again at shutdown.
     let mut first = [0; 1];
     server.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
     let stopped = Command::new("kill")

@@ -1,5 +1,5 @@
-//! An attacker with the database but without the key alters, removes, adds and moves audit entries at random. The
-//! verification finds it each time, also after the program has written new entries.
+//! An attacker who has the database but not the key alters, removes, adds and moves audit entries at random. The
+//! verification detects every attack, also after the program has written new entries.
 
 use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -36,7 +36,7 @@ impl Dice {
     }
 }
 
-/// Builds entries whose JSON the databases store differently.
+/// Builds entries with JSON values that PostgreSQL and SQLite store in different ways.
 fn entries(clock: &Clock, at: DateTime<Utc>) -> Vec<NewEntry> {
     let told = [
         json!({"price": "12.50", "rank": 10, "names": {"fr": "Débouchage « é »", "en": "Unclogging"}}),
@@ -128,12 +128,12 @@ fn copied(id: &str, seq: &str, n: i64) -> String {
 }
 
 const KINDS: i64 = 33;
-/// This kind restores an old tail together with its head. Only a head that the server logged before the attack reveals
-/// it.
+/// This kind of attack deletes the newest entries and restores an old head. Only a head that was noted before the
+/// attack reveals it.
 const BROUGHT_BACK: i64 = 31;
 
-/// Builds one way of tampering. Returns its statements, and the number of the entry that the verification must report,
-/// if this number is certain.
+/// Builds an attack of this kind. Returns its SQL statements, and the number of the entry that the verification must
+/// report, if this number is known.
 fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[String]) -> (Vec<String>, Option<i64>) {
     let words = words(backend, dice);
     let n = 1 + dice.below(ENTRIES);
@@ -205,7 +205,8 @@ fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[
         27 => head(format!("broken_since = {n}")),
         28 => (vec!["DELETE FROM audit_head".to_owned()], None),
         29 => {
-            // The tail is cut. The head matches the new tail, but the head's own MAC does not.
+            // The attacker deletes the newest entries and points the head to the last remaining entry. The head's own
+            // MAC no longer matches.
             let mac = format!("coalesce((SELECT mac FROM audit_log WHERE seq = {}), mac)", n - 1);
             let head = format!("UPDATE audit_head SET seq = {}, mac = {mac}", n - 1);
             (vec![delete(format!("seq >= {n}")), head], None)
@@ -221,7 +222,7 @@ fn tampering(kind: i64, dice: &mut Dice, backend: DatabaseBackend, old_heads: &[
     }
 }
 
-/// Writes the log entry by entry. Returns each head as a statement that restores it.
+/// Writes the audit log entry by entry. After each entry, adds an SQL statement to the result that restores the head.
 async fn written(db: &DatabaseConnection, key: &AuditKey) -> Vec<String> {
     let (clock, backend) = (Clock::system(), db.get_database_backend());
     let bytes = |column: &str| match backend {
@@ -256,7 +257,7 @@ async fn each_of_many_random_tamperings_is_found(kind: Database) {
     let old_heads = written(&db, &key).await;
     let verdict = verify(&db, &key, None, |_, _| ()).await.unwrap();
     let AuditVerdict::Intact { head: noted } = verdict else {
-        panic!("an untouched log is broken: {verdict:?}");
+        panic!("the verification of an unaltered log failed: {verdict:?}");
     };
     assert_eq!(noted.seq, ENTRIES);
 
@@ -292,7 +293,7 @@ async fn each_of_many_random_tamperings_is_found(kind: Database) {
     let verdict = verify(&db, &key, Some(&noted), |_, _| ()).await.unwrap();
     assert_eq!(verdict, AuditVerdict::Intact { head: noted });
     let AuditVerdict::Broken(bad) = verify(&db, &AuditKey::new(&[6; 32]), None, |_, _| ()).await.unwrap() else {
-        panic!("the verification with another key found no fault");
+        panic!("the verification with another key found no alteration");
     };
     assert_eq!((bad.seq, bad.problem), (1, Tampering::Altered));
     db.close().await.unwrap();

@@ -27,7 +27,7 @@ const BACKTESTS: &str = "/admin/v1/rulebooks/default/backtests";
 const SOUTH: &str = "J4K 2M6";
 const MONTREAL: &str = "H2X 1Y4";
 
-/// Builds the report of a call from a postal code, with further fields of the analysis.
+/// Builds the report of a call from this postal code. `more` has further fields of the analysis.
 fn call(id: &str, said: &str, postal_code: &str, more: &Value) -> Value {
     let mut message = report(id, said);
     let found = &mut message["message"]["analysis"]["structuredData"];
@@ -171,7 +171,7 @@ async fn a_change_is_tried_on_the_calls_that_were(database: Database) {
     assert_eq!(again["result"], job["result"]);
     assert_eq!(again["wanted"]["change_set"], set["id"]);
 
-    // After the change is published, a backtest of the old revision counts it as an older change.
+    // After the change is published, a backtest of the old revision counts the changed calls in `differ_already`.
     let path = "/admin/v1/rulebooks/default/adjustments/south_shore";
     let change = json!({"amount": "120.00", "version": 1});
     assert_eq!(server.admin(Method::PATCH, path, Some(&change)).await.0, StatusCode::OK);
@@ -341,7 +341,7 @@ async fn what_cannot_be_tried_is_refused_with_its_place(database: Database) {
     server.stop().await;
 }
 
-/// Inserts a backtest's row as another instance would have left it.
+/// Creates a backtest with this state, as if another instance had last updated it `seconds_ago`.
 async fn left_behind(server: &TestApp, state: &str, seconds_ago: i64) -> String {
     let job = backtest(server, &json!({"revision": 1})).await;
     let id = job["id"].as_str().unwrap().to_owned();
@@ -357,7 +357,8 @@ async fn left_behind(server: &TestApp, state: &str, seconds_ago: i64) -> String 
 async fn what_a_dead_instance_left_behind_is_interrupted(database: Database) {
     let server = TestApp::start(database).await;
     let id = left_behind(&server, "running", 60).await;
-    // The dead instance does not report its end. The server concludes it from the old `updated_at`.
+    // The dead instance cannot report that the backtest was interrupted. The server detects this from the old
+    // `updated_at`.
     let (_, job) = server.admin(Method::GET, &format!("{BACKTESTS}/{id}"), None).await;
     assert_eq!(job["state"], "interrupted", "{job:#}");
     let server = server.restart().await;

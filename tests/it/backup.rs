@@ -1,5 +1,5 @@
-//! `ringbook backup` and `ringbook restore`: a backup made under load is restored completely, nothing is overwritten,
-//! and no SMS message is sent again, however the backup is restored.
+//! Tests `ringbook backup` and `ringbook restore`. A backup that was made under load is restored completely. No data is
+//! lost, and no SMS message is sent again, even if a person restores the backup by hand.
 
 use std::{
     os::unix::fs::PermissionsExt as _,
@@ -46,7 +46,7 @@ fn ringbook(url: &str, folder: &Path, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-#[expect(clippy::disallowed_methods, reason = "where PostgreSQL's programs are")]
+#[expect(clippy::disallowed_methods, reason = "PostgreSQL's programs are found through PATH")]
 fn path() -> String {
     std::env::var("PATH").unwrap_or_default()
 }
@@ -84,7 +84,7 @@ async fn empty(kind: Database) -> TestDatabase {
     database
 }
 
-/// Starts a server whose SMS messages stay queued, because Twilio's stand-in never responds.
+/// Starts a server whose SMS messages are never accepted, because the stand-in for Twilio never responds.
 async fn with_waiting_texts(kind: Database) -> (TestApp, tokio::net::TcpListener) {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = TestApp::builder(kind)
@@ -105,7 +105,7 @@ async fn flood(server: &TestApp, call: &str) {
     assert_eq!(server.post_signed(&message).await.0, StatusCode::OK);
 }
 
-/// Starts a server on a restored database, with a Twilio stand-in that accepts messages.
+/// Starts a server on a restored database, with a stand-in for Twilio that accepts messages.
 async fn on(database: TestDatabase, twilio: &StandIn) -> TestApp {
     let env = [
         ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"),
@@ -117,7 +117,7 @@ async fn on(database: TestDatabase, twilio: &StandIn) -> TestApp {
     TestApp::start_on(database, base::clock::Clock::system(), env).await
 }
 
-/// Checks that the server sends only SMS messages from after the restore.
+/// Checks that the server sends only SMS messages that were created after the restore.
 async fn texts_only_what_is_new(server: TestApp, twilio: &StandIn) {
     flood(&server, "call-after").await;
     let seen = twilio.wait_for(1).await;
@@ -162,7 +162,7 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     assert_eq!(copy.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 1, "the folder must contain only the backup file");
-    // The running server still sends its own SMS messages: none of them became a dead letter.
+    // The backup does not affect the SMS messages of the running server: none of them became a dead letter.
     assert!(having(&server.rows("sms_messages").await, "state", "dead").is_empty());
 
     let target = empty(kind).await;
@@ -198,8 +198,8 @@ async fn a_copy_comes_back_whole_and_texts_nobody_again(kind: Database) {
     server.stop().await;
 }
 
-/// Whether PostgreSQL has column statistics of a table. A known row count proves nothing, because creating an index
-/// updates it.
+/// Returns whether PostgreSQL has column statistics of a table. The row count proves nothing, because creating an index
+/// also updates the row count.
 async fn has_statistics(db: &DatabaseConnection, table: &str) -> bool {
     let sql = format!("SELECT count(*) > 0 FROM pg_stats WHERE schemaname = 'public' AND tablename = '{table}'");
     let statement = Statement::from_string(DatabaseBackend::Postgres, sql);
@@ -236,7 +236,7 @@ async fn nothing_is_overwritten_and_what_was_there_is_kept(kind: Database) {
         text(&again)
     );
     flood(&server, "call-new").await;
-    // A restore is rejected while a server uses the database, forced or not.
+    // A restore is rejected while a server uses the database, even with `--force`.
     for arguments in [
         &["restore", "--quiet", "copy.db"][..],
         &["restore", "--quiet", "--force", "copy.db"],
@@ -289,8 +289,8 @@ async fn what_is_no_backup_is_refused_and_changes_nothing(kind: Database) {
     let copy = back_up(&url, folder.path(), "copy.db");
     let database = server.leave().await;
     let bytes = std::fs::read(&copy).unwrap();
-    // None of these files is a backup of this database: half a backup, a text, a backup of the other database, a
-    // missing file.
+    // None of these files is a backup of this database: half a backup, a text file, a backup of the other database
+    // system, and a missing file.
     std::fs::write(folder.path().join("half"), &bytes[..bytes.len() / 2]).unwrap();
     std::fs::write(folder.path().join("text"), "A list of prices").unwrap();
     let other = match kind {
@@ -308,7 +308,7 @@ async fn what_is_no_backup_is_refused_and_changes_nothing(kind: Database) {
     server.stop().await;
 }
 
-/// The key is part of a backup only on request, and a restore writes the key only if there is no key yet.
+/// The secret key is backed up only on request. A restore writes the key only if no key exists yet.
 #[test]
 fn the_key_is_in_a_file_of_its_own_or_nowhere() {
     let folder = tempfile::tempdir().unwrap();

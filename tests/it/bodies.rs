@@ -17,7 +17,7 @@ both!(
     fifty_faults_are_told_and_the_others_counted,
 );
 
-/// Returns the pointer, the code and the message of each fault.
+/// Returns the pointer, the code and the message of each error.
 fn faults(problem: &Value) -> Vec<(&str, &str, &str)> {
     let faults = problem["errors"].as_array().unwrap().iter();
     faults
@@ -78,7 +78,7 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         let (_, _, detail) = told.iter().find(|(at, ..)| *at == place).unwrap();
         assert!(detail.contains(says), "{place}: {detail}");
     }
-    // A patch may have any of the fields, and remove optional ones.
+    // A patch may contain any field, and may remove optional fields.
     let patch =
         json!({"names": null, "price_to": null, "unit": {"fr": null}, "rank": 1.5, "version": before["version"]});
     let (_, problem) = app.admin(Method::PATCH, CAMERA, Some(&patch)).await;
@@ -103,7 +103,7 @@ async fn every_fault_of_a_body_is_told_at_once(database: Database) {
         .admin(Method::POST, "/admin/v1/rulebooks/default/evaluate", Some(&both))
         .await;
     assert_eq!(places(&problem), [("/message", "contradiction")], "{problem}");
-    // A whole number may be written as `1.0`. The rejected requests before have not changed the row.
+    // A whole number may be written as `1.0`. The rejected requests above have not changed the row.
     let same = json!({"rank": 1.0, "version": before["version"]});
     assert_eq!(app.admin(Method::GET, CAMERA, None).await.1, before);
     assert_eq!(app.admin(Method::PATCH, CAMERA, Some(&same)).await.0, StatusCode::OK);

@@ -1,4 +1,5 @@
-//! An overloaded machine, and a tenant with too many requests: other tenants are not affected.
+//! An overloaded machine does not count as a failure of a script. A tenant with too many requests does not affect other
+//! tenants. Large revisions do not fill the memory.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ async fn key(server: &TestApp, role: &str, rulebook: &str) -> String {
     made["key"].as_str().unwrap().to_owned()
 }
 
-/// Occupies all script threads until the sender is dropped, each for another rulebook.
+/// Occupies all script threads, each for a different rulebook, until the returned sender is dropped.
 async fn all_script_threads(server: &TestApp) -> mpsc::Sender<()> {
     let (end, ended) = mpsc::channel::<()>();
     let ended = Arc::new(Mutex::new(ended));
@@ -58,10 +59,11 @@ async fn all_script_threads(server: &TestApp) -> mpsc::Sender<()> {
 
 async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
-    // The first message opens the connections. Without it, opening them would use up the time for waiting for scripts.
+    // The first message opens the database connections. Otherwise, opening them would use up the time that a message
+    // may wait for scripts.
     assert_eq!(server.post_signed(&report("first", CLOGGED)).await.0, StatusCode::OK);
     let end = all_script_threads(&server).await;
-    // Sends more messages than the number of failures that quarantines a script.
+    // Send more messages than the number of failures after which a script is quarantined.
     let calls: Vec<Value> = (0..8).map(|call| report(&format!("busy-{call}"), CLOGGED)).collect();
     for (status, answer) in join_all(calls.iter().map(|call| server.post_signed(call))).await {
         assert_eq!(status, StatusCode::OK, "{answer}");
@@ -77,7 +79,7 @@ async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     }
     assert!(
         server.rows("script_quarantines").await.is_empty(),
-        "a script was blamed for a fault"
+        "a script was counted as failing"
     );
     let notices = server.rows("notices").await;
     let blamed = |notice: &&Value| notice["code"].as_str().unwrap().starts_with("script_");
@@ -88,7 +90,7 @@ async fn a_busy_machine_is_no_fault_of_a_script(database: Database) {
     let decisions = server.rows("decisions").await;
     let calm = decisions.iter().find(|row| row["call_id"] == "calm").unwrap();
     assert!(!yes(&calm["degraded"]), "{calm}");
-    // Decisions without scripts are replayed without them, byte for byte.
+    // A decision that was made without its scripts is replayed without them, and the result is the same.
     for decision in decisions {
         let id = decision["id"].as_str().unwrap();
         let path = format!("/admin/v1/rulebooks/default/decisions/{id}/replay");
@@ -116,7 +118,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
         key(&server, "editor", "greedy").await,
     );
 
-    // Sends more slow work than a rulebook may queue, and more requests than a key may have in progress.
+    // Send more slow work than a rulebook may queue, and more requests than a key may have in progress.
     let source = format!("{}quote.add(1, \"one\");", "let x = 1; ".repeat(15));
     let tried = json!({"source": source, "hook": "price"});
     let service = json!({
@@ -177,13 +179,13 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
         "a message of another rulebook was degraded"
     );
 
-    // After the burst, all slots of the key are free again.
+    // After the burst, the key can send requests again.
     assert_eq!(
         server.admin_with(&viewer, Method::GET, &lint, None).await.0,
         StatusCode::OK
     );
 
-    // A full queue is reported, and work whose client disconnected leaves the queue.
+    // If the queue is full, new work is rejected. Work whose client disconnected leaves the queue.
     let pools = server.app.current.pools().clone();
     let whose = Uuid::from_u128(7);
     let (end, ended) = mpsc::channel::<()>();
@@ -206,7 +208,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
     assert!(turned_away >= 40, "{turned_away}");
     drop(waiting);
     drop(end);
-    // Abandoned work leaves the queue as soon as a thread takes it.
+    // Abandoned work stays in the queue until a thread removes it.
     let mut done = pools.study(whose, || 1).await;
     let began = Instant::now();
     while done.is_err() && began.elapsed() < Duration::from_secs(10) {
@@ -217,7 +219,7 @@ async fn many_requests_of_one_key_wait_in_a_queue_of_their_own(database: Databas
     server.stop().await;
 }
 
-/// Publishes a case with `bytes` bytes.
+/// Publishes a case whose comment has `bytes` bytes.
 async fn publish_large(server: &TestApp, bytes: usize) -> Result<PublishedRevision, PublishError> {
     let rulebook = rulebooks::Entity::find().one(&server.app.db).await.unwrap().unwrap();
     let row = json!({
@@ -260,7 +262,7 @@ async fn many_large_revisions_do_not_fill_the_memory(database: Database) {
     assert!(weight <= most, "{weight} of {most}");
     assert_eq!(server.post_signed(&report("call-1", CLOGGED)).await.0, StatusCode::OK);
 
-    // A rulebook has a maximum size, which the error names. A rulebook at the maximum can be made smaller again.
+    // A rulebook has a maximum size, which the error names. After the rejection, smaller rows can still be published.
     match publish_large(&server, MAX_ROW_BYTES).await {
         Err(PublishError::Faults(faults)) => {
             assert_eq!((faults.len(), faults[0].problem), (1, "too_large"), "{faults:?}");

@@ -73,12 +73,12 @@ async fn a_calendar_program_reads_the_shifts_without_a_key(database: Database) {
         "{text}"
     );
     assert!(text.contains("SUMMARY:Mario Bélanger\r\n"), "{text}");
-    // The shift began on Monday the 23rd at 08:00 in Montréal, before today.
+    // The current shift began before today: on Monday, 23 November, at 08:00 in Montréal.
     assert!(
         text.contains("DTSTART:20261123T130000Z\r\nDTEND:20261130T130000Z\r\n"),
         "{text}"
     );
-    // The feed covers 60 days, which are parts of nine weeks.
+    // The feed covers 60 days. These days are part of nine weekly shifts.
     assert_eq!(text.matches("BEGIN:VEVENT").count(), 9, "{text}");
     assert!(
         !text.contains("5145550") && !text.contains("555-0102") && text.contains("SUMMARY:Sarah"),
@@ -146,7 +146,7 @@ async fn a_revoked_feed_and_a_wrong_address_show_nothing(database: Database) {
     let allowed = app.client.request(Method::POST, app.url(&other)).send().await.unwrap();
     assert_eq!(allowed.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(allowed.headers()["allow"], "GET, HEAD, OPTIONS");
-    // Wrong URLs count like wrong keys, but the right URL still works.
+    // Wrong URLs are rate limited like wrong keys, but the right URL still works.
     let mut statuses = Vec::new();
     for number in 0..25 {
         let wrong = format!("/calendar/{number:012x}{}.ics", "0".repeat(64));
@@ -166,7 +166,7 @@ async fn a_revoked_feed_and_a_wrong_address_show_nothing(database: Database) {
             "{address}"
         );
     }
-    // The feed of an archived business shows nothing.
+    // The feed of an archived business is not found.
     let second = json!({"code": "second", "rows": "sample"});
     let (status, told) = app.admin(Method::POST, "/admin/v1/rulebooks", Some(&second)).await;
     assert_eq!(status, StatusCode::CREATED, "{told}");

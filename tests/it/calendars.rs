@@ -1,4 +1,4 @@
-//! Calendars over HTTP: weekly rules, special days, and the resulting days.
+//! Tests calendars over HTTP: weekly rules, special days, and the days that result from them.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -99,10 +99,10 @@ async fn a_night_and_a_special_day_decide(database: Database) {
         ("2026-12-23T16:59:59Z", true, false),
         ("2026-12-23T17:00:00Z", false, false),
         ("2026-12-25T03:00:00Z", true, false),
-        // The night of Thursday continues into Christmas.
+        // The opening hours of Thursday night continue into Christmas Day.
         ("2026-12-25T10:59:59Z", true, true),
         ("2026-12-25T11:00:00Z", false, true),
-        // There is no night of Friday, because Friday is a holiday.
+        // Friday is a holiday, so Friday night has no opening hours.
         ("2026-12-26T04:00:00Z", false, true),
         ("2027-12-27T15:00:00Z", false, true),
     ] {

@@ -1,4 +1,5 @@
-//! Change sets over HTTP: open, change, read, publish and discard them, and conflicts with changes by others.
+//! Opens, changes, reads, publishes and discards change sets over HTTP. Also tests conflicts with other people's
+//! changes.
 
 use reqwest::{Method, StatusCode};
 use sea_orm::ConnectionTrait as _;
@@ -38,7 +39,7 @@ pub async fn opened(app: &TestApp, comment: &str, changes: &[Value]) -> Value {
     set
 }
 
-/// Builds the URL of an action of a change set, with the version that was read.
+/// Builds the URL of an action on a change set. The URL contains the version that was read.
 pub fn step(set: &Value, step: &str) -> String {
     let (id, version) = (set["id"].as_str().unwrap(), &set["version"]);
     format!("{SETS}/{id}{step}?version={version}")
@@ -67,7 +68,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     );
     assert_eq!(set["changes"][0]["method"], "patch");
     assert_eq!(set["changes"][0]["version"], 1);
-    // Reads the row and the price with the change set, and without it.
+    // Read the row and the price, both with and without the change set.
     let id = set["id"].as_str().unwrap();
     let would_be = got(&app, &format!("{SHORE}?change_set={id}")).await;
     assert_eq!(
@@ -92,7 +93,7 @@ async fn a_change_set_is_opened_looked_at_and_published(database: Database) {
     };
     assert_eq!(price("").await, (json!(1), json!("550.00")));
     assert_eq!(price(&format!("?change_set={id}")).await, (json!(2), json!("570.00")));
-    // Adds another change of the same row, based on the row as the change set has it.
+    // Add another change of the same row. It is based on the row as the change set shows it.
     let more = json!({"resource": "adjustments", "code": "south_shore", "method": "patch", "body": {"rank": 11}, "version": 1});
     let (status, set) = app.admin(Method::POST, &step(&set, "/changes"), Some(&more)).await;
     assert_eq!(
@@ -179,7 +180,7 @@ async fn two_change_sets_on_one_row_show_both_versions_to_the_second(database: D
     };
     let both = [(json!(1), json!("100.00")), (json!(2), json!("120.00"))];
     assert_eq!(versions(conflict), both, "{problem}");
-    // The change set reports the conflict too, its diff omits the conflicting change, and its check fails.
+    // The change set reports the conflict too. Its diff omits the conflicting change, and its check fails.
     let second = set_of(&app, &second).await;
     assert_eq!(
         (&second["state"], versions(&second["conflicts"][0])),
@@ -343,7 +344,7 @@ async fn every_step_needs_the_version_that_was_read(database: Database) {
             .await;
         assert_eq!(status, StatusCode::PRECONDITION_FAILED, "{step}");
     }
-    // The version may also be sent as a header: it is in the ETag of the response.
+    // The version may also be sent in the `If-Match` header. The ETag of the response contains the new version.
     let request = app
         .client
         .post(app.url(&format!("{SETS}/{id}/changes")))
@@ -360,7 +361,8 @@ async fn every_step_needs_the_version_that_was_read(database: Database) {
             .await;
         assert_eq!(status.as_u16(), expected, "{problem}");
     }
-    // If two clients add to the same version at once, one of them must read the change set again.
+    // If two clients concurrently add changes to the same version of a change set, one of them must read the change set
+    // again.
     let path = step(&set, "/changes");
     let (one, two) = (raise("150.00", &json!(1)), raise("160.00", &json!(1)));
     let answers = tokio::join!(
@@ -424,7 +426,7 @@ async fn what_is_wrong_is_told_with_its_place_and_changes_nothing(database: Data
         (status, &problem["errors"][0]["pointer"]),
         (StatusCode::BAD_REQUEST, &json!("/comment"))
     );
-    // Check and publish report faults of rules, with the row and the column.
+    // The check and the publish report errors in rules, with the row and the column.
     let set = opened(
         &app,
         "",
@@ -448,7 +450,7 @@ async fn what_is_wrong_is_told_with_its_place_and_changes_nothing(database: Data
         "{problem}"
     );
     assert_eq!(got(&app, BOOK).await["revision"], 1);
-    // These ids name no change set.
+    // No change set has one of these ids.
     for id in ["00000000-0000-0000-0000-000000000000", "x"] {
         let (status, _) = app.admin(Method::GET, &format!("{SETS}/{id}"), None).await;
         assert!(status.is_client_error(), "{id}");
@@ -488,7 +490,7 @@ async fn a_red_case_refuses_with_the_trace(database: Database) {
             "{case}"
         );
     }
-    // A plain write that breaks a case is reported in the same way.
+    // A write without a change set that breaks a case is reported in the same way.
     let pin = json!({"expect": {"/price/to": "350.00"}, "version": 1});
     let (status, _) = app
         .admin(Method::PATCH, &format!("{BOOK}/cases/camera_fr"), Some(&pin))
@@ -658,7 +660,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
     );
     got(&app, &format!("{BOOK}/revisions")).await;
     got(&app, &format!("{BOOK}/leads")).await;
-    // A write that does not repair the rows is rejected with the error.
+    // A write that does not repair the rows is rejected with the error of the broken row.
     let (status, problem) = app
         .admin(Method::PATCH, CAMERA, Some(&json!({"rank": 77, "version": 1})))
         .await;
@@ -702,7 +704,7 @@ async fn rows_that_do_not_compile_can_be_read_and_mended(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("rule_fault")),
         "{problem}"
     );
-    // A rollback from this revision to a revision that compiles is accepted.
+    // A rollback from a revision that does not compile to a revision that compiles is accepted.
     let rise = json!({"rank": 12, "version": 2});
     assert_eq!(app.admin(Method::PATCH, SHORE, Some(&rise)).await.0, StatusCode::OK);
     let broken =

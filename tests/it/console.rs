@@ -1,5 +1,5 @@
-//! The console over HTTP: who may sign in and for how long, and protection against forged forms (CSRF). A page shows no
-//! more than the API, and nothing that a caller said becomes HTML.
+//! Tests sign-in, sessions and protection against forged forms (CSRF) in the console. A page shows no more than the
+//! API, and a caller's words never become HTML.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::SET_COOKIE;
@@ -95,7 +95,7 @@ async fn a_key_opens_a_session_and_a_wrong_one_does_not(database: Database) {
         (back.status, back.header("location")),
         (StatusCode::SEE_OTHER, "/console")
     );
-    // The database has neither the token nor the key.
+    // The database contains neither the session token nor the key.
     let stored = format!("{:?}", app.rows("console_sessions").await);
     let (_, token) = browser.cookie.split_once('=').unwrap();
     assert!(token.len() == 64 && !stored.contains(token), "{stored}");
@@ -225,7 +225,7 @@ async fn the_cookie_is_for_the_console_alone(database: Database) {
         // The admin API does not accept the cookie.
         let api = browser.get("/admin/v1/rulebooks").await;
         assert_eq!(api.status, StatusCode::UNAUTHORIZED);
-        // If a request has two session cookies, neither counts.
+        // If a request has two session cookies, the server ignores both.
         let own = browser.cookie.clone();
         browser.cookie = format!("{own}; {own}");
         assert_eq!(browser.get("/console").await.status, StatusCode::SEE_OTHER);
@@ -499,7 +499,7 @@ async fn the_board_shows_who_waits_and_who_took_it(database: Database) {
     ]);
     let order = ["call-2", "call-1"].map(|call| board.text.find(&format!("/console/calls/{call}")).unwrap());
     assert!(order[0] < order[1], "the P1 must come first");
-    // The script requests the main part of the page, and gets it only if the part changed.
+    // The script requests the main part of the page. The response contains the part only if it changed.
     let part = browser.page("/console?part=main").await;
     assert!(part.text.starts_with("<h1") && !part.text.contains("<html"));
     let again = async || {
@@ -533,7 +533,7 @@ async fn the_board_shows_who_waits_and_who_took_it(database: Database) {
     let late = browser.post(&take, &[("csrf", board.csrf())]).await;
     assert_eq!(late.status, StatusCode::CONFLICT);
     late.has(&["Somebody was faster", "`second` has already acknowledged this lead"]);
-    // The audit log has this acknowledgement like any other change.
+    // The audit log contains this acknowledgement like any other change.
     let (_, audit) = app.admin(Method::GET, "/admin/v1/audit-log?limit=5", None).await;
     assert!(audit.to_string().contains("acknowledge"), "{audit}");
     app.stop().await;

@@ -1,5 +1,5 @@
-//! The console's change set pages: changes in words, checks, the backtest chart, buttons, guard rails, and conflicts
-//! with changes by others.
+//! Tests the console's pages of change sets: descriptions of changes, checks, the backtest chart, buttons and guard
+//! rails. Also tests conflicts with other people's changes.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn row(app: &TestApp, path: &str) -> Value {
     row
 }
 
-/// Opens a change set with patches, each with resource, code and fields.
+/// Opens a change set with these patches. Each patch has a resource, a code and fields.
 async fn open(app: &TestApp, key: &str, changes: &[(&str, &str, Value)]) -> String {
     let mut edits = Vec::new();
     for (resource, code, body) in changes {
@@ -205,7 +205,7 @@ async fn past_calls_are_a_picture_and_a_table(database: Database) {
         .page(&part)
         .await
         .has(&["4 deviennent plus chers", "350\u{a0}$ → 390\u{a0}$"]);
-    // A viewer reads the change set and cannot start anything.
+    // A viewer can read the change set but cannot start any action.
     let (text, _) = key(&app, json!({"name": "Reader", "role": "viewer"})).await;
     let viewer = Browser::with(&app, &text).await;
     let seen = viewer.page(&format!("/console/change-sets/{id}")).await;
@@ -250,7 +250,7 @@ async fn beyond_the_guard_rails_a_second_person_decides(database: Database) {
     waits.has(&["a second person must approve it", "waits for approval"]);
     assert!(
         !waits.text.contains("value=\"approve\""),
-        "an editor is offered the button to approve"
+        "an editor must not see the button to approve"
     );
     // The change set is rejected with a reason, submitted again, and approved.
     let form = Form::of(&mario.page(&path).await, "value=\"reject\"")
@@ -384,7 +384,7 @@ async fn a_stale_page_does_nothing(database: Database) {
     let id = open(&app, ADMIN_KEY, &[camera("360.00")]).await;
     let path = format!("/console/change-sets/{id}");
     let seen = Form::of(&browser.page(&path).await, "value=\"publish\"").with("do", "publish");
-    // Another window adds a change.
+    // A change is added in another browser window.
     let version = row(&app, "adjustments/south_shore").await["version"].clone();
     let change = json!({"resource": "adjustments", "code": "south_shore", "method": "patch", "body": {"amount": "120.00"}, "version": version});
     let add = format!("{BOOK}/change-sets/{id}/changes?version={}", seen.value("version"));

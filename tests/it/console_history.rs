@@ -1,4 +1,5 @@
-//! The console's history: time line, comparison of revisions, rollback with a concurrent change, and audit log.
+//! Tests the console's history pages: the time line, the comparison of revisions, a rollback during a concurrent
+//! change, and the audit log.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -203,7 +204,7 @@ async fn the_audit_log_is_filtered_and_checked(database: Database) {
     }
     let checked = browser.page("/console/history/audit?check=yes").await;
     checked.has(&["Nobody has altered the log", "End of the chain"]);
-    // The test alters an entry like an attacker, who would first remove these triggers.
+    // Alter an entry as an attacker would, who first removes the triggers that protect the log.
     app.sql(match database {
         Database::Sqlite => "DROP TRIGGER audit_log_no_update",
         Database::Postgres => "ALTER TABLE audit_log DISABLE TRIGGER ALL",

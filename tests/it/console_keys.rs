@@ -1,4 +1,4 @@
-//! The console's page of keys and sessions, and the sign-in link of the first start.
+//! Tests the console's page of keys and sessions, and the sign-in link of the first start.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -153,7 +153,7 @@ async fn a_link_opens_the_console_once_and_within_a_day(database: Database) {
     };
     let browser = Browser::new(&app);
     let token = link().await;
-    // Opening the page of the link does not use up the link.
+    // Opening the sign-in page through the link does not use up the link.
     for _ in 0..2 {
         browser
             .page(&format!("/console/login?link={token}"))

@@ -1,4 +1,5 @@
-//! Notices in the console: open notices come first, in the reader's language, each with a button for what to do.
+//! Tests notices in the console. Open notices come first, in the reader's language. Each notice has a button for what
+//! to do.
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
@@ -90,7 +91,7 @@ async fn every_notice_has_words_in_both_languages(database: Database) {
         let mut browser = Browser::with(&app, ADMIN_KEY).await;
         browser.language = language;
         let page = browser.page("/console/notices").await;
-        // The title of an unknown code is the English text; the text of its details is in a paragraph.
+        // A notice with an unknown code has its English text as its title.
         assert_eq!(page.text.matches("<h2><span lang=\"en\">").count(), 1, "{}", page.text);
         assert_eq!(page.text.matches("<article").count(), CODES.len() + 1);
         page.has(&[

@@ -1,5 +1,5 @@
-//! The page "Who is on" over HTTP: what it shows to whom, and its forms to replace a contact, swap shifts, name a day and
-//! undo.
+//! Tests the console's page "Who is on": what each role sees, and the forms that replace a contact, swap shifts, name a
+//! day and undo a change.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ async fn rows(app: &TestApp, path: &str) -> Vec<Value> {
     list["items"].as_array().unwrap().clone()
 }
 
-/// Submits a form of the page.
+/// Submits a form of the page "Who is on".
 async fn sent(browser: &Browser<'_>, path: &str, fields: &[(&str, &str)]) -> crate::support::browser::Shown {
     let csrf = browser.csrf().await;
     let mut form = vec![("csrf", csrf.as_str())];
@@ -342,7 +342,7 @@ async fn bad_input_stays_in_the_form_and_says_what_is_wrong(database: Database) 
     refused.has(&["500 characters"]);
     assert!(
         !refused.text.contains("366 days"),
-        "the comment is too long, not the absence"
+        "the comment is too long, but the period is not"
     );
     browser.language = "fr-CA";
     sent(&browser, "/replace", &replace("second", "on_call", until, from))

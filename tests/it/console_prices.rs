@@ -1,5 +1,5 @@
-//! The console's price page: fields for editors, errors beside the fields, percentage changes and pasting, conflicts
-//! with changes by others, guard rails, and an expired session that loses no input.
+//! Tests the console's price page: fields for editors, errors beside the fields, percentage changes and pasted lists.
+//! Also tests conflicts with other people's changes, guard rails, and that an expired session loses no input.
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
@@ -132,7 +132,8 @@ async fn new_prices_become_a_change_set_and_more_are_added(database: Database) {
     );
     assert!(set["comment"].as_str().unwrap().starts_with("Prix : "), "{set}");
 
-    // The page offers the open change set. With it, the page shows its values, and the form adds to it.
+    // The page offers the open change set. If the change set is selected, the page shows its values, and the form adds
+    // changes to it.
     let path = format!("/console/prices?change_set={}", set["id"].as_str().unwrap());
     browser.page("/console/prices").await.has(&["Le poursuivre", &path]);
     let form = form(&browser, &path).await;
@@ -145,7 +146,7 @@ async fn new_prices_become_a_change_set_and_more_are_added(database: Database) {
     let (_, tests) = app.admin(Method::GET, &format!("{BOOK}/backtests"), None).await;
     assert_eq!(tests["items"][0]["wanted"]["change_set"], set["id"]);
 
-    // A value that was typed again unchanged is not a change.
+    // Typing the same value again is not a change.
     let same = Form::of(&browser.page(&path).await, "id=\"prices\"")
         .with(SHORE, "120,00")
         .with("do", "save");

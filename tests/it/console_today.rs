@@ -72,7 +72,7 @@ async fn a_day_has_its_figures_and_its_calls_in_order(database: Database) {
         .page("/console/today?day=yesterday")
         .await
         .has(&["Tuesday, November\u{a0}24, 2026", "/console/calls/call-1"]);
-    // After taking a lead, the browser returns to the day.
+    // After a person takes a lead, the browser returns to the page of the day.
     let (_, rest) = yesterday.text.split_once("action=\"/console/leads/").unwrap();
     let take = format!("/console/leads/{}", rest.split('"').next().unwrap());
     let taken = browser

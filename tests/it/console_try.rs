@@ -1,5 +1,5 @@
-//! The console's "Try" page over HTTP: a conversation or a message is evaluated with the head, a revision or a change set.
-//! Faults are shown beside their fields, and nothing is stored.
+//! The console's "Try" page over HTTP: a conversation or a message is evaluated with the head, a revision or a change
+//! set. Errors are shown beside their fields, and nothing is stored.
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};

@@ -1,5 +1,5 @@
 //! The console's "Words" page over HTTP: calls that matched nothing are grouped by common words. A phrase is tried on
-//! past calls and becomes a rule. The loser of a concurrent edit sees the other change.
+//! past calls and becomes a rule. If two people edit concurrently, the second person sees the first person's change.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -276,7 +276,7 @@ async fn a_phrase_goes_into_a_change_set(database: Database) {
     assert!(!get(&app, "/services/sump").await.to_string().contains("chauffe-eau"));
     let set = get(&app, "/change-sets?state=open").await["items"][0].clone();
     assert_eq!(set["comment"], "Phrase: chauffe-eau");
-    // The second phrase goes into the same change set; the first phrase stays.
+    // The second phrase is added to the same change set. The first phrase remains.
     let value = format!("{} {}", set["id"].as_str().unwrap(), set["version"]);
     let form = [
         ("phrase", "water heater"),

@@ -1,5 +1,5 @@
-//! `ringbook doctor`: a good set-up is reported as good, each problem is found with what to do, and the checks change
-//! nothing.
+//! Tests `ringbook doctor`. It reports a good set-up as good, and reports each problem with what to do. The checks
+//! change nothing.
 
 use std::{path::Path, process::Command};
 
@@ -56,7 +56,7 @@ fn of<'a>(found: &'a [Finding], check: &str, level: Level) -> Vec<&'a Finding> {
     those.collect()
 }
 
-/// Whether a finding is about the tests' PostgreSQL, which trades safety for speed.
+/// Returns whether a finding is about the PostgreSQL server of the tests, which trades safety for speed.
 fn is_of_the_test_server(text: &str) -> bool {
     [
         "`fsync` is off",
@@ -300,7 +300,7 @@ async fn the_commands_work_on_a_database_that_was_started_on(database: Database)
     server.stop().await;
 }
 
-/// Values that an assistant fills in as recommended are read as intended.
+/// If an assistant fills in the recommended structured output, Ringbook reads every value as intended.
 #[test]
 fn the_recommended_structured_output_is_read() {
     let rows = sample::rows();
@@ -317,7 +317,7 @@ fn the_recommended_structured_output_is_read() {
         let (extracted, _) = read_message(&book, &calls[0].message()).unwrap();
         extracted.facts
     };
-    // The facts of a call in which the model filled in nothing.
+    // These facts come from a call in which the model filled in nothing.
     let without = read("nothing", &Value::Null);
     let mut unread = Vec::new();
     for (field, schema) in properties {

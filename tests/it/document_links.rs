@@ -1,4 +1,4 @@
-//! Each link of the OpenAPI document names an existing operation and a parameter of it.
+//! Each link in the OpenAPI document names an existing operation and a parameter of that operation.
 
 use admin::document::document;
 use serde_json::Value;
@@ -22,7 +22,7 @@ fn every_link_names_an_operation_and_its_parameters() {
         let target = operations
             .iter()
             .find(|operation| operation["operationId"] == link["operationId"]);
-        let target = target.unwrap_or_else(|| panic!("the link {name} names no existing operation"));
+        let target = target.unwrap_or_else(|| panic!("the link {name} does not name an existing operation"));
         let has = |parameter: &str| {
             let (place, own) = parameter.split_once('.').unwrap();
             let mut all = target["parameters"].as_array().into_iter().flatten();

@@ -19,8 +19,8 @@ both!(
 );
 
 const BOOK: &str = "/admin/v1/rulebooks/default";
-/// Operations that are not GET and write nothing, and operations that reject a dry run; the OpenAPI document lists
-/// both.
+/// Operations without a dry run: they write nothing although they are not GET, or they reject a dry run. The OpenAPI
+/// document lists both kinds.
 const NO_WRITES: [&str; 5] = [
     "evaluate",
     "test_script",
@@ -69,7 +69,8 @@ async fn send(app: &TestApp, write: &Write<'_>, trial: bool) -> Answer {
     Answer { status, headers, body }
 }
 
-/// Reads every row of every table, without the time of a key's last use: every request updates this time, even a GET.
+/// Reads every row of every table. Omits the time of a key's last use, because every request updates this time, even a
+/// GET.
 async fn everything(app: &TestApp) -> Vec<(String, Vec<Value>)> {
     let mut tables = app.tables().await;
     tables.sort();
@@ -85,7 +86,7 @@ async fn everything(app: &TestApp) -> Vec<(String, Vec<Value>)> {
     all
 }
 
-/// Returns the string without ids and keys, which are new each time.
+/// Removes ids and keys from the text, because they are new in each run.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -135,7 +136,8 @@ fn told(answer: &Answer) -> Vec<(&'static str, Option<String>)> {
         .to_vec()
 }
 
-/// Runs a request as a dry run, then for real, and compares. Returns the real response and the rows before it.
+/// Runs a request as a dry run and then for real, and compares the responses. Returns the real response and the rows
+/// before it.
 async fn tried_and_done(app: &TestApp, write: Write<'_>) -> (Answer, Vec<(String, Vec<Value>)>) {
     let id = write.id;
     let before = everything(app).await;
@@ -591,7 +593,7 @@ async fn a_trial_leaves_no_key_no_price_and_no_answer_behind(database: Database)
         .await;
     assert_eq!((status, &tried["version"]), (StatusCode::OK, &json!(2)), "{tried}");
     assert_eq!(app.admin(Method::GET, &camera, None).await.1["price_to"], "350.00");
-    // The real revision has the number of the dry run's revision, but other prices.
+    // The real revision has the same number as the revision of the dry run, but other prices.
     let (status, done) = app.admin(Method::PATCH, &camera, Some(&priced("410.00"))).await;
     assert_eq!((status, &done["version"]), (StatusCode::OK, &json!(2)), "{done}");
     assert_eq!(app.admin(Method::GET, &camera, None).await.1["price_to"], "410.00");
@@ -632,7 +634,7 @@ async fn a_trial_leaves_no_key_no_price_and_no_answer_behind(database: Database)
     assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(app.counts(["api_keys", "idempotency_keys"]).await, [2, 1]);
 
-    // A dry run rejects the same requests as a real one, including those that only the database rejects.
+    // A dry run rejects the same requests as a real run, including requests that only the database rejects.
     let twice = json!({"code": "default", "rows": "empty"});
     let (status, refused) = app
         .admin(Method::POST, "/admin/v1/rulebooks?dry_run=true", Some(&twice))

@@ -1,7 +1,7 @@
-//! Concurrent edits and evaluations: no edit is lost, and no decision mixes two revisions or is older than the last
-//! confirmed edit.
+//! Runs concurrent edits and evaluations. No edit is lost. No decision mixes two revisions or uses a revision that is
+//! older than the last confirmed edit.
 //!
-//! RINGBOOK_TEST_EDITS, RINGBOOK_TEST_SECONDS and RINGBOOK_TEST_EVALUATIONS make it run longer: see
+//! RINGBOOK_TEST_EDITS, RINGBOOK_TEST_SECONDS and RINGBOOK_TEST_EVALUATIONS make the tests run longer: see
 //! `scripts/verify/edits.sh`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,7 +103,7 @@ async fn of_many_who_edit_one_price_none_is_lost(database: Database) {
     Arc::into_inner(app).unwrap().stop().await;
 }
 
-/// Builds the rows of a revision, each marked with its number.
+/// Builds the rows of a revision. Each row is marked with the revision's number.
 fn marked(revision: i64, version: Option<i64>) -> Value {
     let amount = format!("{revision}.00");
     let rate = format!("{}.{:03}", revision / 1000, revision % 1000);
@@ -174,8 +174,8 @@ fn mark_of(decision: &Value) -> i64 {
     revision
 }
 
-/// A publisher that loses the race plans again on the new head, so edits of different rows do not conflict, on
-/// whichever instance they run.
+/// A publisher that loses the race plans again on the new head. So edits of different rows do not conflict, even if
+/// they run on different instances.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_that_edit_different_rows_at_once_all_succeed() {
     const EDITS: i64 = 15;
@@ -228,7 +228,7 @@ async fn no_decision_mixes_revisions_or_is_older_than_the_last_answered_edit() {
     mark(&apps[0], 2).await;
     let seconds = u64::try_from(number("RINGBOOK_TEST_SECONDS", 5)).unwrap();
     let rate = u32::try_from(number("RINGBOOK_TEST_EVALUATIONS", 100)).unwrap();
-    // The newest revision whose edit was confirmed, and whether to stop.
+    // The first value is the newest revision whose edit was confirmed. The second value says whether to stop.
     let (answered, over) = (Arc::new(AtomicI64::new(2)), Arc::new(AtomicBool::new(false)));
     let pause = Duration::from_secs(ASKERS.into()) / rate;
     let mut asking = tokio::task::JoinSet::new();

@@ -83,7 +83,7 @@ fn deleted(call: &str) -> Value {
     message("call.deleted", call, 90_000, &fields)
 }
 
-/// Finds every place in the database with personal data, as text or as bytes.
+/// Finds every column of the database that contains personal data, as text or as bytes.
 pub async fn found(server: &TestApp) -> Vec<String> {
     let mut found = Vec::new();
     for table in server.tables().await {
@@ -121,7 +121,7 @@ async fn a_deleted_call_leaves_nothing_personal_in_any_table(database: Database)
         server.take(&message).await;
     }
     let before = found(&server).await;
-    // Checks that the search finds the data before the erasure: otherwise an empty result below would prove nothing.
+    // Check that the search finds the data before the erasure. Otherwise an empty result below would prove nothing.
     for place in [
         "webhook_events.body: zenobie quatremains",
         "calls.customer_name: zenobie quatremains",
@@ -224,7 +224,7 @@ async fn what_a_script_made_of_the_caller_goes_too(database: Database) {
     assert!(was["say"].as_str().unwrap().contains("Merci Zenobie"), "{was}");
     server.take(&deleted("call-1")).await;
     assert_eq!(found(&server).await, Vec::<String>::new());
-    // Codes and amounts stay. Every other step of the trace keeps only its effect.
+    // Codes and amounts are not erased. Every other step of the trace keeps only its effect.
     let mut expected = was;
     expected["say"] = json!("");
     let mut emptied = 0;

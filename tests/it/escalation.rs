@@ -1,5 +1,5 @@
 //! Escalation: a P1 that nobody acknowledges goes to the next contact on time. The first acknowledgement counts, and
-//! everybody can see whose it is.
+//! everybody can see who sent it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -97,13 +97,13 @@ pub async fn flood(server: &TestApp, call: &str) {
         .await;
 }
 
-/// Advances the clock and escalates what is due. Returns how many were escalated.
+/// Advances the clock and runs the escalations that are due. Returns their number.
 async fn after(server: &TestApp, seconds: i64) -> usize {
     server.app.clock.step(TimeDelta::seconds(seconds));
     server.app.escalator.escalate_due().await.unwrap()
 }
 
-/// Returns the contacts who were sent an SMS message, in order.
+/// Returns the contacts who got an SMS message, in the order of the messages.
 pub async fn texted(server: &TestApp) -> Vec<String> {
     let mut texts = server.rows("sms_messages").await;
     texts.sort_by_key(|text| text["id"].to_string());
@@ -216,7 +216,7 @@ async fn the_reply_1_stops_it(database: Database) {
         start() + TimeDelta::seconds(60)
     );
     assert_eq!(lead["sla"]["kept"], json!(true));
-    // If several P1 calls are open, the reply must name one.
+    // If several P1 calls are open, the reply must contain the reference of one call.
     for call in ["call-2", "call-3", "call-4"] {
         server.app.clock.step(TimeDelta::seconds(1));
         flood(&server, call).await;
@@ -330,7 +330,7 @@ async fn a_reply_while_the_next_step_is_on_its_way_ends_it(database: Database) {
         assert_eq!(lead["acknowledgement"]["by"], json!("on_call"));
         let steps = lead["escalation"]["steps"].as_array().unwrap().len();
         let mut texts = having(&server.rows("sms_messages").await, "call_id", call);
-        // Contacts who were notified at the next step may learn who acknowledged it.
+        // Contacts who were notified at the next step may get a message that says who acknowledged the call.
         texts.retain(|text| !text["template"].as_str().unwrap().starts_with("p1_taken_"));
         assert_eq!((steps, texts.len()), (step + 1, step + 1));
         assert_eq!(after(&server, 10_000).await, 0);
@@ -356,7 +356,7 @@ async fn of_three_instances_one_hands_it_on_and_a_restart_goes_on(database: Data
     let server = server.restart_after(|clock| clock.step(TimeDelta::hours(2))).await;
     assert_eq!(after(&server, 0).await, 1);
     assert_eq!(texted(&server).await, ["on_call", "second", "amina"]);
-    // After the pause, each step still has its full time, however long no worker ran.
+    // After the pause, each step still lasts its full time, although no worker ran for a long time.
     assert_eq!(after(&server, 299).await, 0);
     assert_eq!(after(&server, 1).await, 1);
     let notices = server.rows("notices").await;
@@ -627,7 +627,7 @@ fn refused() -> Answer {
     Answer::json(400, &json!({"code": 21_211, "message": "no", "status": 400}))
 }
 
-/// Starts a server without background work whose SMS messages go to a Twilio stand-in.
+/// Starts a server without background work. Its SMS messages go to a stand-in for Twilio.
 async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let twilio = StandIn::start(answers).await;
     let server = TestApp::builder(database)
@@ -642,8 +642,8 @@ async fn with_twilio(database: Database, answers: Vec<Answer>) -> (TestApp, Stan
     (server, twilio)
 }
 
-/// Does the same as [`with_twilio`], up to the step that notifies the two remaining contacts. Twilio accepted the first
-/// two messages as `SM1` and `SM2` and responds to further messages with `answers`.
+/// Does the same as [`with_twilio`], then continues until the step that notifies the two remaining contacts. Twilio
+/// accepted the first two messages as `SM1` and `SM2` and responds to further messages with `answers`.
 async fn all_are_told(database: Database, answers: Vec<Answer>) -> (TestApp, StandIn) {
     let taken = ["SM1", "SM2"].map(twilio_callbacks::taken).into_iter();
     let (server, twilio) = with_twilio(database, taken.chain(answers).collect()).await;
@@ -808,7 +808,7 @@ async fn the_others_are_told_who_took_it_and_may_object(database: Database) {
     let taken = reply(&server, AMINA, "1").await.unwrap();
     assert_eq!((taken.outcome, taken.texts), (ReplyOutcome::Taken, true));
     assert!(!server.only_row("notices").await["resolved_at"].is_null());
-    // Amina's own objection counts too: the reply came from her number.
+    // Amina can also object to her own acknowledgement, because the reply comes from her number.
     let objection = reply(&server, AMINA, "0").await.unwrap();
     assert_eq!(objection.outcome, ReplyOutcome::Reopened);
     server.stop().await;

@@ -1,4 +1,4 @@
-//! The event stream of a rulebook: it reports changes within a second, and nothing about other rulebooks.
+//! The event stream of a rulebook reports changes within a second. It reports nothing about other rulebooks.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ both!(who_watches_hears_of_each_change, a_stream_ends_with_its_key);
 const EVENTS: &str = "/admin/v1/rulebooks/default/events";
 const FLOOD: &str = "Mon sous-sol est inondé, des racines dans le drain.";
 
-/// A stream of events as its client reads it.
+/// An event stream that a client reads.
 struct Stream(reqwest::Response);
 
 impl Stream {
@@ -48,7 +48,7 @@ impl Stream {
         Some(serde_json::from_str::<Value>(data).unwrap()["changed"].clone())
     }
 
-    /// Reads until an event names this change. One event may name several changes.
+    /// Reads events until one of them names this change. One event may name several changes.
     async fn until(&mut self, kind: &str) {
         loop {
             let changed = self.next().await.expect("the stream ended before the change");

@@ -1,4 +1,4 @@
-//! The OpenAPI document's examples: each conforms to its schema, and each request works.
+//! Tests the examples in the OpenAPI document. Each example conforms to its schema, and each example request succeeds.
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -9,7 +9,8 @@ use crate::support::{Database, TestApp, contract};
 
 both!(each_request_of_the_document_works);
 
-/// Returns every media type of a request or response with examples: its path, its schema and the examples.
+/// Returns the media types of requests and responses that have examples. For each media type, returns its path, its
+/// schema and its examples.
 fn examples() -> Vec<(String, &'static Value, Vec<&'static Value>)> {
     let document = admin::document();
     let mut found = Vec::new();

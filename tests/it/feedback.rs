@@ -1,5 +1,5 @@
-//! Feedback that a decision was wrong: who may give it, how it is resolved, its erasure with the caller, and the call's
-//! page in the console.
+//! Tests feedback about wrong decisions: who may give it, how it is resolved, and its erasure with the caller's data.
+//! Also tests the page of the call in the console.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -144,14 +144,14 @@ async fn feedback_is_checked_listed_and_dismissed(database: Database) {
         get(&app, "/feedback?resolved=false").await["items"][0]["id"],
         json!(second)
     );
-    // The audit log has the corrected values, but nobody's own words.
+    // The audit log contains the corrected values, but no text that a person wrote.
     let log = app.rows("audit_log t ORDER BY seq").await;
     let log = format!("{log:?}");
     assert!(
         log.contains("402.41") && !log.contains("555-0199") && !log.contains("It was right"),
         "{log}"
     );
-    // The number of entries is limited.
+    // The number of feedback entries is limited.
     for _ in 1..20 {
         noted(&app, json!({"priority": "P3"})).await;
     }
@@ -179,7 +179,7 @@ async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database)
     assert_eq!(status, StatusCode::OK, "{row}");
     let set = row["resolution"]["change_set_id"].as_str().unwrap().to_owned();
     assert_eq!(row["resolution"]["case_code"], "water_heater");
-    // The case is not live. It contains the words that matter, but no phone number.
+    // The case is not published yet. It contains the words that matter, but no phone number.
     assert_eq!(
         app.admin(Method::GET, &format!("{BOOK}/cases/water_heater"), None)
             .await
@@ -194,7 +194,7 @@ async fn a_case_of_feedback_waits_for_the_rule_that_mends_it(database: Database)
     );
     assert_eq!(waiting["expect"]["/service"], "sump");
     assert!(waiting["expect"]["/price/from"].is_null(), "{waiting}");
-    // The case cannot be published alone, but together with the rule that corrects the decision.
+    // The case can be published only together with the rule that corrects the decision.
     let publish = async || {
         let stands = get(&app, &format!("/change-sets/{set}")).await;
         let path = format!("/change-sets/{set}/publish?version={}", stands["version"]);
@@ -222,7 +222,7 @@ async fn a_case_that_the_rules_meet_already_is_published_at_once(database: Datab
     let app = TestApp::at_rest(database, noon()).await;
     app.take(&report("call-1", "Mon sous-sol est inondé, des racines dans le drain."))
         .await;
-    // The feedback has the priority that the rules already decide.
+    // The feedback asks for the priority that the rules already give.
     let id = noted(&app, json!({"priority": "P1"})).await;
     let (status, row) = post(&app, &format!("/feedback/{id}/case"), json!({"code": "flooded"})).await;
     assert_eq!(status, StatusCode::OK, "{row}");
@@ -272,7 +272,7 @@ async fn feedback_goes_with_the_caller(database: Database) {
     // Feedback about an erased caller is rejected.
     let (status, problem) = post(&app, "/calls/call-1/feedback", comment).await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
-    // Retention deletes the caller's words, and the feedback about them.
+    // Retention deletes the caller's words and the feedback about the call.
     let (status, _) = app
         .admin(
             Method::PUT,
@@ -297,7 +297,7 @@ async fn the_call_page_takes_feedback_and_keeps_what_was_typed(database: Databas
     page.has(&["Was the decision right?", "This decision was wrong", "name=\"total\""]);
     assert!(
         !page.text.contains("Make this a case"),
-        "a dispatcher is offered a button that needs the role editor"
+        "a dispatcher must not see a button that needs the role editor"
     );
     let csrf = page.csrf().to_owned();
     let send = async |julie: &Browser<'_>, form: &[(&str, &str)]| {

@@ -1,4 +1,5 @@
-//! Guard rails: limits that only an administrator sets, and beyond which a change waits for a second person.
+//! Guard rails are limits that only an administrator sets. A change that exceeds them waits for a second person's
+//! approval.
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
@@ -35,7 +36,7 @@ async fn new_key(app: &TestApp, name: &str, role: &str) -> String {
     made["key"].as_str().unwrap().to_owned()
 }
 
-/// Creates a key and clears its creator: the key must not come from the admin whose changes these tests publish.
+/// Creates a key and clears its creator, because a person cannot approve their own change with a key that they created.
 async fn independent_key(app: &TestApp, name: &str) -> String {
     let key = new_key(app, name, "publisher").await;
     app.sql(&format!("UPDATE api_keys SET made_by = NULL WHERE name = '{name}'"))
@@ -109,7 +110,7 @@ async fn limits_that_cannot_hold_are_refused(kind: Database) {
     app.stop().await;
 }
 
-/// Sets guard rails: no price changes by more than a tenth per publish.
+/// Sets a guard rail: no price may change by more than a tenth per publish.
 async fn narrow(app: &TestApp) {
     let rails = json!({"largest_change_percent": "10", "version": got(app, RAILS).await["version"]});
     assert_eq!(app.admin(Method::PUT, RAILS, Some(&rails)).await.0, StatusCode::OK);
@@ -457,7 +458,7 @@ async fn an_import_beyond_a_limit_waits(kind: Database) {
 }
 
 /// Scripts, conditions, ranks and stacking groups have no number to compare. Guard rails judge them by their effect on
-/// cases, on stored calls and on a grid of the facts that they name.
+/// cases, on stored calls and on combinations of the facts that they use.
 async fn what_no_number_tells_is_judged_by_calls(kind: Database) {
     let app = at_rest(kind).await;
     let ann = new_key(&app, "ann", "editor").await;
@@ -566,8 +567,8 @@ async fn nobody_approves_their_own_change_with_a_second_key(kind: Database) {
         }
     };
     let admin = ADMIN_KEY.to_owned();
-    // The author of a change cannot approve it with keys that they created, directly or through another key, under any
-    // name.
+    // The author of a change cannot approve it with a key that they created. It does not matter whether they created
+    // the key directly or through another key, and what name the key has.
     let (direct, shown) = made(
         admin.clone(),
         json!({"name": "p", "role": "publisher", "owner": "Somebody"}),

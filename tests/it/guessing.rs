@@ -1,4 +1,5 @@
-//! Clients that guess keys are rate limited. Clients with a valid key are served, even from the same address.
+//! Clients that guess keys are rate limited. A client with a valid key is served, even from the address of a client
+//! that guesses.
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
@@ -62,7 +63,7 @@ async fn an_address_that_guesses_is_slowed_and_the_right_key_is_served(database:
         slowed.iter().all(|status| *status == StatusCode::TOO_MANY_REQUESTS),
         "{statuses:?}"
     );
-    // A client with a valid key is served, even from the same address.
+    // A client with a valid key is served, even from the address of the client that guesses keys.
     assert_eq!(from(&app, "203.0.113.1", ADMIN_KEY).await, (StatusCode::OK, None));
     assert_eq!(
         from(&app, "203.0.113.1", "nonsense").await,

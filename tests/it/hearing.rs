@@ -1,5 +1,6 @@
-//! Tests how well the sample rulebook recognizes what callers say. The labelled calls of the test half must satisfy the
-//! budgets. Further tests send single calls over HTTP, for each method of recognition.
+//! Tests how well the sample rulebook recognizes what callers say. One half of the labelled calls is for tests. The
+//! results for this half must satisfy the budgets. Further tests send single calls over HTTP, for each method of
+//! recognition.
 
 use std::path::Path;
 
@@ -10,7 +11,8 @@ fn folder(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Measure, bound, and whether the bound is a lower bound. docs/hearing-results.md has the table.
+/// Each entry has a measure, its bound, and whether the bound is a minimum. docs/hearing-results.md has the table of
+/// results.
 const BUDGETS: &[(&str, f64, bool)] = &[
     ("P1 recall", 0.92, true),
     ("false P1", 0.10, false),
@@ -21,7 +23,7 @@ const BUDGETS: &[(&str, f64, bool)] = &[
     ("price", 0.93, true),
 ];
 
-/// Same as [`BUDGETS`], for groups of call kinds.
+/// Like [`BUDGETS`], but each entry applies only to some kinds of calls.
 const OF_KINDS: &[(&[&str], &str, f64, bool)] = &[
     (
         &[

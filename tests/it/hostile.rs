@@ -1,5 +1,5 @@
-//! Authentic but malformed messages: the response is never a 5xx, no message is stored partially, and unreadable
-//! messages are stored raw.
+//! Sends authentic but malformed messages. The response is never a 5xx, no message is stored partially, and unreadable
+//! messages are stored as received.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -82,12 +82,12 @@ async fn taken(server: &TestApp, what: &str, body: &[u8]) {
 
 #[expect(
     clippy::too_many_lines,
-    reason = "a list of strange values, each with what becomes of it"
+    reason = "a list of strange values, each with the expected result"
 )]
 async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
     let server = TestApp::builder(database).set("RINGBOOK_WORKERS", "none").start().await;
     let mut number = 0;
-    // Raw JSON, because a JSON library rejects some of these numbers.
+    // The test writes the JSON by hand, because a JSON library rejects some of these numbers.
     for value in [
         "0",
         "-1",
@@ -140,9 +140,9 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
         );
         taken(&server, &format!("tools with {value}"), body.as_bytes()).await;
     }
-    // If a field occurs more than once, one value counts, and nothing fails.
+    // If a field occurs more than once, one of its values counts, and the message is accepted.
     let twice = br#"{"message":{"type":"hang","type":"end-of-call-report","call":{"id":"x"},"call":{"id":"twice"},"timestamp":1,"timestamp":2}}"#;
-    taken(&server, "names that are there twice", twice).await;
+    taken(&server, "duplicate names", twice).await;
     let long = "x".repeat(100_000);
     for (what, message) in [
         ("a long type", message(&long, "long-type", 0, &json!({}))),
@@ -219,7 +219,7 @@ async fn strange_values_are_taken_in_and_break_nothing(database: Database) {
     server.stop().await;
 }
 
-/// Builds every variant of `whole` with one member, at any depth, replaced by `value`.
+/// Builds all variants of `whole` in which `value` replaces one member, at any depth.
 fn replaced(whole: &Value, value: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     let members: Vec<(String, &Value)> = match whole {

@@ -44,7 +44,7 @@ async fn is_served(server: &TestApp, call: &str) -> Duration {
 /// Sends bytes and keeps the connection open.
 async fn send(server: &TestApp, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    // The server may have closed it already.
+    // The server may already have closed the connection.
     let _ = stream.write_all(bytes).await;
     stream
 }
@@ -119,7 +119,7 @@ async fn half_sent_bodies_take_bounded_memory_and_make_way_for_good_ones(databas
         }
     }
     assert!((LENGTH..=16 * 1024 * 1024).contains(&most), "{most} bytes");
-    // A large body also gets memory while others are held.
+    // A large body also gets memory while the server holds other bodies.
     let mut large = report("large", "Bonjour");
     large["message"]["padding"] = json!("x".repeat(300_000));
     let (status, answer) = server.post_signed(&large).await;
@@ -155,7 +155,7 @@ async fn what_the_headers_decide_is_answered_before_the_body(database: Database)
             let answer = tokio::time::timeout(Duration::from_secs(2), rest(send(&server, bytes.as_bytes()).await));
             let answer = answer
                 .await
-                .unwrap_or_else(|_| panic!("{credentials:?} waits for the body"));
+                .unwrap_or_else(|_| panic!("the server waits for the body despite {credentials:?}"));
             assert!(answer.starts_with("HTTP/1.1 401 "), "{path}, {credentials:?}: {answer}");
         }
     }
@@ -281,7 +281,7 @@ async fn wrong_secrets_are_answered_ten_times_a_second(database: Database) {
     let seconds = u32::try_from(began.elapsed().as_secs()).unwrap() + 1;
     assert!(
         told >= 20 && told <= 20 + 10 * seconds && told < tries,
-        "{told} of {tries} in {seconds} s"
+        "{told} of {tries} requests were answered 401 in {seconds} s"
     );
     server.stop().await;
 }
@@ -397,7 +397,7 @@ async fn only_http_1_with_one_host_is_served(database: Database) {
     let mut answer = [0; 13];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200 ");
-    // A head without an end.
+    // This request head never ends.
     let mut long = b"GET /health/live HTTP/1.1\r\nhost: a\r\nx-long: ".to_vec();
     long.resize(200_000, b'x');
     let answer = tokio::time::timeout(Duration::from_secs(2), rest(send(&server, &long).await)).await;
@@ -419,7 +419,8 @@ async fn connections_have_a_limit_and_end(database: Database) {
         assert_eq!(&answer, b"HTTP/1.1 200");
         held.push(stream);
     }
-    // The server also closes a connection that sends nothing. At shutdown it does not wait for such a connection.
+    // The server also closes a connection that sends nothing. At shutdown, the server does not wait for such a
+    // connection.
     let silent = send(&server, b"").await;
     let began = Instant::now();
     assert_eq!(

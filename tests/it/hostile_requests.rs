@@ -1,5 +1,5 @@
-//! Malformed requests to the admin API. Whatever a parameter, a path or a header contains, the status is below 500. An
-//! error is problem+json with its request id.
+//! Sends malformed requests to the admin API. Whatever a parameter, a path or a header contains, the status is below
+//! 500. Every error is problem+json and contains the request id.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ const STRANGE: &[&str] = &[
     "WyJpZCIsZmFsc2UsbnVsbCwiJyJd",
 ];
 
-/// Checks that a response is valid for a client.
+/// Checks that the status is below 500 and that a client error is problem+json with all fields.
 fn checked(what: &str, status: StatusCode, media_type: Option<&str>, body: &str) {
     assert!(status.as_u16() < 500, "{what}: {status} {body}");
     if status.is_client_error() {

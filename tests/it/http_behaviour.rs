@@ -1,4 +1,4 @@
-//! HTTP behaviour of the admin API: ETags, media types, methods, other origins and headers.
+//! Tests the HTTP behavior of the admin API: ETags, media types, methods, other origins and headers.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
@@ -147,7 +147,7 @@ async fn what_a_client_has_already_is_not_sent_again(database: Database) {
                 "{path} with {other}"
             );
         }
-        // A HEAD has the headers of the same response, without its body.
+        // The response to a HEAD has the headers of the response to a GET, but no body.
         let head = ask(&app, Method::HEAD, path, |request| request).await;
         assert_eq!(
             (head.status, head.header("etag"), head.text.as_str()),
@@ -177,7 +177,7 @@ async fn a_tag_changes_with_whatever_the_answer_depends_on(database: Database) {
     };
     let row = tag(CAMERA.to_owned()).await;
     assert!(row.starts_with("\"1."), "{row}");
-    // The rulebook's settings and their version did not change, but the head in the same response did.
+    // The rulebook's settings and their version did not change, but the head revision in the response did.
     let before = tag(BOOK.to_owned()).await;
     let change = json!({"price_to": "400.00"});
     let changed = ask(&app, Method::PATCH, CAMERA, |request| {
@@ -399,7 +399,8 @@ async fn a_page_of_a_listed_origin_may_call_and_no_other(database: Database) {
         assert!(preflight.header("vary").contains("origin"));
         assert!(preflight.header("access-control-allow-credentials").is_empty());
     }
-    // A page of another origin may read these headers, also those of an error. A 405 still lists the allowed methods.
+    // A page of another origin may read these headers, also in an error response. A 405 still lists the allowed
+    // methods.
     for (method, path, status) in [
         (Method::GET, CAMERA, StatusCode::OK),
         (Method::GET, "/admin/v1/rulebooks/nowhere", StatusCode::NOT_FOUND),

@@ -1,4 +1,4 @@
-//! Which messages are accepted: signatures, addresses, sizes and rates.
+//! Tests which messages the server accepts: their signatures, URLs, sizes and rates.
 
 use reqwest::{StatusCode, header::HeaderValue};
 use serde_json::{Value, json};
@@ -314,7 +314,7 @@ async fn a_compressed_body_is_verified_as_it_came(database: Database) {
         let answer = post(&server, &headers, packed.clone()).await;
         assert_eq!(answer.status().as_u16(), expected);
     }
-    // Ringbook does not decompress the body. It stores the body as received, for a person to look at.
+    // Ringbook does not decompress the body. It stores the body as received, so that a person can inspect it.
     let event = server.only_row("webhook_events").await;
     assert_eq!(event["state"], "unreadable");
     assert_eq!(event["body"], hex::encode(packed));

@@ -1,4 +1,4 @@
-//! The real program, killed with SIGKILL: every message that got a response is in the database.
+//! Kills the real program with SIGKILL. Every message that got a response is in the database.
 
 use std::{
     net::SocketAddr,
@@ -111,7 +111,8 @@ async fn what_was_answered_outlives_a_kill(kind: Database) {
     // No message is stored partially: each event has its decision, and each report its lead.
     assert_eq!(events.len(), decisions.len());
     assert_eq!(having(&events, "type", "end-of-call-report").len(), leads.len());
-    // A client that got no response sends its message again. If the message was already stored, nothing happens twice.
+    // A client that got no response sends its message again. If the message was already stored, the repetition has no
+    // effect.
     assert!(post(&client, address, &report(&answered[0], "Mon sous-sol est inondé.")).await);
     assert_eq!(rows(&db, "webhook_events").await.len(), events.len());
     db.close().await.unwrap();

@@ -1,5 +1,5 @@
-//! What keeps lists fast on a large database: the lists' conditions equal the conditions of partial indexes, and the
-//! filters still find all rows.
+//! Lists stay fast on a large database, because their conditions equal the conditions of partial indexes. The filters
+//! still find all rows.
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
@@ -32,8 +32,8 @@ fn start() -> DateTime<Utc> {
     "2026-11-24T15:02:00Z".parse().unwrap()
 }
 
-/// Returns the plan of a query that must use this index. PostgreSQL uses an index wherever it can. SQLite gives an
-/// error if it cannot use the index.
+/// Returns the plan of the query `select`. The query must use this index. PostgreSQL uses an index wherever it can.
+/// SQLite gives an error if it cannot use the index.
 async fn plan<E: sea_orm::EntityTrait>(server: &TestApp, index: &str, select: Select<E>) -> String {
     let db = &server.app.db;
     let backend = db.get_database_backend();

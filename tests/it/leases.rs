@@ -75,7 +75,7 @@ async fn whoever_was_paused_past_its_lease_writes_nothing_more(database: Databas
     let server = TestApp::at_rest(database, start()).await;
     let (one, two) = (leases_of(&server), leases_of(&server));
     let slow = one.try_hold("work", MINUTE).await.unwrap().unwrap();
-    // The lease has expired, but nobody took it over: its holder can renew it.
+    // The lease has expired, but nobody took it over, so its holder can still renew it.
     server.app.clock.step(TimeDelta::minutes(2));
     assert!(slow.renew(MINUTE).await.unwrap());
     assert!(two.try_hold("work", MINUTE).await.unwrap().is_none());
@@ -93,7 +93,7 @@ async fn whoever_was_paused_past_its_lease_writes_nothing_more(database: Databas
     server.stop().await;
 }
 
-/// Starts an instance of the worker. Also returns how often it has done the work.
+/// Starts an instance of the worker. Also returns a counter of its runs.
 fn worker(leases: Leases, stop: &CancellationToken) -> (Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
     let count = Arc::new(AtomicUsize::new(0));
     let (counted, stop) = (count.clone(), stop.clone());
@@ -175,7 +175,8 @@ async fn a_process_without_the_web_answers_health_and_metrics_alone(database: Da
     assert_eq!(status, StatusCode::OK);
     assert!(metrics.as_str().unwrap().contains("ringbook_pool_connections"));
     for path in ["/docs", "/openapi.json", "/admin/v1/rulebooks"] {
-        // The test uses the plain client, because the OpenAPI document describes a process with the web enabled.
+        // The test uses the plain client, because the OpenAPI document does not describe the responses of a process
+        // without the web.
         let answer = server.client.0.get(server.url(path)).bearer_auth(ADMIN_KEY);
         let answer = answer.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");

@@ -1,4 +1,4 @@
-//! Middleware around every request, on the running server.
+//! Tests the middleware around every request on a running server.
 
 use std::time::Instant;
 

@@ -99,7 +99,8 @@ async fn an_error_of_lint_holds_up_the_change_that_brings_it_in(database: Databa
         "{problem}"
     );
     assert_eq!(lint(&app, "").await["revision"], 1);
-    // This rule has the same condition as another rule, written differently, and another priority.
+    // The condition of this rule equals the condition of another rule but is written differently. The priorities
+    // differ.
     let twin = "!(!(sounds_municipal >= 60 || (says(\"#municipal\") && !(sounds_municipal < 30))))";
     let (status, problem) = app.admin(Method::PUT, &path, Some(&rule(twin))).await;
     assert_eq!(

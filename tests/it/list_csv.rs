@@ -1,5 +1,5 @@
-//! Calls, leads and SMS messages as spreadsheets: all rows that match the filters, no cell is a formula, and phone
-//! numbers are masked for viewers.
+//! Exports calls, leads and SMS messages as spreadsheets. A spreadsheet has all rows that match the filters, and no
+//! cell is a formula. Phone numbers are masked for viewers.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn lists_are_spreadsheets_for_who_asks(database: Database) {
         .set("RATE_LIMIT_ENABLED", "false")
         .start()
         .await;
-    // More rows than a page of the API has.
+    // These are more rows than one page of the API contains.
     let count = 203;
     for number in 0..count {
         let mut message = report(&format!("call-{number:03}"), "Il y a une inondation dans le sous-sol");
@@ -83,7 +83,7 @@ async fn lists_are_spreadsheets_for_who_asks(database: Database) {
             .all(|text| !text["body"].is_empty() && !text["billed_as.segments"].is_empty())
     );
 
-    // A viewer reads ids and prices unchanged, and no phone number.
+    // A viewer sees ids and prices unchanged but no phone numbers.
     let body = json!({"name": "reader", "role": "viewer"});
     let (status, made) = app.admin(Method::POST, "/admin/v1/api-keys", Some(&body)).await;
     assert_eq!(status, StatusCode::CREATED, "{made}");

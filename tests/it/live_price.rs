@@ -18,7 +18,8 @@ use crate::{
 both!(no_decision_after_an_edits_answer_uses_the_old_price);
 
 const SERVICE: &str = "/admin/v1/rulebooks/default/services/root_removal";
-/// Number of senders. Each sends a message every 100 ms, so they send a hundred messages per second.
+/// Number of senders. Each sender sends a message every 100 ms, so all senders together send a hundred messages per
+/// second.
 const SENDERS: usize = 10;
 /// Minimum number of messages per sender. After the last edit, each sender sends one more message.
 const EACH: usize = 80;
@@ -74,7 +75,7 @@ async fn no_decision_after_an_edits_answer_uses_the_old_price(database: Database
     server.stop().await;
 }
 
-/// Sends messages until all edits are done. Returns the number sent.
+/// Sends messages until all edits are done. Returns the number of messages.
 async fn send(server: &TestApp, sender: usize, is_edited: &AtomicBool) -> usize {
     let mut pace = tokio::time::interval(PAUSE);
     let mut number = 0;

@@ -134,8 +134,8 @@ async fn plant(app: &TestApp) {
     }
 }
 
-/// Sends a GET and returns the status and the body without spaces, hyphens, dots and parentheses, so that a phone
-/// number is found in any notation.
+/// Sends a GET. Returns the status, and the body without spaces, hyphens, dots and parentheses, so that a phone number
+/// is found in any notation.
 async fn bare(app: &TestApp, key: &str, path: &str) -> (StatusCode, String) {
     let response = app.client.get(app.url(path)).bearer_auth(key).send().await.unwrap();
     let status = response.status();
@@ -220,7 +220,7 @@ async fn a_viewer_finds_no_number_in_a_refusal_nor_in_a_stream_of_events(databas
     assert!(seen.contains("wanted") && !seen.contains("51455502"), "{seen}");
     assert!(bare(&app, &editor, &events).await.1.contains("5145550210"));
 
-    // The rows of the change set changed: the error shows each row before and now.
+    // Somebody changed the rows of the change set, so the error shows each row before and after this change.
     let set = opened(&app, "later", &[change]).await;
     patched(&app, "contacts/second", json!({"phone": "+15145550213"})).await;
     let path = format!("{BOOK}/evaluate?change_set={}", set["id"].as_str().unwrap());
@@ -259,7 +259,7 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
             _ => StatusCode::OK,
         };
         assert_eq!(status, expected, "{}: {seen}", get.path);
-        // A problem repeats the code from the request, so only successful responses are searched.
+        // An error response repeats the code from the request, so only successful responses are searched.
         if status == StatusCode::OK {
             for word in theirs {
                 assert!(!seen.contains(word), "{} shows {word}: {seen}", get.path);
@@ -269,7 +269,8 @@ async fn a_key_for_one_rulebook_finds_nothing_of_another(database: Database) {
     app.stop().await;
 }
 
-/// Returns the digits of a response, in any writing system, and its letters, without separators between digits.
+/// Returns the letters and digits of a response, without separators between digits. Digits of every writing system
+/// count.
 fn digits_and_letters(text: &str) -> String {
     let digit = |c: char| match u32::from(c) {
         code @ 0xff10..=0xff19 => char::from_digit(code - 0xff10, 10),
@@ -344,7 +345,7 @@ async fn a_viewer_finds_no_number_in_a_callers_data_however_it_is_written(databa
     app.stop().await;
 }
 
-/// Finds the paths at which two values differ, with the first value's content there.
+/// Finds the paths at which two values differ. Adds each path to `found`, with the content of the first value.
 fn differences(a: &Value, b: &Value, place: &str, found: &mut Vec<(String, String)>) {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
@@ -383,7 +384,7 @@ async fn a_viewer_reads_all_but_numbers_as_an_editor_does(database: Database) {
                     .await
             }
         };
-        // An archive is not text, even if its bytes could be read as text: its headers contain sizes and sums.
+        // An archive is not compared, because its headers contain sizes and checksums.
         if get.path.ends_with("/export") {
             continue;
         }

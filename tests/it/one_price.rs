@@ -176,7 +176,7 @@ async fn a_quote_that_does_not_fit_is_decided_anew(database: Database) {
     assert_eq!(
         price(&lead(&server, "call-3").await),
         (&json!(55_000), &json!(85_000)),
-        "an area that costs more"
+        "the lead must have the price of the area that costs more"
     );
     ask(
         &server,
@@ -411,7 +411,7 @@ async fn an_sms_message_says_what_the_caller_gave(database: Database) {
     for part in ["482 Maple Street", "Brossard", "basement is flooding"] {
         assert!(body.contains(part), "{part}: {body}");
     }
-    // The arguments of a tool call count too.
+    // The arguments of a tool call also appear in the SMS message.
     let about = json!({"serviceType": "racines", "address": "9 rue du Lac", "problemDescription": "Racines au sous-sol",
         "customerName": "Zoé Tremblay"});
     ask(&server, "call-2", 1_000, "bookAppointment", about).await;

@@ -1,4 +1,5 @@
-//! The real program without its database: killed and started again, and under load while PostgreSQL is stopped.
+//! Runs the real program without its database. The program is killed and started again. It also runs under load while
+//! PostgreSQL is stopped.
 
 use std::{
     cell::Cell,
@@ -70,7 +71,8 @@ impl Client {
         signed(&self.http, self.address, message).send().await.unwrap()
     }
 
-    /// Posts a message, which must succeed. Returns the response, and whether it was given without the database.
+    /// Posts a message, which must succeed. Returns the response, and whether the program responded without the
+    /// database.
     async fn post(&self, message: &Value) -> (Value, bool) {
         let answer = self.send(message).await;
         assert!(answer.status().is_success(), "{}", answer.status());
@@ -84,7 +86,7 @@ impl World {
         let database = TestDatabase::create(Database::Postgres).await;
         let (_, rest) = database.url.split_once('@').unwrap();
         let proxy = Proxy::start(rest.split('/').next().unwrap().parse().unwrap()).await;
-        // The server under test is another process, so nobody installed the provider in this process.
+        // The server runs in another process, so this process must install the TLS provider itself.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(20))
@@ -375,7 +377,7 @@ async fn a_database_that_is_stopped_under_load_loses_nothing() {
         of_kind(0),
         "each report must cause one SMS message to the contact on call"
     );
-    // If the database failed between the claim and the end of a send, its outcome is unknown: the next contact is
+    // If the database failed while an SMS message was being sent, the outcome is unknown. So the next contact is
     // notified.
     for text in further {
         let before = first.iter().find(|before| before["call_id"] == text["call_id"]);
@@ -396,7 +398,7 @@ async fn offered(client: &Client, message: &Value) -> (StatusCode, Option<String
     (answer.status(), how.map(|how| how.to_str().unwrap().to_owned()))
 }
 
-/// Run by scripts/verify/outage.sh, which creates the disk.
+/// `scripts/verify/outage.sh` creates the disk and runs this test.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_is_full_loses_nothing_that_was_answered() {
     let Some(disk) = setting("RINGBOOK_TEST_SMALL_DISK") else {

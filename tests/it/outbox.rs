@@ -250,8 +250,8 @@ async fn without_an_account_texts_are_simulated(database: Database) {
 
 async fn an_instance_without_the_account_leaves_texts_to_those_that_have_it(database: Database) {
     let twilio = StandIn::start((0..20).map(|_| taken()).collect()).await;
-    // So far, SMS messages are simulated. An instance that starts with an account ends this, even if it sends no
-    // messages itself.
+    // The first instance has no account, so SMS messages are simulated. An instance that starts with an account ends
+    // the simulation, even if it sends no messages itself.
     let first = TestApp::builder(database)
         .at(start())
         .set("RINGBOOK_WORKERS", "none")
@@ -322,15 +322,15 @@ async fn an_account_that_is_missing_or_half_entered_is_a_notice_and_not_unreadin
         (StatusCode::OK, &json!("ready")),
         "{health}"
     );
-    // The default rulebook's SMS message waits, although a worker could record it immediately. So no worker runs, and
-    // the server is no longer ready.
+    // The default rulebook's SMS message is still queued, although a worker could process it immediately. So no worker
+    // runs, and the server is no longer ready.
     flood(&server, "call-3").await;
     server.app.clock.step(TimeDelta::minutes(11));
     // The checks run once per second, by the machine's own clock.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     let (_, health) = server.get("/health/ready").await;
     assert_ne!(health["status"], "ready", "{health}");
-    // An owner who wants no SMS messages sets this in the database.
+    // An owner who wants no SMS messages sets the delivery of the rulebook to `simulated`.
     let path = "/admin/v1/rulebooks/second/sms-delivery";
     let (_, read) = server.admin(reqwest::Method::GET, path, None).await;
     assert_eq!(read, json!({"delivery": "twilio", "version": 1}));

@@ -1,9 +1,8 @@
-//! Permissions: each operation of the OpenAPI document, called with each kind of key, compared with
+//! Calls each operation of the OpenAPI document with each kind of key, and compares the responses with
 //! `tests/data/privileges.txt`.
 //!
-//! The file has a line per operation with the role that it needs. For every operation and every kind of key, the
-//! response must be the declared one. An operation without a line fails the test, and so does a line without an
-//! operation.
+//! The file has one line per operation, which declares the role that the operation needs. An operation without a line
+//! fails the test, and so does a line without an operation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -142,7 +141,7 @@ async fn every_operation_asks_for_the_key_that_is_declared(database: Database) {
         let mut holds = |who: String, status: StatusCode, expected: bool| {
             cells += 1;
             if !expected {
-                writeln!(wrong, "{}: a key {who} is answered {status}", operation.id).unwrap();
+                writeln!(wrong, "{}: the response to a key {who} is {status}", operation.id).unwrap();
             }
         };
         for (who, key) in [

@@ -1,5 +1,5 @@
-//! Every error names the fault, its JSON pointer, the expected value and the request id, and its `type` is a URL that
-//! explains it.
+//! Every error response contains the error, its JSON pointer, the expected value and the request id. Its `type` is the
+//! URL of an explanation.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -310,7 +310,7 @@ async fn every_error_has_the_same_shape_and_leads_to_its_page(database: Database
         );
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.len() > 10, "{path}: {detail}");
-        // The response names the JSON pointer of each fault of the request.
+        // The response contains the JSON pointer of each error in the request.
         if matches!(code, "invalid_body" | "invalid_parameter" | "rule_fault") {
             let faults = problem["errors"]
                 .as_array()

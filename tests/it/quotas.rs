@@ -81,7 +81,7 @@ async fn the_bytes_of_change_sets_are_limited_for_a_day(database: Database) {
     app.sql(&format!("UPDATE change_sets SET bytes = {MAX_CHANGE_SET_BYTES}"))
         .await;
     reached(open(&app).await, MAX_CHANGE_SET_BYTES, "wait for a day");
-    // An open change set cannot grow either. Discarding it does not help on the same day.
+    // An open change set cannot grow either. Discarding the large change set frees no bytes on the same day.
     let other = opened(&app, "small", &[]).await;
     let change = raise("130.00", &json!(1));
     let grown = app.admin(Method::POST, &step(&other, "/changes"), Some(&change)).await;
@@ -97,7 +97,7 @@ async fn the_bytes_of_change_sets_are_limited_for_a_day(database: Database) {
 async fn revisions_are_limited_for_a_day_and_roll_backs_still_work(database: Database) {
     let app = TestApp::at_rest(database, noon()).await;
     assert_eq!(raised(&app, "120.00").await.0, StatusCode::OK);
-    // Creates all but one of the revisions that a day allows.
+    // Creates all but one of the revisions that are allowed per day.
     let fill = async |from: i64, until: i64| {
         app.sql(&format!(
             "INSERT INTO revisions (rulebook_id, number, kind, author, comment, created_at) \
@@ -171,7 +171,7 @@ async fn the_bytes_of_revisions_are_limited_for_a_day(database: Database) {
         let row = revisions.iter().find(|row| row["number"] == number).unwrap();
         row["bytes"].as_i64().unwrap()
     };
-    // The sample's first revision counts all its rows. An edit counts one row, before and after the change.
+    // The first revision counts with all rows of the sample. An edit counts with one row, in its old and new state.
     assert!(bytes(1) > 20_000, "{}", bytes(1));
     assert!((200..2_000).contains(&bytes(2)), "{}", bytes(2));
     app.sql(&format!(

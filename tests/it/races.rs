@@ -1,5 +1,5 @@
-//! Races between an edit and messages in flight, two bodies of one report, a report and a booking, and a message and
-//! the erasure of its caller.
+//! Tests four races: an edit against messages in flight, two bodies of one report, a report against a booking, and a
+//! message against the erasure of its caller.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ async fn a_report_waits_for_its_call_without_holding_the_lead() {
     }
     let server = quiet(Database::Postgres).await;
     let (rulebook_id, clock) = (default_rulebook(&server).await, &server.app.clock);
-    // A booking in the same call, which the report does not see yet.
+    // Another transaction contains a booking in the same call. The report does not see the booking yet.
     let booking = begin(&server.app.db).await.unwrap();
     let call = CallTouch {
         id: "call-1",
@@ -124,10 +124,10 @@ async fn a_report_waits_for_its_call_without_holding_the_lead() {
         somebody_waits(&server).await;
         let (id, lead) = (clock.new_id(), LeadPart::default());
         let lead = leads::upsert(&booking, rulebook_id, id, "call-1", &lead, clock.now());
-        // Less than PostgreSQL's `deadlock_timeout` of a second.
+        // The timeout is shorter than PostgreSQL's `deadlock_timeout` of one second.
         tokio::time::timeout(Duration::from_millis(500), lead)
             .await
-            .expect("the report holds the lead")
+            .expect("the report has locked the lead")
             .unwrap();
         booking.commit().await.unwrap();
     };

@@ -1,5 +1,5 @@
-//! Calls without a report, found in Vapi's list: each call is recorded once, whatever Vapi posts before, after or
-//! meanwhile.
+//! Finds calls without a report in Vapi's list. Each call is recorded once, even if Vapi posts the report before,
+//! during or after the run.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use intake::reconcile::{ReconcileOptions, ReconcileTally};
@@ -50,7 +50,7 @@ async fn ask(server: &TestApp, ask: &ReconcileOptions) -> Vec<ReconcileTally> {
     server.app.reconciler.run(ask, None, &stop, |_| {}).await.unwrap()
 }
 
-/// Reconciles the default rulebook from where the last run ended.
+/// Reconciles the default rulebook, starting at the end of the last run.
 async fn reconciled(server: &TestApp) -> ReconcileTally {
     let tallies = ask(server, &ReconcileOptions::default()).await;
     assert_eq!(tallies.len(), 1, "{tallies:?}");
@@ -151,8 +151,7 @@ async fn an_hour_of_lost_reports_is_found_and_none_twice(database: Database) {
         }
     }
     server.app.clock.step(TimeDelta::minutes(65));
-    // Two runs take place at once, as if a lease was lost in the middle. Meanwhile Vapi posts some of the reports after
-    // all.
+    // Two runs overlap, as if a lease was lost during a run. During both runs, Vapi posts some of the missing reports.
     let late = async {
         for number in (0..count).step_by(20) {
             let message = report(&format!("call-{number}"), FLOOD);
@@ -198,7 +197,7 @@ async fn what_vapi_posts_before_or_after_has_no_second_effect(database: Database
     assert_eq!((tally.known, became(&tally, "recorded")), (2, 1), "{tally:?}");
     assert_eq!(server.everything_of("before").await, before);
     let texts = server.rows("sms_messages").await;
-    // Vapi posts the report late: the record follows the report, and nothing else happens.
+    // Vapi posts the report late. The record follows the report, and there is no other effect.
     let mut late = report("after", FLOOD);
     late["message"]["timestamp"] = json!((now + TimeDelta::seconds(10)).timestamp_millis());
     late["message"]["analysis"]["summary"] = json!("Vapi's own words.");
@@ -354,8 +353,8 @@ async fn two_rulebooks_with_one_key_are_not_mixed_up(database: Database) {
         tallies[1].error.as_deref().unwrap().contains("same Vapi key"),
         "{tallies:?}"
     );
-    // A run for this rulebook alone finds no other rulebook with the same key. Calls that the other rulebook has
-    // recorded stay there.
+    // A run for only this rulebook does not look for other rulebooks with the same key. Calls that the other rulebook
+    // has recorded stay there.
     let second = ReconcileOptions {
         rulebook: Some("second".to_owned()),
         ..a_day()

@@ -399,7 +399,7 @@ async fn what_is_heard_live_is_kept_once_until_the_report_replaces_it(database: 
     let from_report = turns(&server).await;
     assert_eq!(from_report.len(), 3);
     assert!(from_report.iter().all(|turn| turn.0 == "report"), "{from_report:?}");
-    // Late live turns and duplicates: the report's transcript stays.
+    // Late live turns and duplicates do not change the transcript of the report.
     server.take(&heard("call-1", "user", "Une chose encore.", 66_000)).await;
     server.take(&said[0]).await;
     assert_eq!(turns(&server).await, from_report);

@@ -76,7 +76,7 @@ impl Table<'_> {
     }
 }
 
-/// Where the version can be, other than in `If-Match`.
+/// Where a request can contain the version, apart from `If-Match`.
 #[derive(Clone, Copy)]
 enum Place {
     Body,
@@ -191,7 +191,7 @@ async fn every_refusal_is_the_one_that_the_document_promises(database: Database)
         )
         .await;
 
-    // A change set needs its version, and accepts no changes after it is closed.
+    // A write to a change set needs the version of the change set. A closed change set accepts no changes.
     let (_, row) = app.admin(Method::GET, &camera, None).await;
     let mut change = json!({"resource": "services", "code": "camera_inspection", "method": "patch",
         "version": row["version"], "body": {"lead_days_max": 8}});
@@ -421,7 +421,7 @@ async fn what_was_done_already_or_is_decided_otherwise_is_refused(database: Data
         );
     }
 
-    // The head decides this call otherwise, so it cannot become a case.
+    // The head decides this call differently, so the call cannot become a case.
     let near = json!({"names": {"en": "Near", "fr": "Proche"}, "rank": 5, "postal_prefixes": ["H2Z"]});
     let (status, answer) = app.admin(Method::PUT, &format!("{BOOK}/areas/near"), Some(&near)).await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");

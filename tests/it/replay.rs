@@ -1,4 +1,4 @@
-//! Stored decisions over HTTP: replayed, explained, and stored as cases.
+//! Replays and explains stored decisions over HTTP, and stores them as cases.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -334,7 +334,7 @@ async fn a_call_becomes_a_case_that_holds_what_was_decided(database: Database) {
         "{problem}"
     );
 
-    // If the head decides otherwise, the client can request a case with the head's decision.
+    // If the head decides differently, the client can request a case with the head's decision.
     let code = format!("{RULEBOOK}/cases/flooded_roots?version=2");
     let request = server
         .client

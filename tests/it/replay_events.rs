@@ -1,5 +1,5 @@
-//! Replays of stored messages, and messages that fail repeatedly: they are dead-lettered with a notice, and replayed once
-//! the cause is fixed.
+//! Replays stored messages. Messages that fail repeatedly are dead-lettered with a notice, and are replayed once the
+//! cause is fixed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -84,7 +84,7 @@ async fn what_had_its_effect_has_no_second_one(database: Database) {
         assert_eq!(replay(&server, &event["id"]).await, "duplicate", "{event}");
     }
     let mut after = server.everything().await;
-    // A replayed call updates its timestamps; nothing else differs.
+    // A replay updates the timestamps of the call and changes nothing else.
     for (name, rows) in &mut after {
         let before = &before.iter().find(|(table, _)| table == name).unwrap().1;
         for (row, before) in rows.iter_mut().zip(before) {
@@ -113,7 +113,7 @@ async fn a_message_that_fails_again_and_again_is_set_aside_and_put_back(database
         answer["results"][0]["error"].as_str().unwrap().contains("call back"),
         "{answer}"
     );
-    // Other messages are not delayed. If Vapi sends the failing message again, it stays one event.
+    // Other messages are not delayed. If Vapi sends the failing message again, no second event is created.
     server.take(&report("call-1", FLOOD)).await;
     server.take(&report("poison-1", FLOOD)).await;
     assert_eq!(server.counts(["calls", "leads", "decisions"]).await, [1, 1, 1]);

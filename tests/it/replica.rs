@@ -1,4 +1,4 @@
-//! The read replica, lost in each way a server can be lost: reads then come from the primary.
+//! The read replica is lost in several ways. Reads then come from the primary.
 
 use std::time::{Duration, Instant};
 

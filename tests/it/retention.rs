@@ -1,4 +1,5 @@
-//! Retention and erasure: old data is purged, a caller is erased on request, and decisions and the audit log stay complete.
+//! Tests retention and erasure. Old data is purged, and a caller's data is erased on request. Decisions and the audit
+//! log stay complete.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jobs::erasure::EraseError;
@@ -110,7 +111,7 @@ async fn transcripts_bodies_and_events_go_at_their_age_and_decisions_stay(databa
     let calls = server.rows("calls").await;
     let of = |call: &str| having(&calls, "id", call)[0].clone();
     assert!(of("call-0")["summary"].is_null() && !of("call-1")["summary"].is_null());
-    // Decisions stay. A replay reports that the facts were erased, not that the decision differs.
+    // Decisions stay. A replay reports that the facts were erased. It does not report a different decision.
     assert_eq!(
         server
             .counts(["webhook_events", "decisions", "leads", "tool_calls"])
@@ -295,7 +296,7 @@ async fn retention_has_a_version_is_audited_and_refuses_nonsense(database: Datab
             "{body}: {answer}"
         );
     }
-    // The purge has just run and holds its lease for an hour. Setting a retention makes it due again.
+    // The purge has just run and holds its lease for an hour. A new retention setting makes the purge due again.
     let held = server.app.leases.try_hold("purge", TimeDelta::hours(1)).await.unwrap();
     assert!(
         held.is_some()
@@ -329,7 +330,7 @@ async fn a_caller_is_erased_by_number(database: Database) {
         json!({"customerName": "Autre Personne", "customerPhone": "514 555-0123"});
     other["message"]["analysis"]["summary"] = json!("Autre Personne appelle.");
     server.take(&other).await;
-    // Two messages name no known call. One of them is unreadable.
+    // Two messages do not belong to a known call. One of them is unreadable.
     let mut loose = message("chat.created", "nowhere", 0, &json!({"chat": {"said": SAID}}));
     loose["message"].as_object_mut().unwrap().remove("call");
     server.take(&loose).await;
@@ -383,8 +384,8 @@ async fn a_caller_is_erased_by_number(database: Database) {
     server.stop().await;
 }
 
-/// The instance stops after it accepted an erasure. Another instance continues the erasure, and the first one, if it was
-/// only paused, does not erase any more.
+/// The instance stops after it accepted an erasure. Another instance continues the erasure. If the first instance was
+/// only paused, it erases nothing after it resumes.
 async fn an_interrupted_erasure_is_continued_by_one_task(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
     for call in ["call-1", "call-2"] {
@@ -408,7 +409,7 @@ async fn an_interrupted_erasure_is_continued_by_one_task(database: Database) {
     assert_eq!(state().await, (json!("running"), json!(0)));
     let (erasures, stop) = (&server.app.erasures, CancellationToken::new());
     let paused = erasure_jobs::Entity::find().one(&server.app.db).await.unwrap().unwrap();
-    // Its instance may still be at work.
+    // The instance that accepted the erasure may still be running it.
     erasures.resume(&stop).await.unwrap();
     assert_eq!(state().await, (json!("running"), json!(0)));
     server.app.clock.step(TimeDelta::minutes(2));

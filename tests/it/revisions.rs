@@ -322,8 +322,8 @@ async fn a_roll_back_under_a_key_is_done_once(database: Database) {
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("idempotency_key_reused")),
         "{problem}"
     );
-    // The response of a rollback that changes nothing is stored too. So the repeated request gets it, although the
-    // head has moved.
+    // The response of a rollback that changes nothing is stored too. So the repeated request gets the stored response,
+    // although the head has changed.
     let key = [("idempotency-key", "nothing-to-do")];
     assert_eq!(roll_back(&app, "?version=3", &key).await.2, done);
     patch(&app, CAMERA, "price_to", "401.00", "dearer").await;

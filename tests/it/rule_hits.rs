@@ -1,4 +1,4 @@
-//! How often rows take part in decisions, counted without a write per message.
+//! Counts how often rows take part in decisions. The count needs no database write per message.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -175,7 +175,7 @@ async fn rows_that_no_call_met_are_told(database: Database) {
     assert!(told("services", "gutters").is_none() && told("services", "pool").is_none());
     assert!(told("scripts", "spring_promotion").is_some() && told("scripts", "estimate_metres").is_none());
     assert_eq!(report["errors"], 0);
-    // Nothing is reported for more days than were counted.
+    // Lint reports no unused rule if the request covers more days than the counts.
     assert_eq!(get(&app, "lint?days=92").await["findings"], json!([]));
     app.stop().await;
 }

@@ -1,4 +1,4 @@
-//! `ringbook rules`, as a person or a CI runs it.
+//! Runs `ringbook rules` as a person or a CI job does.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -150,7 +150,7 @@ async fn an_import_shows_what_changes_asks_and_opens_a_change_set(kind: Database
         "{told}"
     );
     let id = told.split("rules publish ").nth(1).unwrap().trim();
-    // Importing the same folder again returns the same change set and opens no second one.
+    // Importing the same folder again returns the same change set and opens no second change set.
     let again = desk.done(&["import", "rules", "--yes"]);
     assert_eq!(again.split("rules publish ").nth(1).unwrap().trim(), id);
     desk.done(&["export", "head"]);

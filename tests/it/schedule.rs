@@ -1,5 +1,5 @@
-//! Scheduled publishes: each publish happens once and on time, or at the next start if the server was down. If a row
-//! changed meanwhile, the publish is rejected with a notice.
+//! A scheduled publish happens once and on time, or at the next start if the server was down. If somebody else changes
+//! the same row before the scheduled time, the publish is rejected with a notice.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ both!(
     the_time_is_read_in_the_rulebooks_zone,
 );
 
-/// Returns two in the afternoon in Montréal, the sample business's time zone.
+/// Returns 14:00 in Montréal, which is the time zone of the sample business.
 fn start() -> DateTime<Utc> {
     "2026-05-04T18:00:00Z".parse().unwrap()
 }
@@ -36,7 +36,7 @@ async fn state_of(app: &TestApp, set: &Value) -> Value {
     got(app, &format!("{SETS}/{}", set["id"].as_str().unwrap())).await
 }
 
-/// Waits until the change set is in another state than `scheduled`.
+/// Waits until the state of the change set is no longer `scheduled`.
 async fn settled(app: &TestApp, set: &Value) -> Value {
     let moved = async {
         loop {
@@ -144,7 +144,8 @@ async fn a_scheduled_publish_whose_ground_moved_is_refused_and_noticed(database:
     let app = TestApp::at_rest(database, start()).await;
     let moved = opened(&app, "", &[raise("120.00", &json!(1))]).await;
     let moved = scheduled(&app, &moved, "2026-05-04T19:00:00Z").await;
-    // Before the scheduled time, a case fixes the price, and another row refers to the row that the change set deletes.
+    // Before the scheduled time, a new case expects the old price, and a new row refers to the row that the change set
+    // deletes.
     let price = json!({"resource": "services", "code": "camera_inspection", "method": "patch", "body": {"price_to": "400.00"}, "version": 1});
     let red = opened(&app, "", &[price]).await;
     let red = scheduled(&app, &red, "2026-05-04T19:00:00Z").await;

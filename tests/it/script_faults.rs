@@ -1,4 +1,4 @@
-//! A script that fails while calls come in.
+//! A script fails while calls arrive.
 
 use authoring::change_set::{ChangeSet, Edit, ExpectedVersion};
 use reqwest::StatusCode;

@@ -1,4 +1,4 @@
-//! Scripts over HTTP: test runs, versions, libraries, and quarantine after repeated failures.
+//! Tests scripts over HTTP: test runs, versions, libraries, and quarantine after repeated failures.
 
 use authoring::change_set::{ChangeSet, Edit, ExpectedVersion};
 use chrono::TimeDelta;
@@ -51,7 +51,7 @@ async fn tried(server: &TestApp, code: &str, test: Value) -> Value {
     tried
 }
 
-/// The last decision's row.
+/// Sends the report of a call. Returns the row of its decision.
 async fn reported(server: &TestApp, call: &str) -> Value {
     let (status, _) = server.post_signed(&report(call, CLOGGED)).await;
     assert_eq!(status, StatusCode::OK);
@@ -77,7 +77,7 @@ async fn a_script_is_tried_and_nothing_is_kept(database: Database) {
     );
     assert!(done["duration_us"].as_i64().unwrap() > 0);
 
-    // Runs the published script on facts, with the price from the rows.
+    // Run the published script with these facts. The price before the script comes from the rows.
     let facts = json!({"facts": {"service_text": "camera inspection"}});
     let done = tried(&server, "spring_promotion", facts).await;
     assert!(
@@ -219,7 +219,7 @@ async fn a_library_is_shared_and_cannot_be_deleted_while_it_is_used(database: Da
     let (_, answer) = server.post_signed(&asked("t2", "call-2")).await;
     assert!(answer["results"][0]["result"].to_string().contains("25"), "{answer}");
 
-    // A library in use cannot be deleted, nor lose functions that others use.
+    // A library in use cannot be deleted. It also cannot lose functions that other scripts use.
     let (status, problem) = put(&server, "money", "library", "fn half(x) { x / 2.0 }").await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(problem["errors"][0]["pointer"], "scripts/user/source", "{problem}");
@@ -343,7 +343,8 @@ async fn a_script_that_fails_now_and_then_is_not_left_out(database: Database) {
     for number in 0..66 {
         call(number % 11 == 10).await;
         if number % 20 == 0 {
-            // Instances write their runs at intervals, and these runs count too.
+            // Instances count the script's runs and write the counts to the database at intervals. These runs count
+            // too.
             look(&server.app).await;
         }
     }
@@ -424,7 +425,8 @@ async fn what_another_instance_sent_into_quarantine_is_left_out_here_too(databas
     for call in 0..5 {
         reported(&server, &format!("call-{call}")).await;
     }
-    // A new instance has seen no faults. It reads the quarantine, and its end, from the database.
+    // A new instance has seen no script errors. It reads the quarantine and the end of the quarantine from the
+    // database.
     let server = server.restart().await;
     look(&server.app).await;
     let decision = reported(&server, "call-5").await;

@@ -57,8 +57,8 @@ fn messages() -> Vec<Value> {
     all
 }
 
-/// Sends messages at the same time while the database accepts no writes for a moment, so that they wait together.
-/// Returns the responses.
+/// Sends messages concurrently while the database accepts no writes for a moment. So the messages wait together and can
+/// share a transaction. Returns the responses.
 async fn send_together(server: &TestApp, database: Database, messages: &[Value]) -> Vec<(StatusCode, Value)> {
     let sent = messages.iter().map(|message| server.post_signed(message));
     all_together(server, database, sent).await
@@ -85,7 +85,7 @@ async fn all_together(
     answers
 }
 
-/// Returns the stored data of a call, without [`DIFFERS`].
+/// Returns the stored data of a call, without the fields in [`DIFFERS`].
 async fn left(server: &TestApp, call: &str) -> Vec<(&'static str, Vec<Value>)> {
     let mut all = server.everything_of(call).await;
     for (_, rows) in &mut all {
@@ -186,8 +186,8 @@ async fn messages_of_two_rulebooks_share_a_transaction(database: Database) {
             *counts.entry(row["rulebook_id"].to_string()).or_default() += 1;
         }
         let counts: Vec<usize> = counts.into_values().collect();
-        // Both rulebooks have the same rules and calls, so each table has the same number of rows for both: a multiple
-        // of 13 calls.
+        // Both rulebooks have the same rules and the same 13 calls. So each table has the same number of rows for both
+        // rulebooks, and this number is a multiple of 13.
         assert!(
             matches!(counts[..], [one, other] if one == other && one % 13 == 0 && one > 0),
             "{table}: {counts:?}"

@@ -1,4 +1,4 @@
-//! A price list through a spreadsheet, over HTTP.
+//! Exports a price list as a spreadsheet and imports it again, over HTTP.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ async fn a_faulty_sheet_changes_nothing_and_says_where(database: Database) {
         "{detail}"
     );
 
-    // A sheet whose rows do not compile is rejected like any other change, in a dry run or not.
+    // A sheet whose rows do not compile is rejected like any other change, also in a dry run.
     let sheet = "code,notify,version\ncamera_inspection,nobody,1\n";
     for path in [SERVICES.to_owned(), format!("{SERVICES}?dry_run=true")] {
         let (status, problem) = post(&app, &path, sheet).await;
@@ -153,8 +153,8 @@ async fn nobody_overwrites_with_an_old_sheet(database: Database) {
     );
     let (status, _) = post(&app, SERVICES, "code,price_to\ncamera_inspection,500.00\n").await;
     assert_eq!(status, StatusCode::PRECONDITION_REQUIRED);
-    // By default, rows that are not in the sheet stay. A request to delete them is rejected, and names the rows that
-    // use them.
+    // By default, rows that are not in the sheet are not deleted. A request to delete these rows is rejected with the
+    // names of the rows that use them.
     let only = "code\ncamera_inspection\n";
     let (status, kept) = post(&app, SERVICES, only).await;
     assert_eq!((status, &kept["rows"]), (StatusCode::OK, &json!([])));

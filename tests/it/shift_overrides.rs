@@ -1,6 +1,6 @@
-//! Shift overrides over HTTP: who is notified inside and outside their period, in summer and in winter, and the API's
-//! shifts, gaps and holidays. Replaying a stored decision gives the same result, even after the override is
-//! deleted.
+//! Tests shift overrides over HTTP: who is notified inside and outside the period of an override, in summer and in
+//! winter. Also tests the shifts, gaps and holidays in the API. Replaying a stored decision gives the same result, even
+//! after the override is deleted.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
@@ -41,7 +41,8 @@ async fn patch(app: &TestApp, path: &str, change: &Value) {
     assert_eq!(status, StatusCode::OK, "{path}: {told}");
 }
 
-/// Sets a rotation: Mario and Sarah alternate weekly from Monday, 23 November 2026, at 08:00; it is Mario's week.
+/// Sets a rotation: Mario and Sarah alternate weekly from Monday, 23 November 2026, at 08:00. The first week is
+/// Mario's.
 pub async fn two_alternate(app: &TestApp) {
     patch(app, "", &json!({"rotation_from": "2026-11-23T08:00"})).await;
     let week = |week: i64| json!({"on_call": true, "rotation_week": week, "rotation_of": 2});

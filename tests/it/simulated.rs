@@ -1,4 +1,4 @@
-//! Simulated calls: they are marked, notify nobody, are excluded from all figures, and can be deleted.
+//! Simulated calls are marked, notify nobody, do not count in any figure, and can be deleted.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ async fn simulated_calls_are_marked_text_nobody_and_stay_out_of_figures(database
 }
 
 async fn lists_are_asked_by_day_by_number_by_name_and_by_address(database: Database) {
-    // Half past eleven in the evening of 28 November in Montréal.
+    // The server's clock shows 28 November, 23:30 in Montréal.
     let server = TestApp::at_rest(database, "2026-11-29T04:30:00Z".parse().unwrap()).await;
     let mut yesterday = report("call-1", "Des racines.");
     yesterday["message"]["analysis"]["structuredData"]["customerName"] = json!("Hélène Côté");

@@ -1,4 +1,4 @@
-//! Which SMS messages are sent when: quiet hours, a rule's cool-down, the daily cap, and the on-call rotation.
+//! Tests when SMS messages are sent: quiet hours, a rule's cool-down, the daily cap, and the on-call rotation.
 
 use base::clock::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -44,7 +44,7 @@ const LARGE_JOB: &str = "Je voudrais un drain français.";
 const MUNICIPAL: &str = "Ici la ville de Longueuil.";
 const FLOOD: &str = "C'est inondé.";
 
-/// Builds the report of a call from a number.
+/// Builds the report of a call from this phone number.
 fn from(number: &str, call: &str, said: &str) -> Value {
     let mut message = report(call, said);
     message["message"]["customer"]["number"] = json!(number);
@@ -77,7 +77,7 @@ async fn quiet_hours_hold_what_can_wait_until_the_morning(database: Database) {
     let path = "/admin/v1/sms-messages?priority=P3";
     let (_, list) = server.admin(reqwest::Method::GET, path, None).await;
     assert_eq!(instant(&list["items"][0]["held_until"]), morning, "{list}");
-    // The message waits for eight and a half hours. Messages usually expire earlier, but this one does not.
+    // The message waits for eight and a half hours. Most messages expire earlier, but a held message does not.
     server.app.clock.set(morning - TimeDelta::seconds(1));
     server.app.outbox.drain_once().await.unwrap();
     assert_eq!(states().await, ["simulated", "simulated", "queued"]);
@@ -172,7 +172,8 @@ async fn a_rule_that_cools_down_is_silent_about_the_same_caller_only(database: D
     assert_eq!(count().await, 1);
     server.take(&from("+14385550178", "c", MUNICIPAL)).await;
     assert_eq!(count().await, 2);
-    // The cool-down does not apply to another rule about the same caller, nor to a P1 of another call by the same rule.
+    // The cool-down of a rule does not stop messages of another rule about the same caller. A rule for P1 sends a
+    // message for each call of the caller.
     server.take(&from("+14385550177", "d", FLOOD)).await;
     server.take(&from("+14385550177", "e", FLOOD)).await;
     assert_eq!(count().await, 4);

@@ -43,11 +43,11 @@ struct World {
     away: Away,
 }
 
-/// How a database is made unavailable.
+/// The method that makes a database unavailable.
 enum Away {
-    /// By a proxy in front of PostgreSQL.
+    /// A proxy in front of PostgreSQL.
     Proxy(Proxy),
-    /// By a connection that holds SQLite's write lock.
+    /// A connection that holds SQLite's write lock.
     Lock(DatabaseConnection),
 }
 
@@ -69,7 +69,7 @@ impl World {
             }
         };
         let server = Box::new(TestApp::start_on(database, clock, env).await);
-        // Connects after startup, because the server creates SQLite's file.
+        // Connect after the server has started, because the server creates the SQLite file.
         let db = connect(server.database_url()).await;
         let away = match proxy {
             Some(proxy) => Away::Proxy(proxy),
@@ -128,7 +128,7 @@ struct Sent {
     degraded: Option<String>,
 }
 
-/// Builds the message with this number: reports, quotes and status updates in turn, each of its own call.
+/// Builds the message with this number: reports, quotes and status updates in turn, each for a different call.
 fn mixed(number: usize) -> Value {
     let call = format!("call-{number}");
     match number % 3 {
@@ -171,7 +171,7 @@ fn degraded(response: &Response) -> Option<String> {
     Some(how.to_str().unwrap().to_owned())
 }
 
-/// Sends messages, `at_once` of them concurrently.
+/// Sends messages. At most `at_once` messages are sent concurrently.
 async fn send_all(server: &TestApp, messages: impl Iterator<Item = Value>, at_once: usize) -> Vec<Sent> {
     let sent = stream::iter(messages).map(|message| send(server, message));
     sent.buffer_unordered(at_once).collect().await
@@ -197,7 +197,7 @@ pub fn server_of(url: &str) -> std::net::SocketAddr {
     rest.split('/').next().unwrap().parse().unwrap()
 }
 
-/// Checks that each message is stored once with its response, however it was accepted.
+/// Checks that each message is stored once with its response, whether or not it was spooled.
 async fn are_recorded_once(db: &DatabaseConnection, sent: &[Sent]) {
     let (events, decisions) = (rows(db, "webhook_events").await, rows(db, "decisions").await);
     for one in sent {
@@ -241,7 +241,8 @@ async fn what_is_answered_without_the_database_is_what_is_recorded(kind: Databas
     assert_eq!(world.server.app.recorder.fallback.spool.state().waiting, 60);
     sent.extend(away);
     world.comes_back().await;
-    // New messages do not wait for the drain. A message of a call in the spool first drains this call.
+    // New messages do not wait for the drain. If the spool contains messages of the same call, a new message first
+    // drains the messages of this call.
     let report = report("call-7", FLOOD);
     assert_eq!(world.server.post_signed(&report).await.0, StatusCode::OK);
     world.drained().await;
@@ -303,7 +304,7 @@ async fn what_another_instance_left_behind_is_recorded_too() {
     assert_eq!(left.degraded.as_deref(), Some("spooled"));
     Box::pin(other.stop()).await;
     world.comes_back().await;
-    eventually("what was left behind is recorded", async || {
+    eventually("the messages of the dead instance are recorded", async || {
         !having(&world.rows("webhook_events").await, "call_id", "left").is_empty()
     })
     .await;
@@ -376,7 +377,7 @@ async fn a_spool_without_room_refuses_what_can_be_sent_again(kind: Database) {
                 .contains(&format!("{} messages were not recorded", refused + 1))
     })
     .await;
-    eventually("it takes messages in as before", async || {
+    eventually("the server records messages as before", async || {
         let number = Clock::system().new_id();
         send(&world.server, status(&number.to_string(), "in-progress", 0))
             .await
@@ -408,7 +409,7 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
     world.goes().await;
     send_all(&world.server, (0..6).map(mixed), 6).await;
     world.comes_back().await;
-    eventually("all others are recorded", async || {
+    eventually("all other messages are recorded", async || {
         world.server.app.recorder.fallback.spool.state().waiting == 1
     })
     .await;
@@ -425,7 +426,7 @@ async fn what_cannot_be_recorded_holds_up_nothing_else(kind: Database) {
 }
 
 /// Starts a server on PostgreSQL, because only PostgreSQL has row locks, a connection limit and a network that can be
-/// slow. Returns `None` if there is no PostgreSQL to test on.
+/// slow. Returns `None` if there is no PostgreSQL server for the tests.
 async fn on_postgres() -> Option<World> {
     if !postgres_is_tested() {
         return None;
@@ -458,8 +459,8 @@ async fn whatever_hangs_messages_are_answered() {
         .unwrap();
     sent.extend(send_all(&world.server, (6..126).map(mixed), 120).await);
     holder.execute_unprepared("COMMIT").await.unwrap();
-    // The database is so slow that the deadline passes during the transaction: it must not commit, because the fallback
-    // has answered.
+    // The database is so slow that the deadline passes during the transaction. The transaction must not commit, because
+    // the fallback has already responded.
     world.drained().await;
     proxy.set(Fault::Slow(Duration::from_millis(200))).await;
     let slow = send(&world.server, report("slow", FLOOD)).await;
@@ -470,7 +471,7 @@ async fn whatever_hangs_messages_are_answered() {
         having(&world.rows("webhook_events").await, "call_id", "slow")[0]["origin"],
         "drained"
     );
-    // The network passes no bytes any more, but no connection breaks.
+    // The network transfers no more bytes, but no connection breaks.
     proxy.set(Fault::BlackHole).await;
     sent.extend(send_all(&world.server, (126..186).map(mixed), 60).await);
     proxy.set(Fault::None).await;
@@ -481,7 +482,8 @@ async fn whatever_hangs_messages_are_answered() {
     world.end().await;
 }
 
-/// Does the same as [`are_recorded_once`], for messages of transactions whose outcome may be unknown.
+/// Checks that each message is stored once with its response. It allows transactions with an unknown outcome, unlike
+/// [`are_recorded_once`].
 async fn are_recorded_once_with_their_answers(db: &DatabaseConnection, sent: &[Sent]) {
     let events = rows(db, "webhook_events").await;
     for one in sent {
@@ -539,8 +541,8 @@ async fn clients_that_hang_up_leave_no_connection_unusable() {
         rows(&world.db, open).await.is_empty()
     })
     .await;
-    // Sends more messages at once than there are connections, so that each connection is used. A busy machine may need
-    // another round.
+    // Send more concurrent messages than there are connections, so that every connection is used. A busy machine may
+    // need another round.
     let (mut sent, mut first) = (Vec::new(), 100_000);
     eventually("no connection is unusable", async || {
         sent = send_all(&server, (first..first + 60).map(mixed), 20).await;

@@ -1,4 +1,4 @@
-//! How the server starts and stops, and migrates its database's schema.
+//! Tests how the server starts, stops and migrates the schema of its database.
 
 use std::time::Duration;
 

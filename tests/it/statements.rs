@@ -1,5 +1,5 @@
-//! Statements of a month and a day in the business's time zone, the search for what was said, and how businesses are
-//! doing.
+//! Tests the statements of a month and of a day in the business's time zone, and the search for a caller's words. Also
+//! tests the overview of the health of all businesses.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};

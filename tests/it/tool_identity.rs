@@ -1,4 +1,4 @@
-//! Which tool calls count as duplicates, and the forms in which they arrive.
+//! Tests which tool calls count as duplicates, and the formats in which tool calls arrive.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn service(name: &str) -> Value {
     json!({"serviceType": name})
 }
 
-/// Returns the lowest price in each result; an empty string if there is none.
+/// Returns the lowest price in each result, or an empty string if a result has no price.
 fn prices(answer: &Value) -> Vec<String> {
     let results = answer["results"].as_array().unwrap_or_else(|| panic!("{answer}"));
     results.iter().map(|one| price(&one["result"])).collect()

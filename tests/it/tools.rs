@@ -363,8 +363,8 @@ async fn an_alert_texts_whom_the_rules_name_once(database: Database) {
     ] {
         assert!(body.contains(part), "{part}: {body}");
     }
-    // The tool is called again, and the report would notify once more. There is still one message per call, contact and
-    // template.
+    // The tool is called again, and the report of the call would notify the contact once more. There is still one
+    // message per call, contact and template.
     results(&server, &tool_calls("call-1", 2_000, &[("b", "sendSMSAlert", about)])).await;
     assert_eq!(
         server

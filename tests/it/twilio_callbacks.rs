@@ -1,4 +1,5 @@
-//! Twilio's callbacks: statuses and replies over HTTP, signed or not, and what people can do with them.
+//! Tests Twilio's callbacks over HTTP: statuses and replies, with and without a valid signature. Also tests what people
+//! can do after a callback, for example send a message again.
 
 use std::collections::BTreeSet;
 
@@ -56,8 +57,8 @@ fn refused(code: i64) -> Answer {
     Answer::json(400, &json!({"code": code, "message": "no", "status": 400}))
 }
 
-/// Signs a form. This is implemented again from Twilio's documentation, to reveal mistakes in the server's
-/// implementation.
+/// Signs a form. The test implements the signature again from Twilio's documentation, to reveal mistakes in the
+/// server's implementation.
 fn sign(token: &str, url: &str, fields: &[(&str, &str)]) -> String {
     let sorted: BTreeSet<(&str, &str)> = fields.iter().copied().collect();
     let text = sorted
@@ -431,8 +432,8 @@ async fn a_text_waits_for_a_secret_that_is_missing(database: Database) {
     server.stop().await;
 }
 
-/// A sender's number can be forged, so a contact's STOP is reported as urgent, and their emergency goes to the next
-/// contact.
+/// A sender's number can be forged. So a contact's STOP is reported as urgent, and the contact's emergency goes to the
+/// next contact.
 async fn a_stop_of_a_contact_is_urgent_and_passes_their_call_on(database: Database) {
     let (server, _twilio) = start(database, vec![taken("SM1"), taken("SM2")]).await;
     alert(&server, "call-1").await;

@@ -1,4 +1,4 @@
-//! Commands in a folder in which no server was ever started: they report this and change nothing.
+//! Runs commands in a folder in which no server was ever started. The commands report this and change nothing.
 
 use std::process::{Command, Output};
 

@@ -1,4 +1,4 @@
-//! Tests each way to break a client, and similar changes that break none, on a small document.
+//! Tests each kind of change that breaks clients, and similar changes that break no client, on a small document.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn document() -> Value {
 
 const PUT: &str = "/paths/~1prices~1{code}/put";
 
-/// Returns the breaks after the JSON at a pointer is replaced.
+/// Replaces the JSON value at a pointer. Returns the changes that break clients.
 fn found(pointer: &str, value: Value) -> Vec<String> {
     let (older, mut newer) = (document(), document());
     let (parent, key) = pointer.rsplit_once('/').unwrap();

@@ -1,8 +1,8 @@
 //! Compares the OpenAPI document with that of the last release (openapi/released.json, written by `make released`). A
 //! change that breaks clients needs a new major or minor version, and any change needs a line in CHANGELOG.md.
 //!
-//! It uses no external tool: the tools that compare documents (oasdiff, openapi-changes) are Go programs, and
-//! `make test` installs no Go programs.
+//! The test uses no external tool. The tools that compare OpenAPI documents (oasdiff, openapi-changes) are Go programs,
+//! and `make test` installs no Go programs.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::too_many_lines, reason = "a table of cases is one list")]
@@ -102,8 +102,8 @@ fn section(version: &str) -> Option<&'static str> {
     Some(rest.split("\n## [").next().unwrap_or(rest))
 }
 
-/// Whether a version may break clients of the previous version: its major version is higher. While the major version is
-/// 0, a higher minor version is enough.
+/// Returns whether a version may break clients of the previous version. This requires a higher major version. While the
+/// major version is 0, a higher minor version is enough.
 fn says_so(was: &str, is: &str) -> bool {
     let numbers = |version: &str| -> Vec<u64> {
         let plain = version.split(['-', '+']).next().unwrap_or(version);

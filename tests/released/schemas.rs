@@ -33,7 +33,7 @@ impl<'a> Documents<'a> {
 struct Comparison<'a> {
     documents: Documents<'a>,
     way: Way,
-    /// References that were followed: a schema may contain itself.
+    /// The references that were already followed, because a schema may contain itself.
     seen: BTreeSet<(String, String)>,
     breaks: Vec<String>,
 }

@@ -1,19 +1,20 @@
-//! Checks that some test over HTTP got each status that the OpenAPI document lists. The tests over HTTP themselves
-//! check that no other status occurs (`tests/it/support/contract.rs`). Both use the long form of the document: there
-//! each operation also lists the errors that are under `4XX` and `5XX` in the published document.
+//! Checks for each status in the OpenAPI document that at least one test over HTTP got it. The tests over HTTP
+//! themselves check that no other status occurs (`tests/it/support/contract.rs`). Both checks use the long form of the
+//! document. In the long form, each operation also lists the errors that are under `4XX` and `5XX` in the published
+//! document.
 //!
 //! `scripts/check.sh` runs the tests over HTTP with a file name in RINGBOOK_SEEN_STATUSES. Then it runs this test with
-//! the same file name in RINGBOOK_JUDGED_STATUSES. Without this variable there is nothing to check.
+//! the same file name in RINGBOOK_JUDGED_STATUSES. If RINGBOOK_JUDGED_STATUSES is not set, this test checks nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 /// Statuses from code that all operations share (parsing of parameters and bodies, ETags, limits). It is enough if a
-/// test got them from one operation.
+/// test got such a status from one operation.
 const COMMON: [&str; 8] = ["304", "400", "406", "408", "413", "415", "429", "503"];
 
-/// Prefixes of operations that differ only in the kind of row. It is enough if a test got a status for one kind.
+/// Prefixes of operations that differ only in the kind of row. It is enough if a test got a status for one kind of row.
 const ALIKE: [&str; 7] = ["list_", "get_", "put_", "patch_", "delete_", "export_", "import_"];
 
 /// Statuses that no test can get, and why. An empty operation matches any operation.

@@ -1,4 +1,4 @@
-//! One rulebook has a flood of P1s. Meanwhile the SMS messages of the other rulebooks must still be sent.
+//! One rulebook has a flood of P1s. The SMS messages of other rulebooks must still be sent promptly.
 
 use std::{
     collections::BTreeSet,
@@ -23,14 +23,15 @@ use crate::{
     world::World,
 };
 
-pub const ABOUT: &str = "one rulebook receives 1,500 P1s in a few seconds, while the stand-in for Twilio needs 300 \
-    ms for each SMS message. Another rulebook, with its own account or the same account, has a P1 every half second. \
-    Each SMS message of the other rulebook reaches the stand-in within 2 s after the response to its P1";
+pub const ABOUT: &str = "one rulebook receives 1,500 P1s in a few seconds, while the stand-in for Twilio needs 300 ms \
+    for each SMS message. A second rulebook, with its own Twilio account or with the same account, receives a P1 \
+    every half second. Each SMS message of the second rulebook reaches the stand-in within 2 s after the response to \
+    its P1";
 
-/// The other rulebook's webhook secret.
+/// The webhook secret of the rulebook without the flood.
 const SECRET: &str = "quiet-rulebook-secret-0123456789";
 const FLOOD: &str = "Mon sous-sol est inondé.";
-/// Maximum time from the response to a P1 until the stand-in has its SMS message.
+/// Maximum time from the response to a P1 until the stand-in has the SMS message about this P1.
 const WITHIN: Duration = Duration::from_secs(2);
 
 pub async fn flood(plan: &Plan, kind: Database) -> Result {
@@ -48,7 +49,7 @@ pub async fn flood(plan: &Plan, kind: Database) -> Result {
         let stop = Arc::new(AtomicBool::new(false));
         let quiet = tokio::spawn(quiet(Arc::clone(&world), address, code, Arc::clone(&stop)));
         memory.add(noisy(&world, address, code, n).await);
-        // SMS messages of the flood still wait, so the other rulebook continues for a while.
+        // SMS messages of the flood are still queued, so the quiet rulebook receives P1s for a while longer.
         tokio::time::sleep(Duration::from_secs(5)).await;
         stop.store(true, Ordering::Release);
         let mut took = quiet.await.unwrap();
@@ -64,11 +65,11 @@ pub async fn flood(plan: &Plan, kind: Database) -> Result {
         if took.is_empty() {
             found
                 .violations
-                .push(format!("I9 no P1 of another rulebook ({code}) was tried"));
+                .push(format!("I9 no P1 of another rulebook ({code}) was sent"));
         }
         let millis = |took: Option<&Duration>| took.map_or(0, Duration::as_millis);
         found.seen.push(format!(
-            "{code} account: {} P1s of the quiet rulebook at the stand-in after {} ms in the middle, {} ms at most",
+            "{code} account: {} SMS messages of the quiet rulebook sent after {} ms (median), {} ms at most",
             took.len(),
             millis(took.get(took.len() / 2)),
             millis(took.last())
@@ -126,8 +127,8 @@ async fn noisy(world: &Arc<World>, address: SocketAddr, name: &'static str, n: u
     Arc::into_inner(memory).unwrap().into_inner().unwrap()
 }
 
-/// Sends a P1 every half second until stopped. Returns, for each P1, the time from the response until the stand-in had
-/// its SMS message.
+/// Sends a P1 every half second until `stop` is set. Returns for each P1 the time from the webhook response until the
+/// stand-in had the SMS message.
 async fn quiet(world: Arc<World>, address: SocketAddr, code: &'static str, stop: Arc<AtomicBool>) -> Vec<Duration> {
     let db = world.look().await;
     let mut waiting = JoinSet::new();

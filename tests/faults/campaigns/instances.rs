@@ -1,4 +1,4 @@
-//! Three instances on one database: one is killed, one is paused until its lease has expired and then continues.
+//! Runs three instances on one database. One is killed. Another is paused, and resumes after its leases have expired.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,9 +11,10 @@ use crate::{
 };
 
 pub const ABOUT: &str = "three instances run under webhooks, edits and SMS messages. In each round one instance is \
-    paused (SIGSTOP) while the stand-in for Twilio responds to it. It continues after its leases have expired and \
-    others have taken over its SMS messages. Another instance is killed and started again. The fencing token rejects \
-    what the stale instance writes, and I1 to I8 hold. Leases last a twentieth of the usual time";
+    paused (SIGSTOP) while the stand-in for Twilio responds to it. It resumes after its leases have expired and other \
+    instances have taken over its SMS messages. Another instance is killed and started again. Writes of the stale \
+    instance are rejected because of their old fencing tokens, and I1 to I8 hold. Leases last a twentieth of the \
+    usual time";
 
 pub async fn instances(plan: &Plan, kind: Database) -> Result {
     let binary = plan.breaking()?;
@@ -33,7 +34,7 @@ pub async fn instances(plan: &Plan, kind: Database) -> Result {
             .filter(|index| *index != paused)
             .map(|index| addresses[index])
             .collect();
-        // The instance to pause gets SMS messages to send, and Twilio responds with 429.
+        // Twilio takes 700 ms to respond (429), so the instance is paused while it waits for a response.
         world.twilio.set(Mode::Busy(700));
         let traffic = Traffic {
             senders: 2,
@@ -60,7 +61,7 @@ pub async fn instances(plan: &Plan, kind: Database) -> Result {
                 ..Traffic::new(format!("without{round}"), others)
             },
         );
-        // A lease lasts three seconds, and the instance that takes over polls for SMS messages a second later.
+        // A lease lasts three seconds. Then another instance takes over the SMS messages, up to a second later.
         tokio::time::sleep(Duration::from_millis(5_500)).await;
         programs[paused].resume();
         memory.add(load.end().await);

@@ -28,8 +28,8 @@ pub async fn kills(plan: &Plan, kind: Database) -> Result {
         program.kill();
         memory.add(load.end().await);
     }
-    // If a worker dies while it sends an SMS message, the message waits for the end of the lease. The short version has
-    // no time for that.
+    // If a worker dies while it sends an SMS message, the message waits until the worker's lease expires. The short
+    // version does not wait that long.
     let violations = if plan.is_long() {
         judged_when_settled(&world, plan, &memory, false).await
     } else {

@@ -1,4 +1,5 @@
-//! The list of campaigns in the order in which they run. Each campaign has a fault, a database and a build.
+//! The campaigns, in the order in which they run. A campaign injects faults into a build of the program on one
+//! database.
 
 mod apart;
 mod backup;
@@ -37,10 +38,9 @@ use crate::{
     world::{Scale, World},
 };
 
-/// The result of a campaign, or why it could not run.
+/// The findings of a campaign, or the reason why it could not run.
 pub type Result = std::result::Result<Found, String>;
 
-/// The findings of a campaign.
 #[derive(Default)]
 pub struct Found {
     /// How often the fault was injected.
@@ -58,7 +58,7 @@ pub struct Plan {
     pub breaking: Option<PathBuf>,
     /// The build with planted defects, if there is one.
     defective: Option<PathBuf>,
-    /// Additional environment variables of its programs.
+    /// Additional environment variables of the programs that the campaign starts.
     pub env: Vec<(String, String)>,
     long: bool,
     divide: u64,
@@ -76,7 +76,8 @@ impl Plan {
         }
     }
 
-    /// Returns `long` in the long version, `short` in the short version.
+    /// Returns the number of repetitions: `long` times the scale of the run in the long version, `short` in the short
+    /// version.
     pub fn count(&self, long: u64, short: u64) -> u64 {
         if self.long {
             (long * self.divide / 1_000_000).max(1)
@@ -89,7 +90,7 @@ impl Plan {
         self.long
     }
 
-    /// Returns a short plan with the defective build and this defect active.
+    /// Returns a short plan that runs `binary` with this planted defect enabled.
     pub fn with_defect(&self, binary: PathBuf, name: &str) -> Self {
         Self {
             // This build also has the fault points.
@@ -101,7 +102,7 @@ impl Plan {
         }
     }
 
-    /// Builds a world whose programs get this plan's environment.
+    /// Builds a world whose programs get this plan's environment variables.
     pub async fn world(&self, kind: Database) -> World {
         let mut world = World::new(kind).await;
         world.env.clone_from(&self.env);
@@ -110,13 +111,13 @@ impl Plan {
 
     /// Returns the path of the build with fault points.
     pub fn breaking(&self) -> std::result::Result<PathBuf, String> {
-        let why = "it needs the build with the feature `faults`, which `make faults` makes";
+        let why = "this campaign needs a build with the feature `faults`; `make faults` creates it";
         self.breaking.clone().ok_or_else(|| why.to_owned())
     }
 
     /// Returns the path of the build with planted defects.
     pub fn with_defects(&self) -> std::result::Result<PathBuf, String> {
-        let why = "all patches apply, but running the defects needs the build with them, which `make faults` makes";
+        let why = "all patches apply, but the build with the planted defects is missing; `make faults` creates it";
         self.defective.clone().ok_or_else(|| why.to_owned())
     }
 }
@@ -156,7 +157,7 @@ impl Campaign {
             let work = AssertUnwindSafe((self.work)(&Plan::of(scale), self.on))
                 .catch_unwind()
                 .await;
-            // A panic loses its counts, but not the findings of the other campaigns.
+            // A campaign that panics loses its counts, but the other campaigns still run.
             work.unwrap_or_else(|panic| {
                 let why = panic.downcast_ref::<String>().map(String::as_str);
                 let why = why
@@ -187,8 +188,8 @@ impl Campaign {
     }
 }
 
-/// Returns all campaigns. The short version has only campaigns that need little time and no other build. For `defects`
-/// it only checks that the patches apply.
+/// Returns all campaigns. The short version includes only quick campaigns that need no special build. Its campaign
+/// `defects` only checks that the patches apply.
 pub fn all(scale: &Scale) -> Vec<Campaign> {
     const BOTH: &[Database] = &[Database::Sqlite, Database::Postgres];
     const SQLITE: &[Database] = &[Database::Sqlite];
@@ -285,10 +286,12 @@ pub fn all(scale: &Scale) -> Vec<Campaign> {
     all
 }
 
-/// Waits until no SMS message is being sent. Returns the references of all messages at that time.
+/// Waits at most four minutes until no SMS message is `queued`, `sending` or `ambiguous`. Returns the references of all
+/// SMS messages at that time.
 pub async fn settled(world: &World) -> BTreeSet<String> {
     let (db, began) = (world.look().await, Instant::now());
-    // A planted defect may keep messages in that state forever. The oracle reports this.
+    // A planted defect may keep messages in these states forever, so the wait is shorter. The oracle reports such
+    // messages.
     let planted = world.env.iter().any(|(name, _)| name == "RINGBOOK_PLANTED_DEFECT");
     let patience = Duration::from_secs(if planted { 30 } else { 240 });
     let all = loop {
@@ -303,8 +306,8 @@ pub async fn settled(world: &World) -> BTreeSet<String> {
     all.into_iter().map(|mut text| text.swap_remove(0)).collect()
 }
 
-/// Waits until every answered message is recorded: messages from an outage wait in the spool. Gives up when no further
-/// message was recorded within `patience`.
+/// Waits until every answered message is recorded, because messages from an outage are still in the spool. Gives up if
+/// no further message is recorded within `patience`.
 pub async fn recorded(world: &World, plan: &Plan, memory: &Memory) {
     // A planted defect can lose messages forever, so the wait is short then.
     let patience = Duration::from_secs(if plan.env.is_empty() { 90 } else { 5 });
@@ -328,8 +331,8 @@ pub async fn judged(world: &Arc<World>, plan: &Plan, memory: &Memory) -> Vec<Str
     at_the_end(world, plan, memory, None).await
 }
 
-/// Does the same as [`judged`], after every SMS message has reached a final state. With `once`, Twilio must not have
-/// accepted any message twice.
+/// Does the same as [`judged`], but waits until every SMS message has reached a final state. If `once` is set, Twilio
+/// must have accepted each message at most once.
 pub async fn judged_when_settled(world: &Arc<World>, plan: &Plan, memory: &Memory, once: bool) -> Vec<String> {
     at_the_end(world, plan, memory, Some(once)).await
 }
@@ -358,7 +361,7 @@ pub fn told(memory: &Memory, world: &World) -> String {
     let answered = memory.answered().count();
     let edits = memory.edits.iter().filter(|edit| edit.version.is_some()).count();
     format!(
-        "{} messages, {} answered 2xx, {} edits answered, {} texts taken by the stand-in",
+        "{} messages, {} of them answered 2xx, {} edits accepted, {} SMS messages accepted by the stand-in",
         crate::report::grouped(memory.sent.len() as u64),
         crate::report::grouped(answered as u64),
         crate::report::grouped(edits as u64),

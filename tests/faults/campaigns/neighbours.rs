@@ -1,4 +1,5 @@
-//! A busy machine, and a tenant with too many requests: measures the responses to the other tenants.
+//! Tests a machine whose processors are all busy, and a tenant that sends too many requests. Messages must still be
+//! processed in time.
 
 use std::{
     net::SocketAddr,
@@ -25,15 +26,15 @@ use crate::{
 pub const BUSY: &str = "18 connections send messages to three instances without a pause, while other programs keep \
     every processor of the machine busy. Every decision runs the sample's script, and no script is quarantined";
 pub const NEIGHBOURS: &str = "one tenant's editor and viewer repeatedly send 700 requests at once: scripts that take \
-    long to compile, dry runs, lint, evaluations. Meanwhile the messages, edits and P1 SMS messages of another \
-    tenant are processed in time, and no request is answered 500";
+    long to compile, dry runs, lint, evaluations. At the same time, the messages, edits and P1 SMS messages of \
+    another tenant are processed in time, and no request is answered 500";
 
 /// Maximum response time for a message of the other tenants.
 const MESSAGE: Duration = Duration::from_millis(100);
 const EDIT: Duration = Duration::from_secs(1);
 const P1: Duration = Duration::from_secs(2);
 
-/// Threads that occupy every processor until they are dropped.
+/// Keeps every processor busy until this value is dropped.
 struct Spinning(Arc<AtomicBool>);
 
 impl Spinning {
@@ -123,7 +124,7 @@ pub async fn busy(plan: &Plan, kind: Database) -> Result {
     })
 }
 
-/// The requests of the greedy tenant, and their responses.
+/// Counts the requests of the greedy tenant, and collects the unexpected responses.
 #[derive(Default)]
 struct Greed {
     stop: AtomicBool,
@@ -132,12 +133,12 @@ struct Greed {
     wrong: Mutex<Vec<String>>,
 }
 
-/// Builds the request of the greedy tenant that has this number.
+/// Builds the greedy tenant's request with this number. The last value is whether the request needs the role editor.
 fn asked(number: u64) -> (Method, String, Option<Value>, bool) {
     let base = "/admin/v1/rulebooks/greedy";
     match number % 4 {
         0 => {
-            // The source is long and valid to the end, so that it is compiled as a whole.
+            // The source is long and valid to the end, so that all of it is compiled.
             let source = "let x = ((1 + 2) * 3 - 4) * 5; x += x * 2;\n".repeat(10);
             let functions: String = (0..40)
                 .map(|number| format!("fn f{number}(a) {{ {source} a + x }}\n"))
@@ -217,7 +218,7 @@ fn slowest(mut took: Vec<Duration>) -> (Duration, Duration) {
 pub async fn neighbours(plan: &Plan, kind: Database) -> Result {
     let n = plan.count(1_000, 60);
     let world = plan.world(kind).await;
-    // A host name, so that each new connection to the provider needs a DNS lookup.
+    // Use a host name, so that each new connection to the stand-in for Twilio needs a DNS lookup.
     let twilio = world.twilio.url().replace("127.0.0.1", "localhost");
     let world = Arc::new(world.with("TWILIO_BASE_URL", twilio));
     let address = World::address();
@@ -290,7 +291,7 @@ pub async fn neighbours(plan: &Plan, kind: Database) -> Result {
         seen.push(format!(
             "{what} of another tenant ({count} times): {p99:?} at the 99th percentile, {longest:?} at most"
         ));
-        // An unoptimized program is ten times slower.
+        // The short version has no time limits, because an unoptimized program is ten times slower.
         if plan.is_long() && p99 > most {
             violations.push(format!(
                 "{what} took {p99:?} at the 99th percentile, more than {most:?}"
@@ -302,7 +303,7 @@ pub async fn neighbours(plan: &Plan, kind: Database) -> Result {
         greed.turned_away.load(Ordering::Acquire),
     );
     seen.push(format!(
-        "{} requests of the greedy tenant, {} turned away",
+        "{} requests of the greedy tenant, {} of them rejected",
         grouped(sent),
         grouped(turned_away)
     ));

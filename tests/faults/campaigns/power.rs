@@ -1,8 +1,9 @@
-//! Simulates a power failure: data that was written but not synced is lost. After a kill alone, such data survives.
+//! Simulates a power failure: data that was written but not synced is lost. If only the program is killed, this data
+//! survives.
 //!
-//! A small library copies the database at each sync. After a kill, these copies replace the files. So the program
-//! starts on the minimum of data that the disk would have after a power failure. (Writes between syncs may also survive
-//! in part. SQLite's log handles that, and this campaign does not test it.)
+//! A small library copies the database files at each sync. After a kill, these copies replace the files. So the program
+//! starts with the least data that a disk can have after a power failure. (A disk may also have some of the writes
+//! after the last sync. SQLite's write-ahead log handles this case, and this campaign does not test it.)
 
 use std::{path::Path, path::PathBuf, process::Command, sync::Arc};
 
@@ -46,7 +47,7 @@ pub async fn losses(plan: &Plan, kind: Database) -> Result {
     })
 }
 
-/// Keeps only the synced data. Returns whether that is less than the written data.
+/// Reduces the database files to the synced data. Returns whether this removed any data.
 fn off(file: &Path) -> bool {
     let mut less = false;
     for ending in ["", "-wal"] {
@@ -68,7 +69,7 @@ fn off(file: &Path) -> bool {
 
 fn library(folder: &Path) -> std::result::Result<PathBuf, String> {
     if !cfg!(target_os = "linux") {
-        return Err("it needs Linux".to_owned());
+        return Err("this campaign needs Linux".to_owned());
     }
     let library = folder.join("power_loss.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/power_loss.c");
@@ -81,6 +82,6 @@ fn library(folder: &Path) -> std::result::Result<PathBuf, String> {
     match compiled {
         Ok(output) if output.status.success() => Ok(library),
         Ok(output) => Err(format!("cc: {}", String::from_utf8_lossy(&output.stderr))),
-        Err(_) => Err("it needs a C compiler (cc)".to_owned()),
+        Err(_) => Err("this campaign needs a C compiler (cc)".to_owned()),
     }
 }

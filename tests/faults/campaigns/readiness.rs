@@ -1,5 +1,5 @@
-//! The primary accepts no writes for a moment, or a proxy in front of it accepts connections and closes them. No
-//! instance may become unready.
+//! For a moment, the primary database accepts no writes, or the proxy in front of it closes all connections. The server
+//! must stay ready.
 
 use std::{
     sync::{
@@ -18,9 +18,9 @@ use crate::{
     world::World,
 };
 
-pub const ABOUT: &str = "the primary loses all connections and is read-only for 1.5 s, as before the promotion of a \
-    standby; or the proxy in front of it accepts connections and closes them. /health/ready is requested every 20 ms \
-    and always responds 200, and each message is answered 2xx. Afterwards I1 to I8 hold";
+pub const ABOUT: &str = "the primary closes all connections and is read-only for 1.5 s, as before the promotion of a \
+    standby. In every second round, the proxy in front of the primary closes all connections instead. /health/ready \
+    is requested every 20 ms and always responds 200. Each message is answered 2xx. Afterwards I1 to I8 hold";
 
 pub async fn readiness(plan: &Plan, kind: Database) -> Result {
     let n = plan.count(20, 2);
@@ -32,7 +32,7 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
     let end_connections = format!(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'ringbook'"
     );
-    // The rulebook's head is polled every two seconds.
+    // The server polls the head of the rulebook every two seconds, so wait until it has read the head.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (stop, asked, refused) = (
         Arc::new(AtomicBool::new(false)),
@@ -99,7 +99,7 @@ pub async fn readiness(plan: &Plan, kind: Database) -> Result {
     let seen = vec![
         told(&memory, &world),
         format!(
-            "{refused} of {asked} readiness checks not 200; {} messages by way of the spool",
+            "{refused} of {asked} readiness checks did not respond 200; {} messages went through the spool",
             memory.spooled
         ),
     ];

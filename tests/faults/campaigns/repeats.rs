@@ -1,4 +1,4 @@
-//! Sends the same message repeatedly, concurrently and in any order, and the same event with another body.
+//! Sends each message several times, concurrently and in random order. Also sends some events again with another body.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,9 +16,9 @@ use crate::{
     world::{Dice, World},
 };
 
-pub const ABOUT: &str = "each message is sent one to ten times at once, in random order, every fifth with another \
-    body under the same id. Each message has one effect, and every repetition gets the first response. An amendment \
-    is stored and notifies nobody";
+pub const ABOUT: &str = "each message is sent one to ten times, concurrently and in random order. Some reports are \
+    also sent with another body. Each message has one effect, and every repetition gets the first response. The other \
+    body is stored as an amendment and notifies nobody";
 
 /// Number of concurrent messages.
 const AT_ONCE: usize = 24;
@@ -106,7 +106,7 @@ pub async fn repeats(plan: &Plan, kind: Database) -> Result {
     }
     db.close().await.unwrap();
     violations.extend(judged_when_settled(&world, plan, &memory, true).await);
-    let seen = vec![told(&memory, &world), format!("{calls} different things said")];
+    let seen = vec![told(&memory, &world), format!("{calls} different messages")];
     Arc::into_inner(world).unwrap().remove().await;
     Ok(Found { n, seen, violations })
 }

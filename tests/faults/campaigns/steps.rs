@@ -1,4 +1,5 @@
-//! Interrupts the program at each step that `src/store/src/fault_points.rs` names: it aborts there, or the step fails.
+//! At each step that `src/store/src/fault_points.rs` names, the program aborts in one run, and the step fails in
+//! another run.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,31 +14,30 @@ use crate::{
     world::{Dice, World},
 };
 
-pub const ABOUT: &str = "at each step of the message path, of the worker and of a publish, before and after its \
-    commit, the program aborts; in another run the step fails. The program continues or is started again. Every SMS \
-    message reaches a final state, none is sent twice, and I1 to I8 hold after each interruption. Waiting times are \
-    a tenth of the usual ones. Nobody acknowledges a P1, so SMS messages to the next contacts become due all the \
-    time";
+pub const ABOUT: &str = "the program aborts at each step of processing a message, of a worker and of a publish, also \
+    before and after each commit. In another run, the step fails instead. The program continues or is started again. \
+    Every SMS message reaches a final state, none is sent twice, and I1 to I8 hold after each interruption. Waiting \
+    times are a tenth of the usual ones. Nobody acknowledges a P1, so the next contacts are notified all the time";
 
-/// Number of responses after which every step is reached, except steps that follow a wait. More responses would not
-/// make the steps after a wait come earlier.
+/// After this many responses, every step was reached, except steps that follow a wait. More traffic would not make
+/// those steps come earlier.
 const ENOUGH: u64 = 60;
 
-/// Number of SMS requests that get an error: fewer than open the circuit breaker.
+/// Number of SMS requests that get an error. It is too small to open the circuit breaker.
 const UNCLEAR: u64 = 3;
 
-/// How a step is reached.
+/// What makes the program reach a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// By messages and edits.
+    /// Messages and edits.
     Traffic,
-    /// By SMS messages that Twilio accepted although it responded with an error.
+    /// SMS messages that Twilio accepted although it responded with an error.
     Unclear,
-    /// By SMS messages whose worker died.
+    /// SMS messages whose worker died while it sent them.
     LeftBehind,
 }
 
-/// Returns how to reach each step: a step without an entry does not compile.
+/// Returns how to reach a step. A new step without an entry here is a compile error.
 const fn way(step: Step) -> Way {
     match step {
         Step::MessageLetIn
@@ -64,7 +64,7 @@ const fn way(step: Step) -> Way {
 }
 
 pub async fn steps(plan: &Plan, kind: Database) -> Result {
-    // The program that replays decisions and verifies the audit log afterwards needs no fault points.
+    // The oracle replays decisions and verifies the audit log with the usual build, which has no fault points.
     let whole = plan.binary.clone();
     let binary = plan.breaking()?;
     let plan = Plan { binary, ..plan.clone() };
@@ -75,7 +75,7 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
         for how in ["abort", "error"] {
             n += 1;
             let name = format!("{}-{how}", step.name());
-            // The program finds an SMS message whose worker died only once, so the fault is injected the first time.
+            // After a worker died, the program reaches this step only once, so the fault is injected the first time.
             let nth = match way(step) {
                 Way::LeftBehind => 1,
                 Way::Traffic | Way::Unclear => 1 + dice.below(3),
@@ -107,7 +107,7 @@ pub async fn steps(plan: &Plan, kind: Database) -> Result {
     found.extend(judged(&world, &plan, &memory).await);
     let seen = vec![
         told(&memory, &world),
-        format!("{} steps, an abort and a failure at each", Step::ALL.len()),
+        format!("{} steps, with an abort and a failure at each", Step::ALL.len()),
     ];
     Arc::into_inner(world).unwrap().remove().await;
     Ok(Found {
@@ -126,7 +126,7 @@ fn traffic(name: &str, address: SocketAddr) -> Traffic {
     }
 }
 
-/// Runs a program until it is interrupted. Returns whether it was.
+/// Runs a program until the fault occurs, at most two minutes. Returns whether the fault occurred.
 async fn cut(
     world: &Arc<World>,
     plan: &Plan,
@@ -162,7 +162,7 @@ async fn cut(
     let abort = fault.contains(":abort");
     let publishes = step.name().starts_with("publish.");
     let mut answered = |mut one: Memory| {
-        // The editor whose publish failed must get the error.
+        // The injected failure of a publish must give the editor a 500, so one such response is not a violation.
         let told = one.wrong.iter().position(|wrong| wrong.starts_with("edit: 500"));
         if let Some(place) = told.filter(|_| publishes && !abort) {
             one.wrong.remove(place);
@@ -180,8 +180,8 @@ async fn cut(
         if world.twilio.requests() >= unclear {
             world.twilio.set(Mode::Take);
         }
-        // Enough responses end the traffic, except at steps of a publish: the editor needs longer to publish often
-        // enough.
+        // Stop the traffic after enough responses. At steps of a publish, the traffic continues, because the editor
+        // needs longer to publish often enough.
         if let Some(enough) = load.take_if(|load| !publishes && load.answered() >= ENOUGH) {
             answered(enough.end().await);
         }
@@ -190,7 +190,7 @@ async fn cut(
     if let Some(load) = load {
         answered(load.end().await);
     }
-    // A step that failed in a worker has no response: the worker ends with the program.
+    // After a failed step, the program still runs.
     program.kill();
     reached
 }

@@ -1,5 +1,5 @@
-//! Unauthorized clients: messages with a wrong signature, edits of rows that somebody else changed, and errors that
-//! must not reveal anything about a caller.
+//! Sends messages with wrong signatures and edits with stale versions. Also causes errors, which must not reveal
+//! anything about a caller.
 
 use std::sync::{Arc, Mutex};
 
@@ -24,8 +24,8 @@ pub const ABOUT: &str = "messages have no signature, a signature with another se
     nothing of it is stored";
 pub const EDITS: &str = "twelve editors read one price and change it at the same time. Most of them send a stale \
     version, which is rejected. Each accepted edit is one revision, and there are no other revisions";
-pub const SECRETS: &str = "every way to an error that a stranger, a caller and an editor have, with a caller's data \
-    and secrets in every field. None of it is in a log, a metric or an error";
+pub const SECRETS: &str = "unauthorized clients, callers and editors cause errors with requests that contain a \
+    caller's data and secrets. No log, metric or error contains any of this data";
 
 pub async fn strangers(plan: &Plan, kind: Database) -> Result {
     let rounds = plan.count(500, 10);
@@ -50,7 +50,7 @@ pub async fn strangers(plan: &Plan, kind: Database) -> Result {
             ("no signature", now, String::new()),
             ("another secret", now, sign("another-secret", &now.to_string(), &body)),
             ("an hour old", now - 3_600, good(now - 3_600)),
-            ("of the next hour", now + 3_600, good(now + 3_600)),
+            ("an hour in the future", now + 3_600, good(now + 3_600)),
             ("cut", now, good(now)[..32].to_owned()),
             ("its last digit", now, flipped(63)),
             ("its second half", now, flipped(32)),
@@ -68,7 +68,7 @@ pub async fn strangers(plan: &Plan, kind: Database) -> Result {
     let db = world.look().await;
     let stored = select(&db, "SELECT count(*) || '' FROM webhook_events").await;
     if stored[0][0] != "0" {
-        violations.push(format!("I1 {} messages of strangers are recorded", stored[0][0]));
+        violations.push(format!("I1 {} unauthorized messages are recorded", stored[0][0]));
     }
     db.close().await.unwrap();
     violations.extend(judged(&world, plan, &Memory::default()).await);
@@ -100,7 +100,7 @@ pub async fn edits(plan: &Plan, kind: Database) -> Result {
         done.unwrap();
     }
     let mut violations = Vec::new();
-    // The first version is stale, so an edit with it is 412. An edit without a version is 428.
+    // Version 1 is stale, so an edit with it gets a 412. An edit without a version gets a 428.
     for (patch, wanted) in [
         (
             json!({"price_to": "977.00", "version": 1}),
@@ -137,7 +137,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
     for number in 0..plan.count(40, 4) {
         let whole = as_of_now(&world, &report(&format!("secret-{number}"), "Mon sous-sol est inondé."));
         bodies.push(whole.clone());
-        // Unreadable bodies: cut anywhere, and with a wrong type in the middle.
+        // Build unreadable bodies: some are truncated, others have a value of the wrong type.
         let step = 1 + whole.len() / 7;
         bodies.extend((1..whole.len()).step_by(step).map(|end| whole[..end].to_vec()));
         let text = String::from_utf8(whole).unwrap();
@@ -152,7 +152,7 @@ pub async fn secrets(plan: &Plan, kind: Database) -> Result {
     for body in &bodies {
         let (_, text) = post(&world, address, body).await.unwrap();
         memory.errors.push(text);
-        // The same body without a valid signature.
+        // Send the same body with an invalid signature.
         let (_, text) = post_with(&world, address, body, "0", "4385550177").await.unwrap();
         memory.errors.push(text);
     }

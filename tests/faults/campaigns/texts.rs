@@ -13,21 +13,21 @@ use crate::{
     world::World,
 };
 
-pub const ABOUT: &str = "the connection to the stand-in for Twilio is refused, reset, silent, slow, truncates a \
-    response, or loses the response to an accepted SMS message; or the stand-in accepts SMS messages and responds \
-    500. Each emergency causes exactly one SMS message, because Ringbook can read the stand-in's list afterwards. \
-    Waiting times are a tenth of the usual ones";
+pub const ABOUT: &str = "the connection to the stand-in for Twilio is refused, reset, silent or slow, or it truncates \
+    or loses the response to an accepted SMS message. In some rounds, the stand-in accepts SMS messages but responds \
+    500. Each emergency causes exactly one SMS message, because Ringbook can afterwards read from the stand-in which \
+    messages were accepted. Waiting times are a tenth of the usual ones";
 
-/// The faults, and their durations.
+/// The faults, and the duration of each fault in milliseconds.
 const TROUBLES: [(&str, Fault, Mode, u64); 8] = [
     ("refused", Fault::Refuse, Mode::Take, 1_000),
     ("reset when made", Fault::ResetNew, Mode::Take, 1_000),
     ("silent", Fault::BlackHole, Mode::Take, 2_000),
     ("slow", Fault::Slow(Duration::from_millis(50)), Mode::Take, 1_000),
     ("answers swallowed", Fault::SwallowAnswers, Mode::Take, 1_000),
-    ("answers cut at once", Fault::CutAnswerAfter(0), Mode::Take, 1_000),
+    ("response cut at byte 0", Fault::CutAnswerAfter(0), Mode::Take, 1_000),
     (
-        "answers cut in the middle",
+        "response cut in the middle",
         Fault::CutAnswerAfter(150),
         Mode::Take,
         1_000,
@@ -69,7 +69,7 @@ pub async fn faults(plan: &Plan, kind: Database) -> Result {
             proxy.reset_all();
         }
         tokio::time::sleep(Duration::from_millis(hold)).await;
-        // The fault is over, so the proxy resets connections that still wait.
+        // End the fault, and reset the connections that still wait for a response.
         proxy.set(Fault::None).await;
         proxy.reset_all();
         world.twilio.set(Mode::Take);

@@ -1,5 +1,5 @@
-//! The real server, in this process, on its own port and with a known admin key and webhook secret. [`TestApp::stop`]
-//! checks at the end that it shuts down cleanly without unfinished work.
+//! Starts the real server in the test process, on its own port, with a known admin key and webhook secret.
+//! [`TestApp::stop`] checks that the server shuts down cleanly without unfinished work.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -37,7 +37,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Adds a setting, by its environment name.
+    /// Adds a setting. `name` is the name of its environment variable.
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
@@ -125,12 +125,12 @@ impl TestApp {
         }
     }
 
-    /// The URL of its database.
+    /// Returns the URL of the server's database.
     pub fn database_url(&self) -> &str {
         &self.database.url
     }
 
-    /// The URL of `path`.
+    /// Returns the URL of a path on this server.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -146,7 +146,7 @@ impl TestApp {
         Self::start_on(self.database.shared(), self.app.clock.clone(), env).await
     }
 
-    /// Stops the server cleanly, runs `meanwhile` while it is down, then starts another on the same database.
+    /// Stops the server cleanly, runs `meanwhile` while it is down, then starts another server on the same database.
     pub async fn restart_after(self, meanwhile: impl FnOnce(&Clock)) -> Self {
         drop(self.stop);
         self.served.await.unwrap().unwrap();
@@ -154,7 +154,7 @@ impl TestApp {
         Self::start_on(self.database, self.app.clock.clone(), self.env).await
     }
 
-    /// Stops the server cleanly and starts another on the same database, with the same clock and settings.
+    /// Stops the server cleanly and starts another server on the same database, with the same clock and settings.
     pub async fn restart(self) -> Self {
         drop(self.stop);
         self.served.await.unwrap().unwrap();

@@ -27,7 +27,7 @@ impl Shown {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The form token of the page.
+    /// Returns the CSRF token of the page's forms.
     pub fn csrf(&self) -> &str {
         let (_, rest) = self.text.split_once("name=\"csrf\" value=\"").expect("a form");
         rest.split('"').next().unwrap()

@@ -13,7 +13,6 @@ const ALWAYS_READ: usize = 1024 * 1024;
 /// Maximum number of retries if the client did not receive the rejection of its request.
 const MAX_RETRIES: usize = 10;
 
-/// The client of the tests.
 #[derive(Clone)]
 pub struct Client(pub reqwest::Client);
 

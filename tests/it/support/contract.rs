@@ -1,5 +1,5 @@
-//! The contract of a response: its status and media type are documented, and its body conforms to the schema, without
-//! additional fields.
+//! Checks each response against the contract: its status and media type are documented, and its body conforms to the
+//! schema, without additional fields.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -30,7 +30,7 @@ fn close(schema: &mut Value) {
 /// Returns the response if it conforms to the OpenAPI document, or if the document has no such operation.
 ///
 /// # Panics
-/// If the response does not conform.
+/// The function panics if the response does not conform.
 pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::Result<Response> {
     let Some(operation) = operation(method, path) else {
         return Ok(response);
@@ -72,7 +72,7 @@ pub async fn held(method: &Method, path: &str, response: Response) -> reqwest::R
     Ok(rebuilt.into())
 }
 
-/// Returns the errors of a body by a schema of the OpenAPI document.
+/// Validates a body against a schema of the OpenAPI document, and returns the errors.
 pub fn faults(schema: &Value, body: &Value) -> Vec<String> {
     let mut known = VALIDATORS.lock().unwrap();
     let validator = known.entry(schema.to_string()).or_insert_with(|| {
@@ -98,7 +98,7 @@ pub fn faults(schema: &Value, body: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Finds the operation at a path; a literal segment wins over a parameter.
+/// Finds the operation at a path. A literal segment has precedence over a parameter.
 pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     let fits = |template: &str| {
         let (told, given) = (template.split('/'), path.split('/'));

@@ -23,10 +23,10 @@ pub enum Database {
 /// A database that is deleted after the test.
 pub struct TestDatabase {
     pub url: String,
-    /// The name on the server, to be dropped.
+    /// The name of the PostgreSQL database, which is dropped at the end.
     name: Option<String>,
     _folder: Option<TempDir>,
-    /// The spool folder of all instances.
+    /// The spool folder of all instances on this database.
     pub spool: Arc<TempDir>,
 }
 
@@ -71,7 +71,8 @@ impl TestDatabase {
         }
     }
 
-    /// Creates an empty PostgreSQL database whose owner may have `limit` connections, and its URL as that owner.
+    /// Creates an empty PostgreSQL database whose owner may have `limit` connections. Also returns the URL that
+    /// connects as this owner.
     pub async fn with_few_connections(limit: u32) -> (Self, String) {
         let name = unique("few");
         let server = connect_to_server().await;
@@ -90,7 +91,7 @@ impl TestDatabase {
         (database, as_owner)
     }
 
-    /// Returns the same database, for another instance. Removing the returned value removes nothing.
+    /// Returns the same database, for another instance. Removing the returned value does not drop the database.
     pub fn shared(&self) -> Self {
         Self {
             url: self.url.clone(),
@@ -126,7 +127,7 @@ async fn guard_keys(url: &str) {
          RAISE EXCEPTION 'an UPDATE of % sets rulebook_id', TG_TABLE_NAME; END $$",
     )
     .await;
-    // The audit tests edit the log on purpose, so it is exempt.
+    // The audit tests edit the audit log on purpose, so the log is exempt.
     execute(
         &db,
         "DO $$ DECLARE t record; BEGIN FOR t IN SELECT table_name FROM information_schema.columns WHERE \
@@ -138,7 +139,8 @@ async fn guard_keys(url: &str) {
     db.close().await.unwrap();
 }
 
-/// Whether there is a PostgreSQL to test on. If there is none, a test fails unless RINGBOOK_TEST_SQLITE_ONLY=1 is set.
+/// Returns whether there is a PostgreSQL server for the tests. If there is none and RINGBOOK_TEST_SQLITE_ONLY=1 is not
+/// set, the test fails.
 #[expect(clippy::disallowed_methods, reason = "tests read their own environment variables")]
 pub fn postgres_is_tested() -> bool {
     static SAID: Once = Once::new();
@@ -169,7 +171,7 @@ fn server_url() -> String {
     std::env::var("TEST_POSTGRES_URL").unwrap()
 }
 
-/// Returns the server's URL with another database in it.
+/// Returns the URL of a database on the PostgreSQL server of the tests.
 fn url_of(name: &str) -> String {
     let server = server_url();
     let (address, options) = server

@@ -2,7 +2,7 @@
 
 use super::browser::{Browser, Shown};
 
-/// The fields of the form with this id, and its URL.
+/// A form of a page: its fields and its URL.
 pub struct Form {
     pub action: String,
     fields: Vec<(String, String)>,

@@ -1,7 +1,7 @@
-//! Hostile scripts for test campaigns: a list written by hand, and any number generated from a seed. The unit tests,
-//! the tests over HTTP, and the time and memory measurements use the same scripts.
+//! Hostile scripts for the tests. Some are written by hand, and others are generated from a seed. The unit tests, the
+//! tests over HTTP, and the time and memory measurements use the same scripts.
 
-/// Returns scripts written by hand: each is known to harm a less protected engine.
+/// Returns scripts that were written by hand. Each script is known to harm a less protected engine.
 #[must_use]
 pub fn by_hand() -> Vec<String> {
     let mut all: Vec<String> = BY_HAND.iter().map(|source| (*source).to_owned()).collect();
@@ -52,7 +52,7 @@ pub fn by_hand() -> Vec<String> {
         all.push("`".repeat(times));
         all.push("import \"x\" as y;".repeat(times));
     }
-    // The maximum of what is allowed, and far more.
+    // These scripts use the maximum size that is allowed, or far more.
     all.push(format!("let x = 1;{}", "x+=1;".repeat(6_500)));
     all.push(format!("let x = [{}];", "1,".repeat(16_000)));
     all.push("f(".repeat(16_000));
@@ -200,7 +200,7 @@ const BY_HAND: &[&str] = &[
     "=>",
 ];
 
-/// Builds `count` random scripts, the same for the same seed.
+/// Builds `count` random scripts. The same seed gives the same scripts.
 #[must_use]
 pub fn made_up(seed: u64, count: usize) -> Vec<String> {
     let mut dice = Dice(seed.max(1));
@@ -230,7 +230,7 @@ fn source(dice: &mut Dice) -> String {
         text.push_str(&statement(dice, 0));
     }
     if dice.below(20) == 0 {
-        // Cuts something off, or inserts something unexpected.
+        // Truncate the script, or insert an unexpected token.
         let at = text
             .char_indices()
             .nth(dice.below(text.chars().count()))

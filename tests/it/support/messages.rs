@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-/// The start of every built call: a Tuesday, ten in the morning in Montréal, neither evening nor holiday.
+/// The start of every call that these functions build: a Tuesday at 10:00 in Montréal that is not a holiday.
 pub const STARTED_AT: &str = "2026-11-24T15:00:00Z";
-/// Same as [`STARTED_AT`], in milliseconds since 1970.
+/// [`STARTED_AT`] in milliseconds since 1970.
 pub const STARTED_MS: i64 = 1_795_532_400_000;
 
-/// Personal data of the caller that only a built report contains.
+/// The caller's personal data in the reports that [`report`] builds.
 pub const PERSONAL: [&str; 6] = [
     "Zenobie Quatremains",
     "4385550177",
@@ -110,7 +110,7 @@ pub fn heard(call: &str, role: &str, text: &str, at_ms: i64) -> Value {
     message("transcript", call, at_ms, &fields)
 }
 
-/// Builds a tool call message, with id, name and arguments of each tool call.
+/// Builds a message with tool calls. Each tool call has an id, a name and arguments.
 pub fn tool_calls(call: &str, at_ms: i64, tools: &[(&str, &str, Value)]) -> Value {
     let list = tools
         .iter()

@@ -1,9 +1,14 @@
-//! Test support: a running server ([`app`]) or the real program ([`program`]), databases ([`database`]), requests as
-//! Vapi and an admin send them ([`requests`]), Vapi's messages ([`messages`]), the contents of tables ([`tables`]),
-//! stand-ins for external servers ([`stand_in`], [`vapi`]), a fault-injecting proxy ([`proxy`]) and a connection pooler
-//! ([`pooler`]). Every response of an admin operation is checked against the OpenAPI document ([`client`],
-//! [`contract`]) and may become one of its examples ([`recorded`]). [`pages`] lists every GET of the OpenAPI document.
-//! [`browser`] visits the console.
+//! Support for the tests.
+//!
+//! - [`app`] starts the server in the test process, and [`program`] starts the real program.
+//! - [`database`] creates a database for each test, and [`tables`] reads its tables.
+//! - [`messages`] builds Vapi's messages, and [`requests`] sends requests as Vapi and as an admin.
+//! - [`stand_in`] and [`vapi`] replace external servers.
+//! - [`proxy`] injects network faults, and [`pooler`] starts a connection pooler.
+//! - [`client`] and [`contract`] check every response of an admin operation against the OpenAPI document.
+//! - [`recorded`] records such responses as examples for the OpenAPI document.
+//! - [`pages`] lists every GET of the OpenAPI document.
+//! - [`browser`] visits the console.
 
 pub mod app;
 pub mod browser;

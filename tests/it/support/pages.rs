@@ -1,5 +1,5 @@
-//! Every GET of the OpenAPI document, with existing resources: each path is filled in from the items of the server's
-//! lists.
+//! Builds every GET request of the OpenAPI document for resources that exist. The values in the paths come from the
+//! server's lists.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::app::TestApp;
 /// Operations whose responses have no end.
 const ENDLESS: [&str; 2] = ["follow_backtest", "watch_rulebook"];
 
-/// A GET, ready to be sent.
+/// A GET request that is ready to be sent.
 pub struct Get {
     pub id: String,
     pub path: String,

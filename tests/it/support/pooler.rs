@@ -1,5 +1,5 @@
-//! PgBouncer in front of the tests' PostgreSQL. If it is not installed, [`Pooler::start`] prints a line and returns
-//! `None`.
+//! Runs PgBouncer in front of the PostgreSQL server of the tests. If PgBouncer is not installed, [`Pooler::start`]
+//! prints a line and returns `None`.
 
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
@@ -19,7 +19,8 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts a pooler in front of the server of `database_url`, with these lines in its settings.
+    /// Starts a pooler in front of the PostgreSQL server in `database_url`. `lines` are added to the settings of the
+    /// pooler.
     pub fn start(database_url: &str, lines: &str) -> Option<Self> {
         let Some(program) = program() else {
             eprintln!("NOT RUN behind a pooler: pgbouncer is not installed (apt-get install pgbouncer)");

@@ -15,7 +15,7 @@ use super::{app::VAPI_SECRET, requests::sign};
 pub struct Program(Child);
 
 impl Program {
-    /// Starts the program in `folder`, with the usual settings and these.
+    /// Starts the program in `folder`, with the usual settings and the given settings.
     pub fn start(database_url: &str, address: SocketAddr, folder: &Path, settings: &[(&str, &Path)]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_ringbook"))
             .arg("serve")
@@ -35,7 +35,7 @@ impl Program {
         Self(child)
     }
 
-    /// Sends SIGKILL: the program completes and closes nothing.
+    /// Sends SIGKILL, so the program cannot finish its work or close its files.
     pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -49,12 +49,12 @@ impl Drop for Program {
     }
 }
 
-/// Finds an address that is free now: after a kill the program must get the same address.
+/// Returns a free address. After a kill, the program must get the same address again.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Builds a request with a message for the program, signed now.
+/// Builds a request that sends a message to the program. The signature has the current time.
 pub fn signed(client: &reqwest::Client, address: SocketAddr, message: &Value) -> RequestBuilder {
     let body = serde_json::to_vec(message).unwrap();
     let timestamp = Clock::system().now().timestamp().to_string();

@@ -1,7 +1,7 @@
 //! A TCP proxy that injects network faults between a program and its server. Its address stays the same with every
-//! fault. It is protocol-agnostic: it works in front of PostgreSQL and of an HTTP server.
+//! fault. It works with every protocol on TCP, for example in front of PostgreSQL or an HTTP server.
 //!
-//! A fault applies to new and to open connections: each checks the current fault before every chunk.
+//! Each connection checks the current fault before every chunk, so a fault applies to new and to open connections.
 
 use std::{
     net::SocketAddr,
@@ -49,7 +49,7 @@ pub enum Fault {
 /// The counters so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections accepted, whatever happened to them.
+    /// Accepted connections, including those that were reset.
     pub connections: u64,
     /// Connections that are open now.
     pub open: u64,
@@ -59,24 +59,24 @@ pub struct Counts {
     pub up: u64,
     /// Bytes from the server to clients.
     pub down: u64,
-    /// Bytes from the server that no client got.
+    /// Bytes from the server that were not forwarded to a client.
     pub swallowed: u64,
 }
 
-/// The proxy. It closes all connections when it is dropped.
+/// The proxy. All connections are closed when this value is dropped.
 pub struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
     server: JoinHandle<()>,
 }
 
-/// The fault, and how often it was set: setting `CutAnswerAfter` again restarts its count.
+/// The fault, and how often a fault was set. Setting `CutAnswerAfter` again restarts its count of bytes.
 type Setting = (Fault, u64);
 
 struct State {
     target: Mutex<SocketAddr>,
     fault: watch::Sender<Setting>,
-    /// Rises with each [`Proxy::reset_all`].
+    /// The number of calls of [`Proxy::reset_all`].
     resets: watch::Sender<u64>,
     listens: watch::Sender<bool>,
     connections: AtomicU64,
@@ -89,7 +89,7 @@ struct State {
 
 impl Proxy {
     /// Starts a proxy in front of `target`, on its own port, without a fault.
-    #[expect(clippy::unused_async, reason = "it needs a runtime around it")]
+    #[expect(clippy::unused_async, reason = "the function must run in a Tokio runtime")]
     pub async fn start(target: SocketAddr) -> Self {
         let port = bound("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = port.local_addr().unwrap();
@@ -110,17 +110,17 @@ impl Proxy {
         Self { address, state, server }
     }
 
-    /// The address for clients; it stays the same while the proxy lives.
+    /// Returns the address for clients. It stays the same until the proxy is dropped.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address as a base URL for HTTP.
+    /// Returns the address as a base URL for HTTP.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Returns a database's URL with this proxy's address instead of its server's.
+    /// Returns the URL of the database through this proxy.
     pub fn in_url(&self, url: &str) -> String {
         let target = self.state.target.lock().unwrap().to_string();
         let (found, through) = (url.contains(&target), url.replace(&target, &self.address.to_string()));
@@ -128,7 +128,7 @@ impl Proxy {
         through
     }
 
-    /// Sets a fault, or ends it; it is in effect when this returns.
+    /// Sets a fault, or ends it with [`Fault::None`]. The change is in effect when this function returns.
     pub async fn set(&self, fault: Fault) {
         self.state.fault.send_modify(|(now, times)| {
             *now = fault;
@@ -168,7 +168,8 @@ impl Drop for Proxy {
     }
 }
 
-/// Binds a socket on `address`, which several sockets of this proxy may share as long as only one of them listens.
+/// Binds a socket to `address`. Several sockets of this proxy may share the address as long as only one of them
+/// listens.
 fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -238,7 +239,8 @@ async fn carry(mut client: TcpStream, state: Arc<State>) {
     }
 }
 
-/// Forwards bytes both ways until one side closes. Returns whether to reset the client.
+/// Forwards bytes in both directions until the client or the server closes the connection. Returns whether to reset the
+/// client.
 async fn both_ways(client: &mut TcpStream, state: &State) -> bool {
     if state.fault.borrow().0 == Fault::ResetNew {
         return true;
@@ -275,13 +277,13 @@ fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-/// Waits while a fault lets nothing through.
+/// Waits until the fault [`Fault::BlackHole`] ends.
 async fn through(state: &State) {
     let mut fault = state.fault.subscribe();
     let _ = fault.wait_for(|(fault, _)| *fault != Fault::BlackHole).await;
 }
 
-/// Forwards bytes one way until the source closes. Returns whether to reset the connection.
+/// Forwards bytes in one direction until the source closes. Returns whether to reset the connection.
 async fn pump(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, state: &State, answers: bool) -> bool {
     let mut buffer = vec![0; 16 * 1024];
     let mut cut_since = (0, 0);

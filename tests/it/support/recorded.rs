@@ -1,5 +1,5 @@
-//! Records real responses as the OpenAPI document's examples (`make examples`), in the file RINGBOOK_KEEP_ANSWERS: for
-//! each schema and status, the response with the most fields among those that are not too long.
+//! Records real responses as examples for the OpenAPI document (`make examples`). RINGBOOK_KEEP_ANSWERS names the file.
+//! For each schema and status, the recorded response has the most fields of all responses that are not too long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};

@@ -22,7 +22,7 @@ impl TestApp {
         answer
     }
 
-    /// Posts raw bytes signed with `secret` at the server's time.
+    /// Posts raw bytes that are signed with `secret` and the current time of the server's clock.
     pub async fn post_signed_to(&self, path: &str, secret: &str, body: &[u8]) -> (StatusCode, Value) {
         read(self.send_signed(path, secret, body).await).await
     }

@@ -1,6 +1,6 @@
 //! Records the observed statuses of each operation, for the check in `tests/released/statuses.rs`.
 //!
-//! RINGBOOK_SEEN_STATUSES names the file; each line is an operation and a status.
+//! RINGBOOK_SEEN_STATUSES names the file. Each line of the file has an operation and a status.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;

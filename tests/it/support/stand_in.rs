@@ -1,5 +1,5 @@
-//! A stand-in for an external server: sends the given responses in order, repeats the last one, and records every
-//! request.
+//! A stand-in for an external server. It sends the given responses in order, repeats the last response, and records
+//! every request.
 
 use std::{
     collections::VecDeque,
@@ -86,12 +86,12 @@ impl StandIn {
         format!("http://{}", self.address)
     }
 
-    /// Every request so far.
+    /// Returns every request so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().unwrap().clone()
     }
 
-    /// Waits until `count` requests were received; fails after ten seconds.
+    /// Waits until `count` requests were received. Fails after ten seconds.
     pub async fn wait_for(&self, count: usize) -> Vec<Seen> {
         let mut counter = self.count.clone();
         let waited = tokio::time::timeout(Duration::from_secs(10), counter.wait_for(|seen| *seen >= count)).await;

@@ -1,5 +1,5 @@
-//! The contents of tables as JSON objects, in the same form for both databases: bytes as hexadecimal digits, JSON
-//! columns parsed.
+//! Reads tables as JSON objects, in the same form for both databases. Bytes become hexadecimal digits, and JSON columns
+//! are parsed.
 
 use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseConnection, Statement};
 use serde_json::Value;
@@ -32,7 +32,7 @@ impl TestApp {
         rows.into_iter().next().unwrap()
     }
 
-    /// Counts the rows that each of the tables has.
+    /// Counts the rows of each table.
     pub async fn counts<const N: usize>(&self, tables: [&str; N]) -> [usize; N] {
         let mut counts = [0; N];
         for (count, table) in counts.iter_mut().zip(tables) {
@@ -81,7 +81,7 @@ impl TestApp {
     }
 }
 
-/// Reads the rows of a table; `table` may include the alias `t` and a condition.
+/// Reads the rows of a table. `table` may include the alias `t` and a condition.
 pub async fn rows(db: &DatabaseConnection, table: &str) -> Vec<Value> {
     let (name, rest) = table.split_once(' ').unwrap_or((table, "t"));
     let sql = if db.get_database_backend() == DatabaseBackend::Postgres {
@@ -104,7 +104,7 @@ pub async fn rows(db: &DatabaseConnection, table: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Whether a boolean column is true.
+/// Returns whether a boolean column is true.
 pub fn yes(value: &Value) -> bool {
     value.as_bool().unwrap_or_else(|| value.as_i64() == Some(1))
 }

@@ -1,5 +1,5 @@
-//! A stand-in for Vapi's API. It serves `GET /call` as documented: filtered by time, up to the limit, the newest first,
-//! and only with the key.
+//! A stand-in for Vapi's API. It serves `GET /call` as documented: it filters by time, lists the newest calls first,
+//! applies the limit, and requires the key.
 
 use std::{
     net::SocketAddr,
@@ -49,7 +49,7 @@ impl Vapi {
         format!("http://{}", self.address)
     }
 
-    /// Adds a call, or a new state of it.
+    /// Adds a call, or replaces the call with the same id.
     pub fn knows(&self, call: Value) {
         let mut calls = self.state.calls.lock().unwrap();
         calls.retain(|known| known["id"] != call["id"]);
@@ -78,7 +78,7 @@ impl Drop for Vapi {
     }
 }
 
-/// Builds an entry of Vapi's list of calls: the call of the report that [`report`] builds, with this end.
+/// Builds an entry of Vapi's list of calls: the call of the report that [`report`] builds, but with the end `ended`.
 pub fn ended_call(id: &str, said: &str, ended: DateTime<Utc>) -> Value {
     let message = report(id, said)["message"].clone();
     let written = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
