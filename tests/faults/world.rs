@@ -135,7 +135,7 @@ impl World {
         self
     }
 
-    /// Returns the world's folder, which is removed at the end.
+    /// Returns the world's folder, which is removed when the world is dropped.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -65,8 +65,8 @@ async fn plan<E: sea_orm::EntityTrait>(server: &TestApp, index: &str, select: Se
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// If a condition differs from the condition of its partial index in a single character, the list reads the whole
-/// table.
+/// If a condition differs from the condition of its partial index by even a single character, the query of the list
+/// reads the whole table.
 async fn conditions_are_those_of_the_indexes(database: Database) {
     let server = TestApp::at_rest(database, start()).await;
     let backend = server.app.db.get_database_backend();

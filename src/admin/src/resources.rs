@@ -35,8 +35,8 @@ pub struct ResourceDescription {
 }
 
 impl ResourceDescription {
-    /// Converts a path of [`RowsApi`] or [`SheetsApi`] to the path of this kind, with `:rulebook`. Returns `None` for
-    /// any other path.
+    /// Converts a path that [`RowsApi`] or [`SheetsApi`] has for every kind to the path for this kind. For example,
+    /// `/rows/:code` becomes `/admin/v1/rulebooks/:rulebook/services/:code`. Returns `None` for any other path.
     pub(super) fn path_of(&self, any: &str) -> Option<String> {
         let list = format!("/admin/v1/rulebooks/:rulebook/{}", self.path);
         let row = any.strip_prefix(ANY_ROWS).map(|rest| format!("{list}{rest}"));

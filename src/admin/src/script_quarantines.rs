@@ -30,7 +30,7 @@ pub struct ScriptQuarantines {
 pub struct ScriptQuarantine {
     /// The script's code.
     script: String,
-    /// The revision that wrote the script or a library that it uses; a newer version is not in quarantine.
+    /// The last revision that changed the script or a library that the script uses. Newer versions may run.
     version: i64,
     /// How often the script failed.
     faults: i64,

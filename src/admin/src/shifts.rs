@@ -1,4 +1,5 @@
-//! Lists the shifts in a range of days, the hours in which nobody is on shift, holidays, and who is on shift now.
+//! Lists the shifts in a range of days, the hours in which no contact with `on_call` is on shift, holidays, and who is
+//! on shift now.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeDelta, Utc};
 use poem_openapi::param::Query;

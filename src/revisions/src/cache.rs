@@ -276,7 +276,7 @@ impl RulebookCache {
     /// of the queue for messages.
     ///
     /// # Errors
-    /// The same errors as [`RulebookCache::at`], and when too many requests for the rulebook are waiting already.
+    /// The errors of [`RulebookCache::at`]. [`LoadError::Busy`] if too many requests for the rulebook are waiting.
     pub async fn at_for_people(&self, rulebook_id: Uuid, revision: i64) -> Result<Arc<Rulebook>, LoadError> {
         self.found(rulebook_id, revision, For::People).await
     }

@@ -85,7 +85,8 @@ impl Replica {
         }
     }
 
-    /// Reports an edit through this process. The author must see the edit, so people read from the primary for a while.
+    /// Records that an edit was just made through this process. The author must see the edit, so people read from the
+    /// primary for a while.
     pub fn note_edit(&self) {
         if let Some(inner) = &self.0 {
             *inner.last_edit.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());

@@ -43,7 +43,7 @@ struct BodyMemory {
     used: usize,
     by_address: HashMap<IpAddr, usize>,
     holders: HashMap<u64, Holder>,
-    /// When the waiting bodies were last checked.
+    /// When the waiting bodies were last considered for a reservation.
     considered: Option<Instant>,
     /// Waiting bodies, smallest first, then in order of arrival.
     waiting: BTreeMap<(usize, u64), (IpAddr, oneshot::Sender<Room>)>,

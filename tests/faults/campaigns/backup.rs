@@ -13,8 +13,8 @@ use crate::{
 
 pub const ABOUT: &str = "`ringbook backup` runs under webhooks, edits and SMS messages. `ringbook restore` restores \
     the backup into an empty database, and a server starts on it. The restored data is consistent (I2 to I8) and its \
-    audit log is intact. Its unsent SMS messages are given up with a notice: no SMS message that waited when the \
-    backup was made is sent (I11)";
+    audit log is intact. The restore gives up the SMS messages that were unsent when the backup was made, and raises a \
+    notice. The server never sends them (I11)";
 
 pub async fn backups(plan: &Plan, kind: Database) -> Result {
     let n = plan.count(10, 1);

@@ -231,8 +231,8 @@ fn schema_name(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.rsplit('/').next()
 }
 
-/// Calls `add` with the example of a body. If `add` replaces the example by a reference, the example moves to
-/// `examples`, because only `examples` can be references.
+/// Calls `add` with the example of each media type of a body. If `add` replaces the example by a reference, the example
+/// moves to `examples`, because only `examples` can be references.
 fn each_example(body: &mut Value, tag: &str, add: &mut impl FnMut(&str, &mut Value)) {
     let content = body.get_mut("content").and_then(Value::as_object_mut);
     for (kind, media) in content.into_iter().flatten() {

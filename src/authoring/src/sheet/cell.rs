@@ -44,12 +44,12 @@ fn begins_formula(text: &str) -> bool {
     text.trim_start().starts_with(SIGNS)
 }
 
-/// Adds marks to a string, so that no part of it begins a formula, wherever a spreadsheet splits cells.
+/// Adds apostrophes to a string, so that no part of the string begins a formula, wherever a spreadsheet splits cells.
 pub(super) fn marked_inside(text: &str) -> String {
     rewritten(text, |rest| if begins_formula(rest) { Some(("'", 0)) } else { None })
 }
 
-/// Removes the marks of [`marked_inside`].
+/// Removes the apostrophes of [`marked_inside`].
 pub(super) fn unmarked_inside(text: &str) -> String {
     let is_mark = |rest: &str| rest.strip_prefix('\'').is_some_and(begins_formula);
     rewritten(text, |rest| is_mark(rest).then_some(("", 1)))

@@ -204,7 +204,7 @@ impl Problem {
         self
     }
 
-    /// Sets the failing cases: the expected result, the decision and its trace.
+    /// Sets the failing cases, each with the expected result, the decision and its trace.
     #[must_use]
     pub fn with_cases(mut self, cases: Vec<Value>) -> Self {
         self.more.get_or_insert_default().cases = cases;

@@ -1,4 +1,4 @@
-//! The result of listening: the phrases that are true, mentioned or denied, with every mention.
+//! The result of listening: the phrases and concepts that were said, mentioned or denied, with every mention.
 
 use super::Ears;
 use super::dialogue_memory::{Memory, Standing};
