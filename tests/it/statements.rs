@@ -221,6 +221,8 @@ async fn what_was_said_is_found_within_a_month(database: Database) {
     assert_eq!(found("calls", "words=inond&since=2026-11-01&until=2026-11-30").await, 1);
     for (wrong, expected) in [
         ("words=ab", StatusCode::BAD_REQUEST),
+        ("words=%20%20a%20", StatusCode::BAD_REQUEST),
+        ("words=%20%20%20", StatusCode::BAD_REQUEST),
         ("words=inond&since=2026-10-01", StatusCode::UNPROCESSABLE_ENTITY),
         (
             "words=inond&since=2026-10-01&until=2026-11-30",

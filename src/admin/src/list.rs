@@ -57,7 +57,7 @@ pub struct Filter {
 pub enum FilterType {
     /// Any text.
     Text,
-    /// A text with at least this number of characters.
+    /// A text with at least this number of characters, without spaces at its ends. The number must be at least two.
     TextFrom(usize),
     /// One of these values.
     Choice(&'static [&'static str]),

@@ -23,7 +23,7 @@ use store::webhook_events::{self, NewEvent};
 /// Code of the notice about a dead-lettered message.
 pub const NOTICE: &str = "message_set_aside";
 
-/// Whether the error is permanent.
+/// Whether the message itself may be the cause of the error: the database rejects its data, or the work panics.
 pub(super) fn is_permanent(error: &IngestError) -> bool {
     matches!(error, IngestError::Database(_) | IngestError::Stopped(_)) && !error.passes()
 }
@@ -37,7 +37,7 @@ fn reason(error: &IngestError) -> &'static str {
 }
 
 /// Stores the raw message if it is not stored yet, and raises a notice.
-pub(super) async fn store(
+pub(super) async fn store_raw(
     intake: &Intake,
     message: &Message,
     error: &IngestError,

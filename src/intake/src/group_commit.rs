@@ -67,6 +67,17 @@ struct QueuedMessage {
     answer: oneshot::Sender<Option<Result<MessageOutcome, IngestError>>>,
 }
 
+impl QueuedMessage {
+    /// Sends the reply to the message's task. Drops the message first, because the task needs the only reference if it
+    /// tries again with other webhook settings.
+    fn reply(self, reply: Option<Result<MessageOutcome, IngestError>>) {
+        let Self { item, answer } = self;
+        drop(item);
+        // A waiter that timed out does not receive the reply.
+        let _ = answer.send(reply);
+    }
+}
+
 /// Two messages with the same key cannot share a transaction. The key contains the rulebook, and the call or, for a
 /// message without a call, the event.
 type Key = (Uuid, String);
@@ -221,7 +232,7 @@ async fn record_waiting(mut waiting: Vec<QueuedMessage>) -> u64 {
         let (late, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|one| one.item.race.is_given_up());
         waiting = rest;
         for one in late {
-            let _ = one.answer.send(Some(Err(IngestError::TooSlow)));
+            one.reply(Some(Err(IngestError::TooSlow)));
         }
         if waiting.len() < 2 {
             break;
@@ -241,8 +252,7 @@ async fn record_waiting(mut waiting: Vec<QueuedMessage>) -> u64 {
                         GroupOutcome::Refused(error) => Some(Err(error)),
                         GroupOutcome::Alone => None,
                     };
-                    // A waiter that timed out does not receive the reply.
-                    let _ = one.answer.send(reply);
+                    one.reply(reply);
                 }
                 return shared;
             }
@@ -252,7 +262,7 @@ async fn record_waiting(mut waiting: Vec<QueuedMessage>) -> u64 {
             }
             Ok(Err(GroupError::By(place, error))) => {
                 telemetry::log_cause("message_left_out", &error);
-                let _ = waiting.remove(place).answer.send(None);
+                waiting.remove(place).reply(None);
                 (writes, left_out) = (Writes::AllAtOnce, left_out + 1);
             }
             Ok(Err(GroupError::All(error))) => {
@@ -263,7 +273,7 @@ async fn record_waiting(mut waiting: Vec<QueuedMessage>) -> u64 {
         }
     }
     for one in waiting {
-        let _ = one.answer.send(None);
+        one.reply(None);
     }
     0
 }

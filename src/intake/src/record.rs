@@ -1,8 +1,8 @@
 //! Records one verified message, and answers it within two seconds.
 //!
 //! [`Recorder::record`] limits the time: if the transaction fails or takes too long, the fallback answers.
-//! [`record_alone`] tries the transaction again after an error that may pass, and dead-letters a message that can never
-//! be recorded. [`transaction`] contains all reads and writes for the message, and commits all writes or none.
+//! [`record_alone`] tries the transaction again if the message itself may be the cause of an error, and dead-letters the
+//! message after repeated failures. [`transaction`] contains all reads and writes for the message, and commits all writes or none.
 //!
 //! The response is stored with the event and returned for every repeat. Inside the transaction, Ringbook sends network
 //! requests only to the database. The transaction reads the head revision, and published revisions never change. So no
@@ -194,7 +194,7 @@ pub(super) async fn record_alone(
         }
         telemetry::log_cause("message_failed", &failed);
         if tries == TRIES {
-            return dead_letter::store(intake, message, &failed, race).await;
+            return dead_letter::store_raw(intake, message, &failed, race).await;
         }
     }
     Err(IngestError::TooSlow)

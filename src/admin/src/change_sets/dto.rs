@@ -1,4 +1,4 @@
-//! Defines the response types of change sets. Viewers see masked phone numbers.
+//! Defines the request and response types of change sets. Viewers see masked phone numbers.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{ApiResponse, Object};

@@ -84,7 +84,7 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
         }
         let schema = match kind {
             FilterType::Text => json!({"type": "string"}),
-            FilterType::TextFrom(least) => json!({"type": "string", "minLength": least}),
+            FilterType::TextFrom(least) => json!({"type": "string", "pattern": text_from(*least)}),
             FilterType::Choice(choices) => json!({"type": "string", "enum": choices}),
             FilterType::Id => json!({"type": "string", "format": "uuid"}),
             FilterType::Time => json!({"$ref": "#/components/schemas/TimeOrDay"}),
@@ -104,6 +104,11 @@ pub fn add(operation: &mut Value, spec: &ListSpec) {
         Some(parameters) => parameters.extend(added),
         None => operation["parameters"] = added.into(),
     }
+}
+
+/// Returns the pattern of a text that has at least this number of characters without spaces at its ends.
+fn text_from(least: usize) -> String {
+    format!(r"\S[\s\S]{{{},}}\S", least.saturating_sub(2))
 }
 
 #[cfg(test)]

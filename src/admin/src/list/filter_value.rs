@@ -97,7 +97,7 @@ pub(super) fn wanted(filter: &Filter, value: &str, days: Days) -> Result<FilterV
         FilterType::Text | FilterType::TextFrom(_) if value.contains('\0') => {
             Err(is("a string without NUL characters"))
         }
-        FilterType::TextFrom(least) if value.chars().count() < least => Err(wrong(
+        FilterType::TextFrom(least) if value.trim().chars().count() < least => Err(wrong(
             filter.name,
             "invalid_value",
             format!("`{}` must have {least} letters or more.", filter.name),

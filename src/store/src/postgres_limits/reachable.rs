@@ -1,4 +1,5 @@
-//! Tests whether the database responds and can be written to, and closes connections that it no longer serves.
+//! Tests whether the database responds and can be written to, and closes idle connections: those that
+//! do not respond, or all of them to make room.
 
 use std::time::Duration;
 

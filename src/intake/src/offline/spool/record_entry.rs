@@ -1,4 +1,4 @@
-//! Records one entry of the spool, with the response that Vapi got.
+//! Records one entry of the spool: a message with the response that Vapi got, if there is one, or an unreadable body.
 
 use std::sync::{Arc, Mutex};
 
